@@ -1,0 +1,146 @@
+"""The canonical text of a signed request and its Ed25519 signature. Pure.
+
+Source: the official SDK's ``common/utils.py`` and the signing pages of docs.pacifica.fi: the
+header (``type``, ``timestamp``, ``expiry_window``) and the payload under ``data``, keys sorted at
+every depth, no spaces, UTF-8, Ed25519 over the raw bytes, base58 of the 64 signature bytes.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from solders.keypair import Keypair
+
+MAX_ORDER_ID = 2**53
+FULL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Unsignable(ValueError):
+    """The instruction cannot be put into a signed request; the text says why."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One signable instruction: its wire type, its route and the payload that is signed.
+
+    ``type``: Pacifica's operation type. ``route``: path under ``/api/v1``. ``payload``: the wire
+    fields, all of them signed. Only the functions below make one, and they make nothing that can
+    place an order or move funds.
+    """
+
+    type: str
+    route: str
+    payload: dict = field(default_factory=dict)
+
+
+def cancel_order(*, symbol: str, order_id: int | None = None, client_order_id: str | None = None):
+    """Cancel one resting order, named by exactly one of its ids."""
+    return _one_order("cancel_order", "/orders/cancel", symbol, order_id, client_order_id)
+
+
+def cancel_stop_order(
+    *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
+):
+    """Cancel one stop order; stops have a route of their own."""
+    return _one_order("cancel_stop_order", "/orders/stop/cancel", symbol, order_id, client_order_id)
+
+
+def cancel_twap_order(
+    *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
+):
+    """Cancel one TWAP order. By order id the exchange answers 200 even where nothing is there."""
+    return _one_order("cancel_twap_order", "/orders/twap/cancel", symbol, order_id, client_order_id)
+
+
+def cancel_all_orders(*, symbol: str | None = None, exclude_reduce_only: bool = False):
+    """Cancel every order of the account, or every order of one symbol."""
+    payload = {"all_symbols": symbol is None, "exclude_reduce_only": bool(exclude_reduce_only)}
+    if symbol is not None:
+        payload["symbol"] = _symbol(symbol)
+    return Operation("cancel_all_orders", "/orders/cancel_all", payload)
+
+
+def cancel_order_strategy(*, strategy_id: str):
+    """Cancel an order strategy and its open orders."""
+    payload = {"strategy_id": _uuid(strategy_id, "strategy_id")}
+    return Operation("cancel_order_strategy", "/order_strategies/cancel", payload)
+
+
+def list_agent_wallets():
+    """The one signed read: which agent wallets are bound to the account."""
+    return Operation("list_agent_wallets", "/agent/list")
+
+
+def canonical_text(operation_type: str, payload: dict, timestamp: int, expiry_window: int) -> str:
+    """The exact text that is signed. ``timestamp`` and ``expiry_window`` in milliseconds.
+
+    Raises `Unsignable` on any non-ASCII text: SDKs disagree on its bytes, and no cancel needs it.
+    """
+    message = {
+        "type": operation_type,
+        "timestamp": timestamp,
+        "expiry_window": expiry_window,
+        "data": payload,
+    }
+    text = json.dumps(
+        message, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    if not text.isascii():
+        raise Unsignable("a signed field holds a character outside ASCII")
+    return text
+
+
+def sign_text(text: str, keypair: Keypair) -> str:
+    """Base58 of the Ed25519 signature over the text's bytes; leading zero bytes kept."""
+    return str(keypair.sign_message(text.encode("ascii")))
+
+
+def request_body(
+    operation: Operation,
+    *,
+    account: str,
+    agent_wallet: str | None,
+    timestamp: int,
+    expiry_window: int,
+    signature: str,
+) -> dict:
+    """The flat body the exchange takes: header fields and payload, no ``type``, no ``data``."""
+    body = {"account": account}
+    if agent_wallet is not None:
+        body["agent_wallet"] = agent_wallet
+    body |= {"signature": signature, "timestamp": timestamp, "expiry_window": expiry_window}
+    return body | operation.payload
+
+
+def body_bytes(body: dict) -> bytes:
+    """Compact JSON: ten cancels then fit the exchange's 4 KB bound for one body."""
+    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _one_order(operation_type, route, symbol, order_id, client_order_id):
+    if (order_id is None) == (client_order_id is None):
+        raise Unsignable("name the order by exactly one of order id and client order id")
+    payload = {"symbol": _symbol(symbol)}
+    if order_id is not None:
+        payload["order_id"] = _order_id(order_id)
+    else:
+        payload["client_order_id"] = _uuid(client_order_id, "client_order_id")
+    return Operation(operation_type, route, payload)
+
+
+def _symbol(symbol):
+    if not isinstance(symbol, str) or not symbol or not symbol.isascii() or not symbol.isprintable():
+        raise Unsignable("the symbol must be printable ASCII text, as on the wire")
+    return symbol
+
+
+def _order_id(order_id):
+    if type(order_id) is not int or not 0 < order_id <= MAX_ORDER_ID:
+        raise Unsignable("the order id must be a whole number between 1 and 2^53")
+    return order_id
+
+
+def _uuid(value, name):
+    if not isinstance(value, str) or FULL_UUID.fullmatch(value) is None:
+        raise Unsignable(f"{name} must be a full UUID with dashes")
+    return value
