@@ -1,0 +1,34 @@
+"""`manage.py paper_exchange`: run the paper exchange until told to stop."""
+
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from orders.pacifica.paper import running
+from orders.pacifica.paper.state import UnreadableState
+
+
+class Command(BaseCommand):
+    """Only reads the options; the work is in `orders.pacifica.paper`."""
+
+    help = "Runs a local Pacifica for demo, tests and benchmarks, on the loopback address only."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser):
+        """Port, latency, and where to keep state."""
+        parser.add_argument("--port", type=int, default=8900, help="0 takes any free port")
+        parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer")
+        parser.add_argument("--state", type=Path, help="JSON file that keeps orders over restarts")
+
+    def handle(self, *args, port, latency_ms, state, **options):
+        """Serve until SIGINT or SIGTERM."""
+        try:
+            running.run(port=port, latency_ms=latency_ms, state_file=state, say=self._say)
+        except OSError as error:
+            raise CommandError(f"Cannot run on port {port}: {error}") from error
+        except UnreadableState as error:
+            raise CommandError(str(error)) from error
+
+    def _say(self, line):
+        self.stdout.write(line)
+        self.stdout.flush()

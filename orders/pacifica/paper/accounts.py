@@ -1,0 +1,69 @@
+"""Who trades here: accounts, the agent wallets bound to them, subaccounts and API config keys."""
+
+from dataclasses import asdict, dataclass, field
+
+MAX_AGENT_WALLETS = 20
+
+
+@dataclass(slots=True)
+class Account:
+    """One account. ``main``: address of its main account where it is a subaccount.
+
+    ``credits``: its own quota per window, None for unlimited. ``api_key``: its API config key.
+    """
+
+    address: str
+    agents: list[str] = field(default_factory=list)
+    main: str | None = None
+    credits: float | None = None
+    api_key: str | None = None
+
+
+class Accounts:
+    """All accounts by address."""
+
+    def __init__(self):
+        self.by_address: dict[str, Account] = {}
+        self.by_api_key: dict[str, Account] = {}
+        self.revision = 0
+
+    def put(self, account: Account):
+        """Add the account, or replace what was known of it."""
+        self.revision += 1
+        self.by_address[account.address] = account
+        self.by_api_key = {
+            one.api_key: one for one in self.by_address.values() if one.api_key is not None
+        }
+
+    def get(self, address) -> Account | None:
+        """The account, or None."""
+        return self.by_address.get(address)
+
+    def main_of(self, account: Account) -> Account:
+        """The account whose pool of credits it shares: its main account, or itself."""
+        return self.by_address.get(account.main, account)
+
+    def bind(self, address: str, agent: str):
+        """Bind an agent wallet to the account."""
+        agents = self.by_address[address].agents
+        if agent not in agents:
+            agents.append(agent)
+        self.revision += 1
+
+    def revoke(self, address: str, agent: str | None = None):
+        """Unbind one agent wallet, or all."""
+        account = self.by_address[address]
+        account.agents = [one for one in account.agents if agent is not None and one != agent]
+        self.revision += 1
+
+    def as_plain(self) -> list:
+        """Everything, as JSON can hold it."""
+        return [asdict(account) for account in self.by_address.values()]
+
+    @classmethod
+    def from_plain(cls, plain: list) -> "Accounts":
+        """The inverse of `as_plain`."""
+        accounts = cls()
+        for fields in plain:
+            accounts.put(Account(**fields))
+        return accounts

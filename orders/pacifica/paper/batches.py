@@ -1,0 +1,57 @@
+"""POST /orders/batch: up to ten signed actions; all verified first, then each tried in its turn.
+
+Source: docs.pacifica.fi batch-order; item answers as CCXT captured them. One bad signature refuses
+the whole batch; an action the engine refuses does not stop those after it, and the outer answer
+stays a success.
+"""
+
+from . import refusals
+from .actions import ACTIONS
+from .credits import CANCELS, cost_of_batch
+from .envelopes import Answer, accepted
+from .forms import BATCH_FORMS
+from .verification import verified
+
+MAX_ACTIONS = 10
+
+
+def verified_batch(body, *, exchange) -> list[tuple[str, object]]:
+    """(route, signed request) of each action; raises `Refused` if any one of them is not good."""
+    actions = body.get("actions") if isinstance(body, dict) else None
+    if not isinstance(actions, list) or not 0 < len(actions) <= MAX_ACTIONS:
+        raise _malformed()
+    return [_verified_action(action, exchange) for action in actions]
+
+
+def cost(batch, *, rules) -> float:
+    """Credits of the whole batch."""
+    cancels = sum(route in CANCELS for route, _ in batch)
+    return cost_of_batch(cancels, len(batch) - cancels, rules=rules)
+
+
+def run(exchange, batch, entry) -> Answer:
+    """Try every action; the results, in order, one an action."""
+    results = [_run_one(exchange, route, signed, entry["n"]) for route, signed in batch]
+    entry["results"] = [result["success"] for result in results]
+    return accepted({"results": results})
+
+
+def _verified_action(action, exchange):
+    kind = action.get("type") if isinstance(action, dict) else None
+    if not isinstance(kind, str) or kind not in BATCH_FORMS:
+        raise _malformed()
+    route, form = BATCH_FORMS[kind]
+    return route, verified(action.get("data"), form, exchange=exchange)
+
+
+def _run_one(exchange, route, signed, request):
+    try:
+        exchange.check_account(signed.account)
+        answer = ACTIONS[route](exchange, signed, request)
+    except refusals.Refused as refusal:
+        return {"success": False, "order_id": None, "error": refusal.text}
+    return {"success": True, "order_id": answer.order_id, "error": None}
+
+
+def _malformed():
+    return refusals.invalid_parameters("Invalid batch operation parameters")

@@ -1,0 +1,128 @@
+"""The orders that exist, and the indexes that find them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, fields
+from typing import NamedTuple
+
+# Above 2^31, so that a 32-bit column anywhere shows itself.
+FIRST_ORDER_ID = 28_000_000_000
+FIRST_HISTORY_ID = 641_000_000
+OPEN_STATUSES = frozenset({"open", "partially_filled", "in_execution"})
+ORDER, STOP, TWAP = "order", "stop", "twap"
+
+
+class Event(NamedTuple):
+    """One thing that happened to an order, and the order's state after it. Times in ms."""
+
+    history_id: int
+    event_type: str
+    order_status: str
+    filled_amount: str
+    cancelled_amount: str
+    created_at: int
+
+
+@dataclass(slots=True)
+class PaperOrder:
+    """One order. Names as on the wire; prices and amounts are decimal strings, times ms."""
+
+    order_id: int
+    account: str
+    symbol: str
+    side: str
+    price: str
+    initial_amount: str
+    created_at: int
+    updated_at: int
+    client_order_id: str | None = None
+    order_type: str = "limit"
+    reduce_only: bool = False
+    stop_price: str | None = None
+    stop_parent_order_id: int | None = None
+    trigger_price_type: str | None = None
+    strategy_id: str | None = None
+    filled_amount: str = "0"
+    cancelled_amount: str = "0"
+    average_filled_price: str = "0"
+    order_status: str = "open"
+    reason: str | None = None
+    events: list = field(default_factory=list)
+    # The row of GET /orders as JSON bytes, until the order changes.
+    row: bytes | None = None
+
+    @property
+    def kind(self) -> str:
+        """Which cancel route and which lists it belongs to."""
+        if self.order_type.startswith(("stop", "take")):
+            return STOP
+        return TWAP if self.order_type == "twap" else ORDER
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still fill or be cancelled."""
+        return self.order_status in OPEN_STATUSES
+
+
+class Book:
+    """All orders of all accounts, open and closed."""
+
+    def __init__(self):
+        self.orders: dict[int, PaperOrder] = {}
+        self.by_account: dict[str, list[PaperOrder]] = defaultdict(list)
+        self.open: dict[str, dict[int, PaperOrder]] = defaultdict(dict)
+        self.open_client_ids: dict[tuple[str, str], PaperOrder] = {}
+        self.last_order_id = FIRST_ORDER_ID - 1
+        self.last_history_id = FIRST_HISTORY_ID - 1
+
+    def add(self, order: PaperOrder):
+        """Take in a new order; the highest id ever seen is the exchange's last one."""
+        self.orders[order.order_id] = order
+        self.by_account[order.account].append(order)
+        self.last_order_id = max(self.last_order_id, order.order_id)
+        if order.is_open:
+            self.open[order.account][order.order_id] = order
+            if order.client_order_id is not None:
+                self.open_client_ids[order.account, order.client_order_id] = order
+
+    def remove_closed(self, order: PaperOrder):
+        """It is no longer open; its past stays."""
+        self.open[order.account].pop(order.order_id, None)
+        key = (order.account, order.client_order_id)
+        if self.open_client_ids.get(key) is order:
+            del self.open_client_ids[key]
+
+    def find_open(self, *, account, kind, symbol, order_id=None, client_order_id=None):
+        """The open order so named, or None; another account's, kind's or symbol's is not it."""
+        if client_order_id is not None:
+            order = self.open_client_ids.get((account, client_order_id))
+        else:
+            order = self.open[account].get(order_id) if account in self.open else None
+        if order is None or order.kind != kind or order.symbol != symbol:
+            return None
+        return order
+
+    def as_plain(self) -> dict:
+        """Everything, as JSON can hold it."""
+        return {
+            "orders": [_plain(order) for order in self.orders.values()],
+            "last_order_id": self.last_order_id,
+            "last_history_id": self.last_history_id,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict) -> "Book":
+        """The inverse of `as_plain`."""
+        book = cls()
+        for one in plain["orders"]:
+            events = [Event(*event) for event in one["events"]]
+            book.add(PaperOrder(**(one | {"events": events})))
+        book.last_order_id = plain["last_order_id"]
+        book.last_history_id = plain["last_history_id"]
+        return book
+
+
+STORED = tuple(one.name for one in fields(PaperOrder) if one.name != "row")
+
+
+def _plain(order):
+    return {name: getattr(order, name) for name in STORED}

@@ -1,0 +1,152 @@
+"""What happens to orders: placed, filled, edited, cancelled; each an event and an effect."""
+
+from decimal import Decimal
+
+from .book import ORDER, STOP, TWAP, Book, Event, PaperOrder
+
+# Status and reason an order ends with, by the event that closes it (docs.pacifica.fi enumerations).
+CLOSINGS = {
+    "cancel": "cancelled",
+    "force_cancel": "cancelled",
+    "expired": "cancelled",
+    "post_only_rejected": "rejected",
+    "self_trade_prevented": "rejected",
+}
+PLACINGS = {ORDER: "make", STOP: "stop_created", TWAP: "twap_created"}
+
+
+class Engine:
+    """The matching engine without the matching: orders rest until somebody acts on them.
+
+    ``clock`` gives the exchange's time in ms. ``request`` is everywhere the ledger number of the
+    request that is the cause, or None.
+    """
+
+    def __init__(self, *, book: Book, ledger, strategies, clock):
+        self.book = book
+        self.ledger = ledger
+        self.strategies = strategies
+        self.clock = clock
+
+    def place(self, *, account, order_id=None, request=None, **fields) -> PaperOrder:
+        """A new open order; ``fields`` as in `PaperOrder`."""
+        now = self.clock()
+        if order_id is None:
+            order_id = self.book.last_order_id + 1
+        order = PaperOrder(
+            order_id=order_id, account=account, created_at=now, updated_at=now, **fields
+        )
+        if order.kind == TWAP:
+            order.order_status = "in_execution"
+        elif order.filled_amount != "0":
+            order.order_status = "partially_filled"
+        self.book.add(order)
+        self._happened(order, PLACINGS[order.kind], at=now, request=request)
+        return order
+
+    def cancel(self, order: PaperOrder, *, event="cancel", request=None):
+        """Close an open order; what was not filled is cancelled. ``event``: one of `CLOSINGS`."""
+        now = self.clock()
+        self._cancel(order, event=event, at=now, request=request)
+        if order.strategy_id is not None and event == "cancel":
+            self.strategies.order_was_cancelled(order, at=now)
+
+    def cancel_all(self, *, account, symbol, spare_reduce_only, takes_stops, request) -> int:
+        """Cancel the account's orders and TWAP orders, of one symbol or (None) all; the count."""
+        taken = [
+            order
+            for order in self.book.open[account].values()
+            if (symbol is None or order.symbol == symbol)
+            and not (spare_reduce_only and order.reduce_only)
+            and (takes_stops or order.kind != STOP)
+        ]
+        for order in taken:
+            self.cancel(order, request=request)
+        return len(taken)
+
+    def cancel_strategy(self, strategy, *, request=None):
+        """End the strategy and cancel its open orders; fills stay."""
+        now = self.clock()
+        strategy.lifecycle, strategy.due, strategy.updated_at = "cancelled", [], now
+        for order in list(self.book.open[strategy.account].values()):
+            if order.strategy_id == strategy.strategy_id:
+                self._cancel(order, event="cancel", at=now, request=request)
+
+    def fill(self, order: PaperOrder, *, amount=None, price=None, request=None):
+        """Fill some of an open order, or (None) the rest, at its own price unless told."""
+        left = remaining(order)
+        taken = left if amount is None else min(Decimal(amount), left)
+        self._average_in(order, taken, Decimal(price or order.price))
+        order.filled_amount = plain_text(Decimal(order.filled_amount) + taken)
+        is_whole = taken == left
+        if order.kind == TWAP:
+            order.order_status, event = "in_execution", "sub_order_executed"
+            if is_whole:
+                order.order_status = "completed"
+        else:
+            order.order_status = "filled" if is_whole else "partially_filled"
+            event = "fulfill_market" if order.order_type == "market" else "fulfill_limit"
+        if is_whole:
+            self.book.remove_closed(order)
+        self._happened(order, event, at=self.clock(), request=request)
+
+    def edit(self, order: PaperOrder, *, price=None, amount=None, request=None) -> PaperOrder:
+        """Cancel the order and place a new one with a new id and the same client order id."""
+        self._cancel(order, event="cancel", at=self.clock(), request=request)
+        return self.place(
+            account=order.account,
+            symbol=order.symbol,
+            side=order.side,
+            price=price or order.price,
+            initial_amount=amount or plain_text(Decimal(order.cancelled_amount)),
+            client_order_id=order.client_order_id,
+            reduce_only=order.reduce_only,
+            strategy_id=order.strategy_id,
+            request=request,
+        )
+
+    def place_due(self):
+        """Let strategies place again what is due."""
+        for strategy, fields in self.strategies.take_due(at=self.clock()):
+            self.place(account=strategy.account, strategy_id=strategy.strategy_id, **fields)
+
+    def _cancel(self, order, *, event, at, request):
+        # Most orders were never touched: spare the hot path the decimals.
+        if order.filled_amount == "0":
+            order.cancelled_amount = order.initial_amount
+        else:
+            order.cancelled_amount = plain_text(remaining(order))
+        order.order_status, order.reason = CLOSINGS[event], event
+        self.book.remove_closed(order)
+        self._happened(order, event, at=at, request=request)
+
+    def _average_in(self, order, taken, price):
+        filled = Decimal(order.filled_amount)
+        value = Decimal(order.average_filled_price) * filled + price * taken
+        if filled + taken:
+            order.average_filled_price = plain_text(value / (filled + taken))
+
+    def _happened(self, order, event, *, at, request):
+        self.book.last_history_id += 1
+        order.updated_at, order.row = at, None
+        order.events.append(
+            Event(
+                self.book.last_history_id,
+                event,
+                order.order_status,
+                order.filled_amount,
+                order.cancelled_amount,
+                at,
+            )
+        )
+        self.ledger.effect(order=order, event=event, request=request)
+
+
+def remaining(order: PaperOrder) -> Decimal:
+    """What can still fill."""
+    return Decimal(order.initial_amount) - Decimal(order.filled_amount)
+
+
+def plain_text(number: Decimal) -> str:
+    """A decimal as the wire writes it: no exponent, no trailing zeros."""
+    return format(number.normalize() + 0, "f")

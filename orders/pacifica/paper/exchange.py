@@ -1,0 +1,84 @@
+"""The exchange as a whole: everything it knows, and its clock."""
+
+import time
+from dataclasses import replace
+
+from . import refusals
+from .accounts import Accounts
+from .book import Book
+from .credits import Credits
+from .engine import Engine
+from .faults import Faults
+from .ledger import Ledger
+from .markets import known_markets
+from .rules import Rules
+from .strategies import Strategies
+
+FORGOTTEN_REPLAYS = 10_000
+
+
+class PaperExchange:
+    """All state of one paper exchange. ``rules``: what it starts with, and goes back to."""
+
+    def __init__(self, rules: Rules | None = None):
+        self.first_rules = rules or Rules()
+        self.reset()
+
+    def reset(self):
+        """Forget everything; the rules are those of the start again."""
+        self.rules = replace(self.first_rules)
+        self.accounts = Accounts()
+        self.markets = known_markets()
+        self.credits = Credits()
+        self.faults = Faults()
+        self.ledger = Ledger()
+        self.used_signatures: dict[str, int] = {}
+        self.stale: tuple | None = None
+        self.use(book=Book(), strategies=Strategies())
+
+    def use(self, *, book: Book, strategies: Strategies):
+        """Trade on this book, with these strategies."""
+        self.book = book
+        self.strategies = strategies
+        self.engine = Engine(
+            book=book, ledger=self.ledger, strategies=strategies, clock=self.event_ms
+        )
+
+    def now_ms(self) -> int:
+        """The exchange's own clock, ms since the epoch; off by the rule ``clock_offset_ms``."""
+        return int(time.time() * 1000) + self.rules.clock_offset_ms
+
+    def event_ms(self) -> int:
+        """The same, cut to the rule ``event_step_ms``."""
+        now = self.now_ms()
+        return now - now % self.rules.event_step_ms
+
+    def check_account(self, address: str):
+        """Raises `Refused` where nobody ever deposited under that address."""
+        if self.accounts.get(address) is None:
+            raise refusals.account_not_found(address)
+
+    def check_replay(self, signed):
+        """Raises `Refused` where this signature acted before; remembers it until it expires."""
+        now = self.now_ms()
+        if self.used_signatures.get(signed.signature, 0) >= now:
+            raise refusals.invalid_message()
+        if len(self.used_signatures) > FORGOTTEN_REPLAYS:
+            self.used_signatures = {
+                one: until for one, until in self.used_signatures.items() if until >= now
+            }
+        self.used_signatures[signed.signature] = signed.timestamp + signed.expiry_window
+
+    def go_stale(self, *, for_ms: float, history: bool):
+        """Reads show the book as it is now, for so long."""
+        self.stale = (time.monotonic() + for_ms / 1000, self.book.last_history_id, history)
+
+    def stale_until_event(self, *, history: bool = False) -> int | None:
+        """The last history id that reads may show, or None for all."""
+        if self.stale is None:
+            return None
+        until, history_id, with_history = self.stale
+        if time.monotonic() >= until:
+            self.stale = None
+            return None
+        return history_id if with_history or not history else None

@@ -1,0 +1,89 @@
+"""The exchange's HTTP face: routes to the API or the control doors, headers, latency."""
+
+import asyncio
+from email.utils import formatdate
+
+from aiohttp import web
+
+from . import answering, control, envelopes
+from .envelopes import Answer
+from .exchange import PaperExchange
+from .spoiling import spoiled
+
+API = "/api/v1"
+CONTROL = "/_paper"
+# Far above any body the exchange takes, so that the answer is its own and not the library's.
+MAX_BODY = 16 * 1024 * 1024
+
+
+class Face:
+    """Handles every request of one exchange; call it with an aiohttp request.
+
+    A plain handler without router or middlewares: benchmarks measure clients against it.
+    """
+
+    def __init__(self, exchange: PaperExchange):
+        self.exchange = exchange
+        self._date = (0, "")
+        self._answers = 0
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request in, one response out."""
+        path = request.path
+        if path.startswith(API):
+            return await self._api(request, path[len(API) :])
+        if path.startswith(CONTROL):
+            return await control.handled(self.exchange, request, path[len(CONTROL) :])
+        return self._response(Answer(404, b"Not found", "text/plain; charset=utf-8"))
+
+    async def _api(self, request, route):
+        exchange = self.exchange
+        raw = await _body(request)
+        if raw and request.method == "GET":
+            # CloudFront, which stands before the exchange, refuses a GET that carries a body.
+            return await self._respond(envelopes.html(403))
+        asked = answering.noted(
+            exchange,
+            method=request.method,
+            route=route,
+            query=dict(request.query) if request.query_string else {},
+            raw=raw,
+            api_key=request.headers.get("PF-API-KEY"),
+        )
+        if exchange.faults.armed:
+            fault = exchange.faults.take(route, asked.entry["account"])
+            if fault is not None:
+                return await spoiled(exchange, asked, fault, request=request, respond=self._respond)
+        return await self._respond(answering.answered(exchange, asked))
+
+    async def _respond(self, answer):
+        latency_ms = self.exchange.rules.latency_ms
+        if latency_ms:
+            await asyncio.sleep(latency_ms / 1000)
+        return self._response(answer)
+
+    def _response(self, answer):
+        self._answers += 1
+        headers = {
+            "Content-Type": answer.content_type,
+            "Date": self._http_date(),
+            "X-Request-Id": f"paper-{self._answers:012x}",
+            **answer.headers,
+        }
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+    def _http_date(self):
+        """The exchange's clock as HTTP writes it, whole seconds."""
+        second = self.exchange.now_ms() // 1000
+        if self._date[0] != second:
+            self._date = (second, formatdate(second, usegmt=True))
+        return self._date[1]
+
+
+async def _body(request):
+    if not request.can_read_body:
+        return b""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return b" " * (MAX_BODY + 1)

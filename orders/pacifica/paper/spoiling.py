@@ -1,0 +1,150 @@
+"""What a fault makes of one request: waits, dropped connections, other answers."""
+
+import asyncio
+import base64
+import json
+import socket
+import struct
+
+from aiohttp import web
+
+from . import answering, envelopes
+from .envelopes import Answer
+from .faults import Fault
+from .refusals import Refused
+
+# A reset instead of an orderly close: linger on, zero seconds.
+NO_LINGER = struct.pack("ii", 1, 0)
+POLL_S = 0.02
+CHUNK = 64 * 1024
+TEXTS = {429: "Rate limit exceeded", 500: "Internal server error", 504: "Request timed out"}
+
+
+async def spoiled(exchange, asked, fault: Fault, *, request, respond):
+    """Handle the request as the fault wants it. ``respond`` makes the HTTP answer of an `Answer`.
+
+    Returns a response; the connection may be gone by then.
+    """
+    asked.entry["fault"] = fault.kind
+    return await SPOILERS[fault.kind](exchange, asked, fault.params, request, respond)
+
+
+async def _delay_before(exchange, asked, params, request, respond):
+    await asyncio.sleep(params["delay_ms"] / 1000)
+    return await respond(answering.answered(exchange, asked))
+
+
+async def _delay_after(exchange, asked, params, request, respond):
+    answer = answering.answered(exchange, asked)
+    await asyncio.sleep(params["delay_ms"] / 1000)
+    return await respond(answer)
+
+
+async def _drop(exchange, asked, params, request, respond):
+    asked.entry["verdict"] = "not_processed"
+    return _hang_up(request, reset=params["reset"])
+
+
+async def _apply_then_drop(exchange, asked, params, request, respond):
+    answering.answered(exchange, asked)
+    return _hang_up(request, reset=params["reset"])
+
+
+async def _status(exchange, asked, params, request, respond):
+    if params["applied"]:
+        answering.answered(exchange, asked)
+    else:
+        asked.entry["verdict"] = "not_processed"
+    return await respond(_made_up(exchange, params))
+
+
+async def _drip(exchange, asked, params, request, respond):
+    answer = answering.answered(exchange, asked)
+    size = params["chunk_bytes"]
+    chunks = [answer.body[at : at + size] for at in range(0, len(answer.body), size)]
+    return await _stream(request, answer, chunks, pause_s=params["interval_ms"] / 1000)
+
+
+async def _huge(exchange, asked, params, request, respond):
+    if params["applied"]:
+        answering.answered(exchange, asked)
+    else:
+        asked.entry["verdict"] = "not_processed"
+    head, tail = envelopes.DONE[:-1] + b',"padding":"', b'"}'
+    size = max(0, params["size"] - len(head) - len(tail))
+    chunks = [head, *[b"A" * CHUNK] * (size // CHUNK), b"A" * (size % CHUNK), tail]
+    return await _stream(request, Answer(), chunks, pause_s=0)
+
+
+async def _late(exchange, asked, params, request, respond):
+    await asyncio.sleep(params["delay_ms"] / 1000)
+    answering.answered(exchange, asked)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + params["hold_ms"] / 1000
+    while loop.time() < until and not _is_gone(request):
+        await asyncio.sleep(POLL_S)
+    return _hang_up(request, reset=False)
+
+
+async def _fill_first(exchange, asked, params, request, respond):
+    answering.fill_named_orders(exchange, asked, params["amount"])
+    return await respond(answering.answered(exchange, asked))
+
+
+SPOILERS = {
+    "delay_before": _delay_before,
+    "delay_after": _delay_after,
+    "drop": _drop,
+    "apply_then_drop": _apply_then_drop,
+    "status": _status,
+    "drip": _drip,
+    "huge": _huge,
+    "late": _late,
+    "fill_first": _fill_first,
+}
+
+
+def _made_up(exchange, params):
+    status, body = params["status"], params["body"]
+    if params["body_base64"] is not None:
+        raw, content_type = base64.b64decode(params["body_base64"]), envelopes.JSON
+    elif isinstance(body, str):
+        raw, content_type = body.encode("utf-8", "surrogatepass"), "text/plain; charset=utf-8"
+    elif body is not None:
+        raw, content_type = json.dumps(body).encode(), envelopes.JSON
+    elif status < 400:
+        raw, content_type = envelopes.DONE, envelopes.JSON
+    else:
+        refusal = Refused(status, TEXTS.get(status, "Internal server error"))
+        usual = envelopes.refused(refusal, exchange.rules)
+        raw, content_type = usual.body, usual.content_type
+    return Answer(status, raw, params["content_type"] or content_type, dict(params["headers"]))
+
+
+async def _stream(request, answer, chunks, *, pause_s):
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_type = answer.content_type
+    response.content_length = sum(map(len, chunks))
+    await response.prepare(request)
+    try:
+        for chunk in chunks:
+            await response.write(chunk)
+            await asyncio.sleep(pause_s)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # The client has had enough, which is what the fault is for.
+    return response
+
+
+def _is_gone(request):
+    return request.transport is None or request.transport.is_closing()
+
+
+def _hang_up(request, *, reset):
+    transport = request.transport
+    if transport is not None:
+        if reset:
+            peer = transport.get_extra_info("socket")
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        transport.abort()
+    return web.Response()

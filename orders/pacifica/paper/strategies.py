@@ -1,0 +1,105 @@
+"""Order strategies: rules the exchange runs, which place orders again when those are cancelled."""
+
+from dataclasses import asdict, dataclass, field
+
+UNFINISHED = frozenset({"pending", "open", "paused"})
+
+
+@dataclass(slots=True)
+class Strategy:
+    """One strategy. ``orders``: what it keeps on the book, as fields of a new order.
+
+    ``replaces_after_ms``: how long after one of its orders was cancelled it places it again; None
+    for never. ``due``: (ms, fields) of the orders to place again. Times in ms.
+    """
+
+    strategy_id: str
+    account: str
+    symbol: str
+    created_at: int
+    updated_at: int
+    strategy_type: str = "swarm"
+    lifecycle: str = "open"
+    revision: int = 1
+    orders: list = field(default_factory=list)
+    replaces_after_ms: int | None = 0
+    due: list = field(default_factory=list)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it can still place orders."""
+        return self.lifecycle in UNFINISHED
+
+    def row(self) -> dict:
+        """As the strategy routes show it (docs.pacifica.fi get-order-strategy)."""
+        return {
+            "strategy_id": self.strategy_id,
+            "revision": self.revision,
+            "account": self.account,
+            "strategy_type": self.strategy_type,
+            "definition": {
+                "strategy_type": self.strategy_type,
+                "params": {"symbol": self.symbol},
+            },
+            "lifecycle": self.lifecycle,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+
+class Strategies:
+    """All strategies by id."""
+
+    def __init__(self):
+        self.by_id: dict[str, Strategy] = {}
+
+    def add(self, strategy: Strategy):
+        """Take in a new strategy."""
+        self.by_id[strategy.strategy_id] = strategy
+
+    def of(self, account: str, *, unfinished: bool) -> list[Strategy]:
+        """The account's strategies that have not finished, or those that have; newest first."""
+        mine = [one for one in self.by_id.values() if one.account == account]
+        return [one for one in reversed(mine) if one.is_unfinished == unfinished]
+
+    def find_unfinished(self, *, account: str, strategy_id: str) -> Strategy | None:
+        """The account's unfinished strategy of that id, or None."""
+        strategy = self.by_id.get(strategy_id)
+        if strategy is None or strategy.account != account or not strategy.is_unfinished:
+            return None
+        return strategy
+
+    def order_was_cancelled(self, order, *, at: int):
+        """Plan to place it again, if an unfinished strategy placed it."""
+        strategy = self.by_id.get(order.strategy_id)
+        if strategy is None or not strategy.is_unfinished or strategy.replaces_after_ms is None:
+            return
+        fields = {
+            "symbol": order.symbol,
+            "side": order.side,
+            "price": order.price,
+            "initial_amount": order.initial_amount,
+            "reduce_only": order.reduce_only,
+        }
+        strategy.due.append((at + strategy.replaces_after_ms, fields))
+
+    def take_due(self, *, at: int) -> list[tuple[Strategy, dict]]:
+        """The orders to place now, taken off the plan."""
+        taken = []
+        for strategy in self.by_id.values():
+            if strategy.due:
+                taken += [(strategy, fields) for due_at, fields in strategy.due if due_at <= at]
+                strategy.due = [one for one in strategy.due if one[0] > at]
+        return taken
+
+    def as_plain(self) -> list:
+        """Everything, as JSON can hold it."""
+        return [asdict(strategy) for strategy in self.by_id.values()]
+
+    @classmethod
+    def from_plain(cls, plain: list) -> "Strategies":
+        """The inverse of `as_plain`."""
+        strategies = cls()
+        for fields in plain:
+            strategies.add(Strategy(**fields))
+        return strategies
