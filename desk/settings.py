@@ -1,0 +1,257 @@
+"""Every setting, read from the environment; the environment wins over ``.env``.
+
+A setting that is missing or wrong stops the process here, with a sentence that names it.
+"""
+
+import ipaddress
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), overwrite=False)
+
+
+def wrong(name, what):
+    """The one way a setting is refused: its name, what is wrong, what to do."""
+    raise ImproperlyConfigured(f"{name}: {what}")
+
+
+def number(name, default, low, high):
+    """A whole number within bounds, or a named error."""
+    try:
+        value = int(env.str(name, str(default)))
+    except ValueError:
+        wrong(name, "must be a whole number.")
+    if not low <= value <= high:
+        wrong(name, f"must be between {low} and {high}.")
+    return value
+
+
+def yes_or_no(name, default):
+    """A boolean written as true or false, or a named error."""
+    text = env.str(name, str(default)).strip().lower()
+    if text not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+        wrong(name, "must be true or false.")
+    return text in {"true", "1", "yes", "on"}
+
+
+# --- Which exchange ------------------------------------------------------------------------------
+
+PACIFICA_NETWORK = env.str("PACIFICA_NETWORK", "paper")
+# Exact: a signed request can go nowhere else. Source: docs.pacifica.fi, rest-api page.
+PACIFICA_URLS = {
+    "testnet": "https://test-api.pacifica.fi/api/v1",
+    "mainnet": "https://api.pacifica.fi/api/v1",
+}
+PACIFICA_PAPER_URL = env.str("PACIFICA_PAPER_URL", "http://127.0.0.1:8900/api/v1")
+
+
+def is_loopback(url):
+    """True only for plain HTTP to this very machine."""
+    parts = urlsplit(url)
+    try:
+        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.scheme == "http" and parts.hostname == "localhost"
+
+
+if PACIFICA_NETWORK not in {"paper", *PACIFICA_URLS}:
+    wrong("PACIFICA_NETWORK", "must be paper, testnet or mainnet.")
+if not is_loopback(PACIFICA_PAPER_URL):
+    wrong("PACIFICA_PAPER_URL", "the paper exchange runs on this machine only: use 127.0.0.1.")
+PACIFICA_URL = PACIFICA_URLS.get(PACIFICA_NETWORK, PACIFICA_PAPER_URL).rstrip("/")
+IS_REAL_MONEY = PACIFICA_NETWORK == "mainnet"
+
+PACIFICA_EXPIRY_WINDOW_MS = number("PACIFICA_EXPIRY_WINDOW_MS", 5_000, 1_000, 60_000)
+PACIFICA_CONNECT_TIMEOUT_MS = number("PACIFICA_CONNECT_TIMEOUT_MS", 2_000, 50, 30_000)
+PACIFICA_READ_TIMEOUT_MS = number("PACIFICA_READ_TIMEOUT_MS", 5_000, 50, 60_000)
+PACIFICA_DEADLINE_MS = number("PACIFICA_DEADLINE_MS", 8_000, 100, 120_000)
+PACIFICA_CA_FILE = env.str("PACIFICA_CA_FILE", "")
+PACIFICA_PROXY_URL = env.str("PACIFICA_PROXY_URL", "")
+SYNC_PERIOD_S = number("SYNC_PERIOD_S", 30, 1, 86_400)
+URGENT_EXPIRES_AFTER_S = number("URGENT_EXPIRES_AFTER_S", 600, 5, 86_400)
+
+# --- Django --------------------------------------------------------------------------------------
+
+DEBUG = yes_or_no("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "")
+if not SECRET_KEY:
+    wrong("SECRET_KEY", "is not set. Copy .env.example to .env and fill it in, or run `make demo`.")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+ROOT_URLCONF = "desk.urls"
+WSGI_APPLICATION = "desk.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "orders",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "orders.admin.pages.site_state",
+            ]
+        },
+    }
+]
+AUTHENTICATION_BACKENDS = ["orders.rights.MembershipBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = reverse_lazy("admin:login")
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# HTTPS is demanded wherever real orders are at stake; the demo is plain HTTP on loopback.
+HTTPS_ONLY = yes_or_no("HTTPS_ONLY", PACIFICA_NETWORK != "paper")
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+TRUST_PROXY_HEADERS = yes_or_no("TRUST_PROXY_HEADERS", False)
+if TRUST_PROXY_HEADERS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+
+# --- Database ------------------------------------------------------------------------------------
+
+DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{DATA_DIR}/desk.sqlite3")
+try:
+    DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+except Exception as error:
+    raise ImproperlyConfigured("DATABASE_URL: cannot be read as a database address.") from error
+IS_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+if not IS_SQLITE and not DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
+if IS_SQLITE:
+    import sqlite3
+
+    # SQLite 3.7.0 to 3.51.2 can, rarely, corrupt a database in WAL mode (fixed in 3.51.3).
+    HAS_WAL_BUG = sqlite3.sqlite_version_info < (3, 51, 3)
+    SQLITE_JOURNAL = "DELETE" if HAS_WAL_BUG and IS_REAL_MONEY else "WAL"
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": f"PRAGMA journal_mode={SQLITE_JOURNAL}; PRAGMA synchronous=FULL;",
+    }
+else:
+    DATABASES["default"].update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)
+
+# --- Broker --------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "embedded://")
+_BROKER_FOLDER = str(DATA_DIR / "broker")
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "embedded": {
+        "data_folder_in": _BROKER_FOLDER,
+        "data_folder_out": _BROKER_FOLDER,
+        "control_folder": str(DATA_DIR / "broker-control"),
+        "polling_interval": 0.02,
+    },
+    "redis": {"socket_connect_timeout": 1, "socket_timeout": 5},
+    "rediss": {"socket_connect_timeout": 1, "socket_timeout": 5},
+}.get(urlsplit(CELERY_BROKER_URL).scheme, {})
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "bulk"
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Agent keys ----------------------------------------------------------------------------------
+
+# Private halves, for senders only: `id:base64,…`, the first one seals. The web needs the public
+# half alone. Both are parsed in `orders.keys`, which never shows them.
+AGENT_KEY_OPENING_KEYS = env.str("AGENT_KEY_OPENING_KEYS", "")
+AGENT_KEY_OPENING_KEYS_FILE = env.str("AGENT_KEY_OPENING_KEYS_FILE", "")
+AGENT_KEY_SEALING_KEY = env.str("AGENT_KEY_SEALING_KEY", "")
+if AGENT_KEY_OPENING_KEYS and AGENT_KEY_OPENING_KEYS_FILE:
+    wrong("AGENT_KEY_OPENING_KEYS", "is set twice: as a value and as a file. Keep one.")
+if AGENT_KEY_OPENING_KEYS_FILE:
+    try:
+        AGENT_KEY_OPENING_KEYS = Path(AGENT_KEY_OPENING_KEYS_FILE).read_text().strip()
+    except OSError as error:
+        wrong("AGENT_KEY_OPENING_KEYS_FILE", f"cannot be read ({error.strerror}).")
+
+# --- What real money does not start with ---------------------------------------------------------
+
+if PACIFICA_NETWORK != "paper":
+    if SECRET_KEY.startswith(("demo-", "django-insecure-", "change-me")) or len(SECRET_KEY) < 50:
+        wrong("SECRET_KEY", f"a default or short key is refused on {PACIFICA_NETWORK}.")
+    if "demo" in f"{AGENT_KEY_OPENING_KEYS},{AGENT_KEY_SEALING_KEY}".lower().split(":")[0]:
+        wrong("AGENT_KEY_OPENING_KEYS", f"the demo's keys are refused on {PACIFICA_NETWORK}.")
+    if DEBUG:
+        wrong("DEBUG", f"must be off on {PACIFICA_NETWORK}.")
+    if "*" in ALLOWED_HOSTS:
+        wrong("ALLOWED_HOSTS", f"`*` is refused on {PACIFICA_NETWORK}: name the site's host.")
+    if "PACIFICA_PAPER_URL" in os.environ:
+        wrong("PACIFICA_PAPER_URL", f"belongs to the paper network, not to {PACIFICA_NETWORK}.")
+
+# --- What operators see --------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Pacifica Desk",
+    "SITE_HEADER": "Pacifica Desk",
+    "SITE_SYMBOL": "cancel",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "orders.admin.pages.dashboard",
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO").upper()},
+}

@@ -1,0 +1,1 @@
+"""The app: what operators see, what is recorded, what is sent."""

@@ -1,0 +1,1 @@
+"""The operator's screens; one file per noun."""

@@ -1,0 +1,187 @@
+"""What is set up before anyone can cancel: desks, people, accounts, agent wallets. All recorded."""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from orders import audit, keys
+from orders.models import Account, AgentWallet, Desk, Event, Membership, Role
+
+COMMAND_LINE = audit.Actor(operator_name="(command line)")
+
+
+class CannotEnrol(ValueError):
+    """What was given cannot be set up; the text says what was wrong. ``field``: which input."""
+
+    def __init__(self, sentence, *, field=None):
+        super().__init__(sentence)
+        self.field = field
+
+
+def desk_named(name) -> Desk:
+    """The desk of this name. Raises `CannotEnrol`."""
+    desk = Desk.objects.filter(name=name).first()
+    if desk is None:
+        raise CannotEnrol(f"There is no desk named {name!r}: add it with add_desk.", field="desk")
+    return desk
+
+
+def account_named(name) -> Account:
+    """The account of this name or address. Raises `CannotEnrol`."""
+    found = Account.objects.filter(name=name) | Account.objects.filter(address=name)
+    found = list(found.select_related("desk").distinct()[:2])
+    if not found:
+        raise CannotEnrol(f"There is no account {name!r}: add it with add_account.", field="account")
+    if len(found) > 1:
+        raise CannotEnrol(f"{name!r} is on more than one desk: give the address.", field="account")
+    return found[0]
+
+
+@transaction.atomic
+def add_desk(*, name, actor=COMMAND_LINE) -> tuple[Desk, bool]:
+    """A desk of this name, and whether it is new."""
+    name = _label(name, "desk")
+    desk, is_new = Desk.objects.get_or_create(name=name)
+    if is_new:
+        audit.append(audit.Fact(Event.DESK_CHANGED, actor, desk=desk, data={"added": name}))
+    return desk, is_new
+
+
+@transaction.atomic
+def add_operator(*, name, desk, role, password=None, actor=COMMAND_LINE):
+    """A person with a role on a desk, and whether they are new. An existing password stays."""
+    if role not in Role.values:
+        raise CannotEnrol(f"The role must be one of {', '.join(Role.values)}.", field="role")
+    user, is_new = _user(name, password)
+    facts = [_user_fact(user, actor)] if is_new else []
+    membership, joined = Membership.objects.get_or_create(
+        user=user, desk=desk, defaults={"role": role}
+    )
+    if not joined and membership.role != role:
+        membership.role, joined = role, True
+        membership.save(update_fields=["role"])
+    if joined:
+        facts.append(membership_fact(membership, actor))
+    audit.append(*facts)
+    return user, is_new
+
+
+@transaction.atomic
+def add_administrator(*, name, password, actor=COMMAND_LINE):
+    """A person who runs the app, and whether they are new."""
+    user, is_new = _user(name, password, is_superuser=True)
+    if is_new:
+        audit.append(_user_fact(user, actor))
+    return user, is_new
+
+
+@transaction.atomic
+def add_account(*, name, desk, address, actor=COMMAND_LINE) -> tuple[Account, bool]:
+    """An account on a desk, and whether it is new. Raises `CannotEnrol`."""
+    name = _label(name, "account")
+    try:
+        address = keys.check_public_key(address, what="address")
+    except keys.BadAgentKey as error:
+        raise CannotEnrol(str(error), field="address") from None
+    account = Account.objects.filter(desk=desk, address=address).first()
+    if account is not None and account.name == name:
+        return account, False
+    if account is not None:
+        raise CannotEnrol(f"{desk} already holds this address, as {account}.", field="address")
+    if Account.objects.filter(desk=desk, name=name).exists():
+        raise CannotEnrol(f"{desk} already has another account named {name!r}.", field="name")
+    account = Account.objects.create(name=name, desk=desk, address=address)
+    data = {"added": name, "address": address}
+    audit.append(audit.Fact(Event.ACCOUNT_CHANGED, actor, account=account, data=data))
+    return account, True
+
+
+@transaction.atomic
+def add_agent_wallet(*, account, public_key, secret, user, actor) -> tuple[AgentWallet, bool]:
+    """Take an agent wallet's secret in, sealed, and whether it is new. Raises `BadAgentKey`.
+
+    ``secret`` is never stored in clear, recorded or repeated.
+    """
+    public_key = keys.check_public_key(public_key, what="agent wallet's public key")
+    raw = keys.read_secret(secret, public_key=public_key, account=account.address)
+    _refuse_shared(public_key, account)
+    wallet = account.agent_wallets.filter(public_key=public_key).first()
+    if wallet is not None and wallet.is_active:
+        return wallet, False
+    if wallet is None:
+        wallet = AgentWallet.objects.create(
+            account=account, public_key=public_key, created_by=user
+        )
+        keys.seal(wallet, raw).save()
+    else:
+        AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True)
+        keys.seal(wallet, raw).save()
+    audit.append(_wallet_fact(Event.AGENT_WALLET_ADDED, wallet, actor))
+    return wallet, True
+
+
+def disable_agent_wallet(*, wallet, actor) -> bool:
+    """Stop signing with this agent wallet before the next send; whether it was active."""
+    return _switch(wallet, actor, Event.AGENT_WALLET_DISABLED, is_active=False)
+
+
+def enable_agent_wallet(*, wallet, actor) -> bool:
+    """Sign with this agent wallet again; whether it was disabled."""
+    return _switch(wallet, actor, Event.AGENT_WALLET_ENABLED, is_active=True)
+
+
+@transaction.atomic
+def _switch(wallet, actor, event, *, is_active):
+    same = AgentWallet.objects.filter(pk=wallet.pk, is_active=not is_active)
+    if not same.update(is_active=is_active):
+        return False
+    audit.append(_wallet_fact(event, wallet, actor))
+    return True
+
+
+def membership_fact(membership, actor, *, is_removed=False) -> audit.Fact:
+    """The record of a membership given, changed or taken away."""
+    data = {"user": membership.user.get_username(), "role": "" if is_removed else membership.role}
+    return audit.Fact(Event.MEMBERSHIP_CHANGED, actor, desk=membership.desk, data=data)
+
+
+def _wallet_fact(event, wallet, actor):
+    return audit.Fact(event, actor, account=wallet.account, data={"public_key": wallet.public_key})
+
+
+def _user_fact(user, actor):
+    data = {"added": user.get_username(), "is_administrator": user.is_superuser}
+    return audit.Fact(Event.USER_CHANGED, actor, data=data)
+
+
+def _refuse_shared(public_key, account):
+    """The exchange does not bind a signature to an account, so two accounts never share a key."""
+    held = AgentWallet.objects.filter(public_key=public_key)
+    if held.exclude(account__address=account.address).exists():
+        raise keys.BadAgentKey(
+            "This agent wallet already signs for another account. Give each account its own."
+        )
+
+
+def _user(name, password, *, is_superuser=False):
+    users = get_user_model()
+    user = users.objects.filter(username=name).first()
+    if user is not None:
+        return user, False
+    user = users(username=_label(name, "operator"), is_staff=True, is_superuser=is_superuser)
+    try:
+        user.full_clean(exclude=["password"])
+        validate_password(password or "", user)
+    except ValidationError as error:
+        raise CannotEnrol(" ".join(error.messages), field="password") from None
+    user.set_password(password)
+    user.save()
+    return user, True
+
+
+def _label(text, what):
+    text = (text or "").strip()
+    if not text or len(text) > 80 or not text.isprintable():
+        raise CannotEnrol(f"The {what}'s name must be 1 to 80 printable characters.", field="name")
+    return text

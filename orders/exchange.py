@@ -1,0 +1,23 @@
+"""The client of the configured exchange: one a process, its address from the settings alone."""
+
+import functools
+
+from django.conf import settings
+
+from orders.pacifica.client import Client
+
+THREADS = 32  # measured: more gain nothing below 100 ms of latency
+
+
+@functools.cache
+def client() -> Client:
+    """The one door to the network this installation is for. It survives forks by itself."""
+    return Client(
+        base_url=settings.PACIFICA_URL,
+        connect_timeout_s=settings.PACIFICA_CONNECT_TIMEOUT_MS / 1000,
+        read_timeout_s=settings.PACIFICA_READ_TIMEOUT_MS / 1000,
+        deadline_s=settings.PACIFICA_DEADLINE_MS / 1000,
+        pool_size=THREADS,
+        proxy=settings.PACIFICA_PROXY_URL or None,
+        ca_file=settings.PACIFICA_CA_FILE or None,
+    )

@@ -1,0 +1,257 @@
+"""Seal and open agent keys; a signer that can say only a few things.
+
+Secrets are sealed with HPKE (X25519, HKDF-SHA256, AES-256-GCM) to a public key, so the web, which
+holds only that half, can take a key in and never read it again. ``info`` binds a sealed key to its
+network, account and agent wallet: copied to another row it opens nothing.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from django.conf import settings
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from orders.models import CancelKind, SealedKey
+from orders.pacifica import signing
+
+SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+class KeySettingsWrong(Exception):
+    """A key setting cannot be used; the text names the setting and never shows its value."""
+
+
+class BadAgentKey(ValueError):
+    """What was pasted is not this agent wallet's secret; the text never repeats it."""
+
+
+class CannotOpen(Exception):
+    """The sealed key opens nothing here; the text says why, in the operator's words."""
+
+
+@dataclass(frozen=True)
+class SignedRequest:
+    """One signed request, ready to be recorded and sent.
+
+    ``body``: exact bytes; ``text``: what was signed; ``timestamp`` and ``expiry_window`` in ms.
+    """
+
+    route: str
+    body: bytes
+    text: str
+    signature: str
+    signer: str
+    account: str
+    timestamp: int
+    expiry_window: int
+
+
+class Signer:
+    """Signs cancels of one account and the one read `list_agent_wallets`. It can say nothing else.
+
+    It builds each message itself and checks its own signature against the stored public key.
+    """
+
+    def __init__(self, keypair: Keypair, *, account: str, public_key: str):
+        self._keypair = keypair
+        self._account = account
+        self._public_key = Pubkey.from_string(public_key)
+
+    def __repr__(self):
+        return f"<Signer {self._public_key} for {self._account}>"
+
+    def cancel(self, *, kind, symbol, order_id, client_order_id, timestamp, expiry_window):
+        """A signed cancel of one order, by order id where it is known. Times in milliseconds."""
+        make = CANCELS[kind]
+        name = {"order_id": order_id} if order_id else {"client_order_id": client_order_id}
+        return self._sign(make(symbol=symbol, **name), timestamp, expiry_window)
+
+    def list_agent_wallets(self, *, timestamp, expiry_window):
+        """A signed read that changes nothing. Times in milliseconds."""
+        return self._sign(signing.list_agent_wallets(), timestamp, expiry_window)
+
+    def _sign(self, operation, timestamp, expiry_window):
+        text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
+        signature = self._keypair.sign_message(text.encode("ascii"))
+        if not signature.verify(self._public_key, text.encode("ascii")):
+            raise CannotOpen("The stored key does not belong to this agent wallet.")
+        header = {
+            "account": self._account,
+            "timestamp": timestamp,
+            "expiry_window": expiry_window,
+            "signature": str(signature),
+        }
+        body = signing.request_body(operation, agent_wallet=str(self._public_key), **header)
+        return SignedRequest(
+            route=operation.route,
+            body=signing.body_bytes(body),
+            text=text,
+            signer=str(self._public_key),
+            **header,
+        )
+
+
+CANCELS = {
+    CancelKind.ORDER: signing.cancel_order,
+    CancelKind.STOP: signing.cancel_stop_order,
+    CancelKind.TWAP: signing.cancel_twap_order,
+}
+
+
+def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
+    """The 64 secret bytes of an agent wallet, from any form people hold them in.
+
+    Accepts 64 bytes as base58 (Pacifica, Phantom), a 32-byte seed as base58, and the JSON array of
+    ``solana-keygen``. Raises `BadAgentKey` with a sentence that never repeats what was pasted.
+    """
+    keypair = _keypair(_decode(pasted.strip()))
+    if str(keypair.pubkey()) == account:
+        raise BadAgentKey(
+            "This is the account's main key. It can move funds and is refused: "
+            "make an agent wallet on Pacifica's API key page and paste that one's secret."
+        )
+    if str(keypair.pubkey()) != public_key:
+        raise BadAgentKey(
+            f"This secret belongs to {keypair.pubkey()}, not to the agent wallet you named. "
+            "Check both on Pacifica's API key page."
+        )
+    return bytes(keypair)
+
+
+def check_public_key(value: str, *, what: str) -> str:
+    """The same public key, if it is one: 32 bytes as base58. Raises `BadAgentKey`."""
+    try:
+        return str(Pubkey.from_string(value.strip()))
+    except ValueError:
+        raise BadAgentKey(f"The {what} must be a base58 public key of 32 bytes.") from None
+
+
+def seal(agent_wallet, secret: bytes) -> SealedKey:
+    """A sealed key, not yet saved, that only senders can open."""
+    key_id, public = sealing_key()
+    sealed = SUITE.encrypt(secret, public, info=_binding(agent_wallet))
+    return SealedKey(agent_wallet=agent_wallet, sealed_with=key_id, sealed=sealed)
+
+
+def open_signer(agent_wallet) -> Signer:
+    """A signer for this agent wallet. Raises `CannotOpen`; there is no fallback."""
+    sealed = SealedKey.objects.filter(agent_wallet=agent_wallet).first()
+    if sealed is None:
+        raise CannotOpen("No key is stored for this agent wallet: add it again.")
+    private = opening_keys().get(sealed.sealed_with)
+    if private is None:
+        raise CannotOpen(
+            f"This key is sealed to {sealed.sealed_with!r}, which this sender does not hold: "
+            "check AGENT_KEY_OPENING_KEYS."
+        )
+    try:
+        secret = SUITE.decrypt(bytes(sealed.sealed), private, info=_binding(agent_wallet))
+        keypair = Keypair.from_bytes(secret)
+    except (InvalidTag, ValueError):
+        raise CannotOpen("The sealed key was changed or belongs elsewhere: add it again.") from None
+    if str(keypair.pubkey()) != agent_wallet.public_key:
+        raise CannotOpen("The stored key does not belong to this agent wallet: add it again.")
+    return Signer(
+        keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key
+    )
+
+
+def opening_keys() -> dict[str, X25519PrivateKey]:
+    """The private halves this process holds, by id; the first one seals. Senders only."""
+    pairs = _pairs("AGENT_KEY_OPENING_KEYS", settings.AGENT_KEY_OPENING_KEYS)
+    return {key_id: X25519PrivateKey.from_private_bytes(raw) for key_id, raw in pairs}
+
+
+def sealing_key() -> tuple[str, X25519PublicKey]:
+    """The id and public half that new keys are sealed to."""
+    given = _pairs("AGENT_KEY_SEALING_KEY", settings.AGENT_KEY_SEALING_KEY)
+    if given:
+        key_id, raw = given[0]
+        return key_id, X25519PublicKey.from_public_bytes(raw)
+    for key_id, private in opening_keys().items():
+        return key_id, private.public_key()
+    raise KeySettingsWrong(
+        "AGENT_KEY_SEALING_KEY: is not set, so no agent key can be taken in. "
+        "`python manage.py new_opening_key` makes a pair."
+    )
+
+
+def can_open() -> bool:
+    """Whether this process holds any opening key."""
+    return bool(settings.AGENT_KEY_OPENING_KEYS)
+
+
+def new_opening_key(key_id: str) -> tuple[str, str]:
+    """A new pair as the two settings' values: opening (secret) and sealing (public)."""
+    private = X25519PrivateKey.generate()
+    halves = private.private_bytes_raw(), private.public_key().public_bytes_raw()
+    return tuple(f"{key_id}:{base64.b64encode(half).decode()}" for half in halves)
+
+
+def _pairs(name, value):
+    pairs = [part.strip() for part in value.split(",") if part.strip()]
+    return [_pair(name, part) for part in pairs]
+
+
+def _pair(name, part):
+    key_id, _, text = part.partition(":")
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if not key_id or len(raw) != 32:
+        raise KeySettingsWrong(f"{name}: each entry must be id:base64 of 32 bytes.")
+    return key_id, raw
+
+
+def _binding(agent_wallet):
+    """What a sealed key is bound to; changing any of it makes the key open nothing."""
+    parts = ["pacifica-desk agent key 1", settings.PACIFICA_NETWORK]
+    return "|".join([*parts, agent_wallet.account.address, agent_wallet.public_key]).encode()
+
+
+def _decode(text):
+    if text.startswith("["):
+        return _decode_array(text)
+    try:
+        return _base58(text)
+    except ValueError:
+        raise BadAgentKey(
+            "This is not an agent key. Paste the secret as Pacifica shows it (base58), "
+            "a 32-byte seed in base58, or the JSON array of solana-keygen."
+        ) from None
+
+
+def _decode_array(text):
+    try:
+        return bytes(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        raise BadAgentKey("The JSON array must hold 64 numbers from 0 to 255.") from None
+
+
+def _keypair(raw):
+    try:
+        if len(raw) == 32:
+            return Keypair.from_seed(raw)
+        if len(raw) == 64 and bytes(Keypair.from_seed(raw[:32])) == raw:
+            return Keypair.from_bytes(raw)
+    except ValueError:
+        pass
+    if len(raw) == 64:
+        raise BadAgentKey("The two halves of this key do not match: it was cut or mixed up.")
+    raise BadAgentKey(f"An agent key has 64 bytes (or a 32-byte seed); this has {len(raw)}.")
+
+
+def _base58(text):
+    """Base58 to 32 or 64 bytes, by solders, which keeps leading zero bytes."""
+    from solders.signature import Signature  # 64 bytes of anything, as solders decodes them
+
+    if len(text) > 60:
+        return bytes(Signature.from_string(text))
+    return bytes(Pubkey.from_string(text))

@@ -1,0 +1,89 @@
+"""Accounts, the agent wallets that sign for them, and the sealed keys nobody reads."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+
+from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
+
+
+class AccountQuerySet(OfDesksQuerySet):
+    """Accounts, by desk and by what is due."""
+
+    def due_for_sync(self, now, period_s):
+        """Active accounts whose book was read longest ago, once their period is over."""
+        due = models.Q(sync_started_at__isnull=True) | models.Q(
+            sync_started_at__lte=now - timedelta(seconds=period_s)
+        )
+        return self.filter(due, is_active=True, desk__is_active=True).order_by(
+            models.F("sync_started_at").asc(nulls_first=True)
+        )
+
+
+class Account(models.Model):
+    """A public key that owns orders."""
+
+    desk = models.ForeignKey("Desk", on_delete=models.PROTECT, related_name="accounts")
+    name = models.CharField(max_length=80)
+    address = models.CharField(max_length=44, db_index=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    # A sync is claimed by writing when it starts; the book is as old as the last one that succeeded.
+    sync_started_at = models.DateTimeField(null=True, editable=False)
+    synced_at = models.DateTimeField(null=True, editable=False)
+    sync_error = models.CharField(max_length=300, blank=True, editable=False)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["desk__name", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["desk", "name"], name="account_name_once_per_desk"),
+            models.UniqueConstraint(fields=["desk", "address"], name="account_once_per_desk"),
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class AgentWallet(models.Model):
+    """A delegated key that signs for one account; only its public half is kept here."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="agent_wallets")
+    public_key = models.CharField(max_length=44)
+    is_active = models.BooleanField(default=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = OfAccountsQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["account__name", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "public_key"], name="agent_wallet_once_per_account"
+            )
+        ]
+
+    def __str__(self):
+        return self.public_key
+
+
+class SealedKey(models.Model):
+    """An agent wallet's secret, sealed. No admin registers this table."""
+
+    agent_wallet = models.OneToOneField(
+        AgentWallet, on_delete=models.PROTECT, related_name="sealed_key", primary_key=True
+    )
+    sealed_with = models.CharField(max_length=40)  # id of the X25519 key it is sealed to
+    sealed = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return "sealed"

@@ -1,0 +1,128 @@
+"""The audit log's tables. Rows are added, never changed; the database itself refuses."""
+
+from django.conf import settings
+from django.db import models
+
+from orders.models.desks import OfDesksQuerySet
+
+
+class Event(models.TextChoices):
+    """What a record is the record of."""
+
+    CANCEL_ASKED = "cancel_asked", "Cancel asked"
+    REQUEST = "request", "Request"
+    ANSWER = "answer", "Answer"
+    NO_ANSWER = "no_answer", "No answer"
+    NOT_SENT = "not_sent", "Not sent"
+    READ = "read", "Read to settle"
+    OUTCOME = "outcome", "Outcome"
+    SYNC = "sync", "Sync change"
+    CONTRADICTION = "contradiction", "Contradiction"
+    SENDER_LOST = "sender_lost", "Sender lost"
+    AGENT_WALLET_ADDED = "agent_wallet_added", "Agent wallet added"
+    AGENT_WALLET_TESTED = "agent_wallet_tested", "Agent wallet tested"
+    AGENT_WALLET_DISABLED = "agent_wallet_disabled", "Agent wallet disabled"
+    AGENT_WALLET_ENABLED = "agent_wallet_enabled", "Agent wallet enabled"
+    KEY_REFUSED = "key_refused", "Sealed key refused"
+    DESK_CHANGED = "desk_changed", "Desk changed"
+    ACCOUNT_CHANGED = "account_changed", "Account changed"
+    USER_CHANGED = "user_changed", "User changed"
+    MEMBERSHIP_CHANGED = "membership_changed", "Membership changed"
+    LOGIN = "login", "Signed in"
+    LOGIN_FAILED = "login_failed", "Sign-in failed"
+    LOGOUT = "logout", "Signed out"
+    ACT_REFUSED = "act_refused", "Act refused"
+
+
+def reference(to):
+    """A link to a row that the log outlives: it cannot be deleted while a record names it."""
+    return models.ForeignKey(
+        to, on_delete=models.PROTECT, null=True, related_name="audit_records", editable=False
+    )
+
+
+class AuditRecord(models.Model):
+    """One fact, chained to the one before it.
+
+    ``hash`` is SHA-256 over the record's canonical text (`orders.audit.canonical`), which holds
+    ``previous_hash``, every column but the id, the hashes of the payload and the order rows.
+    """
+
+    position = models.BigIntegerField(unique=True)
+    at = models.DateTimeField(db_index=True)
+    event = models.CharField(max_length=32, choices=Event)
+    outcome = models.CharField(max_length=32, blank=True)
+    operator = reference(settings.AUTH_USER_MODEL)
+    operator_name = models.CharField(max_length=150, blank=True)
+    session_hash = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    desk = reference("Desk")
+    desk_name = models.CharField(max_length=80, blank=True)
+    account = reference("Account")
+    account_name = models.CharField(max_length=80, blank=True)
+    account_address = models.CharField(max_length=44, blank=True)
+    job = reference("CancelJob")
+    data = models.TextField(default="{}")  # JSON as ASCII text, kept byte for byte
+    body_length = models.BigIntegerField(null=True)  # bytes of the whole payload
+    body_sha256 = models.CharField(max_length=64, blank=True)  # of the whole payload
+    kept_sha256 = models.CharField(max_length=64, blank=True)  # of what AuditPayload holds
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = OfDesksQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-position"]
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(condition=models.Q(event__in=Event.values), name="audit_event")
+        ]
+        indexes = [
+            models.Index(fields=["operator", "-position"], name="audit_operator"),
+            models.Index(fields=["desk", "-position"], name="audit_desk"),
+            models.Index(fields=["account", "-position"], name="audit_account"),
+            models.Index(fields=["job", "-position"], name="audit_job"),
+            models.Index(fields=["event", "-position"], name="audit_event_position"),
+        ]
+
+    def __str__(self):
+        return f"Record {self.position}"
+
+
+class AuditRecordOrder(models.Model):
+    """One order that a record speaks of, covered by the record's hash."""
+
+    record = models.ForeignKey(AuditRecord, on_delete=models.PROTECT, related_name="order_rows")
+    row = models.PositiveIntegerField()
+    cancel = models.ForeignKey("Cancel", on_delete=models.PROTECT, null=True, related_name="+")
+    account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="+")
+    symbol = models.CharField(max_length=64, blank=True, db_index=True)
+    order_id = models.BigIntegerField(null=True, db_index=True)
+    client_order_id = models.CharField(max_length=64, null=True, db_index=True)
+    outcome = models.CharField(max_length=32, blank=True)
+    data = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["record", "row"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["record", "row"], name="audit_order_row_once")
+        ]
+
+    def __str__(self):
+        return f"{self.symbol} {self.order_id or self.client_order_id}"
+
+
+class AuditPayload(models.Model):
+    """The exact bytes of one request or answer, up to 64 KiB."""
+
+    record = models.OneToOneField(
+        AuditRecord, on_delete=models.PROTECT, related_name="payload", primary_key=True
+    )
+    body = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"Payload of {self.record_id}"

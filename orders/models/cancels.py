@@ -1,0 +1,222 @@
+"""Cancel jobs, their cancels, and the life of each."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
+
+
+class JobStatus(models.TextChoices):
+    """The life of a job."""
+
+    PREVIEWED = "previewed", "Previewed"
+    RUNNING = "running", "Running"
+    STOPPING = "stopping", "Stopping"
+    STOPPED = "stopped", "Stopped"
+    DONE = "done", "Done"
+
+
+class CancelKind(models.TextChoices):
+    """Which route takes the cancel."""
+
+    ORDER = "order", "Order"
+    STOP = "stop", "Stop order"
+    TWAP = "twap", "TWAP order"
+
+
+class CancelStatus(models.TextChoices):
+    """The life of a cancel."""
+
+    QUEUED = "queued", "Waiting to be sent"
+    SENDING = "sending", "Sending"
+    UNKNOWN = "unknown", "Unknown"
+    SETTLING = "settling", "Being settled"
+    CANCELLED = "cancelled", "Cancelled"
+    FILLED = "filled", "Filled first"
+    GONE = "gone", "Already gone"
+    NOT_FOUND = "not_found", "Not found"
+    REFUSED = "refused", "Refused"
+    STOPPED = "stopped", "Stopped"
+    EXPIRED = "expired", "Expired, never sent"
+    CLOSED_BY_OPERATOR = "closed_by_operator", "Closed by operator"
+
+
+LIVE = [
+    CancelStatus.QUEUED.value,
+    CancelStatus.SENDING.value,
+    CancelStatus.UNKNOWN.value,
+    CancelStatus.SETTLING.value,
+]
+AT_REST = [status for status in CancelStatus.values if status not in LIVE]
+OPEN_QUESTIONS = [CancelStatus.UNKNOWN.value, CancelStatus.SETTLING.value]
+
+
+class Proof(models.IntegerChoices):
+    """What shows an outcome. Evidence only rises."""
+
+    NONE = 0, "nothing yet"
+    TRANSPORT = 1, "what the connection showed"
+    ANSWER = 2, "the exchange's answer"
+    BOOK = 3, "its absence from the open orders"
+    HISTORY = 4, "the exchange's order history"
+
+
+class CancelJobQuerySet(OfDesksQuerySet):
+    """Jobs, by desk and status."""
+
+    def running(self):
+        """Jobs whose cancels may be sent."""
+        return self.filter(status=JobStatus.RUNNING)
+
+
+class CancelJob(models.Model):
+    """One act of an operator on one desk: its cancels, reason and progress."""
+
+    desk = models.ForeignKey("Desk", on_delete=models.PROTECT, related_name="jobs")
+    operator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cancel_jobs"
+    )
+    operator_name = models.CharField(max_length=150)  # as it was when they acted
+    session_hash = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True)  # where the operator acted from
+    # One act, one job, however often the browser sends it.
+    request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    scope = models.CharField(max_length=200)  # what was asked, in words
+    reason = models.CharField(max_length=300, blank=True)
+    is_urgent = models.BooleanField(default=True)
+    status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.RUNNING)
+    created_at = models.DateTimeField(db_index=True)
+    done_at = models.DateTimeField(null=True)
+
+    objects = CancelJobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=JobStatus.values), name="job_status")
+        ]
+
+    def __str__(self):
+        return f"Job {self.pk}"
+
+
+class CancelQuerySet(OfAccountsQuerySet):
+    """Cancels, by desk, by life and by what is due."""
+
+    def live(self):
+        """Cancels that are not at rest."""
+        return self.filter(status__in=LIVE)
+
+    def ready(self, now):
+        """Queued cancels that may be sent now, urgent ones first, then the oldest."""
+        waiting = models.Q(not_before_at__isnull=True) | models.Q(not_before_at__lte=now)
+        return self.filter(
+            waiting, status=CancelStatus.QUEUED, job__status=JobStatus.RUNNING
+        ).order_by("-is_urgent", "pk")
+
+    def abandoned(self, now):
+        """Cancels whose sender died with them in hand."""
+        return self.filter(status=CancelStatus.SENDING, lease_until__lt=now)
+
+    def due(self, now):
+        """Open questions whose next check has come."""
+        return self.filter(status__in=OPEN_QUESTIONS, next_check_at__lte=now)
+
+
+class Cancel(models.Model):
+    """An instruction to cancel one order. It names the order itself, known to us or not."""
+
+    job = models.ForeignKey(CancelJob, on_delete=models.PROTECT, related_name="cancels")
+    account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="cancels")
+    known_order = models.ForeignKey(
+        "Order", on_delete=models.PROTECT, null=True, related_name="cancels"
+    )
+    symbol = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8, choices=CancelKind, default=CancelKind.ORDER)
+    order_id = models.BigIntegerField(null=True)
+    client_order_id = models.CharField(max_length=64, null=True)
+    is_urgent = models.BooleanField(default=True)
+
+    status = models.CharField(max_length=24, choices=CancelStatus, default=CancelStatus.QUEUED)
+    proof = models.PositiveSmallIntegerField(choices=Proof, default=Proof.NONE)
+    explanation = models.CharField(max_length=400, blank=True)  # for the operator
+    filled_amount = models.CharField(max_length=64, blank=True)
+    cancelled_amount = models.CharField(max_length=64, blank=True)
+
+    attempt = models.PositiveIntegerField(default=0)  # the fence
+    claim_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    not_before_at = models.DateTimeField(null=True)
+    next_check_at = models.DateTimeField(null=True)
+    checks = models.PositiveIntegerField(default=0)  # reads made to settle it
+
+    requested_at = models.DateTimeField()
+    first_sent_at = models.DateTimeField(null=True)  # before the first byte of the first attempt
+    sent_at = models.DateTimeField(null=True)  # of the last attempt
+    answered_at = models.DateTimeField(null=True)
+    signature_ends_at = models.DateTimeField(null=True)  # after it no unanswered request can act
+    concluded_at = models.DateTimeField(null=True)
+
+    objects = CancelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=CancelStatus.values), name="cancel_status"
+            ),
+            models.CheckConstraint(condition=models.Q(kind__in=CancelKind.values), name="cancel_kind"),
+            models.CheckConstraint(
+                condition=models.Q(proof__in=Proof.values), name="cancel_proof"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(order_id__isnull=False) | models.Q(client_order_id__isnull=False),
+                name="cancel_names_an_order",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(order_id__isnull=True)
+                | models.Q(order_id__gt=0, order_id__lte=2**53),
+                name="cancel_order_id_bounds",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["unknown", "settling"], next_check_at__isnull=False)
+                | ~models.Q(status__in=["unknown", "settling"]),
+                name="cancel_open_question_is_looked_at",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "order_id"],
+                condition=models.Q(status__in=LIVE),
+                name="cancel_one_live_per_order_id",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "client_order_id"],
+                condition=models.Q(status__in=LIVE),
+                name="cancel_one_live_per_client_order_id",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "-is_urgent", "id"],
+                condition=models.Q(status="queued"),
+                name="cancel_queue",
+            ),
+            models.Index(
+                fields=["lease_until"], condition=models.Q(status="sending"), name="cancel_leases"
+            ),
+            models.Index(
+                fields=["next_check_at"],
+                condition=models.Q(status__in=["unknown", "settling"]),
+                name="cancel_checks_due",
+            ),
+            models.Index(fields=["order_id"], name="cancel_order_id"),
+        ]
+
+    def __str__(self):
+        return f"Cancel {self.pk}"
+
+    @property
+    def is_at_rest(self):
+        """True once nothing more will happen to it by itself."""
+        return self.status in AT_REST

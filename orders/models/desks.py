@@ -1,0 +1,125 @@
+"""Desks, who belongs to them, and what each role may do there."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Right(models.TextChoices):
+    """One thing a person may be allowed to do on one desk."""
+
+    VIEW = "view", "see the desk's accounts, orders and records"
+    CANCEL = "cancel", "cancel one order or selected orders"
+    CANCEL_SCOPE = "cancel_scope", "cancel whatever matches a scope"
+    PANIC = "panic", "empty a book"
+    CLOSE = "close", "close an open question with a reason"
+    AGENTS = "agents", "add and disable agent wallets"
+    VERIFY = "verify", "verify and export the log"
+
+
+class Role(models.TextChoices):
+    """What a membership makes of a person on its desk."""
+
+    VIEWER = "viewer", "Viewer"
+    OPERATOR = "operator", "Operator"
+    HEAD = "head", "Desk head"
+    AUDITOR = "auditor", "Auditor"
+
+
+RIGHTS = {
+    Role.VIEWER: {Right.VIEW},
+    Role.OPERATOR: {Right.VIEW, Right.CANCEL, Right.PANIC},
+    Role.HEAD: {
+        Right.VIEW,
+        Right.CANCEL,
+        Right.CANCEL_SCOPE,
+        Right.PANIC,
+        Right.CLOSE,
+        Right.AGENTS,
+    },
+    Role.AUDITOR: {Right.VIEW, Right.VERIFY},
+}
+
+
+def roles_with(right):
+    """The roles that carry a right."""
+    return [role.value for role, rights in RIGHTS.items() if right in rights]
+
+
+def sees_everything(user):
+    """Administrators see every desk, so that they can run the app; they act on none by that."""
+    return user.is_active and user.is_superuser
+
+
+class DeskQuerySet(models.QuerySet):
+    """Desks, by who may do what."""
+
+    def allowing(self, user, right):
+        """The desks where this person holds this right through a membership."""
+        if not user.is_active:
+            return self.none()
+        held = Membership.objects.filter(user_id=user.pk, role__in=roles_with(right))
+        return self.filter(is_active=True, pk__in=held.values("desk_id"))
+
+    def visible_to(self, user):
+        """The desks this person may know of."""
+        return self if sees_everything(user) else self.allowing(user, Right.VIEW)
+
+
+class OfDesksQuerySet(models.QuerySet):
+    """Rows that belong to a desk, by who may do what there. Every door goes through these two."""
+
+    desk_path = "desk"
+
+    def allowing(self, user, right):
+        """The rows on desks where this person holds this right."""
+        desks = Desk.objects.allowing(user, right)
+        return self.filter(**{f"{self.desk_path}__in": desks.values("pk")})
+
+    def visible_to(self, user):
+        """The rows this person may know of."""
+        return self if sees_everything(user) else self.allowing(user, Right.VIEW)
+
+
+class OfAccountsQuerySet(OfDesksQuerySet):
+    """Rows that belong to a desk through their account."""
+
+    desk_path = "account__desk"
+
+
+class Desk(models.Model):
+    """A team with its accounts; the unit of access."""
+
+    name = models.CharField(max_length=80, unique=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DeskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class Membership(models.Model):
+    """Who may do what and where: one role of one person on one desk."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships"
+    )
+    desk = models.ForeignKey(Desk, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfDesksQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["desk__name", "user__username"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "desk"], name="membership_one_role_per_desk"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role"),
+        ]
+
+    def __str__(self):
+        return f"{self.user} is {self.get_role_display().lower()} of {self.desk}"

@@ -1,0 +1,102 @@
+"""Orders as the exchange reports them."""
+
+from django.db import models
+
+from orders.models.desks import OfAccountsQuerySet
+
+
+class OrderState(models.TextChoices):
+    """Where an order stands as far as we know."""
+
+    OPEN = "open", "Open"  # listed when the book was last read
+    VANISHED = "vanished", "Vanished"  # no longer listed; how it closed is being looked up
+    CLOSED = "closed", "Closed"  # the exchange said how it closed
+
+
+class Source(models.TextChoices):
+    """Where we first met an order."""
+
+    BOOK = "book", "Open orders"
+    HISTORY = "history", "Order history"
+
+
+def amount_text(**options):
+    """A price or amount exactly as the exchange wrote it; SQLite would round a decimal."""
+    return models.CharField(max_length=64, **options)
+
+
+def amount_number():
+    """The same number for sorting and sums; the text beside it is the truth."""
+    return models.DecimalField(max_digits=38, decimal_places=12, null=True, editable=False)
+
+
+class OrderQuerySet(OfAccountsQuerySet):
+    """Orders, by desk and state."""
+
+    def open(self):
+        """Orders that were listed when the book was last read."""
+        return self.filter(state=OrderState.OPEN)
+
+
+class Order(models.Model):
+    """One order of one account. Wire fields keep Pacifica's names and its exact text."""
+
+    account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="orders")
+    order_id = models.BigIntegerField()
+    client_order_id = models.CharField(max_length=64, null=True, blank=True, db_index=True)
+    symbol = models.CharField(max_length=64)
+    side = models.CharField(max_length=16)
+    order_type = models.CharField(max_length=40)
+    price = amount_text()
+    initial_amount = amount_text()
+    filled_amount = amount_text(default="0")
+    cancelled_amount = amount_text(default="0")
+    average_filled_price = amount_text(blank=True, default="")
+    stop_price = amount_text(null=True, blank=True)
+    stop_parent_order_id = models.BigIntegerField(null=True, blank=True)
+    trigger_price_type = models.CharField(max_length=40, null=True, blank=True)
+    reduce_only = models.BooleanField(default=False)
+    created_at = models.DateTimeField(help_text="as the exchange dates it")
+    updated_at = models.DateTimeField(help_text="as the exchange dates it")
+
+    price_number = amount_number()
+    open_amount_number = amount_number()  # initial less filled less cancelled
+
+    state = models.CharField(max_length=16, choices=OrderState, default=OrderState.OPEN)
+    order_status = models.CharField(max_length=40, default="open")  # the exchange's word
+    reason = models.CharField(max_length=80, blank=True, default="")  # the exchange's word
+    source = models.CharField(max_length=16, choices=Source, default=Source.BOOK)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    next_lookup_at = models.DateTimeField(null=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "order_id"], name="order_once_per_account"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=OrderState.values), name="order_state"
+            ),
+            models.CheckConstraint(condition=models.Q(source__in=Source.values), name="order_source"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "state"], name="order_account_state"),
+            models.Index(fields=["order_id"], name="order_order_id"),
+            models.Index(fields=["state", "-created_at"], name="order_state_created"),
+            models.Index(
+                fields=["next_lookup_at"],
+                condition=models.Q(state=OrderState.VANISHED),
+                name="order_lookup_due",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.symbol} {self.side} {self.order_id}"
+
+    @property
+    def is_stop(self):
+        """Stop and take-profit orders have a cancel route of their own."""
+        return self.order_type.startswith(("stop", "take"))

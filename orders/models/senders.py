@@ -1,0 +1,32 @@
+"""The processes that may open keys and send, as they report themselves."""
+
+from datetime import timedelta
+
+from django.db import models
+
+FRESH_FOR = timedelta(seconds=15)
+
+
+class SenderQuerySet(models.QuerySet):
+    """Senders, by how lately they were heard."""
+
+    def fresh(self, now):
+        """Those heard of within the last fifteen seconds."""
+        return self.filter(seen_at__gte=now - FRESH_FOR)
+
+
+class Sender(models.Model):
+    """One sending process and when it last said that it is alive."""
+
+    name = models.CharField(max_length=120, unique=True)
+    kind = models.CharField(max_length=16)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    objects = SenderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-seen_at"]
+
+    def __str__(self):
+        return self.name

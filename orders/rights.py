@@ -1,0 +1,38 @@
+"""Django's permission questions, answered from memberships."""
+
+from django.contrib.auth.backends import ModelBackend
+
+from orders.models import Desk, Membership, Right
+from orders.models.desks import RIGHTS, sees_everything
+
+
+class NotAllowed(Exception):
+    """The person may not do this here. The text is safe to show to them."""
+
+
+class MembershipBackend(ModelBackend):
+    """Signs in by password; answers ``orders.<right>`` for a desk, or for any desk at all."""
+
+    def has_perm(self, user, perm, obj=None):
+        app, _, name = perm.partition(".")
+        if not user.is_active:
+            return False
+        if app == "orders" and name in Right.values:
+            return holds(user, name, desk=obj)
+        return False
+
+    def has_module_perms(self, user, app_label):
+        return user.is_active and app_label == "orders" and rights_of(user) != set()
+
+
+def rights_of(user):
+    """The union of what a person may do on any of their desks."""
+    roles = Membership.objects.filter(user_id=user.pk, desk__is_active=True)
+    rights = set().union(*(RIGHTS[role] for role in set(roles.values_list("role", flat=True))))
+    return rights | ({Right.VIEW} if sees_everything(user) else set())
+
+
+def holds(user, right, *, desk=None):
+    """Whether the person holds the right on this desk, or on any if none is named."""
+    desks = Desk.objects.allowing(user, right)
+    return desks.exists() if desk is None else desks.filter(pk=desk.pk).exists()

@@ -1,0 +1,111 @@
+"""What must hold before a process may serve: the right network, an append-only log, sound keys."""
+
+import logging
+import uuid
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from orders import audit, keys
+from orders.models import AuditPayload, AuditRecord, Event, Installation
+from orders.models.append_only import missing_triggers
+
+logger = logging.getLogger(__name__)
+
+
+class CannotStart(Exception):
+    """This process must not serve; the text says what is wrong and what to do."""
+
+
+class _Probed(Exception):
+    """Rolls the probe back."""
+
+
+def check_site():
+    """Everything the web needs. Raises `CannotStart`."""
+    check_network()
+    check_append_only()
+    warn_of_sqlite()
+    try:
+        keys.sealing_key()
+    except keys.KeySettingsWrong as error:
+        raise CannotStart(str(error)) from None
+
+
+def check_sender():
+    """Everything a sender needs besides: it must be able to open keys. Raises `CannotStart`."""
+    check_site()
+    if not keys.can_open():
+        raise CannotStart(
+            "AGENT_KEY_OPENING_KEYS: a sender cannot sign without it. Set it, or "
+            "AGENT_KEY_OPENING_KEYS_FILE, in this process's environment."
+        )
+    keys.opening_keys()
+
+
+def check_network():
+    """A database belongs to one network, set when it was first migrated."""
+    try:
+        network = Installation.objects.values_list("network", flat=True).first()
+    except DatabaseError as error:
+        raise CannotStart(
+            f"DATABASE_URL: the database cannot be used ({type(error).__name__}). "
+            "Is it running, and did `python manage.py migrate` run?"
+        ) from None
+    if network != settings.PACIFICA_NETWORK:
+        raise CannotStart(
+            f"PACIFICA_NETWORK: is {settings.PACIFICA_NETWORK}, but this database was made for "
+            f"{network}. Use a database of its own for each network."
+        )
+
+
+def check_append_only():
+    """Try to change a probe record inside a savepoint, and look for every trigger."""
+    missing = missing_triggers(connection)
+    if missing:
+        raise CannotStart(f"The audit log is not protected: missing {', '.join(missing)}.")
+    for act in _forbidden():
+        if _succeeds(act):
+            raise CannotStart("The audit log is not append-only: a probe could be changed.")
+
+
+def warn_of_sqlite():
+    """Say once where the SQLite library can, rarely, corrupt a database."""
+    if settings.IS_SQLITE and settings.HAS_WAL_BUG:
+        logger.warning(
+            "This SQLite library is older than 3.51.3 and has a rare corruption bug in WAL mode. "
+            "Journal mode here: %s. For real money use PostgreSQL.",
+            settings.SQLITE_JOURNAL,
+        )
+
+
+def _forbidden():
+    yield lambda probe: AuditRecord.objects.filter(pk=probe.pk).update(outcome="changed")
+    yield lambda probe: AuditPayload.objects.filter(pk=probe.pk)._raw_delete("default")
+    if connection.vendor == "sqlite":
+        yield _replace
+
+
+def _replace(probe):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT OR REPLACE INTO orders_auditpayload (record_id, body) VALUES (%s, %s)",
+            [probe.pk, b"changed"],
+        )
+
+
+def _succeeds(act):
+    """Whether a forbidden change of a probe record goes through; nothing of it stays."""
+    try:
+        with transaction.atomic():
+            data = {"probe": uuid.uuid4().hex}
+            probe = audit.append(audit.Fact(Event.ACT_REFUSED, data=data, body=b"probe"))[0]
+            try:
+                with transaction.atomic():
+                    act(probe)
+            except DatabaseError:
+                raise _Probed from None
+            transaction.set_rollback(True)
+            return True
+    except _Probed:
+        return False

@@ -1,0 +1,165 @@
+"""Everything that is due, done without a broker.
+
+Each duty runs in a thread of its own at its own pace, so that a slow exchange in one cannot hold
+up another. Any number of sweeps may run: every duty claims what it takes.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import close_old_connections, connection, transaction
+from django.utils.timezone import now as clock
+
+from orders import audit, concluding, delivery, settling, syncing
+from orders.concluding import Conclusion
+from orders.models import Account, Cancel, CancelStatus, Event, Proof, Sender
+
+logger = logging.getLogger(__name__)
+GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in
+
+
+@dataclass(frozen=True)
+class Duty:
+    """One thing the sweep does, and how long it rests in between, in seconds."""
+
+    name: str
+    act: object
+    rest_s: float
+
+
+def duties():
+    """All duties of a sweep."""
+    return [
+        Duty("heartbeat", lambda now: beat("sweep", now), 3),
+        Duty("deliver", deliver_overdue, 0.5),
+        Duty("recover", recover_abandoned, 1),
+        Duty("settle", settle_due, 0.5),
+        Duty("sync", sync_due, 1),
+    ]
+
+
+class Sweep:
+    """Runs duties until it is stopped."""
+
+    def __init__(self, duties):
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(duty,), name=duty.name, daemon=True)
+            for duty in duties
+        ]
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s=15):
+        """Let each duty end what it is doing, then stop."""
+        self._stopping.set()
+        ends_at = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0, ends_at - time.monotonic()))
+
+    def _run(self, duty):
+        while not self._stopping.is_set():
+            close_old_connections()
+            try:
+                duty.act(clock())
+            except Exception:  # a duty must outlive whatever befalls one round of it
+                logger.exception("The sweep could not %s; it tries again.", duty.name)
+            self._stopping.wait(duty.rest_s)
+        connection.close()
+
+
+def deliver_overdue(now):
+    """Deliver queued cancels that no worker took in time; expire what was never sent."""
+    expire_unsent(now)
+    overdue = Cancel.objects.ready(now).filter(requested_at__lte=now - GRACE)
+    for account_id in list(overdue.order_by().values_list("account_id", flat=True).distinct()):
+        delivery.deliver_account(account_id=account_id)
+
+
+def expire_unsent(now):
+    """An urgent cancel that could never be sent says so, loudly, instead of waiting for ever."""
+    limit_s = settings.URGENT_EXPIRES_AFTER_S
+    end = Conclusion(
+        CancelStatus.EXPIRED,
+        Proof.NONE,
+        f"Never sent: it could not leave within {limit_s // 60 or 1} min. The order may be open.",
+    )
+    stale = Cancel.objects.filter(
+        status=CancelStatus.QUEUED,
+        is_urgent=True,
+        first_sent_at__isnull=True,
+        requested_at__lt=now - timedelta(seconds=limit_s),
+    )
+    with transaction.atomic():
+        rows = stale.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
+        pairs = [(cancel, end) for cancel in rows]
+        if pairs:
+            concluding.write(pairs, now)
+            audit.append(*concluding.outcome_facts(pairs, now))
+
+
+def recover_abandoned(now):
+    """Cancels whose sender died: what was never recorded as sent is queued again, the rest asked."""
+    with transaction.atomic():
+        rows = Cancel.objects.abandoned(now).select_for_update(of=("self",))
+        cancels = list(rows.select_related("account__desk", "job__desk"))
+        if not cancels:
+            return
+        pairs = [(cancel, _after_loss(cancel, now)) for cancel in cancels]
+        concluding.write(pairs, now)
+        audit.append(*(_loss_fact(cancel, end, now) for cancel, end in pairs))
+
+
+def settle_due(now):
+    """Ask about every open question whose check has come."""
+    accounts = Cancel.objects.due(now).order_by().values_list("account_id", flat=True).distinct()
+    for account_id in list(accounts):
+        settling.settle_account(account_id=account_id)
+
+
+def sync_due(now):
+    """Read the books whose period is over, oldest first."""
+    due = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S)
+    for account_id in list(due.values_list("pk", flat=True)):
+        syncing.sync_account(account_id=account_id, is_due_only=True)
+
+
+def beat(kind, now):
+    """Say that this sending process is alive."""
+    name = f"{kind} {socket.gethostname()} {os.getpid()}"
+    Sender.objects.update_or_create(
+        name=name, defaults={"kind": kind, "seen_at": now}, create_defaults=_new_sender(kind, now)
+    )
+    Sender.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+
+
+def _new_sender(kind, now):
+    return {"kind": kind, "started_at": now, "seen_at": now}
+
+
+def _after_loss(cancel, now):
+    if cancel.sent_at is None:
+        return Conclusion(CancelStatus.QUEUED, Proof.NONE, "Its sender stopped before sending it.")
+    said = "Its sender stopped while it was being sent. The exchange is being asked."
+    return Conclusion(CancelStatus.UNKNOWN, Proof.NONE, said, next_check_at=now)
+
+
+def _loss_fact(cancel, end, now):
+    return audit.Fact(
+        event=Event.SENDER_LOST,
+        actor=audit.actor_of(cancel.job),
+        at=now,
+        outcome=end.status,
+        account=cancel.account,
+        job=cancel.job,
+        data={"attempt": cancel.attempt, "explanation": end.explanation},
+        lines=(audit.line_of(cancel, outcome=end.status),),
+    )

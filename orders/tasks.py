@@ -1,0 +1,23 @@
+"""Where Celery enters: ids in, one call, nothing else."""
+
+from celery import shared_task
+
+from orders import delivery, settling, syncing
+
+
+@shared_task(name="orders.deliver")
+def deliver(account_id):
+    """Send the account's queued cancels."""
+    delivery.deliver_account(account_id=account_id)
+
+
+@shared_task(name="orders.settle")
+def settle(account_id):
+    """Ask the exchange about the account's open questions that are due."""
+    settling.settle_account(account_id=account_id)
+
+
+@shared_task(name="orders.sync")
+def sync(account_id):
+    """Read the account's book now."""
+    syncing.sync_account(account_id=account_id)

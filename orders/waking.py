@@ -1,0 +1,74 @@
+"""The one place that enqueues Celery tasks. A message is only a wake-up call.
+
+It is published by a thread of its own, so a broker that is down, slow or hanging can neither
+delay a page nor break it; a message lost here is made good by the sweep.
+"""
+
+import logging
+import os
+import queue
+import threading
+
+from celery import current_app
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+LONGEST_QUEUE = 1000
+URGENT, BULK = "urgent", "bulk"
+
+
+class _Publisher:
+    """Hands messages to the broker from a daemon thread, one for each process."""
+
+    def __init__(self):
+        self.pid = os.getpid()
+        self.waiting = queue.Queue(maxsize=LONGEST_QUEUE)
+        threading.Thread(target=self._run, name="waking", daemon=True).start()
+
+    def put(self, message):
+        try:
+            self.waiting.put_nowait(message)
+        except queue.Full:
+            logger.warning("The broker is not keeping up; the sweep will deliver.")
+
+    def _run(self):
+        while True:
+            name, args, lane = self.waiting.get()
+            try:
+                current_app.send_task(name, args=args, queue=lane, exchange="", routing_key=lane)
+            except Exception as error:  # whatever a broker's driver raises: the sweep makes it good
+                logger.warning("Could not wake a worker (%s); the sweep will.", type(error).__name__)
+
+
+_publisher = None
+_lock = threading.Lock()
+
+
+def deliver(*, account_ids, is_urgent: bool):
+    """After commit, wake a worker for each of these accounts' queued cancels."""
+    lane = URGENT if is_urgent else BULK
+    for account_id in account_ids:
+        _after_commit("orders.deliver", [account_id], lane)
+
+
+def settle(*, account_ids):
+    """After commit, wake a worker to ask the exchange about these accounts' open questions."""
+    for account_id in account_ids:
+        _after_commit("orders.settle", [account_id], URGENT)
+
+
+def sync(*, account_id: int):
+    """After commit, wake a worker to read this account's book."""
+    _after_commit("orders.sync", [account_id], URGENT)
+
+
+def _after_commit(name, args, lane):
+    transaction.on_commit(lambda: _running_publisher().put((name, args, lane)))
+
+
+def _running_publisher():
+    global _publisher
+    with _lock:
+        if _publisher is None or _publisher.pid != os.getpid():  # a fork does not carry threads
+            _publisher = _Publisher()
+        return _publisher

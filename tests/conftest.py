@@ -1,0 +1,83 @@
+"""What the tests stand on: a migrated database, the paper exchange, a small firm."""
+
+import shutil
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+
+from tests.firm import Firm
+from tests.paper import running_paper_exchange
+
+
+@pytest.fixture(scope="session")
+def _paper_process():
+    with running_paper_exchange() as paper:
+        yield paper
+
+
+@pytest.fixture
+def paper(_paper_process, settings):
+    """The paper exchange, emptied, and the site pointed at it."""
+    from orders import exchange
+
+    _paper_process.reset()
+    settings.PACIFICA_URL = _paper_process.url
+    exchange.client.cache_clear()
+    yield _paper_process
+    exchange.client.cache_clear()
+
+
+@pytest.fixture
+def firm(db, paper):
+    """Two desks with people, accounts, agent wallets; orders come from the paper exchange."""
+    return Firm(paper)
+
+
+@pytest.fixture
+def committing_firm(committing_db, paper):
+    """The same firm in a database where commits are real, for tests with several threads."""
+    return Firm(paper)
+
+
+_copies = iter(range(10**6))
+
+
+@pytest.fixture
+def committing_db(django_db_setup, django_db_blocker, tmp_path):
+    """A database of its own, copied from the migrated one: append-only tables cannot be flushed."""
+    with django_db_blocker.unblock():
+        template = settings.DATABASES["default"]["NAME"]
+        connection.close()
+        copy = _copy_of(template, tmp_path)
+        connections.settings["default"]["NAME"] = copy
+        connection.settings_dict["NAME"] = copy
+        try:
+            yield copy
+        finally:
+            connections.close_all()
+            connections.settings["default"]["NAME"] = template
+            connection.settings_dict["NAME"] = template
+            _drop(copy)
+
+
+def _copy_of(template, tmp_path):
+    if connection.vendor == "sqlite":
+        copy = str(tmp_path / "copy.sqlite3")
+        shutil.copy(template, copy)
+        return copy
+    copy = f"{template}_{next(_copies)}"
+    _administer(f'DROP DATABASE IF EXISTS "{copy}"')
+    _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"')
+    return copy
+
+
+def _drop(copy):
+    if connection.vendor == "postgresql":
+        _administer(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
+
+
+def _administer(statement):
+    """Run a statement from PostgreSQL's own maintenance database."""
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(statement)

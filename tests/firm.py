@@ -1,0 +1,68 @@
+"""A small trading firm for the tests: two desks, people in every role, accounts with keys."""
+
+import itertools
+
+from solders.keypair import Keypair
+
+from orders import audit, enrolling, syncing
+from orders.models import Order, Role
+
+PASSWORD = "correct horse battery staple"
+
+
+class Firm:
+    """Desk *Momentum* with every role, desk *Basis* with an operator of its own."""
+
+    def __init__(self, paper):
+        self.paper = paper
+        self._seeds = itertools.count(1)
+        self.momentum, _ = enrolling.add_desk(name="Momentum")
+        self.basis, _ = enrolling.add_desk(name="Basis")
+        self.operator = self.person("olivia", self.momentum, Role.OPERATOR)
+        self.viewer = self.person("victor", self.momentum, Role.VIEWER)
+        self.head = self.person("hannah", self.momentum, Role.HEAD)
+        self.auditor = self.person("audrey", self.momentum, Role.AUDITOR)
+        self.stranger = self.person("stefan", self.basis, Role.OPERATOR)
+        self.administrator, _ = enrolling.add_administrator(name="admin", password=PASSWORD)
+        self.account = self.new_account("Alpha", self.momentum)
+        self.foreign_account = self.new_account("Canary", self.basis)
+
+    def person(self, name, desk, role):
+        user, _ = enrolling.add_operator(name=name, desk=desk, role=role, password=PASSWORD)
+        return user
+
+    def keypair(self):
+        return Keypair.from_seed(bytes([next(self._seeds)]) * 32)
+
+    def new_account(self, name, desk, *, is_bound=True):
+        """An account with its agent wallet, known to the paper exchange too."""
+        main, agent = self.keypair(), self.keypair()
+        account, _ = enrolling.add_account(name=name, desk=desk, address=str(main.pubkey()))
+        enrolling.add_agent_wallet(
+            account=account,
+            public_key=str(agent.pubkey()),
+            secret=str(agent),
+            user=self.administrator,
+            actor=self.actor(self.administrator),
+        )
+        agents = [str(agent.pubkey())] if is_bound else []
+        self.paper.account(account.address, agents=agents)
+        account.agent_keypair = agent
+        return account
+
+    def actor(self, user=None):
+        user = user or self.operator
+        return audit.Actor(user.pk, user.get_username(), "session", "127.0.0.1")
+
+    def orders(self, count=1, account=None, **fields):
+        """Orders placed on the paper exchange and read into the app, oldest first."""
+        account = account or self.account
+        row = {"symbol": "BTC", "side": "bid", "price": "50000", "initial_amount": "0.5"} | fields
+        ids = self.paper.orders(account.address, [row] * count)
+        syncing.sync_account(account_id=account.pk)
+        return list(Order.objects.filter(account=account, order_id__in=ids).order_by("order_id"))
+
+    def order(self, **fields):
+        return self.orders(1, **fields)[0]
+
+
