@@ -1,0 +1,236 @@
+"""The one HTTP door to the exchange: send bytes, get an `Answer` or a named error.
+
+An HTTP status of any kind is an Answer. No Answer is either `NothingSent` (not one byte of the
+request left this machine) or `AnswerLost` (some may have: the request may have been carried out).
+Nothing is retried, redirected, decoded or judged here; answers.py judges.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from time import monotonic
+from urllib.parse import urlencode
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from .connections import POOLS, Exchange, begin, tls_context
+from .transport import (
+    Answer,
+    AnswerLost,
+    Interim,
+    NothingSent,
+    Unreachable,
+    kept_headers,
+    plain_reason,
+)
+
+__all__ = ["Answer", "AnswerLost", "Client", "NothingSent", "Unreachable"]
+
+VERSION = "0.1.0"
+USER_AGENT = f"pacifica-desk/{VERSION}"
+MAX_SIGNED_ANSWER_BYTES = 1024 * 1024
+MAX_READ_ANSWER_BYTES = 32 * 1024 * 1024
+_CHUNK_BYTES = 65536
+
+
+class Client:
+    """The door to one exchange, for any number of threads. Connections are kept per process.
+
+    ``base_url``: with ``/api/v1``, no slash at its end. Times in seconds: ``connect_timeout_s``
+    for name, connect and handshake together, ``read_timeout_s`` for each silence,
+    ``deadline_s`` for all from the first connect to the last byte. ``pool_size``: connections
+    kept, as many as threads. ``proxy``: URL or None (the environment is never asked).
+    ``ca_file``: PEM file of the trusted authorities instead of certifi's.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url,
+        connect_timeout_s=3.0,
+        read_timeout_s=10.0,
+        deadline_s=15.0,
+        pool_size=64,
+        proxy=None,
+        ca_file=None,
+        user_agent=USER_AGENT,
+    ):
+        self.base_url = base_url.rstrip("/")
+        self._limits = {
+            "connect_timeout_s": connect_timeout_s,
+            "read_timeout_s": read_timeout_s,
+            "deadline_s": deadline_s,
+        }
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._adapter_options = {"pool_size": pool_size, "ca_file": ca_file}
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
+        self._made_in, self._adapter = os.getpid(), _DeadlineAdapter(**self._adapter_options)
+
+    def post(self, path, body, *, api_config_key=None):
+        """Send a signed request's exact bytes; `Answer`, or raise an `Unreachable`."""
+        if not isinstance(body, bytes):
+            raise TypeError("the body must be bytes: the very ones that were recorded")
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        url = self.base_url + path
+        return self._exchange("POST", url, body, headers, api_config_key, MAX_SIGNED_ANSWER_BYTES)
+
+    def get(self, path, params=None, *, api_config_key=None):
+        """Read. Never with a body: CloudFront refuses such a GET (docs.pacifica.fi API FAQ)."""
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        url = self.base_url + path + ("?" + urlencode(given) if given else "")
+        return self._exchange("GET", url, None, {}, api_config_key, MAX_READ_ANSWER_BYTES)
+
+    def close(self):
+        """Close the kept connections."""
+        self._adapter.close()
+
+    def _exchange(self, method, url, body, headers, api_config_key, cap):
+        request = requests.PreparedRequest()
+        request.method, request.url, request.body = method, url, body
+        request.headers = self._headers | headers | _key_header(api_config_key)
+        adapter = self._process_adapter()
+        talk = _Talk(url, Exchange(**self._limits))
+        try:
+            talk.receive(adapter, request, self._proxies, cap)
+        except _TROUBLE as error:
+            raise talk.unreachable(error) from error
+        return talk.answer(is_whole=talk.is_whole)
+
+    def _process_adapter(self):
+        """A forked child shares its parent's sockets, so it gets connections of its own.
+
+        Two threads may both make one just after a fork; the lesser evil, for a lock may be
+        held by a thread that the child does not have.
+        """
+        if self._made_in != os.getpid():
+            self._adapter = _DeadlineAdapter(**self._adapter_options)
+            self._made_in = os.getpid()
+        return self._adapter
+
+
+# All that a network, a peer or the libraries reading it are known to raise. ValueError (an
+# unreadable length or address) and AttributeError (a connection closed under its reader) too.
+_TROUBLE = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    HTTPException,
+    OSError,
+    ValueError,
+    AttributeError,
+)
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    """A requests adapter over connections.py: no retry, one TLS context, raw answers."""
+
+    def __init__(self, *, pool_size, ca_file):
+        self._ca_file = ca_file
+        super().__init__(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, ssl_context=tls_context(self._ca_file), **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy, **kwargs):
+        manager = super().proxy_manager_for(proxy, ssl_context=tls_context(self._ca_file), **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def cert_verify(self, conn, url, verify, cert):
+        """Certificates are checked against the shared context.
+
+        requests would name its CA bundle here, and every new connection would read it again:
+        26 ms of CPU each.
+        """
+        conn.cert_reqs = "CERT_REQUIRED"
+
+    def build_response(self, req, resp):
+        """urllib3's answer as it came: no cookies kept, nothing decoded."""
+        return resp
+
+
+class _Talk:
+    """One exchange while it runs: what was received so far, turned into an Answer or an error."""
+
+    def __init__(self, url, exchange):
+        self.url, self.exchange = url, exchange
+        self.started_at = datetime.now(UTC)
+        self.raw, self.pieces, self.is_whole = None, [], False
+
+    def receive(self, adapter, request, proxies, cap):
+        begin(self.exchange)
+        limits = (self.exchange.connect_left_s(), self.exchange.read_timeout_s)
+        self.raw = adapter.send(request, stream=True, timeout=limits, proxies=proxies)
+        try:
+            if self.raw.status < 200:
+                raise Interim("an interim answer came where the final one was due")
+            self.is_whole = self._read_body(cap) and self._has_stated_length()
+        finally:
+            if not self.is_whole:
+                self.raw.close()  # a connection with an unread rest must not be used again
+
+    def _read_body(self, cap):
+        """Read up to ``cap`` bytes; True where the body ended within them."""
+        left = cap
+        while piece := self.raw.read1(min(_CHUNK_BYTES, left + 1), decode_content=False):
+            self.pieces.append(piece[:left])
+            if len(piece) > left:
+                return False
+            left -= len(piece)
+        return True
+
+    def _has_stated_length(self):
+        """False where the answer states a length that is not what came."""
+        stated = self.raw.headers.get("content-length")
+        if stated is None or self.raw.headers.get("transfer-encoding") is not None:
+            return True
+        return stated == str(sum(map(len, self.pieces)))
+
+    def answer(self, *, is_whole):
+        now = monotonic()
+        exchange = self.exchange
+        return Answer(
+            status=self.raw.status,
+            headers=kept_headers(self.raw.headers),
+            body=b"".join(self.pieces),
+            is_whole=is_whole,
+            url=self.url,
+            sent_at=self._at(exchange.sent),
+            first_byte_at=self._at(exchange.first_byte),
+            answered_at=self._at(now),
+            elapsed_ms=round((now - exchange.started) * 1000),
+        )
+
+    def unreachable(self, error):
+        """The named error for ``error``: what left decides, never the exception's type."""
+        kind = NothingSent if self.exchange.sent is None else AnswerLost
+        now = monotonic()
+        return kind(
+            plain_reason(error),
+            url=self.url,
+            sent_at=self._at(self.exchange.sent),
+            failed_at=self._at(now),
+            elapsed_ms=round((now - self.exchange.started) * 1000),
+            partial=self.answer(is_whole=False) if self.raw is not None else None,
+        )
+
+    def _at(self, moment):
+        """Wall time of a monotonic moment; one clock reading, so a clock step cannot reorder."""
+        if moment is None:
+            return None
+        return self.started_at + timedelta(seconds=moment - self.exchange.started)
+
+
+def _key_header(api_config_key):
+    if api_config_key is None:
+        return {}
+    # Checked here because http.client's own complaint would repeat the key.
+    if not api_config_key.isascii() or not api_config_key.isprintable():
+        raise ValueError("the API config key must be printable ASCII")
+    return {"PF-API-KEY": api_config_key}

@@ -1,0 +1,209 @@
+"""Connections that keep one exchange's deadline, count what was sent, and verify TLS.
+
+Why not just timeouts: a socket timeout starts anew with every received byte, so a peer that drips
+its header or body one byte at a time would hold a sender for as long as it likes. Here every wait
+of one exchange (name, connect, handshake, send, each receive) gets what is left of one deadline.
+Why a mark at the first byte: exception types do not say whether a request may have left; a
+connection that notes its first ``send`` does.
+"""
+
+import functools
+import io
+import queue
+import socket
+import ssl
+import threading
+import time
+from http.client import HTTPResponse
+
+import certifi
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+IDLE_LIMIT_S = 20  # unused for longer: the exchange may be closing it just now, so open another
+
+
+class DeadlinePassed(TimeoutError):
+    """The whole exchange took longer than it was given."""
+
+
+class Exchange:
+    """One request and its answer in time: monotonic seconds; ``sent`` is None until a byte left."""
+
+    def __init__(self, *, connect_timeout_s, read_timeout_s, deadline_s):
+        self.started = time.monotonic()
+        self.deadline = self.started + deadline_s
+        self.connect_deadline = min(self.deadline, self.started + connect_timeout_s)
+        self.read_timeout_s = read_timeout_s
+        self.sent = None
+        self.first_byte = None
+
+    def connect_left_s(self):
+        """Seconds left to have a connection, handshake included."""
+        left = self.connect_deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no connection in time")
+        return left
+
+    def wait_left_s(self):
+        """Seconds one receive or send may wait: the read timeout, and never past the deadline."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlinePassed("the deadline of the whole exchange has passed")
+        return min(left, self.read_timeout_s)
+
+
+_thread = threading.local()  # the exchange this thread is in: urllib3 passes no context through
+
+
+def begin(exchange):
+    """Make ``exchange`` the one that this thread's connections keep to."""
+    _thread.exchange = exchange
+
+
+class _DeadlineReader(io.RawIOBase):
+    """The receiving half of a socket; each receive waits no longer than the exchange allows."""
+
+    def __init__(self, sock, exchange):
+        self._sock, self._exchange = sock, exchange
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._sock.settimeout(self._exchange.wait_left_s())
+        try:
+            count = self._raw.readinto(buffer)
+        except TimeoutError:
+            self._exchange.wait_left_s()  # says so where it was the deadline, not the silence
+            raise
+        if self._exchange.first_byte is None and self._exchange.sent is not None:
+            self._exchange.first_byte = time.monotonic()
+        return count
+
+    def close(self):
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _DeadlineResponse(HTTPResponse):
+    """http.client's answer, read through a `_DeadlineReader`."""
+
+    def __init__(self, sock, *args, **kwargs):
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()  # the reader http.client opened, still empty
+        self.fp = io.BufferedReader(_DeadlineReader(sock, _thread.exchange))
+
+
+class _Watched:
+    """What both kinds of connection share: own connect, marked send, wary reuse."""
+
+    response_class = _DeadlineResponse
+    _is_connecting = False
+    _last_used = 0.0
+
+    def _new_conn(self):
+        return _connected_socket(self._dns_host, self.port, self.socket_options, _thread.exchange)
+
+    def connect(self):
+        self._is_connecting = True  # what is sent now is a proxy's CONNECT, not our request
+        try:
+            super().connect()
+        finally:
+            self._is_connecting = False
+
+    def send(self, data):
+        if self.sock is None:
+            self.connect()
+        exchange = _thread.exchange
+        self.sock.settimeout(exchange.wait_left_s())
+        if not self._is_connecting and exchange.sent is None:
+            exchange.sent = time.monotonic()
+        super().send(data)
+        self._last_used = time.monotonic()
+
+    @property
+    def is_connected(self):
+        """Fit for another request: fresh, and with nothing unread that could pass for its answer.
+
+        urllib3 looks at the socket only; bytes already decrypted wait inside TLS.
+        """
+        if time.monotonic() - self._last_used > IDLE_LIMIT_S or self._has_unread_tls():
+            return False
+        return super().is_connected
+
+    def _has_unread_tls(self):
+        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
+
+
+class _PlainConnection(_Watched, HTTPConnection):
+    pass
+
+
+class _TLSConnection(_Watched, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+POOLS = {"http": _PlainPool, "https": _TLSPool}  # by URL scheme
+
+
+@functools.cache
+def tls_context(ca_file):
+    """The one verifying context per CA file; None means certifi's bundle."""
+    context = ssl.create_default_context(cafile=ca_file or certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _connected_socket(host, port, options, exchange):
+    """A TCP connection to the first address that takes one; each gets a fair share of the time."""
+    addresses = _resolve(host, port, exchange)
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(exchange.connect_left_s() / (len(addresses) - index))
+            sock.connect(address)
+            sock.settimeout(exchange.connect_left_s())  # for the TLS handshake
+        except OSError:
+            sock.close()
+            if index == len(addresses) - 1:
+                raise
+        else:
+            return sock
+    raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+
+
+def _resolve(host, port, exchange):
+    """Addresses of ``host``. A name is looked up aside, for getaddrinfo knows no timeout."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass  # a name, not an address
+    found = queue.SimpleQueue()
+    threading.Thread(target=_look_up, args=(host, port, found), daemon=True).start()
+    try:
+        addresses, error = found.get(timeout=exchange.connect_left_s())
+    except queue.Empty:
+        raise TimeoutError("the name was not resolved in time") from None
+    if error is not None:
+        raise error
+    return addresses
+
+
+def _look_up(host, port, found):
+    try:
+        found.put((socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), None))
+    except (OSError, UnicodeError) as error:
+        found.put((None, error))
