@@ -1,0 +1,49 @@
+"""The exchange's own word on the credits left: its ``ratelimit`` headers."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+_FIELDS = {
+    "remaining": ("ratelimit", re.compile(r";\s*r=([0-9]{1,9})(?![0-9])")),
+    "resets_in": ("ratelimit", re.compile(r";\s*t=([0-9]{1,9})(?![0-9])")),
+    "quota": ("ratelimit-policy", re.compile(r";\s*q=([0-9]{1,9})(?![0-9])")),
+    "window": ("ratelimit-policy", re.compile(r";\s*w=([0-9]{1,9})(?![0-9])")),
+}
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Credits (Decimal, for a cancel costs half a one) and seconds; None where not stated."""
+
+    remaining_credits: Decimal | None
+    quota_credits: Decimal | None
+    resets_in_s: int | None
+    window_s: int | None
+
+
+def quota(headers):
+    """The `Quota` in an answer's headers (lower-case names), or None without any. Never raises.
+
+    Source: docs.pacifica.fi rate-limits page; ``"credits";r=1200;t=32`` means 120 credits left
+    for 32 s, for header values are ten times the credits.
+    """
+    found = {name: _number(headers, *where) for name, where in _FIELDS.items()}
+    if all(value is None for value in found.values()):
+        return None
+    return Quota(
+        remaining_credits=_credits(found["remaining"]),
+        quota_credits=_credits(found["quota"]),
+        resets_in_s=found["resets_in"],
+        window_s=found["window"],
+    )
+
+
+def _number(headers, name, pattern):
+    value = (headers or {}).get(name)
+    match = pattern.search(value) if isinstance(value, str) else None
+    return int(match.group(1)) if match else None
+
+
+def _credits(tenths):
+    return None if tenths is None else Decimal(tenths) / 10

@@ -1,0 +1,165 @@
+"""What the answer to a read proves: open orders, history, events. Pure.
+
+A read that is not whole, or not exactly of the documented shape, proves nothing: `Unreadable`.
+"""
+
+import re
+from dataclasses import dataclass
+
+from .answers import is_yes
+from .rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder, rows_of
+from .strict_json import Unreadable, parse
+
+MAX_CURSOR_CHARS = 1024
+_NOT_IN_HISTORY = re.compile(r"(?:order|twap)\b.*\bnot found\b(?:.*?([0-9]+))?", re.IGNORECASE)
+
+__all__ = [
+    "HistoryPage",
+    "NotInHistory",
+    "OpenOrders",
+    "Unreadable",
+    "history_events",
+    "history_page",
+    "market_symbols",
+    "open_orders",
+    "twap_events",
+    "twap_orders",
+]
+
+
+class NotInHistory(Exception):
+    """The exchange says, in its own envelope, that it knows no order of this id."""
+
+
+@dataclass(frozen=True)
+class OpenOrders:
+    """All open orders of an account. ``last_order_id``: the highest id in the whole exchange when
+    the answer was built (docs.pacifica.fi last-order-id), or None where it was not stated."""
+
+    rows: tuple
+    last_order_id: int | None
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    """One page, newest first; ask on with ``next_cursor`` while ``has_more``."""
+
+    rows: tuple
+    next_cursor: str | None
+    has_more: bool
+
+
+def open_orders(*, status, body, is_whole=True):
+    """`OpenOrders` of GET ``/orders``; raises `Unreadable`."""
+    return _open(OpenOrder, status, body, is_whole)
+
+
+def twap_orders(*, status, body, is_whole=True):
+    """`OpenOrders` with `TwapOrder` rows of GET ``/orders/twap``; raises `Unreadable`."""
+    return _open(TwapOrder, status, body, is_whole)
+
+
+def history_page(*, status, body, is_whole=True):
+    """`HistoryPage` of GET ``/orders/history``; raises `Unreadable`."""
+    envelope = _envelope(status, body, is_whole)
+    cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
+    if type(has_more) is not bool:
+        raise Unreadable("has_more is missing")
+    if not (cursor is None or (isinstance(cursor, str) and len(cursor) <= MAX_CURSOR_CHARS)):
+        raise Unreadable("next_cursor is ill-formed")
+    if has_more and not cursor:
+        raise Unreadable("more pages, but no cursor to ask for them")
+    return HistoryPage(rows_of(HistoryOrder, envelope.get("data")), cursor or None, has_more)
+
+
+def history_events(*, status, body, order_id, is_whole=True):
+    """Events of one order, newest first, of GET ``/orders/history_by_id``.
+
+    Raises `NotInHistory` for the exchange's own 404, `Unreadable` for all else, an empty list
+    included: the exchange says 404 where it knows nothing.
+    """
+    return _events(OrderEvent, status, body, order_id, is_whole)
+
+
+def twap_events(*, status, body, order_id, is_whole=True):
+    """`TwapOrder` rows of GET ``/orders/twap/history_by_id``; raises as `history_events`."""
+    return _events(TwapOrder, status, body, order_id, is_whole)
+
+
+def market_symbols(*, status, body, is_whole=True):
+    """The symbols that GET ``/info`` lists, case kept; raises `Unreadable`."""
+    items = _data_list(_read(status, body, is_whole))
+    symbols = [item.get("symbol") if isinstance(item, dict) else None for item in items]
+    if not all(isinstance(symbol, str) and symbol for symbol in symbols):
+        raise Unreadable("a market without a symbol")
+    return tuple(symbols)
+
+
+def _open(kind, status, body, is_whole):
+    envelope = _envelope(status, body, is_whole)
+    rows = rows_of(kind, envelope.get("data"))
+    if len({row.order_id for row in rows}) != len(rows):
+        raise Unreadable("one order is listed twice")
+    last = envelope.get("last_order_id")
+    if not (last is None or (type(last) is int and 0 <= last < 2**63)):
+        raise Unreadable("last_order_id is ill-formed")
+    return OpenOrders(rows, last)
+
+
+def _events(kind, status, body, order_id, is_whole):
+    if status == 404:
+        _raise_if_not_in_history(body, order_id, is_whole)
+    rows = rows_of(kind, _envelope(status, body, is_whole).get("data"))
+    if not rows:
+        raise Unreadable("no event at all")
+    if any(row.order_id != order_id for row in rows):
+        raise Unreadable("events of another order")
+    if any(row.history_id is None for row in rows):
+        raise Unreadable("an event without its number")
+    # Times can tie; history_id cannot (docs.pacifica.fi get-order-history-by-id).
+    return tuple(sorted(rows, key=lambda row: row.history_id, reverse=True))
+
+
+def _raise_if_not_in_history(body, order_id, is_whole):
+    """Only the exchange's own words: a 404 of anything else means a wrong address, not no order.
+
+    Seen: ``Order history not found for order ID: 123``, code 404.
+    """
+    envelope = parse(body) if is_whole else None
+    if not isinstance(envelope, dict) or envelope.get("success") is not False:
+        return
+    error, code = envelope.get("error"), envelope.get("code")
+    found = _NOT_IN_HISTORY.match(error[:300]) if isinstance(error, str) else None
+    if found is None or envelope.get("data") is not None:
+        return
+    if not (code is None or (type(code) is int and code == 404)):
+        return
+    if found.group(1) in (None, str(order_id)):
+        raise NotInHistory(f"the exchange's history has no order {order_id}")
+
+
+def _envelope(status, body, is_whole):
+    """The envelope of a read that succeeded, its rows under ``data``."""
+    envelope = _read(status, body, is_whole)
+    _data_list(envelope)
+    return envelope
+
+
+def _read(status, body, is_whole):
+    if not is_whole:
+        raise Unreadable("the answer is not whole")
+    if status != 200:
+        raise Unreadable(f"HTTP {status}")
+    envelope = parse(body)
+    if not isinstance(envelope, dict):
+        raise Unreadable("not an object")
+    if not is_yes({**envelope, "data": None}):  # is_yes knows no list as data
+        raise Unreadable("the envelope does not say success")
+    return envelope
+
+
+def _data_list(envelope):
+    data = envelope.get("data")
+    if not isinstance(data, list):
+        raise Unreadable("data is no list")
+    return data
