@@ -129,7 +129,7 @@ def _one_order(operation_type, route, symbol, order_id, client_order_id):
 
 
 def _symbol(symbol):
-    if not isinstance(symbol, str) or not symbol or not symbol.isascii() or not symbol.isprintable():
+    if not isinstance(symbol, str) or not (symbol and symbol.isascii() and symbol.isprintable()):
         raise Unsignable("the symbol must be printable ASCII text, as on the wire")
     return symbol
 
