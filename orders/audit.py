@@ -18,7 +18,7 @@ CANONICAL_VERSION = 1
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acted and from where, taken once at the door. ``session_hash`` is never the key itself."""
+    """Who acted and from where, taken once at the door; the session only as a keyed hash."""
 
     operator_id: int | None = None
     operator_name: str = ""
@@ -77,6 +77,21 @@ def line_of(cancel, outcome="", data="") -> OrderLine:
         outcome=outcome,
         data=data,
     )
+
+
+def described(answer) -> dict:
+    """What the log keeps of an answer beside its bytes. Times in UTC, durations in ms."""
+    return {
+        "status": answer.status,
+        "headers": answer.headers,
+        "is_whole": answer.is_whole,
+        "url": answer.url,
+        "sent_at": answer.sent_at,
+        "first_byte_at": answer.first_byte_at,
+        "answered_at": answer.answered_at,
+        "elapsed_ms": answer.elapsed_ms,
+        "clock_offset_ms": answer.clock_offset_ms,
+    }
 
 
 class OutsideTransaction(RuntimeError):

@@ -57,7 +57,9 @@ class Asked:
         reasons = {}
         for _, why in self.skipped:
             reasons[why] = reasons.get(why, 0) + 1
-        return "".join([text, *(f", {count} skipped: {why}" for why, count in reasons.items())]) + "."
+        return (
+            "".join([text, *(f", {count} skipped: {why}" for why, count in reasons.items())]) + "."
+        )
 
 
 NOTHING_HERE = "There is no such order among your desks' orders."
@@ -117,7 +119,9 @@ def named_target(*, account, symbol, kind, order_id=None, client_order_id=None) 
     if kind not in CancelKind.values:
         raise CannotAsk("Choose order, stop or TWAP.", field="kind")
     if (order_id is None) == (not client_order_id):
-        raise CannotAsk("Give the order id or the client order id, one of the two.", field="order_id")
+        raise CannotAsk(
+            "Give the order id or the client order id, one of the two.", field="order_id"
+        )
     _check_wire(kind, symbol, order_id, client_order_id)
     known = _known(account, order_id, client_order_id) if kind != CancelKind.TWAP else None
     if known is None:
@@ -125,7 +129,8 @@ def named_target(*, account, symbol, kind, order_id=None, client_order_id=None) 
         return Target(account, symbol, kind, order_id, client_order_id)
     if known.symbol != symbol:
         raise CannotAsk(
-            f"That order is on {known.symbol}, not {symbol}. Symbols keep their case.", field="symbol"
+            f"That order is on {known.symbol}, not {symbol}. Symbols keep their case.",
+            field="symbol",
         )
     if kind != kind_of(known):
         raise CannotAsk(

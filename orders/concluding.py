@@ -22,7 +22,9 @@ from orders.models import (
     Proof,
 )
 from orders.models.cancels import AT_REST, LIVE
+from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
+from orders.pacifica.quota import quota
 
 FIRST_CHECK_AFTER = timedelta(seconds=1)
 LONGEST_BACKOFF_S = 30
@@ -39,6 +41,31 @@ class Conclusion:
     next_check_at: datetime | None = None
     filled_amount: str = ""
     cancelled_amount: str = ""
+    was_taken: bool = False  # a TWAP's request that the exchange took without proving anything
+    resolved_order_id: int | None = None  # found in the book for a client order id
+    ending: object = None  # the `Ending` that the history told
+
+    def columns(self) -> dict:
+        """What it writes into its cancel."""
+        values = {name: getattr(self, name) for name in WRITTEN}
+        if self.status == CancelStatus.UNKNOWN:
+            values["has_unanswered"] = True
+        if self.was_taken:
+            values["was_taken"] = True
+        if self.resolved_order_id is not None:
+            values["order_id"] = self.resolved_order_id
+        return values
+
+
+WRITTEN = (
+    "status",
+    "proof",
+    "explanation",
+    "not_before_at",
+    "next_check_at",
+    "filled_amount",
+    "cancelled_amount",
+)
 
 
 def conclude(attempts, now):
@@ -63,7 +90,7 @@ def judge(attempt, now) -> Conclusion:
         return _unreachable(result, cancel, now)
     is_twap = cancel.kind == CancelKind.TWAP
     verdict_of = answers.twap_verdict if is_twap else answers.cancel_verdict
-    verdict = verdict_of(result.status, result.body, is_whole=result.is_whole)
+    verdict = verdict_of(status=result.status, body=result.body, is_whole=result.is_whole)
     return BY_VERDICT[verdict.kind](verdict, result, cancel, now)
 
 
@@ -91,7 +118,7 @@ def _accepted(verdict, result, cancel, now):
 
 def _asked(verdict, result, cancel, now):
     said = "The exchange took the request; whether the TWAP ended is being asked."
-    return Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said, next_check_at=now)
+    return Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said, next_check_at=now, was_taken=True)
 
 
 def _not_found(verdict, result, cancel, now):
@@ -105,8 +132,8 @@ def _refused(verdict, result, cancel, now):
 
 
 def _throttled(verdict, result, cancel, now):
-    quota = answers.quota(result.headers)
-    wait_s = quota.resets_in_s if quota and quota.resets_in_s else 5
+    left = quota(result.headers)
+    wait_s = left.resets_in_s if left and left.resets_in_s else 5
     said = "The exchange asked us to slow down (429); it is sent again by itself."
     return _again(cancel, now, Proof.ANSWER, said, wait_s=min(wait_s, 60))
 
@@ -146,23 +173,35 @@ def write(pairs, now, **also):
         groups.setdefault(end, []).append(cancel)
     for end, cancels in groups.items():
         is_at_rest = end.status in AT_REST
-        values = vars(end) | also | {"concluded_at": now if is_at_rest else None}
-        if end.status != CancelStatus.SENDING:
-            values |= {"claim_token": None, "lease_until": None}
+        values = end.columns() | also | {"concluded_at": now if is_at_rest else None}
+        values |= {"claim_token": None, "lease_until": None}
         Cancel.objects.filter(pk__in=[cancel.pk for cancel in cancels]).update(**values)
         for cancel in cancels:
             cancel.status = end.status
-        if end.status == CancelStatus.CANCELLED:
-            _close_orders(cancels, now)
+        _close_orders(cancels, end, now)
     _finish_jobs({cancel.job_id for cancel, _ in pairs}, now)
 
 
-def _close_orders(cancels, now):
-    """A cancelled order is no longer open; its amounts follow from the next read."""
+def _close_orders(cancels, end, now):
+    """An order whose cancel proved its end is no longer open."""
+    if end.status != CancelStatus.CANCELLED and end.ending is None:
+        return
+    values = {"order_status": "cancelled", "reason": "cancel"}
+    if end.ending is not None:
+        values = ending_values(end.ending)
     orders = [cancel.known_order_id for cancel in cancels if cancel.known_order_id]
-    Order.objects.filter(pk__in=orders, state=OrderState.OPEN).update(
-        state=OrderState.CLOSED, order_status="cancelled", reason="cancel", closed_at=now
+    Order.objects.filter(pk__in=orders).exclude(state=OrderState.CLOSED).update(
+        state=OrderState.CLOSED, closed_at=now, next_lookup_at=None, **values
     )
+
+
+def ending_values(ending) -> dict:
+    """The order's columns that its ending fills; amounts stay the exchange's text."""
+    values = {"order_status": ending.status, "reason": ending.event}
+    for name in ("filled_amount", "cancelled_amount", "average_filled_price"):
+        if getattr(ending, name):
+            values[name] = getattr(ending, name)
+    return values
 
 
 def _finish_jobs(job_ids, now):
@@ -195,7 +234,7 @@ def _described(result):
     if result is None:
         return Event.NOT_SENT, {"why": "it waited too long for its turn"}, None
     if isinstance(result, Answer):
-        return Event.ANSWER, described_answer(result), result.body
+        return Event.ANSWER, audit.described(result), result.body
     data = {
         "reason": result.reason,
         "may_have_been_sent": result.may_have_been_sent,
@@ -205,22 +244,11 @@ def _described(result):
     }
     if result.partial is None:
         return Event.NO_ANSWER, data, None
-    return Event.NO_ANSWER, data | {"partial": described_answer(result.partial)}, result.partial.body
-
-
-def described_answer(answer) -> dict:
-    """What the log keeps of an answer beside its bytes. Times in UTC, durations in ms."""
-    return {
-        "status": answer.status,
-        "headers": answer.headers,
-        "is_whole": answer.is_whole,
-        "url": answer.url,
-        "sent_at": answer.sent_at,
-        "first_byte_at": answer.first_byte_at,
-        "answered_at": answer.answered_at,
-        "elapsed_ms": answer.elapsed_ms,
-        "clock_offset_ms": answer.clock_offset_ms,
-    }
+    return (
+        Event.NO_ANSWER,
+        data | {"partial": described_answer(result.partial)},
+        result.partial.body,
+    )
 
 
 def outcome_facts(pairs, now):

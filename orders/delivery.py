@@ -106,7 +106,7 @@ def deliver(chunk, *, now=clock):
 
 
 def may_not_send(job, account) -> str:
-    """Why nothing may be sent for this job now, or nothing. Rights are asked again at claim time."""
+    """Why nothing may be sent for this job now, or nothing. Rights are asked again here."""
     if not account.is_active or not job.desk.is_active:
         return f"Not sent: {account.name} or its desk was deactivated."
     if not holds(job.operator, Right.CANCEL, desk=job.desk):

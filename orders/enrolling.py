@@ -32,7 +32,7 @@ def account_named(name) -> Account:
     found = Account.objects.filter(name=name) | Account.objects.filter(address=name)
     found = list(found.select_related("desk").distinct()[:2])
     if not found:
-        raise CannotEnrol(f"There is no account {name!r}: add it with add_account.", field="account")
+        raise CannotEnrol(f"No account {name!r}: add it with add_account.", field="account")
     if len(found) > 1:
         raise CannotEnrol(f"{name!r} is on more than one desk: give the address.", field="account")
     return found[0]
@@ -110,9 +110,7 @@ def add_agent_wallet(*, account, public_key, secret, user, actor) -> tuple[Agent
     if wallet is not None and wallet.is_active:
         return wallet, False
     if wallet is None:
-        wallet = AgentWallet.objects.create(
-            account=account, public_key=public_key, created_by=user
-        )
+        wallet = AgentWallet.objects.create(account=account, public_key=public_key, created_by=user)
         keys.seal(wallet, raw).save()
     else:
         AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True)

@@ -157,9 +157,7 @@ def open_signer(agent_wallet) -> Signer:
         raise CannotOpen("The sealed key was changed or belongs elsewhere: add it again.") from None
     if str(keypair.pubkey()) != agent_wallet.public_key:
         raise CannotOpen("The stored key does not belong to this agent wallet: add it again.")
-    return Signer(
-        keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key
-    )
+    return Signer(keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key)
 
 
 def opening_keys() -> dict[str, X25519PrivateKey]:

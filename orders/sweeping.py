@@ -107,7 +107,7 @@ def expire_unsent(now):
 
 
 def recover_abandoned(now):
-    """Cancels whose sender died: what was never recorded as sent is queued again, the rest asked."""
+    """Take over from dead senders: what was never sent is queued again, the rest asked about."""
     with transaction.atomic():
         rows = Cancel.objects.abandoned(now).select_for_update(of=("self",))
         cancels = list(rows.select_related("account__desk", "job__desk"))

@@ -37,7 +37,9 @@ class _Publisher:
             try:
                 current_app.send_task(name, args=args, queue=lane, exchange="", routing_key=lane)
             except Exception as error:  # whatever a broker's driver raises: the sweep makes it good
-                logger.warning("Could not wake a worker (%s); the sweep will.", type(error).__name__)
+                logger.warning(
+                    "Could not wake a worker (%s); the sweep will.", type(error).__name__
+                )
 
 
 _publisher = None

@@ -6,25 +6,19 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 
+from orders import exchange
 from tests.firm import Firm
-from tests.paper import running_paper_exchange
+from tests.paper import paper_exchange
 
-
-@pytest.fixture(scope="session")
-def _paper_process():
-    with running_paper_exchange() as paper:
-        yield paper
+__all__ = ["paper_exchange"]
 
 
 @pytest.fixture
-def paper(_paper_process, settings):
-    """The paper exchange, emptied, and the site pointed at it."""
-    from orders import exchange
-
-    _paper_process.reset()
-    settings.PACIFICA_URL = _paper_process.url
+def paper(paper_exchange, settings):
+    """The paper exchange, empty, and the site pointed at it."""
+    settings.PACIFICA_URL = paper_exchange.url
     exchange.client.cache_clear()
-    yield _paper_process
+    yield paper_exchange
     exchange.client.cache_clear()
 
 

@@ -64,5 +64,3 @@ class Firm:
 
     def order(self, **fields):
         return self.orders(1, **fields)[0]
-
-

@@ -11,7 +11,7 @@ import tempfile
 os.environ["ENV_FILE"] = os.devnull
 os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
 os.environ["PACIFICA_NETWORK"] = "paper"
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="pacifica-desk-tests-"))
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="pacifica-desk-tests-")
 os.environ["AGENT_KEY_OPENING_KEYS"] = "test:" + base64.b64encode(bytes(range(32))).decode()
 for name in ("AGENT_KEY_OPENING_KEYS_FILE", "AGENT_KEY_SEALING_KEY", "PACIFICA_PAPER_URL"):
     os.environ.pop(name, None)
@@ -23,3 +23,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+
+if IS_SQLITE:  # noqa: F405  a file, so that a test that must commit can have a copy of its own
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405

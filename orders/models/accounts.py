@@ -29,7 +29,7 @@ class Account(models.Model):
     address = models.CharField(max_length=44, db_index=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    # A sync is claimed by writing when it starts; the book is as old as the last one that succeeded.
+    # A sync is claimed by writing when it starts; the book is as old as the last that succeeded.
     sync_started_at = models.DateTimeField(null=True, editable=False)
     synced_at = models.DateTimeField(null=True, editable=False)
     sync_error = models.CharField(max_length=300, blank=True, editable=False)

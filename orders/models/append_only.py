@@ -49,7 +49,7 @@ def _sqlite(table, keys):
     yield f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}"
     yield f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"
     same = " OR ".join("(" + " AND ".join(f"{c} = NEW.{c}" for c in key) + ")" for key in keys)
-    taken = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})"
+    taken = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 our own names
     yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} {taken} {refuse}"
 
 

@@ -95,7 +95,9 @@ class CancelJob(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(status__in=JobStatus.values), name="job_status")
+            models.CheckConstraint(
+                condition=models.Q(status__in=JobStatus.values), name="job_status"
+            )
         ]
 
     def __str__(self):
@@ -151,6 +153,8 @@ class Cancel(models.Model):
     not_before_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField(null=True)
     checks = models.PositiveIntegerField(default=0)  # reads made to settle it
+    has_unanswered = models.BooleanField(default=False)  # some request of ours got no clear answer
+    was_taken = models.BooleanField(default=False)  # a TWAP's request that proved nothing yet
 
     requested_at = models.DateTimeField()
     first_sent_at = models.DateTimeField(null=True)  # before the first byte of the first attempt
@@ -167,12 +171,13 @@ class Cancel(models.Model):
             models.CheckConstraint(
                 condition=models.Q(status__in=CancelStatus.values), name="cancel_status"
             ),
-            models.CheckConstraint(condition=models.Q(kind__in=CancelKind.values), name="cancel_kind"),
             models.CheckConstraint(
-                condition=models.Q(proof__in=Proof.values), name="cancel_proof"
+                condition=models.Q(kind__in=CancelKind.values), name="cancel_kind"
             ),
+            models.CheckConstraint(condition=models.Q(proof__in=Proof.values), name="cancel_proof"),
             models.CheckConstraint(
-                condition=models.Q(order_id__isnull=False) | models.Q(client_order_id__isnull=False),
+                condition=models.Q(order_id__isnull=False)
+                | models.Q(client_order_id__isnull=False),
                 name="cancel_names_an_order",
             ),
             models.CheckConstraint(

@@ -118,7 +118,9 @@ class Membership(models.Model):
         ordering = ["desk__name", "user__username"]
         constraints = [
             models.UniqueConstraint(fields=["user", "desk"], name="membership_one_role_per_desk"),
-            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="membership_role"
+            ),
         ]
 
     def __str__(self):

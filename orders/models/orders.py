@@ -47,7 +47,7 @@ class Order(models.Model):
     symbol = models.CharField(max_length=64)
     side = models.CharField(max_length=16)
     order_type = models.CharField(max_length=40)
-    price = amount_text()
+    price = amount_text(blank=True)  # a stop that becomes a market order has none
     initial_amount = amount_text()
     filled_amount = amount_text(default="0")
     cancelled_amount = amount_text(default="0")
@@ -80,7 +80,9 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state__in=OrderState.values), name="order_state"
             ),
-            models.CheckConstraint(condition=models.Q(source__in=Source.values), name="order_source"),
+            models.CheckConstraint(
+                condition=models.Q(source__in=Source.values), name="order_source"
+            ),
         ]
         indexes = [
             models.Index(fields=["account", "state"], name="order_account_state"),
