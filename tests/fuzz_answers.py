@@ -7,6 +7,7 @@ the other way round, finds no exact yes in it.
 
 import argparse
 import collections
+import copy
 import json
 import re
 import time
@@ -14,7 +15,7 @@ import time
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from orders.pacifica import answers, quota, reads
+from orders.pacifica import answers
 
 ROW = {
     "order_id": 28000000001,
@@ -95,7 +96,7 @@ def bent_envelopes(draw):
         names = [*target, "success", "error", "code", "data", "order_id"]
         name = draw(st.sampled_from(names))
         if draw(st.booleans()):
-            target[name] = draw(ODD_VALUES)
+            target[name] = copy.deepcopy(draw(ODD_VALUES))
         else:
             target.pop(name, None)
     return json.dumps(value).encode()
@@ -252,23 +253,28 @@ def _check_batch(given_, yes):
 
 
 def _check_reads(given_):
-    read_all = [reads.open_orders, reads.history_page, reads.twap_orders, reads.market_symbols]
+    read_all = [
+        answers.open_orders,
+        answers.history_page,
+        answers.twap_orders,
+        answers.market_symbols,
+    ]
     for read in read_all:
         try:
             read(**given_)
-        except reads.Unreadable:
+        except answers.Unreadable:
             continue
         assert given_["status"] == 200, given_
         assert given_["is_whole"], given_
-    for read in (reads.history_events, reads.twap_events):
+    for read in (answers.history_events, answers.twap_events):
         try:
             rows = read(**given_, order_id=28000000001)
-        except (reads.Unreadable, reads.NotInHistory):
+        except (answers.Unreadable, answers.NotInHistory):
             continue
         assert rows, given_
         assert all(row.order_id == 28000000001 for row in rows), given_
     text = given_["body"][:50].decode("latin-1")
-    quota.quota({"ratelimit": text, "ratelimit-policy": text})
+    answers.quota({"ratelimit": text, "ratelimit-policy": text})
 
 
 def run(*, examples, random_seed, max_seconds):

@@ -1,248 +1,55 @@
-"""What an answer to a signed request proves. Pure, and a whitelist: the default is *unknown*.
+"""What an answer proves: the one name under which all readers of answers are found.
 
-A wrong *unknown* costs one read to settle. A wrong *accepted* or *refused* loses an order from
-sight. So every doubt falls to unknown, and nothing here raises, whatever the bytes.
+Verdicts on signed requests never raise; reads raise `Unreadable` (or `NotInHistory`), for half a
+book must not pass for a whole one.
 """
 
-import re
-from dataclasses import dataclass, replace
-
-from .refusals import NOT_FOUND, REFUSED, UNKNOWN, meaning_of_envelope, meaning_of_text
-from .strict_json import Unreadable, parse
-
-ACCEPTED, ASKED, THROTTLED = "accepted", "asked", "throttled"
-MAX_ERROR_CHARS = 300
-_SECRET_LIKE = re.compile(r"[1-9A-HJ-NP-Za-km-z]{64,}")  # base58 as long as a secret key
-_BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
-_REFUSING_STATUSES = frozenset({400, 401, 403, 404, 422})
-_FORBIDDEN_HINT = (
-    "The exchange's front door turned this machine away. Check its region, its IP address and "
-    "the agent wallet's IP whitelist."
+from .quota import Quota, quota
+from .reads import (
+    HistoryPage,
+    NotInHistory,
+    OpenOrders,
+    history_events,
+    history_page,
+    market_symbols,
+    open_orders,
+    twap_events,
+    twap_orders,
+)
+from .rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder
+from .strict_json import Unreadable
+from .verdicts import (
+    Verdict,
+    agent_wallets,
+    batch_verdicts,
+    cancel_all_verdict,
+    cancel_verdict,
+    safe_text,
+    twap_verdict,
 )
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one answer proves about one instruction.
-
-    ``kind``: ``accepted`` the exchange said yes; ``asked`` it took a TWAP's cancel, which proves
-    nothing yet; ``not_found`` no such open order (filled, gone or never there, ask the history);
-    ``refused`` a no to be fixed by a person; ``throttled`` not carried out, send again later;
-    ``unknown`` settle it. ``error``: the exchange's own words, cut and made safe. ``code``: its
-    code. ``cause``: a word to branch on, see refusals.py. ``hint``: what to fix. ``count``: a
-    cancel-all's cancelled orders.
-    """
-
-    kind: str
-    error: str = ""
-    code: int | None = None
-    error_id: str = ""
-    cause: str = ""
-    hint: str = ""
-    count: int | None = None
-
-
-def cancel_verdict(*, status, body, is_whole=True):
-    """Of a cancel of one order, stop order or strategy. Never raises.
-
-    Source: captured answers carry ``data`` null; the docs show a bare ``{"success":true}``.
-    """
-    verdict, _ = _verdict(status, body, is_whole)
-    return verdict
-
-
-def twap_verdict(*, status, body, is_whole=True):
-    """Of a TWAP cancel: its 200 comes even where nothing was there, so it is only *asked*."""
-    verdict, _ = _verdict(status, body, is_whole)
-    return replace(verdict, kind=ASKED) if verdict.kind == ACCEPTED else verdict
-
-
-def cancel_all_verdict(*, status, body, is_whole=True):
-    """Of a cancel-all. Accepted only with a readable ``cancelled_count``, kept in ``count``.
-
-    Captured answers carry it inside ``data``, the docs at top level; two that differ are none.
-    """
-    verdict, envelope = _verdict(status, body, is_whole)
-    if verdict.kind != ACCEPTED:
-        return verdict
-    stated = [
-        place["cancelled_count"]
-        for place in (envelope.get("data"), envelope)
-        if isinstance(place, dict) and "cancelled_count" in place
-    ]
-    counts = {_count(value) for value in stated}
-    if len(counts) != 1 or None in counts:
-        return Verdict(UNKNOWN, cause="shape")
-    return replace(verdict, count=counts.pop())
-
-
-def batch_verdicts(*, status, body, count, is_whole=True):
-    """One `Verdict` per action of a batch, in order; ``count``: how many were sent.
-
-    An item counts by its own ``success``; the outer one stays true when items fail. Any other
-    number of items than was sent cannot be matched to actions: all unknown.
-    """
-    verdict, envelope = _verdict(status, body, is_whole)
-    if verdict.kind == NOT_FOUND and count > 1:
-        verdict = replace(verdict, kind=UNKNOWN)  # which of them it could not say
-    if verdict.kind != ACCEPTED:
-        return [verdict] * count
-    data = envelope.get("data")
-    results = (data if isinstance(data, dict) else envelope).get("results")
-    if not isinstance(results, list) or len(results) != count:
-        return [Verdict(UNKNOWN, cause="shape")] * count
-    return [_item_verdict(item) for item in results]
-
-
-def agent_wallets(*, status, body, is_whole=True):
-    """(`Verdict`, public keys bound to the account) of a ``list_agent_wallets``. Never raises.
-
-    Accepted only with a list of base58 keys in ``data.agent_wallets``; else the tuple is empty.
-    """
-    verdict, envelope = _verdict(status, body, is_whole)
-    if verdict.kind != ACCEPTED:
-        return verdict, ()
-    data = envelope.get("data")
-    keys = data.get("agent_wallets") if isinstance(data, dict) else None
-    if not isinstance(keys, list) or not all(_is_public_key(key) for key in keys):
-        return Verdict(UNKNOWN, cause="shape"), ()
-    return verdict, tuple(keys)
-
-
-def safe_text(text):
-    """The exchange's words, fit to store and show: cut, printable, long base58 runs masked."""
-    shown = "".join(c if c.isprintable() else " " for c in text[: MAX_ERROR_CHARS * 2])
-    return _SECRET_LIKE.sub("[masked]", shown).strip()[:MAX_ERROR_CHARS]
-
-
-def _verdict(status, body, is_whole):
-    """(verdict, envelope); the envelope is a dict exactly where the verdict is accepted."""
-    envelope = _envelope(body) if is_whole else None
-    if status == 200 and envelope is not None and is_yes(envelope):
-        return Verdict(ACCEPTED), envelope
-    if _is_contradictory(status, envelope):
-        return Verdict(UNKNOWN, error=_words(body, envelope), cause="shape"), None
-    return _refusal(status, body, envelope), None
-
-
-def _is_contradictory(status, envelope):
-    """True for an object that is neither a yes nor a no, or a yes under a status that says no.
-
-    A 403 or 429 may come from a front door with an envelope of its own, without ``success``.
-    """
-    if envelope is None or envelope.get("success") is False:
-        return False
-    return "success" in envelope or status not in (403, 429)
-
-
-def is_yes(envelope):
-    """True for an envelope that says yes and nothing against it.
-
-    ``error`` and ``code`` are null or absent on success; CCXT has met a code of 200. ``data``
-    is null, absent or an object, and that object may not itself speak of a failure.
-    """
-    data = envelope.get("data")
-    code = envelope.get("code")
-    return (
-        envelope.get("success") is True
-        and envelope.get("error") is None
-        and (code is None or (type(code) is int and code == 200))
-        and (data is None or isinstance(data, dict))
-        and (data is None or (data.get("success", True) is True and data.get("error") is None))
-    )
-
-
-def _refusal(status, body, envelope):
-    if status == 429:  # never reached the engine; the body may be empty
-        return Verdict(THROTTLED, error=_words(body, envelope), cause="rate_limit")
-    meaning = _meaning(status, body, envelope)
-    if meaning is None and status == 403:
-        # CloudFront's HTML, or nothing at all: the exchange never saw the request.
-        return Verdict(REFUSED, _words(body, envelope), cause="forbidden", hint=_FORBIDDEN_HINT)
-    if meaning is None:
-        return Verdict(UNKNOWN, error=_words(body, envelope), cause="unreadable")
-    return Verdict(
-        kind=meaning.kind,
-        error=_words(body, envelope),
-        code=_code(envelope),
-        error_id=safe_text(_text(envelope, "error_id")),
-        cause=meaning.cause,
-        hint=meaning.hint,
-    )
-
-
-def _meaning(status, body, envelope):
-    """The `Meaning` of a no, or None where it is not one we could read."""
-    if envelope is not None and _text(envelope, "error"):
-        if status in _REFUSING_STATUSES:
-            return meaning_of_envelope(status, _text(envelope, "error"), _code(envelope))
-        if status == 200:  # a no that came with a 200 counts only by words we know
-            return meaning_of_text(_text(envelope, "error"))
-    if envelope is None and status == 400:
-        return _plain_text_meaning(body)
-    return None
-
-
-def _plain_text_meaning(body):
-    """Seen live: a bare ``Verification failed`` as text/plain. Only that family is believed."""
-    words = _decoded(body[: MAX_ERROR_CHARS * 4]).strip()
-    if re.match(r"(verification failed|invalid (message|signature|public key))\b", words, re.I):
-        return meaning_of_text(words)
-    return None
-
-
-def _item_verdict(item):
-    """Of one batch item: success, or failure with a text; items carry no code."""
-    if not isinstance(item, dict) or type(item.get("success")) is not bool:
-        return Verdict(UNKNOWN, cause="shape")
-    if item["success"]:
-        return Verdict(ACCEPTED) if is_yes(item) else Verdict(UNKNOWN, cause="shape")
-    error = _text(item, "error")
-    if not error:
-        return Verdict(UNKNOWN, cause="shape")
-    meaning = meaning_of_envelope(200, error, _code(item))
-    return Verdict(
-        meaning.kind, safe_text(error), _code(item), cause=meaning.cause, hint=meaning.hint
-    )
-
-
-def _envelope(body):
-    try:
-        value = parse(body)
-    except Unreadable:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _words(body, envelope):
-    """The error text, or the beginning of whatever came instead of an envelope."""
-    if envelope is not None:
-        return safe_text(_text(envelope, "error"))
-    return safe_text(_decoded(body[: MAX_ERROR_CHARS * 4]))
-
-
-def _decoded(data):
-    return data.decode("utf-8", errors="replace")
-
-
-def _text(envelope, name):
-    """A text field's beginning: enough to classify, too short to make a pattern slow."""
-    value = envelope.get(name) if envelope is not None else None
-    return value[: MAX_ERROR_CHARS * 4] if isinstance(value, str) else ""
-
-
-def _code(envelope):
-    """The integer code; true and false are integers to Python, not to the exchange."""
-    code = envelope.get("code") if envelope is not None else None
-    return code if type(code) is int else None
-
-
-def _count(value):
-    """A whole number not below zero, or its digits: one docs page types it as a string."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
-        return int(value)
-    return value if type(value) is int and 0 <= value <= 10**15 else None
-
-
-def _is_public_key(value):
-    return isinstance(value, str) and _BASE58_KEY.fullmatch(value) is not None
+__all__ = [
+    "HistoryOrder",
+    "HistoryPage",
+    "NotInHistory",
+    "OpenOrder",
+    "OpenOrders",
+    "OrderEvent",
+    "Quota",
+    "TwapOrder",
+    "Unreadable",
+    "Verdict",
+    "agent_wallets",
+    "batch_verdicts",
+    "cancel_all_verdict",
+    "cancel_verdict",
+    "history_events",
+    "history_page",
+    "market_symbols",
+    "open_orders",
+    "quota",
+    "safe_text",
+    "twap_events",
+    "twap_orders",
+    "twap_verdict",
+]

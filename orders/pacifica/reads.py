@@ -6,25 +6,12 @@ A read that is not whole, or not exactly of the documented shape, proves nothing
 import re
 from dataclasses import dataclass
 
-from .answers import is_yes
 from .rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder, rows_of
 from .strict_json import Unreadable, parse
+from .verdicts import is_yes
 
 MAX_CURSOR_CHARS = 1024
 _NOT_IN_HISTORY = re.compile(r"(?:order|twap)\b.*\bnot found\b(?:.*?([0-9]+))?", re.IGNORECASE)
-
-__all__ = [
-    "HistoryPage",
-    "NotInHistory",
-    "OpenOrders",
-    "Unreadable",
-    "history_events",
-    "history_page",
-    "market_symbols",
-    "open_orders",
-    "twap_events",
-    "twap_orders",
-]
 
 
 class NotInHistory(Exception):
@@ -49,17 +36,17 @@ class HistoryPage:
     has_more: bool
 
 
-def open_orders(*, status, body, is_whole=True):
+def open_orders(status, body, *, is_whole=True):
     """`OpenOrders` of GET ``/orders``; raises `Unreadable`."""
     return _open(OpenOrder, status, body, is_whole)
 
 
-def twap_orders(*, status, body, is_whole=True):
+def twap_orders(status, body, *, is_whole=True):
     """`OpenOrders` with `TwapOrder` rows of GET ``/orders/twap``; raises `Unreadable`."""
     return _open(TwapOrder, status, body, is_whole)
 
 
-def history_page(*, status, body, is_whole=True):
+def history_page(status, body, *, is_whole=True):
     """`HistoryPage` of GET ``/orders/history``; raises `Unreadable`."""
     envelope = _envelope(status, body, is_whole)
     cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
@@ -72,7 +59,7 @@ def history_page(*, status, body, is_whole=True):
     return HistoryPage(rows_of(HistoryOrder, envelope.get("data")), cursor or None, has_more)
 
 
-def history_events(*, status, body, order_id, is_whole=True):
+def history_events(status, body, order_id, *, is_whole=True):
     """Events of one order, newest first, of GET ``/orders/history_by_id``.
 
     Raises `NotInHistory` for the exchange's own 404, `Unreadable` for all else, an empty list
@@ -81,12 +68,12 @@ def history_events(*, status, body, order_id, is_whole=True):
     return _events(OrderEvent, status, body, order_id, is_whole)
 
 
-def twap_events(*, status, body, order_id, is_whole=True):
+def twap_events(status, body, order_id, *, is_whole=True):
     """`TwapOrder` rows of GET ``/orders/twap/history_by_id``; raises as `history_events`."""
     return _events(TwapOrder, status, body, order_id, is_whole)
 
 
-def market_symbols(*, status, body, is_whole=True):
+def market_symbols(status, body, *, is_whole=True):
     """The symbols that GET ``/info`` lists, case kept; raises `Unreadable`."""
     items = _data_list(_read(status, body, is_whole))
     symbols = [item.get("symbol") if isinstance(item, dict) else None for item in items]

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from orders.pacifica import answers, reads
-from orders.pacifica.quota import Quota, quota
+from orders.pacifica import answers
+from orders.pacifica.answers import Quota, quota
 from tests import fuzz_answers
 
 YES = b'{"success":true,"data":null,"error":null,"code":null}'
@@ -317,7 +317,7 @@ def page(rows, **more):
 
 def test_open_orders_keep_the_exchanges_text_exactly():
     row = fuzz_answers.ROW | {"price": "0.10", "order_type": "brand_new_type", "new": {"a": 1}}
-    found = reads.open_orders(status=200, body=page([row], last_order_id=28000000009))
+    found = answers.open_orders(status=200, body=page([row], last_order_id=28000000009))
     assert found.last_order_id == 28000000009
     assert found.rows[0].price == "0.10"
     assert found.rows[0].order_type == "brand_new_type"
@@ -325,7 +325,7 @@ def test_open_orders_keep_the_exchanges_text_exactly():
 
 
 def test_an_empty_book_is_read():
-    assert reads.open_orders(status=200, body=page([])).rows == ()
+    assert answers.open_orders(status=200, body=page([])).rows == ()
 
 
 @pytest.mark.parametrize(
@@ -349,19 +349,19 @@ def test_an_empty_book_is_read():
 )
 def test_one_ill_formed_row_makes_the_whole_read_unreadable(more):
     body = page([fuzz_answers.ROW, fuzz_answers.ROW | {"order_id": 2} | more])
-    with pytest.raises(reads.Unreadable):
-        reads.open_orders(status=200, body=body)
+    with pytest.raises(answers.Unreadable):
+        answers.open_orders(status=200, body=body)
 
 
 def test_a_missing_field_makes_the_whole_read_unreadable():
     row = {name: value for name, value in fuzz_answers.ROW.items() if name != "symbol"}
-    with pytest.raises(reads.Unreadable):
-        reads.open_orders(status=200, body=page([row]))
+    with pytest.raises(answers.Unreadable):
+        answers.open_orders(status=200, body=page([row]))
 
 
 def test_an_order_listed_twice_is_unreadable():
-    with pytest.raises(reads.Unreadable):
-        reads.open_orders(status=200, body=page([fuzz_answers.ROW] * 2))
+    with pytest.raises(answers.Unreadable):
+        answers.open_orders(status=200, body=page([fuzz_answers.ROW] * 2))
 
 
 @pytest.mark.parametrize(
@@ -379,13 +379,13 @@ def test_an_order_listed_twice_is_unreadable():
     ],
 )
 def test_a_read_that_is_not_whole_or_not_of_the_shape_is_unreadable(status, body, is_whole):
-    with pytest.raises(reads.Unreadable):
-        reads.open_orders(status=status, body=body, is_whole=is_whole)
+    with pytest.raises(answers.Unreadable):
+        answers.open_orders(status=status, body=body, is_whole=is_whole)
 
 
 def test_a_history_page_says_how_to_go_on():
     body = page([fuzz_answers.HISTORY], next_cursor="abc", has_more=True)
-    found = reads.history_page(status=200, body=body)
+    found = answers.history_page(status=200, body=body)
     assert (found.rows[0].order_id, found.next_cursor, found.has_more) == (ORDER_ID, "abc", True)
 
 
@@ -400,15 +400,15 @@ def test_a_history_page_says_how_to_go_on():
     ],
 )
 def test_a_history_page_without_a_way_on_is_unreadable(more):
-    with pytest.raises(reads.Unreadable):
-        reads.history_page(status=200, body=page([], **more))
+    with pytest.raises(answers.Unreadable):
+        answers.history_page(status=200, body=page([], **more))
 
 
-def events(body, status=200, read=reads.history_events):
+def events(body, status=200, read=answers.history_events):
     return read(status=status, body=body, order_id=ORDER_ID)
 
 
-@pytest.mark.parametrize("read", [reads.history_events, reads.twap_events])
+@pytest.mark.parametrize("read", [answers.history_events, answers.twap_events])
 def test_events_are_sorted_newest_first_by_their_number(read):
     rows = [fuzz_answers.EVENT | {"history_id": number} for number in (3, 9, 5)]
     assert [row.history_id for row in events(page(rows), read=read)] == [9, 5, 3]
@@ -416,13 +416,13 @@ def test_events_are_sorted_newest_first_by_their_number(read):
 
 def test_events_of_another_order_or_none_at_all_are_unreadable():
     for rows in ([fuzz_answers.EVENT | {"order_id": 5}], []):
-        with pytest.raises(reads.Unreadable):
+        with pytest.raises(answers.Unreadable):
             events(page(rows))
 
 
 def test_an_order_unknown_to_the_history_is_told_from_an_unreadable_answer():
     text = f"Order history not found for order ID: {ORDER_ID}"
-    with pytest.raises(reads.NotInHistory):
+    with pytest.raises(answers.NotInHistory):
         events(json.dumps(no(text, 404)).encode(), status=404)
 
 
@@ -439,21 +439,21 @@ def test_an_order_unknown_to_the_history_is_told_from_an_unreadable_answer():
     ],
 )
 def test_a_404_in_other_words_proves_nothing(body):
-    with pytest.raises(reads.Unreadable):
+    with pytest.raises(answers.Unreadable):
         events(json.dumps(body).encode(), status=404)
 
 
 def test_the_historys_404_counts_only_with_its_status_and_whole():
     body = json.dumps(no("Order history not found", 404)).encode()
-    with pytest.raises(reads.Unreadable):
+    with pytest.raises(answers.Unreadable):
         events(body, status=200)
-    with pytest.raises(reads.Unreadable):
-        reads.history_events(status=404, body=body, order_id=ORDER_ID, is_whole=False)
+    with pytest.raises(answers.Unreadable):
+        answers.history_events(status=404, body=body, order_id=ORDER_ID, is_whole=False)
 
 
 def test_market_symbols_keep_their_case():
     body = page([{"symbol": "kBONK"}, {"symbol": "SOL-USDC"}])
-    assert reads.market_symbols(status=200, body=body) == ("kBONK", "SOL-USDC")
+    assert answers.market_symbols(status=200, body=body) == ("kBONK", "SOL-USDC")
 
 
 # Credits
