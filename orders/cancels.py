@@ -19,28 +19,10 @@ from orders.models import (
     Right,
 )
 from orders.models.cancels import LIVE
-from orders.pacifica import signing
 from orders.rights import NotAllowed
+from orders.targets import CannotAsk, Target, kind_of, named_target, target_of
 
-
-class CannotAsk(ValueError):
-    """The instruction makes no sense as it stands; ``field`` names the input, the text says why."""
-
-    def __init__(self, sentence, *, field=None):
-        super().__init__(sentence)
-        self.field = field
-
-
-@dataclass(frozen=True)
-class Target:
-    """One order to cancel, known to us (``order``) or only by name."""
-
-    account: Account
-    symbol: str
-    kind: str
-    order_id: int | None = None
-    client_order_id: str | None = None
-    order: Order | None = None
+__all__ = ["CannotAsk", "Target", "kind_of", "named_target", "target_of"]  # belong to asking
 
 
 @dataclass(frozen=True)
@@ -98,89 +80,38 @@ def cancel_by_id(
 
     Raises `CannotAsk` with a sentence for each wrong input, `NotAllowed` for a foreign account.
     """
+    return cancel_by_ids(
+        user=user,
+        actor=actor,
+        account_id=account_id,
+        symbol=symbol,
+        kind=kind,
+        ids=[(order_id, client_order_id)],
+        reason=reason,
+        request_key=request_key,
+    )
+
+
+def cancel_by_ids(
+    *, user, actor, account_id, symbol, kind, ids, reason="", request_key=None
+) -> Asked:
+    """Ask to cancel orders of one account and symbol in one act; all of them or none.
+
+    ``ids``: (order id, client order id) pairs, one of each pair None. Raises as `cancel_by_id`.
+    """
     account = Account.objects.filter(pk=account_id).allowing(user, Right.CANCEL)
     account = account.select_related("desk").first()
     if account is None:
         refuse(actor=actor, what=f"cancel an order of account {account_id}", said=NO_ACCOUNT)
-    target = named_target(
-        account=account,
-        symbol=symbol,
-        kind=kind,
-        order_id=order_id,
-        client_order_id=client_order_id,
-    )
-    return _ask(actor, [target], [], reason, request_key)
-
-
-def named_target(*, account, symbol, kind, order_id=None, client_order_id=None) -> Target:
-    """A checked target. What we know of the order fills in the id the operator did not give."""
-    if not account.is_active:
-        raise CannotAsk(f"{account.name} is deactivated: nothing is sent for it.", field="account")
-    if kind not in CancelKind.values:
-        raise CannotAsk("Choose order, stop or TWAP.", field="kind")
-    if (order_id is None) == (not client_order_id):
-        raise CannotAsk(
-            "Give the order id or the client order id, one of the two.", field="order_id"
-        )
-    _check_wire(kind, symbol, order_id, client_order_id)
-    known = _known(account, order_id, client_order_id) if kind != CancelKind.TWAP else None
-    if known is None:
-        client_order_id = client_order_id.lower() if client_order_id else None
-        return Target(account, symbol, kind, order_id, client_order_id)
-    if known.symbol != symbol:
-        raise CannotAsk(
-            f"That order is on {known.symbol}, not {symbol}. Symbols keep their case.",
-            field="symbol",
-        )
-    if kind != kind_of(known):
-        raise CannotAsk(
-            f"That order is a {known.order_type.replace('_', ' ')} order: "
-            f"choose {CancelKind(kind_of(known)).label.lower()}.",
-            field="kind",
-        )
-    return target_of(known)
-
-
-def target_of(order) -> Target:
-    """The target that cancels a known order, through the route its type asks for."""
-    return Target(
-        order.account, order.symbol, kind_of(order), order.order_id, order.client_order_id, order
-    )
-
-
-def kind_of(order) -> str:
-    """Stops have a route of their own; everything else listed in the book is an order."""
-    return CancelKind.STOP if order.is_stop else CancelKind.ORDER
+    about = {"account": account, "symbol": symbol, "kind": kind}
+    targets = [named_target(order_id=one, client_order_id=other, **about) for one, other in ids]
+    return _ask(actor, targets, [], reason, request_key)
 
 
 def refuse(*, actor, what, said):
     """Record a refused act and raise `NotAllowed` with a sentence that tells a stranger nothing."""
     audit.record(audit.Fact(event=Event.ACT_REFUSED, actor=actor, data={"asked": what[:300]}))
     raise NotAllowed(said)
-
-
-def _check_wire(kind, symbol, order_id, client_order_id):
-    """The same rules the signer holds, each said at the input it belongs to."""
-    if not symbol or not symbol.isascii() or not symbol.isprintable() or " " in symbol:
-        raise CannotAsk(
-            "Write the symbol as on Pacifica, case kept: BTC, kBONK, SOL-USDC.", field="symbol"
-        )
-    if order_id is not None and not 0 < order_id <= signing.MAX_ORDER_ID:
-        raise CannotAsk("An order id is a whole number from 1 to 2^53.", field="order_id")
-    if client_order_id and signing.FULL_UUID.fullmatch(client_order_id) is None:
-        raise CannotAsk(
-            "A client order id is a full UUID with dashes, such as "
-            "f47ac10b-58cc-4372-a567-0e02b2c3d479.",
-            field="client_order_id",
-        )
-
-
-def _known(account, order_id, client_order_id):
-    orders = account.orders.select_related("account__desk")
-    if order_id is not None:
-        return orders.filter(order_id=order_id).first()
-    named = orders.filter(client_order_id__iexact=client_order_id)
-    return named.order_by("-state", "-order_id").filter(state=OrderState.OPEN).first()
 
 
 def _ask(actor, targets, skipped, reason, request_key):
