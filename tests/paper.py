@@ -1,9 +1,14 @@
 """A paper exchange for tests: started in a thread, handled over its real HTTP control doors."""
 
+import time
 from contextlib import contextmanager
+from functools import cache
 
+import pytest
 import requests
+from solders.keypair import Keypair
 
+from orders.pacifica import signing
 from orders.pacifica.paper import running
 
 TIMEOUT_S = 10
@@ -112,3 +117,84 @@ def running_paper_exchange(latency_ms=0):
             yield handle
         finally:
             handle.close_session()
+
+
+class Signatory:
+    """One account at a paper exchange, with its main key and one agent wallet, sending by HTTP."""
+
+    def __init__(self, paper: PaperHandle, **account):
+        self.paper = paper
+        self.main, self.agent = Keypair(), Keypair()
+        self.address, self.agent_wallet = str(self.main.pubkey()), str(self.agent.pubkey())
+        paper.account(self.address, agents=[self.agent_wallet], **account)
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def body(self, operation, *, by_agent=True, signed_text=None, **changes) -> dict:
+        """The flat signed body. ``signed_text`` is signed in place of the right one.
+
+        ``changes`` replace fields before signing where they are of the header, after it elsewhere.
+        """
+        timestamp = changes.pop("timestamp", int(time.time() * 1000))
+        window = changes.pop("expiry_window", 5000)
+        text = signed_text or signing.canonical_text(
+            operation.type, operation.payload, timestamp, window
+        )
+        body = signing.request_body(
+            operation,
+            account=self.address,
+            agent_wallet=self.agent_wallet if by_agent else None,
+            timestamp=timestamp,
+            expiry_window=window,
+            signature=signing.sign_text(text, self.agent if by_agent else self.main),
+        )
+        return body | changes
+
+    def send(self, operation, **changes) -> requests.Response:
+        """Sign and send one operation."""
+        return self.post(operation.route, self.body(operation, **changes))
+
+    def batch(self, *actions) -> requests.Response:
+        """Send (type, body) pairs as one batch."""
+        listed = [{"type": kind, "data": body} for kind, body in actions]
+        return self.post("/orders/batch", {"actions": listed})
+
+    def post(self, route, body, headers=None) -> requests.Response:
+        """POST a body as compact JSON, or bytes as they are."""
+        raw = body if isinstance(body, bytes) else signing.body_bytes(body)
+        headers = {"Content-Type": "application/json"} | (headers or {})
+        return self.session.post(
+            self.paper.url + route, data=raw, headers=headers, timeout=TIMEOUT_S
+        )
+
+    def get(self, route, headers=None, **query) -> requests.Response:
+        """GET a route; the account is named unless an order id is."""
+        if "order_id" not in query:
+            query = {"account": self.address} | query
+        return self.session.get(
+            self.paper.url + route, params=query, headers=headers, timeout=TIMEOUT_S
+        )
+
+    def open_ids(self) -> list[int]:
+        """The order ids GET /orders shows."""
+        return [row["order_id"] for row in self.get("/orders").json()["data"]]
+
+
+@cache
+def _shared_paper_exchange() -> PaperHandle:
+    # One a process, in a daemon thread, for as long as the process lives: starting is cheap, but
+    # connections made before a restart would not survive it.
+    background = running.in_background()
+    _kept.append(background)
+    return PaperHandle(background.__enter__())
+
+
+_kept = []
+
+
+@pytest.fixture
+def paper_exchange():
+    """A paper exchange shared by the tests of this process, empty at the start of each."""
+    paper = _shared_paper_exchange()
+    paper.reset()
+    return paper

@@ -22,10 +22,12 @@ class PaperExchange:
 
     def __init__(self, rules: Rules | None = None):
         self.first_rules = rules or Rules()
+        self.resets = 0
         self.reset()
 
     def reset(self):
         """Forget everything; the rules are those of the start again."""
+        self.resets += 1
         self.rules = replace(self.first_rules)
         self.accounts = Accounts()
         self.markets = known_markets()

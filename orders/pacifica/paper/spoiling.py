@@ -30,7 +30,8 @@ async def spoiled(exchange, asked, fault: Fault, *, request, respond):
 
 
 async def _delay_before(exchange, asked, params, request, respond):
-    await asyncio.sleep(params["delay_ms"] / 1000)
+    if not await _slept(exchange, params["delay_ms"]):
+        return _hang_up(request, reset=False)
     return await respond(answering.answered(exchange, asked))
 
 
@@ -77,7 +78,8 @@ async def _huge(exchange, asked, params, request, respond):
 
 
 async def _late(exchange, asked, params, request, respond):
-    await asyncio.sleep(params["delay_ms"] / 1000)
+    if not await _slept(exchange, params["delay_ms"]):
+        return _hang_up(request, reset=False)
     answering.answered(exchange, asked)
     loop = asyncio.get_running_loop()
     until = loop.time() + params["hold_ms"] / 1000
@@ -102,6 +104,13 @@ SPOILERS = {
     "late": _late,
     "fill_first": _fill_first,
 }
+
+
+async def _slept(exchange, delay_ms):
+    """Whether the exchange is still the one that was asked: a reset ends what was waiting."""
+    resets = exchange.resets
+    await asyncio.sleep(delay_ms / 1000)
+    return exchange.resets == resets
 
 
 def _made_up(exchange, params):
