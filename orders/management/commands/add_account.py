@@ -1,0 +1,25 @@
+"""`manage.py add_account NAME --desk D --address A`: add an account to a desk."""
+
+from django.core.management.base import BaseCommand
+
+from orders import enrolling
+from orders.management import terminal
+
+
+class Command(BaseCommand):
+    """Only reads the options; the work is in `orders.enrolling`."""
+
+    help = "Adds an account to a desk. Does nothing where it is there already."
+
+    def add_arguments(self, parser):
+        """What to call it, whose it is, its public key."""
+        parser.add_argument("name")
+        parser.add_argument("--desk", required=True)
+        parser.add_argument("--address", required=True, help="the account's public key, base58")
+
+    def handle(self, *args, name, desk, address, **options):
+        """Add it, and say whether it is new."""
+        with terminal.in_words():
+            desk = enrolling.desk_named(desk)
+            account, is_new = enrolling.add_account(name=name, desk=desk, address=address)
+        self.stdout.write(terminal.added(f"Account {account} of {desk}", is_new))

@@ -1,0 +1,30 @@
+"""`manage.py add_administrator NAME`: add a person who runs the app."""
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand
+
+from orders import enrolling
+from orders.management import terminal
+
+
+class Command(BaseCommand):
+    """Only reads the name and the password; the work is in `orders.enrolling`."""
+
+    help = (
+        "Adds a person who manages people, desks and accounts; the password is read from "
+        "standard input. A person who exists stays as they are."
+    )
+
+    def add_arguments(self, parser):
+        """The person's name."""
+        parser.add_argument("name")
+
+    def handle(self, *args, name, **options):
+        """Add them, and say whether they are new."""
+        with terminal.in_words():
+            is_known = get_user_model().objects.filter(username=name).exists()
+            password = None if is_known else terminal.read_password(f"Password for {name}")
+            user, is_new = enrolling.add_administrator(name=name, password=password)
+            if not user.is_superuser:
+                raise enrolling.CannotEnrol(f"{user} exists and is no administrator.")
+        self.stdout.write(terminal.added(f"Administrator {user}", is_new))

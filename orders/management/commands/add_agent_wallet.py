@@ -1,0 +1,58 @@
+"""`manage.py add_agent_wallet --account NAME --public-key K`: take an agent wallet's key in."""
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand
+
+from orders import audit, enrolling
+from orders.management import terminal
+from orders.models import Right
+from orders.rights import NotAllowed, holds
+
+
+class Command(BaseCommand):
+    """Only reads the options and the secret; the work is in `orders.enrolling`."""
+
+    help = (
+        "Takes in an agent wallet for an account. Its secret is read from standard input, never "
+        "from an argument, and is kept sealed."
+    )
+
+    def add_arguments(self, parser):
+        """Which account, which agent wallet, on whose behalf."""
+        parser.add_argument("--account", required=True, help="name or address")
+        parser.add_argument("--public-key", required=True, help="the agent wallet's public key")
+        parser.add_argument("--operator", help="who adds it; without it the first administrator")
+
+    def handle(self, *args, account, public_key, operator, **options):
+        """Add it, and say whether it is new."""
+        with terminal.in_words():
+            account = enrolling.account_named(account)
+            user, actor = _on_behalf_of(operator, account)
+            wallet, is_new = enrolling.add_agent_wallet(
+                account=account,
+                public_key=public_key,
+                secret=terminal.read_secret(f"Secret key of the agent wallet for {account}"),
+                user=user,
+                actor=actor,
+            )
+        self.stdout.write(terminal.added(f"Agent wallet {wallet} of {account}", is_new))
+
+
+def _on_behalf_of(operator, account):
+    """Who adds the agent wallet, and how the log names them."""
+    if operator is None:
+        return _administrator(), audit.Actor(operator_name="(command line)")
+    user = terminal.operator_named(operator)
+    if not user.is_superuser and not holds(user, Right.AGENTS, desk=account.desk):
+        raise NotAllowed(f"{user} may not add agent wallets on {account.desk}.")
+    return user, terminal.actor_of(user)
+
+
+def _administrator():
+    administrators = get_user_model().objects.filter(is_superuser=True, is_active=True)
+    user = administrators.order_by("pk").first()
+    if user is None:
+        raise enrolling.CannotEnrol(
+            "Say who adds it with --operator, or add an administrator first: add_administrator."
+        )
+    return user

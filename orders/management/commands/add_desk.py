@@ -1,0 +1,22 @@
+"""`manage.py add_desk NAME`: add a desk."""
+
+from django.core.management.base import BaseCommand
+
+from orders import enrolling
+from orders.management import terminal
+
+
+class Command(BaseCommand):
+    """Only reads the name; the work is in `orders.enrolling`."""
+
+    help = "Adds a desk. Does nothing where there is one of this name."
+
+    def add_arguments(self, parser):
+        """The desk's name."""
+        parser.add_argument("name")
+
+    def handle(self, *args, name, **options):
+        """Add it, and say whether it is new."""
+        with terminal.in_words():
+            desk, is_new = enrolling.add_desk(name=name)
+        self.stdout.write(terminal.added(f"Desk {desk}", is_new))

@@ -1,0 +1,128 @@
+"""`manage.py cancel`: cancel orders from a terminal, even with everything else down."""
+
+import json
+import sys
+
+from django.core.management.base import BaseCommand
+from django.db.models import Q
+
+from orders import cancels, starting
+from orders.management import carrying, terminal
+from orders.models import Account, CancelKind, CancelStatus, Proof, Right
+from orders.models.cancels import LIVE
+from orders.targets import CannotAsk
+
+CANCELLED, ENDED_OTHERWISE, NOT_SETTLED = 0, 1, 3
+
+
+class Command(BaseCommand):
+    """Reads the options and says how it ended; asking is `orders.cancels`, sending `carrying`."""
+
+    help = (
+        "Cancels orders of one account. Exit code 0: every one is proven cancelled; 1: one ended "
+        "otherwise; 2: nothing was asked, the input or a setting is wrong; 3: not settled in time."
+    )
+
+    def add_arguments(self, parser):
+        """Who asks, for which orders, why, and how long to wait."""
+        parser.add_argument("--operator", required=True, help="on whose behalf; their rights apply")
+        parser.add_argument("--account", required=True, help="name or address")
+        parser.add_argument("--kind", default="order", choices=CancelKind.values)
+        ids = parser.add_mutually_exclusive_group(required=True)
+        ids.add_argument("--order-id", type=int, nargs="+", default=[], metavar="N")
+        ids.add_argument("--client-order-id", nargs="+", default=[], metavar="U")
+        parser.add_argument("--symbol", required=True, help="case kept: BTC, kBONK")
+        parser.add_argument("--reason", required=True)
+        parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds; 30")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args, **options):
+        """Ask, carry, say; the exit code tells scripts."""
+        with terminal.in_words():
+            starting.check_sender()
+            asked = _ask(options)
+        fresh = carrying.carry(asked, wait_s=options["wait"])
+        if options["json"]:
+            self.stdout.write(json.dumps([_as_json(cancel) for cancel in fresh], indent=2))
+        else:
+            for cancel in fresh:
+                self.stdout.write(_in_words(cancel))
+        sys.exit(_exit_code(fresh))
+
+
+def _ask(options):
+    """Record the act; the newest cancel of each order named, ours or one that was live already."""
+    if not options["reason"].strip():
+        raise CannotAsk("Give a reason: it is kept with the cancel.", field="reason")
+    user = terminal.operator_named(options["operator"])
+    actor = terminal.actor_of(user)
+    account = _account(user, actor, options["account"])
+    ids = [(one, None) for one in options["order_id"]]
+    ids += [(None, one) for one in options["client_order_id"]]
+    cancels.cancel_by_ids(
+        user=user,
+        actor=actor,
+        account_id=account.pk,
+        symbol=options["symbol"],
+        kind=options["kind"],
+        ids=ids,
+        reason=options["reason"],
+    )
+    newest = [_newest(account, *pair) for pair in ids]
+    return sorted(set(newest), key=lambda cancel: cancel.pk)
+
+
+def _newest(account, order_id, client_order_id):
+    named = Q(order_id=order_id) if order_id else Q(client_order_id__iexact=client_order_id)
+    return account.cancels.filter(named).order_by("-pk").first()
+
+
+def _account(user, actor, name):
+    """The account of this name or address on this person's desks; a stranger learns nothing."""
+    found = Account.objects.filter(Q(name=name) | Q(address=name)).allowing(user, Right.CANCEL)
+    found = list(found.select_related("desk")[:2])
+    if not found:
+        said = cancels.NO_ACCOUNT
+        cancels.refuse(actor=actor, what=f"cancel an order of account {name}", said=said)
+    if len(found) > 1:
+        raise CannotAsk(f"{name} is on more than one desk: give the address.", field="account")
+    return found[0]
+
+
+def _exit_code(fresh):
+    statuses = {cancel.status for cancel in fresh}
+    if statuses & set(LIVE):
+        return NOT_SETTLED
+    return CANCELLED if statuses == {CancelStatus.CANCELLED} else ENDED_OTHERWISE
+
+
+def _in_words(cancel):
+    side = f" {cancel.known_order.side}" if cancel.known_order else ""
+    name = cancel.order_id or cancel.client_order_id
+    said = cancel.explanation or (Proof(cancel.proof).label if cancel.proof else "")
+    text = f"{cancel.symbol}{side} {name}: {cancel.get_status_display()}."
+    return f"{text} {said}".strip()
+
+
+def _as_json(cancel):
+    return {
+        "job": cancel.job_id,
+        "account": cancel.account.name,
+        "symbol": cancel.symbol,
+        "kind": cancel.kind,
+        "order_id": cancel.order_id,
+        "client_order_id": cancel.client_order_id,
+        "status": cancel.status,
+        "proof": Proof(cancel.proof).name.lower(),
+        "explanation": cancel.explanation,
+        "attempts": cancel.attempt,
+        "filled_amount": cancel.filled_amount,
+        "cancelled_amount": cancel.cancelled_amount,
+        "requested_at": _time(cancel.requested_at),
+        "first_sent_at": _time(cancel.first_sent_at),
+        "concluded_at": _time(cancel.concluded_at),
+    }
+
+
+def _time(at):
+    return at and at.isoformat()

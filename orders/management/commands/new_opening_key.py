@@ -1,0 +1,55 @@
+"""`manage.py new_opening_key --id ID [--file PATH]`: make the pair that seals agent keys."""
+
+import os
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from orders import keys
+from orders.management.terminal import WRONG_INPUT
+
+
+class Command(BaseCommand):
+    """Only reads the options and writes the file; the pair is made in `orders.keys`."""
+
+    help = (
+        "Makes a pair that seals agent keys. Senders get the private half, best from a file; "
+        "the web gets the public half alone."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser):
+        """What to call the pair, and where its private half goes."""
+        parser.add_argument("--id", required=True, dest="key_id", help="such as 2026-11")
+        parser.add_argument("--file", type=Path, help="for the private half; mode 0400")
+
+    def handle(self, *args, key_id, file, **options):
+        """Write the private half into the file, or print it where there is none."""
+        if not key_id or len(key_id) > 40 or not set(key_id) <= ALLOWED:
+            _refuse("The id must be 1 to 40 letters, digits, dots, dashes or underscores.")
+        opening, sealing = keys.new_opening_key(key_id)
+        if file is None:
+            self.stdout.write(f"AGENT_KEY_OPENING_KEYS={opening}")
+        else:
+            _write(file, opening)
+            self.stdout.write(f"AGENT_KEY_OPENING_KEYS_FILE={file.resolve()}")
+        self.stdout.write(f"AGENT_KEY_SEALING_KEY={sealing}")
+
+
+ALLOWED = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
+
+
+def _write(path, opening):
+    """Made with its final mode, so that nobody else can read it for even a moment."""
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400)
+    except FileExistsError:
+        _refuse(f"{path} exists already. It may hold the only copy of a key: choose another name.")
+    except OSError as error:
+        _refuse(f"{path} cannot be written ({error.strerror}).")
+    with os.fdopen(handle, "w") as file:
+        file.write(opening + "\n")
+
+
+def _refuse(sentence):
+    raise CommandError(sentence, returncode=WRONG_INPUT)

@@ -1,0 +1,33 @@
+"""`manage.py sweep`: do everything that is due, without a broker, until told to stop."""
+
+import signal
+import threading
+
+from django.core.management.base import BaseCommand
+
+from orders import starting
+from orders.management import terminal
+from orders.sweeping import Sweep, duties
+
+
+class Command(BaseCommand):
+    """Only waits for the signal; the work is in `orders.sweeping`."""
+
+    help = (
+        "Delivers what no worker took, recovers what a dead sender held, settles open questions "
+        "and syncs accounts. Any number may run."
+    )
+
+    def handle(self, *args, **options):
+        """Sweep until SIGINT or SIGTERM."""
+        stopping = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        with terminal.in_words():
+            starting.check_sender()
+        sweep = Sweep(duties())
+        sweep.start()
+        self.stdout.write("The sweep is running.")
+        stopping.wait()
+        sweep.stop()
+        self.stdout.write("The sweep has stopped.")

@@ -1,0 +1,61 @@
+"""What the commands share: wrong input in one sentence, and secrets read from standard input."""
+
+import getpass
+import sys
+from contextlib import contextmanager
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import CommandError
+
+from orders import audit, starting
+from orders.cancels import CannotAsk
+from orders.enrolling import CannotEnrol
+from orders.keys import BadAgentKey, KeySettingsWrong
+from orders.rights import NotAllowed
+from orders.starting import CannotStart
+
+WRONG_INPUT = 2  # as argparse exits
+WHERE = "(terminal)"  # in the log, in place of a network address
+NAMED = (BadAgentKey, CannotAsk, CannotEnrol, CannotStart, KeySettingsWrong, NotAllowed)
+
+
+@contextmanager
+def in_words():
+    """Within, our named errors end the command with their sentence and exit code 2."""
+    try:
+        starting.check_network()
+        yield
+    except NAMED as error:
+        raise CommandError(str(error), returncode=WRONG_INPUT) from None
+
+
+def operator_named(name):
+    """The active person of this name. Raises `CannotEnrol`."""
+    user = get_user_model().objects.filter(username=name, is_active=True).first()
+    if user is None:
+        raise CannotEnrol(f"There is no active operator named {name!r}.", field="operator")
+    return user
+
+
+def actor_of(user) -> audit.Actor:
+    """This person, acting from a terminal."""
+    return audit.Actor(user.pk, user.get_username(), address=WHERE)
+
+
+def read_password(prompt) -> str:
+    """One line of standard input; asked for without echo at a terminal."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{prompt}: ")
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def read_secret(prompt) -> str:
+    """All of standard input, so that a key may span lines; asked for without echo at a terminal."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{prompt}: ")
+    return sys.stdin.read()
+
+
+def added(what, is_new) -> str:
+    """*Desk Momentum added.* or *Desk Momentum was there already.*"""
+    return f"{what} added." if is_new else f"{what} was there already."
