@@ -1,10 +1,23 @@
 """Deliver: claim, sign, record, send, record, conclude."""
 
-import pytest
+import json
+from datetime import timedelta
 
-from orders import cancels, delivery
-from orders.models import AuditRecord, Cancel, CancelStatus, Event, Order, OrderState, Proof
-from orders.pacifica import answers
+import pytest
+from django.utils import timezone
+
+from orders import audit, cancels, delivery, enrolling
+from orders.models import (
+    AuditRecord,
+    Cancel,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Membership,
+    OrderState,
+    Proof,
+)
+from orders.pacifica import signing
 
 
 def ask(firm, *orders, **options):
@@ -14,21 +27,270 @@ def ask(firm, *orders, **options):
     )
 
 
-def deliver(firm):
-    delivery.deliver_account(account_id=firm.account.pk)
+def deliver(firm, **options):
+    delivery.deliver_account(account_id=firm.account.pk, **options)
 
 
-def only_cancel():
-    return Cancel.objects.get()
+def events(**filters):
+    """Events of the log in order, without what setting the firm up left there."""
+    records = AuditRecord.objects.filter(job__isnull=False, **filters).order_by("position")
+    return list(records.values_list("event", flat=True))
 
 
 def test_an_accepted_cancel_is_cancelled_by_the_answer(firm):
     order = firm.order()
     ask(firm, order, reason="too far out")
     deliver(firm)
-    cancel = only_cancel()
+    cancel = Cancel.objects.get()
     assert (cancel.status, cancel.proof) == (CancelStatus.CANCELLED, Proof.ANSWER)
-    assert firm.paper.truth()[order.order_id]["state"] != "open"
+    assert not firm.paper.truth()[order.order_id]["is_open"]
     order.refresh_from_db()
     assert order.state == OrderState.CLOSED
-    assert cancel.job.status == "done"
+    assert cancel.job.status == JobStatus.DONE
+
+
+def test_every_step_is_recorded_under_the_operators_name(firm):
+    ask(firm, firm.order(), reason="too far out")
+    deliver(firm)
+    assert events() == [Event.CANCEL_ASKED, Event.REQUEST, Event.ANSWER, Event.OUTCOME]
+    assert set(AuditRecord.objects.filter(job__isnull=False).values_list("operator_name")) == {
+        ("olivia",)
+    }
+
+
+def test_the_recorded_bytes_are_the_ones_the_exchange_got_and_verify(firm):
+    ask(firm, firm.order())
+    deliver(firm)
+    record = AuditRecord.objects.get(event=Event.REQUEST)
+    seen = firm.paper.requests("/orders/cancel")[0]
+    assert record.body_sha256 == seen["body_sha256"]
+    body, data = json.loads(bytes(record.payload.body)), json.loads(record.data)
+    payload = {name: body[name] for name in ("symbol", "order_id")}
+    header = (body["timestamp"], body["expiry_window"])
+    assert data["signed_text"] == signing.canonical_text("cancel_order", payload, *header)
+    assert data["signer"] == str(firm.account.agent_keypair.pubkey())
+
+
+def test_a_request_is_committed_to_the_log_before_its_first_byte_leaves(firm, monkeypatch):
+    recorded_before = []
+    send = delivery.send
+
+    def watched(attempts, now):
+        recorded_before.append(AuditRecord.objects.filter(event=Event.REQUEST).count())
+        assert not firm.paper.requests("/orders/cancel")
+        return send(attempts, now)
+
+    monkeypatch.setattr(delivery, "send", watched)
+    ask(firm, *firm.orders(3))
+    deliver(firm)
+    assert recorded_before == [3]
+
+
+def test_a_stop_order_goes_to_the_stop_route(firm):
+    order = firm.order(order_type="stop_limit", stop_price="40000")
+    ask(firm, order)
+    deliver(firm)
+    assert len(firm.paper.requests("/orders/stop/cancel")) == 1
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
+def test_an_order_is_named_by_client_order_id_where_that_is_all_we_know(firm):
+    client_order_id = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+    firm.paper.orders(firm.account.address, [{"client_order_id": client_order_id}])
+    cancels.cancel_by_id(
+        user=firm.operator,
+        actor=firm.actor(),
+        account_id=firm.account.pk,
+        symbol="BTC",
+        client_order_id=client_order_id,
+    )
+    deliver(firm)
+    assert firm.paper.requests("/orders/cancel")[0]["client_order_ids"] == [client_order_id]
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "apply_then_drop"},
+        {"kind": "drop", "reset": True},
+        {"kind": "status", "status": 504, "applied": True},
+        {"kind": "status", "status": 500, "body": "<html>oops</html>", "content_type": "text/html"},
+        {"kind": "status", "status": 200, "body": '{"success":"true"}'},
+        {"kind": "status", "status": 200, "body": ""},
+    ],
+    ids=lambda fault: f"{fault['kind']}-{fault.get('status', '')}",
+)
+def test_an_answer_that_proves_nothing_leaves_the_cancel_unknown(firm, fault):
+    ask(firm, firm.order())
+    firm.paper.fault("/orders/cancel", **fault)
+    deliver(firm)
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.UNKNOWN
+    assert cancel.next_check_at is not None
+    assert cancel.has_unanswered
+    assert cancel.job.status == JobStatus.RUNNING
+
+
+def test_a_refused_cancel_says_what_to_fix(firm):
+    account = firm.new_account("Unbound", firm.momentum, is_bound=False)
+    order = firm.orders(account=account)[0]
+    ask(firm, order)
+    delivery.deliver_account(account_id=account.pk)
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.REFUSED
+    assert "not bound to this account" in cancel.explanation
+    assert firm.paper.truth()[order.order_id]["is_open"]
+
+
+def test_not_found_is_settled_and_never_called_cancelled(firm):
+    order = firm.order()
+    firm.paper.fill(order.order_id)
+    ask(firm, order)
+    deliver(firm)
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.SETTLING
+    assert "Failed to cancel order" in cancel.explanation
+
+
+def test_a_throttled_cancel_is_queued_again_and_not_before_the_reset(firm):
+    ask(firm, firm.order())
+    headers = {"ratelimit": '"credits";r=0;t=7'}
+    firm.paper.fault("/orders/cancel", "status", status=429, headers=headers)
+    deliver(firm)
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.QUEUED
+    wait_s = (cancel.not_before_at - timezone.now()).total_seconds()
+    assert 5 < wait_s <= 7
+    assert not cancel.has_unanswered
+
+
+def test_an_unreachable_exchange_leaves_it_queued_for_nothing_was_sent(firm, settings):
+    from orders import exchange
+
+    ask(firm, firm.order())
+    settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
+    exchange.client.cache_clear()
+    deliver(firm)
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.QUEUED
+    assert cancel.not_before_at > timezone.now()
+    assert "Nothing was sent" in cancel.explanation
+    assert events()[-1] == Event.NO_ANSWER
+
+
+def test_what_waited_too_long_for_its_turn_is_not_sent(firm):
+    """The clock jumps between signing and sending, as when a sender is suspended."""
+    ask(firm, firm.order())
+    real, jump = timezone.now, {"by": timedelta(0)}
+
+    def now():
+        return real() + jump["by"]
+
+    record_requests = delivery.record_requests
+
+    def late(attempts, at):
+        jump["by"] = timedelta(seconds=4)
+        return record_requests(attempts, at)
+
+    delivery.record_requests, restore = late, record_requests
+    try:
+        delivery.deliver(delivery.claim(account_id=firm.account.pk, now=now()), now=now)
+    finally:
+        delivery.record_requests = restore
+    assert not firm.paper.requests("/orders/cancel")
+    assert Cancel.objects.get().status == CancelStatus.QUEUED
+    assert events()[-1] == Event.NOT_SENT
+
+
+def test_a_second_claim_gets_nothing_that_is_claimed(firm):
+    ask(firm, *firm.orders(3))
+    now = timezone.now()
+    first = delivery.claim(account_id=firm.account.pk, now=now)
+    assert len(first) == 3
+    assert {cancel.attempt for cancel in first} == {1}
+    assert delivery.claim(account_id=firm.account.pk, now=now) == []
+
+
+def test_a_chunk_holds_one_job_only_urgent_and_oldest_first(firm):
+    orders = firm.orders(3)
+    ask(firm, orders[2])
+    ask(firm, orders[0], orders[1])
+    claimed = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    assert [cancel.order_id for cancel in claimed] == [orders[2].order_id]
+
+
+def test_a_late_result_writes_nothing_and_is_kept_as_evidence(firm):
+    ask(firm, firm.order())
+    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    attempts, _ = delivery.sign(chunk, timezone.now())
+    attempts = delivery.record_requests(attempts, timezone.now())
+    delivery.send(attempts, timezone.now)
+    Cancel.objects.update(
+        status=CancelStatus.UNKNOWN, claim_token=None, next_check_at=timezone.now()
+    )
+    delivery.concluding.conclude(attempts, timezone.now())
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    answer = AuditRecord.objects.get(event=Event.ANSWER)
+    assert json.loads(answer.data)["is_late"] is True
+    assert answer.outcome == ""
+
+
+def test_a_claim_lost_before_recording_is_not_sent(firm):
+    ask(firm, firm.order())
+    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    attempts, _ = delivery.sign(chunk, timezone.now())
+    Cancel.objects.update(claim_token=None)
+    assert delivery.record_requests(attempts, timezone.now()) == []
+    assert not AuditRecord.objects.filter(event=Event.REQUEST).exists()
+
+
+@pytest.mark.parametrize("loss", ["deactivated", "removed", "demoted", "account"])
+def test_an_operator_who_lost_the_right_after_the_click_sends_nothing(firm, loss):
+    ask(firm, firm.order())
+    membership = Membership.objects.filter(user=firm.operator)
+    if loss == "deactivated":
+        firm.operator.is_active = False
+        firm.operator.save()
+    elif loss == "removed":
+        membership.delete()
+    elif loss == "demoted":
+        membership.update(role="viewer")
+    else:
+        type(firm.account).objects.filter(pk=firm.account.pk).update(is_active=False)
+    deliver(firm)
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.REFUSED
+    assert cancel.explanation.startswith("Not sent:")
+    assert not firm.paper.requests("/orders/cancel")
+    assert Event.NOT_SENT in events()
+
+
+def test_a_disabled_agent_wallet_signs_nothing(firm):
+    ask(firm, firm.order())
+    wallet = firm.account.agent_wallets.get()
+    enrolling.disable_agent_wallet(wallet=wallet, actor=firm.actor(firm.administrator))
+    deliver(firm)
+    assert Cancel.objects.get().status == CancelStatus.REFUSED
+    assert "no active agent wallet" in Cancel.objects.get().explanation
+    assert not firm.paper.requests("/orders/cancel")
+
+
+def test_a_damaged_sealed_key_refuses_and_is_recorded(firm):
+    from orders.models import SealedKey
+
+    ask(firm, firm.order())
+    sealed = SealedKey.objects.get(agent_wallet__account=firm.account)
+    raw = bytearray(sealed.sealed)
+    raw[40] ^= 1
+    SealedKey.objects.filter(pk=sealed.pk).update(sealed=bytes(raw))
+    deliver(firm)
+    assert Cancel.objects.get().status == CancelStatus.REFUSED
+    assert Event.KEY_REFUSED in events()
+
+
+def test_the_log_is_whole_after_a_busy_day(firm):
+    ask(firm, *firm.orders(5))
+    firm.paper.fault("/orders/cancel", "apply_then_drop", times=2)
+    deliver(firm)
+    assert list(audit.verify()) == []
