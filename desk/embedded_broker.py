@@ -1,43 +1,77 @@
-"""The broker that needs no server: kombu's filesystem transport, made safe to read while written.
+"""The broker that needs no server: messages are files in one folder.
 
-kombu publishes a message under its final name before it has written it, so a reader can find it
-half empty, lose it and die. Here a message is written aside and renamed, and taken by renaming:
-both are atomic within one folder.
+kombu's own filesystem transport publishes a message under its final name before it has written it,
+so a reader can find it half empty, lose it and die. Here a message is written aside and renamed,
+and taken by renaming: both are atomic within one folder, so a message is whole or not there, and
+taken once. Its exchanges live in files that tear the same way; ours need none, because every
+message names its queue.
 """
 
 import time
 import uuid
+from collections import defaultdict, deque
 from pathlib import Path
 from queue import Empty
 
-from kombu.transport import filesystem
+from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
 
 
-class Channel(filesystem.Channel):
-    """Messages are files named ``time_uuid.queue.msg`` in one folder."""
+class Channel(virtual.Channel):
+    """Messages are files named ``time_uuid.queue.msg``; any other ending is one on its way."""
 
-    def _put(self, queue, payload, **kwargs):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.folder = Path(self.connection.client.transport_options["folder"])
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._listed = defaultdict(deque)  # oldest first; read anew once it is used up
+
+    def _put(self, queue, message, **kwargs):
         name = f"{time.time_ns()}_{uuid.uuid4().hex}"
-        aside = Path(self.data_folder_out, f"{name}.part")
-        aside.write_bytes(str_to_bytes(dumps(payload)))
+        aside = self.folder / f"{name}.part"
+        aside.write_bytes(str_to_bytes(dumps(message)))
         aside.rename(aside.with_name(f"{name}.{queue}.msg"))
 
-    def _get(self, queue):
-        for path in sorted(Path(self.data_folder_in).glob(f"*.{queue}.msg")):
+    def _get(self, queue, timeout=None):
+        while path := self._oldest(queue):
             taken = path.with_name(f"{path.name}.{uuid.uuid4().hex}.taken")
             try:
                 path.rename(taken)
             except FileNotFoundError:  # another worker was quicker
                 continue
-            payload = taken.read_bytes()
+            message = taken.read_bytes()
             taken.unlink()
-            return loads(bytes_to_str(payload))
+            return loads(bytes_to_str(message))
         raise Empty
 
+    def _oldest(self, queue):
+        listed = self._listed[queue]
+        if not listed:
+            listed.extend(sorted(self._waiting(queue)))
+        return listed.popleft() if listed else None
 
-class Transport(filesystem.Transport):
+    def _size(self, queue):
+        return len(list(self._waiting(queue)))
+
+    def _purge(self, queue):
+        waiting = list(self._waiting(queue))
+        for path in waiting:
+            path.unlink(missing_ok=True)
+        return len(waiting)
+
+    def _waiting(self, queue):
+        return self.folder.glob(f"*.{queue}.msg")
+
+
+class Transport(virtual.Transport):
     """The transport behind ``embedded://``."""
 
     Channel = Channel
+    default_connection_params = {}  # there is no host to fall back to
+    driver_type = driver_name = "embedded"
+    implements = virtual.Transport.implements.extend(asynchronous=False)
+
+    def driver_version(self):
+        """Shown by Celery's reports."""
+        return "1"

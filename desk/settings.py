@@ -189,14 +189,8 @@ else:
 # --- Broker --------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "embedded://")
-_BROKER_FOLDER = str(DATA_DIR / "broker")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "embedded": {
-        "data_folder_in": _BROKER_FOLDER,
-        "data_folder_out": _BROKER_FOLDER,
-        "control_folder": str(DATA_DIR / "broker-control"),
-        "polling_interval": 0.02,
-    },
+    "embedded": {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.02},
     "redis": {"socket_connect_timeout": 1, "socket_timeout": 5},
     "rediss": {"socket_connect_timeout": 1, "socket_timeout": 5},
 }.get(urlsplit(CELERY_BROKER_URL).scheme, {})

@@ -1,8 +1,37 @@
 """The web server's entry."""
 
 import os
+import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-application = get_wsgi_application()
+NEVER_RETRY = 3  # gunicorn's word for a worker that cannot boot: it stops instead of starting again
+
+
+def checked_application():
+    """The application, once everything holds that must; else one sentence and the end."""
+    try:
+        application = get_wsgi_application()
+    except ImproperlyConfigured as error:
+        refuse(error)
+    from django.db import connections
+
+    from orders import starting
+
+    try:
+        starting.check_site()
+    except starting.CannotStart as error:
+        refuse(error)
+    connections.close_all()  # a connection does not survive a fork
+    return application
+
+
+def refuse(error):
+    """End this process with the sentence alone."""
+    print(f"Cannot start. {error}", file=sys.stderr, flush=True)
+    sys.exit(NEVER_RETRY)
+
+
+application = checked_application()
