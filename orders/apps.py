@@ -1,6 +1,9 @@
 """The orders app."""
 
+import sqlite3
+
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class OrdersConfig(AppConfig):
@@ -13,3 +16,11 @@ class OrdersConfig(AppConfig):
         from orders import logins
 
         logins.connect()
+        connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")
+
+
+def widen_sqlite(connection, **kwargs):
+    """Let one statement carry what the SQLite library takes, not the 999 values Django assumes."""
+    if connection.vendor == "sqlite":
+        limit = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        connection.features.max_query_params = limit

@@ -15,12 +15,11 @@ from orders.models import (
     Desk,
     Event,
     Order,
-    OrderState,
     Right,
 )
 from orders.models.cancels import LIVE
 from orders.rights import NotAllowed
-from orders.targets import CannotAsk, Target, kind_of, named_target, target_of
+from orders.targets import CannotAsk, Target, kind_of, named_target, open_targets, target_of
 
 __all__ = ["CannotAsk", "Target", "kind_of", "named_target", "target_of"]  # belong to asking
 
@@ -39,9 +38,7 @@ class Asked:
         reasons = {}
         for _, why in self.skipped:
             reasons[why] = reasons.get(why, 0) + 1
-        return (
-            "".join([text, *(f", {count} skipped: {why}" for why, count in reasons.items())]) + "."
-        )
+        return text + "".join(f", {count} skipped: {why}" for why, count in reasons.items()) + "."
 
 
 NOTHING_HERE = "There is no such order among your desks' orders."
@@ -59,8 +56,7 @@ def cancel_orders(*, user, actor, order_ids, reason="", request_key=None) -> Ask
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if not orders or any(order.account.desk_id not in allowed for order in orders):
         refuse(actor=actor, what=f"cancel {len(order_ids)} orders", said=NOTHING_HERE)
-    targets = [target_of(order) for order in orders if order.state == OrderState.OPEN]
-    skipped = [(str(o), "no longer open") for o in orders if o.state != OrderState.OPEN]
+    targets, skipped = open_targets(orders)
     return _ask(actor, targets, skipped, reason, request_key)
 
 

@@ -244,11 +244,8 @@ def _described(result):
     }
     if result.partial is None:
         return Event.NO_ANSWER, data, None
-    return (
-        Event.NO_ANSWER,
-        data | {"partial": described_answer(result.partial)},
-        result.partial.body,
-    )
+    data["partial"] = audit.described(result.partial)
+    return Event.NO_ANSWER, data, result.partial.body
 
 
 def outcome_facts(pairs, now):

@@ -40,7 +40,16 @@ FROM_BOOK = (
     "updated_at",
 )
 DERIVED = ("price_number", "open_amount_number")
-REFRESHED = (*FROM_BOOK, *DERIVED, "state", "order_status", "reason", "closed_at", "next_lookup_at")
+REFRESHED = (
+    *FROM_BOOK,
+    *DERIVED,
+    "average_filled_price",
+    "state",
+    "order_status",
+    "reason",
+    "closed_at",
+    "next_lookup_at",
+)
 
 
 @dataclass
@@ -217,13 +226,17 @@ def _refresh(order, values):
 
 
 def _write(account, changes, started_at, now):
-    """New rows in one statement, changed ones in one, and one for all that were seen."""
-    Order.objects.bulk_create([order for order, _ in changes.new], batch_size=500)
-    changed = changes.changed + changes.reopened + changes.closed
-    orders = [order for order, _ in changed] + changes.vanished
-    if orders:
-        fields = [*REFRESHED, "average_filled_price"]
-        Order.objects.bulk_update(orders, fields, batch_size=200)
+    """New and changed rows in one statement, and one more for all that were seen."""
+    told = changes.new + changes.changed + changes.reopened + changes.closed
+    orders = [order for order, _ in told] + changes.vanished
+    for order in orders:
+        order.pk = None  # an upsert names its row by account and order id
+    Order.objects.bulk_create(
+        orders,
+        update_conflicts=True,
+        unique_fields=["account", "order_id"],
+        update_fields=REFRESHED,
+    )
     open_orders = Order.objects.filter(account=account, state=OrderState.OPEN)
     open_orders.update(last_seen_at=started_at)
 

@@ -33,9 +33,7 @@ def named_target(*, account, symbol, kind, order_id=None, client_order_id=None) 
     if kind not in CancelKind.values:
         raise CannotAsk("Choose order, stop or TWAP.", field="kind")
     if (order_id is None) == (not client_order_id):
-        raise CannotAsk(
-            "Give the order id or the client order id, one of the two.", field="order_id"
-        )
+        raise CannotAsk("Give the order id or the client order id: one of them.", field="order_id")
     _check_wire(kind, symbol, order_id, client_order_id)
     known = _known(account, order_id, client_order_id) if kind != CancelKind.TWAP else None
     if known is None:
@@ -60,6 +58,19 @@ def target_of(order) -> Target:
     return Target(
         order.account, order.symbol, kind_of(order), order.order_id, order.client_order_id, order
     )
+
+
+def open_targets(orders):
+    """Targets of the orders that can be cancelled, and (order id, why) of the others."""
+    targets, skipped = [], []
+    for order in orders:
+        if order.state != OrderState.OPEN:
+            skipped.append((order.order_id, "no longer open"))
+        elif not order.account.is_active:
+            skipped.append((order.order_id, "its account is deactivated"))
+        else:
+            targets.append(target_of(order))
+    return targets, skipped
 
 
 def kind_of(order) -> str:

@@ -220,6 +220,20 @@ def test_a_chunk_holds_one_job_only_urgent_and_oldest_first(firm):
     assert [cancel.order_id for cancel in claimed] == [orders[2].order_id]
 
 
+def test_what_arrived_of_a_broken_answer_is_kept(firm, settings):
+    from orders import exchange
+
+    settings.PACIFICA_DEADLINE_MS = 400
+    exchange.client.cache_clear()
+    ask(firm, firm.order())
+    firm.paper.fault("/orders/cancel", "drip", interval_ms=50)
+    deliver(firm)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    record = AuditRecord.objects.get(event=Event.NO_ANSWER)
+    assert json.loads(record.data)["partial"]["status"] == 200
+    assert bytes(record.payload.body).startswith(b"{")
+
+
 def test_a_late_result_writes_nothing_and_is_kept_as_evidence(firm):
     ask(firm, firm.order())
     chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())

@@ -134,7 +134,7 @@ def test_an_unreadable_book_keeps_the_question_open(firm):
 
 
 def test_a_stale_book_makes_no_double_of_a_cancel_that_worked(firm):
-    """The book still lists what is gone: once the signature is dead, a second cancel is harmless."""
+    """The book still lists what is gone: once the signature is dead, another try is harmless."""
     order = firm.order()
     firm.paper.fault("*", "stale_reads", for_ms=60_000)
     firm.paper.fault("/orders/cancel", "apply_then_drop")

@@ -1,0 +1,171 @@
+"""The log: chained, append-only in the database, byte for byte, and checkable."""
+
+import hashlib
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.models.deletion import ProtectedError
+
+from orders import audit
+from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Event
+from orders.models.append_only import TABLES, TRIGGERS, missing_triggers
+
+
+@pytest.fixture(autouse=True)
+def _database(request):
+    request.getfixturevalue("committing_db" if "committing_db" in request.fixturenames else "db")
+
+
+def append(count=1, **fields):
+    facts = [
+        audit.Fact(Event.LOGIN, audit.Actor(operator_name=f"n{i}"), **fields) for i in range(count)
+    ]
+    return audit.record(*facts)
+
+
+def refused(act):
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        act()
+
+
+def sql(statement, params=()):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+
+
+def test_each_record_names_the_one_before_it():
+    first, second = append(2)
+    assert (first.position, second.position) == (1, 2)
+    assert first.previous_hash == audit.FIRST_HASH
+    assert second.previous_hash == first.hash
+    assert list(audit.verify()) == []
+
+
+def test_a_rolled_back_record_leaves_no_gap():
+    append()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        audit.append(audit.Fact(Event.LOGIN))
+        raise ZeroDivisionError
+    append()
+    assert list(AuditRecord.objects.order_by("position").values_list("position", flat=True)) == [
+        1,
+        2,
+    ]
+    assert list(audit.verify()) == []
+
+
+def test_a_fact_needs_a_transaction(committing_db):
+    with pytest.raises(audit.OutsideTransaction):
+        audit.append(audit.Fact(Event.LOGIN))
+
+
+def test_the_database_refuses_every_change_of_a_record(firm):
+    line = audit.OrderLine(account_id=firm.account.pk, symbol="BTC", order_id=1)
+    (record,) = append(body=b"bytes", lines=(line,))
+    refused(lambda: AuditRecord.objects.filter(pk=record.pk).update(operator_name="x"))
+    refused(lambda: AuditRecordOrder.objects.filter(record=record).update(symbol="x"))
+    refused(lambda: AuditPayload.objects.filter(pk=record.pk).update(body=b"x"))
+    for table in TABLES:
+        refused(lambda table=table: sql(f"DELETE FROM {table}"))
+
+
+def test_replace_cannot_slip_past_the_triggers():
+    if connection.vendor != "sqlite":
+        pytest.skip("REPLACE is SQLite's")
+    (record,) = append(body=b"bytes")
+    refused(
+        lambda: sql(
+            "INSERT OR REPLACE INTO orders_auditpayload (record_id, body) VALUES (%s, %s)",
+            [record.pk, b"x"],
+        )
+    )
+    columns = [f.column for f in AuditRecord._meta.concrete_fields if f.column != "id"]
+    names = ", ".join(columns)
+    refused(
+        lambda: sql(
+            f"INSERT OR REPLACE INTO orders_auditrecord ({names}) "
+            f"SELECT {names} FROM orders_auditrecord WHERE id = %s",
+            [record.pk],
+        )
+    )
+
+
+def test_truncate_is_refused():
+    if connection.vendor != "postgresql":
+        pytest.skip("TRUNCATE is PostgreSQL's")
+    refused(lambda: sql("TRUNCATE orders_auditpayload"))
+
+
+def test_the_migrated_schema_has_every_trigger():
+    assert missing_triggers(connection) == []
+
+
+def test_a_lost_trigger_is_noticed():
+    table, name = next(iter(TABLES)), TRIGGERS[connection.vendor][0]
+    on = f" ON {table}" if connection.vendor == "postgresql" else ""
+    sql(f"DROP TRIGGER {table}_{name}{on}")
+    assert missing_triggers(connection) == [f"{table}_{name}"]
+
+
+def tamper(statement, params=()):
+    """As a database superuser would: past the triggers."""
+    for table in TABLES:
+        for name in TRIGGERS[connection.vendor]:
+            on = f" ON {table}" if connection.vendor == "postgresql" else ""
+            sql(f"DROP TRIGGER IF EXISTS {table}_{name}{on}")
+    sql(statement, params)
+
+
+@pytest.mark.parametrize(
+    ("statement", "position"),
+    [
+        ("UPDATE orders_auditrecord SET operator_name = 'x' WHERE position = 2", 2),
+        ("UPDATE orders_auditrecord SET at = '2020-01-01' WHERE position = 2", 2),
+        ("UPDATE orders_auditrecordorder SET symbol = 'x' WHERE record_id IN "
+         "(SELECT id FROM orders_auditrecord WHERE position = 2)", 2),
+        ("DELETE FROM orders_auditrecordorder WHERE record_id IN "
+         "(SELECT id FROM orders_auditrecord WHERE position = 2)", 2),
+        ("DELETE FROM orders_auditpayload WHERE record_id IN "
+         "(SELECT id FROM orders_auditrecord WHERE position = 2)", 2),
+        ("UPDATE orders_auditrecord SET position = 9 WHERE position = 2", 2),
+    ],
+)  # fmt: skip
+def test_tampering_is_found_and_named(firm, statement, position):
+    start = AuditRecord.objects.count()
+    line = audit.OrderLine(account_id=firm.account.pk, symbol="BTC", order_id=1)
+    append(3, body=b"bytes", lines=(line,))
+    at = start + position
+    tamper(statement.replace("position = 2", f"position = {at}").replace("= 9", "= 99999"))
+    faults = list(audit.verify())
+    assert faults
+    assert faults[0].position == at
+
+
+@pytest.mark.parametrize(
+    "ugly",
+    [b"\x00nul", b"\xff\xfe not utf-8", b'"\\ud800"', b"", b"x" * (5 * 1024 * 1024)],
+    ids=["nul", "bytes", "surrogate", "empty", "5 MB"],
+)
+def test_an_ugly_answer_is_kept_byte_for_byte_up_to_64_kib(ugly):
+    (record,) = append(body=ugly, data={"text": "\x00\ud800"})
+    stored = AuditRecord.objects.select_related("payload").get(pk=record.pk)
+    assert bytes(stored.payload.body) == ugly[: 64 * 1024]
+    assert stored.body_length == len(ugly)
+    assert stored.body_sha256 == hashlib.sha256(ugly).hexdigest()
+    assert list(audit.verify()) == []
+
+
+def test_who_stands_in_the_log_cannot_be_deleted(firm):
+    audit.record(audit.Fact(Event.LOGIN, firm.actor(), account=firm.account))
+    with pytest.raises(ProtectedError):
+        firm.operator.delete()
+
+
+def test_renaming_changes_no_record(firm):
+    (record,) = audit.record(audit.Fact(Event.LOGIN, firm.actor(), account=firm.account))
+    firm.operator.username = firm.account.name = firm.momentum.name = "renamed"
+    for row in (firm.operator, firm.account, firm.momentum):
+        row.save()
+    record.refresh_from_db()
+    assert (record.operator_name, record.account_name) == ("olivia", "Alpha")
+    assert list(audit.verify()) == []

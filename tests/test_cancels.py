@@ -1,0 +1,202 @@
+"""What an operator may ask: one act, one job, recorded before anything else."""
+
+import threading
+import uuid
+
+import pytest
+from django.db import IntegrityError, connections, transaction
+from django.utils import timezone
+
+from orders import cancels, waking
+from orders.models import (
+    Account,
+    AuditRecord,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    Order,
+    OrderState,
+)
+from orders.rights import NotAllowed
+
+CLIENT_ORDER_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+
+
+def ask(firm, *orders, user=None, **options):
+    user = user or firm.operator
+    ids = [order.pk for order in orders]
+    return cancels.cancel_orders(user=user, actor=firm.actor(user), order_ids=ids, **options)
+
+
+def by_id(firm, user=None, **fields):
+    user = user or firm.operator
+    given = {"account_id": firm.account.pk, "symbol": "BTC"} | fields
+    return cancels.cancel_by_id(user=user, actor=firm.actor(user), **given)
+
+
+def test_a_request_makes_one_job_its_cancels_and_their_record(firm):
+    orders = firm.orders(2)
+    asked = ask(firm, *orders, reason="risk off")
+    assert asked.sentence() == "2 cancels recorded."
+    job = CancelJob.objects.get()
+    assert (job.operator, job.reason, job.scope) == (firm.operator, "risk off", "2 orders on Alpha")
+    assert {c.order_id for c in job.cancels.all()} == {o.order_id for o in orders}
+    record = AuditRecord.objects.get(event=Event.CANCEL_ASKED)
+    assert {row.order_id for row in record.order_rows.all()} == {o.order_id for o in orders}
+
+
+def test_a_second_cancel_of_the_same_order_is_skipped_and_said(firm):
+    orders = firm.orders(2)
+    ask(firm, orders[0])
+    asked = ask(firm, *orders)
+    assert asked.sentence() == "1 cancel recorded, 1 skipped: already being cancelled."
+    assert Cancel.objects.count() == 2
+
+
+def test_the_same_click_twice_makes_one_job(firm):
+    order, key = firm.order(), uuid.uuid4()
+    first = ask(firm, order, request_key=key)
+    second = ask(firm, order, request_key=key)
+    assert second.jobs == first.jobs
+    assert second.sentence() == "1 cancel recorded."
+    assert AuditRecord.objects.filter(event=Event.CANCEL_ASKED).count() == 1
+
+
+def test_an_order_that_is_no_longer_open_is_skipped_and_said(firm):
+    orders = firm.orders(2)
+    Order.objects.filter(pk=orders[0].pk).update(state=OrderState.CLOSED)
+    assert ask(firm, *orders).sentence() == "1 cancel recorded, 1 skipped: no longer open."
+
+
+def test_an_order_of_a_deactivated_account_is_skipped_and_said(firm):
+    order = firm.order()
+    Account.objects.filter(pk=firm.account.pk).update(is_active=False)
+    assert "account is deactivated" in ask(firm, order).sentence()
+    assert not Cancel.objects.exists()
+
+
+@pytest.mark.parametrize("who", ["viewer", "auditor", "stranger", "administrator"])
+def test_who_may_not_cancel_is_refused_and_the_refusal_recorded(firm, who):
+    order = firm.order()
+    with pytest.raises(NotAllowed) as refusal:
+        ask(firm, order, user=getattr(firm, who))
+    assert str(order.order_id) not in str(refusal.value)
+    assert not Cancel.objects.exists()
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
+
+
+def test_a_foreign_order_and_a_missing_one_are_refused_alike(firm):
+    foreign = firm.orders(account=firm.foreign_account)[0]
+    sentences = set()
+    for ids in ([foreign.pk], [10**9]):
+        with pytest.raises(NotAllowed) as refusal:
+            cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+        sentences.add(str(refusal.value))
+    assert len(sentences) == 1
+
+
+def test_a_foreign_order_among_ones_own_is_left_out_unmentioned(firm):
+    own, foreign = firm.order(), firm.orders(account=firm.foreign_account)[0]
+    assert ask(firm, own, foreign).sentence() == "1 cancel recorded."
+
+
+def test_cancel_by_id_needs_no_known_order(firm):
+    assert by_id(firm, order_id=28_123_456_789).recorded == 1
+    assert Cancel.objects.get().known_order is None
+
+
+def test_cancel_by_id_uses_what_we_know_of_the_order(firm):
+    order = firm.order(client_order_id=CLIENT_ORDER_ID)
+    by_id(firm, client_order_id=CLIENT_ORDER_ID.upper())
+    cancel = Cancel.objects.get()
+    assert (cancel.known_order, cancel.order_id) == (order, order.order_id)
+
+
+def test_one_order_under_two_names_is_one_live_cancel(firm):
+    order = firm.order(client_order_id=CLIENT_ORDER_ID)
+    by_id(firm, order_id=order.order_id)
+    assert by_id(firm, client_order_id=CLIENT_ORDER_ID).recorded == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"order_id": 1, "symbol": ""}, "symbol", "as on Pacifica"),
+        ({"order_id": 1, "symbol": "BTC USD"}, "symbol", "as on Pacifica"),
+        ({"order_id": 1, "symbol": "ВТС"}, "symbol", "as on Pacifica"),
+        ({}, "order_id", "one of them"),
+        ({"order_id": 1, "client_order_id": CLIENT_ORDER_ID}, "order_id", "one of them"),
+        ({"order_id": 0}, "order_id", "whole number"),
+        ({"order_id": 2**53 + 1}, "order_id", "whole number"),
+        ({"client_order_id": "f47ac10b"}, "client_order_id", "full UUID"),
+        ({"order_id": 1, "kind": "sandwich"}, "kind", "order, stop or TWAP"),
+    ],
+)
+def test_every_wrong_input_has_its_own_sentence(firm, fields, field, words):
+    with pytest.raises(cancels.CannotAsk) as wrong:
+        by_id(firm, **fields)
+    assert (wrong.value.field, words in str(wrong.value)) == (field, True)
+    assert not Cancel.objects.exists()
+
+
+def test_a_known_orders_symbol_and_kind_are_held_against_the_input(firm):
+    stop = firm.order(order_type="stop_limit", stop_price="40000")
+    with pytest.raises(cancels.CannotAsk, match="stop limit order"):
+        by_id(firm, order_id=stop.order_id)
+    with pytest.raises(cancels.CannotAsk, match="is on BTC, not btc"):
+        by_id(firm, order_id=stop.order_id, symbol="btc", kind="stop")
+
+
+def test_the_database_holds_one_live_cancel_an_order(firm):
+    ask(firm, firm.order())
+    cancel = Cancel.objects.get()
+    cancel.pk = None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        cancel.save(force_insert=True)
+    cancel.status, cancel.pk = CancelStatus.CANCELLED, None
+    cancel.save(force_insert=True)
+
+
+def test_workers_are_woken_only_after_the_commit(
+    firm, monkeypatch, django_capture_on_commit_callbacks
+):
+    sent = []
+    monkeypatch.setattr(waking, "_running_publisher", lambda: type("P", (), {"put": sent.append}))
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        ask(firm, firm.order())
+        assert sent == []
+    assert ("orders.deliver", [firm.account.pk], "urgent") in sent
+    assert callbacks
+
+
+def test_two_people_racing_for_one_order_make_one_live_cancel(committing_firm):
+    firm = committing_firm
+    order = firm.order()
+    gate, results = threading.Barrier(4), []
+
+    def click():
+        gate.wait()
+        try:
+            results.append(ask(firm, order).recorded)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=click) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [0, 0, 0, 1]
+    assert Cancel.objects.count() == 1
+
+
+def test_a_broker_that_hangs_does_not_delay_the_request(firm, monkeypatch):
+    blocked = threading.Event()
+    monkeypatch.setattr(waking.current_app, "send_task", lambda *a, **k: blocked.wait(30))
+    started = timezone.now()
+    with transaction.atomic():
+        waking.deliver(account_ids=[1], is_urgent=True)
+    waking._running_publisher().put(("orders.deliver", [1], "urgent"))
+    assert (timezone.now() - started).total_seconds() < 1
+    blocked.set()

@@ -1,0 +1,50 @@
+"""What must hold before a process may serve."""
+
+import pytest
+from django.db import connection
+
+from orders import starting
+from orders.models import AuditRecord, Installation
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_sound_installation_starts_and_leaves_no_trace(firm):
+    before = AuditRecord.objects.count()
+    starting.check_sender()
+    assert AuditRecord.objects.count() == before
+
+
+def test_a_database_of_another_network_is_refused():
+    Installation.objects.update(network="mainnet")
+    with pytest.raises(starting.CannotStart, match="made for mainnet"):
+        starting.check_site()
+
+
+def test_a_log_without_its_triggers_is_refused():
+    on = " ON orders_auditrecord" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER orders_auditrecord_no_update{on}")
+    with pytest.raises(starting.CannotStart, match="orders_auditrecord_no_update"):
+        starting.check_site()
+
+
+def test_a_trigger_that_does_nothing_is_found_by_the_probe():
+    if connection.vendor != "sqlite":
+        pytest.skip("written for SQLite")
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER orders_auditrecord_no_update")
+        cursor.execute(
+            "CREATE TRIGGER orders_auditrecord_no_update BEFORE UPDATE ON orders_auditrecord "
+            "BEGIN SELECT 1; END"
+        )
+    with pytest.raises(starting.CannotStart, match="not append-only"):
+        starting.check_append_only()
+
+
+def test_a_sender_without_opening_keys_is_refused(settings):
+    settings.AGENT_KEY_SEALING_KEY = "x:" + "A" * 43 + "="
+    settings.AGENT_KEY_OPENING_KEYS = ""
+    starting.check_site()
+    with pytest.raises(starting.CannotStart, match="AGENT_KEY_OPENING_KEYS"):
+        starting.check_sender()

@@ -1,0 +1,133 @@
+"""The sweep: everything that is due, without a broker."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders import cancels, delivery, sweeping
+from orders.models import Account, AuditRecord, Cancel, CancelStatus, Event, Sender
+
+
+def ask(firm, *orders):
+    ids = [order.pk for order in orders]
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+
+
+def now(seconds=0):
+    return timezone.now() + timedelta(seconds=seconds)
+
+
+def test_the_sweep_delivers_what_no_worker_was_woken_for(firm):
+    ask(firm, firm.order())
+    sweeping.deliver_overdue(now(2))
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
+def test_the_sweep_leaves_a_fresh_cancel_to_its_worker(firm):
+    ask(firm, firm.order())
+    sweeping.deliver_overdue(now())
+    assert Cancel.objects.get().status == CancelStatus.QUEUED
+
+
+def test_a_cancel_never_sent_in_time_expires_loudly(firm):
+    ask(firm, firm.order())
+    Cancel.objects.update(not_before_at=now(9999))
+    sweeping.deliver_overdue(now(601))
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.EXPIRED
+    assert "Never sent" in cancel.explanation
+    assert AuditRecord.objects.filter(event=Event.OUTCOME, outcome="expired").exists()
+    assert not firm.paper.requests("/orders/cancel")
+
+
+def test_a_claim_whose_sender_died_before_recording_goes_back_to_the_queue(firm):
+    ask(firm, firm.order())
+    delivery.claim(account_id=firm.account.pk, now=now())
+    sweeping.recover_abandoned(now(1))
+    assert Cancel.objects.get().status == CancelStatus.SENDING
+    sweeping.recover_abandoned(now(31))
+    assert Cancel.objects.get().status == CancelStatus.QUEUED
+    assert AuditRecord.objects.filter(event=Event.SENDER_LOST).count() == 1
+
+
+def test_a_claim_whose_sender_died_after_recording_is_unknown_and_then_settled(firm):
+    order = firm.order()
+    ask(firm, order)
+    chunk = delivery.claim(account_id=firm.account.pk, now=now())
+    attempts, _ = delivery.sign(chunk, now())
+    attempts = delivery.record_requests(attempts, now())
+    delivery.send(attempts, timezone.now)  # it was sent; the sender dies before concluding
+    sweeping.recover_abandoned(now(31))
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    sweeping.settle_due(now(32))
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    Cancel.objects.update(next_check_at=now())
+    sweeping.settle_due(now())
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
+def test_the_sweep_syncs_what_is_due_and_leaves_the_rest(firm):
+    firm.paper.orders(firm.account.address, 1)
+    sweeping.sync_due(now())
+    assert firm.account.orders.count() == 1
+    firm.paper.orders(firm.account.address, 1)
+    sweeping.sync_due(now())
+    assert firm.account.orders.count() == 1
+
+
+def test_a_deactivated_account_is_not_synced(firm):
+    Account.objects.update(is_active=False)
+    sweeping.sync_due(now())
+    assert not firm.paper.requests("/orders")
+
+
+def test_a_sender_is_fresh_for_fifteen_seconds(db):
+    sweeping.beat("sweep", now())
+    assert Sender.objects.fresh(now(14)).count() == 1
+    assert not Sender.objects.fresh(now(16)).exists()
+    sweeping.beat("sweep", now(20))
+    assert Sender.objects.count() == 1
+
+
+def test_one_failing_duty_stops_no_other(committing_firm):
+    import threading
+
+    done = threading.Event()
+
+    def fail(moment):
+        raise RuntimeError
+
+    sweep = sweeping.Sweep(
+        [sweeping.Duty("fail", fail, 0.01), sweeping.Duty("work", lambda moment: done.set(), 0.01)]
+    )
+    sweep.start()
+    assert done.wait(5)
+    sweep.stop()
+
+
+def test_two_sweeps_send_each_cancel_once(committing_firm):
+    firm = committing_firm
+    ask(firm, *firm.orders(20))
+    Cancel.objects.update(requested_at=now(-5))
+    sweeps = [
+        sweeping.Sweep([sweeping.Duty("deliver", sweeping.deliver_overdue, 0.05)]) for _ in "12"
+    ]
+    for sweep in sweeps:
+        sweep.start()
+    deadline = now(20)
+    while Cancel.objects.live().exists() and now() < deadline:
+        pass
+    for sweep in sweeps:
+        sweep.stop()
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.CANCELLED}
+    sent = [one["order_ids"][0] for one in firm.paper.requests("/orders/cancel")]
+    assert len(sent) == len(set(sent)) == 20
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 29])
+def test_a_live_lease_is_left_alone(firm, seconds):
+    ask(firm, firm.order())
+    delivery.claim(account_id=firm.account.pk, now=now())
+    sweeping.recover_abandoned(now(seconds))
+    assert Cancel.objects.get().status == CancelStatus.SENDING

@@ -1,0 +1,161 @@
+"""Sync: the book says what is open, the history how the rest closed."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from orders import syncing
+from orders.models import Account, AuditRecord, Event, Order, OrderState
+
+
+def sync(firm, **options):
+    return syncing.sync_account(account_id=firm.account.pk, **options)
+
+
+def later(seconds):
+    return lambda: timezone.now() + timedelta(seconds=seconds)
+
+
+def test_an_open_order_keeps_the_exchanges_text_exactly(firm):
+    text = "0.100000000000000000000000000000000001"
+    order = firm.order(price="0.000012340", initial_amount=text, symbol="kBONK")
+    assert (order.price, order.initial_amount, order.symbol) == ("0.000012340", text, "kBONK")
+    assert order.order_id > 2**31
+    assert order.state == OrderState.OPEN
+
+
+def test_prices_sort_as_numbers(firm):
+    for price in ("9", "10", "100.5"):
+        firm.order(price=price)
+    prices = Order.objects.order_by("price_number").values_list("price", flat=True)
+    assert list(prices) == ["9", "10", "100.5"]
+
+
+def test_a_price_too_long_for_the_number_column_is_kept_as_text(firm):
+    order = firm.order(price="9" * 40)
+    assert (order.price, order.price_number) == ("9" * 40, None)
+
+
+def test_a_vanished_order_is_closed_by_the_history_with_its_amounts(firm):
+    order = firm.order()
+    firm.paper.fill(order.order_id, "0.2")
+    firm.paper.close(order.order_id)
+    sync(firm)
+    order.refresh_from_db()
+    assert (order.state, order.order_status) == (OrderState.CLOSED, "cancelled")
+    assert (order.filled_amount, order.cancelled_amount) == ("0.2", "0.3")
+
+
+def test_what_the_history_does_not_tell_stays_vanished_and_is_asked_again(firm):
+    order = firm.order()
+    firm.paper.fill(order.order_id)
+    for route in ("/orders/history", "/orders/history_by_id"):
+        firm.paper.fault(route, "status", status=500)
+    sync(firm)
+    order.refresh_from_db()
+    assert order.state == OrderState.VANISHED
+    sync(firm, now=later(31))
+    order.refresh_from_db()
+    assert (order.state, order.order_status) == (OrderState.CLOSED, "filled")
+
+
+def test_an_unreadable_book_changes_no_order_and_is_said(firm):
+    firm.orders(2)
+    body = '{"success":true,"data":[{"order_id":1}]}'
+    firm.paper.fault("/orders", "status", status=200, body=body)
+    synced_at = Account.objects.get(pk=firm.account.pk).synced_at
+    assert "row 1" in sync(firm).problem
+    account = Account.objects.get(pk=firm.account.pk)
+    assert account.synced_at == synced_at
+    assert "row 1" in account.sync_error
+    assert Order.objects.open().count() == 2
+    sync(firm)
+    assert Account.objects.get(pk=firm.account.pk).sync_error == ""
+
+
+def test_a_partial_fill_updates_the_order(firm):
+    order = firm.order()
+    firm.paper.fill(order.order_id, "0.1")
+    sync(firm)
+    order.refresh_from_db()
+    assert order.filled_amount == "0.1"
+    assert order.open_amount_number == Decimal("0.4")
+
+
+def test_a_book_behind_a_fresh_close_does_not_reopen_the_order(firm):
+    order = firm.order()
+    now = timezone.now()
+    Order.objects.update(state=OrderState.CLOSED, order_status="cancelled", closed_at=now)
+    sync(firm)
+    order.refresh_from_db()
+    assert order.state == OrderState.CLOSED
+
+
+def test_a_closed_order_that_stands_open_for_long_is_a_contradiction_on_record(firm):
+    order = firm.order()
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Order.objects.update(state=OrderState.CLOSED, order_status="cancelled", closed_at=long_ago)
+    sync(firm)
+    order.refresh_from_db()
+    assert order.state == OrderState.OPEN
+    assert AuditRecord.objects.filter(event=Event.CONTRADICTION).count() == 1
+
+
+def test_a_sync_leaves_one_record_and_only_where_it_changed_something(firm):
+    firm.orders(3)
+    before = AuditRecord.objects.count()
+    sync(firm)
+    assert AuditRecord.objects.count() == before
+    record = AuditRecord.objects.filter(event=Event.SYNC).get()
+    rows = [json.loads(row.data) for row in record.order_rows.all()]
+    assert [row["initial_amount"] for row in rows] == ["0.5"] * 3
+    read = json.loads(record.data)["reads"][0]
+    assert read["length"] > 0
+    assert len(read["sha256"]) == 64
+
+
+def test_a_scheduled_sync_leaves_a_fresh_book_alone(firm):
+    sync(firm)
+    assert sync(firm, is_due_only=True) is None
+    assert sync(firm, is_due_only=True, now=later(31)) is not None
+
+
+def test_a_sync_that_was_overtaken_writes_nothing(firm):
+    firm.paper.orders(firm.account.address, 1)
+    Account.objects.filter(pk=firm.account.pk).update(synced_at=timezone.now() + timedelta(hours=1))
+    assert sync(firm) is None
+    assert not Order.objects.exists()
+
+
+def test_an_orders_edit_is_a_new_order_and_the_old_one_closed(firm):
+    order = firm.order(client_order_id="f47ac10b-58cc-4372-a567-0e02b2c3d479")
+    new_id = firm.paper.edit(order.order_id, price="49000")
+    sync(firm)
+    order.refresh_from_db()
+    assert order.state == OrderState.CLOSED
+    assert Order.objects.get(order_id=new_id).client_order_id == order.client_order_id
+
+
+def test_the_number_of_queries_does_not_grow_with_the_book(firm):
+    counts = []
+    for how_many in (3, 300):
+        firm.paper.orders(firm.account.address, how_many)
+        with CaptureQueriesContext(connection) as queries:
+            sync(firm)
+        counts.append(len(queries))
+    assert counts[1] == counts[0]
+
+
+def test_two_desks_may_hold_the_same_account(firm):
+    from orders import enrolling
+
+    twin, _ = enrolling.add_account(
+        name="Alpha twin", desk=firm.basis, address=firm.account.address
+    )
+    firm.order()
+    syncing.sync_account(account_id=twin.pk)
+    assert Order.objects.filter(account=twin).count() == 1
