@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from django.conf import settings
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 from orders.models import CancelKind, SealedKey
 from orders.pacifica import signing
@@ -248,8 +249,6 @@ def _keypair(raw):
 
 def _base58(text):
     """Base58 to 32 or 64 bytes, by solders, which keeps leading zero bytes."""
-    from solders.signature import Signature  # 64 bytes of anything, as solders decodes them
-
-    if len(text) > 60:
+    if len(text) > 60:  # solders decodes 64 bytes of anything as a signature
         return bytes(Signature.from_string(text))
     return bytes(Pubkey.from_string(text))

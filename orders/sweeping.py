@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, delivery, settling, syncing
+from orders import audit, concluding, delivery, probing, settling, syncing
 from orders.concluding import Conclusion
 from orders.models import Account, Cancel, CancelStatus, Event, Proof, Sender
 
@@ -41,6 +41,7 @@ def duties():
         Duty("recover", recover_abandoned, 1),
         Duty("settle", settle_due, 0.5),
         Duty("sync", sync_due, 1),
+        Duty("probe", probe_overdue, 1),
     ]
 
 
@@ -82,6 +83,12 @@ def deliver_overdue(now):
     overdue = Cancel.objects.ready(now).filter(requested_at__lte=now - GRACE)
     for account_id in list(overdue.order_by().values_list("account_id", flat=True).distinct()):
         delivery.deliver_account(account_id=account_id)
+
+
+def probe_overdue(now):
+    """Test the agent wallets whose test no worker took in time."""
+    for wallet_id in probing.overdue(now, GRACE):
+        probing.probe(wallet_id=wallet_id)
 
 
 def expire_unsent(now):

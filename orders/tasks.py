@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from orders import delivery, settling, syncing
+from orders import delivery, probing, settling, syncing
 
 
 @shared_task(name="orders.deliver")
@@ -21,3 +21,9 @@ def settle(account_id):
 def sync(account_id):
     """Read the account's book now."""
     syncing.sync_account(account_id=account_id)
+
+
+@shared_task(name="orders.probe")
+def probe(wallet_id):
+    """Test the agent wallet now."""
+    probing.probe(wallet_id=wallet_id)

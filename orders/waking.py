@@ -64,6 +64,11 @@ def sync(*, account_id: int):
     _after_commit("orders.sync", [account_id], URGENT)
 
 
+def probe(*, wallet_id: int):
+    """After commit, wake a worker to test this agent wallet."""
+    _after_commit("orders.probe", [wallet_id], URGENT)
+
+
 def _after_commit(name, args, lane):
     transaction.on_commit(lambda: _running_publisher().put((name, args, lane)))
 

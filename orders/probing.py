@@ -1,0 +1,129 @@
+"""Test an agent wallet: one harmless signed read, made by a sender, told in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders import audit, waking
+from orders.exchange import client
+from orders.keys import CannotOpen, KeySettingsWrong, open_signer
+from orders.models import AgentWallet, Event
+from orders.pacifica import answers
+from orders.pacifica.client import VERSION, Unreachable
+
+BOUND, NOT_BOUND, REFUSED = "bound", "not_bound", "signature_refused"
+BETA, UNREACHABLE, CANNOT_TELL = "beta_access", "unreachable", "cannot_tell"
+CANNOT_SIGN = "cannot_sign"
+
+WORDS = {
+    BOUND: "Bound: the exchange accepts this agent wallet for the account.",
+    NOT_BOUND: "Not bound: bind this agent wallet to the account on Pacifica's API key page.",
+    REFUSED: "Signature refused: the stored key is not the one the exchange knows. Add it again.",
+    BETA: "Beta access missing: redeem a beta code with this agent wallet at the exchange.",
+    UNREACHABLE: "Unreachable: the exchange did not answer. Try again.",
+    CANNOT_TELL: "Cannot tell.",
+    CANNOT_SIGN: "Cannot sign.",
+}
+BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "beta": BETA}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a test showed: ``outcome`` is a word of `WORDS`; ``said`` the whole of it, in words."""
+
+    outcome: str
+    said: str
+    answer: object = None
+
+
+def ask_for_test(*, wallet, actor) -> datetime:
+    """Record that somebody wants this agent wallet tested, and wake a sender to do it."""
+    asked_at = clock()
+    with transaction.atomic():
+        AgentWallet.objects.filter(pk=wallet.pk).update(
+            test_asked_at=asked_at, tested_at=None, test_outcome="", test_said=""
+        )
+        audit.append(_fact(wallet, actor, Event.AGENT_WALLET_TESTED, "asked", asked_at, {}))
+        waking.probe(wallet_id=wallet.pk)
+    return asked_at
+
+
+def probe(*, wallet_id, now=clock):
+    """Carry out a test that was asked for: sign, record, send once, say what it shows."""
+    asked = AgentWallet.objects.filter(pk=wallet_id, test_asked_at__isnull=False)
+    if not asked.update(test_asked_at=None):  # another sender took it
+        return
+    wallet = AgentWallet.objects.select_related("account__desk").get(pk=wallet_id)
+    finding = _find_out(wallet, now)
+    values = {"test_outcome": finding.outcome, "test_said": finding.said[:400], "tested_at": now()}
+    with transaction.atomic():
+        AgentWallet.objects.filter(pk=wallet_id).update(**values)
+        data = {"said": finding.said}
+        if finding.answer is not None:
+            data |= audit.described(finding.answer)
+        body = finding.answer.body if finding.answer is not None else None
+        audit.append(
+            _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, now(), data, body)
+        )
+
+
+def overdue(now, grace):
+    """Ids of the wallets whose test no worker took in time."""
+    wanted = AgentWallet.objects.filter(test_asked_at__lte=now - grace)
+    return list(wanted.values_list("pk", flat=True))
+
+
+SENDER = audit.Actor(operator_name="(sender)")
+
+
+def _find_out(wallet, now):
+    try:
+        times = {
+            "timestamp": int(now().timestamp() * 1000),
+            "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,
+        }
+        request = open_signer(wallet).list_agent_wallets(**times)
+    except (CannotOpen, KeySettingsWrong) as error:
+        return Finding(CANNOT_SIGN, f"{WORDS[CANNOT_SIGN]} {error}")
+    data = {
+        "url": settings.PACIFICA_URL + request.route,
+        "signed_text": request.text,
+        "signature": request.signature,
+        "signer": request.signer,
+        "version": VERSION,
+        **times,
+    }
+    audit.record(_fact(wallet, SENDER, Event.REQUEST, "", now(), data, request.body))
+    try:
+        answer = client().post(request.route, request.body)
+    except Unreachable as unreachable:
+        return Finding(UNREACHABLE, f"{WORDS[UNREACHABLE]} ({unreachable.reason})")
+    return _read(wallet, answer)
+
+
+def _read(wallet, answer):
+    verdict, bound = answers.agent_wallets(
+        status=answer.status, body=answer.body, is_whole=answer.is_whole
+    )
+    if verdict.kind == "accepted":
+        outcome = BOUND if wallet.public_key in bound else NOT_BOUND
+        return Finding(outcome, WORDS[outcome], answer)
+    outcome = BY_CAUSE.get(verdict.cause, CANNOT_TELL)
+    said = f"{WORDS[outcome]} {verdict.hint if outcome == CANNOT_TELL else ''}".strip()
+    theirs = f"The exchange said: {verdict.error or 'nothing readable'} (HTTP {answer.status})."
+    return Finding(outcome, f"{said} {theirs}", answer)
+
+
+def _fact(wallet, actor, event, outcome, at, data, body=None):
+    return audit.Fact(
+        event=event,
+        actor=actor,
+        at=at,
+        outcome=outcome,
+        account=wallet.account,
+        data={"public_key": wallet.public_key} | data,
+        body=body,
+    )
