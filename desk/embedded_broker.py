@@ -17,6 +17,8 @@ from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
 
+LONGEST_WAIT_S = 0.5
+
 
 class Channel(virtual.Channel):
     """Messages are files named ``time_uuid.queue.msg``; any other ending is one on its way."""
@@ -71,6 +73,11 @@ class Transport(virtual.Transport):
     default_connection_params = {}  # there is no host to fall back to
     driver_type = driver_name = "embedded"
     implements = virtual.Transport.implements.extend(asynchronous=False)
+
+    def drain_events(self, connection, timeout=None):
+        """Wait for one message. Short waits let a worker notice soon that it shall stop."""
+        timeout = timeout and min(timeout, LONGEST_WAIT_S)
+        return super().drain_events(connection, timeout=timeout)
 
     def driver_version(self):
         """Shown by Celery's reports."""

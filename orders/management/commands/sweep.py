@@ -28,6 +28,7 @@ class Command(BaseCommand):
         sweep = Sweep(duties())
         sweep.start()
         self.stdout.write("The sweep is running.")
+        self.stdout.flush()
         stopping.wait()
         sweep.stop()
         self.stdout.write("The sweep has stopped.")

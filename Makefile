@@ -1,0 +1,50 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+
+.PHONY: demo demo-reset test test-all browser-test fuzz lint format clean
+
+demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
+	@$(BIN)/python -m desk.demo --port $(PORT)
+
+demo-reset: .venv/site.stamp  ## the same, starting over
+	@$(BIN)/python -m desk.demo --port $(PORT) --reset
+
+test: .venv/tests.stamp  ## needs no PostgreSQL, no Redis, no browser
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-all:  ## everything that must hold: what the pipeline runs
+	@.ci/run
+
+browser-test: .venv/tests.stamp  ## needs chromium
+	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+fuzz: .venv/tests.stamp  ## a long run of random answers through the judging of answers
+	@$(BIN)/python -m tests.fuzz_answers $(ARGS)
+
+lint: .venv/tests.stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: .venv/tests.stamp
+	@$(BIN)/ruff format .
+
+clean:  ## everything that was made here but the demo's data
+	rm -rf .venv staticfiles .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make demo PYTHON=python3.12")'
+	@echo "Making a virtual environment in .venv"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing (Debian: apt install python3-venv)."; exit 1; }
+
+.venv/site.stamp: requirements.txt | .venv/bin/python
+	@echo "Installing what the site needs"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/tests.stamp: tests/requirements.txt .venv/site.stamp
+	@echo "Installing what the tests need"
+	@$(PIP) -r tests/requirements.txt
+	@touch $@

@@ -1,0 +1,92 @@
+"""`python -m desk.demo.seeding CONTROL LOGINS`: set the firm up; whatever is there already stays.
+
+It runs in an environment of its own, as a sender's, beside a running paper exchange.
+"""
+
+import json
+import random
+import sys
+from pathlib import Path
+from urllib.request import ProxyHandler, Request, build_opener
+
+import django
+
+from desk.demo.firm import ACCOUNTS, ADMINISTRATOR, BASIS, MOMENTUM, PEOPLE, orders_of
+
+SEED = 7  # the same firm for everybody
+direct = build_opener(ProxyHandler({}))  # this machine only, whatever proxy is configured
+
+
+def main(control, logins_file):
+    """Migrate, gather static files, enrol everybody, place orders, read them in."""
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    desks = enrol(json.loads(Path(logins_file).read_text()))
+    for number, name in enumerate(ACCOUNTS):
+        account = enrol_account(name, desks)
+        place_orders(control, account, random.Random(SEED + number))  # noqa: S311
+
+
+def enrol(passwords) -> dict:
+    """Desks and people; the desks by name."""
+    from orders import enrolling
+
+    desks = {name: enrolling.add_desk(name=name)[0] for name in (MOMENTUM, BASIS)}
+    enrolling.add_administrator(name=ADMINISTRATOR, password=passwords[ADMINISTRATOR])
+    for name, (role, where) in PEOPLE.items():
+        for desk in where:
+            enrolling.add_operator(name=name, desk=desks[desk], role=role, password=passwords[name])
+    return desks
+
+
+def enrol_account(name, desks):
+    """The account with its agent wallet, whose keys are new and are kept nowhere but sealed."""
+    from django.contrib.auth import get_user_model
+    from solders.keypair import Keypair
+
+    from orders import audit, enrolling
+    from orders.models import Account
+
+    desk = desks[ACCOUNTS[name][0]]
+    account = Account.objects.filter(desk=desk, name=name).first()
+    if account is None:
+        address = str(Keypair().pubkey())
+        account, _ = enrolling.add_account(name=name, desk=desk, address=address)
+    if not account.agent_wallets.exists():
+        agent = Keypair()
+        user = get_user_model().objects.get(username=ADMINISTRATOR)
+        enrolling.add_agent_wallet(
+            account=account,
+            public_key=str(agent.pubkey()),
+            secret=json.dumps(list(bytes(agent))),
+            user=user,
+            actor=audit.Actor(user.pk, user.get_username()),
+        )
+    return account
+
+
+def place_orders(control, account, dice):
+    """Make the account known to the paper exchange; orders only where it never had any."""
+    from orders import syncing
+
+    agents = list(account.agent_wallets.values_list("public_key", flat=True))
+    ask(control, "PUT", "/accounts", {"address": account.address, "agents": agents})
+    if ask(control, "GET", f"/orders?account={account.address}")["orders"]:
+        return
+    placed = {"account": account.address, "orders": orders_of(account.name, dice)}
+    ask(control, "POST", "/orders", placed)
+    syncing.sync_account(account_id=account.pk)
+
+
+def ask(control, method, door, body=None):
+    """One request to the paper exchange's control doors."""
+    data = None if body is None else json.dumps(body).encode()
+    with direct.open(Request(control + door, data, method=method), timeout=30) as answer:  # noqa: S310
+        return json.loads(answer.read())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
