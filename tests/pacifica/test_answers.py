@@ -85,6 +85,11 @@ def test_a_yes_that_contradicts_itself_is_unknown(more):
     assert kind(200, {"success": True} | more) == "unknown"
 
 
+@pytest.mark.parametrize(("digits", "found"), [(20, "accepted"), (21, "unknown")])
+def test_whole_numbers_have_twenty_digits_at_most(digits, found):
+    assert kind(200, b'{"success":true,"n":' + b"9" * digits + b"}") == found
+
+
 def test_nesting_is_bounded():
     deep = b'{"success":true,"x":' + b"[" * 40 + b"]" * 40 + b"}"
     assert kind(200, deep) == "unknown"
@@ -155,6 +160,7 @@ def test_not_found_of_something_else_than_the_order_is_to_be_fixed(error, cause)
         (403, b"", "forbidden"),
         (403, {"message": "Forbidden"}, "forbidden"),
         (422, no("some new words", 107), "other"),
+        (401, no("some new words", 404), "other"),
     ],
 )
 def test_a_refusal_is_known_by_its_words_or_by_the_403(status, body, cause):
@@ -193,6 +199,8 @@ def test_words_are_cut_made_printable_and_masked():
         (422, no("some new words", None)),
         (422, no("Channel closed", 26)),
         (422, no("Response dropped", 27)),
+        (400, no("Channel closed", 400)),
+        (400, no("Response dropped", 400)),
         (422, no("some new words", 26)),
         (422, no("some new words", 14)),
         (400, no("Rate limit exceeded", 429)),
