@@ -62,6 +62,13 @@ def test_prices_and_amounts_keep_their_text(signatory):
     assert {name: row[name] for name in fields} == fields
 
 
+def test_a_row_once_read_still_follows_its_order(signatory):
+    (order_id,) = signatory.paper.orders(signatory.address, 1)
+    assert signatory.get("/orders").json()["data"][0]["filled_amount"] == "0"
+    signatory.paper.fill(order_id, "0.04")
+    assert signatory.get("/orders").json()["data"][0]["filled_amount"] == "0.04"
+
+
 def test_open_orders_show_stops_but_no_twap_orders(signatory):
     stop, twap = signatory.paper.orders(
         signatory.address,

@@ -153,6 +153,13 @@ def test_a_body_that_is_no_json_object_is_refused(signatory, raw):
     assert said(signatory.post("/orders/cancel", raw)) == (400, "Invalid parameters")
 
 
+def test_a_number_that_json_does_not_know_spoils_the_whole_body(signatory):
+    (order_id,) = signatory.paper.orders(signatory.address, 1)
+    raw = signing.body_bytes(signatory.body(cancel(order_id)))[:-1] + b',"note":NaN}'
+    assert said(signatory.post("/orders/cancel", raw)) == (400, "Invalid parameters")
+    assert signatory.open_ids() == [order_id]
+
+
 def test_unsigned_fields_that_the_route_does_not_know_are_ignored(signatory):
     (order_id,) = signatory.paper.orders(signatory.address, 1)
     assert signatory.send(cancel(order_id), note="hello").status_code == 200
