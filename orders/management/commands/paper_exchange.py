@@ -25,7 +25,7 @@ class Command(BaseCommand):
         try:
             running.run(port=port, latency_ms=latency_ms, state_file=state, say=self._say)
         except OSError as error:
-            raise CommandError(f"Cannot run on port {port}: {error}") from error
+            raise CommandError(f"Cannot run: {error}") from error
         except UnreadableState as error:
             raise CommandError(str(error)) from error
 
