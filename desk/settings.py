@@ -74,7 +74,11 @@ PACIFICA_READ_TIMEOUT_MS = number("PACIFICA_READ_TIMEOUT_MS", 5_000, 50, 60_000)
 PACIFICA_DEADLINE_MS = number("PACIFICA_DEADLINE_MS", 8_000, 100, 120_000)
 PACIFICA_CA_FILE = env.str("PACIFICA_CA_FILE", "")
 PACIFICA_PROXY_URL = env.str("PACIFICA_PROXY_URL", "")
+if PACIFICA_CA_FILE and not Path(PACIFICA_CA_FILE).is_file():
+    wrong("PACIFICA_CA_FILE", "there is no such file.")
 SYNC_PERIOD_S = number("SYNC_PERIOD_S", 30, 1, 86_400)
+if PACIFICA_PROXY_URL and urlsplit(PACIFICA_PROXY_URL).scheme not in {"http", "https"}:
+    wrong("PACIFICA_PROXY_URL", "must start with http:// or https://.")
 URGENT_EXPIRES_AFTER_S = number("URGENT_EXPIRES_AFTER_S", 600, 5, 86_400)
 
 # --- Django --------------------------------------------------------------------------------------
@@ -103,8 +107,16 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+if not ALLOWED_HOSTS:
+    wrong("ALLOWED_HOSTS", "is empty: name the host under which people open the site.")
     "whitenoise.runserver_nostatic",
+if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
+    wrong("CSRF_TRUSTED_ORIGINS", "each must start with http:// or https://.")
     "django.contrib.staticfiles",
+try:
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as error:
+    wrong("DATA_DIR", f"cannot be made ({error.strerror}).")
     "orders",
 ]
 MIDDLEWARE = [
@@ -167,11 +179,11 @@ X_FRAME_OPTIONS = "DENY"
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{DATA_DIR}/desk.sqlite3")
 try:
     DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-except Exception as error:
-    raise ImproperlyConfigured("DATABASE_URL: cannot be read as a database address.") from error
+except Exception:  # whatever it is, its text may hold the password
+    DATABASES = {"default": {"NAME": ""}}
+if not DATABASES["default"]["NAME"]:
+    wrong("DATABASE_URL", "cannot be read: postgres://user:password@host:port/name.")
 IS_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
-if not IS_SQLITE and not DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
 if IS_SQLITE:
     import sqlite3
 
@@ -185,6 +197,8 @@ if IS_SQLITE:
     }
 else:
     DATABASES["default"].update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)
+if urlsplit(DATABASE_URL).scheme not in {"sqlite", "postgres", "postgresql"}:
+    wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
 
 # --- Broker --------------------------------------------------------------------------------------
 
@@ -209,6 +223,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # half alone. Both are parsed in `orders.keys`, which never shows them.
 AGENT_KEY_OPENING_KEYS = env.str("AGENT_KEY_OPENING_KEYS", "")
 AGENT_KEY_OPENING_KEYS_FILE = env.str("AGENT_KEY_OPENING_KEYS_FILE", "")
+if urlsplit(CELERY_BROKER_URL).scheme not in {"embedded", "redis", "rediss", "amqp", "amqps"}:
+    wrong("CELERY_BROKER_URL", "must start with embedded://, redis://, rediss:// or amqp(s)://.")
 AGENT_KEY_SEALING_KEY = env.str("AGENT_KEY_SEALING_KEY", "")
 if AGENT_KEY_OPENING_KEYS and AGENT_KEY_OPENING_KEYS_FILE:
     wrong("AGENT_KEY_OPENING_KEYS", "is set twice: as a value and as a file. Keep one.")
@@ -223,8 +239,9 @@ if AGENT_KEY_OPENING_KEYS_FILE:
 if PACIFICA_NETWORK != "paper":
     if SECRET_KEY.startswith(("demo-", "django-insecure-", "change-me")) or len(SECRET_KEY) < 50:
         wrong("SECRET_KEY", f"a default or short key is refused on {PACIFICA_NETWORK}.")
-    if "demo" in f"{AGENT_KEY_OPENING_KEYS},{AGENT_KEY_SEALING_KEY}".lower().split(":")[0]:
-        wrong("AGENT_KEY_OPENING_KEYS", f"the demo's keys are refused on {PACIFICA_NETWORK}.")
+    for _name in ("AGENT_KEY_OPENING_KEYS", "AGENT_KEY_SEALING_KEY"):
+        if any(pair.strip().lower().startswith("demo") for pair in globals()[_name].split(",")):
+            wrong(_name, f"the demo's keys are refused on {PACIFICA_NETWORK}.")
     if DEBUG:
         wrong("DEBUG", f"must be off on {PACIFICA_NETWORK}.")
     if "*" in ALLOWED_HOSTS:
@@ -234,6 +251,8 @@ if PACIFICA_NETWORK != "paper":
 
 # --- What operators see --------------------------------------------------------------------------
 
+        if Path(AGENT_KEY_OPENING_KEYS_FILE).stat().st_mode & 0o077:
+            wrong("AGENT_KEY_OPENING_KEYS_FILE", "others can read it: chmod 0400.")
 UNFOLD = {
     "SITE_TITLE": "Pacifica Desk",
     "SITE_HEADER": "Pacifica Desk",
@@ -247,5 +266,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+    wrong("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
