@@ -209,8 +209,8 @@ def test_faults_are_used_up_in_order_and_only_on_their_route(signatory):
 
 
 def test_a_fault_without_a_count_never_ends(signatory):
-    signatory.paper.fault("/info", "status", times=None)
-    assert {signatory.get("/info").status_code for _ in range(5)} == {500}
+    signatory.paper.fault("/info", "status", status=503, times=None)
+    assert {signatory.get("/info").status_code for _ in range(5)} == {503}
 
 
 @pytest.mark.parametrize(
