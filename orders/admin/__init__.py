@@ -1,1 +1,25 @@
 """The operator's screens; one file per noun."""
+
+from orders.admin import (
+    accounts,
+    agent_wallets,
+    audit_records,
+    desks,
+    jobs,
+    orders,
+    pages,
+    people,
+    unresolved,
+)
+
+__all__ = [
+    "accounts",
+    "agent_wallets",
+    "audit_records",
+    "desks",
+    "jobs",
+    "orders",
+    "pages",
+    "people",
+    "unresolved",
+]

@@ -1,9 +1,150 @@
-"""What every page shows: the network, and whether anything is sending."""
+"""The frame of every page: network, senders, the way around. And the start page."""
+
+from django.conf import settings
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.timezone import now as clock
+
+from orders.admin import books
+from orders.admin.base import is_administrator, rights_of
+from orders.admin.jobs import complete
+from orders.models import Account, Cancel, CancelJob, Desk, Right, Sender
+from orders.models.cancels import OPEN_QUESTIONS
+
+BANNERS = {
+    "paper": ("PAPER", "practice orders on the paper exchange, no money"),
+    "testnet": ("TESTNET", "orders go to Pacifica's testnet, no real money"),
+    "mainnet": ("MAINNET", "orders are real money"),
+}
+
+
+class SiteState:
+    """What the frame of a page asks for; each answer is looked up once, and only if it is shown."""
+
+    def __init__(self, request):
+        self.request = request
+        self.network = settings.PACIFICA_NETWORK
+        self.name, self.meaning = BANNERS[self.network]
+
+    @cached_property
+    def is_sending(self):
+        """Whether any sender was heard of lately."""
+        return Sender.objects.fresh(clock()).exists()
+
+    @cached_property
+    def unresolved(self):
+        """How many open questions there are on the person's desks."""
+        cancels = Cancel.objects.filter(status__in=OPEN_QUESTIONS)
+        return cancels.visible_to(self.request.user).count()
+
+    @cached_property
+    def running(self):
+        """How many jobs run on the person's desks."""
+        return CancelJob.objects.running().visible_to(self.request.user).count()
+
+    @property
+    def is_signed_in(self):
+        """Whether there is anybody to tell more than the network."""
+        user = getattr(self.request, "user", None)
+        return user is not None and user.is_authenticated
 
 
 def site_state(request):
-    return {}
+    """The template variable ``desk_site`` (Django's sign-in page has a ``site`` of its own)."""
+    return {"desk_site": SiteState(request)}
+
+
+def stylesheet(request):
+    """Our own styles, beside the theme's."""
+    return static("desk/desk.css")
+
+
+def favicon(request):
+    """The mark in the browser's tab."""
+    return static("desk/favicon.svg")
+
+
+def script(request):
+    """Our own script, beside the theme's."""
+    return static("desk/desk.js")
+
+
+def navigation(request):
+    """The way around, in the order in which operators need it."""
+    state = SiteState(request)
+    held = rights_of(request)
+    groups = []
+    if Right.VIEW in held:
+        may_cancel = Right.CANCEL in held
+        groups.append({"title": "Orders", "items": _cancelling(request, state, may_cancel)})
+        groups.append({"title": "Desk", "items": _desk(request)})
+    if is_administrator(request):
+        items = [
+            _item(request, "Desks", "groups", "admin:orders_desk_changelist"),
+            _item(request, "People", "person", "admin:auth_user_changelist"),
+        ]
+        groups.append({"title": "Administration", "separator": True, "items": items})
+    return groups
+
+
+def _cancelling(request, state, may_cancel):
+    items = [_item(request, "Orders", "list_alt", "admin:orders_order_changelist")]
+    if may_cancel:
+        items.append(_item(request, "Cancel by id", "tag", "admin:orders_order_cancel_by_id"))
+    jobs = _item(request, "Jobs", "checklist", "admin:orders_canceljob_changelist")
+    unresolved = _item(request, "Unresolved", "help", "admin:orders_cancel_changelist")
+    _mark(jobs, state.running, "info")
+    _mark(unresolved, state.unresolved, "danger")
+    return [*items, jobs, unresolved]
+
+
+def _desk(request):
+    return [
+        _item(request, "Accounts", "account_balance", "admin:orders_account_changelist"),
+        _item(request, "Agent wallets", "key", "admin:orders_agentwallet_changelist"),
+        _item(request, "Audit records", "receipt_long", "admin:orders_auditrecord_changelist"),
+    ]
+
+
+def _item(request, title, icon, name):
+    link = reverse(name)
+    by_id = reverse("admin:orders_order_cancel_by_id")
+    is_here = request.path.startswith(link) and (link == by_id or request.path != by_id)
+    return {"title": title, "icon": icon, "link": link, "active": is_here}
+
+
+def _mark(item, count, variant):
+    if count:
+        item["badge"], item["badge_variant"] = str(count), variant
 
 
 def dashboard(request, context):
-    return context
+    """The state of the person's desks at a glance."""
+    user = request.user
+    accounts = Account.objects.visible_to(user).filter(is_active=True).select_related("desk")
+    jobs = CancelJob.objects.visible_to(user).select_related("desk").order_by("-created_at")
+    desks = _by_desk(list(accounts))
+    return context | {
+        "title": "Overview",
+        "desks": desks,
+        "open_orders": sum(desk["open_orders"] for desk in desks),
+        "has_desks": Desk.objects.visible_to(user).exists(),
+        "book": books.book_of(accounts),
+        "last_jobs": complete(list(jobs[:8])),
+        "may_cancel": Right.CANCEL in rights_of(request),
+        "may_add": is_administrator(request),
+    }
+
+
+def _by_desk(accounts):
+    """Accounts by desk, each with its open orders; one query."""
+    counts = books.open_orders(accounts)
+    desks = {}
+    for account in accounts:
+        account.open_orders = counts.get(account.pk, 0)
+        desks.setdefault(account.desk, []).append(account)
+    return [
+        {"desk": desk, "accounts": rows, "open_orders": sum(row.open_orders for row in rows)}
+        for desk, rows in desks.items()
+    ]

@@ -1,0 +1,208 @@
+"""Agent wallets: who may sign for an account, taken in once and never shown again."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+
+from orders import cancels, enrolling, keys, rights, sentences
+from orders.admin import filters, lives
+from orders.admin.accounts import key_with_copy
+from orders.admin.base import ReadOnlyPage, acts, is_administrator, rights_of
+from orders.admin.by_id import text_input
+from orders.logins import actor_of
+from orders.models import Account, AgentWallet, AuditRecord, Right
+from orders.models.desks import sees_everything
+from orders.templatetags.desk import ago, visible
+
+NO_WALLET = "There is no such agent wallet on a desk where you may manage them."
+
+
+class AgentWalletForm(forms.Form):
+    """An account, its agent wallet's public key, and the secret, which no page shows again."""
+
+    account = forms.ModelChoiceField(
+        queryset=Account.objects.none(),
+        empty_label="Choose an account",
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={"invalid_choice": cancels.NO_ACCOUNT},
+    )
+    public_key = forms.CharField(
+        max_length=60,
+        label="Public key of the agent wallet",
+        widget=text_input(),
+        help_text="As Pacifica's API key page shows it.",
+    )
+    secret = forms.CharField(
+        max_length=1_000,
+        label="Secret of the agent wallet",
+        widget=UnfoldAdminPasswordWidget(
+            attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False
+        ),
+        help_text="Base58, or the JSON array of solana-keygen. It is sealed at once, and no page "
+        "shows it again. Never paste the main wallet's key: it is refused.",
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        field = self.fields["account"]
+        field.queryset = manageable(Account.objects.filter(is_active=True), user)
+        field.label_from_instance = lambda account: f"{account.desk} · {account}"
+
+    def clean_public_key(self):
+        try:
+            return keys.check_public_key(
+                self.cleaned_data["public_key"], what="agent wallet's public key"
+            )
+        except keys.BadAgentKey as wrong:
+            raise forms.ValidationError(str(wrong)) from None
+
+
+def is_about(record, wallet) -> bool:
+    """Whether a record of an account speaks of this one of its agent wallets."""
+    return sentences.data_of(record).get("public_key") == wallet.public_key
+
+
+def manageable(queryset, user):
+    """The rows on whose desk this person may add and disable agent wallets."""
+    queryset = queryset if sees_everything(user) else queryset.allowing(user, Right.AGENTS)
+    return queryset.select_related(*(["desk"] if queryset.model is Account else ["account__desk"]))
+
+
+def may_manage(user, account) -> bool:
+    """Whether this person may add and disable agent wallets of this account."""
+    return sees_everything(user) or rights.holds(user, Right.AGENTS, desk=account.desk)
+
+
+@admin.register(AgentWallet)
+class AgentWalletAdmin(ReadOnlyPage):
+    """Agent wallets of the person's desks."""
+
+    list_display = (
+        "account_column",
+        "public_key_column",
+        "state_column",
+        "created_column",
+        "used_column",
+    )
+    list_filter = (filters.DeskFilter, filters.AccountFilter)
+    list_select_related = ("account__desk", "created_by")
+    page_template = "desk/agent_wallet.html"
+    empty_sentence = (
+        "No agent wallet yet. Make one on Pacifica's API key page, then add it here: "
+        "without one nothing can be sent for an account."
+    )
+
+    @property
+    def own_urls(self):
+        return (
+            ("<int:object_id>/disable/", "orders_agentwallet_disable", self.disable_view),
+            ("<int:object_id>/enable/", "orders_agentwallet_enable", self.enable_view),
+        )
+
+    def has_add_permission(self, request):
+        return is_administrator(request) or Right.AGENTS in rights_of(request)
+
+    @display(description="Account")
+    def account_column(self, wallet):
+        desk = visible(wallet.account.desk)
+        return format_html('<span class="dk-quiet">{}</span> {}', desk, visible(wallet.account))
+
+    @display(description="Public key")
+    def public_key_column(self, wallet):
+        return key_with_copy(wallet.public_key)
+
+    @display(description="State")
+    def state_column(self, wallet):
+        word, tone = ("active", "good") if wallet.is_active else ("disabled", "warn")
+        return format_html('<span class="dk-status dk-{}">{}</span>', tone, word)
+
+    @display(description="Added")
+    def created_column(self, wallet):
+        return format_html("{} by {}", ago(wallet.created_at), visible(wallet.created_by))
+
+    @display(description="Last signed")
+    def used_column(self, wallet):
+        return ago(wallet.last_used_at)
+
+    def facts(self, request, wallet):
+        records = AuditRecord.objects.visible_to(request.user).filter(
+            account=wallet.account, event__startswith="agent_wallet"
+        )[:200]
+        return {
+            "title": f"Agent wallet of {visible(wallet.account)}",
+            "wallet": wallet,
+            "may_manage": may_manage(request.user, wallet.account),
+            "life": lives.moments([(one, None) for one in records if is_about(one, wallet)]),
+        }
+
+    @method_decorator(sensitive_post_parameters())
+    @method_decorator(sensitive_variables())
+    def add_view(self, request, form_url="", extra_context=None):
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self.form_page(request, AgentWalletForm(user=request.user))
+        form = AgentWalletForm(request.POST, user=request.user)
+        wallet = take_in(form, request) if form.is_valid() else None
+        if wallet is None:
+            return self.form_page(request, form, status=422)
+        messages.success(
+            request, f"Agent wallet {wallet.public_key} is sealed and signs for {wallet.account}."
+        )
+        return redirect("admin:orders_agentwallet_change", wallet.pk)
+
+    def form_page(self, request, form, *, status=200):
+        title = "Add an agent wallet"
+        about = {"title": title, "form": form, "status": status}
+        return self.page(request, "desk/add_agent_wallet.html", **about)
+
+    @acts
+    def disable_view(self, request, object_id):
+        return self.switch(request, object_id, enrolling.disable_agent_wallet, "disabled")
+
+    @acts
+    def enable_view(self, request, object_id):
+        return self.switch(request, object_id, enrolling.enable_agent_wallet, "enabled")
+
+    def switch(self, request, object_id, act, done):
+        """Disable or enable a wallet; a refused attempt is recorded."""
+        self.guard_view(request)
+        actor = actor_of(request)
+        wallet = manageable(AgentWallet.objects.filter(pk=object_id), request.user).first()
+        if wallet is None:
+            try:
+                cancels.refuse(actor=actor, what=f"change agent wallet {object_id}", said=NO_WALLET)
+            except rights.NotAllowed:
+                known = self.get_queryset(request).filter(pk=object_id).exists()
+                raise (PermissionDenied(NO_WALLET) if known else Http404) from None
+        act(wallet=wallet, actor=actor)
+        messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")
+        return redirect("admin:orders_agentwallet_change", wallet.pk)
+
+
+@sensitive_variables()
+def take_in(form, request):
+    """The wallet, sealed; None with the form's errors filled in where it was refused."""
+    given = form.cleaned_data
+    try:
+        wallet, _ = enrolling.add_agent_wallet(
+            account=given["account"],
+            public_key=given["public_key"],
+            secret=given["secret"],
+            user=request.user,
+            actor=actor_of(request),
+        )
+    except keys.BadAgentKey as wrong:
+        form.add_error("secret", str(wrong))
+        return None
+    except keys.KeySettingsWrong as wrong:
+        form.add_error(None, str(wrong))
+        return None
+    return wallet

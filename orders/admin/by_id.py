@@ -1,0 +1,138 @@
+"""Cancel by id: one order, known to the app or not, named by the operator."""
+
+import uuid
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from orders import cancels
+from orders.admin.base import request_key_of
+from orders.admin.selection import told
+from orders.logins import actor_of
+from orders.models import Account, CancelKind, Right
+from orders.rights import NotAllowed
+
+NOT_A_NUMBER = "An order id is digits only, such as 28000000042."
+
+
+def text_input(**attrs):
+    """A plain text input that the browser neither corrects nor remembers."""
+    quiet = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+    return UnfoldAdminTextInputWidget(attrs=quiet | attrs)
+
+
+class CancelByIdForm(forms.Form):
+    """What names an order. Parsing happens here; what makes sense is decided in `cancels`."""
+
+    account = forms.ModelChoiceField(
+        queryset=Account.objects.none(),
+        empty_label="Choose an account",
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={
+            "required": "Choose the account that owns the order.",
+            "invalid_choice": cancels.NO_ACCOUNT,
+        },
+    )
+    symbol = forms.CharField(
+        max_length=64,
+        widget=text_input(placeholder="BTC"),
+        help_text="As on Pacifica, case kept: BTC, kBONK, SOL-USDC.",
+        error_messages={"required": "Write the symbol of the order."},
+    )
+    kind = forms.ChoiceField(
+        choices=CancelKind,
+        initial=CancelKind.ORDER,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Stop and take-profit orders count as stop orders.",
+        error_messages={"invalid_choice": "Choose order, stop or TWAP."},
+    )
+    order_id = forms.CharField(
+        required=False,
+        max_length=64,
+        label="Order id",
+        widget=text_input(inputmode="numeric", placeholder="28000000042"),
+    )
+    client_order_id = forms.CharField(
+        required=False,
+        max_length=64,
+        label="or client order id",
+        widget=text_input(placeholder="f47ac10b-58cc-4372-a567-0e02b2c3d479"),
+        help_text="One of the two ids is enough, and only one may be given.",
+    )
+    reason = forms.CharField(
+        required=False,
+        max_length=300,
+        widget=text_input(placeholder="Kept with the job and in the log"),
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        accounts = Account.objects.allowing(user, Right.CANCEL).filter(is_active=True)
+        field = self.fields["account"]
+        field.queryset = accounts.select_related("desk")
+        field.label_from_instance = lambda account: f"{account.desk} · {account}"
+
+    def clean_order_id(self):
+        text = self.cleaned_data["order_id"].strip()
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 20):
+            raise forms.ValidationError(NOT_A_NUMBER)
+        return int(text)
+
+    def clean_client_order_id(self):
+        return self.cleaned_data["client_order_id"].strip() or None
+
+    @property
+    def names_a_foreign_account(self):
+        """Whether the account given is not one of the person's own: an act to be refused."""
+        return self.has_error("account", "invalid_choice")
+
+
+def view(screen, request):
+    """Show the form; on POST ask for the cancel and go to its job."""
+    if request.method != "POST":
+        return _page(screen, request, CancelByIdForm(user=request.user))
+    form = CancelByIdForm(request.POST, user=request.user)
+    asked = _ask(request, form)
+    if asked is None:
+        return _page(screen, request, form, status=422)
+    return told(request, asked)
+
+
+def _ask(request, form):
+    """What `cancels` made of a sound form, or None with the form's errors filled in."""
+    actor = actor_of(request)
+    sound = form.is_valid()
+    try:
+        if form.names_a_foreign_account:
+            cancels.refuse(actor=actor, what="cancel by id", said=cancels.NO_ACCOUNT)
+        if not sound:
+            return None
+        given = dict(form.cleaned_data)
+        account = given.pop("account")
+        return cancels.cancel_by_id(
+            user=request.user,
+            actor=actor,
+            account_id=account.pk,
+            request_key=request_key_of(request),
+            **given,
+        )
+    except cancels.CannotAsk as wrong:
+        form.add_error(wrong.field, str(wrong))
+    except NotAllowed as refused:
+        if not form.has_error("account"):
+            form.add_error("account", str(refused))
+    return None
+
+
+def _page(screen, request, form, *, status=200):
+    return screen.page(
+        request,
+        "desk/cancel_by_id.html",
+        title="Cancel by id",
+        status=status,
+        form=form,
+        accounts=form.fields["account"].queryset.exists(),
+        request_key=request_key_of(request) or uuid.uuid4(),
+    )

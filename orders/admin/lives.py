@@ -1,0 +1,42 @@
+"""The life of one order: every record that speaks of it, newest first."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from orders import sentences
+from orders.models import AuditRecord, AuditRecordOrder
+
+MOST_MOMENTS = 300
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One record in an order's life. ``gap``: how long after the one before it, in words."""
+
+    record: AuditRecord
+    sentence: str
+    gap: str
+
+
+def of_order(order, user) -> list[Moment]:
+    """The records that name this order by either id, newest first; one query."""
+    named = Q(order_id=order.order_id)
+    if order.client_order_id:
+        named |= Q(order_id=None, client_order_id=order.client_order_id)
+        named |= Q(order_id=None, client_order_id=order.client_order_id.lower())
+    lines = AuditRecordOrder.objects.filter(named, account=order.account_id)
+    lines = lines.filter(record__in=AuditRecord.objects.visible_to(user).order_by())
+    lines = lines.select_related("record").order_by("-record__position", "row")[:MOST_MOMENTS]
+    return moments([(line.record, line) for line in lines])
+
+
+def moments(pairs) -> list[Moment]:
+    """Records with the row each is told by, newest first, with the gaps between them."""
+    told = []
+    for (record, line), before in zip(pairs, [*pairs[1:], None], strict=True):
+        gap = ""
+        if before is not None:
+            gap = f"+ {sentences.span((record.at - before[0].at).total_seconds())}"
+        told.append(Moment(record, sentences.of_record(record, row=line, count=1), gap))
+    return told

@@ -1,0 +1,232 @@
+"""The words in which screens and commands tell people what happened, and when."""
+
+import json
+
+from orders.models import AuditRecord, CancelStatus, Event
+
+ENDINGS = {
+    **dict(CancelStatus.choices),
+    "queued": "to be sent again",
+    "unknown": "unknown, being asked",
+    "settling": "being settled",
+    "refused": "refused",
+    "cancelled": "cancelled",
+    "filled": "filled first",
+    "gone": "already gone",
+    "not_found": "not found",
+    "expired": "expired, never sent",
+    "closed_by_operator": "closed by an operator",
+}
+SIDES = {"bid": "Bid", "ask": "Ask"}
+
+
+def span(seconds) -> str:
+    """A duration in the unit that keeps it readable: *80 ms*, *0.4 s*, *12 s*, *3 min*, *2 h*."""
+    seconds = max(seconds, 0)
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    for size, unit in ((60, "min"), (3600, "h")):
+        if seconds < size * 120:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def ago(moment, now) -> str:
+    """How long ago something was: *12 s ago*, or *never*."""
+    return "never" if moment is None else f"{span((now - moment).total_seconds())} ago"
+
+
+def book_age(synced_at, now) -> str:
+    """How old the known orders of an account are."""
+    if synced_at is None:
+        return "The book was never read"
+    return f"Book read {ago(synced_at, now)}"
+
+
+def took(cancel) -> str:
+    """From the operator's act to the proven outcome."""
+    if cancel.concluded_at is None:
+        return ""
+    return span((cancel.concluded_at - cancel.requested_at).total_seconds())
+
+
+def of_type(order_type) -> str:
+    """An order type without the wire's underscores, whatever it is."""
+    return (order_type or "order").replace("_", " ")
+
+
+def of_orders(row, count) -> str:
+    """The order a record speaks of, or how many: *BTC 28000000042*, *12 orders*."""
+    if count > 1:
+        return f"{count} orders"
+    return f"{row.symbol} {row.order_id or row.client_order_id}" if row else "an order"
+
+
+def of_record(record: AuditRecord, *, row=None, count=0) -> str:
+    """One line that says what a record is the record of.
+
+    ``row``: the order row to name, ``count``: how many rows the record has.
+    """
+    data = data_of(record)
+    say = SENTENCES.get(record.event, _plain)
+    who = record.operator_name or "Somebody"
+    return say(record, data, who, of_orders(row, count))
+
+
+def data_of(record) -> dict:
+    """The record's own facts; empty where they cannot be read."""
+    try:
+        data = json.loads(record.data)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _plain(record, data, who, orders):
+    return f"{record.get_event_display()}."
+
+
+def _asked(record, data, who, orders):
+    where = f" ({record.desk_name})" if record.desk_name else ""
+    reason = f": “{data['reason']}”" if data.get("reason") else "."
+    return f"{who} asked to cancel {data.get('scope') or orders}{where}{reason}"
+
+
+def _request(record, data, who, orders):
+    return f"Sent to the exchange: cancel of {orders}, attempt {data.get('attempt', '?')}."
+
+
+def _answer(record, data, who, orders):
+    late = " Too late to count: another attempt holds the cancel." if data.get("is_late") else ""
+    ending = f": {ENDINGS.get(record.outcome, record.outcome)}" if record.outcome else ""
+    return (
+        f"The exchange answered {data.get('status', '?')}{_in(data.get('elapsed_ms'))} "
+        f"about {orders}{ending}.{late}"
+    )
+
+
+def _no_answer(record, data, who, orders):
+    reason = data.get("reason", "unreachable")
+    return f"No answer about {orders}{_in(data.get('elapsed_ms'))}: {reason}."
+
+
+def _not_sent(record, data, who, orders):
+    return f"Not sent: cancel of {orders}. {data.get('why', '')}".strip()
+
+
+def _read(record, data, who, orders):
+    path = data.get("path") or data.get("url") or "the exchange"
+    return (
+        f"Asked {path} about {orders}: {data.get('status') or data.get('reason') or 'no answer'}."
+    )
+
+
+def _outcome(record, data, who, orders):
+    ending = ENDINGS.get(record.outcome, record.outcome)
+    proof = f", shown by {data['proof']}" if data.get("proof") not in (None, "nothing yet") else ""
+    return f"Outcome of {orders}: {ending}{proof}."
+
+
+def _sync(record, data, who, orders):
+    return f"The book of {record.account_name} changed: {orders}."
+
+
+def _contradiction(record, data, who, orders):
+    return f"New evidence contradicts what was concluded about {orders}: it is asked again."
+
+
+def _sender_lost(record, data, who, orders):
+    ending = ENDINGS.get(record.outcome, record.outcome)
+    return f"The sender stopped while it had {orders} in hand: {ending}."
+
+
+def _agent_wallet(done):
+    def say(record, data, who, orders):
+        return f"{who} {done} agent wallet {data.get('public_key', '')} of {record.account_name}."
+
+    return say
+
+
+def _agent_wallet_tested(record, data, who, orders):
+    found = data.get("found") or data.get("said") or data.get("explanation") or record.outcome
+    return f"Agent wallet {data.get('public_key', '')} of {record.account_name} was tested: {found}"
+
+
+def _key_refused(record, data, who, orders):
+    return f"A stored key of {record.account_name} was refused: {data.get('why', '')}"
+
+
+def _changed(noun, name_of):
+    def say(record, data, who, orders):
+        if "added" in data:
+            return f"{who} added {noun} {data['added']}."
+        return f"{who} changed {noun} {name_of(record, data)}{_changes(data)}"
+
+    return say
+
+
+def _changes(data):
+    changed = data.get("changed")
+    if not isinstance(changed, dict) or not changed:
+        return "."
+    parts = [f"{name} from “{old}” to “{new}”" for name, (old, new) in changed.items()]
+    return f": {', '.join(parts)}."
+
+
+def _membership(record, data, who, orders):
+    if not data.get("role"):
+        return f"{who} took {data.get('user')} off {record.desk_name}."
+    return f"{who} made {data.get('user')} {data['role']} of {record.desk_name}."
+
+
+def _login(record, data, who, orders):
+    return f"{who} signed in from {record.address or 'an unknown address'}."
+
+
+def _login_failed(record, data, who, orders):
+    return (
+        f"Sign-in as “{data.get('name_tried', '')}” failed, from {record.address or 'somewhere'}."
+    )
+
+
+def _logout(record, data, who, orders):
+    return f"{who} signed out."
+
+
+def _act_refused(record, data, who, orders):
+    return f"{who} was refused: {data.get('asked', 'an act')}."
+
+
+def _in(elapsed_ms):
+    return f" in {elapsed_ms:.0f} ms" if isinstance(elapsed_ms, int | float) else ""
+
+
+SENTENCES = {
+    Event.CANCEL_ASKED: _asked,
+    Event.REQUEST: _request,
+    Event.ANSWER: _answer,
+    Event.NO_ANSWER: _no_answer,
+    Event.NOT_SENT: _not_sent,
+    Event.READ: _read,
+    Event.OUTCOME: _outcome,
+    Event.SYNC: _sync,
+    Event.CONTRADICTION: _contradiction,
+    Event.SENDER_LOST: _sender_lost,
+    Event.AGENT_WALLET_ADDED: _agent_wallet("added"),
+    Event.AGENT_WALLET_DISABLED: _agent_wallet("disabled"),
+    Event.AGENT_WALLET_ENABLED: _agent_wallet("enabled"),
+    Event.AGENT_WALLET_TESTED: _agent_wallet_tested,
+    Event.KEY_REFUSED: _key_refused,
+    Event.DESK_CHANGED: _changed("desk", lambda record, data: record.desk_name),
+    Event.ACCOUNT_CHANGED: _changed("account", lambda record, data: record.account_name),
+    Event.USER_CHANGED: _changed("user", lambda record, data: data.get("user", "")),
+    Event.MEMBERSHIP_CHANGED: _membership,
+    Event.LOGIN: _login,
+    Event.LOGIN_FAILED: _login_failed,
+    Event.LOGOUT: _logout,
+    Event.ACT_REFUSED: _act_refused,
+}

@@ -1,0 +1,155 @@
+// The little that the screens do by themselves: send the CSRF header, follow live cancels,
+// keep ages true, copy keys. No page needs a script of its own.
+(function () {
+  "use strict";
+
+  const QUICK_MS = 300;
+  const SLOW_MS = 2000;
+  const QUICK_FOR_MS = 20000;
+
+  function csrfToken() {
+    const meta = document.querySelector('meta[name="csrf-token"]');
+    return meta ? meta.content : "";
+  }
+
+  // --- Requests -------------------------------------------------------------------------------
+
+  document.addEventListener("htmx:configRequest", function (event) {
+    event.detail.headers["X-CSRFToken"] = csrfToken();
+  });
+
+  // Only what the app marks as a fragment may enter the page: no sign-in form, no error page.
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const answer = event.detail.xhr;
+    if (answer.getResponseHeader("Desk-Fragment")) {
+      if (answer.status >= 400) {
+        event.detail.shouldSwap = false;
+        say(event.detail.target, answer.responseText, true);
+      }
+      return;
+    }
+    event.detail.shouldSwap = false;
+    if (answer.responseURL && answer.responseURL.includes("/login/")) {
+      window.location.reload();
+      return;
+    }
+    say(event.detail.target, `That did not work (${answer.status}). Reload the page to see what was recorded.`);
+  });
+
+  document.addEventListener("htmx:sendError", function (event) {
+    say(event.detail.target, "The desk app does not answer. Clicking again is safe: it stays one cancel.");
+  });
+
+  function say(target, text, isMarkup) {
+    const old = target.querySelector(".dk-refusal");
+    if (old) old.remove();
+    const span = document.createElement("span");
+    span.className = "dk-refusal";
+    if (isMarkup) {
+      text = new DOMParser().parseFromString(text, "text/html").body.textContent;
+    }
+    span.textContent = text;
+    target.append(span);
+  }
+
+  // --- Live cancels: one request for all cells of a page, until each is at rest -----------------
+
+  let timer = null;
+
+  function liveCells() {
+    return Array.from(document.querySelectorAll("[data-live]"));
+  }
+
+  function pause(cells) {
+    const newest = Math.max(...cells.map((cell) => Date.parse(cell.dataset.since)));
+    return document.hidden || Date.now() - newest > QUICK_FOR_MS ? SLOW_MS : QUICK_MS;
+  }
+
+  function follow() {
+    const cells = liveCells();
+    if (timer === null && cells.length) timer = window.setTimeout(look, pause(cells));
+  }
+
+  async function look() {
+    const cells = liveCells().slice(0, 200);
+    const poll = document.querySelector("[data-cells]");
+    try {
+      if (cells.length && poll) {
+        const query = cells.map((cell) => `order=${cell.dataset.live}`).join("&");
+        const answer = await fetch(`${poll.dataset.cells}?${query}`, { credentials: "same-origin" });
+        if (answer.ok && answer.headers.get("Desk-Fragment")) replaceCells(await answer.text());
+      }
+    } catch {
+      // the next look tells
+    } finally {
+      timer = null;
+      follow();
+    }
+  }
+
+  function replaceCells(text) {
+    const page = new DOMParser().parseFromString(text, "text/html");
+    page.querySelectorAll(".dk-cell").forEach(function (fresh) {
+      const old = document.getElementById(fresh.id);
+      if (old && old.hasAttribute("data-live")) {
+        old.replaceWith(fresh);
+        window.htmx.process(fresh);
+      }
+    });
+  }
+
+  // --- Ages -------------------------------------------------------------------------------------
+
+  function span(seconds) {
+    if (seconds < 120) return `${Math.max(0, Math.round(seconds))} s`;
+    if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+    if (seconds < 432000) return `${Math.round(seconds / 3600)} h`;
+    return `${Math.round(seconds / 86400)} d`;
+  }
+
+  function tick() {
+    document.querySelectorAll("time[data-ago], time[data-age]").forEach(function (time) {
+      const words = span((Date.now() - Date.parse(time.dateTime)) / 1000);
+      time.textContent = time.hasAttribute("data-ago") ? `${words} ago` : words;
+    });
+  }
+
+  // --- Small things -----------------------------------------------------------------------------
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    event.preventDefault();
+    navigator.clipboard.writeText(button.dataset.copy).then(function () {
+      const icon = button.querySelector("span");
+      icon.textContent = "check";
+      window.setTimeout(() => (icon.textContent = "content_copy"), 1200);
+    });
+  });
+
+  document.addEventListener("change", function (event) {
+    const form = event.target.closest("form[data-filters]");
+    if (form && event.target.tagName === "SELECT") form.requestSubmit();
+  });
+
+  document.addEventListener("submit", function (event) {
+    const form = event.target;
+    if (form.matches("form[data-filters]")) {
+      form.querySelectorAll("input, select").forEach((one) => (one.disabled = one.value === ""));
+    }
+    if (form.matches("form[data-once]")) {
+      form.querySelectorAll("button").forEach((one) => (one.disabled = true));
+    }
+  });
+
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form[data-filters] [disabled]").forEach((one) => (one.disabled = false));
+    document.querySelectorAll("form[data-once] button").forEach((one) => (one.disabled = false));
+  });
+
+  document.addEventListener("htmx:afterSettle", follow);
+  document.addEventListener("DOMContentLoaded", function () {
+    follow();
+    window.setInterval(tick, 1000);
+  });
+})();

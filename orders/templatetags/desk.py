@@ -1,0 +1,94 @@
+"""Template filters of the operator's screens: times, durations, and text that may be hostile."""
+
+import unicodedata
+from datetime import UTC
+
+from django import template
+from django.utils.html import format_html
+from django.utils.timezone import now as clock
+
+from orders import sentences
+
+register = template.Library()
+TONES = {
+    "cancelled": "good",
+    "done": "good",
+    "open": "calm",
+    "filled": "good",
+    "gone": "plain",
+    "closed": "plain",
+    "queued": "busy",
+    "sending": "busy",
+    "running": "busy",
+    "vanished": "busy",
+    "unknown": "alarm",
+    "settling": "warn",
+    "stopping": "warn",
+    "stopped": "warn",
+    "not_found": "warn",
+    "refused": "alarm",
+    "expired": "alarm",
+}
+
+
+@register.filter
+def visible(text):
+    """Text from outside with every invisible or direction-changing character spelled out."""
+    return "".join(f"‹U+{ord(c):04X}›" if _is_hidden(c) else c for c in str(text or ""))
+
+
+def _is_hidden(character):
+    return character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co"}
+
+
+@register.filter
+def exact(moment):
+    """A time in UTC to the millisecond."""
+    if moment is None:
+        return "–"
+    moment = moment.astimezone(UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+
+@register.filter
+def ago(moment):
+    """How long ago, kept up to date by the page; the exact time in the title."""
+    if moment is None:
+        return "never"
+    return format_html(
+        '<time class="dk-nowrap" datetime="{}" title="{} UTC" data-ago>{}</time>',
+        moment.isoformat(),
+        exact(moment),
+        sentences.ago(moment, clock()),
+    )
+
+
+@register.filter
+def age(moment):
+    """The same without the word *ago*."""
+    if moment is None:
+        return "–"
+    return format_html(
+        '<time class="dk-nowrap" datetime="{}" title="{} UTC" data-age>{}</time>',
+        moment.isoformat(),
+        exact(moment),
+        sentences.span((clock() - moment).total_seconds()),
+    )
+
+
+@register.filter
+def shortened(key):
+    """A public key by its ends."""
+    return key if len(key) <= 12 else f"{key[:5]}…{key[-4:]}"
+
+
+@register.filter
+def tone(status):
+    """The colour a status is shown in; its word stands beside it always."""
+    return TONES.get(str(status), "plain")
+
+
+@register.simple_tag
+def took(cancel):
+    """How long a cancel took, from the act to the proven outcome."""
+    return sentences.took(cancel)
