@@ -5,6 +5,7 @@ A setting that is missing or wrong stops the process here, with a sentence that 
 
 import ipaddress
 import os
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -73,13 +74,31 @@ PACIFICA_CONNECT_TIMEOUT_MS = number("PACIFICA_CONNECT_TIMEOUT_MS", 2_000, 50, 3
 PACIFICA_READ_TIMEOUT_MS = number("PACIFICA_READ_TIMEOUT_MS", 5_000, 50, 60_000)
 PACIFICA_DEADLINE_MS = number("PACIFICA_DEADLINE_MS", 8_000, 100, 120_000)
 PACIFICA_CA_FILE = env.str("PACIFICA_CA_FILE", "")
-PACIFICA_PROXY_URL = env.str("PACIFICA_PROXY_URL", "")
 if PACIFICA_CA_FILE and not Path(PACIFICA_CA_FILE).is_file():
     wrong("PACIFICA_CA_FILE", "there is no such file.")
-SYNC_PERIOD_S = number("SYNC_PERIOD_S", 30, 1, 86_400)
+PACIFICA_PROXY_URL = env.str("PACIFICA_PROXY_URL", "")
 if PACIFICA_PROXY_URL and urlsplit(PACIFICA_PROXY_URL).scheme not in {"http", "https"}:
     wrong("PACIFICA_PROXY_URL", "must start with http:// or https://.")
+SYNC_PERIOD_S = number("SYNC_PERIOD_S", 30, 1, 86_400)
 URGENT_EXPIRES_AFTER_S = number("URGENT_EXPIRES_AFTER_S", 600, 5, 86_400)
+# Threads of one sending process that bulk jobs may hold at once; the rest is for urgent work.
+BULK_THREADS = number("BULK_THREADS", 2, 1, 64)
+# A request for more orders than this is a bulk job, which urgent work overtakes.
+URGENT_UP_TO = number("URGENT_UP_TO", 20, 1, 1_000)
+
+# Credits. Source: docs.pacifica.fi rate-limits page; the exchange's own headers correct them.
+CREDIT_QUOTAS = {
+    "keyless": Decimal(number("CREDITS_KEYLESS", 100, 1, 10**6)),
+    "keyed": Decimal(number("CREDITS_KEYED", 300, 1, 10**6)),
+}
+CREDIT_PRICES = {
+    "cancel": Decimal("0.5"),
+    "read": Decimal(number("CREDITS_READ", 1, 0, 100)),
+    "heavy_read": Decimal(number("CREDITS_HEAVY_READ", 3, 0, 100)),
+    "heavy_read_keyless": Decimal(number("CREDITS_HEAVY_READ_KEYLESS", 12, 0, 100)),
+}
+CREDIT_RESERVE_PERCENT = number("CREDIT_RESERVE_PERCENT", 20, 0, 90)
+CREDIT_SYNC_PERCENT = number("CREDIT_SYNC_PERCENT", 25, 1, 100)
 
 # --- Django --------------------------------------------------------------------------------------
 
@@ -88,8 +107,16 @@ SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY:
     wrong("SECRET_KEY", "is not set. Copy .env.example to .env and fill it in, or run `make demo`.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+if not ALLOWED_HOSTS:
+    wrong("ALLOWED_HOSTS", "is empty: name the host under which people open the site.")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
+    wrong("CSRF_TRUSTED_ORIGINS", "each must start with http:// or https://.")
 DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+try:
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as error:
+    wrong("DATA_DIR", f"cannot be made ({error.strerror}).")
 ROOT_URLCONF = "desk.urls"
 WSGI_APPLICATION = "desk.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -107,16 +134,8 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-if not ALLOWED_HOSTS:
-    wrong("ALLOWED_HOSTS", "is empty: name the host under which people open the site.")
     "whitenoise.runserver_nostatic",
-if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
-    wrong("CSRF_TRUSTED_ORIGINS", "each must start with http:// or https://.")
     "django.contrib.staticfiles",
-try:
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-except OSError as error:
-    wrong("DATA_DIR", f"cannot be made ({error.strerror}).")
     "orders",
 ]
 MIDDLEWARE = [
@@ -178,6 +197,8 @@ X_FRAME_OPTIONS = "DENY"
 # --- Database ------------------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{DATA_DIR}/desk.sqlite3")
+if urlsplit(DATABASE_URL).scheme not in {"sqlite", "postgres", "postgresql"}:
+    wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
 try:
     DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 except Exception:  # whatever it is, its text may hold the password
@@ -198,12 +219,12 @@ if IS_SQLITE:
     }
 else:
     DATABASES["default"].update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)
-if urlsplit(DATABASE_URL).scheme not in {"sqlite", "postgres", "postgresql"}:
-    wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
 
 # --- Broker --------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "embedded://")
+if urlsplit(CELERY_BROKER_URL).scheme not in {"embedded", "redis", "rediss", "amqp", "amqps"}:
+    wrong("CELERY_BROKER_URL", "must start with embedded://, redis://, rediss:// or amqp(s)://.")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "embedded": {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.02},
     "redis": {"socket_connect_timeout": 1, "socket_timeout": 5},
@@ -224,13 +245,13 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # half alone. Both are parsed in `orders.keys`, which never shows them.
 AGENT_KEY_OPENING_KEYS = env.str("AGENT_KEY_OPENING_KEYS", "")
 AGENT_KEY_OPENING_KEYS_FILE = env.str("AGENT_KEY_OPENING_KEYS_FILE", "")
-if urlsplit(CELERY_BROKER_URL).scheme not in {"embedded", "redis", "rediss", "amqp", "amqps"}:
-    wrong("CELERY_BROKER_URL", "must start with embedded://, redis://, rediss:// or amqp(s)://.")
 AGENT_KEY_SEALING_KEY = env.str("AGENT_KEY_SEALING_KEY", "")
 if AGENT_KEY_OPENING_KEYS and AGENT_KEY_OPENING_KEYS_FILE:
     wrong("AGENT_KEY_OPENING_KEYS", "is set twice: as a value and as a file. Keep one.")
 if AGENT_KEY_OPENING_KEYS_FILE:
     try:
+        if Path(AGENT_KEY_OPENING_KEYS_FILE).stat().st_mode & 0o077:
+            wrong("AGENT_KEY_OPENING_KEYS_FILE", "others can read it: chmod 0400.")
         AGENT_KEY_OPENING_KEYS = Path(AGENT_KEY_OPENING_KEYS_FILE).read_text().strip()
     except OSError as error:
         wrong("AGENT_KEY_OPENING_KEYS_FILE", f"cannot be read ({error.strerror}).")
@@ -252,8 +273,6 @@ if PACIFICA_NETWORK != "paper":
 
 # --- What operators see --------------------------------------------------------------------------
 
-        if Path(AGENT_KEY_OPENING_KEYS_FILE).stat().st_mode & 0o077:
-            wrong("AGENT_KEY_OPENING_KEYS_FILE", "others can read it: chmod 0400.")
 UNFOLD = {
     "SITE_TITLE": "Pacifica Desk",
     "SITE_HEADER": "Pacifica Desk",
@@ -285,6 +304,9 @@ UNFOLD = {
         }
     },
 }
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+    wrong("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -292,6 +314,3 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
-if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-    wrong("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")

@@ -3,7 +3,7 @@
 Every change of a cancel here stands in the same transaction as the record that says why.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -44,14 +44,17 @@ class Conclusion:
     was_taken: bool = False  # a TWAP's request that the exchange took without proving anything
     resolved_order_id: int | None = None  # found in the book for a client order id
     ending: object = None  # the `Ending` that the history told
+    send_alone: bool = False
+    is_throttled: bool = False
 
     def columns(self) -> dict:
         """What it writes into its cancel."""
         values = {name: getattr(self, name) for name in WRITTEN}
         if self.status == CancelStatus.UNKNOWN:
             values["has_unanswered"] = True
-        if self.was_taken:
-            values["was_taken"] = True
+        for flag in ("was_taken", "send_alone"):
+            if getattr(self, flag):
+                values[flag] = True
         if self.resolved_order_id is not None:
             values["order_id"] = self.resolved_order_id
         return values
@@ -68,30 +71,69 @@ WRITTEN = (
 )
 
 
-def conclude(attempts, now):
-    """Record every answer or its absence, and write what each proves, in one transaction."""
-    if not attempts:
-        return
-    ends = [(attempt, judge(attempt, now)) for attempt in attempts]
+def conclude(packs, now) -> list:
+    """Record every answer or its absence, and write what each proves, in one transaction.
+
+    Returns the (cancel, conclusion) pairs that were written; a late one writes nothing.
+    """
+    if not packs:
+        return []
+    ends = {pack.body: judge(pack, now) for pack in packs}
     with transaction.atomic():
-        mine = _still_held([attempt.cancel for attempt in attempts])
-        written = [(a.cancel, end) for a, end in ends if a.cancel.pk in mine]
+        mine = _still_held([cancel for pack in packs for cancel in pack.cancels])
+        pairs = [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
+        written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
-        facts = [_answer_fact(a, end, is_late=a.cancel.pk not in mine) for a, end in ends]
+        facts = [_answer_fact(pack, ends[pack.body], mine) for pack in packs]
         audit.append(*facts, *outcome_facts(written, now))
+    return written
 
 
-def judge(attempt, now) -> Conclusion:
-    """What the network's result proves of one cancel. The default is unknown."""
-    result, cancel = attempt.result, attempt.cancel
+def quota_of(packs):
+    """The least that any answer said is left, or None where none said it."""
+    stated = [quota(pack.result.headers) for pack in packs if isinstance(pack.result, Answer)]
+    stated = [one for one in stated if one and one.remaining_credits is not None]
+    return min(stated, key=lambda one: one.remaining_credits, default=None)
+
+
+def judge(pack, now) -> list[Conclusion]:
+    """What the network's result proves of each of its cancels. The default is unknown."""
+    result = pack.result
     if result is None:
-        return _again(cancel, now, Proof.NONE, "Not sent: it waited too long for its turn.")
+        said = "Not sent: it waited too long for its turn, or its job was stopped."
+        return [_again(cancel, now, Proof.NONE, said) for cancel in pack.cancels]
     if isinstance(result, Unreachable):
-        return _unreachable(result, cancel, now)
-    is_twap = cancel.kind == CancelKind.TWAP
+        return [_unreachable(result, cancel, now) for cancel in pack.cancels]
+    verdicts = _verdicts(pack)
+    pairs = zip(pack.cancels, verdicts, strict=True)
+    if pack.is_batch and {v.kind for v in verdicts} == {"refused"} and result.status != 200:
+        return [_refused_whole(verdict, result, cancel, now) for cancel, verdict in pairs]
+    return [BY_VERDICT[verdict.kind](verdict, result, cancel, now) for cancel, verdict in pairs]
+
+
+def _verdicts(pack):
+    result, count = pack.result, len(pack.cancels)
+    if pack.is_batch:
+        return answers.batch_verdicts(
+            result.status, result.body, count=count, is_whole=result.is_whole
+        )
+    is_twap = pack.cancels[0].kind == CancelKind.TWAP
     verdict_of = answers.twap_verdict if is_twap else answers.cancel_verdict
-    verdict = verdict_of(status=result.status, body=result.body, is_whole=result.is_whole)
-    return BY_VERDICT[verdict.kind](verdict, result, cancel, now)
+    return [verdict_of(result.status, result.body, is_whole=result.is_whole)]
+
+
+def _refused_whole(verdict, result, cancel, now):
+    """One bad action refuses a whole batch: each is sent alone, so that only the culprit fails.
+
+    Where the refusal is about the account or the agent wallet, all of them would fail alike.
+    """
+    if verdict.cause in ABOUT_ALL:
+        return _refused(verdict, result, cancel, now)
+    said = f"The exchange refused the batch it was in ({verdict.error}); it is sent alone."
+    return Conclusion(CancelStatus.QUEUED, Proof.ANSWER, said[:400], send_alone=True)
+
+
+ABOUT_ALL = {"agent", "beta", "whitelist", "region", "forbidden", "account", "trading_disabled"}
 
 
 def _unreachable(result, cancel, now):
@@ -135,7 +177,9 @@ def _throttled(verdict, result, cancel, now):
     left = quota(result.headers)
     wait_s = left.resets_in_s if left and left.resets_in_s else 5
     said = "The exchange asked us to slow down (429); it is sent again by itself."
-    return _again(cancel, now, Proof.ANSWER, said, wait_s=min(wait_s, 60))
+    return replace(
+        _again(cancel, now, Proof.ANSWER, said, wait_s=min(wait_s, 60)), is_throttled=True
+    )
 
 
 def _proves_nothing(verdict, result, cancel, now):
@@ -205,34 +249,50 @@ def ending_values(ending) -> dict:
 
 
 def _finish_jobs(job_ids, now):
+    """Jobs with nothing live are done; what a stopped job queued again is stopped too."""
+    jobs = CancelJob.objects.filter(pk__in=job_ids)
+    stopping = jobs.filter(status=JobStatus.STOPPING)
+    queued = Cancel.objects.filter(job__in=stopping.values("pk"), status=CancelStatus.QUEUED)
+    queued.update(status=CancelStatus.STOPPED, concluded_at=now)
     live = Cancel.objects.filter(job=OuterRef("pk"), status__in=LIVE)
-    jobs = CancelJob.objects.filter(~Exists(live), pk__in=job_ids, status=JobStatus.RUNNING)
-    jobs.update(status=JobStatus.DONE, done_at=now)
+    over = jobs.filter(~Exists(live))
+    over.filter(status=JobStatus.STOPPING).update(status=JobStatus.STOPPED)
+    over.filter(status=JobStatus.RUNNING).update(status=JobStatus.DONE, done_at=now)
 
 
-def _answer_fact(attempt, end, *, is_late):
+def _answer_fact(pack, ends, mine):
     """The record of one answer, of its absence, or of a request that never left."""
-    cancel, result = attempt.cancel, attempt.result
-    event, data, body = _described(result)
-    data |= {"attempt": cancel.attempt, "explanation": end.explanation}
+    first = pack.cancels[0]
+    event, data, body = _described(pack.result)
+    data |= {"attempt": first.attempt, "explanation": ends[0].explanation}
+    is_late = mine.isdisjoint(cancel.pk for cancel in pack.cancels)
     if is_late:
-        data["is_late"] = True  # evidence only: another attempt holds the cancel by now
+        data["is_late"] = True  # evidence only: another attempt holds the cancels by now
+    lines = [
+        audit.line_of(cancel, outcome=end.status if cancel.pk in mine else "")
+        for cancel, end in zip(pack.cancels, ends, strict=True)
+    ]
+    outcomes = {line.outcome for line in lines}
     return audit.Fact(
         event=event,
-        actor=audit.actor_of(cancel.job),
-        outcome="" if is_late else end.status,
-        account=cancel.account,
-        job=cancel.job,
+        actor=audit.actor_of(first.job),
+        outcome=outcomes.pop() if len(outcomes) == 1 else "mixed",
+        account=first.account,
+        job=first.job,
         data=data,
         body=body,
-        lines=(audit.line_of(cancel, outcome="" if is_late else end.status),),
+        lines=tuple(lines),
     )
 
 
 def _described(result):
     """Event, data and bytes of an `Answer`, an `Unreachable` or nothing."""
     if result is None:
-        return Event.NOT_SENT, {"why": "it waited too long for its turn"}, None
+        return (
+            Event.NOT_SENT,
+            {"why": "it waited too long for its turn, or its job was stopped"},
+            None,
+        )
     if isinstance(result, Answer):
         return Event.ANSWER, audit.described(result), result.body
     data = {

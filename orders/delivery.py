@@ -1,12 +1,11 @@
 """Deliver cancels: claim, sign, record, send, record, conclude.
 
 A chunk of one job's cancels on one account goes through six steps. No transaction is open while
-the network is awaited, and the thread pool that sends touches no database.
+the network is awaited, and the threads that send touch no database.
 """
 
+import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,55 +14,76 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, waking
-from orders.exchange import THREADS, client
-from orders.keys import CannotOpen, KeySettingsWrong, open_signer
+from orders import audit, concluding, credits, packets, waking
+from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
     AgentWallet,
     Cancel,
+    CancelJob,
     CancelStatus,
     Event,
+    JobStatus,
     Right,
 )
-from orders.pacifica.client import VERSION, Unreachable
+from orders.pacifica.client import VERSION
 from orders.pacifica.signing import Unsignable
 from orders.rights import holds
 
 CHUNK = 200
 LEASE = timedelta(seconds=30)
 MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
-STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
+PRICE = settings.CREDIT_PRICES["cancel"]
 
-
-@dataclass
-class Attempt:
-    """One signed request for one cancel, and what the network made of it.
-
-    ``result``: an `Answer`, an `Unreachable`, or None where it was never sent.
-    """
-
-    cancel: Cancel
-    request: object
-    result: object = None
+# Threads of one process that bulk may hold; whatever else there are is left for urgent work.
+BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
 
 
 def deliver_account(*, account_id, now=clock) -> int:
     """Send whatever is queued and may be sent for this account; how many cancels were claimed."""
     claimed = 0
-    while chunk := claim(account_id=account_id, now=now()):
-        claimed += len(chunk)
-        deliver(chunk, now=now)
+    while chunk := _next_chunk(account_id, now):
+        claimed += chunk
     return claimed
 
 
-def claim(*, account_id, now, limit=CHUNK) -> list[Cancel]:
+def _next_chunk(account_id, now) -> int:
+    """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
+    first = Cancel.objects.ready(now()).filter(account_id=account_id)
+    first = first.select_related("account").first()
+    if first is None:
+        return 0
+    if first.is_urgent:
+        return _carry(first, credits.URGENT, now)
+    if not BULK_THREADS.acquire(blocking=False):
+        return 0  # this process is busy enough with bulk; who holds it goes on with this too
+    try:
+        return _carry(first, credits.BULK, now)
+    finally:
+        BULK_THREADS.release()
+
+
+def _carry(first, purpose, now):
+    """Ask the purse, claim no more than it grants, and settle with it afterwards."""
+    account = first.account
+    grant = credits.take(account=account, wanted=CHUNK, price=PRICE, purpose=purpose, now=now())
+    chunk, quota = [], None
+    try:
+        if grant.count:
+            chunk = claim(account_id=account.pk, job_id=first.job_id, now=now(), limit=grant.count)
+            quota = deliver(chunk, now=now) if chunk else None
+    finally:
+        credits.settle(grant=grant, unused=grant.count - len(chunk), quota=quota, now=now())
+    return len(chunk)
+
+
+def claim(*, account_id, now, job_id=None, limit=CHUNK) -> list[Cancel]:
     """Take a chunk of one job's queued cancels: true for one sender only, on any database.
 
     One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
     that carry the token are ours.
     """
     ready = Cancel.objects.ready(now).filter(account_id=account_id)
-    job_id = ready.values_list("job_id", flat=True).first()
+    job_id = job_id or ready.values_list("job_id", flat=True).first()
     if job_id is None:
         return []
     token = uuid.uuid4()
@@ -86,23 +106,34 @@ def held(token):
 
 
 def deliver(chunk, *, now=clock):
-    """Carry one claimed chunk to its conclusion."""
+    """Carry one claimed chunk to its conclusion; the `Quota` that an answer stated, or None."""
     job, account = chunk[0].job, chunk[0].account
     why_not = may_not_send(job, account)
     if why_not:
-        return concluding.refuse_unsent(chunk, why_not, now())
+        concluding.refuse_unsent(chunk, why_not, now())
+        return None
     try:
-        attempts, wallet = sign(chunk, now())
+        pairs, wallet = sign(chunk, now())
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
-        return concluding.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
-    attempts = record_requests(attempts, now())
-    send(attempts, now)
-    concluding.conclude(attempts, now())
+        concluding.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
+        return None
+    packs = record_requests(packets.packed(pairs), now())
+    packets.send(
+        packs, now, lambda: _is_stopped(job.pk), api_config_key=open_api_config_key(account)
+    )
+    ends = concluding.conclude(packs, now())
     AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=now())
-    unclear = any(a.cancel.status in {"unknown", "settling"} for a in attempts)
-    if unclear:
+    _after(ends, account)
+    return concluding.quota_of(packs)
+
+
+def _after(ends, account):
+    """Pause a throttled pool, and have open questions asked at once."""
+    pauses = [end.not_before_at for _, end in ends if end.is_throttled]
+    if pauses:
+        credits.pause(pool=credits.pool_of(account), until=max(pauses))
+    if any(end.status in {CancelStatus.UNKNOWN, CancelStatus.SETTLING} for _, end in ends):
         waking.settle(account_ids=[account.pk])
-    return None
 
 
 def may_not_send(job, account) -> str:
@@ -115,7 +146,7 @@ def may_not_send(job, account) -> str:
 
 
 def sign(chunk, now):
-    """Fresh signatures for a chunk, all with one timestamp, and the agent wallet that signed."""
+    """(cancel, signed request) pairs, all with one timestamp, and the agent wallet that signed."""
     account = chunk[0].account
     wallet = account.agent_wallets.filter(is_active=True).order_by("-created_at").first()
     if wallet is None:
@@ -126,7 +157,7 @@ def sign(chunk, now):
         "timestamp": int(now.timestamp() * 1000),
         "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,
     }
-    return [Attempt(cancel, _signed(signer, cancel, times)) for cancel in chunk], wallet
+    return [(cancel, _signed(signer, cancel, times)) for cancel in chunk], wallet
 
 
 def _signed(signer, cancel, times):
@@ -139,62 +170,52 @@ def _signed(signer, cancel, times):
     )
 
 
-def record_requests(attempts, now) -> list[Attempt]:
+def record_requests(packs, now) -> list[packets.Packet]:
     """Commit the exact bytes before the first of them leaves; only what is still ours is sent."""
-    token = attempts[0].cancel.claim_token
+    cancels = [cancel for pack in packs for cancel in pack.cancels]
     ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
     with transaction.atomic():
-        mine = set(held(token).select_for_update(of=("self",)).values_list("pk", flat=True))
-        attempts = [attempt for attempt in attempts if attempt.cancel.pk in mine]
-        Cancel.objects.filter(pk__in=mine).update(
+        rows = held(cancels[0].claim_token).select_for_update(of=("self",))
+        mine = set(rows.values_list("pk", flat=True))
+        packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
+        kept = [cancel.pk for pack in packs for cancel in pack.cancels]
+        Cancel.objects.filter(pk__in=kept).update(
             sent_at=now,
             first_sent_at=Coalesce("first_sent_at", now),
             signature_ends_at=ends_at,
         )
-        audit.append(*(_request_fact(attempt, now) for attempt in attempts))
-    return attempts
+        audit.append(*(_request_fact(pack, now) for pack in packs))
+    return packs
 
 
-def send(attempts, now):
-    """Send in parallel. What waited too long for its turn is not sent at all."""
-    if len(attempts) == 1:
-        return _send_one(attempts[0], now)
-    with ThreadPoolExecutor(max_workers=min(THREADS, len(attempts))) as pool:
-        list(pool.map(lambda attempt: _send_one(attempt, now), attempts))
-    return None
+def _is_stopped(job_id):
+    return CancelJob.objects.exclude(status=JobStatus.RUNNING).filter(pk=job_id).exists()
 
 
-def _send_one(attempt, now):
-    request = attempt.request
-    age_ms = now().timestamp() * 1000 - request.timestamp
-    if age_ms > request.expiry_window * STALE_AFTER:
-        return
-    try:
-        attempt.result = client().post(request.route, request.body)
-    except Unreachable as unreachable:
-        attempt.result = unreachable
-
-
-def _request_fact(attempt, now):
-    cancel, request = attempt.cancel, attempt.request
+def _request_fact(pack, now):
+    first, signed = pack.cancels[0], pack.requests[0]
+    data = {
+        "method": "POST",
+        "url": settings.PACIFICA_URL + pack.route,
+        "signer": signed.signer,
+        "account": signed.account,
+        "timestamp": signed.timestamp,
+        "expiry_window": signed.expiry_window,
+        "attempt": first.attempt,
+        "version": VERSION,
+    }
+    if pack.is_batch:
+        data["signed_texts"] = [request.text for request in pack.requests]
+        data["signatures"] = [request.signature for request in pack.requests]
+    else:
+        data |= {"signed_text": signed.text, "signature": signed.signature}
     return audit.Fact(
         event=Event.REQUEST,
-        actor=audit.actor_of(cancel.job),
+        actor=audit.actor_of(first.job),
         at=now,
-        account=cancel.account,
-        job=cancel.job,
-        data={
-            "method": "POST",
-            "url": settings.PACIFICA_URL + request.route,
-            "signed_text": request.text,
-            "signature": request.signature,
-            "signer": request.signer,
-            "account": request.account,
-            "timestamp": request.timestamp,
-            "expiry_window": request.expiry_window,
-            "attempt": cancel.attempt,
-            "version": VERSION,
-        },
-        body=request.body,
-        lines=(audit.line_of(cancel),),
+        account=first.account,
+        job=first.job,
+        data=data,
+        body=pack.body,
+        lines=tuple(audit.line_of(cancel) for cancel in pack.cancels),
     )

@@ -8,6 +8,7 @@ network, account and agent wallet: copied to another row it opens nothing.
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -18,9 +19,10 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from orders.models import CancelKind, SealedKey
+from orders.models import CancelKind, SealedApiConfigKey, SealedKey
 from orders.pacifica import signing
 
+API_CONFIG_KEY = re.compile(r"[0-9A-Za-z]{8}_[1-9A-HJ-NP-Za-km-z]{8,60}")
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -161,6 +163,32 @@ def open_signer(agent_wallet) -> Signer:
     return Signer(keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key)
 
 
+def seal_api_config_key(account, api_config_key: str) -> SealedApiConfigKey:
+    """A sealed API config key, not yet saved. Its form: docs.pacifica.fi api-config-keys."""
+    api_config_key = api_config_key.strip()
+    if API_CONFIG_KEY.fullmatch(api_config_key) is None:
+        raise BadAgentKey("An API config key has 8 characters, an underscore and base58 text.")
+    key_id, public = sealing_key()
+    sealed = SUITE.encrypt(api_config_key.encode(), public, info=_api_binding(account))
+    hint = api_config_key[:4]
+    return SealedApiConfigKey(account=account, hint=hint, sealed_with=key_id, sealed=sealed)
+
+
+def open_api_config_key(account) -> str | None:
+    """The account's API config key, or None where it has none or it does not open here.
+
+    Without it a request costs the keyless pool: dearer, never unsafe.
+    """
+    sealed = SealedApiConfigKey.objects.filter(account=account).first()
+    private = opening_keys().get(sealed.sealed_with) if sealed else None
+    if private is None:
+        return None
+    try:
+        return SUITE.decrypt(bytes(sealed.sealed), private, info=_api_binding(account)).decode()
+    except (InvalidTag, ValueError):
+        return None
+
+
 def opening_keys() -> dict[str, X25519PrivateKey]:
     """The private halves this process holds, by id; the first one seals. Senders only."""
     pairs = _pairs("AGENT_KEY_OPENING_KEYS", settings.AGENT_KEY_OPENING_KEYS)
@@ -213,6 +241,11 @@ def _binding(agent_wallet):
     """What a sealed key is bound to; changing any of it makes the key open nothing."""
     parts = ["pacifica-desk agent key 1", settings.PACIFICA_NETWORK]
     return "|".join([*parts, agent_wallet.account.address, agent_wallet.public_key]).encode()
+
+
+def _api_binding(account):
+    parts = ["pacifica-desk api config key 1", settings.PACIFICA_NETWORK, account.address]
+    return "|".join(parts).encode()
 
 
 def _decode(text):

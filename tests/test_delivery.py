@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import audit, cancels, delivery, enrolling
+from orders import audit, cancels, concluding, delivery, enrolling, packets
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -73,14 +73,15 @@ def test_the_recorded_bytes_are_the_ones_the_exchange_got_and_verify(firm):
 
 def test_a_request_is_committed_to_the_log_before_its_first_byte_leaves(firm, monkeypatch):
     recorded_before = []
-    send = delivery.send
+    send = packets.send
 
-    def watched(attempts, now):
-        recorded_before.append(AuditRecord.objects.filter(event=Event.REQUEST).count())
-        assert not firm.paper.requests("/orders/cancel")
-        return send(attempts, now)
+    def watched(packs, *args, **options):
+        record = AuditRecord.objects.get(event=Event.REQUEST)
+        recorded_before.append(record.order_rows.count())
+        assert not firm.paper.requests("/orders/batch")
+        return send(packs, *args, **options)
 
-    monkeypatch.setattr(delivery, "send", watched)
+    monkeypatch.setattr(packets, "send", watched)
     ask(firm, *firm.orders(3))
     deliver(firm)
     assert recorded_before == [3]
@@ -234,16 +235,20 @@ def test_what_arrived_of_a_broken_answer_is_kept(firm, settings):
     assert bytes(record.payload.body).startswith(b"{")
 
 
+def recorded(firm):
+    """One claimed chunk, signed and recorded, not yet sent."""
+    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = delivery.sign(chunk, timezone.now())
+    return delivery.record_requests(packets.packed(pairs), timezone.now())
+
+
 def test_a_late_result_writes_nothing_and_is_kept_as_evidence(firm):
     ask(firm, firm.order())
-    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
-    attempts, _ = delivery.sign(chunk, timezone.now())
-    attempts = delivery.record_requests(attempts, timezone.now())
-    delivery.send(attempts, timezone.now)
-    Cancel.objects.update(
-        status=CancelStatus.UNKNOWN, claim_token=None, next_check_at=timezone.now()
-    )
-    delivery.concluding.conclude(attempts, timezone.now())
+    packs = recorded(firm)
+    packets.send(packs, timezone.now, lambda: False)
+    values = {"status": CancelStatus.UNKNOWN, "next_check_at": timezone.now()}
+    Cancel.objects.update(claim_token=None, **values)
+    assert concluding.conclude(packs, timezone.now()) == []
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
     answer = AuditRecord.objects.get(event=Event.ANSWER)
     assert json.loads(answer.data)["is_late"] is True
@@ -253,9 +258,9 @@ def test_a_late_result_writes_nothing_and_is_kept_as_evidence(firm):
 def test_a_claim_lost_before_recording_is_not_sent(firm):
     ask(firm, firm.order())
     chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
-    attempts, _ = delivery.sign(chunk, timezone.now())
+    pairs, _ = delivery.sign(chunk, timezone.now())
     Cancel.objects.update(claim_token=None)
-    assert delivery.record_requests(attempts, timezone.now()) == []
+    assert delivery.record_requests(packets.packed(pairs), timezone.now()) == []
     assert not AuditRecord.objects.filter(event=Event.REQUEST).exists()
 
 
@@ -305,6 +310,6 @@ def test_a_damaged_sealed_key_refuses_and_is_recorded(firm):
 
 def test_the_log_is_whole_after_a_busy_day(firm):
     ask(firm, *firm.orders(5))
-    firm.paper.fault("/orders/cancel", "apply_then_drop", times=2)
+    firm.paper.fault("/orders/batch", "apply_then_drop")
     deliver(firm)
     assert list(audit.verify()) == []

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
     ["orders.models"],
-    ["orders.audit", "orders.exchange", "orders.keys", "orders.rights"],
-    ["orders.concluding", "orders.reading", "orders.targets", "orders.waking"],
+    ["orders.audit", "orders.credits", "orders.exchange", "orders.keys", "orders.rights"],
+    ["orders.concluding", "orders.packets", "orders.reading", "orders.targets", "orders.waking"],
     ["orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
     ["orders.delivery", "orders.settling", "orders.syncing", "orders.templatetags"],
     ["orders.cancels", "orders.enrolling", "orders.probing"],

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, delivery, sweeping
+from orders import cancels, delivery, packets, sweeping
 from orders.models import Account, AuditRecord, Cancel, CancelStatus, Event, Sender
 
 
@@ -55,9 +55,9 @@ def test_a_claim_whose_sender_died_after_recording_is_unknown_and_then_settled(f
     order = firm.order()
     ask(firm, order)
     chunk = delivery.claim(account_id=firm.account.pk, now=now())
-    attempts, _ = delivery.sign(chunk, now())
-    attempts = delivery.record_requests(attempts, now())
-    delivery.send(attempts, timezone.now)  # it was sent; the sender dies before concluding
+    pairs, _ = delivery.sign(chunk, now())
+    packs = delivery.record_requests(packets.packed(pairs), now())
+    packets.send(packs, timezone.now, lambda: False)  # sent; the sender dies before concluding
     sweeping.recover_abandoned(now(31))
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
     sweeping.settle_due(now(32))
@@ -121,7 +121,8 @@ def test_two_sweeps_send_each_cancel_once(committing_firm):
     for sweep in sweeps:
         sweep.stop()
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.CANCELLED}
-    sent = [one["order_ids"][0] for one in firm.paper.requests("/orders/cancel")]
+    batches = firm.paper.requests("/orders/batch")
+    sent = [order_id for one in batches for order_id in one["order_ids"]]
     assert len(sent) == len(set(sent)) == 20
 
 

@@ -1,8 +1,9 @@
 """What the desk remembers; one file per noun."""
 
-from orders.models.accounts import Account, AgentWallet, SealedKey
+from orders.models.accounts import Account, AgentWallet, SealedApiConfigKey, SealedKey
 from orders.models.audit import AuditPayload, AuditRecord, AuditRecordOrder, Event
 from orders.models.cancels import Cancel, CancelJob, CancelKind, CancelStatus, JobStatus, Proof
+from orders.models.credits import CreditPool
 from orders.models.desks import Desk, Membership, Right, Role
 from orders.models.installation import Installation
 from orders.models.orders import Order, OrderState
@@ -18,6 +19,7 @@ __all__ = [
     "CancelJob",
     "CancelKind",
     "CancelStatus",
+    "CreditPool",
     "Desk",
     "Event",
     "Installation",
@@ -28,6 +30,7 @@ __all__ = [
     "Proof",
     "Right",
     "Role",
+    "SealedApiConfigKey",
     "SealedKey",
     "Sender",
 ]

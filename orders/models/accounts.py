@@ -27,7 +27,10 @@ class Account(models.Model):
     desk = models.ForeignKey("Desk", on_delete=models.PROTECT, related_name="accounts")
     name = models.CharField(max_length=80)
     address = models.CharField(max_length=44, db_index=True)
+    # A subaccount shares its main account's credits; empty where the account is a main one.
+    main_address = models.CharField(max_length=44, blank=True)
     is_active = models.BooleanField(default=True)
+    is_drill = models.BooleanField(default=False)  # panic may be rehearsed on it
     created_at = models.DateTimeField(auto_now_add=True)
     # A sync is claimed by writing when it starts; the book is as old as the last that succeeded.
     sync_started_at = models.DateTimeField(null=True, editable=False)
@@ -45,6 +48,11 @@ class Account(models.Model):
 
     def __str__(self):
         return self.name
+
+    @property
+    def pool_address(self):
+        """The main account whose credits this account spends."""
+        return self.main_address or self.address
 
 
 class AgentWallet(models.Model):
@@ -91,3 +99,20 @@ class SealedKey(models.Model):
 
     def __str__(self):
         return "sealed"
+
+
+class SealedApiConfigKey(models.Model):
+    """An account's API config key, sealed: it raises the credit quota and signs nothing."""
+
+    account = models.OneToOneField(
+        Account, on_delete=models.PROTECT, related_name="api_config_key", primary_key=True
+    )
+    hint = models.CharField(max_length=8)  # its first characters, so that people can tell it
+    sealed_with = models.CharField(max_length=40)
+    sealed = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"{self.hint}…"

@@ -84,6 +84,9 @@ class CancelJob(models.Model):
     # One act, one job, however often the browser sends it.
     request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     scope = models.CharField(max_length=200)  # what was asked, in words
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="retries"
+    )
     reason = models.CharField(max_length=300, blank=True)
     is_urgent = models.BooleanField(default=True)
     status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.RUNNING)
@@ -153,6 +156,7 @@ class Cancel(models.Model):
     not_before_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField(null=True)
     checks = models.PositiveIntegerField(default=0)  # reads made to settle it
+    send_alone = models.BooleanField(default=False)  # a batch that held it was refused whole
     has_unanswered = models.BooleanField(default=False)  # some request of ours got no clear answer
     was_taken = models.BooleanField(default=False)  # a TWAP's request that proved nothing yet
 

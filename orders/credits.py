@@ -1,0 +1,192 @@
+"""The purse: what each request costs, what is left, and for whom.
+
+Credits are counted over a rolling 60 s (docs.pacifica.fi rate-limits page), one pool for each main
+account with its subaccounts where they hold an API config key, one for all that is keyless. What
+we count is corrected by the exchange's own ``ratelimit`` headers. The last part of a pool is kept
+for urgent cancels and for the reads that prove outcomes.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from orders.models import CreditPool, SealedApiConfigKey
+
+WINDOW_S = 60
+URGENT, PROOF, BULK, SYNC = "urgent", "proof", "bulk", "sync"
+KEYLESS = "keyless"
+HEAVY = ("/orders/history", "/orders/twap/history")  # CCXT's table lists these as heavy
+FORGET_AFTER = timedelta(seconds=30)  # what is in flight longer belonged to a sender that died
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a pool allows now. ``count``: requests' worth; ``wait_s``: until more could be had."""
+
+    pool: str
+    count: int
+    price: Decimal
+    wait_s: float = 0
+
+    @property
+    def credits(self):
+        """Credits taken out of the pool."""
+        return self.count * self.price
+
+
+@dataclass(frozen=True)
+class Balance:
+    """A pool as people see it, in credits."""
+
+    name: str
+    quota: Decimal
+    left: Decimal
+    reserve: Decimal
+    paused_until: object = None
+
+
+def pool_of(account) -> str:
+    """The name of the pool that this account's requests are paid from."""
+    has_key = SealedApiConfigKey.objects.filter(account=account).exists()
+    return account.pool_address if has_key else KEYLESS
+
+
+def price_of_read(path, pool) -> Decimal:
+    """What a GET costs. History is heavy: dearer still without an API config key."""
+    if not path.startswith(HEAVY):
+        return settings.CREDIT_PRICES["read"]
+    return settings.CREDIT_PRICES["heavy_read_keyless" if pool == KEYLESS else "heavy_read"]
+
+
+def take(*, account, wanted, price, purpose, now) -> Grant:
+    """Take up to ``wanted`` requests' worth out of the pool before they are sent.
+
+    Urgent cancels and proving reads are never withheld by our own count: the exchange alone may
+    refuse them. Bulk leaves the reserve, and a routine sync may use a quarter. A pool that a 429
+    paused grants nothing.
+    """
+    name = pool_of(account)
+    with transaction.atomic():
+        pool = _locked(name)
+        if pool.paused_until and pool.paused_until > now:
+            return Grant(name, 0, price, (pool.paused_until - now).total_seconds())
+        spent = _recent(pool, now)
+        count = (
+            wanted
+            if purpose in {URGENT, PROOF}
+            else min(wanted, int(max(Decimal(0), _free(pool, spent, purpose)) // price))
+        )
+        _spend(pool, spent, count * price, purpose, now)
+        wait_s = 0 if count else _until_freed(spent, now)
+    return Grant(name, count, price, wait_s)
+
+
+def settle(*, grant, unused, quota, now):
+    """After the answers: give back what was not sent, and believe the exchange's own count.
+
+    ``unused``: requests' worth that never left. ``quota``: a `Quota` of one answer, or None.
+    """
+    with transaction.atomic():
+        pool = _locked(grant.pool)
+        spent = _recent(pool, now)
+        pool.in_flight = max(Decimal(0), pool.in_flight - grant.credits)
+        _add(spent, now, -unused * grant.price, Decimal(0))
+        if quota is not None:
+            _believe(pool, spent, quota, now)
+        _save(pool, spent)
+
+
+def pause(*, pool, until):
+    """A 429: nothing leaves from this pool until then; the other pools go on."""
+    with transaction.atomic():
+        row = _locked(pool)
+        if row.paused_until is None or row.paused_until < until:
+            row.paused_until = until
+            row.save(update_fields=["paused_until"])
+
+
+def balance(*, account, now) -> Balance:
+    """What is left for an account, for people to see. Locks nothing."""
+    name = pool_of(account)
+    pool = CreditPool.objects.filter(name=name).first() or CreditPool(name=name, quota=_first(name))
+    left = max(Decimal(0), pool.quota - _sum(_recent(pool, now)))
+    return Balance(name, pool.quota, left, _reserve(pool), pool.paused_until)
+
+
+def _first(name):
+    """The quota to assume before the exchange has said one."""
+    return settings.CREDIT_QUOTAS["keyless" if name == KEYLESS else "keyed"]
+
+
+def _locked(name):
+    """The pool's row, locked until the transaction ends; made on first use."""
+    CreditPool.objects.get_or_create(name=name, defaults={"quota": _first(name)})
+    return CreditPool.objects.select_for_update().get(name=name)
+
+
+def _recent(pool, now):
+    """What was spent within the window: second -> [all, of it by routine syncs]."""
+    oldest = int(now.timestamp()) - WINDOW_S
+    spent = json.loads(pool.spent)
+    return {int(s): [Decimal(n) for n in both] for s, both in spent.items() if int(s) > oldest}
+
+
+def _sum(spent, column=0):
+    return sum((both[column] for both in spent.values()), Decimal(0))
+
+
+def _reserve(pool):
+    return pool.quota * settings.CREDIT_RESERVE_PERCENT / 100
+
+
+def _free(pool, spent, purpose):
+    """Credits this purpose may take now."""
+    free = pool.quota - _sum(spent) - _reserve(pool)
+    if purpose == SYNC:
+        return min(free, pool.quota * settings.CREDIT_SYNC_PERCENT / 100 - _sum(spent, 1))
+    return free
+
+
+def _spend(pool, spent, credits, purpose, now):
+    if not credits:
+        return
+    _add(spent, now, credits, credits if purpose == SYNC else Decimal(0))
+    if pool.taken_at is None or pool.taken_at < now - FORGET_AFTER:
+        pool.in_flight = Decimal(0)
+    pool.in_flight += credits
+    pool.taken_at = now
+    _save(pool, spent)
+
+
+def _add(spent, now, credits, of_sync):
+    both = spent.setdefault(int(now.timestamp()), [Decimal(0), Decimal(0)])
+    both[0] += credits
+    both[1] += of_sync
+
+
+def _believe(pool, spent, quota, now):
+    """Correct our count by the exchange's. Somebody else may be spending from the same pool.
+
+    Upward only while nothing of ours is under way: an answer does not know what follows it.
+    """
+    if quota.quota_credits:
+        pool.quota = quota.quota_credits
+    if quota.remaining_credits is None:
+        return
+    ours = pool.quota - _sum(spent)
+    if quota.remaining_credits < ours or pool.in_flight == 0:
+        _add(spent, now, ours - quota.remaining_credits, Decimal(0))
+
+
+def _save(pool, spent):
+    pool.spent = json.dumps({str(s): [str(n) for n in both] for s, both in spent.items()})
+    pool.save(update_fields=["quota", "spent", "in_flight", "taken_at"])
+
+
+def _until_freed(spent, now):
+    """Seconds until the oldest spending leaves the window."""
+    return max(0.0, min(spent, default=0) + WINDOW_S + 1 - now.timestamp())

@@ -1,0 +1,115 @@
+"""Put signed cancels into HTTP requests: one alone, or up to ten in a batch."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+
+from orders.exchange import THREADS, client
+from orders.models import CancelKind
+from orders.pacifica.client import Unreachable
+
+BATCH_ROUTE = "/orders/batch"
+MOST_ACTIONS = 10  # docs.pacifica.fi batch-order page
+MOST_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
+ACTIONS = {CancelKind.ORDER: b"Cancel", CancelKind.STOP: b"CancelStopOrder"}
+STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
+LOOK_EVERY_S = 0.2
+
+
+@dataclass
+class Packet:
+    """One HTTP request: its cancels, their signed requests, and what the network made of it.
+
+    ``result``: an `Answer`, an `Unreachable`, or None where it was never sent.
+    """
+
+    cancels: list
+    requests: list
+    route: str
+    body: bytes
+    result: object = None
+
+    @property
+    def is_batch(self):
+        """Whether it goes through the batch route, whose answer speaks for each item."""
+        return self.route == BATCH_ROUTE
+
+
+def packed(pairs) -> list[Packet]:
+    """Packets for (cancel, signed request) pairs, in their order. TWAPs have no batch."""
+    alone = [pair for pair in pairs if pair[0].send_alone or pair[0].kind not in ACTIONS]
+    together = [pair for pair in pairs if not pair[0].send_alone and pair[0].kind in ACTIONS]
+    packets = [_batch(group) for group in _groups(together)]
+    return packets + [_single(*pair) for pair in alone]
+
+
+def send(
+    packets,
+    now: Callable[[], datetime],
+    is_stopped: Callable[[], bool],
+    api_config_key: str | None = None,
+):
+    """Send in parallel, touching no database in the threads.
+
+    What waited too long for its turn is not sent, nor what is still waiting once ``is_stopped``
+    says so.
+    """
+    if len(packets) == 1:
+        _send(packets[0], now, api_config_key)
+        return
+    stopped = []
+    with ThreadPoolExecutor(max_workers=min(THREADS, len(packets))) as pool:
+        waiting = {
+            pool.submit(_send_unless, stopped, packet, now, api_config_key) for packet in packets
+        }
+        while waiting:
+            _, waiting = wait(waiting, timeout=LOOK_EVERY_S)
+            if any(not future.running() for future in waiting) and is_stopped():
+                stopped.append(time.monotonic())
+
+
+def _send_unless(stopped, packet, now, api_config_key):
+    if not stopped:
+        _send(packet, now, api_config_key)
+
+
+def _send(packet, now, api_config_key):
+    oldest = packet.requests[0]
+    if now().timestamp() * 1000 - oldest.timestamp > oldest.expiry_window * STALE_AFTER:
+        return
+    try:
+        packet.result = client().post(packet.route, packet.body, api_config_key=api_config_key)
+    except Unreachable as unreachable:
+        packet.result = unreachable
+
+
+def _single(cancel, request):
+    return Packet([cancel], [request], request.route, request.body)
+
+
+def _batch(group):
+    if len(group) == 1:
+        return _single(*group[0])
+    cancels, requests = [cancel for cancel, _ in group], [request for _, request in group]
+    actions = b",".join(_action(*pair) for pair in group)
+    return Packet(cancels, requests, BATCH_ROUTE, b'{"actions":[' + actions + b"]}")
+
+
+def _action(cancel, request):
+    return b'{"type":"' + ACTIONS[cancel.kind] + b'","data":' + request.body + b"}"
+
+
+def _groups(pairs):
+    """Runs of at most ten that fit one body."""
+    group, size = [], 0
+    for pair in pairs:
+        length = len(_action(*pair)) + 1
+        if group and (len(group) == MOST_ACTIONS or size + length > MOST_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(pair)
+        size += length
+    if group:
+        yield group

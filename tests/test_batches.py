@@ -1,0 +1,142 @@
+"""Ten cancels in one request: each item counts by itself, one culprit fails alone."""
+
+import json
+
+import pytest
+from django.utils import timezone
+
+from orders import cancels, delivery, packets
+from orders.models import AuditRecord, Cancel, CancelStatus, Event
+from orders.pacifica import signing
+
+
+def ask(firm, orders):
+    ids = [order.pk for order in orders]
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+
+
+def deliver(firm):
+    delivery.deliver_account(account_id=firm.account.pk)
+
+
+def statuses():
+    return list(Cancel.objects.order_by("pk").values_list("status", flat=True))
+
+
+def test_orders_go_ten_to_a_request_that_fits_the_body_bound(firm):
+    ask(firm, firm.orders(25))
+    deliver(firm)
+    seen = firm.paper.requests("/orders/batch")
+    assert [len(one["order_ids"]) for one in seen] == [10, 10, 5]
+    sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
+    assert max(sizes) <= packets.MOST_BYTES
+    assert set(statuses()) == {CancelStatus.CANCELLED}
+
+
+def test_long_client_order_ids_still_fit_the_body_bound(firm):
+    rows = [{"client_order_id": f"f47ac10b-58cc-4372-a567-0e02b2c3d4{n:02d}"} for n in range(12)]
+    firm.paper.orders(firm.account.address, rows)
+    ids = [(None, row["client_order_id"]) for row in rows]
+    cancels.cancel_by_ids(
+        user=firm.operator,
+        actor=firm.actor(),
+        account_id=firm.account.pk,
+        symbol="BTC",
+        kind="order",
+        ids=ids,
+    )
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.CANCELLED}
+    sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
+    assert max(sizes) <= packets.MOST_BYTES
+
+
+def test_stops_go_in_the_same_batch_and_twaps_alone(firm):
+    firm.orders(2, order_type="stop_limit", stop_price="40000")
+    ask(firm, [*firm.orders(2), *firm.account.orders.filter(order_type="stop_limit")])
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.CANCELLED}
+    assert len(firm.paper.requests("/orders/batch")) == 1
+
+
+def test_each_item_of_a_batch_counts_by_its_own_success(firm):
+    orders = firm.orders(3)
+    firm.paper.fill(orders[1].order_id)
+    ask(firm, orders)
+    deliver(firm)
+    assert statuses() == ["cancelled", "settling", "cancelled"]
+    assert AuditRecord.objects.get(event=Event.ANSWER).outcome == "mixed"
+
+
+def test_one_culprit_does_not_take_its_batch_along(firm):
+    """An action the exchange cannot verify refuses the whole batch; its neighbours get through."""
+    orders = firm.orders(4)
+    ask(firm, orders)
+    Cancel.objects.filter(order_id=orders[2].order_id).update(symbol="NOPE")
+    body = json.dumps(
+        {"success": False, "data": None, "error": "Invalid batch operation parameters", "code": 400}
+    )
+    firm.paper.fault("/orders/batch", "status", status=400, body=body)
+    deliver(firm)
+    deliver(firm)
+    by_order = dict(Cancel.objects.values_list("order_id", "status"))
+    assert [by_order[o.order_id] for o in orders][:2] == ["cancelled", "cancelled"]
+    assert by_order[orders[2].order_id] != "cancelled"
+    assert by_order[orders[3].order_id] == "cancelled"
+
+
+def test_a_batch_refused_for_the_agent_wallet_is_not_sent_ten_times_more(firm):
+    account = firm.new_account("Unbound", firm.momentum, is_bound=False)
+    ask(firm, firm.orders(5, account=account))
+    delivery.deliver_account(account_id=account.pk)
+    assert set(statuses()) == {CancelStatus.REFUSED}
+    assert len(firm.paper.requests("/orders/batch")) == 1
+    assert not firm.paper.requests("/orders/cancel")
+
+
+@pytest.mark.parametrize("kind", ["apply_then_drop", "status"])
+def test_a_batch_without_a_clear_answer_is_unknown_for_all(firm, kind):
+    ask(firm, firm.orders(3))
+    firm.paper.fault("/orders/batch", kind)
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.UNKNOWN}
+
+
+def test_a_batch_with_the_wrong_number_of_results_is_unknown_for_all(firm):
+    ask(firm, firm.orders(3))
+    body = '{"success":true,"data":{"results":[{"success":true},{"success":true}]}}'
+    firm.paper.fault("/orders/batch", "status", status=200, body=body)
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.UNKNOWN}
+
+
+def test_every_signature_of_a_batch_is_on_record_with_its_text(firm):
+    ask(firm, firm.orders(3))
+    deliver(firm)
+    record = AuditRecord.objects.get(event=Event.REQUEST)
+    data, body = json.loads(record.data), json.loads(bytes(record.payload.body))
+    for action, text, signature in zip(
+        body["actions"], data["signed_texts"], data["signatures"], strict=True
+    ):
+        signed = action["data"]
+        payload = {name: signed[name] for name in ("symbol", "order_id")}
+        header = (signed["timestamp"], signed["expiry_window"])
+        assert text == signing.canonical_text("cancel_order", payload, *header)
+        assert signature == signed["signature"]
+    assert record.order_rows.count() == 3
+
+
+def test_what_a_stopped_job_had_not_sent_stays_unsent(firm):
+    """The look at the job while packets wait for a thread."""
+    ask(firm, firm.orders(25))
+    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = delivery.sign(chunk, timezone.now())
+    packs = delivery.record_requests(packets.packed(pairs), timezone.now())
+    firm.paper.rules(latency_ms=400)
+    original, packets.THREADS = packets.THREADS, 1
+    try:
+        packets.send(packs, timezone.now, lambda: True)
+    finally:
+        packets.THREADS = original
+        firm.paper.rules(latency_ms=0)
+    assert [pack.result is not None for pack in packs] == [True, False, False]

@@ -1,0 +1,138 @@
+"""The purse: counted over a minute, corrected by the exchange, its last part kept."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from orders import credits, keys
+from orders.credits import BULK, PROOF, SYNC, URGENT
+from orders.models import CreditPool
+from orders.pacifica.answers import Quota
+
+HALF = Decimal("0.5")
+START = timezone.now().replace(microsecond=0)
+
+
+def at(seconds):
+    return START + timedelta(seconds=seconds)
+
+
+def take(firm, wanted, purpose=BULK, seconds=0, price=HALF, account=None):
+    account = account or firm.account
+    return credits.take(
+        account=account, wanted=wanted, price=price, purpose=purpose, now=at(seconds)
+    )
+
+
+def settle(grant, *, remaining=None, quota=None, unused=0, seconds=0):
+    stated = None
+    if remaining is not None:
+        stated = Quota(Decimal(remaining), Decimal(quota or 100), 60, 60)
+    credits.settle(grant=grant, unused=unused, quota=stated, now=at(seconds))
+
+
+def left(firm, seconds=0):
+    return credits.balance(account=firm.account, now=at(seconds)).left
+
+
+def with_key(account):
+    keys.seal_api_config_key(account, "abcd1234_2VfUXhr5nDDHAV84H4aFEM").save()
+    return account
+
+
+def test_bulk_leaves_the_reserve(firm):
+    assert take(firm, 1000).count == 160
+    assert take(firm, 1).count == 0
+    assert left(firm) == 20
+
+
+def test_urgent_cancels_and_proving_reads_may_use_the_reserve_and_more(firm):
+    take(firm, 1000)
+    assert take(firm, 50, purpose=URGENT).count == 50
+    assert take(firm, 1, purpose=PROOF, price=Decimal(12)).count == 1
+
+
+def test_a_routine_sync_takes_at_most_a_quarter(firm):
+    granted = [take(firm, 1, purpose=SYNC, price=Decimal(1)).count for _ in range(30)]
+    assert sum(granted) == 25
+    assert take(firm, 10).count == 10
+
+
+def test_spending_leaves_the_window_after_a_minute(firm):
+    grant = take(firm, 1000)
+    assert take(firm, 1, seconds=59).count == 0
+    assert take(firm, 1000, seconds=61).count == 160
+    assert grant.count == 160
+
+
+def test_an_empty_purse_says_how_long_to_wait(firm):
+    take(firm, 1000, seconds=0)
+    assert 40 < take(firm, 1, seconds=15).wait_s <= 46
+
+
+def test_the_exchanges_lower_count_is_believed_at_once(firm):
+    grant = take(firm, 10)
+    settle(grant, remaining=30)
+    assert left(firm) == 30
+
+
+def test_a_higher_count_is_believed_only_while_nothing_is_under_way(firm):
+    first, second = take(firm, 100), take(firm, 20)
+    settle(first, remaining=99)
+    assert left(firm) == 40
+    settle(second, remaining=99)
+    assert left(firm) == 99
+
+
+def test_the_quota_is_what_the_headers_say(firm):
+    settle(take(firm, 1), remaining=12_000, quota=12_000)
+    assert take(firm, 100_000).count == 19_200
+
+
+def test_what_was_not_sent_is_given_back(firm):
+    settle(take(firm, 100), unused=60)
+    assert left(firm) == 80
+
+
+def test_a_429_pauses_its_pool_and_no_other(firm):
+    keyed = with_key(firm.new_account("Keyed", firm.momentum))
+    credits.pause(pool=credits.pool_of(firm.account), until=at(30))
+    paused = take(firm, 1, purpose=URGENT, seconds=1)
+    assert (paused.count, round(paused.wait_s)) == (0, 29)
+    assert take(firm, 1, account=keyed, seconds=1).count == 1
+    assert take(firm, 1, seconds=31).count == 1
+
+
+def test_keyless_accounts_share_one_pool_keyed_ones_their_main_accounts(firm):
+    other = firm.new_account("Beta", firm.momentum)
+    assert credits.pool_of(firm.account) == credits.pool_of(other) == credits.KEYLESS
+    sub, main = with_key(firm.account), with_key(other)
+    sub.main_address = main.address
+    assert credits.pool_of(sub) == credits.pool_of(main) == main.address
+
+
+def test_history_is_dear_and_dearer_without_a_key(firm):
+    assert credits.price_of_read("/orders", credits.KEYLESS) == 1
+    assert credits.price_of_read("/orders/history_by_id", credits.KEYLESS) == 12
+    assert credits.price_of_read("/orders/history", "an address") == 3
+
+
+def test_the_api_config_key_opens_for_senders_only(firm, settings):
+    account = with_key(firm.account)
+    assert keys.open_api_config_key(account) == "abcd1234_2VfUXhr5nDDHAV84H4aFEM"
+    settings.AGENT_KEY_OPENING_KEYS = ""
+    assert keys.open_api_config_key(account) is None
+
+
+@pytest.mark.parametrize("junk", ["", "abcd", "abcd1234-xyz", "abcd1234_" + "0" * 20])
+def test_what_is_no_api_config_key_is_refused(firm, junk):
+    with pytest.raises(keys.BadAgentKey):
+        keys.seal_api_config_key(firm.account, junk)
+
+
+def test_the_pool_row_stays_small(firm):
+    for second in range(200):
+        take(firm, 1, seconds=second)
+    assert len(CreditPool.objects.get().spent) < 2_000
