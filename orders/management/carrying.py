@@ -22,7 +22,8 @@ def carry(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
     while True:
         for account_id in accounts:
             _push(account_id)
-        fresh = list(Cancel.objects.filter(pk__in=ids).select_related("account", "known_order"))
+        found = Cancel.objects.select_related("account", "known_order").in_bulk(ids)
+        fresh = [found[pk] for pk in ids]
         if not any(cancel.status in LIVE for cancel in fresh) or time.monotonic() >= ends_at:
             return fresh
         pause(PAUSE_S)

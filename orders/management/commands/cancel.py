@@ -68,8 +68,7 @@ def _ask(options):
         ids=ids,
         reason=options["reason"],
     )
-    newest = [_newest(account, *pair) for pair in ids]
-    return sorted(set(newest), key=lambda cancel: cancel.pk)
+    return list(dict.fromkeys(_newest(account, *pair) for pair in ids))
 
 
 def _newest(account, order_id, client_order_id):
