@@ -36,6 +36,7 @@ class Evidence:
     ``is_history_whole``: the paged history was read to its end.
     """
 
+    reader: reading.Reader
     book: dict | None = None
     endings: dict = field(default_factory=dict)
     is_history_whole: bool = False
@@ -74,7 +75,7 @@ def take_due(*, account_id, now, is_twap) -> list[Cancel]:
 def gather(cancels) -> Evidence:
     """Read the book once, then the history of the orders it does not list."""
     account = {"account": cancels[0].account.address}
-    evidence = Evidence()
+    evidence = Evidence(reading.Reader(cancels[0].account))
     evidence.book = _book(evidence, "/orders", account, reads.open_orders)
     if evidence.book is None:
         return evidence
@@ -90,7 +91,7 @@ def gather(cancels) -> Evidence:
 def gather_twaps(cancels) -> Evidence:
     """The same for TWAP orders, which have routes of their own."""
     account = {"account": cancels[0].account.address}
-    evidence = Evidence()
+    evidence = Evidence(reading.Reader(cancels[0].account))
     evidence.book = _book(evidence, "/orders/twap", account, reads.twap_orders)
     if evidence.book is None:
         return evidence
@@ -150,7 +151,7 @@ def record(ends, evidence, now):
 
 def _book(evidence, path, params, parse):
     """Open rows by order id and by client order id in lower case, or None."""
-    answer = reading.ask(path, params, parse)
+    answer = evidence.reader.ask(path, params, parse)
     evidence.readings.append(answer)
     if answer.value is None:
         return None
@@ -167,7 +168,7 @@ def _look_through_history(evidence, params, cancels):
             (row.client_order_id or "").lower() for row in rows
         }
 
-    readings, rows = reading.pages("/orders/history", params, reads.history_page, is_enough)
+    readings, rows = evidence.reader.pages("/orders/history", params, reads.history_page, is_enough)
     evidence.readings += readings
     last = readings[-1].value
     evidence.is_history_whole = last is not None and not last.has_more
@@ -182,7 +183,7 @@ def _look_through_history(evidence, params, cancels):
 def _look_up(evidence, path, parse, order_id):
     """The ending of one order, by its id."""
     try:
-        answer = reading.ask(path, {"order_id": order_id}, parse, order_id=order_id)
+        answer = evidence.reader.ask(path, {"order_id": order_id}, parse, order_id=order_id)
     except reads.NotInHistory as unknown:
         evidence.readings.append(
             reading.Reading(path, {"order_id": order_id}, None, why=str(unknown))

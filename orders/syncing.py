@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, endings, reading
+from orders import audit, credits, endings, reading
 from orders.concluding import ending_values
 from orders.models import Account, Event, Order, OrderState
 from orders.pacifica import reads
@@ -82,11 +82,15 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
     if not _claim(account_id, started_at, is_due_only):
         return None
     account = Account.objects.select_related("desk").get(pk=account_id)
-    book = reading.ask("/orders", {"account": account.address}, reads.open_orders)
+    purpose = credits.SYNC if is_due_only else credits.PROOF
+    reader = reading.Reader(account, purpose=purpose, now=now)
+    book = reader.ask("/orders", {"account": account.address}, reads.open_orders)
+    if book.must_wait:
+        return Synced(problem=book.why)  # a routine sync stretches its period
     if book.value is None:
         Account.objects.filter(pk=account_id).update(sync_error=book.why[:300])
         return Synced(problem=book.why)
-    found, history = _endings_of_missing(account, book.value.rows, started_at)
+    found, history = _endings_of_missing(reader, account, book.value.rows, started_at)
     with transaction.atomic():
         return _apply(account, book, found, history, started_at, now())
 
@@ -105,7 +109,7 @@ def _missing(account, listed, started_at):
     return [order for order in orders if order.order_id not in listed]
 
 
-def _endings_of_missing(account, rows, started_at):
+def _endings_of_missing(reader, account, rows, started_at):
     """How the missing orders ended, by order id, and the readings that tell it."""
     listed = {row.order_id for row in rows}
     wanted = {
@@ -115,27 +119,27 @@ def _endings_of_missing(account, rows, started_at):
     }
     if not wanted:
         return {}, []
-    found, readings = _through_history(account, wanted)
+    found, readings = _through_history(reader, account, wanted)
     left = sorted(wanted - set(found))
     for order_id in left[:FEW]:
-        readings.append(_by_id(order_id, found))
+        readings.append(_by_id(reader, order_id, found))
     return found, readings
 
 
-def _through_history(account, wanted):
+def _through_history(reader, account, wanted):
     def is_enough(rows):
         return wanted <= {row.order_id for row in rows}
 
     params = {"account": account.address}
-    readings, rows = reading.pages("/orders/history", params, reads.history_page, is_enough)
+    readings, rows = reader.pages("/orders/history", params, reads.history_page, is_enough)
     told = {row.order_id: endings.of_history_row(row) for row in rows if row.order_id in wanted}
     return {order_id: ending for order_id, ending in told.items() if ending}, readings
 
 
-def _by_id(order_id, found):
+def _by_id(reader, order_id, found):
     path, params = "/orders/history_by_id", {"order_id": order_id}
     try:
-        answer = reading.ask(path, params, reads.history_events, order_id=order_id)
+        answer = reader.ask(path, params, reads.history_events, order_id=order_id)
     except reads.NotInHistory as unknown:
         return reading.Reading(path, params, None, why=str(unknown))
     ending = endings.of_events(answer.value) if answer.value else None

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders import syncing
-from orders.models import Account, AuditRecord, Event, Order, OrderState
+from orders.models import Account, AuditRecord, CreditPool, Event, Order, OrderState
 
 
 def sync(firm, **options):
@@ -142,6 +142,7 @@ def test_an_orders_edit_is_a_new_order_and_the_old_one_closed(firm):
 
 def test_the_number_of_queries_does_not_grow_with_the_book(firm):
     counts = []
+    sync(firm)
     for how_many in (3, 300):
         firm.paper.orders(firm.account.address, how_many)
         with CaptureQueriesContext(connection) as queries:
@@ -159,3 +160,13 @@ def test_two_desks_may_hold_the_same_account(firm):
     firm.order()
     syncing.sync_account(account_id=twin.pk)
     assert Order.objects.filter(account=twin).count() == 1
+
+
+def test_a_scheduled_sync_waits_while_the_purse_is_low(firm):
+    sync(firm)
+    CreditPool.objects.update(quota=1)
+    account = firm.account
+    assert "credits" in sync(firm, is_due_only=True, now=later(31)).problem
+    assert len(firm.paper.requests("/orders")) == 1
+    account.refresh_from_db()
+    assert account.sync_error == ""
