@@ -5,12 +5,26 @@ import shutil
 import pytest
 from django.conf import settings
 from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
 
 from orders import exchange
 from tests.firm import Firm
 from tests.paper import paper_exchange
 
 __all__ = ["paper_exchange"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings):
+    """The migrated test database, even where every chosen test has a copy of its own.
+
+    pytest-django's makes none then, because no test asks for its fixture ``db``.
+    """
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture

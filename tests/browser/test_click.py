@@ -1,0 +1,89 @@
+"""The one click that everything is about, in a real browser, on the demo as its user starts it."""
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.stack import running_demo
+
+pytestmark = pytest.mark.browser
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SOON_MS = 10_000
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    with running_demo(tmp_path_factory.mktemp("demo") / "data") as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(demo, browser):
+    """A page of a browser in which nobody has signed in; it fails on errors of its own."""
+    context = browser.new_context(base_url=demo.address, viewport={"width": 1440, "height": 900})
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(SOON_MS)
+    yield page
+    context.close()
+    assert errors == []
+
+
+def sign_in(page, demo, name):
+    page.goto("/admin/login/")
+    page.fill("#id_username", name)
+    page.fill("#id_password", demo.logins[name])
+    page.click("button[type=submit]")
+    page.wait_for_url("**/admin/")
+
+
+def first_cell(page):
+    """The cell of the first order that can be cancelled, held by its id from now on."""
+    button = page.get_by_role("button", name="Cancel", exact=False)
+    cell = page.locator("[id^=cell-]").filter(has=button).first
+    return page.locator(f"#{cell.get_attribute('id')}")
+
+
+def test_an_operator_clicks_cancel_and_sees_cancelled_in_the_row(page, demo):
+    sign_in(page, demo, "olivia")
+    page.goto("/admin/orders/order/")
+    cell = first_cell(page)
+    cell.get_by_role("button").click()
+    expect(cell).to_contain_text("Cancelled", timeout=SOON_MS)
+    expect(cell.get_by_role("button")).to_have_count(0)
+
+
+def test_the_log_shows_request_and_answer_under_the_operators_name(page, demo):
+    sign_in(page, demo, "olivia")
+    page.goto("/admin/orders/order/")
+    cell = first_cell(page)
+    cell.get_by_role("button").click()
+    expect(cell).to_contain_text("Cancelled", timeout=SOON_MS)
+    page.goto("/admin/orders/auditrecord/")
+    for event in ("Cancel asked", "Request", "Answer"):
+        page.goto(f"/admin/orders/auditrecord/?event__exact={event.lower().replace(' ', '_')}")
+        expect(page.locator("#result_list")).to_contain_text("olivia")
+
+
+def test_an_auditor_sees_orders_and_no_cancel_button(page, demo):
+    sign_in(page, demo, "audrey")
+    page.goto("/admin/orders/order/")
+    expect(page.locator("#result_list tbody tr").first).to_be_visible()
+    expect(page.locator("[id^=cell-] button")).to_have_count(0)
+
+
+def test_every_page_says_that_orders_are_practice_orders(page, demo):
+    page.goto("/admin/login/")
+    expect(page.locator("body")).to_contain_text("PAPER")
+    sign_in(page, demo, "ada")
+    for path in ("", "orders/order/", "orders/account/", "orders/auditrecord/"):
+        page.goto(f"/admin/{path}")
+        expect(page.locator("body")).to_contain_text("PAPER")

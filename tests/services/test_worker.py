@@ -1,0 +1,114 @@
+"""Real worker and sweep processes, on whatever database and broker are configured."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from orders import cancels
+from orders.models import Cancel, CancelStatus, Sender
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_S = 30
+
+
+def until(holds):
+    """Wait for something another process does; fail loudly when it takes too long."""
+    ends_at = time.monotonic() + PATIENCE_S
+    while not (found := holds()):
+        assert time.monotonic() < ends_at, "nothing came of it"
+        time.sleep(0.02)
+    return found
+
+
+@contextmanager
+def process(paper, tmp_path, *command):
+    """One of the site's processes, on the test's own database and paper exchange."""
+    name = connection.settings_dict["NAME"]
+    beside = settings.DATABASE_URL.rpartition("/")[0]
+    env = os.environ | {
+        "DATABASE_URL": f"sqlite:///{name}" if settings.IS_SQLITE else f"{beside}/{name}",
+        "PACIFICA_PAPER_URL": paper.url,
+        "PYTHONWARNINGS": "ignore",
+        "DJANGO_SETTINGS_MODULE": "desk.settings",
+    }
+    tmp_path.mkdir(exist_ok=True)
+    log = tmp_path / f"{command[-1]}.log"
+    with log.open("w") as out:
+        running = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        yield running
+    finally:
+        running.terminate()
+        assert running.wait(PATIENCE_S) in {0, -15}, log.read_text()
+        assert "Traceback" not in log.read_text()
+
+
+def worker(paper, tmp_path):
+    flags = "-q -A desk worker --pool threads -c 4 -Q urgent,bulk --without-gossip --without-mingle"
+    return process(paper, tmp_path, "-m", "celery", *flags.split(), "--loglevel", "WARNING")
+
+
+def ask(firm):
+    order = firm.order()
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    return order
+
+
+def concluded():
+    return Cancel.objects.exclude(concluded_at=None).first()
+
+
+def test_a_worker_is_woken_delivers_and_says_that_it_is_alive(committing_firm, paper, tmp_path):
+    with worker(paper, tmp_path):
+        until(lambda: Sender.objects.fresh(timezone.now()).filter(kind="worker").exists())
+        order = ask(committing_firm)
+        cancel = until(concluded)
+        assert cancel.status == CancelStatus.CANCELLED
+        assert not paper.truth()[order.order_id]["is_open"]
+
+
+def test_a_sweep_delivers_what_no_worker_was_there_for(committing_firm, paper, tmp_path):
+    order = ask(committing_firm)
+    with process(paper, tmp_path, "manage.py", "sweep"):
+        until(lambda: Sender.objects.fresh(timezone.now()).filter(kind="sweep").exists())
+        until(concluded)
+        assert not paper.truth()[order.order_id]["is_open"]
+
+
+@pytest.mark.services
+def test_a_wake_up_call_lost_by_the_broker_loses_nothing(committing_firm, paper, tmp_path):
+    broker = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    broker.delete("urgent")
+    ask(committing_firm)
+    until(lambda: broker.llen("urgent"))
+    assert broker.delete("urgent") == 1
+    with worker(paper, tmp_path), process(paper, tmp_path, "manage.py", "sweep"):
+        assert until(concluded).status == CancelStatus.CANCELLED
+
+
+@pytest.mark.services
+def test_two_workers_send_each_cancel_once(committing_firm, paper, tmp_path):
+    orders = committing_firm.orders(40)
+    with worker(paper, tmp_path / "one"), worker(paper, tmp_path / "two"):
+        until(lambda: Sender.objects.fresh(timezone.now()).filter(kind="worker").count() == 2)
+        for order in orders:
+            cancels.cancel_orders(
+                user=committing_firm.operator,
+                actor=committing_firm.actor(),
+                order_ids=[order.pk],
+            )
+        until(lambda: not Cancel.objects.live().exists())
+    assert set(Cancel.objects.values_list("status", "attempt")) == {(CancelStatus.CANCELLED, 1)}
+    assert len(paper.requests("/orders/cancel")) + len(paper.requests("/orders/batch")) <= 40
+    assert not any(truth["is_open"] for truth in paper.truth().values())
