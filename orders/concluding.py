@@ -44,6 +44,8 @@ class Conclusion:
     was_taken: bool = False  # a TWAP's request that the exchange took without proving anything
     resolved_order_id: int | None = None  # found in the book for a client order id
     ending: object = None  # the `Ending` that the history told
+    repeats: int | None = None  # fresh attempts so far, where this makes one more
+    absent_since_at: datetime | None = None  # neither open nor ended since then
     send_alone: bool = False
     is_throttled: bool = False
 
@@ -55,6 +57,8 @@ class Conclusion:
         for flag in ("was_taken", "send_alone"):
             if getattr(self, flag):
                 values[flag] = True
+        if self.repeats is not None:
+            values["repeats"] = self.repeats
         if self.resolved_order_id is not None:
             values["order_id"] = self.resolved_order_id
         return values
@@ -68,6 +72,7 @@ WRITTEN = (
     "next_check_at",
     "filled_amount",
     "cancelled_amount",
+    "absent_since_at",
 )
 
 
@@ -223,7 +228,7 @@ def write(pairs, now, **also):
         for cancel in cancels:
             cancel.status = end.status
         _close_orders(cancels, end, now)
-    _finish_jobs({cancel.job_id for cancel, _ in pairs}, now)
+    finish_jobs({cancel.job_id for cancel, _ in pairs}, now)
 
 
 def _close_orders(cancels, end, now):
@@ -248,7 +253,7 @@ def ending_values(ending) -> dict:
     return values
 
 
-def _finish_jobs(job_ids, now):
+def finish_jobs(job_ids, now):
     """Jobs with nothing live are done; what a stopped job queued again is stopped too."""
     jobs = CancelJob.objects.filter(pk__in=job_ids)
     stopping = jobs.filter(status=JobStatus.STOPPING)

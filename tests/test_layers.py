@@ -8,12 +8,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
-    ["orders.models"],
+    ["orders.models", "orders.canonical"],
     ["orders.audit", "orders.credits", "orders.exchange", "orders.keys", "orders.rights"],
     ["orders.concluding", "orders.packets", "orders.reading", "orders.targets", "orders.waking"],
-    ["orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
+    ["orders.asking", "orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
     ["orders.delivery", "orders.settling", "orders.syncing", "orders.templatetags"],
     ["orders.cancels", "orders.enrolling", "orders.probing"],
+    ["orders.jobs", "orders.panic"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
 ]

@@ -1,0 +1,103 @@
+"""Stop, resume and retry a job: each a recorded act of somebody who may."""
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils.timezone import now as clock
+
+from orders import audit, concluding, waking
+from orders.asking import ask
+from orders.cancels import refuse
+from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Right
+from orders.models.cancels import LIVE
+from orders.targets import Target
+
+NO_JOB = "There is no such job among your desks' jobs."
+RETRIED = [CancelStatus.REFUSED.value, CancelStatus.EXPIRED.value, CancelStatus.STOPPED.value]
+
+
+def stop(*, user, actor, job_id) -> str:
+    """From here on nothing new of the job is sent; what is under way is followed to its end."""
+    job = _permitted(user, actor, job_id, "stop")
+    now = clock()
+    with transaction.atomic():
+        running = CancelJob.objects.filter(pk=job.pk, status=JobStatus.RUNNING)
+        if not running.update(status=JobStatus.STOPPING):
+            return f"Nothing to stop: the job is {job.get_status_display().lower()}."
+        queued = job.cancels.filter(status=CancelStatus.QUEUED)
+        stopped = queued.update(status=CancelStatus.STOPPED, concluded_at=now)
+        concluding.finish_jobs({job.pk}, now)
+        under_way = job.cancels.filter(status__in=LIVE).count()
+        audit.append(_fact(Event.JOB_STOPPED, actor, job, now, {"stopped": stopped}))
+    return f"Stopped: {stopped} not sent, {under_way} still being followed to their end."
+
+
+def resume(*, user, actor, job_id) -> str:
+    """Put the stopped cancels back in the queue, but for orders that another cancel has by now."""
+    job = _permitted(user, actor, job_id, "resume")
+    now = clock()
+    with transaction.atomic():
+        halted = CancelJob.objects.filter(
+            pk=job.pk, status__in=[JobStatus.STOPPED, JobStatus.STOPPING]
+        )
+        if not halted.update(status=JobStatus.RUNNING, done_at=None):
+            return f"Nothing to resume: the job is {job.get_status_display().lower()}."
+        stopped = job.cancels.filter(status=CancelStatus.STOPPED)
+        taken = stopped.filter(Exists(_other_live_cancels())).count()
+        free = stopped.exclude(Exists(_other_live_cancels()))
+        queued = free.update(
+            status=CancelStatus.QUEUED, concluded_at=None, requested_at=now, explanation=""
+        )
+        concluding.finish_jobs({job.pk}, now)
+        accounts = set(job.cancels.values_list("account_id", flat=True))
+        waking.deliver(account_ids=sorted(accounts), is_urgent=job.is_urgent)
+        facts = {"queued": queued, "skipped": taken}
+        audit.append(_fact(Event.JOB_RESUMED, actor, job, now, facts))
+    skipped = f", {taken} skipped: already being cancelled" if taken else ""
+    return f"Resumed: {queued} waiting to be sent{skipped}."
+
+
+def retry(*, user, actor, job_id, request_key=None):
+    """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`."""
+    job = _permitted(user, actor, job_id, "retry")
+    again = job.cancels.filter(status__in=RETRIED).select_related("account__desk", "known_order")
+    targets = [_target(cancel) for cancel in again.order_by("pk")]
+    reason = f"Retry of job {job.pk}"
+    return ask(actor, targets, reason=reason, request_key=request_key, retry_of=job)
+
+
+def _permitted(user, actor, job_id, act):
+    """The job, if this person may cancel on its desk; a refusal is recorded."""
+    job = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
+    job = job.select_related("desk").first()
+    is_bulk_of_another = (
+        job is not None
+        and not job.is_urgent
+        and job.operator_id != user.pk
+        and not Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=job.desk_id).exists()
+    )
+    if job is None or (is_bulk_of_another and act != "stop"):
+        refuse(actor=actor, what=f"{act} job {job_id}", said=NO_JOB)
+    return job
+
+
+def _other_live_cancels():
+    """Live cancels of the same order, under either of its names."""
+    same = Q(order_id=OuterRef("order_id")) | Q(client_order_id=OuterRef("client_order_id"))
+    return Cancel.objects.filter(same, account_id=OuterRef("account_id"), status__in=LIVE).exclude(
+        pk=OuterRef("pk")
+    )
+
+
+def _target(cancel):
+    return Target(
+        cancel.account,
+        cancel.symbol,
+        cancel.kind,
+        cancel.order_id,
+        cancel.client_order_id,
+        cancel.known_order,
+    )
+
+
+def _fact(event, actor, job, now, data):
+    return audit.Fact(event=event, actor=actor, at=now, desk=job.desk, job=job, data=data)

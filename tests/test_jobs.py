@@ -1,0 +1,170 @@
+"""Stop, resume, retry: a job's cancels are all accounted for, whatever is pressed."""
+
+import uuid
+
+import pytest
+from django.utils import timezone
+
+from orders import cancels, delivery, jobs
+from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus
+from orders.rights import NotAllowed
+
+
+def ask(firm, orders, **options):
+    ids = [order.pk for order in orders]
+    asked = cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids, **options)
+    return asked.jobs[0]
+
+
+def deliver(firm):
+    delivery.deliver_account(account_id=firm.account.pk)
+
+
+def press(firm, act, job, user=None):
+    user = user or firm.operator
+    return act(user=user, actor=firm.actor(user), job_id=job.pk)
+
+
+def statuses():
+    return list(Cancel.objects.order_by("pk").values_list("status", flat=True))
+
+
+def test_a_stopped_job_sends_nothing_more_and_says_what_it_left(firm):
+    job = ask(firm, firm.orders(3))
+    said = press(firm, jobs.stop, job)
+    deliver(firm)
+    job.refresh_from_db()
+    assert said == "Stopped: 3 not sent, 0 still being followed to their end."
+    assert (job.status, set(statuses())) == (JobStatus.STOPPED, {CancelStatus.STOPPED})
+    assert not firm.paper.requests("/orders/batch")
+    assert AuditRecord.objects.filter(event=Event.JOB_STOPPED).count() == 1
+
+
+def test_what_is_under_way_is_followed_to_its_end(firm):
+    job = ask(firm, firm.orders(3))
+    claimed = delivery.claim(account_id=firm.account.pk, now=timezone.now(), limit=2)
+    assert "1 not sent, 2 still" in press(firm, jobs.stop, job)
+    job.refresh_from_db()
+    assert job.status == JobStatus.STOPPING
+    delivery.deliver(claimed)
+    job.refresh_from_db()
+    assert statuses() == ["cancelled", "cancelled", "stopped"]
+    assert job.status == JobStatus.STOPPED
+
+
+def test_what_a_stopping_job_would_queue_again_is_stopped(firm):
+    job = ask(firm, firm.orders(2))
+    claimed = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    press(firm, jobs.stop, job)
+    firm.paper.fault("/orders/batch", "status", status=429)
+    delivery.deliver(claimed)
+    job.refresh_from_db()
+    assert set(statuses()) == {CancelStatus.STOPPED}
+    assert job.status == JobStatus.STOPPED
+
+
+def test_a_resumed_job_sends_what_was_stopped(firm):
+    job = ask(firm, firm.orders(3))
+    press(firm, jobs.stop, job)
+    assert press(firm, jobs.resume, job) == "Resumed: 3 waiting to be sent."
+    deliver(firm)
+    job.refresh_from_db()
+    assert (job.status, set(statuses())) == (JobStatus.DONE, {CancelStatus.CANCELLED})
+
+
+def test_resuming_skips_orders_that_another_cancel_has_by_now(firm):
+    orders = firm.orders(2)
+    job = ask(firm, orders)
+    press(firm, jobs.stop, job)
+    ask(firm, orders[:1])
+    said = press(firm, jobs.resume, job)
+    assert said == "Resumed: 1 waiting to be sent, 1 skipped: already being cancelled."
+
+
+def test_stopping_twice_and_resuming_a_done_job_say_so(firm):
+    job = ask(firm, firm.orders(1))
+    press(firm, jobs.stop, job)
+    assert press(firm, jobs.stop, job).startswith("Nothing to stop")
+    press(firm, jobs.resume, job)
+    deliver(firm)
+    assert press(firm, jobs.resume, job).startswith("Nothing to resume")
+
+
+def test_a_retry_is_a_new_job_for_what_was_refused_or_stopped(firm):
+    orders = firm.orders(3)
+    job = ask(firm, orders)
+    Cancel.objects.filter(order_id=orders[0].order_id).update(status=CancelStatus.REFUSED)
+    Cancel.objects.filter(order_id=orders[1].order_id).update(status=CancelStatus.CANCELLED)
+    press(firm, jobs.stop, job)
+    asked = press(firm, jobs.retry, job)
+    new = asked.jobs[0]
+    assert (asked.recorded, new.retry_of, new.reason) == (2, job, f"Retry of job {job.pk}")
+    deliver(firm)
+    done = new.cancels.filter(status=CancelStatus.CANCELLED)
+    assert {c.order_id for c in done} == {orders[0].order_id, orders[2].order_id}
+
+
+def test_the_same_retry_twice_is_one_job(firm):
+    job, key = ask(firm, firm.orders(2)), uuid.uuid4()
+    press(firm, jobs.stop, job)
+    about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk, "request_key": key}
+    assert jobs.retry(**about).jobs == jobs.retry(**about).jobs
+    assert CancelJob.objects.count() == 2
+
+
+@pytest.mark.parametrize("act", [jobs.stop, jobs.resume, jobs.retry])
+@pytest.mark.parametrize("who", ["viewer", "auditor", "stranger", "administrator"])
+def test_who_may_not_cancel_may_not_touch_a_job(firm, act, who):
+    job = ask(firm, firm.orders(1))
+    with pytest.raises(NotAllowed):
+        press(firm, act, job, user=getattr(firm, who))
+    assert statuses() == ["queued"]
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
+
+
+def test_many_orders_are_bulk_and_a_few_are_urgent(firm, settings):
+    settings.URGENT_UP_TO = 2
+    orders = firm.orders(5)
+    assert ask(firm, orders[:2]).is_urgent
+    assert not ask(firm, orders[2:]).is_urgent
+
+
+def test_urgent_work_overtakes_a_bulk_job_at_the_next_chunk(firm, settings):
+    settings.URGENT_UP_TO = 2
+    orders = firm.orders(5)
+    ask(firm, orders[:4])
+    urgent = ask(firm, orders[4:])
+    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    assert [cancel.job_id for cancel in chunk] == [urgent.pk]
+
+
+def test_bulk_leaves_a_thread_to_urgent_work(firm, settings, monkeypatch):
+    """While bulk holds every thread it may, an urgent cancel still goes out at once."""
+    settings.URGENT_UP_TO = 2
+    orders = firm.orders(6)
+    ask(firm, orders[:5])
+    monkeypatch.setattr(delivery, "BULK_THREADS", delivery.threading.BoundedSemaphore(1))
+    delivery.BULK_THREADS.acquire()
+    deliver(firm)
+    assert not firm.paper.requests("/orders/batch")
+    ask(firm, orders[5:])
+    deliver(firm)
+    assert len(firm.paper.requests("/orders/cancel")) == 1
+
+
+def test_bulk_waits_for_credits_and_urgent_does_not(firm, settings):
+    from orders.models import CreditPool
+
+    settings.URGENT_UP_TO = 2
+    orders = firm.orders(8)
+    agents = [str(firm.account.agent_keypair.pubkey())]
+    firm.paper.account(firm.account.address, agents=agents, credits=2)
+    CreditPool.objects.update(quota=2, spent="{}")
+    ask(firm, orders[:7])
+    deliver(firm)
+    sent = sum(len(one["order_ids"]) for one in firm.paper.requests("/orders/batch"))
+    assert sent == 3  # 2 credits less a fifth kept, half a credit each
+    ask(firm, orders[7:])
+    deliver(firm)
+    assert Cancel.objects.get(order_id=orders[7].order_id).status == CancelStatus.CANCELLED
+    assert Cancel.objects.filter(status=CancelStatus.QUEUED).count() == 4
