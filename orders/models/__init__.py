@@ -1,17 +1,26 @@
 """What the desk remembers; one file per noun."""
 
 from orders.models.accounts import Account, AgentWallet, SealedApiConfigKey, SealedKey
+from orders.models.alerts import Alert, AlertKind
 from orders.models.audit import AuditPayload, AuditRecord, AuditRecordOrder, Event
 from orders.models.cancels import Cancel, CancelJob, CancelKind, CancelStatus, JobStatus, Proof
+from orders.models.checkpoints import AuditCheckpoint
+from orders.models.clocks import ExchangeClock
 from orders.models.credits import CreditPool
 from orders.models.desks import Desk, Membership, Right, Role
+from orders.models.drifts import Drift, DriftKind
+from orders.models.errands import ErrandStatus, Export, Verification
 from orders.models.installation import Installation
 from orders.models.orders import Order, OrderState
+from orders.models.panics import PanicLine, PanicStatus
 from orders.models.senders import Sender
 
 __all__ = [
     "Account",
     "AgentWallet",
+    "Alert",
+    "AlertKind",
+    "AuditCheckpoint",
     "AuditPayload",
     "AuditRecord",
     "AuditRecordOrder",
@@ -21,16 +30,24 @@ __all__ = [
     "CancelStatus",
     "CreditPool",
     "Desk",
+    "Drift",
+    "DriftKind",
+    "ErrandStatus",
     "Event",
+    "ExchangeClock",
+    "Export",
     "Installation",
     "JobStatus",
     "Membership",
     "Order",
     "OrderState",
+    "PanicLine",
+    "PanicStatus",
     "Proof",
     "Right",
     "Role",
     "SealedApiConfigKey",
     "SealedKey",
     "Sender",
+    "Verification",
 ]

@@ -8,9 +8,10 @@ from django.db import migrations
 
 # table -> the columns on which INSERT OR REPLACE could push an older row out
 TABLES = {
-    "orders_auditrecord": [("id",), ("position",)],
+    "orders_auditrecord": [("position",)],
     "orders_auditrecordorder": [("id",), ("record_id", "row")],
     "orders_auditpayload": [("record_id",)],
+    "orders_auditcheckpoint": [("number",)],
 }
 REFUSAL = "the audit log is append-only"
 

@@ -10,6 +10,9 @@ class Event(models.TextChoices):
     """What a record is the record of."""
 
     CANCEL_ASKED = "cancel_asked", "Cancel asked"
+    JOB_STOPPED = "job_stopped", "Job stopped"
+    JOB_RESUMED = "job_resumed", "Job resumed"
+    PANIC = "panic", "Panic"
     REQUEST = "request", "Request"
     ANSWER = "answer", "Answer"
     NO_ANSWER = "no_answer", "No answer"
@@ -18,6 +21,12 @@ class Event(models.TextChoices):
     OUTCOME = "outcome", "Outcome"
     SYNC = "sync", "Sync change"
     CONTRADICTION = "contradiction", "Contradiction"
+    CHECK_ASKED = "check_asked", "Check asked"
+    SENT_AGAIN = "sent_again", "Sent again"
+    QUESTION_CLOSED = "question_closed", "Question closed"
+    QUESTION_OWNED = "question_owned", "Question taken"
+    ALERT = "alert", "Alert"
+    DRIFT_ACKNOWLEDGED = "drift_acknowledged", "Drift acknowledged"
     SENDER_LOST = "sender_lost", "Sender lost"
     AGENT_WALLET_ADDED = "agent_wallet_added", "Agent wallet added"
     AGENT_WALLET_TESTED = "agent_wallet_tested", "Agent wallet tested"
@@ -32,23 +41,40 @@ class Event(models.TextChoices):
     LOGIN_FAILED = "login_failed", "Sign-in failed"
     LOGOUT = "logout", "Signed out"
     ACT_REFUSED = "act_refused", "Act refused"
+    EXPORT_ASKED = "export_asked", "Export asked"
+    EXPORTED = "exported", "Export made"
+    EXPORT_DOWNLOADED = "export_downloaded", "Export downloaded"
+    VERIFICATION_ASKED = "verification_asked", "Verification asked"
+    VERIFIED = "verified", "Log verified"
+    ARCHIVED = "archived", "Log archived"
 
 
 def reference(to):
-    """A link to a row that the log outlives: it cannot be deleted while a record names it."""
+    """A link to a row that the log outlives: it cannot be deleted while a record names it.
+
+    Without an index of its own: those below serve, and each costs at every append.
+    """
     return models.ForeignKey(
-        to, on_delete=models.PROTECT, null=True, related_name="audit_records", editable=False
+        to,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="audit_records",
+        editable=False,
+        db_index=False,
     )
 
 
 class AuditRecord(models.Model):
     """One fact, chained to the one before it.
 
-    ``hash`` is SHA-256 over the record's canonical text (`orders.audit.canonical`), which holds
-    ``previous_hash``, every column but the id, the hashes of the payload and the order rows.
+    ``content_hash`` is SHA-256 over the record's canonical text (`orders.canonical`): every column
+    but the hashes, the hash of the payload, and the order rows. ``hash`` is SHA-256 over
+    ``previous_hash`` and ``content_hash``, so that a chain can be followed through records whose
+    content one may not see. ``salt`` keeps such content from being guessed.
     """
 
-    position = models.BigIntegerField(unique=True)
+    # Given out by `orders.audit` under the chain's lock, never by the database's own counter.
+    position = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(db_index=True)
     event = models.CharField(max_length=32, choices=Event)
     outcome = models.CharField(max_length=32, blank=True)
@@ -66,6 +92,8 @@ class AuditRecord(models.Model):
     body_length = models.BigIntegerField(null=True)  # bytes of the whole payload
     body_sha256 = models.CharField(max_length=64, blank=True)  # of the whole payload
     kept_sha256 = models.CharField(max_length=64, blank=True)  # of what AuditPayload holds
+    salt = models.CharField(max_length=32)
+    content_hash = models.CharField(max_length=64)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
@@ -92,11 +120,15 @@ class AuditRecord(models.Model):
 class AuditRecordOrder(models.Model):
     """One order that a record speaks of, covered by the record's hash."""
 
-    record = models.ForeignKey(AuditRecord, on_delete=models.PROTECT, related_name="order_rows")
+    record = models.ForeignKey(
+        AuditRecord, on_delete=models.PROTECT, related_name="order_rows", db_index=False
+    )
     row = models.PositiveIntegerField()
     cancel = models.ForeignKey("Cancel", on_delete=models.PROTECT, null=True, related_name="+")
-    account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="+")
-    symbol = models.CharField(max_length=64, blank=True, db_index=True)
+    account = models.ForeignKey(
+        "Account", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    symbol = models.CharField(max_length=64, blank=True)
     order_id = models.BigIntegerField(null=True, db_index=True)
     client_order_id = models.CharField(max_length=64, null=True, db_index=True)
     outcome = models.CharField(max_length=32, blank=True)
@@ -108,6 +140,7 @@ class AuditRecordOrder(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["record", "row"], name="audit_order_row_once")
         ]
+        indexes = [models.Index(fields=["symbol", "-record"], name="audit_symbol")]
 
     def __str__(self):
         return f"{self.symbol} {self.order_id or self.client_order_id}"

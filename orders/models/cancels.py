@@ -89,8 +89,12 @@ class CancelJob(models.Model):
     )
     reason = models.CharField(max_length=300, blank=True)
     is_urgent = models.BooleanField(default=True)
+    is_panic = models.BooleanField(default=False)
+    is_drill = models.BooleanField(default=False)
     status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.RUNNING)
     created_at = models.DateTimeField(db_index=True)
+    # Since when it could have sent and did not; waiting for credits does not count.
+    idle_since_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
 
     objects = CancelJobQuerySet.as_manager()
@@ -159,6 +163,12 @@ class Cancel(models.Model):
     send_alone = models.BooleanField(default=False)  # a batch that held it was refused whole
     has_unanswered = models.BooleanField(default=False)  # some request of ours got no clear answer
     was_taken = models.BooleanField(default=False)  # a TWAP's request that proved nothing yet
+    repeats = models.PositiveIntegerField(default=0)  # fresh attempts after one proved dead
+    absent_since_at = models.DateTimeField(null=True)  # neither open nor ended since this read
+    has_contradiction = models.BooleanField(default=False)  # later evidence spoke against it
+    owner = models.ForeignKey(  # the person who minds the open question
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
 
     requested_at = models.DateTimeField()
     first_sent_at = models.DateTimeField(null=True)  # before the first byte of the first attempt

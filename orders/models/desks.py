@@ -58,6 +58,8 @@ class DeskQuerySet(models.QuerySet):
         if not user.is_active:
             return self.none()
         held = Membership.objects.filter(user_id=user.pk, role__in=roles_with(right))
+        if right == Right.PANIC:
+            held = held.filter(models.Q(role=Role.HEAD) | models.Q(desk__operators_may_panic=True))
         return self.filter(is_active=True, pk__in=held.values("desk_id"))
 
     def visible_to(self, user):
@@ -91,6 +93,9 @@ class Desk(models.Model):
 
     name = models.CharField(max_length=80, unique=True)
     is_active = models.BooleanField(default=True)
+    operators_may_panic = models.BooleanField(default=True)
+    needs_reason = models.BooleanField(default=False)  # a bulk cancel must say why
+    confirm_above = models.PositiveIntegerField(default=100)  # type the count to confirm more
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = DeskQuerySet.as_manager()

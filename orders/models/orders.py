@@ -70,6 +70,10 @@ class Order(models.Model):
     last_seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     next_lookup_at = models.DateTimeField(null=True)
+    replaces_order_id = models.BigIntegerField(
+        null=True, blank=True
+    )  # the order it was edited from
+    has_contradiction = models.BooleanField(default=False)  # said closed, and seen open since
 
     objects = OrderQuerySet.as_manager()
 

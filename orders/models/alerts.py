@@ -1,0 +1,64 @@
+"""Matters that people are told of outside the pages, each once, and once more when it is over."""
+
+from django.db import models
+
+
+class AlertKind(models.TextChoices):
+    """What people are told of."""
+
+    UNRESOLVED = "unresolved", "Unresolved cancels"
+    STUCK_JOB = "stuck_job", "Stuck job"
+    NO_SENDER = "no_sender", "No sender alive"
+    CLOCK = "clock", "Clock off"
+    CONTRADICTION = "contradiction", "Contradiction"
+
+
+class AlertQuerySet(models.QuerySet):
+    """Alerts, by what is still to be done about them."""
+
+    def current(self):
+        """Those whose matter is not over."""
+        return self.filter(over_at__isnull=True)
+
+    def to_tell(self, now):
+        """Those whose beginning or end nobody could be told yet, and whose turn it is."""
+        beginning = models.Q(told_at__isnull=True, over_at__isnull=True)
+        end = models.Q(told_at__isnull=False, over_at__isnull=False, told_over_at__isnull=True)
+        return self.filter(beginning | end, next_tell_at__lte=now)
+
+
+class Alert(models.Model):
+    """One matter. ``about``: which job, or empty; together with the kind it is one while it lasts.
+
+    Telling is claimed by moving ``next_tell_at``, so that of several senders one tells.
+    """
+
+    kind = models.CharField(max_length=16, choices=AlertKind)
+    about = models.CharField(max_length=80, blank=True)
+    desk_name = models.CharField(max_length=80, blank=True)
+    said = models.CharField(max_length=400)  # in words, without any secret
+    raised_at = models.DateTimeField()
+    next_tell_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+    over_at = models.DateTimeField(null=True)
+    told_over_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)  # to tell; the next try comes later
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-raised_at"]
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=AlertKind.values), name="alert_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "about"],
+                condition=models.Q(over_at__isnull=True),
+                name="alert_one_per_matter",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} {self.about}".strip()

@@ -1,0 +1,22 @@
+"""Copies of the signed checkpoints, so that every host can bring its own file up to date."""
+
+from django.db import models
+
+
+class AuditCheckpoint(models.Model):
+    """One checkpoint of the log. The file outside the database is what counts; this is a copy.
+
+    ``line``: the exact text of the checkpoint's line in the file, without the line break.
+    """
+
+    number = models.BigAutoField(primary_key=True)  # given out by `orders.checkpoints`
+    at = models.DateTimeField()
+    count = models.BigIntegerField()
+    line = models.TextField()
+
+    class Meta:
+        ordering = ["-number"]
+        default_permissions = ()
+
+    def __str__(self):
+        return f"Checkpoint {self.number}"

@@ -1,0 +1,36 @@
+"""How far the exchange's clock is from ours, as its answers show."""
+
+from datetime import timedelta
+
+from django.db import models
+
+FRESH_FOR = timedelta(minutes=10)
+WARN_ABOVE_MS = 1000
+
+
+class ExchangeClock(models.Model):
+    """One row: the exchange's clock minus ours, smoothed over answers.
+
+    One answer is good to half a second, for ``Date`` has whole seconds; many are better.
+    """
+
+    offset_ms = models.IntegerField()
+    measured_at = models.DateTimeField()
+    answers = models.PositiveIntegerField(default=1)  # how many it is smoothed over
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="clock_one_row")]
+
+    def __str__(self):
+        return f"{self.offset_ms} ms"
+
+    @property
+    def is_off(self):
+        """Whether people must be told: a request signed by a wrong clock is refused as expired."""
+        return abs(self.offset_ms) > WARN_ABOVE_MS
+
+    def in_words(self):
+        """*This machine's clock is 40 s behind the exchange's.*"""
+        side = "behind" if self.offset_ms > 0 else "ahead of"
+        return f"This machine's clock is {abs(self.offset_ms) / 1000:.1f} s {side} the exchange's."

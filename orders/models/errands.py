@@ -1,0 +1,104 @@
+"""What is done with the whole log in the background: exports and verifications."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from orders.models.desks import Desk, Right, sees_everything
+
+
+class ErrandStatus(models.TextChoices):
+    """The life of an errand."""
+
+    WAITING = "waiting", "Waiting for a sender"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class ErrandQuerySet(models.QuerySet):
+    """Errands, by what is due."""
+
+    def takeable(self, now):
+        """Those nobody works on: waiting, or left behind by a process that died."""
+        left = models.Q(status=ErrandStatus.RUNNING, lease_until__lt=now)
+        return self.filter(models.Q(status=ErrandStatus.WAITING) | left).order_by("pk")
+
+    def visible_to(self, user):
+        """One's own, and for administrators all."""
+        return self if sees_everything(user) else self.filter(operator_id=user.pk)
+
+
+class Errand(models.Model):
+    """Work on the log that somebody asked for, done by one process at a time and taken up again.
+
+    ``done`` and ``total`` count records.
+    """
+
+    key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    operator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    operator_name = models.CharField(max_length=150)
+    session_hash = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    asked_at = models.DateTimeField()
+    status = models.CharField(
+        max_length=16, choices=ErrandStatus, default=ErrandStatus.WAITING, db_index=True
+    )
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    claim_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    explanation = models.CharField(max_length=400, blank=True)  # for the person who asked
+
+    objects = ErrandQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["-pk"]
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=ErrandStatus.values), name="%(class)s_status"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self._meta.verbose_name.capitalize()} {self.pk}"
+
+    @property
+    def percent(self):
+        """How far it is, 0 to 100."""
+        if self.status == ErrandStatus.DONE:
+            return 100
+        return min(99, 100 * self.done // self.total) if self.total else 0
+
+
+class Export(Errand):
+    """Records of the log, for somebody who does not trust the app: a zip file and its manifest.
+
+    ``query``: the filter as JSON, ``words``: the same for people. ``file_name`` is relative to
+    the export folder.
+    """
+
+    query = models.TextField(default="{}")
+    words = models.CharField(max_length=300)
+    record_count = models.BigIntegerField(null=True)
+    file_name = models.CharField(max_length=120, blank=True)
+    file_length = models.BigIntegerField(null=True)  # bytes
+    file_sha256 = models.CharField(max_length=64, blank=True)
+
+    def exportable_desks(self):
+        """Ids of the desks whose records its asker may still export."""
+        desks = Desk.objects.allowing(self.operator, Right.VERIFY)
+        return sorted(desks.values_list("pk", flat=True))
+
+
+class Verification(Errand):
+    """One walk over the whole log. ``report``: what was found, as JSON."""
+
+    fault_count = models.BigIntegerField(null=True)
+    report = models.TextField(default="{}")
