@@ -256,6 +256,28 @@ if AGENT_KEY_OPENING_KEYS_FILE:
     except OSError as error:
         wrong("AGENT_KEY_OPENING_KEYS_FILE", f"cannot be read ({error.strerror}).")
 
+# --- Audit log -----------------------------------------------------------------------------------
+
+# Checkpoints are signed by the sweep with a key of their own (base64 of 32 bytes, Ed25519) and
+# written to a file outside the database, best on another disk. Every process that verifies should
+# be told the public keys, old ones too. Exports are written by the sweep and served by the web.
+AUDIT_CHECKPOINT_KEY = env.str("AUDIT_CHECKPOINT_KEY", "")
+AUDIT_CHECKPOINT_KEY_FILE = env.str("AUDIT_CHECKPOINT_KEY_FILE", "")
+AUDIT_CHECKPOINT_PUBLIC_KEYS = env.str("AUDIT_CHECKPOINT_PUBLIC_KEYS", "")
+AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", str(DATA_DIR / "checkpoints.jsonl"))
+EXPORT_DIR = Path(env.str("EXPORT_DIR", str(DATA_DIR / "exports"))).resolve()
+if AUDIT_CHECKPOINT_KEY and AUDIT_CHECKPOINT_KEY_FILE:
+    wrong("AUDIT_CHECKPOINT_KEY", "is set twice: as a value and as a file. Keep one.")
+if AUDIT_CHECKPOINT_KEY_FILE:
+    try:
+        if Path(AUDIT_CHECKPOINT_KEY_FILE).stat().st_mode & 0o077:
+            wrong("AUDIT_CHECKPOINT_KEY_FILE", "others can read it: chmod 0400.")
+        AUDIT_CHECKPOINT_KEY = Path(AUDIT_CHECKPOINT_KEY_FILE).read_text().strip()
+    except OSError as error:
+        wrong("AUDIT_CHECKPOINT_KEY_FILE", f"cannot be read ({error.strerror}).")
+if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
+    wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")
+
 # --- What real money does not start with ---------------------------------------------------------
 
 if PACIFICA_NETWORK != "paper":

@@ -80,8 +80,8 @@ def warn_of_sqlite():
 
 
 def _forbidden():
-    yield lambda probe: AuditRecord.objects.filter(pk=probe.pk).update(outcome="changed")
-    yield lambda probe: AuditPayload.objects.filter(pk=probe.pk)._raw_delete("default")
+    yield lambda probe: AuditRecord.objects.filter(pk=probe).update(outcome="changed")
+    yield lambda probe: AuditPayload.objects.filter(pk=probe)._raw_delete("default")
     if connection.vendor == "sqlite":
         yield _replace
 
@@ -90,7 +90,7 @@ def _replace(probe):
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT OR REPLACE INTO orders_auditpayload (record_id, body) VALUES (%s, %s)",
-            [probe.pk, b"changed"],
+            [probe, b"changed"],
         )
 
 

@@ -13,6 +13,7 @@ os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 40
 os.environ["PACIFICA_NETWORK"] = "paper"
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="pacifica-desk-tests-")
 os.environ["AGENT_KEY_OPENING_KEYS"] = "test:" + base64.b64encode(bytes(range(32))).decode()
+os.environ["AUDIT_CHECKPOINT_KEY"] = base64.b64encode(bytes(range(32, 64))).decode()
 for name in ("AGENT_KEY_OPENING_KEYS_FILE", "AGENT_KEY_SEALING_KEY", "PACIFICA_PAPER_URL"):
     os.environ.pop(name, None)
 

@@ -5,11 +5,14 @@ header (``type``, ``timestamp``, ``expiry_window``) and the payload under ``data
 every depth, no spaces, UTF-8, Ed25519 over the raw bytes, base58 of the 64 signature bytes.
 """
 
+import functools
 import json
 import re
 from dataclasses import dataclass, field
 
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 MAX_ORDER_ID = 2**53
 FULL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -93,6 +96,20 @@ def canonical_text(operation_type: str, payload: dict, timestamp: int, expiry_wi
 def sign_text(text: str, keypair: Keypair) -> str:
     """Base58 of the Ed25519 signature over the text's bytes; leading zero bytes kept."""
     return str(keypair.sign_message(text.encode("ascii")))
+
+
+def is_signed_by(text: str, signature: str, public_key: str) -> bool:
+    """Whether the base58 signature over the text's bytes was made with this base58 key's secret."""
+    try:
+        signed = Signature.from_string(signature)
+        return signed.verify(_public_key(public_key), text.encode("utf-8"))
+    except ValueError:
+        return False
+
+
+@functools.lru_cache(maxsize=1024)
+def _public_key(text):
+    return Pubkey.from_string(text)
 
 
 def request_body(

@@ -1,29 +1,61 @@
-"""`manage.py audit_verify`: is the log whole?"""
+"""`manage.py audit_verify [--json] [--until N]`: is the log whole, and true to its bytes?"""
 
+import json
 import sys
 
 from django.core.management.base import BaseCommand
 
-from orders import audit
+from orders import verifying
 from orders.management import terminal
-from orders.models import AuditRecord
 
 
 class Command(BaseCommand):
-    """Only prints; the work is in `orders.audit`."""
+    """Only prints; the work is in `orders.verifying`."""
 
-    help = "Walks the whole audit log and names every record that is wrong. Exit code 0: whole."
+    help = (
+        "Walks the whole audit log: chain, checkpoints, signatures, proofs. Names everything that "
+        "is wrong. Exit code 0: whole; 1: something is wrong; 2: it could not be checked."
+    )
+
+    def add_arguments(self, parser):
+        """How to tell it, and how far to go."""
+        parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+        parser.add_argument("--until", type=int, help="the last position to look at")
 
     def handle(self, *args, **options):
         """Name each fault as it is found; exit code 1 where there is one."""
+        is_json = options["json"]
         with terminal.in_words():
-            faults = 0
-            for fault in audit.verify():
-                faults += 1
-                self.stderr.write(f"Record {fault.position}: {fault.what}.")
-        count = AuditRecord.objects.count()
-        records = f"{count} {'record' if count == 1 else 'records'}"
-        if faults:
-            self.stderr.write(f"{records}, {faults} {'fault' if faults == 1 else 'faults'}.")
+            report = verifying.verify(
+                until=options["until"],
+                on_fault=None if is_json else lambda fault: self.stderr.write(str(fault)),
+                on_progress=None if is_json or not sys.stderr.isatty() else self._progress,
+            )
+        if is_json:
+            self.stdout.write(json.dumps(report.as_json(), indent=2))
+        else:
+            self._tell(report)
+        if not report.is_whole:
             sys.exit(1)
-        self.stdout.write(f"{records}, whole.")
+
+    def _progress(self, position, until):
+        share = position / until
+        bar = "#" * int(30 * share)
+        self.stderr.write(f"\r[{bar:<30}] {share:4.0%} of {until} records", ending="")
+        if position + verifying.SAYS_EVERY > until:
+            self.stderr.write("")
+
+    def _tell(self, report):
+        for note in report.notes:
+            self.stderr.write(f"Note: {note}")
+        records = _count(report.records, "record")
+        if not report.is_whole:
+            self.stderr.write(f"{records}, {_count(report.fault_count, 'fault')}.")
+            return
+        covered = f"{report.covered} of them under {_count(report.checkpoints, 'checkpoint')}"
+        signatures = _count(report.signatures, "signature")
+        self.stdout.write(f"{records}, whole. {covered}; {signatures} checked.")
+
+
+def _count(number, noun):
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

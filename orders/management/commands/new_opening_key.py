@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if file is None:
             self.stdout.write(f"AGENT_KEY_OPENING_KEYS={opening}")
         else:
-            _write(file, opening)
+            write_private(file, opening)
             self.stdout.write(f"AGENT_KEY_OPENING_KEYS_FILE={file.resolve()}")
         self.stdout.write(f"AGENT_KEY_SEALING_KEY={sealing}")
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
 ALLOWED = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
 
 
-def _write(path, opening):
+def write_private(path, secret):
     """Made with its final mode, so that nobody else can read it for even a moment."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400)
@@ -48,7 +48,7 @@ def _write(path, opening):
     except OSError as error:
         _refuse(f"{path} cannot be written ({error.strerror}).")
     with os.fdopen(handle, "w") as file:
-        file.write(opening + "\n")
+        file.write(secret + "\n")
 
 
 def _refuse(sentence):

@@ -1,0 +1,70 @@
+"""What a record's hashes cover, and how: the format of the log, version 1. Pure.
+
+The canonical text of a record is JSON with sorted keys, no spaces and pure ASCII. Its SHA-256 is
+the ``content_hash``; ``hash`` is SHA-256 over the hex digits of ``previous_hash`` followed by those
+of ``content_hash``. The standalone verifier holds the same rules once more, on purpose.
+"""
+
+import hashlib
+import json
+from datetime import UTC
+
+VERSION = 1
+FIRST_HASH = "0" * 64  # what the first record follows
+
+# JSON as pure ASCII, so that NUL and lone surrogates survive any database's text column.
+compact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+
+COVERED = (
+    "event",
+    "outcome",
+    "operator_id",
+    "operator_name",
+    "session_hash",
+    "address",
+    "desk_id",
+    "desk_name",
+    "account_id",
+    "account_name",
+    "account_address",
+    "job_id",
+    "data",
+    "body_length",
+    "body_sha256",
+    "kept_sha256",
+    "salt",
+)
+COVERED_OF_ROW = (
+    "row",
+    "cancel_id",
+    "account_id",
+    "symbol",
+    "order_id",
+    "client_order_id",
+    "outcome",
+    "data",
+)
+
+
+def content(values, rows) -> dict:
+    """What a record's content hash covers, as it is exported.
+
+    ``values``: the record's columns by name; ``rows``: its order rows in order, each a sequence in
+    the order of `COVERED_OF_ROW`.
+    """
+    covered = {name: values[name] for name in COVERED}
+    covered["version"] = VERSION
+    covered["position"] = values["position"]
+    covered["at"] = values["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    covered["orders"] = [list(row) for row in rows]
+    return covered
+
+
+def content_hash(values, rows) -> str:
+    """SHA-256, as hex, of the canonical text."""
+    return hashlib.sha256(compact(content(values, rows)).encode("ascii")).hexdigest()
+
+
+def chained(previous_hash: str, content_hash: str) -> str:
+    """The hash of a record, from the one before it and its own content's."""
+    return hashlib.sha256((previous_hash + content_hash).encode("ascii")).hexdigest()

@@ -1,0 +1,29 @@
+"""`manage.py new_checkpoint_key [--file PATH]`: make the pair that signs checkpoints."""
+
+from pathlib import Path
+
+from django.core.management.base import BaseCommand
+
+from orders import checkpoints
+from orders.management.commands.new_opening_key import write_private
+
+
+class Command(BaseCommand):
+    """Only writes the file; the pair is made in `orders.checkpoints`."""
+
+    help = "Makes the pair that signs checkpoints of the audit log. Only the sweep gets the secret."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser):
+        """Where the private half goes."""
+        parser.add_argument("--file", type=Path, help="for the private half; mode 0400")
+
+    def handle(self, *args, file, **options):
+        """Write the private half into the file, or print it where there is none."""
+        private, public = checkpoints.new_key()
+        if file is None:
+            self.stdout.write(f"AUDIT_CHECKPOINT_KEY={private}")
+        else:
+            write_private(file, private)
+            self.stdout.write(f"AUDIT_CHECKPOINT_KEY_FILE={file.resolve()}")
+        self.stdout.write(f"AUDIT_CHECKPOINT_PUBLIC_KEYS={public}")

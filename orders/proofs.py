@@ -1,0 +1,180 @@
+"""Every cancelled order has its proof in the log, and every request its answer or its absence.
+
+Both are told from the recorded bytes, judged anew, never from what was concluded at the time.
+"""
+
+import json
+from collections import OrderedDict
+from datetime import timedelta
+
+from django.utils.timezone import now as clock
+
+from orders.models import AuditRecordOrder, CancelStatus, Event
+from orders.pacifica import answers
+from orders.records import Entry, Fault, entry_at
+from orders.signed_requests import BATCH
+
+MOST_KEPT = 100_000  # cancels remembered at once; older ones are looked up
+IN_FLIGHT = timedelta(seconds=90)  # a sender's lease, and time for the sweep to see it end
+CANCELLED = CancelStatus.CANCELLED
+ROW, CANCEL, ACCOUNT, SYMBOL, ORDER, CLIENT_ORDER, OUTCOME = range(7)  # of an order row
+ENDS_REQUEST = {Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT, Event.SENDER_LOST}
+
+
+class Proven:
+    """Where a record says *cancelled*, an earlier answer or read shows it."""
+
+    def __init__(self):
+        self._shown = OrderedDict()
+
+    def look(self, entry):
+        """Faults of one record."""
+        for cancel_id in shown_by(entry):
+            self._shown[cancel_id] = None
+            if len(self._shown) > MOST_KEPT:
+                self._shown.popitem(last=False)
+        event, outcome = entry.values["event"], entry.values["outcome"]
+        if event == Event.OUTCOME and outcome == CANCELLED:
+            yield from self._unproven(entry)
+
+    def end(self):
+        """Nothing is left open."""
+        return ()
+
+    def _unproven(self, entry):
+        for row in entry.rows:
+            cancel_id = row[CANCEL]
+            if cancel_id not in self._shown and not _is_shown_earlier(cancel_id, entry.position):
+                name = row[ORDER] or row[CLIENT_ORDER]
+                yield Fault(entry.position, f"order {name} is called cancelled without a proof")
+
+
+def shown_by(entry):
+    """Ids of the cancels that this record's bytes show to be cancelled."""
+    if entry.body is None or not entry.rows:
+        return []
+    if entry.values["event"] == Event.ANSWER:
+        return _accepted(entry)
+    if entry.values["event"] == Event.READ:
+        return _read_cancelled(entry)
+    return []
+
+
+def _accepted(entry):
+    """Cancels whose answer is the exchange's own yes."""
+    data, rows = entry.data, entry.rows
+    status, is_whole = data.get("status"), data.get("is_whole") is True
+    url = str(data.get("url"))
+    if url.endswith(BATCH):
+        verdicts = answers.batch_verdicts(status, entry.body, count=len(rows), is_whole=is_whole)
+    elif url.endswith(("/orders/cancel", "/orders/stop/cancel")):
+        verdicts = [answers.cancel_verdict(status, entry.body, is_whole=is_whole)]
+    else:
+        return []  # a TWAP's 200 only means asked, and a cancel-all proves no single order
+    pairs = zip(rows, verdicts, strict=False)
+    return [row[CANCEL] for row, verdict in pairs if verdict.kind == "accepted"]
+
+
+def _read_cancelled(entry):
+    """Cancels whose order the exchange's history calls cancelled."""
+    ended = set()
+    for item in _items(entry.body):
+        if item.get("order_status") == CANCELLED:
+            ended |= {item.get("order_id"), str(item.get("client_order_id") or "").lower()}
+    ended -= {None, ""}
+    return [
+        row[CANCEL]
+        for row in entry.rows
+        if row[ORDER] in ended or (row[CLIENT_ORDER] or "").lower() in ended
+    ]
+
+
+def _items(body):
+    """The rows of a read's ``data``, as many as were kept whole: a long answer is cut at 64 KiB."""
+    text = body.decode("utf-8", errors="replace")
+    start = text.find('"data"')
+    start = text.find("[", start) + 1 if start >= 0 else 0
+    decoder = json.JSONDecoder()
+    while start > 0:
+        while text[start : start + 1] in {",", " ", "\n", "\r", "\t"}:
+            start += 1
+        try:
+            item, start = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(item, dict):
+            yield item
+
+
+def _is_shown_earlier(cancel_id, position):
+    """The same question to the database, for what is no longer remembered."""
+    if cancel_id is None:
+        return False
+    named = AuditRecordOrder.objects.filter(cancel_id=cancel_id, record_id__lt=position)
+    named = named.filter(record__event__in=[Event.ANSWER, Event.READ])
+    for earlier in named.order_by("-record_id").values_list("record_id", flat=True):
+        found = entry_at(earlier)
+        if isinstance(found, Entry) and cancel_id in shown_by(found):
+            return True
+    return False
+
+
+class Answered:
+    """Every request is followed by its answer or its absence; only the youngest may still wait.
+
+    A cancel has one request in flight at a time, so its id pairs the two.
+    """
+
+    def __init__(self, now=None):
+        self._now = now or clock()
+        self._open = OrderedDict()  # what was asked -> (position, at)
+
+    def look(self, entry):
+        """Faults of one request, or of what ends one."""
+        event = entry.values["event"]
+        if event == Event.REQUEST:
+            for key in _asked(entry):
+                if key in self._open:
+                    yield self._fault(self._open.pop(key)[0])
+                self._open[key] = (entry.position, entry.values["at"])
+            if len(self._open) > MOST_KEPT:
+                yield self._fault(self._open.popitem(last=False)[1][0])
+        elif event in ENDS_REQUEST or event == Event.AGENT_WALLET_TESTED:
+            yield from self._ended(entry)
+
+    def end(self):
+        """Requests that never ended."""
+        late = {position for position, at in self._open.values() if self._now - at > IN_FLIGHT}
+        for position in sorted(late):
+            yield self._fault(position)
+
+    def _ended(self, entry):
+        is_answer = entry.values["event"] == Event.ANSWER and not entry.data.get("is_late")
+        for key, outcome in _answered(entry):
+            if outcome and self._open.pop(key, None) is None and is_answer:
+                yield Fault(entry.position, "it answers a request that the log does not hold")
+
+    def _fault(self, position):
+        return Fault(position, "this request has neither an answer nor the record of its absence")
+
+
+def _asked(entry):
+    if entry.rows:
+        return [row[CANCEL] for row in entry.rows]
+    return [_whole(entry)]
+
+
+def _answered(entry):
+    """(what was asked, outcome) pairs; a row without outcome is a late answer: evidence only."""
+    if entry.rows:
+        return [(row[CANCEL], row[OUTCOME]) for row in entry.rows]
+    if entry.values["event"] == Event.AGENT_WALLET_TESTED:
+        outcome = entry.values["outcome"]
+        return [(_whole(entry), "" if outcome == "asked" else outcome)]
+    return [(_whole(entry), entry.values["outcome"] or "answered")]
+
+
+def _whole(entry):
+    """The key of a request about no single order: an agent wallet's test, or a job's account."""
+    values = entry.values
+    return (values["account_id"], values["job_id"], entry.data.get("public_key"))
