@@ -8,7 +8,8 @@ from orders.concluding import Conclusion
 from orders.models import CancelStatus, Proof
 from orders.reading import moment
 
-CLOCK_SLACK = timedelta(seconds=2)  # between the exchange's clock and ours
+BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
+CLOCK_SLACK = timedelta(seconds=2)  # what may remain between two clocks once both were compared
 STILL_OPEN = {"open", "partially_filled", "in_execution"}
 
 
@@ -32,41 +33,44 @@ def of_events(rows) -> Ending | None:
     newest = rows[0]
     if newest.order_status in STILL_OPEN or newest.order_status is None:
         return None
-    created_at = getattr(newest, "created_at", None)
     return Ending(
         status=newest.order_status,
         event=newest.event_type or "",
         filled_amount=newest.filled_amount or "",
         cancelled_amount=getattr(newest, "cancelled_amount", "") or "",
-        at=moment(created_at) if created_at else None,
+        at=made_at(newest),
     )
 
 
 def of_history_row(row) -> Ending | None:
-    """From one row of the paged history; None while it says the order is open."""
-    if row.order_status in STILL_OPEN:
+    """From one row of the paged history; None while it says the order is open. TWAPs too."""
+    if row.order_status in STILL_OPEN or row.order_status is None:
         return None
-    left = Decimal(row.amount) - Decimal(row.filled_amount)
     return Ending(
         status=row.order_status,
-        event=row.reason or "",
-        filled_amount=row.filled_amount,
-        cancelled_amount="0" if row.order_status == "filled" else f"{left:f}",
-        at=moment(row.updated_at),
-        average_filled_price=row.average_filled_price or "",
+        event=getattr(row, "reason", None) or "",
+        filled_amount=row.filled_amount or "",
+        cancelled_amount=_left(row),
+        at=_moment(row, "updated_at"),
+        average_filled_price=getattr(row, "average_filled_price", None) or "",
     )
 
 
-def conclusion(cancel, ending) -> Conclusion | None:
-    """What an ending makes of a cancel; None where it is no ending we can name."""
+def made_at(row) -> datetime | None:
+    """When the exchange made this row's order, or its event, by the exchange's clock."""
+    return _moment(row, "created_at")
+
+
+def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
+    """What an ending makes of a cancel. ``offset``: the exchange's clock minus ours."""
     if ending.status in {"filled", "completed"}:
         status, said = CancelStatus.FILLED, "Filled before the cancel could act."
-    elif ending.status == "cancelled" and is_ours(cancel, ending):
+    elif ending.status == "cancelled" and is_ours(cancel, ending, offset):
         status, said = CancelStatus.CANCELLED, "The history shows our cancel."
         if cancel.has_unanswered:
             said = "The history shows the cancel; the exchange's answer to us was lost."
     elif ending.status == "cancelled":
-        status, said = CancelStatus.GONE, "Cancelled by someone else before our request."
+        status, said = CancelStatus.GONE, BY_SOMEONE_ELSE
         if ending.event not in {"", "cancel"}:
             said = f"Closed by the exchange before our request: {ending.event}."
     else:
@@ -81,13 +85,32 @@ def conclusion(cancel, ending) -> Conclusion | None:
     )
 
 
-def is_ours(cancel, ending) -> bool:
+def is_ours(cancel, ending, offset=timedelta(0)) -> bool:
     """A cancel event not earlier than our first byte, where a request of ours may have made it.
 
     A request that was answered *not found* made none; one that lost its answer, or a TWAP's that
-    was taken, may have.
+    was taken, may have. Somebody else's cancel in that very span looks the same: the exchange's
+    word that the order is cancelled is what counts.
     """
     may_have_acted = cancel.has_unanswered or cancel.was_taken
     if not may_have_acted or ending.event not in {"", "cancel"} or cancel.first_sent_at is None:
         return False
-    return ending.at is None or ending.at >= cancel.first_sent_at - CLOCK_SLACK
+    return ending.at is None or ending.at - offset >= cancel.first_sent_at - CLOCK_SLACK
+
+
+def _left(row):
+    """What was cancelled of an order that a history row says has ended."""
+    if row.order_status in {"filled", "completed"}:
+        return "0"
+    whole = getattr(row, "amount", None) or getattr(row, "initial_amount", None)
+    if whole is None or row.filled_amount is None:
+        return ""
+    return f"{Decimal(whole) - Decimal(row.filled_amount):f}"
+
+
+def _moment(row, name):
+    """A time of a row; those of TWAP rows are not certain to be there."""
+    value = getattr(row, name, None)
+    if value is None:
+        value = row.raw.get(name)
+    return moment(value) if type(value) is int and 0 < value < 10**14 else None

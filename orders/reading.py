@@ -10,7 +10,7 @@ from orders.exchange import client
 from orders.models import Event
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
-from orders.pacifica.reads import Unreadable
+from orders.pacifica.reads import NotInHistory, Unreadable
 
 MOST_PAGES = 5
 
@@ -28,6 +28,7 @@ class Reading:
     value: object = None
     why: str = ""
     must_wait: bool = False  # nothing was asked: the purse is low
+    is_unknown: bool = False  # the exchange said that its history has no such order
 
 
 class Reader:
@@ -44,7 +45,7 @@ class Reader:
     def ask(self, path, params, parse, **known) -> Reading:
         """Read a route and parse the answer; trouble of any kind ends in a `Reading` without value.
 
-        ``parse`` may raise `Unreadable`; its other named errors (*not in history*) pass through.
+        ``parse`` may raise `Unreadable`, or `NotInHistory`, which is an answer too.
         """
         grant = credits.take(
             account=self._account,
@@ -66,10 +67,10 @@ class Reader:
             credits.pause(pool=grant.pool, until=self._now() + timedelta(seconds=min(wait_s, 60)))
         return _parsed(Reading(path, params, result), parse, known)
 
-    def pages(self, path, params, parse, is_enough):
+    def pages(self, path, params, parse, is_enough, most=MOST_PAGES):
         """Readings of a paged route, newest first, until ``is_enough(rows)`` or the last page."""
         readings, rows, cursor = [], [], None
-        while len(readings) < MOST_PAGES:
+        while len(readings) < most:
             reading = self.ask(path, params | {"cursor": cursor}, parse)
             readings.append(reading)
             if reading.value is None:
@@ -93,6 +94,8 @@ def _parsed(reading, parse, known):
         reading.value = parse(result.status, result.body, is_whole=result.is_whole, **known)
     except Unreadable as unreadable:
         reading.why = str(unreadable)
+    except NotInHistory as unknown:
+        reading.why, reading.is_unknown = str(unknown), True
     return reading
 
 

@@ -5,42 +5,24 @@ thirty seconds, because the exchange's reads can lag behind its writes; and an o
 book concludes nothing while an unanswered request could yet act on it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, endings, reading, waking
+from orders import audit, clocking, concluding, endings, evidence, reading, waking
 from orders.concluding import Conclusion
 from orders.models import Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
-from orders.pacifica import reads
 
 READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
 CHECK_LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 5
-MOST_AT_ONCE = 50
+MOST_AT_ONCE = 500
 SLOWEST = 12  # checks after which the pace no longer slows
 NEEDS_YOU = "needs an operator"
-FEW = 3  # orders looked up one by one; more are looked for in the paged history first
-
-
-@dataclass
-class Evidence:
-    """What the exchange said when asked.
-
-    ``book``: open rows by order id and by client order id, or None where that read proved nothing.
-    ``endings``: by order id, an `Ending`, or None where the exchange knows no such order.
-    ``is_history_whole``: the paged history was read to its end.
-    """
-
-    reader: reading.Reader
-    book: dict | None = None
-    endings: dict = field(default_factory=dict)
-    is_history_whole: bool = False
-    readings: list = field(default_factory=list)
 
 
 def settle_account(*, account_id, now=clock) -> int:
@@ -49,81 +31,62 @@ def settle_account(*, account_id, now=clock) -> int:
     for is_twap in (False, True):
         cancels = take_due(account_id=account_id, now=now(), is_twap=is_twap)
         if cancels:
-            evidence = gather_twaps(cancels) if is_twap else gather(cancels)
-            moment = now()
-            ends = [(cancel, weigh(cancel, evidence, moment)) for cancel in cancels]
-            record(ends, evidence, moment)
+            _settle(cancels, evidence.gather_twaps if is_twap else evidence.gather, now)
             looked_at += len(cancels)
     return looked_at
 
 
+def _settle(cancels, gather, now):
+    found = gather(cancels, now=now, offset=clocking.offset(now()))
+    moment = now()
+    clocking.measure(results=[each.result for each in found.readings], now=moment)
+    ends = [(cancel, weigh(cancel, found, moment)) for cancel in cancels]
+    record(_with_our_others(ends, found.offset), found, moment)
+
+
 def take_due(*, account_id, now, is_twap) -> list[Cancel]:
-    """Questions that are due, each taken by one settler: taking one moves its next check."""
+    """Questions that are due, the longest due first, each taken by one settler.
+
+    Taking one moves its next check, so that a settler that dies holds it for a minute only.
+    """
     due = Cancel.objects.due(now).filter(account_id=account_id)
     due = due.filter(kind=CancelKind.TWAP) if is_twap else due.exclude(kind=CancelKind.TWAP)
-    taken = []
-    for cancel in due.select_related("account__desk", "job__desk", "known_order")[:MOST_AT_ONCE]:
-        same = Cancel.objects.filter(
-            pk=cancel.pk, status=cancel.status, next_check_at=cancel.next_check_at
-        )
-        if same.update(next_check_at=now + CHECK_LEASE, checks=F("checks") + 1):
-            cancel.next_check_at, cancel.checks = now + CHECK_LEASE, cancel.checks + 1
-            taken.append(cancel)
-    return taken
+    until = now + CHECK_LEASE
+    with transaction.atomic():
+        skips = connection.features.has_select_for_update_skip_locked
+        rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips)
+        ids = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        taken = Cancel.objects.filter(pk__in=ids)
+        taken.update(next_check_at=until, checks=F("checks") + 1)
+        return list(taken.select_related("account__desk", "job__desk", "known_order"))
 
 
-def gather(cancels) -> Evidence:
-    """Read the book once, then the history of the orders it does not list."""
-    account = {"account": cancels[0].account.address}
-    evidence = Evidence(reading.Reader(cancels[0].account))
-    evidence.book = _book(evidence, "/orders", account, reads.open_orders)
-    if evidence.book is None:
-        return evidence
-    missing = [cancel for cancel in cancels if in_book(cancel, evidence.book) is None]
-    if len(missing) > FEW or any(cancel.order_id is None for cancel in missing):
-        _look_through_history(evidence, account, missing)
-    by_id = [c.order_id for c in missing if c.order_id and c.order_id not in evidence.endings]
-    for order_id in by_id:
-        _look_up(evidence, "/orders/history_by_id", reads.history_events, order_id)
-    return evidence
-
-
-def gather_twaps(cancels) -> Evidence:
-    """The same for TWAP orders, which have routes of their own."""
-    account = {"account": cancels[0].account.address}
-    evidence = Evidence(reading.Reader(cancels[0].account))
-    evidence.book = _book(evidence, "/orders/twap", account, reads.twap_orders)
-    if evidence.book is None:
-        return evidence
-    for cancel in cancels:
-        if in_book(cancel, evidence.book) is None and cancel.order_id:
-            _look_up(evidence, "/orders/twap/history_by_id", reads.twap_events, cancel.order_id)
-    return evidence
-
-
-def in_book(cancel, book):
-    """The book's row of this cancel's order, or None."""
-    return book.get(cancel.order_id or cancel.client_order_id.lower())
-
-
-def weigh(cancel, evidence, now) -> Conclusion:
+def weigh(cancel, found, now) -> Conclusion:
     """What the evidence makes of one cancel."""
-    if evidence.book is None:
-        return keep_asking(
-            cancel, now, f"The exchange could not be asked: {evidence.readings[-1].why}."
-        )
-    row = in_book(cancel, evidence.book)
+    if found.book is None:
+        why = found.readings[-1].why
+        return keep_asking(cancel, now, f"The exchange could not be asked: {why}.")
+    row = found.row_of(cancel)
     if row is not None:
-        return _still_open(cancel, row, now)
-    ending = evidence.endings.get(cancel.order_id or cancel.client_order_id.lower())
-    if ending is not None:
-        return _ended(cancel, ending, now)
-    if _knows_nothing(cancel, evidence):
-        return _absent(cancel, now)
-    return keep_asking(cancel, now, "Not in the open orders; its history could not be read yet.")
+        return _still_open(cancel, row, found, now)
+    past = found.past_of(cancel)
+    if past is not None and past.ending is not None:
+        return _ended(cancel, past, found)
+    if past is not None:
+        return _vanished(cancel, found, now)
+    if found.is_unknown(cancel):
+        return _absent(cancel, found, now)
+    if cancel.order_id is None and not cancel.has_unanswered and found.pasts:
+        return _unnamed(cancel, found, now)
+    return keep_asking(
+        cancel,
+        now,
+        "Not in the open orders; its history could not be read yet.",
+        absent_since_at=cancel.absent_since_at or found.asked_at,
+    )
 
 
-def keep_asking(cancel, now, explanation) -> Conclusion:
+def keep_asking(cancel, now, explanation, *, absent_since_at=None) -> Conclusion:
     """The question stays open; it is looked at again, ever more slowly, up to every 30 s."""
     wait_s = min(30, 1.5 ** min(cancel.checks, SLOWEST))
     return Conclusion(
@@ -131,10 +94,11 @@ def keep_asking(cancel, now, explanation) -> Conclusion:
         cancel.proof,
         explanation[:400],
         next_check_at=now + timedelta(seconds=wait_s),
+        absent_since_at=absent_since_at,
     )
 
 
-def record(ends, evidence, now):
+def record(ends, found, now):
     """Write what is still ours to write, with the reads that show it, in one transaction."""
     with transaction.atomic():
         mine = _still_taken([cancel for cancel, _ in ends])
@@ -143,91 +107,61 @@ def record(ends, evidence, now):
             return
         concluding.write(ends, now)
         settled = [(c, end) for c, end in ends if end.status != mine[c.pk]]
-        facts = _read_facts(settled, evidence, now) if settled else []
+        facts = _read_facts(settled, found, now) if settled else []
         audit.append(*facts, *concluding.outcome_facts(settled, now))
         if any(end.status == CancelStatus.QUEUED for _, end in ends):
             waking.deliver(account_ids=[ends[0][0].account_id], is_urgent=True)
 
 
-def _book(evidence, path, params, parse):
-    """Open rows by order id and by client order id in lower case, or None."""
-    answer = evidence.reader.ask(path, params, parse)
-    evidence.readings.append(answer)
-    if answer.value is None:
-        return None
-    book = {row.order_id: row for row in answer.value.rows}
-    return book | {r.client_order_id.lower(): r for r in answer.value.rows if r.client_order_id}
-
-
-def _look_through_history(evidence, params, cancels):
-    """Find endings in the paged history; endings are kept under both names of an order."""
-    wanted = {c.order_id or c.client_order_id.lower() for c in cancels}
-
-    def is_enough(rows):
-        return wanted <= {row.order_id for row in rows} | {
-            (row.client_order_id or "").lower() for row in rows
-        }
-
-    readings, rows = evidence.reader.pages("/orders/history", params, reads.history_page, is_enough)
-    evidence.readings += readings
-    last = readings[-1].value
-    evidence.is_history_whole = last is not None and not last.has_more
-    for row in reversed(rows):  # newest last, so that the newest wins a reused client order id
-        ending = endings.of_history_row(row)
-        if ending is not None:
-            evidence.endings[row.order_id] = ending
-            if row.client_order_id:
-                evidence.endings[row.client_order_id.lower()] = ending
-
-
-def _look_up(evidence, path, parse, order_id):
-    """The ending of one order, by its id."""
-    try:
-        answer = evidence.reader.ask(path, {"order_id": order_id}, parse, order_id=order_id)
-    except reads.NotInHistory as unknown:
-        evidence.readings.append(
-            reading.Reading(path, {"order_id": order_id}, None, why=str(unknown))
-        )
-        evidence.endings[order_id] = None
-        return
-    evidence.readings.append(answer)
-    if answer.value is not None:
-        ending = endings.of_events(answer.value)
-        if ending is not None:
-            evidence.endings[order_id] = ending
-
-
-def _knows_nothing(cancel, evidence):
-    """Whether the exchange said, in so many words, that it has no such order."""
-    if cancel.order_id is None:
-        return evidence.is_history_whole
-    return cancel.order_id in evidence.endings
-
-
-def _still_open(cancel, row, now):
+def _still_open(cancel, row, found, now):
     """Listed as open. Once no earlier request can act, that attempt is dead: a fresh one."""
-    if now < _dead_at(cancel):
+    why = _cannot_act_on(cancel, row)
+    if why:
+        return Conclusion(CancelStatus.REFUSED, Proof.BOOK, why)
+    is_doubtful = found.is_doubtful(cancel, row)
+    if found.asked_at < dead_at(cancel, found.offset, is_doubtful=is_doubtful):
         return keep_asking(cancel, now, "Still in the open orders; our request may yet act on it.")
     if _another_holds(cancel, row.order_id):
         return keep_asking(cancel, now, "Another cancel of the same order is on its way.")
-    if cancel.attempt >= MOST_ATTEMPTS:
+    if cancel.repeats + 1 >= MOST_ATTEMPTS:
         cancel.checks = max(cancel.checks, SLOWEST)
         return keep_asking(cancel, now, f"Still open after {cancel.attempt} attempts: {NEEDS_YOU}.")
     said = f"Still open, and attempt {cancel.attempt} can no longer act: sending a fresh one."
-    wait = timedelta(seconds=2 ** (cancel.attempt - 1) - 1)
     return Conclusion(
         CancelStatus.QUEUED,
         Proof.BOOK,
         said,
-        not_before_at=now + wait,
+        not_before_at=now + timedelta(seconds=2**cancel.repeats - 1),
         resolved_order_id=row.order_id,
+        repeats=cancel.repeats + 1,
     )
 
 
-def _dead_at(cancel):
-    """When an order still in the book shows that our last request did not and will not act."""
+def _cannot_act_on(cancel, row):
+    """Why our request, right or repeated, can never cancel this open order, or nothing."""
+    if row.symbol != cancel.symbol:
+        said = f"That order is on {row.symbol}, not {cancel.symbol}, and still open."
+        return f"{said} Cancel it again with its own symbol."
+    if cancel.kind == CancelKind.TWAP:
+        return ""
+    kind = CancelKind.STOP if row.order_type.startswith(("stop", "take")) else CancelKind.ORDER
+    if kind == cancel.kind:
+        return ""
+    words = row.order_type.replace("_", " ")
+    return f"That is a {words} order, and still open. Cancel it again as {kind.label.lower()}."
+
+
+def dead_at(cancel, offset, *, is_doubtful=False):
+    """When an order still in the book shows that our last request did not and will not act.
+
+    A signature ends by the exchange's clock: one that is behind ours keeps it alive for longer.
+    ``is_doubtful``: whether it is the order that was meant, a lagging history may have yet to show.
+    """
+    if is_doubtful:
+        return _caught_up_at(cancel, offset)
     if cancel.answered_at is None or cancel.status == CancelStatus.UNKNOWN:
-        return cancel.signature_ends_at or cancel.requested_at
+        ends_at = cancel.signature_ends_at or cancel.requested_at
+        return ends_at + max(timedelta(0), -offset)
     return cancel.answered_at + READ_LAG  # the exchange answered; the book may lag behind it
 
 
@@ -237,20 +171,83 @@ def _another_holds(cancel, order_id):
     return others.exclude(pk=cancel.pk).exists()
 
 
-def _ended(cancel, ending, now):
+def _ended(cancel, past, found):
     """The history says how it ended. A cancel event since our first byte can be our own."""
-    end = endings.conclusion(cancel, ending)
-    return end if end is not None else keep_asking(cancel, now, "The history still shows it open.")
+    if past.symbol != cancel.symbol:
+        said = f"That order was on {past.symbol}, not {cancel.symbol}, and has closed."
+        return replace(endings.conclusion(cancel, past.ending), explanation=said, status=GONE)
+    end = endings.conclusion(cancel, past.ending, offset=found.offset)
+    row = found.edited_into(cancel, past) if past.ending.status == "cancelled" else None
+    if row is None:
+        return end
+    said = f"Edited before our cancel could act: it lives on as order {row.order_id}."
+    return replace(end, status=GONE, explanation=said)
 
 
-def _absent(cancel, now):
+GONE = CancelStatus.GONE
+
+
+def _vanished(cancel, found, now):
+    """Not open any more, and the history has yet to say how: believed only once it lasts."""
+    since = cancel.absent_since_at or found.asked_at
+    if found.asked_at < max(_caught_up_at(cancel, found.offset), since + READ_LAG):
+        said = "No longer open; its history does not show how it closed yet."
+        return keep_asking(cancel, now, said, absent_since_at=since)
+    said = "No longer open. The exchange's history does not show how it closed."
+    return Conclusion(GONE, Proof.BOOK, said)
+
+
+def _absent(cancel, found, now):
     """Neither open nor in the history. Believed only after the exchange's reads have caught up."""
-    since = max(filter(None, [cancel.requested_at, cancel.sent_at, cancel.answered_at]))
-    until = max(since + READ_LAG, cancel.signature_ends_at or since)
-    if now < until:
-        return keep_asking(cancel, now, "The exchange does not know this order; asking once more.")
+    if found.asked_at < _caught_up_at(cancel, found.offset):
+        said = "The exchange does not know this order; asking once more."
+        since = cancel.absent_since_at or found.asked_at
+        return keep_asking(cancel, now, said, absent_since_at=since)
     said = "The exchange knows no such order: not open, not in its history."
     return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, said)
+
+
+def _unnamed(cancel, found, now):
+    """A client order id the exchange says no open order has, in a history too long to read."""
+    if found.asked_at < _caught_up_at(cancel, found.offset):
+        said = "No open order has this client order id; asking once more."
+        return keep_asking(cancel, now, said)
+    said = f"No open order has this client order id, nor has any of the last {len(found.pasts)}."
+    return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said)
+
+
+def _caught_up_at(cancel, offset):
+    """From when on a read that shows nothing of our doing would have shown it."""
+    touched_at = max(filter(None, [cancel.requested_at, cancel.sent_at, cancel.answered_at]))
+    ends_at = cancel.signature_ends_at or touched_at
+    return max(touched_at + READ_LAG, ends_at + max(timedelta(0), -offset))
+
+
+def _with_our_others(ends, offset):
+    """Where an earlier cancel of our own closed the order, it was not *someone else*."""
+    foreign = {c.order_id: c for c, end in ends if _is_somebodys(end) and c.order_id}
+    if not foreign:
+        return ends
+    others = Cancel.objects.filter(
+        account=ends[0][0].account_id, order_id__in=foreign, first_sent_at__isnull=False
+    ).exclude(pk__in=[cancel.pk for cancel in foreign.values()])
+    jobs = {}
+    for other in others.order_by("-pk"):
+        end = next(end for c, end in ends if c.order_id == other.order_id)
+        at = end.ending.at
+        if at is None or at - offset >= other.first_sent_at - endings.CLOCK_SLACK:
+            jobs[other.order_id] = other.job_id
+    return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
+
+
+def _is_somebodys(end):
+    return end.explanation == endings.BY_SOMEONE_ELSE
+
+
+def _by_job(end, job_id):
+    if job_id is None or not _is_somebodys(end):
+        return end
+    return replace(end, explanation=f"Cancelled before this request, by our own job {job_id}.")
 
 
 def _still_taken(cancels) -> dict:
@@ -266,7 +263,7 @@ def _still_taken(cancels) -> dict:
     }
 
 
-def _read_facts(settled, evidence, now):
+def _read_facts(settled, found, now):
     """A record for each read, naming the orders it settled."""
     first = settled[0][0]
     lines = tuple(audit.line_of(cancel, outcome=end.status) for cancel, end in settled)
@@ -279,5 +276,5 @@ def _read_facts(settled, evidence, now):
             at=now,
             lines=lines,
         )
-        for each in evidence.readings
+        for each in found.readings
     ]

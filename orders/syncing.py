@@ -138,10 +138,7 @@ def _through_history(reader, account, wanted):
 
 def _by_id(reader, order_id, found):
     path, params = "/orders/history_by_id", {"order_id": order_id}
-    try:
-        answer = reader.ask(path, params, reads.history_events, order_id=order_id)
-    except reads.NotInHistory as unknown:
-        return reading.Reading(path, params, None, why=str(unknown))
+    answer = reader.ask(path, params, reads.history_events, order_id=order_id)
     ending = endings.of_events(answer.value) if answer.value else None
     if ending is not None:
         found[order_id] = ending

@@ -10,10 +10,12 @@ LAYERS = [
     ["orders.pacifica"],
     ["orders.models", "orders.canonical"],
     ["orders.audit", "orders.credits", "orders.exchange", "orders.keys", "orders.rights"],
+    ["orders.clocking", "orders.webhook"],
     ["orders.concluding", "orders.packets", "orders.reading", "orders.targets", "orders.waking"],
     ["orders.asking", "orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
+    ["orders.contradicting", "orders.drifting", "orders.evidence"],
     ["orders.delivery", "orders.settling", "orders.syncing", "orders.templatetags"],
-    ["orders.cancels", "orders.enrolling", "orders.probing"],
+    ["orders.alerting", "orders.cancels", "orders.enrolling", "orders.probing", "orders.questions"],
     ["orders.jobs", "orders.panic"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
@@ -21,7 +23,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ELSEWHERE = {"orders.apps", "orders.migrations", "orders"}
 DOORS = {
-    "requests": {"orders.pacifica.client", "orders.pacifica.connections"},
+    "requests": {"orders.pacifica.client", "orders.pacifica.connections", "orders.webhook"},
     "celery": {"orders.waking", "orders.tasks", "desk.celery", "desk"},
     "solders": {"orders.pacifica.signing", "orders.keys", "orders.pacifica.paper"},
 }

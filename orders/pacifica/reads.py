@@ -48,15 +48,7 @@ def twap_orders(status, body, *, is_whole=True):
 
 def history_page(status, body, *, is_whole=True):
     """`HistoryPage` of GET ``/orders/history``; raises `Unreadable`."""
-    envelope = _envelope(status, body, is_whole)
-    cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
-    if type(has_more) is not bool:
-        raise Unreadable("has_more is missing")
-    if not (cursor is None or (isinstance(cursor, str) and len(cursor) <= MAX_CURSOR_CHARS)):
-        raise Unreadable("next_cursor is ill-formed")
-    if has_more and not cursor:
-        raise Unreadable("more pages, but no cursor to ask for them")
-    return HistoryPage(rows_of(HistoryOrder, envelope.get("data")), cursor or None, has_more)
+    return _page(HistoryOrder, status, body, is_whole)
 
 
 def history_events(status, body, order_id, *, is_whole=True):
@@ -73,6 +65,11 @@ def twap_events(status, body, order_id, *, is_whole=True):
     return _events(TwapOrder, status, body, order_id, is_whole)
 
 
+def twap_history_page(status, body, *, is_whole=True):
+    """`HistoryPage` with `TwapOrder` rows of GET ``/orders/twap/history``; raises `Unreadable`."""
+    return _page(TwapOrder, status, body, is_whole)
+
+
 def market_symbols(status, body, *, is_whole=True):
     """The symbols that GET ``/info`` lists, case kept; raises `Unreadable`."""
     items = _data_list(_read(status, body, is_whole))
@@ -80,6 +77,18 @@ def market_symbols(status, body, *, is_whole=True):
     if not all(isinstance(symbol, str) and symbol for symbol in symbols):
         raise Unreadable("a market without a symbol")
     return tuple(symbols)
+
+
+def _page(kind, status, body, is_whole):
+    envelope = _envelope(status, body, is_whole)
+    cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
+    if type(has_more) is not bool:
+        raise Unreadable("has_more is missing")
+    if not (cursor is None or (isinstance(cursor, str) and len(cursor) <= MAX_CURSOR_CHARS)):
+        raise Unreadable("next_cursor is ill-formed")
+    if has_more and not cursor:
+        raise Unreadable("more pages, but no cursor to ask for them")
+    return HistoryPage(rows_of(kind, envelope.get("data")), cursor or None, has_more)
 
 
 def _open(kind, status, body, is_whole):

@@ -1,0 +1,58 @@
+"""How far the exchange's clock is from ours: measured from its answers, kept in the database.
+
+Timestamps are never corrected by it: a wrong clock is told to people, who mend it for everything
+on the machine. It is used where the exchange's times are compared with ours.
+"""
+
+from datetime import timedelta
+from statistics import median
+
+from orders.models import ExchangeClock
+from orders.models.clocks import FRESH_FOR
+from orders.pacifica.client import Answer
+
+EVERY = timedelta(seconds=5)
+QUICK = timedelta(seconds=1)  # a slower answer says too little about its middle
+SHARE = 0.2  # of a new measurement in the smoothed one
+JUMP_MS = 3000  # beyond it a clock was set, and the old value says nothing
+
+
+def measure(*, results, now):
+    """Take `Answer`s among the results of requests into the smoothed offset, every 5 s at most."""
+    offsets = [_offset(one) for one in results if isinstance(one, Answer)]
+    offsets = [offset for offset in offsets if offset is not None]
+    if not offsets:
+        return
+    known = ExchangeClock.objects.filter(pk=1).first()
+    if known is None:
+        first = ExchangeClock(pk=1, offset_ms=round(median(offsets)), measured_at=now)
+        ExchangeClock.objects.bulk_create([first], ignore_conflicts=True)
+    elif not now - EVERY < known.measured_at <= now:
+        _smooth(known, median(offsets), now)
+
+
+def current(now) -> ExchangeClock | None:
+    """The offset as last measured, or None where nothing fresh is known."""
+    return ExchangeClock.objects.filter(
+        pk=1, measured_at__gt=now - FRESH_FOR, measured_at__lt=now + FRESH_FOR
+    ).first()
+
+
+def offset(now) -> timedelta:
+    """The exchange's clock minus ours; nothing where it was not measured lately."""
+    known = current(now)
+    return timedelta(milliseconds=known.offset_ms if known else 0)
+
+
+def _offset(answer):
+    quick = answer.first_byte_at - answer.sent_at <= QUICK
+    return answer.clock_offset_ms if quick else None
+
+
+def _smooth(known, measured_ms, now):
+    has_jumped = abs(measured_ms - known.offset_ms) > JUMP_MS or known.measured_at < now - FRESH_FOR
+    value = measured_ms if has_jumped else known.offset_ms + SHARE * (measured_ms - known.offset_ms)
+    same = ExchangeClock.objects.filter(pk=1, measured_at=known.measured_at)
+    same.update(
+        offset_ms=round(value), measured_at=now, answers=1 if has_jumped else known.answers + 1
+    )

@@ -1,0 +1,240 @@
+"""Gather what the exchange says of orders whose cancels are in question: book, then history."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from orders import endings, reading
+from orders.pacifica import reads
+
+FEW = 3  # orders looked up one by one; more are looked for in the paged history first
+MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
+PAGES, MOST_PAGES = 5, 50  # of the history, read deeper the longer a question stands
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the history says of one order. ``ending``: None while it says the order is open."""
+
+    order_id: int
+    client_order_id: str | None
+    symbol: str
+    created_at: datetime | None
+    ending: endings.Ending | None
+
+
+@dataclass
+class Evidence:
+    """What the exchange said when asked.
+
+    ``asked_at``: before the first read left, by our clock. ``offset``: the exchange's clock minus
+    ours. ``book``: open rows by order id, or None where that read proved nothing; ``named``: the
+    same by client order id in lower case. ``unknown``: order ids of which the exchange said that
+    its history has none. ``is_history_whole``: the paged history was read to its end.
+    """
+
+    reader: reading.Reader
+    asked_at: datetime
+    offset: timedelta = timedelta(0)
+    book: dict | None = None
+    named: dict = field(default_factory=dict)
+    pasts: dict = field(default_factory=dict)
+    unknown: set = field(default_factory=set)
+    is_history_whole: bool = False
+    readings: list = field(default_factory=list)
+
+    def row_of(self, cancel):
+        """The open row of this cancel's order, or None."""
+        return self.book.get(self.meant(cancel))
+
+    def past_of(self, cancel) -> Past | None:
+        """What the history says of this cancel's order, or None."""
+        return self.pasts.get(self.meant(cancel))
+
+    def meant(self, cancel) -> int | None:
+        """The order id that the cancel names, itself or by a client order id used more than once.
+
+        Then it is the oldest that had been made and had not ended when our first byte left: what
+        was made since, nobody asked to cancel.
+        """
+        if cancel.order_id:
+            return cancel.order_id
+        made = self._so_named(cancel.client_order_id.lower())
+        latest = _shifted(cancel.first_sent_at, self.offset, endings.CLOCK_SLACK)
+        by_then = sorted(i for i, at in made.items() if not (at and latest and at > latest))
+        earliest = _shifted(cancel.first_sent_at, self.offset, -endings.CLOCK_SLACK)
+        lived = [i for i in by_then if not self._had_ended(i, earliest)]
+        return lived[0] if lived else max(by_then, default=None)
+
+    def is_doubtful(self, cancel, row) -> bool:
+        """Whether an open row of this client order id may have been made after our first byte."""
+        earliest = _shifted(cancel.first_sent_at, self.offset, -endings.CLOCK_SLACK)
+        made_at = endings.made_at(row)
+        return not cancel.order_id and bool(earliest and made_at and made_at > earliest)
+
+    def _so_named(self, name):
+        pasts = [
+            past for past in self.pasts.values() if (past.client_order_id or "").lower() == name
+        ]
+        made = {past.order_id: past.created_at for past in pasts}
+        row = self.named.get(name)
+        return made if row is None else made | {row.order_id: endings.made_at(row)}
+
+    def _had_ended(self, order_id, moment):
+        past = self.pasts.get(order_id)
+        at = past.ending.at if past is not None and past.ending is not None else None
+        return bool(order_id not in self.book and at and moment and at < moment)
+
+    def is_unknown(self, cancel) -> bool:
+        """Whether the exchange said, in so many words, that it has no such order."""
+        return cancel.order_id in self.unknown or self.is_history_whole
+
+    def edited_into(self, cancel, past):
+        """The open row that this closed order lives on in, or None.
+
+        An edit closes the order and makes a new one of the same client order id at that moment
+        (docs.pacifica.fi edit-order page).
+        """
+        name = (cancel.client_order_id or past.client_order_id or "").lower()
+        row = self.named.get(name)
+        if row is None or row.order_id == past.order_id or past.ending.at is None:
+            return None
+        made_at = endings.made_at(row)
+        is_same_moment = made_at and abs(made_at - past.ending.at) <= timedelta(seconds=1)
+        return row if is_same_moment else None
+
+
+def gather(cancels, *, now, offset) -> Evidence:
+    """Read the book once, then the history of the orders it does not list."""
+    return _gather(cancels, now, offset, ORDERS)
+
+
+def gather_twaps(cancels, *, now, offset) -> Evidence:
+    """The same for TWAP orders, which have routes of their own."""
+    return _gather(cancels, now, offset, TWAPS)
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Where one kind of order is read, and how."""
+
+    book: str
+    open_rows: object
+    history: str
+    page: object
+    by_id: str
+    events: object
+
+
+ORDERS = Routes(
+    "/orders",
+    reads.open_orders,
+    "/orders/history",
+    reads.history_page,
+    "/orders/history_by_id",
+    reads.history_events,
+)
+TWAPS = Routes(
+    "/orders/twap",
+    reads.twap_orders,
+    "/orders/twap/history",
+    reads.twap_history_page,
+    "/orders/twap/history_by_id",
+    reads.twap_events,
+)
+
+
+def _gather(cancels, now, offset, routes):
+    account = cancels[0].account
+    evidence = Evidence(reading.Reader(account, now=now), asked_at=now(), offset=offset)
+    params = {"account": account.address}
+    _read_book(evidence, routes, params)
+    if evidence.book is None:
+        return evidence
+    missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
+    if len(missing) > FEW or any(_needs_pages(cancel) for cancel in missing):
+        _look_through_history(evidence, routes, params, missing)
+    for order_id in _left(evidence, missing)[:MOST_LOOK_UPS]:
+        _look_up(evidence, routes, order_id)
+    return evidence
+
+
+def _is_missing(evidence, cancel):
+    row = evidence.row_of(cancel)
+    return row is None or evidence.is_doubtful(cancel, row)
+
+
+def _needs_pages(cancel):
+    """History by id tells not whose an order is, and cannot be asked by client order id."""
+    return cancel.order_id is None or cancel.known_order_id is None
+
+
+def _left(evidence, missing):
+    """Order ids to look up one by one. One never known that the whole history has not is nobody's
+    here: what its id would tell is another account's."""
+    return [
+        cancel.order_id
+        for cancel in sorted(missing, key=lambda cancel: cancel.checks)
+        if cancel.order_id
+        and cancel.order_id not in evidence.pasts
+        and not (cancel.known_order_id is None and evidence.is_history_whole)
+    ]
+
+
+def _read_book(evidence, routes, params):
+    answer = evidence.reader.ask(routes.book, params, routes.open_rows)
+    evidence.readings.append(answer)
+    if answer.value is not None:
+        rows = answer.value.rows
+        evidence.book = {row.order_id: row for row in rows}
+        evidence.named = {r.client_order_id.lower(): r for r in rows if r.client_order_id}
+
+
+def _look_through_history(evidence, routes, params, cancels):
+    wanted = {c.order_id or c.client_order_id.lower() for c in cancels}
+
+    def is_enough(rows):
+        return wanted <= {row.order_id for row in rows} | {
+            (row.client_order_id or "").lower() for row in rows
+        }
+
+    most = min(MOST_PAGES, PAGES * (1 + max(cancel.checks for cancel in cancels) // 4))
+    readings, rows = evidence.reader.pages(
+        routes.history, params, routes.page, is_enough, most=most
+    )
+    evidence.readings += readings
+    last = readings[-1].value
+    evidence.is_history_whole = last is not None and not last.has_more
+    for row in rows:
+        past = Past(
+            row.order_id,
+            row.client_order_id,
+            row.symbol,
+            endings.made_at(row),
+            endings.of_history_row(row),
+        )
+        evidence.pasts[row.order_id] = past
+
+
+def _look_up(evidence, routes, order_id):
+    answer = evidence.reader.ask(
+        routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id
+    )
+    evidence.readings.append(answer)
+    if answer.is_unknown:
+        evidence.unknown.add(order_id)
+    elif answer.value is not None:
+        newest = answer.value[0]
+        ending = endings.of_events(answer.value)
+        past = Past(
+            order_id,
+            newest.client_order_id,
+            newest.symbol,
+            endings.made_at(answer.value[-1]),
+            ending,
+        )
+        evidence.pasts[order_id] = past
+
+
+def _shifted(moment, offset, slack):
+    """A moment of ours by the exchange's clock, give or take what the comparison leaves."""
+    return None if moment is None else moment + offset + slack

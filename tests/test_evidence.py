@@ -1,0 +1,239 @@
+"""Evidence: what may be concluded from it, and what it must never be taken for."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders import cancels, clocking, delivery, endings, evidence, reading, settling
+from orders.models import AuditRecord, Cancel, CancelStatus, Event, ExchangeClock, Proof
+from tests.test_settling import CLIENT_ORDER_ID, ask_and_deliver, by_id, settle
+
+
+def again(firm, after_s):
+    """Settle once more, whenever the next check would be."""
+    Cancel.objects.update(next_check_at=timezone.now())
+    return settle(firm, after_s)
+
+
+def vanish(monkeypatch, firm):
+    """The book no longer lists anything, while the history has yet to say why."""
+    real = evidence._read_book
+
+    def emptied(found, routes, params):
+        real(found, routes, params)
+        found.book, found.named = {}, {}
+
+    monkeypatch.setattr(evidence, "_read_book", emptied)
+
+
+def test_vanished_without_an_event_is_gone_only_once_it_has_lasted(firm, monkeypatch):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    vanish(monkeypatch, firm)
+    assert settle(firm, after_s=60).status == CancelStatus.UNKNOWN
+    assert again(firm, after_s=85).status == CancelStatus.UNKNOWN
+    cancel = again(firm, after_s=91)
+    assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
+    assert "does not show how" in cancel.explanation
+
+
+def test_an_order_seen_again_starts_the_wait_anew(firm, monkeypatch):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop", times=None)
+    ask_and_deliver(firm, order)
+    Cancel.objects.update(repeats=4)
+    with monkeypatch.context() as patch:
+        vanish(patch, firm)
+        settle(firm, after_s=60)
+    again(firm, after_s=85)
+    assert Cancel.objects.get().absent_since_at is None
+    vanish(monkeypatch, firm)
+    assert again(firm, after_s=95).status == CancelStatus.UNKNOWN
+
+
+def test_how_long_a_read_took_does_not_age_what_it_shows(firm):
+    """The book was asked while our request could still act; its answer came long after."""
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    start, asked = timezone.now(), []
+
+    def now():
+        asked.append(1)
+        return start + timedelta(seconds=3 if len(asked) <= 4 else 60)
+
+    settling.settle_account(account_id=firm.account.pk, now=now)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+def test_a_reused_client_order_id_is_not_the_order_that_was_meant(firm):
+    firm.paper.orders(firm.account.address, [{"client_order_id": CLIENT_ORDER_ID}])
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    by_id(firm, client_order_id=CLIENT_ORDER_ID)
+    firm.paper.rules(clock_offset_ms=5_000)
+    newer = firm.paper.orders(firm.account.address, [{"client_order_id": CLIENT_ORDER_ID}])
+    assert settle(firm, after_s=9).status == CancelStatus.CANCELLED
+    assert firm.paper.truth()[newer[0]]["is_open"]
+
+
+def test_a_younger_order_of_the_same_client_order_id_waits_for_the_history(firm):
+    """It may have been made after our first byte: it is not sent for before that can be told."""
+    firm.paper.orders(firm.account.address, [{"client_order_id": CLIENT_ORDER_ID}])
+    firm.paper.fault("/orders/cancel", "drop")
+    by_id(firm, client_order_id=CLIENT_ORDER_ID)
+    assert settle(firm, after_s=9).status == CancelStatus.UNKNOWN
+    assert again(firm, after_s=31).status == CancelStatus.QUEUED
+
+
+def test_an_order_edited_before_our_cancel_is_said_to_live_on(firm):
+    order = firm.order(client_order_id=CLIENT_ORDER_ID)
+    new_id = firm.paper.edit(order.order_id, price="49000")
+    cancel = ask_and_deliver(firm, order)
+    cancel = settle(firm)
+    assert cancel.status == CancelStatus.GONE
+    assert str(new_id) in cancel.explanation
+
+
+def test_an_edit_is_not_taken_for_our_lost_cancel(firm):
+    order = firm.order(client_order_id=CLIENT_ORDER_ID)
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    new_id = firm.paper.edit(order.order_id, price="49000")
+    cancel = settle(firm)
+    assert cancel.status == CancelStatus.GONE
+    assert str(new_id) in cancel.explanation
+
+
+def test_a_wrong_symbol_is_refused_in_words_instead_of_repeated(firm):
+    ids = firm.paper.orders(firm.account.address, [{"symbol": "ETH"}])
+    by_id(firm, order_id=ids[0])
+    cancel = settle(firm, after_s=1.5)
+    assert (cancel.status, cancel.attempt) == (CancelStatus.REFUSED, 1)
+    assert "on ETH, not BTC" in cancel.explanation
+
+
+def test_a_stop_asked_for_as_an_order_is_refused_in_words(firm):
+    ids = firm.paper.orders(
+        firm.account.address, [{"order_type": "stop_limit", "stop_price": "40000"}]
+    )
+    by_id(firm, order_id=ids[0])
+    cancel = settle(firm, after_s=1.5)
+    assert cancel.status == CancelStatus.REFUSED
+    assert "stop limit order" in cancel.explanation
+
+
+def test_another_accounts_order_is_not_found_whatever_became_of_it(firm):
+    ids = firm.paper.orders(firm.foreign_account.address, 1)
+    firm.paper.fill(ids[0])
+    firm.paper.orders(firm.account.address, 1)
+    by_id(firm, order_id=ids[0])
+    assert settle(firm, after_s=31).status == CancelStatus.NOT_FOUND
+
+
+def test_a_cancel_event_of_our_own_earlier_job_is_not_someone_elses(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    first = ask_and_deliver(firm, order)
+    Cancel.objects.update(status=CancelStatus.CLOSED_BY_OPERATOR, next_check_at=None)
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    delivery.deliver_account(account_id=firm.account.pk)
+    later = timezone.now() + timedelta(seconds=2)
+    settling.settle_account(account_id=firm.account.pk, now=lambda: later)
+    cancel = Cancel.objects.exclude(pk=first.pk).get()
+    assert cancel.status == CancelStatus.GONE
+    assert f"our own job {first.job_id}" in cancel.explanation
+
+
+@pytest.mark.parametrize("offset_s", [-40, 40])
+def test_our_lost_cancel_is_ours_however_far_the_clocks_are_apart(firm, offset_s):
+    order = firm.order()
+    sent_at = timezone.now()
+    cancel = Cancel(has_unanswered=True, first_sent_at=sent_at)
+    at = sent_at + timedelta(seconds=offset_s + 0.05)
+    ending = endings.Ending("cancelled", "cancel", "0", "1", at=at)
+    earlier = endings.Ending("cancelled", "cancel", "0", "1", at=at - timedelta(seconds=5))
+    offset = timedelta(seconds=offset_s)
+    assert endings.is_ours(cancel, ending, offset)
+    assert not endings.is_ours(cancel, earlier, offset)
+    assert order
+
+
+def test_a_clock_behind_ours_keeps_a_signature_alive_for_longer(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    ExchangeClock.objects.update_or_create(
+        pk=1, defaults={"offset_ms": -30_000, "measured_at": timezone.now() + timedelta(seconds=7)}
+    )
+    assert settle(firm, after_s=9).status == CancelStatus.UNKNOWN
+    assert again(firm, after_s=38).status == CancelStatus.QUEUED
+
+
+def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
+    monkeypatch.setattr(settling, "MOST_AT_ONCE", 2)
+    orders = firm.orders(3)
+    firm.paper.fault("/orders/batch", "drop", times=None)
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
+    delivery.deliver_account(account_id=firm.account.pk)
+    now = timezone.now() + timedelta(seconds=2)
+    oldest = Cancel.objects.order_by("pk").first()
+    Cancel.objects.filter(pk=oldest.pk).update(next_check_at=now - timedelta(seconds=30))
+    taken = settling.take_due(account_id=firm.account.pk, now=now, is_twap=False)
+    assert len(taken) == 2
+    assert oldest in taken
+
+
+def test_a_client_order_id_beyond_a_long_history_ends_not_found_in_true_words(firm, monkeypatch):
+    monkeypatch.setattr(evidence, "PAGES", 1)
+    monkeypatch.setattr(evidence, "MOST_PAGES", 1)
+    firm.paper.orders(firm.account.address, 101)
+    by_id(firm, client_order_id=CLIENT_ORDER_ID)
+    assert settle(firm, after_s=5).status == CancelStatus.SETTLING
+    cancel = again(firm, after_s=31)
+    assert (cancel.status, cancel.proof) == (CancelStatus.NOT_FOUND, Proof.BOOK)
+    assert "last 100" in cancel.explanation
+
+
+def test_a_twap_known_by_client_order_id_is_settled_by_its_paged_history(firm):
+    firm.paper.orders(
+        firm.account.address, [{"order_type": "twap", "client_order_id": CLIENT_ORDER_ID}]
+    )
+    firm.paper.fault("/orders/twap/cancel", "apply_then_drop")
+    by_id(firm, kind="twap", client_order_id=CLIENT_ORDER_ID)
+    assert settle(firm).status == CancelStatus.CANCELLED
+
+
+def test_a_twap_cancelled_long_before_is_not_ours_despite_the_200(firm):
+    ids = firm.paper.orders(firm.account.address, [{"order_type": "twap"}])
+    firm.paper.rules(clock_offset_ms=-10_000)
+    firm.paper.close(ids[0])
+    firm.paper.rules(clock_offset_ms=0)
+    by_id(firm, kind="twap", order_id=ids[0])
+    assert settle(firm).status == CancelStatus.GONE
+
+
+def test_the_exchanges_not_in_my_history_is_kept_word_for_word(firm):
+    order = firm.order()
+    firm.paper.reset()
+    firm.paper.account(firm.account.address, agents=[str(firm.account.agent_keypair.pubkey())])
+    ask_and_deliver(firm, order)
+    settle(firm, after_s=31)
+    bodies = [bytes(r.payload.body) for r in AuditRecord.objects.filter(event=Event.READ)]
+    assert any(b"not found" in body for body in bodies)
+
+
+def test_the_exchanges_clock_is_measured_from_answers(firm):
+    firm.paper.rules(clock_offset_ms=40_000)
+    reader = reading.Reader(firm.account)
+    answer = reader._get("/info", {})
+    now = timezone.now()
+    clocking.measure(results=[answer], now=now)
+    known = clocking.current(now)
+    assert abs(known.offset_ms - 40_000) < 1500
+    assert known.is_off
+    assert "40" in known.in_words() or "39" in known.in_words()
+    clocking.measure(results=[answer], now=now + timedelta(seconds=6))
+    assert clocking.current(now).answers == 2
+    assert clocking.current(now + timedelta(minutes=20)) is None
