@@ -12,7 +12,10 @@ from orders.models import Event
 
 def actor_of(request) -> audit.Actor:
     """The person behind a web request, as the log keeps them."""
-    user = request.user if request.user.is_authenticated else None
+    return _actor(request, request.user if request.user.is_authenticated else None)
+
+
+def _actor(request, user):
     return audit.Actor(
         operator_id=user.pk if user else None,
         operator_name=user.get_username() if user else "",
@@ -45,7 +48,8 @@ def connect():
 
 
 def _logged_in(sender, request, user, **kwargs):
-    audit.record(audit.Fact(event=Event.LOGIN, actor=actor_of(request)))
+    # the request itself may not know its user yet
+    audit.record(audit.Fact(event=Event.LOGIN, actor=_actor(request, user)))
 
 
 def _logged_out(sender, request, user, **kwargs):

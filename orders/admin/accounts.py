@@ -173,7 +173,8 @@ def key_with_copy(key):
     """A public key by its ends, whole in the title, with a button that copies it."""
     return format_html(
         '<span class="dk-key" title="{0}">{1}</span><button type="button" class="dk-copy" '
-        'data-copy="{0}" aria-label="Copy {0}" title="Copy"><span class="material-symbols-outlined">content_copy</span></button>',
+        'data-copy="{0}" aria-label="Copy {0}" title="Copy">'
+        '<span class="material-symbols-outlined">content_copy</span></button>',
         key,
         shortened(key),
     )

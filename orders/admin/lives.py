@@ -34,7 +34,7 @@ def of_order(order, user) -> list[Moment]:
 def moments(pairs) -> list[Moment]:
     """Records with the row each is told by, newest first, with the gaps between them."""
     told = []
-    for (record, line), before in zip(pairs, [*pairs[1:], None], strict=True):
+    for (record, line), before in zip(pairs, [*pairs[1:], None], strict=False):
         gap = ""
         if before is not None:
             gap = f"+ {sentences.span((record.at - before[0].at).total_seconds())}"

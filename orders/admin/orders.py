@@ -134,7 +134,7 @@ class OrderAdmin(ReadOnlyPage):
         if not term:
             return queryset, False
         named = Q(client_order_id__istartswith=term)
-        if term.isascii() and term.isdigit():
+        if term.isascii() and term.isdigit() and not term.startswith("0"):
             named |= order_id_begins(term)
         return queryset.filter(named), False
 

@@ -149,6 +149,9 @@
 
   document.addEventListener("htmx:afterSettle", follow);
   document.addEventListener("DOMContentLoaded", function () {
+    if (window.matchMedia("(max-width: 640px)").matches) {
+      document.querySelectorAll("details[data-fold]:not([data-chosen])").forEach((one) => (one.open = false));
+    }
     follow();
     window.setInterval(tick, 1000);
   });
