@@ -46,6 +46,21 @@ def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> 
     return None
 
 
+def extend(job, targets) -> list[Cancel]:
+    """Give a job more cancels, for orders that have no other live one; recorded as asked.
+
+    A panic does this with what its cancel-all left over.
+    """
+    now = clock()
+    actor = audit.actor_of(job)
+    with transaction.atomic():
+        fresh, _ = _without_live(targets)
+        cancels = Cancel.objects.bulk_create([_cancel(job, target, now) for target in fresh])
+        if cancels:
+            audit.append(_fact(actor, job.desk, job, cancels, job.reason, now))
+    return cancels
+
+
 def _record(actor, targets, skipped, reason, request_key, about):
     now = clock()
     by_desk = {}

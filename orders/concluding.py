@@ -19,6 +19,7 @@ from orders.models import (
     JobStatus,
     Order,
     OrderState,
+    PanicLine,
     Proof,
 )
 from orders.models.cancels import AT_REST, LIVE
@@ -260,7 +261,8 @@ def finish_jobs(job_ids, now):
     queued = Cancel.objects.filter(job__in=stopping.values("pk"), status=CancelStatus.QUEUED)
     queued.update(status=CancelStatus.STOPPED, concluded_at=now)
     live = Cancel.objects.filter(job=OuterRef("pk"), status__in=LIVE)
-    over = jobs.filter(~Exists(live))
+    emptying = PanicLine.objects.unfinished().filter(job=OuterRef("pk"))
+    over = jobs.filter(~Exists(live), ~Exists(emptying))
     over.filter(status=JobStatus.STOPPING).update(status=JobStatus.STOPPED)
     over.filter(status=JobStatus.RUNNING).update(status=JobStatus.DONE, done_at=now)
 
@@ -268,7 +270,7 @@ def finish_jobs(job_ids, now):
 def _answer_fact(pack, ends, mine):
     """The record of one answer, of its absence, or of a request that never left."""
     first = pack.cancels[0]
-    event, data, body = _described(pack.result)
+    event, data, body = described_result(pack.result)
     data |= {"attempt": first.attempt, "explanation": ends[0].explanation}
     is_late = mine.isdisjoint(cancel.pk for cancel in pack.cancels)
     if is_late:
@@ -290,7 +292,7 @@ def _answer_fact(pack, ends, mine):
     )
 
 
-def _described(result):
+def described_result(result):
     """Event, data and bytes of an `Answer`, an `Unreachable` or nothing."""
     if result is None:
         return (

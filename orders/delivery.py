@@ -136,28 +136,34 @@ def _after(ends, account):
         waking.settle(account_ids=[account.pk])
 
 
-def may_not_send(job, account) -> str:
+def may_not_send(job, account, *, panic=False) -> str:
     """Why nothing may be sent for this job now, or nothing. Rights are asked again here."""
+    right = Right.PANIC if panic else Right.CANCEL
     if not account.is_active or not job.desk.is_active:
         return f"Not sent: {account.name} or its desk was deactivated."
-    if not holds(job.operator, Right.CANCEL, desk=job.desk):
+    if not holds(job.operator, right, desk=job.desk):
         return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
     return ""
 
 
 def sign(chunk, now):
     """(cancel, signed request) pairs, all with one timestamp, and the agent wallet that signed."""
-    account = chunk[0].account
-    wallet = account.agent_wallets.filter(is_active=True).order_by("-created_at").first()
-    if wallet is None:
-        raise CannotOpen(f"{account.name} has no active agent wallet: add one, then ask again.")
-    wallet.account = account
+    wallet = signing_wallet(chunk[0].account)
     signer = open_signer(wallet)
     times = {
         "timestamp": int(now.timestamp() * 1000),
         "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,
     }
     return [(cancel, _signed(signer, cancel, times)) for cancel in chunk], wallet
+
+
+def signing_wallet(account) -> AgentWallet:
+    """The newest active agent wallet. Raises `CannotOpen` where there is none."""
+    wallet = account.agent_wallets.filter(is_active=True).order_by("-created_at").first()
+    if wallet is None:
+        raise CannotOpen(f"{account.name} has no active agent wallet: add one, then ask again.")
+    wallet.account = account
+    return wallet
 
 
 def _signed(signer, cancel, times):

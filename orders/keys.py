@@ -75,6 +75,18 @@ class Signer:
         name = {"order_id": order_id} if order_id else {"client_order_id": client_order_id}
         return self._sign(make(symbol=symbol, **name), timestamp, expiry_window)
 
+    def cancel_all(self, *, symbol, exclude_reduce_only, timestamp, expiry_window):
+        """A signed cancel of every order, or of every order of one symbol. Times in ms."""
+        operation = signing.cancel_all_orders(
+            symbol=symbol or None, exclude_reduce_only=exclude_reduce_only
+        )
+        return self._sign(operation, timestamp, expiry_window)
+
+    def cancel_strategy(self, *, strategy_id, timestamp, expiry_window):
+        """A signed cancel of one order strategy and its orders. Times in milliseconds."""
+        operation = signing.cancel_order_strategy(strategy_id=strategy_id)
+        return self._sign(operation, timestamp, expiry_window)
+
     def list_agent_wallets(self, *, timestamp, expiry_window):
         """A signed read that changes nothing. Times in milliseconds."""
         return self._sign(signing.list_agent_wallets(), timestamp, expiry_window)

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, delivery, probing, settling, syncing
+from orders import audit, concluding, delivery, emptying, probing, settling, syncing
 from orders.concluding import Conclusion
 from orders.models import Account, Cancel, CancelStatus, Event, Proof, Sender
 
@@ -37,6 +37,7 @@ def duties():
     """All duties of a sweep."""
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
+        Duty("panic", emptying.Emptier().take_due, 0.05),
         Duty("deliver", deliver_overdue, 0.5),
         Duty("recover", recover_abandoned, 1),
         Duty("settle", settle_due, 0.5),

@@ -75,15 +75,26 @@ def open_targets(orders):
 
 def kind_of(order) -> str:
     """Stops have a route of their own; everything else listed in the book is an order."""
-    return CancelKind.STOP if order.is_stop else CancelKind.ORDER
+    return kind_of_type(order.order_type)
 
 
-def _check_wire(kind, symbol, order_id, client_order_id):
-    """The same rules the signer holds, each said at the input it belongs to."""
+def kind_of_type(order_type) -> str:
+    """The same from the exchange's word for the order's type."""
+    is_stop = order_type.startswith(("stop", "take"))
+    return CancelKind.STOP if is_stop else CancelKind.ORDER
+
+
+def check_symbol(symbol):
+    """Raise `CannotAsk` unless it can stand in a signed request as a symbol."""
     if not symbol or not symbol.isascii() or not symbol.isprintable() or " " in symbol:
         raise CannotAsk(
             "Write the symbol as on Pacifica, case kept: BTC, kBONK, SOL-USDC.", field="symbol"
         )
+
+
+def _check_wire(kind, symbol, order_id, client_order_id):
+    """The same rules the signer holds, each said at the input it belongs to."""
+    check_symbol(symbol)
     if order_id is not None and not 0 < order_id <= signing.MAX_ORDER_ID:
         raise CannotAsk("An order id is a whole number from 1 to 2^53.", field="order_id")
     if client_order_id and signing.FULL_UUID.fullmatch(client_order_id) is None:

@@ -6,7 +6,7 @@ A read that is not whole, or not exactly of the documented shape, proves nothing
 import re
 from dataclasses import dataclass
 
-from .rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder, rows_of
+from .rows import HistoryOrder, OpenOrder, OrderEvent, OrderStrategy, TwapOrder, rows_of
 from .strict_json import Unreadable, parse
 from .verdicts import is_yes
 
@@ -68,6 +68,13 @@ def twap_events(status, body, order_id, *, is_whole=True):
 def twap_history_page(status, body, *, is_whole=True):
     """`HistoryPage` with `TwapOrder` rows of GET ``/orders/twap/history``; raises `Unreadable`."""
     return _page(TwapOrder, status, body, is_whole)
+
+
+def order_strategies(status, body, *, is_whole=True):
+    """The unfinished `OrderStrategy` rows of GET ``/order_strategies``; raises `Unreadable`."""
+    data = _read(status, body, is_whole).get("data")
+    listed = data.get("strategies") if isinstance(data, dict) else data  # the docs nest the list
+    return rows_of(OrderStrategy, listed)
 
 
 def market_symbols(status, body, *, is_whole=True):

@@ -131,6 +131,26 @@ class TwapOrder:
     raw: dict = field(repr=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrderStrategy:
+    """What an emptied book must know of a strategy: that it stands, and how to cancel it.
+
+    Source: docs.pacifica.fi get-order-strategy page; it can place orders again after a cancel-all.
+    """
+
+    strategy_id: str = _of(_is_text)
+    lifecycle: str = _of(_is_text)
+    definition: dict | None = _of(lambda value: isinstance(value, dict), is_nullable=True)
+    raw: dict = field(repr=False)
+
+    @property
+    def symbol(self):
+        """The symbol it trades, or empty where it does not say."""
+        params = (self.definition or {}).get("params")
+        symbol = params.get("symbol") if isinstance(params, dict) else None
+        return symbol if isinstance(symbol, str) else ""
+
+
 def _checks(kind):
     return [
         (name, each.metadata["check"], each.metadata["is_nullable"])
@@ -139,7 +159,8 @@ def _checks(kind):
     ]
 
 
-_CHECKS = {kind: _checks(kind) for kind in (OpenOrder, HistoryOrder, OrderEvent, TwapOrder)}
+_KINDS = (OpenOrder, HistoryOrder, OrderEvent, TwapOrder, OrderStrategy)
+_CHECKS = {kind: _checks(kind) for kind in _KINDS}
 
 
 def rows_of(kind, items):

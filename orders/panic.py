@@ -1,0 +1,142 @@
+"""One decision, empty book: who may ask for it, and the record of it.
+
+What is asked here is carried out by `orders.emptying`, in a sender that needs neither Celery nor a
+broker.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils.timezone import now as clock
+
+from orders import audit
+from orders.cancels import refuse
+from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, PanicStatus, Right
+from orders.targets import CannotAsk, check_symbol
+
+NO_DESK = "There is no such desk, or panic is not yours to pull there."
+
+
+@dataclass(frozen=True)
+class Warned:
+    """What a panic would do to protective orders, for the page that asks for it."""
+
+    open_orders: int
+    stops: int
+    reduce_only: int
+
+
+def scope(*, user, desk_id, account_ids=()) -> tuple[Desk, list[Account]]:
+    """The desk and the active accounts a panic would empty; empty where the person may not."""
+    desk = Desk.objects.allowing(user, Right.PANIC).filter(pk=desk_id).first()
+    if desk is None:
+        return None, []
+    accounts = desk.accounts.filter(is_active=True)
+    if account_ids:
+        accounts = accounts.filter(pk__in=account_ids)
+    return desk, list(accounts.order_by("name"))
+
+
+def warned(*, accounts, symbol="") -> Warned:
+    """How many orders the scope holds by our last look, and how many protect a position."""
+    orders = Order.objects.open().filter(account__in=accounts)
+    if symbol:
+        orders = orders.filter(symbol=symbol)
+    is_stop = Q(order_type__startswith="stop") | Q(order_type__startswith="take")
+    counts = orders.aggregate(
+        all=Count("pk"),
+        stops=Count("pk", filter=is_stop),
+        reduce_only=Count("pk", filter=Q(reduce_only=True)),
+    )
+    return Warned(counts["all"], counts["stops"], counts["reduce_only"])
+
+
+def pull(
+    *,
+    user,
+    actor,
+    desk_id,
+    account_ids=(),
+    symbol="",
+    keep_reduce_only=False,
+    reason="",
+    is_drill=False,
+    request_key=None,
+) -> CancelJob:
+    """Record a panic: a job with one line an account. The same ``request_key`` is the same panic.
+
+    Raises `NotAllowed`, or `CannotAsk` with a sentence. A drill takes only drill accounts.
+    """
+    desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
+    if desk is None or len(accounts) < len(set(account_ids)):
+        refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)
+    if symbol:
+        check_symbol(symbol)
+    if is_drill:
+        accounts = [account for account in accounts if account.is_drill]
+    if not accounts:
+        what = "drill account" if is_drill else "active account"
+        raise CannotAsk(f"{desk.name} has no {what} in this scope.", field="accounts")
+    key = uuid.uuid5(request_key or uuid.uuid4(), f"panic {desk.pk}")
+    earlier = CancelJob.objects.filter(request_key=key, operator_id=actor.operator_id).first()
+    if earlier is not None:
+        return earlier
+    about = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
+    return _record(actor, desk, accounts, about, reason.strip(), is_drill, key)
+
+
+def send_again(*, user, actor, line_id) -> str:
+    """A person's word to send cancel-all once more after an unknown answer."""
+    line = PanicLine.objects.allowing(user, Right.PANIC).filter(pk=line_id)
+    line = line.select_related("account", "job__desk").first()
+    if line is None:
+        refuse(actor=actor, what=f"repeat panic line {line_id}", said=NO_DESK)
+    with transaction.atomic():
+        given_up = PanicLine.objects.filter(pk=line.pk, status=PanicStatus.NEEDS_YOU)
+        if not given_up.update(status=PanicStatus.WAITING, claim_token=None, lease_until=None):
+            return f"Nothing to repeat: {line.account} is {line.get_status_display().lower()}."
+        CancelJob.objects.filter(pk=line.job_id).update(status="running", done_at=None)
+        about = {"again": True, "symbol": line.symbol, "keep_reduce_only": line.keep_reduce_only}
+        audit.append(_fact(actor, line.job.desk, line.job, clock(), about, [line.account]))
+    return f"Cancel-all for {line.account} is being sent once more."
+
+
+def _record(actor, desk, accounts, about, reason, is_drill, key):
+    now = clock()
+    with transaction.atomic():
+        job = CancelJob.objects.create(
+            desk=desk,
+            operator_id=actor.operator_id,
+            operator_name=actor.operator_name,
+            session_hash=actor.session_hash,
+            address=actor.address,
+            request_key=key,
+            scope=in_words(desk, accounts, is_drill=is_drill, **about),
+            reason=reason,
+            is_panic=True,
+            is_drill=is_drill,
+            created_at=now,
+        )
+        lines = [PanicLine(job=job, account=account, **about) for account in accounts]
+        PanicLine.objects.bulk_create(lines)
+        about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
+        audit.append(_fact(actor, desk, job, now, about, accounts))
+    return job
+
+
+def in_words(desk, accounts, *, symbol, keep_reduce_only, is_drill) -> str:
+    """*Panic: every BTC order on 3 accounts of Momentum, sparing reduce-only*."""
+    what = "Drill" if is_drill else "Panic"
+    where = accounts[0].name if len(accounts) == 1 else f"{len(accounts)} accounts"
+    spared = ", sparing reduce-only" if keep_reduce_only else ""
+    return f"{what}: every {symbol + ' ' if symbol else ''}order on {where} of {desk}{spared}"
+
+
+def _fact(actor, desk, job, now, about, accounts):
+    data = about | {"accounts": [account.address for account in accounts]}
+    lines = tuple(audit.OrderLine(account_id=account.pk) for account in accounts)
+    return audit.Fact(
+        event=Event.PANIC, actor=actor, at=now, desk=desk, job=job, data=data, lines=lines
+    )

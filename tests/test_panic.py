@@ -1,0 +1,246 @@
+"""Panic: one decision, empty book, even where everything else is dead."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from orders import emptying, panic, verifying
+from orders.models import (
+    Account,
+    AuditRecord,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Desk,
+    Event,
+    JobStatus,
+    Order,
+    PanicLine,
+    PanicStatus,
+)
+from orders.rights import NotAllowed
+from orders.targets import CannotAsk
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(emptying, "DEADLINE_S", 1)
+    monkeypatch.setattr(emptying, "FIRST_PAUSE_S", 0.01)
+
+
+def pull(firm, user=None, **options):
+    user = user or firm.operator
+    given = {"desk_id": firm.momentum.pk, "reason": "exchange is on fire"} | options
+    return panic.pull(user=user, actor=firm.actor(user), **given)
+
+
+def carry():
+    """What the sweep's panic duty does, one line after the other."""
+    for pk in list(PanicLine.objects.free(timezone.now()).values_list("pk", flat=True)):
+        emptying.carry(emptying.take(pk, timezone.now()))
+    return PanicLine.objects.first()
+
+
+def is_open(firm, account=None):
+    truth = firm.paper.truth((account or firm.account).address)
+    return [order_id for order_id, order in truth.items() if order["is_open"]]
+
+
+def test_a_panic_empties_the_book_and_says_when_it_was_seen_empty(firm):
+    firm.orders(12)
+    job = pull(firm)
+    line = carry()
+    assert (line.status, line.cancelled_count, line.left_open) == (PanicStatus.EMPTY, 12, 0), (
+        line.explanation
+    )
+    assert line.sent_at <= line.answered_at <= line.seen_empty_at
+    assert is_open(firm) == []
+    job.refresh_from_db()
+    assert job.status == JobStatus.DONE
+    assert not Order.objects.open().exists()
+
+
+def test_it_is_recorded_before_it_is_sent_and_whole_afterwards(firm):
+    firm.orders(2)
+    pull(firm)
+    told = AuditRecord.objects.filter(event=Event.PANIC).get()
+    assert json.loads(told.data)["reason"] == "exchange is on fire"
+    assert not firm.paper.requests("/orders/cancel_all")
+    carry()
+    events = AuditRecord.objects.filter(job__isnull=False).order_by("position")
+    events = list(events.values_list("event", flat=True))
+    assert events[:3] == [Event.PANIC, Event.REQUEST, Event.ANSWER]
+    assert verifying.verify().fault_count == 0
+
+
+def test_what_cancel_all_leaves_is_cancelled_one_by_one_by_its_own_route(firm):
+    firm.paper.rules(cancel_all_takes_stops=False)
+    firm.orders(2)
+    firm.orders(2, order_type="stop_limit", stop_price="40000")
+    pull(firm)
+    line = carry()
+    assert line.status == PanicStatus.EMPTY
+    assert is_open(firm) == []
+    assert set(Cancel.objects.values_list("kind", "status")) == {("stop", "cancelled")}
+
+
+def test_strategies_are_cancelled_so_that_they_place_nothing_again(firm):
+    rows = [{"symbol": "BTC", "side": "bid", "price": "1", "initial_amount": "1"}]
+    firm.paper.strategy(firm.account.address, orders=rows, replaces_after_ms=0)
+    pull(firm)
+    assert carry().status == PanicStatus.EMPTY
+    assert len(firm.paper.requests("/order_strategies/cancel")) == 1
+    assert is_open(firm) == []
+
+
+def test_reduce_only_orders_are_spared_when_asked(firm):
+    spared = firm.order(reduce_only=True)
+    firm.orders(2)
+    pull(firm, keep_reduce_only=True)
+    assert carry().status == PanicStatus.EMPTY
+    assert is_open(firm) == [spared.order_id]
+
+
+def test_one_symbol_leaves_the_others_alone(firm):
+    other = firm.order(symbol="ETH")
+    firm.orders(2)
+    pull(firm, symbol="BTC")
+    assert carry().status == PanicStatus.EMPTY
+    assert is_open(firm) == [other.order_id]
+
+
+@pytest.mark.parametrize("kind", ["apply_then_drop", "drop"])
+def test_cancel_all_is_never_resent_on_its_own_after_a_lost_answer(firm, kind):
+    firm.orders(3)
+    firm.paper.fault("/orders/cancel_all", kind)
+    pull(firm)
+    line = carry()
+    assert len(firm.paper.requests("/orders/cancel_all")) == 1
+    assert (line.status, line.cancel_alls) == (PanicStatus.EMPTY, 1)
+    assert is_open(firm) == []
+
+
+def test_a_sender_that_died_while_sending_does_not_make_it_sent_twice(firm, monkeypatch):
+    firm.orders(2)
+    pull(firm)
+    monkeypatch.setattr(emptying, "_conclude", lambda line, result: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        carry()
+    monkeypatch.undo()
+    PanicLine.objects.update(lease_until=timezone.now())
+    assert carry().status == PanicStatus.EMPTY
+    assert len(firm.paper.requests("/orders/cancel_all")) == 1
+
+
+def test_a_throttled_cancel_all_did_nothing_and_is_sent_again(firm):
+    firm.orders(2)
+    firm.paper.fault("/orders/cancel_all", "status", status=429)
+    pull(firm)
+    assert carry().status == PanicStatus.WAITING
+    PanicLine.objects.update(lease_until=None)
+    assert carry().status == PanicStatus.EMPTY
+
+
+def test_a_book_that_is_not_seen_empty_is_left_to_a_person_and_says_so(firm):
+    firm.orders(2)
+    firm.paper.fault("*", "stale_reads", for_ms=60_000)
+    job = pull(firm)
+    line = carry()
+    assert line.status == PanicStatus.NEEDS_YOU
+    assert "still listed" in line.explanation
+    user = {"user": firm.operator, "actor": firm.actor()}
+    assert "once more" in panic.send_again(line_id=line.pk, **user)
+    firm.paper.disarm()
+    assert carry().status == PanicStatus.EMPTY
+    assert len(firm.paper.requests("/orders/cancel_all")) == 2
+    job.refresh_from_db()
+    assert job.status in {JobStatus.DONE, JobStatus.RUNNING}
+
+
+def test_an_unbound_agent_wallet_is_said_at_once(firm):
+    account = firm.new_account("Unbound", firm.momentum, is_bound=False)
+    firm.orders(2, account=account)
+    pull(firm, account_ids=[account.pk])
+    line = carry()
+    assert line.status == PanicStatus.NEEDS_YOU
+    assert "not bound" in line.explanation
+
+
+def test_the_same_pull_twice_is_one_panic(firm):
+    import uuid
+
+    key = uuid.uuid4()
+    assert pull(firm, request_key=key) == pull(firm, request_key=key)
+    assert CancelJob.objects.count() == 1
+
+
+@pytest.mark.parametrize("who", ["viewer", "auditor", "stranger", "administrator"])
+def test_who_may_not_panic_is_refused_and_recorded(firm, who):
+    with pytest.raises(NotAllowed):
+        pull(firm, user=getattr(firm, who))
+    assert not PanicLine.objects.exists()
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
+
+
+def test_a_desk_can_keep_panic_to_its_head(firm):
+    Desk.objects.update(operators_may_panic=False)
+    with pytest.raises(NotAllowed):
+        pull(firm)
+    assert pull(firm, user=firm.head)
+
+
+def test_a_foreign_account_is_never_in_scope(firm):
+    with pytest.raises(NotAllowed):
+        pull(firm, account_ids=[firm.account.pk, firm.foreign_account.pk])
+
+
+def test_a_drill_takes_drill_accounts_only(firm):
+    with pytest.raises(CannotAsk, match="no drill account"):
+        pull(firm, is_drill=True)
+    drill = firm.new_account("Drill", firm.momentum)
+    Account.objects.filter(pk=drill.pk).update(is_drill=True)
+    own = firm.order()
+    firm.orders(3, account=drill)
+    job = pull(firm, is_drill=True)
+    carry()
+    assert job.scope.startswith("Drill")
+    assert is_open(firm, drill) == []
+    assert is_open(firm) == [own.order_id]
+
+
+def test_the_page_is_told_what_happens_to_protective_orders(firm):
+    firm.orders(2)
+    firm.order(order_type="stop_limit", stop_price="1", reduce_only=True)
+    warned = panic.warned(accounts=[firm.account])
+    assert (warned.open_orders, warned.stops, warned.reduce_only) == (3, 1, 1)
+
+
+def test_the_sweep_sees_a_panic_by_itself(committing_firm):
+    firm = committing_firm
+    firm.orders(5)
+    emptier = emptying.Emptier()
+    pull(firm)
+    for future in emptier.take_due(timezone.now()):
+        future.result()
+    emptier.close()
+    assert PanicLine.objects.get().status == PanicStatus.EMPTY
+
+
+def test_the_command_needs_nothing_but_the_database_and_the_exchange(committing_firm):
+    firm = committing_firm
+    firm.orders(5)
+    about = {"desk": "Momentum", "operator": "olivia", "reason": "all else is down"}
+    said = StringIO()
+    call_command("panic", stdout=said, **about)
+    assert "Alpha: Seen empty." in said.getvalue()
+    assert is_open(firm) == []
+
+
+def test_cancels_of_a_panic_all_come_to_rest(firm):
+    firm.orders(2, order_type="stop_limit", stop_price="40000")
+    pull(firm)
+    carry()
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.CANCELLED}
