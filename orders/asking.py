@@ -33,7 +33,8 @@ def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> 
     """Record jobs, cancels and facts in one transaction, then wake the senders.
 
     One job a desk. ``skipped``: (what, why) pairs to tell of. ``request_key``: the same key again
-    gives the same job. ``about``: further columns of the job (``retry_of``, ``scope``).
+    gives the same job. ``about``: further columns of the job (``retry_of``, ``scope``,
+    ``preview_sha256``).
     """
     request_key = request_key or uuid.uuid4()
     for last_try in (False, True):
@@ -165,6 +166,11 @@ def _fact(actor, desk, job, cancels, reason, now):
         desk=desk,
         account=accounts.pop() if len(accounts) == 1 else None,
         job=job,
-        data={"scope": job.scope, "reason": reason, "count": len(cancels)},
+        data={
+            "scope": job.scope,
+            "reason": reason,
+            "count": len(cancels),
+            "preview_sha256": job.preview_sha256,
+        },
         lines=tuple(audit.line_of(cancel) for cancel in cancels),
     )

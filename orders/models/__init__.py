@@ -13,6 +13,7 @@ from orders.models.errands import ErrandStatus, Export, Verification
 from orders.models.installation import Installation
 from orders.models.orders import Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
+from orders.models.previews import Preview
 from orders.models.senders import Sender
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "OrderState",
     "PanicLine",
     "PanicStatus",
+    "Preview",
     "Proof",
     "Right",
     "Role",

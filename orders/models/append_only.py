@@ -49,9 +49,14 @@ def _sqlite(table, keys):
     refuse = f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
     yield f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}"
     yield f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"
-    same = " OR ".join("(" + " AND ".join(f"{c} = NEW.{c}" for c in key) + ")" for key in keys)
-    taken = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 our own names
+    taken = "WHEN " + " OR ".join(_exists(table, key) for key in keys)
     yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} {taken} {refuse}"
+
+
+def _exists(table, key):
+    """One EXISTS for each key: SQLite is twice as slow over one with an OR inside."""
+    same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 our own names
 
 
 def _postgresql(table, keys):

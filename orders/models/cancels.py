@@ -87,6 +87,7 @@ class CancelJob(models.Model):
     retry_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="retries"
     )
+    preview_sha256 = models.CharField(max_length=64, blank=True)  # hash of the frozen set
     reason = models.CharField(max_length=300, blank=True)
     is_urgent = models.BooleanField(default=True)
     is_panic = models.BooleanField(default=False)

@@ -1,6 +1,7 @@
 """What is done with the whole log in the background: exports and verifications."""
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
@@ -17,8 +18,23 @@ class ErrandStatus(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+LEASE = timedelta(seconds=60)
+
+
 class ErrandQuerySet(models.QuerySet):
     """Errands, by what is due."""
+
+    def take(self, now):
+        """The oldest that nobody works on, claimed for the caller alone; None where there is none.
+
+        One conditional UPDATE decides between two who try.
+        """
+        token = uuid.uuid4()
+        for pk in self.takeable(now).values_list("pk", flat=True)[:10]:
+            claim = {"claim_token": token, "lease_until": now + LEASE}
+            if self.takeable(now).filter(pk=pk).update(status=ErrandStatus.RUNNING, **claim):
+                return self.get(pk=pk)
+        return None
 
     def takeable(self, now):
         """Those nobody works on: waiting, or left behind by a process that died."""
@@ -69,6 +85,19 @@ class Errand(models.Model):
     def __str__(self):
         return f"{self._meta.verbose_name.capitalize()} {self.pk}"
 
+    def keep(self, now, **values) -> bool:
+        """Write how far it is and hold it longer; False where another process holds it by now."""
+        for name, value in values.items():
+            setattr(self, name, value)
+        mine = type(self).objects.filter(pk=self.pk, claim_token=self.claim_token)
+        return bool(mine.update(lease_until=now + LEASE, **values))
+
+    def finish(self, now, status, **values) -> bool:
+        """End it, under its own claim."""
+        rest = {"status": status, "finished_at": now, "claim_token": None}
+        mine = type(self).objects.filter(pk=self.pk, claim_token=self.claim_token)
+        return bool(mine.update(**rest, **values))
+
     @property
     def percent(self):
         """How far it is, 0 to 100."""
@@ -85,6 +114,8 @@ class Export(Errand):
     """
 
     query = models.TextField(default="{}")
+    until = models.BigIntegerField()  # the newest record when it was asked for
+    lengths = models.TextField(default="{}")  # bytes of each file that stand for ``done``
     words = models.CharField(max_length=300)
     record_count = models.BigIntegerField(null=True)
     file_name = models.CharField(max_length=120, blank=True)
