@@ -1,0 +1,150 @@
+"""Compare an account's book, as the exchange reads it out, with the orders we hold. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+from orders import reading
+from orders.concluding import ending_values
+from orders.models import Order, OrderState
+
+READ_LAG = timedelta(seconds=30)  # a book this soon after a close may simply be behind
+LOOK_AGAIN = timedelta(seconds=30)
+RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explains
+SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the next
+
+FROM_BOOK = (
+    "client_order_id",
+    "symbol",
+    "side",
+    "order_type",
+    "price",
+    "initial_amount",
+    "filled_amount",
+    "cancelled_amount",
+    "stop_price",
+    "stop_parent_order_id",
+    "trigger_price_type",
+    "reduce_only",
+    "created_at",
+    "updated_at",
+)
+DERIVED = ("price_number", "open_amount_number")
+REFRESHED = (
+    *FROM_BOOK,
+    *DERIVED,
+    "average_filled_price",
+    "state",
+    "order_status",
+    "reason",
+    "closed_at",
+    "next_lookup_at",
+    "has_contradiction",
+)
+
+
+@dataclass
+class Changes:
+    """What one sync found, as order rows with the exchange's own words beside them."""
+
+    new: list = field(default_factory=list)  # (Order, raw row)
+    changed: list = field(default_factory=list)
+    reopened: list = field(default_factory=list)
+    closed: list = field(default_factory=list)  # (Order, Ending)
+    vanished: list = field(default_factory=list)  # Order
+    unexplained: list = field(default_factory=list)  # Order, vanished for long
+
+    def __bool__(self):
+        return any((self.new, self.changed, self.reopened, self.closed, self.vanished))
+
+
+def compare(account, rows, found, started_at) -> Changes:
+    """What changed. ``rows``: the book's; ``found``: endings of missing orders by order id."""
+    changes = Changes()
+    listed = {row.order_id: row for row in rows}
+    known = {o.order_id: o for o in account.orders.exclude(state=OrderState.CLOSED)}
+    unknown = [order_id for order_id in listed if order_id not in known]
+    known |= {o.order_id: o for o in account.orders.filter(order_id__in=unknown)}
+    for order_id, row in listed.items():
+        _compare_listed(changes, account, known.get(order_id), row, started_at)
+    for order_id, order in known.items():
+        if order_id not in listed and order.last_seen_at < started_at:
+            _compare_missing(changes, order, found.get(order_id), started_at)
+    _link_edits(changes)
+    return changes
+
+
+def _compare_listed(changes, account, order, row, started_at):
+    values = values_of(row)
+    if order is None:
+        seen = {"first_seen_at": started_at, "last_seen_at": started_at}
+        order = Order(account=account, order_id=row.order_id, **seen, **values)
+        changes.new.append((order, row.raw))
+    elif order.state == OrderState.CLOSED:
+        if order.closed_at and order.closed_at > started_at - READ_LAG:
+            return  # the book may be behind what we already know
+        order.has_contradiction = True
+        changes.reopened.append((_refresh(order, values), row.raw))
+    elif order.state != OrderState.OPEN or any(getattr(order, n) != v for n, v in values.items()):
+        changes.changed.append((_refresh(order, values), row.raw))
+
+
+def _compare_missing(changes, order, ending, started_at):
+    if ending is not None:
+        for name, value in ending_values(ending).items():
+            setattr(order, name, value)
+        order.state, order.closed_at, order.next_lookup_at = OrderState.CLOSED, started_at, None
+        order.open_amount_number = Decimal(0)
+        changes.closed.append((order, ending))
+    elif order.state == OrderState.OPEN:
+        order.state, order.next_lookup_at = OrderState.VANISHED, started_at + LOOK_AGAIN
+        changes.vanished.append(order)
+    elif order.next_lookup_at is None or order.next_lookup_at <= started_at:
+        order.next_lookup_at = started_at + min(RAREST, started_at - order.last_seen_at)
+        changes.unexplained.append(order)
+
+
+def _link_edits(changes):
+    """An edit closes an order and makes a new one of the same client order id at that moment."""
+    ended = {
+        o.client_order_id: (o, ending.at) for o, ending in changes.closed if _may_be_edit(ending)
+    }
+    ended |= {order.client_order_id: (order, None) for order in changes.vanished}
+    for order, _ in changes.new:
+        old, at = ended.get(order.client_order_id, (None, None))
+        if order.client_order_id is None or old is None or old.order_id > order.order_id:
+            continue
+        if at is None or abs(at - order.created_at) <= SAME_MOMENT:
+            order.replaces_order_id = old.order_id
+
+
+def _may_be_edit(ending):
+    return ending.status == "cancelled" and ending.event in {"", "cancel"}
+
+
+def values_of(row) -> dict:
+    """An open order's columns from the book's row: the text as it came, numbers beside it."""
+    values = {name: getattr(row, name) for name in FROM_BOOK}
+    values["price"] = row.price or ""
+    values["created_at"] = reading.moment(row.created_at)
+    values["updated_at"] = reading.moment(row.updated_at)
+    left = Decimal(row.initial_amount) - Decimal(row.filled_amount) - Decimal(row.cancelled_amount)
+    values["price_number"] = number(row.price)
+    values["open_amount_number"] = number(left)
+    return values
+
+
+def number(text) -> Decimal | None:
+    """A decimal for sorting and sums, or None where it would not fit the column."""
+    if text is None:
+        return None
+    value = Decimal(text)
+    return round(value, 12) if abs(value) < Decimal(10) ** 26 else None
+
+
+def _refresh(order, values):
+    for name, value in values.items():
+        setattr(order, name, value)
+    order.state, order.order_status, order.reason = OrderState.OPEN, "open", ""
+    order.closed_at = order.next_lookup_at = None
+    return order

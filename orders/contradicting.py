@@ -1,0 +1,117 @@
+"""Take cancels that came to rest back to unknown where later evidence speaks against them.
+
+Only a record does that: the reopening stands in the transaction that records what was seen.
+"""
+
+from datetime import timedelta
+
+from django.db.models import Q
+
+from orders import audit
+from orders.models import (
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Order,
+    OrderState,
+    Proof,
+)
+from orders.models.cancels import LIVE
+
+READ_LAG = timedelta(seconds=30)  # a book read sooner may simply be behind
+SAID_NOT_OPEN = [
+    CancelStatus.CANCELLED.value,
+    CancelStatus.FILLED.value,
+    CancelStatus.GONE.value,
+    CancelStatus.NOT_FOUND.value,
+]
+
+
+def seen_open(*, account, started_at, now) -> list[audit.Fact]:
+    """Reopen what was said to be over though the book just read lists it; the records of it.
+
+    Call it after the book is written: our open orders are then what it listed.
+    """
+    listed = Order.objects.filter(account=account, state=OrderState.OPEN, last_seen_at=started_at)
+    against = _resting(account).filter(
+        status__in=SAID_NOT_OPEN,
+        concluded_at__lt=started_at - READ_LAG,
+        order_id__in=listed.values("order_id"),
+    )
+    said = "Said to be {}, and yet listed among the open orders: asked again."
+    facts = _reopen(list(against), said, Proof.BOOK, now)
+    if facts:
+        ids = {line.order_id for fact in facts for line in fact.lines}
+        listed.filter(order_id__in=ids).update(has_contradiction=True)
+    return facts
+
+
+def seen_filled(*, account, order_ids, now) -> list[audit.Fact]:
+    """Reopen what was said to be cancelled though the history says that it filled."""
+    if not order_ids:
+        return []
+    against = _resting(account).filter(status=CancelStatus.CANCELLED, order_id__in=order_ids)
+    said = "Said to be {}, and yet the history says that it filled: asked again."
+    facts = _reopen(list(against), said, Proof.HISTORY, now)
+    if facts:
+        ids = {line.order_id for fact in facts for line in fact.lines}
+        Order.objects.filter(account=account, order_id__in=ids).update(has_contradiction=True)
+    return facts
+
+
+def _resting(account):
+    cancels = Cancel.objects.filter(account=account, order_id__isnull=False).order_by("-pk")
+    return cancels.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
+
+
+def _reopen(cancels, said, proof, now):
+    """A record for each job; the newest cancel of an order is asked about again."""
+    newest = {}
+    for cancel in cancels:
+        newest.setdefault(cancel.order_id, cancel)
+    by_job = {}
+    for cancel in cancels:
+        was = cancel.get_status_display().lower()
+        is_reopened = newest[cancel.order_id] is cancel and _back_to_unknown(
+            cancel, said.format(was), proof, now
+        )
+        Cancel.objects.filter(pk=cancel.pk).update(has_contradiction=True)
+        if is_reopened or not cancel.has_contradiction:
+            by_job.setdefault(cancel.job, []).append((cancel, was))
+    return [_fact(job, told, now) for job, told in by_job.items()]
+
+
+def _back_to_unknown(cancel, said, proof, now) -> bool:
+    """True where this very conclusion was taken back; an order with a live cancel has one."""
+    same_order = Q(order_id=cancel.order_id)
+    if cancel.client_order_id:
+        same_order |= Q(client_order_id=cancel.client_order_id)
+    if Cancel.objects.filter(same_order, account=cancel.account_id, status__in=LIVE).exists():
+        return False
+    same = Cancel.objects.filter(
+        pk=cancel.pk, status=cancel.status, concluded_at=cancel.concluded_at
+    )
+    values = {"status": CancelStatus.UNKNOWN, "proof": proof, "explanation": said}
+    values |= {"next_check_at": now, "checks": 0, "repeats": 0, "concluded_at": None}
+    if not same.update(**values):
+        return False
+    over = [JobStatus.DONE, JobStatus.STOPPED]
+    CancelJob.objects.filter(pk=cancel.job_id, status__in=over).update(
+        status=JobStatus.RUNNING, done_at=None
+    )
+    return True
+
+
+def _fact(job, told, now):
+    first = told[0][0]
+    return audit.Fact(
+        event=Event.CONTRADICTION,
+        actor=audit.actor_of(job),
+        at=now,
+        account=first.account,
+        job=job,
+        data={"said": sorted({was for _, was in told}), "count": len(told)},
+        lines=tuple(audit.line_of(cancel, outcome="reopened") for cancel, _ in told),
+    )

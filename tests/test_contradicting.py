@@ -1,0 +1,94 @@
+"""What was said to be over and is seen open or filled is asked about again, on the record."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders import cancels, delivery, settling, syncing
+from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus, Order
+from tests.test_settling import ask_and_deliver, by_id, settle
+
+
+def sync(firm, after_s=0):
+    later = timezone.now() + timedelta(seconds=after_s)
+    return syncing.sync_account(account_id=firm.account.pk, now=lambda: later)
+
+
+def falsely(firm, order, status=CancelStatus.CANCELLED, ago_s=60):
+    """A cancel that came to rest though its order is open."""
+    firm.paper.fault("/orders/cancel", "status", status=200)  # a yes that was none
+    cancel = ask_and_deliver(firm, order)
+    assert cancel.status == CancelStatus.CANCELLED
+    long_ago = timezone.now() - timedelta(seconds=ago_s)
+    Cancel.objects.update(status=status, concluded_at=long_ago)
+    Order.objects.update(closed_at=long_ago)
+    return Cancel.objects.get()
+
+
+@pytest.mark.parametrize("status", ["cancelled", "filled", "gone", "not_found"])
+def test_said_to_be_over_and_seen_open_is_asked_again_on_the_record(firm, status):
+    order = firm.order()
+    falsely(firm, order, status)
+    sync(firm)
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.has_contradiction) == (CancelStatus.UNKNOWN, True)
+    assert cancel.next_check_at is not None
+    assert cancel.job.status == JobStatus.RUNNING
+    order.refresh_from_db()
+    assert order.has_contradiction
+    record = AuditRecord.objects.get(event=Event.CONTRADICTION, job=cancel.job)
+    assert record.order_rows.get().cancel_id == cancel.pk
+
+
+def test_a_reopened_cancel_is_sent_afresh_and_ends_in_the_truth(firm):
+    order = firm.order()
+    falsely(firm, order)
+    sync(firm)
+    settle(firm, after_s=9)
+    Cancel.objects.update(not_before_at=None)
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    assert not firm.paper.truth()[order.order_id]["is_open"]
+
+
+def test_a_book_that_may_lag_behind_contradicts_nothing(firm):
+    falsely(firm, firm.order(), ago_s=20)
+    sync(firm)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    assert not AuditRecord.objects.filter(event=Event.CONTRADICTION).exists()
+
+
+def test_a_cancel_by_an_id_we_did_not_know_is_contradicted_too(firm):
+    ids = firm.paper.orders(firm.account.address, 1)
+    firm.paper.fault("/orders/cancel", "status", status=200)
+    by_id(firm, order_id=ids[0])
+    Cancel.objects.update(concluded_at=timezone.now() - timedelta(minutes=1))
+    sync(firm)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+def test_an_order_with_a_live_cancel_is_flagged_and_not_doubled(firm):
+    order = firm.order()
+    first = falsely(firm, order)
+    sync(firm)
+    Cancel.objects.filter(pk=first.pk).update(status=CancelStatus.CANCELLED)
+    Cancel.objects.update(concluded_at=timezone.now() - timedelta(minutes=1))
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    sync(firm, after_s=1)
+    statuses = list(Cancel.objects.order_by("pk").values_list("status", flat=True))
+    assert statuses == [CancelStatus.CANCELLED, CancelStatus.QUEUED]
+
+
+def test_said_cancelled_and_filled_in_the_history_is_settled_as_filled(firm):
+    order, other = firm.orders(2)
+    firm.paper.fault("/orders/cancel", "status", status=200)
+    ask_and_deliver(firm, order)
+    firm.paper.fill(order.order_id)
+    firm.paper.close(other.order_id)
+    sync(firm)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    later = timezone.now() + timedelta(seconds=2)
+    settling.settle_account(account_id=firm.account.pk, now=lambda: later)
+    assert Cancel.objects.get().status == CancelStatus.FILLED
+    assert CancelJob.objects.get().status == JobStatus.DONE
