@@ -30,8 +30,8 @@ LAYERS = [
         "orders.verifying",
     ],
     ["orders.delivery", "orders.settling", "orders.syncing", "orders.templatetags"],
-    ["orders.alerting", "orders.cancels", "orders.enrolling", "orders.probing", "orders.scoping", "orders.questions"],
-    ["orders.emptying", "orders.jobs", "orders.panic", "orders.previews"],
+    ["orders.alerting", "orders.cancels", "orders.enrolling", "orders.probing", "orders.scoping"],
+    ["orders.emptying", "orders.jobs", "orders.panic", "orders.previews", "orders.questions"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
 ]
