@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.utils.timezone import now as clock
@@ -25,8 +26,7 @@ class Actor:
     address: str = ""
 
 
-@dataclass(frozen=True)
-class OrderLine:
+class OrderLine(NamedTuple):
     """One order that a fact speaks of. ``data``: the exchange's row word for word, if any."""
 
     account_id: int

@@ -17,6 +17,7 @@ from django.utils.timezone import now as clock
 from orders import audit, concluding, credits, packets, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
+    Account,
     AgentWallet,
     Cancel,
     CancelJob,
@@ -96,13 +97,24 @@ def claim(*, account_id, now, job_id=None, limit=CHUNK) -> list[Cancel]:
         sent_at=None,
         not_before_at=None,
     )
-    return list(held(token).order_by("pk"))
+    return with_shared(held(token).order_by("pk"))
 
 
 def held(token):
     """The cancels that still carry this claim's token."""
-    cancels = Cancel.objects.filter(claim_token=token, status=CancelStatus.SENDING)
-    return cancels.select_related("account__desk", "job__operator", "job__desk")
+    return Cancel.objects.filter(claim_token=token, status=CancelStatus.SENDING)
+
+
+def with_shared(cancels) -> list[Cancel]:
+    """A chunk's cancels, all with the one account and the one job they share."""
+    cancels = list(cancels)
+    if cancels:
+        account = Account.objects.select_related("desk").get(pk=cancels[0].account_id)
+        jobs = CancelJob.objects.select_related("operator", "desk")
+        job = jobs.get(pk=cancels[0].job_id)
+        for cancel in cancels:
+            cancel.account, cancel.job = account, job
+    return cancels
 
 
 def deliver(chunk, *, now=clock):
@@ -181,7 +193,7 @@ def record_requests(packs, now) -> list[packets.Packet]:
     cancels = [cancel for pack in packs for cancel in pack.cancels]
     ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
     with transaction.atomic():
-        rows = held(cancels[0].claim_token).select_for_update(of=("self",))
+        rows = held(cancels[0].claim_token).select_for_update()
         mine = set(rows.values_list("pk", flat=True))
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
         kept = [cancel.pk for pack in packs for cancel in pack.cancels]

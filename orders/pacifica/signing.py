@@ -18,6 +18,13 @@ MAX_ORDER_ID = 2**53
 FULL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
+# Made once: json.dumps with options makes an encoder for every call.
+_SORTED = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 class Unsignable(ValueError):
     """The instruction cannot be put into a signed request; the text says why."""
 
@@ -85,9 +92,7 @@ def canonical_text(operation_type: str, payload: dict, timestamp: int, expiry_wi
         "expiry_window": expiry_window,
         "data": payload,
     }
-    text = json.dumps(
-        message, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    text = _SORTED.encode(message)
     if not text.isascii():
         raise Unsignable("a signed field holds a character outside ASCII")
     return text
@@ -131,7 +136,7 @@ def request_body(
 
 def body_bytes(body: dict) -> bytes:
     """Compact JSON: ten cancels then fit the exchange's 4 KB bound for one body."""
-    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _COMPACT.encode(body).encode("ascii")
 
 
 def _one_order(operation_type, route, symbol, order_id, client_order_id):
