@@ -10,8 +10,9 @@ from django.test.utils import setup_databases, teardown_databases
 from orders import exchange
 from tests.firm import Firm
 from tests.paper import paper_exchange
+from tests.terminal import run
 
-__all__ = ["paper_exchange"]
+__all__ = ["paper_exchange", "run"]
 
 
 @pytest.fixture(scope="session")

@@ -1,59 +1,24 @@
 """The commands: thin, idempotent, and clear about what was wrong."""
 
-import io
 import json
 import stat
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import connection
 from solders.keypair import Keypair
 
-from orders import cancels, keys, records
+from orders import keys, records
 from orders.models import (
     AgentWallet,
     AuditPayload,
     AuditRecord,
-    Cancel,
-    CancelStatus,
     Event,
     Membership,
     Order,
 )
 from tests.firm import PASSWORD
-
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command with this standard input; gives its exit code, output and errors."""
-
-    def run(*args, stdin=""):
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        code, said = 0, ""
-        try:
-            call_command(*args)
-        except CommandError as error:
-            code, said = error.returncode, str(error)
-        except SystemExit as end:
-            code = end.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err + said
-
-    return run
-
-
-def cancel(run, firm, *args, **options):
-    named = {"operator": "olivia", "account": "Alpha", "symbol": "BTC", "reason": "test"} | options
-    flags = [text for name, value in named.items() for text in (f"--{name}", str(value))]
-    return run("cancel", *flags, *args)
-
+from tests.terminal import process
 
 # --- Setting up -----------------------------------------------------------------------------------
 
@@ -89,6 +54,12 @@ def test_a_new_role_replaces_the_old_one_and_the_password_stays(firm, run):
     assert Membership.objects.get(user=firm.operator).role == "head"
     firm.operator.refresh_from_db()
     assert firm.operator.check_password(PASSWORD)
+
+
+def test_nobody_is_asked_for_a_password_that_will_not_be_used(firm, run, monkeypatch):
+    monkeypatch.setattr("orders.management.terminal.read_password", lambda _: 1 / 0)
+    assert run("add_operator", "olivia", "--desk", "Momentum", "--role", "viewer")[0] == 0
+    assert run("add_administrator", "admin")[0] == 0
 
 
 KEY = str(Keypair.from_seed(bytes([77]) * 32).pubkey())
@@ -203,136 +174,7 @@ def test_audit_verify_names_what_is_wrong(firm, run, monkeypatch):
     assert said.strip().endswith("2 faults.")
 
 
-# --- Cancelling -----------------------------------------------------------------------------------
-
-
-def test_cancel_needs_nothing_else_running_and_exits_0_once_proven(firm, run):
-    orders = firm.orders(3)
-    ids = [str(order.order_id) for order in orders]
-    code, out, _ = cancel(run, firm, "--order-id", *ids)
-    assert code == 0
-    assert [line.split(":")[0] for line in out.splitlines()] == [f"BTC bid {one}" for one in ids]
-    assert out.count("Cancelled.") == 3
-    assert not any(truth["is_open"] for truth in firm.paper.truth(firm.account.address).values())
-
-
-def test_several_ids_are_one_act_under_the_operators_name(firm, run):
-    orders = firm.orders(2)
-    cancel(run, firm, "--order-id", *[str(order.order_id) for order in orders], reason="too far")
-    asked = AuditRecord.objects.get(event=Event.CANCEL_ASKED)
-    assert (asked.operator_name, asked.address) == ("olivia", "(terminal)")
-    assert asked.order_rows.count() == 2
-    assert asked.job.reason == "too far"
-    assert Cancel.objects.filter(job=asked.job).count() == 2
-
-
-def test_an_order_the_app_never_saw_is_cancelled_by_client_order_id(firm, run):
-    name = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
-    row = {"symbol": "kBONK", "client_order_id": name}
-    [order_id] = firm.paper.orders(firm.account.address, [row])
-    address = firm.account.address
-    args = ("--client-order-id", name.upper(), "--json")
-    code, out, _ = cancel(run, firm, *args, account=address, symbol="kBONK")
-    [said] = json.loads(out)
-    assert (code, said["status"], said["client_order_id"]) == (0, "cancelled", name)
-    assert said["account"] == "Alpha"
-    assert said["concluded_at"] > said["first_sent_at"] > said["requested_at"]
-    assert not firm.paper.truth()[order_id]["is_open"]
-
-
-def test_a_stop_order_goes_through_its_own_route(firm, run):
-    order = firm.order(order_type="stop_limit", stop_price="40000")
-    code, _, said = cancel(run, firm, "--order-id", str(order.order_id))
-    assert (code, "choose stop" in said) == (2, True)
-    code, _, _ = cancel(run, firm, "--order-id", str(order.order_id), kind="stop")
-    assert code == 0
-
-
-def test_an_order_that_filled_first_is_exit_code_1(firm, run):
-    order = firm.order()
-    firm.paper.fill(order.order_id)
-    code, out, _ = cancel(run, firm, "--order-id", str(order.order_id))
-    assert (code, "Filled first" in out) == (1, True)
-
-
-def test_one_that_was_not_cancelled_is_enough_for_exit_code_1(firm, run):
-    kept, filled = firm.orders(2)
-    firm.paper.fill(filled.order_id)
-    code, out, _ = cancel(run, firm, "--order-id", str(kept.order_id), str(filled.order_id))
-    assert (code, out.count("Cancelled."), out.count("Filled first.")) == (1, 1, 1)
-
-
-def test_what_is_not_settled_in_time_is_exit_code_3_and_stays_recorded(firm, run):
-    order = firm.order()
-    firm.paper.fault("/orders/cancel", "drop", times=9)
-    code, out, _ = cancel(run, firm, "--order-id", str(order.order_id), wait=0)
-    assert code == 3
-    assert "Cancelled" not in out
-    assert Cancel.objects.live().count() == 1
-
-
-def test_a_cancel_that_another_asked_for_is_waited_for(firm, run):
-    order = firm.order()
-    cancels.cancel_orders(user=firm.head, actor=firm.actor(firm.head), order_ids=[order.pk])
-    code, out, _ = cancel(run, firm, "--order-id", str(order.order_id))
-    assert (code, out.count("Cancelled.")) == (0, 1)
-    assert Cancel.objects.get().status == CancelStatus.CANCELLED
-
-
-CANNOT = {
-    "unknown operator": ({"operator": "nobody"}, "no active operator"),
-    "role without the right": ({"operator": "victor"}, "no such account"),
-    "foreign account": ({"account": "Canary"}, "no such account"),
-    "account that is not there": ({"account": "Nowhere"}, "no such account"),
-    "no reason": ({"reason": " "}, "Give a reason"),
-    "wrong case": ({"symbol": "btc"}, "on BTC, not btc"),
-    "impossible symbol": ({"symbol": "B TC"}, "Write the symbol"),
-}
-
-
-@pytest.mark.parametrize("what", CANNOT)
-def test_what_may_not_be_asked_is_one_sentence_exit_code_2_and_no_cancel(firm, run, what):
-    order = firm.order()
-    options, sentence = CANNOT[what]
-    code, out, said = cancel(run, firm, "--order-id", str(order.order_id), **options)
-    assert (code, out) == (2, "")
-    assert sentence in said
-    assert not Cancel.objects.exists()
-
-
-@pytest.mark.parametrize("ids", [["--order-id", "0"], ["--client-order-id", "abc"]])
-def test_an_impossible_id_is_named(firm, run, ids):
-    code, _, said = cancel(run, firm, *ids)
-    assert (code, " id is " in said) == (2, True)
-
-
-def test_one_bad_id_stops_the_whole_act(firm, run):
-    order = firm.order()
-    code, _, _ = cancel(run, firm, "--order-id", str(order.order_id), str(2**53 + 1))
-    assert (code, Cancel.objects.count()) == (2, 0)
-
-
-def test_a_stranger_who_tries_is_recorded(firm, run):
-    cancel(run, firm, "--order-id", "5", account="Canary")
-    record = AuditRecord.objects.get(event=Event.ACT_REFUSED)
-    assert (record.operator_name, record.address) == ("olivia", "(terminal)")
-
-
-def test_a_terminal_that_cannot_open_keys_asks_nothing(firm, run, settings):
-    settings.AGENT_KEY_OPENING_KEYS = ""
-    code, _, said = cancel(run, firm, "--order-id", "5")
-    assert code == 2
-    assert "AGENT_KEY" in said
-    assert not Cancel.objects.exists()
-
-
 # --- As processes ---------------------------------------------------------------------------------
-
-
-def process(*args, stdin="", **environment):
-    env = {"ENV_FILE": "/dev/null", "SECRET_KEY": "s" * 50, "PATH": "/usr/bin:/bin"} | environment
-    command = [sys.executable, "manage.py", *args]
-    return subprocess.run(command, cwd=ROOT, env=env, input=stdin, capture_output=True, text=True)
 
 
 def test_a_wrong_setting_is_one_line_and_no_traceback(tmp_path):
@@ -341,32 +183,12 @@ def test_a_wrong_setting_is_one_line_and_no_traceback(tmp_path):
     assert done.stderr == ("Cannot start. PACIFICA_NETWORK: must be paper, testnet or mainnet.\n")
 
 
-def test_a_database_that_was_never_migrated_is_one_line_and_no_traceback(tmp_path):
-    done = process("sweep", DATA_DIR=str(tmp_path))
+@pytest.mark.parametrize("command", [["sweep"], ["add_desk", "Macro"]])
+def test_a_database_that_was_never_migrated_is_one_line_and_no_traceback(tmp_path, command):
+    done = process(*command, DATA_DIR=str(tmp_path))
     assert done.returncode == 2
     assert "did `python manage.py migrate` run?" in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-def test_a_terminal_cancels_with_web_worker_sweep_and_broker_all_down(committing_firm, paper):
-    order = committing_firm.order()
-    name = connection.settings_dict["NAME"]
-    done = process(
-        *("cancel", "--operator", "olivia", "--account", "Alpha", "--symbol", "BTC"),
-        *("--order-id", str(order.order_id), "--reason", "everything is down", "--json"),
-        DATABASE_URL=f"sqlite:///{name}" if settings.IS_SQLITE else replaced_name(name),
-        PACIFICA_PAPER_URL=paper.url,
-        CELERY_BROKER_URL="redis://127.0.0.1:1/0",
-        AGENT_KEY_OPENING_KEYS=settings.AGENT_KEY_OPENING_KEYS,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["status"] == "cancelled"
-    assert not paper.truth()[order.order_id]["is_open"]
-
-
-def replaced_name(name):
-    """The address of a database beside the configured one."""
-    return settings.DATABASE_URL.rpartition("/")[0] + f"/{name}"
 
 
 def test_nothing_of_a_secret_given_is_kept_in_clear(firm, run):
