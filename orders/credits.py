@@ -48,6 +48,16 @@ class Balance:
     reserve: Decimal
     paused_until: object = None
 
+    @property
+    def for_bulk(self):
+        """What bulk jobs may spend now: all but the reserve."""
+        return max(Decimal(0), self.left - self.reserve)
+
+    def seconds_for(self, cost) -> float:
+        """How long bulk cancels of this cost wait for credits: what is spent frees a minute on."""
+        waiting, a_minute = max(Decimal(0), cost - self.for_bulk), self.quota - self.reserve
+        return float(-(-waiting // a_minute) * WINDOW_S) if a_minute else 0.0
+
 
 def pool_of(account) -> str:
     """The name of the pool that this account's requests are paid from."""
@@ -111,10 +121,26 @@ def pause(*, pool, until):
 
 def balance(*, account, now) -> Balance:
     """What is left for an account, for people to see. Locks nothing."""
-    name = pool_of(account)
-    pool = CreditPool.objects.filter(name=name).first() or CreditPool(name=name, quota=_first(name))
+    return balances(accounts=[account], now=now)[account.pk]
+
+
+def balances(*, accounts, now) -> dict[int, Balance]:
+    """The same for many accounts, by account id, in two queries; some may share a pool."""
+    keyed = SealedApiConfigKey.objects.filter(account__in=accounts)
+    keyed = set(keyed.values_list("account_id", flat=True))
+    names = {one.pk: one.pool_address if one.pk in keyed else KEYLESS for one in accounts}
+    pools = {pool.name: pool for pool in CreditPool.objects.filter(name__in=names.values())}
+    found = {
+        name: _balance(pools.get(name) or CreditPool(name=name, quota=_first(name)), now)
+        for name in set(names.values())
+    }
+    return {pk: found[name] for pk, name in names.items()}
+
+
+def _balance(pool, now):
     left = max(Decimal(0), pool.quota - _sum(_recent(pool, now)))
-    return Balance(name, pool.quota, left, _reserve(pool), pool.paused_until)
+    paused_until = pool.paused_until if pool.paused_until and pool.paused_until > now else None
+    return Balance(pool.name, pool.quota, left, _reserve(pool), paused_until)
 
 
 def _first(name):

@@ -2,43 +2,32 @@
 
 import hashlib
 import json
-from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
 
-from django.conf import settings
 from django.utils.timezone import now as clock
 
-from orders import asking, credits
+from orders import asking
 from orders.cancels import refuse
-from orders.models import Account, Desk, Order, Preview, Right
-from orders.scoping import BEST_PRICE, Scope, best_first, in_words, matching
+from orders.models import Account, Desk, Order, OrderState, Preview, Right
+from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
 from orders.targets import CannotAsk, Target, kind_of, named_target
 
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
-BATCH = 10
+MOST_ORDERS = 50_000
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What confirming a preview would do, as far as can be told before. Times in seconds."""
+class Frozen(NamedTuple):
+    """One order of a frozen set, by our row ids and by its names on the exchange."""
 
-    count: int
-    by_account: tuple
-    by_symbol: tuple
-    by_side: tuple
-    notional: Decimal  # sum of price times open amount, in USD
-    oldest_at: datetime | None
-    reduce_only: int
-    stops: int
-    oldest_sync_at: datetime | None  # the age of the data; None where some book was never read
-    requests: int
-    credits: Decimal
-    credits_left: Decimal
-    estimated_s: float
-    skipped: tuple = field(default=())
+    account_pk: int
+    symbol: str
+    kind: str
+    order_id: int | None
+    client_order_id: str | None
+    order_pk: int | None
 
 
 def of_scope(*, user, actor, scope: Scope) -> Preview:
@@ -50,23 +39,30 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
     orders = list(matching(user=user, scope=scope, now=clock()).select_related("account"))
     if scope.order_of_work == BEST_PRICE:
         orders = best_first(orders)
-    words = in_words(scope, desk=desk, accounts=accounts)
-    return _freeze(user, desk, words, orders, is_everything=scope.is_everything)
+    about = {
+        "words": in_words(scope, desk=desk, accounts=accounts),
+        "query": as_text(scope),
+        "is_everything": scope.is_everything,
+    }
+    return _freeze(user, desk, _targets_of(orders), **about)
 
 
-def of_orders(*, user, actor, orders, words) -> list[Preview]:
-    """Freeze known orders, such as all that match a changelist's filter: one preview a desk."""
+def of_orders(*, user, actor, orders, words, query="") -> list[Preview]:
+    """Freeze known orders, such as all that match a list's filter: one preview a desk.
+
+    ``query``: the filter, to be kept with them.
+    """
     orders = orders.visible_to(user).select_related("account__desk").order_by("created_at", "pk")
     by_desk = {}
-    for order in orders.open().filter(account__is_active=True):
+    for order in orders.open().filter(account__is_active=True)[: MOST_ORDERS + 1]:
         by_desk.setdefault(order.account.desk, []).append(order)
     if not by_desk:
         raise CannotAsk("No open order matches any more.")
-    right = Right.CANCEL
-    for desk in by_desk:
-        if not Desk.objects.allowing(user, right).filter(pk=desk.pk).exists():
-            refuse(actor=actor, what="preview of selected orders", said=GONE)
-    return [_freeze(user, desk, words, rows) for desk, rows in by_desk.items()]
+    allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
+    if any(desk.pk not in allowed for desk in by_desk):
+        refuse(actor=actor, what="preview of selected orders", said=GONE)
+    about = {"words": words, "query": query}
+    return [_freeze(user, desk, _targets_of(rows), **about) for desk, rows in by_desk.items()]
 
 
 @dataclass(frozen=True)
@@ -107,33 +103,26 @@ def of_list(*, user, actor, account_id, symbol, text) -> tuple[Preview | None, l
     if bad:
         return None, bad
     words = f"a list of {len(targets)} orders on {account.name}"
-    return _freeze_targets(user, account.desk, words, targets), []
+    return _freeze(user, account.desk, targets, words=words), []
 
 
-def plan(preview: Preview) -> Plan:
-    """What confirming it would do; orders that closed since are counted as they were frozen."""
-    targets = _thawed(preview)
-    ids = [target[5] for target in targets if target[5]]
-    orders = {order.pk: order for order in Order.objects.filter(pk__in=ids)}
-    accounts = {a.pk: a for a in Account.objects.filter(pk__in={target[0] for target in targets})}
-    known = list(orders.values())
-    sides = Counter(orders[t[5]].side if t[5] in orders else "unknown" for t in targets)
-    cost, left, requests = _cost(targets, accounts)
-    return Plan(
-        count=preview.count,
-        by_account=_ranked(Counter(accounts[target[0]].name for target in targets)),
-        by_symbol=_ranked(Counter(target[1] for target in targets)),
-        by_side=_ranked(sides),
-        notional=sum((_worth(order) for order in known), Decimal(0)),
-        oldest_at=min((order.created_at for order in known), default=None),
-        reduce_only=sum(order.reduce_only for order in known),
-        stops=sum(order.is_stop for order in known),
-        oldest_sync_at=_oldest_sync(accounts.values()),
-        requests=requests,
-        credits=cost,
-        credits_left=left,
-        estimated_s=_estimate(cost, left, accounts, requests),
-    )
+def anew(*, user, actor, preview) -> Preview:
+    """The same once more by what is known now: a scope is matched again, named orders stay named.
+
+    Orders that have closed since are left out. Raises as the making of a preview does.
+    """
+    if is_scope(preview):
+        return of_scope(user=user, actor=actor, scope=from_text(preview.query))
+    desk = Desk.objects.allowing(user, Right.CANCEL).filter(pk=preview.desk_id).first()
+    if desk is None or preview.made_by_id != user.pk:
+        refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
+    targets = [t for t in _targets(preview) if t.order is None or t.order.state == OrderState.OPEN]
+    return _freeze(user, desk, targets, words=preview.scope, query=preview.query)
+
+
+def is_scope(preview) -> bool:
+    """Whether it was made from a scope, rather than a list's filter or orders named one by one."""
+    return preview.query.startswith("{")
 
 
 def must_type(preview: Preview) -> str:
@@ -166,14 +155,23 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> asking.Asked:
         reason=reason,
         request_key=preview.pk,
         scope=preview.scope,
+        preview=preview,
         preview_sha256=preview.targets_sha256,
     )
 
 
-def since(preview: Preview, scope_orders) -> list[Order]:
-    """Orders in the same scope that appeared after the freeze: told afterwards, never cancelled."""
-    frozen = {target[5] for target in _thawed(preview)}
-    return [order for order in scope_orders if order.pk not in frozen]
+def since(preview: Preview, scope_orders) -> list[int]:
+    """Row ids of orders in scope that appeared after the freeze: told of, never cancelled."""
+    before = {row.order_pk for row in frozen(preview)}
+    found = scope_orders.values_list("pk", flat=True)
+    return [pk for pk in found if pk not in before]
+
+
+def frozen(preview: Preview) -> list[Frozen]:
+    """The frozen rows. Raises `CannotAsk` where they do not match their hash."""
+    if hashlib.sha256(preview.targets.encode()).hexdigest() != preview.targets_sha256:
+        raise CannotAsk("The frozen set was changed after it was shown. Make the preview anew.")
+    return [Frozen(*row) for row in json.loads(preview.targets)]
 
 
 def _desk(user, actor, desk_id):
@@ -183,26 +181,25 @@ def _desk(user, actor, desk_id):
     return desk
 
 
-def _freeze(user, desk, words, orders, *, is_everything=False):
-    targets = [
+def _targets_of(orders):
+    return [
         Target(o.account, o.symbol, kind_of(o), o.order_id, o.client_order_id, o) for o in orders
     ]
-    return _freeze_targets(user, desk, words, targets, is_everything=is_everything)
 
 
-def _freeze_targets(user, desk, words, targets, *, is_everything=False):
+def _freeze(user, desk, targets, *, words, query="", is_everything=False):
     if not targets:
         raise CannotAsk("Nothing matches: no open order is in this scope.")
-    rows = [
-        [t.account.pk, t.symbol, t.kind, t.order_id, t.client_order_id, t.order and t.order.pk]
-        for t in targets
-    ]
+    if len(targets) > MOST_ORDERS:
+        raise CannotAsk(f"More than {MOST_ORDERS:,} orders: narrow it down, or use Panic.")
+    rows = [_frozen(target) for target in targets]
     text = json.dumps(rows, separators=(",", ":"))
     return Preview.objects.create(
         desk=desk,
         made_by=user,
         made_at=clock(),
         scope=words[:200],
+        query=query,
         is_everything=is_everything,
         count=len(targets),
         targets=text,
@@ -210,18 +207,16 @@ def _freeze_targets(user, desk, words, targets, *, is_everything=False):
     )
 
 
-def _thawed(preview):
-    """The frozen rows; a set that does not match its hash is not run."""
-    if hashlib.sha256(preview.targets.encode()).hexdigest() != preview.targets_sha256:
-        raise CannotAsk("The frozen set was changed after it was shown. Make the preview anew.")
-    return json.loads(preview.targets)
+def _frozen(t):
+    order_pk = t.order and t.order.pk
+    return Frozen(t.account.pk, t.symbol, t.kind, t.order_id, t.client_order_id, order_pk)
 
 
 def _targets(preview):
-    rows = _thawed(preview)
-    accounts = Account.objects.select_related("desk").in_bulk({row[0] for row in rows})
-    orders = Order.objects.in_bulk([row[5] for row in rows if row[5]])
-    return [Target(accounts[row[0]], *row[1:5], orders.get(row[5])) for row in rows]
+    rows = frozen(preview)
+    accounts = Account.objects.select_related("desk").in_bulk({row.account_pk for row in rows})
+    orders = Order.objects.in_bulk([row.order_pk for row in rows if row.order_pk])
+    return [Target(accounts[row[0]], *row[1:5], orders.get(row.order_pk)) for row in rows]
 
 
 def _target_of_line(line, account, symbol, known):
@@ -244,41 +239,3 @@ def _target_of_line(line, account, symbol, known):
 
 def _is_head(line):
     return "order_id" in line.lower()
-
-
-def _cost(targets, accounts):
-    """(credits, credits left, requests) of the plan; pools are not added up twice."""
-    by_account = Counter(target[0] for target in targets)
-    requests = sum(-(-count // BATCH) for count in by_account.values())
-    balances = {}
-    for account in accounts.values():
-        balance = credits.balance(account=account, now=clock())
-        balances[balance.name] = balance.left
-    cost = settings.CREDIT_PRICES["cancel"] * len(targets)
-    return cost, sum(balances.values(), Decimal(0)), requests
-
-
-def _estimate(cost, left, accounts, requests):
-    """Seconds: what the purse holds goes at once, the rest as a minute's quota allows."""
-    quota = sum(
-        {
-            b.name: b.quota - b.reserve
-            for b in (credits.balance(account=a, now=clock()) for a in accounts.values())
-        }.values(),
-        Decimal(0),
-    )
-    waiting = max(Decimal(0), cost - max(Decimal(0), left))
-    return round(float(waiting / quota) * credits.WINDOW_S + requests * 0.005, 1) if quota else 0.0
-
-
-def _worth(order):
-    return (order.price_number or Decimal(0)) * (order.open_amount_number or Decimal(0))
-
-
-def _oldest_sync(accounts):
-    moments = [account.synced_at for account in accounts]
-    return None if None in moments else min(moments, default=None)
-
-
-def _ranked(counter):
-    return tuple(counter.most_common())

@@ -1,6 +1,7 @@
 """Which orders a bulk cancel means: a scope in fields, as a query, and in words."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -53,9 +54,29 @@ class Scope:
         return not any(value not in ((), "", None, False) for value in narrowing)
 
 
+def as_text(scope: Scope) -> str:
+    """A scope as JSON text, to be kept with what was made from it."""
+    return json.dumps(asdict(scope), default=str)
+
+
+def from_text(text: str) -> Scope:
+    """The scope that `as_text` wrote."""
+    fields = json.loads(text)
+    for name in ("account_ids", "symbols", "order_types"):
+        fields[name] = tuple(fields[name])
+    for name in ("min_price", "max_price"):
+        fields[name] = None if fields[name] is None else Decimal(fields[name])
+    return Scope(**fields)
+
+
 def matching(*, user, scope: Scope, now: datetime):
     """The open orders in scope that this person may cancel by scope, in the order of work."""
-    desks = Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=scope.desk_id)
+    return inside(desks=Desk.objects.allowing(user, Right.CANCEL_SCOPE), scope=scope, now=now)
+
+
+def inside(*, desks, scope: Scope, now: datetime):
+    """The open orders in scope, if its desk is among these, in the order of work."""
+    desks = desks.filter(pk=scope.desk_id)
     orders = Order.objects.open().filter(account__desk__in=desks, account__is_active=True)
     for name, value in _lookups(scope, now).items():
         orders = orders.filter(**{name: value})

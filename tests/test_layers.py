@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
-    ["orders.models", "orders.canonical"],
+    ["orders.models", "orders.canonical", "orders.standalone"],
     [
         "orders.audit",
         "orders.credits",
@@ -17,21 +17,31 @@ LAYERS = [
         "orders.records",
         "orders.rights",
     ],
-    ["orders.checkpoints", "orders.signed_requests"],
+    ["orders.checkpoints", "orders.searching", "orders.signed_requests"],
     ["orders.proofs"],
     ["orders.clocking", "orders.webhook"],
     ["orders.concluding", "orders.packets", "orders.reading", "orders.targets", "orders.waking"],
     ["orders.asking", "orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
     [
+        "orders.bundles",
         "orders.comparing",
         "orders.contradicting",
         "orders.drifting",
         "orders.evidence",
         "orders.verifying",
     ],
+    ["orders.archiving", "orders.exporting", "orders.verifications"],
     ["orders.delivery", "orders.settling", "orders.syncing", "orders.templatetags"],
-    ["orders.alerting", "orders.cancels", "orders.enrolling", "orders.probing", "orders.scoping"],
+    [
+        "orders.alerting",
+        "orders.cancels",
+        "orders.enrolling",
+        "orders.errands",
+        "orders.probing",
+        "orders.scoping",
+    ],
     ["orders.emptying", "orders.jobs", "orders.panic", "orders.previews", "orders.questions"],
+    ["orders.planning"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
 ]

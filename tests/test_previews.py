@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orders import delivery, previews, scoping
+from orders import delivery, planning, previews, scoping
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -109,7 +109,7 @@ def test_what_runs_is_exactly_what_was_frozen(firm):
     delivery.deliver_account(account_id=firm.account.pk)
     assert ids_of(job) == {order.order_id for order in frozen}
     assert firm.paper.truth()[newer.order_id]["is_open"]
-    assert previews.since(preview, Order.objects.open()) == [newer]
+    assert previews.since(preview, Order.objects.open()) == [newer.pk]
     assert job.preview_sha256 == preview.targets_sha256
 
 
@@ -184,7 +184,7 @@ def test_nobody_confirms_another_ones_preview(firm):
 
 def test_the_plan_tells_what_will_happen(firm):
     a_book(firm)
-    plan = previews.plan(freeze(firm))
+    plan = planning.plan(freeze(firm))
     assert (plan.count, plan.reduce_only, plan.stops, plan.requests) == (6, 1, 1, 1)
     assert dict(plan.by_side) == {"bid": 5, "ask": 1}
     assert dict(plan.by_symbol) == {"BTC": 5, "ETH": 1}
@@ -274,7 +274,7 @@ def test_whatever_the_filter_and_the_book_the_set_cancelled_is_the_set_confirmed
         preview = freeze(firm, **fields)
     except CannotAsk:
         return
-    frozen = {row[3] for row in previews._thawed(preview)}
+    frozen = {row.order_id for row in previews.frozen(preview)}
     for number, change in enumerate(changes):
         order = list(book.values())[number]
         if change == "new":

@@ -35,6 +35,7 @@ class Event(models.TextChoices):
     KEY_REFUSED = "key_refused", "Sealed key refused"
     DESK_CHANGED = "desk_changed", "Desk changed"
     ACCOUNT_CHANGED = "account_changed", "Account changed"
+    API_CONFIG_KEY_CHANGED = "api_config_key_changed", "API config key changed"
     USER_CHANGED = "user_changed", "User changed"
     MEMBERSHIP_CHANGED = "membership_changed", "Membership changed"
     LOGIN = "login", "Signed in"

@@ -87,6 +87,9 @@ class CancelJob(models.Model):
     retry_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="retries"
     )
+    preview = models.ForeignKey(  # the frozen set that was confirmed, for a bulk cancel
+        "Preview", on_delete=models.PROTECT, null=True, related_name="jobs"
+    )
     preview_sha256 = models.CharField(max_length=64, blank=True)  # hash of the frozen set
     reason = models.CharField(max_length=300, blank=True)
     is_urgent = models.BooleanField(default=True)

@@ -22,6 +22,9 @@ class Preview(models.Model):
     )
     made_at = models.DateTimeField()
     scope = models.CharField(max_length=200)  # in words
+    # What it was made from, so that it can be made anew and later be compared: JSON text with the
+    # fields of a scope or a list's filter; empty where orders were named one by one.
+    query = models.TextField(blank=True)
     is_everything = models.BooleanField(default=False)
     count = models.PositiveIntegerField()
     targets = models.TextField()

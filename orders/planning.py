@@ -1,0 +1,113 @@
+"""What confirming a preview would do, as far as can be told: counts, worth, credits, time."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.timezone import now as clock
+
+from orders import credits
+from orders.models import Account, Order, Preview
+from orders.previews import frozen
+
+BATCH = 10  # cancels to a request
+REQUEST_S = 0.005  # what a batch costs at full speed, measured on the paper exchange
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a plan takes from one pool of credits, and what that pool holds."""
+
+    balance: credits.Balance
+    cost: Decimal
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What confirming a preview would do. Times in seconds, breakdowns as (name, count) pairs."""
+
+    count: int
+    by_account: tuple
+    by_symbol: tuple
+    by_side: tuple
+    notional: Decimal  # sum of price times open amount, in USD
+    unpriced: int  # orders that this sum leaves out: market stops, and orders not known here
+    oldest_at: datetime | None
+    reduce_only: int
+    stops: int
+    oldest_sync_at: datetime | None  # the age of the data; None where some book was never read
+    requests: int
+    credits: Decimal
+    credits_left: Decimal
+    estimated_s: float
+    shares: tuple
+
+
+def plan(preview: Preview) -> Plan:
+    """What confirming it would do; orders that closed since are counted as they were frozen."""
+    rows = frozen(preview)
+    orders = Order.objects.in_bulk([row.order_pk for row in rows if row.order_pk])
+    accounts = Account.objects.in_bulk({row.account_pk for row in rows})
+    known = list(orders.values())
+    sides = [orders[r.order_pk].side if r.order_pk in orders else "unknown" for r in rows]
+    shares, requests = _shares(rows, accounts), _requests(rows)
+    priced = [worth for worth in map(_worth, known) if worth is not None]
+    return Plan(
+        count=preview.count,
+        by_account=_ranked(accounts[row.account_pk].name for row in rows),
+        by_symbol=_ranked(row.symbol for row in rows),
+        by_side=_ranked(sides),
+        notional=sum(priced, Decimal(0)),
+        unpriced=len(rows) - len(priced),
+        oldest_at=min((order.created_at for order in known), default=None),
+        reduce_only=sum(order.reduce_only for order in known),
+        stops=sum(row.kind == "stop" for row in rows),
+        oldest_sync_at=oldest_sync(accounts.values()),
+        requests=requests,
+        credits=sum((share.cost for share in shares), Decimal(0)),
+        credits_left=sum((share.balance.left for share in shares), Decimal(0)),
+        estimated_s=seconds(shares, requests),
+        shares=shares,
+    )
+
+
+def shares_of(counts, *, now) -> tuple:
+    """What so many cancels of each account take from the pools. ``counts``: account -> cancels."""
+    balances = credits.balances(accounts=list(counts), now=now)
+    costs = Counter()
+    for account, count in counts.items():
+        costs[balances[account.pk]] += count * settings.CREDIT_PRICES["cancel"]
+    return tuple(Share(balance, cost) for balance, cost in sorted(costs.items(), key=str))
+
+
+def seconds(shares, requests) -> float:
+    """How long it takes: the pool that has to wait longest for credits, and the sending itself."""
+    waits = [share.balance.seconds_for(share.cost) for share in shares]
+    return round(max(waits, default=0.0) + requests * REQUEST_S, 1)
+
+
+def oldest_sync(accounts):
+    """When the book read longest ago was read; None where one never was."""
+    moments = [account.synced_at for account in accounts]
+    return None if None in moments else min(moments, default=None)
+
+
+def _shares(rows, accounts):
+    counts = Counter(row.account_pk for row in rows)
+    return shares_of({accounts[pk]: count for pk, count in counts.items()}, now=clock())
+
+
+def _requests(rows):
+    return sum(-(-count // BATCH) for count in Counter(row.account_pk for row in rows).values())
+
+
+def _worth(order):
+    if order.price_number is None or order.open_amount_number is None:
+        return None
+    return order.price_number * order.open_amount_number
+
+
+def _ranked(names):
+    return tuple(Counter(names).most_common())
