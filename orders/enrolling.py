@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from orders import audit, keys
-from orders.models import Account, AgentWallet, Desk, Event, Membership, Role
+from orders.models import Account, AgentWallet, Desk, Event, Membership, Role, SealedApiConfigKey
 
 COMMAND_LINE = audit.Actor(operator_name="(command line)")
 
@@ -138,6 +138,26 @@ def _switch(wallet, actor, event, *, is_active):
     return True
 
 
+@transaction.atomic
+def set_api_config_key(*, account, api_config_key, actor):
+    """Keep an account's API config key, sealed, in place of any other. Raises `BadAgentKey`.
+
+    The key is never stored in clear, recorded or repeated; the log names it by its beginning.
+    """
+    sealed = keys.seal_api_config_key(account, api_config_key)
+    sealed.save()
+    audit.append(_api_config_key_fact(account, actor, {"set": sealed.hint}))
+
+
+@transaction.atomic
+def remove_api_config_key(*, account, actor) -> bool:
+    """Forget an account's API config key; whether there was one."""
+    if not SealedApiConfigKey.objects.filter(account=account).delete()[0]:
+        return False
+    audit.append(_api_config_key_fact(account, actor, {"removed": True}))
+    return True
+
+
 def membership_fact(membership, actor, *, is_removed=False) -> audit.Fact:
     """The record of a membership given, changed or taken away."""
     data = {"user": membership.user.get_username(), "role": "" if is_removed else membership.role}
@@ -146,6 +166,10 @@ def membership_fact(membership, actor, *, is_removed=False) -> audit.Fact:
 
 def _wallet_fact(event, wallet, actor):
     return audit.Fact(event, actor, account=wallet.account, data={"public_key": wallet.public_key})
+
+
+def _api_config_key_fact(account, actor, data):
+    return audit.Fact(Event.API_CONFIG_KEY_CHANGED, actor, account=account, data=data)
 
 
 def _user_fact(user, actor):

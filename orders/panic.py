@@ -7,7 +7,7 @@ broker.
 import uuid
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils.timezone import now as clock
 
@@ -84,7 +84,10 @@ def pull(
     if earlier is not None:
         return earlier
     about = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
-    return _record(actor, desk, accounts, about, reason.strip(), is_drill, key)
+    try:
+        return _record(actor, desk, accounts, about, reason.strip(), is_drill, key)
+    except IntegrityError:  # the same click was recorded between our look and our insert
+        return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
 
 
 def send_again(*, user, actor, line_id) -> str:
