@@ -159,14 +159,15 @@ class Answered:
 
 
 def _asked(entry):
-    if entry.rows:
+    """What a request asks about: cancels by their ids, or one thing as a whole."""
+    if _names_cancels(entry):
         return [row[CANCEL] for row in entry.rows]
     return [_whole(entry)]
 
 
 def _answered(entry):
     """(what was asked, outcome) pairs; a row without outcome is a late answer: evidence only."""
-    if entry.rows:
+    if _names_cancels(entry):
         return [(row[CANCEL], row[OUTCOME]) for row in entry.rows]
     if entry.values["event"] == Event.AGENT_WALLET_TESTED:
         outcome = entry.values["outcome"]
@@ -174,7 +175,12 @@ def _answered(entry):
     return [(_whole(entry), entry.values["outcome"] or "answered")]
 
 
+def _names_cancels(entry):
+    return bool(entry.rows) and entry.rows[0][CANCEL] is not None
+
+
 def _whole(entry):
-    """The key of a request about no single order: an agent wallet's test, or a job's account."""
+    """The key of a request about no single order: a panic's line, or an agent wallet's test."""
+    symbol = entry.rows[0][SYMBOL] if entry.rows else None
     values = entry.values
-    return (values["account_id"], values["job_id"], entry.data.get("public_key"))
+    return (values["account_id"], values["job_id"], symbol, entry.data.get("public_key"))

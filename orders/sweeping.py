@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, delivery, emptying, probing, settling, syncing
+from orders import audit, concluding, delivery, emptying, errands, probing, settling, syncing
 from orders.concluding import Conclusion
 from orders.models import Account, Cancel, CancelStatus, Event, Proof, Sender
 
@@ -43,6 +43,8 @@ def duties():
         Duty("settle", settle_due, 0.5),
         Duty("sync", sync_due, 1),
         Duty("probe", probe_overdue, 1),
+        Duty("sign checkpoints", errands.checkpoint_due, 5),
+        Duty("run errands", errands.Errands().start_due, 1),
     ]
 
 

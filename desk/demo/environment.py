@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from desk.demo.firm import PEOPLE
@@ -56,7 +57,13 @@ def prepare(*, folder, paper_port) -> Demo:
         "PACIFICA_NETWORK": "paper",
         "PACIFICA_PAPER_URL": f"http://127.0.0.1:{paper_port}/api/v1",
     }
-    senders = web | {"AGENT_KEY_OPENING_KEYS_FILE": str(opening)}
+    signing = folder / "checkpoint-key"
+    private = kept(signing, lambda: text(secrets.token_bytes(32)), mode=0o400)
+    web["AUDIT_CHECKPOINT_PUBLIC_KEYS"] = checkpoint_public_half(private)
+    senders = web | {
+        "AGENT_KEY_OPENING_KEYS_FILE": str(opening),
+        "AUDIT_CHECKPOINT_KEY_FILE": str(signing),
+    }
     web["AGENT_KEY_SEALING_KEY"] = public_half(opening.read_text())
     return Demo(folder, paper_port, web, senders)
 
@@ -75,6 +82,12 @@ def public_half(opening) -> str:
     key_id, _, private = opening.strip().partition(":")
     pair = X25519PrivateKey.from_private_bytes(base64.b64decode(private))
     return f"{key_id}:{text(pair.public_key().public_bytes_raw())}"
+
+
+def checkpoint_public_half(private) -> str:
+    """The public half of the key that signs checkpoints, both in base64."""
+    pair = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private))
+    return text(pair.public_key().public_bytes_raw())
 
 
 def password() -> str:

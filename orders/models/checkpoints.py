@@ -11,7 +11,7 @@ class AuditCheckpoint(models.Model):
 
     number = models.BigAutoField(primary_key=True)  # given out by `orders.checkpoints`
     at = models.DateTimeField()
-    count = models.BigIntegerField()
+    count = models.BigIntegerField(db_index=True)
     line = models.TextField()
 
     class Meta:

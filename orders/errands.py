@@ -1,0 +1,59 @@
+"""What the sweep does for the log itself: checkpoints, and errands in a process of their own."""
+
+import logging
+import subprocess
+import sys
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils.timezone import now as clock
+
+from orders import checkpoints, exporting, verifications
+from orders.models import AuditCheckpoint, ErrandStatus, Export, Verification
+
+logger = logging.getLogger(__name__)
+CHECKPOINT_EVERY = timedelta(seconds=60)
+KINDS = ((Export, exporting.carry), (Verification, verifications.carry))
+
+
+def run_due(*, now=clock) -> int:
+    """Carry out every errand that nobody works on; how many. One that breaks has failed."""
+    carried = 0
+    for model, carry in KINDS:
+        while (errand := model.objects.take(now())) is not None:
+            carried += 1
+            try:
+                carry(errand, now=now)
+            except Exception:  # whatever broke it, the next one must still get its turn
+                logger.exception("%s broke.", errand)
+                said = "It broke; the sweep's log says why."
+                errand.finish(now(), ErrandStatus.FAILED, explanation=said)
+    return carried
+
+
+class Errands:
+    """Starts a process for what is due, so that long work slows no other duty of the sweep."""
+
+    def __init__(self):
+        self._process = None
+
+    def start_due(self, now):
+        """Start it, unless it runs already or there is nothing to do."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        if any(model.objects.takeable(now).exists() for model, _ in KINDS):
+            command = [sys.executable, "-m", "django", "run_errands"]
+            self._process = subprocess.Popen(command, cwd=settings.BASE_DIR)  # noqa: S603
+
+
+def checkpoint_due(now):
+    """Sign what is new, once a minute; nothing where this process holds no key."""
+    if not settings.AUDIT_CHECKPOINT_KEY:
+        return
+    last = AuditCheckpoint.objects.values_list("at", flat=True).first()
+    if last is not None and last > now - CHECKPOINT_EVERY:
+        return
+    try:
+        checkpoints.make()
+    except checkpoints.CannotCheckpoint as error:
+        logger.error("No checkpoint: %s", error)

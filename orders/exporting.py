@@ -1,0 +1,123 @@
+"""Exports: asked for by people, written in the background, downloaded later; all of it recorded."""
+
+import json
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders import audit, bundles, checkpoints, records, searching
+from orders.models import ErrandStatus, Event, Export, Right
+from orders.rights import NotAllowed, holds
+
+NOT_YOURS = "Only auditors of a desk export its records."
+NO_LONGER = "Its asker may no longer export any desk's records."
+
+
+def ask(*, user, actor, query, now=clock) -> Export:
+    """Ask for the records that fit a query, of the desks where the person may export.
+
+    ``query``: as `searching.matching`. Raises `NotAllowed`, `searching.BadQuery`.
+    """
+    if not holds(user, Right.VERIFY):
+        refused = audit.Fact(Event.ACT_REFUSED, actor, data={"asked": "export records"})
+        audit.record(refused)
+        raise NotAllowed(NOT_YOURS)
+    query = {name: value for name, value in query.items() if value and name != "desks"}
+    searching.matching(query)
+    with transaction.atomic():
+        export = Export.objects.create(
+            operator=user,
+            operator_name=actor.operator_name,
+            session_hash=actor.session_hash,
+            address=actor.address,
+            asked_at=now(),
+            query=json.dumps(query),
+            words=searching.in_words(query)[:300],
+            until=records.tip(),
+        )
+        audit.append(_fact(export, Event.EXPORT_ASKED, {"query": query}))
+    return export
+
+
+def carry(export, *, now=clock):
+    """Write one claimed export to its end, or go on where another process left it."""
+    desks = export.exportable_desks()
+    if not desks:
+        export.finish(now(), ErrandStatus.FAILED, explanation=NO_LONGER)
+        return
+    query = json.loads(export.query) | {"desks": desks}
+    try:
+        _write(export, query, now)
+    except (bundles.LogBroken, OSError, checkpoints.CheckpointKeyWrong) as error:
+        export.finish(now(), ErrandStatus.FAILED, explanation=f"It could not be written: {error}")
+
+
+def record_download(*, export, actor):
+    """Record that somebody takes an export away, before a byte of it leaves."""
+    data = {"export": export.pk, "file_sha256": export.file_sha256, "words": export.words}
+    audit.record(audit.Fact(Event.EXPORT_DOWNLOADED, actor, data=data))
+
+
+def path_of(export) -> Path:
+    """Where the export's file is."""
+    return settings.EXPORT_DIR / export.file_name
+
+
+def _write(export, query, now):
+    folder = settings.EXPORT_DIR / f"{export.key}.work"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = export.record_count or 0
+
+    def keep(position, lengths, count):
+        so_far = {"done": position, "lengths": json.dumps(lengths)}
+        if not export.keep(now(), record_count=before + count, **so_far):
+            raise bundles.LogBroken("another process took it over")
+
+    export.keep(now(), total=export.until)
+    found = searching.matching(query)
+    entries = records.entries(after=export.done, until=export.until, queryset=found)
+    lengths = json.loads(export.lengths)
+    count = before + bundles.write_records(folder, entries, lengths=lengths, on_chunk=keep)
+    _cover()
+    about = {"query": query, "words": searching.in_words(query), "by": export.operator_name}
+    manifest = bundles.finish(folder, count=count, now=now(), **about)
+    _complete(export, folder, manifest, now)
+
+
+def _complete(export, folder, manifest, now):
+    name = f"pacifica-desk-export-{export.pk}.zip"
+    length, sha256 = bundles.pack(folder, settings.EXPORT_DIR / name)
+    values = {"file_name": name, "file_length": length, "file_sha256": sha256}
+    about = {name: manifest[name] for name in ("count", "first", "last", "is_covered")}
+    with transaction.atomic():
+        values |= {"record_count": manifest["count"], "explanation": _said(manifest)}
+        if export.finish(now(), ErrandStatus.DONE, **values):
+            audit.append(_fact(export, Event.EXPORTED, about | {"file_sha256": sha256}))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _said(manifest):
+    if manifest["signature"] is None:
+        return "Not signed: AUDIT_CHECKPOINT_KEY is not set for the sweep."
+    if not manifest["is_covered"] and manifest["count"]:
+        return "Signed, but no checkpoint covers all of it."
+    return "Signed, and covered by a checkpoint."
+
+
+def _cover():
+    """A checkpoint for what is exported, where one can be made."""
+    try:
+        checkpoints.make()
+    except checkpoints.CannotCheckpoint:
+        return
+
+
+def _fact(export, event, data):
+    actor = audit.Actor(
+        export.operator_id, export.operator_name, export.session_hash, export.address
+    )
+    about = {"export": export.pk, "words": export.words}
+    return audit.Fact(event, actor, data=about | data)

@@ -1,0 +1,24 @@
+"""`manage.py run_errands`: carry out exports and verifications that wait, then end."""
+
+import os
+
+from django.core.management.base import BaseCommand
+
+from orders import errands
+from orders.management import terminal
+
+POLITENESS = 10  # the site and the senders come first
+
+
+class Command(BaseCommand):
+    """Only starts it; the work is in `orders.errands`. The sweep runs this by itself."""
+
+    help = "Writes the exports and makes the verifications that people asked for."
+
+    def handle(self, *args, **options):
+        """Say how many were carried out."""
+        os.nice(POLITENESS)
+        with terminal.in_words():
+            carried = errands.run_due()
+        if carried:
+            self.stdout.write(f"{carried} {'errand' if carried == 1 else 'errands'} carried out.")

@@ -1,0 +1,1 @@
+"""What leaves the app with its evidence and must run without it."""

@@ -1,0 +1,78 @@
+"""Verifications: somebody asks whether the log is whole, and the answer is kept and recorded."""
+
+import json
+
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders import audit, records, verifying
+from orders.models import ErrandStatus, Event, Right, Verification
+from orders.models.desks import sees_everything
+from orders.rights import NotAllowed, holds
+
+NOT_YOURS = "Only auditors and administrators verify the log."
+MOST_SHOWN = 200  # faults kept for the page; the command names all of them
+
+
+def may_verify(user) -> bool:
+    """Whether this person may have the log verified. It tells positions, no contents."""
+    return sees_everything(user) or holds(user, Right.VERIFY)
+
+
+def ask(*, user, actor, now=clock) -> Verification:
+    """Ask for a walk over the whole log; one that waits or runs already serves. `NotAllowed`."""
+    if not may_verify(user):
+        audit.record(audit.Fact(Event.ACT_REFUSED, actor, data={"asked": "verify the log"}))
+        raise NotAllowed(NOT_YOURS)
+    with transaction.atomic():
+        under_way = Verification.objects.filter(
+            status__in=[ErrandStatus.WAITING, ErrandStatus.RUNNING]
+        ).first()
+        if under_way is not None:
+            return under_way
+        verification = Verification.objects.create(
+            operator=user,
+            operator_name=actor.operator_name,
+            session_hash=actor.session_hash,
+            address=actor.address,
+            asked_at=now(),
+        )
+        audit.append(audit.Fact(Event.VERIFICATION_ASKED, actor))
+    return verification
+
+
+def carry(verification, *, now=clock):
+    """Walk the log and keep what was found."""
+    until = records.tip()
+    verification.keep(now(), total=until)
+
+    def keep(position, until):
+        verification.keep(now(), done=position)
+
+    report = verifying.verify(until=until, on_progress=keep)
+    told = report.as_json()
+    told["faults"] = told["faults"][:MOST_SHOWN]
+    values = {"fault_count": report.fault_count, "report": json.dumps(told), "done": until}
+    with transaction.atomic():
+        if verification.finish(now(), ErrandStatus.DONE, **values):
+            audit.append(_fact(verification, report))
+
+
+def _fact(verification, report):
+    actor = audit.Actor(
+        verification.operator_id,
+        verification.operator_name,
+        verification.session_hash,
+        verification.address,
+    )
+    data = {
+        "records": report.records,
+        "signatures": report.signatures,
+        "checkpoints": report.checkpoints,
+        "covered": report.covered,
+        "head": report.head,
+        "faults": report.fault_count,
+        "first_fault": str(report.faults[0]) if report.faults else "",
+    }
+    outcome = "whole" if report.is_whole else "not_whole"
+    return audit.Fact(Event.VERIFIED, actor, outcome=outcome, data=data)

@@ -1,0 +1,178 @@
+"""The walk over the log believes bytes, not what was concluded from them."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders import audit, cancels, delivery, records, settling, verifying
+from orders.models import AuditRecord, Cancel, Event
+from orders.pacifica import signing
+
+
+@pytest.fixture(autouse=True)
+def _file(settings, tmp_path):
+    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
+
+
+def cancel(firm, count=1, **fields):
+    ids = [order.pk for order in firm.orders(count, **fields)]
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+    delivery.deliver_account(account_id=firm.account.pk)
+
+
+def settle(firm, after_s):
+    later = timezone.now() + timedelta(seconds=after_s)
+    settling.settle_account(account_id=firm.account.pk, now=lambda: later)
+
+
+def said():
+    return [fault.what for fault in verifying.verify().faults]
+
+
+def fact_like(event, **changes):
+    """The newest record of this kind as a fact that can be told anew, with something changed."""
+    position = AuditRecord.objects.filter(event=event).latest("position").position
+    entry = records.entry_at(position)
+    row = AuditRecord.objects.select_related("account", "desk", "job").get(pk=position)
+    lines = tuple(
+        audit.OrderLine(one[2], one[3], one[4], one[5], one[1], one[6], one[7])
+        for one in entry.rows
+    )
+    about = {
+        "outcome": row.outcome,
+        "account": row.account,
+        "job": row.job,
+        "data": entry.data,
+        "body": entry.body,
+        "lines": lines,
+    }
+    return audit.Fact(event, **(about | changes))
+
+
+def test_a_log_of_all_kinds_of_cancels_is_whole(firm):
+    cancel(firm)
+    cancel(firm, 12)
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    cancel(firm)
+    settle(firm, 2)
+    firm.paper.fault("/orders/cancel", "status", status=500, body="")
+    cancel(firm)
+    report = verifying.verify()
+    assert (report.faults, report.signatures) == ([], 15)
+    assert Cancel.objects.filter(status="cancelled").count() == 14
+
+
+def test_a_signature_that_does_not_hold_is_named(firm):
+    cancel(firm)
+    fact = fact_like(Event.REQUEST)
+    body = json.loads(fact.body)
+    body["signature"] = fact.data["signature"] = "5" * 87
+    audit.record(
+        fact_like(Event.REQUEST, data=fact.data, body=signing.body_bytes(body)),
+        fact_like(Event.ANSWER),
+    )
+    assert said() == ["a signature in it does not hold"]
+
+
+def test_a_body_that_says_something_else_than_was_signed_is_named(firm):
+    cancel(firm)
+    body = json.loads(fact_like(Event.REQUEST).body) | {"order_id": 1}
+    fact = fact_like(Event.REQUEST, body=signing.body_bytes(body))
+    audit.record(fact, fact_like(Event.ANSWER))
+    assert said() == ["its body says something else than the text recorded as signed"]
+
+
+def test_order_rows_that_are_not_the_bodys_orders_are_named(firm):
+    cancel(firm, 2)
+    fact = fact_like(Event.REQUEST)
+    audit.record(fact_like(Event.REQUEST, lines=fact.lines[::-1]), fact_like(Event.ANSWER))
+    assert said() == ["its body names other orders than the record"]
+
+
+def test_a_key_that_was_never_added_is_named(firm):
+    cancel(firm)
+    signed = firm.account.agent_wallets.get()
+    firm.account.agent_wallets.update(public_key="x")  # the record of its adding stays
+    assert said() == []
+    fact = fact_like(Event.REQUEST)
+    stranger = firm.keypair()
+    body = json.loads(fact.body) | {"agent_wallet": str(stranger.pubkey())}
+    body["signature"] = signing.sign_text(fact.data["signed_text"], stranger)
+    data = fact.data | {"signer": str(stranger.pubkey()), "signature": body["signature"]}
+    audit.record(
+        fact_like(Event.REQUEST, data=data, body=signing.body_bytes(body)), fact_like(Event.ANSWER)
+    )
+    assert signed.public_key not in str(data)
+    assert said() == ["it is signed by a key that the log never saw added"]
+
+
+def test_a_request_to_anywhere_else_is_named(firm):
+    cancel(firm)
+    data = fact_like(Event.REQUEST).data | {"url": "http://127.0.0.1/api/v1/orders/create"}
+    audit.record(fact_like(Event.REQUEST, data=data), fact_like(Event.ANSWER))
+    assert said() == ["it is no request that this app sends"]
+
+
+def test_cancelled_without_a_yes_is_named(firm):
+    firm.paper.fault("/orders/cancel", "drop")
+    cancel(firm)
+    one = Cancel.objects.select_related("account__desk", "job__desk").get()
+    line = audit.line_of(one, outcome="cancelled")
+    claim = audit.Fact(Event.OUTCOME, outcome="cancelled", job=one.job, lines=(line,))
+    audit.record(claim)
+    assert said() == [f"order {one.order_id} is called cancelled without a proof"]
+
+
+def test_a_no_is_no_proof_whatever_the_row_says(firm):
+    cancel(firm)
+    answer = fact_like(Event.ANSWER, body=b'{"success":false,"error":"no"}')
+    one = Cancel.objects.get()
+    firm.paper.fault("/orders/cancel", "drop")
+    cancel(firm)
+    other = Cancel.objects.latest("pk")
+    lines = (audit.line_of(other, outcome="cancelled"),)
+    claim = audit.Fact(Event.OUTCOME, outcome="cancelled", job=other.job, lines=lines)
+    late = audit.Fact(
+        Event.ANSWER, job=other.job, data=answer.data | {"is_late": True}, body=answer.body,
+        lines=lines,
+    )  # fmt: skip
+    audit.record(late, claim)
+    assert one.status == "cancelled"
+    assert said() == [f"order {other.order_id} is called cancelled without a proof"]
+
+
+def test_a_request_without_answer_is_named_once_its_sender_must_be_dead(firm):
+    cancel(firm)
+    young = fact_like(Event.REQUEST, at=timezone.now())
+    audit.record(young)
+    assert said() == []
+    later = timezone.now() + timedelta(minutes=5)
+    audit.record(fact_like(Event.ANSWER), fact_like(Event.REQUEST, at=later - timedelta(minutes=9)))
+    assert said() == ["this request has neither an answer nor the record of its absence"]
+
+
+def test_a_second_request_before_the_first_ended_is_named(firm):
+    cancel(firm)
+    audit.record(fact_like(Event.REQUEST), fact_like(Event.REQUEST), fact_like(Event.ANSWER))
+    assert said() == ["this request has neither an answer nor the record of its absence"]
+
+
+def test_an_answer_to_nothing_is_named(firm):
+    cancel(firm)
+    audit.record(fact_like(Event.ANSWER))
+    assert said() == ["it answers a request that the log does not hold"]
+
+
+def test_proofs_are_looked_up_where_memory_is_full(firm, monkeypatch):
+    monkeypatch.setattr("orders.proofs.MOST_KEPT", 1)
+    monkeypatch.setattr("orders.records.CHUNK", 2)
+    cancel(firm, 12)
+    assert "called cancelled without a proof" not in " ".join(said())
+
+
+def test_the_number_of_queries_does_not_grow_with_the_log(firm, django_assert_max_num_queries):
+    cancel(firm, 12)
+    with django_assert_max_num_queries(12):
+        verifying.verify()
