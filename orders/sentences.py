@@ -87,13 +87,23 @@ def data_of(record) -> dict:
 
 
 def _plain(record, data, who, orders):
-    return f"{record.get_event_display()}."
+    by = f" by {record.operator_name}" if record.operator_name else ""
+    where = f" ({record.account_name or record.desk_name})" if record.desk_name else ""
+    return f"{record.get_event_display()}{by}{where}."
 
 
 def _asked(record, data, who, orders):
     where = f" ({record.desk_name})" if record.desk_name else ""
     reason = f": “{data['reason']}”" if data.get("reason") else "."
     return f"{who} asked to cancel {data.get('scope') or orders}{where}{reason}"
+
+
+def _job_stopped(record, data, who, orders):
+    return f"{who} stopped job {record.job_id}: {data.get('stopped', 0)} not sent."
+
+
+def _job_resumed(record, data, who, orders):
+    return f"{who} resumed job {record.job_id}: {data.get('queued', 0)} waiting to be sent."
 
 
 def _request(record, data, who, orders):
@@ -207,6 +217,8 @@ def _in(elapsed_ms):
 
 SENTENCES = {
     Event.CANCEL_ASKED: _asked,
+    Event.JOB_STOPPED: _job_stopped,
+    Event.JOB_RESUMED: _job_resumed,
     Event.REQUEST: _request,
     Event.ANSWER: _answer,
     Event.NO_ANSWER: _no_answer,

@@ -3,6 +3,7 @@
 import pytest
 from solders.keypair import Keypair
 
+from orders import probing
 from orders.models import AgentWallet, AuditRecord, Event
 from tests.screens import page, signed_in, url
 
@@ -97,3 +98,17 @@ def test_disable_and_enable_are_posts_and_recorded(firm):
     assert wallet.is_active
     events = AuditRecord.objects.filter(operator=firm.head).values_list("event", flat=True)
     assert {Event.AGENT_WALLET_DISABLED, Event.AGENT_WALLET_ENABLED} <= set(events)
+
+
+def test_a_test_is_asked_for_by_post_recorded_and_followed(firm):
+    head, wallet = signed_in(firm.head), firm.account.agent_wallets.get()
+    assert head.get(url("orders_agentwallet_test", wallet.pk)).status_code == 405
+    text = head.post(url("orders_agentwallet_test", wallet.pk)).content.decode()
+    assert "waiting for a sender" in text
+    assert "hx-trigger" in text
+    probing.probe(wallet_id=wallet.pk)
+    text = page(head, "orders_agentwallet_finding", wallet.pk)
+    assert "Bound" in text
+    assert "hx-trigger" not in text
+    viewer = signed_in(firm.viewer)
+    assert viewer.post(url("orders_agentwallet_test", wallet.pk)).status_code == 403

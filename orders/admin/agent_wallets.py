@@ -5,16 +5,24 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
-from orders import cancels, enrolling, keys, rights, sentences
+from orders import cancels, enrolling, keys, probing, rights, sentences
 from orders.admin import filters, lives
 from orders.admin.accounts import key_with_copy
-from orders.admin.base import ReadOnlyPage, acts, is_administrator, rights_of
+from orders.admin.base import (
+    ReadOnlyPage,
+    acts,
+    fragment,
+    is_administrator,
+    rights_of,
+    shows,
+)
 from orders.admin.by_id import text_input
 from orders.logins import actor_of
 from orders.models import Account, AgentWallet, AuditRecord, Right
@@ -104,6 +112,8 @@ class AgentWalletAdmin(ReadOnlyPage):
         return (
             ("<int:object_id>/disable/", "orders_agentwallet_disable", self.disable_view),
             ("<int:object_id>/enable/", "orders_agentwallet_enable", self.enable_view),
+            ("<int:object_id>/test/", "orders_agentwallet_test", self.test_view),
+            ("<int:object_id>/finding/", "orders_agentwallet_finding", self.finding_view),
         )
 
     def has_add_permission(self, request):
@@ -171,8 +181,29 @@ class AgentWalletAdmin(ReadOnlyPage):
     def enable_view(self, request, object_id):
         return self.switch(request, object_id, enrolling.enable_agent_wallet, "enabled")
 
+    @acts
+    def test_view(self, request, object_id):
+        """Have a sender make one harmless signed read with this wallet."""
+        wallet = self.managed_or_refused(request, object_id)
+        probing.ask_for_test(wallet=wallet, actor=actor_of(request))
+        wallet.refresh_from_db()
+        return fragment(render_to_string("desk/finding.html", {"wallet": wallet}))
+
+    @shows
+    def finding_view(self, request, object_id):
+        """What the last test found, while it is awaited."""
+        wallet = self.visible_or_404(request, str(object_id))
+        return fragment(render_to_string("desk/finding.html", {"wallet": wallet}))
+
     def switch(self, request, object_id, act, done):
-        """Disable or enable a wallet; a refused attempt is recorded."""
+        """Disable or enable a wallet, and say so on its page."""
+        wallet = self.managed_or_refused(request, object_id)
+        act(wallet=wallet, actor=actor_of(request))
+        messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")
+        return redirect("admin:orders_agentwallet_change", wallet.pk)
+
+    def managed_or_refused(self, request, object_id):
+        """The wallet, if this person may manage it; a refused attempt is recorded."""
         self.guard_view(request)
         actor = actor_of(request)
         wallet = manageable(AgentWallet.objects.filter(pk=object_id), request.user).first()
@@ -182,9 +213,7 @@ class AgentWalletAdmin(ReadOnlyPage):
             except rights.NotAllowed:
                 known = self.get_queryset(request).filter(pk=object_id).exists()
                 raise (PermissionDenied(NO_WALLET) if known else Http404) from None
-        act(wallet=wallet, actor=actor)
-        messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")
-        return redirect("admin:orders_agentwallet_change", wallet.pk)
+        return wallet
 
 
 @sensitive_variables()

@@ -102,7 +102,8 @@ class AuditRecordAdmin(ReadOnlyPage):
 
     def facts(self, request, record):
         rows = payloads.rows_of(record)
-        said = sentences.of_record(record, row=rows[0] if rows else None, count=len(rows))
+        count = record.order_rows.count()
+        said = sentences.of_record(record, row=rows[0] if rows else None, count=count)
         request_record, answer_record = payloads.sides_of(record, request.user)
         earlier, later = payloads.neighbours(record, request.user)
         return {
@@ -110,6 +111,7 @@ class AuditRecordAdmin(ReadOnlyPage):
             "record": record,
             "sentence": said,
             "rows": rows,
+            "row_count": count,
             "sent": payloads.shown(request_record),
             "came": payloads.shown(answer_record),
             "own": None if request_record or answer_record else payloads.shown(record),

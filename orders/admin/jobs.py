@@ -1,68 +1,26 @@
 """Jobs: who cancelled what and why, and how far it is."""
 
-from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db.models import Count
+import uuid
+from functools import partial
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from orders import sentences
-from orders.admin import filters
-from orders.admin.base import ReadOnlyPage, fragment, shows
-from orders.models import Cancel, CancelJob, CancelStatus, JobStatus, Proof
-from orders.models.cancels import LIVE
+from orders import jobs
+from orders.admin import appeared, downloads, filters, panics
+from orders.admin.base import ReadOnlyPage, acts, fragment, request_key_of, shows
+from orders.admin.progress import choices_of, complete, progress
+from orders.admin.selection import told
+from orders.logins import actor_of
+from orders.models import CancelJob, Right
+from orders.rights import NotAllowed, holds
 from orders.templatetags.desk import ago, tone, visible
 
-PER_PAGE = 100
-STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
-
-
-class Tally:
-    """How many cancels of a job stand in each status, as parts of a bar."""
-
-    def __init__(self, counts):
-        self.total = sum(counts.values())
-        self.resting = sum(n for status, n in counts.items() if status not in LIVE)
-        self.parts, start = [], 0
-        for status in CancelStatus.values:
-            count = counts.get(status)
-            if count:
-                self.parts.append(self._part(status, count, start))
-                start += count
-
-    def _part(self, status, count, start):
-        """A stretch of the bar, in per cent of its length."""
-        return {
-            "status": status,
-            "label": CancelStatus(status).label,
-            "count": count,
-            "start": f"{100 * start / self.total:.3f}",
-            "share": f"{100 * count / self.total:.3f}",
-        }
-
-    @property
-    def sentence(self):
-        """*3 of 5 at rest: 2 cancelled, 1 refused, 2 waiting to be sent*."""
-        parts = ", ".join(f"{part['count']} {part['label'].lower()}" for part in self.parts)
-        return f"{self.resting} of {self.total} at rest: {parts}" if parts else "No cancels."
-
-
-def tallies(jobs) -> dict:
-    """The tally of each job, by job id; one query."""
-    rows = Cancel.objects.filter(job__in=[job.pk for job in jobs]).order_by()
-    counts = {job.pk: {} for job in jobs}
-    for job_id, status, count in rows.values_list("job", "status").annotate(Count("pk")):
-        counts[job_id][status] = count
-    return {job_id: Tally(by_status) for job_id, by_status in counts.items()}
-
-
-def complete(jobs):
-    """Attach its tally to each job."""
-    found = tallies(jobs)
-    for job in jobs:
-        job.tally = found[job.pk]
-    return jobs
+STOP_ASKING = 286  # htmx: swap this in and ask no more
 
 
 @admin.register(CancelJob)
@@ -85,7 +43,14 @@ class JobAdmin(ReadOnlyPage):
 
     @property
     def own_urls(self):
-        return (("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),)
+        return (
+            ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
+            ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
+            ("<int:object_id>/orders.csv", "orders_canceljob_download", self.download_view),
+            ("<int:object_id>/stop/", "orders_canceljob_stop", self.stop_view),
+            ("<int:object_id>/resume/", "orders_canceljob_resume", self.resume_view),
+            ("<int:object_id>/retry/", "orders_canceljob_retry", self.retry_view),
+        )
 
     @display(description="What")
     def job_column(self, job):
@@ -121,27 +86,61 @@ class JobAdmin(ReadOnlyPage):
         complete(rows)
 
     def facts(self, request, job):
-        return {"title": f"{job}: {visible(job.scope)}", **progress(request, job)}
+        title = f"{job}: {visible(job.scope)}"
+        return {"title": title, **choices_of(job), **self.shown(request, job)}
+
+    def shown(self, request, job) -> dict:
+        """What the part of the page that changes needs."""
+        facts = panics.lines(request, job) if job.is_panic else {}
+        return {
+            **facts,
+            **progress(request, job),
+            "may_act": holds(request.user, Right.CANCEL, desk=job.desk),
+            "request_key": uuid.uuid4(),
+        }
+
+    @acts
+    def stop_view(self, request, object_id):
+        return self.act(request, object_id, jobs.stop)
+
+    @acts
+    def resume_view(self, request, object_id):
+        return self.act(request, object_id, jobs.resume)
+
+    @acts
+    def retry_view(self, request, object_id):
+        key = request_key_of(request)
+        return self.act(request, object_id, partial(jobs.retry, request_key=key))
+
+    def act(self, request, object_id, what):
+        """Do this to the job and say what became of it; who may is decided below."""
+        self.visible_or_404(request, str(object_id))
+        try:
+            said = what(user=request.user, actor=actor_of(request), job_id=object_id)
+        except NotAllowed:
+            raise PermissionDenied from None
+        if isinstance(said, str):
+            messages.info(request, said)
+            return redirect("admin:orders_canceljob_change", object_id)
+        return told(request, said)
 
     @shows
     def progress_view(self, request, object_id):
-        """The part of the job's page that changes while it runs."""
+        """The part of the job's page that changes while it runs; the page asks until it is over."""
         job = self.visible_or_404(request, str(object_id))
-        return fragment(render_to_string("desk/job_progress.html", progress(request, job)))
+        shown = self.shown(request, job)
+        html = render_to_string("desk/job_progress.html", shown, request)
+        return fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
 
+    @shows
+    def appeared_view(self, request, object_id):
+        """Orders that came into the scope after it was frozen; looked up once, when all is over."""
+        job = self.visible_or_404(request, str(object_id))
+        found = appeared.since(request, job)
+        return fragment(render_to_string("desk/appeared.html", {"found": found}, request))
 
-def progress(request, job) -> dict:
-    """What the job's page shows of how far it is: its tally and a page of its cancels."""
-    cancels = job.cancels.select_related("account__desk", "known_order").order_by("pk")
-    status = request.GET.get("status", "")
-    if status in CancelStatus.values:
-        cancels = cancels.filter(status=status)
-    page = Paginator(cancels, PER_PAGE).get_page(request.GET.get("p"))
-    return {
-        "job": complete([job])[0],
-        "cancels": page,
-        "chosen": status if status in CancelStatus.values else "",
-        "is_going": job.status in STILL_GOING,
-        "took": job.done_at and sentences.span((job.done_at - job.created_at).total_seconds()),
-        "proofs": dict(Proof.choices),
-    }
+    @shows
+    def download_view(self, request, object_id):
+        """Every order of the job with its outcome, as CSV; that it was taken away is recorded."""
+        job = self.visible_or_404(request, str(object_id))
+        return downloads.of_job(job, actor=actor_of(request))

@@ -8,7 +8,7 @@ from django.utils.timezone import now as clock
 
 from orders.admin import books
 from orders.admin.base import is_administrator, rights_of
-from orders.admin.jobs import complete
+from orders.admin.progress import complete
 from orders.models import Account, Cancel, CancelJob, Desk, Right, Sender
 from orders.models.cancels import OPEN_QUESTIONS
 

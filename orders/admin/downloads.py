@@ -1,0 +1,97 @@
+"""A job's orders with their outcomes, to take away: recorded before a byte of it leaves."""
+
+import csv
+from io import StringIO
+
+from django.http import HttpResponse
+
+from orders import audit, previews
+from orders.models import Account, Event, Preview
+
+COLUMNS = (
+    "account",
+    "account_address",
+    "symbol",
+    "kind",
+    "order_id",
+    "client_order_id",
+    "outcome",
+    "shown_by",
+    "filled_amount",
+    "cancelled_amount",
+    "attempts",
+    "requested_at",
+    "first_sent_at",
+    "answered_at",
+    "concluded_at",
+    "explanation",
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+SKIPPED = "skipped: already being cancelled"
+
+
+def of_job(job, *, actor) -> HttpResponse:
+    """A CSV file with one line for each order of the frozen set, skipped ones too."""
+    data = {"words": f"orders of {job}: {job.scope}"}
+    audit.record(
+        audit.Fact(Event.EXPORT_DOWNLOADED, actor=actor, desk=job.desk, job=job, data=data)
+    )
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    names = set()
+    for cancel in job.cancels.select_related("account").order_by("pk").iterator(1000):
+        names |= {(cancel.account_id, cancel.order_id), (cancel.account_id, cancel.client_order_id)}
+        writer.writerow(map(plain, _row(cancel)))
+    for row in _skipped(job, names):
+        writer.writerow(map(plain, row))
+    name = f"pacifica-desk-job-{job.pk}.csv"
+    return HttpResponse(
+        text.getvalue(),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def plain(value):
+    """A value that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _row(cancel):
+    return (
+        cancel.account.name,
+        cancel.account.address,
+        cancel.symbol,
+        cancel.kind,
+        cancel.order_id,
+        cancel.client_order_id,
+        cancel.status,
+        cancel.get_proof_display(),
+        cancel.filled_amount,
+        cancel.cancelled_amount,
+        cancel.attempt,
+        *(_moment(getattr(cancel, name)) for name in COLUMNS[11:15]),
+        cancel.explanation,
+    )
+
+
+def _moment(at):
+    return at.isoformat() if at else ""
+
+
+def _skipped(job, names):
+    """Rows of the frozen set that became no cancel, because another one had the order."""
+    preview = Preview.objects.filter(pk=job.preview_id).first()
+    rows = previews.frozen(preview) if preview else []
+    accounts = Account.objects.in_bulk({row.account_pk for row in rows})
+    for row in rows:
+        own = {(row.account_pk, row.order_id), (row.account_pk, row.client_order_id)}
+        if not own & names - {(row.account_pk, None)}:
+            account = accounts[row.account_pk]
+            named = (row.symbol, row.kind, row.order_id, row.client_order_id)
+            yield (account.name, account.address, *named, SKIPPED)

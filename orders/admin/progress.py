@@ -1,0 +1,167 @@
+"""How far jobs are: their cancels by status, their speed, what is left of time and credits."""
+
+from collections import Counter
+from datetime import timedelta
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.utils.functional import cached_property
+from django.utils.timezone import now as clock
+
+from orders import jobs, planning, sentences
+from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
+from orders.models.cancels import LIVE
+
+PER_PAGE = 100
+STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
+RATE_WINDOW = timedelta(seconds=10)
+
+
+class Tally:
+    """How many cancels of a job stand in each status, as parts of a bar."""
+
+    def __init__(self, counts):
+        self.counts = counts
+        self.total = sum(counts.values())
+        self.resting = sum(n for status, n in counts.items() if status not in LIVE)
+        self.waiting = counts.get(CancelStatus.QUEUED, 0)
+        self.has_failed = any(status in counts for status in jobs.RETRIED)
+        self.parts, start = [], 0
+        for status in CancelStatus.values:
+            count = counts.get(status)
+            if count:
+                self.parts.append(self._part(status, count, start))
+                start += count
+
+    def _part(self, status, count, start):
+        """A stretch of the bar, in per cent of its length."""
+        return {
+            "status": status,
+            "label": CancelStatus(status).label,
+            "count": count,
+            "start": f"{100 * start / self.total:.3f}",
+            "share": f"{100 * count / self.total:.3f}",
+        }
+
+    @property
+    def sentence(self):
+        """*3 of 5 at rest: 2 cancelled, 1 refused, 2 waiting to be sent*."""
+        parts = ", ".join(f"{part['count']} {part['label'].lower()}" for part in self.parts)
+        return f"{self.resting} of {self.total} at rest: {parts}" if parts else "No cancels."
+
+
+def tallies(rows) -> dict:
+    """The tally of each job, by job id; one query."""
+    cancels = Cancel.objects.filter(job__in=[job.pk for job in rows]).order_by()
+    counts = {job.pk: {} for job in rows}
+    for job_id, status, count in cancels.values_list("job", "status").annotate(Count("pk")):
+        counts[job_id][status] = count
+    return {job_id: Tally(by_status) for job_id, by_status in counts.items()}
+
+
+def complete(rows):
+    """Attach its tally to each job."""
+    found = tallies(rows)
+    for job in rows:
+        job.tally = found[job.pk]
+    return rows
+
+
+class Pace:
+    """A job's tally, its cancels a second, and the time and credits left; four queries."""
+
+    def __init__(self, job, now):
+        self.job, self.now = job, now
+        rows = job.cancels.order_by().values_list("account_id", "status")
+        just_now = Count("pk", filter=Q(concluded_at__gte=now - RATE_WINDOW))
+        by_status, waiting, recent = Counter(), Counter(), 0
+        for account_id, status, count, concluded in rows.annotate(Count("pk"), just_now):
+            by_status[status] += count
+            waiting[account_id] += count if status == CancelStatus.QUEUED else 0
+            recent += concluded
+        self.tally = job.tally = Tally(by_status)
+        self._recent, self._waiting = recent, waiting
+
+    @property
+    def is_going(self):
+        """Whether anything can still happen to it by itself."""
+        return self.job.status in STILL_GOING
+
+    @cached_property
+    def rate(self):
+        """Cancels come to rest a second: lately while it runs, on the whole once done."""
+        age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
+        if not self.is_going:
+            return self.tally.resting / age_s if self.job.done_at and age_s > 0 else 0
+        return self._recent / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
+
+    @cached_property
+    def shares(self):
+        """What the waiting cancels take from each pool, and what it holds."""
+        accounts = Account.objects.in_bulk(self._waiting)
+        counts = {accounts[pk]: count for pk, count in self._waiting.items()}
+        return planning.shares_of(counts, now=self.now)
+
+    @property
+    def left(self):
+        """The time left, in words; empty where there is nothing to wait for or nothing to tell."""
+        if not self.is_going or not self.tally.waiting:
+            return ""
+        by_credits = planning.seconds(self.shares, self.tally.waiting / planning.BATCH)
+        by_rate = self.tally.waiting / self.rate if self.rate else 0
+        return sentences.span(max(by_credits, by_rate))
+
+    @property
+    def took(self):
+        """From the act to the last outcome, in words."""
+        if self.job.done_at is None:
+            return ""
+        return sentences.span((self.job.done_at - self.job.created_at).total_seconds())
+
+
+class Counted(Paginator):
+    """Pages of rows that were counted already."""
+
+    def __init__(self, rows, count):
+        super().__init__(rows, PER_PAGE)
+        self.count = count
+
+
+def progress(request, job) -> dict:
+    """What a job's page shows of how far it is: its pace and one page of its cancels."""
+    pace, chosen = Pace(job, clock()), chosen_of(request)
+    rows = job.cancels.select_related("account").order_by("pk")
+    rows = rows.filter(**{name: value for name, value in chosen.items() if value})
+    count = rows.count() if chosen["symbol"] or chosen["account"] else pace.tally.total
+    if chosen["status"] and not (chosen["symbol"] or chosen["account"]):
+        count = pace.tally.counts.get(chosen["status"], 0)
+    frozen = Preview.objects.filter(pk=job.preview_id).values_list("count", flat=True).first()
+    return {
+        "job": job,
+        "pace": pace,
+        "tally": pace.tally,
+        "is_going": pace.is_going,
+        "cancels": Counted(rows, count).get_page(request.GET.get("p")),
+        "chosen": chosen,
+        "frozen": frozen,
+        "skipped": frozen - pace.tally.total if frozen else 0,
+    }
+
+
+def chosen_of(request) -> dict:
+    """By which status, symbol and account the job's cancels are filtered; unknown ones are none."""
+    status, account = request.GET.get("status", ""), request.GET.get("account", "")
+    symbol = request.GET.get("symbol", "").replace("\0", "")[:64]
+    return {
+        "status": status if status in CancelStatus.values else "",
+        "symbol": symbol,
+        "account": account if account.isdecimal() and len(account) < 19 else "",
+    }
+
+
+def choices_of(job) -> dict:
+    """The accounts and symbols that a job's cancels can be filtered by."""
+    cancels = job.cancels.order_by()
+    accounts = Account.objects.filter(pk__in=cancels.values("account"))
+    symbols = cancels.order_by("symbol").values_list("symbol", flat=True).distinct()
+    return {"accounts": list(accounts), "symbols": list(symbols)}
