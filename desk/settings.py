@@ -81,6 +81,7 @@ if PACIFICA_PROXY_URL and urlsplit(PACIFICA_PROXY_URL).scheme not in {"http", "h
     wrong("PACIFICA_PROXY_URL", "must start with http:// or https://.")
 SYNC_PERIOD_S = number("SYNC_PERIOD_S", 30, 1, 86_400)
 URGENT_EXPIRES_AFTER_S = number("URGENT_EXPIRES_AFTER_S", 600, 5, 86_400)
+BULK_EXPIRES_AFTER_S = number("BULK_EXPIRES_AFTER_S", 600, 5, 86_400)
 # Threads of one sending process that bulk jobs may hold at once; the rest is for urgent work.
 BULK_THREADS = number("BULK_THREADS", 2, 1, 64)
 # A request for more orders than this is a bulk job, which urgent work overtakes.
@@ -238,6 +239,28 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# --- Alerts --------------------------------------------------------------------------------------
+
+ALERT_AFTER_S = number("ALERT_AFTER_S", 60, 5, 86_400)
+ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", "")
+if ALERT_WEBHOOK_URL and not (
+    ALERT_WEBHOOK_URL.startswith("https://") or is_loopback(ALERT_WEBHOOK_URL)
+):
+    wrong("ALERT_WEBHOOK_URL", "must start with https://.")
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+if not all(address.count("@") == 1 for address in ALERT_EMAILS):
+    wrong("ALERT_EMAILS", "must be e-mail addresses with commas between.")
+EMAIL_URL = env.str("EMAIL_URL", "")
+if EMAIL_URL and urlsplit(EMAIL_URL).scheme not in {"smtp", "smtp+tls", "smtp+ssl"}:
+    wrong("EMAIL_URL", "must start with smtp://, smtp+tls:// or smtp+ssl://.")
+if ALERT_EMAILS and not EMAIL_URL:
+    wrong("EMAIL_URL", "is not set: e-mails to ALERT_EMAILS need a mail server.")
+if EMAIL_URL:
+    vars().update(environ.Env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "pacifica-desk@localhost")
+del EMAIL_URL  # it may hold a password under a name that Django would show
 
 # --- Agent keys ----------------------------------------------------------------------------------
 

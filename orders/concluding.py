@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import NullIf
 
 from orders import audit
 from orders.models import (
@@ -16,6 +17,7 @@ from orders.models import (
     CancelKind,
     CancelStatus,
     Event,
+    ExchangeClock,
     JobStatus,
     Order,
     OrderState,
@@ -23,6 +25,7 @@ from orders.models import (
     Proof,
 )
 from orders.models.cancels import AT_REST, LIVE
+from orders.models.clocks import WARN_ABOVE_MS
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.quota import quota
@@ -47,6 +50,8 @@ class Conclusion:
     ending: object = None  # the `Ending` that the history told
     repeats: int | None = None  # fresh attempts so far, where this makes one more
     absent_since_at: datetime | None = None  # neither open nor ended since then
+    was_sent: bool = True  # some byte of the request left
+    was_refused: bool = False  # refused after an unanswered attempt, which may have acted
     send_alone: bool = False
     is_throttled: bool = False
 
@@ -55,7 +60,9 @@ class Conclusion:
         values = {name: getattr(self, name) for name in WRITTEN}
         if self.status == CancelStatus.UNKNOWN:
             values["has_unanswered"] = True
-        for flag in ("was_taken", "send_alone"):
+        if not self.was_sent:  # an attempt that never left was not the first that did
+            values["first_sent_at"] = NullIf("first_sent_at", "sent_at")
+        for flag in ("was_taken", "was_refused", "send_alone"):
             if getattr(self, flag):
                 values[flag] = True
         if self.repeats is not None:
@@ -90,9 +97,16 @@ def conclude(packs, now) -> list:
         pairs = [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
         written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
+        if any(_has_left(pack.result) for pack in packs):
+            CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
         facts = [_answer_fact(pack, ends[pack.body], mine) for pack in packs]
         audit.append(*facts, *outcome_facts(written, now))
     return written
+
+
+def _has_left(result):
+    """Whether some byte of the request left."""
+    return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
 
 
 def quota_of(packs):
@@ -107,7 +121,7 @@ def judge(pack, now) -> list[Conclusion]:
     result = pack.result
     if result is None:
         said = "Not sent: it waited too long for its turn, or its job was stopped."
-        return [_again(cancel, now, Proof.NONE, said) for cancel in pack.cancels]
+        return [_unsent(cancel, now, Proof.NONE, said) for cancel in pack.cancels]
     if isinstance(result, Unreachable):
         return [_unreachable(result, cancel, now) for cancel in pack.cancels]
     verdicts = _verdicts(pack)
@@ -145,7 +159,7 @@ ABOUT_ALL = {"agent", "beta", "whitelist", "region", "forbidden", "account", "tr
 def _unreachable(result, cancel, now):
     if not result.may_have_been_sent:
         said = f"Nothing was sent: {result.reason}. It is tried again."
-        return _again(cancel, now, Proof.TRANSPORT, said)
+        return _unsent(cancel, now, Proof.TRANSPORT, said)
     return _unknown(f"No answer: {result.reason}. The exchange is being asked.", now)
 
 
@@ -158,6 +172,10 @@ def _again(cancel, now, proof, explanation, wait_s=None):
     wait_s = min(LONGEST_BACKOFF_S, 2 ** min(cancel.attempt - 1, 5)) if wait_s is None else wait_s
     not_before_at = now + timedelta(seconds=wait_s)
     return Conclusion(CancelStatus.QUEUED, proof, explanation, not_before_at=not_before_at)
+
+
+def _unsent(cancel, now, proof, explanation):
+    return replace(_again(cancel, now, proof, explanation), was_sent=False)
 
 
 def _accepted(verdict, result, cancel, now):
@@ -175,8 +193,23 @@ def _not_found(verdict, result, cancel, now):
 
 
 def _refused(verdict, result, cancel, now):
-    said = f"{verdict.hint} The exchange said: {verdict.error}".strip()
-    return Conclusion(CancelStatus.REFUSED, Proof.ANSWER, said[:400])
+    said = f"{_hint(verdict, result)} The exchange said: {verdict.error}".strip()
+    return _no(cancel, Proof.ANSWER, said[:400], now)
+
+
+def _hint(verdict, result):
+    """What to do about a refusal. A clock that is off is told in words."""
+    offset_ms = result.clock_offset_ms or 0
+    if verdict.cause != "expired" or abs(offset_ms) <= WARN_ABOVE_MS:
+        return verdict.hint
+    return f"{ExchangeClock(offset_ms=offset_ms).in_words()} Set it right, then cancel again."
+
+
+def _no(cancel, proof, said, now):
+    """A refusal, final only where no earlier request of ours can have done it already."""
+    if not cancel.has_unanswered:
+        return Conclusion(CancelStatus.REFUSED, proof, said)
+    return Conclusion(CancelStatus.SETTLING, proof, said, next_check_at=now, was_refused=True)
 
 
 def _throttled(verdict, result, cancel, now):
@@ -341,10 +374,10 @@ def outcome_facts(pairs, now):
 
 def refuse_unsent(chunk, why, now, event=Event.NOT_SENT):
     """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
-    end = Conclusion(CancelStatus.REFUSED, Proof.NONE, why[:400])
     with transaction.atomic():
         mine = _still_held(chunk)
-        pairs = [(cancel, end) for cancel in chunk if cancel.pk in mine]
+        ends = [(cancel, _no(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
+        pairs = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
         if not pairs:
             return
         write(pairs, now)

@@ -94,7 +94,13 @@ def _back_to_unknown(cancel, said, proof, now) -> bool:
         pk=cancel.pk, status=cancel.status, concluded_at=cancel.concluded_at
     )
     values = {"status": CancelStatus.UNKNOWN, "proof": proof, "explanation": said}
-    values |= {"next_check_at": now, "checks": 0, "repeats": 0, "concluded_at": None}
+    values |= {
+        "next_check_at": now,
+        "checks": 0,
+        "repeats": 0,
+        "was_refused": False,
+        "concluded_at": None,
+    }
     if not same.update(**values):
         return False
     over = [JobStatus.DONE, JobStatus.STOPPED]

@@ -72,6 +72,8 @@ def _carry(first, purpose, now):
         if grant.count:
             chunk = claim(account_id=account.pk, job_id=first.job_id, now=now(), limit=grant.count)
             quota = deliver(chunk, now=now) if chunk else None
+        else:  # waiting for credits is no idling
+            CancelJob.objects.filter(pk=first.job_id).update(idle_since_at=now())
     finally:
         credits.settle(grant=grant, unused=grant.count - len(chunk), quota=quota, now=now())
     return len(chunk)

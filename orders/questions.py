@@ -71,6 +71,7 @@ def send_again(*, user, actor, cancel_ids, now=clock) -> str:
             not_before_at=None,
             next_check_at=None,
             repeats=0,
+            was_refused=False,
             explanation=f"{actor.operator_name} had it sent again.",
         )
         audit.append(*_facts(Event.SENT_AGAIN, actor, ready, moment))

@@ -40,7 +40,7 @@ def _settle(cancels, gather, now):
     found = gather(cancels, now=now, offset=clocking.offset(now()))
     moment = now()
     clocking.measure(results=[each.result for each in found.readings], now=moment)
-    ends = [(cancel, weigh(cancel, found, moment)) for cancel in cancels]
+    ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
     record(_with_our_others(ends, found.offset), found, moment)
 
 
@@ -86,6 +86,12 @@ def weigh(cancel, found, now) -> Conclusion:
     )
 
 
+def _remembering(cancel, end):
+    """While a refused one is asked about, what the exchange said of it stays in sight."""
+    is_open = cancel.was_refused and end.status == cancel.status
+    return replace(end, explanation=cancel.explanation) if is_open else end
+
+
 def keep_asking(cancel, now, explanation, *, absent_since_at=None) -> Conclusion:
     """The question stays open; it is looked at again, ever more slowly, up to every 30 s."""
     wait_s = min(30, 1.5 ** min(cancel.checks, SLOWEST))
@@ -121,6 +127,8 @@ def _still_open(cancel, row, found, now):
     is_doubtful = found.is_doubtful(cancel, row)
     if found.asked_at < dead_at(cancel, found.offset, is_doubtful=is_doubtful):
         return keep_asking(cancel, now, "Still in the open orders; our request may yet act on it.")
+    if cancel.was_refused:
+        return Conclusion(CancelStatus.REFUSED, Proof.ANSWER, cancel.explanation)
     if _another_holds(cancel, row.order_id):
         return keep_asking(cancel, now, "Another cancel of the same order is on its way.")
     if cancel.repeats + 1 >= MOST_ATTEMPTS:

@@ -16,9 +16,19 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, delivery, emptying, errands, probing, settling, syncing
+from orders import (
+    alerting,
+    audit,
+    concluding,
+    delivery,
+    emptying,
+    errands,
+    probing,
+    settling,
+    syncing,
+)
 from orders.concluding import Conclusion
-from orders.models import Account, Cancel, CancelStatus, Event, Proof, Sender
+from orders.models import Account, Cancel, CancelJob, CancelStatus, Event, Proof, Sender
 
 logger = logging.getLogger(__name__)
 GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in
@@ -45,6 +55,7 @@ def duties():
         Duty("probe", probe_overdue, 1),
         Duty("sign checkpoints", errands.checkpoint_due, 5),
         Duty("run errands", errands.Errands().start_due, 1),
+        Duty("alert", alerting.watch, 5),
     ]
 
 
@@ -95,19 +106,23 @@ def probe_overdue(now):
 
 
 def expire_unsent(now):
-    """An urgent cancel that could never be sent says so, loudly, instead of waiting for ever."""
-    limit_s = settings.URGENT_EXPIRES_AFTER_S
-    end = Conclusion(
-        CancelStatus.EXPIRED,
-        Proof.NONE,
-        f"Never sent: it could not leave within {limit_s // 60 or 1} min. The order may be open.",
-    )
-    stale = Cancel.objects.filter(
-        status=CancelStatus.QUEUED,
-        is_urgent=True,
-        first_sent_at__isnull=True,
-        requested_at__lt=now - timedelta(seconds=limit_s),
-    )
+    """What could never be sent says so, loudly, instead of waiting for ever.
+
+    An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
+    though there were credits: waiting for credits does not count.
+    """
+    unsent = Cancel.objects.filter(status=CancelStatus.QUEUED, first_sent_at__isnull=True)
+    limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
+    _expire(unsent.filter(is_urgent=True, requested_at__lt=now - limit), limit, now)
+    limit = timedelta(seconds=settings.BULK_EXPIRES_AFTER_S)
+    idle = CancelJob.objects.running().idle_since(now - limit)
+    _expire(unsent.filter(is_urgent=False, requested_at__lt=now - limit, job__in=idle), limit, now)
+
+
+def _expire(stale, limit, now):
+    minutes = max(1, round(limit.total_seconds() / 60))
+    said = f"Never sent: it could not leave within {minutes} min. The order may be open."
+    end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
     with transaction.atomic():
         rows = stale.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
         pairs = [(cancel, end) for cancel in rows]

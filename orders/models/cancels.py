@@ -70,6 +70,11 @@ class CancelJobQuerySet(OfDesksQuerySet):
         """Jobs whose cancels may be sent."""
         return self.filter(status=JobStatus.RUNNING)
 
+    def idle_since(self, moment):
+        """Jobs that sent nothing since then though they could have."""
+        idle = models.Q(idle_since_at__lt=moment)
+        return self.filter(idle | models.Q(idle_since_at__isnull=True, created_at__lt=moment))
+
 
 class CancelJob(models.Model):
     """One act of an operator on one desk: its cancels, reason and progress."""
@@ -167,6 +172,7 @@ class Cancel(models.Model):
     send_alone = models.BooleanField(default=False)  # a batch that held it was refused whole
     has_unanswered = models.BooleanField(default=False)  # some request of ours got no clear answer
     was_taken = models.BooleanField(default=False)  # a TWAP's request that proved nothing yet
+    was_refused = models.BooleanField(default=False)  # after an unanswered attempt: being asked
     repeats = models.PositiveIntegerField(default=0)  # fresh attempts after one proved dead
     absent_since_at = models.DateTimeField(null=True)  # neither open nor ended since this read
     has_contradiction = models.BooleanField(default=False)  # later evidence spoke against it

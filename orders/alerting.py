@@ -1,0 +1,165 @@
+"""Tell people outside the pages what cannot wait: once per matter, and once more when it is over.
+
+What is told is kept in the database, so that of several senders one tells, and a restart tells
+nothing twice. Where nothing is configured matters are still listed.
+"""
+
+import logging
+from datetime import timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models import Count, F, Max, Min
+
+from orders import audit, clocking, webhook
+from orders.models import Alert, AlertKind, Cancel, CancelJob, CancelStatus, Event, Sender
+from orders.models.cancels import OPEN_QUESTIONS
+
+logger = logging.getLogger(__name__)
+TELL_LEASE = timedelta(seconds=30)
+LONGEST_PAUSE_S = 900  # between tries to tell
+STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job being sent or concluded
+
+
+def watch(now):
+    """One round: raise what is new, end what is over, tell both."""
+    wanted = matters(now)
+    current = {(alert.kind, alert.about): alert for alert in Alert.objects.current()}
+    for key in wanted.keys() - current.keys():
+        _raise(key, wanted[key], now)
+    for key in current.keys() - wanted.keys():
+        Alert.objects.filter(pk=current[key].pk, over_at__isnull=True).update(
+            over_at=now, next_tell_at=now
+        )
+    tell(now)
+
+
+def matters(now) -> dict:
+    """What there is to tell of now: {(kind, about): (desk name, words)}."""
+    return {**_unresolved(now), **_stuck(now), **_contradicted(), **_no_sender(now), **_clock(now)}
+
+
+def tell(now):
+    """Tell what is due, each claimed first; what fails is tried again, ever more rarely."""
+    for alert in Alert.objects.to_tell(now):
+        same = Alert.objects.filter(pk=alert.pk, next_tell_at=alert.next_tell_at)
+        if not same.update(next_tell_at=now + TELL_LEASE):
+            continue
+        is_over = alert.over_at is not None
+        column = "told_over_at" if is_over else "told_at"
+        try:
+            _send(alert, is_over)
+        except (webhook.CannotTell, SMTPException, OSError) as error:
+            said = str(error) if isinstance(error, webhook.CannotTell) else type(error).__name__
+            logger.warning("An alert could not be told (%s); it is tried again.", said)
+            _try_later(alert, now)
+        else:
+            Alert.objects.filter(pk=alert.pk).update(**{column: now})
+            audit.record(_fact(alert, is_over))
+
+
+def _unresolved(now):
+    since = now - timedelta(seconds=settings.ALERT_AFTER_S)
+    asked = Cancel.objects.filter(status__in=OPEN_QUESTIONS, first_sent_at__lte=since)
+    jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
+    return {
+        (AlertKind.UNRESOLVED.value, f"job {job['job_id']}"): (
+            job["job__desk__name"],
+            f"Job {job['job_id']}: the outcome of {_count(job['n'])} is unresolved for more than "
+            f"{settings.ALERT_AFTER_S} s. The orders may still be open.",
+        )
+        for job in jobs
+    }
+
+
+def _stuck(now):
+    waiting = Cancel.objects.filter(status__in=[CancelStatus.QUEUED, CancelStatus.SENDING])
+    waiting = waiting.filter(requested_at__lte=now - STUCK_AFTER)
+    jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
+    jobs = jobs.annotate(sent=Max("cancels__sent_at"), concluded=Max("cancels__concluded_at"))
+    found = {}
+    for job in jobs.select_related("desk").order_by("pk"):
+        moved_at = max(filter(None, [job.created_at, job.sent, job.concluded]))
+        if moved_at <= now - STUCK_AFTER:
+            minutes = (now - moved_at).total_seconds() / 60
+            said = f"Job {job.pk}: nothing was sent for {minutes:.0f} min, and cancels are waiting."
+            found[AlertKind.STUCK_JOB.value, f"job {job.pk}"] = (job.desk.name, said)
+    return found
+
+
+def _contradicted():
+    asked = Cancel.objects.filter(status__in=OPEN_QUESTIONS, has_contradiction=True)
+    jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
+    return {
+        (AlertKind.CONTRADICTION.value, f"job {job['job_id']}"): (
+            job["job__desk__name"],
+            f"Job {job['job_id']}: {_count(job['n'])} said to be over, and the exchange shows "
+            "otherwise. They are asked about again.",
+        )
+        for job in jobs
+    }
+
+
+def _no_sender(now):
+    waiting = Cancel.objects.live().aggregate(n=Count("pk"), since=Min("requested_at"))
+    if Sender.objects.fresh(now).exists() or not waiting["n"]:
+        return {}
+    said = f"Nothing is sending: no sender is alive, and {_count(waiting['n'])} are waiting."
+    return {(AlertKind.NO_SENDER.value, ""): ("", said)}
+
+
+def _clock(now):
+    known = clocking.current(now)
+    if known is None or not known.is_off:
+        return {}
+    said = f"{known.in_words()} Requests may be refused as expired: set it right."
+    return {(AlertKind.CLOCK.value, ""): ("", said)}
+
+
+def _raise(key, matter, now):
+    kind, about = key
+    desk_name, said = matter
+    alert = Alert(kind=kind, about=about, desk_name=desk_name, said=said[:400])
+    alert.raised_at = alert.next_tell_at = now
+    Alert.objects.bulk_create([alert], ignore_conflicts=True)  # another sender may have been first
+
+
+def _send(alert, is_over):
+    """By every way that is configured; an e-mail server that takes it and a 2xx are enough."""
+    state = "over" if is_over else "raised"
+    if settings.ALERT_WEBHOOK_URL:
+        webhook.post(
+            {
+                "network": settings.PACIFICA_NETWORK,
+                "state": state,
+                "kind": alert.kind,
+                "about": alert.about,
+                "desk": alert.desk_name,
+                "text": _words(alert, is_over),
+                "raised_at": alert.raised_at.isoformat(),
+            }
+        )
+    if settings.ALERT_EMAILS:
+        subject = f"[{settings.PACIFICA_NETWORK}] {alert.get_kind_display()}: {state}"
+        send_mail(subject, _words(alert, is_over), None, settings.ALERT_EMAILS)
+
+
+def _words(alert, is_over):
+    return f"Over: {alert.said}" if is_over else alert.said
+
+
+def _try_later(alert, now):
+    pause_s = min(LONGEST_PAUSE_S, 15 * 2 ** min(alert.failures, 6))
+    Alert.objects.filter(pk=alert.pk).update(
+        failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s)
+    )
+
+
+def _fact(alert, is_over):
+    data = {"kind": alert.kind, "about": alert.about, "said": alert.said, "is_over": is_over}
+    return audit.Fact(event=Event.ALERT, data=data)
+
+
+def _count(number):
+    return f"{number} cancel{'' if number == 1 else 's'}"
