@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 
-.PHONY: demo demo-reset test test-all browser-test fuzz lint format clean
+.PHONY: demo demo-reset test test-all browser-test fuzz bench lint format clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -23,6 +23,14 @@ browser-test: .venv/tests.stamp  ## needs chromium
 
 fuzz: .venv/tests.stamp  ## a long run of random answers through the judging of answers
 	@$(BIN)/python -m tests.fuzz_answers $(ARGS)
+
+bench: .venv/tests.stamp data/bench/venv.stamp  ## against the SDK's way and CCXT; see benchmarks/
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+data/bench/venv.stamp: benchmarks/requirements.txt
+	@mkdir -p data/bench && $(PYTHON) -m venv data/bench/venv
+	@data/bench/venv/bin/python -m pip -qq --disable-pip-version-check install -r benchmarks/requirements.txt
+	@touch $@
 
 lint: .venv/tests.stamp
 	@$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""How fast a book empties, against the other ways to do it."""

@@ -1,0 +1,184 @@
+"""Compare our bulk job with the other ways to cancel, on one paper exchange, interleaved.
+
+    make bench [ARGS="--runs 3 --count 1000 --latencies 0,25,100"]
+
+Prints a table of medians and ratios and writes ``data/bench/results.json`` and ``plot.svg``.
+"""
+
+import argparse
+import base64
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from solders.keypair import Keypair
+
+from benchmarks import plot
+from tests.paper import PaperHandle
+
+ROOT = Path(__file__).parent.parent
+OUT = ROOT / "data" / "bench"
+PEERS = {
+    "sdk": "official SDK's way, one after another",
+    "ccxt": "CCXT cancelOrder, one after another",
+    "ccxt-gather": "CCXT async cancelOrder, gathered",
+    "ccxt-batches": "CCXT async cancelOrders, ten each",
+}
+OURS = {
+    "sqlite": "Pacifica Desk, SQLite, embedded broker",
+    "postgres": "Pacifica Desk, PostgreSQL, Redis",
+}
+SLOW = {"sdk", "ccxt"}  # one request at a time: fewer orders, or a run would take minutes
+
+
+def main():
+    options = _options()
+    OUT.mkdir(parents=True, exist_ok=True)
+    results = []
+    for run in range(options.runs):
+        for latency_ms in options.latencies:
+            for case in options.cases:
+                results.append(_timed(case, latency_ms, run, options))
+                print(_line(results[-1]), flush=True)
+    (OUT / "results.json").write_text(json.dumps(results, indent=1))
+    print(_table(results, options))
+    (OUT / "plot.svg").write_text(plot.svg(_medians(results), PEERS | OURS))
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--latencies", type=_numbers, default=[0, 25, 100])
+    parser.add_argument("--cases", type=lambda text: text.split(","), default=[*PEERS, *OURS])
+    parser.add_argument("--postgres", default="postgres://postgres@127.0.0.1:5432/")
+    parser.add_argument("--redis", default="redis://127.0.0.1:6379/13")
+    return parser.parse_args()
+
+
+def _numbers(text):
+    return [int(part) for part in text.split(",")]
+
+
+def _timed(case, latency_ms, run, options):
+    count = options.count if case not in SLOW else min(options.count, 200 if latency_ms else 500)
+    with _paper(latency_ms) as paper:
+        took = (_ours if case in OURS else _peer)(case, paper, count, options)
+    rate = took["cancelled"] / took["seconds"]
+    return {"case": case, "latency_ms": latency_ms, "run": run, "count": count, "rate": rate} | took
+
+
+class _paper:
+    """A paper exchange in a process of its own, unlimited in credits."""
+
+    def __init__(self, latency_ms):
+        self.latency_ms = latency_ms
+
+    def __enter__(self):
+        command = [sys.executable, "manage.py", "paper_exchange", "--port", "0"]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=_environment({})
+        )
+        address = self.process.stdout.readline()
+        handle = PaperHandle(int(address.rpartition(":")[2].split("/")[0]))
+        handle.rules(latency_ms=self.latency_ms)
+        return handle
+
+    def __exit__(self, *exc):
+        self.process.terminate()
+        self.process.wait()
+
+
+def _peer(case, paper, count, options):
+    main, agent = Keypair(), Keypair()
+    paper.account(main.pubkey(), agents=[agent.pubkey()])
+    given = {"secret": str(agent), "order_ids": paper.orders(main.pubkey(), count)}
+    python = OUT / "venv" / "bin" / "python"
+    command = [python, ROOT / "benchmarks" / "peers.py", case]
+    command += [str(main.pubkey()), str(agent.pubkey()), str(paper.port)]
+    return _json_of(command, given, {})
+
+
+def _ours(case, paper, count, options):
+    with tempfile.TemporaryDirectory() as folder:
+        more = {"DATA_DIR": folder, "PACIFICA_PAPER_URL": paper.url}
+        if case == "postgres":
+            more |= _fresh_services(options)
+        command = [sys.executable, "-m", "benchmarks.ours", str(paper.port), str(count)]
+        return _json_of(command, None, more)
+
+
+def _fresh_services(options):
+    name = "pacifica_desk_bench"
+    for statement in (f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}"):
+        import psycopg
+
+        with psycopg.connect(options.postgres + "postgres", autocommit=True) as connection:
+            connection.execute(statement)
+    return {"DATABASE_URL": options.postgres + name, "CELERY_BROKER_URL": options.redis}
+
+
+def _environment(more):
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return inherited | {
+        "ENV_FILE": os.devnull,
+        "LOG_LEVEL": "ERROR",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "AGENT_KEY_OPENING_KEYS": f"bench:{key}",
+        **more,
+    }
+
+
+def _json_of(command, given, more):
+    done = subprocess.run(
+        [str(part) for part in command],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=_environment(more),
+        timeout=600,
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _line(one):
+    name = (PEERS | OURS)[one["case"]]
+    cpu_us = one["cpu_s"] / max(1, one["cancelled"]) * 1e6
+    return (
+        f"{one['latency_ms']:>4} ms  {name:<42} {one['rate']:8.0f}/s  {cpu_us:6.0f} µs CPU each"
+        f"  {one['cancelled']}/{one['count']} cancelled"
+    )
+
+
+def _medians(results):
+    """Median cancels per second by (case, latency)."""
+    groups = {}
+    for one in results:
+        groups.setdefault((one["case"], one["latency_ms"]), []).append(one["rate"])
+    return {key: statistics.median(rates) for key, rates in groups.items()}
+
+
+def _table(results, options):
+    medians = _medians(results)
+    lines = ["", f"Medians of {options.runs} runs, cancels per second (ratio to the SDK's way):"]
+    for case in options.cases:
+        cells = []
+        for latency_ms in options.latencies:
+            rate, base = medians[case, latency_ms], medians.get(("sdk", latency_ms))
+            ratio = f" ({rate / base:.1f}×)" if base else ""
+            cells.append(f"{rate:7.0f}{ratio:>10}")
+        lines.append(f"{(PEERS | OURS)[case]:<42}" + "".join(f"{cell:>20}" for cell in cells))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
