@@ -61,13 +61,20 @@ def carry(line):
     if why_not:
         return _rest(line, PanicStatus.NEEDS_YOU, why_not)
     if line.status == PanicStatus.SENDING:  # its sender died: the answer is lost, not repeated
-        _keep(line, status=PanicStatus.FINISHING, explanation=LOST)
+        _lose(line)
     elif line.status == PanicStatus.WAITING and not _cancel_all(line):
         return None
     return _finish(line)
 
 
 LOST = "The answer to cancel-all was lost; it is not sent again unless you say so."
+
+
+def _lose(line):
+    """Record that a sender died between the request and its answer; reading back goes on."""
+    with transaction.atomic():
+        _keep(line, status=PanicStatus.FINISHING, explanation=LOST)
+        audit.append(audit.Fact(Event.SENDER_LOST, data={"explanation": LOST}, **_base(line)))
 
 
 def _in_thread(line):

@@ -8,6 +8,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
 from orders import exchange
+from tests import unrecorded
 from tests.firm import Firm
 from tests.paper import paper_exchange
 from tests.terminal import run
@@ -90,3 +91,15 @@ def _administer(statement):
     """Run a statement from PostgreSQL's own maintenance database."""
     with connection._nodb_cursor() as cursor:
         cursor.execute(statement)
+
+
+@pytest.fixture(autouse=True)
+def _every_change_is_recorded(request):
+    """Whatever a test exercises: no order, cancel or job changes without its record."""
+    if connection.vendor != "sqlite" or not {"db", "firm"} & set(request.fixturenames):
+        yield
+        return
+    request.getfixturevalue("db")
+    with unrecorded.watching(connection) as watch:
+        yield
+    assert watch.found == []

@@ -87,7 +87,7 @@ def _other(chance, value):
     if isinstance(value, int):
         return value + chance.choice([-1, 1, 1000])
     text = value or ""
-    if not text or chance.random() < 0.3:
+    if not text or (len(text) < 30 and chance.random() < 0.3):  # columns are bounded
         return text + chance.choice("0fx ")
     place = chance.randrange(len(text))
     changed = "0" if text[place] != "0" else "1"
