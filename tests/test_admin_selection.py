@@ -3,7 +3,7 @@
 import re
 import uuid
 
-from orders.models import AuditRecord, Cancel, CancelJob, Event, Order
+from orders.models import AuditRecord, Cancel, CancelJob, Event, Membership, Order, Role
 from tests.screens import known_order, nothing_asked, page, signed_in, url
 
 
@@ -97,6 +97,17 @@ def test_closed_and_foreign_rows_are_left_out_and_said_so(firm):
     assert "Cancel 1 order?" in text
     assert "1 of your selection is no longer open" in text
     assert "CANARY" not in text
+
+
+def test_rows_one_may_only_look_at_are_left_out_and_said_so(firm):
+    Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.VIEWER)
+    orders = [
+        known_order(firm.account, 71_000_000_001),
+        known_order(firm.foreign_account, 66_000_000_001),
+    ]
+    text = select(signed_in(firm.operator), orders).content.decode()
+    assert "Cancel 1 order?" in text
+    assert "1 of your selection is on a desk where you may not cancel" in text
 
 
 def test_a_forged_confirmation_with_foreign_ids_is_refused_on_the_record(firm):
