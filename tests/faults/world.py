@@ -1,0 +1,164 @@
+"""A desk and the paper exchange under one controlled clock, with senders that can die anywhere."""
+
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from unittest import mock
+
+from django.utils import timezone
+
+from orders import (
+    cancels,
+    clocking,
+    concluding,
+    delivery,
+    packets,
+    settling,
+    sweeping,
+    syncing,
+)
+from orders.models import Cancel, Membership, Role
+from orders.models.cancels import LIVE
+from orders.rights import NotAllowed
+from orders.targets import CannotAsk
+from tests.faults import checker
+
+
+class Died(BaseException):
+    """A sender was killed right here. No handler of ours may catch it."""
+
+
+# Where a sender can be killed: a function, and whether before it or after.
+POINTS = {
+    "after the claim": (delivery, "claim", "after"),
+    "before the attempt's commit": (delivery, "record_requests", "before"),
+    "after the attempt's commit": (delivery, "record_requests", "after"),
+    "after the bytes left": (packets, "send", "after"),
+    "after the answer, before its commit": (concluding, "conclude", "before"),
+    "within the answer's transaction": (concluding, "write", "after"),
+    "after the answer's commit": (concluding, "conclude", "after"),
+    "before a settlement is written": (settling, "record", "before"),
+    "after a settlement is written": (settling, "record", "after"),
+}
+
+
+@contextmanager
+def dying(point):
+    """Within, the first sender to come by this point dies there."""
+    if point is None:
+        yield
+        return
+    module, name, when = POINTS[point]
+    real = getattr(module, name)
+
+    def deadly(*args, **kwargs):
+        if when == "after":
+            real(*args, **kwargs)
+        raise Died
+
+    with mock.patch.object(module, name, deadly):
+        yield
+
+
+class World:
+    """What can happen, each as one method; and what must hold after each."""
+
+    def __init__(self, firm):
+        self.firm, self.paper = firm, firm.paper
+        self.elapsed = timedelta(0)
+        self.intents, self.had_right = [], {(firm.operator.pk, firm.momentum.pk)}
+        self.order_ids = []
+
+    def now(self):
+        return timezone.now() + self.elapsed
+
+    def advance(self, seconds):
+        """Let time pass, for us and for the exchange."""
+        self.elapsed += timedelta(seconds=seconds)
+        self.paper.rules(clock_offset_ms=int(self.elapsed.total_seconds() * 1000))
+
+    def place(self, count):
+        """Orders come into being, and we learn of them."""
+        rows = [{"client_order_id": None} for _ in range(count)]
+        self.order_ids += self.paper.orders(self.firm.account.address, rows)
+        self.sync()
+
+    def submit(self, order_ids):
+        """An operator asks; what is acknowledged is an intent."""
+        known = self.firm.account.orders.filter(order_id__in=order_ids)
+        try:
+            asked = cancels.cancel_orders(
+                user=self.firm.operator,
+                actor=self.firm.actor(),
+                order_ids=list(known.values_list("pk", flat=True)),
+            )
+        except (NotAllowed, CannotAsk):
+            return
+        named = Cancel.objects.filter(job__in=asked.jobs).values_list("account_id", "order_id")
+        self.intents += list(named)
+
+    def deliver(self, point=None):
+        """A sender sends what is queued, and may die of it."""
+        self._act(point, delivery.deliver_account, account_id=self.firm.account.pk, now=self.now)
+
+    def settle(self, point=None):
+        """A sender asks about what is due, and may die of it."""
+        self._act(point, settling.settle_account, account_id=self.firm.account.pk, now=self.now)
+
+    def recover(self):
+        """The sweep takes over from the dead, and gives up what could never be sent."""
+        sweeping.recover_abandoned(self.now())
+        sweeping.expire_unsent(self.now())
+
+    def sync(self):
+        """The book is read."""
+        self._act(None, syncing.sync_account, account_id=self.firm.account.pk, now=self.now)
+
+    def lose_rights(self):
+        """The operator is taken off the desk."""
+        Membership.objects.filter(user=self.firm.operator).delete()
+
+    def regain_rights(self):
+        """The operator is put back."""
+        Membership.objects.get_or_create(
+            user=self.firm.operator, desk=self.firm.momentum, defaults={"role": Role.OPERATOR}
+        )
+
+    def unbind(self):
+        """The exchange no longer knows our agent wallet."""
+        self.paper.account(self.firm.account.address, agents=[])
+
+    def bind(self):
+        """The exchange knows it again."""
+        agents = [str(self.firm.account.agent_keypair.pubkey())]
+        self.paper.account(self.firm.account.address, agents=agents)
+
+    def findings(self, *, is_over=False):
+        """All that is wrong by now."""
+        ledger = self.paper.ledger()
+        evidence = checker.Evidence(
+            intents=self.intents,
+            requests=ledger["requests"],
+            effects=ledger["effects"],
+            truth=self.paper.truth(),
+            secrets=[self.firm.account.agent_keypair] if is_over else [],
+            had_right=self.had_right,
+        )
+        return list(checker.everything(evidence, is_over=is_over, skew=self.elapsed))
+
+    def come_to_rest(self, rounds=80):
+        """Everything is well again: carry on until nothing is live, or rounds are over."""
+        self.paper.disarm()
+        self.bind()
+        self.regain_rights()
+        for _ in range(rounds):
+            self.recover()
+            self.deliver()
+            self.settle()
+            if not Cancel.objects.filter(status__in=LIVE).exists():
+                return True
+            self.advance(5)
+        return False
+
+    def _act(self, point, act, **options):
+        with mock.patch.object(clocking, "measure"), dying(point), suppress(Died):
+            act(**options)
