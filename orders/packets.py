@@ -56,6 +56,8 @@ def send(
     What waited too long for its turn is not sent, nor what is still waiting once ``is_stopped``
     says so.
     """
+    if not packets:
+        return
     if len(packets) == 1:
         _send(packets[0], now, api_config_key)
         return

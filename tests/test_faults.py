@@ -1,0 +1,167 @@
+"""What the world can do to a sender, one thing at a time."""
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from orders import cancels, delivery, settling, sweeping, tasks
+from orders.models import AuditRecord, Cancel, CancelStatus, Event
+from tests.faults import checker
+from tests.faults.world import POINTS, World
+
+only_sqlite = pytest.mark.skipif(not settings.IS_SQLITE, reason="limits the file of SQLite")
+
+
+def ask(firm, count=3):
+    orders = firm.orders(count)
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
+    return orders
+
+
+def findings(firm, orders):
+    ledger = firm.paper.ledger()
+    evidence = checker.Evidence(
+        intents=[(firm.account.pk, order.order_id) for order in orders],
+        requests=ledger["requests"],
+        effects=ledger["effects"],
+        truth=firm.paper.truth(),
+        secrets=[firm.account.agent_keypair],
+    )
+    return list(checker.everything(evidence))
+
+
+def fill_the_disk(page_count=None):
+    """From here on the database cannot grow; or again as far as it likes."""
+    with connection.cursor() as cursor:
+        if page_count is None:
+            cursor.execute("PRAGMA page_count")
+            page_count = cursor.fetchone()[0]
+        cursor.execute(f"PRAGMA max_page_count = {page_count}")
+
+
+@only_sqlite
+def test_on_a_full_disk_nothing_is_sent_that_could_not_be_recorded(committing_firm):
+    firm = committing_firm
+    orders = ask(firm, 60)
+    fill_the_disk()
+    with pytest.raises(OperationalError, match="full"):
+        while Cancel.objects.filter(status=CancelStatus.QUEUED).exists():
+            delivery.deliver_account(account_id=firm.account.pk)
+    sent = {one["body_sha256"] for one in firm.paper.ledger()["requests"] if one["body_sha256"]}
+    recorded = set(AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_sha256"))
+    assert {(sha,) for sha in sent} <= recorded
+    fill_the_disk(2**30)
+    Cancel.objects.filter(status=CancelStatus.SENDING).update(lease_until=timezone.now())
+    sweeping.recover_abandoned(timezone.now() + sweeping.GRACE)
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.CANCELLED}
+    assert findings(firm, orders) == []
+
+
+@only_sqlite
+def test_on_a_full_disk_an_intent_is_refused_aloud_and_not_half_kept(committing_firm):
+    firm = committing_firm
+    orders = firm.orders(300)
+    fill_the_disk()
+    with pytest.raises(OperationalError, match="full"):
+        cancels.cancel_orders(
+            user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders]
+        )
+    assert not Cancel.objects.exists()
+
+
+def test_a_message_delivered_five_times_sends_once(firm):
+    orders = ask(firm)
+    for _ in range(5):
+        tasks.deliver(firm.account.pk)
+        tasks.settle(firm.account.pk)
+    assert len(firm.paper.requests("/orders/batch")) == 1
+    assert findings(firm, orders) == []
+
+
+def test_a_sender_frozen_past_its_lease_sends_nothing_when_it_wakes(firm):
+    orders = ask(firm, 1)
+    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    sweeping.recover_abandoned(timezone.now() + delivery.LEASE * 2)
+    delivery.deliver(chunk)
+    assert not firm.paper.requests("/orders/cancel")
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    assert findings(firm, orders) == []
+
+
+@pytest.mark.parametrize("point", sorted(POINTS))
+def test_wherever_a_sender_dies_nothing_is_lost_invented_or_doubled(firm, point):
+    world = World(firm)
+    world.place(3)
+    world.submit(world.order_ids)
+    firm.paper.fault("/orders/batch", "apply_then_drop")
+    world.deliver(point)
+    world.advance(3)
+    world.settle(point)
+    assert world.findings() == []
+    assert world.come_to_rest()
+    assert world.findings(is_over=True) == []
+    assert {one["order_status"] for one in firm.paper.truth().values()} == {"cancelled"}
+
+
+def test_the_checker_sees_a_false_cancelled(firm):
+    orders = ask(firm, 1)
+    Cancel.objects.update(status=CancelStatus.CANCELLED)
+    assert any("false cancelled" in finding for finding in findings(firm, orders))
+
+
+def test_the_checker_sees_a_lost_intent(firm):
+    orders = firm.orders(1)
+    assert any(finding.startswith("lost") for finding in findings(firm, orders))
+
+
+def test_the_checker_sees_a_request_without_a_record(firm, monkeypatch):
+    orders = ask(firm, 1)
+    monkeypatch.setattr(delivery, "record_requests", lambda packs, now: packs)
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert any(finding.startswith("unrecorded") for finding in findings(firm, orders))
+
+
+def test_the_checker_sees_a_request_that_left_twice(firm):
+    orders = ask(firm, 1)
+    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = delivery.sign(chunk, timezone.now())
+    packs = delivery.record_requests(delivery.packets.packed(pairs), timezone.now())
+    for _ in range(2):
+        delivery.packets.send(packs, timezone.now, lambda: False)
+    assert any(finding.startswith("doubled") for finding in findings(firm, orders))
+
+
+def test_the_checker_sees_an_act_outside_rights(firm, monkeypatch):
+    orders = ask(firm, 1)
+    firm.operator.memberships.all().delete()
+    monkeypatch.setattr(delivery, "may_not_send", lambda job, account: "")
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert any(finding.startswith("rights") for finding in findings(firm, orders))
+
+
+@pytest.mark.parametrize("form", range(7))
+def test_the_checker_sees_a_key_in_any_spelling(firm, form):
+    orders = ask(firm, 1)
+    spelling = checker.forms_of(firm.account.agent_keypair)[form]
+    if not spelling.isascii():
+        return  # raw bytes are searched for in files and payloads
+    Cancel.objects.update(explanation=spelling.decode("ascii")[:400])
+    assert any(finding.startswith("key") for finding in findings(firm, orders))
+
+
+def test_the_checker_sees_a_broken_log(firm):
+    from orders import audit
+
+    orders = ask(firm, 1)
+    audit.record(audit.Fact(event=Event.OUTCOME, outcome="cancelled", lines=_line(firm)))
+    assert any(finding.startswith("log") for finding in findings(firm, orders))
+    assert settling.settle_account(account_id=firm.account.pk) == 0
+
+
+def _line(firm):
+    from orders import audit
+
+    return (audit.line_of(Cancel.objects.get(), outcome="cancelled"),)
