@@ -18,11 +18,12 @@ class Maker:
     def __init__(self, *, seed, start=START, pace_s=30):
         from solders.keypair import Keypair
 
+        from orders import audit
         from orders.keys import Signer
 
         self.chance, self.now, self.pace_s = random.Random(seed), start, pace_s
         self.order_id = 28_000_000_000
-        self.records = 0
+        self.records, self.ids = 0, {}
         self._firm()
         self.agents, self.signers = {}, {}
         for number, account in enumerate(self.accounts):
@@ -30,35 +31,67 @@ class Maker:
             key = str(agent.pubkey())
             self.agents[account.pk] = key
             self.signers[account.pk] = Signer(agent, account=account.address, public_key=key)
-            self._record(
-                self._fact("agent_wallet_added", account=account, data={"public_key": key})
-            )
+            data = {"public_key": key}
+            audit.record(self._fact("agent_wallet_added", account=account, data=data))
 
     def single(self):
-        """One order cancelled: asked, sent, answered, proven; now and then something else."""
-        self._cancel(1)
-        if self.chance.random() < 0.1:
-            self._aside()
+        """One order cancelled: asked, sent, answered, proven."""
+        self.write([1])
 
     def bulk(self, count):
         """Many orders of one account in one act, ten to a request."""
-        self._cancel(count)
+        self.write([count])
 
-    def _cancel(self, count):
+    def write(self, counts):
+        """An act of so many cancels for each count, all in one transaction."""
+        from django.db import transaction
+
         from orders import audit
-        from orders.models import Cancel
+        from orders.models import Cancel, CancelJob
 
-        account = self.chance.choice(self.accounts)
-        job = self._job(account, count)
-        cancels = Cancel.objects.bulk_create([self._new_cancel(job, account) for _ in range(count)])
-        facts = [self._asked(job, account, cancels)]
-        for first in range(0, count, 10):
-            facts += self._exchange(job, account, cancels[first : first + 10])
+        with transaction.atomic():
+            jobs = [self._job(self.chance.choice(self.accounts), count) for count in counts]
+            self._insert(CancelJob, jobs)
+            groups = [
+                [self._new_cancel(job) for _ in range(count)]
+                for job, count in zip(jobs, counts, strict=True)
+            ]
+            self._insert(Cancel, [cancel for group in groups for cancel in group])
+            facts = [fact for group in groups for fact in self._act(group)]
+            audit.append(*facts)
+        self.records += len(facts)
+
+    def _insert(self, model, rows):
+        """With ids of our own and past the ORM, as the log itself does it."""
+        from django.db import connection
+
+        from orders import audit
+
+        first = self.ids.get(model) or 10_000_000
+        fields = model._meta.concrete_fields
+        for number, row in enumerate(rows, first):
+            row.pk = number
+        self.ids[model] = first + len(rows)
+        values = [
+            [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+            for row in rows
+        ]
+        audit._insert(model, [field.column for field in fields], values)
+
+    def _act(self, cancels):
+        """Every fact of one act, and now and then something else."""
+        from orders import audit
+
+        job, account = cancels[0].job, cancels[0].account
+        yield self._asked(job, account, cancels)
+        for first in range(0, len(cancels), 10):
+            yield from self._exchange(job, account, cancels[first : first + 10])
         said = {"proof": "the exchange's answer", "explanation": "The exchange accepted it."}
         lines = tuple(audit.line_of(one, outcome="cancelled") for one in cancels)
         about = {"account": account, "job": job, "lines": lines, "outcome": "cancelled"}
-        facts.append(self._fact("outcome", audit.actor_of(job), data=said, **about))
-        self._record(*facts)
+        yield self._fact("outcome", audit.actor_of(job), data=said, **about)
+        if self.chance.random() < 0.1:
+            yield self._aside()
 
     def _exchange(self, job, account, cancels):
         from orders import audit
@@ -120,21 +153,21 @@ class Maker:
         about = {"account": account, "job": job, "lines": lines}
         return self._fact("cancel_asked", audit.actor_of(job), data=data, **about)
 
-    def _new_cancel(self, job, account):
+    def _new_cancel(self, job):
         from orders.models import Cancel
 
         self.order_id += self.chance.randint(1, 50)
         symbol = self.chance.choice(SYMBOLS)
         about = {"requested_at": self.now, "concluded_at": self.now, "status": "cancelled"}
         return Cancel(
-            job=job, account=account, symbol=symbol, order_id=self.order_id, proof=2, **about
+            job=job, account=job.account, symbol=symbol, order_id=self.order_id, proof=2, **about
         )
 
     def _job(self, account, count):
         from orders.models import CancelJob
 
         user = self.chance.choice(self.users)
-        return CancelJob.objects.create(
+        job = CancelJob(
             desk=account.desk,
             operator=user,
             operator_name=user.username,
@@ -145,6 +178,8 @@ class Maker:
             status="done",
             created_at=self._tick(),
         )
+        job.account = account
+        return job
 
     def _aside(self):
         """A sign-in, or a book that changed."""
@@ -152,23 +187,15 @@ class Maker:
 
         user, account = self.chance.choice(self.users), self.chance.choice(self.accounts)
         if self.chance.random() < 0.5:
-            actor = audit.Actor(user.pk, user.username, address="10.0.0.1")
-            self._record(self._fact("login", actor))
-            return
+            return self._fact("login", audit.Actor(user.pk, user.username, address="10.0.0.1"))
         self.order_id += 1
         line = audit.OrderLine(account.pk, self.chance.choice(SYMBOLS), self.order_id, data="{}")
-        self._record(self._fact("sync", account=account, data={"count": 1}, lines=(line,)))
+        return self._fact("sync", account=account, data={"count": 1}, lines=(line,))
 
     def _fact(self, event, actor=None, **about):
         from orders import audit
 
         return audit.Fact(event, actor or audit.Actor(), at=self._tick(ms=True), **about)
-
-    def _record(self, *facts):
-        from orders import audit
-
-        audit.record(*facts)
-        self.records += len(facts)
 
     def _tick(self, *, ms=False):
         step = self.chance.random() * (0.05 if ms else self.pace_s)
@@ -192,18 +219,11 @@ class Maker:
             self.accounts.append(found)
 
 
-def make(*, count, seed=1, on_progress=None):
+def make(*, count, seed=1):
     """Write about so many records: nine in ten from single cancels, the others from bulk."""
-    from django.db import transaction
-
     maker = Maker(seed=seed, pace_s=30_000_000 / count)
     while maker.records < count:
-        with transaction.atomic():
-            for _ in range(100):
-                maker.single()
-            maker.bulk(100)
-        if on_progress is not None:
-            on_progress(maker.records)
+        maker.write([1] * min(280, max(1, count // 10)) + [100] * (count > 1000) * 4)
     return maker
 
 
