@@ -65,17 +65,18 @@ def retry(*, user, actor, job_id, request_key=None):
     return ask(actor, targets, reason=reason, request_key=request_key, retry_of=job)
 
 
+def may_go_on(*, user, job) -> bool:
+    """Whether this person, who may cancel, may also resume or retry: another's bulk job is not."""
+    if job.is_urgent or job.operator_id == user.pk:
+        return True
+    return Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=job.desk_id).exists()
+
+
 def _permitted(user, actor, job_id, act):
     """The job, if this person may cancel on its desk; a refusal is recorded."""
     job = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
     job = job.select_related("desk").first()
-    is_bulk_of_another = (
-        job is not None
-        and not job.is_urgent
-        and job.operator_id != user.pk
-        and not Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=job.desk_id).exists()
-    )
-    if job is None or (is_bulk_of_another and act != "stop"):
+    if job is None or (act != "stop" and not may_go_on(user=user, job=job)):
         refuse(actor=actor, what=f"{act} job {job_id}", said=NO_JOB)
     return job
 

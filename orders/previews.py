@@ -12,7 +12,7 @@ from orders import asking
 from orders.cancels import refuse
 from orders.models import Account, Desk, Order, OrderState, Preview, Right
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
-from orders.targets import CannotAsk, Target, kind_of, named_target
+from orders.targets import LOOK_UP, CannotAsk, Target, kind_of, named_target
 
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
@@ -47,7 +47,7 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
     return _freeze(user, desk, _targets_of(orders), **about)
 
 
-def of_orders(*, user, actor, orders, words, query="") -> list[Preview]:
+def of_orders(*, user, actor, orders, words, query="", is_everything=False) -> list[Preview]:
     """Freeze known orders, such as all that match a list's filter: one preview a desk.
 
     ``query``: the filter, to be kept with them.
@@ -61,7 +61,7 @@ def of_orders(*, user, actor, orders, words, query="") -> list[Preview]:
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if any(desk.pk not in allowed for desk in by_desk):
         refuse(actor=actor, what="preview of selected orders", said=GONE)
-    about = {"words": words, "query": query}
+    about = {"words": words, "query": query, "is_everything": is_everything}
     return [_freeze(user, desk, _targets_of(rows), **about) for desk, rows in by_desk.items()]
 
 
@@ -84,9 +84,13 @@ def of_list(*, user, actor, account_id, symbol, text) -> tuple[Preview | None, l
     account = account.select_related("desk").first()
     if account is None:
         refuse(actor=actor, what=f"list for account {account_id}", said=GONE)
-    known = {order.order_id: order for order in account.orders.open()}
+    lines = text.splitlines()
+    if len(lines) > MOST_ORDERS:
+        why = f"More than {MOST_ORDERS:,} lines: cut the list."
+        return None, [BadLine(MOST_ORDERS + 1, "", why)]
+    known = _known(account, lines)
     targets, bad, seen = [], [], {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#") or (number == 1 and _is_head(line)):
             continue
         try:
@@ -117,7 +121,7 @@ def anew(*, user, actor, preview) -> Preview:
     if desk is None or preview.made_by_id != user.pk:
         refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
     targets = [t for t in _targets(preview) if t.order is None or t.order.state == OrderState.OPEN]
-    return _freeze(user, desk, targets, words=preview.scope, query=preview.query)
+    return _freeze(user, desk, targets, words=preview.scope)
 
 
 def is_scope(preview) -> bool:
@@ -219,21 +223,36 @@ def _targets(preview):
     return [Target(accounts[row[0]], *row[1:5], orders.get(row.order_pk)) for row in rows]
 
 
+def _order_id(name):
+    return int(name) if name.isascii() and name.isdigit() and len(name) < 20 else None
+
+
+def _known(account, lines):
+    """The orders of the account that the lines name by order id, in one query for 500 of them."""
+    ids = [_order_id(line.split(",")[0].strip()) for line in lines]
+    ids = [one for one in ids if one is not None and one < 2**63]
+    known = {}
+    for start in range(0, len(ids), 500):
+        orders = account.orders.filter(order_id__in=ids[start : start + 500])
+        known |= {order.order_id: order for order in orders}
+    return known
+
+
 def _target_of_line(line, account, symbol, known):
     name, own_symbol, kind = ([part.strip() for part in line.split(",")] + ["", "", ""])[:3]
-    order_id = int(name) if name.isascii() and name.isdigit() else None
+    order_id = _order_id(name)
     order = known.get(order_id)
-    if order is not None and not own_symbol and not kind:
+    if order is not None:
         order.account = account
-        return Target(account, order.symbol, kind_of(order), order_id, order.client_order_id, order)
     if order_id is None and "-" not in name:
         raise CannotAsk("is neither an order id nor a client order id")
     return named_target(
         account=account,
-        symbol=own_symbol or symbol or (order.symbol if order else ""),
+        symbol=own_symbol or (order.symbol if order else symbol),
         kind=kind or (kind_of(order) if order else "order"),
         order_id=order_id,
         client_order_id=None if order_id is not None else name,
+        known=order if order_id is not None else LOOK_UP,
     )
 
 

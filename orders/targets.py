@@ -26,8 +26,16 @@ class Target:
     order: Order | None = None
 
 
-def named_target(*, account, symbol, kind, order_id=None, client_order_id=None) -> Target:
-    """A checked target. What we know of the order fills in the id the operator did not give."""
+LOOK_UP = object()
+
+
+def named_target(
+    *, account, symbol, kind, order_id=None, client_order_id=None, known=LOOK_UP
+) -> Target:
+    """A checked target. What we know of the order fills in the id the operator did not give.
+
+    ``known``: the order of this name or None, where the caller has looked it up already.
+    """
     if not account.is_active:
         raise CannotAsk(f"{account.name} is deactivated: nothing is sent for it.", field="account")
     if kind not in CancelKind.values:
@@ -35,8 +43,9 @@ def named_target(*, account, symbol, kind, order_id=None, client_order_id=None) 
     if (order_id is None) == (not client_order_id):
         raise CannotAsk("Give the order id or the client order id: one of them.", field="order_id")
     _check_wire(kind, symbol, order_id, client_order_id)
-    known = _known(account, order_id, client_order_id) if kind != CancelKind.TWAP else None
-    if known is None:
+    if known is LOOK_UP and kind != CancelKind.TWAP:
+        known = _known(account, order_id, client_order_id)
+    if known in (None, LOOK_UP) or kind == CancelKind.TWAP:
         client_order_id = client_order_id.lower() if client_order_id else None
         return Target(account, symbol, kind, order_id, client_order_id)
     if known.symbol != symbol:

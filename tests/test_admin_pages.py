@@ -45,12 +45,13 @@ def test_a_job_shows_its_counts_and_follows_itself_while_it_runs(firm):
     operator = signed_in(firm.operator)
     click(operator, known_order(firm.account, 71_000_000_001))
     job = CancelJob.objects.get()
-    assert 'hx-trigger="load delay' in page(operator, "orders_canceljob_change", job.pk)
+    assert 'hx-trigger="every' in page(operator, "orders_canceljob_change", job.pk)
     Cancel.objects.update(status=CancelStatus.CANCELLED, concluded_at=now())
     CancelJob.objects.update(status=JobStatus.DONE, done_at=now())
-    text = page(operator, "orders_canceljob_progress", job.pk)
-    assert "Cancelled 1" in text
-    assert "hx-trigger" not in text
+    assert "hx-trigger" not in page(operator, "orders_canceljob_change", job.pk)
+    answer = operator.get(url("orders_canceljob_progress", job.pk))
+    assert answer.status_code == 286  # htmx asks no more
+    assert "Cancelled 1" in answer.content.decode()
 
 
 def test_open_questions_stand_in_a_list_of_their_own_and_in_the_frame(firm):

@@ -3,7 +3,7 @@
 import re
 import uuid
 
-from orders.models import AuditRecord, Cancel, CancelJob, Event, Membership, Order, Role
+from orders.models import AuditRecord, CancelJob, Event, Membership, Role
 from tests.screens import known_order, nothing_asked, page, signed_in, url
 
 
@@ -60,31 +60,6 @@ def test_confirming_twice_is_one_job(firm):
     shown = select(operator, [known_order(firm.account, 71_000_000_001)])
     assert confirm(operator, shown).url == confirm(operator, shown).url
     assert CancelJob.objects.count() == 1
-
-
-def test_two_thousand_orders_are_selected_across_pages(firm):
-    first = known_order(firm.account, 71_000_000_000)
-    rows = [
-        Order(
-            **{f.attname: getattr(first, f.attname) for f in Order._meta.fields if f.name != "id"}
-        )
-        for _ in range(1999)
-    ]
-    for n, row in enumerate(rows, 1):
-        row.order_id += n
-    Order.objects.bulk_create(rows)
-    operator = signed_in(firm.operator)
-    shown = select(operator, [first], across=True, symbol="BTC")
-    assert "Cancel 2000 orders?" in shown.content.decode()
-    confirm(operator, shown)
-    assert Cancel.objects.count() == 2000
-
-
-def test_a_filter_bounds_what_select_all_takes(firm):
-    known_order(firm.account, 71_000_000_001)
-    other = known_order(firm.account, 71_000_000_002, symbol="ETH")
-    shown = select(signed_in(firm.operator), [other], across=True, symbol="ETH")
-    assert "Cancel 1 order?" in shown.content.decode()
 
 
 def test_closed_and_foreign_rows_are_left_out_and_said_so(firm):

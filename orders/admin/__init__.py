@@ -8,7 +8,9 @@ from orders.admin import (
     jobs,
     orders,
     pages,
+    panics,
     people,
+    previews,
     unresolved,
 )
 
@@ -20,6 +22,8 @@ __all__ = [
     "jobs",
     "orders",
     "pages",
+    "panics",
     "people",
+    "previews",
     "unresolved",
 ]

@@ -2,17 +2,18 @@
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.timezone import now as clock
 from unfold.decorators import display
 
-from orders import keys
-from orders.admin import books, filters
+from orders import credits, keys, rights
+from orders.admin import api_config_keys, books, filters
 from orders.admin.base import acts, fragment, is_administrator, rights_of, shows
 from orders.admin.recording import RecordedScreen
-from orders.models import Account, AgentWallet, CancelJob, Event, Right
+from orders.models import Account, AgentWallet, CancelJob, Event, Right, SealedApiConfigKey
 from orders.templatetags.desk import ago, shortened, visible
 
 
@@ -24,6 +25,22 @@ class AccountForm(forms.ModelForm):
         if not name.isprintable():
             raise forms.ValidationError("The account's name must be printable characters.")
         return name
+
+    class Meta:
+        labels = {"is_drill": "Drill account", "main_address": "Main account's address"}
+        help_texts = {
+            "is_drill": "Panic may be rehearsed on it. Its orders are as real as any.",
+            "main_address": "Of a subaccount, which spends its main account's credits. Else empty.",
+        }
+
+    def clean_main_address(self):
+        address = self.cleaned_data["main_address"].strip()
+        if not address:
+            return ""
+        try:
+            return keys.check_public_key(address, what="main account's address")
+        except keys.BadAgentKey as wrong:
+            raise forms.ValidationError(str(wrong)) from None
 
     def clean_address(self):
         try:
@@ -56,13 +73,14 @@ class AccountAdmin(RecordedScreen):
             ("sync/", "orders_account_sync", self.sync_view),
             ("book/", "orders_account_book", self.book_view),
             ("<int:object_id>/page/", "orders_account_page", self.page_view),
+            ("<int:object_id>/api-config-key/", "orders_account_api_key", self.api_key_view),
         )
 
     def about(self, obj):
         return {"account": obj}
 
     def get_fields(self, request, obj=None):
-        return ("desk", "name", "address", "is_active")
+        return ("desk", "name", "address", "main_address", "is_drill", "is_active")
 
     def get_readonly_fields(self, request, obj=None):
         # An account keeps its desk and address: its orders, keys and records belong to both.
@@ -77,7 +95,8 @@ class AccountAdmin(RecordedScreen):
     @display(description="Account")
     def name_column(self, account):
         off = "" if account.is_active else format_html(' <span class="dk-badge">deactivated</span>')
-        return format_html("{}{}", visible(account.name), off)
+        drill = format_html(' <span class="dk-badge">drill</span>') if account.is_drill else ""
+        return format_html("{}{}{}", visible(account.name), off, drill)
 
     @display(description="Desk")
     def desk_column(self, account):
@@ -126,11 +145,23 @@ class AccountAdmin(RecordedScreen):
             "desk/account.html",
             title=visible(account.name),
             account=account,
+            balance=credits.balance(account=account, now=clock()),
+            api_key=SealedApiConfigKey.objects.filter(account=account).first(),
+            may_manage=is_administrator(request),
+            may_panic=rights.holds(request.user, Right.PANIC, desk=account.desk),
+            may_scope=rights.holds(request.user, Right.CANCEL_SCOPE, desk=account.desk),
             book=books.book_of(Account.objects.filter(pk=account.pk)),
             wallets=account.agent_wallets.select_related("created_by"),
             jobs=jobs.order_by("-created_at")[:10],
             may_manage_agents=is_administrator(request) or Right.AGENTS in rights_of(request),
         )
+
+    def api_key_view(self, request, object_id):
+        """Set, replace or remove an API config key; administrators only."""
+        if not is_administrator(request):
+            raise PermissionDenied
+        account = self.visible_or_404(request, str(object_id))
+        return api_config_keys.view(self, request, account)
 
     @acts
     def sync_view(self, request):

@@ -27,6 +27,11 @@ class Book:
         return sentences.book_age(self.synced_at, clock())
 
     @property
+    def is_read(self):
+        """Whether a sync that was asked for has come back."""
+        return None not in (self.asked_at, self.synced_at) and self.synced_at >= self.asked_at
+
+    @property
     def is_waiting(self):
         """Whether a sync that was asked for has not come back."""
         if self.asked_at is None or (clock() - self.asked_at).total_seconds() > 30:

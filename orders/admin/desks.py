@@ -13,7 +13,15 @@ from orders.templatetags.desk import visible
 
 
 class DeskForm(forms.ModelForm):
-    """A desk's name must be readable."""
+    """A desk's name must be readable; its rules say what they mean."""
+
+    class Meta:
+        labels = {
+            "operators_may_panic": "Operators may pull a panic",
+            "needs_reason": "A bulk cancel must say why",
+            "confirm_above": "Type the count to confirm more orders than",
+        }
+        help_texts = {"operators_may_panic": "Otherwise the desk's heads alone may."}
 
     def clean_name(self):
         name = self.cleaned_data["name"].strip()
@@ -28,7 +36,7 @@ class DeskAdmin(RecordedScreen):
 
     form = DeskForm
     event = Event.DESK_CHANGED
-    fields = ("name", "is_active")
+    fields = ("name", "is_active", "operators_may_panic", "needs_reason", "confirm_above")
     list_display = ("name_column", "accounts_column", "people_column")
     empty_sentence = "No desk yet. Add the first one, then its accounts and its people."
 

@@ -5,9 +5,11 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from orders.admin.filters import StateFilter
 from orders.models import OrderState
 
 NOT_A_FILTER = ("p", "o")  # the page and the sorting choose no rows
+IN_ANY_CASE = (OrderState.OPEN.value, StateFilter.EVERY)  # only open orders are ever cancelled
 
 
 def text_of(request) -> str:
@@ -22,14 +24,16 @@ def orders_of(screen, request, text):
 
 
 def in_words(screen, request, text) -> tuple[str, bool]:
-    """*every open order with symbol BTC, side Bid*, and whether nothing narrows it."""
+    """*every open order with symbol BTC, side Bid*, and whether it is all of a desk's."""
     shown = _list(screen, request, text)
-    told = [f"id {shown.query}"] if shown.query else []
+    told = {"q": f"id {shown.query}"} if shown.query else {}
     for spec in shown.filter_specs:
         value = spec.value()
-        if value and value != OrderState.OPEN:
-            told.append(f"{spec.title} {dict(spec.lookup_choices).get(value, value)}")
-    return f"every open order{' with ' + ', '.join(told) if told else ''}", not told
+        if value and value not in IN_ANY_CASE:
+            label = dict(spec.lookup_choices).get(value, value)
+            told[spec.parameter_name] = f"{spec.title} {label}"
+    words = f" with {', '.join(told.values())}" if told else ""
+    return f"every open order{words}", not set(told) - {"desk"}
 
 
 def _list(screen, request, text):

@@ -87,16 +87,19 @@ class JobAdmin(ReadOnlyPage):
 
     def facts(self, request, job):
         title = f"{job}: {visible(job.scope)}"
-        return {"title": title, **choices_of(job), **self.shown(request, job)}
+        return {"title": title, **self.shown(request, job)}
 
     def shown(self, request, job) -> dict:
         """What the part of the page that changes needs."""
         facts = panics.lines(request, job) if job.is_panic else {}
         return {
             **facts,
+            **choices_of(job),
             **progress(request, job),
             "may_act": holds(request.user, Right.CANCEL, desk=job.desk),
-            "request_key": uuid.uuid4(),
+            "may_go_on": jobs.may_go_on(user=request.user, job=job),
+            # the same button, however often it is drawn anew, asks for the same retry
+            "request_key": uuid.uuid5(job.request_key, f"retry {job.retries.count()}"),
         }
 
     @acts

@@ -1,17 +1,21 @@
 """The frame of every page: network, senders, the way around. And the start page."""
 
 from django.conf import settings
+from django.db.models import Q
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.timezone import now as clock
 
+from orders import credits
 from orders.admin import books
 from orders.admin.base import is_administrator, rights_of
-from orders.admin.progress import complete
+from orders.admin.progress import STILL_GOING, complete
 from orders.models import Account, Cancel, CancelJob, Desk, Right, Sender
 from orders.models.cancels import OPEN_QUESTIONS
+from orders.rights import holds
 
+JOBS_IN_FRAME = 3
 BANNERS = {
     "paper": ("PAPER", "practice orders on the paper exchange, no money"),
     "testnet": ("TESTNET", "orders go to Pacifica's testnet, no real money"),
@@ -42,6 +46,18 @@ class SiteState:
     def running(self):
         """How many jobs run on the person's desks."""
         return CancelJob.objects.running().visible_to(self.request.user).count()
+
+    @cached_property
+    def running_jobs(self):
+        """The bulk jobs and panics that run now on the person's desks, the newest first."""
+        jobs = CancelJob.objects.visible_to(self.request.user).filter(status__in=STILL_GOING)
+        big = jobs.filter(Q(is_urgent=False) | Q(is_panic=True))
+        return list(big.order_by("-created_at")[:JOBS_IN_FRAME])
+
+    @cached_property
+    def may_panic(self):
+        """Whether there is a desk on which the person may pull a panic."""
+        return holds(self.request.user, Right.PANIC)
 
     @property
     def is_signed_in(self):
@@ -76,8 +92,7 @@ def navigation(request):
     held = rights_of(request)
     groups = []
     if Right.VIEW in held:
-        may_cancel = Right.CANCEL in held
-        groups.append({"title": "Orders", "items": _cancelling(request, state, may_cancel)})
+        groups.append({"title": "Orders", "items": _cancelling(request, state, held)})
         groups.append({"title": "Desk", "items": _desk(request)})
     if is_administrator(request):
         items = [
@@ -88,10 +103,14 @@ def navigation(request):
     return groups
 
 
-def _cancelling(request, state, may_cancel):
+def _cancelling(request, state, held):
     items = [_item(request, "Orders", "list_alt", "admin:orders_order_changelist")]
-    if may_cancel:
+    if Right.CANCEL in held:
         items.append(_item(request, "Cancel by id", "tag", "admin:orders_order_cancel_by_id"))
+    if Right.CANCEL_SCOPE in held:
+        items.append(_item(request, "Cancel by scope", "filter_alt", "admin:orders_preview_scope"))
+    if Right.CANCEL in held:
+        items.append(_item(request, "Cancel a list", "list", "admin:orders_preview_list"))
     jobs = _item(request, "Jobs", "checklist", "admin:orders_canceljob_changelist")
     unresolved = _item(request, "Unresolved", "help", "admin:orders_cancel_changelist")
     _mark(jobs, state.running, "info")
@@ -138,11 +157,13 @@ def dashboard(request, context):
 
 
 def _by_desk(accounts):
-    """Accounts by desk, each with its open orders; one query."""
+    """Accounts by desk, each with its open orders and the credits left; three queries."""
     counts = books.open_orders(accounts)
+    balances = credits.balances(accounts=accounts, now=clock())
     desks = {}
     for account in accounts:
         account.open_orders = counts.get(account.pk, 0)
+        account.balance = balances[account.pk]
         desks.setdefault(account.desk, []).append(account)
     return [
         {"desk": desk, "accounts": rows, "open_orders": sum(row.open_orders for row in rows)}

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.timezone import now as clock
 
@@ -73,9 +75,10 @@ class Pace:
     def __init__(self, job, now):
         self.job, self.now = job, now
         rows = job.cancels.order_by().values_list("account_id", "status")
-        just_now = Count("pk", filter=Q(concluded_at__gte=now - RATE_WINDOW))
+        just_now = Q(concluded_at__gte=now - RATE_WINDOW)
+        rows = rows.annotate(n=Count("pk"), n_just_now=Count("pk", filter=just_now))
         by_status, waiting, recent = Counter(), Counter(), 0
-        for account_id, status, count, concluded in rows.annotate(Count("pk"), just_now):
+        for account_id, status, count, concluded in rows:
             by_status[status] += count
             waiting[account_id] += count if status == CancelStatus.QUEUED else 0
             recent += concluded
@@ -143,6 +146,9 @@ def progress(request, job) -> dict:
         "is_going": pace.is_going,
         "cancels": Counted(rows, count).get_page(request.GET.get("p")),
         "chosen": chosen,
+        "others": _query(chosen, "symbol", "account"),
+        "paging": _query(chosen, "status", "symbol", "account"),
+        "order_page": reverse("admin:orders_order_changelist"),
         "frozen": frozen,
         "skipped": frozen - pace.tally.total if frozen else 0,
     }
@@ -157,6 +163,10 @@ def chosen_of(request) -> dict:
         "symbol": symbol,
         "account": account if account.isdecimal() and len(account) < 19 else "",
     }
+
+
+def _query(chosen, *names):
+    return urlencode({name: chosen[name] for name in names if chosen[name]})
 
 
 def choices_of(job) -> dict:

@@ -1,39 +1,68 @@
-"""Cancel selected: what is about to be cancelled, a reason, and one POST that asks for it."""
+"""Cancel selected: what is about to be cancelled, a reason, and one POST that asks for it.
+
+More than a few orders, or all that match the filter, are frozen into a preview instead.
+"""
 
 import uuid
 from collections import Counter
 
+from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from orders import cancels
+from orders import cancels, previews
+from orders.admin import filtered
 from orders.admin.base import request_key_of
 from orders.admin.books import book_of
 from orders.logins import actor_of
-from orders.models import Account, Desk, OrderState, Right
+from orders.models import Account, Desk, Right
 from orders.rights import NotAllowed
 from orders.templatetags.desk import visible
 
-MOST_ORDERS = 5_000
 SHOWN = 200
 LIST = "admin:orders_order_changelist"
+NOTHING = "None of the selected orders is open and yours to cancel."
 
 
 def confirm(screen, request, queryset):
-    """The page that says exactly what will be cancelled; nothing is asked for yet."""
-    chosen = list(queryset.select_related("account__desk")[: MOST_ORDERS + 1])
-    if len(chosen) > MOST_ORDERS:
-        messages.warning(request, f"Select at most {MOST_ORDERS} orders at a time.")
-        return None
+    """Say what will be cancelled and ask for nothing yet; many orders are frozen in a preview."""
     desks = Desk.objects.allowing(request.user, Right.CANCEL)
-    allowed = set(desks.values_list("pk", flat=True))
-    mine = [order for order in chosen if order.account.desk_id in allowed]
-    orders = [order for order in mine if order.state == OrderState.OPEN]
+    mine = queryset.filter(account__desk__in=desks)
+    orders = mine.open()
+    is_all = request.POST.get("select_across") == "1"
+    if is_all or orders.count() > settings.URGENT_UP_TO:
+        left_out = queryset.count() - orders.count()
+        return _frozen(screen, request, orders, is_all=is_all, left_out=left_out)
+    orders = list(orders.select_related("account__desk"))
     if not orders:
-        messages.warning(request, "None of the selected orders is open and yours to cancel.")
+        messages.warning(request, NOTHING)
         return None
+    return _page(screen, request, orders, queryset.count(), mine.count())
+
+
+def _frozen(screen, request, orders, *, is_all, left_out):
+    """Freeze exactly the rows ticked, or exactly those the filter shows, and go to the preview."""
+    about = {"words": f"{orders.count()} selected orders"}
+    if is_all:
+        query = filtered.text_of(request)
+        words, is_everything = filtered.in_words(screen, request, query)
+        about = {"words": words, "query": query, "is_everything": is_everything}
+    actor = actor_of(request)
+    try:
+        made = previews.of_orders(user=request.user, actor=actor, orders=orders, **about)
+    except (cancels.CannotAsk, NotAllowed) as wrong:
+        messages.warning(request, str(wrong))
+        return None
+    if left_out:
+        messages.warning(request, f"{left_out} left out: no longer open, or not yours to cancel.")
+    if len(made) == 1:
+        return redirect("admin:orders_preview_change", made[0].pk)
+    return screen.page(request, "desk/previews.html", title="One preview a desk", previews=made)
+
+
+def _page(screen, request, orders, chosen, mine):
     accounts = Account.objects.filter(pk__in={order.account_id for order in orders})
     return screen.page(
         request,
@@ -42,8 +71,8 @@ def confirm(screen, request, queryset):
         orders=orders[:SHOWN],
         count=len(orders),
         ids=",".join(str(order.pk) for order in orders),
-        foreign=len(chosen) - len(mine),
-        closed=len(mine) - len(orders),
+        foreign=chosen - mine,
+        closed=mine - len(orders),
         breakdown=breakdown(orders),
         reduce_only=sum(order.reduce_only for order in orders),
         stops=sum(order.is_stop for order in orders),
@@ -62,7 +91,7 @@ def confirmed(screen, request):
     """Ask for what was confirmed. The same POST again finds the job it made before."""
     key = request_key_of(request)
     ids = [int(one) for one in request.POST.get("ids", "").split(",") if one.isdecimal()]
-    if key is None or not ids or len(ids) > MOST_ORDERS:
+    if key is None or not ids or len(ids) > settings.URGENT_UP_TO:
         messages.error(request, "This page is too old to act on: select the orders again.")
         return redirect(LIST)
     try:

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.timezone import now as clock
 
 from orders import sentences
+from orders.credits import KEYLESS
 
 register = template.Library()
 TONES = {
@@ -21,6 +22,10 @@ TONES = {
     "sending": "busy",
     "running": "busy",
     "vanished": "busy",
+    "waiting": "busy",
+    "finishing": "busy",
+    "empty": "good",
+    "needs_you": "alarm",
     "unknown": "alarm",
     "settling": "warn",
     "stopping": "warn",
@@ -86,6 +91,45 @@ def shortened(key):
 def tone(status):
     """The colour a status is shown in; its word stands beside it always."""
     return TONES.get(str(status), "plain")
+
+
+@register.filter
+def after(moment, since):
+    """A time told as the span since another one; the exact time in the title."""
+    if moment is None:
+        return "–"
+    words = sentences.span((moment - since).total_seconds())
+    return format_html('<span title="{} UTC">+ {}</span>', exact(moment), words)
+
+
+@register.filter
+def duration(seconds):
+    """Seconds in words."""
+    return f"about {sentences.span(seconds)}"
+
+
+@register.filter
+def plain_number(number):
+    """A decimal without the zeros that pad it."""
+    return f"{number.normalize():f}"
+
+
+@register.filter
+def usd(amount):
+    """An amount in USD, to the dollar once it is more than a hundred."""
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.2f}"
+
+
+@register.filter
+def per_second(rate):
+    """A rate with one decimal while it is small."""
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+@register.filter
+def pool(name):
+    """A pool of credits as people know it."""
+    return "shared by all accounts without an API config key" if name == KEYLESS else name
 
 
 @register.simple_tag

@@ -1,5 +1,5 @@
 // The little that the screens do by themselves: send the CSRF header, follow live cancels,
-// keep ages true, copy keys. No page needs a script of its own.
+// keep ages true, copy keys, open panic. No page needs a script of its own.
 (function () {
   "use strict";
 
@@ -98,6 +98,66 @@
     });
   }
 
+  // --- Parts that follow a job: never swapped under a pressed pointer, or the click is lost --------
+
+  let isPressed = false;
+  document.addEventListener("pointerdown", () => (isPressed = true), true);
+  ["pointerup", "pointercancel"].forEach(function (name) {
+    document.addEventListener(name, () => window.setTimeout(() => (isPressed = false), 50), true);
+  });
+
+  function isBusy(element) {
+    const inside = document.activeElement;
+    return isPressed || (inside && inside.tagName === "SELECT" && element.contains(inside));
+  }
+
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    const element = event.detail.elt;
+    if (element.matches("[data-poll]") && (document.hidden || isBusy(element))) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const element = event.detail.elt;
+    if (element.matches("[data-poll]") && isBusy(element)) event.detail.shouldSwap = false;
+  });
+
+  // --- Panic by keyboard: `!` opens its page, `!` there goes to the red button, Enter presses it ---
+
+  function isTyping(element) {
+    const fields = "input:not([type=checkbox]), textarea, [contenteditable=true]";
+    return element instanceof Element && element.closest(fields) !== null;
+  }
+
+  document.addEventListener("keydown", function (event) {
+    const form = event.target instanceof Element && event.target.closest("form[data-deliberate]");
+    if (form && event.key === "Enter" && event.target.tagName !== "BUTTON" && event.target.tagName !== "A") {
+      event.preventDefault();
+    }
+    if (event.key !== "!" || event.repeat || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const button = document.getElementById("pull");
+    const link = document.querySelector("[data-panic]");
+    if (!button && !link) return;
+    event.preventDefault();
+    if (button) button.focus();
+    else window.location.assign(link.href);
+  });
+
+  // --- Boxes of accounts: those of the chosen desk alone -------------------------------------------
+
+  function showBoxesOfDesk() {
+    const desk = document.querySelector("select[data-desks]");
+    if (!desk) return;
+    document.querySelectorAll("input[data-of-desk]").forEach(function (box) {
+      const isOther = box.dataset.ofDesk !== desk.value;
+      box.closest("label").hidden = isOther;
+      if (isOther) box.checked = false;
+    });
+  }
+
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("select[data-desks]")) showBoxesOfDesk();
+  }, true);
+
   // --- Ages -------------------------------------------------------------------------------------
 
   function span(seconds) {
@@ -153,6 +213,7 @@
       document.querySelectorAll("details[data-fold]:not([data-chosen])").forEach((one) => (one.open = false));
     }
     follow();
+    showBoxesOfDesk();
     window.setInterval(tick, 1000);
   });
 })();

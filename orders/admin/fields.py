@@ -1,0 +1,63 @@
+"""Inputs of our own forms: plain, dense, and never corrected or remembered by the browser."""
+
+from django import forms
+
+QUIET = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+
+
+def text(**attrs):
+    """A line of text."""
+    return forms.TextInput({"class": "dk-input"} | QUIET | attrs)
+
+
+def area(**attrs):
+    """Several lines of text."""
+    return forms.Textarea({"class": "dk-input dk-area", "rows": 8} | QUIET | attrs)
+
+
+def number(**attrs):
+    """A number, typed with the keypad where there is one."""
+    return text(inputmode="decimal", **attrs)
+
+
+def select(**attrs):
+    """One choice."""
+    return forms.Select({"class": "dk-input"} | attrs)
+
+
+def boxes(**attrs):
+    """Several choices, each with a box to tick."""
+    return forms.CheckboxSelectMultiple(attrs)
+
+
+def box(**attrs):
+    """Yes or no."""
+    return forms.CheckboxInput(attrs)
+
+
+class ByDesk(forms.ModelMultipleChoiceField):
+    """Accounts with a box each; the page shows those of the chosen desk only."""
+
+    def label_from_instance(self, account):
+        return str(account)
+
+    def __init__(self, **options):
+        widget = OfDeskBoxes()
+        super().__init__(queryset=None, required=False, widget=widget, **options)
+
+
+class OfDeskBoxes(forms.CheckboxSelectMultiple):
+    """Each box names its account's desk."""
+
+    def create_option(self, name, value, *args, **kwargs):
+        option = super().create_option(name, value, *args, **kwargs)
+        option["attrs"]["data-of-desk"] = value.instance.desk_id
+        return option
+
+
+def foreign(form, *names) -> bool:
+    """Whether one of these inputs names a row that is not the person's: an act to be refused."""
+    return any(form.has_error(name, code) for name in names for code in FOREIGN)
+
+
+FOREIGN = ("invalid_choice", "invalid_pk_value")
