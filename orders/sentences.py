@@ -215,6 +215,31 @@ def _in(elapsed_ms):
     return f" in {elapsed_ms:.0f} ms" if isinstance(elapsed_ms, int | float) else ""
 
 
+def _export_asked(record, data, who, orders):
+    return f"{who} asked for an export: {data.get('words', '')}."
+
+
+def _exported(record, data, who, orders):
+    return f"An export for {who} was made: {data.get('count', '?')} records ({data.get('words')})."
+
+
+def _export_downloaded(record, data, who, orders):
+    return f"{who} took an export away: {data.get('words', '')}."
+
+
+def _verification_asked(record, data, who, orders):
+    return f"{who} asked to have the log verified."
+
+
+def _verified(record, data, who, orders):
+    found = "whole" if record.outcome == "whole" else f"not whole, {data.get('faults')} faults"
+    return f"The log was verified for {who}: {found}, {data.get('records')} records."
+
+
+def _archived(record, data, who, orders):
+    return f"{who} archived {data.get('count')} records before {data.get('before')}."
+
+
 SENTENCES = {
     Event.CANCEL_ASKED: _asked,
     Event.JOB_STOPPED: _job_stopped,
@@ -241,4 +266,10 @@ SENTENCES = {
     Event.LOGIN_FAILED: _login_failed,
     Event.LOGOUT: _logout,
     Event.ACT_REFUSED: _act_refused,
+    Event.EXPORT_ASKED: _export_asked,
+    Event.EXPORTED: _exported,
+    Event.EXPORT_DOWNLOADED: _export_downloaded,
+    Event.VERIFICATION_ASKED: _verification_asked,
+    Event.VERIFIED: _verified,
+    Event.ARCHIVED: _archived,
 }

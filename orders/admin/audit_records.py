@@ -9,8 +9,9 @@ from unfold.decorators import display
 
 from orders import sentences
 from orders.admin import filters, payloads
-from orders.admin.base import ReadOnlyPage
-from orders.models import AuditRecord, AuditRecordOrder
+from orders.admin.base import ReadOnlyPage, rights_of, shows
+from orders.admin.evidence import FILTERS
+from orders.models import AuditRecord, AuditRecordOrder, Right
 from orders.templatetags.desk import exact, tone, visible
 
 MOST_COUNTED = 5_000
@@ -44,6 +45,8 @@ class AuditRecordAdmin(ReadOnlyPage):
         filters.RecordSymbolFilter,
         filters.EventFilter,
         filters.OutcomeFilter,
+        filters.JobFilter,
+        filters.AddressFilter,
         filters.FromFilter,
         filters.ToFilter,
     )
@@ -51,7 +54,17 @@ class AuditRecordAdmin(ReadOnlyPage):
     search_help_text = "Order id or client order id, whole"
     paginator = CappedPaginator
     page_template = "desk/audit_record.html"
+    change_list_template = "desk/audit_list.html"
     empty_sentence = "No record fits. Take a filter away, or widen the time."
+
+    @shows
+    def changelist_view(self, request, extra_context=None):
+        given = {name: request.GET.get(name, "").strip() for name in FILTERS}
+        context = {
+            "may_export": Right.VERIFY in rights_of(request),
+            "export_query": [(name, value) for name, value in given.items() if value],
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
 
     @display(description="Time (UTC)")
     def at_column(self, record):

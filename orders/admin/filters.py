@@ -212,6 +212,22 @@ class EventFilter(Choice):
         return Event.choices
 
 
+class JobFilter(Text):
+    """By the job whose act it was."""
+
+    title, parameter_name, path = "job", "job", "job"
+
+    def narrowed(self, queryset, value):
+        is_number = value.isascii() and value.isdigit() and len(value) <= 18
+        return queryset.filter(job=int(value)) if is_number else queryset.none()
+
+
+class AddressFilter(Text):
+    """By the network address somebody acted from."""
+
+    title, parameter_name, path = "address", "address", "address"
+
+
 class OutcomeFilter(Choice):
     """By outcome."""
 

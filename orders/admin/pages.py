@@ -123,7 +123,18 @@ def _desk(request):
         _item(request, "Accounts", "account_balance", "admin:orders_account_changelist"),
         _item(request, "Agent wallets", "key", "admin:orders_agentwallet_changelist"),
         _item(request, "Audit records", "receipt_long", "admin:orders_auditrecord_changelist"),
+        *_evidence(request),
     ]
+
+
+def _evidence(request):
+    """What only those see who check the log."""
+    may_export = Right.VERIFY in rights_of(request)
+    if may_export:
+        yield _item(request, "Exports", "download", "admin:orders_export_changelist")
+    if may_export or is_administrator(request):
+        name = "admin:orders_verification_changelist"
+        yield _item(request, "Is the log whole?", "verified", name)
 
 
 def _item(request, title, icon, name):

@@ -1,0 +1,154 @@
+"""Is the log whole? And exports of it: asked for here, written by the sweep, taken away here."""
+
+import json
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+
+from orders import checkpoints, exporting, records, searching, verifications
+from orders.admin.base import Screen, acts, fragment, rights_of, shows
+from orders.logins import actor_of
+from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
+from orders.rights import NotAllowed
+
+SHOWN = 20
+GOING = {ErrandStatus.WAITING, ErrandStatus.RUNNING}
+WHOLE = "admin:orders_verification_changelist"
+EXPORTS = "admin:orders_export_changelist"
+
+
+@admin.register(Verification)
+class VerificationAdmin(Screen):
+    """Whether the log is whole: the last walk over it, the last checkpoint, what is newer."""
+
+    @property
+    def own_urls(self):
+        return (
+            ("ask/", "orders_verification_ask", self.ask_view),
+            ("state/", "orders_verification_state", self.state_view),
+        )
+
+    def has_view_permission(self, request, obj=None):
+        return verifications.may_verify(request.user)
+
+    @shows
+    def changelist_view(self, request, extra_context=None):
+        self.guard_view(request)
+        title = "Is the log whole?"
+        return self.page(request, "desk/log_whole.html", title=title, **state())
+
+    @shows
+    def state_view(self, request):
+        """The part of the page that changes while a verification runs."""
+        self.guard_view(request)
+        return fragment(render_to_string("desk/log_state.html", state()))
+
+    @acts
+    def ask_view(self, request):
+        """Have the log verified; the sweep does it."""
+        try:
+            verifications.ask(user=request.user, actor=actor_of(request))
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from None
+        return redirect(WHOLE)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        raise Http404
+
+
+def state() -> dict:
+    """What there is to say of the log's wholeness; a constant number of queries."""
+    walks = list(Verification.objects.all()[:SHOWN])
+    last = next((one for one in walks if one.status == ErrandStatus.DONE), None)
+    signed, tip = AuditCheckpoint.objects.first(), records.tip()
+    return {
+        "walks": walks,
+        "is_going": bool(walks) and walks[0].status in GOING,
+        "last": last,
+        "report": json.loads(last.report) if last else {},
+        "checkpoint": signed,
+        "told": json.loads(signed.line) if signed else {},
+        "tip": tip,
+        "since_walk": tip - json.loads(last.report).get("records", 0) if last else tip,
+        "since_checkpoint": tip - signed.count if signed else tip,
+        "public_keys": sorted(checkpoints.trusted_keys()),
+        "checkpoint_file": settings.AUDIT_CHECKPOINT_FILE,
+    }
+
+
+@admin.register(Export)
+class ExportAdmin(Screen):
+    """The person's own exports, newest first."""
+
+    @property
+    def own_urls(self):
+        return (
+            ("ask/", "orders_export_ask", self.ask_view),
+            ("state/", "orders_export_state", self.state_view),
+            ("<int:object_id>/download/", "orders_export_download", self.download_view),
+        )
+
+    def has_view_permission(self, request, obj=None):
+        return Right.VERIFY in rights_of(request)
+
+    @shows
+    def changelist_view(self, request, extra_context=None):
+        self.guard_view(request)
+        return self.page(request, "desk/exports.html", title="Exports", **exports_of(request.user))
+
+    @shows
+    def state_view(self, request):
+        """The part of the page that changes while an export is written."""
+        self.guard_view(request)
+        return fragment(render_to_string("desk/export_rows.html", exports_of(request.user)))
+
+    @acts
+    def ask_view(self, request):
+        """Ask for the records that the log's page showed."""
+        query = {
+            own: request.POST.get(given, "").strip()
+            for given, own in FILTERS.items()
+            if request.POST.get(given, "").strip()
+        }
+        try:
+            exporting.ask(user=request.user, actor=actor_of(request), query=query)
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from None
+        except searching.BadQuery as error:
+            messages.error(request, f"Not exported: {error}")
+        return redirect(EXPORTS)
+
+    @shows
+    def download_view(self, request, object_id):
+        """Take one's own export away; recorded before a byte of it leaves."""
+        self.guard_view(request)
+        export = Export.objects.filter(operator=request.user, pk=object_id).first()
+        if export is None or export.status != ErrandStatus.DONE:
+            raise Http404
+        path = exporting.path_of(export)
+        if not path.is_file():
+            messages.error(request, "Its file is not on this host: see EXPORT_DIR.")
+            return redirect(EXPORTS)
+        exporting.record_download(export=export, actor=actor_of(request))
+        answer = FileResponse(path.open("rb"), as_attachment=True, filename=export.file_name)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        raise Http404
+
+
+# Names in the address line of the log's page, and what a query calls them.
+FILTERS = {name: name for name in searching.PARTS if name not in {"desks", "order"}} | {
+    "q": "order"
+}
+
+
+def exports_of(user) -> dict:
+    """The person's exports."""
+    rows = list(Export.objects.filter(operator=user)[:SHOWN])
+    return {"exports": rows, "is_going": any(one.status in GOING for one in rows)}

@@ -1,0 +1,111 @@
+"""The pages on which the log is verified and exported."""
+
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from orders import audit, checkpoints, errands
+from orders.models import AuditRecord, ErrandStatus, Event, Export, Verification
+from tests.screens import page, signed_in, url
+
+
+@pytest.fixture(autouse=True)
+def _folders(settings, tmp_path):
+    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
+    settings.EXPORT_DIR = tmp_path / "exports"
+
+
+def test_the_page_says_what_was_verified_and_what_is_newer(firm):
+    browser = signed_in(firm.auditor)
+    assert "never verified" in page(browser, "orders_verification_changelist")
+    checkpoints.make()
+    assert browser.post(url("orders_verification_ask")).status_code == 302
+    errands.run_due()
+    text = page(browser, "orders_verification_changelist")
+    assert "was whole when it was last verified" in text
+    walk = Verification.objects.get()
+    assert (walk.status, walk.fault_count) == (ErrandStatus.DONE, 0)
+    asked, found = AuditRecord.objects.filter(event__startswith="verif").order_by("position")
+    assert (asked.event, found.outcome) == (Event.VERIFICATION_ASKED, "whole")
+
+
+def test_a_broken_log_is_said_to_be_broken(firm, monkeypatch):
+    monkeypatch.setattr("orders.verifying.content_hash", lambda *_: "x")
+    browser = signed_in(firm.auditor)
+    browser.post(url("orders_verification_ask"))
+    errands.run_due()
+    assert "not whole" in page(browser, "orders_verification_changelist")
+
+
+def test_without_a_checkpoint_the_page_says_what_that_means(firm):
+    assert "No checkpoint covers any record" in page(
+        signed_in(firm.auditor), "orders_verification_changelist"
+    )
+
+
+def test_one_verification_serves_all_who_ask_meanwhile(firm):
+    browser = signed_in(firm.auditor)
+    for _ in range(3):
+        browser.post(url("orders_verification_ask"))
+    assert Verification.objects.count() == 1
+
+
+def test_only_auditors_and_administrators_see_the_page(firm):
+    for user, status in ((firm.auditor, 200), (firm.administrator, 200), (firm.operator, 403)):
+        browser = signed_in(user)
+        assert browser.get(url("orders_verification_changelist")).status_code == status
+        assert browser.get(url("orders_verification_state")).status_code == status
+    assert signed_in(firm.operator).post(url("orders_verification_ask")).status_code == 403
+    assert not Verification.objects.exists()
+
+
+def test_the_filter_shown_is_the_filter_exported(firm):
+    firm.order()
+    browser = signed_in(firm.auditor)
+    text = page(browser, "orders_auditrecord_changelist", event="sync", symbol="BTC")
+    assert 'name="event" value="sync"' in text
+    assert browser.post(url("orders_export_ask"), {"event": "sync", "symbol": "BTC"}).status_code
+    errands.run_due()
+    done = Export.objects.get()
+    assert (done.status, done.record_count) == (ErrandStatus.DONE, 1)
+    assert "event sync" in done.words
+    answer = browser.get(url("orders_export_download", done.pk))
+    names = zipfile.ZipFile(BytesIO(b"".join(answer.streaming_content))).namelist()
+    assert any(name.endswith("verify_export.py") for name in names)
+    assert AuditRecord.objects.filter(event=Event.EXPORT_DOWNLOADED).count() == 1
+
+
+def test_an_export_belongs_to_who_asked_for_it(firm):
+    signed_in(firm.auditor).post(url("orders_export_ask"), {})
+    errands.run_due()
+    done = Export.objects.get()
+    other = firm.person("ada", firm.basis, "auditor")
+    assert signed_in(other).get(url("orders_export_download", done.pk)).status_code == 404
+    for user in (firm.operator, firm.head, firm.administrator):
+        browser = signed_in(user)
+        assert browser.get(url("orders_export_download", done.pk)).status_code == 403
+        assert browser.post(url("orders_export_ask"), {}).status_code == 403
+    assert not AuditRecord.objects.filter(event=Event.EXPORT_DOWNLOADED).exists()
+
+
+def test_an_unreadable_query_is_told_and_exports_nothing(firm):
+    browser = signed_in(firm.auditor)
+    said = browser.post(url("orders_export_ask"), {"from": "yesterday"}, follow=True)
+    assert "Not exported" in said.content.decode()
+    assert not Export.objects.exists()
+
+
+def test_asking_by_get_does_nothing(firm):
+    browser = signed_in(firm.auditor)
+    for name in ("orders_export_ask", "orders_verification_ask"):
+        assert browser.get(url(name)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"), [("job", "1x", False), ("address", "::1", True)]
+)
+def test_the_log_is_filtered_by_job_and_address(firm, name, value, found):
+    audit.record(audit.Fact(Event.LOGOUT, audit.Actor(address="::1"), desk=firm.momentum))
+    text = page(signed_in(firm.auditor), "orders_auditrecord_changelist", **{name: value})
+    assert ("signed out" in text) is found
