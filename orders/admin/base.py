@@ -15,6 +15,7 @@ from orders import rights
 from orders.models import Right
 from orders.models.desks import sees_everything
 
+LARGEST_ROW_ID = 2**63 - 1
 FRAGMENT = "Desk-Fragment"  # marks an answer that belongs into the page that asked
 
 
@@ -155,6 +156,12 @@ class Screen(ModelAdmin):
     def _get_obj_does_not_exist_redirect(self, request, opts, object_id):
         raise Http404
 
+    def get_object(self, request, object_id, from_field=None):
+        try:
+            return super().get_object(request, object_id, from_field)
+        except OverflowError:  # more digits than SQLite's integers have
+            return None
+
     def guard_view(self, request):
         """Raise where the person may not see this kind of row at all."""
         if not self.has_view_permission(request):
@@ -230,6 +237,8 @@ def _without_admin(view):
 
     @wraps(view)
     def call(request, *args, model_admin=None, **kwargs):
+        if any(isinstance(value, int) and value > LARGEST_ROW_ID for value in kwargs.values()):
+            raise Http404
         return view(request, *args, **kwargs)
 
     return call
