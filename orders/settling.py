@@ -22,6 +22,7 @@ CHECK_LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 5
 MOST_AT_ONCE = 500
 SLOWEST = 12  # checks after which the pace no longer slows
+UNREADABLE_S = 5  # the slowest pace while the exchange cannot be read
 NEEDS_YOU = "needs an operator"
 
 
@@ -65,7 +66,8 @@ def weigh(cancel, found, now) -> Conclusion:
     """What the evidence makes of one cancel."""
     if found.book is None:
         why = found.readings[-1].why
-        return keep_asking(cancel, now, f"The exchange could not be asked: {why}.")
+        said = f"The exchange could not be asked: {why}."
+        return keep_asking(cancel, now, said, slowest_s=UNREADABLE_S)
     row = found.row_of(cancel)
     if row is not None:
         return _still_open(cancel, row, found, now)
@@ -92,14 +94,21 @@ def _remembering(cancel, end):
     return replace(end, explanation=cancel.explanation) if is_open else end
 
 
-def keep_asking(cancel, now, explanation, *, absent_since_at=None) -> Conclusion:
-    """The question stays open; it is looked at again, ever more slowly, up to every 30 s."""
-    wait_s = min(30, 1.5 ** min(cancel.checks, SLOWEST))
+def keep_asking(
+    cancel, now, explanation, *, absent_since_at=None, until=None, slowest_s=30
+) -> Conclusion:
+    """The question stays open; it is looked at again, ever more slowly, up to every 30 s.
+
+    ``until``: when waiting will tell more; it is looked at then, if not before.
+    """
+    next_check_at = now + timedelta(seconds=min(slowest_s, 1.5 ** min(cancel.checks, SLOWEST)))
+    if until is not None and until > now:
+        next_check_at = min(next_check_at, until)
     return Conclusion(
         cancel.status,
         cancel.proof,
         explanation[:400],
-        next_check_at=now + timedelta(seconds=wait_s),
+        next_check_at=next_check_at,
         absent_since_at=absent_since_at,
     )
 
@@ -121,12 +130,14 @@ def record(ends, found, now):
 
 def _still_open(cancel, row, found, now):
     """Listed as open. Once no earlier request can act, that attempt is dead: a fresh one."""
-    why = _cannot_act_on(cancel, row)
+    why = endings.cannot_act_on(cancel, row)
     if why:
         return Conclusion(CancelStatus.REFUSED, Proof.BOOK, why)
     is_doubtful = found.is_doubtful(cancel, row)
-    if found.asked_at < dead_at(cancel, found.offset, is_doubtful=is_doubtful):
-        return keep_asking(cancel, now, "Still in the open orders; our request may yet act on it.")
+    until = dead_at(cancel, found.offset, is_doubtful=is_doubtful)
+    if found.asked_at < until:
+        said = "Still in the open orders; our request may yet act on it."
+        return keep_asking(cancel, now, said, until=until)
     if cancel.was_refused:
         return Conclusion(CancelStatus.REFUSED, Proof.ANSWER, cancel.explanation)
     if _another_holds(cancel, row.order_id):
@@ -143,20 +154,6 @@ def _still_open(cancel, row, found, now):
         resolved_order_id=row.order_id,
         repeats=cancel.repeats + 1,
     )
-
-
-def _cannot_act_on(cancel, row):
-    """Why our request, right or repeated, can never cancel this open order, or nothing."""
-    if row.symbol != cancel.symbol:
-        said = f"That order is on {row.symbol}, not {cancel.symbol}, and still open."
-        return f"{said} Cancel it again with its own symbol."
-    if cancel.kind == CancelKind.TWAP:
-        return ""
-    kind = CancelKind.STOP if row.order_type.startswith(("stop", "take")) else CancelKind.ORDER
-    if kind == cancel.kind:
-        return ""
-    words = row.order_type.replace("_", " ")
-    return f"That is a {words} order, and still open. Cancel it again as {kind.label.lower()}."
 
 
 def dead_at(cancel, offset, *, is_doubtful=False):
@@ -198,28 +195,31 @@ GONE = CancelStatus.GONE
 def _vanished(cancel, found, now):
     """Not open any more, and the history has yet to say how: believed only once it lasts."""
     since = cancel.absent_since_at or found.asked_at
-    if found.asked_at < max(_caught_up_at(cancel, found.offset), since + READ_LAG):
+    until = max(_caught_up_at(cancel, found.offset), since + READ_LAG)
+    if found.asked_at < until:
         said = "No longer open; its history does not show how it closed yet."
-        return keep_asking(cancel, now, said, absent_since_at=since)
+        return keep_asking(cancel, now, said, absent_since_at=since, until=until)
     said = "No longer open. The exchange's history does not show how it closed."
     return Conclusion(GONE, Proof.BOOK, said)
 
 
 def _absent(cancel, found, now):
     """Neither open nor in the history. Believed only after the exchange's reads have caught up."""
-    if found.asked_at < _caught_up_at(cancel, found.offset):
+    until = _caught_up_at(cancel, found.offset)
+    if found.asked_at < until:
         said = "The exchange does not know this order; asking once more."
         since = cancel.absent_since_at or found.asked_at
-        return keep_asking(cancel, now, said, absent_since_at=since)
+        return keep_asking(cancel, now, said, absent_since_at=since, until=until)
     said = "The exchange knows no such order: not open, not in its history."
     return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, said)
 
 
 def _unnamed(cancel, found, now):
     """A client order id the exchange says no open order has, in a history too long to read."""
-    if found.asked_at < _caught_up_at(cancel, found.offset):
+    until = _caught_up_at(cancel, found.offset)
+    if found.asked_at < until:
         said = "No open order has this client order id; asking once more."
-        return keep_asking(cancel, now, said)
+        return keep_asking(cancel, now, said, until=until)
     said = f"No open order has this client order id, nor has any of the last {len(found.pasts)}."
     return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now as clock
 
 from orders import audit, clocking, contradicting, credits, drifting, endings, reading, waking
@@ -68,20 +69,16 @@ def _claim(account_id, now, is_due_only):
     return accounts.order_by().update(sync_started_at=now)
 
 
-def _missing(account, listed, started_at):
-    """Orders we hold as open or vanished, seen before this read began, and not in the book."""
+def _missing(account, listed, started_at) -> set:
+    """Order ids we hold as open or vanished that this read does not list and whose turn it is."""
     orders = account.orders.exclude(state=OrderState.CLOSED).filter(last_seen_at__lt=started_at)
-    return [order for order in orders if order.order_id not in listed]
+    is_due = Q(next_lookup_at__isnull=True) | Q(next_lookup_at__lte=started_at)
+    return set(orders.filter(is_due).values_list("order_id", flat=True)) - listed
 
 
 def _endings_of_missing(reader, account, rows, started_at):
     """What the history tells, as `History`, where orders of ours are missing in the book."""
-    listed = {row.order_id for row in rows}
-    wanted = {
-        order.order_id
-        for order in _missing(account, listed, started_at)
-        if order.next_lookup_at is None or order.next_lookup_at <= started_at
-    }
+    wanted = _missing(account, {row.order_id for row in rows}, started_at)
     history = History()
     if wanted:
         _through_history(reader, account, wanted, history)

@@ -237,3 +237,22 @@ def test_the_exchanges_clock_is_measured_from_answers(firm):
     clocking.measure(results=[answer], now=now + timedelta(seconds=6))
     assert clocking.current(now).answers == 2
     assert clocking.current(now + timedelta(minutes=20)) is None
+
+
+def test_a_question_is_looked_at_again_as_soon_as_waiting_tells_more(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    Cancel.objects.update(checks=11)
+    cancel = settle(firm, after_s=3)
+    assert cancel.next_check_at == cancel.signature_ends_at
+
+
+def test_an_exchange_that_cannot_be_read_is_asked_again_within_seconds(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    Cancel.objects.update(checks=11)
+    firm.paper.fault("/orders", "status", status=500)
+    cancel = settle(firm, after_s=3)
+    assert cancel.next_check_at <= timezone.now() + timedelta(seconds=3 + settling.UNREADABLE_S)

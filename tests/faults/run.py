@@ -104,13 +104,13 @@ class Run:
     def _mischief(self):
         rng, stage = self.rng, self.stage
         chance = rng.random()
-        if chance < 0.025:
+        if chance < 0.06:
             stage.kill(rng.choice([*SENDERS, "desk"]))
-        elif chance < 0.03:
+        elif chance < 0.065:
             stage.freeze(rng.choice(SENDERS), for_s=rng.choice([3, 40]))
-        elif chance < 0.05:
+        elif chance < 0.085:
             stage.flush_broker()
-        elif chance < 0.08:
+        elif chance < 0.11:
             stage.repeat_messages()
         elif chance < 0.30 and self.doomed:
             self._by_another_hand(self.doomed.pop())
