@@ -5,9 +5,10 @@ from io import BytesIO
 
 import pytest
 
-from orders import audit, checkpoints, errands
+from orders import audit, cancels, checkpoints, delivery, errands
+from orders.admin import steps
 from orders.models import AuditRecord, ErrandStatus, Event, Export, Verification
-from tests.screens import page, signed_in, url
+from tests.screens import click, page, signed_in, url
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +110,33 @@ def test_the_log_is_filtered_by_job_and_address(firm, name, value, found):
     audit.record(audit.Fact(Event.LOGOUT, audit.Actor(address="::1"), desk=firm.momentum))
     text = page(signed_in(firm.auditor), "orders_auditrecord_changelist", **{name: value})
     assert ("signed out" in text) is found
+
+
+def test_an_orders_page_tells_each_step_in_milliseconds(firm):
+    order = firm.order()
+    click(signed_in(firm.operator), order)
+    delivery.deliver_account(account_id=firm.account.pk)
+    text = page(signed_in(firm.auditor), "orders_order_change", order.pk)
+    for label in ("Clicked", "Recorded for sending", "Sent", "First byte back", "Answered"):
+        assert f"<td>{label}</td>" in text
+    found = steps.of_order(order)
+    assert [step.at for step in found] == sorted(step.at for step in found)
+    assert sum(step.gap_ms for step in found) == pytest.approx(found[-1].total_ms, abs=len(found))
+
+
+def test_a_jobs_life_adds_up(firm, django_assert_max_num_queries):
+    orders = firm.orders(12)
+    ids = [order.pk for order in orders]
+    asked = cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+    delivery.deliver_account(account_id=firm.account.pk)
+    browser = signed_in(firm.auditor)
+    with django_assert_max_num_queries(25):
+        text = page(browser, "orders_canceljob_life", asked.jobs[0].pk)
+    sums = steps.sums_of(asked.jobs[0])
+    assert (sums["cancels"], sums["outcomes"]) == (12, [("cancelled", 12)])
+    assert {one["event"]: one["n"] for one in sums["kinds"]}["request"] == 2
+    assert "Its records, newest first" in text
+    assert (
+        signed_in(firm.stranger).get(url("orders_canceljob_life", asked.jobs[0].pk)).status_code
+        == 404
+    )

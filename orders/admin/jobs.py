@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from orders import jobs
-from orders.admin import appeared, downloads, filters, panics
+from orders.admin import appeared, downloads, filters, lives, panics, steps
 from orders.admin.base import ReadOnlyPage, acts, fragment, request_key_of, shows
-from orders.admin.progress import choices_of, complete, progress
+from orders.admin.progress import complete, progress
 from orders.admin.selection import told
 from orders.logins import actor_of
 from orders.models import CancelJob, Right
@@ -47,10 +47,20 @@ class JobAdmin(ReadOnlyPage):
             ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
             ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
             ("<int:object_id>/orders.csv", "orders_canceljob_download", self.download_view),
+            ("<int:object_id>/life/", "orders_canceljob_life", self.life_view),
             ("<int:object_id>/stop/", "orders_canceljob_stop", self.stop_view),
             ("<int:object_id>/resume/", "orders_canceljob_resume", self.resume_view),
             ("<int:object_id>/retry/", "orders_canceljob_retry", self.retry_view),
         )
+
+    @shows
+    def life_view(self, request, object_id):
+        """All that the log holds of a job, with its sums."""
+        job = self.visible_or_404(request, str(object_id))
+        life = lives.of_job(job, request.user)
+        is_cut = len(life) == lives.MOST_MOMENTS
+        told = {"job": job, "life": life, "is_cut": is_cut, "sums": steps.sums_of(job)}
+        return self.page(request, "desk/job_life.html", title=f"The life of {job}", **told)
 
     @display(description="What")
     def job_column(self, job):
@@ -94,7 +104,6 @@ class JobAdmin(ReadOnlyPage):
         facts = panics.lines(request, job) if job.is_panic else {}
         return {
             **facts,
-            **choices_of(job),
             **progress(request, job),
             "may_act": holds(request.user, Right.CANCEL, desk=job.desk),
             "may_go_on": jobs.may_go_on(user=request.user, job=job),

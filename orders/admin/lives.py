@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from orders import sentences
 from orders.models import AuditRecord, AuditRecordOrder
@@ -31,12 +31,22 @@ def of_order(order, user) -> list[Moment]:
     return moments([(line.record, line) for line in lines])
 
 
-def moments(pairs) -> list[Moment]:
+def of_job(job, user) -> list[Moment]:
+    """The newest records of a job, each told by its first order row; three queries."""
+    records = list(AuditRecord.objects.visible_to(user).filter(job=job)[:MOST_MOMENTS])
+    lines = AuditRecordOrder.objects.filter(record__in=records).order_by()
+    counts = dict(lines.values_list("record").annotate(Count("pk")))
+    first = {line.record_id: line for line in lines.filter(row=0)}
+    return moments([(record, first.get(record.pk)) for record in records], counts)
+
+
+def moments(pairs, counts=None) -> list[Moment]:
     """Records with the row each is told by, newest first, with the gaps between them."""
     told = []
     for (record, line), before in zip(pairs, [*pairs[1:], None], strict=False):
         gap = ""
         if before is not None:
             gap = f"+ {sentences.span((record.at - before[0].at).total_seconds())}"
-        told.append(Moment(record, sentences.of_record(record, row=line, count=1), gap))
+        count = 1 if counts is None else counts.get(record.pk, 0)
+        told.append(Moment(record, sentences.of_record(record, row=line, count=count), gap))
     return told

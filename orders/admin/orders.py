@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from orders import cancels, sentences
-from orders.admin import by_id, cells, filters, lives, selection
+from orders.admin import by_id, cells, filters, lives, selection, steps
 from orders.admin.base import (
     ReadOnlyPage,
     acts,
@@ -202,6 +202,7 @@ class OrderAdmin(ReadOnlyPage):
             "open_amount": open_amount(order),
             "type": sentences.of_type(order.order_type),
             "life": lives.of_order(order, request.user),
+            "steps": steps.of_order(order),
         }
 
     def get_object(self, request, object_id, from_field=None):
