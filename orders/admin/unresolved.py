@@ -1,16 +1,24 @@
 """Unresolved: cancels whose outcome is not proven yet, each a question somebody must watch."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.shortcuts import redirect
 from django.utils.html import format_html
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from orders import questions
 from orders.admin import filters
-from orders.admin.base import Screen
+from orders.admin.base import Screen, acts, rights_of
 from orders.admin.selection import job_url
-from orders.models import Cancel
+from orders.logins import actor_of
+from orders.models import Cancel, Right
 from orders.models.cancels import OPEN_QUESTIONS
+from orders.rights import NotAllowed
+from orders.targets import CannotAsk
 from orders.templatetags.desk import age, exact, tone, visible
+
+LIST = "admin:orders_cancel_changelist"
 
 
 @admin.register(Cancel)
@@ -24,11 +32,13 @@ class UnresolvedAdmin(Screen):
         "explanation_column",
         "age_column",
         "next_check_column",
+        "owner_column",
         "job_column",
     )
+    actions = ("check_now", "send_again", "take", "close")
     list_display_links = None
     list_filter = (filters.DeskFilter, filters.AccountFilter, filters.SymbolFilter)
-    list_select_related = ("account__desk", "job")
+    list_select_related = ("account__desk", "job", "owner")
     ordering = ("pk",)
     empty_sentence = "Nothing is unresolved: every cancel that was sent has a proven outcome."
 
@@ -40,6 +50,54 @@ class UnresolvedAdmin(Screen):
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         raise Http404
+
+    @property
+    def own_urls(self):
+        return (("close/", "orders_cancel_close", self.close_view),)
+
+    def has_cancel_permission(self, request):
+        return Right.CANCEL in rights_of(request)
+
+    def has_close_permission(self, request):
+        return Right.CLOSE in rights_of(request)
+
+    @action(description="Check now", permissions=["cancel"])
+    def check_now(self, request, queryset):
+        self.act(request, questions.check_now, _ids(queryset))
+
+    @action(description="Send again", permissions=["cancel"])
+    def send_again(self, request, queryset):
+        self.act(request, questions.send_again, _ids(queryset))
+
+    @action(description="I mind these", permissions=["cancel"])
+    def take(self, request, queryset):
+        self.act(request, questions.take, _ids(queryset))
+
+    @action(description="Close with a reason…", permissions=["close"])
+    def close(self, request, queryset):
+        """Ask for the reason; nothing is closed before it is given."""
+        cancels = list(queryset.allowing(request.user, Right.CLOSE).select_related("account__desk"))
+        if not cancels:
+            raise PermissionDenied
+        ids = ",".join(str(cancel.pk) for cancel in cancels)
+        return self.page(
+            request, "desk/close_questions.html", title="Close questions", cancels=cancels, ids=ids
+        )
+
+    @acts
+    def close_view(self, request):
+        ids = [int(one) for one in request.POST.get("ids", "").split(",") if one.isdecimal()]
+        self.act(request, questions.close, ids, reason=request.POST.get("reason", "")[:300])
+        return redirect(LIST)
+
+    def act(self, request, what, cancel_ids, **options):
+        """Do it and say what became of it; who may is decided below."""
+        self.guard_view(request)
+        options |= {"user": request.user, "actor": actor_of(request), "cancel_ids": cancel_ids}
+        try:
+            messages.success(request, what(**options))
+        except (CannotAsk, NotAllowed) as wrong:
+            messages.warning(request, str(wrong))
 
     @display(description="Order")
     def order_column(self, cancel):
@@ -57,7 +115,10 @@ class UnresolvedAdmin(Screen):
     @display(description="Status")
     def status_column(self, cancel):
         status = cancel.get_status_display()
-        return format_html('<span class="dk-status dk-{}">{}</span>', tone(cancel.status), status)
+        shown = format_html('<span class="dk-status dk-{}">{}</span>', tone(cancel.status), status)
+        if not cancel.has_contradiction:
+            return shown
+        return format_html('{} <span class="dk-status dk-alarm">contradicted</span>', shown)
 
     @display(description="What is known")
     def explanation_column(self, cancel):
@@ -77,6 +138,14 @@ class UnresolvedAdmin(Screen):
             checks,
         )
 
+    @display(description="Minded by")
+    def owner_column(self, cancel):
+        return visible(cancel.owner) if cancel.owner else "nobody"
+
     @display(description="Job")
     def job_column(self, cancel):
         return format_html('<a class="dk-link" href="{}">{}</a>', job_url(cancel.job), cancel.job)
+
+
+def _ids(queryset):
+    return list(queryset.values_list("pk", flat=True))
