@@ -3,7 +3,16 @@
 import pytest
 from django.utils.timezone import now
 
-from orders.models import AuditRecord, Cancel, CancelStatus, Drift, DriftKind, Event
+from orders.models import (
+    AuditRecord,
+    Cancel,
+    CancelStatus,
+    Drift,
+    DriftKind,
+    Event,
+    ExchangeClock,
+    Order,
+)
 from tests.screens import click, known_order, page, signed_in, url
 
 
@@ -99,3 +108,13 @@ def test_drift_is_acknowledged_only_by_those_who_may_cancel_there(firm, drift, w
 
 def test_a_stranger_learns_nothing_of_drift(firm, drift):
     assert "71000000009" not in page(signed_in(firm.stranger), "orders_drift_changelist")
+
+
+def test_the_overview_counts_drift_and_contradictions_and_tells_the_clock(firm, drift):
+    ExchangeClock.objects.create(pk=1, offset_ms=40_000, measured_at=now())
+    Order.objects.update(has_contradiction=True)
+    text = page(signed_in(firm.operator), "index")
+    assert "<b>1</b><span>drift to look at" in text
+    assert "1</b><span>open order said to be closed before" in text
+    assert "40.0 s behind" in text
+    assert "<b>0</b><span>drifts to look at" in page(signed_in(firm.stranger), "index")

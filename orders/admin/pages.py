@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.timezone import now as clock
 
-from orders import credits
+from orders import clocking, credits
 from orders.admin import books
 from orders.admin.base import is_administrator, rights_of
 from orders.admin.progress import STILL_GOING, complete
-from orders.models import Account, Cancel, CancelJob, Desk, Right, Sender
+from orders.models import Account, Cancel, CancelJob, Desk, Drift, Order, Right, Sender
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.rights import holds
 
@@ -41,6 +41,22 @@ class SiteState:
         """How many open questions there are on the person's desks."""
         cancels = Cancel.objects.filter(status__in=OPEN_QUESTIONS)
         return cancels.visible_to(self.request.user).count()
+
+    @cached_property
+    def contradicted(self):
+        """How many open orders were said to be closed before."""
+        orders = Order.objects.open().filter(has_contradiction=True)
+        return orders.visible_to(self.request.user).count()
+
+    @cached_property
+    def drifts(self):
+        """How many drifts nobody on the person's desks has looked at."""
+        return Drift.objects.open().visible_to(self.request.user).count()
+
+    @cached_property
+    def clock(self):
+        """The exchange's clock against ours, or None where it was not measured lately."""
+        return clocking.current(clock())
 
     @cached_property
     def running(self):
@@ -115,7 +131,9 @@ def _cancelling(request, state, held):
     unresolved = _item(request, "Unresolved", "help", "admin:orders_cancel_changelist")
     _mark(jobs, state.running, "info")
     _mark(unresolved, state.unresolved, "danger")
-    return [*items, jobs, unresolved]
+    drift = _item(request, "Drift", "difference", "admin:orders_drift_changelist")
+    _mark(drift, state.drifts, "warning")
+    return [*items, jobs, unresolved, drift]
 
 
 def _desk(request):
