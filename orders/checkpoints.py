@@ -187,6 +187,7 @@ def make(*, now=clock) -> Checkpoint | None:
     if key is None:
         raise CannotCheckpoint("AUDIT_CHECKPOINT_KEY: is not set, so no checkpoint can be signed.")
     with _locked_file() as file:
+        _bring_up_to_date(file)  # first, for it refuses a file that is not this database's
         with transaction.atomic():
             made = _insert(key, now())
         _bring_up_to_date(file)

@@ -106,6 +106,21 @@ def test_truncate_is_refused():
     refused(lambda: sql("TRUNCATE orders_auditpayload"))
 
 
+def test_a_second_role_can_add_records_but_change_none_even_without_triggers(firm):
+    if connection.vendor != "postgresql":
+        pytest.skip("roles are PostgreSQL's")
+    tamper("CREATE ROLE desk_app_of_tests")
+    sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO desk_app_of_tests")
+    sql("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO desk_app_of_tests")
+    sql(f"REVOKE UPDATE, DELETE, TRUNCATE ON {', '.join(TABLES)} FROM desk_app_of_tests")
+    sql("SET LOCAL ROLE desk_app_of_tests")
+    line = audit.OrderLine(account_id=firm.account.pk, symbol="BTC", order_id=1)
+    append(5, body=b"bytes", lines=(line,))
+    for statement in ("UPDATE {} SET account_id = 1", "DELETE FROM {}", "TRUNCATE {}"):
+        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+            sql(statement.format("orders_auditrecordorder"))
+
+
 def test_the_migrated_schema_has_every_trigger():
     assert missing_triggers(connection) == []
 

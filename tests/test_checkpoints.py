@@ -124,6 +124,21 @@ def test_a_log_that_was_cut_back_gets_no_new_checkpoint():
     assert said() == ["Record 3: missing."]
 
 
+def test_a_database_older_than_the_file_gets_no_checkpoint_until_a_new_file_is_named(settings):
+    append()
+    checkpoints.make()
+    append()
+    checkpoints.make()
+    unlock()
+    AuditCheckpoint.objects.filter(number=2)._raw_delete("default")  # as from a backup
+    with pytest.raises(checkpoints.CannotCheckpoint, match="restored from a backup"):
+        checkpoints.make()
+    assert AuditCheckpoint.objects.count() == 1
+    settings.AUDIT_CHECKPOINT_FILE += ".new"
+    assert checkpoints.make().number == 2
+    assert len(lines(settings)) == 2
+
+
 def test_a_lost_copy_is_found(settings):
     append()
     checkpoints.make()
