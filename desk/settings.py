@@ -148,6 +148,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "orders.admin.gate.Gate",
 ]
 TEMPLATES = [
     {
@@ -164,7 +166,7 @@ TEMPLATES = [
         },
     }
 ]
-AUTHENTICATION_BACKENDS = ["orders.rights.MembershipBackend"]
+AUTHENTICATION_BACKENDS = ["orders.signing_in.GuardedBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -192,8 +194,38 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
 TRUST_PROXY_HEADERS = yes_or_no("TRUST_PROXY_HEADERS", False)
 if TRUST_PROXY_HEADERS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+
+# --- Who is at the door --------------------------------------------------------------------------
+
+# Whoever may do more than look gives a second factor; off on the paper network unless asked for.
+SECOND_FACTOR_REQUIRED = yes_or_no("SECOND_FACTOR_REQUIRED", PACIFICA_NETWORK != "paper")
+SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60, 1, 1_440)
+SESSION_MAX_HOURS = number("SESSION_MAX_HOURS", 12, 1, 168)
+SESSION_COOKIE_AGE = SESSION_MAX_HOURS * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True  # pages carry the CSRF token themselves
+SESSION_COOKIE_SAMESITE = "Lax"  # so that a link in an alert opens the page it names
+CSRF_COOKIE_SAMESITE = "Strict"
+if HTTPS_ONLY:  # the browser itself refuses such a cookie from a neighbouring host or plain HTTP
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+
+# Alpine, which the admin's theme is made with, turns its attributes into functions (unsafe-eval)
+# and sets style attributes; no inline script, no foreign origin and no inline style sheet runs.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'"],
+        "style-src-attr": ["'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
 
 # --- Database ------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import hmac
 from django.conf import settings
 from django.contrib.auth import signals
 
-from orders import audit
+from orders import audit, sessions
 from orders.models import Event
 
 
@@ -48,6 +48,7 @@ def connect():
 
 
 def _logged_in(sender, request, user, **kwargs):
+    sessions.begin(request, user)
     # the request itself may not know its user yet
     audit.record(audit.Fact(event=Event.LOGIN, actor=_actor(request, user)))
 
@@ -59,6 +60,16 @@ def _logged_out(sender, request, user, **kwargs):
 
 
 def _login_failed(sender, credentials, request=None, **kwargs):
+    record_failure(request, credentials.get("username", ""))
+
+
+def record_failure(request, name, **about):
+    """Record an attempt that failed; of those refused unseen only one a minute for each name."""
+    verdict = getattr(request, "sign_in_verdict", None)
+    if verdict is not None and verdict.is_told:
+        return
     address = client_address(request) if request is not None else ""
-    data = {"name_tried": str(credentials.get("username", ""))[:150]}
+    data = {"name_tried": str(name)[:150]} | about
+    if verdict is not None and not verdict.is_free:
+        data["throttled_for_s"] = verdict.wait_s
     audit.record(audit.Fact(Event.LOGIN_FAILED, actor=audit.Actor(address=address), data=data))

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
-from orders import cancels, enrolling, keys, probing, rights, sentences
+from orders import cancels, enrolling, keys, probing, rights, sentences, sessions
 from orders.admin import filters, lives
 from orders.admin.accounts import key_with_copy
 from orders.admin.base import (
@@ -157,6 +157,7 @@ class AgentWalletAdmin(ReadOnlyPage):
     def add_view(self, request, form_url="", extra_context=None):
         if not self.has_add_permission(request):
             raise PermissionDenied
+        sessions.demand_fresh(request)
         if request.method != "POST":
             return self.form_page(request, AgentWalletForm(user=request.user))
         form = AgentWalletForm(request.POST, user=request.user)
@@ -179,6 +180,7 @@ class AgentWalletAdmin(ReadOnlyPage):
 
     @acts
     def enable_view(self, request, object_id):
+        sessions.demand_fresh(request)
         return self.switch(request, object_id, enrolling.enable_agent_wallet, "enabled")
 
     @acts

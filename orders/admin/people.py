@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from orders import audit, enrolling
+from orders import audit, enrolling, sessions
 from orders.admin.base import ScopedInline, is_administrator
 from orders.admin.recording import RecordedScreen
 from orders.logins import actor_of
@@ -82,12 +82,19 @@ class PersonAdmin(RecordedScreen, UserAdmin):
             )
         return form
 
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        if is_administrator(request):
+            sessions.demand_fresh(request)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     def get_inlines(self, request, obj):
         return self.inlines if obj else ()
 
     def save_model(self, request, obj, form, change):
         obj.is_staff = True  # everyone works in the admin; what they see is their desks'
         super().save_model(request, obj, form, change)
+        if "is_active" in form.changed_data:
+            sessions.end_all(user=obj)  # they do not come back with the person
 
     def save_formset(self, request, form, formset, change):
         """Save memberships, and record each that was given, changed or taken away."""
@@ -105,6 +112,7 @@ class PersonAdmin(RecordedScreen, UserAdmin):
     def user_change_password(self, request, id, form_url=""):
         if not is_administrator(request):
             raise PermissionDenied
+        sessions.demand_fresh(request)
         with transaction.atomic():
             return super().user_change_password(request, id, form_url)
 

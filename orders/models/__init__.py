@@ -11,6 +11,13 @@ from orders.models.desks import Desk, Membership, Right, Role
 from orders.models.drifts import Drift, DriftKind
 from orders.models.errands import ErrandStatus, Export, Verification
 from orders.models.installation import Installation
+from orders.models.logins import (
+    KnownAddress,
+    RecoveryCode,
+    SecondFactor,
+    SignInAttempt,
+    Standing,
+)
 from orders.models.orders import Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
 from orders.models.previews import Preview
@@ -39,6 +46,7 @@ __all__ = [
     "Export",
     "Installation",
     "JobStatus",
+    "KnownAddress",
     "Membership",
     "Order",
     "OrderState",
@@ -46,10 +54,14 @@ __all__ = [
     "PanicStatus",
     "Preview",
     "Proof",
+    "RecoveryCode",
     "Right",
     "Role",
     "SealedApiConfigKey",
     "SealedKey",
+    "SecondFactor",
     "Sender",
+    "SignInAttempt",
+    "Standing",
     "Verification",
 ]

@@ -1,0 +1,79 @@
+"""What every request passes: sessions that are over end here, half-open doors lead nowhere."""
+
+from urllib.parse import urlencode, urlsplit
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.defaults import permission_denied
+
+from orders import factors, sessions
+
+ENDED = "Your session has ended: sign in again."
+PROVE = "Confirm that it is you, then do it again: this act asks for it."
+HEADERS = {
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Gate:
+    """Middleware after authentication: ends sessions, demands the second factor and fresh proof."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.stopped(request) or self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    def stopped(self, request):
+        """The answer in place of the page, or None where the request may go on."""
+        if not request.user.is_authenticated:
+            return None
+        if sessions.is_over(request):
+            logout(request)
+            messages.warning(request, ENDED)
+            return None  # the page itself asks a stranger to sign in
+        sessions.touch(request)
+        owes = not sessions.is_verified(request) and factors.is_asked_of(request.user)
+        return self.lead(request) if owes and request.path not in open_paths() else None
+
+    def lead(self, request):
+        """Show the way to the second factor; an act without it is refused."""
+        if request.method not in {"GET", "HEAD"}:
+            return permission_denied(request, PermissionDenied("The second factor is missing."))
+        enrolled = factors.is_enrolled(request.user)
+        name = "admin:second_factor" if enrolled else "admin:enrol_second_factor"
+        return redirect(with_next(reverse(name), request.get_full_path()))
+
+    def process_exception(self, request, exception):
+        """An act asked for a fresh proof: ask for it, and come back to the page it began on."""
+        if not isinstance(exception, sessions.NotFresh):
+            return None
+        back = request.get_full_path() if request.method == "GET" else came_from(request)
+        messages.info(request, PROVE)
+        return redirect(with_next(reverse("admin:confirm_yourself"), back))
+
+
+def open_paths():
+    """The pages for people who gave a password and nothing else yet."""
+    names = ("second_factor", "enrol_second_factor", "logout", "login")
+    return {reverse(f"admin:{name}") for name in names}
+
+
+def came_from(request):
+    """The page of this site on which a form was filled in, else the overview."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    if parts.netloc != request.get_host():
+        return reverse("admin:index")
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def with_next(address, wanted):
+    """An address that knows where to go afterwards."""
+    return f"{address}?{urlencode({'next': wanted})}"

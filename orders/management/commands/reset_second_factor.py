@@ -1,0 +1,25 @@
+"""Forget a person's lost authenticator; they set up a new one when they sign in next."""
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from orders import factors
+from orders.enrolling import COMMAND_LINE
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser):
+        parser.add_argument("name")
+
+    def handle(self, *, name, **options):
+        user = get_user_model().objects.filter(username=name).first()
+        if user is None:
+            raise CommandError(f"There is nobody named {name!r}.")
+        had = factors.reset(user=user, actor=COMMAND_LINE)
+        self.stdout.write(
+            f"{name}: second factor forgotten, every session ended."
+            if had
+            else f"{name} had no second factor."
+        )

@@ -1,0 +1,22 @@
+"""Let a person sign in again who was throttled after too many wrong guesses."""
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from orders import audit, throttling
+from orders.enrolling import COMMAND_LINE
+from orders.models import Event
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser):
+        parser.add_argument("name", help="the name as it is typed to sign in")
+
+    @transaction.atomic
+    def handle(self, *, name, **options):
+        count = throttling.unlock(name=name)
+        data = {"user": name[:150], "changed": {"failed attempts": [str(count), "0"]}}
+        audit.append(audit.Fact(Event.USER_CHANGED, COMMAND_LINE, data=data))
+        self.stdout.write(f"{name}: {count} attempts forgotten.")

@@ -1,0 +1,108 @@
+"""What sign-ins leave behind: second factors, attempts that count, addresses known, what ended."""
+
+from django.conf import settings
+from django.db import models
+
+
+def of_user(related_name, **options):
+    """A link to the person; nobody who ever signed in is deleted."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name=related_name, **options
+    )
+
+
+class SecondFactor(models.Model):
+    """A person's authenticator. Its secret is sealed, so that a copied database gives no codes.
+
+    ``last_step``: the 30-second step of the last code taken; a code is good once.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="second_factor",
+        primary_key=True,
+    )
+    sealed_secret = models.BinaryField()
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"Second factor of {self.user}"
+
+
+class RecoveryCode(models.Model):
+    """One code for the day the authenticator is lost: kept as a keyed hash, good once."""
+
+    user = of_user("recovery_codes")
+    code_hash = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["user", "code_hash"], name="recovery_code_once")
+        ]
+
+    def __str__(self):
+        return "Recovery code"
+
+
+class SignInAttempt(models.Model):
+    """One attempt to sign in that failed, or is not over. ``name``: as tried, folded to lower case.
+
+    An attempt that was throttled does not count, so that waiting comes to an end.
+    """
+
+    name = models.CharField(max_length=150)
+    address = models.CharField(max_length=45)
+    at = models.DateTimeField(db_index=True)
+    is_counted = models.BooleanField(default=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["name", "at"], name="attempt_name"),
+            models.Index(fields=["address", "at"], name="attempt_address"),
+        ]
+
+    def __str__(self):
+        return f"{self.name} from {self.address}"
+
+
+class KnownAddress(models.Model):
+    """An address from which a person has signed in, second factor and all."""
+
+    user = of_user("known_addresses")
+    address = models.CharField(max_length=45)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["user", "address"], name="known_address_once")
+        ]
+
+    def __str__(self):
+        return f"{self.user} from {self.address}"
+
+
+class Standing(models.Model):
+    """Raised to end every session a person has. ``epoch``: how often that happened."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="standing",
+        primary_key=True,
+    )
+    epoch = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return f"Sessions of {self.user}"

@@ -1,0 +1,103 @@
+"""How long a sign-in holds: idle and absolute limits, what ends it everywhere, how fresh it is."""
+
+import hashlib
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db.models import F
+from django.utils.timezone import now as clock
+
+from orders.models import Standing
+
+FRESH_FOR_S = 300
+SEEN_EVERY_S = 60  # an idle clock needs no write at every request
+BEGAN, SEEN, FRESH = "desk_began_at", "desk_seen_at", "desk_fresh_at"
+STANDING, VERIFIED = "desk_standing", "desk_verified_at"
+
+
+class NotFresh(Exception):
+    """The act asks for a proof of who one is, given within the last five minutes."""
+
+
+def begin(request, user):
+    """Start the clocks of a session that just signed in by password."""
+    now = _now()
+    request.session.update({BEGAN: now, SEEN: now, FRESH: now, STANDING: standing_of(user.pk)})
+
+
+def verify(request):
+    """The second factor was given: a new session key, and a fresh proof."""
+    request.session.cycle_key()
+    request.session[VERIFIED] = _now()
+    prove(request)
+
+
+def prove(request):
+    """The person has just shown again who they are."""
+    request.session[FRESH] = _now()
+
+
+def keep(request):
+    """Let this session outlive a change that ends the person's others."""
+    request.session.cycle_key()
+    request.session[STANDING] = standing_of(request.user.pk)
+
+
+def is_verified(request) -> bool:
+    """Whether this session gave its second factor."""
+    return VERIFIED in request.session
+
+
+def is_over(request) -> bool:
+    """Whether the session of a signed-in person has ended: by time, or by what changed since."""
+    session, now = request.session, _now()
+    began, seen = session.get(BEGAN), session.get(SEEN)
+    if began is None or seen is None:
+        return True
+    if now - began > settings.SESSION_MAX_HOURS * 3600:
+        return True
+    if now - seen > settings.SESSION_IDLE_MINUTES * 60:
+        return True
+    return session.get(STANDING) != standing_of(request.user.pk)
+
+
+def touch(request):
+    """The person did something; a page that looks by itself did not."""
+    now = _now()
+    if _is_by_hand(request) and now - request.session.get(SEEN, 0) >= SEEN_EVERY_S:
+        request.session[SEEN] = now
+
+
+def demand_fresh(request):
+    """Raise `NotFresh` where the last proof is older than five minutes."""
+    age = _now() - request.session.get(FRESH, 0)
+    if not 0 <= age <= FRESH_FOR_S:
+        raise NotFresh
+
+
+def standing_of(user_id) -> str:
+    """What a session stands on: roles, second factor, and how often all sessions were ended.
+
+    Taken from the rows themselves, so that no door can change a role and leave sessions alive.
+    Django's own session hash does the same for the password.
+    """
+    rows = get_user_model().objects.filter(pk=user_id).order_by("memberships__desk")
+    columns = ("memberships__desk", "memberships__role", "is_superuser")
+    columns += ("second_factor__confirmed_at", "standing__epoch")
+    return hashlib.sha256(repr(list(rows.values_list(*columns))).encode()).hexdigest()
+
+
+def end_all(*, user):
+    """End every session of this person."""
+    Standing.objects.get_or_create(user=user)
+    Standing.objects.filter(user=user).update(epoch=F("epoch") + 1)
+
+
+def _is_by_hand(request):
+    headers = request.headers
+    looks = "HX-Request" in headers or headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+    return request.method == "POST" or not looks
+
+
+def _now():
+    return int(clock().timestamp())

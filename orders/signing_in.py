@@ -1,0 +1,91 @@
+"""The one door for passwords and codes: throttled below every page, and recorded."""
+
+from django.core.exceptions import PermissionDenied
+
+from orders import audit, factors, sessions, throttling
+from orders.logins import actor_of, client_address, record_failure
+from orders.models import Event
+from orders.rights import MembershipBackend
+
+
+class GuardedBackend(MembershipBackend):
+    """Signs in by password as Django does, but refuses to look at one guess too many."""
+
+    def authenticate(self, request, username=None, password=None, **kwargs):
+        if username is None or password is None:
+            return None
+        if request is None:
+            return super().authenticate(request, username, password, **kwargs)
+        address = client_address(request)
+        verdict = throttling.begin(name=username, address=address)
+        request.sign_in_verdict = verdict
+        if not verdict.is_free:
+            raise PermissionDenied
+        user = super().authenticate(request, username, password, **kwargs)
+        if user is not None:
+            throttling.succeed(verdict=verdict, user=user, address=address)
+            if not factors.is_asked_of(user):
+                throttling.know(user=user, address=address)
+        return user
+
+
+def give_code(*, request, code) -> bool:
+    """Take a second factor for the session; whether it was right. Raises `Throttled`."""
+    user, address = request.user, client_address(request)
+    if not _is_proven(user, address, lambda: factors.is_right(user=user, code=code)):
+        record_failure(request, user.get_username(), step="second factor")
+        return False
+    was_verified = sessions.is_verified(request)
+    sessions.verify(request)
+    throttling.know(user=user, address=address)
+    if not was_verified:
+        data = {"with": "second factor"}
+        audit.record(audit.Fact(Event.LOGIN, actor_of(request), outcome="verified", data=data))
+    return True
+
+
+def enrol(*, request, code) -> list[str]:
+    """Enrol the authenticator that was begun; its recovery codes. `WrongCode`, `Throttled`."""
+    user, address = request.user, client_address(request)
+    found = []
+
+    def confirm():
+        found.extend(factors.confirm(user=user, code=code, actor=actor_of(request)))
+        return True
+
+    _is_proven(user, address, confirm)
+    sessions.keep(request)
+    sessions.verify(request)
+    throttling.know(user=user, address=address)
+    return found
+
+
+def give_password(*, request, password) -> bool:
+    """Prove again by password who one is, where no second factor is enrolled."""
+    user, address = request.user, client_address(request)
+    if not _is_proven(user, address, lambda: user.check_password(password)):
+        record_failure(request, user.get_username(), step="password again")
+        return False
+    sessions.prove(request)
+    return True
+
+
+class Throttled(Exception):
+    """Too many wrong answers; the text says for how long, and is for the person."""
+
+
+def wait_words(wait_s) -> str:
+    """*Too many failed attempts. Try again in 3 minutes.*"""
+    minutes = -(-wait_s // 60)
+    span = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return f"Too many failed attempts. Try again in {span}."
+
+
+def _is_proven(user, address, check):
+    verdict = throttling.begin(name=user.get_username(), address=address)
+    if not verdict.is_free:
+        raise Throttled(wait_words(verdict.wait_s))
+    is_right = check()
+    if is_right:
+        throttling.succeed(verdict=verdict, user=user, address=address)
+    return is_right

@@ -1,0 +1,97 @@
+"""How often one may guess: by name and address together, by name alone, by address alone.
+
+Refusals last for minutes and end by themselves. An address from which the person has signed in
+before is spared the limit on the name alone, so that strangers cannot keep a person out.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders.models import KnownAddress, SignInAttempt
+
+WINDOW = timedelta(minutes=10)
+PER_PAIR, PER_NAME, PER_ADDRESS = 5, 10, 30
+KEPT = timedelta(days=1)
+TOLD_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an attempt may go on. ``wait_s``: else how long to wait; ``is_told``: said lately."""
+
+    attempt_id: int
+    wait_s: int = 0
+    is_told: bool = False
+
+    @property
+    def is_free(self):
+        """Whether the password may be looked at."""
+        return not self.wait_s
+
+
+def begin(*, name, address, now=None) -> Verdict:
+    """Count this attempt, and say whether it is one too many.
+
+    It is counted before anything is checked, so that guesses made at once count too.
+    """
+    now, name = now or clock(), folded(name)
+    with transaction.atomic():
+        SignInAttempt.objects.filter(at__lt=now - KEPT).delete()
+        attempt = SignInAttempt.objects.create(name=name, address=address, at=now)
+    ends = [end for end in _ends(attempt, now) if end is not None]
+    if not ends:
+        return Verdict(attempt.pk)
+    with transaction.atomic():
+        told = SignInAttempt.objects.filter(name=name, is_counted=False, at__gt=now - TOLD_EVERY)
+        is_told = told.exists()
+        mine = SignInAttempt.objects.filter(pk=attempt.pk)
+        mine.delete() if is_told else mine.update(is_counted=False)
+    return Verdict(attempt.pk, max(1, int((max(ends) - now).total_seconds()) + 1), is_told)
+
+
+def succeed(*, verdict, user, address):
+    """Forget what this person got wrong from this address; what others tried goes on counting."""
+    SignInAttempt.objects.filter(pk=verdict.attempt_id).delete()
+    name = folded(user.get_username())
+    SignInAttempt.objects.filter(name=name, address=address).delete()
+
+
+def know(*, user, address, now=None):
+    """Remember that this person signed in from here, second factor and all."""
+    KnownAddress.objects.update_or_create(
+        user=user, address=address, defaults={"last_at": now or clock()}
+    )
+
+
+def unlock(*, name) -> int:
+    """Forget every attempt under this name; how many there were."""
+    return SignInAttempt.objects.filter(name=folded(name)).delete()[0]
+
+
+def folded(name) -> str:
+    """One name however its letters are written."""
+    return str(name).strip().casefold().replace("\0", "")[:150]
+
+
+def _ends(attempt, now):
+    """When each limit that is passed lets go again; None for one that is not."""
+    counted = SignInAttempt.objects.filter(is_counted=True, at__gt=now - WINDOW)
+    named, here = counted.filter(name=attempt.name), counted.filter(address=attempt.address)
+    yield _end(named.filter(address=attempt.address), PER_PAIR)
+    yield _end(here, PER_ADDRESS)
+    if not _is_known(attempt):
+        yield _end(named, PER_NAME)
+
+
+def _end(attempts, most):
+    """When fewer than ``most`` will be left, or None where no more than that are there."""
+    newest = list(attempts.order_by("-at", "-pk").values_list("at", flat=True)[: most + 1])
+    return newest[most] + WINDOW if len(newest) > most else None
+
+
+def _is_known(attempt):
+    known = KnownAddress.objects.filter(address=attempt.address)
+    return known.filter(user__username__iexact=attempt.name).exists()

@@ -1,0 +1,124 @@
+"""Guessing passwords: throttled for minutes, not for ever; strangers keep nobody out."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from orders import throttling
+from orders.models import AuditRecord, KnownAddress, SignInAttempt
+from tests.authenticator import enrolled, is_in, sign_in
+from tests.screens import url
+
+pytestmark = pytest.mark.django_db
+HOME = "203.0.113.9"
+
+
+@pytest.fixture
+def minutes_pass(monkeypatch):
+    """Move the clock of the throttle by hand."""
+    moved = [timedelta()]
+    monkeypatch.setattr(throttling, "clock", lambda: now() + moved[0])
+
+    def pass_minutes(minutes):
+        moved[0] += timedelta(minutes=minutes)
+
+    return pass_minutes
+
+
+def guesses(name, count, address=None):
+    """The last of this many wrong guesses, each from an address of its own unless one is given."""
+    for n in range(count):
+        client = sign_in(name, f"guess {n}", address=address or f"192.0.2.{n % 250}")
+        assert not is_in(client)
+    return client.answer.content.decode()
+
+
+def test_the_pair_is_throttled_even_for_the_right_password_and_let_go_again(firm, minutes_pass):
+    assert "Try again" not in guesses("olivia", 5, HOME)
+    assert "Try again in 10 minutes" in guesses("olivia", 1, HOME)
+    assert not is_in(sign_in("olivia", address=HOME))
+    minutes_pass(10)
+    assert is_in(sign_in("olivia", address=HOME))
+
+
+def test_a_name_is_throttled_whatever_the_address(firm, minutes_pass):
+    guesses("olivia", 10)
+    assert not is_in(sign_in("olivia", address=HOME))
+    minutes_pass(10)
+    assert is_in(sign_in("olivia", address=HOME))
+
+
+def test_strangers_do_not_keep_a_person_out_of_where_they_signed_in_before(firm):
+    assert is_in(sign_in("olivia", address=HOME))
+    guesses("olivia", 15)
+    assert is_in(sign_in("olivia", address=HOME))
+
+
+def test_a_known_address_is_no_licence_to_guess(firm):
+    assert is_in(sign_in("olivia", address=HOME))
+    assert "Try again" in guesses("olivia", 6, HOME)
+
+
+def test_an_address_is_throttled_whatever_the_names(firm):
+    for n in range(30):
+        sign_in(f"nobody{n}", "guess", address=HOME)
+    assert not is_in(sign_in("olivia", address=HOME))
+    assert is_in(sign_in("olivia", address="203.0.113.10"))
+
+
+def test_a_name_is_the_same_however_it_is_written(firm):
+    for name in ("olivia", "OLIVIA", " Olivia", "oLIVIA", "olivia "):
+        guesses(name, 1, HOME)
+    assert not is_in(sign_in("olivia", address=HOME))
+
+
+def test_a_name_that_nobody_has_is_treated_no_differently(firm):
+    assert guesses("olivia", 6, "192.0.2.1").count("Try again in 10 minutes") == guesses(
+        "nobody", 6, "192.0.2.2"
+    ).count("Try again in 10 minutes")
+
+
+def test_waiting_is_not_made_longer_by_trying(firm, minutes_pass):
+    guesses("olivia", 5, HOME)
+    for _ in range(9):
+        minutes_pass(1)
+        assert not is_in(sign_in("olivia", address=HOME))
+    minutes_pass(1)
+    assert is_in(sign_in("olivia", address=HOME))
+
+
+def test_a_hundred_guesses_from_changing_addresses_leave_few_records_and_no_session(firm):
+    for n in range(100):
+        sign_in("olivia", f"guess {n}", address=f"10.0.{n // 250}.{n % 250}")
+    assert AuditRecord.objects.filter(event="login_failed").count() <= 12
+    assert SignInAttempt.objects.count() <= 12
+    assert not AuditRecord.objects.filter(event="login").exists()
+
+
+def test_an_address_is_known_only_once_the_second_factor_was_given(firm):
+    device, _ = enrolled(firm.operator)
+    client = sign_in("olivia", address=HOME)
+    assert not KnownAddress.objects.exists()
+    client.post(url("second_factor"), {"code": device.code()})
+    assert KnownAddress.objects.get().address == HOME
+
+
+def test_unlock_lets_a_person_in_at_once_on_the_record(firm, run):
+    guesses("olivia", 12)
+    assert not is_in(sign_in("olivia", address=HOME))
+    code, said, _ = run("unlock", "Olivia")
+    assert (code, "forgotten" in said) == (0, True)
+    assert is_in(sign_in("olivia", address=HOME))
+    assert AuditRecord.objects.filter(
+        event="user_changed", data__contains="failed attempts"
+    ).exists()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_proxys_header_counts_only_where_the_setting_says_so(firm, settings, trusted):
+    settings.TRUST_PROXY_HEADERS = trusted
+    client = sign_in("olivia", "wrong", address=HOME)
+    client.post(url("login"), {"username": "x", "password": "y"}, HTTP_X_FORWARDED_FOR="1.2.3.4")
+    addresses = set(SignInAttempt.objects.values_list("address", flat=True))
+    assert ("1.2.3.4" in addresses) == trusted
