@@ -157,10 +157,16 @@ class Run:
 
 def figures(run, stage, findings, is_at_rest):
     """What the run showed, as plain values."""
-    from orders.models import AuditRecord, Cancel, CancelStatus, Event
+    from orders.models import AuditRecord, AuditRecordOrder, Cancel, CancelStatus, Event
 
     cancels = Cancel.objects.all()
-    times = sorted(settling_times(run, cancels.filter(has_unanswered=True)))
+    lost = AuditRecordOrder.objects.filter(record__event=Event.SENDER_LOST).values("cancel_id")
+    unanswered = cancels.filter(has_unanswered=True)
+    times = sorted(settling_times(run, unanswered.exclude(pk__in=lost)))
+    after_loss = sorted(
+        round((one.concluded_at - one.first_sent_at).total_seconds(), 2)
+        for one in unanswered.filter(pk__in=lost).exclude(concluded_at=None)
+    )
     kinds = Counter(finding.split(":")[0] for finding in findings)
     return {
         "cancels": cancels.count(),
@@ -176,14 +182,18 @@ def figures(run, stage, findings, is_at_rest):
             .filter(status__in=[CancelStatus.UNKNOWN, CancelStatus.SETTLING])
             .values_list("order_id", "explanation")[:10]
         ),
-        "settled_after_health_s": {
-            "count": len(times),
-            "p50": times[len(times) // 2] if times else None,
-            "p99": times[int(len(times) * 0.99)] if times else None,
-            "max": times[-1] if times else None,
-        },
+        "settled_after_health_s": spread(times),
+        "interrupted_and_settled_s": spread(after_loss),
         "findings": dict(kinds),
     }
+
+
+def spread(times):
+    """Count, median, 99th percentile and maximum of sorted seconds."""
+    if not times:
+        return {"count": 0}
+    ranks = {"p50": len(times) // 2, "p99": int(len(times) * 0.99), "max": -1}
+    return {"count": len(times)} | {name: times[rank] for name, rank in ranks.items()}
 
 
 def settling_times(run, cancels):
