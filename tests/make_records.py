@@ -98,7 +98,7 @@ class Maker:
         from orders.packets import packed
 
         signer = self.signers[account.pk]
-        times = {"timestamp": int(self._tick().timestamp() * 1000), "expiry_window": 5000}
+        times = {"timestamp": int(self._tick(ms=True).timestamp() * 1000), "expiry_window": 5000}
         signed = [(one, self._signed(signer, one, times)) for one in cancels]
         for pack in packed(signed):
             yes = YES

@@ -245,6 +245,19 @@ def rebuild(chance, covered):
     return Done("rebuild the chain", position, position)
 
 
+def relink(chance, covered):
+    """Hang one record on another past, its own hash made to fit."""
+    position = chance.randint(1, covered)
+    wanted = "SELECT content_hash FROM orders_auditrecord WHERE position = %s"
+    ((own,),) = _rows(wanted, [position])
+    previous = f"{chance.getrandbits(256):064x}"
+    _sql(
+        f"UPDATE {RECORD} SET previous_hash = %s, hash = %s WHERE position = %s",
+        [previous, chained(previous, own), position],
+    )
+    return Done("relink", position, position)
+
+
 def rebuild_without(chance, covered):
     """Take a record out and rebuild the chain over the gap, positions closed."""
     position = chance.randint(1, covered - 1)
@@ -268,7 +281,7 @@ def rebuild_checkpoint(chance, covered):
 KINDS = [
     edit_record, edit_record, edit_record, edit_event, back_date, edit_line, edit_line, drop_line,
     add_line, edit_payload, drop_payload, delete, truncate, delete_and_close, insert, swap,
-    rebuild, rebuild_without, rebuild_checkpoint,
+    relink, rebuild, rebuild_without, rebuild_checkpoint,
 ]  # fmt: skip
 
 
