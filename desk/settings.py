@@ -311,6 +311,10 @@ if AGENT_KEY_OPENING_KEYS_FILE:
     except OSError as error:
         wrong("AGENT_KEY_OPENING_KEYS_FILE", f"cannot be read ({error.strerror}).")
 
+# An agent wallet signs for so many days after it was added; a panic is signed all the same.
+AGENT_WALLET_WARN_DAYS = number("AGENT_WALLET_WARN_DAYS", 90, 1, 3_650)
+AGENT_WALLET_STOP_DAYS = number("AGENT_WALLET_STOP_DAYS", 180, 1, 3_650)
+
 # --- Audit log -----------------------------------------------------------------------------------
 
 # Checkpoints are signed by the sweep with a key of their own (base64 of 32 bytes, Ed25519) and
@@ -362,24 +366,8 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": "orders.admin.pages.favicon"},
     ],
     "SIDEBAR": {"navigation": "orders.admin.pages.navigation"},
-    "STYLES": ["orders.admin.pages.stylesheet"],
+    "STYLES": ["orders.admin.door.theme", "orders.admin.pages.stylesheet"],
     "SCRIPTS": ["orders.admin.pages.script"],
-    # A calm blue, so that red and amber stay free to mean something.
-    "COLORS": {
-        "primary": {
-            "50": "#eff6ff",
-            "100": "#dbeafe",
-            "200": "#bfdbfe",
-            "300": "#93c5fd",
-            "400": "#60a5fa",
-            "500": "#3b82f6",
-            "600": "#2563eb",
-            "700": "#1d4ed8",
-            "800": "#1e40af",
-            "900": "#1e3a8a",
-            "950": "#172554",
-        }
-    },
 }
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
