@@ -92,3 +92,12 @@ def test_said_cancelled_and_filled_in_the_history_is_settled_as_filled(firm):
     settling.settle_account(account_id=firm.account.pk, now=lambda: later)
     assert Cancel.objects.get().status == CancelStatus.FILLED
     assert CancelJob.objects.get().status == JobStatus.DONE
+
+
+def test_a_lagging_book_contradicts_no_cancel_of_an_order_it_first_shows_now(firm):
+    ids = firm.paper.orders(firm.account.address, 1)
+    firm.paper.fault("*", "stale_reads", for_ms=60_000)
+    assert by_id(firm, order_id=ids[0]).status == CancelStatus.CANCELLED
+    sync(firm, after_s=20)
+    assert Order.objects.get().state == "open"
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED

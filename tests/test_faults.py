@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from orders import cancels, delivery, settling, sweeping, tasks
+from orders import cancels, concluding, delivery, settling, sweeping, tasks
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
 from tests.faults import checker
 from tests.faults.world import POINTS, World
@@ -165,3 +165,17 @@ def _line(firm):
     from orders import audit
 
     return (audit.line_of(Cancel.objects.get(), outcome="cancelled"),)
+
+
+def test_a_late_answer_writes_nothing_into_the_attempt_that_followed(firm):
+    orders = ask(firm, 1)
+    first = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = delivery.sign(first, timezone.now())
+    packs = delivery.record_requests(delivery.packets.packed(pairs), timezone.now())
+    delivery.packets.send(packs, timezone.now, lambda: False)
+    Cancel.objects.update(status=CancelStatus.QUEUED, claim_token=None)
+    second = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    concluding.conclude(packs, timezone.now())
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.claim_token) == (CancelStatus.SENDING, second[0].claim_token)
+    assert orders[0].order_id == cancel.order_id

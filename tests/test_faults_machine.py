@@ -20,7 +20,7 @@ from orders.models import Cancel
 from tests.faults.world import POINTS, World
 from tests.firm import Firm
 
-EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "8"))
 STEPS = int(os.environ.get("FAULT_STEPS", "18"))
 ROUTES = ["/orders/cancel", "/orders/batch"]
 FAULTS = {

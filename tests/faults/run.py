@@ -40,6 +40,7 @@ READS = ["/orders", "/orders/history", "/orders/history_by_id"]
 SENDERS = ["worker1", "worker2", "sweep1", "sweep2"]
 ROUND_S = 6.0
 WAVE = 150
+PATIENCE_S = 6.0  # with a desk that does not answer; then the same act is asked again
 
 
 class Run:
@@ -48,7 +49,8 @@ class Run:
     def __init__(self, stage, *, rng, cancels, seconds):
         self.stage, self.rng = stage, rng
         self.left, self.ends_at = cancels, time.monotonic() + seconds
-        self.waiting, self.intents, self.stale_until = {}, [], []
+        self.waiting, self.asked_at = {}, {}
+        self.intents, self.stale_until = [], []
         self.healthy_at, self.order_ids, self.doomed = [], [], []
 
     def go(self, accounts):
@@ -99,7 +101,7 @@ class Run:
             key = str(uuid.UUID(int=self.rng.getrandbits(128)))
             intent = {"key": key, "operator": "olivia", "account_id": account.pk, "symbol": "BTC"}
             self.waiting[key] = intent | {"order_ids": ids}
-            self.stage.ask(self.waiting[key])
+            self._ask(self.waiting[key])
 
     def _mischief(self):
         rng, stage = self.rng, self.stage
@@ -136,9 +138,13 @@ class Run:
             intent = self.waiting.pop(answer["key"], None)
             if intent is not None:
                 self.intents += [(intent["account_id"], i) for i in answer.get("recorded", ())]
-        for intent in list(self.waiting.values()):
-            if self.rng.random() < 0.2:
-                self.stage.ask(intent)
+        for key, intent in self.waiting.items():
+            if time.monotonic() - self.asked_at.get(key, 0) > PATIENCE_S:
+                self._ask(intent)
+
+    def _ask(self, intent):
+        self.asked_at[intent["key"]] = time.monotonic()
+        self.stage.ask(intent)
 
     def _come_to_rest(self, patience_s=150):
         from orders.models import Cancel
