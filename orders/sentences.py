@@ -154,6 +154,21 @@ def _sender_lost(record, data, who, orders):
     return f"The sender stopped while it had {orders} in hand: {ending}."
 
 
+def _question(record, data, who, orders):
+    did = {
+        Event.CHECK_ASKED: f"had {orders} checked at once.",
+        Event.SENT_AGAIN: f"had the cancel of {orders} sent again.",
+        Event.QUESTION_OWNED: f"made {data.get('owner')} mind the open question of {orders}.",
+        Event.QUESTION_CLOSED: f"closed the question of {orders}: “{data.get('reason', '')}”",
+        Event.DRIFT_ACKNOWLEDGED: f"looked at the drift of {orders}.",
+    }
+    return f"{who} {did[record.event]}"
+
+
+def _alert(record, data, who, orders):
+    return f"{'Told that this is over' if data.get('is_over') else 'Told'}: {data.get('said', '')}"
+
+
 def _agent_wallet(done):
     def say(record, data, who, orders):
         return f"{who} {done} agent wallet {data.get('public_key', '')} of {record.account_name}."
@@ -252,6 +267,12 @@ SENTENCES = {
     Event.OUTCOME: _outcome,
     Event.SYNC: _sync,
     Event.CONTRADICTION: _contradiction,
+    Event.CHECK_ASKED: _question,
+    Event.SENT_AGAIN: _question,
+    Event.QUESTION_OWNED: _question,
+    Event.QUESTION_CLOSED: _question,
+    Event.DRIFT_ACKNOWLEDGED: _question,
+    Event.ALERT: _alert,
     Event.SENDER_LOST: _sender_lost,
     Event.AGENT_WALLET_ADDED: _agent_wallet("added"),
     Event.AGENT_WALLET_DISABLED: _agent_wallet("disabled"),

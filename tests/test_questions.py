@@ -111,3 +111,21 @@ def test_a_desk_head_gives_it_to_someone_of_the_desk_only(firm, question):
         act(firm, questions.take, question, firm.head, owner_id=firm.stranger.pk)
     with pytest.raises(NotAllowed):
         act(firm, questions.take, question, firm.operator, owner_id=firm.head.pk)
+
+
+def test_every_act_on_a_question_reads_as_a_sentence_in_the_log(firm, question):
+    from orders import sentences
+
+    act(firm, questions.check_now, question)
+    act(firm, questions.take, question)
+    act(firm, questions.send_again, question, now=later(8))
+    Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=timezone.now())
+    act(firm, questions.close, question, firm.head, reason="seen by phone")
+    events = [Event.CHECK_ASKED, Event.QUESTION_OWNED, Event.SENT_AGAIN, Event.QUESTION_CLOSED]
+    records = AuditRecord.objects.filter(event__in=events).order_by("pk")
+    assert [sentences.of_record(record) for record in records] == [
+        "olivia had an order checked at once.",
+        "olivia made olivia mind the open question of an order.",
+        "olivia had the cancel of an order sent again.",
+        "hannah closed the question of an order: “seen by phone”",
+    ]
