@@ -17,6 +17,15 @@ from orders.targets import LOOK_UP, CannotAsk, Target, kind_of, named_target
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
 MOST_ORDERS = 50_000
+FROZEN_FROM = (  # what of an order a frozen set and its order of work are made from
+    "account_id",
+    "symbol",
+    "side",
+    "order_type",
+    "order_id",
+    "client_order_id",
+    "price_number",
+)
 
 
 class Frozen(NamedTuple):
@@ -36,7 +45,7 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
     accounts = list(desk.accounts.filter(pk__in=scope.account_ids))
     if len(accounts) < len(set(scope.account_ids)):
         refuse(actor=actor, what=f"preview on desk {desk.pk}", said=GONE)
-    orders = list(matching(user=user, scope=scope, now=clock()).select_related("account"))
+    orders = _with_accounts(matching(user=user, scope=scope, now=clock()))
     if scope.order_of_work == BEST_PRICE:
         orders = best_first(orders)
     about = {
@@ -52,9 +61,10 @@ def of_orders(*, user, actor, orders, words, query="", is_everything=False) -> l
 
     ``query``: the filter, to be kept with them.
     """
-    orders = orders.visible_to(user).select_related("account__desk").order_by("created_at", "pk")
+    orders = orders.visible_to(user).open().filter(account__is_active=True)
+    orders = orders.select_related(None).order_by("created_at", "pk")
     by_desk = {}
-    for order in orders.open().filter(account__is_active=True)[: MOST_ORDERS + 1]:
+    for order in _with_accounts(orders):
         by_desk.setdefault(order.account.desk, []).append(order)
     if not by_desk:
         raise CannotAsk("No open order matches any more.")
@@ -183,6 +193,15 @@ def _desk(user, actor, desk_id):
     if desk is None:
         refuse(actor=actor, what=f"preview on desk {desk_id}", said=GONE)
     return desk
+
+
+def _with_accounts(orders):
+    """The orders as a list, each with its account and desk: quicker than a join of three tables."""
+    found = list(orders.only(*FROZEN_FROM)[: MOST_ORDERS + 1])
+    accounts = Account.objects.select_related("desk").in_bulk({o.account_id for o in found})
+    for order in found:
+        order.account = accounts[order.account_id]
+    return found
 
 
 def _targets_of(orders):

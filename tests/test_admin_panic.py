@@ -15,8 +15,10 @@ from orders.models import (
     CreditPool,
     Desk,
     Event,
+    Membership,
     PanicLine,
     PanicStatus,
+    Role,
     SealedApiConfigKey,
 )
 from tests.screens import known_order, page, signed_in, url
@@ -145,6 +147,14 @@ def test_the_red_button_is_far_from_an_accident(firm):
     assert "data-deliberate" in text  # Enter in a field presses nothing
     assert re.search(r'<select name="desk"[^>]*autofocus', text)
     assert "By keyboard" in text
+
+
+def test_with_several_desks_none_is_guessed(firm):
+    Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.OPERATOR)
+    client = signed_in(firm.operator)
+    assert "Choose the desk" in page(client, "orders_panicline_pull")
+    assert "Choose the desk." in pull(client, firm, desk="").content.decode()
+    assert not PanicLine.objects.exists()
 
 
 def test_each_line_tells_what_was_sent_answered_and_seen(firm):

@@ -40,7 +40,9 @@ def of_job(job, *, actor) -> HttpResponse:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     names = set()
-    for cancel in job.cancels.select_related("account").order_by("pk").iterator(1000):
+    accounts = Account.objects.in_bulk(set(job.cancels.values_list("account_id", flat=True)))
+    for cancel in job.cancels.order_by("pk").iterator(1000):
+        cancel.account = accounts[cancel.account_id]
         names |= {(cancel.account_id, cancel.order_id), (cancel.account_id, cancel.client_order_id)}
         writer.writerow(map(plain, _row(cancel)))
     for row in _skipped(job, names):
@@ -90,8 +92,8 @@ def _skipped(job, names):
     rows = previews.frozen(preview) if preview else []
     accounts = Account.objects.in_bulk({row.account_pk for row in rows})
     for row in rows:
-        own = {(row.account_pk, row.order_id), (row.account_pk, row.client_order_id)}
-        if not own & names - {(row.account_pk, None)}:
+        own = {(row.account_pk, one) for one in (row.order_id, row.client_order_id) if one}
+        if own.isdisjoint(names):
             account = accounts[row.account_pk]
             named = (row.symbol, row.kind, row.order_id, row.client_order_id)
             yield (account.name, account.address, *named, SKIPPED)

@@ -13,7 +13,7 @@ from unfold.decorators import display
 from orders import jobs
 from orders.admin import appeared, downloads, filters, lives, panics, steps
 from orders.admin.base import ReadOnlyPage, acts, fragment, request_key_of, shows
-from orders.admin.progress import complete, progress
+from orders.admin.progress import complete, progress, symbols_of
 from orders.admin.selection import told
 from orders.logins import actor_of
 from orders.models import CancelJob, Right
@@ -97,7 +97,7 @@ class JobAdmin(ReadOnlyPage):
 
     def facts(self, request, job):
         title = f"{job}: {visible(job.scope)}"
-        return {"title": title, **self.shown(request, job)}
+        return {"title": title, "symbols": symbols_of(job), **self.shown(request, job)}
 
     def shown(self, request, job) -> dict:
         """What the part of the page that changes needs."""

@@ -11,6 +11,7 @@ from orders import clocking, credits
 from orders.admin import books
 from orders.admin.base import is_administrator, rights_of
 from orders.admin.progress import STILL_GOING, complete
+from orders.admin.selection import job_url
 from orders.models import Account, Cancel, CancelJob, Desk, Drift, Order, Right, Sender
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.rights import holds
@@ -65,10 +66,12 @@ class SiteState:
 
     @cached_property
     def running_jobs(self):
-        """The bulk jobs and panics that run now on the person's desks, the newest first."""
+        """Bulk jobs and panics that run now on the person's desks, but for the one shown."""
         jobs = CancelJob.objects.visible_to(self.request.user).filter(status__in=STILL_GOING)
         big = jobs.filter(Q(is_urgent=False) | Q(is_panic=True))
-        return list(big.order_by("-created_at")[:JOBS_IN_FRAME])
+        newest = big.order_by("-created_at")[: JOBS_IN_FRAME + 1]
+        others = [job for job in newest if job_url(job) != self.request.path]
+        return others[:JOBS_IN_FRAME]
 
     @cached_property
     def may_panic(self):

@@ -60,6 +60,8 @@ class PanicForm(forms.Form):
         super().__init__(*args, **kwargs)
         desks = Desk.objects.allowing(user, Right.PANIC)
         self.fields["desk"].queryset = desks
+        if desks.count() > 1:  # which one is the operator's to say, never the page's to guess
+            self.fields["desk"].empty_label = "Choose the desk"
         accounts = Account.objects.filter(desk__in=desks, is_active=True).select_related("desk")
         self.fields["accounts"].queryset = accounts
 
@@ -90,6 +92,10 @@ class PanicAdmin(Screen):
 
     def has_view_permission(self, request, obj=None):
         return rights.holds(request.user, Right.PANIC)
+
+    def has_module_permission(self, request):
+        """It stands in the way around by itself, not in a list of tables."""
+        return False
 
     def changelist_view(self, request, extra_context=None):
         self.guard_view(request)
@@ -133,6 +139,7 @@ class PanicAdmin(Screen):
             request,
             "desk/panic.html",
             title="Panic",
+            opts=CancelJob._meta,
             form=form,
             warned=_warned(request.user, form),
             drills=list(drills_of(drills)),
@@ -207,10 +214,12 @@ def _warned(user, form):
 
 
 def _first_desk(form):
-    """The desk that the form shows before anything is chosen."""
+    """The desk that the form shows before anything is chosen; None where there are several."""
     desks = form.fields["desk"].queryset
     wanted = form.initial.get("desk") if not form.is_bound else None
-    return (desks.filter(pk=wanted).first() if wanted else None) or desks.first()
+    if wanted:
+        return desks.filter(pk=wanted).first()
+    return desks.first() if form.fields["desk"].empty_label is None else None
 
 
 def _initial(request):

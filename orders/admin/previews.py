@@ -16,7 +16,7 @@ from orders.admin.lists import ListForm
 from orders.admin.scopes import ScopeForm
 from orders.admin.selection import told
 from orders.logins import actor_of
-from orders.models import Account, Order, Preview, Right
+from orders.models import Account, CancelJob, Order, Preview, Right
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
 
@@ -45,6 +45,10 @@ class PreviewAdmin(Screen):
         """One's own alone: another person's preview is as missing as a foreign desk's."""
         mine = super().get_queryset(request).filter(made_by=request.user)
         return mine.select_related("desk")
+
+    def has_module_permission(self, request):
+        """It stands in the way around by itself, not in a list of tables."""
+        return False
 
     def changelist_view(self, request, extra_context=None):
         self.guard_view(request)
@@ -108,7 +112,8 @@ class PreviewAdmin(Screen):
         return made
 
     def _form(self, request, template, title, form, *, status=200):
-        return self.page(request, template, title=title, form=form, status=status)
+        opts = CancelJob._meta  # the path back leads to the jobs
+        return self.page(request, template, title=title, form=form, opts=opts, status=status)
 
     @shows
     def change_view(self, request, object_id, form_url="", extra_context=None):
@@ -119,6 +124,7 @@ class PreviewAdmin(Screen):
     def _shown(self, request, preview, about, *, status=200):
         facts = {
             "title": f"Preview: {preview.scope}",
+            "opts": CancelJob._meta,
             "preview": preview,
             "jobs": preview.jobs.all(),
             "must_type": previews.must_type(preview),

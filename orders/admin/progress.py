@@ -14,7 +14,7 @@ from orders import jobs, planning, sentences
 from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
 from orders.models.cancels import LIVE
 
-PER_PAGE = 100
+PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
 RATE_WINDOW = timedelta(seconds=10)
 
@@ -70,20 +70,31 @@ def complete(rows):
 
 
 class Pace:
-    """A job's tally, its cancels a second, and the time and credits left; four queries."""
+    """A job's tally, its cancels a second, the time and credits left: one look at its cancels."""
 
     def __init__(self, job, now):
         self.job, self.now = job, now
-        rows = job.cancels.order_by().values_list("account_id", "status")
         just_now = Q(concluded_at__gte=now - RATE_WINDOW)
-        rows = rows.annotate(n=Count("pk"), n_just_now=Count("pk", filter=just_now))
-        by_status, waiting, recent = Counter(), Counter(), 0
-        for account_id, status, count, concluded in rows:
+        groups = job.cancels.order_by().values_list("account_id", "status")
+        groups = groups.annotate(n=Count("pk"), n_just_now=Count("pk", filter=just_now))
+        self._groups = list(groups)
+        by_status = Counter()
+        for _, status, count, _ in self._groups:
             by_status[status] += count
-            waiting[account_id] += count if status == CancelStatus.QUEUED else 0
-            recent += concluded
         self.tally = job.tally = Tally(by_status)
-        self._recent, self._waiting = recent, waiting
+
+    def count(self, chosen):
+        """How many of its cancels fit the chosen status and account."""
+        return sum(
+            count
+            for account_id, status, count, _ in self._groups
+            if chosen["account"] in ("", str(account_id)) and chosen["status"] in ("", status)
+        )
+
+    @cached_property
+    def accounts(self):
+        """The accounts of its cancels, by id."""
+        return Account.objects.in_bulk({group[0] for group in self._groups})
 
     @property
     def is_going(self):
@@ -96,13 +107,16 @@ class Pace:
         age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
         if not self.is_going:
             return self.tally.resting / age_s if self.job.done_at and age_s > 0 else 0
-        return self._recent / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
+        lately = sum(group[3] for group in self._groups)
+        return lately / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
 
     @cached_property
     def shares(self):
         """What the waiting cancels take from each pool, and what it holds."""
-        accounts = Account.objects.in_bulk(self._waiting)
-        counts = {accounts[pk]: count for pk, count in self._waiting.items()}
+        counts = dict.fromkeys(self.accounts.values(), 0)
+        for account_id, status, count, _ in self._groups:
+            if status == CancelStatus.QUEUED:
+                counts[self.accounts[account_id]] += count
         return planning.shares_of(counts, now=self.now)
 
     @property
@@ -112,7 +126,8 @@ class Pace:
             return ""
         by_credits = planning.seconds(self.shares, self.tally.waiting / planning.BATCH)
         by_rate = self.tally.waiting / self.rate if self.rate else 0
-        return sentences.span(max(by_credits, by_rate))
+        seconds = max(by_credits, by_rate)
+        return sentences.span(seconds) if seconds >= 1 else "under 1 s"
 
     @property
     def took(self):
@@ -133,18 +148,20 @@ class Counted(Paginator):
 def progress(request, job) -> dict:
     """What a job's page shows of how far it is: its pace and one page of its cancels."""
     pace, chosen = Pace(job, clock()), chosen_of(request)
-    rows = job.cancels.select_related("account").order_by("pk")
+    rows = job.cancels.order_by("pk")
     rows = rows.filter(**{name: value for name, value in chosen.items() if value})
-    count = rows.count() if chosen["symbol"] or chosen["account"] else pace.tally.total
-    if chosen["status"] and not (chosen["symbol"] or chosen["account"]):
-        count = pace.tally.counts.get(chosen["status"], 0)
+    count = rows.count() if chosen["symbol"] else pace.count(chosen)
+    page = Counted(rows, count).get_page(request.GET.get("p"))
+    for cancel in page.object_list:
+        cancel.account = pace.accounts[cancel.account_id]
     frozen = Preview.objects.filter(pk=job.preview_id).values_list("count", flat=True).first()
     return {
         "job": job,
         "pace": pace,
         "tally": pace.tally,
         "is_going": pace.is_going,
-        "cancels": Counted(rows, count).get_page(request.GET.get("p")),
+        "cancels": page,
+        "accounts": list(pace.accounts.values()),
         "chosen": chosen,
         "others": _query(chosen, "symbol", "account"),
         "paging": _query(chosen, "status", "symbol", "account"),
@@ -169,9 +186,7 @@ def _query(chosen, *names):
     return urlencode({name: chosen[name] for name in names if chosen[name]})
 
 
-def choices_of(job) -> dict:
-    """The accounts and symbols that a job's cancels can be filtered by."""
-    cancels = job.cancels.order_by()
-    accounts = Account.objects.filter(pk__in=cancels.values("account"))
-    symbols = cancels.order_by("symbol").values_list("symbol", flat=True).distinct()
-    return {"accounts": list(accounts), "symbols": list(symbols)}
+def symbols_of(job) -> list:
+    """The symbols by which a job's cancels can be filtered; asked once, when the page is opened."""
+    symbols = job.cancels.order_by("symbol").values_list("symbol", flat=True)
+    return list(symbols.distinct())

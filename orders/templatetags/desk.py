@@ -39,7 +39,10 @@ TONES = {
 @register.filter
 def visible(text):
     """Text from outside with every invisible or direction-changing character spelled out."""
-    return "".join(f"‹U+{ord(c):04X}›" if _is_hidden(c) else c for c in str(text or ""))
+    text = str(text or "")
+    if text.isprintable():  # nearly always, and a page of orders asks a thousand times
+        return text
+    return "".join(f"‹U+{ord(c):04X}›" if _is_hidden(c) else c for c in text)
 
 
 def _is_hidden(character):
@@ -104,14 +107,14 @@ def after(moment, since):
 
 @register.filter
 def duration(seconds):
-    """Seconds in words."""
-    return f"about {sentences.span(seconds)}"
+    """How long something is going to take."""
+    return f"about {sentences.span(seconds)}" if seconds >= 1 else "under 1 s"
 
 
 @register.filter
 def plain_number(number):
     """A decimal without the zeros that pad it."""
-    return f"{number.normalize():f}"
+    return f"{number.normalize():,f}"
 
 
 @register.filter
