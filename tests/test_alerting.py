@@ -149,3 +149,12 @@ def test_what_is_told_holds_no_key_and_no_address(firm, question, hook):
     secret = str(firm.account.agent_keypair)
     assert secret not in told
     assert firm.account.address not in told
+
+
+def test_the_watch_beside_the_senders_tells_that_none_is_alive(firm, hook):
+    from django.core.management import call_command
+
+    order = firm.order()
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    call_command("watch", once=True)
+    assert [one["kind"] for one in hook.taken] == ["no_sender"]
