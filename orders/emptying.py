@@ -266,7 +266,7 @@ def _keep(line, **values) -> int:
 
 def _signer(line):
     wallet = delivery.signing_wallet(line.account)
-    return open_signer(wallet), wallet
+    return open_signer(wallet, despite_age=True), wallet
 
 
 def _times():

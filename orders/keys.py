@@ -1,4 +1,4 @@
-"""Seal and open agent keys; a signer that can say only a few things.
+"""Seal and open agent keys: read what people paste, bind what is sealed, open it in senders.
 
 Secrets are sealed with HPKE (X25519, HKDF-SHA256, AES-256-GCM) to a public key, so the web, which
 holds only that half, can take a key in and never read it again. ``info`` binds a sealed key to its
@@ -9,18 +9,20 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from django.conf import settings
+from django.utils.timezone import now as clock
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from orders.models import CancelKind, SealedApiConfigKey, SealedKey
-from orders.pacifica import signing
+from orders.models import SealedApiConfigKey, SealedKey
+from orders.signer import CannotOpen, Signer
+
+__all__ = ["CannotOpen", "Signer"]  # belong to opening
 
 API_CONFIG_KEY = re.compile(r"[0-9A-Za-z]{8}_[1-9A-HJ-NP-Za-km-z]{8,60}")
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -32,91 +34,6 @@ class KeySettingsWrong(Exception):
 
 class BadAgentKey(ValueError):
     """What was pasted is not this agent wallet's secret; the text never repeats it."""
-
-
-class CannotOpen(Exception):
-    """The sealed key opens nothing here; the text says why, in the operator's words."""
-
-
-@dataclass(frozen=True)
-class SignedRequest:
-    """One signed request, ready to be recorded and sent.
-
-    ``body``: exact bytes; ``text``: what was signed; ``timestamp`` and ``expiry_window`` in ms.
-    """
-
-    route: str
-    body: bytes
-    text: str
-    signature: str
-    signer: str
-    account: str
-    timestamp: int
-    expiry_window: int
-
-
-class Signer:
-    """Signs cancels of one account and the one read `list_agent_wallets`. It can say nothing else.
-
-    It builds each message itself and checks its own signature against the stored public key.
-    """
-
-    def __init__(self, keypair: Keypair, *, account: str, public_key: str):
-        self._keypair = keypair
-        self._account = account
-        self._public_key = Pubkey.from_string(public_key)
-
-    def __repr__(self):
-        return f"<Signer {self._public_key} for {self._account}>"
-
-    def cancel(self, *, kind, symbol, order_id, client_order_id, timestamp, expiry_window):
-        """A signed cancel of one order, by order id where it is known. Times in milliseconds."""
-        make = CANCELS[kind]
-        name = {"order_id": order_id} if order_id else {"client_order_id": client_order_id}
-        return self._sign(make(symbol=symbol, **name), timestamp, expiry_window)
-
-    def cancel_all(self, *, symbol, exclude_reduce_only, timestamp, expiry_window):
-        """A signed cancel of every order, or of every order of one symbol. Times in ms."""
-        operation = signing.cancel_all_orders(
-            symbol=symbol or None, exclude_reduce_only=exclude_reduce_only
-        )
-        return self._sign(operation, timestamp, expiry_window)
-
-    def cancel_strategy(self, *, strategy_id, timestamp, expiry_window):
-        """A signed cancel of one order strategy and its orders. Times in milliseconds."""
-        operation = signing.cancel_order_strategy(strategy_id=strategy_id)
-        return self._sign(operation, timestamp, expiry_window)
-
-    def list_agent_wallets(self, *, timestamp, expiry_window):
-        """A signed read that changes nothing. Times in milliseconds."""
-        return self._sign(signing.list_agent_wallets(), timestamp, expiry_window)
-
-    def _sign(self, operation, timestamp, expiry_window):
-        text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
-        signature = self._keypair.sign_message(text.encode("ascii"))
-        if not signature.verify(self._public_key, text.encode("ascii")):
-            raise CannotOpen("The stored key does not belong to this agent wallet.")
-        header = {
-            "account": self._account,
-            "timestamp": timestamp,
-            "expiry_window": expiry_window,
-            "signature": str(signature),
-        }
-        body = signing.request_body(operation, agent_wallet=str(self._public_key), **header)
-        return SignedRequest(
-            route=operation.route,
-            body=signing.body_bytes(body),
-            text=text,
-            signer=str(self._public_key),
-            **header,
-        )
-
-
-CANCELS = {
-    CancelKind.ORDER: signing.cancel_order,
-    CancelKind.STOP: signing.cancel_stop_order,
-    CancelKind.TWAP: signing.cancel_twap_order,
-}
 
 
 def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
@@ -154,11 +71,62 @@ def seal(agent_wallet, secret: bytes) -> SealedKey:
     return SealedKey(agent_wallet=agent_wallet, sealed_with=key_id, sealed=sealed)
 
 
-def open_signer(agent_wallet) -> Signer:
-    """A signer for this agent wallet. Raises `CannotOpen`; there is no fallback."""
+def open_signer(agent_wallet, *, despite_age=False) -> Signer:
+    """A signer for this agent wallet. Raises `CannotOpen`; there is no fallback.
+
+    One too old signs nothing, unless ``despite_age``: a panic must not wait for house-keeping.
+    """
+    if is_too_old(agent_wallet) and not despite_age:
+        raise CannotOpen(
+            f"This agent wallet is older than {settings.AGENT_WALLET_STOP_DAYS} days: make a new "
+            "one on Pacifica's API key page, add it here and disable this one."
+        )
     sealed = SealedKey.objects.filter(agent_wallet=agent_wallet).first()
     if sealed is None:
         raise CannotOpen("No key is stored for this agent wallet: add it again.")
+    try:
+        keypair = Keypair.from_bytes(_opened(sealed, _binding(agent_wallet)))
+    except ValueError:
+        raise CannotOpen(CHANGED) from None
+    if str(keypair.pubkey()) != agent_wallet.public_key:
+        raise CannotOpen("The stored key does not belong to this agent wallet: add it again.")
+    return Signer(keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key)
+
+
+CHANGED = "The sealed key was changed or belongs elsewhere: add it again."
+
+
+def is_too_old(agent_wallet) -> bool:
+    """Whether this agent wallet was added so long ago that it signs no more."""
+    return (clock() - agent_wallet.created_at).days >= settings.AGENT_WALLET_STOP_DAYS
+
+
+def is_ageing(agent_wallet) -> bool:
+    """Whether this agent wallet should be replaced soon."""
+    return (clock() - agent_wallet.created_at).days >= settings.AGENT_WALLET_WARN_DAYS
+
+
+def resealed(sealed) -> tuple[str, bytes]:
+    """Key id and bytes of a sealed key once more, sealed with the key that seals now.
+
+    Opened again before it is given back, so that nothing is sealed to a key that nobody holds.
+    Raises `CannotOpen`, `KeySettingsWrong`.
+    """
+    is_agent_key = isinstance(sealed, SealedKey)
+    info = _binding(sealed.agent_wallet) if is_agent_key else _api_binding(sealed.account)
+    secret = _opened(sealed, info)
+    key_id, public = sealing_key()
+    private = opening_keys().get(key_id)
+    anew = SUITE.encrypt(secret, public, info=info)
+    if private is None or SUITE.decrypt(anew, private, info=info) != secret:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_OPENING_KEYS: does not hold {key_id!r}, which seals now: add it first."
+        )
+    return key_id, anew
+
+
+def _opened(sealed, info):
+    """The secret bytes of a sealed row. Raises `CannotOpen`."""
     private = opening_keys().get(sealed.sealed_with)
     if private is None:
         raise CannotOpen(
@@ -166,13 +134,9 @@ def open_signer(agent_wallet) -> Signer:
             "check AGENT_KEY_OPENING_KEYS."
         )
     try:
-        secret = SUITE.decrypt(bytes(sealed.sealed), private, info=_binding(agent_wallet))
-        keypair = Keypair.from_bytes(secret)
+        return SUITE.decrypt(bytes(sealed.sealed), private, info=info)
     except (InvalidTag, ValueError):
-        raise CannotOpen("The sealed key was changed or belongs elsewhere: add it again.") from None
-    if str(keypair.pubkey()) != agent_wallet.public_key:
-        raise CannotOpen("The stored key does not belong to this agent wallet: add it again.")
-    return Signer(keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key)
+        raise CannotOpen(CHANGED) from None
 
 
 def seal_api_config_key(account, api_config_key: str) -> SealedApiConfigKey:

@@ -27,6 +27,10 @@ WORDS = {
     CANNOT_TELL: "Cannot tell.",
     CANNOT_SIGN: "Cannot sign.",
 }
+UNHELD = (
+    "ALARM: the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
+    "know whose they are, revoke them on Pacifica's API key page."
+)
 BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "beta": BETA}
 
 
@@ -37,6 +41,7 @@ class Finding:
     outcome: str
     said: str
     answer: object = None
+    unheld: tuple | list = ()
 
 
 def ask_for_test(*, wallet, actor) -> datetime:
@@ -61,7 +66,7 @@ def probe(*, wallet_id, now=clock):
     values = {"test_outcome": finding.outcome, "test_said": finding.said[:400], "tested_at": now()}
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet_id).update(**values)
-        data = {"said": finding.said}
+        data = {"said": finding.said, "unheld": list(finding.unheld)}
         if finding.answer is not None:
             data |= audit.described(finding.answer)
         body = finding.answer.body if finding.answer is not None else None
@@ -110,11 +115,19 @@ def _read(wallet, answer):
     )
     if verdict.kind == "accepted":
         outcome = BOUND if wallet.public_key in bound else NOT_BOUND
-        return Finding(outcome, WORDS[outcome], answer)
+        unheld = _unheld(wallet.account, bound)
+        said = f"{WORDS[outcome]} {UNHELD.format(', '.join(unheld))}" if unheld else WORDS[outcome]
+        return Finding(outcome, said, answer, unheld)
     outcome = BY_CAUSE.get(verdict.cause, CANNOT_TELL)
     said = f"{WORDS[outcome]} {verdict.hint if outcome == CANNOT_TELL else ''}".strip()
     theirs = f"The exchange said: {verdict.error or 'nothing readable'} (HTTP {answer.status})."
     return Finding(outcome, f"{said} {theirs}", answer)
+
+
+def _unheld(account, bound):
+    """Agent wallets the exchange accepts for this account and that are not ours: who holds them?"""
+    ours = AgentWallet.objects.filter(account__address=account.address)
+    return sorted(set(bound) - set(ours.values_list("public_key", flat=True)))
 
 
 def _fact(wallet, actor, event, outcome, at, data, body=None):

@@ -255,6 +255,10 @@ def _archived(record, data, who, orders):
     return f"{who} archived {data.get('count')} records before {data.get('before')}."
 
 
+def _key_sealed_anew(record, data, who, orders):
+    return f"A key of {record.account_name} was sealed anew, with {data.get('sealed_with')}."
+
+
 SENTENCES = {
     Event.CANCEL_ASKED: _asked,
     Event.JOB_STOPPED: _job_stopped,
@@ -279,6 +283,7 @@ SENTENCES = {
     Event.AGENT_WALLET_ENABLED: _agent_wallet("enabled"),
     Event.AGENT_WALLET_TESTED: _agent_wallet_tested,
     Event.KEY_REFUSED: _key_refused,
+    Event.KEY_SEALED_ANEW: _key_sealed_anew,
     Event.DESK_CHANGED: _changed("desk", lambda record, data: record.desk_name),
     Event.ACCOUNT_CHANGED: _changed("account", lambda record, data: record.account_name),
     Event.USER_CHANGED: _changed("user", lambda record, data: data.get("user", "")),

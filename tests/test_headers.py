@@ -51,6 +51,7 @@ def test_no_page_holds_an_inline_script_or_handler(firm):
     for answer in pages(firm):
         html = answer.content.decode()
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", html)
+        assert "<style" not in html
         assert not re.search(r"<[^>]+\son\w+=", html)
         assert "javascript:" not in html
 

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
     ["orders.models", "orders.canonical", "orders.standalone"],
+    ["orders.signer"],
     [
         "orders.audit",
         "orders.credits",
@@ -19,7 +20,13 @@ LAYERS = [
         "orders.sessions",
         "orders.throttling",
     ],
-    ["orders.checkpoints", "orders.factors", "orders.searching", "orders.signed_requests"],
+    [
+        "orders.checkpoints",
+        "orders.factors",
+        "orders.rotating",
+        "orders.searching",
+        "orders.signed_requests",
+    ],
     ["orders.proofs"],
     ["orders.clocking", "orders.webhook"],
     ["orders.concluding", "orders.packets", "orders.reading", "orders.targets", "orders.waking"],
@@ -53,7 +60,12 @@ ELSEWHERE = {"orders.apps", "orders.migrations", "orders"}
 DOORS = {
     "requests": {"orders.pacifica.client", "orders.pacifica.connections", "orders.webhook"},
     "celery": {"orders.waking", "orders.tasks", "desk.celery", "desk"},
-    "solders": {"orders.pacifica.signing", "orders.keys", "orders.pacifica.paper"},
+    "solders": {
+        "orders.pacifica.signing",
+        "orders.keys",
+        "orders.signer",
+        "orders.pacifica.paper",
+    },
 }
 
 

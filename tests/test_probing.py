@@ -61,3 +61,17 @@ def test_a_test_is_made_once(firm):
     probing.probe(wallet_id=wallet.pk)
     probing.probe(wallet_id=wallet.pk)
     assert len(firm.paper.requests("/agent/list")) == 1
+
+
+def test_an_agent_wallet_that_we_do_not_hold_raises_an_alarm(firm):
+    wallet, strange = firm.account.agent_wallets.get(), str(firm.keypair().pubkey())
+    firm.paper.account(firm.account.address, agents=[wallet.public_key, strange])
+    said = after_test(firm).test_said
+    assert "ALARM" in said
+    assert strange in said
+    assert wallet.public_key not in said
+    assert strange in AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).first().data
+
+
+def test_wallets_that_we_hold_raise_none(firm):
+    assert "ALARM" not in after_test(firm).test_said

@@ -77,6 +77,15 @@ def is_about(record, wallet) -> bool:
     return sentences.data_of(record).get("public_key") == wallet.public_key
 
 
+def state_of(wallet) -> tuple[str, str]:
+    """What to call an agent wallet's state, and in which tone."""
+    if not wallet.is_active:
+        return "disabled", "warn"
+    if keys.is_too_old(wallet):
+        return "too old: signs only in a panic", "alarm"
+    return ("active, replace it soon", "warn") if keys.is_ageing(wallet) else ("active", "good")
+
+
 def manageable(queryset, user):
     """The rows on whose desk this person may add and disable agent wallets."""
     queryset = queryset if sees_everything(user) else queryset.allowing(user, Right.AGENTS)
@@ -130,7 +139,7 @@ class AgentWalletAdmin(ReadOnlyPage):
 
     @display(description="State")
     def state_column(self, wallet):
-        word, tone = ("active", "good") if wallet.is_active else ("disabled", "warn")
+        word, tone = state_of(wallet)
         return format_html('<span class="dk-status dk-{}">{}</span>', tone, word)
 
     @display(description="Added")
@@ -148,6 +157,7 @@ class AgentWalletAdmin(ReadOnlyPage):
         return {
             "title": f"Agent wallet of {visible(wallet.account)}",
             "wallet": wallet,
+            "state": state_of(wallet),
             "may_manage": may_manage(request.user, wallet.account),
             "life": lives.moments([(one, None) for one in records if is_about(one, wallet)]),
         }

@@ -156,7 +156,8 @@ def _enrolment(request, form, *, status=200):
 def _page(request, template, *, title, status=200, **context):
     request.current_app = admin.site.name
     frame = {"title": title, "site_title": "Pacifica Desk"}
-    frame |= {"styles": [static("desk/desk.css")], "scripts": [static("desk/desk.js")]}
+    frame["styles"] = [theme(request), static("desk/desk.css")]
+    frame["scripts"] = [static("desk/desk.js")]
     return TemplateResponse(request, template, frame | context, status=status)
 
 
@@ -169,5 +170,16 @@ def addresses():
     ]
 
 
+def theme(request):
+    """The theme's colours as a style sheet of their own."""
+    return static("desk/theme.css")
+
+
+def without_inline_style(each_context):
+    """The frame of every page, less the colours that it would write into an inline style."""
+    return lambda request: each_context(request) | {"colors": None}
+
+
 admin.site.extra_urls = addresses
 admin.site.login_form = SignInForm
+admin.site.each_context = without_inline_style(admin.site.each_context)

@@ -33,6 +33,7 @@ class Event(models.TextChoices):
     AGENT_WALLET_DISABLED = "agent_wallet_disabled", "Agent wallet disabled"
     AGENT_WALLET_ENABLED = "agent_wallet_enabled", "Agent wallet enabled"
     KEY_REFUSED = "key_refused", "Sealed key refused"
+    KEY_SEALED_ANEW = "key_sealed_anew", "Key sealed anew"
     DESK_CHANGED = "desk_changed", "Desk changed"
     ACCOUNT_CHANGED = "account_changed", "Account changed"
     API_CONFIG_KEY_CHANGED = "api_config_key_changed", "API config key changed"

@@ -1,0 +1,94 @@
+"""A signer that can say only a few things: cancels of one account, and one harmless read."""
+
+from dataclasses import dataclass
+
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from orders.models import CancelKind
+from orders.pacifica import signing
+
+
+class CannotOpen(Exception):
+    """The sealed key opens nothing here; the text says why, in the operator's words."""
+
+
+@dataclass(frozen=True)
+class SignedRequest:
+    """One signed request, ready to be recorded and sent.
+
+    ``body``: exact bytes; ``text``: what was signed; ``timestamp`` and ``expiry_window`` in ms.
+    """
+
+    route: str
+    body: bytes
+    text: str
+    signature: str
+    signer: str
+    account: str
+    timestamp: int
+    expiry_window: int
+
+
+class Signer:
+    """Signs cancels of one account and the one read `list_agent_wallets`. It can say nothing else.
+
+    It builds each message itself and checks its own signature against the stored public key.
+    """
+
+    def __init__(self, keypair: Keypair, *, account: str, public_key: str):
+        self._keypair = keypair
+        self._account = account
+        self._public_key = Pubkey.from_string(public_key)
+
+    def __repr__(self):
+        return f"<Signer {self._public_key} for {self._account}>"
+
+    def cancel(self, *, kind, symbol, order_id, client_order_id, timestamp, expiry_window):
+        """A signed cancel of one order, by order id where it is known. Times in milliseconds."""
+        make = CANCELS[kind]
+        name = {"order_id": order_id} if order_id else {"client_order_id": client_order_id}
+        return self._sign(make(symbol=symbol, **name), timestamp, expiry_window)
+
+    def cancel_all(self, *, symbol, exclude_reduce_only, timestamp, expiry_window):
+        """A signed cancel of every order, or of every order of one symbol. Times in ms."""
+        operation = signing.cancel_all_orders(
+            symbol=symbol or None, exclude_reduce_only=exclude_reduce_only
+        )
+        return self._sign(operation, timestamp, expiry_window)
+
+    def cancel_strategy(self, *, strategy_id, timestamp, expiry_window):
+        """A signed cancel of one order strategy and its orders. Times in milliseconds."""
+        operation = signing.cancel_order_strategy(strategy_id=strategy_id)
+        return self._sign(operation, timestamp, expiry_window)
+
+    def list_agent_wallets(self, *, timestamp, expiry_window):
+        """A signed read that changes nothing. Times in milliseconds."""
+        return self._sign(signing.list_agent_wallets(), timestamp, expiry_window)
+
+    def _sign(self, operation, timestamp, expiry_window):
+        text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
+        signature = self._keypair.sign_message(text.encode("ascii"))
+        if not signature.verify(self._public_key, text.encode("ascii")):
+            raise CannotOpen("The stored key does not belong to this agent wallet.")
+        header = {
+            "account": self._account,
+            "timestamp": timestamp,
+            "expiry_window": expiry_window,
+            "signature": str(signature),
+        }
+        body = signing.request_body(operation, agent_wallet=str(self._public_key), **header)
+        return SignedRequest(
+            route=operation.route,
+            body=signing.body_bytes(body),
+            text=text,
+            signer=str(self._public_key),
+            **header,
+        )
+
+
+CANCELS = {
+    CancelKind.ORDER: signing.cancel_order,
+    CancelKind.STOP: signing.cancel_stop_order,
+    CancelKind.TWAP: signing.cancel_twap_order,
+}

@@ -1,0 +1,82 @@
+"""Keys are sealed anew under the newest key, one at a time, and grow too old to sign."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from orders import enrolling, keys, rotating
+from orders.models import AgentWallet, AuditRecord, Event, SealedApiConfigKey, SealedKey
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def newest(firm, settings):
+    """A new key in front of the old one; every stored key is still sealed with the old."""
+    enrolling.set_api_config_key(
+        account=firm.account, api_config_key="AbCd1234_2mBcDeFgH", actor=firm.actor()
+    )
+    opening, _ = keys.new_opening_key("newest")
+    settings.AGENT_KEY_OPENING_KEYS = f"{opening},{settings.AGENT_KEY_OPENING_KEYS}"
+    return opening
+
+
+def sealed_with():
+    rows = [*SealedKey.objects.all(), *SealedApiConfigKey.objects.all()]
+    return [row.sealed_with for row in rows]
+
+
+def test_after_a_rotation_the_newest_key_alone_opens_everything(firm, newest, run, settings):
+    code, said, _ = run("rotate_keys")
+    assert (code, "3 keys sealed anew, 0 refused" in said) == (0, True)
+    assert sealed_with() == ["newest"] * 3
+    settings.AGENT_KEY_OPENING_KEYS = newest
+    assert keys.open_signer(firm.account.agent_wallets.get())
+    assert keys.open_api_config_key(firm.account) == "AbCd1234_2mBcDeFgH"
+    assert AuditRecord.objects.filter(event=Event.KEY_SEALED_ANEW).count() == 3
+
+
+def test_a_rotation_killed_half_way_is_finished_by_the_next(firm, newest):
+    half = rotating.rotate(actor=firm.actor())
+    next(half)
+    half.close()
+    assert sorted(sealed_with()) == ["newest", "test", "test"]
+    assert len(list(rotating.rotate(actor=firm.actor()))) == 2
+    assert sealed_with() == ["newest"] * 3
+    assert list(rotating.rotate(actor=firm.actor())) == []
+
+
+def test_a_key_that_does_not_open_is_left_as_it_is_and_named(firm, newest, run):
+    first = SealedKey.objects.order_by("pk").first()
+    SealedKey.objects.filter(pk=first.pk).update(sealed=b"x" * 100)
+    code, said, wrong = run("rotate_keys")
+    assert code != 0
+    assert "Keep the old opening keys" in wrong
+    assert "2 keys sealed anew, 1 refused" in said
+    assert bytes(SealedKey.objects.get(pk=first.pk).sealed) == b"x" * 100
+    assert AuditRecord.objects.filter(event=Event.KEY_REFUSED).count() == 1
+
+
+def test_nothing_is_sealed_to_a_key_that_nobody_holds(firm, run, settings):
+    _, settings.AGENT_KEY_SEALING_KEY = keys.new_opening_key("elsewhere")
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_OPENING_KEYS" in wrong
+    assert set(sealed_with()) == {"test"}
+
+
+def aged(wallet, days):
+    AgentWallet.objects.filter(pk=wallet.pk).update(created_at=now() - timedelta(days=days))
+    return AgentWallet.objects.get(pk=wallet.pk)
+
+
+def test_an_agent_wallet_too_old_signs_nothing_but_a_panic(firm, settings):
+    young = aged(firm.account.agent_wallets.get(), settings.AGENT_WALLET_STOP_DAYS - 1)
+    assert keys.open_signer(young)
+    assert keys.is_ageing(young)
+    old = aged(young, settings.AGENT_WALLET_STOP_DAYS)
+    with pytest.raises(keys.CannotOpen, match="older than 180 days"):
+        keys.open_signer(old)
+    assert keys.open_signer(old, despite_age=True)
+    assert not keys.is_ageing(aged(old, settings.AGENT_WALLET_WARN_DAYS - 1))
