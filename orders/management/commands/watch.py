@@ -32,8 +32,8 @@ class Command(BaseCommand):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stopping.set())
         while not stopping.is_set():
-            close_old_connections()
             alerting.watch(clock())
             if once:
                 return
             stopping.wait(EVERY_S)
+            close_old_connections()
