@@ -99,7 +99,7 @@ def conclude(packs, now) -> list:
         write(written, now, answered_at=now)
         if any(_has_left(pack.result) for pack in packs):
             CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
-        facts = [_answer_fact(pack, ends[pack.body], mine) for pack in packs]
+        facts = [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
         audit.append(*facts, *outcome_facts(written, now))
     return written
 
@@ -300,7 +300,7 @@ def finish_jobs(job_ids, now):
     over.filter(status=JobStatus.RUNNING).update(status=JobStatus.DONE, done_at=now)
 
 
-def _answer_fact(pack, ends, mine):
+def _answer_fact(pack, ends, mine, now):
     """The record of one answer, of its absence, or of a request that never left."""
     first = pack.cancels[0]
     event, data, body = described_result(pack.result)
@@ -316,6 +316,7 @@ def _answer_fact(pack, ends, mine):
     return audit.Fact(
         event=event,
         actor=audit.actor_of(first.job),
+        at=now,
         outcome=outcomes.pop() if len(outcomes) == 1 else "mixed",
         account=first.account,
         job=first.job,

@@ -35,6 +35,10 @@ def _is_text(value):
     return isinstance(value, str) and 0 < len(value) <= MAX_TEXT_CHARS and value.isprintable()
 
 
+def _is_object(value):
+    return isinstance(value, dict)
+
+
 def _of(check, *, is_nullable=False):
     """A dataclass field that a row must fill; a nullable one may be null or missing."""
     return field(metadata={"check": check, "is_nullable": is_nullable})
@@ -140,7 +144,7 @@ class OrderStrategy:
 
     strategy_id: str = _of(_is_text)
     lifecycle: str = _of(_is_text)
-    definition: dict | None = _of(lambda value: isinstance(value, dict), is_nullable=True)
+    definition: dict | None = _of(_is_object, is_nullable=True)  # noqa: RUF009 a field
     raw: dict = field(repr=False)
 
     @property

@@ -259,6 +259,5 @@ def tell(manifest, checked, signatures, is_covered, trusted):
     print("NOTE   an export cannot show that no other record fits what was asked.")
 
 
-
 if __name__ == "__main__":
     sys.exit(main())
