@@ -11,11 +11,11 @@ from orders.models import (
     Account,
     AuditRecordOrder,
     Cancel,
-    CancelJob,
     CancelStatus,
     Desk,
     Event,
     JobStatus,
+    Membership,
     Order,
     OrderState,
 )
@@ -199,8 +199,9 @@ class OperatorFilter(Text):
     title, parameter_name, path = "operator", "operator", "operator_name"
 
     def lookups(self, request, model_admin):
-        jobs = scoped(CancelJob.objects.all(), request.user).order_by("operator_name")
-        return [(name, name) for name in jobs.values_list("operator_name", flat=True).distinct()]
+        members = scoped(Membership.objects.all(), request.user).order_by("user__username")
+        names = members.values_list("user__username", flat=True).distinct()
+        return [(name, name) for name in names]
 
 
 class EventFilter(Choice):

@@ -108,11 +108,14 @@ class AuditRecord(models.Model):
             models.CheckConstraint(condition=models.Q(event__in=Event.values), name="audit_event")
         ]
         indexes = [
-            models.Index(fields=["operator", "-position"], name="audit_operator"),
+            models.Index(fields=["operator_name", "-position"], name="audit_operator"),
             models.Index(fields=["desk", "-position"], name="audit_desk"),
             models.Index(fields=["account", "-position"], name="audit_account"),
             models.Index(fields=["job", "-position"], name="audit_job"),
             models.Index(fields=["event", "-position"], name="audit_event_position"),
+            models.Index(fields=["outcome", "-position"], name="audit_outcome"),
+            models.Index(fields=["event", "outcome", "-position"], name="audit_event_outcome"),
+            models.Index(fields=["address", "-position"], name="audit_address"),
         ]
 
     def __str__(self):
