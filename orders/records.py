@@ -16,13 +16,18 @@ ROW_COLUMNS = ("record_id", *COVERED_OF_ROW)
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with the log, and where: one position, or all up to ``until``."""
+    """One thing wrong with the log, and where: one position, or all up to ``until``.
+
+    Position 0: the checkpoints themselves.
+    """
 
     position: int
     what: str
     until: int | None = None
 
     def __str__(self):
+        if not self.position:
+            return f"{self.what.capitalize()}."  # of the checkpoints, not of one record
         if self.until is None:
             return f"Record {self.position}: {self.what}."
         return f"Records {self.position} to {self.until}: {self.what}."
