@@ -8,6 +8,7 @@ from orders.pacifica import reads
 
 FEW = 3  # orders looked up one by one; more are looked for in the paged history first
 MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
+LONGEST = timedelta(seconds=12)  # no read begins later: a round ends within its lease
 PAGES, MOST_PAGES = 5, 50  # of the history, read deeper the longer a question stands
 
 
@@ -152,10 +153,15 @@ def _gather(cancels, now, offset, routes):
         return evidence
     missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
     if len(missing) > FEW or any(_needs_pages(cancel) for cancel in missing):
-        _look_through_history(evidence, routes, params, missing)
+        _look_through_history(evidence, routes, params, missing, lambda: _is_late(evidence, now))
     for order_id in _left(evidence, missing)[:MOST_LOOK_UPS]:
-        _look_up(evidence, routes, order_id)
+        if not _is_late(evidence, now):
+            _look_up(evidence, routes, order_id)
     return evidence
+
+
+def _is_late(evidence, now):
+    return now() > evidence.asked_at + LONGEST
 
 
 def _is_missing(evidence, cancel):
@@ -189,11 +195,11 @@ def _read_book(evidence, routes, params):
         evidence.named = {r.client_order_id.lower(): r for r in rows if r.client_order_id}
 
 
-def _look_through_history(evidence, routes, params, cancels):
+def _look_through_history(evidence, routes, params, cancels, is_late):
     wanted = {c.order_id or c.client_order_id.lower() for c in cancels}
 
     def is_enough(rows):
-        return wanted <= {row.order_id for row in rows} | {
+        return is_late() or wanted <= {row.order_id for row in rows} | {
             (row.client_order_id or "").lower() for row in rows
         }
 

@@ -18,7 +18,7 @@ from orders.models import Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
 
 READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
-CHECK_LEASE = timedelta(seconds=60)
+CHECK_LEASE = timedelta(seconds=30)  # longer than a round of reads may take
 MOST_ATTEMPTS = 5
 MOST_AT_ONCE = 500
 SLOWEST = 12  # checks after which the pace no longer slows
@@ -48,7 +48,7 @@ def _settle(cancels, gather, now):
 def take_due(*, account_id, now, is_twap) -> list[Cancel]:
     """Questions that are due, the longest due first, each taken by one settler.
 
-    Taking one moves its next check, so that a settler that dies holds it for a minute only.
+    Taking one moves its next check, so that a settler that dies holds it for half a minute only.
     """
     due = Cancel.objects.due(now).filter(account_id=account_id)
     due = due.filter(kind=CancelKind.TWAP) if is_twap else due.exclude(kind=CancelKind.TWAP)

@@ -256,3 +256,21 @@ def test_an_exchange_that_cannot_be_read_is_asked_again_within_seconds(firm):
     firm.paper.fault("/orders", "status", status=500)
     cancel = settle(firm, after_s=3)
     assert cancel.next_check_at <= timezone.now() + timedelta(seconds=3 + settling.UNREADABLE_S)
+
+
+def test_a_round_of_reads_ends_within_its_lease(firm):
+    """A slow exchange must not hold a question for longer than its settler may."""
+    orders = firm.orders(3)
+    for order in orders:
+        firm.paper.fill(order.order_id)
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
+    delivery.deliver_account(account_id=firm.account.pk)
+    start, asked = timezone.now() + timedelta(seconds=2), []
+
+    def slow():
+        asked.append(1)
+        return start + timedelta(seconds=4 * len(asked))
+
+    settling.settle_account(account_id=firm.account.pk, now=slow)
+    assert len(firm.paper.requests("/orders/history_by_id")) < 3
+    assert evidence.LONGEST + timedelta(seconds=16) < settling.CHECK_LEASE
