@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 
-.PHONY: demo demo-reset test test-all browser-test fuzz bench lint format clean
+.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix bench lint format clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -23,6 +23,12 @@ browser-test: .venv/tests.stamp  ## needs chromium
 
 fuzz: .venv/tests.stamp  ## a long run of random answers through the judging of answers
 	@$(BIN)/python -m tests.fuzz_answers $(ARGS)
+
+fuzz-signer: .venv/tests.stamp  ## a long run of everything one could want a signer to say
+	@$(BIN)/python -m tests.fuzz_signer $(ARGS)
+
+matrix: .venv/tests.stamp  ## every kind of person at every address with every kind of id
+	@MATRIX=whole $(BIN)/python -m pytest -n 2 tests/test_matrix.py $(ARGS)
 
 bench: .venv/tests.stamp data/bench/venv.stamp  ## against the SDK's way and CCXT; see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -195,6 +195,7 @@ TRUST_PROXY_HEADERS = yes_or_no("TRUST_PROXY_HEADERS", False)
 if TRUST_PROXY_HEADERS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "desk.reporting.DiscreetFilter"
 
 # --- Who is at the door --------------------------------------------------------------------------
 

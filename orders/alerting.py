@@ -14,7 +14,6 @@ from django.db.models import Count, F, Max, Min
 
 from orders import audit, clocking, webhook
 from orders.models import Alert, AlertKind, Cancel, CancelJob, CancelStatus, Event, Sender
-from orders.models.cancels import OPEN_QUESTIONS
 
 logger = logging.getLogger(__name__)
 TELL_LEASE = timedelta(seconds=30)
@@ -61,7 +60,7 @@ def tell(now):
 
 def _unresolved(now):
     since = now - timedelta(seconds=settings.ALERT_AFTER_S)
-    asked = Cancel.objects.filter(status__in=OPEN_QUESTIONS, first_sent_at__lte=since)
+    asked = Cancel.objects.open_questions().filter(first_sent_at__lte=since)
     jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
         (AlertKind.UNRESOLVED.value, f"job {job['job_id']}"): (
@@ -89,7 +88,7 @@ def _stuck(now):
 
 
 def _contradicted():
-    asked = Cancel.objects.filter(status__in=OPEN_QUESTIONS, has_contradiction=True)
+    asked = Cancel.objects.open_questions().filter(has_contradiction=True)
     jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
         (AlertKind.CONTRADICTION.value, f"job {job['job_id']}"): (

@@ -40,7 +40,7 @@ def is_asked_of(user) -> bool:
 
 def is_enrolled(user) -> bool:
     """Whether this person has a confirmed authenticator."""
-    return SecondFactor.objects.filter(user_id=user.pk, confirmed_at__isnull=False).exists()
+    return SecondFactor.objects.filter(user_id=user.pk).exists()
 
 
 def is_acting(user) -> bool:
@@ -49,18 +49,14 @@ def is_acting(user) -> bool:
     return sees_everything(user) or more.exists()
 
 
-def begin(*, user) -> str:
-    """A secret to enrol with, in base32: the one begun before until it is confirmed."""
-    factor = SecondFactor.objects.filter(user_id=user.pk).first()
-    if factor is not None and factor.confirmed_at is not None:
-        raise WrongCode("A second factor is enrolled already.")
-    secret = _open(factor) if factor is not None else None
-    if secret is None:
-        secret = os.urandom(20)
-        SecondFactor.objects.update_or_create(
-            user_id=user.pk, defaults={"sealed_secret": _seal(user.pk, secret)}
-        )
-    return base64.b32encode(secret).decode()
+def begin(*, user, begun="") -> tuple[str, str]:
+    """A secret to enrol with, in base32, and the same sealed, to be kept until it is confirmed.
+
+    ``begun``: what an earlier call gave to keep; it is shown again. Writes nothing.
+    """
+    secret = _open(user.pk, _bytes(begun)) or os.urandom(20)
+    sealed = base64.b64encode(_seal(user.pk, secret)).decode()
+    return base64.b32encode(secret).decode(), sealed
 
 
 def uri(*, user, secret) -> str:
@@ -71,13 +67,15 @@ def uri(*, user, secret) -> str:
 
 
 @transaction.atomic
-def confirm(*, user, code, actor, now: datetime | None = None) -> list[str]:
+def confirm(*, user, begun, code, actor, now: datetime | None = None) -> list[str]:
     """Enrol the authenticator that was begun; its recovery codes, shown once. `WrongCode`."""
-    now = now or clock()
-    factor = SecondFactor.objects.filter(user_id=user.pk, confirmed_at__isnull=True).first()
-    if factor is None or not _take(factor, code, now):
+    now, sealed = now or clock(), _bytes(begun)
+    if is_enrolled(user):
+        raise WrongCode("A second factor is enrolled already.")
+    step = _step_of(_open(user.pk, sealed), code, now)
+    if step is None:
         raise WrongCode("That code does not fit. Check the device's clock and take the next one.")
-    SecondFactor.objects.filter(pk=factor.pk).update(confirmed_at=now)
+    SecondFactor.objects.create(user=user, sealed_secret=sealed, confirmed_at=now, last_step=step)
     RecoveryCode.objects.filter(user_id=user.pk).delete()
     codes = [_new_code() for _ in range(RECOVERY_CODES)]
     hashes = [RecoveryCode(user_id=user.pk, code_hash=_hash(user.pk, one)) for one in codes]
@@ -89,7 +87,7 @@ def confirm(*, user, code, actor, now: datetime | None = None) -> list[str]:
 def is_right(*, user, code, now: datetime | None = None) -> bool:
     """Whether this is the authenticator's code of now, or a recovery code; good once."""
     now, code = now or clock(), "".join(str(code).split()).replace("-", "")
-    factor = SecondFactor.objects.filter(user_id=user.pk, confirmed_at__isnull=False).first()
+    factor = SecondFactor.objects.filter(user_id=user.pk).first()
     if factor is None:
         return False
     if len(code) == 6:
@@ -124,15 +122,23 @@ def _take(factor, code, now):
 
     One conditional UPDATE decides between two who give the same code.
     """
-    secret, code = _open(factor), str(code).strip().replace(" ", "")
-    if secret is None or not (code.isascii() and code.isdigit()):
+    step = _step_of(_open(factor.user_id, bytes(factor.sealed_secret)), code, now)
+    if step is None:
         return False
+    fresh = SecondFactor.objects.filter(pk=factor.pk, last_step__lt=step)
+    return bool(fresh.update(last_step=step))
+
+
+def _step_of(secret, code, now):
+    """The 30-second step whose code this is, or None."""
+    code = str(code).strip().replace(" ", "")
+    if secret is None or not (code.isascii() and code.isdigit()):
+        return None
     made = TOTP(secret, 6, SHA1(), STEP_S, enforce_key_length=False)  # noqa: S303  RFC 6238
     for step in (int(now.timestamp()) // STEP_S + drift for drift in DRIFT):
         if hmac.compare_digest(made.generate(step * STEP_S), code.encode()):
-            fresh = SecondFactor.objects.filter(pk=factor.pk, last_step__lt=step)
-            return bool(fresh.update(last_step=step))
-    return False
+            return step
+    return None
 
 
 def _new_code():
@@ -160,11 +166,17 @@ def _seal(user_id, secret):
     return nonce + AESGCM(_key(b"second factor")).encrypt(nonce, secret, str(user_id).encode())
 
 
-def _open(factor):
+def _open(user_id, sealed):
     """The secret, or None where it was sealed under another ``SECRET_KEY`` or for another."""
-    sealed = bytes(factor.sealed_secret)
     try:
         cipher = AESGCM(_key(b"second factor"))
-        return cipher.decrypt(sealed[:12], sealed[12:], str(factor.user_id).encode())
+        return cipher.decrypt(sealed[:12], sealed[12:], str(user_id).encode())
     except (InvalidTag, ValueError):
         return None
+
+
+def _bytes(text):
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        return b""

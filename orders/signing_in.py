@@ -7,6 +7,8 @@ from orders.logins import actor_of, client_address, record_failure
 from orders.models import Event
 from orders.rights import MembershipBackend
 
+BEGUN = "desk_begun_factor"  # in the session, sealed, until the first code confirms it
+
 
 class GuardedBackend(MembershipBackend):
     """Signs in by password as Django does, but refuses to look at one guess too many."""
@@ -47,13 +49,14 @@ def give_code(*, request, code) -> bool:
 def enrol(*, request, code) -> list[str]:
     """Enrol the authenticator that was begun; its recovery codes. `WrongCode`, `Throttled`."""
     user, address = request.user, client_address(request)
-    found = []
+    begun, found = request.session.get(BEGUN, ""), []
 
     def confirm():
-        found.extend(factors.confirm(user=user, code=code, actor=actor_of(request)))
+        found.extend(factors.confirm(user=user, begun=begun, code=code, actor=actor_of(request)))
         return True
 
     _is_proven(user, address, confirm)
+    del request.session[BEGUN]
     sessions.keep(request)
     sessions.verify(request)
     throttling.know(user=user, address=address)

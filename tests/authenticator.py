@@ -39,8 +39,10 @@ def is_in(client) -> bool:
 
 def enrolled(person):
     """The authenticator of a person who has set one up, and the recovery codes."""
-    device = Authenticator(factors.begin(user=person))
-    codes = factors.confirm(user=person, code=device.code(-1), actor=audit.Actor())
+    secret, begun = factors.begin(user=person)
+    device = Authenticator(secret)
+    about = {"user": person, "begun": begun, "actor": audit.Actor()}
+    codes = factors.confirm(code=device.code(-1), **about)
     return device, codes
 
 

@@ -122,9 +122,9 @@ def test_a_recovery_code_is_good_once_and_for_its_owner_alone(firm, required):
 
 
 def test_a_copied_database_holds_neither_secret_nor_code(firm):
-    secret = factors.begin(user=firm.operator)
-    device = Authenticator(secret)
-    codes = factors.confirm(user=firm.operator, code=device.code(), actor=audit.Actor())
+    secret, begun = factors.begin(user=firm.operator)
+    about = {"user": firm.operator, "begun": begun, "actor": audit.Actor()}
+    codes = factors.confirm(code=Authenticator(secret).code(), **about)
     sealed = bytes(SecondFactor.objects.get().sealed_secret)
     assert base64.b32decode(secret) not in sealed
     kept = set(RecoveryCode.objects.values_list("code_hash", flat=True))
@@ -143,9 +143,10 @@ def test_an_enrolled_factor_is_not_shown_or_replaced(firm, required):
     enrolled(firm.operator)
     client = sign_in(firm.operator)
     assert client.get(url("enrol_second_factor")).url == url("second_factor")
-    client.post(url("enrol_second_factor"), {"code": "000000"})
+    secret, begun = factors.begin(user=firm.operator)
+    about = {"user": firm.operator, "begun": begun, "actor": audit.Actor()}
     with pytest.raises(factors.WrongCode):
-        factors.begin(user=firm.operator)
+        factors.confirm(code=Authenticator(secret).code(), **about)
 
 
 def test_a_stale_session_is_not_shown_a_new_secret(firm):
@@ -184,3 +185,18 @@ def test_a_person_who_becomes_an_operator_is_asked_from_then_on(firm, required):
     assert is_in(client)
     firm.viewer.memberships.update(role=Role.OPERATOR)
     assert not is_in(client)
+
+
+def test_a_secret_begun_for_one_person_does_not_enrol_another(firm):
+    secret, begun = factors.begin(user=firm.operator)
+    about = {"user": firm.head, "begun": begun, "actor": audit.Actor()}
+    with pytest.raises(factors.WrongCode):
+        factors.confirm(code=Authenticator(secret).code(), **about)
+
+
+def test_looking_at_the_enrolment_page_twice_shows_one_secret_and_writes_no_row(firm, required):
+    client = sign_in(firm.operator)
+    first = secret_on(page(client, "enrol_second_factor"))
+    assert secret_on(page(client, "enrol_second_factor")) == first
+    assert not SecondFactor.objects.exists()
+    assert first.replace(" ", "") not in str(dict(client.session.items()))

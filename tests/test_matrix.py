@@ -7,6 +7,7 @@ matrix fails.
 
 import hashlib
 import logging
+import os
 import re
 from copy import deepcopy
 
@@ -16,7 +17,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import get_messages
 from django.db import connection, transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import URLResolver, get_resolver
 
 from orders import rights
@@ -40,6 +40,18 @@ ACTS = {
     "orders_agentwallet_disable": Right.AGENTS,
     "orders_agentwallet_enable": Right.AGENTS,
     "orders_agentwallet_test": Right.AGENTS,
+    "orders_order_changelist": Right.CANCEL,
+    "orders_cancel_changelist": Right.CANCEL,
+    "orders_cancel_close": Right.CLOSE,
+    "orders_drift_changelist": Right.CANCEL,
+    "orders_preview_scope": Right.CANCEL_SCOPE,
+    "orders_preview_list": Right.CANCEL,
+    "orders_preview_confirm": Right.CANCEL,
+    "orders_preview_anew": Right.CANCEL,
+    "orders_panicline_pull": Right.PANIC,
+    "orders_panicline_again": Right.PANIC,
+    "orders_export_ask": Right.VERIFY,
+    "orders_verification_ask": Right.VERIFY,
 }
 RUN_BY_ADMINISTRATORS = {
     "orders_agentwallet_add",
@@ -47,12 +59,14 @@ RUN_BY_ADMINISTRATORS = {
     "orders_agentwallet_enable",
     "orders_agentwallet_test",
     "orders_account_add",
+    "orders_account_api_key",
     "orders_account_change",
     "orders_desk_add",
     "orders_desk_change",
     "auth_user_add",
     "auth_user_change",
     "auth_user_password_change",
+    "orders_verification_ask",
 }
 OWN_BUSINESS = {"password_change", "login", "logout"}  # changes the person's own row alone
 # What a GET may leave behind: the session, and the record of a refusal or a download.
@@ -121,18 +135,24 @@ def by_row(world, route, parameter):
 
 
 def by_content_type(world, route):
-    for kind, side in (("near", world.near), ("far", world.far)):
-        for row in side.rows.values():
-            content_type = ContentType.objects.get_for_model(row)
-            address = route.replace("<content_type_id>", str(content_type.pk))
-            yield kind, "/" + address.replace("<object_id>", str(row.pk))
+    for noun in ("order", "account", "canceljob", "user"):
+        row = world.far.rows[noun]
+        content_type = ContentType.objects.get_for_model(row)
+        address = route.replace("<content_type_id>", str(content_type.pk))
+        yield "far", "/" + address.replace("<object_id>", str(row.pk))
 
 
-def cells(world):
-    """Every (name, kind of id, address) of the site."""
+def cells(world, kind):
+    """Every (name, kind of id, address) of the site.
+
+    ``MATRIX=whole`` in the environment tries ids that nothing has on everybody; otherwise two
+    kinds of people stand for all.
+    """
+    is_whole = os.environ.get("MATRIX") == "whole" or kind in {"operator", "administrator"}
     for name, route in addresses():
-        for kind, address in fillings(world, name, route):
-            yield name, kind, address
+        for ids, address in fillings(world, name, route):
+            if is_whole or ids not in {"missing", "malformed"}:
+                yield name, ids, address
 
 
 def browser(world, person):
@@ -161,14 +181,14 @@ def told(answer) -> str:
     return "\n".join([streamed.decode(errors="replace"), str(answer.headers), cookies, *said])
 
 
-def written(queries):
-    """The tables that statements change."""
-    found = set()
-    for query in queries:
-        change = re.match(r'(?:INSERT INTO|UPDATE|DELETE FROM) "?(\w+)', query["sql"])
+class Written(set):
+    """The tables that statements change, as they run."""
+
+    def __call__(self, execute, sql, params, many, context):
+        change = re.match(r'\s*(?:INSERT\s.*?INTO|UPDATE|DELETE FROM) "?(\w+)', sql)
         if change:
-            found.add(change[1])
-    return found
+            self.add(change[1])
+        return execute(sql, params, many, context)
 
 
 def paths_to_desk():
@@ -200,7 +220,7 @@ def state_of(world):
     for side in (world.near, world.far):
         parts = []
         for model, path in paths_to_desk():
-            if path:
+            if path and not model.__name__.startswith("Audit"):  # records are looked at apart
                 rows = model._default_manager.filter(**{path: side.desk.pk})
                 parts.append(digest(rows))
         state[side.desk.name] = "".join(parts)
@@ -222,9 +242,9 @@ def attempt(world, client, method, address, data=None):
     outcome = {}
     try:
         with transaction.atomic():
-            with CaptureQueriesContext(connection) as queries:
+            tables = Written()
+            with connection.execute_wrapper(tables):
                 answer = getattr(client, method)(address, data or {})
-            tables = written(queries.captured_queries)
             events = AuditRecord.objects.order_by("position").values_list("event", flat=True)[tip:]
             after = state_of(world) if tables - {"django_session"} else before
             outcome = {
@@ -261,7 +281,7 @@ KINDS = [
 def test_no_get_tells_of_a_foreign_desk_or_changes_anything(world, kind):
     person = world.people[kind]
     client, found = browser(world, person), []
-    for _, ids, address in cells(world):
+    for _, ids, address in cells(world, kind):
         cell = attempt(world, client, "get", address)
         where = f"GET {address} ({ids})"
         found += [f"{where} {fault}" for fault in faults_of_get(world, person, cell)]
@@ -282,7 +302,7 @@ def faults_of_get(world, person, cell):
 def test_no_post_acts_where_the_person_may_not(world, kind):
     person = world.people[kind]
     client, found, acted = browser(world, person), [], set()
-    for name, ids, address in cells(world):
+    for name, ids, address in cells(world, kind):
         for side in (world.near, world.far) if ids in {"near", "none"} else (world.far,):
             cell = attempt(world, client, "post", address, world.payload(side))
             where = f"POST {address} ({name}, {ids}) naming {side.desk}"

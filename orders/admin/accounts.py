@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.timezone import now as clock
 from unfold.decorators import display
 
-from orders import credits, keys, rights
+from orders import credits, keys, rights, sessions
 from orders.admin import api_config_keys, books, filters
 from orders.admin.base import acts, fragment, is_administrator, rights_of, shows
 from orders.admin.recording import RecordedScreen
@@ -160,6 +160,7 @@ class AccountAdmin(RecordedScreen):
         """Set, replace or remove an API config key; administrators only."""
         if not is_administrator(request):
             raise PermissionDenied
+        sessions.demand_fresh(request)
         account = self.visible_or_404(request, str(object_id))
         return api_config_keys.view(self, request, account)
 

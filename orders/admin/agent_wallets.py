@@ -10,7 +10,11 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from orders import cancels, enrolling, keys, probing, rights, sentences, sessions
 from orders.admin import filters, lives
@@ -32,6 +36,13 @@ from orders.templatetags.desk import ago, visible
 NO_WALLET = "There is no such agent wallet on a desk where you may manage them."
 
 
+class Forgetful(UnfoldAdminTextInputWidget):
+    """Never shows again what was typed: somebody will paste the secret into the wrong box."""
+
+    def format_value(self, value):
+        return None
+
+
 class AgentWalletForm(forms.Form):
     """An account, its agent wallet's public key, and the secret, which no page shows again."""
 
@@ -44,7 +55,7 @@ class AgentWalletForm(forms.Form):
     public_key = forms.CharField(
         max_length=60,
         label="Public key of the agent wallet",
-        widget=text_input(),
+        widget=Forgetful(attrs=text_input().attrs),
         help_text="As Pacifica's API key page shows it.",
     )
     secret = forms.CharField(

@@ -141,7 +141,8 @@ def _give_password(request, form):
 def _enrolment(request, form, *, status=200):
     if request.method != "POST":
         sessions.demand_fresh(request)  # the page shows the secret
-    secret = factors.begin(user=request.user)
+    begun = request.session.get(signing_in.BEGUN, "")
+    secret, request.session[signing_in.BEGUN] = factors.begin(user=request.user, begun=begun)
     drawn = segno.make(factors.uri(user=request.user, secret=secret), error="m")
     svg = drawn.svg_inline(scale=5, border=3, dark="#000", light="#fff", omitsize=True)
     about = {

@@ -9,7 +9,7 @@ from django.http import FileResponse, Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 
-from orders import checkpoints, exporting, records, searching, verifications
+from orders import checkpoints, exporting, records, searching, sessions, verifications
 from orders.admin.base import Screen, acts, fragment, rights_of, shows
 from orders.logins import actor_of
 from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
@@ -109,6 +109,7 @@ class ExportAdmin(Screen):
     @acts
     def ask_view(self, request):
         """Ask for the records that the log's page showed."""
+        sessions.demand_fresh(request)
         query = {
             own: request.POST.get(given, "").strip()
             for given, own in FILTERS.items()
@@ -126,6 +127,7 @@ class ExportAdmin(Screen):
     def download_view(self, request, object_id):
         """Take one's own export away; recorded before a byte of it leaves."""
         self.guard_view(request)
+        sessions.demand_fresh(request)
         export = Export.objects.filter(operator=request.user, pk=object_id).first()
         if export is None or export.status != ErrandStatus.DONE:
             raise Http404

@@ -5,9 +5,10 @@ from urllib.parse import urlencode, urlsplit
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.defaults import permission_denied
+from django.views.defaults import bad_request, permission_denied
 
 from orders import factors, sessions
 
@@ -52,12 +53,22 @@ class Gate:
         return redirect(with_next(reverse(name), request.get_full_path()))
 
     def process_exception(self, request, exception):
-        """An act asked for a fresh proof: ask for it, and come back to the page it began on."""
-        if not isinstance(exception, sessions.NotFresh):
-            return None
+        """What no view answers for itself: a value no column can hold, an act that wants proof."""
+        if is_unstorable(exception):
+            return bad_request(request, exception)
+        return self.ask(request) if isinstance(exception, sessions.NotFresh) else None
+
+    def ask(self, request):
+        """Ask for a fresh proof, and come back to the page the act began on."""
         back = request.get_full_path() if request.method == "GET" else came_from(request)
         messages.info(request, PROVE)
         return redirect(with_next(reverse("admin:confirm_yourself"), back))
+
+
+def is_unstorable(exception) -> bool:
+    """Whether somebody sent a number too large, or a NUL, where the database was asked about it."""
+    is_nul = isinstance(exception, ValueError) and "NUL (0x00)" in str(exception)
+    return is_nul or isinstance(exception, OverflowError | DataError)
 
 
 def open_paths():

@@ -13,7 +13,6 @@ from orders.admin.base import is_administrator, rights_of
 from orders.admin.progress import STILL_GOING, complete
 from orders.admin.selection import job_url
 from orders.models import Account, Cancel, CancelJob, Desk, Drift, Order, Right, Sender
-from orders.models.cancels import OPEN_QUESTIONS
 from orders.rights import holds
 
 JOBS_IN_FRAME = 3
@@ -40,7 +39,7 @@ class SiteState:
     @cached_property
     def unresolved(self):
         """How many open questions there are on the person's desks."""
-        cancels = Cancel.objects.filter(status__in=OPEN_QUESTIONS)
+        cancels = Cancel.objects.open_questions()
         return cancels.visible_to(self.request.user).count()
 
     @cached_property

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.timezone import now as clock
 
-from orders import cancels, planning, previews
+from orders import cancels, planning, previews, sessions
 from orders.admin import books, fields, filtered
 from orders.admin.base import Screen, acts, fragment, rights_of, shows
 from orders.admin.lists import ListForm
@@ -142,6 +142,8 @@ class PreviewAdmin(Screen):
     def confirm_view(self, request, object_id):
         """Run exactly what was frozen; the same POST again finds the job it made before."""
         preview = self.visible_or_404(request, str(object_id))
+        if previews.must_type(preview):
+            sessions.demand_fresh(request)
         given = {"reason": request.POST.get("reason", "")[:300].replace("\0", "")}
         given["typed"] = request.POST.get("typed", "")[:100]
         try:

@@ -13,7 +13,6 @@ from orders.admin.base import Screen, acts, rights_of
 from orders.admin.selection import job_url
 from orders.logins import actor_of
 from orders.models import Cancel, Right
-from orders.models.cancels import OPEN_QUESTIONS
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
 from orders.templatetags.desk import age, exact, tone, visible
@@ -43,7 +42,7 @@ class UnresolvedAdmin(Screen):
     empty_sentence = "Nothing is unresolved: every cancel that was sent has a proven outcome."
 
     def get_queryset(self, request):
-        return super().get_queryset(request).filter(status__in=OPEN_QUESTIONS)
+        return super().get_queryset(request).open_questions()
 
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(request, {"title": "Unresolved cancels"})

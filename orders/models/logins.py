@@ -24,7 +24,7 @@ class SecondFactor(models.Model):
         primary_key=True,
     )
     sealed_secret = models.BinaryField()
-    confirmed_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField()
     last_step = models.BigIntegerField(default=0)
 
     class Meta:
