@@ -192,7 +192,7 @@ def test_many_cells_cost_no_more_queries_than_one(firm, django_assert_num_querie
         click(operator, order)
     few, many = orders[:1], orders
     for some in (few, many):
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(8):
             operator.get(url("orders_order_cells"), {"order": [order.pk for order in some]})
 
 

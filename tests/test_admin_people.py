@@ -91,7 +91,9 @@ def test_administrators_cannot_lock_themselves_out(firm):
 
 def test_desks_and_accounts_are_added_and_renamed_on_the_record(firm):
     client = signed_in(firm.administrator)
-    client.post(url("orders_desk_add"), {"name": "Arbitrage", "is_active": "on"})
+    client.post(
+        url("orders_desk_add"), {"name": "Arbitrage", "is_active": "on", "confirm_above": "100"}
+    )
     desk = Desk.objects.get(name="Arbitrage")
     assert last(Event.DESK_CHANGED).desk == desk
     address = str(firm.keypair().pubkey())
