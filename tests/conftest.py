@@ -29,6 +29,12 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_modify
         teardown_databases(made, verbosity=0)
 
 
+@pytest.fixture(autouse=True)
+def _own_checkpoints(settings, tmp_path):
+    """Each test's log is another one: checkpoints of one must not be held against the next."""
+    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
+
+
 @pytest.fixture
 def paper(paper_exchange, settings):
     """The paper exchange, empty, and the site pointed at it."""

@@ -245,7 +245,8 @@ def test_a_question_is_looked_at_again_as_soon_as_waiting_tells_more(firm):
     ask_and_deliver(firm, order)
     Cancel.objects.update(checks=11)
     cancel = settle(firm, after_s=3)
-    assert cancel.next_check_at == cancel.signature_ends_at
+    apart = abs(cancel.next_check_at - cancel.signature_ends_at)
+    assert apart <= timedelta(seconds=1)  # the exchange's clock is known to half a second
 
 
 def test_an_exchange_that_cannot_be_read_is_asked_again_within_seconds(firm):
