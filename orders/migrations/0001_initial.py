@@ -407,7 +407,7 @@ class Migration(migrations.Migration):
                 ('order_id', models.BigIntegerField()),
                 ('client_order_id', models.CharField(blank=True, db_index=True, max_length=64, null=True)),
                 ('symbol', models.CharField(max_length=64)),
-                ('side', models.CharField(max_length=16)),
+                ('side', models.CharField(max_length=128)),
                 ('order_type', models.CharField(max_length=40)),
                 ('price', models.CharField(blank=True, max_length=64)),
                 ('initial_amount', models.CharField(max_length=64)),

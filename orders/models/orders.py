@@ -45,7 +45,7 @@ class Order(models.Model):
     order_id = models.BigIntegerField()
     client_order_id = models.CharField(max_length=64, null=True, blank=True, db_index=True)
     symbol = models.CharField(max_length=64)
-    side = models.CharField(max_length=16)
+    side = models.CharField(max_length=128)
     order_type = models.CharField(max_length=40)
     price = amount_text(blank=True)  # a stop that becomes a market order has none
     initial_amount = amount_text()
