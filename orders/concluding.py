@@ -1,23 +1,18 @@
-"""What one answer makes of its cancel, written under its own fence.
+"""Record what came back and write what it makes of its cancels, under their own fence.
 
 Every change of a cancel here stands in the same transaction as the record that says why.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import NullIf
 
 from orders import audit
+from orders.judging import judge, refusal
 from orders.models import (
     Cancel,
     CancelJob,
-    CancelKind,
     CancelStatus,
     Event,
-    ExchangeClock,
     JobStatus,
     Order,
     OrderState,
@@ -25,63 +20,8 @@ from orders.models import (
     Proof,
 )
 from orders.models.cancels import AT_REST, LIVE
-from orders.models.clocks import WARN_ABOVE_MS
-from orders.pacifica import answers
-from orders.pacifica.client import Answer, Unreachable
+from orders.pacifica.client import Answer
 from orders.pacifica.quota import quota
-
-FIRST_CHECK_AFTER = timedelta(seconds=1)
-LONGEST_BACKOFF_S = 30
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """Where one attempt leaves its cancel; equal ones are written by one UPDATE."""
-
-    status: str
-    proof: int = Proof.NONE
-    explanation: str = ""
-    not_before_at: datetime | None = None
-    next_check_at: datetime | None = None
-    filled_amount: str = ""
-    cancelled_amount: str = ""
-    was_taken: bool = False  # a TWAP's request that the exchange took without proving anything
-    resolved_order_id: int | None = None  # found in the book for a client order id
-    ending: object = None  # the `Ending` that the history told
-    repeats: int | None = None  # fresh attempts so far, where this makes one more
-    absent_since_at: datetime | None = None  # neither open nor ended since then
-    was_sent: bool = True  # some byte of the request left
-    was_refused: bool = False  # refused after an unanswered attempt, which may have acted
-    send_alone: bool = False
-    is_throttled: bool = False
-
-    def columns(self) -> dict:
-        """What it writes into its cancel."""
-        values = {name: getattr(self, name) for name in WRITTEN}
-        if self.status == CancelStatus.UNKNOWN:
-            values["has_unanswered"] = True
-        if not self.was_sent:  # an attempt that never left was not the first that did
-            values["first_sent_at"] = NullIf("first_sent_at", "sent_at")
-        for flag in ("was_taken", "was_refused", "send_alone"):
-            if getattr(self, flag):
-                values[flag] = True
-        if self.repeats is not None:
-            values["repeats"] = self.repeats
-        if self.resolved_order_id is not None:
-            values["order_id"] = self.resolved_order_id
-        return values
-
-
-WRITTEN = (
-    "status",
-    "proof",
-    "explanation",
-    "not_before_at",
-    "next_check_at",
-    "filled_amount",
-    "cancelled_amount",
-    "absent_since_at",
-)
 
 
 def conclude(packs, now) -> list:
@@ -114,126 +54,6 @@ def quota_of(packs):
     stated = [quota(pack.result.headers) for pack in packs if isinstance(pack.result, Answer)]
     stated = [one for one in stated if one and one.remaining_credits is not None]
     return min(stated, key=lambda one: one.remaining_credits, default=None)
-
-
-def judge(pack, now) -> list[Conclusion]:
-    """What the network's result proves of each of its cancels. The default is unknown."""
-    result = pack.result
-    if result is None:
-        said = "Not sent: it waited too long for its turn, or its job was stopped."
-        return [_unsent(cancel, now, Proof.NONE, said) for cancel in pack.cancels]
-    if isinstance(result, Unreachable):
-        return [_unreachable(result, cancel, now) for cancel in pack.cancels]
-    verdicts = _verdicts(pack)
-    pairs = zip(pack.cancels, verdicts, strict=True)
-    if pack.is_batch and {v.kind for v in verdicts} == {"refused"} and result.status != 200:
-        return [_refused_whole(verdict, result, cancel, now) for cancel, verdict in pairs]
-    return [BY_VERDICT[verdict.kind](verdict, result, cancel, now) for cancel, verdict in pairs]
-
-
-def _verdicts(pack):
-    result, count = pack.result, len(pack.cancels)
-    if pack.is_batch:
-        return answers.batch_verdicts(
-            result.status, result.body, count=count, is_whole=result.is_whole
-        )
-    is_twap = pack.cancels[0].kind == CancelKind.TWAP
-    verdict_of = answers.twap_verdict if is_twap else answers.cancel_verdict
-    return [verdict_of(result.status, result.body, is_whole=result.is_whole)]
-
-
-def _refused_whole(verdict, result, cancel, now):
-    """One bad action refuses a whole batch: each is sent alone, so that only the culprit fails.
-
-    Where the refusal is about the account or the agent wallet, all of them would fail alike.
-    """
-    if verdict.cause in ABOUT_ALL:
-        return _refused(verdict, result, cancel, now)
-    said = f"The exchange refused the batch it was in ({verdict.error}); it is sent alone."
-    return Conclusion(CancelStatus.QUEUED, Proof.ANSWER, said[:400], send_alone=True)
-
-
-ABOUT_ALL = {"agent", "beta", "whitelist", "region", "forbidden", "account", "trading_disabled"}
-
-
-def _unreachable(result, cancel, now):
-    if not result.may_have_been_sent:
-        said = f"Nothing was sent: {result.reason}. It is tried again."
-        return _unsent(cancel, now, Proof.TRANSPORT, said)
-    return _unknown(f"No answer: {result.reason}. The exchange is being asked.", now)
-
-
-def _unknown(explanation, now, proof=Proof.TRANSPORT):
-    check_at = now + FIRST_CHECK_AFTER
-    return Conclusion(CancelStatus.UNKNOWN, proof, explanation, next_check_at=check_at)
-
-
-def _again(cancel, now, proof, explanation, wait_s=None):
-    wait_s = min(LONGEST_BACKOFF_S, 2 ** min(cancel.attempt - 1, 5)) if wait_s is None else wait_s
-    not_before_at = now + timedelta(seconds=wait_s)
-    return Conclusion(CancelStatus.QUEUED, proof, explanation, not_before_at=not_before_at)
-
-
-def _unsent(cancel, now, proof, explanation):
-    return replace(_again(cancel, now, proof, explanation), was_sent=False)
-
-
-def _accepted(verdict, result, cancel, now):
-    return Conclusion(CancelStatus.CANCELLED, Proof.ANSWER, "The exchange accepted the cancel.")
-
-
-def _asked(verdict, result, cancel, now):
-    said = "The exchange took the request; whether the TWAP ended is being asked."
-    return Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said, next_check_at=now, was_taken=True)
-
-
-def _not_found(verdict, result, cancel, now):
-    said = f"The exchange said: {verdict.error}. Its history is being asked how the order ended."
-    return Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said[:400], next_check_at=now)
-
-
-def _refused(verdict, result, cancel, now):
-    said = f"{_hint(verdict, result)} The exchange said: {verdict.error}".strip()
-    return _no(cancel, Proof.ANSWER, said[:400], now)
-
-
-def _hint(verdict, result):
-    """What to do about a refusal. A clock that is off is told in words."""
-    offset_ms = result.clock_offset_ms or 0
-    if verdict.cause != "expired" or abs(offset_ms) <= WARN_ABOVE_MS:
-        return verdict.hint
-    return f"{ExchangeClock(offset_ms=offset_ms).in_words()} Set it right, then cancel again."
-
-
-def _no(cancel, proof, said, now):
-    """A refusal, final only where no earlier request of ours can have done it already."""
-    if not cancel.has_unanswered:
-        return Conclusion(CancelStatus.REFUSED, proof, said)
-    return Conclusion(CancelStatus.SETTLING, proof, said, next_check_at=now, was_refused=True)
-
-
-def _throttled(verdict, result, cancel, now):
-    left = quota(result.headers)
-    wait_s = left.resets_in_s if left and left.resets_in_s else 5
-    said = "The exchange asked us to slow down (429); it is sent again by itself."
-    return replace(
-        _again(cancel, now, Proof.ANSWER, said, wait_s=min(wait_s, 60)), is_throttled=True
-    )
-
-
-def _proves_nothing(verdict, result, cancel, now):
-    said = f"The answer proves nothing (HTTP {result.status}). The exchange is being asked."
-    return _unknown(said, now)
-
-
-BY_VERDICT = {
-    "accepted": _accepted,
-    "asked": _asked,
-    "not_found": _not_found,
-    "refused": _refused,
-    "throttled": _throttled,
-    "unknown": _proves_nothing,
-}
 
 
 def _still_held(cancels) -> set:
@@ -377,7 +197,7 @@ def refuse_unsent(chunk, why, now, event=Event.NOT_SENT):
     """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
     with transaction.atomic():
         mine = _still_held(chunk)
-        ends = [(cancel, _no(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
+        ends = [(cancel, refusal(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
         pairs = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
         if not pairs:
             return

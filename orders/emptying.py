@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import asking, audit, concluding, credits, delivery, reading, syncing
+from orders import asking, audit, concluding, credits, delivery, judging, reading, syncing
 from orders.exchange import THREADS, client
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import AgentWallet, CancelKind, CancelStatus, Event, PanicLine, PanicStatus
@@ -128,7 +128,7 @@ def _concluded(verdict):
         said = f"The exchange cancelled {verdict.count}."
         return values | {"cancelled_count": verdict.count, "explanation": said}, False
     said = f"{verdict.hint} The exchange said: {verdict.error}".strip()[:400]
-    return values | {"explanation": said}, verdict.cause in concluding.ABOUT_ALL | {"signature"}
+    return values | {"explanation": said}, verdict.cause in judging.ABOUT_ALL | {"signature"}
 
 
 def _wait_and_repeat(line, result, said) -> bool:

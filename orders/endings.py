@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from orders.concluding import Conclusion
+from orders.judging import Conclusion
 from orders.models import CancelKind, CancelStatus, Proof
 from orders.reading import moment
 

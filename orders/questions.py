@@ -11,7 +11,7 @@ from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
 from orders.cancels import refuse
-from orders.concluding import Conclusion
+from orders.judging import Conclusion
 from orders.models import Cancel, CancelStatus, Desk, Event, Proof, Right
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.rights import holds

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils.timezone import now as clock
 
 from orders import audit, clocking, concluding, endings, evidence, reading, waking
-from orders.concluding import Conclusion
+from orders.judging import Conclusion
 from orders.models import Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
 

@@ -27,7 +27,7 @@ from orders import (
     settling,
     syncing,
 )
-from orders.concluding import Conclusion
+from orders.judging import Conclusion
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Event, Proof, Sender
 
 logger = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ LAYERS = [
         "orders.signed_requests",
     ],
     ["orders.proofs"],
-    ["orders.clocking", "orders.webhook"],
+    ["orders.clocking", "orders.judging", "orders.webhook"],
     ["orders.concluding", "orders.packets", "orders.reading", "orders.targets", "orders.waking"],
     ["orders.asking", "orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
     [
