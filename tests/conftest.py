@@ -1,5 +1,6 @@
 """What the tests stand on: a migrated database, the paper exchange, a small firm."""
 
+import itertools
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ from django.test.utils import setup_databases, teardown_databases
 
 from orders import exchange
 from tests import unrecorded
-from tests.firm import Firm
+from tests.firm import Firm, Founded
 from tests.paper import paper_exchange
 from tests.terminal import run
 
@@ -30,9 +31,9 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_modify
 
 
 @pytest.fixture(autouse=True)
-def _own_checkpoints(settings, tmp_path):
+def _own_checkpoints(settings):
     """Each test's log is another one: checkpoints of one must not be held against the next."""
-    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
+    settings.AUDIT_CHECKPOINT_FILE = str(settings.DATA_DIR / f"checkpoints-{next(_numbers)}.jsonl")
 
 
 @pytest.fixture
@@ -47,16 +48,29 @@ def paper(paper_exchange, settings):
 @pytest.fixture
 def firm(db, paper):
     """Two desks with people, accounts, agent wallets; orders come from the paper exchange."""
-    return Firm(paper)
+    return _founded(paper)
 
 
 @pytest.fixture
 def committing_firm(committing_db, paper):
     """The same firm in a database where commits are real, for tests with several threads."""
-    return Firm(paper)
+    return _founded(paper)
 
 
-_copies = iter(range(10**6))
+_first = []
+
+
+def _founded(paper):
+    if connection.vendor != "sqlite":  # its sequences would not follow copied rows
+        return Firm(paper)
+    if _first:
+        return _first[0].again(paper)
+    firm = Firm(paper)
+    _first.append(Founded(firm))
+    return firm
+
+
+_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -82,7 +96,7 @@ def _copy_of(template, tmp_path):
         copy = str(tmp_path / "copy.sqlite3")
         shutil.copy(template, copy)
         return copy
-    copy = f"{template}_{next(_copies)}"
+    copy = f"{template}_{next(_numbers)}"
     _administer(f'DROP DATABASE IF EXISTS "{copy}"')
     _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"')
     return copy

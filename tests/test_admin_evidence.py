@@ -13,7 +13,6 @@ from tests.screens import click, page, signed_in, url
 
 @pytest.fixture(autouse=True)
 def _folders(settings, tmp_path):
-    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
     settings.EXPORT_DIR = tmp_path / "exports"
 
 

@@ -33,7 +33,7 @@ class Hook(BaseHTTPRequestHandler):
 def hook(settings):
     server = HTTPServer(("127.0.0.1", 0), Hook)
     server.taken, server.status, server.elsewhere = [], 200, "/"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{server.server_port}/hook"
     yield server
     server.shutdown()

@@ -12,8 +12,7 @@ from orders.models.append_only import TABLES, TRIGGERS, missing_triggers
 
 
 @pytest.fixture(autouse=True)
-def _database(request, settings, tmp_path):
-    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
+def _database(request):
     request.getfixturevalue("committing_db" if "committing_db" in request.fixturenames else "db")
 
 

@@ -14,9 +14,8 @@ from tests.tampering import unlock
 
 
 @pytest.fixture(autouse=True)
-def _file(request, settings, tmp_path):
+def _database(request):
     request.getfixturevalue("committing_db" if "committing_db" in request.fixturenames else "db")
-    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
 
 
 def append(count=1):

@@ -18,7 +18,6 @@ from orders.rights import NotAllowed
 
 @pytest.fixture(autouse=True)
 def _folders(settings, tmp_path):
-    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
     settings.EXPORT_DIR = tmp_path / "exports"
 
 

@@ -8,8 +8,7 @@ SEED, COUNT, AT_ONCE = 20261122, 60, 15
 
 
 @pytest.fixture
-def covered(db, settings, tmp_path):
-    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
+def covered(db):
     return tampering.build(cycles=8, every=2)
 
 

@@ -88,9 +88,9 @@ def test_waiting_is_not_made_longer_by_trying(firm, minutes_pass):
     assert is_in(sign_in("olivia", address=HOME))
 
 
-def test_a_hundred_guesses_from_changing_addresses_leave_few_records_and_no_session(firm):
-    for n in range(100):
-        sign_in("olivia", f"guess {n}", address=f"10.0.{n // 250}.{n % 250}")
+def test_forty_guesses_from_changing_addresses_leave_few_records_and_no_session(firm):
+    for n in range(40):
+        sign_in("olivia", f"guess {n}", address=f"10.0.0.{n}")
     assert AuditRecord.objects.filter(event="login_failed").count() <= 12
     assert SignInAttempt.objects.count() <= 12
     assert not AuditRecord.objects.filter(event="login").exists()

@@ -3,17 +3,11 @@
 import json
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 
 from orders import audit, cancels, delivery, records, settling, verifying
 from orders.models import AuditRecord, Cancel, Event
 from orders.pacifica import signing
-
-
-@pytest.fixture(autouse=True)
-def _file(settings, tmp_path):
-    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints.jsonl")
 
 
 def cancel(firm, count=1, **fields):
