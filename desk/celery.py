@@ -20,11 +20,11 @@ def check(**kwargs):
     """A worker is a sender: it starts with everything that takes, or says what is missing."""
     from django.db import connections
 
-    from orders import keys, starting
+    from orders import starting
 
     try:
         starting.check_sender()
-    except (starting.CannotStart, keys.KeySettingsWrong) as error:
+    except starting.CannotStart as error:
         sys.exit(f"Cannot start. {error}")
     connections.close_all()  # a connection does not survive a fork
 

@@ -26,10 +26,7 @@ def check_site():
     check_network()
     check_append_only()
     warn_of_sqlite()
-    try:
-        keys.sealing_key()
-    except keys.KeySettingsWrong as error:
-        raise CannotStart(str(error)) from None
+    _try(keys.sealing_key)
 
 
 def check_sender():
@@ -40,7 +37,15 @@ def check_sender():
             "AGENT_KEY_OPENING_KEYS: a sender cannot sign without it. Set it, or "
             "AGENT_KEY_OPENING_KEYS_FILE, in this process's environment."
         )
-    keys.opening_keys()
+    _try(keys.opening_keys)
+
+
+def _try(read):
+    """Read keys from the settings. Raises `CannotStart` where they are no keys."""
+    try:
+        read()
+    except keys.KeySettingsWrong as error:
+        raise CannotStart(str(error)) from None
 
 
 def check_network():

@@ -48,3 +48,23 @@ def test_a_sender_without_opening_keys_is_refused(settings):
     starting.check_site()
     with pytest.raises(starting.CannotStart, match="AGENT_KEY_OPENING_KEYS"):
         starting.check_sender()
+
+
+ASKED = ["--operator", "olivia", "--reason", "test"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sweep"],
+        ["panic", "--desk", "Momentum", *ASKED],
+        ["cancel", "--account", "Alpha", "--order-id", "1", "--symbol", "BTC", *ASKED],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_sender_with_damaged_opening_keys_says_which_setting(firm, settings, run, command):
+    settings.AGENT_KEY_SEALING_KEY = "x:" + "A" * 43 + "="
+    settings.AGENT_KEY_OPENING_KEYS = "x:not-a-key"
+    code, _, said = run(*command)
+    assert code == 2
+    assert "AGENT_KEY_OPENING_KEYS: each entry must be" in said
