@@ -34,6 +34,8 @@ CHUNK = 200
 LEASE = timedelta(seconds=30)
 MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
 PRICE = settings.CREDIT_PRICES["cancel"]
+STARTED_AT = clock()  # this process; what was sent before may have been left open by a dead sender
+SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held back for ever
 
 # Threads of one process that bulk may hold; whatever else there are is left for urgent work.
 BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
@@ -55,12 +57,24 @@ def _next_chunk(account_id, now) -> int:
         return 0
     if first.is_urgent:
         return _carry(first, credits.URGENT, now)
+    if _must_settle_first(account_id, now()):
+        waking.settle(account_ids=[account_id])
+        return 0
     if not BULK_THREADS.acquire(blocking=False):
         return 0  # this process is busy enough with bulk; who holds it goes on with this too
     try:
         return _carry(first, credits.BULK, now)
     finally:
         BULK_THREADS.release()
+
+
+def _must_settle_first(account_id, now) -> bool:
+    """Whether bulk waits because this sender is new and the account's old questions were not asked
+    yet. Having asked once is enough, whatever was said; settling then wakes delivery."""
+    if now > STARTED_AT + SETTLE_FIRST_FOR:
+        return False
+    cancels = Cancel.objects.filter(account_id=account_id)
+    return cancels.left_open(STARTED_AT, now).exists()
 
 
 def _carry(first, purpose, now):

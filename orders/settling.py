@@ -58,8 +58,11 @@ def take_due(*, account_id, now, is_twap) -> list[Cancel]:
         rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips)
         ids = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
         taken = Cancel.objects.filter(pk__in=ids)
-        taken.update(next_check_at=until, checks=F("checks") + 1)
-        return list(taken.select_related("account__desk", "job__desk", "known_order"))
+        taken.update(next_check_at=until)
+        taken = list(taken.select_related("account__desk", "job__desk", "known_order"))
+    for cancel in taken:
+        cancel.checks += 1  # written with what it showed
+    return taken
 
 
 def weigh(cancel, found, now) -> Conclusion:
@@ -120,12 +123,20 @@ def record(ends, found, now):
         ends = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
         if not ends:
             return
-        concluding.write(ends, now)
+        concluding.write(ends, now, checks=F("checks") + 1)
         settled = [(c, end) for c, end in ends if end.status != mine[c.pk]]
         facts = _read_facts(settled, found, now) if settled else []
         audit.append(*facts, *concluding.outcome_facts(settled, now))
-        if any(end.status == CancelStatus.QUEUED for _, end in ends):
-            waking.deliver(account_ids=[ends[0][0].account_id], is_urgent=True)
+        _wake(ends)
+
+
+def _wake(ends):
+    """Have sent what is queued again, and the bulk that waited for a first look at the rest."""
+    account_ids = [ends[0][0].account_id]
+    if any(end.status == CancelStatus.QUEUED for _, end in ends):
+        waking.deliver(account_ids=account_ids, is_urgent=True)
+    elif any(cancel.checks == 1 for cancel, _ in ends):
+        waking.deliver(account_ids=account_ids, is_urgent=False)
 
 
 def _still_open(cancel, row, found, now):

@@ -143,6 +143,13 @@ class CancelQuerySet(OfAccountsQuerySet):
         """Cancels whose outcome is being asked; each has a next check, which the index is over."""
         return self.filter(status__in=OPEN_QUESTIONS, next_check_at__isnull=False)
 
+    def left_open(self, since, now):
+        """What was sent before ``since`` and has not been asked about: questions, and claims of
+        dead senders that will become such."""
+        unasked = models.Q(status__in=OPEN_QUESTIONS, next_check_at__isnull=False, checks=0)
+        lost = models.Q(status=CancelStatus.SENDING, lease_until__lt=now)
+        return self.filter(unasked | lost, sent_at__lt=since)
+
     def due(self, now):
         """Open questions whose next check has come."""
         return self.filter(status__in=OPEN_QUESTIONS, next_check_at__lte=now)
