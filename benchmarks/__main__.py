@@ -6,23 +6,18 @@ Prints a table of medians and ratios and writes ``data/bench/results.json`` and 
 """
 
 import argparse
-import base64
 import json
-import os
-import secrets
 import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 from solders.keypair import Keypair
 
-from benchmarks import plot
-from tests.paper import PaperHandle
+from benchmarks import plot, stage
 
-ROOT = Path(__file__).parent.parent
-OUT = ROOT / "data" / "bench"
+OUT = stage.ROOT / "data" / "bench"
+DATABASE = "pacifica_desk_bench"
 PEERS = {
     "sdk": "official SDK's way, one after another",
     "ccxt": "CCXT cancelOrder, one after another",
@@ -67,31 +62,10 @@ def _numbers(text):
 
 def _timed(case, latency_ms, run, options):
     count = options.count if case not in SLOW else min(options.count, 200 if latency_ms else 500)
-    with _paper(latency_ms) as paper:
+    with stage.Paper(latency_ms) as paper:
         took = (_ours if case in OURS else _peer)(case, paper, count, options)
     rate = took["cancelled"] / took["seconds"]
     return {"case": case, "latency_ms": latency_ms, "run": run, "count": count, "rate": rate} | took
-
-
-class _paper:
-    """A paper exchange in a process of its own, unlimited in credits."""
-
-    def __init__(self, latency_ms):
-        self.latency_ms = latency_ms
-
-    def __enter__(self):
-        command = [sys.executable, "manage.py", "paper_exchange", "--port", "0"]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=_environment({})
-        )
-        address = self.process.stdout.readline()
-        handle = PaperHandle(int(address.rpartition(":")[2].split("/")[0]))
-        handle.rules(latency_ms=self.latency_ms)
-        return handle
-
-    def __exit__(self, *exc):
-        self.process.terminate()
-        self.process.wait()
 
 
 def _peer(case, paper, count, options):
@@ -99,7 +73,7 @@ def _peer(case, paper, count, options):
     paper.account(main.pubkey(), agents=[agent.pubkey()])
     given = {"secret": str(agent), "order_ids": paper.orders(main.pubkey(), count)}
     python = OUT / "venv" / "bin" / "python"
-    command = [python, ROOT / "benchmarks" / "peers.py", case]
+    command = [python, stage.ROOT / "benchmarks" / "peers.py", case]
     command += [str(main.pubkey()), str(agent.pubkey()), str(paper.port)]
     return _json_of(command, given, {})
 
@@ -108,31 +82,13 @@ def _ours(case, paper, count, options):
     with tempfile.TemporaryDirectory() as folder:
         more = {"DATA_DIR": folder, "PACIFICA_PAPER_URL": paper.url}
         if case == "postgres":
-            more |= _fresh_services(options)
+            more |= {
+                "DATABASE_URL": options.postgres + DATABASE,
+                "CELERY_BROKER_URL": options.redis,
+            }
+            stage.fresh_database(more["DATABASE_URL"])
         command = [sys.executable, "-m", "benchmarks.ours", str(paper.port), str(count)]
         return _json_of(command, None, more)
-
-
-def _fresh_services(options):
-    name = "pacifica_desk_bench"
-    for statement in (f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}"):
-        import psycopg
-
-        with psycopg.connect(options.postgres + "postgres", autocommit=True) as connection:
-            connection.execute(statement)
-    return {"DATABASE_URL": options.postgres + name, "CELERY_BROKER_URL": options.redis}
-
-
-def _environment(more):
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return inherited | {
-        "ENV_FILE": os.devnull,
-        "LOG_LEVEL": "ERROR",
-        "SECRET_KEY": secrets.token_urlsafe(50),
-        "AGENT_KEY_OPENING_KEYS": f"bench:{key}",
-        **more,
-    }
 
 
 def _json_of(command, given, more):
@@ -141,8 +97,8 @@ def _json_of(command, given, more):
         input=json.dumps(given),
         capture_output=True,
         text=True,
-        cwd=ROOT,
-        env=_environment(more),
+        cwd=stage.ROOT,
+        env=stage.environment(**more),
         timeout=600,
     )
     if done.returncode:

@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-WORKER = ["-m", "celery", "-A", "desk", "worker", "--pool", "threads", "--concurrency", "4"]
-QUIET = ["-Q", "urgent,bulk", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-GIVE_UP_S = 300
+from benchmarks import stage
+
+THREADS = ["--concurrency", "4"]
 
 
 def main():
@@ -43,14 +43,15 @@ def _run(options):
     from orders.models import Cancel, CancelStatus
 
     firm, preview = _frozen(options)
-    workers = [subprocess.Popen([sys.executable, *WORKER, *QUIET]) for _ in range(options.workers)]
+    command = [sys.executable, *stage.CELERY, *THREADS, *stage.QUIET]
+    workers = [subprocess.Popen(command) for _ in range(options.workers)]
     try:
-        _await_workers(options.workers)
+        stage.await_senders(options.workers)
         before = _cpu_of(workers)
         started = time.perf_counter()
-        job = _confirm(firm, preview)
+        job = stage.confirmed(firm, preview)
         first_s = _await_first(job, started)
-        _await(lambda: not job.cancels.live().exists())
+        stage.until(lambda: not job.cancels.live().exists(), "the job")
         seconds, cpu_s = time.perf_counter() - started, _cpu_of(workers) - before
     finally:
         for worker in workers:
@@ -62,8 +63,6 @@ def _run(options):
 
 
 def _frozen(options):
-    from orders import previews
-    from orders.scoping import Scope
     from tests.firm import Firm
     from tests.paper import PaperHandle
 
@@ -73,37 +72,14 @@ def _frozen(options):
     firm = Firm(paper)
     firm.orders(options.count)
     paper.rules(latency_ms=latency_ms)
-    scope = Scope(desk_id=firm.momentum.pk)
-    return firm, previews.of_scope(user=firm.head, actor=firm.actor(firm.head), scope=scope)
-
-
-def _confirm(firm, preview):
-    from orders import previews
-
-    about = {"user": firm.head, "actor": firm.actor(firm.head), "preview_id": preview.pk}
-    return previews.confirm(**about, typed=previews.must_type(preview)).jobs[0]
-
-
-def _await_workers(count):
-    from django.utils.timezone import now
-
-    from orders.models import Sender
-
-    _await(lambda: Sender.objects.fresh(now()).count() >= count)
+    return firm, stage.frozen(firm)
 
 
 def _await_first(job, started):
     """Seconds until the first request was recorded as leaving."""
-    _await(lambda: job.cancels.filter(first_sent_at__isnull=False).exists(), every_s=0.005)
+    sent = job.cancels.filter(first_sent_at__isnull=False)
+    stage.until(sent.exists, "the first request", every_s=0.005)
     return time.perf_counter() - started
-
-
-def _await(holds, every_s=0.02):
-    ends_at = time.monotonic() + GIVE_UP_S
-    while not holds():
-        if time.monotonic() > ends_at:
-            raise SystemExit("gave up waiting")
-        time.sleep(every_s)
 
 
 def _cpu_of(workers):

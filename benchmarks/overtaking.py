@@ -1,0 +1,92 @@
+"""How much later an urgent cancel leaves while a bulk job of 10,000 orders runs.
+
+    python -m benchmarks.overtaking [--count 10000] [--clicks 100] [--latency-ms 25]
+                                    [--database URL] [--broker URL]
+
+Clicks Cancel over HTTP on orders of the very account that the bulk job empties: on an idle system,
+while jobs run one after another, and while every answer to bulk is held back for ten seconds.
+From the click to the request's arrival in the exchange's own ledger. The target is p95 no more
+than 250 ms above the idle system's. Of every job it tells, too, how long after its confirmation
+its first request arrived; that target is a second.
+"""
+
+import time
+
+from benchmarks import stage
+
+EVERY_S = 0.1  # a click; a person is slower
+HELD_BACK_MS = 10_000
+BULK = "/orders/batch"
+
+
+def main():
+    given = stage.options(__doc__, count=10_000, clicks=100, latency_ms=25).parse_args()
+    with stage.Stage(given) as site:
+        firm = site.firm()
+        site.paper.rules(latency_ms=given.latency_ms)
+        site.start()
+        print(
+            f"{given.clicks} clicks, one every {EVERY_S * 1000:.0f} ms, jobs of {given.count} "
+            f"orders, {given.latency_ms} ms exchange, one worker, one sweep, {site.conditions()}",
+            flush=True,
+        )
+        Overtaking(site, firm, given).measure()
+
+
+class Overtaking:
+    """The three measurements on one site."""
+
+    def __init__(self, site, firm, given):
+        self.site, self.firm, self.given = site, firm, given
+        self.operator = stage.Browser(site.site, "olivia")
+        self.first_ms = []
+
+    def measure(self):
+        clicked = self._clicked(lambda: True)
+        idle = self._tell("idle", clicked)
+        clicked = {}
+        while len(clicked) < self.given.clicks:
+            job = self._started()
+            clicked |= self._clicked(self._is_running(job), self.given.clicks - len(clicked))
+            stage.until(lambda job=job: not self._is_running(job)(), "the job")
+        busy = self._tell("while a bulk job runs", clicked)
+        self.site.paper.fault(BULK, "delay_after", times=None, delay_ms=HELD_BACK_MS)
+        job = self._started()
+        held = self._tell("while its answers are held back 10 s", self._clicked(lambda: True))
+        waiting = job.cancels.filter(status="queued").count()
+        print(f"    of that job {waiting} of {self.given.count} still waited to be sent")
+        print(f"p95 above idle: {busy - idle:.0f} ms, held back {held - idle:.0f} ms (target 250)")
+        print("confirmation to a job's first request:", stage.told(self.first_ms), "(target 1000)")
+
+    def _started(self):
+        """A job of fresh orders, confirmed and begun."""
+        self.site.paper.rules(latency_ms=0)
+        self.firm.orders(self.given.count)
+        self.site.paper.rules(latency_ms=self.given.latency_ms)
+        preview = stage.frozen(self.firm, symbols=("BTC",))
+        mark, at_ms = self.site.paper.ledger()["next"], time.time() * 1000
+        job = stage.confirmed(self.firm, preview)
+        self.first_ms.append(stage.first_request(self.site.paper, BULK, mark) - at_ms)
+        return job
+
+    def _is_running(self, job):
+        return job.cancels.filter(status="queued").exists
+
+    def _clicked(self, goes_on, most=None):
+        """Click at an even pace for as long as it goes on: when each was, by order id."""
+        orders, clicked = self.firm.orders(most or self.given.clicks, symbol="ETH"), {}
+        for order in orders:
+            if not goes_on():
+                break
+            clicked[order.order_id] = self.operator.click(order.pk)
+            time.sleep(max(0, EVERY_S - (time.time() - clicked[order.order_id] / 1000)))
+        return clicked
+
+    def _tell(self, when, clicked):
+        took = stage.to_first_byte(self.site.paper, clicked)
+        print(f"click to first byte at the exchange, {when}: {stage.told(took)}")
+        return stage.percentile(took, 95)
+
+
+if __name__ == "__main__":
+    main()

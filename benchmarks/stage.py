@@ -1,0 +1,267 @@
+"""The stage of a benchmark: a paper exchange, a site of its own, and its real processes.
+
+Everything stands in a folder that is thrown away, or in the database and the broker that the
+command line names; the database is emptied first.
+"""
+
+import argparse
+import base64
+import contextlib
+import os
+import platform
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from desk.demo.stack import free_port, wait_for
+from tests.paper import PaperHandle
+
+ROOT = Path(__file__).parent.parent
+CELERY = ["-m", "celery", "-q", "-A", "desk", "worker", "--pool", "threads"]
+QUIET = ["-Q", "urgent,bulk", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+PATIENCE_S = 150
+
+
+def options(description, **defaults):
+    """A parser with what all of these commands take, and whole numbers of their own."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--database", default="", help="postgres://…; SQLite without it")
+    parser.add_argument("--broker", default="", help="redis://…; the embedded one without it")
+    for name, number in defaults.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=number)
+    return parser
+
+
+class Paper:
+    """A paper exchange in a process of its own, unlimited in credits."""
+
+    def __init__(self, latency_ms):
+        self.latency_ms = latency_ms
+
+    def __enter__(self) -> PaperHandle:
+        command = [sys.executable, "manage.py", "paper_exchange", "--port", "0"]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment()
+        )
+        address = self.process.stdout.readline()
+        handle = PaperHandle(int(address.rpartition(":")[2].split("/")[0]))
+        handle.rules(latency_ms=self.latency_ms)
+        return handle
+
+    def __exit__(self, *exc):
+        self.process.terminate()
+        self.process.wait()
+
+
+def environment(**more) -> dict:
+    """The environment of every process; nothing of yours leaks in."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return inherited | {
+        "ENV_FILE": os.devnull,
+        "LOG_LEVEL": "ERROR",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "AGENT_KEY_OPENING_KEYS": f"bench:{key}",
+        **more,
+    }
+
+
+def fresh_database(url):
+    """Drop and make the PostgreSQL database that the address names."""
+    import psycopg
+
+    name = urlsplit(url).path.strip("/")
+    with psycopg.connect(url.removesuffix(name) + "postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+
+
+class Stage(contextlib.ExitStack):
+    """A paper exchange and a migrated site; ``start`` adds processes, which end with the stage."""
+
+    def __init__(self, given, **settings):
+        super().__init__()
+        self.given, self.settings = given, settings
+
+    def __enter__(self):
+        folder = self.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        self.paper = self.enter_context(Paper(0))
+        self.environment = environment(
+            DATA_DIR=folder,
+            PACIFICA_PAPER_URL=self.paper.url,
+            DJANGO_SETTINGS_MODULE="desk.settings",
+            **{name: str(value) for name, value in self.settings.items()},
+        )
+        if self.given.database:
+            fresh_database(self.given.database)
+            self.environment["DATABASE_URL"] = self.given.database
+        if self.given.broker:
+            self.environment["CELERY_BROKER_URL"] = self.given.broker
+        self._set_up()
+        return self
+
+    def _set_up(self):
+        os.environ.update(self.environment)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        call_command("collectstatic", verbosity=0, interactive=False)
+
+    def firm(self):
+        """The tests' firm, known to the paper exchange too."""
+        from tests.firm import Firm
+
+        return Firm(self.paper)
+
+    def start(self, *, workers=1, sweep=True, web=True):
+        """Start the processes as the README names them and wait until they are there."""
+        for _ in range(workers):
+            self.run(*CELERY, "--concurrency", "8", *QUIET)
+        if sweep:
+            self.run("manage.py", "sweep")
+        if web:
+            port = free_port()
+            self.run("-m", "gunicorn", "desk.wsgi", "-b", f"127.0.0.1:{port}", "--threads", "8")
+            self.site = f"http://127.0.0.1:{port}"
+            wait_for(f"{self.site}/admin/login/")
+        await_senders(workers + sweep)
+
+    def run(self, *arguments):
+        """One process of this Python, ended with the stage."""
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.callback(process.wait)
+        self.callback(process.terminate)
+        return process
+
+    def conditions(self) -> str:
+        """Under what a figure was measured."""
+        from django.db import connection
+
+        broker = urlsplit(os.environ.get("CELERY_BROKER_URL", "embedded://")).scheme
+        cores = len(os.sched_getaffinity(0))
+        return f"{connection.vendor}, {broker} broker, {cores} cores, {platform.machine()}"
+
+
+class Browser:
+    """A person signed in over HTTP, who clicks."""
+
+    def __init__(self, site, name):
+        self.site, self.session = site, requests.Session()
+        self.session.trust_env = False
+        from tests.firm import PASSWORD
+
+        page = self.get("/admin/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
+        form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        self.session.post(f"{site}/admin/login/", data=form, timeout=10).raise_for_status()
+
+    def get(self, path) -> str:
+        """The text of a page."""
+        answer = self.session.get(self.site + path, timeout=30)
+        answer.raise_for_status()
+        return answer.text
+
+    def post(self, path, **form):
+        """Press a button; where it leads is not followed."""
+        token = {"X-CSRFToken": self.session.cookies["csrftoken"], "Referer": self.site}
+        answer = self.session.post(
+            self.site + path, data=form, headers=token, timeout=30, allow_redirects=False
+        )
+        answer.raise_for_status()
+        return answer
+
+    def click(self, row) -> float:
+        """Press Cancel on an order's row; when, in ms since the epoch."""
+        at_ms = time.time() * 1000
+        self.post(f"/admin/orders/order/{row}/cancel/", request_key=str(uuid.uuid4()))
+        return at_ms
+
+
+def to_first_byte(paper, clicked) -> list:
+    """Milliseconds from each click to the exchange. ``clicked``: when, by order id."""
+
+    def seen():
+        asked = paper.requests("/orders/cancel")
+        first = {one["order_ids"][0]: one["at_ms"] for one in reversed(asked)}
+        return first if clicked.keys() <= first.keys() else None
+
+    first = until(seen, "every click at the exchange", every_s=0.5)
+    return [first[order_id] - at_ms for order_id, at_ms in clicked.items()]
+
+
+def first_request(paper, route, mark) -> int:
+    """When the first request of a route arrived that the ledger numbers ``mark`` or higher, ms."""
+
+    def seen():
+        asked = paper.ledger(since=mark)["requests"]
+        return next((one["at_ms"] for one in asked if one["route"] == route), None)
+
+    return until(seen, f"a request to {route}", every_s=0.05)
+
+
+def await_senders(count):
+    """Wait until so many sending processes were heard of."""
+    from django.utils.timezone import now
+
+    from orders.models import Sender
+
+    until(lambda: Sender.objects.fresh(now()).count() >= count, "senders")
+
+
+def until(holds, what, *, every_s=0.02, patience_s=PATIENCE_S):
+    """Wait for something to become true, and stop the command where it does not."""
+    ends_at = time.monotonic() + patience_s
+    while not (found := holds()):
+        if time.monotonic() > ends_at:
+            raise SystemExit(f"gave up waiting for {what}")
+        time.sleep(every_s)
+    return found
+
+
+def frozen(firm, **scope):
+    """The preview of all open orders of a scope, as a desk head makes it."""
+    from orders import previews
+    from orders.scoping import Scope
+
+    scope = Scope(desk_id=firm.momentum.pk, **scope)
+    return previews.of_scope(user=firm.head, actor=firm.actor(firm.head), scope=scope)
+
+
+def confirmed(firm, preview):
+    """The job that the same desk head makes of it."""
+    from orders import previews
+
+    about = {"user": firm.head, "actor": firm.actor(firm.head), "preview_id": preview.pk}
+    return previews.confirm(**about, typed=previews.must_type(preview)).jobs[0]
+
+
+def percentile(values, percent):
+    """Of the values as they are, nearest rank."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, max(0, -(-len(ranked) * percent // 100) - 1))]
+
+
+def told(values) -> str:
+    """*p50 12, p95 30, worst 41 (200)*."""
+    cuts = f"p50 {statistics.median(values):.0f}, p95 {percentile(values, 95):.0f}"
+    return f"{cuts}, worst {max(values):.0f} ms ({len(values)} of them)"
