@@ -1,9 +1,8 @@
 """What an operator may ask: cancel these orders, cancel this id."""
 
-from orders import audit
 from orders.asking import Asked, ask
-from orders.models import Account, CancelKind, Desk, Event, Order, Right
-from orders.rights import NotAllowed
+from orders.models import Account, CancelKind, Desk, Order, Right
+from orders.refusing import refuse
 from orders.targets import CannotAsk, Target, kind_of, named_target, open_targets, target_of
 
 __all__ = [
@@ -77,9 +76,3 @@ def cancel_by_ids(
     about = {"account": account, "symbol": symbol, "kind": kind}
     targets = [named_target(order_id=one, client_order_id=other, **about) for one, other in ids]
     return ask(actor, targets, reason=reason, request_key=request_key)
-
-
-def refuse(*, actor, what, said):
-    """Record a refused act and raise `NotAllowed` with a sentence that tells a stranger nothing."""
-    audit.record(audit.Fact(event=Event.ACT_REFUSED, actor=actor, data={"asked": what[:300]}))
-    raise NotAllowed(said)

@@ -10,9 +10,10 @@ from django.utils.timezone import now as clock
 
 from orders import audit
 from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Right
-from orders.rights import NotAllowed
+from orders.refusing import refuse
 
 SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
+NO_DRIFT = "There is no such drift to acknowledge on your desks."
 WHOLE_BOOK = ("cancel_all_orders", "cancel_order_strategy")  # these name no single order
 
 
@@ -33,13 +34,13 @@ def acknowledge(*, user, actor, drift_ids, now=clock) -> int:
 
     Raises `NotAllowed` where there is none such on a desk where the person may cancel.
     """
+    theirs = Drift.objects.open().filter(pk__in=drift_ids).allowing(user, Right.CANCEL)
+    if not theirs.exists():
+        refuse(actor=actor, what=f"acknowledge {len(drift_ids)} drifts", said=NO_DRIFT)
     with transaction.atomic():
-        drifts = Drift.objects.open().filter(pk__in=drift_ids).allowing(user, Right.CANCEL)
         drifts = list(
-            drifts.select_for_update(of=("self",)).select_related("account__desk", "order")
+            theirs.select_for_update(of=("self",)).select_related("account__desk", "order")
         )
-        if not drifts:
-            raise NotAllowed("There is no such drift to acknowledge on your desks.")
         moment = now()
         Drift.objects.filter(pk__in=[drift.pk for drift in drifts]).update(
             acknowledged_at=moment, acknowledged_by=user

@@ -1,4 +1,8 @@
-"""What is set up before anyone can cancel: desks, people, accounts, agent wallets. All recorded."""
+"""What is set up before anyone can cancel: desks, people, accounts, agent wallets. All recorded.
+
+Keys are asked for by people, so their rights are asked here. Desks, people and accounts are added
+here from the terminal alone; administrators have forms of their own for them.
+"""
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
@@ -6,9 +10,20 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from orders import audit, keys
-from orders.models import Account, AgentWallet, Desk, Event, Membership, Role, SealedApiConfigKey
+from orders.models import (
+    Account,
+    AgentWallet,
+    Desk,
+    Event,
+    Membership,
+    Role,
+    SealedApiConfigKey,
+)
+from orders.models.desks import sees_everything
+from orders.refusing import refuse
 
 COMMAND_LINE = audit.Actor(operator_name="(command line)")
+NOT_YOURS = "You may not manage the keys of such an account."
 
 
 class CannotEnrol(ValueError):
@@ -97,12 +112,17 @@ def add_account(*, name, desk, address, actor=COMMAND_LINE) -> tuple[Account, bo
     return account, True
 
 
-@transaction.atomic
 def add_agent_wallet(*, account, public_key, secret, user, actor) -> tuple[AgentWallet, bool]:
-    """Take an agent wallet's secret in, sealed, and whether it is new. Raises `BadAgentKey`.
+    """Take an agent wallet's secret in, sealed, and whether it is new.
 
-    ``secret`` is never stored in clear, recorded or repeated.
+    Raises `BadAgentKey`, `NotAllowed`. ``secret`` is never stored in clear, recorded or repeated.
     """
+    _demand_agents(user, actor, account, f"add an agent wallet to account {account.pk}")
+    return _take_in(account, public_key, secret, user, actor)
+
+
+@transaction.atomic
+def _take_in(account, public_key, secret, user, actor):
     public_key = keys.check_public_key(public_key, what="agent wallet's public key")
     raw = keys.read_secret(secret, public_key=public_key, account=account.address)
     _refuse_shared(public_key, account)
@@ -119,13 +139,15 @@ def add_agent_wallet(*, account, public_key, secret, user, actor) -> tuple[Agent
     return wallet, True
 
 
-def disable_agent_wallet(*, wallet, actor) -> bool:
+def disable_agent_wallet(*, wallet, user, actor) -> bool:
     """Stop signing with this agent wallet before the next send; whether it was active."""
+    _demand_agents(user, actor, wallet.account, f"disable agent wallet {wallet.pk}")
     return _switch(wallet, actor, Event.AGENT_WALLET_DISABLED, is_active=False)
 
 
-def enable_agent_wallet(*, wallet, actor) -> bool:
+def enable_agent_wallet(*, wallet, user, actor) -> bool:
     """Sign with this agent wallet again; whether it was disabled."""
+    _demand_agents(user, actor, wallet.account, f"enable agent wallet {wallet.pk}")
     return _switch(wallet, actor, Event.AGENT_WALLET_ENABLED, is_active=True)
 
 
@@ -138,24 +160,36 @@ def _switch(wallet, actor, event, *, is_active):
     return True
 
 
-@transaction.atomic
-def set_api_config_key(*, account, api_config_key, actor):
-    """Keep an account's API config key, sealed, in place of any other. Raises `BadAgentKey`.
+def set_api_config_key(*, account, api_config_key, user, actor):
+    """Keep an account's API config key, sealed, in place of any other; administrators only.
 
     The key is never stored in clear, recorded or repeated; the log names it by its beginning.
+    Raises `BadAgentKey`, `NotAllowed`.
     """
+    _demand(sees_everything(user), actor, f"set the API config key of account {account.pk}")
     sealed = keys.seal_api_config_key(account, api_config_key)
-    sealed.save()
-    audit.append(_api_config_key_fact(account, actor, {"set": sealed.hint}))
+    with transaction.atomic():
+        sealed.save()
+        audit.append(_api_config_key_fact(account, actor, {"set": sealed.hint}))
 
 
-@transaction.atomic
-def remove_api_config_key(*, account, actor) -> bool:
-    """Forget an account's API config key; whether there was one."""
-    if not SealedApiConfigKey.objects.filter(account=account).delete()[0]:
-        return False
-    audit.append(_api_config_key_fact(account, actor, {"removed": True}))
+def remove_api_config_key(*, account, user, actor) -> bool:
+    """Forget an account's API config key; whether there was one. Administrators only."""
+    _demand(sees_everything(user), actor, f"remove the API config key of account {account.pk}")
+    with transaction.atomic():
+        if not SealedApiConfigKey.objects.filter(account=account).delete()[0]:
+            return False
+        audit.append(_api_config_key_fact(account, actor, {"removed": True}))
     return True
+
+
+def _demand_agents(user, actor, account, what):
+    _demand(Account.objects.managed_by(user).filter(pk=account.pk).exists(), actor, what)
+
+
+def _demand(is_allowed, actor, what):
+    if not is_allowed:
+        refuse(actor=actor, what=what, said=NOT_YOURS)
 
 
 def membership_fact(membership, actor, *, is_removed=False) -> audit.Fact:

@@ -10,7 +10,8 @@ from django.utils.timezone import now as clock
 
 from orders import audit, bundles, checkpoints, records, searching
 from orders.models import ErrandStatus, Event, Export, Right
-from orders.rights import NotAllowed, holds
+from orders.refusing import refuse
+from orders.rights import holds
 
 NOT_YOURS = "Only auditors of a desk export its records."
 NO_LONGER = "Its asker may no longer export any desk's records."
@@ -22,9 +23,7 @@ def ask(*, user, actor, query, now=clock) -> Export:
     ``query``: as `searching.matching`. Raises `NotAllowed`, `searching.BadQuery`.
     """
     if not holds(user, Right.VERIFY):
-        refused = audit.Fact(Event.ACT_REFUSED, actor, data={"asked": "export records"})
-        audit.record(refused)
-        raise NotAllowed(NOT_YOURS)
+        refuse(actor=actor, what="export records", said=NOT_YOURS)
     query = {name: value for name, value in query.items() if value and name != "desks"}
     searching.matching(query)
     with transaction.atomic():

@@ -6,9 +6,9 @@ from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
 from orders.asking import ask
-from orders.cancels import refuse
 from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Right
 from orders.models.cancels import LIVE
+from orders.refusing import refuse
 from orders.targets import Target
 
 NO_JOB = "There is no such job among your desks' jobs."

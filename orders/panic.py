@@ -12,8 +12,8 @@ from django.db.models import Count, Q
 from django.utils.timezone import now as clock
 
 from orders import audit
-from orders.cancels import refuse
 from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, PanicStatus, Right
+from orders.refusing import refuse
 from orders.targets import CannotAsk, check_symbol
 
 NO_DESK = "There is no such desk, or panic is not yours to pull there."

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from django.utils.timezone import now as clock
 
 from orders import asking
-from orders.cancels import refuse
 from orders.models import Account, Desk, Order, OrderState, Preview, Right
+from orders.refusing import refuse
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
 from orders.targets import LOOK_UP, CannotAsk, Target, kind_of, named_target
 

@@ -13,6 +13,7 @@ from orders.keys import CannotOpen, KeySettingsWrong, open_signer
 from orders.models import AgentWallet, Event
 from orders.pacifica import answers
 from orders.pacifica.client import VERSION, Unreachable
+from orders.refusing import refuse
 
 BOUND, NOT_BOUND, REFUSED = "bound", "not_bound", "signature_refused"
 BETA, UNREACHABLE, CANNOT_TELL = "beta_access", "unreachable", "cannot_tell"
@@ -31,6 +32,7 @@ UNHELD = (
     "ALARM: the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
     "know whose they are, revoke them on Pacifica's API key page."
 )
+NO_WALLET = "There is no such agent wallet that you may test."
 BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "beta": BETA}
 
 
@@ -44,8 +46,13 @@ class Finding:
     unheld: tuple | list = ()
 
 
-def ask_for_test(*, wallet, actor) -> datetime:
-    """Record that somebody wants this agent wallet tested, and wake a sender to do it."""
+def ask_for_test(*, wallet, user, actor) -> datetime:
+    """Record that somebody wants this agent wallet tested, and wake a sender to do it.
+
+    Raises `NotAllowed`.
+    """
+    if not AgentWallet.objects.managed_by(user).filter(pk=wallet.pk).exists():
+        refuse(actor=actor, what=f"test agent wallet {wallet.pk}", said=NO_WALLET)
     asked_at = clock()
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet.pk).update(

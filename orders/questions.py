@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
-from orders.cancels import refuse
 from orders.judging import Conclusion
 from orders.models import Cancel, CancelStatus, Desk, Event, Proof, Right
 from orders.models.cancels import OPEN_QUESTIONS
+from orders.refusing import refuse
 from orders.rights import holds
 from orders.targets import CannotAsk
 

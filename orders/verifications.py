@@ -8,7 +8,8 @@ from django.utils.timezone import now as clock
 from orders import audit, records, verifying
 from orders.models import ErrandStatus, Event, Right, Verification
 from orders.models.desks import sees_everything
-from orders.rights import NotAllowed, holds
+from orders.refusing import refuse
+from orders.rights import holds
 
 NOT_YOURS = "Only auditors and administrators verify the log."
 MOST_SHOWN = 200  # faults kept for the page; the command names all of them
@@ -22,8 +23,7 @@ def may_verify(user) -> bool:
 def ask(*, user, actor, now=clock) -> Verification:
     """Ask for a walk over the whole log; one that waits or runs already serves. `NotAllowed`."""
     if not may_verify(user):
-        audit.record(audit.Fact(Event.ACT_REFUSED, actor, data={"asked": "verify the log"}))
-        raise NotAllowed(NOT_YOURS)
+        refuse(actor=actor, what="verify the log", said=NOT_YOURS)
     with transaction.atomic():
         under_way = Verification.objects.filter(
             status__in=[ErrandStatus.WAITING, ErrandStatus.RUNNING]

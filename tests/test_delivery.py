@@ -288,7 +288,9 @@ def test_an_operator_who_lost_the_right_after_the_click_sends_nothing(firm, loss
 def test_a_disabled_agent_wallet_signs_nothing(firm):
     ask(firm, firm.order())
     wallet = firm.account.agent_wallets.get()
-    enrolling.disable_agent_wallet(wallet=wallet, actor=firm.actor(firm.administrator))
+    enrolling.disable_agent_wallet(
+        wallet=wallet, user=firm.administrator, actor=firm.actor(firm.administrator)
+    )
     deliver(firm)
     assert Cancel.objects.get().status == CancelStatus.REFUSED
     assert "no active agent wallet" in Cancel.objects.get().explanation

@@ -23,6 +23,7 @@ LAYERS = [
     [
         "orders.checkpoints",
         "orders.factors",
+        "orders.refusing",
         "orders.rotating",
         "orders.searching",
         "orders.signed_requests",

@@ -8,7 +8,7 @@ from orders.models import AgentWallet, AuditRecord, Event
 
 def after_test(firm, account=None):
     wallet = (account or firm.account).agent_wallets.get()
-    probing.ask_for_test(wallet=wallet, actor=firm.actor(firm.head))
+    probing.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
     probing.probe(wallet_id=wallet.pk)
     return AgentWallet.objects.get(pk=wallet.pk)
 
@@ -57,7 +57,7 @@ def test_the_signed_read_is_recorded_before_and_after(firm):
 
 def test_a_test_is_made_once(firm):
     wallet = firm.account.agent_wallets.get()
-    probing.ask_for_test(wallet=wallet, actor=firm.actor(firm.head))
+    probing.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
     probing.probe(wallet_id=wallet.pk)
     probing.probe(wallet_id=wallet.pk)
     assert len(firm.paper.requests("/agent/list")) == 1

@@ -15,7 +15,10 @@ pytestmark = pytest.mark.django_db
 def newest(firm, settings):
     """A new key in front of the old one; every stored key is still sealed with the old."""
     enrolling.set_api_config_key(
-        account=firm.account, api_config_key="AbCd1234_2mBcDeFgH", actor=firm.actor()
+        account=firm.account,
+        api_config_key="AbCd1234_2mBcDeFgH",
+        user=firm.administrator,
+        actor=firm.actor(firm.administrator),
     )
     opening, _ = keys.new_opening_key("newest")
     settings.AGENT_KEY_OPENING_KEYS = f"{opening},{settings.AGENT_KEY_OPENING_KEYS}"

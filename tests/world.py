@@ -86,7 +86,7 @@ class World:
         )
         pulled = panic.pull(desk_id=desk.pk, symbol=symbol, reason=reason, **about)
         wallet = account.agent_wallets.get()
-        probing.ask_for_test(wallet=wallet, actor=actor(head))
+        probing.ask_for_test(wallet=wallet, user=head, actor=actor(head))
         export = exporting.ask(user=auditor, actor=actor(auditor), query={"symbol": symbol})
         verification = verifications.ask(user=auditor, actor=actor(auditor))
         preview = self._preview(desk, account, head, free, reason)

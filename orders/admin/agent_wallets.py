@@ -3,7 +3,6 @@
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.decorators import method_decorator
@@ -16,8 +15,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from orders import cancels, enrolling, keys, probing, rights, sentences, sessions
-from orders.admin import filters, lives
+from orders import cancels, enrolling, keys, probing, refusing, sentences, sessions
+from orders.admin import fields, filters, lives
 from orders.admin.accounts import key_with_copy
 from orders.admin.base import (
     ReadOnlyPage,
@@ -30,10 +29,10 @@ from orders.admin.base import (
 from orders.admin.by_id import text_input
 from orders.logins import actor_of
 from orders.models import Account, AgentWallet, AuditRecord, Right
-from orders.models.desks import sees_everything
+from orders.rights import NotAllowed
 from orders.templatetags.desk import ago, visible
 
-NO_WALLET = "There is no such agent wallet on a desk where you may manage them."
+FOREIGN = "add an agent wallet to an account of another desk"
 
 
 class Forgetful(UnfoldAdminTextInputWidget):
@@ -71,7 +70,8 @@ class AgentWalletForm(forms.Form):
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
         field = self.fields["account"]
-        field.queryset = manageable(Account.objects.filter(is_active=True), user)
+        accounts = Account.objects.managed_by(user).filter(is_active=True)
+        field.queryset = accounts.select_related("desk")
         field.label_from_instance = lambda account: f"{account.desk} · {account}"
 
     def clean_public_key(self):
@@ -97,15 +97,9 @@ def state_of(wallet) -> tuple[str, str]:
     return ("active, replace it soon", "warn") if keys.is_ageing(wallet) else ("active", "good")
 
 
-def manageable(queryset, user):
-    """The rows on whose desk this person may add and disable agent wallets."""
-    queryset = queryset if sees_everything(user) else queryset.allowing(user, Right.AGENTS)
-    return queryset.select_related(*(["desk"] if queryset.model is Account else ["account__desk"]))
-
-
-def may_manage(user, account) -> bool:
-    """Whether this person may add and disable agent wallets of this account."""
-    return sees_everything(user) or rights.holds(user, Right.AGENTS, desk=account.desk)
+def may_manage(user, wallet) -> bool:
+    """Whether this person may test, disable and enable this agent wallet."""
+    return AgentWallet.objects.managed_by(user).filter(pk=wallet.pk).exists()
 
 
 @admin.register(AgentWallet)
@@ -169,7 +163,7 @@ class AgentWalletAdmin(ReadOnlyPage):
             "title": f"Agent wallet of {visible(wallet.account)}",
             "wallet": wallet,
             "state": state_of(wallet),
-            "may_manage": may_manage(request.user, wallet.account),
+            "may_manage": may_manage(request.user, wallet),
             "life": lives.moments([(one, None) for one in records if is_about(one, wallet)]),
         }
 
@@ -182,6 +176,8 @@ class AgentWalletAdmin(ReadOnlyPage):
         if request.method != "POST":
             return self.form_page(request, AgentWalletForm(user=request.user))
         form = AgentWalletForm(request.POST, user=request.user)
+        if fields.foreign(form, "account"):
+            refusing.record(actor=actor_of(request), what=FOREIGN)
         wallet = take_in(form, request) if form.is_valid() else None
         if wallet is None:
             return self.form_page(request, form, status=422)
@@ -207,8 +203,7 @@ class AgentWalletAdmin(ReadOnlyPage):
     @acts
     def test_view(self, request, object_id):
         """Have a sender make one harmless signed read with this wallet."""
-        wallet = self.managed_or_refused(request, object_id)
-        probing.ask_for_test(wallet=wallet, actor=actor_of(request))
+        wallet = self.done(request, object_id, probing.ask_for_test)
         wallet.refresh_from_db()
         return fragment(render_to_string("desk/finding.html", {"wallet": wallet}))
 
@@ -220,22 +215,17 @@ class AgentWalletAdmin(ReadOnlyPage):
 
     def switch(self, request, object_id, act, done):
         """Disable or enable a wallet, and say so on its page."""
-        wallet = self.managed_or_refused(request, object_id)
-        act(wallet=wallet, actor=actor_of(request))
+        wallet = self.done(request, object_id, act)
         messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")
         return redirect("admin:orders_agentwallet_change", wallet.pk)
 
-    def managed_or_refused(self, request, object_id):
-        """The wallet, if this person may manage it; a refused attempt is recorded."""
-        self.guard_view(request)
-        actor = actor_of(request)
-        wallet = manageable(AgentWallet.objects.filter(pk=object_id), request.user).first()
-        if wallet is None:
-            try:
-                cancels.refuse(actor=actor, what=f"change agent wallet {object_id}", said=NO_WALLET)
-            except rights.NotAllowed:
-                known = self.get_queryset(request).filter(pk=object_id).exists()
-                raise (PermissionDenied(NO_WALLET) if known else Http404) from None
+    def done(self, request, object_id, act):
+        """The wallet, after this was done with it; who may is decided below."""
+        wallet = self.visible_or_404(request, str(object_id))
+        try:
+            act(wallet=wallet, user=request.user, actor=actor_of(request))
+        except NotAllowed as refused:
+            raise PermissionDenied(str(refused)) from None
         return wallet
 
 

@@ -28,11 +28,16 @@ class ApiConfigKeyForm(forms.Form):
     )
 
 
+def by(request) -> dict:
+    """Who asks, as the acts below want to know it."""
+    return {"user": request.user, "actor": actor_of(request)}
+
+
 @sensitive_variables()
 def view(screen, request, account):
     """Show the form; on POST seal the key, or forget it."""
     if request.method == "POST" and request.POST.get("act") == "remove":
-        was_there = enrolling.remove_api_config_key(account=account, actor=actor_of(request))
+        was_there = enrolling.remove_api_config_key(account=account, **by(request))
         done = "is removed" if was_there else "had none"
         messages.success(request, f"API config key: {visible(account.name)} {done}.")
         return redirect(PAGE, account.pk)
@@ -56,7 +61,7 @@ def _is_set(request, account, form):
     """Whether the key could be sealed; otherwise the form says why not."""
     given = form.cleaned_data["api_config_key"]
     try:
-        enrolling.set_api_config_key(account=account, api_config_key=given, actor=actor_of(request))
+        enrolling.set_api_config_key(account=account, api_config_key=given, **by(request))
     except (keys.BadAgentKey, keys.KeySettingsWrong) as wrong:
         form.add_error("api_config_key", str(wrong))
         return False

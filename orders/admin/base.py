@@ -126,6 +126,13 @@ class Screen(ModelAdmin):
     def get_changelist(self, request, **kwargs):
         return Rows
 
+    def changelist_view(self, request, extra_context=None):
+        """The list. A forged bulk action is refused as such, where Django would say nothing."""
+        wanted = request.POST.get("action", "")
+        if wanted and wanted not in self.get_actions(request):
+            raise PermissionDenied
+        return super().changelist_view(request, extra_context)
+
     def complete_rows(self, request, rows):
         """Attach to the rows of one page what their columns need, in a fixed number of queries."""
 

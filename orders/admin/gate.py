@@ -6,11 +6,14 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
+from django.http import Http404
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.defaults import bad_request, permission_denied
 
-from orders import factors, sessions
+from orders import factors, refusing, sessions
+from orders.logins import actor_of
+from orders.rights import NotAllowed
 
 ENDED = "Your session has ended: sign in again."
 PROVE = "Confirm that it is you, then do it again: this act asks for it."
@@ -47,13 +50,20 @@ class Gate:
     def lead(self, request):
         """Show the way to the second factor; an act without it is refused."""
         if request.method not in {"GET", "HEAD"}:
+            what = f"{request.method} {request.path} without the second factor"
+            refusing.record(actor=actor_of(request), what=what)
             return permission_denied(request, PermissionDenied("The second factor is missing."))
         enrolled = factors.is_enrolled(request.user)
         name = "admin:second_factor" if enrolled else "admin:enrol_second_factor"
         return redirect(with_next(reverse(name), request.get_full_path()))
 
     def process_exception(self, request, exception):
-        """What no view answers for itself: a value no column can hold, an act that wants proof."""
+        """What no view answers for itself: a value no column can hold, an act that wants proof.
+
+        An act that ended in *not yours* is recorded here, unless what refused it has done so.
+        """
+        if isinstance(exception, PermissionDenied | Http404):
+            return note(request, exception)
         if is_unstorable(exception):
             return bad_request(request, exception)
         return self.ask(request) if isinstance(exception, sessions.NotFresh) else None
@@ -63,6 +73,13 @@ class Gate:
         back = request.get_full_path() if request.method == "GET" else came_from(request)
         messages.info(request, PROVE)
         return redirect(with_next(reverse("admin:confirm_yourself"), back))
+
+
+def note(request, refusal):
+    """Record a refused act; nothing where somebody only looked."""
+    is_recorded = isinstance(refusal.__context__, NotAllowed)
+    if request.method not in {"GET", "HEAD"} and not is_recorded and request.user.is_authenticated:
+        refusing.record(actor=actor_of(request), what=f"{request.method} {request.path}")
 
 
 def is_unstorable(exception) -> bool:

@@ -81,6 +81,10 @@ class OfDesksQuerySet(models.QuerySet):
         """The rows this person may know of."""
         return self if sees_everything(user) else self.allowing(user, Right.VIEW)
 
+    def managed_by(self, user):
+        """The rows on whose desk this person may add, test and disable agent wallets."""
+        return self if sees_everything(user) else self.allowing(user, Right.AGENTS)
+
 
 class OfAccountsQuerySet(OfDesksQuerySet):
     """Rows that belong to a desk through their account."""
