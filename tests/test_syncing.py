@@ -1,6 +1,7 @@
 """Sync: the book says what is open, the history how the rest closed."""
 
 import json
+from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,6 +11,15 @@ from django.utils import timezone
 
 from orders import syncing
 from orders.models import Account, AuditRecord, CreditPool, Event, Order, OrderState
+from orders.pacifica.rows import (
+    MAX_NAME_CHARS,
+    MAX_TEXT_CHARS,
+    HistoryOrder,
+    OpenOrder,
+    _is_decimal,
+    _is_name,
+    _is_text,
+)
 
 
 def sync(firm, **options):
@@ -38,6 +48,19 @@ def test_prices_sort_as_numbers(firm):
 def test_a_price_too_long_for_the_number_column_is_kept_as_text(firm):
     order = firm.order(price="9" * 40)
     assert (order.price, order.price_number) == ("9" * 40, None)
+
+
+def test_every_text_that_a_row_may_hold_fits_its_column():
+    texts = {_is_text: MAX_TEXT_CHARS, _is_name: MAX_NAME_CHARS, _is_decimal: MAX_NAME_CHARS}
+    checked = 0
+    for one in [*fields(OpenOrder), *fields(HistoryOrder)]:
+        column = {"amount": "initial_amount"}.get(one.name, one.name)
+        longest = texts.get(one.metadata.get("check"))
+        if longest and hasattr(Order, column):
+            assert Order._meta.get_field(column).max_length >= longest, one.name
+            checked += 1
+    assert checked > 15
+    assert not _is_decimal("1" * 40 + "." + "1" * 24)
 
 
 def test_a_vanished_order_is_closed_by_the_history_with_its_amounts(firm):

@@ -46,7 +46,7 @@ class Order(models.Model):
     client_order_id = models.CharField(max_length=64, null=True, blank=True, db_index=True)
     symbol = models.CharField(max_length=64)
     side = models.CharField(max_length=128)
-    order_type = models.CharField(max_length=40)
+    order_type = models.CharField(max_length=128)
     price = amount_text(blank=True)  # a stop that becomes a market order has none
     initial_amount = amount_text()
     filled_amount = amount_text(default="0")
@@ -54,7 +54,7 @@ class Order(models.Model):
     average_filled_price = amount_text(blank=True, default="")
     stop_price = amount_text(null=True, blank=True)
     stop_parent_order_id = models.BigIntegerField(null=True, blank=True)
-    trigger_price_type = models.CharField(max_length=40, null=True, blank=True)
+    trigger_price_type = models.CharField(max_length=128, null=True, blank=True)
     reduce_only = models.BooleanField(default=False)
     created_at = models.DateTimeField(help_text="as the exchange dates it")
     updated_at = models.DateTimeField(help_text="as the exchange dates it")
@@ -63,8 +63,8 @@ class Order(models.Model):
     open_amount_number = amount_number()  # initial less filled less cancelled
 
     state = models.CharField(max_length=16, choices=OrderState, default=OrderState.OPEN)
-    order_status = models.CharField(max_length=40, default="open")  # the exchange's word
-    reason = models.CharField(max_length=80, blank=True, default="")  # the exchange's word
+    order_status = models.CharField(max_length=128, default="open")  # the exchange's word
+    reason = models.CharField(max_length=128, blank=True, default="")  # the exchange's word
     source = models.CharField(max_length=16, choices=Source, default=Source.BOOK)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

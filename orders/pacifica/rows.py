@@ -12,7 +12,8 @@ from .strict_json import Unreadable
 
 MAX_ORDER_ID = 2**53
 MAX_TEXT_CHARS = 128
-_DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+MAX_NAME_CHARS = 64  # symbols, client order ids, and decimals as text
+_DECIMAL = re.compile(r"(?=.{,64}\Z)-?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 def _is_order_id(value):
@@ -35,6 +36,10 @@ def _is_text(value):
     return isinstance(value, str) and 0 < len(value) <= MAX_TEXT_CHARS and value.isprintable()
 
 
+def _is_name(value):
+    return _is_text(value) and len(value) <= MAX_NAME_CHARS
+
+
 def _is_object(value):
     return isinstance(value, dict)
 
@@ -52,8 +57,8 @@ class OpenOrder:
     """
 
     order_id: int = _of(_is_order_id)
-    client_order_id: str | None = _of(_is_text, is_nullable=True)
-    symbol: str = _of(_is_text)
+    client_order_id: str | None = _of(_is_name, is_nullable=True)
+    symbol: str = _of(_is_name)
     side: str = _of(_is_text)
     price: str | None = _of(_is_decimal, is_nullable=True)
     initial_amount: str = _of(_is_decimal)
@@ -74,8 +79,8 @@ class HistoryOrder:
     """One row of GET ``/orders/history``: an order as it stands or ended."""
 
     order_id: int = _of(_is_order_id)
-    client_order_id: str | None = _of(_is_text, is_nullable=True)
-    symbol: str = _of(_is_text)
+    client_order_id: str | None = _of(_is_name, is_nullable=True)
+    symbol: str = _of(_is_name)
     side: str = _of(_is_text)
     initial_price: str | None = _of(_is_decimal, is_nullable=True)
     average_filled_price: str | None = _of(_is_decimal, is_nullable=True)
@@ -98,8 +103,8 @@ class OrderEvent:
 
     history_id: int = _of(_is_whole_number)
     order_id: int = _of(_is_order_id)
-    client_order_id: str | None = _of(_is_text, is_nullable=True)
-    symbol: str = _of(_is_text)
+    client_order_id: str | None = _of(_is_name, is_nullable=True)
+    symbol: str = _of(_is_name)
     side: str = _of(_is_text)
     price: str | None = _of(_is_decimal, is_nullable=True)
     initial_amount: str = _of(_is_decimal)
@@ -125,8 +130,8 @@ class TwapOrder:
 
     order_id: int = _of(_is_order_id)
     history_id: int | None = _of(_is_whole_number, is_nullable=True)
-    client_order_id: str | None = _of(_is_text, is_nullable=True)
-    symbol: str = _of(_is_text)
+    client_order_id: str | None = _of(_is_name, is_nullable=True)
+    symbol: str = _of(_is_name)
     side: str | None = _of(_is_text, is_nullable=True)
     initial_amount: str | None = _of(_is_decimal, is_nullable=True)
     filled_amount: str | None = _of(_is_decimal, is_nullable=True)
