@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import stage
 
-THREADS = ["--concurrency", "4"]
+WORKER = [*stage.CELERY, "--concurrency", "4", "-Q", "urgent,bulk", *stage.QUIET]
 
 
 def main():
@@ -43,8 +43,7 @@ def _run(options):
     from orders.models import Cancel, CancelStatus
 
     firm, preview = _frozen(options)
-    command = [sys.executable, *stage.CELERY, *THREADS, *stage.QUIET]
-    workers = [subprocess.Popen(command) for _ in range(options.workers)]
+    workers = [subprocess.Popen([sys.executable, *WORKER]) for _ in range(options.workers)]
     try:
         stage.await_senders(options.workers)
         before = _cpu_of(workers)

@@ -27,7 +27,8 @@ from tests.paper import PaperHandle
 
 ROOT = Path(__file__).parent.parent
 CELERY = ["-m", "celery", "-q", "-A", "desk", "worker", "--pool", "threads"]
-QUIET = ["-Q", "urgent,bulk", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+WORKERS = {"urgent": 8, "bulk": 4}  # threads of each worker, by the queues it serves
+QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 PATIENCE_S = 150
 
 
@@ -127,10 +128,10 @@ class Stage(contextlib.ExitStack):
 
         return Firm(self.paper)
 
-    def start(self, *, workers=1, sweep=True, web=True):
+    def start(self, *, workers=WORKERS, sweep=True, web=True):
         """Start the processes as the README names them and wait until they are there."""
-        for _ in range(workers):
-            self.run(*CELERY, "--concurrency", "8", *QUIET)
+        for queues, threads in workers.items():
+            self.run(*CELERY, "--concurrency", str(threads), "-Q", queues, *QUIET)
         if sweep:
             self.run("manage.py", "sweep")
         if web:
@@ -138,7 +139,7 @@ class Stage(contextlib.ExitStack):
             self.run("-m", "gunicorn", "desk.wsgi", "-b", f"127.0.0.1:{port}", "--threads", "8")
             self.site = f"http://127.0.0.1:{port}"
             wait_for(f"{self.site}/admin/login/")
-        await_senders(workers + sweep)
+        await_senders(len(workers) + sweep)
 
     def run(self, *arguments):
         """One process of this Python, ended with the stage."""

@@ -41,24 +41,27 @@ SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held
 BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
 
 
-def deliver_account(*, account_id, now=clock) -> int:
-    """Send whatever is queued and may be sent for this account; how many cancels were claimed."""
+def deliver_account(*, account_id, is_urgent_only=False, now=clock) -> int:
+    """Send whatever is queued and may be sent for this account; how many cancels were claimed.
+
+    ``is_urgent_only``: leave bulk alone, which could keep the caller for minutes.
+    """
     claimed = 0
-    while chunk := _next_chunk(account_id, now):
+    while chunk := _next_chunk(account_id, is_urgent_only, now):
         claimed += chunk
     return claimed
 
 
-def _next_chunk(account_id, now) -> int:
+def _next_chunk(account_id, is_urgent_only, now) -> int:
     """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
     first = Cancel.objects.ready(now()).filter(account_id=account_id)
     first = first.select_related("account").first()
-    if first is None:
+    if first is None or (is_urgent_only and not first.is_urgent):
         return 0
     if first.is_urgent:
         return _carry(first, credits.URGENT, now)
     if _must_settle_first(account_id, now()):
-        waking.settle(account_ids=[account_id])
+        waking.settle(account_ids=[account_id], is_urgent=False)
         return 0
     if not BULK_THREADS.acquire(blocking=False):
         return 0  # this process is busy enough with bulk; who holds it goes on with this too
@@ -151,17 +154,17 @@ def deliver(chunk, *, now=clock):
     )
     ends = concluding.conclude(packs, now())
     AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=now())
-    _after(ends, account)
+    _after(ends, account, job)
     return concluding.quota_of(packs)
 
 
-def _after(ends, account):
+def _after(ends, account, job):
     """Pause a throttled pool, and have open questions asked at once."""
     pauses = [end.not_before_at for _, end in ends if end.is_throttled]
     if pauses:
         credits.pause(pool=credits.pool_of(account), until=max(pauses))
     if any(end.status in {CancelStatus.UNKNOWN, CancelStatus.SETTLING} for _, end in ends):
-        waking.settle(account_ids=[account.pk])
+        waking.settle(account_ids=[account.pk], is_urgent=job.is_urgent)
 
 
 def may_not_send(job, account, *, panic=False) -> str:

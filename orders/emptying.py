@@ -202,7 +202,7 @@ def _cancel_left(line, left, strategies):
         if path != "/order_strategies" and row.order_id not in done
     ]
     if targets and asking.extend(line.job, targets):
-        delivery.deliver_account(account_id=line.account_id)
+        delivery.deliver_account(account_id=line.account_id, is_urgent_only=True)
         _keep(line, last_sent_at=clock())
 
 

@@ -75,7 +75,7 @@ def send_again(*, user, actor, cancel_ids, now=clock) -> str:
             explanation=f"{actor.operator_name} had it sent again.",
         )
         audit.append(*_facts(Event.SENT_AGAIN, actor, ready, moment))
-        waking.deliver(account_ids=sorted({c.account_id for c in ready}), is_urgent=True)
+        waking.deliver_again(ready)
     left = len(cancels) - len(ready)
     return f"{_count(ready)} being sent again" + (f", {left} not yet." if left else ".")
 

@@ -132,11 +132,9 @@ def record(ends, found, now):
 
 def _wake(ends):
     """Have sent what is queued again, and the bulk that waited for a first look at the rest."""
-    account_ids = [ends[0][0].account_id]
-    if any(end.status == CancelStatus.QUEUED for _, end in ends):
-        waking.deliver(account_ids=account_ids, is_urgent=True)
-    elif any(cancel.checks == 1 for cancel, _ in ends):
-        waking.deliver(account_ids=account_ids, is_urgent=False)
+    waking.deliver_again([cancel for cancel, end in ends if end.status == CancelStatus.QUEUED])
+    if any(cancel.checks == 1 for cancel, _ in ends):
+        waking.deliver(account_ids=[ends[0][0].account_id], is_urgent=False)
 
 
 def _still_open(cancel, row, found, now):

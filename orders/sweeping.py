@@ -48,6 +48,7 @@ def duties():
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
         Duty("panic", emptying.Emptier().take_due, 0.05),
+        Duty("deliver urgent", deliver_urgent, 0.2),
         Duty("deliver", deliver_overdue, 0.5),
         Duty("recover", recover_abandoned, 1),
         Duty("settle", settle_due, 0.5),
@@ -91,12 +92,21 @@ class Sweep:
         connection.close()
 
 
+def deliver_urgent(now):
+    """The urgent ones alone: bulk may keep `deliver_overdue` busy for minutes."""
+    _deliver(Cancel.objects.ready(now).filter(is_urgent=True), now, is_urgent_only=True)
+
+
 def deliver_overdue(now):
     """Deliver queued cancels that no worker took in time; expire what was never sent."""
     expire_unsent(now)
-    overdue = Cancel.objects.ready(now).filter(requested_at__lte=now - GRACE)
+    _deliver(Cancel.objects.ready(now), now)
+
+
+def _deliver(ready, now, **how):
+    overdue = ready.filter(requested_at__lte=now - GRACE)
     for account_id in list(overdue.order_by().values_list("account_id", flat=True).distinct()):
-        delivery.deliver_account(account_id=account_id)
+        delivery.deliver_account(account_id=account_id, **how)
 
 
 def probe_overdue(now):

@@ -50,13 +50,23 @@ def deliver(*, account_ids, is_urgent: bool):
     """After commit, wake a worker for each of these accounts' queued cancels."""
     lane = URGENT if is_urgent else BULK
     for account_id in account_ids:
-        _after_commit("orders.deliver", [account_id], lane)
+        _after_commit("orders.deliver", [account_id, is_urgent], lane)
 
 
-def settle(*, account_ids):
-    """After commit, wake a worker to ask the exchange about these accounts' open questions."""
+def deliver_again(cancels):
+    """The same for cancels that went back to the queue, each in its own lane."""
+    for is_urgent in sorted({cancel.is_urgent for cancel in cancels}, reverse=True):
+        accounts = {one.account_id for one in cancels if one.is_urgent == is_urgent}
+        deliver(account_ids=sorted(accounts), is_urgent=is_urgent)
+
+
+def settle(*, account_ids, is_urgent=True):
+    """After commit, wake a worker to ask the exchange about these accounts' open questions.
+
+    Those that bulk left are asked in bulk's lane: reading a long book would keep urgent work.
+    """
     for account_id in account_ids:
-        _after_commit("orders.settle", [account_id], URGENT)
+        _after_commit("orders.settle", [account_id], URGENT if is_urgent else BULK)
 
 
 def sync(*, account_id: int):

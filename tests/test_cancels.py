@@ -166,7 +166,7 @@ def test_workers_are_woken_only_after_the_commit(
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         ask(firm, firm.order())
         assert sent == []
-    assert ("orders.deliver", [firm.account.pk], "urgent") in sent
+    assert ("orders.deliver", [firm.account.pk, True], "urgent") in sent
     assert callbacks
 
 
@@ -197,6 +197,6 @@ def test_a_broker_that_hangs_does_not_delay_the_request(firm, monkeypatch):
     started = timezone.now()
     with transaction.atomic():
         waking.deliver(account_ids=[1], is_urgent=True)
-    waking._running_publisher().put(("orders.deliver", [1], "urgent"))
+    waking._running_publisher().put(("orders.deliver", [1, True], "urgent"))
     assert (timezone.now() - started).total_seconds() < 1
     blocked.set()

@@ -21,7 +21,7 @@ def woken(monkeypatch):
     monkeypatch.setattr(
         waking, "deliver", lambda *, account_ids, is_urgent: seen.append(("deliver", is_urgent))
     )
-    monkeypatch.setattr(waking, "settle", lambda *, account_ids: seen.append(("settle", None)))
+    monkeypatch.setattr(waking, "settle", lambda **_: seen.append(("settle", None)))
     return seen
 
 

@@ -66,12 +66,13 @@ def processes(demo, port):
         "--no-control-socket --graceful-timeout 3"
     )
     worker = (
-        f"{python} -m celery -q -A desk worker --pool threads --concurrency 8 -Q urgent,bulk "
-        "--without-gossip --without-mingle --without-heartbeat --loglevel WARNING"
+        f"{python} -m celery -q -A desk worker --pool threads --without-gossip --without-mingle "
+        "--without-heartbeat --loglevel WARNING"
     )
     yield "paper", paper_command(demo), demo.web
     yield "web", web, demo.web
-    yield "worker", worker, demo.senders
+    yield "urgent", f"{worker} --concurrency 8 -Q urgent", demo.senders
+    yield "bulk", f"{worker} --concurrency 4 -Q bulk", demo.senders
     yield "sweep", f"{python} manage.py sweep", demo.senders
 
 
