@@ -27,7 +27,7 @@ def main():
         site.start()
         print(
             f"{given.clicks} clicks, one every {EVERY_S * 1000:.0f} ms, jobs of {given.count} "
-            f"orders, {given.latency_ms} ms exchange, a worker for each queue, one sweep, {site.conditions()}",
+            f"orders, {given.latency_ms} ms exchange, {site.conditions()}",
             flush=True,
         )
         Overtaking(site, firm, given).measure()

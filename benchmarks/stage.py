@@ -140,6 +140,8 @@ class Stage(contextlib.ExitStack):
             self.site = f"http://127.0.0.1:{port}"
             wait_for(f"{self.site}/admin/login/")
         await_senders(len(workers) + sweep)
+        self.kinds = [f"worker {queues}" for queues in workers]
+        self.kinds += ["sweep"] * sweep + ["gunicorn"] * web
 
     def run(self, *arguments):
         """One process of this Python, ended with the stage."""
@@ -160,7 +162,8 @@ class Stage(contextlib.ExitStack):
 
         broker = urlsplit(os.environ.get("CELERY_BROKER_URL", "embedded://")).scheme
         cores = len(os.sched_getaffinity(0))
-        return f"{connection.vendor}, {broker} broker, {cores} cores, {platform.machine()}"
+        services = f"{connection.vendor}, {broker} broker, {cores} cores, {platform.machine()}"
+        return f"{services}; {' + '.join(self.kinds)}"
 
 
 class Browser:
