@@ -255,6 +255,20 @@ def test_a_late_result_writes_nothing_and_is_kept_as_evidence(firm):
     assert answer.outcome == ""
 
 
+def test_a_result_for_a_cancel_that_is_no_longer_being_sent_writes_nothing(firm):
+    """The token alone is no fence: whatever else moved the cancel on may have left it there."""
+    ask(firm, firm.order())
+    packs = recorded(firm)
+    packets.send(packs, timezone.now, lambda: False)
+    Cancel.objects.update(status=CancelStatus.STOPPED)
+    assert concluding.conclude(packs, timezone.now()) == []
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.claim_token) == (
+        CancelStatus.STOPPED,
+        packs[0].cancels[0].claim_token,
+    )
+
+
 def test_a_claim_lost_before_recording_is_not_sent(firm):
     ask(firm, firm.order())
     chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
