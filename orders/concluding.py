@@ -6,7 +6,7 @@ Every change of a cancel here stands in the same transaction as the record that 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from orders import audit
+from orders import audit, contradicting
 from orders.judging import judge, refusal
 from orders.models import (
     Cancel,
@@ -39,9 +39,19 @@ def conclude(packs, now) -> list:
         write(written, now, answered_at=now)
         if any(_has_left(pack.result) for pack in packs):
             CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
-        facts = [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
+        facts = contradicting.answered_yes(cancels=_late_yes(pairs, mine), now=now)
+        facts += [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
         audit.append(*facts, *outcome_facts(written, now))
     return written
+
+
+def _late_yes(pairs, mine):
+    """Cancels that the exchange accepted after another attempt, or a settler, had taken over."""
+    return [
+        cancel
+        for cancel, end in pairs
+        if end.status == CancelStatus.CANCELLED and cancel.pk not in mine
+    ]
 
 
 def _has_left(result):

@@ -27,6 +27,11 @@ SAID_NOT_OPEN = [
     CancelStatus.GONE.value,
     CancelStatus.NOT_FOUND.value,
 ]
+SAID_NOT_OURS = [
+    CancelStatus.GONE.value,
+    CancelStatus.NOT_FOUND.value,
+    CancelStatus.REFUSED.value,
+]
 
 
 def seen_open(*, account, started_at, now) -> list[audit.Fact]:
@@ -61,6 +66,23 @@ def seen_filled(*, account, order_ids, now) -> list[audit.Fact]:
     return facts
 
 
+def answered_yes(*, cancels, now) -> list[audit.Fact]:
+    """Reopen what ended without a cancel of ours though the exchange says yes, late, to one.
+
+    What the history says of an order that filled stands above an answer. Call it before anything
+    is appended to the log.
+    """
+    ids = [cancel.pk for cancel in cancels]
+    if not ids:
+        return []
+    resting = Cancel.objects.filter(pk__in=ids, status__in=SAID_NOT_OURS).order_by("-pk")
+    rows = resting.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
+    said = "Said to be {}, and yet the exchange accepted the cancel, as a late answer says."
+    facts = _reopen(list(rows), said, Proof.ANSWER, now)
+    Cancel.objects.filter(pk__in=ids, status=CancelStatus.UNKNOWN).update(was_taken=True)
+    return facts
+
+
 def _resting(account):
     cancels = Cancel.objects.filter(account=account, order_id__isnull=False).order_by("-pk")
     return cancels.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
@@ -70,13 +92,12 @@ def _reopen(cancels, said, proof, now):
     """A record for each job; the newest cancel of an order is asked about again."""
     newest = {}
     for cancel in cancels:
-        newest.setdefault(cancel.order_id, cancel)
+        newest.setdefault(cancel.order_id or cancel.client_order_id, cancel)
     by_job = {}
     for cancel in cancels:
         was = cancel.get_status_display().lower()
-        is_reopened = newest[cancel.order_id] is cancel and _back_to_unknown(
-            cancel, said.format(was), proof, now
-        )
+        is_newest = newest[cancel.order_id or cancel.client_order_id] is cancel
+        is_reopened = is_newest and _back_to_unknown(cancel, said.format(was), proof, now)
         Cancel.objects.filter(pk=cancel.pk).update(has_contradiction=True)
         if is_reopened or not cancel.has_contradiction:
             by_job.setdefault(cancel.job, []).append((cancel, was))
@@ -85,7 +106,7 @@ def _reopen(cancels, said, proof, now):
 
 def _back_to_unknown(cancel, said, proof, now) -> bool:
     """True where this very conclusion was taken back; an order with a live cancel has one."""
-    same_order = Q(order_id=cancel.order_id)
+    same_order = Q(order_id=cancel.order_id) if cancel.order_id else Q()
     if cancel.client_order_id:
         same_order |= Q(client_order_id=cancel.client_order_id)
     if Cancel.objects.filter(same_order, account=cancel.account_id, status__in=LIVE).exists():

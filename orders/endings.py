@@ -88,10 +88,12 @@ def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
 def is_ours(cancel, ending, offset=timedelta(0)) -> bool:
     """A cancel event not earlier than our first byte, where a request of ours may have made it.
 
-    A request that was answered *not found* made none; one that lost its answer, or a TWAP's that
-    was taken, may have. Somebody else's cancel in that very span looks the same: the exchange's
-    word that the order is cancelled is what counts.
+    A request that was answered *not found* made none; one that was accepted did; one that lost its
+    answer, or a TWAP's that was taken, may have. Somebody else's cancel in that very span looks the
+    same: the exchange's word that the order is cancelled is what counts.
     """
+    if cancel.was_accepted:
+        return ending.event in {"", "cancel"}
     may_have_acted = cancel.has_unanswered or cancel.was_taken
     if not may_have_acted or ending.event not in {"", "cancel"} or cancel.first_sent_at is None:
         return False

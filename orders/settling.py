@@ -77,6 +77,9 @@ def weigh(cancel, found, now) -> Conclusion:
     past = found.past_of(cancel)
     if past is not None and past.ending is not None:
         return _ended(cancel, past, found)
+    if cancel.was_accepted:
+        said = "The exchange accepted the cancel, and the order is no longer open."
+        return Conclusion(CancelStatus.CANCELLED, Proof.BOOK, said)
     if past is not None:
         return _vanished(cancel, found, now)
     if found.is_unknown(cancel):

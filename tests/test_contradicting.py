@@ -5,8 +5,18 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, delivery, settling, syncing
-from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus, Order
+from orders import cancels, concluding, delivery, packets, settling, syncing
+from orders.models import (
+    AuditRecord,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Order,
+    Proof,
+)
+from tests.test_delivery import recorded
 from tests.test_settling import ask_and_deliver, by_id, settle
 
 
@@ -101,3 +111,67 @@ def test_a_lagging_book_contradicts_no_cancel_of_an_order_it_first_shows_now(fir
     sync(firm, after_s=20)
     assert Order.objects.get().state == "open"
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
+def answered_too_late(firm, status):
+    """A yes that arrives when the cancel, taken over meanwhile, has come to rest otherwise."""
+    order = firm.order()
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    packs = recorded(firm)
+    packets.send(packs, timezone.now, lambda: False)
+    over = {"claim_token": None, "lease_until": None, "concluded_at": timezone.now()}
+    Cancel.objects.update(status=status, **over)
+    concluding.conclude(packs, timezone.now())
+    return Cancel.objects.get()
+
+
+@pytest.mark.parametrize("status", ["gone", "not_found", "refused"])
+def test_a_late_yes_reopens_what_was_said_to_have_ended_without_us(firm, status):
+    cancel = answered_too_late(firm, status)
+    assert (cancel.status, cancel.has_contradiction) == (CancelStatus.UNKNOWN, True)
+    record = AuditRecord.objects.get(event=Event.CONTRADICTION, job=cancel.job)
+    assert record.order_rows.get().cancel_id == cancel.pk
+    assert settle(firm).status == CancelStatus.CANCELLED
+
+
+@pytest.mark.parametrize("status", ["cancelled", "filled", "closed_by_operator"])
+def test_a_late_yes_takes_nothing_back_that_it_confirms_or_that_stands_above_it(firm, status):
+    cancel = answered_too_late(firm, status)
+    assert (cancel.status, cancel.has_contradiction) == (status, False)
+    assert not AuditRecord.objects.filter(event=Event.CONTRADICTION).exists()
+
+
+def test_a_late_yes_and_absence_from_the_book_are_enough(firm):
+    answered_too_late(firm, "not_found")
+    for route in ("/orders/history", "/orders/history_by_id"):
+        firm.paper.fault(route, "status", times=None, status=500)
+    cancel = settle(firm)
+    assert (cancel.status, cancel.proof) == (CancelStatus.CANCELLED, Proof.BOOK)
+
+
+def test_a_late_yes_does_not_stand_against_a_fill(firm):
+    answered_too_late(firm, "not_found")
+    firm.paper.reset()
+    firm.paper.account(firm.account.address, agents=[])
+    order = Order.objects.get()
+    firm.paper.orders(firm.account.address, [{"order_id": order.order_id}])
+    firm.paper.fill(order.order_id)
+    assert settle(firm).status == CancelStatus.FILLED
+
+
+def test_a_late_yes_by_client_order_id_reopens_too(firm):
+    name = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+    firm.paper.orders(firm.account.address, [{"client_order_id": name}])
+    cancels.cancel_by_id(
+        user=firm.operator,
+        actor=firm.actor(),
+        account_id=firm.account.pk,
+        symbol="BTC",
+        client_order_id=name,
+    )
+    packs = recorded(firm)
+    packets.send(packs, timezone.now, lambda: False)
+    Cancel.objects.update(status="not_found", claim_token=None, concluded_at=timezone.now())
+    concluding.conclude(packs, timezone.now())
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    assert settle(firm).status == CancelStatus.CANCELLED

@@ -183,7 +183,8 @@ class Cancel(models.Model):
     checks = models.PositiveIntegerField(default=0)  # reads made to settle it
     send_alone = models.BooleanField(default=False)  # a batch that held it was refused whole
     has_unanswered = models.BooleanField(default=False)  # some request of ours got no clear answer
-    was_taken = models.BooleanField(default=False)  # a TWAP's request that proved nothing yet
+    # The exchange took a request of ours: a TWAP's, which proves nothing yet, or it said so late.
+    was_taken = models.BooleanField(default=False)
     was_refused = models.BooleanField(default=False)  # after an unanswered attempt: being asked
     repeats = models.PositiveIntegerField(default=0)  # fresh attempts after one proved dead
     absent_since_at = models.DateTimeField(null=True)  # neither open nor ended since this read
@@ -262,6 +263,11 @@ class Cancel(models.Model):
 
     def __str__(self):
         return f"Cancel {self.pk}"
+
+    @property
+    def was_accepted(self):
+        """True where the exchange said yes, if too late: with the order gone, that is enough."""
+        return self.was_taken and self.kind != CancelKind.TWAP
 
     @property
     def is_at_rest(self):
