@@ -8,7 +8,7 @@ from orders.pacifica import reads
 
 FEW = 3  # orders looked up one by one; more are looked for in the paged history first
 MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
-LONGEST = timedelta(seconds=12)  # no read begins later: a round ends within its lease
+LONGEST = timedelta(seconds=12)  # no read of a round begins later
 PAGES, MOST_PAGES = 5, 50  # of the history, read deeper the longer a question stands
 
 
@@ -104,14 +104,17 @@ class Evidence:
         return row if is_same_moment else None
 
 
-def gather(cancels, *, now, offset) -> Evidence:
-    """Read the book once, then the history of the orders it does not list."""
-    return _gather(cancels, now, offset, ORDERS)
+def gather(cancels, *, now, offset, before) -> Evidence:
+    """Read the book once, then the history of the orders it does not list.
+
+    ``before``: called before each read.
+    """
+    return _gather(cancels, now, offset, before, ORDERS)
 
 
-def gather_twaps(cancels, *, now, offset) -> Evidence:
+def gather_twaps(cancels, *, now, offset, before) -> Evidence:
     """The same for TWAP orders, which have routes of their own."""
-    return _gather(cancels, now, offset, TWAPS)
+    return _gather(cancels, now, offset, before, TWAPS)
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,10 @@ TWAPS = Routes(
 )
 
 
-def _gather(cancels, now, offset, routes):
+def _gather(cancels, now, offset, before, routes):
     account = cancels[0].account
-    evidence = Evidence(reading.Reader(account, now=now), asked_at=now(), offset=offset)
+    reader = reading.Reader(account, now=now, before=before)
+    evidence = Evidence(reader, asked_at=now(), offset=offset)
     params = {"account": account.address}
     _read_book(evidence, routes, params)
     if evidence.book is None:

@@ -35,10 +35,12 @@ class Reader:
     """Asks on behalf of one account, pays for each read and believes what headers say is left.
 
     ``purpose``: `credits.PROOF` is never withheld; `credits.SYNC` waits where the purse is low.
+    ``before``: called before each read.
     """
 
-    def __init__(self, account, *, purpose=credits.PROOF, now=clock):
+    def __init__(self, account, *, purpose=credits.PROOF, now=clock, before=lambda: None):
         self._account, self._purpose, self._now = account, purpose, now
+        self._before = before
         self._pool = credits.pool_of(account)
         self._api_config_key = keys.open_api_config_key(account)
 
@@ -47,6 +49,7 @@ class Reader:
 
         ``parse`` may raise `Unreadable`, or `NotInHistory`, which is an answer too.
         """
+        self._before()
         grant = credits.take(
             account=self._account,
             wanted=1,

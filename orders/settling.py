@@ -8,6 +8,7 @@ book concludes nothing while an unanswered request could yet act on it.
 from dataclasses import replace
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now as clock
@@ -18,7 +19,8 @@ from orders.models import Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
 
 READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
-CHECK_LEASE = timedelta(seconds=30)  # longer than a round of reads may take
+ONE_READ = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS)
+CHECK_LEASE = ONE_READ + timedelta(seconds=3)  # renewed before each read
 MOST_ATTEMPTS = 5
 MOST_AT_ONCE = 500
 SLOWEST = 12  # checks after which the pace no longer slows
@@ -38,7 +40,8 @@ def settle_account(*, account_id, now=clock) -> int:
 
 
 def _settle(cancels, gather, now):
-    found = gather(cancels, now=now, offset=clocking.offset(now()))
+    offset = clocking.offset(now())
+    found = gather(cancels, now=now, offset=offset, before=lambda: hold(cancels, now()))
     moment = now()
     clocking.measure(results=[each.result for each in found.readings], now=moment)
     ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
@@ -48,7 +51,7 @@ def _settle(cancels, gather, now):
 def take_due(*, account_id, now, is_twap) -> list[Cancel]:
     """Questions that are due, the longest due first, each taken by one settler.
 
-    Taking one moves its next check, so that a settler that dies holds it for half a minute only.
+    Taking one moves its next check, so that a settler that dies holds it for seconds only.
     """
     due = Cancel.objects.due(now).filter(account_id=account_id)
     due = due.filter(kind=CancelKind.TWAP) if is_twap else due.exclude(kind=CancelKind.TWAP)
@@ -63,6 +66,18 @@ def take_due(*, account_id, now, is_twap) -> list[Cancel]:
     for cancel in taken:
         cancel.checks += 1  # written with what it showed
     return taken
+
+
+def hold(cancels, now):
+    """Keep them for one more read, unless somebody else took them or had them checked anew."""
+    held_until = cancels[0].next_check_at
+    if held_until >= now + ONE_READ:
+        return
+    until = now + CHECK_LEASE
+    mine = Cancel.objects.filter(pk__in=[c.pk for c in cancels], next_check_at=held_until)
+    mine.update(next_check_at=until)
+    for cancel in cancels:
+        cancel.next_check_at = until
 
 
 def weigh(cancel, found, now) -> Conclusion:

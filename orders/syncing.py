@@ -18,7 +18,9 @@ from orders.comparing import REFRESHED, compare
 from orders.models import Account, Event, Order, OrderState
 from orders.pacifica import reads
 
-FEW = 5
+FEW = 5  # orders looked up one by one
+PAGES, MOST_PAGES = 5, 60  # of the history, more the more orders are missing
+ROWS = 50  # of a page that may be about missing orders; a page holds 100
 
 
 @dataclass
@@ -54,7 +56,7 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
     if book.value is None:
         Account.objects.filter(pk=account_id).update(sync_error=book.why[:300])
         return Synced(problem=book.why)
-    history = _endings_of_missing(reader, account, book.value.rows, started_at)
+    history = _endings_of_missing(reader, account, book.value.rows, started_at, now)
     with transaction.atomic():
         synced = _apply(account, book, history, started_at, now())
     clocking.measure(results=[book.result], now=now())
@@ -76,23 +78,32 @@ def _missing(account, listed, started_at) -> set:
     return set(orders.filter(is_due).values_list("order_id", flat=True)) - listed
 
 
-def _endings_of_missing(reader, account, rows, started_at):
+def _endings_of_missing(reader, account, rows, started_at, now):
     """What the history tells, as `History`, where orders of ours are missing in the book."""
     wanted = _missing(account, {row.order_id for row in rows}, started_at)
     history = History()
     if wanted:
-        _through_history(reader, account, wanted, history)
+        _through_history(reader, account, wanted, history, now)
         for order_id in sorted(wanted - set(history.endings))[:FEW]:
             history.readings.append(_by_id(reader, order_id, history.endings))
     return history
 
 
-def _through_history(reader, account, wanted, history):
-    def is_enough(rows):
-        return wanted <= {row.order_id for row in rows}
+def _through_history(reader, account, wanted, history, now):
+    """Read the newest pages. Many of them never take what is kept for urgent cancels."""
+    left = set(wanted)
 
+    def is_enough(rows):
+        left.difference_update(row.order_id for row in rows)
+        return not left
+
+    most = min(MOST_PAGES, PAGES + len(wanted) // ROWS)
+    if most > PAGES:
+        reader = reading.Reader(account, purpose=credits.SYNC, now=now)
     params = {"account": account.address}
-    history.readings, rows = reader.pages("/orders/history", params, reads.history_page, is_enough)
+    history.readings, rows = reader.pages(
+        "/orders/history", params, reads.history_page, is_enough, most=most
+    )
     told = {row.order_id: endings.of_history_row(row) for row in rows}
     history.endings = {i: ending for i, ending in told.items() if ending and i in wanted}
     history.filled = [i for i, ending in told.items() if ending and ending.status == "filled"]

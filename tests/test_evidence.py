@@ -259,19 +259,66 @@ def test_an_exchange_that_cannot_be_read_is_asked_again_within_seconds(firm):
     assert cancel.next_check_at <= timezone.now() + timedelta(seconds=3 + settling.UNREADABLE_S)
 
 
-def test_a_round_of_reads_ends_within_its_lease(firm):
-    """A slow exchange must not hold a question for longer than its settler may."""
+def ask_about_three_filled(firm):
+    """Three questions that take four reads to answer."""
     orders = firm.orders(3)
     for order in orders:
         firm.paper.fill(order.order_id)
     cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
     delivery.deliver_account(account_id=firm.account.pk)
+
+
+def slow_clock():
+    """A clock by which everything takes four seconds."""
     start, asked = timezone.now() + timedelta(seconds=2), []
 
     def slow():
         asked.append(1)
         return start + timedelta(seconds=4 * len(asked))
 
-    settling.settle_account(account_id=firm.account.pk, now=slow)
+    return slow
+
+
+def test_a_round_of_reads_does_not_go_on_for_ever(firm):
+    ask_about_three_filled(firm)
+    settling.settle_account(account_id=firm.account.pk, now=slow_clock())
     assert len(firm.paper.requests("/orders/history_by_id")) < 3
-    assert evidence.LONGEST + timedelta(seconds=16) < settling.CHECK_LEASE
+
+
+def test_a_dead_settlers_questions_are_free_after_one_read(firm):
+    ask_about_three_filled(firm)
+    about = {"account_id": firm.account.pk, "is_twap": False}
+    now = timezone.now()
+    assert settling.take_due(now=now, **about)
+    assert settling.take_due(now=now + settling.ONE_READ, **about) == []
+    later = now + settling.ONE_READ + timedelta(seconds=4)
+    assert len(settling.take_due(now=later, **about)) == 3
+
+
+def test_a_living_settler_keeps_its_questions_read_by_read(firm):
+    ask_about_three_filled(firm)
+    now, about = timezone.now(), {"account_id": firm.account.pk, "is_twap": False}
+    taken = settling.take_due(now=now, **about)
+    late = now + settling.ONE_READ
+    settling.hold(taken, late)
+    assert settling.take_due(now=late + settling.ONE_READ, **about) == []
+    assert Cancel.objects.first().next_check_at == taken[0].next_check_at
+
+
+def test_a_settler_takes_nothing_back_from_the_one_that_followed(firm):
+    ask_about_three_filled(firm)
+    now, about = timezone.now(), {"account_id": firm.account.pk, "is_twap": False}
+    first = settling.take_due(now=now, **about)
+    late = now + settling.CHECK_LEASE
+    second = settling.take_due(now=late, **about)
+    settling.hold(first, late + timedelta(seconds=1))
+    assert Cancel.objects.first().next_check_at == second[0].next_check_at
+
+
+def test_a_slow_round_is_held_to_its_end(firm, monkeypatch):
+    ask_about_three_filled(firm)
+    held = []
+    monkeypatch.setattr(settling, "hold", lambda cancels, now: held.append(len(cancels)))
+    later = timezone.now() + timedelta(seconds=2)
+    settling.settle_account(account_id=firm.account.pk, now=lambda: later)
+    assert held == [3] * 4

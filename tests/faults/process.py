@@ -1,15 +1,19 @@
-"""One process of a fault run: ``python -m tests.faults.process KIND [POINT NTH]``.
+"""The nursery of a fault run: ``python -m tests.faults.process``.
 
-KIND is worker, sweep or desk. With a point the process kills itself there, at the NTH coming by:
-the patch is applied here, so the product has no hooks for it. The desk takes intents as lines of
-JSON on its standard input, as the web would, and acknowledges each on its standard output.
+It loads the site once. Then each line of JSON on its standard input forks a process of the run,
+which so begins in milliseconds: ``{"kind": "worker" | "sweep" | "web", "port": …, "point": …,
+"nth": …, "room": …}``. Its answer is the process id. With a point the process kills itself there,
+at the nth coming by; with room, its database may grow by so many pages and no more. Both are
+patched in here: the product has no hooks for them.
 """
 
+import ctypes
+import importlib
 import json
 import os
 import signal
 import sys
-import uuid
+import traceback
 
 POINTS = {
     "after the intent's commit": ("orders.waking", "deliver", "before"),
@@ -22,6 +26,8 @@ POINTS = {
     "before a settlement is written": ("orders.settling", "record", "before"),
     "after a settlement is written": ("orders.settling", "record", "after"),
 }
+LOADED = ("desk.celery", "desk.urls", "orders.tasks", "orders.sweeping", "gunicorn.app.wsgiapp")
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def arm(point, nth):
@@ -44,15 +50,25 @@ def arm(point, nth):
 
 def _owner(path):
     """A module, or a class within one."""
-    import importlib
-
     module, _, last = path.rpartition(".")
     if last[0].isupper():
         return getattr(importlib.import_module(module), last)
     return importlib.import_module(path)
 
 
-def run_worker():
+def cramp(pages):
+    """The disk is full: SQLite may make the file larger by so many pages, then no more."""
+    from django.db.backends.signals import connection_created
+
+    def limit(connection, **kwargs):
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA page_count")
+            cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0] + pages}")
+
+    connection_created.connect(limit, weak=False)
+
+
+def run_worker(wanted):
     """A Celery worker, as the demo starts it."""
     from desk.celery import app
 
@@ -60,59 +76,61 @@ def run_worker():
     app.worker_main([*argv.split(), "--without-gossip", "--without-mingle", "--without-heartbeat"])
 
 
-def run_sweep():
+def run_sweep(wanted):
     """A sweep."""
     from django.core.management import call_command
 
     call_command("sweep")
 
 
-def run_desk():
-    """Take intents until the input ends; an answer is written only once the intent is committed."""
-    for line in sys.stdin:
-        intent = json.loads(line)
-        try:
-            said = _ask(intent)
-        except Exception as error:  # whatever the page would show as an error
-            said = {"refused": f"{type(error).__name__}: {error}"}
-        print(json.dumps({"key": intent["key"], **said}), flush=True)
+def run_web(wanted):
+    """The web server with its worker, as the demo starts it."""
+    from gunicorn.app.wsgiapp import run
+
+    options = "--threads 4 --log-level error --no-control-socket --graceful-timeout 3"
+    sys.argv = ["gunicorn", "desk.wsgi", "-b", f"127.0.0.1:{wanted['port']}", *options.split()]
+    run()
 
 
-def _ask(intent):
-    from django.contrib.auth import get_user_model
-    from django.db import connection
-
-    from orders import audit, cancels
-    from orders.models import Cancel
-
-    user = get_user_model().objects.get(username=intent["operator"])
-    asked = cancels.cancel_by_ids(
-        user=user,
-        actor=audit.Actor(user.pk, user.get_username(), "session", "127.0.0.1"),
-        account_id=intent["account_id"],
-        symbol=intent["symbol"],
-        kind="order",
-        ids=[(order_id, None) for order_id in intent["order_ids"]],
-        request_key=uuid.UUID(intent["key"]),
-    )
-    recorded = Cancel.objects.filter(job__in=asked.jobs).values_list("order_id", flat=True)
-    connection.close()
-    return {"recorded": list(recorded)}
+RUNS = {"worker": run_worker, "sweep": run_sweep, "web": run_web}
 
 
-RUNS = {"worker": run_worker, "sweep": run_sweep, "desk": run_desk}
-
-
-def main(kind, point=None, nth="1"):
-    """Become one process of the run."""
+def nurse():
+    """Load the site, then fork whatever is asked for until the input ends."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
-    if point:
-        arm(point, int(nth))
-    RUNS[kind]()
+    for name in LOADED:
+        importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            _become(json.loads(line))
+        print(pid, flush=True)
+
+
+def _become(wanted):
+    """Be the process that was asked for, in a group of its own, until its end."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    if wanted.get("point"):
+        arm(wanted["point"], wanted["nth"])
+    if wanted.get("room") is not None:
+        cramp(wanted["room"])
+    try:
+        RUNS[wanted["kind"]](wanted)
+    except SystemExit as end:
+        print(end, file=sys.stderr, flush=True)
+    except BaseException:  # it is told in the run's log, and a new one is started
+        traceback.print_exc()
+    finally:
+        os._exit(1)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    nurse()

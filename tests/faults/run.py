@@ -1,8 +1,11 @@
-"""One fault run: ``python -m tests.faults.run --seed 1 --cancels 10000 --minutes 20``.
+"""One fault run: ``python -m tests.faults.run --seed 1 --cancels 10000 --kills 200 --minutes 40``.
 
-Real processes against the paper exchange, a random schedule of faults, kills and freezes drawn
-from the seed, then a check that operators' intents, our log and the exchange's ledger agree. Ends
-with 1 where they do not, and prints the figures either way.
+Real processes against the paper exchange: web, workers and sweeps, on SQLite with the embedded
+broker or (``--shape services``) on a PostgreSQL and a Redis of the run's own. Storms, in which
+operators act while requests are spoiled, processes killed and frozen, messages lost and repeated,
+take turns with calms, in which everything is well and must come to rest. All is drawn from the
+seed. At the end operators' intents, our log and the exchange's ledger must agree; ends with 1 where
+they do not, and prints the figures either way.
 """
 
 import argparse
@@ -11,221 +14,176 @@ import random
 import sys
 import tempfile
 import time
-import uuid
-from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.faults import plan as plans
+from tests.faults.browser import Act
+from tests.faults.plan import EVERYBODY, KINDS, SENDERS, STORM_S
 from tests.faults.stage import Stage
 
-REQUEST_FAULTS = [
-    {"kind": "drop"},
-    {"kind": "drop", "reset": True},
-    {"kind": "apply_then_drop"},
-    {"kind": "apply_then_drop", "reset": True},
-    {"kind": "status", "status": 504, "applied": True},
-    {"kind": "status", "status": 500},
-    {"kind": "status", "status": 502, "body": "<html>oops</html>", "content_type": "text/html"},
-    {"kind": "status", "status": 200, "body": '{"success":"true"}', "applied": True},
-    {"kind": "status", "status": 429},
-    {"kind": "delay_before", "delay_ms": 900},
-    {"kind": "delay_after", "delay_ms": 900},
-    {"kind": "drip", "chunk_bytes": 1, "interval_ms": 40},
-    {"kind": "huge", "size": 2_000_000},
-    {"kind": "late", "delay_ms": 900, "hold_ms": 2000},
-    {"kind": "fill_first"},
-]
-READ_FAULTS = [{"kind": "status", "status": 500}, {"kind": "drop"}, {"kind": "delay_after"}]
-READS = ["/orders", "/orders/history", "/orders/history_by_id"]
-SENDERS = ["worker1", "worker2", "sweep1", "sweep2"]
-ROUND_S = 6.0
-WAVE = 150
-PATIENCE_S = 6.0  # with a desk that does not answer; then the same act is asked again
+ACCOUNTS = 8
+CALM_S = 14.0  # at most; it ends when all has come to rest
+FROZEN_S = 36  # longer than a lease
 
 
 class Run:
     """The whole of one run."""
 
-    def __init__(self, stage, *, rng, cancels, seconds):
-        self.stage, self.rng = stage, rng
-        self.left, self.ends_at = cancels, time.monotonic() + seconds
-        self.waiting, self.asked_at = {}, {}
-        self.intents, self.stale_until = [], []
-        self.healthy_at, self.order_ids, self.doomed = [], [], []
+    def __init__(self, stage, *, seed, accounts):
+        self.stage, self.seed, self.accounts = stage, seed, accounts
+        self.asked, self.waiting = 0, []
+        self.intents, self.refused = [], []
+        self.stale, self.frozen, self.calms = [], [], []
+        self.picked = {}  # cancel id -> since when it could have been sent
 
-    def go(self, accounts):
-        """Waves of orders and intents with faults, until enough was asked or time is up."""
-        self.accounts = accounts
-        for name in [*SENDERS, "desk"]:
-            self.stage.start(name)
-        while self.left > 0 and time.monotonic() < self.ends_at:
-            self._round()
-        return self._come_to_rest()
-
-    def _round(self):
-        self._break_things()
-        self._submit()
-        ends_at = time.monotonic() + ROUND_S
-        while time.monotonic() < ends_at:
-            self._mischief()
-            self._collect()
-            time.sleep(0.15)
-        self.stage.paper.disarm()
-        self.healthy_at.append(time.time())
+    def go(self, *, cancels, kills, seconds):
+        """Storms and calms until enough was asked and killed, or the time is up."""
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at and (self.asked < cancels or self.kills < kills):
+            rng = random.Random(f"{self.seed}/{len(self.calms)}")
+            self._storm(rng)
+            self._calm(CALM_S, lambda live: all(one == "sending" for one in live))
+        self.is_at_rest = self._calm(120, lambda live: not live)
+        self.stage.browser.close()
         self._collect()
 
-    def _break_things(self):
-        paper, rng = self.stage.paper, self.rng
-        for _ in range(rng.randint(2, 5)):
-            fault = dict(rng.choice(REQUEST_FAULTS))
-            route = rng.choice(["/orders/cancel", "/orders/batch", "/orders/batch"])
-            paper.fault(route, fault.pop("kind"), times=rng.randint(1, 12), **fault)
-        if rng.random() < 0.5:
-            fault = dict(rng.choice(READ_FAULTS))
-            paper.fault(rng.choice(READS), fault.pop("kind"), times=rng.randint(1, 5), **fault)
-        if rng.random() < 0.25:
-            history = rng.random() < 0.5
-            paper.fault("*", "stale_reads", for_ms=rng.randint(1000, 20_000), history=history)
-            self.stale_until.append((time.time(), time.time() + 22))
+    @property
+    def kills(self):
+        """kill -9 by the run, not counting deaths at named points."""
+        return sum(n for what, n in self.stage.counts.items() if what.startswith("killed"))
 
-    def _submit(self):
-        for account in self.rng.sample(self.accounts, 3):
-            count = min(self.left, self.rng.choice([1, 12, 60, WAVE]))
-            if not count:
-                return
-            ids = self.stage.paper.orders(account.address, count)
-            ids += [28_900_000_000 + len(self.order_ids)] if self.rng.random() < 0.1 else []
-            self.doomed += self.rng.sample(ids, max(1, len(ids) // 12))
-            self.order_ids += ids
-            self.left -= count
-            key = str(uuid.UUID(int=self.rng.getrandbits(128)))
-            intent = {"key": key, "operator": "olivia", "account_id": account.pk, "symbol": "BTC"}
-            self.waiting[key] = intent | {"order_ids": ids}
-            self._ask(self.waiting[key])
-
-    def _mischief(self):
-        rng, stage = self.rng, self.stage
-        chance = rng.random()
-        if chance < 0.06:
-            stage.kill(rng.choice([*SENDERS, "desk"]))
-        elif chance < 0.065:
-            stage.freeze(rng.choice(SENDERS), for_s=rng.choice([3, 40]))
-        elif chance < 0.085:
-            stage.flush_broker()
-        elif chance < 0.11:
-            stage.repeat_messages()
-        elif chance < 0.30 and self.doomed:
-            self._by_another_hand(self.doomed.pop())
-        stage.keep_alive(is_deadly=True)
-
-    def _by_another_hand(self, order_id):
-        act = self.rng.choice(["fill", "trade", "close", "edit"])
-        paper = self.stage.paper
-        try:
-            if act == "fill":
-                paper.fill(order_id)
-            elif act == "trade":
-                paper.fill(order_id, "0.01")
-            else:
-                getattr(paper, act)(order_id)
-        except ValueError:
-            return  # it is closed by now
-
-    def _collect(self):
-        """Take acknowledgements; what a dead desk left unanswered is asked again, the same act."""
-        while not self.stage.answers.empty():
-            answer = self.stage.answers.get()
-            intent = self.waiting.pop(answer["key"], None)
-            if intent is not None:
-                self.intents += [(intent["account_id"], i) for i in answer.get("recorded", ())]
-        for key, intent in self.waiting.items():
-            if time.monotonic() - self.asked_at.get(key, 0) > PATIENCE_S:
-                self._ask(intent)
-
-    def _ask(self, intent):
-        self.asked_at[intent["key"]] = time.monotonic()
-        self.stage.ask(intent)
-
-    def _come_to_rest(self, patience_s=150):
-        from orders.models import Cancel
-        from orders.models.cancels import LIVE
-
+    def _storm(self, rng):
+        for fault in plans.faults(rng):
+            self.stage.paper.fault(**fault)
+            if fault["kind"] == "stale_reads":
+                self.stale.append((time.time(), None))
+        plan = plans.planned(rng, self.accounts)
+        dark_s = STORM_S - rng.choice([0, 0, 0, 2])  # from then on all senders are dead
+        begun = time.monotonic()
+        while (at_s := time.monotonic() - begun) < STORM_S:
+            while plan and plan[0][0] <= at_s:
+                self._do(*plan.pop(0)[1:])
+            is_dark = at_s >= dark_s
+            if is_dark:
+                self.stage.counts["blackouts"] += sum(map(self.stage.kill, SENDERS)) > 0
+            living = ["web"] if is_dark else EVERYBODY
+            self.stage.revive(living, lambda name: self._armed(rng, name))
+            time.sleep(0.1)
         self.stage.paper.disarm()
-        ends_at = time.monotonic() + patience_s
+        if self.stale and self.stale[-1][1] is None:
+            self.stale[-1] = (self.stale[-1][0], time.time())
+
+    def _ask(self, act):
+        """The orders come into being, and the operator asks to cancel them."""
+        account, kind = act["account"], act["kind"]
+        ids = self.stage.paper.orders(account.address, [KINDS[kind]] * act["count"])
+        act["ids"] = list(ids)
+        if act["has_stranger"]:
+            ids.append(28_900_000_000 + self.asked)
+        asked = Act(account.pk, tuple((order_id, kind) for order_id in ids), act["key"])
+        self.waiting.append((asked, self.stage.browser.ask(asked)))
+        self.asked += len(ids)
+
+    def _do(self, what, *args):
+        stage = self.stage
+        if what == "ask":
+            self._ask(*args)
+        elif what in {"kill", "kill_web_worker", "kill_broker"}:
+            getattr(stage, what)(*args)
+        elif what == "freeze":
+            if stage.freeze(*args, for_s=FROZEN_S):
+                self.frozen.append((time.time(), time.time() + FROZEN_S))
+        elif what in {"flush", "repeat"}:
+            getattr(stage.broker, what)()
+            stage.counts[what] += 1
+        elif what in {"disconnect", "restart"}:
+            stage.counts[what] += getattr(stage.database, what)()
+        else:
+            self._meddle(*args)
+
+    def _meddle(self, how, act, place):
+        """Another hand does something to the order."""
+        paper = self.stage.paper
+        if place >= len(act.get("ids", ())):
+            return  # it is not asked about yet
+        order_id = act["ids"][place]
+        try:
+            paper.fill(order_id, "0.01") if how == "trade" else getattr(paper, how)(order_id)
+        except ValueError:
+            return  # it is closed by now, or no such order can be edited
+        self.stage.counts["by another hand"] += 1
+
+    def _armed(self, rng, name):
+        armed = plans.arming(rng, name, can_be_full=self.stage.database.can_be_full)
+        self.stage.counts["full disk"] += "room" in armed
+        return armed
+
+    def _calm(self, seconds, is_over):
+        """Everything is well: wait until it is over, or for so long; whether it came to that."""
+        self.stage.disarm()
+        self.stage.revive(EVERYBODY)
+        self.calms.append(time.time())
+        ends_at = time.monotonic() + seconds
+        self._note_queued()
         while time.monotonic() < ends_at:
-            self.stage.keep_alive(is_deadly=False)
+            self.stage.revive(EVERYBODY)
             self._collect()
-            if not self.waiting and not Cancel.objects.filter(status__in=LIVE).exists():
+            if not self.waiting and is_over(_live()):
                 return True
-            time.sleep(0.5)
+            time.sleep(0.3)
         return False
 
+    def _note_queued(self):
+        from orders.models import Cancel, CreditPool
 
-def figures(run, stage, findings, is_at_rest):
-    """What the run showed, as plain values."""
-    from orders.models import AuditRecord, AuditRecordOrder, Cancel, CancelStatus, Event
+        well_at = self.calms[-1]
+        pauses = patiently(lambda: list(CreditPool.objects.values_list("paused_until", flat=True)))
+        well_at = max([well_at, *(at.timestamp() for at in pauses if at)])
+        queued = Cancel.objects.filter(status="queued").values_list("pk", "not_before_at")
+        for pk, at in patiently(lambda: list(queued)):
+            self.picked.setdefault(pk, max(well_at, at.timestamp() if at else 0))
 
-    cancels = Cancel.objects.all()
-    lost = AuditRecordOrder.objects.filter(record__event=Event.SENDER_LOST).values("cancel_id")
-    unanswered = cancels.filter(has_unanswered=True)
-    times = sorted(settling_times(run, unanswered.exclude(pk__in=lost)))
-    after_loss = sorted(
-        round((one.concluded_at - one.first_sent_at).total_seconds(), 2)
-        for one in unanswered.filter(pk__in=lost).exclude(concluded_at=None)
-    )
-    kinds = Counter(finding.split(":")[0] for finding in findings)
-    return {
-        "cancels": cancels.count(),
-        "acknowledged": len(run.intents),
-        "outcomes": dict(Counter(cancels.values_list("status", flat=True))),
-        "kills": stage.kills,
-        "deaths": stage.deaths,
-        "unanswered": cancels.filter(has_unanswered=True).count(),
-        "sender_lost": AuditRecord.objects.filter(event=Event.SENDER_LOST).count(),
-        "came_to_rest": is_at_rest,
-        "still_open": list(
-            cancels.exclude(next_check_at=None)
-            .filter(status__in=[CancelStatus.UNKNOWN, CancelStatus.SETTLING])
-            .values_list("order_id", "explanation")[:10]
-        ),
-        "settled_after_health_s": spread(times),
-        "interrupted_and_settled_s": spread(after_loss),
-        "findings": dict(kinds),
-    }
+    def _collect(self):
+        """Take what the pages acknowledged."""
+        for act, answer in [one for one in self.waiting if one[1].done()]:
+            self.waiting.remove((act, answer))
+            try:
+                self.intents += [(act.account_id, order_id) for order_id in answer.result()]
+            except ValueError as refused:
+                self.refused.append(str(refused))
 
 
-def spread(times):
-    """Count, median, 99th percentile and maximum of sorted seconds."""
-    if not times:
-        return {"count": 0}
-    ranks = {"p50": len(times) // 2, "p99": int(len(times) * 0.99), "max": -1}
-    return {"count": len(times)} | {name: times[rank] for name, rank in ranks.items()}
+def _live():
+    from orders.models import Cancel
+    from orders.models.cancels import LIVE
+
+    live = Cancel.objects.filter(status__in=LIVE).values_list("status", flat=True)
+    return patiently(lambda: list(live.all()))
 
 
-def settling_times(run, cancels):
-    """Seconds from when the exchange was well again to the outcome; stale reads left out."""
-    for cancel in cancels.exclude(status="not_found").exclude(concluded_at=None):
-        asked, ended = cancel.first_sent_at, cancel.concluded_at
-        if asked is None or any(
-            since <= ended.timestamp() and asked.timestamp() <= until
-            for since, until in run.stale_until
-        ):
-            continue
-        healthy = [at for at in run.healthy_at if at >= asked.timestamp()]
-        if healthy:
-            well_at = datetime.fromtimestamp(healthy[0], UTC)
-            yield round(max(0.0, (ended - max(asked, well_at)).total_seconds()), 2)
+def patiently(read, patience_s=20):
+    """Read although the database may just have been restarted."""
+    from django.db import DatabaseError, InterfaceError, connection
+
+    ends_at = time.monotonic() + patience_s
+    while True:
+        try:
+            return read()
+        except (DatabaseError, InterfaceError):
+            if time.monotonic() > ends_at:
+                raise
+            connection.close()
+            time.sleep(0.1)
 
 
-def prove(*, seed, cancels, seconds, folder, database_url=""):
+def prove(*, seed, cancels, kills, seconds, folder, shape):
     """Run, check, and return (figures, findings)."""
-    rng = random.Random(seed)
-    stage = Stage(folder, rng=rng, database_url=database_url)
+    stage = Stage(folder, shape=shape)
     try:
-        desk, user, accounts = stage.set_up(accounts=4)
-        run = Run(stage, rng=rng, cancels=cancels, seconds=seconds)
-        is_at_rest = run.go(accounts)
-        from tests.faults import checker  # only now are there settings
+        desk, user, accounts = stage.set_up(accounts=ACCOUNTS)
+        run = Run(stage, seed=seed, accounts=accounts)
+        run.go(cancels=cancels, kills=kills, seconds=seconds)
+        from tests.faults import checker, figures  # only now are there settings
 
         ledger = stage.paper.ledger()
         evidence = checker.Evidence(
@@ -238,7 +196,8 @@ def prove(*, seed, cancels, seconds, folder, database_url=""):
             had_right={(user.pk, desk.pk)},
         )
         findings = list(checker.everything(evidence))
-        return figures(run, stage, findings, is_at_rest), findings
+        findings += [f"refused: {said}" for said in run.refused]
+        return figures.of(run, evidence, findings), findings
     finally:
         stage.stop()
 
@@ -248,17 +207,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--cancels", type=int, default=10_000)
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--database-url", default="", help="an empty PostgreSQL database")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=40, help="of storms and calms, at most")
+    parser.add_argument("--shape", choices=["embedded", "services"], default="embedded")
     options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
+    print(f"seed {options.seed}, {options.shape}", flush=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         shown, findings = prove(
             seed=options.seed,
             cancels=options.cancels,
+            kills=options.kills,
             seconds=options.minutes * 60,
             folder=folder,
-            database_url=options.database_url,
+            shape=options.shape,
         )
     print(json.dumps(shown, indent=2, default=str))
     for finding in findings[:50]:

@@ -1,64 +1,50 @@
-"""The stage of a fault run: a data folder of its own, the paper exchange, processes that die."""
+"""The stage of a fault run: its own folder, exchange, database, broker, and processes that die."""
 
+import base64
 import json
 import os
-import queue
 import secrets
+import select
 import signal
 import subprocess
 import sys
 import threading
-import time
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from solders.keypair import Keypair
 
+from desk.demo.stack import free_port
+from tests.faults import services
+from tests.faults.browser import Browser
 from tests.faults.process import POINTS
 from tests.paper import PaperHandle
 
 ROOT = Path(__file__).resolve().parents[2]
 SENDER_POINTS = sorted(set(POINTS) - {"after the intent's commit"})
-
-
-def environment(folder, paper_port, database_url=""):
-    """The environment of every process of the run; nothing of yours leaks in."""
-    values = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return values | {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
-        "PYTHONUNBUFFERED": "1",
-        "ENV_FILE": os.devnull,
-        "LOG_LEVEL": "ERROR",
-        "DATA_DIR": str(folder),
-        "DATABASE_URL": database_url or f"sqlite:///{folder}/desk.sqlite3",
-        "SECRET_KEY": "fault-run-" + "x" * 50,
-        "AGENT_KEY_OPENING_KEYS": "faults:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-        "PACIFICA_PAPER_URL": f"http://127.0.0.1:{paper_port}/api/v1",
-        "PACIFICA_EXPIRY_WINDOW_MS": "3000",
-        "PACIFICA_CONNECT_TIMEOUT_MS": "500",
-        "PACIFICA_READ_TIMEOUT_MS": "700",
-        "PACIFICA_DEADLINE_MS": "1200",
-        "SYNC_PERIOD_S": "10",
-        "CREDITS_KEYLESS": "1000000",
-        "URGENT_UP_TO": "20",
-    }
+WEB_POINTS = ["after the intent's commit"]
+ROOM = 4  # pages that a database on a full disk may still grow by
 
 
 class Stage:
     """Processes by name; each is started again when it has died."""
 
-    def __init__(self, folder, *, rng, database_url=""):
-        self.folder, self.rng = Path(folder), rng
+    def __init__(self, folder, *, shape="embedded"):
+        self.folder = Path(folder)
         self.log = (self.folder / "processes.log").open("ab")
-        self.paper_process, port = self._start_paper()
+        self.counts = Counter()  # what was done to whom, by kind
+        self.web_port = free_port()
+        self._paper_process, port = self._start_paper()
         self.paper = PaperHandle(port)
-        self.env = environment(self.folder, port, database_url)
-        self.processes, self.kills, self.deaths = {}, 0, 0
-        self.answers = queue.Queue()
+        self.database, self.broker = self._services(shape)
+        self._env = self._environment(port)
+        self._nurseries = {}
+        self._pids, self._fds, self.armed, self._lock = {}, {}, {}, threading.RLock()
 
     def set_up(self, *, accounts):
         """Migrate, and make a desk with these many accounts. Call it before any process runs."""
-        os.environ.update(self.env)
+        os.environ.update(self._env)
         os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
         import django
 
@@ -66,92 +52,161 @@ class Stage:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        return self._firm(accounts)
+        firm = self._firm(accounts)
+        self.browser = Browser(f"http://127.0.0.1:{self.web_port}", firm[1])
+        for kind in ("senders", "web"):
+            self._nurseries[kind] = self._nursery(kind)
+        return firm
 
-    def start(self, name, *, point=None, nth=1):
+    def start(self, name, *, point=None, nth=1, room=None):
         """A process of the kind its name begins with; it dies at the point, if one is named."""
         kind = name.rstrip("0123456789")
-        argv = [sys.executable, "-m", "tests.faults.process", kind]
-        argv += [point, str(nth)] if point else []
-        pipe = subprocess.PIPE if kind == "desk" else subprocess.DEVNULL
-        process = subprocess.Popen(
-            argv, env=self.env, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=self.log
-        )
-        self.processes[name] = process
-        if kind == "desk":
-            threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+        wanted = {"kind": kind, "port": self.web_port, "point": point, "nth": nth, "room": room}
+        nursery = self._nurseries["web" if kind == "web" else "senders"]
+        with self._lock:
+            nursery.stdin.write((json.dumps(wanted) + "\n").encode())
+            nursery.stdin.flush()
+            pid = int(nursery.stdout.readline())
+            self._forget(name)
+            self._pids[name], self.armed[name] = pid, point or room
+            with suppress(ProcessLookupError):  # dead already
+                self._fds[name] = os.pidfd_open(pid)
 
-    def keep_alive(self, *, is_deadly):
-        """Start again what has died; where it is deadly, some of them to die at a named point."""
-        for name, process in list(self.processes.items()):
-            if process.poll() is None:
-                continue
-            self.deaths += 1
-            points = ["after the intent's commit"] if name.startswith("desk") else SENDER_POINTS
-            if is_deadly and self.rng.random() < 0.7:
-                self.start(name, point=self.rng.choice(points), nth=self.rng.randint(1, 6))
-            else:
-                self.start(name)
+    def is_alive(self, name):
+        """Whether the process runs. One that is frozen does."""
+        fd = self._fds.get(name)
+        return fd is not None and not select.select([fd], [], [], 0)[0]
+
+    def revive(self, names, arming=lambda name: {}):
+        """Start again what has died, each with the options that ``arming`` gives."""
+        for name in names:
+            if not self.is_alive(name):
+                self.counts["deaths"] += name in self._pids
+                self.start(name, **arming(name))
+
+    def disarm(self):
+        """End those that would die by themselves, or whose disk is full, to be started sound."""
+        for name, armed in self.armed.items():
+            if armed and self.is_alive(name):
+                self._signal(name, signal.SIGKILL)
+                select.select([self._fds[name]], [], [], 5)
 
     def kill(self, name):
-        """kill -9."""
-        process = self.processes[name]
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            self.kills += 1
+        """kill -9 of a process with all it has forked; whether there was one."""
+        if not self.is_alive(name):
+            return False
+        self._signal(name, signal.SIGKILL)
+        self.counts[f"killed {name.rstrip('0123456789')}"] += 1
+        return True
+
+    def kill_web_worker(self):
+        """kill -9 of gunicorn's worker alone; whether there was one."""
+        pid = self._pids.get("web")
+        with suppress(OSError):
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if children and self.is_alive("web"):
+                os.kill(int(children[0]), signal.SIGKILL)
+                self.counts["killed web worker"] += 1
+                return True
+        return False
+
+    def kill_broker(self):
+        """kill -9 of the broker; its messages are lost."""
+        killed = self.broker.kill()
+        self.counts["killed broker"] += killed
+        return killed
 
     def freeze(self, name, for_s):
-        """SIGSTOP now, SIGCONT later."""
-        process = self.processes[name]
-        process.send_signal(signal.SIGSTOP)
-        threading.Timer(for_s, lambda: process.send_signal(signal.SIGCONT)).start()
-
-    def flush_broker(self):
-        """Lose every message."""
-        for path in (self.folder / "broker").glob("*"):
-            path.unlink(missing_ok=True)
-
-    def repeat_messages(self, times=5):
-        """Deliver every waiting message again, several times."""
-        for path in (self.folder / "broker").glob("*.msg"):
-            try:
-                body = path.read_bytes()
-            except FileNotFoundError:
-                continue
-            queue_name = path.name.split(".")[1]
-            for _ in range(times - 1):
-                name = f"{time.time_ns()}_{secrets.token_hex(16)}"
-                aside = path.with_name(f"{name}.part")
-                aside.write_bytes(body)
-                aside.rename(path.with_name(f"{name}.{queue_name}.msg"))
-
-    def ask(self, intent):
-        """Hand an intent to the desk; whether anybody took it."""
-        process = self.processes["desk"]
-        try:
-            process.stdin.write((json.dumps(intent) + "\n").encode())
-            process.stdin.flush()
-        except (BrokenPipeError, OSError):
+        """SIGSTOP now, SIGCONT later; whether there was a process to stop."""
+        if not self.is_alive(name):
             return False
+        fd = os.dup(self._fds[name])
+        signal.pidfd_send_signal(fd, signal.SIGSTOP)
+        threading.Timer(for_s, self._thaw, [fd]).start()
+        self.counts["frozen"] += 1
         return True
 
     def stop(self):
         """End everything."""
-        for process in [*self.processes.values(), self.paper_process]:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
-                process.wait()
+        for name in self._pids:
+            if self.is_alive(name):
+                self._signal(name, signal.SIGKILL)
+        for process in [*self._nurseries.values(), self._paper_process]:
+            process.kill()
+            process.wait()
+        self.broker.stop()
+        self.database.stop()
         self.log.close()
 
-    def _listen(self, process):
-        for line in process.stdout:
-            self.answers.put(json.loads(line))
+    def _thaw(self, fd):
+        with suppress(OSError):
+            signal.pidfd_send_signal(fd, signal.SIGCONT)
+        os.close(fd)
+
+    def _signal(self, name, number):
+        with suppress(ProcessLookupError):
+            os.killpg(self._pids[name], number)
+
+    def _forget(self, name):
+        fd = self._fds.pop(name, None)
+        if fd is not None:
+            os.close(fd)
+
+    def _services(self, shape):
+        if shape == "services":
+            return services.Postgres(), services.RedisBroker(self.folder)
+        return services.SqliteFile(self.folder), services.FolderBroker(self.folder)
+
+    def _nursery(self, kind):
+        """The web holds no opening key; the senders do."""
+        env = dict(self._env)
+        if kind == "web":
+            from orders import keys
+
+            key_id, public = keys.sealing_key()
+            raw = base64.b64encode(public.public_bytes_raw()).decode()
+            env["AGENT_KEY_SEALING_KEY"] = f"{key_id}:{raw}"
+            del env["AGENT_KEY_OPENING_KEYS"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.process"],
+            env=env,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+        )
+
+    def _environment(self, paper_port):
+        """The environment of every process of the run; nothing of yours leaks in."""
+        return self._bare() | {
+            "DATABASE_URL": self.database.url,
+            "CELERY_BROKER_URL": self.broker.url,
+            "SECRET_KEY": "fault-run-" + "x" * 50,
+            "AGENT_KEY_OPENING_KEYS": "faults:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "PACIFICA_PAPER_URL": f"http://127.0.0.1:{paper_port}/api/v1",
+            "PACIFICA_EXPIRY_WINDOW_MS": "3000",
+            "PACIFICA_CONNECT_TIMEOUT_MS": "500",
+            "PACIFICA_READ_TIMEOUT_MS": "700",
+            "PACIFICA_DEADLINE_MS": "1200",
+            "SYNC_PERIOD_S": "10",
+            "CREDITS_KEYLESS": "1000000",
+            "URGENT_UP_TO": "20",
+        }
+
+    def _bare(self):
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return kept | {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONUNBUFFERED": "1",
+            "ENV_FILE": os.devnull,
+            "LOG_LEVEL": "ERROR",
+            "DATA_DIR": str(self.folder),
+        }
 
     def _start_paper(self):
         argv = [sys.executable, "manage.py", "paper_exchange", "--port", "0"]
-        env = environment(self.folder, 1)
+        env = self._bare() | {"SECRET_KEY": secrets.token_urlsafe(50)}
         process = subprocess.Popen(argv, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=self.log)
         said = process.stdout.readline().decode()
         return process, int(said.rsplit(":", 1)[1].split("/")[0])

@@ -1,37 +1,25 @@
-"""A short fault run with real processes, on whatever database is configured."""
+"""A short fault run with real processes: one storm, and the calm after it."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from django.conf import settings
-from django.db import connection
 
-from tests.conftest import _administer
+from tests.faults import services
 
 pytestmark = pytest.mark.services
 ROOT = Path(__file__).parents[2]
-NAME = "pacifica_desk_fault_run"
 
 
-@pytest.fixture
-def database_url(db):
-    """An empty database of the run's own, or nothing on SQLite, where the run makes its file."""
-    if settings.IS_SQLITE:
-        yield ""
-        return
-    _administer(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)')
-    _administer(f'CREATE DATABASE "{NAME}"')
-    yield f"{settings.DATABASE_URL.rpartition('/')[0]}/{NAME}"
-    _administer(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)')
-
-
-def test_a_short_run_of_kills_and_faults_loses_and_invents_nothing(database_url):
-    assert connection.vendor in {"sqlite", "postgresql"}
-    options = ["--seed", "3", "--cancels", "150", "--minutes", "0.2"]
+@pytest.mark.parametrize("shape", ["embedded", "services"])
+def test_a_storm_of_kills_and_faults_loses_and_invents_nothing(shape):
+    """On SQLite with the embedded broker, and on a PostgreSQL and a Redis that are killed, too."""
+    if shape == "services" and not services.has_services():
+        pytest.skip("needs the programs of PostgreSQL and Redis")
+    options = ["--seed", "3", "--cancels", "150", "--kills", "2", "--minutes", "0.1"]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.run", *options, "--database-url", database_url],
+        [sys.executable, "-m", "tests.faults.run", *options, "--shape", shape],
         cwd=ROOT,
         capture_output=True,
         text=True,

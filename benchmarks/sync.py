@@ -1,0 +1,121 @@
+"""How long a sync of a large book takes, and how many queries: `python -m benchmarks.sync`.
+
+    python -m benchmarks.sync [--count 5000] [--times 5] [--database URL]
+
+The account has that many open orders. Its book is read when all of them are new, when nothing
+changed, when each was partly filled, and when all are gone, for which the history is read, too. The
+time the exchange took to answer is told apart. The database must be an empty one.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from datetime import timedelta
+
+from benchmarks.__main__ import _environment, _paper
+
+
+def main():
+    """Set everything up, sync, tell."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--times", type=int, default=5, help="of the unchanged book")
+    parser.add_argument("--database", default="", help="an empty PostgreSQL database; else SQLite")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, _paper(0) as paper:
+        more = {"DATA_DIR": folder, "PACIFICA_PAPER_URL": paper.url, "CREDITS_KEYLESS": "1000000"}
+        more |= {"DATABASE_URL": options.database} if options.database else {}
+        os.environ.update(_environment(more) | {"DJANGO_SETTINGS_MODULE": "desk.settings"})
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        measure(paper, options)
+
+
+def measure(paper, options):
+    """Every kind of change to the book of one account."""
+    from tests.firm import Firm
+
+    firm = Firm(paper)
+    account = firm.account
+    ids = paper.orders(account.address, options.count)
+    tell("all new", [timed(account)])
+    tell("unchanged", [timed(account) for _ in range(options.times)])
+    for order_id in ids:
+        paper.fill(order_id, "0.01")
+    tell("all changed", [timed(account)])
+    for order_id in ids:
+        paper.close(order_id)
+    tell("all gone", [timed(account)])
+    tell("gone before", [timed(account)])
+    states = account.orders.values_list("state", flat=True)
+    print(f"closed by the history: {list(states).count('closed')} of {options.count}")
+
+
+def timed(account):
+    """(seconds in all, seconds of them for the exchange, queries, reads) of one sync."""
+    from unittest import mock
+
+    from django.db import connection
+    from django.utils.timezone import now
+
+    from orders import reading, syncing
+
+    waits, real = [], reading.Reader._get
+
+    def get(*args):
+        begun = time.perf_counter()
+        try:
+            return real(*args)
+        finally:
+            waits.append(time.perf_counter() - begun)
+
+    later = now() + timedelta(seconds=1)
+    with mock.patch.object(reading.Reader, "_get", get), Queries(connection) as queries:
+        begun = time.perf_counter()
+        synced = syncing.sync_account(account_id=account.pk, now=lambda: later)
+        seconds = time.perf_counter() - begun
+    assert synced is not None, "the sync was overtaken"
+    assert not synced.problem, synced.problem
+    return seconds, sum(waits), queries.count, len(waits)
+
+
+class Queries:
+    """Counts statements without keeping them: thousands of parameters would cost time."""
+
+    def __init__(self, connection):
+        self._connection, self.count = connection, 0
+
+    def __enter__(self):
+        self._wrapper = self._connection.execute_wrapper(self._counted)
+        self._wrapper.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self._wrapper.__exit__(*error)
+
+    def _counted(self, execute, *args):
+        self.count += 1
+        return execute(*args)
+
+
+def tell(name, syncs):
+    """One line: medians of the times, and the counts, which must not differ."""
+    whole, waited, queries, reads = zip(*syncs, strict=True)
+    ours = [one - other for one, other in zip(whole, waited, strict=True)]
+    assert len(set(queries)) == len(set(reads)) == 1
+    sys.stdout.write(
+        f"{name:12} {statistics.median(whole):6.2f} s, of them the exchange's "
+        f"{statistics.median(waited):5.2f} s, ours {statistics.median(ours):5.2f} s "
+        f"(worst {max(ours):.2f} s); {queries[0]} queries, {reads[0]} reads\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

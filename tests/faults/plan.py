@@ -1,0 +1,96 @@
+"""What happens in one storm of a fault run: all of it drawn from the seed beforehand."""
+
+import uuid
+
+from tests.faults.stage import ROOM, SENDER_POINTS, WEB_POINTS
+
+REQUEST_FAULTS = [
+    {"kind": "drop"},
+    {"kind": "drop", "reset": True},
+    {"kind": "apply_then_drop"},
+    {"kind": "apply_then_drop", "reset": True},
+    {"kind": "status", "status": 504, "applied": True},
+    {"kind": "status", "status": 500},
+    {"kind": "status", "status": 502, "body": "<html>oops</html>", "content_type": "text/html"},
+    {"kind": "status", "status": 200, "body": '{"success":"true"}', "applied": True},
+    {"kind": "status", "status": 429},
+    {"kind": "delay_before", "delay_ms": 900},
+    {"kind": "delay_after", "delay_ms": 900},
+    {"kind": "drip", "chunk_bytes": 1, "interval_ms": 40},
+    {"kind": "huge", "size": 2_000_000},
+    {"kind": "late", "delay_ms": 900, "hold_ms": 2000},
+    {"kind": "fill_first"},
+]
+READ_FAULTS = [{"kind": "status", "status": 500}, {"kind": "drop"}, {"kind": "delay_after"}]
+READS = ["/orders", "/orders/history", "/orders/history_by_id", "/orders/twap"]
+ROUTES = ["/orders/cancel", "/orders/stop/cancel", "/orders/twap/cancel"] + ["/orders/batch"] * 4
+KINDS = {  # what an act may be about, and how such an order is placed
+    "order": {},
+    "stop": {"order_type": "stop_limit", "stop_price": "80000"},
+    "twap": {"order_type": "twap"},
+}
+SENDERS = ["worker1", "worker2", "sweep1", "sweep2"]
+EVERYBODY = [*SENDERS, "web"]
+STORM_S = 7.0
+MOST = 100  # orders of one act: more would have to be typed
+
+
+def planned(rng, accounts):
+    """What happens when in a storm, as (second, method, arguments…): all drawn beforehand."""
+    acts = [_act(rng, account) for account in rng.sample(accounts, 5)]
+    times = [0, 0, 0, rng.uniform(1, STORM_S - 1), STORM_S - 1]
+    plan = [(at, "ask", act) for at, act in zip(times, acts, strict=True)]
+    for act in acts:
+        for place in rng.sample(range(act["count"]), act["count"] // 10 + 1):
+            how = rng.choice(["fill", "trade", "close", "edit"])
+            plan.append((rng.uniform(1, STORM_S), "meddle", how, act, place))
+    plan += [(rng.uniform(0.2, STORM_S), *one) for one in _mischief(rng)]
+    return sorted(plan, key=lambda one: one[0])
+
+
+def _act(rng, account):
+    """What an operator will ask: how many orders of what kind, and one that nobody has."""
+    kind = rng.choices(list(KINDS), [6, 2, 2])[0]
+    count = rng.choice([1, 20, 60, MOST])
+    if kind == "twap":
+        count = min(count, 8)  # each is a request of its own
+    key = str(uuid.UUID(int=rng.getrandbits(128)))
+    about = {"account": account, "kind": kind, "count": count, "key": key}
+    return about | {"has_stranger": count < MOST and rng.random() < 0.1}
+
+
+def _mischief(rng):
+    """What will be done to whom, as (method, arguments…)."""
+    for _ in range(rng.randint(2, 4)):
+        yield "kill", rng.choice(EVERYBODY)
+    odds = {"kill_web_worker": 0.5, "kill_broker": 0.4, "flush": 0.3, "repeat": 0.5}
+    odds |= {"disconnect": 0.3, "restart": 0.15}
+    yield from ((what,) for what, chance in odds.items() if rng.random() < chance)
+    if rng.random() < 0.06:
+        yield "freeze", rng.choice(SENDERS)
+
+
+def arming(rng, name, *, can_be_full):
+    """How a process is born into a storm: some to die at a named point, some without room."""
+    chance = rng.random()
+    if chance < 0.45:
+        points = WEB_POINTS if name == "web" else SENDER_POINTS
+        return {"point": rng.choice(points), "nth": rng.randint(1, 5)}
+    if chance < 0.53 and can_be_full:
+        return {"room": ROOM}
+    return {}
+
+
+def faults(rng) -> list[dict]:
+    """The faults of one storm, as `tests.paper.PaperHandle.fault` takes them."""
+    drawn = []
+    for _ in range(rng.randint(8, 14)):
+        drawn.append({"route": rng.choice(ROUTES), "times": rng.randint(1, 4)})
+        drawn[-1] |= rng.choice(REQUEST_FAULTS)
+    for _ in range(rng.randint(0, 2)):
+        drawn.append({"route": rng.choice(READS), "times": rng.randint(1, 3)})
+        drawn[-1] |= rng.choice(READ_FAULTS)
+    if rng.random() < 0.15:
+        stale = {"route": "*", "kind": "stale_reads", "for_ms": int(STORM_S * 1000)}
+        drawn.append(stale | {"history": rng.random() < 0.5})
+    return drawn
