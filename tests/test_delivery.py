@@ -269,6 +269,23 @@ def test_a_result_for_a_cancel_that_is_no_longer_being_sent_writes_nothing(firm)
     )
 
 
+def test_of_two_claims_at_the_same_moment_one_wins(firm, monkeypatch):
+    """Both looked when the cancel was queued; the rival's UPDATE came first."""
+    ask(firm, firm.order())
+    about = {"account_id": firm.account.pk, "now": timezone.now()}
+    real, rivals = delivery.F, []
+
+    def after_the_look(name):
+        if not rivals:
+            rivals.append("looks, too")
+            rivals[:] = delivery.claim(**about)
+        return real(name)
+
+    monkeypatch.setattr(delivery, "F", after_the_look)
+    assert delivery.claim(**about) == []
+    assert [cancel.attempt for cancel in rivals] == [1]
+
+
 def test_a_claim_lost_before_recording_is_not_sent(firm):
     ask(firm, firm.order())
     chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
