@@ -74,10 +74,11 @@ def _ours(account, ended) -> set:
     ids = [order.order_id for order, _ in ended]
     sent = Cancel.objects.filter(account=account, order_id__in=ids, first_sent_at__isnull=False)
     ours = set(sent.values_list("order_id", flat=True))
+    asked = _whole_book_requests(account, ended)
     return ours | {
         order.order_id
         for order, ending in ended
-        for asked_at in _whole_book_requests(account, ended)
+        for asked_at in asked
         if ending.at is None or asked_at - SPAN <= ending.at <= asked_at + SPAN
     }
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -172,6 +173,40 @@ def test_the_number_of_queries_does_not_grow_with_the_book(firm):
             sync(firm)
         counts.append(len(queries))
     assert counts[1] == counts[0]
+
+
+def test_nor_does_it_grow_with_how_many_orders_are_gone(firm):
+    counts = []
+    for how_many in (3, 40):
+        for order in firm.orders(how_many):
+            firm.paper.close(order.order_id)
+        with CaptureQueriesContext(connection) as queries:
+            sync(firm)
+        counts.append(len(queries))
+    assert not Order.objects.exclude(state=OrderState.CLOSED).exists()
+    assert counts[1] == counts[0]
+
+
+@pytest.fixture
+def many_gone(firm, monkeypatch):
+    """More orders are gone than a page of the history holds, and one page is read for a few."""
+    monkeypatch.setattr(syncing, "PAGES", 1)
+    for order in firm.orders(120):
+        firm.paper.close(order.order_id)
+
+
+def test_the_more_orders_are_missing_the_deeper_the_history_is_read(firm, many_gone):
+    sync(firm)
+    assert set(Order.objects.values_list("state", flat=True)) == {OrderState.CLOSED}
+    assert len(firm.paper.requests("/orders/history")) == 2
+
+
+def test_a_deep_history_costs_no_more_than_a_routine_sync_may_spend(firm, many_gone, settings):
+    quota = CreditPool.objects.get().quota
+    settings.CREDIT_PRICES = settings.CREDIT_PRICES | {"heavy_read_keyless": quota / 5}
+    sync(firm)
+    assert len(firm.paper.requests("/orders/history")) == 1
+    assert Order.objects.filter(state=OrderState.CLOSED).count() == 100 + syncing.FEW
 
 
 def test_two_desks_may_hold_the_same_account(firm):
