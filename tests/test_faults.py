@@ -74,7 +74,7 @@ def test_on_a_full_disk_an_intent_is_refused_aloud_and_not_half_kept(committing_
 def test_a_message_delivered_five_times_sends_once(firm):
     orders = ask(firm)
     for _ in range(5):
-        tasks.deliver(firm.account.pk)
+        tasks.deliver(firm.account.pk, True)
         tasks.settle(firm.account.pk)
     assert len(firm.paper.requests("/orders/batch")) == 1
     assert findings(firm, orders) == []
