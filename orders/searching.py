@@ -1,14 +1,62 @@
-"""Find records by what people ask for: one query, in the words of the log's own page."""
+"""Find records by what people ask for: one query, in the words of the log's own page.
 
-from django.db.models import Q
+A log of millions is read along one index, from its newest record backwards. Which one is decided
+here and not left to the database: each condition is counted, no further than `MANY`, and the rarest
+leads; the others are only checked on the rows it leads to. `README.md` shows the plans.
+
+Times become positions first, for records are appended in the order of their times, but for the
+seconds a transaction takes and the clocks of several hosts (`LATENESS`).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Exists, Func, Max, Min, OuterRef, Q
+from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThan
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from orders.models import Account, AuditRecord, AuditRecordOrder, Desk
 
+MANY = 20_000  # records: what has fewer is rare
+FEW = 1_000  # records: so few are named one by one, which no planner can mistake
+LATENESS = timedelta(hours=1)  # no record is older by more than one that was appended before it
+SEVERAL = 100  # records asked for where one would do, for a clock may have been wrong
+
 
 class BadQuery(ValueError):
     """The query cannot be read; the text says which part."""
+
+
+class Unindexed(Func):
+    """A column that SQLite's planner looks up by no index; PostgreSQL's knows the values' shares.
+
+    SQLite: a unary plus (sqlite.org/optoverview.html, "Disqualifying WHERE-clause terms").
+    """
+
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler, connection, **context):
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One condition, written so that an index leads to its rows, and so that none is tried.
+
+    ``rows``: what to count. ``is_ordered``: whether the index gives records in order of position,
+    however many they are.
+    """
+
+    leads: object
+    checks: object
+    rows: object
+    is_ordered: bool
+
+    def positions(self):
+        """Of the records it leads to."""
+        column = "position" if self.rows.model is AuditRecord else "record_id"
+        return self.rows.order_by().values_list(column, flat=True)
 
 
 def matching(query: dict):
@@ -18,13 +66,59 @@ def matching(query: dict):
     order id), event, outcome, address, from, to (ISO 8601, UTC where it is not said), and desks (a
     list of ids that bounds everything). Raises `BadQuery`.
     """
-    records = AuditRecord.objects.all()
+    query = {name: value for name, value in query.items() if value not in ("", None)}
     for name, value in query.items():
-        if name not in PARTS:
+        if name not in ASKED:
             raise BadQuery(f"{name}: the log cannot be searched by that.")
-        if value not in ("", None):
-            records = PARTS[name](records, value)
-    return records
+        if "\0" in str(value):
+            raise BadQuery(f"{name}: no text holds NUL.")
+    span = _span(query)
+    parts = [part(query[name], span) for name, part in PARTS.items() if name in query]
+    if {"event", "outcome"} <= query.keys():  # one index holds both
+        parts.append(_equal(span, event=query["event"], outcome=query["outcome"]))
+    conditions = [*_led(parts), *_times(query)]
+    return _within(AuditRecord.objects, "position", span).filter(*conditions)
+
+
+def _led(parts):
+    """The conditions, the rarest as one that leads; none does where walking all is better."""
+    if len(parts) == 1 and parts[0].is_ordered:
+        return [parts[0].leads]
+    counted = [
+        (part.rows.order_by()[:MANY].count(), not part.is_ordered, place)
+        for place, part in enumerate(parts)
+    ]
+    count, is_unordered, place = min(counted, default=(MANY, True, 0))
+    conditions = [part.checks for part in parts]
+    if count < FEW:
+        conditions[place] = Q(pk__in=list(parts[place].positions()))
+    elif count < MANY or not is_unordered:
+        conditions[place] = parts[place].leads
+    return conditions
+
+
+def _times(query):
+    """What a span of time asks of each record."""
+    if "from" in query:
+        yield GreaterThanOrEqual(Unindexed("at"), _moment(query["from"]))
+    if "to" in query:
+        yield LessThan(Unindexed("at"), _moment(query["to"]))
+
+
+def _span(query):
+    """Positions beyond which nothing of the asked span of time can stand, by lookup."""
+    span = {}
+    if "from" in query:
+        older = AuditRecord.objects.filter(at__lt=_moment(query["from"]) - LATENESS)
+        span["gt"] = older.order_by("-at")[:SEVERAL].aggregate(found=Min("position"))["found"]
+    if "to" in query:
+        newer = AuditRecord.objects.filter(at__gte=_moment(query["to"]) + LATENESS)
+        span["lt"] = newer.order_by("at")[:SEVERAL].aggregate(found=Max("position"))["found"]
+    return {lookup: position for lookup, position in span.items() if position is not None}
+
+
+def _within(rows, column, span):
+    return rows.filter(**{f"{column}__{lookup}": position for lookup, position in span.items()})
 
 
 def in_words(query: dict) -> str:
@@ -51,15 +145,24 @@ def named(term):
     return AuditRecordOrder.objects.filter(wanted)
 
 
-def _by(path, of=str):
-    return lambda records, value: records.filter(**{path: of(value)})
+def _by(column, of=str):
+    return lambda value, span: _equal(span, **{column: of(value)})
+
+
+def _equal(span, **values):
+    rows = _within(AuditRecord.objects.filter(**values), "position", span)
+    checks = Q(*(Exact(Unindexed(column), value) for column, value in values.items()))
+    return Part(Q(**values), checks, rows, is_ordered=True)
 
 
 def _number(value):
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError):
         raise BadQuery(f"{value!r} is no number.") from None
+    if not 0 <= number < 2**63:
+        raise BadQuery(f"{value!r} is no row's number.")
+    return number
 
 
 def _moment(value):
@@ -67,34 +170,42 @@ def _moment(value):
         moment = parse_datetime(str(value))
     except ValueError:
         moment = None
-    if moment is None:
+    if moment is None or not 1900 < moment.year < 9000:
         raise BadQuery(f"{value!r} is no date and time.")
     return make_aware(moment) if is_naive(moment) else moment
 
 
-def _symbol(records, value):
-    return records.filter(pk__in=AuditRecordOrder.objects.filter(symbol=value).values("record"))
+def _symbol(value, span):
+    return _of_rows(AuditRecordOrder.objects.filter(symbol=value), span)
 
 
-def _order(records, value):
-    return records.filter(pk__in=named(str(value).strip()).values("record"))
+def _order(value, span):
+    return _of_rows(named(str(value).strip()), span)
 
 
-def _desks(records, value):
-    return records.filter(desk__in=[_number(one) for one in value])
+def _of_rows(rows, span):
+    rows = rows.order_by()
+    here, found = Exists(rows.filter(record=OuterRef("pk"))), _within(rows, "record_id", span)
+    return Part(Q(pk__in=found.values("record")), here, found, is_ordered=False)
 
 
+def _desks(value, span):
+    ids = [_number(one) for one in value]
+    rows = _within(AuditRecord.objects.filter(desk__in=ids), "position", span)
+    return Part(Q(desk__in=ids), In(Unindexed("desk"), ids), rows, is_ordered=len(ids) == 1)
+
+
+# Those that tend to be narrow come first: among equally common ones the first leads.
 PARTS = {
-    "operator": _by("operator_name"),
-    "desk": _by("desk", _number),
-    "desks": _desks,
-    "account": _by("account", _number),
-    "job": _by("job", _number),
-    "symbol": _symbol,
     "order": _order,
+    "job": _by("job_id", _number),
+    "address": _by("address"),
+    "account": _by("account_id", _number),
+    "operator": _by("operator_name"),
     "event": _by("event"),
     "outcome": _by("outcome"),
-    "address": _by("address"),
-    "from": _by("at__gte", _moment),
-    "to": _by("at__lt", _moment),
+    "symbol": _symbol,
+    "desk": _by("desk_id", _number),
+    "desks": _desks,
 }
+ASKED = {*PARTS, "from", "to"}

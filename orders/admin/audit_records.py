@@ -1,28 +1,63 @@
 """Audit records: what was asked, sent, answered and concluded; read-only."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from orders import sentences
-from orders.admin import filters, payloads
-from orders.admin.base import ReadOnlyPage, rights_of, shows
-from orders.admin.evidence import FILTERS
-from orders.models import AuditRecord, AuditRecordOrder, Right
+from orders import searching, sentences
+from orders.admin import payloads
+from orders.admin.base import ReadOnlyPage, Rows, is_administrator, rights_of, shows
+from orders.admin.evidence import FILTERS, asked_of
+from orders.admin.record_filters import BAR
+from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
 from orders.templatetags.desk import exact, tone, visible
 
 MOST_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than anyone pages: a log of millions of records has no total here."""
+    """Walks no further than anyone pages: a log of millions of records has no total here."""
+
+    template_name = "desk/pagination.html"
+
+    @cached_property
+    def positions(self):
+        """Where the rows of every page stand; one more than is shown tells that there are more."""
+        return list(self.object_list.values_list("pk", flat=True)[: MOST_COUNTED + 1])
 
     @cached_property
     def count(self):
-        return self.object_list.order_by()[:MOST_COUNTED].count()
+        return min(len(self.positions), MOST_COUNTED)
+
+    @property
+    def is_capped(self):
+        """Whether there are more than the pages hold."""
+        return len(self.positions) > MOST_COUNTED
+
+    def page(self, number):
+        number = self.validate_number(number)
+        shown = self.positions[: self.count][(number - 1) * self.per_page : number * self.per_page]
+        rows = AuditRecord.objects.filter(pk__in=shown).order_by("-position")
+        return self._get_page(rows, number, self)
+
+
+class Records(Rows):
+    """The list holds what an export of the same filter would hold, of the desks one may see."""
+
+    def get_queryset(self, request, exclude_parameters=None):
+        super().get_queryset(request, exclude_parameters)  # makes the filter bar
+        query = asked_of(request.GET)
+        if not is_administrator(request):
+            desks = Desk.objects.visible_to(request.user)
+            query["desks"] = list(desks.values_list("pk", flat=True))
+        try:
+            return searching.matching(query).order_by("-position")
+        except searching.BadQuery as error:
+            messages.error(request, f"Nothing fits: {error}")
+            return AuditRecord.objects.none()
 
 
 @admin.register(AuditRecord)
@@ -38,18 +73,7 @@ class AuditRecordAdmin(ReadOnlyPage):
         "account_column",
     )
     list_display_links = ("sentence_column",)
-    list_filter = (
-        filters.OperatorFilter,
-        filters.OwnDeskFilter,
-        filters.AccountFilter,
-        filters.RecordSymbolFilter,
-        filters.EventFilter,
-        filters.OutcomeFilter,
-        filters.JobFilter,
-        filters.AddressFilter,
-        filters.FromFilter,
-        filters.ToFilter,
-    )
+    list_filter = BAR
     search_fields = ("order_id",)
     search_help_text = "Order id or client order id, whole"
     paginator = CappedPaginator
@@ -59,10 +83,10 @@ class AuditRecordAdmin(ReadOnlyPage):
 
     @shows
     def changelist_view(self, request, extra_context=None):
-        given = {name: request.GET.get(name, "").strip() for name in FILTERS}
+        asked = {name: request.GET[name] for name in FILTERS if request.GET.get(name, "").strip()}
         context = {
             "may_export": Right.VERIFY in rights_of(request),
-            "export_query": [(name, value) for name, value in given.items() if value],
+            "export_query": list(asked.items()),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
@@ -98,11 +122,11 @@ class AuditRecordAdmin(ReadOnlyPage):
             visible(record.account_name),
         )
 
+    def get_changelist(self, request, **kwargs):
+        return Records
+
     def get_search_results(self, request, queryset, search_term):
-        term = search_term.strip()
-        if term:
-            queryset = queryset.filter(pk__in=payloads.named(term).values("record"))
-        return queryset, False
+        return queryset, False  # the whole list is searched at once
 
     def complete_rows(self, request, rows):
         """Attach to each record its first order row and how many it has: two queries."""

@@ -110,13 +110,8 @@ class ExportAdmin(Screen):
     def ask_view(self, request):
         """Ask for the records that the log's page showed."""
         sessions.demand_fresh(request)
-        query = {
-            own: request.POST.get(given, "").strip()
-            for given, own in FILTERS.items()
-            if request.POST.get(given, "").strip()
-        }
         try:
-            exporting.ask(user=request.user, actor=actor_of(request), query=query)
+            exporting.ask(user=request.user, actor=actor_of(request), query=asked_of(request.POST))
         except NotAllowed as error:
             raise PermissionDenied(str(error)) from None
         except searching.BadQuery as error:
@@ -145,9 +140,15 @@ class ExportAdmin(Screen):
 
 
 # Names in the address line of the log's page, and what a query calls them.
-FILTERS = {name: name for name in searching.PARTS if name not in {"desks", "order"}} | {
+FILTERS = {name: name for name in sorted(searching.ASKED) if name not in {"desks", "order"}} | {
     "q": "order"
 }
+
+
+def asked_of(given) -> dict:
+    """The query that an address line or a form of the log's page asks, as `searching` takes it."""
+    asked = {own: given.get(name, "").strip() for name, own in FILTERS.items()}
+    return {name: value for name, value in asked.items() if value}
 
 
 def exports_of(user) -> dict:

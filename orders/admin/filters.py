@@ -1,19 +1,13 @@
 """List filters that offer, and accept, only what the person may see."""
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Exists, OuterRef, Q
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive, make_aware
 
 from orders.admin.base import scoped
 from orders.models import (
     Account,
-    AuditRecordOrder,
     Cancel,
-    CancelStatus,
     Desk,
-    Event,
     JobStatus,
     Membership,
     Order,
@@ -202,73 +196,3 @@ class OperatorFilter(Text):
         members = scoped(Membership.objects.all(), request.user).order_by("user__username")
         names = members.values_list("user__username", flat=True).distinct()
         return [(name, name) for name in names]
-
-
-class EventFilter(Choice):
-    """By what a record is the record of."""
-
-    title, parameter_name, path = "event", "event", "event"
-
-    def lookups(self, request, model_admin):
-        return Event.choices
-
-
-class JobFilter(Text):
-    """By the job whose act it was."""
-
-    title, parameter_name, path = "job", "job", "job"
-
-    def narrowed(self, queryset, value):
-        is_number = value.isascii() and value.isdigit() and len(value) <= 18
-        return queryset.filter(job=int(value)) if is_number else queryset.none()
-
-
-class AddressFilter(Text):
-    """By the network address somebody acted from."""
-
-    title, parameter_name, path = "address", "address", "address"
-
-
-class OutcomeFilter(Choice):
-    """By outcome."""
-
-    title, parameter_name, path = "outcome", "outcome", "outcome"
-
-    def lookups(self, request, model_admin):
-        return CancelStatus.choices
-
-
-class RecordSymbolFilter(SymbolFilter):
-    """By a symbol that a record speaks of."""
-
-    def narrowed(self, queryset, value):
-        rows = AuditRecordOrder.objects.filter(record=OuterRef("pk"), symbol=value)
-        return queryset.filter(Exists(rows))
-
-
-class Moment(Text):
-    """One end of a span of time, in UTC."""
-
-    control = "moment"
-
-    def narrowed(self, queryset, value):
-        try:
-            moment = parse_datetime(value)
-        except ValueError:
-            moment = None
-        if moment is None:
-            raise IncorrectLookupParameters
-        moment = make_aware(moment) if is_naive(moment) else moment
-        return queryset.filter(**{self.path: moment})
-
-
-class FromFilter(Moment):
-    """Records since a moment."""
-
-    title, parameter_name, path = "from (UTC)", "from", "at__gte"
-
-
-class ToFilter(Moment):
-    """Records before a moment."""
-
-    title, parameter_name, path = "to (UTC)", "to", "at__lt"

@@ -3,8 +3,6 @@
 import json
 from dataclasses import dataclass
 
-from django.db.models import Q
-
 from orders import sentences
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Event
 
@@ -106,11 +104,3 @@ def _is_json(text):
 def rows_of(record):
     """The order rows of a record, as many as a page can hold, with their accounts."""
     return list(record.order_rows.select_related("account", "cancel")[:200])
-
-
-def named(term):
-    """Rows that name an order by exactly this order id or client order id."""
-    wanted = Q(client_order_id=term) | Q(client_order_id=term.lower())
-    if term.isascii() and term.isdigit() and len(term) <= 18:
-        wanted |= Q(order_id=int(term))
-    return AuditRecordOrder.objects.filter(wanted)

@@ -135,7 +135,7 @@ class AuditRecordOrder(models.Model):
     )
     symbol = models.CharField(max_length=64, blank=True)
     order_id = models.BigIntegerField(null=True, db_index=True)
-    client_order_id = models.CharField(max_length=64, null=True, db_index=True)
+    client_order_id = models.CharField(max_length=64, null=True)
     outcome = models.CharField(max_length=32, blank=True)
     data = models.TextField(blank=True)
 
@@ -145,7 +145,14 @@ class AuditRecordOrder(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["record", "row"], name="audit_order_row_once")
         ]
-        indexes = [models.Index(fields=["symbol", "-record"], name="audit_symbol")]
+        indexes = [
+            models.Index(fields=["symbol", "-record"], name="audit_symbol"),
+            models.Index(  # most rows have none, and SQLite shuns an index of one common value
+                fields=["client_order_id"],
+                condition=models.Q(client_order_id__isnull=False),
+                name="audit_client_order_id",
+            ),
+        ]
 
     def __str__(self):
         return f"{self.symbol} {self.order_id or self.client_order_id}"

@@ -50,6 +50,12 @@ def _is_hidden(character):
 
 
 @register.filter
+def thousands(number):
+    """A count as people read it: *5,000*."""
+    return f"{number:,}"
+
+
+@register.filter
 def exact(moment):
     """A time in UTC to the millisecond."""
     if moment is None:
