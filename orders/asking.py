@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils.timezone import now as clock
 
 from orders import audit, waking
+from orders.inserting import insert
 from orders.models import Cancel, CancelJob, Event
 from orders.models.cancels import LIVE
 
@@ -47,19 +49,18 @@ def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> 
     return None
 
 
-def extend(job, targets) -> list[Cancel]:
+def extend(job, targets) -> int:
     """Give a job more cancels, for orders that have no other live one; recorded as asked.
 
-    A panic does this with what its cancel-all left over.
+    A panic does this with what its cancel-all left over. Returns how many.
     """
     now = clock()
-    actor = audit.actor_of(job)
     with transaction.atomic():
         fresh, _ = _without_live(targets)
-        cancels = Cancel.objects.bulk_create([_cancel(job, target, now) for target in fresh])
-        if cancels:
-            audit.append(_fact(actor, job.desk, job, cancels, job.reason, now))
-    return cancels
+        if fresh:
+            lines = _insert(job, fresh, now)
+            audit.append(_fact(audit.actor_of(job), job.desk, job, fresh, lines, now))
+    return len(fresh)
 
 
 def _record(actor, targets, skipped, reason, request_key, about):
@@ -78,11 +79,11 @@ def _record(actor, targets, skipped, reason, request_key, about):
         fresh, doubles = _without_live(wanted)
         skipped += doubles
         if fresh:
-            job, cancels = _insert(actor, desk, fresh, reason, key, now, about)
+            job = _new_job(actor, desk, fresh, reason, key, now, about)
             jobs.append(job)
-            recorded += len(cancels)
-            facts.append(_fact(actor, desk, job, cancels, reason, now))
-            accounts = sorted({cancel.account_id for cancel in cancels})
+            recorded += len(fresh)
+            facts.append(_fact(actor, desk, job, fresh, _insert(job, fresh, now), now))
+            accounts = sorted({target.account.pk for target in fresh})
             waking.deliver(account_ids=accounts, is_urgent=job.is_urgent)
     audit.append(*facts)
     return Asked(tuple(jobs), recorded, tuple(skipped))
@@ -113,9 +114,8 @@ def _names(target):
     return {(target.account.pk, name) for name in names}
 
 
-def _insert(actor, desk, targets, reason, key, now, about):
-    is_urgent = len(targets) <= settings.URGENT_UP_TO
-    job = CancelJob.objects.create(
+def _new_job(actor, desk, targets, reason, key, now, about):
+    return CancelJob.objects.create(
         desk=desk,
         operator_id=actor.operator_id,
         operator_name=actor.operator_name,
@@ -123,25 +123,68 @@ def _insert(actor, desk, targets, reason, key, now, about):
         address=actor.address,
         request_key=key,
         reason=reason,
-        is_urgent=is_urgent,
+        is_urgent=len(targets) <= settings.URGENT_UP_TO,
         created_at=now,
         **({"scope": in_words(targets)} | about),
     )
-    cancels = [_cancel(job, target, now) for target in targets]
-    return job, Cancel.objects.bulk_create(cancels)
 
 
-def _cancel(job, target, now):
-    return Cancel(
-        job=job,
-        is_urgent=job.is_urgent,
-        account=target.account,
-        known_order=target.order,
+def _insert(job, targets, now) -> tuple:
+    """One queued cancel for each target; the log's order rows of them."""
+    newest = job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
+    rows = [_row(job, target, now) for target in targets]
+    insert(Cancel, (*GIVEN, *DEFAULTS), rows)
+    # Ids are given out in the order of the rows, and nobody else adds to this job meanwhile.
+    added = job.cancels.filter(pk__gt=newest).order_by("pk").values_list("pk", flat=True)
+    return tuple(_line(target, pk) for target, pk in zip(targets, added, strict=True))
+
+
+def _plain(default):
+    """A column's default as the database takes it."""
+    return getattr(default, "value", default)
+
+
+GIVEN = (
+    "job_id",
+    "is_urgent",
+    "account_id",
+    "known_order_id",
+    "symbol",
+    "kind",
+    "order_id",
+    "client_order_id",
+    "requested_at",
+)
+DEFAULTS = {  # of the columns that may not be null
+    field.attname: _plain(field.get_default())
+    for field in Cancel._meta.concrete_fields
+    if not field.null and not field.primary_key and field.attname not in GIVEN
+}
+
+
+def _row(job, target, now):
+    """The columns of `GIVEN`, then the defaults."""
+    return (
+        job.pk,
+        job.is_urgent,
+        target.account.pk,
+        target.order and target.order.pk,
+        target.symbol,
+        _plain(target.kind),
+        target.order_id,
+        target.client_order_id,
+        now,
+        *DEFAULTS.values(),
+    )
+
+
+def _line(target, cancel_id):
+    return audit.OrderLine(
+        account_id=target.account.pk,
         symbol=target.symbol,
-        kind=target.kind,
         order_id=target.order_id,
         client_order_id=target.client_order_id,
-        requested_at=now,
+        cancel_id=cancel_id,
     )
 
 
@@ -157,8 +200,8 @@ def in_words(targets) -> str:
     return f"{len(targets)} orders on {where}"
 
 
-def _fact(actor, desk, job, cancels, reason, now):
-    accounts = {cancel.account for cancel in cancels}
+def _fact(actor, desk, job, targets, lines, now):
+    accounts = {target.account for target in targets}
     return audit.Fact(
         event=Event.CANCEL_ASKED,
         actor=actor,
@@ -168,9 +211,9 @@ def _fact(actor, desk, job, cancels, reason, now):
         job=job,
         data={
             "scope": job.scope,
-            "reason": reason,
-            "count": len(cancels),
+            "reason": job.reason,
+            "count": len(lines),
             "preview_sha256": job.preview_sha256,
         },
-        lines=tuple(audit.line_of(cancel) for cancel in cancels),
+        lines=lines,
     )

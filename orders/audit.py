@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils.timezone import now as clock
 
 from orders.canonical import COVERED_OF_ROW, FIRST_HASH, chained, compact, content_hash
+from orders.inserting import insert
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
 
 KEPT_BYTES = 64 * 1024
@@ -120,9 +121,9 @@ def append(*facts: Fact) -> list[int]:
         lines += [(position, *row) for row in rows]
         if fact.body is not None:
             payloads.append((position, fact.body[:KEPT_BYTES]))
-    _insert(AuditRecord, RECORD_COLUMNS, records)
-    _insert(AuditRecordOrder, ("record_id", *COVERED_OF_ROW), lines)
-    _insert(AuditPayload, ("record_id", "body"), payloads)
+    insert(AuditRecord, RECORD_COLUMNS, records)
+    insert(AuditRecordOrder, ("record_id", *COVERED_OF_ROW), lines)
+    insert(AuditPayload, ("record_id", "body"), payloads)
     return list(range(position - len(facts) + 1, position + 1))
 
 
@@ -199,29 +200,3 @@ def _line(line, row):
         str(line.outcome),
         line.data,
     )
-
-
-def _insert(model, columns, rows):
-    """Insert rows of plain values, ten times faster than through model instances.
-
-    PostgreSQL takes many at once by COPY, SQLite by one prepared statement.
-    """
-    if not rows:
-        return
-    table, names = model._meta.db_table, ", ".join(columns)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and len(rows) > FEW:
-            with (
-                connection.wrap_database_errors,
-                cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
-            ):
-                for row in rows:
-                    copy.write_row(row)
-            return
-        adapt = connection.ops.adapt_datetimefield_value
-        rows = [[adapt(v) if isinstance(v, datetime) else v for v in row] for row in rows]
-        marks = ", ".join(["%s"] * len(columns))
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608
-
-
-FEW = 3

@@ -11,6 +11,7 @@ from orders import cancels, waking
 from orders.models import (
     Account,
     AuditRecord,
+    AuditRecordOrder,
     Cancel,
     CancelJob,
     CancelStatus,
@@ -168,6 +169,25 @@ def test_workers_are_woken_only_after_the_commit(
         assert sent == []
     assert ("orders.deliver", [firm.account.pk, True], "urgent") in sent
     assert callbacks
+
+
+def test_each_order_row_of_the_log_names_its_own_cancel(firm):
+    ask(firm, *firm.orders(5))
+    ask(firm, *firm.orders(1))
+    rows = AuditRecordOrder.objects.filter(record__event=Event.CANCEL_ASKED)
+    named = dict(rows.values_list("cancel_id", "order_id"))
+    assert len(named) == 6
+    assert named == dict(Cancel.objects.values_list("pk", "order_id"))
+
+
+def test_many_cancels_are_recorded_in_as_many_statements_as_few(firm, django_assert_num_queries):
+    counts = []
+    for count in (5, 200):
+        orders = firm.orders(count)
+        with django_assert_num_queries(99, exact=False) as asked:
+            ask(firm, *orders)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 def test_two_people_racing_for_one_order_make_one_live_cancel(committing_firm):

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
     ["orders.models", "orders.canonical", "orders.standalone"],
-    ["orders.signer"],
+    ["orders.inserting", "orders.signer"],
     [
         "orders.audit",
         "orders.credits",
