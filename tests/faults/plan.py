@@ -29,7 +29,7 @@ KINDS = {  # what an act may be about, and how such an order is placed
     "stop": {"order_type": "stop_limit", "stop_price": "80000"},
     "twap": {"order_type": "twap"},
 }
-SENDERS = ["worker1", "worker2", "sweep1", "sweep2"]
+SENDERS = ["urgent1", "bulk1", "sweep1", "sweep2"]
 EVERYBODY = [*SENDERS, "web"]
 STORM_S = 7.0
 MOST = 100  # orders of one act: more would have to be typed
@@ -84,7 +84,7 @@ def arming(rng, name, *, can_be_full):
 def faults(rng) -> list[dict]:
     """The faults of one storm, as `tests.paper.PaperHandle.fault` takes them."""
     drawn = []
-    for _ in range(rng.randint(8, 14)):
+    for _ in range(rng.randint(14, 24)):
         drawn.append({"route": rng.choice(ROUTES), "times": rng.randint(1, 4)})
         drawn[-1] |= rng.choice(REQUEST_FAULTS)
     for _ in range(rng.randint(0, 2)):

@@ -1,10 +1,10 @@
 """The nursery of a fault run: ``python -m tests.faults.process``.
 
 It loads the site once. Then each line of JSON on its standard input forks a process of the run,
-which so begins in milliseconds: ``{"kind": "worker" | "sweep" | "web", "port": …, "point": …,
-"nth": …, "room": …}``. Its answer is the process id. With a point the process kills itself there,
-at the nth coming by; with room, its database may grow by so many pages and no more. Both are
-patched in here: the product has no hooks for them.
+which so begins in milliseconds: ``{"kind": "urgent" | "bulk" | "sweep" | "web", "port": …,
+"point": …, "nth": …, "room": …}``. Its answer is the process id. With a point the process kills
+itself there, at the nth coming by; with room, its database may grow by so many pages and no more.
+Both are patched in here: the product has no hooks for them.
 """
 
 import ctypes
@@ -69,10 +69,10 @@ def cramp(pages):
 
 
 def run_worker(wanted):
-    """A Celery worker, as the demo starts it."""
+    """A Celery worker for the queue of its name, as the demo starts it."""
     from desk.celery import app
 
-    argv = "-q worker --pool threads --concurrency 4 -Q urgent,bulk --loglevel ERROR"
+    argv = f"-q worker --pool threads --concurrency 4 -Q {wanted['kind']} --loglevel ERROR"
     app.worker_main([*argv.split(), "--without-gossip", "--without-mingle", "--without-heartbeat"])
 
 
@@ -92,7 +92,7 @@ def run_web(wanted):
     run()
 
 
-RUNS = {"worker": run_worker, "sweep": run_sweep, "web": run_web}
+RUNS = {"urgent": run_worker, "bulk": run_worker, "sweep": run_sweep, "web": run_web}
 
 
 def nurse():
