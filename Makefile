@@ -28,7 +28,7 @@ fuzz-signer: .venv/tests.stamp  ## a long run of everything one could want a sig
 	@$(BIN)/python -m tests.fuzz_signer $(ARGS)
 
 matrix: .venv/tests.stamp  ## every kind of person at every address with every kind of id
-	@MATRIX=whole $(BIN)/python -m pytest -n 2 tests/test_matrix.py $(ARGS)
+	@$(BIN)/python -W ignore -m tests.matrix $(ARGS)
 
 bench: .venv/tests.stamp data/bench/venv.stamp  ## against the SDK's way and CCXT; see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -8,9 +8,9 @@ from django.test import Client
 
 from orders import audit, factors
 from orders.models import AuditRecord, Cancel, RecoveryCode, Role, SecondFactor
+from tests.addresses import addresses, plain
 from tests.authenticator import Authenticator, enrolled, is_in, secret_on, sign_in
 from tests.screens import click, known_order, page, url
-from tests.test_matrix import addresses, plain
 
 pytestmark = pytest.mark.django_db
 
