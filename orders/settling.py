@@ -8,21 +8,17 @@ book concludes nothing while an unanswered request could yet act on it.
 from dataclasses import replace
 from datetime import timedelta
 
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import audit, clocking, concluding, endings, evidence, reading, waking
+from orders import audit, clocking, concluding, endings, evidence, reading, taking, waking
 from orders.judging import Conclusion
-from orders.models import Cancel, CancelKind, CancelStatus, Proof
+from orders.models import Cancel, CancelStatus, Proof
 from orders.models.cancels import LIVE
 
 READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
-ONE_READ = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS)
-CHECK_LEASE = ONE_READ + timedelta(seconds=3)  # renewed before each read
 MOST_ATTEMPTS = 5
-MOST_AT_ONCE = 500
 SLOWEST = 12  # checks after which the pace no longer slows
 UNREADABLE_S = 5  # the slowest pace while the exchange cannot be read
 NEEDS_YOU = "needs an operator"
@@ -32,7 +28,7 @@ def settle_account(*, account_id, now=clock) -> int:
     """Look at the account's open questions that are due; how many were looked at."""
     looked_at = 0
     for is_twap in (False, True):
-        cancels = take_due(account_id=account_id, now=now(), is_twap=is_twap)
+        cancels = taking.take_due(account_id=account_id, now=now(), is_twap=is_twap)
         if cancels:
             _settle(cancels, evidence.gather_twaps if is_twap else evidence.gather, now)
             looked_at += len(cancels)
@@ -41,43 +37,11 @@ def settle_account(*, account_id, now=clock) -> int:
 
 def _settle(cancels, gather, now):
     offset = clocking.offset(now())
-    found = gather(cancels, now=now, offset=offset, before=lambda: hold(cancels, now()))
+    found = gather(cancels, now=now, offset=offset, before=lambda: taking.hold(cancels, now()))
     moment = now()
     clocking.measure(results=[each.result for each in found.readings], now=moment)
     ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
     record(_with_our_others(ends, found.offset), found, moment)
-
-
-def take_due(*, account_id, now, is_twap) -> list[Cancel]:
-    """Questions that are due, the longest due first, each taken by one settler.
-
-    Taking one moves its next check, so that a settler that dies holds it for seconds only.
-    """
-    due = Cancel.objects.due(now).filter(account_id=account_id)
-    due = due.filter(kind=CancelKind.TWAP) if is_twap else due.exclude(kind=CancelKind.TWAP)
-    until = now + CHECK_LEASE
-    with transaction.atomic():
-        skips = connection.features.has_select_for_update_skip_locked
-        rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips)
-        ids = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
-        taken = Cancel.objects.filter(pk__in=ids)
-        taken.update(next_check_at=until)
-        taken = list(taken.select_related("account__desk", "job__desk", "known_order"))
-    for cancel in taken:
-        cancel.checks += 1  # written with what it showed
-    return taken
-
-
-def hold(cancels, now):
-    """Keep them for one more read, unless somebody else took them or had them checked anew."""
-    held_until = cancels[0].next_check_at
-    if held_until >= now + ONE_READ:
-        return
-    until = now + CHECK_LEASE
-    mine = Cancel.objects.filter(pk__in=[c.pk for c in cancels], next_check_at=held_until)
-    mine.update(next_check_at=until)
-    for cancel in cancels:
-        cancel.next_check_at = until
 
 
 def weigh(cancel, found, now) -> Conclusion:
@@ -137,7 +101,7 @@ def keep_asking(
 def record(ends, found, now):
     """Write what is still ours to write, with the reads that show it, in one transaction."""
     with transaction.atomic():
-        mine = _still_taken([cancel for cancel, _ in ends])
+        mine = taking.still_taken([cancel for cancel, _ in ends])
         ends = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
         if not ends:
             return
@@ -283,19 +247,6 @@ def _by_job(end, job_id):
     if job_id is None or not _is_somebodys(end):
         return end
     return replace(end, explanation=f"Cancelled before this request, by our own job {job_id}.")
-
-
-def _still_taken(cancels) -> dict:
-    """Status by id of the cancels whose check is still ours: nobody moved them meanwhile."""
-    rows = Cancel.objects.select_for_update().filter(pk__in=[cancel.pk for cancel in cancels])
-    found = {
-        pk: (status, at) for pk, status, at in rows.values_list("pk", "status", "next_check_at")
-    }
-    return {
-        cancel.pk: cancel.status
-        for cancel in cancels
-        if found[cancel.pk] == (cancel.status, cancel.next_check_at)
-    }
 
 
 def _read_facts(settled, found, now):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, clocking, delivery, endings, evidence, reading, settling
+from orders import cancels, clocking, delivery, endings, evidence, reading, settling, taking
 from orders.models import AuditRecord, Cancel, CancelStatus, Event, ExchangeClock, Proof
 from tests.test_settling import CLIENT_ORDER_ID, ask_and_deliver, by_id, settle
 
@@ -172,7 +172,7 @@ def test_a_clock_behind_ours_keeps_a_signature_alive_for_longer(firm):
 
 
 def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
-    monkeypatch.setattr(settling, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(taking, "MOST_AT_ONCE", 2)
     orders = firm.orders(3)
     firm.paper.fault("/orders/batch", "drop", times=None)
     cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
@@ -180,7 +180,7 @@ def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
     now = timezone.now() + timedelta(seconds=2)
     oldest = Cancel.objects.order_by("pk").first()
     Cancel.objects.filter(pk=oldest.pk).update(next_check_at=now - timedelta(seconds=30))
-    taken = settling.take_due(account_id=firm.account.pk, now=now, is_twap=False)
+    taken = taking.take_due(account_id=firm.account.pk, now=now, is_twap=False)
     assert len(taken) == 2
     assert oldest in taken
 
@@ -289,36 +289,36 @@ def test_a_dead_settlers_questions_are_free_after_one_read(firm):
     ask_about_three_filled(firm)
     about = {"account_id": firm.account.pk, "is_twap": False}
     now = timezone.now()
-    assert settling.take_due(now=now, **about)
-    assert settling.take_due(now=now + settling.ONE_READ, **about) == []
-    later = now + settling.ONE_READ + timedelta(seconds=4)
-    assert len(settling.take_due(now=later, **about)) == 3
+    assert taking.take_due(now=now, **about)
+    assert taking.take_due(now=now + taking.ONE_READ, **about) == []
+    later = now + taking.ONE_READ + timedelta(seconds=4)
+    assert len(taking.take_due(now=later, **about)) == 3
 
 
 def test_a_living_settler_keeps_its_questions_read_by_read(firm):
     ask_about_three_filled(firm)
     now, about = timezone.now(), {"account_id": firm.account.pk, "is_twap": False}
-    taken = settling.take_due(now=now, **about)
-    late = now + settling.ONE_READ
-    settling.hold(taken, late)
-    assert settling.take_due(now=late + settling.ONE_READ, **about) == []
+    taken = taking.take_due(now=now, **about)
+    late = now + taking.ONE_READ
+    taking.hold(taken, late)
+    assert taking.take_due(now=late + taking.ONE_READ, **about) == []
     assert Cancel.objects.first().next_check_at == taken[0].next_check_at
 
 
 def test_a_settler_takes_nothing_back_from_the_one_that_followed(firm):
     ask_about_three_filled(firm)
     now, about = timezone.now(), {"account_id": firm.account.pk, "is_twap": False}
-    first = settling.take_due(now=now, **about)
-    late = now + settling.CHECK_LEASE
-    second = settling.take_due(now=late, **about)
-    settling.hold(first, late + timedelta(seconds=1))
+    first = taking.take_due(now=now, **about)
+    late = now + taking.CHECK_LEASE
+    second = taking.take_due(now=late, **about)
+    taking.hold(first, late + timedelta(seconds=1))
     assert Cancel.objects.first().next_check_at == second[0].next_check_at
 
 
 def test_a_slow_round_is_held_to_its_end(firm, monkeypatch):
     ask_about_three_filled(firm)
     held = []
-    monkeypatch.setattr(settling, "hold", lambda cancels, now: held.append(len(cancels)))
+    monkeypatch.setattr(taking, "hold", lambda cancels, now: held.append(len(cancels)))
     later = timezone.now() + timedelta(seconds=2)
     settling.settle_account(account_id=firm.account.pk, now=lambda: later)
     assert held == [3] * 4

@@ -30,7 +30,14 @@ LAYERS = [
     ],
     ["orders.proofs"],
     ["orders.clocking", "orders.contradicting", "orders.judging", "orders.webhook"],
-    ["orders.concluding", "orders.packets", "orders.reading", "orders.targets", "orders.waking"],
+    [
+        "orders.concluding",
+        "orders.packets",
+        "orders.reading",
+        "orders.taking",
+        "orders.targets",
+        "orders.waking",
+    ],
     ["orders.asking", "orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
     [
         "orders.bundles",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, delivery, settling, sweeping, waking
+from orders import cancels, delivery, settling, sweeping, taking, waking
 from orders.models import Cancel, CancelStatus
 
 
@@ -75,7 +75,7 @@ def test_a_look_that_only_just_began_is_none_yet(firm, monkeypatch):
     lose_an_answer(firm)
     start_a_sender(monkeypatch)
     ask(firm, 2)
-    settling.take_due(account_id=firm.account.pk, now=now(1.5), is_twap=False)
+    taking.take_due(account_id=firm.account.pk, now=now(1.5), is_twap=False)
     deliver(firm)
     assert queued() == 2
 

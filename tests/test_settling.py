@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, delivery, settling, verifying
+from orders import cancels, delivery, settling, taking, verifying
 from orders.models import AuditRecord, Cancel, CancelStatus, Event, Order, OrderState, Proof
 
 CLIENT_ORDER_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -215,8 +215,8 @@ def test_two_settlers_do_not_take_the_same_question(firm):
     ask_and_deliver(firm, order)
     later = timezone.now() + timedelta(seconds=2)
     options = {"account_id": firm.account.pk, "now": later, "is_twap": False}
-    assert len(settling.take_due(**options)) == 1
-    assert settling.take_due(**options) == []
+    assert len(taking.take_due(**options)) == 1
+    assert taking.take_due(**options) == []
 
 
 def test_what_was_decided_while_the_exchange_was_being_asked_stays_decided(firm, monkeypatch):

@@ -1,0 +1,57 @@
+"""Which open questions a settler holds, and until when: each is asked about by one at a time."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from orders.models import Cancel, CancelKind
+
+ONE_READ = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS)
+CHECK_LEASE = ONE_READ + timedelta(seconds=3)  # renewed before each read
+MOST_AT_ONCE = 500
+
+
+def take_due(*, account_id, now, is_twap) -> list[Cancel]:
+    """Questions that are due, the longest due first, each taken by one settler.
+
+    Taking one moves its next check, so that a settler that dies holds it for seconds only.
+    """
+    due = Cancel.objects.due(now).filter(account_id=account_id)
+    due = due.filter(kind=CancelKind.TWAP) if is_twap else due.exclude(kind=CancelKind.TWAP)
+    until = now + CHECK_LEASE
+    with transaction.atomic():
+        skips = connection.features.has_select_for_update_skip_locked
+        rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips)
+        ids = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        taken = Cancel.objects.filter(pk__in=ids)
+        taken.update(next_check_at=until)
+        taken = list(taken.select_related("account__desk", "job__desk", "known_order"))
+    for cancel in taken:
+        cancel.checks += 1  # written with what it showed
+    return taken
+
+
+def hold(cancels, now):
+    """Keep them for one more read, unless somebody else took them or had them checked anew."""
+    held_until = cancels[0].next_check_at
+    if held_until >= now + ONE_READ:
+        return
+    until = now + CHECK_LEASE
+    mine = Cancel.objects.filter(pk__in=[c.pk for c in cancels], next_check_at=held_until)
+    mine.update(next_check_at=until)
+    for cancel in cancels:
+        cancel.next_check_at = until
+
+
+def still_taken(cancels) -> dict:
+    """Status by id of the cancels whose check is still ours: nobody moved them meanwhile."""
+    rows = Cancel.objects.select_for_update().filter(pk__in=[cancel.pk for cancel in cancels])
+    found = {
+        pk: (status, at) for pk, status, at in rows.values_list("pk", "status", "next_check_at")
+    }
+    return {
+        cancel.pk: cancel.status
+        for cancel in cancels
+        if found[cancel.pk] == (cancel.status, cancel.next_check_at)
+    }
