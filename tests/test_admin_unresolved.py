@@ -81,6 +81,21 @@ def test_a_contradiction_and_its_minder_are_shown(firm, question):
     assert "hannah" in text
 
 
+def test_the_order_its_list_and_its_job_say_that_they_were_contradicted(firm, question):
+    client, job, order = signed_in(firm.operator), question.job, firm.account.orders.get()
+    pages = [
+        ("orders_canceljob_change", job.pk),
+        ("orders_order_change", order.pk),
+        ("orders_order_changelist",),
+    ]
+    for name in pages:
+        assert "contradicted" not in page(client, *name)
+    Cancel.objects.update(has_contradiction=True)
+    Order.objects.update(has_contradiction=True)
+    for name in pages:
+        assert "contradicted" in page(client, *name)
+
+
 @pytest.fixture
 def drift(firm):
     order = known_order(firm.account, 71_000_000_009)

@@ -78,13 +78,14 @@ class OrderAdmin(ReadOnlyPage):
         badges = "" if order.state == "open" else order.order_status or order.get_state_display()
         return format_html(
             '<span class="dk-order"><b>{}</b> <span class="dk-side dk-{}">{}</span> '
-            '<span class="dk-quiet">{}</span>{}{}</span>',
+            '<span class="dk-quiet">{}</span>{}{}{}</span>',
             visible(order.symbol),
             order.side if order.side in sentences.SIDES else "plain",
             visible(sentences.SIDES.get(order.side, order.side)),
             visible(sentences.of_type(order.order_type)),
             badge("reduce only") if order.reduce_only else "",
             badge(visible(badges)) if badges else "",
+            badge("contradicted") if order.has_contradiction else "",
         )
 
     @display(description="Account")

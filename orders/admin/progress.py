@@ -76,10 +76,13 @@ class Pace:
         self.job, self.now = job, now
         just_now = Q(concluded_at__gte=now - RATE_WINDOW)
         groups = job.cancels.order_by().values_list("account_id", "status")
-        groups = groups.annotate(n=Count("pk"), n_just_now=Count("pk", filter=just_now))
+        contradicted = Count("pk", filter=Q(has_contradiction=True))
+        groups = groups.annotate(
+            n=Count("pk"), n_just_now=Count("pk", filter=just_now), n_contradicted=contradicted
+        )
         self._groups = list(groups)
         by_status = Counter()
-        for _, status, count, _ in self._groups:
+        for _, status, count, *_ in self._groups:
             by_status[status] += count
         self.tally = job.tally = Tally(by_status)
 
@@ -87,7 +90,7 @@ class Pace:
         """How many of its cancels fit the chosen status and account."""
         return sum(
             count
-            for account_id, status, count, _ in self._groups
+            for account_id, status, count, *_ in self._groups
             if chosen["account"] in ("", str(account_id)) and chosen["status"] in ("", status)
         )
 
@@ -95,6 +98,11 @@ class Pace:
     def accounts(self):
         """The accounts of its cancels, by id."""
         return Account.objects.in_bulk({group[0] for group in self._groups})
+
+    @property
+    def contradicted(self):
+        """How many of its cancels later evidence spoke against."""
+        return sum(group[4] for group in self._groups)
 
     @property
     def is_going(self):
@@ -114,7 +122,7 @@ class Pace:
     def shares(self):
         """What the waiting cancels take from each pool, and what it holds."""
         counts = dict.fromkeys(self.accounts.values(), 0)
-        for account_id, status, count, _ in self._groups:
+        for account_id, status, count, *_ in self._groups:
             if status == CancelStatus.QUEUED:
                 counts[self.accounts[account_id]] += count
         return planning.shares_of(counts, now=self.now)
