@@ -252,7 +252,8 @@ if IS_SQLITE:
         "init_command": f"PRAGMA journal_mode={SQLITE_JOURNAL}; PRAGMA synchronous=FULL;",
     }
 else:
-    DATABASES["default"].update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["CONN_MAX_AGE"] = 600
 
 # --- Broker --------------------------------------------------------------------------------------
 
@@ -260,7 +261,7 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "embedded://")
 if urlsplit(CELERY_BROKER_URL).scheme not in {"embedded", "redis", "rediss", "amqp", "amqps"}:
     wrong("CELERY_BROKER_URL", "must start with embedded://, redis://, rediss:// or amqp(s)://.")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "embedded": {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.02},
+    "embedded": {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.01},
     "redis": {"socket_connect_timeout": 1, "socket_timeout": 5},
     "rediss": {"socket_connect_timeout": 1, "socket_timeout": 5},
 }.get(urlsplit(CELERY_BROKER_URL).scheme, {})
@@ -270,6 +271,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "bulk"
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_RATE_LIMITS = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

@@ -25,12 +25,16 @@ FORGET_AFTER = timedelta(seconds=30)  # what is in flight longer belonged to a s
 
 @dataclass(frozen=True)
 class Grant:
-    """What a pool allows now. ``count``: requests' worth; ``wait_s``: until more could be had."""
+    """What a pool allows now. ``count``: requests' worth; ``wait_s``: until more could be had.
+
+    ``is_booked``: whether the credits were taken out already, or are once it is settled.
+    """
 
     pool: str
     count: int
     price: Decimal
     wait_s: float = 0
+    is_booked: bool = True
 
     @property
     def credits(self):
@@ -61,8 +65,7 @@ class Balance:
 
 def pool_of(account) -> str:
     """The name of the pool that this account's requests are paid from."""
-    has_key = SealedApiConfigKey.objects.filter(account=account).exists()
-    return account.pool_address if has_key else KEYLESS
+    return account.pool_address if hasattr(account, "api_config_key") else KEYLESS
 
 
 def price_of_read(path, pool) -> Decimal:
@@ -76,23 +79,37 @@ def take(*, account, wanted, price, purpose, now) -> Grant:
     """Take up to ``wanted`` requests' worth out of the pool before they are sent.
 
     Urgent cancels and proving reads are never withheld by our own count: the exchange alone may
-    refuse them. Bulk leaves the reserve, and a routine sync may use a quarter. A pool that a 429
-    paused grants nothing.
+    refuse them; urgent ones do not even wait for the pool's lock and are booked when settled. Bulk
+    leaves the reserve, and a routine sync may use a quarter. A pool that a 429 paused grants
+    nothing.
     """
     name = pool_of(account)
+    if purpose == URGENT:
+        return _unbooked(name, wanted, price, now)
     with transaction.atomic():
         pool = _locked(name)
-        if pool.paused_until and pool.paused_until > now:
-            return Grant(name, 0, price, (pool.paused_until - now).total_seconds())
+        if _pause_s(pool, now):
+            return Grant(name, 0, price, _pause_s(pool, now))
         spent = _recent(pool, now)
         count = (
             wanted
-            if purpose in {URGENT, PROOF}
+            if purpose == PROOF
             else min(wanted, int(max(Decimal(0), _free(pool, spent, purpose)) // price))
         )
         _spend(pool, spent, count * price, purpose, now)
         wait_s = 0 if count else _until_freed(spent, now)
     return Grant(name, count, price, wait_s)
+
+
+def _unbooked(name, wanted, price, now):
+    pool = CreditPool.objects.filter(name=name).first()
+    wait_s = _pause_s(pool, now) if pool else 0
+    return Grant(name, 0 if wait_s else wanted, price, wait_s, is_booked=False)
+
+
+def _pause_s(pool, now):
+    """Seconds for which a 429 still holds the pool; 0 where none does."""
+    return max(0.0, (pool.paused_until - now).total_seconds()) if pool.paused_until else 0.0
 
 
 def settle(*, grant, unused, quota, now):
@@ -103,8 +120,11 @@ def settle(*, grant, unused, quota, now):
     with transaction.atomic():
         pool = _locked(grant.pool)
         spent = _recent(pool, now)
-        pool.in_flight = max(Decimal(0), pool.in_flight - grant.credits)
-        _add(spent, now, -unused * grant.price, Decimal(0))
+        if grant.is_booked:
+            pool.in_flight = max(Decimal(0), pool.in_flight - grant.credits)
+            _add(spent, now, -unused * grant.price, Decimal(0))
+        else:
+            _add(spent, now, grant.credits - unused * grant.price, Decimal(0))
         if quota is not None:
             _believe(pool, spent, quota, now)
         _save(pool, spent)
@@ -150,8 +170,12 @@ def _first(name):
 
 def _locked(name):
     """The pool's row, locked until the transaction ends; made on first use."""
-    CreditPool.objects.get_or_create(name=name, defaults={"quota": _first(name)})
-    return CreditPool.objects.select_for_update().get(name=name)
+    locked = CreditPool.objects.select_for_update().filter(name=name)
+    pool = locked.first()
+    if pool is None:
+        CreditPool.objects.get_or_create(name=name, defaults={"quota": _first(name)})
+        pool = locked.get()
+    return pool
 
 
 def _recent(pool, now):

@@ -17,7 +17,6 @@ from django.utils.timezone import now as clock
 from orders import audit, concluding, credits, packets, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
-    Account,
     AgentWallet,
     Cancel,
     CancelJob,
@@ -34,6 +33,7 @@ CHUNK = 200
 LEASE = timedelta(seconds=30)
 MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
 PRICE = settings.CREDIT_PRICES["cancel"]
+SHARED = ("account__desk", "account__api_config_key", "job__operator")
 STARTED_AT = clock()  # this process; what was sent before may have been left open by a dead sender
 SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held back for ever
 
@@ -54,8 +54,7 @@ def deliver_account(*, account_id, is_urgent_only=False, now=clock) -> int:
 
 def _next_chunk(account_id, is_urgent_only, now) -> int:
     """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
-    first = Cancel.objects.ready(now()).filter(account_id=account_id)
-    first = first.select_related("account").first()
+    first = _next_ready(account_id, now())
     if first is None or (is_urgent_only and not first.is_urgent):
         return 0
     if first.is_urgent:
@@ -69,6 +68,12 @@ def _next_chunk(account_id, is_urgent_only, now) -> int:
         return _carry(first, credits.BULK, now)
     finally:
         BULK_THREADS.release()
+
+
+def _next_ready(account_id, now):
+    """The cancel whose turn it is, with all that its chunk shares."""
+    ready = Cancel.objects.ready(now).filter(account_id=account_id)
+    return ready.select_related(*SHARED).first()
 
 
 def _must_settle_first(account_id, now) -> bool:
@@ -87,7 +92,7 @@ def _carry(first, purpose, now):
     chunk, quota = [], None
     try:
         if grant.count:
-            chunk = claim(account_id=account.pk, job_id=first.job_id, now=now(), limit=grant.count)
+            chunk = claim(account_id=account.pk, first=first, now=now(), limit=grant.count)
             quota = deliver(chunk, now=now) if chunk else None
         else:  # waiting for credits is no idling
             CancelJob.objects.filter(pk=first.job_id).update(idle_since_at=now())
@@ -96,18 +101,18 @@ def _carry(first, purpose, now):
     return len(chunk)
 
 
-def claim(*, account_id, now, job_id=None, limit=CHUNK) -> list[Cancel]:
+def claim(*, account_id, now, first=None, limit=CHUNK) -> list[Cancel]:
     """Take a chunk of one job's queued cancels: true for one sender only, on any database.
 
     One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
-    that carry the token are ours.
+    that carry the token are ours. ``first``: the cancel whose job it is, where that is known.
     """
-    ready = Cancel.objects.ready(now).filter(account_id=account_id)
-    job_id = job_id or ready.values_list("job_id", flat=True).first()
-    if job_id is None:
+    first = first or _next_ready(account_id, now)
+    if first is None:
         return []
     token = uuid.uuid4()
-    chosen = list(ready.filter(job_id=job_id).values_list("pk", flat=True)[:limit])
+    ready = Cancel.objects.ready(now).filter(account_id=account_id, job_id=first.job_id)
+    chosen = list(ready.values_list("pk", flat=True)[:limit])
     Cancel.objects.filter(pk__in=chosen, status=CancelStatus.QUEUED).update(
         status=CancelStatus.SENDING,
         claim_token=token,
@@ -116,24 +121,17 @@ def claim(*, account_id, now, job_id=None, limit=CHUNK) -> list[Cancel]:
         sent_at=None,
         not_before_at=None,
     )
-    return with_shared(held(token).order_by("pk"))
+    account, job = first.account, first.job
+    job.desk = account.desk  # a job is one desk's
+    chunk = list(held(token).order_by("pk"))
+    for cancel in chunk:
+        cancel.account, cancel.job = account, job
+    return chunk
 
 
 def held(token):
     """The cancels that still carry this claim's token."""
     return Cancel.objects.filter(claim_token=token, status=CancelStatus.SENDING)
-
-
-def with_shared(cancels) -> list[Cancel]:
-    """A chunk's cancels, all with the one account and the one job they share."""
-    cancels = list(cancels)
-    if cancels:
-        account = Account.objects.select_related("desk").get(pk=cancels[0].account_id)
-        jobs = CancelJob.objects.select_related("operator", "desk")
-        job = jobs.get(pk=cancels[0].job_id)
-        for cancel in cancels:
-            cancel.account, cancel.job = account, job
-    return cancels
 
 
 def deliver(chunk, *, now=clock):
@@ -190,7 +188,8 @@ def sign(chunk, now):
 
 def signing_wallet(account) -> AgentWallet:
     """The newest active agent wallet. Raises `CannotOpen` where there is none."""
-    wallet = account.agent_wallets.filter(is_active=True).order_by("-created_at").first()
+    active = account.agent_wallets.filter(is_active=True).select_related("sealed_key")
+    wallet = active.order_by("-created_at").first()
     if wallet is None:
         raise CannotOpen(f"{account.name} has no active agent wallet: add one, then ask again.")
     wallet.account = account

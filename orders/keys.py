@@ -81,7 +81,7 @@ def open_signer(agent_wallet, *, despite_age=False) -> Signer:
             f"This agent wallet is older than {settings.AGENT_WALLET_STOP_DAYS} days: make a new "
             "one on Pacifica's API key page, add it here and disable this one."
         )
-    sealed = SealedKey.objects.filter(agent_wallet=agent_wallet).first()
+    sealed = getattr(agent_wallet, "sealed_key", None)
     if sealed is None:
         raise CannotOpen("No key is stored for this agent wallet: add it again.")
     try:
@@ -155,7 +155,7 @@ def open_api_config_key(account) -> str | None:
 
     Without it a request costs the keyless pool: dearer, never unsafe.
     """
-    sealed = SealedApiConfigKey.objects.filter(account=account).first()
+    sealed = getattr(account, "api_config_key", None)
     private = opening_keys().get(sealed.sealed_with) if sealed else None
     if private is None:
         return None

@@ -6,7 +6,7 @@ from orders import delivery, probing, settling, syncing
 
 
 @shared_task(name="orders.deliver")
-def deliver(account_id, is_urgent_only):
+def deliver(account_id, is_urgent_only=False):
     """Send the account's queued cancels; woken for urgent ones, leave bulk to its own message."""
     delivery.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
 

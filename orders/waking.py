@@ -1,7 +1,9 @@
 """The one place that enqueues Celery tasks. A message is only a wake-up call.
 
 It is published by a thread of its own, so a broker that is down, slow or hanging can neither
-delay a page nor break it; a message lost here is made good by the sweep.
+delay a page nor break it; a message lost here is made good by the sweep. A page lets that thread
+go first for a moment, as long as the broker keeps up: else it would be waiting for Python while
+the page is drawn.
 """
 
 import logging
@@ -14,6 +16,7 @@ from django.db import transaction
 
 logger = logging.getLogger(__name__)
 LONGEST_QUEUE = 1000
+HAND_OVER_S = 0.02
 URGENT, BULK = "urgent", "bulk"
 
 
@@ -23,23 +26,31 @@ class _Publisher:
     def __init__(self):
         self.pid = os.getpid()
         self.waiting = queue.Queue(maxsize=LONGEST_QUEUE)
+        self.keeps_up = True
         threading.Thread(target=self._run, name="waking", daemon=True).start()
 
     def put(self, message):
+        handed_over = threading.Event()
         try:
-            self.waiting.put_nowait(message)
+            self.waiting.put_nowait((message, handed_over))
         except queue.Full:
             logger.warning("The broker is not keeping up; the sweep will deliver.")
+            return
+        if self.keeps_up:
+            self.keeps_up = handed_over.wait(HAND_OVER_S)
 
     def _run(self):
         while True:
-            name, args, lane = self.waiting.get()
+            (name, args, lane), handed_over = self.waiting.get()
             try:
                 current_app.send_task(name, args=args, queue=lane, exchange="", routing_key=lane)
+                self.keeps_up = True
             except Exception as error:  # whatever a broker's driver raises: the sweep makes it good
+                self.keeps_up = False
                 logger.warning(
                     "Could not wake a worker (%s); the sweep will.", type(error).__name__
                 )
+            handed_over.set()
 
 
 _publisher = None
