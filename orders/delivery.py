@@ -7,6 +7,7 @@ the network is awaited, and the threads that send touch no database.
 import threading
 import uuid
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +18,7 @@ from django.utils.timezone import now as clock
 from orders import audit, concluding, credits, packets, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
+    Account,
     AgentWallet,
     Cancel,
     CancelJob,
@@ -33,7 +35,6 @@ CHUNK = 200
 LEASE = timedelta(seconds=30)
 MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
 PRICE = settings.CREDIT_PRICES["cancel"]
-SHARED = ("account__desk", "account__api_config_key", "job__operator")
 STARTED_AT = clock()  # this process; what was sent before may have been left open by a dead sender
 SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held back for ever
 
@@ -54,26 +55,40 @@ def deliver_account(*, account_id, is_urgent_only=False, now=clock) -> int:
 
 def _next_chunk(account_id, is_urgent_only, now) -> int:
     """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
-    first = _next_ready(account_id, now())
-    if first is None or (is_urgent_only and not first.is_urgent):
+    turn = next_turn(account_id, now())
+    if turn is None or (is_urgent_only and not turn.is_urgent):
         return 0
-    if first.is_urgent:
-        return _carry(first, credits.URGENT, now)
+    if turn.is_urgent:
+        return _carry(turn, credits.URGENT, now)
     if _must_settle_first(account_id, now()):
         waking.settle(account_ids=[account_id], is_urgent=False)
         return 0
     if not BULK_THREADS.acquire(blocking=False):
         return 0  # this process is busy enough with bulk; who holds it goes on with this too
     try:
-        return _carry(first, credits.BULK, now)
+        return _carry(turn, credits.BULK, now)
     finally:
         BULK_THREADS.release()
 
 
-def _next_ready(account_id, now):
-    """The cancel whose turn it is, with all that its chunk shares."""
+class Turn(NamedTuple):
+    """What is sent next for an account: queued cancels of one job, by their ids."""
+
+    account: Account
+    job_id: int
+    is_urgent: bool
+    ids: list
+
+
+def next_turn(account_id, now) -> Turn | None:
+    """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
     ready = Cancel.objects.ready(now).filter(account_id=account_id)
-    return ready.select_related(*SHARED).first()
+    rows = list(ready.values_list("pk", "job_id", "is_urgent")[:CHUNK])
+    if not rows:
+        return None
+    _, job_id, is_urgent = rows[0]
+    account = Account.objects.select_related("desk", "api_config_key").get(pk=account_id)
+    return Turn(account, job_id, is_urgent, [pk for pk, job, _ in rows if job == job_id])
 
 
 def _must_settle_first(account_id, now) -> bool:
@@ -85,35 +100,30 @@ def _must_settle_first(account_id, now) -> bool:
     return cancels.left_open(STARTED_AT, now).exists()
 
 
-def _carry(first, purpose, now):
+def _carry(turn, purpose, now):
     """Ask the purse, claim no more than it grants, and settle with it afterwards."""
-    account = first.account
-    grant = credits.take(account=account, wanted=CHUNK, price=PRICE, purpose=purpose, now=now())
+    about = {"account": turn.account, "purpose": purpose}
+    grant = credits.take(wanted=CHUNK, price=PRICE, now=now(), **about)
     chunk, quota = [], None
     try:
         if grant.count:
-            chunk = claim(account_id=account.pk, first=first, now=now(), limit=grant.count)
+            chunk = claim(turn, now=now(), limit=grant.count)
             quota = deliver(chunk, now=now) if chunk else None
         else:  # waiting for credits is no idling
-            CancelJob.objects.filter(pk=first.job_id).update(idle_since_at=now())
+            CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=now())
     finally:
         credits.settle(grant=grant, unused=grant.count - len(chunk), quota=quota, now=now())
     return len(chunk)
 
 
-def claim(*, account_id, now, first=None, limit=CHUNK) -> list[Cancel]:
+def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
     """Take a chunk of one job's queued cancels: true for one sender only, on any database.
 
     One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
-    that carry the token are ours. ``first``: the cancel whose job it is, where that is known.
+    that carry the token are ours.
     """
-    first = first or _next_ready(account_id, now)
-    if first is None:
-        return []
     token = uuid.uuid4()
-    ready = Cancel.objects.ready(now).filter(account_id=account_id, job_id=first.job_id)
-    chosen = list(ready.values_list("pk", flat=True)[:limit])
-    Cancel.objects.filter(pk__in=chosen, status=CancelStatus.QUEUED).update(
+    Cancel.objects.filter(pk__in=turn.ids[:limit], status=CancelStatus.QUEUED).update(
         status=CancelStatus.SENDING,
         claim_token=token,
         attempt=F("attempt") + 1,
@@ -121,11 +131,12 @@ def claim(*, account_id, now, first=None, limit=CHUNK) -> list[Cancel]:
         sent_at=None,
         not_before_at=None,
     )
-    account, job = first.account, first.job
-    job.desk = account.desk  # a job is one desk's
     chunk = list(held(token).order_by("pk"))
-    for cancel in chunk:
-        cancel.account, cancel.job = account, job
+    if chunk:
+        job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
+        job.desk = turn.account.desk  # a job is one desk's
+        for cancel in chunk:
+            cancel.account, cancel.job = turn.account, job
     return chunk
 
 

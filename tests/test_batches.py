@@ -8,6 +8,7 @@ from django.utils import timezone
 from orders import cancels, delivery, packets
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
 from orders.pacifica import signing
+from tests.claims import claim
 
 
 def ask(firm, orders):
@@ -129,7 +130,7 @@ def test_every_signature_of_a_batch_is_on_record_with_its_text(firm):
 def test_what_a_stopped_job_had_not_sent_stays_unsent(firm):
     """The look at the job while packets wait for a thread."""
     ask(firm, firm.orders(25))
-    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = delivery.sign(chunk, timezone.now())
     packs = delivery.record_requests(packets.packed(pairs), timezone.now())
     firm.paper.rules(latency_ms=400)

@@ -18,6 +18,7 @@ from orders.models import (
     Proof,
 )
 from orders.pacifica import signing
+from tests.claims import claim
 
 
 def ask(firm, *orders, **options):
@@ -196,7 +197,7 @@ def test_what_waited_too_long_for_its_turn_is_not_sent(firm):
 
     delivery.record_requests, restore = late, record_requests
     try:
-        delivery.deliver(delivery.claim(account_id=firm.account.pk, now=now()), now=now)
+        delivery.deliver(claim(account_id=firm.account.pk, now=now()), now=now)
     finally:
         delivery.record_requests = restore
     assert not firm.paper.requests("/orders/cancel")
@@ -207,17 +208,17 @@ def test_what_waited_too_long_for_its_turn_is_not_sent(firm):
 def test_a_second_claim_gets_nothing_that_is_claimed(firm):
     ask(firm, *firm.orders(3))
     now = timezone.now()
-    first = delivery.claim(account_id=firm.account.pk, now=now)
+    first = claim(account_id=firm.account.pk, now=now)
     assert len(first) == 3
     assert {cancel.attempt for cancel in first} == {1}
-    assert delivery.claim(account_id=firm.account.pk, now=now) == []
+    assert claim(account_id=firm.account.pk, now=now) == []
 
 
 def test_a_chunk_holds_one_job_only_urgent_and_oldest_first(firm):
     orders = firm.orders(3)
     ask(firm, orders[2])
     ask(firm, orders[0], orders[1])
-    claimed = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    claimed = claim(account_id=firm.account.pk, now=timezone.now())
     assert [cancel.order_id for cancel in claimed] == [orders[2].order_id]
 
 
@@ -237,7 +238,7 @@ def test_what_arrived_of_a_broken_answer_is_kept(firm, settings):
 
 def recorded(firm):
     """One claimed chunk, signed and recorded, not yet sent."""
-    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = delivery.sign(chunk, timezone.now())
     return delivery.record_requests(packets.packed(pairs), timezone.now())
 
@@ -278,17 +279,17 @@ def test_of_two_claims_at_the_same_moment_one_wins(firm, monkeypatch):
     def after_the_look(name):
         if not rivals:
             rivals.append("looks, too")
-            rivals[:] = delivery.claim(**about)
+            rivals[:] = claim(**about)
         return real(name)
 
     monkeypatch.setattr(delivery, "F", after_the_look)
-    assert delivery.claim(**about) == []
+    assert claim(**about) == []
     assert [cancel.attempt for cancel in rivals] == [1]
 
 
 def test_a_claim_lost_before_recording_is_not_sent(firm):
     ask(firm, firm.order())
-    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = delivery.sign(chunk, timezone.now())
     Cancel.objects.update(claim_token=None)
     assert delivery.record_requests(packets.packed(pairs), timezone.now()) == []

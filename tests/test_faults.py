@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from orders import cancels, concluding, delivery, settling, sweeping, tasks
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
+from tests.claims import claim
 from tests.faults import checker
 from tests.faults.world import POINTS, World
 
@@ -82,7 +83,7 @@ def test_a_message_delivered_five_times_sends_once(firm):
 
 def test_a_sender_frozen_past_its_lease_sends_nothing_when_it_wakes(firm):
     orders = ask(firm, 1)
-    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
     sweeping.recover_abandoned(timezone.now() + delivery.LEASE * 2)
     delivery.deliver(chunk)
     assert not firm.paper.requests("/orders/cancel")
@@ -126,7 +127,7 @@ def test_the_checker_sees_a_request_without_a_record(firm, monkeypatch):
 
 def test_the_checker_sees_a_request_that_left_twice(firm):
     orders = ask(firm, 1)
-    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = delivery.sign(chunk, timezone.now())
     packs = delivery.record_requests(delivery.packets.packed(pairs), timezone.now())
     for _ in range(2):
@@ -169,12 +170,12 @@ def _line(firm):
 
 def test_a_late_answer_writes_nothing_into_the_attempt_that_followed(firm):
     orders = ask(firm, 1)
-    first = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    first = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = delivery.sign(first, timezone.now())
     packs = delivery.record_requests(delivery.packets.packed(pairs), timezone.now())
     delivery.packets.send(packs, timezone.now, lambda: False)
     Cancel.objects.update(status=CancelStatus.QUEUED, claim_token=None)
-    second = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    second = claim(account_id=firm.account.pk, now=timezone.now())
     concluding.conclude(packs, timezone.now())
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.claim_token) == (CancelStatus.SENDING, second[0].claim_token)

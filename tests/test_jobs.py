@@ -8,6 +8,7 @@ from django.utils import timezone
 from orders import cancels, delivery, jobs
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus
 from orders.rights import NotAllowed
+from tests.claims import claim
 
 
 def ask(firm, orders, **options):
@@ -42,7 +43,7 @@ def test_a_stopped_job_sends_nothing_more_and_says_what_it_left(firm):
 
 def test_what_is_under_way_is_followed_to_its_end(firm):
     job = ask(firm, firm.orders(3))
-    claimed = delivery.claim(account_id=firm.account.pk, now=timezone.now(), limit=2)
+    claimed = claim(account_id=firm.account.pk, now=timezone.now(), limit=2)
     assert "1 not sent, 2 still" in press(firm, jobs.stop, job)
     job.refresh_from_db()
     assert job.status == JobStatus.STOPPING
@@ -54,7 +55,7 @@ def test_what_is_under_way_is_followed_to_its_end(firm):
 
 def test_what_a_stopping_job_would_queue_again_is_stopped(firm):
     job = ask(firm, firm.orders(2))
-    claimed = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    claimed = claim(account_id=firm.account.pk, now=timezone.now())
     press(firm, jobs.stop, job)
     firm.paper.fault("/orders/batch", "status", status=429)
     delivery.deliver(claimed)
@@ -134,7 +135,7 @@ def test_urgent_work_overtakes_a_bulk_job_at_the_next_chunk(firm, settings):
     orders = firm.orders(5)
     ask(firm, orders[:4])
     urgent = ask(firm, orders[4:])
-    chunk = delivery.claim(account_id=firm.account.pk, now=timezone.now())
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
     assert [cancel.job_id for cancel in chunk] == [urgent.pk]
 
 

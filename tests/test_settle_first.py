@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from orders import cancels, delivery, settling, sweeping, taking, waking
 from orders.models import Cancel, CancelStatus
+from tests.claims import claim
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +83,7 @@ def test_a_look_that_only_just_began_is_none_yet(firm, monkeypatch):
 
 def test_bulk_waits_for_a_dead_senders_expired_claims_too(firm, monkeypatch):
     ask(firm, 1)
-    chunk = delivery.claim(account_id=firm.account.pk, now=now(-60))
+    chunk = claim(account_id=firm.account.pk, now=now(-60))
     pairs, _ = delivery.sign(chunk, now())
     delivery.record_requests(delivery.packets.packed(pairs), now(-60))
     start_a_sender(monkeypatch)

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from orders import cancels, delivery, packets, sweeping
 from orders.models import Account, AuditRecord, Cancel, CancelStatus, Event, Sender
+from tests.claims import claim
 
 
 def ask(firm, *orders):
@@ -43,7 +44,7 @@ def test_a_cancel_never_sent_in_time_expires_loudly(firm):
 
 def test_a_claim_whose_sender_died_before_recording_goes_back_to_the_queue(firm):
     ask(firm, firm.order())
-    delivery.claim(account_id=firm.account.pk, now=now())
+    claim(account_id=firm.account.pk, now=now())
     sweeping.recover_abandoned(now(1))
     assert Cancel.objects.get().status == CancelStatus.SENDING
     sweeping.recover_abandoned(now(31))
@@ -54,7 +55,7 @@ def test_a_claim_whose_sender_died_before_recording_goes_back_to_the_queue(firm)
 def test_a_claim_whose_sender_died_after_recording_is_unknown_and_then_settled(firm):
     order = firm.order()
     ask(firm, order)
-    chunk = delivery.claim(account_id=firm.account.pk, now=now())
+    chunk = claim(account_id=firm.account.pk, now=now())
     pairs, _ = delivery.sign(chunk, now())
     packs = delivery.record_requests(packets.packed(pairs), now())
     packets.send(packs, timezone.now, lambda: False)  # sent; the sender dies before concluding
@@ -129,6 +130,6 @@ def test_two_sweeps_send_each_cancel_once(committing_firm):
 @pytest.mark.parametrize("seconds", [0, 1, 29])
 def test_a_live_lease_is_left_alone(firm, seconds):
     ask(firm, firm.order())
-    delivery.claim(account_id=firm.account.pk, now=now())
+    claim(account_id=firm.account.pk, now=now())
     sweeping.recover_abandoned(now(seconds))
     assert Cancel.objects.get().status == CancelStatus.SENDING
