@@ -237,3 +237,4 @@ def test_the_order_page_tells_its_life_newest_first(firm, order):
     text = page(operator, "orders_order_change", order.pk)
     assert "olivia asked to cancel BTC bid 28000000042 on Alpha" in text
     assert "Recorded, waiting to be sent" in text
+    assert "Open orders, placed elsewhere" in text
