@@ -103,6 +103,19 @@ def test_an_open_order_gets_a_fresh_attempt_once_the_old_one_is_dead(firm):
     assert len(set(timestamps)) == len(timestamps)
 
 
+@pytest.mark.parametrize(("repeats", "wait_s"), [(0, 0), (1, 1), (3, 7)])
+def test_each_fresh_attempt_waits_longer_than_the_one_before(firm, repeats, wait_s):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    Cancel.objects.update(repeats=repeats)
+    began_at = timezone.now()
+    cancel = settle(firm, after_s=8)
+    assert cancel.status == CancelStatus.QUEUED
+    waits = cancel.not_before_at - began_at - timedelta(seconds=8)
+    assert timedelta(seconds=wait_s) <= waits < timedelta(seconds=wait_s + 1)
+
+
 def test_after_five_attempts_it_needs_an_operator_and_is_still_looked_at(firm):
     order = firm.order()
     firm.paper.fault("/orders/cancel", "drop")
