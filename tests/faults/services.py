@@ -1,5 +1,6 @@
 """Databases and brokers of a fault run: its own, to be killed and restarted at will."""
 
+import ctypes
 import os
 import secrets
 import shutil
@@ -13,7 +14,9 @@ import psycopg
 import redis
 
 from desk.demo.stack import free_port
+from tests.faults.process import DIE_WITH_PARENT
 
+LIBC = ctypes.CDLL(None)
 QUEUES = ("urgent", "bulk")
 MOST_REPEATED = 40  # messages, each five times: more would only measure the broker
 PATIENCE_S = 20
@@ -85,7 +88,9 @@ class RedisBroker:
     def _start(self):
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         command = ["redis-server", *options, "--appendonly", "no", "--dir", str(self.folder)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, preexec_fn=_ends_with_us
+        )
         _until(self._redis.ping, redis.RedisError)
 
 
@@ -155,7 +160,12 @@ class Postgres:
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
         command = [_program("postgres"), "-D", self._data, "-p", str(self.port), *options]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._as
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            preexec_fn=_ends_with_us,
+            **self._as,
         )
         _until(lambda: self._connected("postgres").close(), psycopg.Error)
 
@@ -166,6 +176,11 @@ class Postgres:
     def _connected(self, name):
         address = {"host": "127.0.0.1", "port": self.port, "user": "postgres", "dbname": name}
         return psycopg.connect(**address, autocommit=True, connect_timeout=5)
+
+
+def _ends_with_us():
+    """In a new process: it ends when this one does, however that came."""
+    LIBC.prctl(DIE_WITH_PARENT, signal.SIGQUIT)
 
 
 def has_services() -> bool:
