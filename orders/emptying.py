@@ -37,8 +37,8 @@ class Emptier:
     def take_due(self, now):
         """Claim every line that no living sender holds and start on it; the futures."""
         free = PanicLine.objects.free(now).values_list("pk", flat=True)
-        lines = [line for line in (take(pk, now) for pk in list(free)) if line is not None]
-        return [self._pool.submit(_in_thread, line) for line in lines]
+        lines = (take(pk, now) for pk in list(free))
+        return [self._pool.submit(_in_thread, line) for line in lines if line is not None]
 
     def close(self):
         """Wait for what is under way."""
@@ -57,6 +57,20 @@ def take(line_id, now) -> PanicLine | None:
 
 def carry(line):
     """One account from cancel-all to an empty book, or to a person."""
+    _carry(line)
+    _read_in(line.job)
+
+
+def _read_in(job):
+    """Bring the known orders up to date, once that slows the emptying of no other book."""
+    if job.panic_lines.unfinished().exists():
+        return
+    emptied = job.panic_lines.filter(status=PanicStatus.EMPTY)
+    for account_id in list(emptied.values_list("account_id", flat=True)):
+        syncing.sync_account(account_id=account_id)
+
+
+def _carry(line):
     why_not = delivery.may_not_send(line.job, line.account, panic=True)
     if why_not:
         return _rest(line, PanicStatus.NEEDS_YOU, why_not)
@@ -244,7 +258,6 @@ def _seen_empty(line, readings):
         facts = [_read_fact(line, each, now) for each in readings]
         audit.append(*facts, _outcome_fact(line, PanicStatus.EMPTY, line.explanation, now))
         concluding.finish_jobs({line.job_id}, now)
-    syncing.sync_account(account_id=line.account_id)
 
 
 def _rest(line, status, explanation):

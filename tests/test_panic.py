@@ -63,6 +63,19 @@ def test_a_panic_empties_the_book_and_says_when_it_was_seen_empty(firm):
     assert not Order.objects.open().exists()
 
 
+def test_books_are_read_in_only_once_the_last_of_them_is_empty(firm):
+    other = firm.new_account("Beta", firm.momentum)
+    for account in (firm.account, other):
+        firm.orders(2, account=account)
+    pull(firm)
+    first, second = PanicLine.objects.order_by("account__name")
+    emptying.carry(emptying.take(first.pk, timezone.now()))
+    assert is_open(firm) == []
+    assert Order.objects.open().count() == 4
+    emptying.carry(emptying.take(second.pk, timezone.now()))
+    assert not Order.objects.open().exists()
+
+
 def test_it_is_recorded_before_it_is_sent_and_whole_afterwards(firm):
     firm.orders(2)
     pull(firm)
