@@ -4,6 +4,7 @@ Needs neither Celery nor a broker. A cancel-all whose answer was lost is never s
 itself: it could hit orders that are newer than the decision.
 """
 
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,9 @@ DEADLINE_S = 30
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2
 AGAIN_AFTER = timedelta(seconds=1)
 
+# The threads of one process write in turns: SQLite lets those that collide sleep up to 0.1 s.
+_turn = threading.Lock()
+
 
 class Emptier:
     """Carries panic lines in threads of its own, so that the next panic is seen at once."""
@@ -36,23 +40,23 @@ class Emptier:
 
     def take_due(self, now):
         """Claim every line that no living sender holds and start on it; the futures."""
-        free = PanicLine.objects.free(now).values_list("pk", flat=True)
-        lines = (take(pk, now) for pk in list(free))
-        return [self._pool.submit(_in_thread, line) for line in lines if line is not None]
+        return [self._pool.submit(_in_thread, line) for line in take(now)]
 
     def close(self):
         """Wait for what is under way."""
         self._pool.shutdown()
 
 
-def take(line_id, now) -> PanicLine | None:
-    """The line with a fresh claim, or None where another sender was quicker."""
-    token = uuid.uuid4()
-    free = PanicLine.objects.free(now).filter(pk=line_id)
-    if not free.update(claim_token=token, lease_until=now + LEASE):
-        return None
+def take(now, **only) -> list[PanicLine]:
+    """Every free line with a fresh claim; one UPDATE, for the first must not wait for the last.
+
+    ``only``: which lines to look at. Nothing is written where there is nothing to take.
+    """
+    free, token = PanicLine.objects.free(now).filter(**only), uuid.uuid4()
+    if not free.exists() or not free.update(claim_token=token, lease_until=now + LEASE):
+        return []
     lines = PanicLine.objects.select_related("account__desk", "job__desk", "job__operator")
-    return lines.get(claim_token=token)
+    return list(lines.filter(claim_token=token))
 
 
 def carry(line):
@@ -125,7 +129,7 @@ def _conclude(line, result) -> bool:
     if verdict is not None and verdict.kind == "throttled":
         return _wait_and_repeat(line, result, "The exchange asked us to slow down (429).")
     values, is_over = _concluded(verdict)
-    with transaction.atomic():
+    with _turn, transaction.atomic():
         _keep(line, answered_at=clock(), **values)
         audit.append(_answer_fact(line, result, verdict.kind if verdict else "unknown"))
     if is_over:
@@ -235,10 +239,9 @@ def _cancel_strategy(line, strategy_id):
 
 def _exchange(line, request, also):
     """Record one signed request of this line, send it; the `Answer` or `Unreachable`."""
-    grant = credits.take(
-        account=line.account, wanted=1, price=delivery.PRICE, purpose=credits.URGENT, now=clock()
-    )
-    with transaction.atomic():
+    about = {"wanted": 1, "price": delivery.PRICE, "purpose": credits.URGENT}
+    with _turn, transaction.atomic():
+        grant = credits.take(account=line.account, now=clock(), **about)
         _keep(line, last_sent_at=clock(), lease_until=clock() + LEASE, **also)
         audit.append(_request_fact(line, request))
     try:
@@ -247,13 +250,14 @@ def _exchange(line, request, also):
     except Unreachable as unreachable:
         result = unreachable
     quota = answers.quota(result.headers) if isinstance(result, Answer) else None
-    credits.settle(grant=grant, unused=0, quota=quota, now=clock())
+    with _turn:
+        credits.settle(grant=grant, unused=0, quota=quota, now=clock())
     return result
 
 
 def _seen_empty(line, readings):
     now = clock()
-    with transaction.atomic():
+    with _turn, transaction.atomic():
         _keep(line, status=PanicStatus.EMPTY, seen_empty_at=now, left_open=0, lease_until=None)
         facts = [_read_fact(line, each, now) for each in readings]
         audit.append(*facts, _outcome_fact(line, PanicStatus.EMPTY, line.explanation, now))

@@ -34,7 +34,7 @@ def pull(client, firm, key=None, **fields):
 def carry():
     """What the sweep's panic duty does, one line after the other."""
     for pk in list(PanicLine.objects.free(timezone.now()).values_list("pk", flat=True)):
-        emptying.carry(emptying.take(pk, timezone.now()))
+        emptying.carry(*emptying.take(timezone.now(), pk=pk))
 
 
 @pytest.mark.parametrize("who", ["operator", "head"])

@@ -40,7 +40,7 @@ def pull(firm, user=None, **options):
 def carry():
     """What the sweep's panic duty does, one line after the other."""
     for pk in list(PanicLine.objects.free(timezone.now()).values_list("pk", flat=True)):
-        emptying.carry(emptying.take(pk, timezone.now()))
+        emptying.carry(*emptying.take(timezone.now(), pk=pk))
     return PanicLine.objects.first()
 
 
@@ -69,10 +69,10 @@ def test_books_are_read_in_only_once_the_last_of_them_is_empty(firm):
         firm.orders(2, account=account)
     pull(firm)
     first, second = PanicLine.objects.order_by("account__name")
-    emptying.carry(emptying.take(first.pk, timezone.now()))
+    emptying.carry(*emptying.take(timezone.now(), pk=first.pk))
     assert is_open(firm) == []
     assert Order.objects.open().count() == 4
-    emptying.carry(emptying.take(second.pk, timezone.now()))
+    emptying.carry(*emptying.take(timezone.now(), pk=second.pk))
     assert not Order.objects.open().exists()
 
 
