@@ -3,8 +3,8 @@
 A setting that is missing or wrong stops the process here, with a sentence that names it.
 """
 
-import ipaddress
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -53,13 +53,13 @@ PACIFICA_URLS = {
 PACIFICA_PAPER_URL = env.str("PACIFICA_PAPER_URL", "http://127.0.0.1:8900/api/v1")
 
 
+# The whole address must fit: parsers disagree about names before an @ and behind a backslash.
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?(/[\w/.-]*)?", re.ASCII)
+
+
 def is_loopback(url):
     """True only for plain HTTP to this very machine."""
-    parts = urlsplit(url)
-    try:
-        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.scheme == "http" and parts.hostname == "localhost"
+    return LOOPBACK.fullmatch(url) is not None
 
 
 if PACIFICA_NETWORK not in {"paper", *PACIFICA_URLS}:
@@ -185,6 +185,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+# Larger than any form of ours with its file; more is refused before a byte of it is read.
+LARGEST_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 # HTTPS is demanded wherever real orders are at stake; the demo is plain HTTP on loopback.
 HTTPS_ONLY = yes_or_no("HTTPS_ONLY", PACIFICA_NETWORK != "paper")

@@ -120,7 +120,7 @@ def _first(row):
 
 def safe(cell) -> str:
     """A cell that no spreadsheet takes for a formula, and without NUL."""
-    text = str(cell).replace("\0", "\N{SYMBOL FOR NULL}")
+    text = "" if cell is None else str(cell).replace("\0", "\N{SYMBOL FOR NULL}")
     return f"'{text}" if text.lstrip(" ")[:1] in FORMULA else text
 
 

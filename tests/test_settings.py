@@ -178,3 +178,26 @@ def test_the_readme_explains_every_setting():
     names = set(re.findall(r'(?:env\.\w+|number|yes_or_no)\(\s*"([A-Z_]+)"', source))
     assert len(names) > 20
     assert sorted(name for name in names if f"`{name}`" not in readme) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://192.0.2.1\\@127.0.0.1/api/v1",
+        "http://192.0.2.1#@127.0.0.1/api/v1",
+        "http://x@127.0.0.1:8900/api/v1",
+        "http://127.0.0.1:8900/api/v1?to=192.0.2.1",
+        "http://127.0.0.1.:8900/api/v1",
+        "http://127.0.0.1:8900/api/v1\n",
+        "http://2130706433/api/v1",
+        "HTTP://127.0.0.1/api/v1",
+    ],
+)
+def test_an_address_that_two_parsers_could_read_differently_is_refused(tmp_path, url):
+    assert refusal(tmp_path, PACIFICA_PAPER_URL=url).startswith("PACIFICA_PAPER_URL: ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_each_name_of_this_machine_will_do_for_the_paper_exchange(tmp_path, host):
+    url = f"http://{host}:8900/api/v1"
+    assert settings(tmp_path, PACIFICA_PAPER_URL=url)["PACIFICA_URL"] == url

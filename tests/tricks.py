@@ -4,6 +4,7 @@ Where a value may be typed, a foreign row's must get the very answer of one that
 """
 
 import re
+from urllib.parse import urlsplit
 
 from django.contrib import admin
 from django.urls import reverse
@@ -108,7 +109,7 @@ def lookups(matrix, screen):
         for guess in (value, NOTHING):
             where = f"GET {address}?{lookup}={guess}"
             answer = matrix.look(where, address, {lookup: guess}, trick="lookups")
-            answers.append((answer.status_code, answer.headers.get("Location")))
+            answers.append((answer.status_code, urlsplit(answer.headers.get("Location", "")).path))
             if answer.status_code == 200:
                 matrix.fault("leak", f"{where} was taken for a filter")
         if answers[0] != answers[1]:
@@ -153,7 +154,7 @@ def formsets(matrix):
             answer = matrix.act(
                 where, page, address, world.payload(side) | forged, trick="formsets"
             )
-            if what in BROKEN and answer.status_code == 302:
+            if what in BROKEN and matrix.kind == "administrator" and answer.status_code == 302:
                 matrix.fault("unauthorised effect", f"{where} was saved")
 
 

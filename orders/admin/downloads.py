@@ -6,6 +6,7 @@ from io import StringIO
 from django.http import HttpResponse
 
 from orders import audit, previews
+from orders.bundles import safe
 from orders.models import Account, Event, Preview
 
 COLUMNS = (
@@ -26,7 +27,6 @@ COLUMNS = (
     "concluded_at",
     "explanation",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SKIPPED = "skipped: already being cancelled"
 
 
@@ -44,9 +44,9 @@ def of_job(job, *, actor) -> HttpResponse:
     for cancel in job.cancels.order_by("pk").iterator(1000):
         cancel.account = accounts[cancel.account_id]
         names |= {(cancel.account_id, cancel.order_id), (cancel.account_id, cancel.client_order_id)}
-        writer.writerow(map(plain, _row(cancel)))
+        writer.writerow(map(safe, _row(cancel)))
     for row in _skipped(job, names):
-        writer.writerow(map(plain, row))
+        writer.writerow(map(safe, row))
     name = f"pacifica-desk-job-{job.pk}.csv"
     return HttpResponse(
         text.getvalue(),
@@ -56,12 +56,6 @@ def of_job(job, *, actor) -> HttpResponse:
             "Cache-Control": "no-store",
         },
     )
-
-
-def plain(value):
-    """A value that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _row(cancel):

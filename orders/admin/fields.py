@@ -1,5 +1,7 @@
 """Inputs of our own forms: plain, dense, and never corrected or remembered by the browser."""
 
+import unicodedata
+
 from django import forms
 
 QUIET = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
@@ -53,6 +55,16 @@ class OfDeskBoxes(forms.CheckboxSelectMultiple):
         option = super().create_option(name, value, *args, **kwargs)
         option["attrs"]["data-of-desk"] = value.instance.desk_id
         return option
+
+
+LONGEST_REASON = 300
+
+
+def reason_of(request) -> str:
+    """Why somebody acts, as typed on a page without a form: one line, no control characters."""
+    given = request.POST.get("reason", "")
+    plain = "".join(" " if unicodedata.category(one) == "Cc" else one for one in given)
+    return " ".join(plain.split())[:LONGEST_REASON]
 
 
 def foreign(form, *names) -> bool:

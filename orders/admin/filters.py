@@ -93,7 +93,8 @@ class SymbolFilter(Text):
 
     def lookups(self, request, model_admin):
         orders = scoped(Order.objects.open(), request.user).order_by("symbol")
-        return [(one, one) for one in orders.values_list("symbol", flat=True).distinct()]
+        symbols = orders.values_list("symbol", flat=True).distinct()
+        return [(one, one) for one in symbols if one.isprintable()]
 
 
 class StateFilter(Choice):

@@ -2,12 +2,13 @@
 
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
 from django.http import Http404
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.defaults import bad_request, permission_denied
 
@@ -30,7 +31,10 @@ class Gate:
         self.get_response = get_response
 
     def __call__(self, request):
-        response = self.stopped(request) or self.get_response(request)
+        if length_of(request) > settings.LARGEST_BODY:
+            response = render(request, "413.html", status=413)
+        else:
+            response = self.stopped(request) or self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -73,6 +77,12 @@ class Gate:
         back = request.get_full_path() if request.method == "GET" else came_from(request)
         messages.info(request, PROVE)
         return redirect(with_next(reverse("admin:confirm_yourself"), back))
+
+
+def length_of(request) -> int:
+    """How many bytes of body the request says it has; without that, Django reads none."""
+    stated = str(request.META.get("CONTENT_LENGTH", ""))
+    return int(stated) if stated.isascii() and stated.isdigit() else 0
 
 
 def note(request, refusal):

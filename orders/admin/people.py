@@ -6,7 +6,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.utils.html import format_html
+from django.utils.html import mark_safe
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -123,7 +123,7 @@ class PersonAdmin(RecordedScreen, UserAdmin):
     @display(description="State")
     def state_column(self, person):
         if not person.is_active:
-            return format_html('<span class="dk-badge">deactivated</span>')
+            return mark_safe('<span class="dk-badge">deactivated</span>')
         return "administrator" if person.is_superuser else "active"
 
     @display(description="Desks")

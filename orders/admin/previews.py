@@ -19,6 +19,7 @@ from orders.logins import actor_of
 from orders.models import Account, CancelJob, Order, Preview, Right
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
+from orders.templatetags.desk import visible
 
 CHANGE = "admin:orders_preview_change"
 
@@ -123,7 +124,7 @@ class PreviewAdmin(Screen):
 
     def _shown(self, request, preview, about, *, status=200):
         facts = {
-            "title": f"Preview: {preview.scope}",
+            "title": f"Preview: {visible(preview.scope)}",
             "opts": CancelJob._meta,
             "preview": preview,
             "jobs": preview.jobs.all(),
@@ -144,7 +145,7 @@ class PreviewAdmin(Screen):
         preview = self.visible_or_404(request, str(object_id))
         if previews.must_type(preview):
             sessions.demand_fresh(request)
-        given = {"reason": request.POST.get("reason", "")[:300].replace("\0", "")}
+        given = {"reason": fields.reason_of(request)}
         given["typed"] = request.POST.get("typed", "")[:100]
         try:
             asked = previews.confirm(

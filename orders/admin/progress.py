@@ -197,4 +197,4 @@ def _query(chosen, *names):
 def symbols_of(job) -> list:
     """The symbols by which a job's cancels can be filtered; asked once, when the page is opened."""
     symbols = job.cancels.order_by("symbol").values_list("symbol", flat=True)
-    return list(symbols.distinct())
+    return [one for one in symbols.distinct() if one.isprintable()]

@@ -77,9 +77,11 @@ class ScopeForm(forms.Form):
         self.fields["accounts"].queryset = accounts
         orders = Order.objects.open().filter(account__in=accounts)
         types = orders.order_by("order_type").values_list("order_type", flat=True).distinct()
-        self.fields["order_types"].choices = [(one, one.replace("_", " ")) for one in types]
+        self.fields["order_types"].choices = [
+            (one, one.replace("_", " ")) for one in types if one.isprintable()
+        ]
         symbols = orders.order_by("symbol").values_list("symbol", flat=True).distinct()
-        self.open_symbols = list(symbols)
+        self.open_symbols = [one for one in symbols if one.isprintable()]
 
     def clean_symbols(self):
         names = [part.strip() for part in self.cleaned_data["symbols"].split(",")]

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from orders import cancels, previews
-from orders.admin import filtered
+from orders.admin import fields, filtered
 from orders.admin.base import request_key_of
 from orders.admin.books import book_of
 from orders.logins import actor_of
@@ -99,7 +99,7 @@ def confirmed(screen, request):
             user=request.user,
             actor=actor_of(request),
             order_ids=ids,
-            reason=request.POST.get("reason", "")[:300],
+            reason=fields.reason_of(request),
             request_key=key,
         )
     except NotAllowed as refused:

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from orders import questions
-from orders.admin import filters
+from orders.admin import fields, filters
 from orders.admin.base import Screen, acts, rights_of
 from orders.admin.selection import job_url
 from orders.logins import actor_of
@@ -86,7 +86,7 @@ class UnresolvedAdmin(Screen):
     @acts
     def close_view(self, request):
         ids = [int(one) for one in request.POST.get("ids", "").split(",") if one.isdecimal()]
-        self.act(request, questions.close, ids, reason=request.POST.get("reason", "")[:300])
+        self.act(request, questions.close, ids, reason=fields.reason_of(request))
         return redirect(LIST)
 
     def act(self, request, what, cancel_ids, **options):
