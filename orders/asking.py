@@ -84,7 +84,8 @@ def _record(actor, targets, skipped, reason, request_key, about):
             recorded += len(fresh)
             facts.append(_fact(actor, desk, job, fresh, _insert(job, fresh, now), now))
             accounts = sorted({target.account.pk for target in fresh})
-            waking.deliver(account_ids=accounts, is_urgent=job.is_urgent)
+            count = len(fresh) // len(accounts)
+            waking.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
     audit.append(*facts)
     return Asked(tuple(jobs), recorded, tuple(skipped))
 

@@ -97,7 +97,7 @@ def _must_settle_first(account_id, now) -> bool:
     if now > STARTED_AT + SETTLE_FIRST_FOR:
         return False
     cancels = Cancel.objects.filter(account_id=account_id)
-    return cancels.left_open(STARTED_AT, now).exists()
+    return cancels.has_left_open(STARTED_AT, now)
 
 
 def _carry(turn, purpose, now):

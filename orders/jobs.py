@@ -49,7 +49,8 @@ def resume(*, user, actor, job_id) -> str:
         )
         concluding.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
-        waking.deliver(account_ids=sorted(accounts), is_urgent=job.is_urgent)
+        about = {"is_urgent": job.is_urgent, "count": queued // max(1, len(accounts))}
+        waking.deliver(account_ids=sorted(accounts), **about)
         facts = {"queued": queued, "skipped": taken}
         audit.append(_fact(Event.JOB_RESUMED, actor, job, now, facts))
     skipped = f", {taken} skipped: already being cancelled" if taken else ""

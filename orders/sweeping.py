@@ -28,7 +28,16 @@ from orders import (
     syncing,
 )
 from orders.judging import Conclusion
-from orders.models import Account, Cancel, CancelJob, CancelStatus, Event, Proof, Sender
+from orders.models import (
+    Account,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Proof,
+    Sender,
+)
 
 logger = logging.getLogger(__name__)
 GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in
@@ -122,6 +131,7 @@ def expire_unsent(now):
     though there were credits: waiting for credits does not count.
     """
     unsent = Cancel.objects.filter(status=CancelStatus.QUEUED, first_sent_at__isnull=True)
+    unsent = unsent.filter(job__status=JobStatus.RUNNING)  # others have none, and it has an index
     limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
     _expire(unsent.filter(is_urgent=True, requested_at__lt=now - limit), limit, now)
     limit = timedelta(seconds=settings.BULK_EXPIRES_AFTER_S)

@@ -17,6 +17,7 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 LONGEST_QUEUE = 1000
 HAND_OVER_S = 0.02
+MOST_SENDERS, WORTH_A_SENDER = 4, 200  # of one account's bulk; cancels for each further one
 URGENT, BULK = "urgent", "bulk"
 
 
@@ -57,11 +58,16 @@ _publisher = None
 _lock = threading.Lock()
 
 
-def deliver(*, account_ids, is_urgent: bool):
-    """After commit, wake a worker for each of these accounts' queued cancels."""
+def deliver(*, account_ids, is_urgent: bool, count=1):
+    """After commit, wake a worker for each of these accounts' queued cancels.
+
+    For bulk several, as many as ``count`` cancels can keep busy: they share an account's chunks.
+    """
     lane = URGENT if is_urgent else BULK
+    senders = 1 if is_urgent else min(MOST_SENDERS, 1 + count // WORTH_A_SENDER)
     for account_id in account_ids:
-        _after_commit("orders.deliver", [account_id, is_urgent], lane)
+        for _ in range(senders):
+            _after_commit("orders.deliver", [account_id, is_urgent], lane)
 
 
 def deliver_again(cancels):

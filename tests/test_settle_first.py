@@ -19,9 +19,8 @@ def bulk_from_two_up(settings):
 def woken(monkeypatch):
     """What was woken: ("deliver", is_urgent) or ("settle", None), in order."""
     seen = []
-    monkeypatch.setattr(
-        waking, "deliver", lambda *, account_ids, is_urgent: seen.append(("deliver", is_urgent))
-    )
+    note = lambda *, is_urgent, **_: seen.append(("deliver", is_urgent))  # noqa: E731
+    monkeypatch.setattr(waking, "deliver", note)
     monkeypatch.setattr(waking, "settle", lambda **_: seen.append(("settle", None)))
     return seen
 

@@ -137,29 +137,35 @@ class CancelQuerySet(OfAccountsQuerySet):
 
     def abandoned(self, now):
         """Cancels whose sender died with them in hand."""
-        return self.filter(status=CancelStatus.SENDING, lease_until__lt=now)
+        held = self.filter(status=CancelStatus.SENDING, lease_until__lt=now)
+        return held.order_by("lease_until")
 
     def open_questions(self):
         """Cancels whose outcome is being asked; each has a next check, which the index is over."""
         return self.filter(status__in=OPEN_QUESTIONS, next_check_at__isnull=False)
 
-    def left_open(self, since, now):
-        """What was sent before ``since`` and has not been asked about: questions, and claims of
+    def has_left_open(self, since, now) -> bool:
+        """Whether something sent before ``since`` was not asked about: questions, and claims of
         dead senders that will become such."""
-        unasked = models.Q(status__in=OPEN_QUESTIONS, next_check_at__isnull=False, checks=0)
-        lost = models.Q(status=CancelStatus.SENDING, lease_until__lt=now)
-        return self.filter(unasked | lost, sent_at__lt=since)
+        before = self.filter(sent_at__lt=since)
+        return before.open_questions().filter(checks=0).exists() or before.abandoned(now).exists()
 
     def due(self, now):
         """Open questions whose next check has come."""
-        return self.filter(status__in=OPEN_QUESTIONS, next_check_at__lte=now)
+        due = self.filter(status__in=OPEN_QUESTIONS, next_check_at__lte=now)
+        return due.order_by("next_check_at")
 
 
 class Cancel(models.Model):
     """An instruction to cancel one order. It names the order itself, known to us or not."""
 
-    job = models.ForeignKey(CancelJob, on_delete=models.PROTECT, related_name="cancels")
-    account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="cancels")
+    # Both are first in an index below.
+    job = models.ForeignKey(
+        CancelJob, on_delete=models.PROTECT, related_name="cancels", db_index=False
+    )
+    account = models.ForeignKey(
+        "Account", on_delete=models.PROTECT, related_name="cancels", db_index=False
+    )
     known_order = models.ForeignKey(
         "Order", on_delete=models.PROTECT, null=True, related_name="cancels"
     )
@@ -238,18 +244,24 @@ class Cancel(models.Model):
                 name="cancel_one_live_per_client_order_id",
             ),
         ]
+        # None is partial by status: SQLite uses no such index for a status given as a parameter.
         indexes = [
             models.Index(
-                fields=["account", "-is_urgent", "id"],
-                condition=models.Q(status="queued"),
-                name="cancel_queue",
+                fields=["account", "status", "-is_urgent", "id"], name="cancel_by_account"
+            ),
+            models.Index(fields=["job", "status"], name="cancel_by_job"),
+            models.Index(
+                fields=["claim_token"],
+                condition=models.Q(claim_token__isnull=False),
+                name="cancel_claims",
             ),
             models.Index(
-                fields=["lease_until"], condition=models.Q(status="sending"), name="cancel_leases"
+                fields=["lease_until"],
+                condition=models.Q(lease_until__isnull=False),
+                name="cancel_leases",
             ),
             models.Index(
                 fields=["next_check_at"],
-                # not by status: SQLite uses no partial index for an IN with parameters
                 condition=models.Q(next_check_at__isnull=False),
                 name="cancel_checks_due",
             ),
