@@ -68,7 +68,7 @@ def quota_of(packs):
 
 def _still_held(cancels) -> set:
     """Ids of the cancels that this very attempt still holds: a late one writes nothing."""
-    rows = Cancel.objects.select_for_update().filter(
+    rows = Cancel.objects.select_for_update(no_key=True).filter(
         pk__in=[cancel.pk for cancel in cancels],
         claim_token=cancels[0].claim_token,
         status=CancelStatus.SENDING,

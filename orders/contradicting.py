@@ -76,7 +76,9 @@ def answered_yes(*, cancels, now) -> list[audit.Fact]:
     if not ids:
         return []
     resting = Cancel.objects.filter(pk__in=ids, status__in=SAID_NOT_OURS).order_by("-pk")
-    rows = resting.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
+    rows = resting.select_for_update(of=("self",), no_key=True).select_related(
+        "account__desk", "job__desk"
+    )
     said = "Said to be {}, and yet the exchange accepted the cancel, as a late answer says."
     facts = _reopen(list(rows), said, Proof.ANSWER, now)
     Cancel.objects.filter(pk__in=ids, status=CancelStatus.UNKNOWN).update(was_taken=True)
@@ -85,7 +87,9 @@ def answered_yes(*, cancels, now) -> list[audit.Fact]:
 
 def _resting(account):
     cancels = Cancel.objects.filter(account=account, order_id__isnull=False).order_by("-pk")
-    return cancels.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
+    return cancels.select_for_update(of=("self",), no_key=True).select_related(
+        "account__desk", "job__desk"
+    )
 
 
 def _reopen(cancels, said, proof, now):

@@ -222,7 +222,7 @@ def record_requests(packs, now) -> list[packets.Packet]:
     cancels = [cancel for pack in packs for cancel in pack.cancels]
     ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
     with transaction.atomic():
-        rows = held(cancels[0].claim_token).select_for_update()
+        rows = held(cancels[0].claim_token).select_for_update(no_key=True)
         mine = set(rows.values_list("pk", flat=True))
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
         kept = [cancel.pk for pack in packs for cancel in pack.cancels]

@@ -39,7 +39,9 @@ def acknowledge(*, user, actor, drift_ids, now=clock) -> int:
         refuse(actor=actor, what=f"acknowledge {len(drift_ids)} drifts", said=NO_DRIFT)
     with transaction.atomic():
         drifts = list(
-            theirs.select_for_update(of=("self",)).select_related("account__desk", "order")
+            theirs.select_for_update(of=("self",), no_key=True).select_related(
+                "account__desk", "order"
+            )
         )
         moment = now()
         Drift.objects.filter(pk__in=[drift.pk for drift in drifts]).update(

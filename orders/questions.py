@@ -121,7 +121,9 @@ def _open(user, actor, cancel_ids, right, what):
     desks = Desk.objects.allowing(user, right)
     cancels = cancels.filter(account__desk__in=desks.values("pk")).order_by("pk")
     cancels = list(
-        cancels.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
+        cancels.select_for_update(of=("self",), no_key=True).select_related(
+            "account__desk", "job__desk"
+        )
     )
     if not cancels:
         raise _Refusal(actor, f"{what} {len(cancel_ids)} open questions")

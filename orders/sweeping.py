@@ -144,7 +144,9 @@ def _expire(stale, limit, now):
     said = f"Never sent: it could not leave within {minutes} min. The order may be open."
     end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
     with transaction.atomic():
-        rows = stale.select_for_update(of=("self",)).select_related("account__desk", "job__desk")
+        rows = stale.select_for_update(of=("self",), no_key=True).select_related(
+            "account__desk", "job__desk"
+        )
         pairs = [(cancel, end) for cancel in rows]
         if pairs:
             concluding.write(pairs, now)
@@ -154,7 +156,7 @@ def _expire(stale, limit, now):
 def recover_abandoned(now):
     """Take over from dead senders: what was never sent is queued again, the rest asked about."""
     with transaction.atomic():
-        rows = Cancel.objects.abandoned(now).select_for_update(of=("self",))
+        rows = Cancel.objects.abandoned(now).select_for_update(of=("self",), no_key=True)
         cancels = list(rows.select_related("account__desk", "job__desk"))
         if not cancels:
             return

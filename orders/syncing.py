@@ -120,7 +120,7 @@ def _by_id(reader, order_id, found):
 
 def _apply(account, book, history, started_at, now):
     """Write what changed, and one record of it. A sync that was overtaken writes nothing."""
-    locked = Account.objects.select_for_update().get(pk=account.pk)
+    locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     if locked.synced_at is not None and locked.synced_at >= started_at:
         return None
     changes = compare(account, book.value.rows, history.endings, started_at)

@@ -22,7 +22,7 @@ def take_due(*, account_id, now, is_twap) -> list[Cancel]:
     until = now + CHECK_LEASE
     with transaction.atomic():
         skips = connection.features.has_select_for_update_skip_locked
-        rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips)
+        rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips, no_key=True)
         ids = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
         taken = Cancel.objects.filter(pk__in=ids)
         taken.update(next_check_at=until)
@@ -46,7 +46,9 @@ def hold(cancels, now):
 
 def still_taken(cancels) -> dict:
     """Status by id of the cancels whose check is still ours: nobody moved them meanwhile."""
-    rows = Cancel.objects.select_for_update().filter(pk__in=[cancel.pk for cancel in cancels])
+    rows = Cancel.objects.select_for_update(no_key=True).filter(
+        pk__in=[cancel.pk for cancel in cancels]
+    )
     found = {
         pk: (status, at) for pk, status, at in rows.values_list("pk", "status", "next_check_at")
     }

@@ -1,0 +1,105 @@
+"""Row locks of ours and the log's one lock: no transaction may wait for the other's."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from orders import audit, cancels, concluding, delivery, packets, settling, sweeping, syncing
+from orders.models import Cancel, CancelStatus, Event
+from tests.claims import claim
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_S = 10
+UNNAMED_BY_THE_LOG = {"orders/credits.py"}  # no record points at a pool
+
+
+def ask(firm):
+    orders = firm.orders(2)
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
+
+
+def record_elsewhere():
+    """Another sender records something about the account and its cancels, and commits."""
+    rows = list(Cancel.objects.select_related("account__desk", "job__desk"))
+    fact = audit.Fact(
+        event=Event.NO_ANSWER,
+        account=rows[0].account,
+        job=rows[0].job,
+        lines=tuple(audit.line_of(row) for row in rows),
+    )
+    try:
+        audit.record(fact)
+    finally:
+        connection.close()
+
+
+def within(monkeypatch, owner, name):
+    """While ``owner.name`` runs, in a transaction that holds its rows, another one records."""
+    real, done = getattr(owner, name), []
+
+    def meanwhile(*args, **options):
+        other = threading.Thread(target=record_elsewhere, daemon=True)
+        other.start()
+        other.join(PATIENCE_S)
+        done.append(not other.is_alive())
+        return real(*args, **options)
+
+    monkeypatch.setattr(owner, name, meanwhile)
+    return done
+
+
+def sync(firm):
+    syncing.sync_account(account_id=firm.account.pk)
+
+
+def settle(firm):
+    Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=timezone.now())
+    settling.settle_account(account_id=firm.account.pk)
+
+
+def conclude(firm):
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = delivery.sign(chunk, timezone.now())
+    concluding.conclude(packets.packed(pairs), timezone.now())
+
+
+def recover(firm):
+    claim(account_id=firm.account.pk, now=timezone.now())
+    sweeping.recover_abandoned(timezone.now() + delivery.LEASE * 2)
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+@pytest.mark.parametrize(
+    ("act", "owner", "name"),
+    [
+        (sync, syncing, "_write"),
+        (settle, concluding, "write"),
+        (conclude, concluding, "write"),
+        (recover, concluding, "write"),
+    ],
+    ids=["sync", "settle", "conclude", "recover"],
+)
+def test_a_record_about_locked_rows_does_not_wait_for_them(
+    committing_firm, monkeypatch, act, owner, name
+):
+    """It would wait with the log's lock in its hands, which the other needs to end: a deadlock."""
+    ask(committing_firm)
+    done = within(monkeypatch, owner, name)
+    act(committing_firm)
+    assert done == [True]
+
+
+def test_every_row_lock_leaves_the_row_free_to_be_pointed_at():
+    """A record's foreign keys take a share of the rows they name: only a change of keys hurts."""
+    locks = [
+        (str(path.relative_to(ROOT)), options[:60])
+        for path in ROOT.glob("orders/**/*.py")
+        for options in path.read_text().split(".select_for_update(")[1:]
+    ]
+    assert len(locks) > 5
+    bare = {path for path, options in locks if "no_key=True" not in options}
+    assert bare == UNNAMED_BY_THE_LOG
