@@ -1,10 +1,12 @@
 """Gather what the exchange says of orders whose cancels are in question: book, then history."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from orders import endings, reading
+from orders import audit, endings, reading
 from orders.pacifica import reads
+from orders.pacifica.client import Answer
 
 FEW = 3  # orders looked up one by one; more are looked for in the paged history first
 MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
@@ -84,6 +86,15 @@ class Evidence:
         past = self.pasts.get(order_id)
         at = past.ending.at if past is not None and past.ending is not None else None
         return bool(order_id not in self.book and at and moment and at < moment)
+
+    def kept_row(self, each, cancel) -> str:
+        """The exchange's row about this cancel's order, as JSON, where the log cuts this answer."""
+        body = each.result.body if isinstance(each.result, Answer) else b""
+        if len(body) <= audit.KEPT_BYTES or each.value is None:
+            return ""
+        rows, wanted = getattr(each.value, "rows", each.value), self.meant(cancel)
+        row = next((row for row in rows if row.order_id == wanted), None)
+        return "" if row is None else json.dumps(row.raw, default=str)
 
     def is_unknown(self, cancel) -> bool:
         """Whether the exchange said, in so many words, that it has no such order."""

@@ -17,7 +17,7 @@ from orders.signed_requests import BATCH
 MOST_KEPT = 100_000  # cancels remembered at once; older ones are looked up
 IN_FLIGHT = timedelta(seconds=90)  # a sender's lease, and time for the sweep to see it end
 CANCELLED = CancelStatus.CANCELLED
-ROW, CANCEL, ACCOUNT, SYMBOL, ORDER, CLIENT_ORDER, OUTCOME = range(7)  # of an order row
+ROW, CANCEL, ACCOUNT, SYMBOL, ORDER, CLIENT_ORDER, OUTCOME, DATA = range(8)  # of an order row
 ENDS_REQUEST = {Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT, Event.SENDER_LOST}
 
 
@@ -76,9 +76,13 @@ def _accepted(entry):
 
 
 def _read_cancelled(entry):
-    """Cancels whose order the exchange's history calls cancelled."""
-    ended = set()
-    for item in _items(entry.body):
+    """Cancels whose order the exchange's history calls cancelled.
+
+    Of an answer too long to be kept whole, each order row holds the exchange's own.
+    """
+    ended, is_cut = set(), (entry.values["body_length"] or 0) > len(entry.body)
+    kept = [_object(row[DATA]) for row in entry.rows] if is_cut else []
+    for item in [*_items(entry.body), *kept]:
         if item.get("order_status") == CANCELLED:
             ended |= {item.get("order_id"), str(item.get("client_order_id") or "").lower()}
     ended -= {None, ""}
@@ -87,6 +91,14 @@ def _read_cancelled(entry):
         for row in entry.rows
         if row[ORDER] in ended or (row[CLIENT_ORDER] or "").lower() in ended
     ]
+
+
+def _object(text):
+    try:
+        item = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return item if isinstance(item, dict) else {}
 
 
 def _items(body):

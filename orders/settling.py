@@ -252,7 +252,6 @@ def _by_job(end, job_id):
 def _read_facts(settled, found, now):
     """A record for each read, naming the orders it settled."""
     first = settled[0][0]
-    lines = tuple(audit.line_of(cancel, outcome=end.status) for cancel, end in settled)
     return [
         reading.fact_of(
             each,
@@ -260,7 +259,10 @@ def _read_facts(settled, found, now):
             account=first.account,
             job=first.job,
             at=now,
-            lines=lines,
+            lines=[
+                audit.line_of(cancel, outcome=end.status, data=found.kept_row(each, cancel))
+                for cancel, end in settled
+            ],
         )
         for each in found.readings
     ]

@@ -45,6 +45,22 @@ def fact_like(event, **changes):
     return audit.Fact(event, **(about | changes))
 
 
+def test_a_history_too_long_to_keep_still_proves_each_order(firm, monkeypatch):
+    monkeypatch.setattr(audit, "KEPT_BYTES", 4096)
+    firm.paper.fault("/orders/batch", "apply_then_drop", times=2)
+    cancel(firm, 20)
+    settle(firm, 2)
+    assert Cancel.objects.filter(status="cancelled").count() == 20
+    read = AuditRecord.objects.get(event=Event.READ, data__contains='"/orders/history"')
+    assert read.body_length > 4096
+    said_of = {row.order_id: json.loads(row.data) for row in read.order_rows.all()}
+    assert all(row["order_status"] == "cancelled" for row in said_of.values())
+    assert all(row["order_id"] == order_id for order_id, row in said_of.items())
+    assert said() == []
+    monkeypatch.setattr("orders.proofs._object", lambda text: {})
+    assert any("without a proof" in what for what in said())
+
+
 def test_a_log_of_all_kinds_of_cancels_is_whole(firm):
     cancel(firm)
     cancel(firm, 12)
