@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import transaction
 
-from orders import audit, delivery, sentences
+from orders import audit, delivery, sentences, telling
 from orders.admin import payloads
 from orders.models import AuditRecord, Event
 from tests.screens import click, known_order, page, signed_in, url
@@ -124,6 +124,39 @@ def test_records_cannot_be_changed_from_any_screen(firm, delivered):
 
 
 @pytest.mark.parametrize("event", Event.values)
+def test_every_event_has_a_sentence_of_its_own(event):
+    assert event in telling.SENTENCES
+
+
+@pytest.mark.parametrize("event", Event.values)
 def test_every_event_has_a_sentence_even_where_its_facts_are_missing(event):
     for data in ("{}", "not json", "[1]", '{"changed": {"name": ["a", "b"]}}'):
         assert sentences.of_record(AuditRecord(event=event, data=data)).strip()
+
+
+@pytest.mark.parametrize(
+    ("event", "about", "said"),
+    [
+        (
+            "panic",
+            {"scope": "Panic: every order", "reason": "news"},
+            "book: Panic: every order: “n",
+        ),
+        ("panic", {"again": True, "symbol": "BTC"}, "every BTC order of job None cancelled once"),
+        (
+            "api_config_key_changed",
+            {"set": "k9aB"},
+            "gave an API config key to Alpha (it begins with k9aB)",
+        ),
+        ("api_config_key_changed", {"removed": True}, "took the API config key off Alpha."),
+        ("login_failed", {"name_tried": "x", "throttled_for_s": 8}, "refused unseen for 8 s."),
+        (
+            "login_failed",
+            {"name_tried": "x", "step": "second factor"},
+            "failed at the second factor",
+        ),
+    ],
+)
+def test_a_record_says_what_is_particular_to_it(event, about, said):
+    record = AuditRecord(event=event, data=json.dumps(about), account_name="Alpha")
+    assert said in sentences.of_record(record)

@@ -18,6 +18,7 @@ LAYERS = [
         "orders.records",
         "orders.rights",
         "orders.sessions",
+        "orders.telling",
         "orders.throttling",
     ],
     [
