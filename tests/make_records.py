@@ -278,8 +278,8 @@ def bulk_load():
         yield
         for text in made:
             cursor.execute(text)
-        # what autovacuum does on PostgreSQL in its own time
-        cursor.execute("ANALYZE" if connection.vendor == "sqlite" else "VACUUM ANALYZE")
+        if connection.vendor == "postgresql":
+            cursor.execute("VACUUM ANALYZE")  # what autovacuum does in its own time
 
 
 LOADED = r" ON (public\.)?\"?orders_(audit|cancel)"

@@ -2,6 +2,9 @@
 
 import argparse
 import itertools
+import re
+import statistics
+import sys
 import time
 
 
@@ -13,106 +16,126 @@ def queries():
     row = AuditRecordOrder.objects.exclude(order_id=None).order_by("-pk").first()
     return {
         "operator": ["olivia", "nobody"],
-        "desk": [Desk.objects.get(name="Momentum").pk],
+        "desk": list(Desk.objects.values_list("pk", flat=True)),
         "account": [Account.objects.get(name="Account 2").pk],
-        "symbol": ["BTC", "NONE"],
-        "event": ["request", "agent_wallet_added", "login_failed"],
+        "symbol": ["BTC", "WIF", "NONE"],
+        "event": ["request", "login", "agent_wallet_added", "login_failed"],
         "outcome": ["cancelled", "refused"],
         "job": [middle.job_id],
         "address": ["10.0.3.7", "10.9.9.9"],
-        "from": ["2026-06-01T00:00", "2199-01-01T00:00"],
-        "to": ["2026-01-02T00:00", "2020-01-01T00:00"],
+        "from": ["2026-01-15T00:00", "2026-02-10T00:00", "2199-01-01T00:00"],
+        "to": ["2026-01-02T00:00", "2026-01-25T00:00", "2020-01-01T00:00"],
         "q": [row.order_id],
     }
 
 
 def measure(browser, path, query):
-    """Server time in ms and number of queries; the best of two, for the machine may be busy."""
-    from django.db import connection, reset_queries
+    """Server time in ms and the queries; the best of two, for the machine may be busy."""
+    from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    best = None
+    found = []
     for _ in range(2):
-        reset_queries()
         with CaptureQueriesContext(connection) as caught:
             started = time.perf_counter()
             answer = browser.get(path, query)
             took = (time.perf_counter() - started) * 1000
         assert answer.status_code == 200, (path, query, answer.status_code)
-        best = min(best or (took, 0, caught), (took, len(caught), caught), key=lambda one: one[0])
-    return best
+        found.append((took, caught.captured_queries))
+    return min(found, key=lambda one: one[0])
 
 
-def report(label, found, limit_ms):
-    """One line, and the slowest query with its plan where it took too long."""
+def told(sql):
+    """How the database goes about a query, as it says itself."""
     from django.db import connection
 
-    took, count, caught = found
-    print(f"{took:8.0f} ms {count:3} queries  {label}", flush=True)
-    if took > limit_ms:
-        by_time = sorted(caught.captured_queries, key=lambda one: -float(one["time"]))
-        slowest = by_time[0]
-        for one in by_time[:3]:
-            print(f"         {one['time']} s: {one['sql'][:1500]}")
-        with connection.cursor() as cursor:
-            prefix = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
-            cursor.execute(f"{prefix} {slowest['sql'].replace('%', '%%')}")
-            for line in cursor.fetchall():
-                print(f"         | {line[-1]}")
+    prefix = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN (COSTS OFF)"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{prefix} {sql.replace('%', '%%')}")
+        return [row[-1] for row in cursor.fetchall()]
+
+
+def report(label, found, *, is_slow, with_plans):
+    """One line; with their plans the slowest queries where it was slow, or the log's if wanted."""
+    took, asked = found
+    print(f"{took:8.0f} ms {len(asked):3} queries  {label}", flush=True)
+    of_log = [one for one in asked if 'FROM "orders_auditrecord' in one["sql"]]
+    slowest = sorted(asked, key=lambda one: -float(one["time"]))[:3]
+    for one in of_log if with_plans else slowest if is_slow else ():
+        print(f"         {one['time']} s: {SELECTED.sub('SELECT …', one['sql'])[:1000]}")
+        for line in told(one["sql"]):
+            print(f"         | {line}")
+
+
+SELECTED = re.compile(r'SELECT "orders_auditrecord"."position", .*?(?= FROM)')
+
+
+def pages():
+    """Every page to measure: what it is, its address, its query."""
+    from orders.models import Account, AuditRecord, AuditRecordOrder, CancelJob
+    from tests.screens import known_order, url
+
+    account = Account.objects.get(name="Account 2")
+    row = AuditRecordOrder.objects.filter(account=account).exclude(order_id=None).first()
+    order = account.orders.filter(order_id=row.order_id).first()
+    order = order or known_order(account, row.order_id)
+    path = url("orders_auditrecord_changelist")
+    yield "first page", path, {}
+    yield "page 10", path, {"p": 10}
+    parts = [(name, value) for name, values in queries().items() for value in values]
+    for one, other in itertools.combinations_with_replacement(parts, 2):
+        if one == other or one[0] != other[0]:
+            query = dict([one, other])
+            yield " ".join(f"{name}={value}" for name, value in query.items()), path, query
+    yield "an order's life", url("orders_order_change", order.pk), {}
+    yield "a job's life", url("orders_canceljob_life", CancelJob.objects.latest("pk").pk), {}
+    sent = AuditRecord.objects.filter(event="request").latest("pk")
+    yield "a record", url("orders_auditrecord_change", sent.pk), {}
+
+
+def auditor():
+    """A browser of somebody who sees every desk by memberships, the dearest way."""
+    from orders import enrolling
+    from orders.models import Desk
+    from tests.screens import signed_in
+
+    for desk in Desk.objects.all():
+        about = {"desk": desk, "role": "auditor", "password": "long and unusual words"}
+        user, _ = enrolling.add_operator(name="measurer", **about)
+    return signed_in(user)
 
 
 def main():
     """Measure every filter alone and every pair, one order's life, one job's life."""
     parser = argparse.ArgumentParser(prog="python -m tests.measure_log")
     parser.add_argument("--limit-ms", type=float, default=300)
+    parser.add_argument("--plans", action="store_true", help="of every page, not of slow ones")
+    parser.add_argument("--only", default="", help="pages whose name holds this")
     options = parser.parse_args()
     from tests.scratch import scratch_database
 
     with scratch_database(keep=True):
         from django.conf import settings
-        from django.db import transaction
+        from django.db import connection
 
-        from orders import enrolling, syncing  # noqa: F401
-        from orders.models import Account, AuditRecord, AuditRecordOrder, CancelJob, Desk
-        from tests.screens import known_order, signed_in, url
+        from orders import records
 
-        desks = [Desk.objects.get(name=name) for name in ("Momentum", "Basis")]
-        for desk in desks:
-            user, _ = enrolling.add_operator(
-                name="measurer", desk=desk, role="auditor", password="long and unusual words"
-            )
-        account = Account.objects.get(name="Account 2")
-        row = AuditRecordOrder.objects.filter(account=account).exclude(order_id=None).first()
-        with transaction.atomic():
-            order = account.orders.filter(order_id=row.order_id).first() or known_order(
-                account, row.order_id
-            )
         settings.ALLOWED_HOSTS = ["testserver"]
-        browser, path = signed_in(user), url("orders_auditrecord_changelist")
-        tip = AuditRecord.objects.order_by("-position").first().position
-        print(f"{tip} records")
-        worst, counts = 0.0, set()
-
-        def one(label, path, query=None):
-            nonlocal worst
-            found = measure(browser, path, query or {})
-            worst = max(worst, found[0])
-            counts.add(found[1])
-            report(label, found, options.limit_ms)
-
-        one("first page", path)
-        one("page 10", path, {"p": 10})
-        parts = [(name, value) for name, values in queries().items() for value in values]
-        for name, value in parts:
-            one(f"{name}={value}", path, {name: value})
-        for first, second in itertools.combinations(parts, 2):
-            if first[0] != second[0]:
-                one(f"{first[0]}={first[1]} {second[0]}={second[1]}", path, dict([first, second]))
-        one("an order's life", url("orders_order_change", order.pk))
-        job = CancelJob.objects.order_by("pk").last()
-        one("a job's life", url("orders_canceljob_life", job.pk))
-        one("a record", url("orders_auditrecord_change", tip - 5))
-        print(f"slowest {worst:.0f} ms; {min(counts)} to {max(counts)} queries")
+        browser, tip, times, counts = auditor(), records.tip(), [], []
+        for label, path, query in pages():
+            if options.only in label:
+                found = measure(browser, path, query)
+                is_slow = found[0] > options.limit_ms
+                report(label, found, is_slow=is_slow, with_plans=options.plans)
+                times.append(found[0])
+                counts.append(len(found[1]))
+        slow = sum(took > options.limit_ms for took in times)
+        print(
+            f"{connection.vendor}, {tip} records, {len(times)} pages: {slow} over "
+            f"{options.limit_ms:.0f} ms, median {statistics.median(times):.0f} ms, "
+            f"slowest {max(times):.0f} ms; {min(counts)} to {max(counts)} queries a page."
+        )
+    sys.exit(1 if slow else 0)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,10 @@ class Records(Rows):
             messages.error(request, f"Nothing fits: {error}")
             return AuditRecord.objects.none()
 
+    def shown_rows(self):
+        # Django would ask a list that fits one page anew, without the limit.
+        return self.paginator.page(self.page_num if self.multi_page else 1).object_list
+
 
 @admin.register(AuditRecord)
 class AuditRecordAdmin(ReadOnlyPage):

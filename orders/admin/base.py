@@ -85,9 +85,13 @@ class Rows(ChangeList):
 
     def get_results(self, request):
         super().get_results(request)
-        self.result_list = list(self.result_list)
+        self.result_list = list(self.shown_rows())
         self.full_result_count = self.result_count  # no second count, no second total
         self.model_admin.complete_rows(request, self.result_list)
+
+    def shown_rows(self):
+        """The rows of the page, not read yet."""
+        return self.result_list
 
 
 class Screen(ModelAdmin):

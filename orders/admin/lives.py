@@ -25,8 +25,7 @@ def of_order(order, user) -> list[Moment]:
     if order.client_order_id:
         named |= Q(order_id=None, client_order_id=order.client_order_id)
         named |= Q(order_id=None, client_order_id=order.client_order_id.lower())
-    lines = AuditRecordOrder.objects.filter(named, account=order.account_id)
-    lines = lines.filter(record__in=AuditRecord.objects.visible_to(user).order_by())
+    lines = AuditRecordOrder.objects.visible_to(user).filter(named, account=order.account_id)
     lines = lines.select_related("record").order_by("-record__position", "row")[:MOST_MOMENTS]
     return moments([(line.record, line) for line in lines])
 

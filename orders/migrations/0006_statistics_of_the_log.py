@@ -23,5 +23,5 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0004_find_client_order_ids")]
+    dependencies = [("orders", "0005_indexes_of_cancels")]
     operations = [migrations.RunPython(make, drop)]

@@ -122,6 +122,12 @@ class AuditRecord(models.Model):
         return f"Record {self.position}"
 
 
+class OfRecordsQuerySet(OfDesksQuerySet):
+    """Rows that belong to a desk through their record."""
+
+    desk_path = "record__desk"
+
+
 class AuditRecordOrder(models.Model):
     """One order that a record speaks of, covered by the record's hash."""
 
@@ -138,6 +144,8 @@ class AuditRecordOrder(models.Model):
     client_order_id = models.CharField(max_length=64, null=True)
     outcome = models.CharField(max_length=32, blank=True)
     data = models.TextField(blank=True)
+
+    objects = OfRecordsQuerySet.as_manager()
 
     class Meta:
         ordering = ["record", "row"]
