@@ -89,6 +89,14 @@ def machine_of(paper):
             self.world.settle(point)
 
         @rule()
+        def freeze_a_sender(self):
+            self.world.freeze()
+
+        @rule()
+        def thaw_the_frozen(self):
+            self.world.thaw()
+
+        @rule()
         def recover(self):
             self.world.recover()
 

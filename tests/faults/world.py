@@ -20,6 +20,7 @@ from orders.models import Cancel, Membership, Role
 from orders.models.cancels import LIVE
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
+from tests.claims import claim
 from tests.faults import checker
 
 
@@ -66,7 +67,7 @@ class World:
         self.firm, self.paper = firm, firm.paper
         self.elapsed = timedelta(0)
         self.intents, self.had_right = [], {(firm.operator.pk, firm.momentum.pk)}
-        self.order_ids = []
+        self.order_ids, self.frozen = [], []
 
     def now(self):
         return timezone.now() + self.elapsed
@@ -99,6 +100,22 @@ class World:
     def deliver(self, point=None):
         """A sender sends what is queued, and may die of it."""
         self._act(point, delivery.deliver_account, account_id=self.firm.account.pk, now=self.now)
+
+    def freeze(self):
+        """A sender stops when its bytes have left; what came back waits with it."""
+        chunk = claim(account_id=self.firm.account.pk, now=self.now())
+        if not chunk or delivery.may_not_send(chunk[0].job, chunk[0].account):
+            return  # it stops with the claim in its hands
+        pairs, _ = delivery.sign(chunk, self.now())
+        packs = delivery.record_requests(packets.packed(pairs), self.now())
+        packets.send(packs, self.now, lambda: False)
+        self.frozen.append(packs)
+
+    def thaw(self):
+        """The frozen go on where they stopped, however late it is."""
+        with mock.patch.object(clocking, "measure"):
+            while self.frozen:
+                concluding.conclude(self.frozen.pop(0), self.now())
 
     def settle(self, point=None):
         """A sender asks about what is due, and may die of it."""
@@ -150,6 +167,7 @@ class World:
         self.paper.disarm()
         self.bind()
         self.regain_rights()
+        self.thaw()
         for _ in range(rounds):
             self.recover()
             self.deliver()
