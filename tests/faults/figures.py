@@ -1,5 +1,6 @@
 """What a fault run showed, in numbers, read from the log that it left."""
 
+import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
@@ -35,7 +36,7 @@ def of(run, evidence, findings) -> dict:
         "acknowledged intents": len(run.intents),
         "storms": len(run.calms) - 1,
         "kill -9 at random moments": run.kills,
-        "deaths at named points and of full disks": run.stage.counts["deaths"] - run.kills,
+        "died otherwise: at named points, of a lost database": run.died_otherwise,
         "done": dict(sorted(run.stage.counts.items())),
         "request faults met": dict(
             Counter(one["fault"] for one in evidence.requests if one["fault"])
@@ -44,19 +45,26 @@ def of(run, evidence, findings) -> dict:
         "kinds": dict(Counter(cancels.values_list("kind", flat=True))),
         "unanswered": cancels.filter(has_unanswered=True).count(),
         "came_to_rest": run.is_at_rest,
+        "errors in the processes' log": errors(run.stage.folder / "processes.log"),
         "still open, listed": cancels.open_questions().count(),
         "still open, not listed": cancels.filter(status__in=LIVE).count()
         - cancels.open_questions().count(),
         **counted(findings),
-        "settled after health, s": spread([s for s, _ in settling], 11),
+        "settled after health, s": spread([one[0] for one in settling], 11),
         "settled after health while a sender was frozen, s": spread(
-            [s for s, _ in _settling(run, lost, is_frozen=True)], 11
+            [one[0] for one in _settling(run, lost, is_frozen=True)], 11
         ),
-        "slowest of them": [told for _, told in sorted(settling, key=lambda one: -one[0])[:8]],
+        "slowest of them": slowest(settling, evidence),
         "picked up after recovery, s": spread(_pick_up_s(run, past), 5),
         "interrupted, shown as unknown, s": spread(shown_s, 60),
         "interrupted, settled, s": spread(settled_s, 90),
     }
+
+
+def errors(path) -> dict:
+    """How often which error ended a step or a process, by the last line of its traceback."""
+    found = re.findall(r"^([\w.]+(?:Error|Exception|Interrupt))(?::|$)", path.read_text(), re.M)
+    return dict(Counter(found))
 
 
 def counted(findings) -> dict:
@@ -120,9 +128,32 @@ def interrupted(past):
     return shown_s, settled_s
 
 
+def slowest(settling, evidence, count=5) -> list[str]:
+    """The lives of the cancels that took longest, one of each job."""
+    by_job = {}
+    for seconds, cancel, well_at in sorted(settling, key=lambda one: -one[0]):
+        by_job.setdefault(cancel.job_id, (seconds, cancel, well_at))
+    return [_life(*one, evidence) for one in list(by_job.values())[:count]]
+
+
+def _life(seconds, cancel, well_at, evidence):
+    """What the log and the exchange say of it, in seconds from when that was well again."""
+    lines = AuditRecordOrder.objects.filter(cancel=cancel.pk).order_by("record__position")
+    steps = [
+        f"{event} {outcome} {at.timestamp() - well_at:+.1f}".replace("  ", " ")
+        for event, outcome, at in lines.values_list("record__event", "outcome", "record__at")
+    ]
+    steps += [
+        f"[{one['fault'] or one['verdict']} {one['at_ms'] / 1000 - well_at:+.1f}]"
+        for one in evidence.requests
+        if cancel.order_id in one["order_ids"]
+    ]
+    return f"{seconds:.1f} s, {cancel.kind}, {cancel.checks} checks: {', '.join(steps)}"
+
+
 def _settling(run, lost, is_frozen=False):
-    """Seconds from when the exchange was well again to the outcome of what it left unanswered, and
-    in words which cancel that was.
+    """(seconds from when the exchange was well again to the outcome, cancel, when it was well) of
+    what was left unanswered.
 
     Left out: what ended as not found, what stale reads could show, and what a dying sender held.
     """
@@ -132,16 +163,18 @@ def _settling(run, lost, is_frozen=False):
         if _overlaps(run.stale, asked_at, ended_at):
             continue
         if _overlaps(run.frozen, asked_at, ended_at) == is_frozen:
-            well_at = min((at for at in run.calms if at >= asked_at), default=asked_at)
-            seconds = max(0.0, ended_at - well_at)
-            about = f"{cancel.attempt} attempts, {cancel.checks} checks: {cancel.explanation}"
-            yield seconds, f"{seconds:.1f} s, {cancel.kind}, {cancel.status}, {about}"
+            well_at = min((at for at, _ in run.calms if at >= asked_at), default=asked_at)
+            yield max(0.0, ended_at - well_at), cancel, well_at
 
 
 def _pick_up_s(run, past):
-    """Seconds from recovery until what was queued was recorded as sent; none where it never was."""
+    """Seconds from recovery until what was queued was recorded as sent. What could be sent only
+    once the next storm had begun is left out.
+    """
     for pk, ready_at in run.picked.items():
-        if _overlaps(run.frozen, ready_at, ready_at + 5):
+        if _overlaps(run.frozen, ready_at, ready_at + 5) or not _overlaps(
+            run.calms, ready_at, ready_at
+        ):
             continue
         sent = [at for at in past[pk][Event.REQUEST] if at >= ready_at - 0.05]
         yield max(0.0, min(sent) - ready_at) if sent else float("inf")

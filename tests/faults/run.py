@@ -52,6 +52,13 @@ class Run:
         """kill -9 by the run, not counting deaths at named points."""
         return sum(n for what, n in self.stage.counts.items() if what.startswith("killed"))
 
+    @property
+    def died_otherwise(self):
+        """Deaths of processes that the run did not kill from outside."""
+        counts = self.stage.counts
+        elsewhere = counts["killed web worker"] + counts["killed broker"]  # no processes of ours
+        return counts["deaths"] - counts["replaced"] - (self.kills - elsewhere)
+
     def _storm(self, rng):
         for fault in plans.faults(rng):
             self.stage.paper.fault(**fault)
@@ -122,21 +129,22 @@ class Run:
         """Everything is well: wait until it is over, or for so long; whether it came to that."""
         self.stage.disarm()
         self.stage.revive(EVERYBODY)
-        self.calms.append(time.time())
+        self.calms.append((time.time(), None))
         ends_at = time.monotonic() + seconds
         self._note_queued()
-        while time.monotonic() < ends_at:
+        has_ended = False
+        while time.monotonic() < ends_at and not has_ended:
+            time.sleep(0.3)
             self.stage.revive(EVERYBODY)
             self._collect()
-            if not self.waiting and is_over(_live()):
-                return True
-            time.sleep(0.3)
-        return False
+            has_ended = not self.waiting and is_over(_live())
+        self.calms[-1] = (self.calms[-1][0], time.time())
+        return has_ended
 
     def _note_queued(self):
         from orders.models import Cancel, CreditPool
 
-        well_at = self.calms[-1]
+        well_at = self.calms[-1][0]
         pauses = patiently(lambda: list(CreditPool.objects.values_list("paused_until", flat=True)))
         well_at = max([well_at, *(at.timestamp() for at in pauses if at)])
         queued = Cancel.objects.filter(status="queued").values_list("pk", "not_before_at")

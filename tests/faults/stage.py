@@ -89,6 +89,7 @@ class Stage:
         for name, armed in self.armed.items():
             if armed and self.is_alive(name):
                 self._signal(name, signal.SIGKILL)
+                self.counts["replaced"] += 1
                 select.select([self._fds[name]], [], [], 5)
 
     def kill(self, name):
