@@ -118,16 +118,21 @@ def ending_values(ending) -> dict:
 
 
 def finish_jobs(job_ids, now):
-    """Jobs with nothing live are done; what a stopped job queued again is stopped too."""
-    jobs = CancelJob.objects.filter(pk__in=job_ids)
-    stopping = jobs.filter(status=JobStatus.STOPPING)
-    queued = Cancel.objects.filter(job__in=stopping.values("pk"), status=CancelStatus.QUEUED)
-    queued.update(status=CancelStatus.STOPPED, concluded_at=now)
+    """Jobs with nothing live are done; what a stopped job queued again is stopped too.
+
+    Their rows are locked first: of two chunks that end together, the later sees the other's end.
+    """
+    locked = CancelJob.objects.select_for_update(no_key=True).filter(pk__in=job_ids).order_by("pk")
+    status_of = dict(locked.values_list("pk", "status"))
     live = Cancel.objects.filter(job=OuterRef("pk"), status__in=LIVE)
     emptying = PanicLine.objects.unfinished().filter(job=OuterRef("pk"))
-    over = jobs.filter(~Exists(live), ~Exists(emptying))
-    over.filter(status=JobStatus.STOPPING).update(status=JobStatus.STOPPED)
-    over.filter(status=JobStatus.RUNNING).update(status=JobStatus.DONE, done_at=now)
+    over = CancelJob.objects.filter(~Exists(live), ~Exists(emptying))
+    if stopping := [pk for pk, status in status_of.items() if status == JobStatus.STOPPING]:
+        queued = Cancel.objects.filter(job__in=stopping, status=CancelStatus.QUEUED)
+        queued.update(status=CancelStatus.STOPPED, concluded_at=now)
+        over.filter(pk__in=stopping).update(status=JobStatus.STOPPED)
+    if running := [pk for pk, status in status_of.items() if status == JobStatus.RUNNING]:
+        over.filter(pk__in=running).update(status=JobStatus.DONE, done_at=now)
 
 
 def _answer_fact(pack, ends, mine, now):

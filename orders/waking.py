@@ -17,7 +17,7 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 LONGEST_QUEUE = 1000
 HAND_OVER_S = 0.02
-MOST_SENDERS, WORTH_A_SENDER = 4, 200  # of one account's bulk; cancels for each further one
+MOST_SENDERS, WORTH_A_SENDER = 4, 250  # of one account's bulk; cancels for each further one
 URGENT, BULK = "urgent", "bulk"
 
 

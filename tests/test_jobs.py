@@ -1,11 +1,14 @@
 """Stop, resume, retry: a job's cancels are all accounted for, whatever is pressed."""
 
+import contextlib
+import threading
 import uuid
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
-from orders import cancels, delivery, jobs
+from orders import audit, cancels, delivery, jobs
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus
 from orders.rights import NotAllowed
 from tests.claims import claim
@@ -51,6 +54,34 @@ def test_what_is_under_way_is_followed_to_its_end(firm):
     job.refresh_from_db()
     assert statuses() == ["cancelled", "cancelled", "stopped"]
     assert job.status == JobStatus.STOPPED
+
+
+def test_of_two_chunks_that_end_together_one_finishes_the_job(committing_firm, monkeypatch):
+    """Until it commits, each sees the other's cancel as live."""
+    firm = committing_firm
+    job = ask(firm, firm.orders(2))
+    chunks = [claim(account_id=firm.account.pk, now=timezone.now(), limit=1) for _ in range(2)]
+    about_to_commit, real = threading.Barrier(2), audit.append
+
+    def append(*facts):
+        if any(fact.event == Event.ANSWER for fact in facts):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                about_to_commit.wait(0.3)
+        return real(*facts)
+
+    monkeypatch.setattr(audit, "append", append)
+
+    def carry(chunk):
+        delivery.deliver(chunk)
+        connections.close_all()
+
+    threads = [threading.Thread(target=carry, args=(chunk,)) for chunk in chunks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    job.refresh_from_db()
+    assert (statuses(), job.status) == (["cancelled"] * 2, JobStatus.DONE)
 
 
 def test_what_a_stopping_job_would_queue_again_is_stopped(firm):

@@ -36,7 +36,7 @@ def ask(firm, *orders):
     cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
 
 
-@pytest.mark.parametrize(("count", "senders"), [(1, 1), (199, 1), (200, 2), (10_000, 4)])
+@pytest.mark.parametrize(("count", "senders"), [(1, 1), (249, 1), (250, 2), (10_000, 4)])
 def test_several_senders_are_woken_for_much_bulk_on_one_account(db, woken, count, senders):
     wake = lambda: waking.deliver(account_ids=[7], is_urgent=False, count=count)  # noqa: E731
     assert woken(wake) == [("orders.deliver", [7, False], "bulk")] * senders
