@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from math import ceil
 
 from django.conf import settings
 from django.db import transaction
@@ -28,6 +29,7 @@ class Grant:
     """What a pool allows now. ``count``: requests' worth; ``wait_s``: until more could be had.
 
     ``is_booked``: whether the credits were taken out already, or are once it is settled.
+    ``second``: of the epoch, in which that was.
     """
 
     pool: str
@@ -35,6 +37,8 @@ class Grant:
     price: Decimal
     wait_s: float = 0
     is_booked: bool = True
+    second: int = 0
+    is_sync: bool = False
 
     @property
     def credits(self):
@@ -60,7 +64,7 @@ class Balance:
     def seconds_for(self, cost) -> float:
         """How long bulk cancels of this cost wait for credits: what is spent frees a minute on."""
         waiting, a_minute = max(Decimal(0), cost - self.for_bulk), self.quota - self.reserve
-        return float(-(-waiting // a_minute) * WINDOW_S) if a_minute else 0.0
+        return float(ceil(waiting / a_minute) * (WINDOW_S + 1)) if a_minute else 0.0
 
 
 def pool_of(account) -> str:
@@ -98,7 +102,7 @@ def take(*, account, wanted, price, purpose, now) -> Grant:
         )
         _spend(pool, spent, count * price, purpose, now)
         wait_s = 0 if count else _until_freed(spent, now)
-    return Grant(name, count, price, wait_s)
+    return Grant(name, count, price, wait_s, second=_second(now), is_sync=purpose == SYNC)
 
 
 def _unbooked(name, wanted, price, now):
@@ -115,6 +119,9 @@ def _pause_s(pool, now):
 def settle(*, grant, unused, quota, now):
     """After the answers: give back what was not sent, and believe the exchange's own count.
 
+    What was sent counts from now on: the exchange counts a minute from when it arrived there, so a
+    minute from when it was taken here would end too soon.
+
     ``unused``: requests' worth that never left. ``quota``: a `Quota` of one answer, or None.
     """
     with transaction.atomic():
@@ -122,9 +129,9 @@ def settle(*, grant, unused, quota, now):
         spent = _recent(pool, now)
         if grant.is_booked:
             pool.in_flight = max(Decimal(0), pool.in_flight - grant.credits)
-            _add(spent, now, -unused * grant.price, Decimal(0))
-        else:
-            _add(spent, now, grant.credits - unused * grant.price, Decimal(0))
+            if grant.second in spent:  # else it has left the window already
+                _add(spent, grant.second, -grant.credits, grant.is_sync)
+        _add(spent, _second(now), grant.credits - unused * grant.price, grant.is_sync)
         if quota is not None:
             _believe(pool, spent, quota, now)
         _save(pool, spent)
@@ -180,7 +187,7 @@ def _locked(name):
 
 def _recent(pool, now):
     """What was spent within the window: second -> [all, of it by routine syncs]."""
-    oldest = int(now.timestamp()) - WINDOW_S
+    oldest = _second(now) - WINDOW_S - 1  # the last credits of a second leave with it
     spent = json.loads(pool.spent)
     return {int(s): [Decimal(n) for n in both] for s, both in spent.items() if int(s) > oldest}
 
@@ -204,7 +211,7 @@ def _free(pool, spent, purpose):
 def _spend(pool, spent, credits, purpose, now):
     if not credits:
         return
-    _add(spent, now, credits, credits if purpose == SYNC else Decimal(0))
+    _add(spent, _second(now), credits, purpose == SYNC)
     if pool.taken_at is None or pool.taken_at < now - FORGET_AFTER:
         pool.in_flight = Decimal(0)
     pool.in_flight += credits
@@ -212,10 +219,14 @@ def _spend(pool, spent, credits, purpose, now):
     _save(pool, spent)
 
 
-def _add(spent, now, credits, of_sync):
-    both = spent.setdefault(int(now.timestamp()), [Decimal(0), Decimal(0)])
+def _add(spent, second, credits, is_sync=False):
+    both = spent.setdefault(second, [Decimal(0), Decimal(0)])
     both[0] += credits
-    both[1] += of_sync
+    both[1] += credits if is_sync else 0
+
+
+def _second(now):
+    return int(now.timestamp())
 
 
 def _believe(pool, spent, quota, now):
@@ -229,7 +240,7 @@ def _believe(pool, spent, quota, now):
         return
     ours = pool.quota - _sum(spent)
     if quota.remaining_credits < ours or pool.in_flight == 0:
-        _add(spent, now, ours - quota.remaining_credits, Decimal(0))
+        _add(spent, _second(now), ours - quota.remaining_credits)
 
 
 def _save(pool, spent):

@@ -67,6 +67,27 @@ def test_spending_leaves_the_window_after_a_minute(firm):
     assert grant.count == 160
 
 
+def test_no_credit_comes_back_before_the_exchange_has_let_go_of_it(firm):
+    """Taken late in a second, sent later still: its minute at the exchange begins on arrival."""
+    grant = take(firm, 1000, seconds=0.9)
+    assert take(firm, 1, seconds=60.8).count == 0
+    settle(grant, seconds=3)
+    assert take(firm, 1, seconds=62.9).count == 0
+    assert take(firm, 1000, seconds=64).count == 160
+
+
+def test_a_sync_settled_late_still_counts_as_a_sync(firm):
+    settle(take(firm, 1, purpose=SYNC, price=Decimal(20)), seconds=2)
+    assert take(firm, 1, purpose=SYNC, price=Decimal(6), seconds=2).count == 0
+    assert take(firm, 1, purpose=SYNC, price=Decimal(5), seconds=2).count == 1
+
+
+@pytest.mark.parametrize(("cost", "minutes"), [(80, 0), (81, 1), (160, 1), (161, 2), (4_000, 49)])
+def test_what_bulk_costs_beyond_its_share_waits_whole_minutes(firm, cost, minutes):
+    balance = credits.balance(account=firm.account, now=at(0))
+    assert balance.seconds_for(Decimal(cost)) == minutes * (credits.WINDOW_S + 1)
+
+
 def test_an_empty_purse_says_how_long_to_wait(firm):
     take(firm, 1000, seconds=0)
     assert 40 < take(firm, 1, seconds=15).wait_s <= 46
