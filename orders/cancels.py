@@ -3,7 +3,15 @@
 from orders.asking import Asked, ask
 from orders.models import Account, CancelKind, Desk, Order, Right
 from orders.refusing import refuse
-from orders.targets import CannotAsk, Target, kind_of, named_target, open_targets, target_of
+from orders.targets import (
+    CannotAsk,
+    Target,
+    check_reason,
+    kind_of,
+    named_target,
+    open_targets,
+    target_of,
+)
 
 __all__ = [
     "Asked",
@@ -19,17 +27,20 @@ NOTHING_HERE = "There is no such order among your desks' orders."
 NO_ACCOUNT = "There is no such account among your desks' accounts."
 
 
-def cancel_orders(*, user, actor, order_ids, reason="", request_key=None) -> Asked:
+def cancel_orders(*, user, actor, order_ids, reason="", request_key=None, is_click=True) -> Asked:
     """Ask to cancel known orders, given by our row ids; one job a desk.
 
     Rows the person may not touch are left out as if they did not exist. Raises `NotAllowed` where
-    none is left, after recording the refusal.
+    none is left, after recording the refusal. What is no single click needs the reason that a desk
+    asks for: raises `CannotAsk` without it.
     """
     orders = Order.objects.filter(pk__in=order_ids).visible_to(user)
     orders = list(orders.select_related("account__desk").order_by("created_at", "pk"))
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if not orders or any(order.account.desk_id not in allowed for order in orders):
         refuse(actor=actor, what=f"cancel {len(order_ids)} orders", said=NOTHING_HERE)
+    if not is_click:
+        check_reason({order.account.desk for order in orders}, reason)
     targets, skipped = open_targets(orders)
     return ask(actor, targets, skipped=skipped, reason=reason, request_key=request_key)
 

@@ -12,7 +12,7 @@ from orders import asking
 from orders.models import Account, Desk, Order, OrderState, Preview, Right
 from orders.refusing import refuse
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
-from orders.targets import LOOK_UP, CannotAsk, Target, kind_of, named_target
+from orders.targets import LOOK_UP, CannotAsk, Target, check_reason, kind_of, named_target
 
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
@@ -159,8 +159,7 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> asking.Asked:
         raise CannotAsk(
             "This preview is older than 15 minutes: the book has moved on. Make it anew."
         )
-    if preview.desk.needs_reason and not reason.strip():
-        raise CannotAsk(f"{preview.desk} asks for a reason.", field="reason")
+    check_reason([preview.desk], reason)
     if typed.strip() != must_type(preview):
         raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")
     return asking.ask(

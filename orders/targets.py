@@ -93,6 +93,13 @@ def kind_of_type(order_type) -> str:
     return CancelKind.STOP if is_stop else CancelKind.ORDER
 
 
+def check_reason(desks, reason):
+    """Raise `CannotAsk` where one of the desks asks for a reason and none is given."""
+    for desk in desks:
+        if desk.needs_reason and not reason.strip():
+            raise CannotAsk(f"{desk} asks for a reason.", field="reason")
+
+
 def check_symbol(symbol):
     """Raise `CannotAsk` unless it can stand in a signed request as a symbol."""
     if not symbol or not symbol.isascii() or not symbol.isprintable() or " " in symbol:

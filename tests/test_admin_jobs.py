@@ -42,15 +42,3 @@ def test_acts_on_jobs_need_post_the_right_and_the_desk(firm, job, act):
     assert signed_in(firm.stranger).post(address).status_code == 404
     assert CancelJob.objects.get().status == JobStatus.RUNNING
     assert AuditRecord.objects.filter(event=Event.ACT_REFUSED, operator=firm.viewer).exists()
-
-
-def test_ten_thousand_cancels_cost_no_more_queries_than_one(firm, job, django_assert_num_queries):
-    operator, about = signed_in(firm.operator), {"job": job, "account": firm.account}
-    with django_assert_num_queries(30, exact=False) as few:
-        page(operator, "orders_canceljob_change", job.pk)
-    about |= {"symbol": "BTC", "requested_at": job.created_at}
-    ids = range(72_000_000_000, 72_000_010_000)
-    Cancel.objects.bulk_create(Cancel(order_id=one, **about) for one in ids)
-    with django_assert_num_queries(30, exact=False) as many:
-        page(operator, "orders_canceljob_change", job.pk)
-    assert len(few) == len(many)

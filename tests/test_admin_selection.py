@@ -3,8 +3,8 @@
 import re
 import uuid
 
-from orders.models import AuditRecord, CancelJob, Event, Membership, Role
-from tests.screens import known_order, nothing_asked, page, signed_in, url
+from orders.models import AuditRecord, CancelJob, Desk, Event, Membership, Role
+from tests.screens import click, known_order, nothing_asked, page, signed_in, url
 
 
 def select(client, orders, across=False, **query):
@@ -53,6 +53,25 @@ def test_confirming_makes_one_job_of_exactly_these_orders_with_the_reason(firm):
     assert job.reason == "flat for the night"
     assert set(job.cancels.values_list("known_order", flat=True)) == {o.pk for o in orders}
     assert "3 cancels recorded." in page(operator, "orders_canceljob_change", job.pk)
+
+
+def test_a_desk_that_asks_for_a_reason_gets_one_for_a_few_orders_too(firm):
+    Desk.objects.update(needs_reason=True)
+    operator, order = signed_in(firm.operator), known_order(firm.account, 71_000_000_001)
+    shown = select(operator, [order])
+    assert "required" in re.search(r"<input[^>]*name=.reason.[^>]*>", shown.content.decode())[0]
+    refused = confirm(operator, shown, reason="  ")
+    assert refused.status_code == 422
+    assert "Momentum asks for a reason." in refused.content.decode()
+    assert nothing_asked()
+    confirm(operator, refused, reason="fed day")
+    assert CancelJob.objects.get().reason == "fed day"
+
+
+def test_a_single_click_is_never_asked_for_a_reason(firm):
+    Desk.objects.update(needs_reason=True)
+    click(signed_in(firm.operator), known_order(firm.account, 71_000_000_001))
+    assert CancelJob.objects.count() == 1
 
 
 def test_confirming_twice_is_one_job(firm):

@@ -26,8 +26,8 @@ BANNERS = {
 class SiteState:
     """What the frame of a page asks for; each answer is looked up once, and only if it is shown."""
 
-    def __init__(self, request):
-        self.request = request
+    def __init__(self, request, here=None):
+        self.request, self.here = request, here or request.path
         self.network = settings.PACIFICA_NETWORK
         self.name, self.meaning = BANNERS[self.network]
 
@@ -69,8 +69,13 @@ class SiteState:
         jobs = CancelJob.objects.visible_to(self.request.user).filter(status__in=STILL_GOING)
         big = jobs.filter(Q(is_urgent=False) | Q(is_panic=True))
         newest = big.order_by("-created_at")[: JOBS_IN_FRAME + 1]
-        others = [job for job in newest if job_url(job) != self.request.path]
+        others = [job for job in newest if job_url(job) != self.here]
         return others[:JOBS_IN_FRAME]
+
+    @property
+    def may_view(self):
+        """Whether there is anything of a desk that the person may see."""
+        return Right.VIEW in rights_of(self.request)
 
     @cached_property
     def may_panic(self):

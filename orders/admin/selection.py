@@ -39,7 +39,8 @@ def confirm(screen, request, queryset):
     if not orders:
         messages.warning(request, NOTHING)
         return None
-    return _page(screen, request, orders, queryset.count(), mine.count())
+    left_out = {"foreign": queryset.count() - mine.count(), "closed": mine.count() - len(orders)}
+    return _page(screen, request, orders, **left_out)
 
 
 def _frozen(screen, request, orders, *, is_all, left_out):
@@ -62,7 +63,7 @@ def _frozen(screen, request, orders, *, is_all, left_out):
     return screen.page(request, "desk/previews.html", title="One preview a desk", previews=made)
 
 
-def _page(screen, request, orders, chosen, mine):
+def _page(screen, request, orders, *, request_key=None, status=200, **more):
     accounts = Account.objects.filter(pk__in={order.account_id for order in orders})
     return screen.page(
         request,
@@ -71,13 +72,14 @@ def _page(screen, request, orders, chosen, mine):
         orders=orders[:SHOWN],
         count=len(orders),
         ids=",".join(str(order.pk) for order in orders),
-        foreign=chosen - mine,
-        closed=mine - len(orders),
+        needs_reason=any(order.account.desk.needs_reason for order in orders),
         breakdown=breakdown(orders),
         reduce_only=sum(order.reduce_only for order in orders),
         stops=sum(order.is_stop for order in orders),
         book=book_of(accounts),
-        request_key=uuid.uuid4(),
+        request_key=request_key or uuid.uuid4(),
+        status=status,
+        **more,
     )
 
 
@@ -101,7 +103,13 @@ def confirmed(screen, request):
             order_ids=ids,
             reason=fields.reason_of(request),
             request_key=key,
+            is_click=False,
         )
+    except cancels.CannotAsk as wrong:
+        orders = list(
+            screen.get_queryset(request).filter(pk__in=ids).select_related("account__desk").open()
+        )
+        return _page(screen, request, orders, request_key=key, status=422, error=str(wrong))
     except NotAllowed as refused:
         messages.error(request, str(refused))
         return redirect(LIST)
