@@ -45,10 +45,10 @@ def test_a_job_shows_its_counts_and_follows_itself_while_it_runs(firm):
     operator = signed_in(firm.operator)
     click(operator, known_order(firm.account, 71_000_000_001))
     job = CancelJob.objects.get()
-    assert 'hx-trigger="every' in page(operator, "orders_canceljob_change", job.pk)
+    assert 'hx-trigger="every 700ms' in page(operator, "orders_canceljob_change", job.pk)
     Cancel.objects.update(status=CancelStatus.CANCELLED, concluded_at=now())
     CancelJob.objects.update(status=JobStatus.DONE, done_at=now())
-    assert 'hx-trigger="every' not in page(operator, "orders_canceljob_change", job.pk)
+    assert 'hx-trigger="every 700ms' not in page(operator, "orders_canceljob_change", job.pk)
     answer = operator.get(url("orders_canceljob_progress", job.pk))
     assert answer.status_code == 286  # htmx asks no more
     assert "Cancelled 1" in answer.content.decode()
