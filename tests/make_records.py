@@ -255,10 +255,10 @@ def _cancel_row(one):
 
 def _insert(model, rows):
     """Past the ORM, as the log itself does it; what a row does not say is the model's default."""
-    from orders import audit
+    from orders.inserting import insert
 
     fields = {field.column: field.get_default() for field in model._meta.concrete_fields}
-    audit._insert(model, list(fields), [(fields | row).values() for row in rows])
+    insert(model, list(fields), [(fields | row).values() for row in rows])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from orders import enrolling, keys, rotating
-from orders.models import AgentWallet, AuditRecord, Event, SealedApiConfigKey, SealedKey
+from orders.models import Account, AgentWallet, AuditRecord, Event, SealedApiConfigKey, SealedKey
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,8 @@ def test_after_a_rotation_the_newest_key_alone_opens_everything(firm, newest, ru
     assert sealed_with() == ["newest"] * 3
     settings.AGENT_KEY_OPENING_KEYS = newest
     assert keys.open_signer(firm.account.agent_wallets.get())
-    assert keys.open_api_config_key(firm.account) == "AbCd1234_2mBcDeFgH"
+    account = Account.objects.get(pk=firm.account.pk)
+    assert keys.open_api_config_key(account) == "AbCd1234_2mBcDeFgH"
     assert AuditRecord.objects.filter(event=Event.KEY_SEALED_ANEW).count() == 3
 
 
