@@ -1,0 +1,83 @@
+"""What the chain costs a bulk cancel: the same job with chained and with plain records.
+
+    python -m benchmarks.chain [--count 1000] [--runs 5] [--latency-ms 0] [--database postgres://…]
+
+One process delivers, through `orders.delivery` itself, over HTTP to a paper exchange in another.
+*Plain* writes the same rows to the same tables with their triggers, but takes no lock, reads no
+tip, hashes nothing and signs no checkpoint; that is patched here and nowhere in the product.
+*Chained* signs a checkpoint at the end of each run as well, ten times as often as the sweep would.
+"""
+
+import itertools
+import statistics
+import time
+from contextlib import ExitStack
+from unittest import mock
+
+from benchmarks import stage
+
+
+def main():
+    """Runs of both kinds in turn; medians of orders per second and what the chain takes."""
+    parser = stage.options(__doc__, count=1000, runs=5, latency_ms=0)
+    given = parser.parse_args()
+    more = {"AUDIT_CHECKPOINT_KEY": CHECKPOINT_KEY, "CREDITS_KEYLESS": 1_000_000}
+    with stage.Stage(given, **more) as theatre:
+        firm = theatre.firm()
+        rates = {"chained": [], "plain": []}
+        _run(firm, given, is_chained=True)  # connections, caches
+        for _ in range(given.runs):
+            for kind in rates:
+                rates[kind].append(_run(firm, given, is_chained=kind == "chained"))
+    _tell(rates, given)
+
+
+CHECKPOINT_KEY = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
+
+
+def _run(firm, given, *, is_chained):
+    """Orders per second of one job, from the first claim to the last record committed."""
+    from orders import cancels, checkpoints, delivery
+    from orders.models import Cancel
+
+    firm.paper.rules(latency_ms=0)
+    ids = [order.pk for order in firm.orders(given.count)]
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+    firm.paper.rules(latency_ms=given.latency_ms)
+    with ExitStack() as patches:
+        if not is_chained:
+            for patch in _unchained():
+                patches.enter_context(patch)
+        started = time.perf_counter()
+        while Cancel.objects.live().exists():
+            delivery.deliver_account(account_id=firm.account.pk)
+        if is_chained:
+            checkpoints.make()
+        return given.count / (time.perf_counter() - started)
+
+
+def _unchained():
+    """Records as rows and nothing more, far above the chained ones, so that both may stand."""
+    positions = itertools.count(time.time_ns() // 1000)
+    yield mock.patch("orders.audit._locked_tip", lambda: (next(positions) * 1000, ""))
+    yield mock.patch("orders.audit.content_hash", lambda values, rows: "")
+    yield mock.patch("orders.audit.chained", lambda previous_hash, content_hash: "")
+    yield mock.patch(
+        "orders.audit._sums", lambda fact, body: NOT_HASHED | {"body_length": len(body)}
+    )
+
+
+NOT_HASHED = {"body_sha256": "", "kept_sha256": ""}
+
+
+def _tell(rates, given):
+    plain, chained = (statistics.median(rates[kind]) for kind in ("plain", "chained"))
+    print(f"{given.count} cancels at {given.latency_ms} ms, {given.runs} runs of each in turn:")
+    for kind, found in rates.items():
+        told = ", ".join(f"{rate:.0f}" for rate in found)
+        print(f"{kind:8} {statistics.median(found):6.0f} cancels/s   ({told})")
+    print(f"With chain and checkpoints {(plain / chained - 1) * 100:.1f} % slower.")
+
+
+if __name__ == "__main__":
+    main()
