@@ -227,11 +227,13 @@ def _fault(number, what):
 
 
 def _lines_of_file():
-    """The file's whole lines; a last line without a break is still being written."""
+    """The file's whole lines as it is now; a last line without a break is still being written."""
     try:
         with Path(settings.AUDIT_CHECKPOINT_FILE).open("rb") as file:
+            left = os.fstat(file.fileno()).st_size
             for line in file:
-                if line.endswith(b"\n"):
+                left -= len(line)
+                if line.endswith(b"\n") and left >= 0:
                     yield line[:-1].decode("ascii", "replace")
     except FileNotFoundError:
         return

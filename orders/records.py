@@ -73,6 +73,11 @@ def tip() -> int:
     return AuditRecord.objects.order_by("-position").values_list("pk", flat=True).first() or 0
 
 
+def stands(position, hash_) -> bool:
+    """Whether the record at this position has this hash now."""
+    return AuditRecord.objects.filter(position=position, hash=hash_).exists()
+
+
 def entries(*, after=0, until=None, queryset=None):
     """Every `Entry` past ``after`` up to ``until``, in order; `Broken` for what is none.
 

@@ -73,7 +73,8 @@ def _faults(checks, until, report, on_progress):
             yield from check.look(entry)
         if on_progress is not None and report.records % SAYS_EVERY == 0:
             on_progress(entry.position, until)
-    yield from (Fault(one.position, one.what) for one in records.strays(until))
+    newest = max(until, records.tip())  # rows of what was appended meanwhile belong to records
+    yield from (Fault(one.position, one.what) for one in records.strays(newest))
     for check in checks:
         yield from check.end()
 
@@ -105,12 +106,15 @@ class Chain:
         self._head, self._next = hash_, position + 1
 
     def end(self):
-        """What the checkpoints cover and the log no longer has."""
+        """What the checkpoints cover and the log no longer has.
+
+        One signed while the walk went on, or past its end, is about newer records: they are there.
+        """
         last = self._next - 1
         for found in self._trail.up_to(float("inf")):
             if isinstance(found, Fault):
                 yield found
-            else:
+            elif not records.stands(found.count, found.head):
                 last = found.count
         if last >= self._next:
             yield _missing(self._next, last)

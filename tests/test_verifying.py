@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from orders import audit, cancels, delivery, records, settling, verifying
+from orders import audit, cancels, checkpoints, delivery, records, settling, verifying
 from orders.models import AuditRecord, Cancel, Event
 from orders.pacifica import signing
 
@@ -59,6 +59,22 @@ def test_a_history_too_long_to_keep_still_proves_each_order(firm, monkeypatch):
     assert said() == []
     monkeypatch.setattr("orders.proofs._object", lambda text: {})
     assert any("without a proof" in what for what in said())
+
+
+def test_what_is_signed_while_the_walk_goes_on_is_not_missing(firm, monkeypatch):
+    checkpoints.make()
+    until, grown = records.tip(), []
+
+    def grow(position, until):
+        if not grown:
+            grown.append(audit.record(audit.Fact(Event.LOGOUT, desk=firm.momentum)))
+            checkpoints.make()
+
+    monkeypatch.setattr(verifying, "SAYS_EVERY", 1)
+    report = verifying.verify(until=until, on_progress=grow)
+    assert (report.faults, report.records, len(grown)) == ([], until, 1)
+    assert verifying.verify(until=until - 2).faults == []
+    assert verifying.verify().faults == []
 
 
 def test_a_log_of_all_kinds_of_cancels_is_whole(firm):
