@@ -11,9 +11,20 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import archiving, audit, bundles, cancels, delivery, errands, exporting, searching
+from orders import (
+    archiving,
+    audit,
+    bundles,
+    cancels,
+    delivery,
+    errands,
+    exporting,
+    searching,
+    signed_requests,
+)
 from orders.models import AuditRecord, ErrandStatus, Event, Export
 from orders.rights import NotAllowed
+from orders.standalone import verify_export
 
 
 @pytest.fixture(autouse=True)
@@ -222,3 +233,9 @@ def test_ugly_bytes_survive_an_export(firm, tmp_path):
         audit.record(fact)
     done = export(firm, event="answer")
     assert verify(unpacked(done, tmp_path)).returncode == 0
+
+
+def test_the_standalone_verifier_knows_every_request_that_the_log_may_hold():
+    assert verify_export.TYPES == signed_requests.TYPES
+    assert verify_export.ACTIONS == signed_requests.ACTIONS
+    assert verify_export.HEADER == signed_requests.HEADER

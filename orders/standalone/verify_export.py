@@ -30,6 +30,7 @@ TYPES = {
     "/orders/twap/cancel": "cancel_twap_order",
     "/orders/cancel_all": "cancel_all_orders",
     "/order_strategies/cancel": "cancel_order_strategy",
+    "/order_strategies/list": "list_order_strategies",
     "/agent/list": "list_agent_wallets",
 }
 ACTIONS = {"Cancel": "cancel_order", "CancelStopOrder": "cancel_stop_order"}
