@@ -89,6 +89,21 @@ def test_an_export_belongs_to_who_asked_for_it(firm):
     assert not AuditRecord.objects.filter(event=Event.EXPORT_DOWNLOADED).exists()
 
 
+def test_administrators_see_who_exported_what_and_auditors_their_own(firm):
+    signed_in(firm.auditor).post(url("orders_export_ask"), {"symbol": "BTC"})
+    errands.run_due()
+    own = page(signed_in(firm.auditor), "orders_export_changelist")
+    seen = page(signed_in(firm.administrator), "orders_export_changelist")
+    assert "symbol BTC" in own
+    assert "Download" in own
+    assert "symbol BTC" in seen
+    assert "audrey" in seen
+    assert "Download" not in seen
+    other = firm.person("ada", firm.basis, "auditor")
+    assert "symbol BTC" not in page(signed_in(other), "orders_export_changelist")
+    assert signed_in(firm.operator).get(url("orders_export_changelist")).status_code == 403
+
+
 def test_an_unreadable_query_is_told_and_exports_nothing(firm):
     browser = signed_in(firm.auditor)
     said = browser.post(url("orders_export_ask"), {"from": "yesterday"}, follow=True)
