@@ -29,13 +29,13 @@ def queries():
     }
 
 
-def measure(browser, path, query):
-    """Server time in ms and the queries; the best of two, for the machine may be busy."""
+def measure(browser, path, query, *, times=2):
+    """Server time in ms and the queries; the best of some, for the machine may be busy."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     found = []
-    for _ in range(2):
+    for _ in range(times):
         with CaptureQueriesContext(connection) as caught:
             started = time.perf_counter()
             answer = browser.get(path, query)
@@ -94,7 +94,7 @@ def pages():
 
 
 def auditor():
-    """A browser of somebody who sees every desk by memberships, the dearest way."""
+    """A browser of somebody who sees every desk by memberships, the dearest way; and who it is."""
     from orders import enrolling
     from orders.models import Desk
     from tests.screens import signed_in
@@ -102,7 +102,7 @@ def auditor():
     for desk in Desk.objects.all():
         about = {"desk": desk, "role": "auditor", "password": "long and unusual words"}
         user, _ = enrolling.add_operator(name="measurer", **about)
-    return signed_in(user)
+    return signed_in(user), user
 
 
 def main():
@@ -121,7 +121,7 @@ def main():
         from orders import records
 
         settings.ALLOWED_HOSTS = ["testserver"]
-        browser, tip, times, counts = auditor(), records.tip(), [], []
+        (browser, _), tip, times, counts = auditor(), records.tip(), [], []
         for label, path, query in pages():
             if options.only in label:
                 found = measure(browser, path, query)
