@@ -238,9 +238,19 @@ def _believe(pool, spent, quota, now):
         pool.quota = quota.quota_credits
     if quota.remaining_credits is None:
         return
-    ours = pool.quota - _sum(spent)
-    if quota.remaining_credits < ours or pool.in_flight == 0:
-        _add(spent, _second(now), ours - quota.remaining_credits)
+    too_few = pool.quota - _sum(spent) - quota.remaining_credits
+    if too_few > 0:
+        _add(spent, _second(now), too_few)
+    elif pool.in_flight == 0:
+        _forget(spent, -too_few)
+
+
+def _forget(spent, credits):
+    """Take so many off what leaves the window first: that is what the exchange let go already."""
+    for second in sorted(spent):
+        part = max(Decimal(0), min(credits, spent[second][0]))
+        _add(spent, second, -part)
+        credits -= part
 
 
 def _save(pool, spent):

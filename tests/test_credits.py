@@ -107,6 +107,15 @@ def test_a_higher_count_is_believed_only_while_nothing_is_under_way(firm):
     assert left(firm) == 99
 
 
+def test_what_the_exchange_let_go_early_is_not_counted_free_twice(firm):
+    early, late = take(firm, 60), take(firm, 40, seconds=30)
+    settle(early, seconds=1)
+    settle(late, seconds=30, remaining=80)  # it has forgotten the 30 credits of the early ones
+    assert left(firm, seconds=31) == 80
+    assert left(firm, seconds=62) == 80  # those of the late ones are spent until 91 s
+    assert left(firm, seconds=92) == 100
+
+
 def test_the_quota_is_what_the_headers_say(firm):
     settle(take(firm, 1), remaining=12_000, quota=12_000)
     assert take(firm, 100_000).count == 19_200
