@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orders import delivery, planning, previews, scoping
+from orders import delivery, planning, previews, scoping, syncing
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -48,16 +48,23 @@ def ids_of(job):
     return set(job.cancels.values_list("order_id", flat=True))
 
 
+BOOK = {  # six orders that differ in everything a scope can ask for
+    "bid": {"side": "bid", "price": "10"},
+    "ask": {"side": "ask", "price": "20"},
+    "eth": {"symbol": "ETH", "price": "30"},
+    "stop": {"order_type": "stop_limit", "stop_price": "1", "price": "40"},
+    "reduce": {"reduce_only": True, "price": "50"},
+    "large": {"initial_amount": "9", "price": "60"},
+}
+
+
 def a_book(firm):
-    """Six orders that differ in everything a scope can ask for."""
-    return {
-        "bid": firm.order(side="bid", price="10"),
-        "ask": firm.order(side="ask", price="20"),
-        "eth": firm.order(symbol="ETH", price="30"),
-        "stop": firm.order(order_type="stop_limit", stop_price="1", price="40"),
-        "reduce": firm.order(reduce_only=True, price="50"),
-        "large": firm.order(initial_amount="9", price="60"),
-    }
+    """The orders of `BOOK` by name, placed at once and read once."""
+    usual = {"symbol": "BTC", "side": "bid", "initial_amount": "0.5"}
+    ids = firm.paper.orders(firm.account.address, [usual | row for row in BOOK.values()])
+    syncing.sync_account(account_id=firm.account.pk)
+    known = {order.order_id: order for order in firm.account.orders.filter(order_id__in=ids)}
+    return {name: known[order_id] for name, order_id in zip(BOOK, ids, strict=True)}
 
 
 @pytest.mark.parametrize(
@@ -263,7 +270,7 @@ CHANGES = st.lists(st.sampled_from(["new", "fill", "cancel"]), max_size=3)
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(fields=SCOPES, changes=CHANGES)
 def test_whatever_the_filter_and_the_book_the_set_cancelled_is_the_set_confirmed(
