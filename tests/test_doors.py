@@ -214,6 +214,7 @@ def poisoned(db):
     return world
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("who", ["head", "auditor", "administrator"])
 def test_hostile_texts_are_only_shown_never_run_and_never_turn_the_line(poisoned, who):
     client, shown, found = Client(), 0, []

@@ -169,6 +169,7 @@ def quick(settings, paper):
     return paper
 
 
+@pytest.mark.thorough
 def test_whatever_happens_nothing_is_lost_invented_or_doubled(db, quick):
     run_state_machine_as_test(
         machine_of(quick),

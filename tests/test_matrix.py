@@ -8,6 +8,8 @@ from tests.cells import IDLE, QUICK_GETS, QUICK_POSTS, Matrix, new_world
 from tests.screens import url
 from tests.tricks import try_tricks
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def world(django_db_setup, django_db_blocker):

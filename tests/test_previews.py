@@ -269,6 +269,7 @@ SCOPES = st.fixed_dictionaries(
 CHANGES = st.lists(st.sampled_from(["new", "fill", "cancel"]), max_size=3)
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
