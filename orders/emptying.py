@@ -15,12 +15,22 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import asking, audit, concluding, credits, delivery, judging, reading, syncing
+from orders import (
+    asking,
+    audit,
+    concluding,
+    credits,
+    delivery,
+    judging,
+    panic_facts,
+    reading,
+    syncing,
+)
 from orders.exchange import THREADS, client
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import AgentWallet, CancelKind, CancelStatus, Event, PanicLine, PanicStatus
 from orders.pacifica import answers, reads
-from orders.pacifica.client import VERSION, Answer, Unreachable
+from orders.pacifica.client import Answer, Unreachable
 from orders.targets import Target, kind_of_type
 
 LEASE = timedelta(seconds=30)
@@ -92,7 +102,8 @@ def _lose(line):
     """Record that a sender died between the request and its answer; reading back goes on."""
     with transaction.atomic():
         _keep(line, status=PanicStatus.FINISHING, explanation=LOST)
-        audit.append(audit.Fact(Event.SENDER_LOST, data={"explanation": LOST}, **_base(line)))
+        about = panic_facts.base(line)
+        audit.append(audit.Fact(Event.SENDER_LOST, data={"explanation": LOST}, **about))
 
 
 def _in_thread(line):
@@ -131,7 +142,7 @@ def _conclude(line, result) -> bool:
     values, is_over = _concluded(verdict)
     with _turn, transaction.atomic():
         _keep(line, answered_at=clock(), **values)
-        audit.append(_answer_fact(line, result, verdict.kind if verdict else "unknown"))
+        audit.append(panic_facts.answer_fact(line, result, verdict.kind if verdict else "unknown"))
     if is_over:
         _rest(line, PanicStatus.NEEDS_YOU, values["explanation"])
     return not is_over
@@ -152,7 +163,7 @@ def _concluded(verdict):
 def _wait_and_repeat(line, result, said) -> bool:
     """What certainly did nothing may be sent again by itself, a moment later."""
     with transaction.atomic():
-        audit.append(_answer_fact(line, result, "waiting"))
+        audit.append(panic_facts.answer_fact(line, result, "waiting"))
         _keep(
             line,
             status=PanicStatus.WAITING,
@@ -234,7 +245,7 @@ def _cancel_strategy(line, strategy_id):
     signer, _ = _signer(line)
     result = _exchange(line, signer.cancel_strategy(strategy_id=strategy_id, **_times()), {})
     with transaction.atomic():
-        audit.append(_answer_fact(line, result, ""))
+        audit.append(panic_facts.answer_fact(line, result, ""))
 
 
 def _exchange(line, request, also):
@@ -243,7 +254,7 @@ def _exchange(line, request, also):
     with _turn, transaction.atomic():
         grant = credits.take(account=line.account, now=clock(), **about)
         _keep(line, last_sent_at=clock(), lease_until=clock() + LEASE, **also)
-        audit.append(_request_fact(line, request))
+        audit.append(panic_facts.request_fact(line, request))
     try:
         key = open_api_config_key(line.account)
         result = client().post(request.route, request.body, api_config_key=key)
@@ -259,8 +270,9 @@ def _seen_empty(line, readings):
     now = clock()
     with _turn, transaction.atomic():
         _keep(line, status=PanicStatus.EMPTY, seen_empty_at=now, left_open=0, lease_until=None)
-        facts = [_read_fact(line, each, now) for each in readings]
-        audit.append(*facts, _outcome_fact(line, PanicStatus.EMPTY, line.explanation, now))
+        facts = [panic_facts.read_fact(line, each, now) for each in readings]
+        facts.append(panic_facts.outcome_fact(line, PanicStatus.EMPTY, line.explanation, now))
+        audit.append(*facts)
         concluding.finish_jobs({line.job_id}, now)
 
 
@@ -269,7 +281,7 @@ def _rest(line, status, explanation):
     now = clock()
     with transaction.atomic():
         _keep(line, status=status, explanation=explanation[:400], lease_until=None)
-        audit.append(_outcome_fact(line, status, explanation, now))
+        audit.append(panic_facts.outcome_fact(line, status, explanation, now))
         concluding.finish_jobs({line.job_id}, now)
 
 
@@ -289,41 +301,3 @@ def _signer(line):
 def _times():
     window = settings.PACIFICA_EXPIRY_WINDOW_MS
     return {"timestamp": int(clock().timestamp() * 1000), "expiry_window": window}
-
-
-def _base(line):
-    about = (audit.OrderLine(account_id=line.account_id, symbol=line.symbol),)
-    actor = audit.actor_of(line.job)
-    return {"actor": actor, "account": line.account, "job": line.job, "lines": about}
-
-
-def _request_fact(line, request):
-    data = {
-        "method": "POST",
-        "url": settings.PACIFICA_URL + request.route,
-        "signed_text": request.text,
-        "signature": request.signature,
-        "signer": request.signer,
-        "account": request.account,
-        "timestamp": request.timestamp,
-        "expiry_window": request.expiry_window,
-        "version": VERSION,
-    }
-    return audit.Fact(event=Event.REQUEST, data=data, body=request.body, **_base(line))
-
-
-def _answer_fact(line, result, outcome):
-    event, data, body = concluding.described_result(result)
-    return audit.Fact(event=event, outcome=outcome, data=data, body=body, **_base(line))
-
-
-def _read_fact(line, each, now):
-    base = _base(line)
-    return reading.fact_of(
-        each, actor=base["actor"], account=line.account, at=now, job=line.job, lines=base["lines"]
-    )
-
-
-def _outcome_fact(line, status, explanation, now):
-    data = {"explanation": explanation}
-    return audit.Fact(event=Event.OUTCOME, at=now, outcome=status, data=data, **_base(line))

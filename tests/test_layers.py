@@ -39,7 +39,14 @@ LAYERS = [
         "orders.targets",
         "orders.waking",
     ],
-    ["orders.asking", "orders.endings", "orders.logins", "orders.sentences", "orders.starting"],
+    [
+        "orders.asking",
+        "orders.endings",
+        "orders.logins",
+        "orders.panic_facts",
+        "orders.sentences",
+        "orders.starting",
+    ],
     [
         "orders.bundles",
         "orders.comparing",

@@ -1,0 +1,50 @@
+"""What the log keeps of one account's panic line."""
+
+from django.conf import settings
+
+from orders import audit, concluding, reading
+from orders.models import Event
+from orders.pacifica.client import VERSION
+
+
+def base(line):
+    """Who, where and about what: the same for every record of a line."""
+    about = (audit.OrderLine(account_id=line.account_id, symbol=line.symbol),)
+    actor = audit.actor_of(line.job)
+    return {"actor": actor, "account": line.account, "job": line.job, "lines": about}
+
+
+def request_fact(line, request):
+    """The record of one signed request of the line, before its first byte leaves."""
+    data = {
+        "method": "POST",
+        "url": settings.PACIFICA_URL + request.route,
+        "signed_text": request.text,
+        "signature": request.signature,
+        "signer": request.signer,
+        "account": request.account,
+        "timestamp": request.timestamp,
+        "expiry_window": request.expiry_window,
+        "version": VERSION,
+    }
+    return audit.Fact(event=Event.REQUEST, data=data, body=request.body, **base(line))
+
+
+def answer_fact(line, result, outcome):
+    """The record of what the network made of it."""
+    event, data, body = concluding.described_result(result)
+    return audit.Fact(event=event, outcome=outcome, data=data, body=body, **base(line))
+
+
+def read_fact(line, each, now):
+    """The record of a read that showed the book empty."""
+    about = base(line)
+    return reading.fact_of(
+        each, actor=about["actor"], account=line.account, at=now, job=line.job, lines=about["lines"]
+    )
+
+
+def outcome_fact(line, status, explanation, now):
+    """The record of how the line ended."""
+    data = {"explanation": explanation}
+    return audit.Fact(event=Event.OUTCOME, at=now, outcome=status, data=data, **base(line))
