@@ -137,12 +137,15 @@ class Answered:
     A cancel has one request in flight at a time, so its id pairs the two.
     """
 
-    def __init__(self, now=None):
-        self._now = now or clock()
+    def __init__(self, now=None, *, is_part=False):
+        """``is_part``: the walk ends before the log does; it is then told by its last record."""
+        self._now, self._is_part = now or clock(), is_part
         self._open = OrderedDict()  # what was asked -> (position, at)
 
     def look(self, entry):
         """Faults of one request, or of what ends one."""
+        if self._is_part:
+            self._now = entry.values["at"]
         event = entry.values["event"]
         if event == Event.REQUEST:
             for key in _asked(entry):

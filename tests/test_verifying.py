@@ -77,6 +77,15 @@ def test_what_is_signed_while_the_walk_goes_on_is_not_missing(firm, monkeypatch)
     assert verifying.verify().faults == []
 
 
+def test_a_walk_that_ends_between_a_request_and_its_answer_calls_nothing_lost(firm, monkeypatch):
+    cancel(firm)
+    sent = AuditRecord.objects.get(event=Event.REQUEST).position
+    monkeypatch.setattr("orders.proofs.clock", lambda: timezone.now() + timedelta(days=1))
+    assert verifying.verify(until=sent).faults == []
+    monkeypatch.setattr("orders.proofs.ENDS_REQUEST", set())
+    assert any("neither an answer" in what for what in said())
+
+
 def test_a_log_of_all_kinds_of_cancels_is_whole(firm):
     cancel(firm)
     cancel(firm, 12)
