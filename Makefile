@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 
-.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix bench lint format clean
+.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint format clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -29,6 +29,9 @@ fuzz-signer: .venv/tests.stamp  ## a long run of everything one could want a sig
 
 matrix: .venv/tests.stamp  ## every kind of person at every address with every kind of id
 	@$(BIN)/python -W ignore -m tests.matrix $(ARGS)
+
+guesses: .venv/tests.stamp  ## a thousand passwords tried from changing addresses
+	@$(BIN)/python -W ignore -m tests.guessing $(ARGS)
 
 bench: .venv/tests.stamp data/bench/venv.stamp  ## against the SDK's way and CCXT; see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)

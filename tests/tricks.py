@@ -83,20 +83,25 @@ def values_of(screen, far) -> dict:
 
 def same_answer(matrix, address, parameter, value, nobodys):
     """A foreign value and one that nobody has get the same answer, but for the value itself."""
-    if not matrix.hidden:
-        return
-    texts = []
-    for typed in (value, nobodys):
-        cell = matrix.attempt("get", address, {parameter: typed})
-        matrix.tried["filters and searches"] += 1
-        text = cell["answer"].content.decode(errors="replace")
-        for echo in (f"{parameter}={typed}", f'value="{typed}"', f">{typed}<", f"“{typed}”"):
-            text = text.replace(echo, "…")
-        texts.append((cell["answer"].status_code, RANDOM.sub("…", text)))
-        if cell["changed"]:
-            matrix.fault("change by GET", f"{address}?{parameter}={typed}")
-    if texts[0] != texts[1]:
-        matrix.fault("leak", f"{address}?{parameter}={value} is told apart from {nobodys}")
+    if matrix.hidden:
+        typed = (value, nobodys)
+        answers = [ask(matrix, address, parameter, one, "filters and searches") for one in typed]
+        if answers[0] != answers[1]:
+            matrix.fault("leak", f"{address}?{parameter}={value} is told apart from {nobodys}")
+
+
+def ask(matrix, address, parameter, typed, trick):
+    """What an answer says, less what was typed and what is new at every look."""
+    where = f"GET {address}?{parameter}={typed}"
+    answer = matrix.attempt("get", address, {parameter: typed})
+    matrix.tried[trick] += 1
+    if answer["changed"] or answer["events"]:
+        matrix.fault("change by GET", where)
+    text = answer["answer"].content.decode(errors="replace")
+    for echo in (f"{parameter}={typed}", f'value="{typed}"', f">{typed}<", f"“{typed}”"):
+        text = text.replace(echo, "…")
+    led_to = urlsplit(answer["answer"].headers.get("Location", "")).path
+    return answer["answer"].status_code, led_to, RANDOM.sub("…", text)
 
 
 def lookups(matrix, screen):
@@ -105,13 +110,7 @@ def lookups(matrix, screen):
     row = matrix.world.far.rows[screen.opts.model_name]
     columns = list(columns_of(row, 1 if matrix.is_whole else 0))
     for lookup, value in columns if matrix.is_whole else columns[1:3]:
-        answers = []
-        for guess in (value, NOTHING):
-            where = f"GET {address}?{lookup}={guess}"
-            answer = matrix.look(where, address, {lookup: guess}, trick="lookups")
-            answers.append((answer.status_code, urlsplit(answer.headers.get("Location", "")).path))
-            if answer.status_code == 200:
-                matrix.fault("leak", f"{where} was taken for a filter")
+        answers = [ask(matrix, address, lookup, one, "lookups") for one in (value, NOTHING)]
         if answers[0] != answers[1]:
             matrix.fault("leak", f"{address}?{lookup} tells a right guess from a wrong one")
 
