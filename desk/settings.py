@@ -310,8 +310,11 @@ if AGENT_KEY_OPENING_KEYS and AGENT_KEY_OPENING_KEYS_FILE:
     wrong("AGENT_KEY_OPENING_KEYS", "is set twice: as a value and as a file. Keep one.")
 if AGENT_KEY_OPENING_KEYS_FILE:
     try:
-        if Path(AGENT_KEY_OPENING_KEYS_FILE).stat().st_mode & 0o077:
-            wrong("AGENT_KEY_OPENING_KEYS_FILE", "others can read it: chmod 0400.")
+        if Path(AGENT_KEY_OPENING_KEYS_FILE).stat().st_mode & 0o377:
+            wrong(
+                "AGENT_KEY_OPENING_KEYS_FILE",
+                "must be for its owner to read, no more: chmod 0400.",
+            )
         AGENT_KEY_OPENING_KEYS = Path(AGENT_KEY_OPENING_KEYS_FILE).read_text().strip()
     except OSError as error:
         wrong("AGENT_KEY_OPENING_KEYS_FILE", f"cannot be read ({error.strerror}).")
@@ -334,8 +337,11 @@ if AUDIT_CHECKPOINT_KEY and AUDIT_CHECKPOINT_KEY_FILE:
     wrong("AUDIT_CHECKPOINT_KEY", "is set twice: as a value and as a file. Keep one.")
 if AUDIT_CHECKPOINT_KEY_FILE:
     try:
-        if Path(AUDIT_CHECKPOINT_KEY_FILE).stat().st_mode & 0o077:
-            wrong("AUDIT_CHECKPOINT_KEY_FILE", "others can read it: chmod 0400.")
+        if Path(AUDIT_CHECKPOINT_KEY_FILE).stat().st_mode & 0o377:
+            wrong(
+                "AUDIT_CHECKPOINT_KEY_FILE",
+                "must be for its owner to read, no more: chmod 0400.",
+            )
         AUDIT_CHECKPOINT_KEY = Path(AUDIT_CHECKPOINT_KEY_FILE).read_text().strip()
     except OSError as error:
         wrong("AUDIT_CHECKPOINT_KEY_FILE", f"cannot be read ({error.strerror}).")

@@ -154,13 +154,12 @@ def deliver(chunk, *, now=clock):
         return None
     try:
         pairs, wallet = sign(chunk, now())
+        packs = record_requests(packets.packed(pairs), now())
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         concluding.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
         return None
-    packs = record_requests(packets.packed(pairs), now())
-    packets.send(
-        packs, now, lambda: _is_stopped(job.pk), api_config_key=open_api_config_key(account)
-    )
+    key = open_api_config_key(account)
+    packets.send(packs, now, lambda: _must_halt(job.pk, wallet), api_config_key=key)
     ends = concluding.conclude(packs, now())
     AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=now())
     _after(ends, account, job)
@@ -218,10 +217,15 @@ def _signed(signer, cancel, times):
 
 
 def record_requests(packs, now) -> list[packets.Packet]:
-    """Commit the exact bytes before the first of them leaves; only what is still ours is sent."""
+    """Commit the exact bytes before the first of them leaves; only what is still ours is sent.
+
+    Raises `CannotOpen` where the agent wallet was disabled since it signed.
+    """
     cancels = [cancel for pack in packs for cancel in pack.cancels]
     ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
     with transaction.atomic():
+        if not _may_sign(cancels[0].account, packs[0].requests[0].signer):
+            raise CannotOpen("The agent wallet was disabled before the request left.")
         rows = held(cancels[0].claim_token).select_for_update(no_key=True)
         mine = set(rows.values_list("pk", flat=True))
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
@@ -235,8 +239,14 @@ def record_requests(packs, now) -> list[packets.Packet]:
     return packs
 
 
-def _is_stopped(job_id):
-    return CancelJob.objects.exclude(status=JobStatus.RUNNING).filter(pk=job_id).exists()
+def _must_halt(job_id, wallet):
+    """Whether the job was stopped or its agent wallet disabled while requests wait their turn."""
+    stopped = CancelJob.objects.exclude(status=JobStatus.RUNNING).filter(pk=job_id)
+    return stopped.exists() or not _may_sign(wallet.account, wallet.public_key)
+
+
+def _may_sign(account, public_key):
+    return account.agent_wallets.filter(public_key=public_key, is_active=True).exists()
 
 
 def _request_fact(pack, now):

@@ -118,7 +118,7 @@ def _cancel_all(line) -> bool:
     try:
         signer, wallet = _signer(line)
     except (CannotOpen, KeySettingsWrong) as error:
-        _rest(line, PanicStatus.NEEDS_YOU, str(error))
+        _rest(line, PanicStatus.NEEDS_YOU, str(error), Event.KEY_REFUSED)
         return False
     request = signer.cancel_all(
         symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **_times()
@@ -276,12 +276,13 @@ def _seen_empty(line, readings):
         concluding.finish_jobs({line.job_id}, now)
 
 
-def _rest(line, status, explanation):
-    """Leave the line to a person."""
-    now = clock()
+def _rest(line, status, explanation, *events):
+    """Leave the line to a person; ``events``: what else the log shall say of it."""
+    now, base, why = clock(), panic_facts.base(line), {"why": explanation}
+    facts = [audit.Fact(event=event, at=now, data=why, **base) for event in events]
     with transaction.atomic():
         _keep(line, status=status, explanation=explanation[:400], lease_until=None)
-        audit.append(panic_facts.outcome_fact(line, status, explanation, now))
+        audit.append(*facts, panic_facts.outcome_fact(line, status, explanation, now))
         concluding.finish_jobs({line.job_id}, now)
 
 

@@ -99,6 +99,8 @@ def _find_out(wallet, now):
         }
         request = open_signer(wallet).list_agent_wallets(**times)
     except (CannotOpen, KeySettingsWrong) as error:
+        why = {"why": str(error)}
+        audit.record(_fact(wallet, SENDER, Event.KEY_REFUSED, CANNOT_SIGN, now(), why))
         return Finding(CANNOT_SIGN, f"{WORDS[CANNOT_SIGN]} {error}")
     data = {
         "url": settings.PACIFICA_URL + request.route,

@@ -329,6 +329,50 @@ def test_a_disabled_agent_wallet_signs_nothing(firm):
     assert not firm.paper.requests("/orders/cancel")
 
 
+def disable(firm):
+    wallet = firm.account.agent_wallets.get()
+    enrolling.disable_agent_wallet(
+        wallet=wallet, user=firm.administrator, actor=firm.actor(firm.administrator)
+    )
+
+
+def test_an_agent_wallet_disabled_after_it_signed_is_not_sent_for(firm, monkeypatch):
+    ask(firm, firm.order())
+    sign = delivery.sign
+
+    def sign_and_lose(chunk, now):
+        signed = sign(chunk, now)
+        disable(firm)
+        return signed
+
+    monkeypatch.setattr(delivery, "sign", sign_and_lose)
+    deliver(firm)
+    assert not firm.paper.requests("/orders/cancel")
+    assert "disabled before the request left" in Cancel.objects.get().explanation
+    assert Event.REQUEST not in events()
+    assert Event.KEY_REFUSED in events()
+
+
+def test_an_agent_wallet_disabled_while_requests_wait_their_turn_sends_no_more(firm, monkeypatch):
+    ask(firm, *firm.orders(25))
+    must_halt = delivery._must_halt
+
+    def disabled_at_the_first_look(job_id, wallet):
+        if wallet.account.agent_wallets.filter(is_active=True).exists():
+            disable(firm)
+        return must_halt(job_id, wallet)
+
+    monkeypatch.setattr(delivery, "_must_halt", disabled_at_the_first_look)
+    monkeypatch.setattr(packets, "THREADS", 1)
+    firm.paper.rules(latency_ms=400)
+    deliver(firm)
+    firm.paper.rules(latency_ms=0)
+    assert len(firm.paper.requests("/orders/batch")) == 1
+    statuses = list(Cancel.objects.values_list("status", flat=True))
+    assert statuses.count(CancelStatus.CANCELLED) == 10
+    assert statuses.count(CancelStatus.QUEUED) == 15  # another agent wallet may sign them
+
+
 def test_a_damaged_sealed_key_refuses_and_is_recorded(firm):
     from orders.models import SealedKey
 

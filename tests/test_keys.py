@@ -5,10 +5,12 @@ import json
 import logging
 
 import pytest
+from django.utils.timezone import now
 from solders.keypair import Keypair
 
-from orders import enrolling, keys
-from orders.models import AuditRecord, SealedKey
+from orders import cancels, delivery, emptying, enrolling, keys, panic, probing, sentences
+from orders.models import AuditRecord, Cancel, Event, PanicLine, SealedKey
+from tests.screens import known_order
 
 pytestmark = pytest.mark.django_db
 
@@ -83,19 +85,61 @@ def test_a_sealed_key_copied_to_another_account_opens_nothing(firm):
         keys.open_signer(other.agent_wallets.get())
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "plaintext"])
-def test_a_damaged_sealed_key_opens_nothing(firm, damage):
+def damage(firm, how):
+    """Change the sealed column of the firm's account, as somebody with the database could."""
     row = SealedKey.objects.get(agent_wallet__account=firm.account)
     raw = bytes(row.sealed)
+    other = SealedKey.objects.exclude(pk=row.pk).first()
     damaged = {
         "flip": raw[:-1] + bytes([raw[-1] ^ 1]),
         "cut": raw[:-7],
         "empty": b"",
         "plaintext": bytes(firm.account.agent_keypair),
-    }[damage]
+        "swap": bytes(other.sealed),
+    }[how]
     SealedKey.objects.filter(pk=row.pk).update(sealed=damaged)
+
+
+DAMAGES = ["flip", "cut", "empty", "plaintext", "swap"]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_sealed_key_opens_nothing(firm, how):
+    damage(firm, how)
     with pytest.raises(keys.CannotOpen):
         keys.open_signer(firm.account.agent_wallets.get())
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_sealed_key_blocks_its_account_alone_and_is_recorded(firm, how):
+    damage(firm, how)
+    other = firm.new_account("Beta", firm.momentum)
+    about = {"user": firm.operator, "actor": firm.actor()}
+    for account in (firm.account, other):
+        order = known_order(account, 71_000_000_001)
+        cancels.cancel_orders(order_ids=[order.pk], **about)
+        delivery.deliver_account(account_id=account.pk)
+    assert len(firm.paper.requests("/orders/cancel")) == 1
+    assert [r.account for r in refused_keys()] == [firm.account]
+    assert Cancel.objects.get(account=firm.account).status == "refused"
+
+
+def refused_keys():
+    return list(AuditRecord.objects.filter(event=Event.KEY_REFUSED).order_by("position"))
+
+
+def test_a_panic_and_a_test_with_a_damaged_key_are_recorded_as_such(firm):
+    damage(firm, "flip")
+    wallet = firm.account.agent_wallets.get()
+    panic.pull(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
+    (line,) = emptying.take(now())
+    emptying.carry(line)
+    assert PanicLine.objects.get().status == "needs_you"
+    probing.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    probing.probe(wallet_id=wallet.pk)
+    assert len(refused_keys()) == 2
+    assert all("was changed" in sentences.of_record(record) for record in refused_keys())
+    assert not firm.paper.requests()
 
 
 def test_a_key_of_another_network_opens_nothing(firm, settings):

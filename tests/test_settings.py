@@ -87,13 +87,15 @@ def test_opening_keys_are_given_once(tmp_path):
     assert "twice" in refusal(tmp_path, **twice)
 
 
-def test_a_key_file_that_others_can_read_is_refused(tmp_path):
+def test_a_key_file_that_is_not_0400_is_refused(tmp_path):
     file = tmp_path / "keys"
     file.write_text(f"a:{KEY}\n")
-    file.chmod(0o440)
-    said = refusal(tmp_path, AGENT_KEY_OPENING_KEYS_FILE=str(file))
-    assert said.startswith("AGENT_KEY_OPENING_KEYS_FILE: ")
-    assert "chmod 0400" in said
+    for setting in ("AGENT_KEY_OPENING_KEYS_FILE", "AUDIT_CHECKPOINT_KEY_FILE"):
+        for mode in (0o440, 0o404, 0o600, 0o500, 0o410):
+            file.chmod(mode)
+            said = refusal(tmp_path, **{setting: str(file)})
+            assert said.startswith(f"{setting}: ")
+            assert "chmod 0400" in said
     file.chmod(0o400)
     found = settings(tmp_path, AGENT_KEY_OPENING_KEYS_FILE=str(file))
     assert found["AGENT_KEY_OPENING_KEYS"] == f"a:{KEY}"

@@ -119,7 +119,8 @@ def columns_of(row, depth, prefix=""):
     """(lookup, right guess) for each column of a row, and of the rows it names."""
     for field in row._meta.concrete_fields:
         value = getattr(row, field.attname)
-        yield f"{prefix}{field.name}__startswith", str(value)[:3]
+        if value not in ("", None):  # of nothing there is nothing to guess
+            yield f"{prefix}{field.name}__startswith", str(value)[:3]
         if depth and field.is_relation and value is not None:
             yield from columns_of(getattr(row, field.name), depth - 1, f"{prefix}{field.name}__")
 
