@@ -31,11 +31,12 @@ def queries():
 
 def measure(browser, path, query, *, times=2):
     """Server time in ms and the queries; the best of some, for the machine may be busy."""
-    from django.db import connection
+    from django.db import connection, reset_queries
     from django.test.utils import CaptureQueriesContext
 
     found = []
     for _ in range(times):
+        reset_queries()  # what is kept of them is bounded
         with CaptureQueriesContext(connection) as caught:
             started = time.perf_counter()
             answer = browser.get(path, query)
