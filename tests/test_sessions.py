@@ -3,8 +3,8 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from orders import sessions
-from orders.models import CancelJob, Role
+from orders import previews, scoping, sessions
+from orders.models import CancelJob, Export, Role
 from tests.authenticator import enrolled, is_in, sign_in
 from tests.firm import PASSWORD
 from tests.screens import click, known_order, signed_in, url
@@ -159,3 +159,27 @@ def test_disabling_an_agent_wallet_never_waits_for_a_proof(firm):
     assert answer.url.startswith(url("confirm_yourself"))
     wallet.refresh_from_db()
     assert not wallet.is_active
+
+
+def test_a_cancel_of_everything_asks_for_a_fresh_proof(firm):
+    known_order(firm.account, 71_000_000_001)
+    scope = scoping.Scope(desk_id=firm.momentum.pk)
+    preview = previews.of_scope(user=firm.head, actor=firm.actor(firm.head), scope=scope)
+    client = sign_in(firm.head)
+    age(client, sessions.FRESH, by=301)
+    address, typed = url("orders_preview_confirm", preview.pk), {"typed": "Momentum"}
+    assert client.post(address, typed).url.startswith(url("confirm_yourself"))
+    assert not CancelJob.objects.exists()
+    client.post(url("confirm_yourself"), {"password": PASSWORD})
+    client.post(address, typed)
+    assert CancelJob.objects.count() == 1
+
+
+def test_an_export_asks_for_a_fresh_proof(firm):
+    client = sign_in(firm.auditor)
+    age(client, sessions.FRESH, by=301)
+    assert client.post(url("orders_export_ask")).url.startswith(url("confirm_yourself"))
+    assert not Export.objects.exists()
+    client.post(url("confirm_yourself"), {"password": PASSWORD})
+    client.post(url("orders_export_ask"))
+    assert Export.objects.count() == 1
