@@ -4,7 +4,7 @@
 
 The account has that many open orders. Its book is read when all of them are new, when nothing
 changed, when each was partly filled, and when all are gone, for which the history is read, too. The
-time the exchange took to answer is told apart. The database must be an empty one.
+time the exchange took to answer is told apart. A database that is named is dropped and made anew.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import tempfile
 import time
 from datetime import timedelta
 
-from benchmarks.__main__ import _environment, _paper
+from benchmarks.stage import Paper, environment, fresh_database
 
 
 def main():
@@ -23,12 +23,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--times", type=int, default=5, help="of the unchanged book")
-    parser.add_argument("--database", default="", help="an empty PostgreSQL database; else SQLite")
+    parser.add_argument(
+        "--database", default="", help="a PostgreSQL database, made anew; else SQLite"
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _paper(0) as paper:
+    with tempfile.TemporaryDirectory() as folder, Paper(0) as paper:
         more = {"DATA_DIR": folder, "PACIFICA_PAPER_URL": paper.url, "CREDITS_KEYLESS": "1000000"}
-        more |= {"DATABASE_URL": options.database} if options.database else {}
-        os.environ.update(_environment(more) | {"DJANGO_SETTINGS_MODULE": "desk.settings"})
+        if options.database:
+            fresh_database(options.database)
+            more |= {"DATABASE_URL": options.database}
+        os.environ.update(environment(**more) | {"DJANGO_SETTINGS_MODULE": "desk.settings"})
         import django
 
         django.setup()
