@@ -70,9 +70,13 @@ def touch(request):
 
 def demand_fresh(request):
     """Raise `NotFresh` where the last proof is older than five minutes."""
-    age = _now() - request.session.get(FRESH, 0)
-    if not 0 <= age <= FRESH_FOR_S:
+    if not is_fresh(request):
         raise NotFresh
+
+
+def is_fresh(request) -> bool:
+    """Whether the person proved within the last five minutes who they are."""
+    return 0 <= _now() - request.session.get(FRESH, 0) <= FRESH_FOR_S
 
 
 def standing_of(user_id) -> str:

@@ -183,3 +183,12 @@ def test_an_export_asks_for_a_fresh_proof(firm):
     client.post(url("confirm_yourself"), {"password": PASSWORD})
     client.post(url("orders_export_ask"))
     assert Export.objects.count() == 1
+
+
+def test_a_found_session_does_not_serve_to_guess_the_password(firm):
+    client = sign_in(firm.operator)
+    age(client, sessions.FRESH, by=301)
+    form = {"old_password": PASSWORD, "new_password1": "another long one"}
+    answer = client.post(url("password_change"), form | {"new_password2": "another long one"})
+    assert answer.url.startswith(url("confirm_yourself"))
+    assert get_user_model().objects.get(username="olivia").check_password(PASSWORD)

@@ -49,7 +49,11 @@ class Gate:
             return None  # the page itself asks a stranger to sign in
         sessions.touch(request)
         owes = not sessions.is_verified(request) and factors.is_asked_of(request.user)
-        return self.lead(request) if owes and request.path not in open_paths() else None
+        if owes and request.path not in open_paths():
+            return self.lead(request)
+        # its form would let whoever found a session guess the old password without end
+        is_new_password = request.path == reverse("admin:password_change")
+        return self.ask(request) if is_new_password and not sessions.is_fresh(request) else None
 
     def lead(self, request):
         """Show the way to the second factor; an act without it is refused."""
