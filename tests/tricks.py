@@ -55,13 +55,18 @@ def bulk_actions(matrix):
 def typed_values(matrix, screen):
     """Each filter and the search of a list, with what only the other desk has."""
     _, address = list_of(screen)
-    far = matrix.world.far
+    far = foreign_side(matrix)
     for parameter, values in values_of(screen, far).items():
         for value in values:
             nobodys = NOBODY.get(parameter, NOTHING)
             if parameter == "q" and value.isdecimal():
                 nobodys = "9" + value[1:]
             same_answer(matrix, address, parameter, value, nobodys)
+
+
+def foreign_side(matrix):
+    """The desk that is not this person's; any for who sees both."""
+    return (matrix.hidden or [matrix.world.far])[-1]
 
 
 def values_of(screen, far) -> dict:
@@ -107,7 +112,7 @@ def ask(matrix, address, parameter, typed, trick):
 def lookups(matrix, screen):
     """No column can be guessed letter by letter: a right guess and a wrong one look the same."""
     _, address = list_of(screen)
-    row = matrix.world.far.rows[screen.opts.model_name]
+    row = foreign_side(matrix).rows[screen.opts.model_name]
     columns = list(columns_of(row, 1 if matrix.is_whole else 0))
     for lookup, value in columns if matrix.is_whole else columns[1:3]:
         answers = [ask(matrix, address, lookup, one, "lookups") for one in (value, NOTHING)]
