@@ -103,7 +103,8 @@ def ask(matrix, address, parameter, typed, trick):
     if answer["changed"] or answer["events"]:
         matrix.fault("change by GET", where)
     text = answer["answer"].content.decode(errors="replace")
-    for echo in (f"{parameter}={typed}", f'value="{typed}"', f">{typed}<", f"“{typed}”"):
+    names = (f"{parameter}={typed}", f"{parameter}%3D{typed}", f'value="{typed}"')
+    for echo in (*names, f">{typed}<", f"“{typed}”"):
         text = text.replace(echo, "…")
     led_to = urlsplit(answer["answer"].headers.get("Location", "")).path
     return answer["answer"].status_code, led_to, RANDOM.sub("…", text)
