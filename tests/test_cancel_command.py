@@ -144,6 +144,7 @@ def test_a_terminal_that_cannot_open_keys_asks_nothing(firm, run, settings):
     assert not Cancel.objects.exists()
 
 
+@pytest.mark.thorough
 def test_a_terminal_cancels_with_web_worker_sweep_and_broker_all_down(committing_firm, paper):
     order = committing_firm.order()
     name = connection.settings_dict["NAME"]

@@ -183,6 +183,7 @@ def test_a_wrong_setting_is_one_line_and_no_traceback(tmp_path):
     assert done.stderr == ("Cannot start. PACIFICA_NETWORK: must be paper, testnet or mainnet.\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", [["sweep"], ["add_desk", "Macro"]])
 def test_a_database_that_was_never_migrated_is_one_line_and_no_traceback(tmp_path, command):
     done = process(*command, DATA_DIR=str(tmp_path))

@@ -92,6 +92,7 @@ PRODUCTION = {
 }
 
 
+@pytest.mark.thorough
 def test_production_settings_pass_djangos_own_checks_and_name_safe_cookies(tmp_path):
     code = (
         "import django; django.setup()\n"

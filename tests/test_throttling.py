@@ -61,6 +61,7 @@ def test_a_known_address_is_no_licence_to_guess(firm):
     assert "Try again" in guesses("olivia", 6, HOME)
 
 
+@pytest.mark.thorough
 def test_an_address_is_throttled_whatever_the_names(firm):
     for n in range(30):
         sign_in(f"nobody{n}", "guess", address=HOME)
@@ -89,6 +90,7 @@ def test_waiting_is_not_made_longer_by_trying(firm, minutes_pass):
     assert is_in(sign_in("olivia", address=HOME))
 
 
+@pytest.mark.thorough
 def test_forty_guesses_from_changing_addresses_leave_few_records_and_no_session(firm):
     found = guessing.run(person=firm.operator, guesses=40)
     assert found.let_in == 0

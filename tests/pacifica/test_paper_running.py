@@ -178,6 +178,7 @@ def started(tmp_path, *options):
     raise AssertionError(process.communicate())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_says_its_address_stops_cleanly_and_keeps_its_state(tmp_path, number):
     path = tmp_path / "state.json"
@@ -194,6 +195,7 @@ def test_the_command_says_its_address_stops_cleanly_and_keeps_its_state(tmp_path
     assert [one["address"] for one in kept] == [account["address"]]
 
 
+@pytest.mark.thorough
 def test_a_taken_port_is_said_in_one_sentence(paper_exchange):
     command = [sys.executable, "manage.py", "paper_exchange", "--port", str(paper_exchange.port)]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
