@@ -135,9 +135,12 @@ def _insert(job, targets, now) -> tuple:
     newest = job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
     rows = [_row(job, target, now) for target in targets]
     insert(Cancel, (*GIVEN, *DEFAULTS), rows)
-    # Ids are given out in the order of the rows, and nobody else adds to this job meanwhile.
-    added = job.cancels.filter(pk__gt=newest).order_by("pk").values_list("pk", flat=True)
-    return tuple(_line(target, pk) for target, pk in zip(targets, added, strict=True))
+    # By name: a panic's threads may add to the same job meanwhile, each for its own account.
+    added = job.cancels.filter(pk__gt=newest).values_list(*NAMES, "pk")
+    ids = {tuple(names): pk for *names, pk in added}
+    return tuple(
+        _line(one, ids[one.account.pk, one.order_id, one.client_order_id]) for one in targets
+    )
 
 
 def _plain(default):
@@ -145,6 +148,7 @@ def _plain(default):
     return getattr(default, "value", default)
 
 
+NAMES = ("account_id", "order_id", "client_order_id")  # of an order; one live cancel has them
 GIVEN = (
     "job_id",
     "is_urgent",

@@ -225,19 +225,17 @@ def _cancel_left(line, left, strategies):
             _cancel_strategy(line, row.strategy_id)
     settled = line.job.cancels.filter(account=line.account, status=CancelStatus.CANCELLED)
     done = set(settled.values_list("order_id", flat=True))  # the book may lag behind the answer
-    targets = [
-        _target(line, path, row)
-        for path, row in left
-        if path != "/order_strategies" and row.order_id not in done
-    ]
+    rows = [one for one in left if one[0] != "/order_strategies" and one[1].order_id not in done]
+    ids = [row.order_id for _, row in rows]
+    known = {one.order_id: one for one in line.account.orders.filter(order_id__in=ids)}
+    targets = [_target(line, path, row, known.get(row.order_id)) for path, row in rows]
     if targets and asking.extend(line.job, targets):
         delivery.deliver_account(account_id=line.account_id, is_urgent_only=True)
         _keep(line, last_sent_at=clock())
 
 
-def _target(line, path, row):
+def _target(line, path, row, known):
     kind = CancelKind.TWAP if path == "/orders/twap" else kind_of_type(row.order_type)
-    known = line.account.orders.filter(order_id=row.order_id).first()
     return Target(line.account, row.symbol, kind, row.order_id, row.client_order_id, known)
 
 

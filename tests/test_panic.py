@@ -5,9 +5,11 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders import emptying, panic, verifying
+from orders import asking, emptying, panic, verifying
 from orders.models import (
     Account,
     AuditRecord,
@@ -22,7 +24,7 @@ from orders.models import (
     PanicStatus,
 )
 from orders.rights import NotAllowed
-from orders.targets import CannotAsk
+from orders.targets import CannotAsk, target_of
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,12 @@ def carry():
     for pk in list(PanicLine.objects.free(timezone.now()).values_list("pk", flat=True)):
         emptying.carry(*emptying.take(timezone.now(), pk=pk))
     return PanicLine.objects.first()
+
+
+def carry_open():
+    """The lines that are not over, one after the other."""
+    for pk in list(PanicLine.objects.unfinished().values_list("pk", flat=True)):
+        emptying.carry(*emptying.take(timezone.now(), pk=pk))
 
 
 def is_open(firm, account=None):
@@ -98,6 +106,36 @@ def test_what_cancel_all_leaves_is_cancelled_one_by_one_by_its_own_route(firm):
     assert line.status == PanicStatus.EMPTY
     assert is_open(firm) == []
     assert set(Cancel.objects.values_list("kind", "status")) == {("stop", "cancelled")}
+
+
+def test_two_accounts_of_one_panic_may_leave_something_at_the_same_moment(firm, monkeypatch):
+    """Another's cancels of the same job appear between our insert and our look at what it gave."""
+    other = firm.new_account("Beta", firm.momentum)
+    ours, theirs = firm.orders(2), firm.orders(1, account=other)
+    job, real, rivals = pull(firm), asking.insert, [theirs]
+
+    def insert(*given):
+        real(*given)
+        for orders in iter(lambda: rivals.pop() if rivals else None, None):
+            asking.extend(job, [target_of(order) for order in orders])
+
+    monkeypatch.setattr(asking, "insert", insert)
+    assert asking.extend(job, [target_of(order) for order in ours]) == 2
+    asked = AuditRecord.objects.filter(event=Event.CANCEL_ASKED)
+    told = {(row.cancel_id, row.order_id) for record in asked for row in record.order_rows.all()}
+    assert told == set(Cancel.objects.values_list("pk", "order_id"))
+
+
+def test_much_that_is_left_costs_no_more_look_ups_than_a_little(firm):
+    firm.paper.rules(cancel_all_takes_stops=False)
+    looked = []
+    for count in (2, 9):
+        firm.orders(count, order_type="stop_limit", stop_price="40000")
+        pull(firm)
+        with CaptureQueriesContext(connection) as seen:
+            carry_open()
+        looked.append(sum('FROM "orders_order" WHERE' in one["sql"] for one in seen))
+    assert looked[0] == looked[1]
 
 
 def test_strategies_are_cancelled_so_that_they_place_nothing_again(firm):
