@@ -143,6 +143,8 @@ def _expire(stale, limit, now):
     minutes = max(1, round(limit.total_seconds() / 60))
     said = f"Never sent: it could not leave within {minutes} min. The order may be open."
     end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
+    if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
+        return
     with transaction.atomic():
         rows = stale.select_for_update(of=("self",), no_key=True).select_related(
             "account__desk", "job__desk"
@@ -155,6 +157,8 @@ def _expire(stale, limit, now):
 
 def recover_abandoned(now):
     """Take over from dead senders: what was never sent is queued again, the rest asked about."""
+    if not Cancel.objects.abandoned(now).exists():
+        return
     with transaction.atomic():
         rows = Cancel.objects.abandoned(now).select_for_update(of=("self",), no_key=True)
         cancels = list(rows.select_related("account__desk", "job__desk"))

@@ -25,6 +25,18 @@ def test_the_sweep_delivers_what_no_worker_was_woken_for(firm):
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
 
 
+@pytest.mark.parametrize("duty", [sweeping.deliver_overdue, sweeping.recover_abandoned])
+def test_a_round_with_nothing_to_do_opens_no_transaction(firm, duty, monkeypatch):
+    """On SQLite each would hold up whoever writes, several times a second."""
+    ask(firm, firm.order())
+
+    def opened(*given):
+        raise AssertionError
+
+    monkeypatch.setattr(sweeping.transaction, "atomic", opened)
+    duty(now())
+
+
 def test_the_sweep_leaves_a_fresh_cancel_to_its_worker(firm):
     ask(firm, firm.order())
     sweeping.deliver_overdue(now())
