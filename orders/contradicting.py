@@ -97,12 +97,12 @@ def _reopen(cancels, said, proof, now):
     newest = {}
     for cancel in cancels:
         newest.setdefault(cancel.order_id or cancel.client_order_id, cancel)
+    Cancel.objects.filter(pk__in=[one.pk for one in cancels]).update(has_contradiction=True)
     by_job = {}
     for cancel in cancels:
         was = cancel.get_status_display().lower()
         is_newest = newest[cancel.order_id or cancel.client_order_id] is cancel
         is_reopened = is_newest and _back_to_unknown(cancel, said.format(was), proof, now)
-        Cancel.objects.filter(pk=cancel.pk).update(has_contradiction=True)
         if is_reopened or not cancel.has_contradiction:
             by_job.setdefault(cancel.job, []).append((cancel, was))
     return [_fact(job, told, now) for job, told in by_job.items()]
