@@ -30,8 +30,8 @@ from orders.models import (
 from orders.pacifica.client import VERSION
 from orders.pacifica.signing import Unsignable
 from orders.rights import holds
+from orders.waking import CHUNK
 
-CHUNK = 250
 LEASE = timedelta(seconds=30)
 MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
 PRICE = settings.CREDIT_PRICES["cancel"]

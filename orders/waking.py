@@ -17,7 +17,8 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 LONGEST_QUEUE = 1000
 HAND_OVER_S = 0.02
-MOST_SENDERS, WORTH_A_SENDER = 4, 250  # of one account's bulk; cancels for each further one
+CHUNK = 250  # cancels that a sender takes at once
+MOST_SENDERS = 4  # that are woken for one account's bulk
 URGENT, BULK = "urgent", "bulk"
 
 
@@ -64,7 +65,7 @@ def deliver(*, account_ids, is_urgent: bool, count=1):
     For bulk several, as many as ``count`` cancels can keep busy: they share an account's chunks.
     """
     lane = URGENT if is_urgent else BULK
-    senders = 1 if is_urgent else min(MOST_SENDERS, 1 + count // WORTH_A_SENDER)
+    senders = 1 if is_urgent else min(MOST_SENDERS, 1 + count // CHUNK)
     for account_id in account_ids:
         for _ in range(senders):
             _after_commit("orders.deliver", [account_id, is_urgent], lane)
