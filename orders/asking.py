@@ -118,10 +118,7 @@ def _names(target):
 def _new_job(actor, desk, targets, reason, key, now, about):
     return CancelJob.objects.create(
         desk=desk,
-        operator_id=actor.operator_id,
-        operator_name=actor.operator_name,
-        session_hash=actor.session_hash,
-        address=actor.address,
+        **actor.columns(),
         request_key=key,
         reason=reason,
         is_urgent=len(targets) <= settings.URGENT_UP_TO,

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,6 +25,10 @@ class Actor:
     operator_name: str = ""
     session_hash: str = ""
     address: str = ""
+
+    def columns(self) -> dict:
+        """The same as columns of a row that one person asked for."""
+        return asdict(self)
 
 
 class OrderLine(NamedTuple):

@@ -28,10 +28,7 @@ def ask(*, user, actor, query, now=clock) -> Export:
     searching.matching(query)
     with transaction.atomic():
         export = Export.objects.create(
-            operator=user,
-            operator_name=actor.operator_name,
-            session_hash=actor.session_hash,
-            address=actor.address,
+            **actor.columns(),
             asked_at=now(),
             query=json.dumps(query),
             words=searching.in_words(query)[:300],

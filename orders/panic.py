@@ -111,10 +111,7 @@ def _record(actor, desk, accounts, about, reason, is_drill, key):
     with transaction.atomic():
         job = CancelJob.objects.create(
             desk=desk,
-            operator_id=actor.operator_id,
-            operator_name=actor.operator_name,
-            session_hash=actor.session_hash,
-            address=actor.address,
+            **actor.columns(),
             request_key=key,
             scope=in_words(desk, accounts, is_drill=is_drill, **about),
             reason=reason,

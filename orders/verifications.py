@@ -30,13 +30,7 @@ def ask(*, user, actor, now=clock) -> Verification:
         ).first()
         if under_way is not None:
             return under_way
-        verification = Verification.objects.create(
-            operator=user,
-            operator_name=actor.operator_name,
-            session_hash=actor.session_hash,
-            address=actor.address,
-            asked_at=now(),
-        )
+        verification = Verification.objects.create(**actor.columns(), asked_at=now())
         audit.append(audit.Fact(Event.VERIFICATION_ASKED, actor))
     return verification
 

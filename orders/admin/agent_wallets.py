@@ -26,7 +26,6 @@ from orders.admin.base import (
     rights_of,
     shows,
 )
-from orders.admin.by_id import text_input
 from orders.logins import actor_of
 from orders.models import Account, AgentWallet, AuditRecord, Right
 from orders.rights import NotAllowed
@@ -45,16 +44,14 @@ class Forgetful(UnfoldAdminTextInputWidget):
 class AgentWalletForm(forms.Form):
     """An account, its agent wallet's public key, and the secret, which no page shows again."""
 
-    account = forms.ModelChoiceField(
-        queryset=Account.objects.none(),
-        empty_label="Choose an account",
+    account = fields.OneAccount(
         widget=UnfoldAdminSelectWidget(),
         error_messages={"invalid_choice": cancels.NO_ACCOUNT},
     )
     public_key = forms.CharField(
         max_length=60,
         label="Public key of the agent wallet",
-        widget=Forgetful(attrs=text_input().attrs),
+        widget=Forgetful(attrs=fields.QUIET),
         help_text="As Pacifica's API key page shows it.",
     )
     secret = forms.CharField(
@@ -69,10 +66,7 @@ class AgentWalletForm(forms.Form):
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
-        field = self.fields["account"]
-        accounts = Account.objects.managed_by(user).filter(is_active=True)
-        field.queryset = accounts.select_related("desk")
-        field.label_from_instance = lambda account: f"{account.desk} · {account}"
+        self.fields["account"].offer(Account.objects.managed_by(user))
 
     def clean_public_key(self):
         try:

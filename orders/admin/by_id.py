@@ -3,9 +3,10 @@
 import uuid
 
 from django import forms
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from orders import cancels
+from orders.admin import fields
 from orders.admin.base import request_key_of
 from orders.admin.selection import told
 from orders.logins import actor_of
@@ -15,18 +16,10 @@ from orders.rights import NotAllowed
 NOT_A_NUMBER = "An order id is digits only, such as 28000000042."
 
 
-def text_input(**attrs):
-    """A plain text input that the browser neither corrects nor remembers."""
-    quiet = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
-    return UnfoldAdminTextInputWidget(attrs=quiet | attrs)
-
-
 class CancelByIdForm(forms.Form):
     """What names an order. Parsing happens here; what makes sense is decided in `cancels`."""
 
-    account = forms.ModelChoiceField(
-        queryset=Account.objects.none(),
-        empty_label="Choose an account",
+    account = fields.OneAccount(
         widget=UnfoldAdminSelectWidget(),
         error_messages={
             "required": "Choose the account that owns the order.",
@@ -35,7 +28,7 @@ class CancelByIdForm(forms.Form):
     )
     symbol = forms.CharField(
         max_length=64,
-        widget=text_input(placeholder="BTC"),
+        widget=fields.themed_text(placeholder="BTC"),
         help_text="As on Pacifica, case kept: BTC, kBONK, SOL-USDC.",
         error_messages={"required": "Write the symbol of the order."},
     )
@@ -50,27 +43,24 @@ class CancelByIdForm(forms.Form):
         required=False,
         max_length=64,
         label="Order id",
-        widget=text_input(inputmode="numeric", placeholder="28000000042"),
+        widget=fields.themed_text(inputmode="numeric", placeholder="28000000042"),
     )
     client_order_id = forms.CharField(
         required=False,
         max_length=64,
         label="or client order id",
-        widget=text_input(placeholder="f47ac10b-58cc-4372-a567-0e02b2c3d479"),
+        widget=fields.themed_text(placeholder="f47ac10b-58cc-4372-a567-0e02b2c3d479"),
         help_text="One of the two ids is enough, and only one may be given.",
     )
     reason = forms.CharField(
         required=False,
         max_length=300,
-        widget=text_input(placeholder="Kept with the job and in the log"),
+        widget=fields.themed_text(placeholder="Kept with the job and in the log"),
     )
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
-        accounts = Account.objects.allowing(user, Right.CANCEL).filter(is_active=True)
-        field = self.fields["account"]
-        field.queryset = accounts.select_related("desk")
-        field.label_from_instance = lambda account: f"{account.desk} · {account}"
+        self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
 
     def clean_order_id(self):
         text = self.cleaned_data["order_id"].strip()

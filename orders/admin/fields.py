@@ -3,6 +3,7 @@
 import unicodedata
 
 from django import forms
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 QUIET = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
 
@@ -10,6 +11,11 @@ QUIET = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
 def text(**attrs):
     """A line of text."""
     return forms.TextInput({"class": "dk-input"} | QUIET | attrs)
+
+
+def themed_text(**attrs):
+    """A line of text in the theme's own look, for forms among the theme's own inputs."""
+    return UnfoldAdminTextInputWidget(attrs=QUIET | attrs)
 
 
 def area(**attrs):
@@ -35,6 +41,20 @@ def boxes(**attrs):
 def box(**attrs):
     """Yes or no."""
     return forms.CheckboxInput(attrs)
+
+
+class OneAccount(forms.ModelChoiceField):
+    """One account among those offered, named with its desk. The form sets which with `offer`."""
+
+    def __init__(self, **options):
+        super().__init__(queryset=None, empty_label="Choose an account", **options)
+
+    def label_from_instance(self, account):
+        return f"{account.desk} · {account}"
+
+    def offer(self, accounts):
+        """Let these active accounts be chosen."""
+        self.queryset = accounts.filter(is_active=True).select_related("desk")
 
 
 class ByDesk(forms.ModelMultipleChoiceField):

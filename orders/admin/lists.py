@@ -13,9 +13,7 @@ NOT_TEXT = "That file is not plain text: save the list as CSV or text, in UTF-8.
 class ListForm(forms.Form):
     """An account, a symbol for lines that name none, and the list itself."""
 
-    account = forms.ModelChoiceField(
-        queryset=None,
-        empty_label="Choose an account",
+    account = fields.OneAccount(
         widget=fields.select(),
         error_messages={
             "required": "Choose the account that owns the orders.",
@@ -50,10 +48,7 @@ class ListForm(forms.Form):
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
-        accounts = Account.objects.allowing(user, Right.CANCEL).filter(is_active=True)
-        field = self.fields["account"]
-        field.queryset = accounts.select_related("desk")
-        field.label_from_instance = lambda account: f"{account.desk} · {account}"
+        self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
 
     def clean_text(self):
         text = self.cleaned_data["text"]
