@@ -213,15 +213,14 @@ def _read_book(evidence, routes, params):
 def _look_through_history(evidence, routes, params, cancels, is_late):
     wanted = {c.order_id or c.client_order_id.lower() for c in cancels}
 
-    def is_enough(rows):
-        return is_late() or wanted <= {row.order_id for row in rows} | {
-            (row.client_order_id or "").lower() for row in rows
-        }
+    def needed(rows):
+        """One page more, unless all are found: where the rest stand nobody can tell."""
+        found = {row.order_id for row in rows}
+        found |= {(row.client_order_id or "").lower() for row in rows}
+        return 0 if (rows and is_late()) or wanted <= found else 1
 
     most = min(MOST_PAGES, PAGES * (1 + max(cancel.checks for cancel in cancels) // 4))
-    readings, rows = evidence.reader.pages(
-        routes.history, params, routes.page, is_enough, most=most
-    )
+    readings, rows = evidence.reader.pages(routes.history, params, routes.page, needed, most=most)
     evidence.readings += readings
     last = readings[-1].value
     evidence.is_history_whole = last is not None and not last.has_more

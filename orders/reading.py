@@ -13,6 +13,7 @@ from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.reads import NotInHistory, Unreadable
 
 MOST_PAGES = 5
+MOST_AT_ONCE = 25  # reads paid for together: seconds, not minutes, of an exchange that is slow
 
 
 @dataclass
@@ -49,46 +50,83 @@ class Reader:
 
         ``parse`` may raise `Unreadable`, or `NotInHistory`, which is an answer too.
         """
-        self._before()
-        grant = credits.take(
+        grant = self._take(path, 1)
+        if not grant.count:
+            return _not_asked(path, params, grant)
+        reading = self._read(path, params, parse, known)
+        self._settle(grant, [reading])
+        return reading
+
+    def pages(self, path, params, parse, needed, most=MOST_PAGES):
+        """Readings of a paged route, newest first, until ``needed(rows)`` is 0 or the last page.
+
+        ``needed``: at least how many pages more it takes, after the rows read so far. They are paid
+        for at once, so that reading many costs the database little.
+        """
+        readings, rows, params = [], [], dict(params)
+        while (wanted := min(needed(rows), most - len(readings), MOST_AT_ONCE)) > 0:
+            grant = self._take(path, wanted)
+            if not grant.count:
+                return [*readings, _not_asked(path, params, grant)], rows
+            run = list(self._run(path, params, parse, grant.count))
+            self._settle(grant, run)
+            readings += run
+            rows += [row for each in run if each.value is not None for row in each.value.rows]
+            if run[-1].value is None or not run[-1].value.has_more:
+                break
+        return readings, rows
+
+    def _run(self, path, params, parse, count):
+        """So many pages, fewer where one is the last or shows nothing; moves the cursor."""
+        for _ in range(count):
+            reading = self._read(path, dict(params), parse, {})
+            yield reading
+            if reading.value is None or not reading.value.has_more:
+                return
+            params["cursor"] = reading.value.next_cursor
+
+    def _take(self, path, wanted):
+        return credits.take(
             account=self._account,
-            wanted=1,
+            wanted=wanted,
             price=credits.price_of_read(path, self._pool),
             purpose=self._purpose,
             now=self._now(),
         )
-        if not grant.count:
-            why = f"waiting {grant.wait_s:.0f} s for credits"
-            return Reading(path, params, None, why=why, must_wait=True)
-        result = self._get(path, params)
-        quota = answers.quota(result.headers) if isinstance(result, Answer) else None
-        credits.settle(grant=grant, unused=0, quota=quota, now=self._now())
-        if isinstance(result, Unreachable):
-            return Reading(path, params, result, why=result.reason)
-        if result.status == 429:
-            wait_s = quota.resets_in_s if quota and quota.resets_in_s else 5
-            credits.pause(pool=grant.pool, until=self._now() + timedelta(seconds=min(wait_s, 60)))
-        return _parsed(Reading(path, params, result), parse, known)
 
-    def pages(self, path, params, parse, is_enough, most=MOST_PAGES):
-        """Readings of a paged route, newest first, until ``is_enough(rows)`` or the last page."""
-        readings, rows, cursor = [], [], None
-        while len(readings) < most:
-            reading = self.ask(path, params | {"cursor": cursor}, parse)
-            readings.append(reading)
-            if reading.value is None:
-                break
-            rows += reading.value.rows
-            cursor = reading.value.next_cursor
-            if not reading.value.has_more or is_enough(rows):
-                break
-        return readings, rows
+    def _settle(self, grant, readings):
+        """Believe what the last answer says is left, and wait where the exchange says so."""
+        quotas = [_quota(each.result) for each in readings]
+        stated = next((one for one in reversed(quotas) if one is not None), None)
+        unused = grant.count - len(readings)
+        credits.settle(grant=grant, unused=unused, quota=stated, now=self._now())
+        last = readings[-1].result
+        if isinstance(last, Answer) and last.status == 429:
+            wait_s = quotas[-1].resets_in_s if quotas[-1] and quotas[-1].resets_in_s else 5
+            credits.pause(pool=grant.pool, until=self._now() + timedelta(seconds=min(wait_s, 60)))
+
+    def _read(self, path, params, parse, known):
+        self._before()
+        reading = Reading(path, params, self._get(path, params))
+        if isinstance(reading.result, Unreachable):
+            reading.why = reading.result.reason
+            return reading
+        return _parsed(reading, parse, known)
 
     def _get(self, path, params):
         try:
             return client().get(path, params, api_config_key=self._api_config_key)
         except Unreachable as unreachable:
             return unreachable
+
+
+def _not_asked(path, params, grant):
+    why = f"waiting {grant.wait_s:.0f} s for credits"
+    return Reading(path, params, None, why=why, must_wait=True)
+
+
+def _quota(result):
+    return answers.quota(result.headers) if isinstance(result, Answer) else None
 
 
 def _parsed(reading, parse, known):

@@ -7,6 +7,7 @@ orders there are.
 
 import json
 from dataclasses import dataclass, field
+from math import ceil
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +21,7 @@ from orders.pacifica import reads
 
 FEW = 5  # orders looked up one by one
 PAGES, MOST_PAGES = 5, 60  # of the history, more the more orders are missing
-ROWS = 50  # of a page that may be about missing orders; a page holds 100
+PAGE = 100  # rows of one (docs.pacifica.fi order-history page)
 
 
 @dataclass
@@ -91,18 +92,16 @@ def _endings_of_missing(reader, account, rows, started_at, now):
 
 def _through_history(reader, account, wanted, history, now):
     """Read the newest pages. Many of them never take what is kept for urgent cancels."""
-    left = set(wanted)
 
-    def is_enough(rows):
-        left.difference_update(row.order_id for row in rows)
-        return not left
+    def needed(rows):
+        return ceil(len(wanted - {row.order_id for row in rows}) / PAGE)
 
-    most = min(MOST_PAGES, PAGES + len(wanted) // ROWS)
+    most = min(MOST_PAGES, PAGES + 2 * len(wanted) // PAGE)
     if most > PAGES:
         reader = reading.Reader(account, purpose=credits.SYNC, now=now)
     params = {"account": account.address}
     history.readings, rows = reader.pages(
-        "/orders/history", params, reads.history_page, is_enough, most=most
+        "/orders/history", params, reads.history_page, needed, most=most
     )
     told = {row.order_id: endings.of_history_row(row) for row in rows}
     history.endings = {i: ending for i, ending in told.items() if ending and i in wanted}

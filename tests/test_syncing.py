@@ -6,12 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders import syncing
+from orders import credits, reading, syncing
 from orders.models import Account, AuditRecord, CreditPool, Event, Order, OrderState
+from orders.pacifica.paper import paging
 from orders.pacifica.rows import (
     MAX_NAME_CHARS,
     MAX_TEXT_CHARS,
@@ -207,6 +209,43 @@ def test_a_deep_history_costs_no_more_than_a_routine_sync_may_spend(firm, many_g
     sync(firm)
     assert len(firm.paper.requests("/orders/history")) == 1
     assert Order.objects.filter(state=OrderState.CLOSED).count() == 100 + syncing.FEW
+
+
+@pytest.fixture
+def short_pages(firm, monkeypatch, settings):
+    """The exchange pages its history by five orders, and credits are plenty."""
+    monkeypatch.setattr(paging, "DEFAULT_LIMIT", 5)
+    monkeypatch.setattr(syncing, "PAGE", 5)
+    settings.CREDIT_QUOTAS = {"keyless": 10_000, "keyed": 10_000}
+    CreditPool.objects.all().delete()
+
+
+def test_nor_with_how_many_pages_of_the_history_tell_of_them(firm, short_pages):
+    counts, pages = [], []
+    for how_many in (20, 80):
+        for order in firm.orders(how_many):
+            firm.paper.close(order.order_id)
+        before = len(firm.paper.requests("/orders/history"))
+        with CaptureQueriesContext(connection) as queries:
+            sync(firm)
+        counts.append(len(queries))
+        pages.append(len(firm.paper.requests("/orders/history")) - before)
+    assert not Order.objects.exclude(state=OrderState.CLOSED).exists()
+    assert pages == [4, 16]
+    assert counts[1] == counts[0]
+
+
+def test_pages_that_were_paid_for_and_not_read_are_given_back(firm, short_pages, monkeypatch):
+    monkeypatch.setattr(syncing, "PAGE", 1)  # the history looks longer than it is
+    monkeypatch.setattr(reading.answers, "quota", lambda headers: None)  # we alone count
+    for order in firm.orders(20):
+        firm.paper.close(order.order_id)
+    before = credits.balance(account=firm.account, now=timezone.now()).left
+    sync(firm)
+    prices, pages = settings.CREDIT_PRICES, len(firm.paper.requests("/orders/history"))
+    spent = before - credits.balance(account=firm.account, now=timezone.now()).left
+    assert pages == 4
+    assert spent == prices["read"] + pages * prices["heavy_read_keyless"]
 
 
 def test_two_desks_may_hold_the_same_account(firm):
