@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -100,6 +101,17 @@ def test_latency_is_added_to_answers(paper_exchange):
     started = time.monotonic()
     requests.get(paper_exchange.url + "/info", timeout=5)
     assert time.monotonic() - started >= 0.04
+
+
+def test_a_client_that_dies_amid_its_request_is_no_error(paper_exchange, caplog):
+    with socket.create_connection(("127.0.0.1", paper_exchange.port)) as dying:
+        dying.sendall(
+            b"POST /api/v1/orders/cancel HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
+        )
+        time.sleep(0.1)  # for the exchange to wait for the rest
+    time.sleep(0.1)
+    assert paper_exchange.ledger()["requests"] == []
+    assert caplog.records == []
 
 
 def test_it_starts_and_stops_quickly():

@@ -87,3 +87,5 @@ async def _body(request):
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         return b" " * (MAX_BODY + 1)
+    except ConnectionResetError:  # the client died before it had sent all of it
+        raise web.HTTPBadRequest from None
