@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
@@ -80,15 +81,24 @@ def committing_db(django_db_setup, django_db_blocker, tmp_path):
         template = settings.DATABASES["default"]["NAME"]
         connection.close()
         copy = _copy_of(template, tmp_path)
-        connections.settings["default"]["NAME"] = copy
-        connection.settings_dict["NAME"] = copy
-        try:
+        with connected_to(NAME=copy):
             yield copy
-        finally:
-            connections.close_all()
-            connections.settings["default"]["NAME"] = template
-            connection.settings_dict["NAME"] = template
-            _drop(copy)
+        _drop(copy)
+
+
+@contextmanager
+def connected_to(**about):
+    """Within, this process uses another database, on another server where ``about`` names one."""
+    usual = {name: connection.settings_dict[name] for name in about}
+    connections.close_all()
+    connections.settings["default"] |= about
+    connection.settings_dict |= about
+    try:
+        yield
+    finally:
+        connections.close_all()
+        connections.settings["default"] |= usual
+        connection.settings_dict |= usual
 
 
 def _copy_of(template, tmp_path):

@@ -124,7 +124,7 @@ class Postgres:
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "--no-sync")
         self._start()
         with self._connected("postgres") as admin:
-            admin.execute(f"CREATE DATABASE {self.name}")
+            self._make_database(admin)
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/{self.name}"
 
     def disconnect(self):
@@ -150,6 +150,9 @@ class Postgres:
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _make_database(self, admin):
+        admin.execute(f"CREATE DATABASE {self.name}")
+
     @property
     def _data(self):
         return str(self.folder / "data")
@@ -159,15 +162,12 @@ class Postgres:
         settings |= {"fsync": "off", "max_connections": "200"}
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
         command = [_program("postgres"), "-D", self._data, "-p", str(self.port), *options]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            preexec_fn=_ends_with_us,
-            **self._as,
-        )
+        self.process = self._launched(command)
         _until(lambda: self._connected("postgres").close(), psycopg.Error)
+
+    def _launched(self, command):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(command, cwd="/", preexec_fn=_ends_with_us, **quiet, **self._as)
 
     def _run(self, program, *options):
         command = [_program(program), *options]
