@@ -63,8 +63,8 @@ def of(run, evidence, findings) -> dict:
 
 def errors(path) -> dict:
     """How often which error ended a step or a process, by the last line of its traceback."""
-    found = re.findall(r"^([\w.]+(?:Error|Exception|Interrupt))(?::|$)", path.read_text(), re.M)
-    return dict(Counter(found))
+    found = re.findall(r"^[\w.]+(?:Error|Exception|Interrupt)\b.*", path.read_text(), re.M)
+    return dict(Counter(re.sub(r"\d[\d.]*", "…", line) for line in found))
 
 
 def counted(findings) -> dict:

@@ -13,7 +13,6 @@ REQUEST_FAULTS = [
     {"kind": "status", "status": 500},
     {"kind": "status", "status": 502, "body": "<html>oops</html>", "content_type": "text/html"},
     {"kind": "status", "status": 200, "body": '{"success":"true"}', "applied": True},
-    {"kind": "status", "status": 429},
     {"kind": "delay_before", "delay_ms": 900},
     {"kind": "delay_after", "delay_ms": 900},
     {"kind": "drip", "chunk_bytes": 1, "interval_ms": 40},
@@ -21,6 +20,7 @@ REQUEST_FAULTS = [
     {"kind": "late", "delay_ms": 900, "hold_ms": 2000},
     {"kind": "fill_first"},
 ]
+THROTTLED = {"kind": "status", "status": 429}  # pauses everybody, so that little else goes wrong
 READ_FAULTS = [{"kind": "status", "status": 500}, {"kind": "drop"}, {"kind": "delay_after"}]
 READS = ["/orders", "/orders/history", "/orders/history_by_id", "/orders/twap"]
 ROUTES = ["/orders/cancel", "/orders/stop/cancel", "/orders/twap/cancel"] + ["/orders/batch"] * 4
@@ -37,8 +37,8 @@ MOST = 100  # orders of one act: more would have to be typed
 
 def planned(rng, accounts):
     """What happens when in a storm, as (second, method, arguments…): all drawn beforehand."""
-    acts = [_act(rng, account) for account in rng.sample(accounts, 5)]
-    times = [0, 0, 0, rng.uniform(1, STORM_S - 1), STORM_S - 1]
+    acts = [_act(rng, account) for account in rng.sample(accounts, 6)]
+    times = [0, 0, 0, *(rng.uniform(1, STORM_S - 1) for _ in range(2)), STORM_S - 1]
     plan = [(at, "ask", act) for at, act in zip(times, acts, strict=True)]
     for act in acts:
         for place in rng.sample(range(act["count"]), act["count"] // 10 + 1):
@@ -51,7 +51,7 @@ def planned(rng, accounts):
 def _act(rng, account):
     """What an operator will ask: how many orders of what kind, and one that nobody has."""
     kind = rng.choices(list(KINDS), [6, 2, 2])[0]
-    count = rng.choice([1, 20, 60, MOST])
+    count = rng.choice([1, 40, 80, MOST])
     if kind == "twap":
         count = min(count, 8)  # each is a request of its own
     key = str(uuid.UUID(int=rng.getrandbits(128)))
@@ -83,10 +83,10 @@ def arming(rng, name, *, can_be_full):
 
 def faults(rng) -> list[dict]:
     """The faults of one storm, as `tests.paper.PaperHandle.fault` takes them."""
-    drawn = []
-    for _ in range(rng.randint(14, 24)):
+    drawn, kinds = [], [*REQUEST_FAULTS, *[THROTTLED] * (rng.random() < 0.3)]
+    for _ in range(rng.randint(20, 32)):
         drawn.append({"route": rng.choice(ROUTES), "times": rng.randint(1, 4)})
-        drawn[-1] |= rng.choice(REQUEST_FAULTS)
+        drawn[-1] |= rng.choice(kinds)
     for _ in range(rng.randint(0, 2)):
         drawn.append({"route": rng.choice(READS), "times": rng.randint(1, 3)})
         drawn[-1] |= rng.choice(READ_FAULTS)

@@ -67,6 +67,7 @@ class Run:
             if fault["kind"] == "stale_reads":
                 self.stale.append((time.time(), None))
         plan = plans.planned(rng, self.accounts)
+        self.stage.replace(rng.sample(EVERYBODY, 2))  # for such as may die by themselves
         dark_s = STORM_S - rng.choice([0, 0, 0, 2])  # from then on all senders are dead
         begun = time.monotonic()
         while (at_s := time.monotonic() - begun) < STORM_S:

@@ -45,13 +45,13 @@ class Stage:
     def set_up(self, *, accounts):
         """Migrate, and make a desk with these many accounts. Call it before any process runs."""
         os.environ.update(self._env)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
         import django
 
         django.setup()
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
         firm = self._firm(accounts)
         self.browser = Browser(f"http://127.0.0.1:{self.web_port}", firm[1])
         for kind in ("senders", "web"):
@@ -86,17 +86,20 @@ class Stage:
 
     def disarm(self):
         """End those that would die by themselves, or whose disk is full, to be started sound."""
-        for name, armed in self.armed.items():
-            if armed and self.is_alive(name):
-                self._signal(name, signal.SIGKILL)
+        self.replace([name for name, armed in self.armed.items() if armed])
+
+    def replace(self, names):
+        """End these, to be started again otherwise; no death that counts."""
+        for name in names:
+            if self.is_alive(name):
+                self._end(name)
                 self.counts["replaced"] += 1
-                select.select([self._fds[name]], [], [], 5)
 
     def kill(self, name):
         """kill -9 of a process with all it has forked; whether there was one."""
         if not self.is_alive(name):
             return False
-        self._signal(name, signal.SIGKILL)
+        self._end(name)
         self.counts[f"killed {name.rstrip('0123456789')}"] += 1
         return True
 
@@ -144,6 +147,10 @@ class Stage:
             signal.pidfd_send_signal(fd, signal.SIGCONT)
         os.close(fd)
 
+    def _end(self, name):
+        self._signal(name, signal.SIGKILL)
+        select.select([self._fds[name]], [], [], 5)
+
     def _signal(self, name, number):
         with suppress(ProcessLookupError):
             os.killpg(self._pids[name], number)
@@ -180,6 +187,7 @@ class Stage:
     def _environment(self, paper_port):
         """The environment of every process of the run; nothing of yours leaks in."""
         return self._bare() | {
+            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
             "DATABASE_URL": self.database.url,
             "CELERY_BROKER_URL": self.broker.url,
             "SECRET_KEY": "fault-run-" + "x" * 50,
