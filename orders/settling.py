@@ -48,7 +48,7 @@ def weigh(cancel, found, now) -> Conclusion:
     """What the evidence makes of one cancel."""
     if found.book is None:
         why = found.readings[-1].why
-        said = f"The exchange could not be asked: {why}."
+        said = f"Not known whether it is gone: the exchange could not be asked ({why})."
         return keep_asking(cancel, now, said, slowest_s=UNREADABLE_S)
     row = found.row_of(cancel)
     if row is not None:

@@ -111,3 +111,22 @@ def test_no_page_holds_an_inline_handler_or_script_of_ours(firm):
     ours = text.split('<div class="dk-page">')[1]
     assert " onclick=" not in text
     assert "<script>" not in ours.split("</section>")[0]
+
+
+def test_the_path_at_the_top_ends_at_the_page_itself(firm):
+    head = signed_in(firm.head)
+    for name, words in (
+        ("orders_panicline_pull", "Panic"),
+        ("orders_cancel_changelist", "Unresolved"),
+    ):
+        assert f'aria-current="page">{words}</span>' in page(head, name)
+
+
+def test_accounts_and_people_lead_to_their_records(firm):
+    log = url("orders_auditrecord_changelist")
+    of_account = f'{log}?account={firm.account.pk}"'
+    assert of_account in page(signed_in(firm.head), "orders_account_change", firm.account.pk)
+    administrator = signed_in(firm.administrator)
+    assert of_account in page(administrator, "orders_account_change", firm.account.pk)
+    person = page(administrator, "auth_user_change", firm.operator.pk)
+    assert f'{log}?operator={firm.operator.username}"' in person

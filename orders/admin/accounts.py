@@ -12,7 +12,7 @@ from unfold.decorators import display
 from orders import credits, keys, rights, sessions
 from orders.admin import api_config_keys, books, filters
 from orders.admin.base import acts, fragment, is_administrator, rights_of, shows
-from orders.admin.recording import RecordedScreen
+from orders.admin.recording import RecordedScreen, link_to_records
 from orders.models import Account, AgentWallet, CancelJob, Event, Right, SealedApiConfigKey
 from orders.templatetags.desk import ago, shortened, visible
 
@@ -80,17 +80,22 @@ class AccountAdmin(RecordedScreen):
         return {"account": obj}
 
     def get_fields(self, request, obj=None):
-        return ("desk", "name", "address", "main_address", "is_drill", "is_active")
+        fields = ("desk", "name", "address", "main_address", "is_drill", "is_active")
+        return (*fields, "log_link") if obj else fields
 
     def get_readonly_fields(self, request, obj=None):
         # An account keeps its desk and address: its orders, keys and records belong to both.
-        return ("desk", "address") if obj else ()
+        return ("desk", "address", "log_link") if obj else ()
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         """The form for administrators; everybody else sees the page that shows it."""
         if is_administrator(request):
             return super().change_view(request, object_id, form_url, extra_context)
         return self.page_view(request, object_id)
+
+    @display(description="Log")
+    def log_link(self, account):
+        return link_to_records(f"What was done on {visible(account.name)}", account=account.pk)
 
     @display(description="Account")
     def name_column(self, account):

@@ -73,8 +73,7 @@ class AuditRecordAdmin(ReadOnlyPage):
         "sentence_column",
         "event_column",
         "outcome_column",
-        "operator_column",
-        "account_column",
+        "who_column",
     )
     list_display_links = ("sentence_column",)
     list_filter = BAR
@@ -114,16 +113,13 @@ class AuditRecordAdmin(ReadOnlyPage):
         word = sentences.ENDINGS.get(record.outcome, record.outcome)
         return format_html('<span class="dk-status dk-{}">{}</span>', tone(record.outcome), word)
 
-    @display(description="Operator")
-    def operator_column(self, record):
-        return visible(record.operator_name)
-
-    @display(description="Account")
-    def account_column(self, record):
+    @display(description="Who, where")
+    def who_column(self, record):
+        where = " · ".join(filter(None, [visible(record.desk_name), visible(record.account_name)]))
         return format_html(
-            '<span class="dk-quiet">{}</span> {}',
-            visible(record.desk_name),
-            visible(record.account_name),
+            '<span class="dk-nowrap">{}</span> <span class="dk-quiet dk-where">{}</span>',
+            visible(record.operator_name) or "–",
+            where,
         )
 
     def get_changelist(self, request, **kwargs):

@@ -189,6 +189,7 @@ class Screen(ModelAdmin):
     def page(self, request, template, *, title, status=200, **context):
         """A whole page of the site with a template of ours."""
         request.current_app = self.admin_site.name
+        request.page_title = title  # the last step of the path at the top
         site = self.admin_site.each_context(request)
         context = {**site, "title": title, "opts": self.opts, "media": self.media, **context}
         return TemplateResponse(request, template, context, status=status)

@@ -12,7 +12,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from orders import audit, enrolling, sessions
 from orders.admin.base import ScopedInline, is_administrator
-from orders.admin.recording import RecordedScreen
+from orders.admin.recording import RecordedScreen, link_to_records
 from orders.logins import actor_of
 from orders.models import Event, Membership
 from orders.templatetags.desk import ago, visible
@@ -55,10 +55,10 @@ class PersonAdmin(RecordedScreen, UserAdmin):
     ordering = ("username",)
     filter_horizontal = ()
     list_display_links = ("name_column",)
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "log_link")
     fieldsets = (
         (None, {"fields": ("username", "password", "is_active", "is_superuser")}),
-        ("Seen", {"fields": ("last_login", "date_joined")}),
+        ("Seen", {"fields": ("last_login", "date_joined", "log_link")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     empty_sentence = "Nobody fits."
@@ -115,6 +115,11 @@ class PersonAdmin(RecordedScreen, UserAdmin):
         sessions.demand_fresh(request)
         with transaction.atomic():
             return super().user_change_password(request, id, form_url)
+
+    @display(description="Log")
+    def log_link(self, person):
+        name = person.get_username()
+        return link_to_records(f"What {visible(name)} did", operator=name)
 
     @display(description="Name")
     def name_column(self, person):

@@ -1,5 +1,10 @@
 """Forms of administrators: every change they make is recorded in the transaction that makes it."""
 
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.html import format_html
+
 from orders import audit
 from orders.admin.base import Screen, is_administrator
 from orders.logins import actor_of
@@ -40,6 +45,12 @@ class RecordedScreen(Screen):
     def about(self, obj) -> dict:
         """The desk or account that the record names."""
         return {}
+
+
+def link_to_records(words, **asked):
+    """A link to the log, filtered: ``asked`` as in its address line."""
+    place = f"{reverse('admin:orders_auditrecord_changelist')}?{urlencode(asked)}"
+    return format_html('<a class="dk-link" href="{}">{}</a>', place, words)
 
 
 def changes_of(form) -> dict:

@@ -45,6 +45,7 @@ class UnresolvedAdmin(Screen):
         return super().get_queryset(request).open_questions()
 
     def changelist_view(self, request, extra_context=None):
+        request.page_title = "Unresolved"
         return super().changelist_view(request, {"title": "Unresolved cancels"})
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
