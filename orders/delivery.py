@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
@@ -72,23 +72,21 @@ def _next_chunk(account_id, is_urgent_only, now) -> int:
 
 
 class Turn(NamedTuple):
-    """What is sent next for an account: queued cancels of one job, by their ids."""
+    """Whose cancels are sent next for an account: one job's."""
 
     account: Account
     job_id: int
     is_urgent: bool
-    ids: list
 
 
 def next_turn(account_id, now) -> Turn | None:
     """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
     ready = Cancel.objects.ready(now).filter(account_id=account_id)
-    rows = list(ready.values_list("pk", "job_id", "is_urgent")[:CHUNK])
-    if not rows:
+    first = ready.values_list("job_id", "is_urgent").first()
+    if first is None:
         return None
-    _, job_id, is_urgent = rows[0]
     account = Account.objects.select_related("desk", "api_config_key").get(pk=account_id)
-    return Turn(account, job_id, is_urgent, [pk for pk, job, _ in rows if job == job_id])
+    return Turn(account, *first)
 
 
 def _must_settle_first(account_id, now) -> bool:
@@ -120,17 +118,20 @@ def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
     """Take a chunk of one job's queued cancels: true for one sender only, on any database.
 
     One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
-    that carry the token are ours.
+    that carry the token are ours. What another sender is claiming just now is passed over, so that
+    those who were woken together share a job.
     """
     token = uuid.uuid4()
-    Cancel.objects.filter(pk__in=turn.ids[:limit], status=CancelStatus.QUEUED).update(
-        status=CancelStatus.SENDING,
-        claim_token=token,
-        attempt=F("attempt") + 1,
-        lease_until=now + LEASE,
-        sent_at=None,
-        not_before_at=None,
-    )
+    with transaction.atomic():
+        ids = list(_free(turn, now)[:limit])
+        Cancel.objects.filter(pk__in=ids, status=CancelStatus.QUEUED).update(
+            status=CancelStatus.SENDING,
+            claim_token=token,
+            attempt=F("attempt") + 1,
+            lease_until=now + LEASE,
+            sent_at=None,
+            not_before_at=None,
+        )
     chunk = list(held(token).order_by("pk"))
     if chunk:
         job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
@@ -138,6 +139,14 @@ def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
         for cancel in chunk:
             cancel.account, cancel.job = turn.account, job
     return chunk
+
+
+def _free(turn, now):
+    """Ids of what may be claimed of a turn, locked, without waiting for what others lock."""
+    skips = connection.features.has_select_for_update_skip_locked
+    rows = Cancel.objects.ready(now).filter(account=turn.account, job=turn.job_id)
+    rows = rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
+    return rows.values_list("pk", flat=True)
 
 
 def held(token):

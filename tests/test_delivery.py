@@ -214,6 +214,14 @@ def test_a_second_claim_gets_nothing_that_is_claimed(firm):
     assert claim(account_id=firm.account.pk, now=now) == []
 
 
+def test_senders_that_looked_at_the_same_moment_share_a_job(firm):
+    ask(firm, *firm.orders(5))
+    turns = [delivery.next_turn(firm.account.pk, timezone.now()) for _ in range(2)]
+    first, second = (delivery.claim(turn, now=timezone.now(), limit=3) for turn in turns)
+    assert [len(first), len(second)] == [3, 2]
+    assert not {cancel.pk for cancel in first} & {cancel.pk for cancel in second}
+
+
 def test_a_chunk_holds_one_job_only_urgent_and_oldest_first(firm):
     orders = firm.orders(3)
     ask(firm, orders[2])

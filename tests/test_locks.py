@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from orders import audit, cancels, concluding, delivery, packets, settling, sweeping, syncing
@@ -91,6 +91,28 @@ def test_a_record_about_locked_rows_does_not_wait_for_them(
     done = within(monkeypatch, owner, name)
     act(committing_firm)
     assert done == [True]
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+def test_what_another_sender_is_claiming_is_passed_over_without_waiting(committing_firm):
+    firm = committing_firm
+    ask(firm)
+    got = []
+
+    def claim_elsewhere():
+        try:
+            got.extend(claim(account_id=firm.account.pk, now=timezone.now()))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        mine = claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
+        other = threading.Thread(target=claim_elsewhere, daemon=True)
+        other.start()
+        other.join(PATIENCE_S)
+    assert [cancel.pk for cancel in mine + got] == sorted(
+        Cancel.objects.values_list("pk", flat=True)
+    )
 
 
 def test_every_row_lock_leaves_the_row_free_to_be_pointed_at():
