@@ -248,6 +248,7 @@ if IS_SQLITE:
     # SQLite 3.7.0 to 3.51.2 can, rarely, corrupt a database in WAL mode (fixed in 3.51.3).
     HAS_WAL_BUG = sqlite3.sqlite_version_info < (3, 51, 3)
     SQLITE_JOURNAL = "DELETE" if HAS_WAL_BUG and IS_REAL_MONEY else "WAL"
+    DATABASES["default"]["ENGINE"] = "desk.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,

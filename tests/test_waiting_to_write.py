@@ -1,0 +1,57 @@
+"""SQLite has one writer at a time: whoever waits for it begins soon after it ends."""
+
+import sqlite3
+import threading
+import time
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+
+pytestmark = pytest.mark.skipif(not settings.IS_SQLITE, reason="about SQLite's one writer")
+
+
+class Writer(threading.Thread):
+    """Another process that writes for so long."""
+
+    def __init__(self, seconds):
+        super().__init__(daemon=True)
+        self.seconds, self.is_writing = seconds, threading.Event()
+        self.start()
+        self.is_writing.wait()
+
+    def run(self):
+        rival = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+        rival.execute("BEGIN IMMEDIATE")
+        self.is_writing.set()
+        time.sleep(self.seconds)
+        self.ended = time.monotonic()
+        rival.execute("ROLLBACK")
+        rival.close()
+
+
+def lateness_s():
+    """How long after the end of a long writer the next one begins."""
+    writer = Writer(0.34)
+    with transaction.atomic():
+        return time.monotonic() - writer.ended
+
+
+def test_who_waited_long_for_the_writer_begins_soon_after_it(committing_firm):
+    assert min(lateness_s() for _ in range(3)) < 0.03
+
+
+def test_who_waited_in_vain_is_told_so(committing_firm, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
+    writer = Writer(0.5)
+    with pytest.raises(OperationalError, match="locked"), transaction.atomic():
+        pass
+    writer.join()
+
+
+def test_a_statement_of_its_own_still_waits(committing_firm):
+    with transaction.atomic():
+        pass
+    writer = Writer(0.1)
+    committing_firm.account.save()
+    writer.join()
