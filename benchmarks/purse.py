@@ -13,13 +13,13 @@ preview's estimate; the estimate is to be right within a tenth, the reserve (a f
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 
 from benchmarks import stage
 
 API_CONFIG_KEY = "benchmrk_2VfUX9xYzAbC"
 MINUTE_S = 60
-URGENT_ROUTE, BULK_ROUTE = "/orders/cancel", "/orders/batch"
+BULK_ROUTE = "/orders/batch"
 
 
 def main():
@@ -39,7 +39,7 @@ def main():
         estimated_s = _estimate(preview, given)
         mark = site.paper.ledger()["next"]
         took_s = _run(firm, urgent, preview, given)
-        _tell(site, given, mark, estimated_s, took_s * given.times)
+        _tell(site, given, mark, urgent, estimated_s, took_s * given.times)
 
 
 def _prepared(site, given):
@@ -81,16 +81,19 @@ def _run(firm, urgent, preview, given) -> float:
     return (ended_at - job.created_at).total_seconds()
 
 
-def _tell(site, given, mark, estimated_s, took_s):
+def _tell(site, given, mark, urgent, estimated_s, took_s):
     asked = site.paper.ledger(since=mark)["requests"]
     throttled = sum(one["status"] == 429 for one in asked)
-    urgent = [one for one in asked if one["route"] == URGENT_ROUTE]
-    reserve = given.credits / 5
-    left = _least_left(asked, given)
+    clicked, reserve = {order.order_id for order in urgent}, given.credits / 5
+    clicks = [one for one in asked if clicked.intersection(one["order_ids"])]
+    left, parts = _least_left([one for one in asked if one not in clicks], given)
     off = (took_s - estimated_s) / estimated_s * 100
     print(f"answers of 429: {throttled} of {len(asked)} requests")
-    print(f"urgent cancels meanwhile: {len(urgent)}, taken {_taken(urgent)}")
+    print(f"urgent cancels meanwhile: {len(clicks)}, taken {_taken(clicks)}")
     print(f"least left in any window: {left:g} of {given.credits} credits, reserve {reserve:g}")
+    print(
+        f"spent in that window: {', '.join(f'{name} {spent:g}' for name, spent in parts.items())}"
+    )
     print(f"took {took_s:.0f} s of the purse, estimated {estimated_s:.0f} s: {off:+.1f} %")
 
 
@@ -99,19 +102,18 @@ def _taken(asked):
 
 
 def _least_left(asked, given):
-    """Quota less what all but urgent cancels cost in the fullest window, by the ledger's times."""
-    window_ms, spent, least = MINUTE_S / given.times * 1000, 0.0, float(given.credits)
-    charges = deque()
+    """Quota less what these cost in the fullest window, by the ledger's times; what that was."""
+    window_ms, least, parts = MINUTE_S / given.times * 1000, float(given.credits), {}
+    charges, spent = deque(), Counter()
     for one in asked:
-        if one["route"] == URGENT_ROUTE:
-            continue
         while charges and charges[0][0] <= one["at_ms"] - window_ms:
-            spent -= charges.popleft()[1]
-        cost = _cost(one)
-        charges.append((one["at_ms"], cost))
-        spent += cost
-        least = min(least, given.credits - spent)
-    return least
+            _, name, cost = charges.popleft()
+            spent[name] -= cost
+        charges.append((one["at_ms"], one["route"], _cost(one)))
+        spent[one["route"]] += _cost(one)
+        if given.credits - spent.total() < least:
+            least, parts = given.credits - spent.total(), dict(spent)
+    return least, parts
 
 
 def _cost(one):

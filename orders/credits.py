@@ -29,7 +29,7 @@ class Grant:
     """What a pool allows now. ``count``: requests' worth; ``wait_s``: until more could be had.
 
     ``is_booked``: whether the credits were taken out already, or are once it is settled.
-    ``second``: of the epoch, in which that was.
+    ``second``: of the epoch, in which that was. ``already``: what others had spent in it by then.
     """
 
     pool: str
@@ -38,6 +38,7 @@ class Grant:
     wait_s: float = 0
     is_booked: bool = True
     second: int = 0
+    already: Decimal = Decimal(0)
     is_sync: bool = False
 
     @property
@@ -95,6 +96,7 @@ def take(*, account, wanted, price, purpose, now) -> Grant:
         if _pause_s(pool, now):
             return Grant(name, 0, price, _pause_s(pool, now))
         spent = _recent(pool, now)
+        since = _since(pool, spent, now)
         count = (
             wanted
             if purpose == PROOF
@@ -102,13 +104,14 @@ def take(*, account, wanted, price, purpose, now) -> Grant:
         )
         _spend(pool, spent, count * price, purpose, now)
         wait_s = 0 if count else _until_freed(spent, now)
-    return Grant(name, count, price, wait_s, second=_second(now), is_sync=purpose == SYNC)
+    return Grant(name, count, price, wait_s, is_sync=purpose == SYNC, **since)
 
 
 def _unbooked(name, wanted, price, now):
     pool = CreditPool.objects.filter(name=name).first()
     wait_s = _pause_s(pool, now) if pool else 0
-    return Grant(name, 0 if wait_s else wanted, price, wait_s, is_booked=False)
+    since = _since(pool, _recent(pool, now), now) if pool else {}
+    return Grant(name, 0 if wait_s else wanted, price, wait_s, is_booked=False, **since)
 
 
 def _pause_s(pool, now):
@@ -131,9 +134,10 @@ def settle(*, grant, unused, quota, now):
             pool.in_flight = max(Decimal(0), pool.in_flight - grant.credits)
             if grant.second in spent:  # else it has left the window already
                 _add(spent, grant.second, -grant.credits, grant.is_sync)
+        is_newest = pool.in_flight == 0 and _spent_since(spent, grant.second) <= grant.already
         _add(spent, _second(now), grant.credits - unused * grant.price, grant.is_sync)
         if quota is not None:
-            _believe(pool, spent, quota, now)
+            _believe(pool, spent, quota, is_newest, now)
         _save(pool, spent)
 
 
@@ -196,6 +200,16 @@ def _sum(spent, column=0):
     return sum((both[column] for both in spent.values()), Decimal(0))
 
 
+def _since(pool, spent, now):
+    """What tells a grant later whether others settled meanwhile; those under way still will."""
+    already = max(Decimal(0), _spent_since(spent, _second(now)) - pool.in_flight)
+    return {"second": _second(now), "already": already}
+
+
+def _spent_since(spent, second):
+    return sum((both[0] for at, both in spent.items() if at >= second), Decimal(0))
+
+
 def _reserve(pool):
     return pool.quota * settings.CREDIT_RESERVE_PERCENT / 100
 
@@ -229,10 +243,11 @@ def _second(now):
     return int(now.timestamp())
 
 
-def _believe(pool, spent, quota, now):
+def _believe(pool, spent, quota, is_newest, now):
     """Correct our count by the exchange's. Somebody else may be spending from the same pool.
 
-    Upward only while nothing of ours is under way: an answer does not know what follows it.
+    Upward only by the answer to what was taken last, while nothing else of ours is under way: an
+    answer does not know what follows it.
     """
     if quota.quota_credits:
         pool.quota = quota.quota_credits
@@ -241,7 +256,7 @@ def _believe(pool, spent, quota, now):
     too_few = pool.quota - _sum(spent) - quota.remaining_credits
     if too_few > 0:
         _add(spent, _second(now), too_few)
-    elif pool.in_flight == 0:
+    elif is_newest:
         _forget(spent, -too_few)
 
 

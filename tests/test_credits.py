@@ -103,8 +103,26 @@ def test_a_higher_count_is_believed_only_while_nothing_is_under_way(firm):
     first, second = take(firm, 100), take(firm, 20)
     settle(first, remaining=99)
     assert left(firm) == 40
-    settle(second, remaining=99)
+    settle(second, remaining=99)  # perhaps it was given before the first was counted
+    assert left(firm) == 40
+    settle(take(firm, 2), remaining=99)
     assert left(firm) == 99
+
+
+@pytest.mark.parametrize("purpose", [URGENT, BULK, SYNC])
+def test_what_was_spent_since_an_answer_is_not_forgotten_by_it(firm, purpose):
+    slow = take(firm, 20)
+    quick = take(firm, 4, purpose=purpose, seconds=1)
+    settle(quick, remaining=88, seconds=2)
+    settle(slow, remaining=90, seconds=3)  # it was given before the quick one came
+    assert left(firm, seconds=3) == 88
+
+
+def test_an_urgent_ones_older_answer_forgets_nothing_either(firm):
+    slow = take(firm, 2, purpose=URGENT)
+    settle(take(firm, 20), remaining=90, seconds=1)
+    settle(slow, remaining=99, seconds=1)
+    assert left(firm, seconds=1) == 89
 
 
 def test_what_the_exchange_let_go_early_is_not_counted_free_twice(firm):
