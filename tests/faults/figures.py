@@ -61,9 +61,16 @@ def of(run, evidence, findings) -> dict:
     }
 
 
+CAUSE = re.compile(  # an exception that another one was raised from or while handling
+    r"^Traceback .*\n(?:(?!Traceback ).*\n)*?(?:The above exception was|During handling of).*\n",
+    re.M,
+)
+
+
 def errors(path) -> dict:
     """How often which error ended a step or a process, by the last line of its traceback."""
-    found = re.findall(r"^[\w.]+(?:Error|Exception|Interrupt)\b.*", path.read_text(), re.M)
+    ends = CAUSE.sub("", path.read_text())
+    found = re.findall(r"^[\w.]+(?:Error|Exception|Interrupt)\b.*", ends, re.M)
     return dict(Counter(re.sub(r"\d[\d.]*", "…", line) for line in found))
 
 

@@ -66,7 +66,7 @@ def _mischief(rng):
     odds = {"kill_web_worker": 0.5, "kill_broker": 0.4, "flush": 0.3, "repeat": 0.5}
     odds |= {"disconnect": 0.3, "restart": 0.15}
     yield from ((what,) for what, chance in odds.items() if rng.random() < chance)
-    if rng.random() < 0.06:
+    if rng.random() < 0.08:
         yield "freeze", rng.choice(SENDERS)
 
 
