@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from orders import audit, contradicting
-from orders.judging import judge, refusal
+from orders.judging import Conclusion, judge, refusal
 from orders.models import (
     Cancel,
     CancelJob,
@@ -187,7 +187,7 @@ def described_result(result):
 def outcome_facts(pairs, now):
     """A record for each outcome that was reached: which orders, how they ended, what shows it."""
     groups = {}
-    for cancel, end in pairs:
+    for cancel, end in [*pairs, *_stopped_instead(pairs)]:
         if end.status in AT_REST:
             groups.setdefault((end, cancel.job_id), []).append(cancel)
     for (end, _), cancels in groups.items():
@@ -206,6 +206,16 @@ def outcome_facts(pairs, now):
             },
             lines=tuple(audit.line_of(cancel, outcome=end.status) for cancel in cancels),
         )
+
+
+def _stopped_instead(pairs):
+    """What was to be sent again and is not, for its job was stopped meanwhile."""
+    queued = {cancel.pk: cancel for cancel, end in pairs if end.status == CancelStatus.QUEUED}
+    if not queued:
+        return []
+    stopped = Cancel.objects.filter(pk__in=queued, status=CancelStatus.STOPPED)
+    end = Conclusion(CancelStatus.STOPPED, Proof.NONE, "Its job was stopped.")
+    return [(queued[pk], end) for pk in stopped.values_list("pk", flat=True)]
 
 
 def refuse_unsent(chunk, why, now, event=Event.NOT_SENT):

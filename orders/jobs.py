@@ -27,7 +27,8 @@ def stop(*, user, actor, job_id) -> str:
         stopped = queued.update(status=CancelStatus.STOPPED, concluded_at=now)
         concluding.finish_jobs({job.pk}, now)
         under_way = job.cancels.filter(status__in=LIVE).count()
-        audit.append(_fact(Event.JOB_STOPPED, actor, job, now, {"stopped": stopped}))
+        lines = _lines(job.cancels.filter(status=CancelStatus.STOPPED, concluded_at=now))
+        audit.append(_fact(Event.JOB_STOPPED, actor, job, now, {"stopped": stopped}, lines))
     return f"Stopped: {stopped} not sent, {under_way} still being followed to their end."
 
 
@@ -47,12 +48,13 @@ def resume(*, user, actor, job_id) -> str:
         queued = free.update(
             status=CancelStatus.QUEUED, concluded_at=None, requested_at=now, explanation=""
         )
+        lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         concluding.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
         about = {"is_urgent": job.is_urgent, "count": queued // max(1, len(accounts))}
         waking.deliver(account_ids=sorted(accounts), **about)
         facts = {"queued": queued, "skipped": taken}
-        audit.append(_fact(Event.JOB_RESUMED, actor, job, now, facts))
+        audit.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
     skipped = f", {taken} skipped: already being cancelled" if taken else ""
     return f"Resumed: {queued} waiting to be sent{skipped}."
 
@@ -101,5 +103,11 @@ def _target(cancel):
     )
 
 
-def _fact(event, actor, job, now, data):
-    return audit.Fact(event=event, actor=actor, at=now, desk=job.desk, job=job, data=data)
+def _lines(cancels):
+    """An order row for each of these, with what became of it."""
+    named = cancels.only("account_id", "symbol", "order_id", "client_order_id", "status")
+    return tuple(audit.line_of(cancel, outcome=cancel.status) for cancel in named.order_by("pk"))
+
+
+def _fact(event, actor, job, now, data, lines):
+    return audit.Fact(event, actor, now, desk=job.desk, job=job, data=data, lines=lines)

@@ -166,7 +166,8 @@ def recover_abandoned(now):
             return
         pairs = [(cancel, _after_loss(cancel, now)) for cancel in cancels]
         concluding.write(pairs, now)
-        audit.append(*(_loss_fact(cancel, end, now) for cancel, end in pairs))
+        losses = (_loss_fact(cancel, end, now) for cancel, end in pairs)
+        audit.append(*losses, *concluding.outcome_facts(pairs, now))
 
 
 def settle_due(now):

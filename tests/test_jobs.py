@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from orders import audit, cancels, delivery, jobs
+from orders import audit, cancels, delivery, jobs, sweeping
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus
 from orders.rights import NotAllowed
 from tests.claims import claim
@@ -42,6 +42,38 @@ def test_a_stopped_job_sends_nothing_more_and_says_what_it_left(firm):
     assert (job.status, set(statuses())) == (JobStatus.STOPPED, {CancelStatus.STOPPED})
     assert not firm.paper.requests("/orders/batch")
     assert AuditRecord.objects.filter(event=Event.JOB_STOPPED).count() == 1
+
+
+def told(event):
+    """(order id, outcome) of each order row of the one record of this event."""
+    record = AuditRecord.objects.get(event=event)
+    return list(record.order_rows.values_list("order_id", "outcome"))
+
+
+def test_the_log_names_every_order_that_was_stopped_or_resumed(firm):
+    orders = firm.orders(4)
+    job = ask(firm, orders)
+    claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
+    press(firm, jobs.stop, job)
+    left = [order.order_id for order in orders[1:]]
+    assert told(Event.JOB_STOPPED) == [(order_id, "stopped") for order_id in left]
+    press(firm, jobs.resume, job)
+    assert told(Event.JOB_RESUMED) == [(order_id, "queued") for order_id in left]
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["throttled", "its sender died"])
+def test_what_comes_back_to_a_stopped_job_is_told_as_stopped(firm, is_lost):
+    order = firm.order()
+    job = ask(firm, [order])
+    claimed = claim(account_id=firm.account.pk, now=timezone.now())
+    press(firm, jobs.stop, job)
+    if is_lost:
+        sweeping.recover_abandoned(timezone.now() + delivery.LEASE + sweeping.GRACE)
+    else:
+        firm.paper.fault("/orders/cancel", "status", status=429)
+        delivery.deliver(claimed)
+    assert statuses() == ["stopped"]
+    assert told(Event.OUTCOME) == [(order.order_id, "stopped")]
 
 
 def test_what_is_under_way_is_followed_to_its_end(firm):
