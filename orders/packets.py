@@ -1,5 +1,6 @@
 """Put signed cancels into HTTP requests: one alone, or up to ten in a batch."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -61,15 +62,31 @@ def send(
     if len(packets) == 1:
         _send(packets[0], now, api_config_key)
         return
-    stopped = []
-    with ThreadPoolExecutor(max_workers=min(THREADS, len(packets))) as pool:
-        waiting = {
-            pool.submit(_send_unless, stopped, packet, now, api_config_key) for packet in packets
-        }
+    stopped, pool = [], _pool()
+    waiting = sent = [
+        pool.submit(_send_unless, stopped, packet, now, api_config_key) for packet in packets
+    ]
+    try:
         while waiting:
             _, waiting = wait(waiting, timeout=LOOK_EVERY_S)
             if any(not future.running() for future in waiting) and is_stopped():
                 stopped.append(time.monotonic())
+    finally:  # whatever went wrong, nothing is left to be sent behind the caller's back
+        wait(sent)
+
+
+def _pool():
+    """This thread's own pool, kept for its next chunk: making threads costs as much as sending.
+
+    Never another's: urgent requests would queue behind bulk's, which may hang.
+    """
+    if not hasattr(_own, "pool"):
+        client()  # made once, before many threads would make it at the same moment
+        _own.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="send")
+    return _own.pool
+
+
+_own = threading.local()
 
 
 def _send_unless(stopped, packet, now, api_config_key):

@@ -1,6 +1,8 @@
 """Ten cancels in one request: each item counts by itself, one culprit fails alone."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.utils import timezone
@@ -127,17 +129,36 @@ def test_every_signature_of_a_batch_is_on_record_with_its_text(firm):
     assert record.order_rows.count() == 3
 
 
-def test_what_a_stopped_job_had_not_sent_stays_unsent(firm):
+def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
     """The look at the job while packets wait for a thread."""
     ask(firm, firm.orders(25))
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = delivery.sign(chunk, timezone.now())
     packs = delivery.record_requests(packets.packed(pairs), timezone.now())
     firm.paper.rules(latency_ms=400)
-    original, packets.THREADS = packets.THREADS, 1
-    try:
-        packets.send(packs, timezone.now, lambda: True)
-    finally:
-        packets.THREADS = original
-        firm.paper.rules(latency_ms=0)
+    monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
+    packets.send(packs, timezone.now, lambda: True)
+    firm.paper.rules(latency_ms=0)
     assert [pack.result is not None for pack in packs] == [True, False, False]
+
+
+def test_a_look_that_fails_leaves_nothing_to_be_sent_later(firm, monkeypatch):
+    """The database may be gone while requests wait: what is done is done before anyone is told."""
+    ask(firm, firm.orders(25))
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = delivery.sign(chunk, timezone.now())
+    packs = delivery.record_requests(packets.packed(pairs), timezone.now())
+    firm.paper.rules(latency_ms=300)
+    monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
+    with pytest.raises(ZeroDivisionError):
+        packets.send(packs, timezone.now, lambda: 1 / 0)
+    assert all(pack.result is not None for pack in packs)
+
+
+def test_two_threads_that_send_share_no_pool():
+    """An urgent request would queue behind bulk's, which may hang."""
+    with ThreadPoolExecutor(2) as threads:
+        both = threading.Barrier(2)
+        found = [threads.submit(lambda: (both.wait(5), packets._pool())) for _ in range(2)]
+    assert len({id(one.result()[1]) for one in found}) == 2
+    assert packets._pool() is packets._pool()

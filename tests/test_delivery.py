@@ -1,6 +1,7 @@
 """Deliver: claim, sign, record, send, record, conclude."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -371,7 +372,7 @@ def test_an_agent_wallet_disabled_while_requests_wait_their_turn_sends_no_more(f
         return must_halt(job_id, wallet)
 
     monkeypatch.setattr(delivery, "_must_halt", disabled_at_the_first_look)
-    monkeypatch.setattr(packets, "THREADS", 1)
+    monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
     firm.paper.rules(latency_ms=400)
     deliver(firm)
     firm.paper.rules(latency_ms=0)
