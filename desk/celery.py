@@ -1,5 +1,6 @@
 """The Celery application. Which broker it talks to is a setting; what it runs is `orders.tasks`."""
 
+import gc
 import os
 import sys
 
@@ -13,6 +14,7 @@ app = Celery("desk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 HEARTBEAT_S = 3
+NICENESS_OF_BULK = 5  # clicks, pages and urgent senders on the same machine get the processor first
 
 
 @signals.worker_init.connect
@@ -20,13 +22,31 @@ def check(**kwargs):
     """A worker is a sender: it starts with everything that takes, or says what is missing."""
     from django.db import connections
 
-    from orders import starting
+    from orders import exchange, starting
 
     try:
         starting.check_sender()
     except starting.CannotStart as error:
         sys.exit(f"Cannot start. {error}")
+    exchange.client()  # reads the trusted certificates: not while the first click waits
     connections.close_all()  # a connection does not survive a fork
+
+
+@signals.task_prerun.connect
+@signals.task_postrun.connect
+def keep_connection(**kwargs):
+    """Keep a thread's database connection from task to task while it is sound, as pages do."""
+    from django.db import close_old_connections
+
+    close_old_connections()
+
+
+@signals.worker_ready.connect
+def make_way(sender, **kwargs):
+    """Keep nobody waiting: a worker for bulk alone is nice, and no worker stops to tidy up."""
+    if set(sender.app.amqp.queues.consume_from) == {"bulk"}:
+        os.nice(NICENESS_OF_BULK)  # of this thread, and so of the pool's that it is about to start
+    gc.freeze()  # else each full collection walks it again, 60 ms during which nothing is sent
 
 
 @signals.worker_ready.connect

@@ -277,6 +277,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_RATE_LIMITS = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_DB_REUSE_MAX = 10**9  # else a connection for each task; `desk.celery` keeps them as pages do
 
 # --- Alerts --------------------------------------------------------------------------------------
 

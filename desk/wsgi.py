@@ -1,5 +1,6 @@
 """The web server's entry."""
 
+import gc
 import os
 import sys
 
@@ -25,6 +26,7 @@ def checked_application():
     except starting.CannotStart as error:
         refuse(error)
     connections.close_all()  # a connection does not survive a fork
+    gc.freeze()  # else each full collection walks what start-up made, while somebody's page waits
     return application
 
 
