@@ -1,8 +1,10 @@
 """What the tests stand on: a migrated database, the paper exchange, a small firm."""
 
+import gc
 import itertools
 import shutil
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import pytest
 from django.conf import settings
@@ -18,6 +20,12 @@ from tests.terminal import run
 __all__ = ["paper_exchange", "run"]
 
 
+def pytest_collection_finish(session):
+    """What was collected lives until the end: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings):
     """The migrated test database, even where every chosen test has a copy of its own.
@@ -26,6 +34,8 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_modify
     """
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
+        if connection.vendor == "sqlite":
+            unrecorded.install(connection.connection)  # before any test's transaction: it stays
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)
@@ -74,11 +84,22 @@ def _founded(paper):
 _numbers = itertools.count()
 
 
+@pytest.fixture(scope="session")
+def template(django_db_setup, django_db_blocker, tmp_path_factory):
+    """The migrated database where copies are made from: a file on SQLite, a name elsewhere."""
+    if connection.vendor != "sqlite":
+        return settings.DATABASES["default"]["NAME"]
+    file = tmp_path_factory.mktemp("database") / "template.sqlite3"
+    with django_db_blocker.unblock(), closing(sqlite3.connect(file)) as target:
+        connection.ensure_connection()
+        connection.connection.backup(target)  # the one in memory is the tests' own
+    return file
+
+
 @pytest.fixture
-def committing_db(django_db_setup, django_db_blocker, tmp_path):
+def committing_db(template, django_db_blocker, tmp_path):
     """A database of its own, copied from the migrated one: append-only tables cannot be flushed."""
     with django_db_blocker.unblock():
-        template = settings.DATABASES["default"]["NAME"]
         connection.close()
         copy = _copy_of(template, tmp_path)
         with connected_to(NAME=copy):
@@ -89,23 +110,21 @@ def committing_db(django_db_setup, django_db_blocker, tmp_path):
 @contextmanager
 def connected_to(**about):
     """Within, this process uses another database, on another server where ``about`` names one."""
-    usual = {name: connection.settings_dict[name] for name in about}
-    connections.close_all()
-    connections.settings["default"] |= about
-    connection.settings_dict |= about
+    usual, kept = connections.settings["default"], connections["default"]
+    kept.close()  # but what stands in memory lives on
+    connections.settings["default"] = usual | about
+    connections["default"] = connections.create_connection("default")
     try:
         yield
     finally:
         connections.close_all()
-        connections.settings["default"] |= usual
-        connection.settings_dict |= usual
+        connections.settings["default"] = usual
+        connections["default"] = kept
 
 
 def _copy_of(template, tmp_path):
     if connection.vendor == "sqlite":
-        copy = str(tmp_path / "copy.sqlite3")
-        shutil.copy(template, copy)
-        return copy
+        return str(shutil.copy(template, tmp_path / "copy.sqlite3"))
     copy = f"{template}_{next(_numbers)}"
     _administer(f'DROP DATABASE IF EXISTS "{copy}"')
     _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"')

@@ -25,5 +25,5 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-if IS_SQLITE:  # noqa: F405  a file, so that a test that must commit can have a copy of its own
-    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
+if IS_SQLITE:  # noqa: F405  in memory; what pytest-xdist appends ends up where SQLite ignores it
+    DATABASES["default"]["TEST"] = {"NAME": "file:tests?mode=memory&cache=shared&worker="}  # noqa: F405

@@ -22,23 +22,28 @@ CLAIMS = {("orders_cancel", "queued", "sending")}
 WRITES = re.compile(r'\s*(INSERT INTO|UPDATE|DELETE FROM) "?(orders_\w+)', re.IGNORECASE)
 
 
+def install(raw):
+    """Have this connection, as long as it lives, note every change of status."""
+    raw.execute("CREATE TEMP TABLE watched (place, old, new)")
+    for table, column in WATCHED.items():
+        note = f"INSERT INTO watched VALUES ('{table}', {{}}, NEW.{column}); END"
+        raw.execute(
+            f"CREATE TEMP TRIGGER watch_{table} AFTER UPDATE OF {column} ON main.{table} "
+            f"WHEN OLD.{column} IS NOT NEW.{column} BEGIN {note.format(f'OLD.{column}')}"
+        )
+        raw.execute(
+            f"CREATE TEMP TRIGGER watch_{table}_new AFTER INSERT ON main.{table} "
+            f"BEGIN {note.format('NULL')}"
+        )
+
+
 class Watch:
     """One test's connection, statement by statement."""
 
     def __init__(self, raw):
         self.raw, self.depth, self.tip, self.culprit = raw, 0, 0, ""
         self.found = []
-        self.raw.execute("CREATE TEMP TABLE watched (place, old, new)")
-        for table, column in WATCHED.items():
-            note = f"INSERT INTO watched VALUES ('{table}', {{}}, NEW.{column}); END"
-            self.raw.execute(
-                f"CREATE TEMP TRIGGER watch_{table} AFTER UPDATE OF {column} ON main.{table} "
-                f"WHEN OLD.{column} IS NOT NEW.{column} BEGIN {note.format(f'OLD.{column}')}"
-            )
-            self.raw.execute(
-                f"CREATE TEMP TRIGGER watch_{table}_new AFTER INSERT ON main.{table} "
-                f"BEGIN {note.format('NULL')}"
-            )
+        self.raw.execute("DELETE FROM watched")
 
     def __call__(self, execute, sql, params, many, context):
         word = sql.split(None, 1)[0].upper() if sql.strip() else ""
@@ -90,10 +95,6 @@ def nearest() -> str:
 @contextmanager
 def watching(connection):
     """Watch within the block; gives the `Watch`, whose ``found`` says what went unrecorded."""
-    connection.ensure_connection()
-    for name in ("watched", *(f"watch_{t}" for t in WATCHED), *(f"watch_{t}_new" for t in WATCHED)):
-        kind = "TABLE" if name == "watched" else "TRIGGER"
-        connection.connection.execute(f"DROP {kind} IF EXISTS temp.{name}")
     watch = Watch(connection.connection)
     with connection.execute_wrapper(watch):
         yield watch
