@@ -1,7 +1,7 @@
 """A small trading firm for the tests: two desks, people in every role, accounts with keys."""
 
-import copy
 import itertools
+import pickle
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -79,7 +79,7 @@ class Founded:
     """
 
     def __init__(self, firm):
-        self.kept = copy.deepcopy({k: v for k, v in vars(firm).items() if k != "paper"})
+        self.kept = pickle.dumps({k: v for k, v in vars(firm).items() if k != "paper"})
         tables = [model._meta.db_table for model in (*OWN, get_user_model())]
         with connection.cursor() as cursor:
             self.rows = {table: _all_of(cursor, table) for table in tables}
@@ -92,9 +92,8 @@ class Founded:
                     marks = ", ".join(["%s"] * len(rows[0]))
                     cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
         firm = Firm.__new__(Firm)
-        vars(firm).update(copy.deepcopy(self.kept), paper=paper)
-        for address, agents in firm.bound:
-            paper.account(address, agents=agents)
+        vars(firm).update(pickle.loads(self.kept), paper=paper)
+        paper.reset(accounts=firm.bound)
         return firm
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 import requests
+import urllib3
 from solders.keypair import Keypair
 
 from orders.pacifica import signing
@@ -24,12 +25,12 @@ class PaperHandle:
         self.port = port
         self.url = f"http://127.0.0.1:{port}/api/v1"
         self.control_url = f"http://127.0.0.1:{port}/_paper"
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=4, timeout=TIMEOUT_S)
 
-    def reset(self):
-        """Forget every account, order, fault, rule and ledger entry."""
-        self._ask("POST", "/reset")
+    def reset(self, accounts=()):
+        """Forget every account, order, fault, rule and ledger entry; add (address, agents)."""
+        listed = [{"address": address, "agents": agents} for address, agents in accounts]
+        self._ask("POST", "/reset", {"accounts": listed})
 
     def account(self, address, agents=(), main=None, credits=None, api_key=None):
         """Add the account, or replace what the exchange knew of it; returns the address."""
@@ -97,14 +98,12 @@ class PaperHandle:
 
     def close_session(self):
         """Let go of the connection to the control doors."""
-        self._session.close()
+        self._pool.close()
 
     def _ask(self, method, door, body=None):
-        answer = self._session.request(
-            method, self.control_url + door, json=body, timeout=TIMEOUT_S
-        )
-        if answer.status_code != 200:
-            raise ValueError(f"{method} {door}: {answer.status_code} {answer.text}")
+        answer = self._pool.request(method, f"/_paper{door}", json=body)
+        if answer.status != 200:
+            raise ValueError(f"{method} {door}: {answer.status} {answer.data.decode()}")
         return answer.json()
 
 

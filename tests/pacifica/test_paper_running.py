@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from orders.pacifica import signing
 from orders.pacifica.paper import state
 from orders.pacifica.paper.accounts import Account
 from orders.pacifica.paper.exchange import PaperExchange
@@ -62,6 +63,14 @@ def test_a_reset_forgets_everything(paper_exchange):
     assert paper_exchange.faults() == []
     assert paper_exchange.ledger() == {"requests": [], "effects": [], "next": 1}
     assert signatory.get("/account").status_code == 404
+
+
+def test_a_reset_may_name_the_accounts_to_go_on_with(paper_exchange):
+    forgotten, kept = Signatory(paper_exchange), Signatory(paper_exchange)
+    paper_exchange.reset(accounts=[(kept.address, [kept.agent_wallet])])
+    assert kept.send(signing.list_agent_wallets()).status_code == 200
+    assert kept.get("/account").status_code == 200
+    assert forgotten.get("/account").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,10 @@ class BadControl(ValueError):
 
 
 def reset(exchange, body, query):
-    """POST reset: forget everything."""
+    """POST reset ``accounts``: forget everything, then put these accounts, if any."""
     exchange.reset()
+    for account in body.get("accounts", []):
+        put_account(exchange, account, query)
     return {}
 
 
