@@ -15,7 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, credits, packets, waking
+from orders import audit, concluding, credits, exchange, packets, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
     Account,
@@ -27,7 +27,6 @@ from orders.models import (
     JobStatus,
     Right,
 )
-from orders.pacifica.client import VERSION
 from orders.pacifica.signing import Unsignable
 from orders.rights import holds
 from orders.waking import CHUNK
@@ -259,22 +258,8 @@ def _may_sign(account, public_key):
 
 
 def _request_fact(pack, now):
-    first, signed = pack.cancels[0], pack.requests[0]
-    data = {
-        "method": "POST",
-        "url": settings.PACIFICA_URL + pack.route,
-        "signer": signed.signer,
-        "account": signed.account,
-        "timestamp": signed.timestamp,
-        "expiry_window": signed.expiry_window,
-        "attempt": first.attempt,
-        "version": VERSION,
-    }
-    if pack.is_batch:
-        data["signed_texts"] = [request.text for request in pack.requests]
-        data["signatures"] = [request.signature for request in pack.requests]
-    else:
-        data |= {"signed_text": signed.text, "signature": signed.signature}
+    first = pack.cancels[0]
+    data = exchange.described(pack.route, pack.requests) | {"attempt": first.attempt}
     return audit.Fact(
         event=Event.REQUEST,
         actor=audit.actor_of(first.job),

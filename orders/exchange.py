@@ -4,7 +4,7 @@ import functools
 
 from django.conf import settings
 
-from orders.pacifica.client import Client
+from orders.pacifica.client import VERSION, Client
 
 THREADS = 32  # measured: more gain nothing below 100 ms of latency
 
@@ -21,3 +21,27 @@ def client() -> Client:
         proxy=settings.PACIFICA_PROXY_URL or None,
         ca_file=settings.PACIFICA_CA_FILE or None,
     )
+
+
+def described(route, requests) -> dict:
+    """What the log keeps of an HTTP request beside its bytes: of several signed ones, if a batch.
+
+    ``requests``: `SignedRequest`s, all of one signer, account and time.
+    """
+    first = requests[0]
+    if len(requests) > 1:
+        signed = {
+            "signed_texts": [request.text for request in requests],
+            "signatures": [request.signature for request in requests],
+        }
+    else:
+        signed = {"signed_text": first.text, "signature": first.signature}
+    return signed | {
+        "method": "POST",
+        "url": settings.PACIFICA_URL + route,
+        "signer": first.signer,
+        "account": first.account,
+        "timestamp": first.timestamp,
+        "expiry_window": first.expiry_window,
+        "version": VERSION,
+    }

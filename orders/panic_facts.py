@@ -1,10 +1,7 @@
 """What the log keeps of one account's panic line."""
 
-from django.conf import settings
-
-from orders import audit, concluding, reading
+from orders import audit, concluding, exchange, reading
 from orders.models import Event
-from orders.pacifica.client import VERSION
 
 
 def base(line):
@@ -16,17 +13,7 @@ def base(line):
 
 def request_fact(line, request):
     """The record of one signed request of the line, before its first byte leaves."""
-    data = {
-        "method": "POST",
-        "url": settings.PACIFICA_URL + request.route,
-        "signed_text": request.text,
-        "signature": request.signature,
-        "signer": request.signer,
-        "account": request.account,
-        "timestamp": request.timestamp,
-        "expiry_window": request.expiry_window,
-        "version": VERSION,
-    }
+    data = exchange.described(request.route, [request])
     return audit.Fact(event=Event.REQUEST, data=data, body=request.body, **base(line))
 
 

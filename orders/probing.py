@@ -7,12 +7,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, waking
-from orders.exchange import client
+from orders import audit, concluding, exchange, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_signer
 from orders.models import AgentWallet, Event
 from orders.pacifica import answers
-from orders.pacifica.client import VERSION, Unreachable
+from orders.pacifica.client import Unreachable
 from orders.refusing import refuse
 
 BOUND, NOT_BOUND, REFUSED = "bound", "not_bound", "signature_refused"
@@ -38,11 +37,14 @@ BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "be
 
 @dataclass(frozen=True)
 class Finding:
-    """What a test showed: ``outcome`` is a word of `WORDS`; ``said`` the whole of it, in words."""
+    """What a test showed: ``outcome`` is a word of `WORDS`; ``said`` the whole of it, in words.
+
+    ``result``: the `Answer`, an `Unreachable`, or None where nothing was sent.
+    """
 
     outcome: str
     said: str
-    answer: object = None
+    result: object = None
     unheld: tuple | list = ()
 
 
@@ -73,10 +75,10 @@ def probe(*, wallet_id, now=clock):
     values = {"test_outcome": finding.outcome, "test_said": finding.said[:400], "tested_at": now()}
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet_id).update(**values)
-        data = {"said": finding.said, "unheld": list(finding.unheld)}
-        if finding.answer is not None:
-            data |= audit.described(finding.answer)
-        body = finding.answer.body if finding.answer is not None else None
+        data, body = {"said": finding.said, "unheld": list(finding.unheld)}, None
+        if finding.result is not None:
+            _, described, body = concluding.described_result(finding.result)
+            data |= described
         audit.append(
             _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, now(), data, body)
         )
@@ -102,19 +104,12 @@ def _find_out(wallet, now):
         why = {"why": str(error)}
         audit.record(_fact(wallet, SENDER, Event.KEY_REFUSED, CANNOT_SIGN, now(), why))
         return Finding(CANNOT_SIGN, f"{WORDS[CANNOT_SIGN]} {error}")
-    data = {
-        "url": settings.PACIFICA_URL + request.route,
-        "signed_text": request.text,
-        "signature": request.signature,
-        "signer": request.signer,
-        "version": VERSION,
-        **times,
-    }
+    data = exchange.described(request.route, [request])
     audit.record(_fact(wallet, SENDER, Event.REQUEST, "", now(), data, request.body))
     try:
-        answer = client().post(request.route, request.body)
+        answer = exchange.client().post(request.route, request.body)
     except Unreachable as unreachable:
-        return Finding(UNREACHABLE, f"{WORDS[UNREACHABLE]} ({unreachable.reason})")
+        return Finding(UNREACHABLE, f"{WORDS[UNREACHABLE]} ({unreachable.reason})", unreachable)
     return _read(wallet, answer)
 
 

@@ -49,16 +49,24 @@ def carry(verification, *, now=clock):
     values = {"fault_count": report.fault_count, "report": json.dumps(told), "done": until}
     with transaction.atomic():
         if verification.finish(now(), ErrandStatus.DONE, **values):
-            audit.append(_fact(verification, report))
+            audit.append(_fact(_asker(verification), report))
 
 
-def _fact(verification, report):
-    actor = audit.Actor(
+def record(*, actor, report):
+    """Keep that somebody had the log walked, and what it showed."""
+    audit.record(_fact(actor, report))
+
+
+def _asker(verification):
+    return audit.Actor(
         verification.operator_id,
         verification.operator_name,
         verification.session_hash,
         verification.address,
     )
+
+
+def _fact(actor, report):
     data = {
         "records": report.records,
         "signatures": report.signatures,

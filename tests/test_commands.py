@@ -6,6 +6,7 @@ import stat
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from solders.keypair import Keypair
 
 from orders import keys, records
@@ -162,7 +163,19 @@ def test_sync_orders_says_which_book_could_not_be_read(firm, run):
 def test_audit_verify_says_that_a_whole_log_is_whole(firm, run):
     code, out, _ = run("audit_verify")
     assert code == 0
-    assert out.startswith(f"{AuditRecord.objects.count()} records, whole.")
+    verified = AuditRecord.objects.first()
+    assert out.startswith(f"{verified.position - 1} records, whole.")
+    assert (verified.event, verified.outcome) == (Event.VERIFIED, "whole")
+
+
+def test_audit_verify_serves_who_may_only_read(firm, run, monkeypatch):
+    def refuse(*facts):
+        raise OperationalError("permission denied")
+
+    monkeypatch.setattr("orders.audit.record", refuse)
+    code, out, said = run("audit_verify")
+    assert (code, "whole" in out) == (0, True)
+    assert "not in the log: permission denied" in said
 
 
 def test_audit_verify_names_what_is_wrong(firm, run, monkeypatch):

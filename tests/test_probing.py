@@ -1,5 +1,7 @@
 """Test an agent wallet: a harmless signed read that tells what is wrong, in words."""
 
+import json
+
 import pytest
 
 from orders import probing
@@ -53,6 +55,15 @@ def test_the_signed_read_is_recorded_before_and_after(firm):
     told = list(wanted.order_by("position").values_list("event", "outcome"))
     tested_event = Event.AGENT_WALLET_TESTED
     assert told == [(tested_event, "asked"), (Event.REQUEST, ""), (tested_event, "bound")]
+
+
+def test_the_absence_of_an_answer_is_recorded_with_its_times(firm):
+    firm.paper.fault("/agent/list", "drop")
+    after_test(firm)
+    told = json.loads(AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).first().data)
+    assert told["may_have_been_sent"] is True
+    assert told["reason"]
+    assert told["sent_at"] <= told["failed_at"]
 
 
 def test_a_test_is_made_once(firm):
