@@ -39,7 +39,7 @@ def main():
         estimated_s = _estimate(preview, given)
         mark = site.paper.ledger()["next"]
         took_s = _run(firm, urgent, preview, given)
-        _tell(site, given, mark, urgent, estimated_s, took_s * given.times)
+        _tell(site, given, mark, firm.account.address, urgent, estimated_s, took_s * given.times)
 
 
 def _prepared(site, given):
@@ -81,8 +81,8 @@ def _run(firm, urgent, preview, given) -> float:
     return (ended_at - job.created_at).total_seconds()
 
 
-def _tell(site, given, mark, urgent, estimated_s, took_s):
-    asked = site.paper.ledger(since=mark)["requests"]
+def _tell(site, given, mark, address, urgent, estimated_s, took_s):
+    asked = [one for one in site.paper.ledger(since=mark)["requests"] if _is_paid(one, address)]
     throttled = sum(one["status"] == 429 for one in asked)
     clicked, reserve = {order.order_id for order in urgent}, given.credits / 5
     clicks = [one for one in asked if clicked.intersection(one["order_ids"])]
@@ -95,6 +95,11 @@ def _tell(site, given, mark, urgent, estimated_s, took_s):
         f"spent in that window: {', '.join(f'{name} {spent:g}' for name, spent in parts.items())}"
     )
     print(f"took {took_s:.0f} s of the purse, estimated {estimated_s:.0f} s: {off:+.1f} %")
+
+
+def _is_paid(one, address):
+    """Whether it is charged to this account's purse: the desk's other accounts are read, too."""
+    return one["account"] in {address, None}
 
 
 def _taken(asked):
