@@ -33,13 +33,13 @@ class GuardedBackend(MembershipBackend):
 
 def give_code(*, request, code) -> bool:
     """Take a second factor for the session; whether it was right. Raises `Throttled`."""
-    user, address = request.user, client_address(request)
-    if not _is_proven(user, address, lambda: factors.is_right(user=user, code=code)):
-        record_failure(request, user.get_username(), step="second factor")
+    user = request.user
+    step = "second factor"
+    if not _is_proven(request, step, lambda: factors.is_right(user=user, code=code)):
         return False
     was_verified = sessions.is_verified(request)
     sessions.verify(request)
-    throttling.know(user=user, address=address)
+    throttling.know(user=user, address=client_address(request))
     if not was_verified:
         data = {"with": "second factor"}
         audit.record(audit.Fact(Event.LOGIN, actor_of(request), outcome="verified", data=data))
@@ -48,29 +48,34 @@ def give_code(*, request, code) -> bool:
 
 def enrol(*, request, code) -> list[str]:
     """Enrol the authenticator that was begun; its recovery codes. `WrongCode`, `Throttled`."""
-    user, address = request.user, client_address(request)
+    user = request.user
     begun, found = request.session.get(BEGUN, ""), []
 
     def confirm():
         found.extend(factors.confirm(user=user, begun=begun, code=code, actor=actor_of(request)))
         return True
 
-    _is_proven(user, address, confirm)
+    _is_proven(request, "second factor", confirm)
     del request.session[BEGUN]
     sessions.keep(request)
     sessions.verify(request)
-    throttling.know(user=user, address=address)
+    throttling.know(user=user, address=client_address(request))
     return found
 
 
 def give_password(*, request, password) -> bool:
     """Prove again by password who one is, where no second factor is enrolled."""
-    user, address = request.user, client_address(request)
-    if not _is_proven(user, address, lambda: user.check_password(password)):
-        record_failure(request, user.get_username(), step="password again")
-        return False
-    sessions.prove(request)
-    return True
+    check = request.user.check_password
+    is_right = _is_proven(request, "password again", lambda: check(password))
+    if is_right:
+        sessions.prove(request)
+    return is_right
+
+
+def is_own_password(*, request, password) -> bool:
+    """Whether this is the old password, asked for before a new one. Raises `Throttled`."""
+    check = request.user.check_password
+    return _is_proven(request, "old password", lambda: check(password))
 
 
 class Throttled(Exception):
@@ -84,11 +89,15 @@ def wait_words(wait_s) -> str:
     return f"Too many failed attempts. Try again in {span}."
 
 
-def _is_proven(user, address, check):
+def _is_proven(request, step, check):
+    """Whether the check says so; counted and recorded as a guess where it does not."""
+    user, address = request.user, client_address(request)
     verdict = throttling.begin(name=user.get_username(), address=address)
+    request.sign_in_verdict = verdict
+    if verdict.is_free and check():
+        throttling.succeed(verdict=verdict, user=user, address=address)
+        return True
+    record_failure(request, user.get_username(), step=step)
     if not verdict.is_free:
         raise Throttled(wait_words(verdict.wait_s))
-    is_right = check()
-    if is_right:
-        throttling.succeed(verdict=verdict, user=user, address=address)
-    return is_right
+    return False

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from orders import previews, scoping, sessions
-from orders.models import CancelJob, Export, Role
+from orders.models import AuditRecord, CancelJob, Event, Export, Role
 from tests.authenticator import enrolled, is_in, sign_in
 from tests.firm import PASSWORD
 from tests.screens import click, known_order, signed_in, url
@@ -192,3 +192,30 @@ def test_a_found_session_does_not_serve_to_guess_the_password(firm):
     answer = client.post(url("password_change"), form | {"new_password2": "another long one"})
     assert answer.url.startswith(url("confirm_yourself"))
     assert get_user_model().objects.get(username="olivia").check_password(PASSWORD)
+
+
+def test_guesses_of_the_old_password_are_throttled_and_recorded_like_any_other(firm):
+    client = sign_in(firm.operator)
+    new = {"new_password1": "another long one", "new_password2": "another long one"}
+    answers = [
+        client.post(url("password_change"), new | {"old_password": guess})
+        for guess in [f"guess {n}" for n in range(5)] + [PASSWORD] * 3
+    ]
+    assert "Try again in" not in answers[4].content.decode()
+    for answer in answers[5:]:
+        assert "Try again in 10 minutes" in answer.content.decode()
+    assert get_user_model().objects.get(username="olivia").check_password(PASSWORD)
+    failed = AuditRecord.objects.filter(event=Event.LOGIN_FAILED, data__contains="old password")
+    assert failed.count() == 6  # the refused ones once a minute
+
+
+def test_a_new_password_of_ones_own_is_recorded_without_it(firm):
+    client, new = sign_in(firm.operator), "another long one"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post(url("password_change"), form).url == url("password_change_done")
+    assert get_user_model().objects.get(username="olivia").check_password(new)
+    record = AuditRecord.objects.filter(event=Event.USER_CHANGED).first()
+    assert record.operator == firm.operator
+    assert "password" in record.data
+    assert new not in record.data
+    assert is_in(client)

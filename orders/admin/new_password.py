@@ -1,0 +1,56 @@
+"""A person's own new password: the old one asked for is a guess like any other."""
+
+from django.contrib import admin
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.urls import reverse_lazy
+from unfold.forms import AdminOwnPasswordChangeForm
+
+from orders import audit, signing_in
+from orders.logins import actor_of
+from orders.models import Event
+
+
+class NewPasswordForm(AdminOwnPasswordChangeForm):
+    """Django's form, which says how long to wait after too many wrong guesses."""
+
+    def __init__(self, user, *args, request, **kwargs):
+        super().__init__(user, *args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self):
+        given = self.cleaned_data["old_password"]
+        try:
+            if signing_in.is_own_password(request=self.request, password=given):
+                return given
+        except signing_in.Throttled as wait:
+            raise ValidationError(str(wait)) from None
+        raise ValidationError(self.error_messages["password_incorrect"])
+
+
+class NewPassword(PasswordChangeView):
+    """Django's page; that the password changed is a record."""
+
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def get_form_kwargs(self):
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form):
+        data = {"user": self.request.user.get_username()}
+        data["changed"] = {"password": ["(not shown)", "(not shown)"]}
+        with transaction.atomic():
+            audit.append(audit.Fact(Event.USER_CHANGED, actor_of(self.request), data=data))
+            return super().form_valid(form)
+
+
+def new_password(request, extra_context=None):
+    """The page in the frame of the others."""
+    request.current_app = admin.site.name
+    frame = admin.site.each_context(request) | (extra_context or {})
+    return NewPassword.as_view(extra_context=frame)(request)
+
+
+admin.site.password_change = new_password
