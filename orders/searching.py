@@ -72,7 +72,7 @@ def matching(query: dict):
             raise BadQuery(f"{name}: the log cannot be searched by that.")
         if "\0" in str(value):
             raise BadQuery(f"{name}: no text holds NUL.")
-    span = _span(query)
+    span = positions_between(query)
     parts = [part(query[name], span) for name, part in PARTS.items() if name in query]
     if {"event", "outcome"} <= query.keys():  # one index holds both
         parts.append(_equal(span, event=query["event"], outcome=query["outcome"]))
@@ -105,8 +105,8 @@ def _times(query):
         yield LessThan(Unindexed("at"), _moment(query["to"]))
 
 
-def _span(query):
-    """Positions beyond which nothing of the asked span of time can stand, by lookup."""
+def positions_between(query):
+    """Positions beyond which nothing between *from* and *to* can stand, by lookup."""
     span = {}
     if "from" in query:
         older = AuditRecord.objects.filter(at__lt=_moment(query["from"]) - LATENESS)

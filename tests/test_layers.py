@@ -52,6 +52,7 @@ LAYERS = [
         "orders.comparing",
         "orders.drifting",
         "orders.evidence",
+        "orders.signed_by",
         "orders.signing_in",
         "orders.verifying",
     ],

@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.decorators import method_decorator
@@ -15,7 +16,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from orders import cancels, enrolling, keys, probing, refusing, sentences, sessions
+from orders import cancels, enrolling, keys, probing, refusing, sentences, sessions, signed_by
 from orders.admin import fields, filters, lives
 from orders.admin.accounts import key_with_copy
 from orders.admin.base import (
@@ -122,6 +123,7 @@ class AgentWalletAdmin(ReadOnlyPage):
             ("<int:object_id>/enable/", "orders_agentwallet_enable", self.enable_view),
             ("<int:object_id>/test/", "orders_agentwallet_test", self.test_view),
             ("<int:object_id>/finding/", "orders_agentwallet_finding", self.finding_view),
+            ("<int:object_id>/signed/", "orders_agentwallet_signed", self.signed_view),
         )
 
     def has_add_permission(self, request):
@@ -206,6 +208,25 @@ class AgentWalletAdmin(ReadOnlyPage):
         """What the last test found, while it is awaited."""
         wallet = self.visible_or_404(request, str(object_id))
         return fragment(render_to_string("desk/finding.html", {"wallet": wallet}))
+
+    @shows
+    def signed_view(self, request, object_id):
+        """The requests that this very key signed, page by page."""
+        wallet = self.visible_or_404(request, str(object_id))
+        before = request.GET.get("before", "")
+        if before and not (before.isascii() and before.isdigit() and len(before) < 19):
+            raise Http404
+        found = signed_by.look(
+            wallet=wallet, user=request.user, before=int(before) if before else None
+        )
+        about = {
+            "wallet": wallet,
+            "is_first": not before,
+            "older": found.before,
+            "life": lives.of_records(found.requests),
+        }
+        title = f"Signed for {visible(wallet.account)}"
+        return self.page(request, "desk/signed.html", title=title, **about)
 
     def switch(self, request, object_id, act, done):
         """Disable or enable a wallet, and say so on its page."""

@@ -31,8 +31,12 @@ def of_order(order, user) -> list[Moment]:
 
 
 def of_job(job, user) -> list[Moment]:
-    """The newest records of a job, each told by its first order row; three queries."""
-    records = list(AuditRecord.objects.visible_to(user).filter(job=job)[:MOST_MOMENTS])
+    """The newest records of a job; three queries."""
+    return of_records(list(AuditRecord.objects.visible_to(user).filter(job=job)[:MOST_MOMENTS]))
+
+
+def of_records(records) -> list[Moment]:
+    """These records, each told by its first order row; two queries."""
     lines = AuditRecordOrder.objects.filter(record__in=records).order_by()
     counts = dict(lines.values_list("record").annotate(Count("pk")))
     first = {line.record_id: line for line in lines.filter(row=0)}
