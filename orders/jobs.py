@@ -43,8 +43,8 @@ def resume(*, user, actor, job_id) -> str:
         if not halted.update(status=JobStatus.RUNNING, done_at=None):
             return f"Nothing to resume: the job is {job.get_status_display().lower()}."
         stopped = job.cancels.filter(status=CancelStatus.STOPPED)
-        taken = stopped.filter(Exists(_other_live_cancels())).count()
-        free = stopped.exclude(Exists(_other_live_cancels()))
+        taken = list(stopped.filter(Exists(_other_live_cancels())).values_list("pk", flat=True))
+        free = stopped.exclude(pk__in=taken)  # asked within the UPDATE, it takes seconds
         queued = free.update(
             status=CancelStatus.QUEUED, concluded_at=None, requested_at=now, explanation=""
         )
@@ -53,9 +53,9 @@ def resume(*, user, actor, job_id) -> str:
         accounts = set(job.cancels.values_list("account_id", flat=True))
         about = {"is_urgent": job.is_urgent, "count": queued // max(1, len(accounts))}
         waking.deliver(account_ids=sorted(accounts), **about)
-        facts = {"queued": queued, "skipped": taken}
+        facts = {"queued": queued, "skipped": len(taken)}
         audit.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
-    skipped = f", {taken} skipped: already being cancelled" if taken else ""
+    skipped = f", {len(taken)} skipped: already being cancelled" if taken else ""
     return f"Resumed: {queued} waiting to be sent{skipped}."
 
 
