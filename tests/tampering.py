@@ -22,7 +22,9 @@ TEXTS = [
     "previous_hash", "hash",
 ]  # fmt: skip
 NUMBERS = ["operator_id", "desk_id", "account_id", "job_id", "body_length"]
-LINE_FIELDS = ["row", "symbol", "order_id", "client_order_id", "outcome", "data"]
+LINE_FIELDS = [
+    "row", "cancel_id", "account_id", "symbol", "order_id", "client_order_id", "outcome", "data",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,25 @@ def edit_line(chance, covered):
     new = 5000 + chance.randint(1, 99) if name == "row" else _other(chance, value)
     if name == "order_id":
         new = (value or 0) + 1
+    elif name in {"cancel_id", "account_id"}:
+        new = _another(name, value)
     _sql(f"UPDATE {LINE} SET {name} = %s WHERE id = %s", [new, pk])
     return Done(f"edit order row {name}", position, position)
+
+
+def _another(name, value):
+    """Another row that the reference can point at."""
+    table = {"cancel_id": "orders_cancel", "account_id": "orders_account"}[name]
+    return _rows(f"SELECT MAX(id) FROM {table} WHERE id <> %s", [value or 0])[0][0]
+
+
+def move_line(chance, covered):
+    """Let a record's order row belong to another record."""
+    ids = _rows(f"SELECT id, record_id FROM {LINE} WHERE record_id <= %s", [covered])
+    pk, position = chance.choice(sorted(ids))
+    other = position + 1 if position < covered else position - 1
+    _sql(f"UPDATE {LINE} SET record_id = %s, row = 7000 WHERE id = %s", [other, pk])
+    return Done("move order row", min(position, other), max(position, other))
 
 
 def drop_line(chance, covered):
@@ -280,8 +299,8 @@ def rebuild_checkpoint(chance, covered):
 
 KINDS = [
     edit_record, edit_record, edit_record, edit_event, back_date, edit_line, edit_line, drop_line,
-    add_line, edit_payload, drop_payload, delete, truncate, delete_and_close, insert, swap,
-    relink, rebuild, rebuild_without, rebuild_checkpoint,
+    move_line, add_line, edit_payload, drop_payload, delete, truncate, delete_and_close, insert,
+    swap, relink, rebuild, rebuild_without, rebuild_checkpoint,
 ]  # fmt: skip
 
 
