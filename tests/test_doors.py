@@ -13,6 +13,8 @@ from orders import bundles, cancels, delivery, sentences
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, Preview
 from tests.addresses import addresses, fillings
 from tests.screens import click, known_order, nothing_asked, page, signed_in, url
+from tests.test_admin_bulk import a_book, tick
+from tests.test_admin_bulk import confirm as confirm_preview
 from tests.test_admin_selection import confirm, select
 from tests.world import World
 
@@ -65,12 +67,14 @@ def test_a_large_file_has_the_lists_own_sentence(firm):
     assert "larger than 1 MiB" in answer.content.decode()
 
 
-def test_two_thousand_ticked_rows_are_one_preview(firm):
-    orders = [known_order(firm.account, 71_000_000_001 + n) for n in range(2)]
-    ticked = orders + [one for one in orders for _ in range(999)]
-    answer = select(signed_in(firm.operator), ticked)
-    assert len(ticked) == 2_000
-    assert "Cancel 2 orders?" in answer.content.decode()
+def test_two_thousand_ticked_rows_are_one_preview_and_one_job(firm):
+    orders = a_book(firm, 2_000)
+    operator = signed_in(firm.operator)
+    assert tick(operator, orders).status_code == 302
+    preview = Preview.objects.get()
+    confirm_preview(operator, preview, typed="2000")
+    asked = set(CancelJob.objects.get().cancels.values_list("order_id", flat=True))
+    assert asked == {order.order_id for order in orders}
 
 
 def test_more_fields_than_any_list_has_are_refused_in_words(firm):
