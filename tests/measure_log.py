@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import json
 import re
 import statistics
 import sys
@@ -92,6 +93,27 @@ def pages():
     yield "a job's life", url("orders_canceljob_life", CancelJob.objects.latest("pk").pk), {}
     sent = AuditRecord.objects.filter(event="request").latest("pk")
     yield "a record", url("orders_auditrecord_change", sent.pk), {}
+    for name, key in (("what a key signed", signer_of(sent)), ("a key that signed none", "no key")):
+        yield name, url("orders_agentwallet_signed", wallet(sent.account, key).pk), {}
+
+
+def signer_of(record):
+    """The key that signed a request."""
+    return json.loads(record.data)["signer"]
+
+
+def wallet(account, public_key):
+    """An agent wallet that is as old as the log."""
+    from django.contrib.auth import get_user_model
+
+    from orders.models import AgentWallet
+    from tests.make_records import START
+
+    about = {"account": account, "public_key": public_key}
+    user = get_user_model().objects.first()
+    made, _ = AgentWallet.objects.get_or_create(**about, defaults={"created_by": user})
+    AgentWallet.objects.filter(pk=made.pk).update(created_at=START)
+    return made
 
 
 def auditor():
