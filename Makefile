@@ -41,7 +41,7 @@ data/bench/venv.stamp: benchmarks/requirements.txt
 	@data/bench/venv/bin/python -m pip -qq --disable-pip-version-check install -r benchmarks/requirements.txt
 	@touch $@
 
-faults: .venv/tests.stamp  ## real processes killed at random: make faults ARGS="--seed 1 --cancels 10000 --kills 200 --minutes 40 --shape services"
+faults: .venv/tests.stamp  ## real processes killed at random: make faults ARGS="--seed 1 --cancels 16000 --kills 200 --minutes 17 --shape services"
 	@$(BIN)/python -m tests.faults.run $(ARGS)
 
 lint: .venv/tests.stamp

@@ -1,4 +1,4 @@
-"""One fault run: ``python -m tests.faults.run --seed 1 --cancels 10000 --kills 200 --minutes 40``.
+"""One fault run: ``python -m tests.faults.run --seed 1 --cancels 16000 --kills 200 --minutes 17``.
 
 Real processes against the paper exchange: web, workers and sweeps, on SQLite with the embedded
 broker or (``--shape services``) on a PostgreSQL and a Redis of the run's own. Storms, in which
