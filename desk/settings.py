@@ -4,42 +4,18 @@ A setting that is missing or wrong stops the process here, with a sentence that 
 """
 
 import os
-import re
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from desk.appearance import CONTENT_SECURITY_POLICY, UNFOLD  # noqa: F401
+from desk.given import env, is_loopback, number, secret, wrong, yes_or_no
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), overwrite=False)
-
-
-def wrong(name, what):
-    """The one way a setting is refused: its name, what is wrong, what to do."""
-    raise ImproperlyConfigured(f"{name}: {what}")
-
-
-def number(name, default, low, high):
-    """A whole number within bounds, or a named error."""
-    try:
-        value = int(env.str(name, str(default)))
-    except ValueError:
-        wrong(name, "must be a whole number.")
-    if not low <= value <= high:
-        wrong(name, f"must be between {low} and {high}.")
-    return value
-
-
-def yes_or_no(name, default):
-    """A boolean written as true or false, or a named error."""
-    text = env.str(name, str(default)).strip().lower()
-    if text not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
-        wrong(name, "must be true or false.")
-    return text in {"true", "1", "yes", "on"}
 
 
 # --- Which exchange ------------------------------------------------------------------------------
@@ -51,15 +27,6 @@ PACIFICA_URLS = {
     "mainnet": "https://api.pacifica.fi/api/v1",
 }
 PACIFICA_PAPER_URL = env.str("PACIFICA_PAPER_URL", "http://127.0.0.1:8900/api/v1")
-
-
-# The whole address must fit: parsers disagree about names before an @ and behind a backslash.
-LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?(/[\w/.-]*)?", re.ASCII)
-
-
-def is_loopback(url):
-    """True only for plain HTTP to this very machine."""
-    return LOOPBACK.fullmatch(url) is not None
 
 
 if PACIFICA_NETWORK not in {"paper", *PACIFICA_URLS}:
@@ -213,23 +180,6 @@ CSRF_COOKIE_SAMESITE = "Strict"
 if HTTPS_ONLY:  # the browser itself refuses such a cookie from a neighbouring host or plain HTTP
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 
-# Alpine, which the admin's theme is made with, turns its attributes into functions (unsafe-eval)
-# and sets style attributes; no inline script, no foreign origin and no inline style sheet runs.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "script-src": ["'self'", "'unsafe-eval'"],
-        "style-src": ["'self'"],
-        "style-src-attr": ["'unsafe-inline'"],
-        "img-src": ["'self'", "data:"],
-        "font-src": ["'self'"],
-        "connect-src": ["'self'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-        "base-uri": ["'none'"],
-    }
-}
-
 # --- Database ------------------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{DATA_DIR}/desk.sqlite3")
@@ -305,21 +255,8 @@ del EMAIL_URL  # it may hold a password under a name that Django would show
 
 # Private halves, for senders only: `id:base64,…`, the first one seals. The web needs the public
 # half alone. Both are parsed in `orders.keys`, which never shows them.
-AGENT_KEY_OPENING_KEYS = env.str("AGENT_KEY_OPENING_KEYS", "")
-AGENT_KEY_OPENING_KEYS_FILE = env.str("AGENT_KEY_OPENING_KEYS_FILE", "")
+AGENT_KEY_OPENING_KEYS = secret("AGENT_KEY_OPENING_KEYS")
 AGENT_KEY_SEALING_KEY = env.str("AGENT_KEY_SEALING_KEY", "")
-if AGENT_KEY_OPENING_KEYS and AGENT_KEY_OPENING_KEYS_FILE:
-    wrong("AGENT_KEY_OPENING_KEYS", "is set twice: as a value and as a file. Keep one.")
-if AGENT_KEY_OPENING_KEYS_FILE:
-    try:
-        if Path(AGENT_KEY_OPENING_KEYS_FILE).stat().st_mode & 0o377:
-            wrong(
-                "AGENT_KEY_OPENING_KEYS_FILE",
-                "must be for its owner to read, no more: chmod 0400.",
-            )
-        AGENT_KEY_OPENING_KEYS = Path(AGENT_KEY_OPENING_KEYS_FILE).read_text().strip()
-    except OSError as error:
-        wrong("AGENT_KEY_OPENING_KEYS_FILE", f"cannot be read ({error.strerror}).")
 
 # An agent wallet signs for so many days after it was added; a panic is signed all the same.
 AGENT_WALLET_WARN_DAYS = number("AGENT_WALLET_WARN_DAYS", 90, 1, 3_650)
@@ -330,23 +267,10 @@ AGENT_WALLET_STOP_DAYS = number("AGENT_WALLET_STOP_DAYS", 180, 1, 3_650)
 # Checkpoints are signed by the sweep with a key of their own (base64 of 32 bytes, Ed25519) and
 # written to a file outside the database, best on another disk. Every process that verifies should
 # be told the public keys, old ones too. Exports are written by the sweep and served by the web.
-AUDIT_CHECKPOINT_KEY = env.str("AUDIT_CHECKPOINT_KEY", "")
-AUDIT_CHECKPOINT_KEY_FILE = env.str("AUDIT_CHECKPOINT_KEY_FILE", "")
+AUDIT_CHECKPOINT_KEY = secret("AUDIT_CHECKPOINT_KEY")
 AUDIT_CHECKPOINT_PUBLIC_KEYS = env.str("AUDIT_CHECKPOINT_PUBLIC_KEYS", "")
 AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", str(DATA_DIR / "checkpoints.jsonl"))
 EXPORT_DIR = Path(env.str("EXPORT_DIR", str(DATA_DIR / "exports"))).resolve()
-if AUDIT_CHECKPOINT_KEY and AUDIT_CHECKPOINT_KEY_FILE:
-    wrong("AUDIT_CHECKPOINT_KEY", "is set twice: as a value and as a file. Keep one.")
-if AUDIT_CHECKPOINT_KEY_FILE:
-    try:
-        if Path(AUDIT_CHECKPOINT_KEY_FILE).stat().st_mode & 0o377:
-            wrong(
-                "AUDIT_CHECKPOINT_KEY_FILE",
-                "must be for its owner to read, no more: chmod 0400.",
-            )
-        AUDIT_CHECKPOINT_KEY = Path(AUDIT_CHECKPOINT_KEY_FILE).read_text().strip()
-    except OSError as error:
-        wrong("AUDIT_CHECKPOINT_KEY_FILE", f"cannot be read ({error.strerror}).")
 if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
     wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")
 
@@ -365,23 +289,8 @@ if PACIFICA_NETWORK != "paper":
     if "PACIFICA_PAPER_URL" in os.environ:
         wrong("PACIFICA_PAPER_URL", f"belongs to the paper network, not to {PACIFICA_NETWORK}.")
 
-# --- What operators see --------------------------------------------------------------------------
+# --- What processes say --------------------------------------------------------------------------
 
-UNFOLD = {
-    "SITE_TITLE": "Pacifica Desk",
-    "SITE_HEADER": "Pacifica Desk",
-    "SITE_SYMBOL": "cancel",
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": "orders.admin.pages.dashboard",
-    "SITE_URL": None,
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "orders.admin.pages.favicon"},
-    ],
-    "SIDEBAR": {"navigation": "orders.admin.pages.navigation"},
-    "STYLES": ["orders.admin.door.theme", "orders.admin.pages.stylesheet"],
-    "SCRIPTS": ["orders.admin.pages.script"],
-}
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     wrong("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
