@@ -51,6 +51,21 @@ def test_an_order_the_app_never_saw_is_cancelled_by_client_order_id(firm, run):
     assert not firm.paper.truth()[order_id]["is_open"]
 
 
+def test_a_single_cancel_does_not_wait_for_the_accounts_bulk(firm, run, settings):
+    settings.URGENT_UP_TO = 1
+    *many, one = firm.orders(4)
+    about = {"user": firm.operator, "actor": firm.actor()}
+    bulk = cancels.cancel_orders(order_ids=[order.pk for order in many], **about).jobs[0]
+    assert cancel(run, firm, "--order-id", str(one.order_id))[0] == 0
+    assert set(bulk.cancels.values_list("status", flat=True)) == {CancelStatus.QUEUED}
+
+
+def test_bulk_asked_for_at_a_terminal_is_delivered_there(firm, run, settings):
+    settings.URGENT_UP_TO = 1
+    ids = [str(order.order_id) for order in firm.orders(3)]
+    assert cancel(run, firm, "--order-id", *ids)[0] == 0
+
+
 def test_a_foreign_account_of_the_same_name_is_not_in_the_way(firm, run):
     order = firm.order()
     firm.new_account("Alpha", firm.basis)

@@ -18,10 +18,11 @@ def carry(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
     """
     ids = [cancel.pk for cancel in cancels]
     accounts = {cancel.account_id for cancel in cancels}
+    is_urgent = all(cancel.is_urgent for cancel in cancels)  # then others' bulk must not delay it
     ends_at = time.monotonic() + wait_s
     while True:
         for account_id in accounts:
-            _push(account_id)
+            _push(account_id, is_urgent)
         found = Cancel.objects.select_related("account", "known_order").in_bulk(ids)
         fresh = [found[pk] for pk in ids]
         if not any(cancel.status in LIVE for cancel in fresh) or time.monotonic() >= ends_at:
@@ -29,7 +30,7 @@ def carry(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
         pause(PAUSE_S)
 
 
-def _push(account_id):
+def _push(account_id, is_urgent_only):
     sweeping.recover_abandoned(clock())
-    delivery.deliver_account(account_id=account_id)
+    delivery.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
     settling.settle_account(account_id=account_id)
