@@ -25,7 +25,6 @@ def check_site():
     """Everything the web needs. Raises `CannotStart`."""
     check_network()
     check_append_only()
-    warn_of_sqlite()
     _try(keys.sealing_key)
 
 
@@ -75,7 +74,7 @@ def check_append_only():
 
 
 def warn_of_sqlite():
-    """Say once where the SQLite library can, rarely, corrupt a database."""
+    """Say where the SQLite library can, rarely, corrupt a database; for one process of a site."""
     if settings.IS_SQLITE and settings.HAS_WAL_BUG:
         logger.warning(
             "This SQLite library is older than 3.51.3 and has a rare corruption bug in WAL mode. "

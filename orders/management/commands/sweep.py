@@ -25,6 +25,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         with terminal.in_words():
             starting.check_sender()
+        starting.warn_of_sqlite()
         sweep = Sweep(duties())
         sweep.start()
         self.stdout.write("The sweep is running.")
