@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import secrets
+import signal
 import statistics
 import subprocess
 import sys
@@ -51,6 +52,8 @@ class Paper:
         self.latency_ms = latency_ms
 
     def __enter__(self) -> PaperHandle:
+        # as Ctrl-C does: what was started on the stage ends with it
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         command = [sys.executable, "manage.py", "paper_exchange", "--port", "0"]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment()
@@ -96,8 +99,18 @@ class Stage(contextlib.ExitStack):
         self.given, self.settings = given, settings
 
     def __enter__(self):
+        try:
+            self._build()
+        except BaseException:  # a signal, too: nothing of it is left behind
+            self.close()
+            raise
+        return self
+
+    def _build(self):
         folder = self.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        self.paper = self.enter_context(Paper(0))
+        paper = Paper(0)
+        self.paper = self.enter_context(paper)
+        self.paper_process = paper.process
         self.environment = environment(
             DATA_DIR=folder,
             PACIFICA_PAPER_URL=self.paper.url,
@@ -110,7 +123,6 @@ class Stage(contextlib.ExitStack):
         if self.given.broker:
             self.environment["CELERY_BROKER_URL"] = self.given.broker
         self._set_up()
-        return self
 
     def _set_up(self):
         os.environ.update(self.environment)
