@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, concluding, delivery, enrolling, packets, verifying
+from orders import audit, cancels, concluding, delivery, enrolling, packets, verifying
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -18,7 +18,7 @@ from orders.models import (
     OrderState,
     Proof,
 )
-from orders.pacifica import signing
+from orders.pacifica import client, signing
 from tests.claims import claim
 
 
@@ -400,3 +400,17 @@ def test_the_log_is_whole_after_a_busy_day(firm):
     firm.paper.fault("/orders/batch", "apply_then_drop")
     deliver(firm)
     assert verifying.verify().is_whole
+
+
+@pytest.mark.parametrize(
+    ("size", "read"), [(300_000, 300_000), (5_000_000, client.MAX_SIGNED_ANSWER_BYTES)]
+)
+def test_a_long_answer_is_kept_by_its_beginning_and_the_sums_of_what_was_read(firm, size, read):
+    ask(firm, firm.order())
+    firm.paper.fault("/orders/cancel", "huge", size=size)
+    deliver(firm)
+    record = AuditRecord.objects.get(event=Event.ANSWER)
+    assert (record.body_length, json.loads(record.data)["is_whole"]) == (read, read == size)
+    assert len(bytes(record.payload.body)) == audit.KEPT_BYTES
+    outcome = CancelStatus.CANCELLED if read == size else CancelStatus.UNKNOWN
+    assert Cancel.objects.get().status == outcome
