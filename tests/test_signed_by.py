@@ -1,8 +1,20 @@
 """What one agent wallet signed, and nothing that another signed for the same account."""
 
-import pytest
+from datetime import timedelta
 
-from orders import audit, cancels, delivery, enrolling, probing, signed_by
+import pytest
+from django.utils.timezone import now
+
+from orders import (
+    audit,
+    cancels,
+    delivery,
+    enrolling,
+    probing,
+    records,
+    searching,
+    signed_by,
+)
 from orders.models import AgentWallet, AuditRecord, Event
 from tests.screens import page, signed_in, url
 
@@ -80,6 +92,23 @@ def test_one_look_goes_through_one_stretch_of_the_account(firm, monkeypatch):
     looked = found(firm, firm.account.agent_wallets.get())
     assert looked.requests == []
     assert looked.before > oldest.pk
+
+
+def test_no_look_goes_back_to_before_the_key_was_added(firm, monkeypatch):
+    monkeypatch.setattr(signed_by, "STRETCH", 1)
+    monkeypatch.setattr(searching, "SEVERAL", 1)
+    early = now() - timedelta(hours=3)
+    audit.record(audit.Fact(Event.SYNC, account=firm.account, at=early))
+    assert found(firm, firm.account.agent_wallets.get()).before is None
+
+
+def test_a_look_begins_where_the_key_was_disabled(firm, monkeypatch):
+    monkeypatch.setattr(signed_by, "STRETCH", 1)
+    monkeypatch.setattr(searching, "SEVERAL", 1)
+    old, _ = another_wallet(firm)
+    late = now() + timedelta(hours=3)
+    audit.record(audit.Fact(Event.SYNC, account=firm.account, at=late))
+    assert found(firm, old).before < records.tip()
 
 
 def test_another_desk_sees_none_of_it(firm):

@@ -68,3 +68,11 @@ def test_a_sender_with_damaged_opening_keys_says_which_setting(firm, settings, r
     code, _, said = run(*command)
     assert code == 2
     assert "AGENT_KEY_OPENING_KEYS: each entry must be" in said
+
+
+def test_only_the_sweep_warns_of_an_old_sqlite_library(settings, caplog):
+    settings.IS_SQLITE, settings.HAS_WAL_BUG, settings.SQLITE_JOURNAL = True, True, "WAL"
+    starting.check_sender()
+    assert "SQLite" not in caplog.text
+    starting.warn_of_sqlite()
+    assert "SQLite" in caplog.text
