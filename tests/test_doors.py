@@ -2,7 +2,6 @@
 
 import csv
 import io
-import uuid
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -122,16 +121,6 @@ def test_a_malformed_post_does_nothing_and_is_answered(firm, what):
         assert answer.status_code in {200, 302, 400, 403, 422}, (name, answer.status_code)
     assert nothing_asked()
     assert not Preview.objects.exists()
-
-
-@pytest.mark.parametrize("ids", ["1,,x", "-1", "9" * 40, "1e3", "١", "\0", "1;DROP", ","])
-def test_ids_that_are_none_cancel_nothing(firm, ids):
-    key = str(uuid.uuid4())
-    form = {"ids": ids, "request_key": key, "reason": "x"}
-    answer = signed_in(firm.head).post(url("orders_order_cancel_selected"), form)
-    assert answer.status_code in {302, 400}
-    signed_in(firm.head).post(url("orders_cancel_close"), form)
-    assert nothing_asked()
 
 
 # Texts

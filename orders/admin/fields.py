@@ -87,6 +87,13 @@ def reason_of(request) -> str:
     return " ".join(plain.split())[:LONGEST_REASON]
 
 
+def ids_of(request) -> list[int]:
+    """The rows a page named in its field ``ids``; none where one of them is no number."""
+    listed = request.POST.get("ids", "").split(",")
+    is_sound = all(one.isascii() and one.isdecimal() for one in listed)
+    return [int(one) for one in listed] if is_sound else []
+
+
 def foreign(form, *names) -> bool:
     """Whether one of these inputs names a row that is not the person's: an act to be refused."""
     return any(form.has_error(name, code) for name in names for code in FOREIGN)

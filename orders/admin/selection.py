@@ -92,7 +92,7 @@ def breakdown(orders):
 def confirmed(screen, request):
     """Ask for what was confirmed. The same POST again finds the job it made before."""
     key = request_key_of(request)
-    ids = [int(one) for one in request.POST.get("ids", "").split(",") if one.isdecimal()]
+    ids = fields.ids_of(request)
     if key is None or not ids or len(ids) > settings.URGENT_UP_TO:
         messages.error(request, "This page is too old to act on: select the orders again.")
         return redirect(LIST)

@@ -86,7 +86,7 @@ class UnresolvedAdmin(Screen):
 
     @acts
     def close_view(self, request):
-        ids = [int(one) for one in request.POST.get("ids", "").split(",") if one.isdecimal()]
+        ids = fields.ids_of(request)
         self.act(request, questions.close, ids, reason=fields.reason_of(request))
         return redirect(LIST)
 
