@@ -14,14 +14,10 @@ keys, no spaces, pure ASCII.
 
 import base64
 import binascii
-import contextlib
-import fcntl
 import hashlib
 import itertools
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -29,7 +25,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now as clock
 
+from orders import checkpoint_file
 from orders.canonical import FIRST_HASH, compact
+from orders.checkpoint_file import CannotCheckpoint
 from orders.models import AuditCheckpoint, AuditRecord
 from orders.records import Fault
 
@@ -39,10 +37,6 @@ CHECKPOINT_LOCK = 0x50414350  # any constant of our own, for PostgreSQL's adviso
 
 class CheckpointKeyWrong(Exception):
     """A checkpoint key setting cannot be used; the text names it and never shows its value."""
-
-
-class CannotCheckpoint(Exception):
-    """No checkpoint was made; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,7 @@ class Trail:
 
     def _all(self):
         copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
-        pairs = itertools.zip_longest(_lines_of_file(), copies.iterator(chunk_size=500))
+        pairs = itertools.zip_longest(checkpoint_file.lines(), copies.iterator(chunk_size=500))
         for number, (line, copy) in enumerate(pairs, 1):
             if line is None:
                 self._only_copies += 1
@@ -186,7 +180,7 @@ def make(*, now=clock) -> Checkpoint | None:
     key = signing_key()
     if key is None:
         raise CannotCheckpoint("AUDIT_CHECKPOINT_KEY: is not set, so no checkpoint can be signed.")
-    with _locked_file() as file:
+    with checkpoint_file.locked() as file:
         _bring_up_to_date(file)  # first, for it refuses a file that is not this database's
         with transaction.atomic():
             made = _insert(key, now())
@@ -224,34 +218,6 @@ def _decoded(name, text):
 
 def _fault(number, what):
     return Fault(0, f"checkpoint {number}: {what}")
-
-
-def _lines_of_file():
-    """The file's whole lines as it is now; a last line without a break is still being written."""
-    try:
-        with Path(settings.AUDIT_CHECKPOINT_FILE).open("rb") as file:
-            left = os.fstat(file.fileno()).st_size
-            for line in file:
-                left -= len(line)
-                if line.endswith(b"\n") and left >= 0:
-                    yield line[:-1].decode("ascii", "replace")
-    except FileNotFoundError:
-        return
-
-
-@contextlib.contextmanager
-def _locked_file():
-    """The file, for one process of this host at a time."""
-    path = Path(settings.AUDIT_CHECKPOINT_FILE)
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise CannotCheckpoint(
-            f"AUDIT_CHECKPOINT_FILE: cannot be opened ({error.strerror})."
-        ) from None
-    with os.fdopen(handle, "a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
 
 
 def _insert(key, now):
@@ -311,7 +277,7 @@ def _bring_up_to_date(file):
 
     Raises `CannotCheckpoint` where the file's last line is not the database's: one was changed.
     """
-    last, torn = _last_line(file)
+    last, torn = checkpoint_file.last_line(file)
     number = _number(last) if last else 0
     copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
     if last and list(copies.filter(number=number)) != [last]:
@@ -319,17 +285,7 @@ def _bring_up_to_date(file):
     due = "".join(f"{line}\n" for line in copies.filter(number__gt=number))
     if not due.startswith(torn):
         raise CannotCheckpoint("The file of checkpoints ends in a torn line that is not ours.")
-    file.write(due[len(torn) :].encode("ascii"))
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _last_line(file):
-    """The last whole line, and what is torn after it."""
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - LONGEST_TAIL))
-    *lines, torn = file.read().decode("ascii", "replace").split("\n")
-    return (lines[-1] if lines else ""), torn
+    checkpoint_file.append(file, due[len(torn) :])
 
 
 def _number(line):
@@ -337,6 +293,3 @@ def _number(line):
         return read(line).number
     except ValueError as error:
         raise CannotCheckpoint(f"The file's last checkpoint is not sound: {error}.") from None
-
-
-LONGEST_TAIL = 64 * 1024

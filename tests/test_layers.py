@@ -12,6 +12,7 @@ LAYERS = [
     ["orders.inserting", "orders.signer"],
     [
         "orders.audit",
+        "orders.checkpoint_file",
         "orders.credits",
         "orders.exchange",
         "orders.keys",

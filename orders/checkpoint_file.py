@@ -1,0 +1,57 @@
+"""The file of checkpoints on this host: whole lines, one writer at a time, only ever longer."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from django.conf import settings
+
+LONGEST_TAIL = 64 * 1024
+
+
+class CannotCheckpoint(Exception):
+    """No checkpoint was made; the text says why and what to do."""
+
+
+def lines():
+    """The file's whole lines as it is now; a last line without a break is still being written."""
+    try:
+        with Path(settings.AUDIT_CHECKPOINT_FILE).open("rb") as file:
+            left = os.fstat(file.fileno()).st_size
+            for line in file:
+                left -= len(line)
+                if line.endswith(b"\n") and left >= 0:
+                    yield line[:-1].decode("ascii", "replace")
+    except FileNotFoundError:
+        return
+
+
+@contextlib.contextmanager
+def locked():
+    """The file, for one process of this host at a time."""
+    path = Path(settings.AUDIT_CHECKPOINT_FILE)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise CannotCheckpoint(
+            f"AUDIT_CHECKPOINT_FILE: cannot be opened ({error.strerror})."
+        ) from None
+    with os.fdopen(handle, "a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def last_line(file):
+    """The last whole line, and what is torn after it."""
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - LONGEST_TAIL))
+    *lines, torn = file.read().decode("ascii", "replace").split("\n")
+    return (lines[-1] if lines else ""), torn
+
+
+def append(file, text):
+    """Add text at the end, and see it on the disk."""
+    file.write(text.encode("ascii"))
+    file.flush()
+    os.fsync(file.fileno())
