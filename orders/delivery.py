@@ -122,8 +122,9 @@ def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
     """
     token = uuid.uuid4()
     with transaction.atomic():
-        ids = list(_free(turn, now)[:limit])
-        Cancel.objects.filter(pk__in=ids, status=CancelStatus.QUEUED).update(
+        chunk = list(_free(turn, now)[:limit])
+        free = Cancel.objects.filter(pk__in=[c.pk for c in chunk], status=CancelStatus.QUEUED)
+        taken = free.update(
             status=CancelStatus.SENDING,
             claim_token=token,
             attempt=F("attempt") + 1,
@@ -131,21 +132,24 @@ def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
             sent_at=None,
             not_before_at=None,
         )
-    chunk = list(held(token).order_by("pk"))
+    if taken < len(chunk):
+        mine = set(held(token).values_list("pk", flat=True))
+        chunk = [cancel for cancel in chunk if cancel.pk in mine]
     if chunk:
         job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
         job.desk = turn.account.desk  # a job is one desk's
-        for cancel in chunk:
-            cancel.account, cancel.job = turn.account, job
+    for cancel in chunk:  # as the UPDATE left it
+        cancel.status, cancel.claim_token = CancelStatus.SENDING, token
+        cancel.attempt += 1
+        cancel.account, cancel.job = turn.account, job
     return chunk
 
 
 def _free(turn, now):
-    """Ids of what may be claimed of a turn, locked, without waiting for what others lock."""
+    """What may be claimed of a turn, locked, without waiting for what others lock."""
     skips = connection.features.has_select_for_update_skip_locked
     rows = Cancel.objects.ready(now).filter(account=turn.account, job=turn.job_id)
-    rows = rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
-    return rows.values_list("pk", flat=True)
+    return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
 
 
 def held(token):
