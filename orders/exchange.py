@@ -17,7 +17,7 @@ def client() -> Client:
         connect_timeout_s=settings.PACIFICA_CONNECT_TIMEOUT_MS / 1000,
         read_timeout_s=settings.PACIFICA_READ_TIMEOUT_MS / 1000,
         deadline_s=settings.PACIFICA_DEADLINE_MS / 1000,
-        pool_size=THREADS,
+        pool_size=THREADS * (settings.BULK_THREADS + 1),  # each sending thread has that many
         proxy=settings.PACIFICA_PROXY_URL or None,
         ca_file=settings.PACIFICA_CA_FILE or None,
     )

@@ -162,3 +162,12 @@ def test_two_threads_that_send_share_no_pool():
         found = [threads.submit(lambda: (both.wait(5), packets._pool())) for _ in range(2)]
     assert len({id(one.result()[1]) for one in found}) == 2
     assert packets._pool() is packets._pool()
+
+
+def test_connections_of_every_sending_thread_are_kept(firm, settings, caplog):
+    """Else two chunks under way together would close each other's and connect anew."""
+    at_once = packets.THREADS * settings.BULK_THREADS
+    firm.paper.rules(latency_ms=200)
+    with ThreadPoolExecutor(at_once) as threads:
+        list(threads.map(lambda _: packets.client().post("/orders/cancel", b"{}"), range(at_once)))
+    assert "discarding" not in caplog.text

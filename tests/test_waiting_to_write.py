@@ -1,5 +1,6 @@
 """SQLite has one writer at a time: whoever waits for it begins soon after it ends."""
 
+import gc
 import sqlite3
 import threading
 import time
@@ -55,3 +56,17 @@ def test_a_statement_of_its_own_still_waits(committing_firm):
     writer = Writer(0.1)
     committing_firm.account.save()
     writer.join()
+
+
+def test_a_look_in_vain_leaves_no_cursor_to_the_garbage_collector(committing_firm):
+    """Whichever thread collected it would wait for this connection, and all of Python with it."""
+    gc.collect()
+    gc.disable()
+    try:
+        writer = Writer(0.1)
+        with transaction.atomic():
+            writer.join()
+        left = [one for one in gc.get_objects() if isinstance(one, sqlite3.Cursor)]
+    finally:
+        gc.enable()
+    assert not left

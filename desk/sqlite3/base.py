@@ -3,12 +3,15 @@
 SQLite has one writer at a time, and whoever waits looks again after 1, 2, 5 and so on up to 100 ms:
 with several senders busy, a click waits far longer than the writers before it take. Here the
 looks begin anew every few milliseconds.
+
+A look in vain leaves nothing for the garbage collector. Django's own cursor would: its exception
+holds the cursor in a circle, and the thread that collects it waits, with all of Python, until the
+cursor's connection has ended its own wait, perhaps for that very thread.
 """
 
 import sqlite3
 import time
 
-from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
 ROUND_MS = 8  # SQLite looks after 1, 3 and 8 ms
@@ -22,17 +25,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         ends_at = time.monotonic() + timeout_s
         self._wait_ms(ROUND_MS)
         try:
-            while not self._has_begun(ends_at):
-                pass
+            with self.wrap_database_errors:
+                while not self._has_begun(ends_at):
+                    pass
         finally:
             self._wait_ms(timeout_s * 1000)
 
     def _has_begun(self, ends_at):
         try:
-            super()._start_transaction_under_autocommit()
-        except OperationalError as error:
-            code = getattr(error.__cause__, "sqlite_errorcode", 0)
-            if code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
+            self.connection.execute(f"BEGIN {self.transaction_mode}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
                 raise
             return False
         return True
