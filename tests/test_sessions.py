@@ -2,6 +2,8 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.db import connection
 
 from orders import previews, scoping, sessions
 from orders.models import AuditRecord, CancelJob, Event, Export, Role
@@ -219,3 +221,18 @@ def test_a_new_password_of_ones_own_is_recorded_without_it(firm):
     assert "password" in record.data
     assert new not in record.data
     assert is_in(client)
+
+
+def test_nobody_waits_while_a_new_password_is_hashed(committing_firm, monkeypatch):
+    """It takes most of a second, and in a transaction no sender could record anything meanwhile."""
+    held = []
+
+    def hashed(password):
+        held.append(connection.in_atomic_block)
+        return make_password(password)
+
+    client, new = sign_in(committing_firm.operator), "another long one"
+    monkeypatch.setattr("django.contrib.auth.base_user.make_password", hashed)
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post(url("password_change"), form).url == url("password_change_done")
+    assert held == [False]

@@ -1,9 +1,11 @@
 """A person's own new password: the old one asked for is a guess like any other."""
 
 from django.contrib import admin
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from unfold.forms import AdminOwnPasswordChangeForm
 
@@ -39,11 +41,16 @@ class NewPassword(PasswordChangeView):
         return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form):
+        """Hashing takes long: it is done before anything is locked that senders wait for."""
         data = {"user": self.request.user.get_username()}
         data["changed"] = {"password": ["(not shown)", "(not shown)"]}
+        fact = audit.Fact(Event.USER_CHANGED, actor_of(self.request), data=data)
+        form.save(commit=False)
         with transaction.atomic():
-            audit.append(audit.Fact(Event.USER_CHANGED, actor_of(self.request), data=data))
-            return super().form_valid(form)
+            form.user.save()
+            update_session_auth_hash(self.request, form.user)
+            audit.append(fact)
+        return redirect(self.get_success_url())
 
 
 def new_password(request, extra_context=None):
