@@ -185,12 +185,15 @@ def described_result(result):
 
 
 def outcome_facts(pairs, now):
-    """A record for each outcome that was reached: which orders, how they ended, what shows it."""
+    """A record for each outcome that was reached: which orders, how they ended, what shows it.
+
+    One for each account: those who ask the log about an account find it.
+    """
     groups = {}
     for cancel, end in [*pairs, *_stopped_instead(pairs)]:
         if end.status in AT_REST:
-            groups.setdefault((end, cancel.job_id), []).append(cancel)
-    for (end, _), cancels in groups.items():
+            groups.setdefault((end, cancel.job_id, cancel.account_id), []).append(cancel)
+    for (end, *_), cancels in groups.items():
         yield audit.Fact(
             event=Event.OUTCOME,
             actor=audit.actor_of(cancels[0].job),

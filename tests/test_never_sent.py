@@ -147,3 +147,14 @@ def test_the_clock_is_measured_by_settling_and_syncing(firm):
     firm.orders(1)
     assert clocking.current(timezone.now()).is_off
     assert settling.settle_account(account_id=firm.account.pk) == 0
+
+
+def test_what_expires_on_two_accounts_is_found_under_each(firm):
+    """One job over both: who asks the log about the second account finds its orders there."""
+    second = firm.new_account("Beta", firm.momentum)
+    orders = firm.orders(1) + firm.orders(1, account=second)
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
+    sweeping.expire_unsent(timezone.now() + timedelta(seconds=601))
+    for order in orders:
+        record = AuditRecord.objects.get(outcome="expired", account=order.account_id)
+        assert [line.order_id for line in record.order_rows.all()] == [order.order_id]
