@@ -187,6 +187,16 @@ def test_audit_verify_names_what_is_wrong(firm, run, monkeypatch):
     assert said.strip().endswith("2 faults.")
 
 
+def test_audit_verify_tells_of_a_log_that_is_past_adding_to(firm, run, monkeypatch):
+    """Whoever owns the database may have written anything where the newest hash stood."""
+    faults = [records.Fault(3, "it was changed")]
+    monkeypatch.setattr("orders.proofs.Answered.end", lambda check: iter(faults))
+    monkeypatch.setattr("orders.audit._locked_tip", lambda: (2**62, "\N{SNOWMAN}"))
+    code, _, said = run("audit_verify", "--json")
+    assert code == 1
+    assert "not in the log" in said
+
+
 # --- As processes ---------------------------------------------------------------------------------
 
 

@@ -33,11 +33,11 @@ class Command(BaseCommand):
                 on_fault=None if is_json else lambda fault: self.stderr.write(str(fault)),
                 on_progress=None if is_json or not sys.stderr.isatty() else self._progress,
             )
-            self._record(report)
         if is_json:
             self.stdout.write(json.dumps(report.as_json(), indent=2))
         else:
             self._tell(report)
+        self._record(report)  # last: a log that is wrong may be past adding to
         if not report.is_whole:
             sys.exit(1)
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         actor = audit.Actor(operator_name=terminal.WHERE, address=terminal.WHERE)
         try:
             verifications.record(actor=actor, report=report)
-        except DatabaseError as error:
+        except (DatabaseError, ValueError, OverflowError) as error:
             self.stderr.write(f"Note: this verification is not in the log: {error}")
 
     def _progress(self, position, until):
