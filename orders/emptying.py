@@ -22,6 +22,7 @@ from orders import (
     credits,
     delivery,
     judging,
+    packets,
     panic_facts,
     reading,
     syncing,
@@ -110,6 +111,7 @@ def _in_thread(line):
     try:
         carry(line)
     finally:
+        packets.let_go()
         connection.close()
 
 

@@ -63,16 +63,25 @@ def send(
         _send(packets[0], now, api_config_key)
         return
     stopped, pool = [], _pool()
-    waiting = sent = [
-        pool.submit(_send_unless, stopped, packet, now, api_config_key) for packet in packets
-    ]
     try:
+        waiting = [
+            pool.submit(_send_unless, stopped, packet, now, api_config_key) for packet in packets
+        ]
         while waiting:
             _, waiting = wait(waiting, timeout=LOOK_EVERY_S)
             if any(not future.running() for future in waiting) and is_stopped():
                 stopped.append(time.monotonic())
-    finally:  # whatever went wrong, nothing is left to be sent behind the caller's back
-        wait(sent)
+    except BaseException:  # perhaps no more threads could be had
+        let_go()
+        pool.shutdown()  # nothing is left to be sent behind the caller's back
+        raise
+
+
+def let_go():
+    """End this thread's pool: for a thread that may not send again for long."""
+    if hasattr(_own, "pool"):
+        _own.pool.shutdown()
+        del _own.pool
 
 
 def _pool():

@@ -155,6 +155,29 @@ def test_a_look_that_fails_leaves_nothing_to_be_sent_later(firm, monkeypatch):
     assert all(pack.result is not None for pack in packs)
 
 
+def test_a_thread_that_cannot_be_had_leaves_nothing_to_be_sent_later(firm, monkeypatch):
+    """A machine may refuse more threads; what was handed to those there are is waited for."""
+    ask(firm, firm.orders(35))
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = delivery.sign(chunk, timezone.now())
+    packs = delivery.record_requests(packets.packed(pairs), timezone.now())
+    firm.paper.rules(latency_ms=300)
+    start, started = threading.Thread.start, []
+
+    def few(thread):
+        started.append(thread)
+        if len(started) > 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    packets.let_go()
+    monkeypatch.setattr(threading.Thread, "start", few)
+    with pytest.raises(RuntimeError, match="new thread"):
+        packets.send(packs, timezone.now, lambda: False)
+    firm.paper.rules(latency_ms=0)
+    assert [pack.result is not None for pack in packs] == [True, True, True, False]
+
+
 def test_two_threads_that_send_share_no_pool():
     """An urgent request would queue behind bulk's, which may hang."""
     with ThreadPoolExecutor(2) as threads:

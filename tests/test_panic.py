@@ -1,6 +1,7 @@
 """Panic: one decision, empty book, even where everything else is dead."""
 
 import json
+import threading
 from io import StringIO
 
 import pytest
@@ -278,6 +279,24 @@ def test_the_sweep_sees_a_panic_by_itself(committing_firm):
         future.result()
     emptier.close()
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
+
+
+def test_a_panic_leaves_no_sending_threads_behind(committing_firm):
+    """Those of thirty books at once would be a thousand, in the sweep, for ever."""
+    firm = committing_firm
+    firm.orders(25)
+    firm.paper.fault("/orders/cancel_all", "status", status=500)
+    before, emptier = sending_threads(), emptying.Emptier()
+    pull(firm)
+    for future in emptier.take_due(timezone.now()):
+        future.result()
+    assert Cancel.objects.count() == 25
+    assert sending_threads() <= before
+    emptier.close()
+
+
+def sending_threads():
+    return {thread for thread in threading.enumerate() if thread.name.startswith("send")}
 
 
 def test_the_command_needs_nothing_but_the_database_and_the_exchange(committing_firm):
