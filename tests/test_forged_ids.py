@@ -14,6 +14,7 @@ NO_IDS = {
     "one of two": "{pk},,x",
     "negative": "-{pk}",
     "too many digits": "9" * 40,
+    "more digits than Python reads": "9" * 5000,
     "a float": "{pk}e0",
     "other digits": "{pk}",
     "NUL": "{pk}\0",
