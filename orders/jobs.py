@@ -1,6 +1,6 @@
 """Stop, resume and retry a job: each a recorded act of somebody who may."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now as clock
 
@@ -35,6 +35,13 @@ def stop(*, user, actor, job_id) -> str:
 def resume(*, user, actor, job_id) -> str:
     """Put the stopped cancels back in the queue, but for orders that another cancel has by now."""
     job = _permitted(user, actor, job_id, "resume")
+    try:
+        return _resume(actor, job)
+    except IntegrityError:  # a click took one of its orders between our look and our UPDATE
+        return _resume(actor, job)
+
+
+def _resume(actor, job):
     now = clock()
     with transaction.atomic():
         halted = CancelJob.objects.filter(

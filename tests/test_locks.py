@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orders import audit, cancels, concluding, delivery, packets, settling, sweeping, syncing
-from orders.models import Cancel, CancelStatus, Event
+from orders import audit, cancels, concluding, delivery, jobs, packets, settling, sweeping, syncing
+from orders.models import Cancel, CancelJob, CancelStatus, Event
 from tests.claims import claim
 
 ROOT = Path(__file__).parent.parent
@@ -125,3 +125,31 @@ def test_every_row_lock_leaves_the_row_free_to_be_pointed_at():
     assert len(locks) > 5
     bare = {path for path, options in locks if "no_key=True" not in options}
     assert bare == UNNAMED_BY_THE_LOG
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+def test_an_order_taken_by_a_click_while_its_job_is_resumed_is_skipped(committing_firm):
+    firm = committing_firm
+    ask(firm)
+    order, job = firm.account.orders.first(), CancelJob.objects.get()
+    about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk}
+    jobs.stop(**about)
+    clicks = []
+
+    def click():
+        try:
+            one = {"user": firm.operator, "actor": firm.actor(), "order_ids": [order.pk]}
+            cancels.cancel_orders(**one)
+        finally:
+            connection.close()
+
+    def click_before_the_update(execute, sql, *rest):
+        if sql.startswith('UPDATE "orders_cancel" ') and not clicks:
+            clicks.append(threading.Thread(target=click))
+            clicks[0].start()
+            clicks[0].join(PATIENCE_S)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(click_before_the_update):
+        said = jobs.resume(**about)
+    assert said == "Resumed: 1 waiting to be sent, 1 skipped: already being cancelled."
