@@ -125,6 +125,8 @@ class Stage(contextlib.ExitStack):
         self._set_up()
 
     def _set_up(self):
+        for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
+            os.environ.pop(name, None)  # those are named by options only
         os.environ.update(self.environment)
         import django
 
