@@ -11,7 +11,7 @@ from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
 from orders.judging import Conclusion
-from orders.models import Cancel, CancelStatus, Desk, Event, Proof, Right
+from orders.models import Cancel, CancelStatus, Desk, Event, JobStatus, Proof, Right
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.refusing import refuse
 from orders.rights import holds
@@ -139,6 +139,8 @@ def _why_not_yet(cancel, now):
     if cancel.signature_ends_at and cancel.signature_ends_at > now:
         left_s = (cancel.signature_ends_at - now).total_seconds()
         return f"The last request may still act for {left_s:.0f} s: wait, or check now."
+    if cancel.job.status != JobStatus.RUNNING:  # no sender takes what a stopped job has queued
+        return f"Job {cancel.job_id} was stopped: resume it first, then send again."
     if cancel.order_id is None and cancel.has_unanswered:
         return (
             "The order is known only by its client order id, which may name another order by "

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import delivery, questions, settling
+from orders import delivery, jobs, questions, settling
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
@@ -39,6 +39,19 @@ def test_it_is_not_sent_again_while_the_last_request_may_act(firm, question):
     with pytest.raises(CannotAsk, match="may still act"):
         act(firm, questions.send_again, question)
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+def test_it_is_not_sent_again_while_its_job_is_stopped(firm, question):
+    """No sender would take it, and nobody would look at it again."""
+    about = {"user": firm.operator, "actor": firm.actor(), "job_id": question.job_id}
+    jobs.stop(**about)
+    with pytest.raises(CannotAsk, match="was stopped: resume it"):
+        act(firm, questions.send_again, question, now=later(8))
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    jobs.resume(**about)
+    act(firm, questions.send_again, question, now=later(8))
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
 
 
 def test_send_again_makes_a_fresh_attempt_on_record(firm, question):
