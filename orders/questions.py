@@ -11,7 +11,7 @@ from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
 from orders.judging import Conclusion
-from orders.models import Cancel, CancelStatus, Desk, Event, JobStatus, Proof, Right
+from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Proof, Right
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.refusing import refuse
 from orders.rights import holds
@@ -62,10 +62,10 @@ def send_again(*, user, actor, cancel_ids, now=clock) -> str:
     """
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CANCEL, "send again")
-        moment = now()
-        ready = [cancel for cancel in cancels if not _why_not_yet(cancel, moment)]
+        moment, running = now(), _running_jobs_of(cancels)
+        ready = [cancel for cancel in cancels if not _why_not_yet(cancel, moment, running)]
         if not ready:
-            raise CannotAsk(_why_not_yet(cancels[0], moment))
+            raise CannotAsk(_why_not_yet(cancels[0], moment, running))
         _those(ready).update(
             status=CancelStatus.QUEUED,
             not_before_at=None,
@@ -134,12 +134,19 @@ def _those(cancels):
     return Cancel.objects.filter(pk__in=[c.pk for c in cancels], status__in=OPEN_QUESTIONS)
 
 
-def _why_not_yet(cancel, now):
+def _running_jobs_of(cancels):
+    """Ids of their jobs that run, locked: a stop comes before this act or after it."""
+    jobs = CancelJob.objects.filter(pk__in={cancel.job_id for cancel in cancels})
+    running = jobs.filter(status=JobStatus.RUNNING).order_by("pk")
+    return set(running.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def _why_not_yet(cancel, now, running):
     """Why a fresh attempt may not be sent for this question, or nothing."""
     if cancel.signature_ends_at and cancel.signature_ends_at > now:
         left_s = (cancel.signature_ends_at - now).total_seconds()
         return f"The last request may still act for {left_s:.0f} s: wait, or check now."
-    if cancel.job.status != JobStatus.RUNNING:  # no sender takes what a stopped job has queued
+    if cancel.job_id not in running:  # no sender takes what a stopped job has queued
         return f"Job {cancel.job_id} was stopped: resume it first, then send again."
     if cancel.order_id is None and cancel.has_unanswered:
         return (

@@ -8,7 +8,18 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orders import audit, cancels, concluding, delivery, jobs, packets, settling, sweeping, syncing
+from orders import (
+    audit,
+    cancels,
+    concluding,
+    delivery,
+    jobs,
+    packets,
+    questions,
+    settling,
+    sweeping,
+    syncing,
+)
 from orders.models import Cancel, CancelJob, CancelStatus, Event
 from tests.claims import claim
 
@@ -153,3 +164,32 @@ def test_an_order_taken_by_a_click_while_its_job_is_resumed_is_skipped(committin
     with connection.execute_wrapper(click_before_the_update):
         said = jobs.resume(**about)
     assert said == "Resumed: 1 waiting to be sent, 1 skipped: already being cancelled."
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+def test_a_stop_that_comes_while_a_question_is_sent_again_stops_that_too(committing_firm):
+    firm = committing_firm
+    ask(firm)
+    job, moment = CancelJob.objects.get(), timezone.now()
+    Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=moment)
+    about = {"user": firm.operator, "actor": firm.actor()}
+    stops = []
+
+    def stop():
+        try:
+            jobs.stop(**about, job_id=job.pk)
+        finally:
+            connection.close()
+
+    def stop_before_the_update(execute, sql, *rest):
+        if sql.startswith('UPDATE "orders_cancel" ') and not stops:
+            stops.append(threading.Thread(target=stop))
+            stops[0].start()
+            stops[0].join(0.3)
+        return execute(sql, *rest)
+
+    ids = list(Cancel.objects.values_list("pk", flat=True))
+    with connection.execute_wrapper(stop_before_the_update):
+        questions.send_again(**about, cancel_ids=ids)
+    stops[0].join(PATIENCE_S)
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.STOPPED}
