@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db.models import Count, F, Max, Min
 
-from orders import audit, clocking, webhook
+from orders import audit, clocking, probing, webhook
 from orders.models import Alert, AlertKind, Cancel, CancelJob, CancelStatus, Event, Sender
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,8 @@ def watch(now):
 
 def matters(now) -> dict:
     """What there is to tell of now: {(kind, about): (desk name, words)}."""
-    return {**_unresolved(now), **_stuck(now), **_contradicted(), **_no_sender(now), **_clock(now)}
+    of_jobs = _unresolved(now) | _stuck(now) | _contradicted()
+    return of_jobs | _no_sender(now) | _clock(now) | _not_ours()
 
 
 def tell(now):
@@ -114,6 +115,17 @@ def _clock(now):
         return {}
     said = f"{known.in_words()} Requests may be refused as expired: set it right."
     return {(AlertKind.CLOCK.value, ""): ("", said)}
+
+
+def _not_ours():
+    alarmed = probing.alarmed().select_related("account__desk").order_by("-pk")
+    return {
+        (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): (
+            wallet.account.desk.name,
+            f"{wallet.account}: {wallet.test_said[wallet.test_said.index(probing.ALARM) :]}",
+        )
+        for wallet in alarmed
+    }
 
 
 def _raise(key, matter, now):

@@ -1,10 +1,14 @@
-"""Test an agent wallet: one harmless signed read, made by a sender, told in words."""
+"""Test an agent wallet: one harmless signed read, made by a sender, told in words.
+
+A person asks for it; and each is tested once a day, for somebody may bind another to the account.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, exchange, waking
@@ -27,8 +31,10 @@ WORDS = {
     CANNOT_TELL: "Cannot tell.",
     CANNOT_SIGN: "Cannot sign.",
 }
+EVERY = timedelta(days=1)
+ALARM = "ALARM:"
 UNHELD = (
-    "ALARM: the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
+    ALARM + " the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
     "know whose they are, revoke them on Pacifica's API key page."
 )
 NO_WALLET = "There is no such agent wallet that you may test."
@@ -58,11 +64,28 @@ def ask_for_test(*, wallet, user, actor) -> datetime:
     asked_at = clock()
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet.pk).update(
-            test_asked_at=asked_at, tested_at=None, test_outcome="", test_said=""
+            test_asked_at=asked_at, tested_at=None, test_outcome=""
         )
         audit.append(_fact(wallet, actor, Event.AGENT_WALLET_TESTED, "asked", asked_at, {}))
         waking.probe(wallet_id=wallet.pk)
     return asked_at
+
+
+def ask_daily(now):
+    """Have every active agent wallet tested whose last test, or whose coming, is a day ago."""
+    due = AgentWallet.objects.filter(test_asked_at=None, is_active=True)
+    due = due.filter(account__is_active=True, account__desk__is_active=True)
+    due = due.annotate(last_at=Coalesce("tested_at", "created_at")).filter(last_at__lte=now - EVERY)
+    if not due.exists():
+        return
+    with transaction.atomic():
+        rows = due.select_for_update(of=("self",), no_key=True).select_related("account__desk")
+        wallets = list(rows)
+        ids = [wallet.pk for wallet in wallets]
+        AgentWallet.objects.filter(pk__in=ids).update(test_asked_at=now)
+        audit.append(
+            *(_fact(one, SENDER, Event.AGENT_WALLET_TESTED, "asked", now, {}) for one in wallets)
+        )
 
 
 def probe(*, wallet_id, now=clock):
@@ -72,7 +95,8 @@ def probe(*, wallet_id, now=clock):
         return
     wallet = AgentWallet.objects.select_related("account__desk").get(pk=wallet_id)
     finding = _find_out(wallet, now)
-    values = {"test_outcome": finding.outcome, "test_said": finding.said[:400], "tested_at": now()}
+    said = _said(wallet, finding)
+    values = {"test_outcome": finding.outcome, "test_said": said[:400], "tested_at": now()}
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet_id).update(**values)
         data, body = {"said": finding.said, "unheld": list(finding.unheld)}, None
@@ -82,6 +106,19 @@ def probe(*, wallet_id, now=clock):
         audit.append(
             _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, now(), data, body)
         )
+
+
+def _said(wallet, finding):
+    """What the test showed; an earlier alarm stands until the exchange's list shows otherwise."""
+    _, mark, alarm = wallet.test_said.partition(ALARM)
+    if not mark or finding.outcome in {BOUND, NOT_BOUND}:
+        return finding.said
+    return f"{mark}{alarm} {finding.said}"
+
+
+def alarmed():
+    """The active agent wallets whose last readable test found one that this app does not hold."""
+    return AgentWallet.objects.filter(is_active=True, test_said__contains=ALARM)
 
 
 def overdue(now, grace):

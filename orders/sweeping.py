@@ -63,6 +63,7 @@ def duties():
         Duty("settle", settle_due, 0.5),
         Duty("sync", sync_due, 1),
         Duty("probe", probe_overdue, 1),
+        Duty("ask for tests", probing.ask_daily, 60),
         Duty("sign checkpoints", errands.checkpoint_due, 5),
         Duty("run errands", errands.Errands().start_due, 1),
         Duty("alert", alerting.watch, 5),

@@ -1,11 +1,13 @@
 """Test an agent wallet: a harmless signed read that tells what is wrong, in words."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from orders import probing
-from orders.models import AgentWallet, AuditRecord, Event
+from orders import alerting, probing, sweeping
+from orders.models import AgentWallet, Alert, AuditRecord, Event
 
 
 def after_test(firm, account=None):
@@ -86,3 +88,52 @@ def test_an_agent_wallet_that_we_do_not_hold_raises_an_alarm(firm):
 
 def test_wallets_that_we_hold_raise_none(firm):
     assert "ALARM" not in after_test(firm).test_said
+
+
+@pytest.fixture
+def stranger_bound(firm):
+    """The exchange accepts an agent wallet for our account that we do not hold."""
+    wallet, strange = firm.account.agent_wallets.get(), str(firm.keypair().pubkey())
+    firm.paper.account(firm.account.address, agents=[wallet.public_key, strange])
+    return strange
+
+
+def a_day_later(**more):
+    return timezone.now() + timedelta(days=1, **more)
+
+
+def round_of_the_sweep(now):
+    probing.ask_daily(now)
+    sweeping.probe_overdue(now + sweeping.GRACE)
+
+
+def test_each_active_wallet_is_tested_once_a_day_on_the_record(firm):
+    AgentWallet.objects.exclude(account=firm.account).update(is_active=False)
+    round_of_the_sweep(a_day_later(minutes=-1))
+    assert firm.paper.requests("/agent/list") == []
+    round_of_the_sweep(a_day_later())
+    round_of_the_sweep(a_day_later(minutes=-1))
+    assert len(firm.paper.requests("/agent/list")) == 1
+    assert firm.account.agent_wallets.get().test_outcome == probing.BOUND
+    asked = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED, outcome="asked")
+    assert [record.operator_name for record in asked] == ["(sender)"]
+    AgentWallet.objects.update(is_active=False)
+    round_of_the_sweep(a_day_later(hours=48))
+    assert len(firm.paper.requests("/agent/list")) == 1
+
+
+def test_an_alarm_is_told_and_stands_until_the_exchange_shows_otherwise(firm, stranger_bound):
+    wallet = after_test(firm)
+    alerting.watch(timezone.now())
+    alert = Alert.objects.get()
+    assert alert.kind == "not_ours"
+    assert alert.desk_name == firm.momentum.name
+    assert stranger_bound in alert.said
+    firm.paper.fault("/agent/list", "drop")
+    assert stranger_bound in after_test(firm).test_said
+    alerting.watch(timezone.now())
+    assert Alert.objects.get().over_at is None
+    firm.paper.account(firm.account.address, agents=[wallet.public_key])
+    after_test(firm)
+    alerting.watch(timezone.now())
+    assert Alert.objects.get().over_at is not None

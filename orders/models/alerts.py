@@ -11,6 +11,7 @@ class AlertKind(models.TextChoices):
     NO_SENDER = "no_sender", "No sender alive"
     CLOCK = "clock", "Clock off"
     CONTRADICTION = "contradiction", "Contradiction"
+    NOT_OURS = "not_ours", "Agent wallet that is not ours"
 
 
 class AlertQuerySet(models.QuerySet):
