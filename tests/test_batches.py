@@ -129,12 +129,17 @@ def test_every_signature_of_a_batch_is_on_record_with_its_text(firm):
     assert record.order_rows.count() == 3
 
 
-def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
-    """The look at the job while packets wait for a thread."""
-    ask(firm, firm.orders(25))
+def ready_to_send(firm, count):
+    """Packets of so many cancels, claimed, signed and recorded."""
+    ask(firm, firm.orders(count))
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = delivery.sign(chunk, timezone.now())
-    packs = delivery.record_requests(packets.packed(pairs), timezone.now())
+    return delivery.record_requests(packets.packed(pairs), timezone.now())
+
+
+def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
+    """The look at the job while packets wait for a thread."""
+    packs = ready_to_send(firm, 25)
     firm.paper.rules(latency_ms=400)
     monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
     packets.send(packs, timezone.now, lambda: True)
@@ -144,10 +149,7 @@ def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
 
 def test_a_look_that_fails_leaves_nothing_to_be_sent_later(firm, monkeypatch):
     """The database may be gone while requests wait: what is done is done before anyone is told."""
-    ask(firm, firm.orders(25))
-    chunk = claim(account_id=firm.account.pk, now=timezone.now())
-    pairs, _ = delivery.sign(chunk, timezone.now())
-    packs = delivery.record_requests(packets.packed(pairs), timezone.now())
+    packs = ready_to_send(firm, 25)
     firm.paper.rules(latency_ms=300)
     monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
     with pytest.raises(ZeroDivisionError):
@@ -157,10 +159,7 @@ def test_a_look_that_fails_leaves_nothing_to_be_sent_later(firm, monkeypatch):
 
 def test_a_thread_that_cannot_be_had_leaves_nothing_to_be_sent_later(firm, monkeypatch):
     """A machine may refuse more threads; what was handed to those there are is waited for."""
-    ask(firm, firm.orders(35))
-    chunk = claim(account_id=firm.account.pk, now=timezone.now())
-    pairs, _ = delivery.sign(chunk, timezone.now())
-    packs = delivery.record_requests(packets.packed(pairs), timezone.now())
+    packs = ready_to_send(firm, 35)
     firm.paper.rules(latency_ms=300)
     start, started = threading.Thread.start, []
 

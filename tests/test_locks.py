@@ -1,6 +1,7 @@
 """Row locks of ours and the log's one lock: no transaction may wait for the other's."""
 
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -104,23 +105,44 @@ def test_a_record_about_locked_rows_does_not_wait_for_them(
     assert done == [True]
 
 
+def elsewhere(act, wait_s=PATIENCE_S) -> threading.Thread:
+    """Do it on another connection, and wait so long for its end."""
+
+    def run():
+        try:
+            act()
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=run, daemon=True)
+    other.start()
+    other.join(wait_s)
+    return other
+
+
+@contextmanager
+def before_the_update(act, wait_s):
+    """Do it elsewhere when the block is about to update cancels, and see it end afterwards."""
+    begun = []
+
+    def look(execute, sql, *rest):
+        if sql.startswith('UPDATE "orders_cancel" ') and not begun:
+            begun.append(elsewhere(act, wait_s))
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(look):
+        yield
+    begun[0].join(PATIENCE_S)
+
+
 @pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
 def test_what_another_sender_is_claiming_is_passed_over_without_waiting(committing_firm):
     firm = committing_firm
     ask(firm)
     got = []
-
-    def claim_elsewhere():
-        try:
-            got.extend(claim(account_id=firm.account.pk, now=timezone.now()))
-        finally:
-            connection.close()
-
     with transaction.atomic():
         mine = claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
-        other = threading.Thread(target=claim_elsewhere, daemon=True)
-        other.start()
-        other.join(PATIENCE_S)
+        elsewhere(lambda: got.extend(claim(account_id=firm.account.pk, now=timezone.now())))
     assert [cancel.pk for cancel in mine + got] == sorted(
         Cancel.objects.values_list("pk", flat=True)
     )
@@ -145,23 +167,12 @@ def test_an_order_taken_by_a_click_while_its_job_is_resumed_is_skipped(committin
     order, job = firm.account.orders.first(), CancelJob.objects.get()
     about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk}
     jobs.stop(**about)
-    clicks = []
 
     def click():
-        try:
-            one = {"user": firm.operator, "actor": firm.actor(), "order_ids": [order.pk]}
-            cancels.cancel_orders(**one)
-        finally:
-            connection.close()
+        one = {"user": firm.operator, "actor": firm.actor(), "order_ids": [order.pk]}
+        cancels.cancel_orders(**one)
 
-    def click_before_the_update(execute, sql, *rest):
-        if sql.startswith('UPDATE "orders_cancel" ') and not clicks:
-            clicks.append(threading.Thread(target=click))
-            clicks[0].start()
-            clicks[0].join(PATIENCE_S)
-        return execute(sql, *rest)
-
-    with connection.execute_wrapper(click_before_the_update):
+    with before_the_update(click, PATIENCE_S):
         said = jobs.resume(**about)
     assert said == "Resumed: 1 waiting to be sent, 1 skipped: already being cancelled."
 
@@ -173,23 +184,7 @@ def test_a_stop_that_comes_while_a_question_is_sent_again_stops_that_too(committ
     job, moment = CancelJob.objects.get(), timezone.now()
     Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=moment)
     about = {"user": firm.operator, "actor": firm.actor()}
-    stops = []
-
-    def stop():
-        try:
-            jobs.stop(**about, job_id=job.pk)
-        finally:
-            connection.close()
-
-    def stop_before_the_update(execute, sql, *rest):
-        if sql.startswith('UPDATE "orders_cancel" ') and not stops:
-            stops.append(threading.Thread(target=stop))
-            stops[0].start()
-            stops[0].join(0.3)
-        return execute(sql, *rest)
-
     ids = list(Cancel.objects.values_list("pk", flat=True))
-    with connection.execute_wrapper(stop_before_the_update):
+    with before_the_update(lambda: jobs.stop(**about, job_id=job.pk), 0.3):
         questions.send_again(**about, cancel_ids=ids)
-    stops[0].join(PATIENCE_S)
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.STOPPED}
