@@ -214,7 +214,7 @@ class AgentWalletAdmin(ReadOnlyPage):
         """The requests that this very key signed, page by page."""
         wallet = self.visible_or_404(request, str(object_id))
         before = request.GET.get("before", "")
-        if before and not (before.isascii() and before.isdigit() and len(before) < 19):
+        if before and not fields.is_row_id(before):
             raise Http404
         found = signed_by.look(
             wallet=wallet, user=request.user, before=int(before) if before else None

@@ -90,8 +90,12 @@ def reason_of(request) -> str:
 def ids_of(request) -> list[int]:
     """The rows a page named in its field ``ids``; none where one of them is no number."""
     listed = request.POST.get("ids", "").split(",")
-    is_sound = all(one.isascii() and one.isdecimal() and len(one) < 19 for one in listed)
-    return [int(one) for one in listed] if is_sound else []
+    return [int(one) for one in listed] if all(map(is_row_id, listed)) else []
+
+
+def is_row_id(text) -> bool:
+    """Whether a text from outside is a number that a row may have."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def foreign(form, *names) -> bool:
