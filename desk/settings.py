@@ -17,7 +17,6 @@ from desk.given import env, is_loopback, number, secret, wrong, yes_or_no
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), overwrite=False)
 
-
 # --- Which exchange ------------------------------------------------------------------------------
 
 PACIFICA_NETWORK = env.str("PACIFICA_NETWORK", "paper")
