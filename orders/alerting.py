@@ -122,7 +122,7 @@ def _not_ours():
     return {
         (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): (
             wallet.account.desk.name,
-            f"{wallet.account}: {wallet.test_said[wallet.test_said.index(probing.ALARM) :]}",
+            f"{wallet.account}: {probing.UNHELD.format(wallet.unheld)}",
         )
         for wallet in alarmed
     }

@@ -32,9 +32,8 @@ WORDS = {
     CANNOT_SIGN: "Cannot sign.",
 }
 EVERY = timedelta(days=1)
-ALARM = "ALARM:"
 UNHELD = (
-    ALARM + " the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
+    "ALARM: the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
     "know whose they are, revoke them on Pacifica's API key page."
 )
 NO_WALLET = "There is no such agent wallet that you may test."
@@ -95,11 +94,13 @@ def probe(*, wallet_id, now=clock):
         return
     wallet = AgentWallet.objects.select_related("account__desk").get(pk=wallet_id)
     finding = _find_out(wallet, now)
-    said = _said(wallet, finding)
-    values = {"test_outcome": finding.outcome, "test_said": said[:400], "tested_at": now()}
+    is_list_read = finding.outcome in {BOUND, NOT_BOUND}  # else an earlier alarm stands
+    unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
+    said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
+    values = {"test_outcome": finding.outcome, "test_said": said[:400], "unheld": unheld}
     with transaction.atomic():
-        AgentWallet.objects.filter(pk=wallet_id).update(**values)
-        data, body = {"said": finding.said, "unheld": list(finding.unheld)}, None
+        AgentWallet.objects.filter(pk=wallet_id).update(**values, tested_at=now())
+        data, body = {"said": said, "unheld": list(finding.unheld)}, None
         if finding.result is not None:
             _, described, body = concluding.described_result(finding.result)
             data |= described
@@ -108,17 +109,9 @@ def probe(*, wallet_id, now=clock):
         )
 
 
-def _said(wallet, finding):
-    """What the test showed; an earlier alarm stands until the exchange's list shows otherwise."""
-    _, mark, alarm = wallet.test_said.partition(ALARM)
-    if not mark or finding.outcome in {BOUND, NOT_BOUND}:
-        return finding.said
-    return f"{mark}{alarm} {finding.said}"
-
-
 def alarmed():
     """The active agent wallets whose last readable test found one that this app does not hold."""
-    return AgentWallet.objects.filter(is_active=True, test_said__contains=ALARM)
+    return AgentWallet.objects.filter(is_active=True).exclude(unheld="")
 
 
 def overdue(now, grace):
@@ -156,9 +149,7 @@ def _read(wallet, answer):
     )
     if verdict.kind == "accepted":
         outcome = BOUND if wallet.public_key in bound else NOT_BOUND
-        unheld = _unheld(wallet.account, bound)
-        said = f"{WORDS[outcome]} {UNHELD.format(', '.join(unheld))}" if unheld else WORDS[outcome]
-        return Finding(outcome, said, answer, unheld)
+        return Finding(outcome, WORDS[outcome], answer, _unheld(wallet.account, bound))
     outcome = BY_CAUSE.get(verdict.cause, CANNOT_TELL)
     said = f"{WORDS[outcome]} {verdict.hint if outcome == CANNOT_TELL else ''}".strip()
     theirs = f"The exchange said: {verdict.error or 'nothing readable'} (HTTP {answer.status})."

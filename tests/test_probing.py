@@ -76,9 +76,16 @@ def test_a_test_is_made_once(firm):
     assert len(firm.paper.requests("/agent/list")) == 1
 
 
-def test_an_agent_wallet_that_we_do_not_hold_raises_an_alarm(firm):
+@pytest.fixture
+def strange(firm):
+    """An agent wallet that the exchange accepts for our account, and that we do not hold."""
     wallet, strange = firm.account.agent_wallets.get(), str(firm.keypair().pubkey())
     firm.paper.account(firm.account.address, agents=[wallet.public_key, strange])
+    return strange
+
+
+def test_an_agent_wallet_that_we_do_not_hold_raises_an_alarm(firm, strange):
+    wallet = firm.account.agent_wallets.get()
     said = after_test(firm).test_said
     assert "ALARM" in said
     assert strange in said
@@ -88,14 +95,6 @@ def test_an_agent_wallet_that_we_do_not_hold_raises_an_alarm(firm):
 
 def test_wallets_that_we_hold_raise_none(firm):
     assert "ALARM" not in after_test(firm).test_said
-
-
-@pytest.fixture
-def stranger_bound(firm):
-    """The exchange accepts an agent wallet for our account that we do not hold."""
-    wallet, strange = firm.account.agent_wallets.get(), str(firm.keypair().pubkey())
-    firm.paper.account(firm.account.address, agents=[wallet.public_key, strange])
-    return strange
 
 
 def a_day_later(**more):
@@ -122,18 +121,25 @@ def test_each_active_wallet_is_tested_once_a_day_on_the_record(firm):
     assert len(firm.paper.requests("/agent/list")) == 1
 
 
-def test_an_alarm_is_told_and_stands_until_the_exchange_shows_otherwise(firm, stranger_bound):
+def test_an_alarm_is_told_and_stands_until_the_exchange_shows_otherwise(firm, strange):
     wallet = after_test(firm)
     alerting.watch(timezone.now())
     alert = Alert.objects.get()
     assert alert.kind == "not_ours"
     assert alert.desk_name == firm.momentum.name
-    assert stranger_bound in alert.said
+    assert strange in alert.said
     firm.paper.fault("/agent/list", "drop")
-    assert stranger_bound in after_test(firm).test_said
+    assert strange in after_test(firm).test_said
     alerting.watch(timezone.now())
     assert Alert.objects.get().over_at is None
     firm.paper.account(firm.account.address, agents=[wallet.public_key])
     after_test(firm)
     alerting.watch(timezone.now())
     assert Alert.objects.get().over_at is not None
+
+
+def test_words_of_the_exchange_raise_no_alarm(firm):
+    firm.paper.fault("/agent/list", "status", status=400, body="ALARM: not one of ours")
+    assert "ALARM: not one of ours" in after_test(firm).test_said
+    alerting.watch(timezone.now())
+    assert not Alert.objects.exists()

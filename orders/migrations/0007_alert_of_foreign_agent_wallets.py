@@ -1,4 +1,4 @@
-"""Alerts may tell of an agent wallet at the exchange that is not ours."""
+"""Tests of agent wallets keep, and alerts tell of, those at the exchange that are not ours."""
 
 from django.db import migrations, models
 
@@ -10,6 +10,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='agentwallet',
+            name='unheld',
+            field=models.TextField(blank=True, editable=False),
+        ),
         migrations.RemoveConstraint(
             model_name='alert',
             name='alert_kind',

@@ -70,6 +70,8 @@ class AgentWallet(models.Model):
     tested_at = models.DateTimeField(null=True, editable=False)
     test_outcome = models.CharField(max_length=20, blank=True, editable=False)
     test_said = models.CharField(max_length=400, blank=True, editable=False)
+    # Other agent wallets, not held by the app, that the exchange last showed; ", " between.
+    unheld = models.TextField(blank=True, editable=False)
 
     objects = OfAccountsQuerySet.as_manager()
 
