@@ -108,6 +108,7 @@ def round_of_the_sweep(now):
 
 def test_each_active_wallet_is_tested_once_a_day_on_the_record(firm):
     AgentWallet.objects.exclude(account=firm.account).update(is_active=False)
+    AgentWallet.objects.update(created_at=timezone.now())  # the firm is a copy of an older one
     round_of_the_sweep(a_day_later(minutes=-1))
     assert firm.paper.requests("/agent/list") == []
     round_of_the_sweep(a_day_later())
