@@ -33,7 +33,7 @@ def conclude(packs, now) -> list:
         return []
     ends = {pack.body: judge(pack, now) for pack in packs}
     with transaction.atomic():
-        mine = _still_held([cancel for pack in packs for cancel in pack.cancels])
+        mine = _still_held(packs[0].cancels[0].claim_token)
         pairs = [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
         written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
@@ -66,13 +66,9 @@ def quota_of(packs):
     return min(stated, key=lambda one: one.remaining_credits, default=None)
 
 
-def _still_held(cancels) -> set:
+def _still_held(token) -> set:
     """Ids of the cancels that this very attempt still holds: a late one writes nothing."""
-    rows = Cancel.objects.select_for_update(no_key=True).filter(
-        pk__in=[cancel.pk for cancel in cancels],
-        claim_token=cancels[0].claim_token,
-        status=CancelStatus.SENDING,
-    )
+    rows = Cancel.objects.held(token).select_for_update(no_key=True)
     return set(rows.values_list("pk", flat=True))
 
 
@@ -88,7 +84,7 @@ def write(pairs, now, **also):
         is_at_rest = end.status in AT_REST
         values = end.columns() | also | {"concluded_at": now if is_at_rest else None}
         values |= {"claim_token": None, "lease_until": None}
-        Cancel.objects.filter(pk__in=[cancel.pk for cancel in cancels]).update(**values)
+        Cancel.objects.filter(pk__any=[cancel.pk for cancel in cancels]).update(**values)
         for cancel in cancels:
             cancel.status = end.status
         _close_orders(cancels, end, now)
@@ -103,7 +99,7 @@ def _close_orders(cancels, end, now):
     if end.ending is not None:
         values = ending_values(end.ending)
     orders = [cancel.known_order_id for cancel in cancels if cancel.known_order_id]
-    Order.objects.filter(pk__in=orders).exclude(state=OrderState.CLOSED).update(
+    Order.objects.filter(pk__any=orders).exclude(state=OrderState.CLOSED).update(
         state=OrderState.CLOSED, closed_at=now, next_lookup_at=None, **values
     )
 
@@ -224,7 +220,7 @@ def _stopped_instead(pairs):
 def refuse_unsent(chunk, why, now, event=Event.NOT_SENT):
     """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
     with transaction.atomic():
-        mine = _still_held(chunk)
+        mine = _still_held(chunk[0].claim_token)
         ends = [(cancel, refusal(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
         pairs = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
         if not pairs:

@@ -122,9 +122,8 @@ def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
     """
     token = uuid.uuid4()
     with transaction.atomic():
-        chunk = list(_free(turn, now)[:limit])
-        free = Cancel.objects.filter(pk__in=[c.pk for c in chunk], status=CancelStatus.QUEUED)
-        taken = free.update(
+        ids = list(_free(turn, now).values_list("pk", flat=True)[:limit])
+        taken = Cancel.objects.filter(pk__any=ids, status=CancelStatus.QUEUED).update(
             status=CancelStatus.SENDING,
             claim_token=token,
             attempt=F("attempt") + 1,
@@ -132,17 +131,7 @@ def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
             sent_at=None,
             not_before_at=None,
         )
-    if taken < len(chunk):
-        mine = set(held(token).values_list("pk", flat=True))
-        chunk = [cancel for cancel in chunk if cancel.pk in mine]
-    if chunk:
-        job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
-        job.desk = turn.account.desk  # a job is one desk's
-    for cancel in chunk:  # as the UPDATE left it
-        cancel.status, cancel.claim_token = CancelStatus.SENDING, token
-        cancel.attempt += 1
-        cancel.account, cancel.job = turn.account, job
-    return chunk
+    return _chunk(turn, token) if taken else []
 
 
 def _free(turn, now):
@@ -152,9 +141,32 @@ def _free(turn, now):
     return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
 
 
-def held(token):
-    """The cancels that still carry this claim's token."""
-    return Cancel.objects.filter(claim_token=token, status=CancelStatus.SENDING)
+def _chunk(turn, token):
+    """The claimed cancels, oldest first, read when the claim no longer keeps other writers."""
+    job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
+    job.desk = turn.account.desk  # a job is one desk's
+    chunk = list(Cancel.objects.held(token).only(*NEEDED).order_by("pk"))
+    for cancel in chunk:
+        cancel.account, cancel.job = turn.account, job
+    return chunk
+
+
+# The columns that sending and concluding look at: a chunk is read twice as fast as with all.
+NEEDED = (
+    "job_id",
+    "account_id",
+    "known_order_id",
+    "symbol",
+    "kind",
+    "order_id",
+    "client_order_id",
+    "is_urgent",
+    "status",
+    "attempt",
+    "claim_token",
+    "send_alone",
+    "has_unanswered",
+)
 
 
 def deliver(chunk, *, now=clock):
@@ -238,11 +250,11 @@ def record_requests(packs, now) -> list[packets.Packet]:
     with transaction.atomic():
         if not _may_sign(cancels[0].account, packs[0].requests[0].signer):
             raise CannotOpen("The agent wallet was disabled before the request left.")
-        rows = held(cancels[0].claim_token).select_for_update(no_key=True)
+        rows = Cancel.objects.held(cancels[0].claim_token).select_for_update(no_key=True)
         mine = set(rows.values_list("pk", flat=True))
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
         kept = [cancel.pk for pack in packs for cancel in pack.cancels]
-        Cancel.objects.filter(pk__in=kept).update(
+        Cancel.objects.filter(pk__any=kept).update(
             sent_at=now,
             first_sent_at=Coalesce("first_sent_at", now),
             signature_ends_at=ends_at,

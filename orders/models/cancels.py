@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from orders.models import lookups  # noqa: F401 ``pk__any``
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 
@@ -134,6 +135,10 @@ class CancelQuerySet(OfAccountsQuerySet):
         return self.filter(
             waiting, status=CancelStatus.QUEUED, job__status=JobStatus.RUNNING
         ).order_by("-is_urgent", "pk")
+
+    def held(self, token):
+        """Cancels that still carry this claim's token and are being sent."""
+        return self.filter(claim_token=token, status=CancelStatus.SENDING)
 
     def abandoned(self, now):
         """Cancels whose sender died with them in hand."""
