@@ -95,7 +95,7 @@ class Client:
         request.method, request.url, request.body = method, url, body
         request.headers = self._headers | headers | _key_header(api_config_key)
         adapter = self._process_adapter()
-        talk = _Talk(url, Exchange(**self._limits))
+        talk = _Talk(url, Exchange(**self._limits, has_body=bool(body)))
         try:
             talk.receive(adapter, request, self._proxies, cap)
         except _TROUBLE as error:

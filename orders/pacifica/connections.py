@@ -28,15 +28,20 @@ class DeadlinePassed(TimeoutError):
 
 
 class Exchange:
-    """One request and its answer in time: monotonic seconds; ``sent`` is None until a byte left."""
+    """One request and its answer in time: monotonic seconds; ``sent`` is None until a byte left.
 
-    def __init__(self, *, connect_timeout_s, read_timeout_s, deadline_s):
+    ``has_body``: whether a body follows the head, which then waits for it.
+    """
+
+    def __init__(self, *, connect_timeout_s, read_timeout_s, deadline_s, has_body=False):
         self.started = time.monotonic()
         self.deadline = self.started + deadline_s
         self.connect_deadline = min(self.deadline, self.started + connect_timeout_s)
         self.read_timeout_s = read_timeout_s
         self.sent = None
         self.first_byte = None
+        self.waits_for_body = has_body
+        self.head = b""
 
     def connect_left_s(self):
         """Seconds left to have a connection, handshake included."""
@@ -118,6 +123,11 @@ class _Watched:
         if self.sock is None:
             self.connect()
         exchange = _thread.exchange
+        if not self._is_connecting:
+            if exchange.waits_for_body:  # head and body in one packet: one wake-up of the peer
+                exchange.waits_for_body, exchange.head = False, data
+                return
+            data, exchange.head = exchange.head + data, b""
         self.sock.settimeout(exchange.wait_left_s())
         if not self._is_connecting and exchange.sent is None:
             exchange.sent = time.monotonic()

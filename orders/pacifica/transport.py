@@ -1,6 +1,7 @@
 """What an exchange of bytes ends in: an `Answer`, or a named `Unreachable`."""
 
 import hashlib
+import re
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import urllib3
 from .connections import DeadlinePassed
 
 MAX_HEADER_CHARS = 300
+_NOT_PRINTABLE = re.compile("[^ -~]")
 KEPT_HEADERS = frozenset(
     (
         *("content-type", "content-length", "content-encoding", "transfer-encoding"),
@@ -116,8 +118,7 @@ def kept_headers(headers):
     kept = {}
     for name, value in headers.items():
         if name.lower() in KEPT_HEADERS:
-            clean = "".join(c if " " <= c <= "~" else "?" for c in value[:MAX_HEADER_CHARS])
-            kept[name.lower()] = clean
+            kept[name.lower()] = _NOT_PRINTABLE.sub("?", value[:MAX_HEADER_CHARS])
     return kept
 
 

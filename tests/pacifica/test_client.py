@@ -68,6 +68,25 @@ def test_a_post_sends_exactly_the_given_bytes():
     assert len([line for line in lines if line.startswith(b"accept-encoding")]) == 1
 
 
+def test_head_and_body_leave_together_on_a_kept_connection_too():
+    """In two packets the peer would be woken twice; it is the exchange that keeps us waiting."""
+    pieces = []
+
+    def script(connection, server):
+        for _ in range(2):
+            pieces.append(connection.recv(65536))
+            connection.sendall(http("200 OK", YES))
+
+    with ScriptedServer(script) as server:
+        opened = door(server)
+        for body in (b'{"first":1}', b'{"second":2}'):
+            opened.post("/orders/cancel", body)
+    assert [piece.partition(b"\r\n\r\n")[2] for piece in pieces] == [
+        b'{"first":1}',
+        b'{"second":2}',
+    ]
+
+
 def test_a_get_has_no_body_and_a_quoted_query():
     with ScriptedServer(answering(http())) as server:
         door(server).get("/orders", {"account": "A b&é", "cursor": None, "limit": 5})
