@@ -99,6 +99,22 @@ def test_replace_cannot_slip_past_the_triggers():
     )
 
 
+@pytest.mark.parametrize("moved", ["id", "row"])
+def test_replace_cannot_push_an_order_row_out_by_either_of_its_keys(firm, moved):
+    if connection.vendor != "sqlite":
+        pytest.skip("REPLACE is SQLite's")
+    line = audit.OrderLine(account_id=firm.account.pk, symbol="BTC", order_id=1)
+    append(lines=(line,))
+    names = [f.column for f in AuditRecordOrder._meta.concrete_fields]
+    values = [f"{name} + 7" if name == moved else name for name in names]
+    refused(
+        lambda: sql(
+            f"INSERT OR REPLACE INTO orders_auditrecordorder ({', '.join(names)}) "
+            f"SELECT {', '.join(values)} FROM orders_auditrecordorder"
+        )
+    )
+
+
 def test_truncate_is_refused():
     if connection.vendor != "postgresql":
         pytest.skip("TRUNCATE is PostgreSQL's")
