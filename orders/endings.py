@@ -51,7 +51,7 @@ def of_history_row(row) -> Ending | None:
         event=getattr(row, "reason", None) or "",
         filled_amount=row.filled_amount or "",
         cancelled_amount=_left(row),
-        at=_moment(row, "updated_at"),
+        at=changed_at(row),
         average_filled_price=getattr(row, "average_filled_price", None) or "",
     )
 
@@ -59,6 +59,11 @@ def of_history_row(row) -> Ending | None:
 def made_at(row) -> datetime | None:
     """When the exchange made this row's order, or its event, by the exchange's clock."""
     return _moment(row, "created_at")
+
+
+def changed_at(row) -> datetime | None:
+    """When the exchange last changed this row's order, by the exchange's clock."""
+    return _moment(row, "updated_at")
 
 
 def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orders import audit, endings, reading
+from orders.models import Order
 from orders.pacifica import reads
 from orders.pacifica.client import Answer
 
@@ -33,6 +34,9 @@ class Evidence:
     ours. ``book``: open rows by order id, or None where that read proved nothing; ``named``: the
     same by client order id in lower case. ``unknown``: order ids of which the exchange said that
     its history has none. ``is_history_whole``: the paged history was read to its end.
+    ``read_back_to``: what the last row of those pages was changed at. ``seen``: order ids that this
+    account's books listed before. ``unowned``: what an order's id alone told, of orders that
+    nothing shows to be this account's.
     """
 
     reader: reading.Reader
@@ -43,6 +47,9 @@ class Evidence:
     pasts: dict = field(default_factory=dict)
     unknown: set = field(default_factory=set)
     is_history_whole: bool = False
+    read_back_to: datetime | None = None
+    seen: set = field(default_factory=set)
+    unowned: dict = field(default_factory=dict)
     readings: list = field(default_factory=list)
 
     def row_of(self, cancel):
@@ -99,6 +106,19 @@ class Evidence:
     def is_unknown(self, cancel) -> bool:
         """Whether the exchange said, in so many words, that it has no such order."""
         return cancel.order_id in self.unknown or self.is_history_whole
+
+    def is_ours(self, cancel) -> bool:
+        """Whether the order id is shown to be this account's: listed, or said yes to, before.
+
+        One found for a client order id was listed too.
+        """
+        is_told = cancel.known_order_id or cancel.client_order_id or cancel.was_accepted
+        return bool(is_told) or cancel.order_id in self.seen
+
+    def is_passed(self, past) -> bool:
+        """Whether the history was read past where this order would stand, however it is sorted."""
+        is_older = past.created_at and self.read_back_to and self.read_back_to < past.created_at
+        return self.is_history_whole or bool(is_older)
 
     def edited_into(self, cancel, past):
         """The open row that this closed order lives on in, or None.
@@ -161,18 +181,25 @@ TWAPS = Routes(
 def _gather(cancels, now, offset, before, routes):
     account = cancels[0].account
     reader = reading.Reader(account, now=now, before=before)
-    evidence = Evidence(reader, asked_at=now(), offset=offset)
+    evidence = Evidence(reader, asked_at=now(), offset=offset, seen=_seen(account, cancels))
     params = {"account": account.address}
     _read_book(evidence, routes, params)
     if evidence.book is None:
         return evidence
     missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
-    if len(missing) > FEW or any(_needs_pages(cancel) for cancel in missing):
+    if len(missing) > FEW or any(_needs_pages(evidence, one) for one in missing):
         _look_through_history(evidence, routes, params, missing, lambda: _is_late(evidence, now))
-    for order_id in _left(evidence, missing)[:MOST_LOOK_UPS]:
+    for cancel in _left(evidence, missing)[:MOST_LOOK_UPS]:
         if not _is_late(evidence, now):
-            _look_up(evidence, routes, order_id)
+            _look_up(evidence, routes, cancel)
     return evidence
+
+
+def _seen(account, cancels):
+    """Order ids among these that the account's books have listed since they were asked for."""
+    wanted = [one.order_id for one in cancels if one.order_id and one.known_order_id is None]
+    orders = Order.objects.filter(account=account, order_id__in=wanted)
+    return set(orders.values_list("order_id", flat=True)) if wanted else set()
 
 
 def _is_late(evidence, now):
@@ -184,20 +211,20 @@ def _is_missing(evidence, cancel):
     return row is None or evidence.is_doubtful(cancel, row)
 
 
-def _needs_pages(cancel):
+def _needs_pages(evidence, cancel):
     """History by id tells not whose an order is, and cannot be asked by client order id."""
-    return cancel.order_id is None or cancel.known_order_id is None
+    return cancel.order_id is None or not evidence.is_ours(cancel)
 
 
 def _left(evidence, missing):
-    """Order ids to look up one by one. One never known that the whole history has not is nobody's
-    here: what its id would tell is another account's."""
+    """Cancels whose order ids are looked up one by one. One never shown to be ours that the whole
+    history has not is nobody's here: what its id would tell is another account's."""
     return [
-        cancel.order_id
+        cancel
         for cancel in sorted(missing, key=lambda cancel: cancel.checks)
         if cancel.order_id
         and cancel.order_id not in evidence.pasts
-        and not (cancel.known_order_id is None and evidence.is_history_whole)
+        and not (evidence.is_history_whole and not evidence.is_ours(cancel))
     ]
 
 
@@ -224,6 +251,7 @@ def _look_through_history(evidence, routes, params, cancels, is_late):
     evidence.readings += readings
     last = readings[-1].value
     evidence.is_history_whole = last is not None and not last.has_more
+    evidence.read_back_to = endings.changed_at(rows[-1]) if rows else None
     for row in rows:
         past = Past(
             row.order_id,
@@ -235,7 +263,8 @@ def _look_through_history(evidence, routes, params, cancels, is_late):
         evidence.pasts[row.order_id] = past
 
 
-def _look_up(evidence, routes, order_id):
+def _look_up(evidence, routes, cancel):
+    order_id = cancel.order_id
     answer = evidence.reader.ask(
         routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id
     )
@@ -243,16 +272,15 @@ def _look_up(evidence, routes, order_id):
     if answer.is_unknown:
         evidence.unknown.add(order_id)
     elif answer.value is not None:
-        newest = answer.value[0]
-        ending = endings.of_events(answer.value)
-        past = Past(
-            order_id,
-            newest.client_order_id,
-            newest.symbol,
-            endings.made_at(answer.value[-1]),
-            ending,
-        )
-        evidence.pasts[order_id] = past
+        told = evidence.pasts if evidence.is_ours(cancel) else evidence.unowned
+        told[order_id] = _past_of(order_id, answer.value)
+
+
+def _past_of(order_id, events):
+    """The `Past` that one order's events tell, newest first."""
+    newest, made_at = events[0], endings.made_at(events[-1])
+    ending = endings.of_events(events)
+    return Past(order_id, newest.client_order_id, newest.symbol, made_at, ending)
 
 
 def _shifted(moment, offset, slack):

@@ -14,11 +14,12 @@ from django.utils.timezone import now as clock
 
 from orders import audit, clocking, concluding, endings, evidence, reading, taking, waking
 from orders.judging import Conclusion
-from orders.models import Cancel, CancelStatus, Proof
+from orders.models import Account, Cancel, CancelStatus, Proof
 from orders.models.cancels import LIVE
 
 READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
 MOST_ATTEMPTS = 5
+MOST_CHECKS = 40  # after as many the history was read as deep as it ever is
 SLOWEST = 12  # checks after which the pace no longer slows
 UNREADABLE_S = 5  # the slowest pace while the exchange cannot be read
 NEEDS_YOU = "needs an operator"
@@ -41,7 +42,15 @@ def _settle(cancels, gather, now):
     moment = now()
     clocking.measure(results=[each.result for each in found.readings], now=moment)
     ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
+    _have_remembered(cancels, found)
     record(_with_our_others(ends, found.offset), found, moment)
+
+
+def _have_remembered(cancels, found):
+    """Where the book lists an order never seen here, it is this account's: a sync keeps that."""
+    new = [c for c in cancels if found.book and not found.is_ours(c) and found.row_of(c)]
+    if new:
+        Account.objects.filter(pk=new[0].account_id).update(sync_started_at=None)  # due at once
 
 
 def weigh(cancel, found, now) -> Conclusion:
@@ -61,6 +70,8 @@ def weigh(cancel, found, now) -> Conclusion:
         return Conclusion(CancelStatus.CANCELLED, Proof.BOOK, said)
     if past is not None:
         return _vanished(cancel, found, now)
+    if cancel.order_id in found.unowned:
+        return _unowned(cancel, found, now)
     if found.is_unknown(cancel):
         return _absent(cancel, found, now)
     if cancel.order_id is None and not cancel.has_unanswered and found.pasts:
@@ -213,6 +224,26 @@ def _unnamed(cancel, found, now):
         return keep_asking(cancel, now, said, until=until)
     said = f"No open order has this client order id, nor has any of the last {len(found.pasts)}."
     return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said)
+
+
+def _unowned(cancel, found, now):
+    """An order of this id exists; only the account's own pages could tell that it is ours."""
+    until, is_passed = (
+        _caught_up_at(cancel, found.offset),
+        found.is_passed(found.unowned[cancel.order_id]),
+    )
+    if found.asked_at < until or not (is_passed or cancel.checks >= MOST_CHECKS):
+        said = "Not among this account's orders so far; its history is being searched."
+        since = cancel.absent_since_at or found.asked_at
+        return keep_asking(cancel, now, said, absent_since_at=since, until=until)
+    if is_passed:
+        return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, NOT_THIS_ACCOUNTS)
+    said = f"Not among this account's open or last {len(found.pasts)} orders; {ELSEWHERE}"
+    return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said)
+
+
+ELSEWHERE = "an order of this id exists elsewhere. Check account and id."
+NOT_THIS_ACCOUNTS = f"Not among this account's orders; {ELSEWHERE}"
 
 
 def _caught_up_at(cancel, offset):
