@@ -10,7 +10,7 @@ from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db.models import Count, F, Max, Min
+from django.db.models import Count, F, Max, Min, Q
 
 from orders import audit, clocking, probing, webhook
 from orders.models import Alert, AlertKind, Cancel, CancelJob, CancelStatus, Event, Sender
@@ -18,7 +18,9 @@ from orders.models import Alert, AlertKind, Cancel, CancelJob, CancelStatus, Eve
 logger = logging.getLogger(__name__)
 TELL_LEASE = timedelta(seconds=30)
 LONGEST_PAUSE_S = 900  # between tries to tell
-STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job being sent or concluded
+STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
+WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
+EXPIRED_FOR = timedelta(days=1)
 
 
 def watch(now):
@@ -36,7 +38,7 @@ def watch(now):
 
 def matters(now) -> dict:
     """What there is to tell of now: {(kind, about): (desk name, words)}."""
-    of_jobs = _unresolved(now) | _stuck(now) | _contradicted()
+    of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
     return of_jobs | _no_sender(now) | _clock(now) | _not_ours()
 
 
@@ -74,18 +76,35 @@ def _unresolved(now):
 
 
 def _stuck(now):
-    waiting = Cancel.objects.filter(status__in=[CancelStatus.QUEUED, CancelStatus.SENDING])
-    waiting = waiting.filter(requested_at__lte=now - STUCK_AFTER)
+    waiting = Cancel.objects.filter(status__in=WAITING, requested_at__lte=now - STUCK_AFTER)
     jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
-    jobs = jobs.annotate(sent=Max("cancels__sent_at"), concluded=Max("cancels__concluded_at"))
+    # What waits again got nowhere, however often it was tried.
+    sent = Max("cancels__sent_at", filter=~Q(cancels__status__in=WAITING))
+    jobs = jobs.annotate(sent=sent, concluded=Max("cancels__concluded_at"))
     found = {}
     for job in jobs.select_related("desk").order_by("pk"):
         moved_at = max(filter(None, [job.created_at, job.sent, job.concluded]))
         if moved_at <= now - STUCK_AFTER:
             minutes = (now - moved_at).total_seconds() / 60
-            said = f"Job {job.pk}: nothing was sent for {minutes:.0f} min, and cancels are waiting."
+            said = f"Job {job.pk}: nothing got through for {minutes:.0f} min; cancels are waiting."
             found[AlertKind.STUCK_JOB.value, f"job {job.pk}"] = (job.desk.name, said)
     return found
+
+
+def _expired(now):
+    """What gave up, until it is retried, for a day at the most."""
+    since = now - EXPIRED_FOR
+    jobs = CancelJob.objects.filter(created_at__gte=since, retries=None).order_by()
+    expired = Cancel.objects.filter(status=CancelStatus.EXPIRED, job__in=jobs).order_by()
+    found = expired.values("job_id", "job__desk__name").annotate(n=Count("pk"))
+    return {
+        (AlertKind.STUCK_JOB.value, f"job {job['job_id']} expired"): (
+            job["job__desk__name"],
+            f"Job {job['job_id']}: {_count(job['n'])} expired, never sent. The orders may still be "
+            "open.",
+        )
+        for job in found
+    }
 
 
 def _contradicted():

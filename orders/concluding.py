@@ -37,7 +37,7 @@ def conclude(packs, now) -> list:
         pairs = [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
         written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
-        if any(_has_left(pack.result) for pack in packs):
+        if left_of(packs):
             CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
         facts = contradicting.answered_yes(cancels=_late_yes(pairs, mine), now=now)
         facts += [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
@@ -57,6 +57,11 @@ def _late_yes(pairs, mine):
 def _has_left(result):
     """Whether some byte of the request left."""
     return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
+
+
+def left_of(packs) -> int:
+    """How many cancels left with them; the exchange counts no other."""
+    return sum(len(pack.cancels) for pack in packs if _has_left(pack.result))
 
 
 def quota_of(packs):

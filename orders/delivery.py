@@ -101,15 +101,16 @@ def _carry(turn, purpose, now):
     """Ask the purse, claim no more than it grants, and settle with it afterwards."""
     about = {"account": turn.account, "purpose": purpose}
     grant = credits.take(wanted=CHUNK, price=PRICE, now=now(), **about)
-    chunk, quota = [], None
+    chunk, left, quota = [], 0, None
     try:
         if grant.count:
             chunk = claim(turn, now=now(), limit=grant.count)
-            quota = deliver(chunk, now=now) if chunk else None
+            left = len(chunk)  # unless it is known better
+            left, quota = deliver(chunk, now=now) if chunk else (0, None)
         else:  # waiting for credits is no idling
             CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=now())
     finally:
-        credits.settle(grant=grant, unused=grant.count - len(chunk), quota=quota, now=now())
+        credits.settle(grant=grant, unused=grant.count - left, quota=quota, now=now())
     return len(chunk)
 
 
@@ -170,24 +171,25 @@ NEEDED = (
 
 
 def deliver(chunk, *, now=clock):
-    """Carry one claimed chunk to its conclusion; the `Quota` that an answer stated, or None."""
+    """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
+    an answer stated or None."""
     job, account = chunk[0].job, chunk[0].account
     why_not = may_not_send(job, account)
     if why_not:
         concluding.refuse_unsent(chunk, why_not, now())
-        return None
+        return 0, None
     try:
         pairs, wallet = sign(chunk, now())
         packs = record_requests(packets.packed(pairs), now())
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         concluding.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
-        return None
+        return 0, None
     key = open_api_config_key(account)
     packets.send(packs, now, lambda: _must_halt(job.pk, wallet), api_config_key=key)
     ends = concluding.conclude(packs, now())
     AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=now())
     _after(ends, account, job)
-    return concluding.quota_of(packs)
+    return concluding.left_of(packs), concluding.quota_of(packs)
 
 
 def _after(ends, account, job):

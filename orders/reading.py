@@ -98,7 +98,7 @@ class Reader:
         """Believe what the last answer says is left, and wait where the exchange says so."""
         quotas = [_quota(each.result) for each in readings]
         stated = next((one for one in reversed(quotas) if one is not None), None)
-        unused = grant.count - len(readings)
+        unused = grant.count - sum(_has_left(each.result) for each in readings)
         credits.settle(grant=grant, unused=unused, quota=stated, now=self._now())
         last = readings[-1].result
         if isinstance(last, Answer) and last.status == 429:
@@ -123,6 +123,10 @@ class Reader:
 def _not_asked(path, params, grant):
     why = f"waiting {grant.wait_s:.0f} s for credits"
     return Reading(path, params, None, why=why, must_wait=True)
+
+
+def _has_left(result):
+    return isinstance(result, Answer) or result.may_have_been_sent
 
 
 def _quota(result):

@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from orders import alerting, cancels, sweeping, webhook
+from orders import alerting, cancels, delivery, jobs, sweeping, webhook
 from orders.models import Alert, AuditRecord, Cancel, CancelStatus, Event, ExchangeClock
 from tests.test_settling import ask_and_deliver
 
@@ -69,8 +69,6 @@ def test_many_cancels_of_one_job_are_one_matter(firm, hook):
     orders = firm.orders(3)
     firm.paper.fault("/orders/batch", "drop")
     cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
-    from orders import delivery
-
     delivery.deliver_account(account_id=firm.account.pk)
     sweeping.beat("sweep", in_(60))
     alerting.watch(in_(61))
@@ -133,6 +131,32 @@ def test_a_stuck_job_is_told(firm, hook):
     assert hook.taken == []
     alerting.watch(in_(185))
     assert [one["kind"] for one in hook.taken] == ["stuck_job"]
+
+
+def stuck(seconds):
+    """Whether a job is told to be stuck at that time."""
+    return [about for kind, about in alerting.matters(in_(seconds)) if kind == "stuck_job"]
+
+
+def test_tries_by_which_nothing_gets_through_do_not_hide_that_a_job_is_stuck(firm):
+    order = firm.order()
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    firm.paper.fault("/orders/cancel", "status", status=429)
+    later = in_(130)
+    delivery.deliver_account(account_id=firm.account.pk, now=lambda: later)
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.sent_at) == (CancelStatus.QUEUED, later)
+    assert stuck(131) == [f"job {cancel.job_id}"]
+
+
+def test_what_expired_is_told_until_it_is_retried(firm):
+    order = firm.order()
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    sweeping.expire_unsent(in_(601))
+    job_id = Cancel.objects.get().job_id
+    assert stuck(602) == [f"job {job_id} expired"]
+    jobs.retry(user=firm.operator, actor=firm.actor(), job_id=job_id)
+    assert f"job {job_id} expired" not in stuck(602)
 
 
 def test_a_clock_that_is_off_is_told(firm, hook):

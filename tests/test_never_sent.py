@@ -1,12 +1,14 @@
 """What never left says so; what may have left is never called refused without asking."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
-from orders import cancels, clocking, delivery, exchange, settling, sweeping
+from orders import cancels, clocking, credits, delivery, exchange, reading, settling, sweeping
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, JobStatus, Membership
+from orders.pacifica import reads
 from tests.test_settling import ask_and_deliver, settle
 
 
@@ -158,3 +160,39 @@ def test_what_expires_on_two_accounts_is_found_under_each(firm):
     for order in orders:
         record = AuditRecord.objects.get(outcome="expired", account=order.account_id)
         assert [line.order_id for line in record.order_rows.all()] == [order.order_id]
+
+
+def is_expired_in_an_outage(firm):
+    """Whether a bulk job that had two turns, in which nothing could leave, gave up."""
+    as_bulk(idle_for_s=601)
+    for _ in range(2):
+        delivery.deliver_account(account_id=firm.account.pk)
+        Cancel.objects.update(not_before_at=None)
+    sweeping.expire_unsent(timezone.now())
+    return set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.EXPIRED}
+
+
+def test_a_bulk_job_expires_in_an_outage_for_it_spends_no_credits(firm, settings, monkeypatch):
+    monkeypatch.setattr(delivery, "PRICE", Decimal(40_000))  # a turn would take all there are
+    ask(firm, 2)
+    settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
+    exchange.client.cache_clear()
+    before = credits.balance(account=firm.account, now=timezone.now()).left
+    assert is_expired_in_an_outage(firm)
+    assert credits.balance(account=firm.account, now=timezone.now()).left == before
+
+
+def test_what_is_refused_before_signing_spends_no_credits(firm):
+    ask(firm, 2)
+    as_bulk(idle_for_s=0)
+    Membership.objects.filter(user=firm.operator).delete()
+    before = credits.balance(account=firm.account, now=timezone.now()).left
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert credits.balance(account=firm.account, now=timezone.now()).left == before
+
+
+def test_a_read_that_could_not_leave_spends_no_credits(firm, unreachable):
+    reader = reading.Reader(firm.account)
+    before = credits.balance(account=firm.account, now=timezone.now()).left
+    assert reader.ask("/orders", {}, reads.open_orders).value is None
+    assert credits.balance(account=firm.account, now=timezone.now()).left == before
