@@ -3,7 +3,10 @@
 Every change of a cancel here stands in the same transaction as the record that says why.
 """
 
-from django.db import transaction
+import logging
+import time
+
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef
 
 from orders import audit, contradicting
@@ -23,15 +26,32 @@ from orders.models.cancels import AT_REST, LIVE
 from orders.pacifica.client import Answer
 from orders.pacifica.quota import quota
 
+logger = logging.getLogger(__name__)
+WAITS_S = (0.1, 0.4, 1, 2, 4)  # between tries to keep answers; in all less than a lease
+
 
 def conclude(packs, now) -> list:
     """Record every answer or its absence, and write what each proves, in one transaction.
 
+    The answers are nowhere but in memory: where the database cannot take them it is asked again.
     Returns the (cancel, conclusion) pairs that were written; a late one writes nothing.
     """
     if not packs:
         return []
     ends = {pack.body: judge(pack, now) for pack in packs}
+    for wait_s in WAITS_S:
+        try:
+            return _conclude(packs, ends, now)
+        except OperationalError as error:  # restarted, busy, or the victim of a deadlock
+            if connection.in_atomic_block:
+                raise
+            logger.warning("Answers could not be kept (%s); trying again.", type(error).__name__)
+            connection.close()
+            time.sleep(wait_s)
+    return _conclude(packs, ends, now)
+
+
+def _conclude(packs, ends, now):
     with transaction.atomic():
         mine = _still_held(packs[0].cancels[0].claim_token)
         pairs = [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]

@@ -1,0 +1,46 @@
+"""What the exchange answered is kept, though the database fails at that very moment."""
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from orders import audit, cancels, concluding, delivery
+from orders.models import AuditRecord, Cancel, CancelStatus, Event
+from tests.claims import claim
+
+
+@pytest.fixture
+def failing(committing_firm, monkeypatch):
+    """A firm with a claimed cancel; the database fails so many times when its answer is kept."""
+    monkeypatch.setattr(concluding, "WAITS_S", (0, 0))
+    orders = committing_firm.orders(1)
+    about = {"user": committing_firm.operator, "actor": committing_firm.actor()}
+    cancels.cancel_orders(order_ids=[orders[0].pk], **about)
+    left, real = {"times": 0}, audit.append
+
+    def append(*facts):
+        if left["times"] and any(fact.event == Event.ANSWER for fact in facts):
+            left["times"] -= 1
+            connection.connection.close()  # as when the server goes away
+            raise OperationalError("server closed the connection unexpectedly")
+        return real(*facts)
+
+    monkeypatch.setattr(audit, "append", append)
+    left["chunk"] = claim(account_id=committing_firm.account.pk, now=timezone.now())
+    return left
+
+
+def test_an_answer_outlives_a_database_that_fails_for_a_moment(failing):
+    failing["times"] = 2
+    delivery.deliver(failing["chunk"])
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    assert AuditRecord.objects.filter(event=Event.ANSWER).count() == 1
+
+
+def test_a_database_that_stays_away_is_not_asked_for_ever(failing):
+    failing["times"] = 9
+    with pytest.raises(OperationalError):
+        delivery.deliver(failing["chunk"])
+    assert failing["times"] == 6
+    connection.close()
+    assert Cancel.objects.get().status == CancelStatus.SENDING
