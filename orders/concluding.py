@@ -93,7 +93,7 @@ def quota_of(packs):
 
 def _still_held(token) -> set:
     """Ids of the cancels that this very attempt still holds: a late one writes nothing."""
-    rows = Cancel.objects.held(token).select_for_update(no_key=True)
+    rows = Cancel.objects.held(token).order_by("pk").select_for_update(no_key=True)
     return set(rows.values_list("pk", flat=True))
 
 
@@ -105,6 +105,7 @@ def write(pairs, now, **also):
     groups = {}
     for cancel, end in pairs:
         groups.setdefault(end, []).append(cancel)
+    _lock_orders(pairs)
     for end, cancels in groups.items():
         is_at_rest = end.status in AT_REST
         values = end.columns() | also | {"concluded_at": now if is_at_rest else None}
@@ -116,9 +117,20 @@ def write(pairs, now, **also):
     finish_jobs({cancel.job_id for cancel, _ in pairs}, now)
 
 
+def _lock_orders(pairs):
+    """In one order, as syncs do, where they are many: two that met half-way would wait for ever."""
+    ids = {cancel.known_order_id for cancel, end in pairs if _is_end(end)}
+    if len(ids) > 1 and connection.features.has_select_for_update:
+        list(Order.objects.locked().filter(pk__in=ids))
+
+
+def _is_end(end):
+    return end.status == CancelStatus.CANCELLED or end.ending is not None
+
+
 def _close_orders(cancels, end, now):
     """An order whose cancel proved its end is no longer open."""
-    if end.status != CancelStatus.CANCELLED and end.ending is None:
+    if not _is_end(end):
         return
     values = {"order_status": "cancelled", "reason": "cancel"}
     if end.ending is not None:

@@ -75,7 +75,7 @@ def answered_yes(*, cancels, now) -> list[audit.Fact]:
     ids = [cancel.pk for cancel in cancels]
     if not ids:
         return []
-    resting = Cancel.objects.filter(pk__in=ids, status__in=SAID_NOT_OURS).order_by("-pk")
+    resting = Cancel.objects.filter(pk__in=ids, status__in=SAID_NOT_OURS).order_by("pk")
     rows = resting.select_for_update(of=("self",), no_key=True).select_related(
         "account__desk", "job__desk"
     )
@@ -86,7 +86,7 @@ def answered_yes(*, cancels, now) -> list[audit.Fact]:
 
 
 def _resting(account):
-    cancels = Cancel.objects.filter(account=account, order_id__isnull=False).order_by("-pk")
+    cancels = Cancel.objects.filter(account=account, order_id__isnull=False).order_by("pk")
     return cancels.select_for_update(of=("self",), no_key=True).select_related(
         "account__desk", "job__desk"
     )
@@ -94,7 +94,7 @@ def _resting(account):
 
 def _reopen(cancels, said, proof, now):
     """A record for each job; the newest cancel of an order is asked about again."""
-    newest = {}
+    cancels, newest = sorted(cancels, key=lambda one: -one.pk), {}
     for cancel in cancels:
         newest.setdefault(cancel.order_id or cancel.client_order_id, cancel)
     Cancel.objects.filter(pk__in=[one.pk for one in cancels]).update(has_contradiction=True)

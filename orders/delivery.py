@@ -252,7 +252,8 @@ def record_requests(packs, now) -> list[packets.Packet]:
     with transaction.atomic():
         if not _may_sign(cancels[0].account, packs[0].requests[0].signer):
             raise CannotOpen("The agent wallet was disabled before the request left.")
-        rows = Cancel.objects.held(cancels[0].claim_token).select_for_update(no_key=True)
+        rows = Cancel.objects.held(cancels[0].claim_token).order_by("pk")
+        rows = rows.select_for_update(no_key=True)
         mine = set(rows.values_list("pk", flat=True))
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
         kept = [cancel.pk for pack in packs for cancel in pack.cancels]

@@ -161,7 +161,8 @@ def recover_abandoned(now):
     if not Cancel.objects.abandoned(now).exists():
         return
     with transaction.atomic():
-        rows = Cancel.objects.abandoned(now).select_for_update(of=("self",), no_key=True)
+        rows = Cancel.objects.abandoned(now).order_by("pk")
+        rows = rows.select_for_update(of=("self",), no_key=True)
         cancels = list(rows.select_related("account__desk", "job__desk"))
         if not cancels:
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now as clock
 
@@ -140,6 +140,8 @@ def _write(account, changes, started_at, now):
     """New and changed rows in one statement, and one more for all that were seen."""
     told = changes.new + changes.changed + changes.reopened + changes.closed
     orders = [order for order, _ in told] + changes.vanished + changes.unexplained
+    if connection.features.has_select_for_update:  # as the cancels' ends do
+        list(account.orders.exclude(state=OrderState.CLOSED).locked())
     for order in orders:
         order.pk = None  # an upsert names its row by account and order id
     Order.objects.bulk_create(

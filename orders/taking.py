@@ -46,9 +46,8 @@ def hold(cancels, now):
 
 def still_taken(cancels) -> dict:
     """Status by id of the cancels whose check is still ours: nobody moved them meanwhile."""
-    rows = Cancel.objects.select_for_update(no_key=True).filter(
-        pk__in=[cancel.pk for cancel in cancels]
-    )
+    rows = Cancel.objects.filter(pk__in=[cancel.pk for cancel in cancels]).order_by("pk")
+    rows = rows.select_for_update(no_key=True)
     found = {
         pk: (status, at) for pk, status, at in rows.values_list("pk", "status", "next_check_at")
     }

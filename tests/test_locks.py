@@ -1,5 +1,6 @@
 """Row locks of ours and the log's one lock: no transaction may wait for the other's."""
 
+import re
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders import (
     audit,
     cancels,
     concluding,
+    contradicting,
     delivery,
     jobs,
     packets,
@@ -103,6 +106,29 @@ def test_a_record_about_locked_rows_does_not_wait_for_them(
     done = within(monkeypatch, owner, name)
     act(committing_firm)
     assert done == [True]
+
+
+def contradict(firm):
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
+    Cancel.objects.update(status=CancelStatus.GONE, claim_token=None)
+    contradicting.answered_yes(cancels=chunk, now=timezone.now())
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+@pytest.mark.parametrize("act", [sync, settle, conclude, recover, contradict])
+def test_cancels_and_orders_are_locked_in_one_order(firm, act):
+    """Whoever waits for a lock waits for one who goes the same way: not for one who waits too."""
+    ask(firm)
+    with CaptureQueriesContext(connection) as queries:
+        act(firm)
+    locks = [one["sql"] for one in queries if "FOR NO KEY UPDATE" in one["sql"]]
+    waiting = [sql for sql in locks if "SKIP LOCKED" not in sql and not sql.startswith(OF_ONE_ROW)]
+    assert waiting
+    assert [sql for sql in waiting if not BY_ID.search(sql)] == []
+
+
+OF_ONE_ROW = 'SELECT "orders_account"'
+BY_ID = re.compile(r'ORDER BY (1|"orders_\w+"."id") ASC FOR NO KEY')
 
 
 def elsewhere(act, wait_s=PATIENCE_S) -> threading.Thread:

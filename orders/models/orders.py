@@ -37,6 +37,10 @@ class OrderQuerySet(OfAccountsQuerySet):
         """Orders that were listed when the book was last read."""
         return self.filter(state=OrderState.OPEN)
 
+    def locked(self):
+        """Ids of these orders, whose rows are locked one after the other, in the one order."""
+        return self.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)
+
 
 class Order(models.Model):
     """One order of one account. Wire fields keep Pacifica's names and its exact text."""
