@@ -1,5 +1,6 @@
 """Put signed cancels into HTTP requests: one alone, or up to ten in a batch."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,8 +10,9 @@ from datetime import datetime
 
 from orders.exchange import THREADS, client
 from orders.models import CancelKind
-from orders.pacifica.client import Unreachable
+from orders.pacifica.client import AnswerLost, Unreachable
 
+logger = logging.getLogger(__name__)
 BATCH_ROUTE = "/orders/batch"
 MOST_ACTIONS = 10  # docs.pacifica.fi batch-order page
 MOST_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
@@ -55,7 +57,7 @@ def send(
     """Send in parallel, touching no database in the threads.
 
     What waited too long for its turn is not sent, nor what is still waiting once ``is_stopped``
-    says so.
+    says so. Nothing that befalls one of them, or that question, loses the answers to the others.
     """
     if not packets:
         return
@@ -69,12 +71,14 @@ def send(
         ]
         while waiting:
             _, waiting = wait(waiting, timeout=LOOK_EVERY_S)
-            if any(not future.running() for future in waiting) and is_stopped():
+            if any(not future.running() for future in waiting) and _must_stop(is_stopped):
                 stopped.append(time.monotonic())
-    except BaseException:  # perhaps no more threads could be had
+    except BaseException as error:
         let_go()
         pool.shutdown()  # nothing is left to be sent behind the caller's back
-        raise
+        if not isinstance(error, RuntimeError):
+            raise
+        logger.error("No more threads could be had: the rest is sent later.")
 
 
 def let_go():
@@ -111,6 +115,24 @@ def _send(packet, now, api_config_key):
         packet.result = client().post(packet.route, packet.body, api_config_key=api_config_key)
     except Unreachable as unreachable:
         packet.result = unreachable
+    except Exception as error:  # whatever it is: some bytes may have left before it
+        packet.result = _broken_off(type(error).__name__, packet, now())
+
+
+def _broken_off(what, packet, failed_at):
+    logger.error("Sending broke off unexpectedly: %s.", what)  # its own text may hold anything
+    reason = f"sending broke off unexpectedly ({what})"
+    url = client().base_url + packet.route
+    return AnswerLost(reason, url=url, sent_at=None, failed_at=failed_at, elapsed_ms=None)
+
+
+def _must_stop(is_stopped):
+    """Whether the rest must wait; where that cannot be told, it must."""
+    try:
+        return is_stopped()
+    except Exception as error:
+        logger.error("Whether to stop could not be asked: %s.", type(error).__name__)
+        return True
 
 
 def _single(cancel, request):
