@@ -84,13 +84,19 @@ def _read_cancelled(entry):
     kept = [_object(row[DATA]) for row in entry.rows] if is_cut else []
     for item in [*_items(entry.body), *kept]:
         if item.get("order_status") == CANCELLED:
-            ended |= {item.get("order_id"), str(item.get("client_order_id") or "").lower()}
+            ended |= {_order_id(item), str(item.get("client_order_id") or "").lower()}
     ended -= {None, ""}
     return [
         row[CANCEL]
         for row in entry.rows
         if row[ORDER] in ended or (row[CLIENT_ORDER] or "").lower() in ended
     ]
+
+
+def _order_id(item):
+    """The order id a row states, or None: what an answer puts there can be anything."""
+    order_id = item.get("order_id")
+    return order_id if type(order_id) is int else None
 
 
 def _object(text):

@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass, field
 
+from django.db import DatabaseError
+
 from orders import checkpoints, records
 from orders.canonical import FIRST_HASH, chained, content_hash
 from orders.proofs import Answered, Proven
@@ -71,13 +73,23 @@ def _faults(checks, until, report, on_progress):
         report.records += 1
         report.head = entry.values["hash"]
         for check in checks:
-            yield from check.look(entry)
+            yield from _looked(check, entry)
         if on_progress is not None and report.records % SAYS_EVERY == 0:
             on_progress(entry.position, until)
     newest = max(until, records.tip())  # rows of what was appended meanwhile belong to records
     yield from (Fault(one.position, one.what) for one in records.strays(newest))
     for check in checks:
         yield from check.end()
+
+
+def _looked(check, entry):
+    """Faults of one record. One that makes a check itself fail is a fault; the walk goes on."""
+    try:
+        yield from check.look(entry)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        yield Fault(entry.position, f"it cannot be checked: {type(error).__name__}")
 
 
 class Chain:

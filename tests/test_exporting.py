@@ -134,6 +134,9 @@ TAMPERINGS = {
     "the payload": lambda one: one.update(payload="e30="),
     "its hash": lambda one: one.update(hash="0" * 64),
     "its place": lambda one: one["record"].update(position=one["record"]["position"] + 1),
+    "a payload that is no text": lambda line: line.update(payload=[1]),
+    "a hash that is missing": lambda line: line["record"].pop("kept_sha256"),
+    "data nested without end": lambda line: line["record"].update(data="[" * 100_000),
 }
 
 

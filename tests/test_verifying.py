@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
 from orders import audit, cancels, checkpoints, delivery, records, settling, verifying
@@ -211,3 +212,36 @@ def test_the_number_of_queries_does_not_grow_with_the_log(firm, django_assert_ma
     cancel(firm, 12)
     with django_assert_max_num_queries(12):
         verifying.verify()
+
+
+HOSTILE_ROWS = b'{"success":true,"data":[{"order_id":[1],"order_status":"cancelled"}]}'
+
+
+def test_a_row_whose_order_id_is_a_list_proves_nothing(firm):
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    cancel(firm)
+    settle(firm, 2)
+    audit.record(fact_like(Event.READ, body=HOSTILE_ROWS))
+    assert said() == []
+
+
+@pytest.mark.parametrize("name", ["signature", "agent_wallet"])
+def test_a_signature_or_key_that_is_no_text_is_named_and_the_walk_goes_on(firm, name):
+    cancel(firm)
+    fact = fact_like(Event.REQUEST)
+    body = json.loads(fact.body) | {name: [1]}
+    recorded = {"signature": "signature", "agent_wallet": "signer"}[name]
+    data = fact.data | {recorded: [1]}
+    audit.record(fact_like(Event.REQUEST, data=data, body=signing.body_bytes(body)))
+    audit.record(fact_like(Event.ANSWER), fact_like(Event.ANSWER))
+    assert said()[-1] == "it answers a request that the log does not hold"
+    assert len(said()) == 2
+
+
+def test_a_record_that_a_check_stumbles_over_is_named_by_its_position(firm):
+    data = {"public_key": {"no": "text"}}
+    (position,) = audit.record(audit.Fact(Event.AGENT_WALLET_ADDED, data=data))
+    faults = verifying.verify().faults
+    assert [(one.position, one.what) for one in faults] == [
+        (position, "it cannot be checked: TypeError")
+    ]

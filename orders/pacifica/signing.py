@@ -108,7 +108,7 @@ def is_signed_by(text: str, signature: str, public_key: str) -> bool:
     try:
         signed = Signature.from_string(signature)
         return signed.verify(_public_key(public_key), text.encode("utf-8"))
-    except ValueError:
+    except (ValueError, TypeError):  # what stands in their place may be no text at all
         return False
 
 
