@@ -21,6 +21,8 @@ from orders.refusing import refuse
 BOUND, NOT_BOUND, REFUSED = "bound", "not_bound", "signature_refused"
 BETA, UNREACHABLE, CANNOT_TELL = "beta_access", "unreachable", "cannot_tell"
 CANNOT_SIGN = "cannot_sign"
+TESTING, LOST = "testing", "sender_lost"
+TAKEN_FOR = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=20)
 
 WORDS = {
     BOUND: "Bound: the exchange accepts this agent wallet for the account.",
@@ -30,6 +32,7 @@ WORDS = {
     UNREACHABLE: "Unreachable: the exchange did not answer. Try again.",
     CANNOT_TELL: "Cannot tell.",
     CANNOT_SIGN: "Cannot sign.",
+    LOST: "Its sender stopped before it could tell; it is tested again.",
 }
 EVERY = timedelta(days=1)
 UNHELD = (
@@ -62,9 +65,8 @@ def ask_for_test(*, wallet, user, actor) -> datetime:
         refuse(actor=actor, what=f"test agent wallet {wallet.pk}", said=NO_WALLET)
     asked_at = clock()
     with transaction.atomic():
-        AgentWallet.objects.filter(pk=wallet.pk).update(
-            test_asked_at=asked_at, tested_at=None, test_outcome=""
-        )
+        waiting = AgentWallet.objects.filter(pk=wallet.pk).exclude(test_outcome=TESTING)
+        waiting.update(test_asked_at=asked_at, tested_at=None, test_outcome="")
         audit.append(_fact(wallet, actor, Event.AGENT_WALLET_TESTED, "asked", asked_at, {}))
         waking.probe(wallet_id=wallet.pk)
     return asked_at
@@ -89,17 +91,18 @@ def ask_daily(now):
 
 def probe(*, wallet_id, now=clock):
     """Carry out a test that was asked for: sign, record, send once, say what it shows."""
-    asked = AgentWallet.objects.filter(pk=wallet_id, test_asked_at__isnull=False)
-    if not asked.update(test_asked_at=None):  # another sender took it
+    wallet = _take(wallet_id, now())
+    if wallet is None:  # another sender took it
         return
-    wallet = AgentWallet.objects.select_related("account__desk").get(pk=wallet_id)
     finding = _find_out(wallet, now)
     is_list_read = finding.outcome in {BOUND, NOT_BOUND}  # else an earlier alarm stands
     unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
     said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
     values = {"test_outcome": finding.outcome, "test_said": said[:400], "unheld": unheld}
     with transaction.atomic():
-        AgentWallet.objects.filter(pk=wallet_id).update(**values, tested_at=now())
+        AgentWallet.objects.filter(pk=wallet_id).update(
+            **values, test_asked_at=None, tested_at=now()
+        )
         data, body = {"said": said, "unheld": list(finding.unheld)}, None
         if finding.result is not None:
             _, described, body = concluding.described_result(finding.result)
@@ -107,6 +110,25 @@ def probe(*, wallet_id, now=clock):
         audit.append(
             _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, now(), data, body)
         )
+
+
+def _take(wallet_id, now):
+    """The wallet, held for a while, where its test is asked for and no other sender has it.
+
+    Where another had it for too long, the end of its request is recorded first: it has none.
+    """
+    asked = AgentWallet.objects.filter(pk=wallet_id, test_asked_at__isnull=False)
+    with transaction.atomic():
+        rows = asked.select_for_update(of=("self",), no_key=True).select_related("account__desk")
+        wallet = rows.order_by("pk").first()
+        is_taken = wallet is not None and wallet.test_outcome == TESTING
+        if wallet is None or (is_taken and wallet.test_asked_at > now):
+            return None
+        asked.update(test_asked_at=now + TAKEN_FOR, test_outcome=TESTING)
+        if is_taken:
+            data = {"said": WORDS[LOST]}
+            audit.append(_fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, LOST, now, data))
+    return wallet
 
 
 def alarmed():

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import alerting, probing, sweeping
+from orders import alerting, probing, sweeping, verifying
 from orders.models import AgentWallet, Alert, AuditRecord, Event
 
 
@@ -144,3 +144,36 @@ def test_words_of_the_exchange_raise_no_alarm(firm):
     assert "ALARM: not one of ours" in after_test(firm).test_said
     alerting.watch(timezone.now())
     assert not Alert.objects.exists()
+
+
+def dies_in_a_test(firm, monkeypatch):
+    """A sender that stops once its request was sent; when it did, and the wallet it tested."""
+    wallet = firm.account.agent_wallets.get()
+    probing.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    with monkeypatch.context() as patch:
+        patch.setattr(probing, "_read", lambda wallet, answer: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            probing.probe(wallet_id=wallet.pk)
+    return timezone.now(), wallet
+
+
+def test_a_test_whose_sender_died_is_made_again_and_its_request_gets_an_end(firm, monkeypatch):
+    died_at, wallet = dies_in_a_test(firm, monkeypatch)
+    sweeping.probe_overdue(died_at + sweeping.GRACE)
+    assert len(firm.paper.requests("/agent/list")) == 1
+    later = died_at + probing.TAKEN_FOR
+    assert probing.overdue(later, sweeping.GRACE) == []
+    probing.probe(wallet_id=wallet.pk, now=lambda: later)
+    assert firm.account.agent_wallets.get().test_outcome == probing.BOUND
+    told = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).order_by("position")
+    assert list(told.values_list("outcome", flat=True)) == ["asked", "sender_lost", "bound"]
+    monkeypatch.setattr("orders.proofs.clock", lambda: timezone.now() + timedelta(days=1))
+    assert verifying.verify().faults == []
+
+
+def test_a_test_under_way_is_not_asked_for_anew(firm, monkeypatch):
+    died_at, wallet = dies_in_a_test(firm, monkeypatch)
+    probing.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    probing.probe(wallet_id=wallet.pk)
+    assert len(firm.paper.requests("/agent/list")) == 1
+    assert probing.overdue(died_at + probing.TAKEN_FOR * 2, sweeping.GRACE) == [wallet.pk]

@@ -66,7 +66,8 @@ class AgentWallet(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
-    test_asked_at = models.DateTimeField(null=True, editable=False)  # until a sender takes it
+    # When it was asked for; once a sender took it, until when that sender has it.
+    test_asked_at = models.DateTimeField(null=True, editable=False)
     tested_at = models.DateTimeField(null=True, editable=False)
     test_outcome = models.CharField(max_length=20, blank=True, editable=False)
     test_said = models.CharField(max_length=400, blank=True, editable=False)
