@@ -86,7 +86,8 @@ def take(*, account, wanted, price, purpose, now) -> Grant:
     Urgent cancels and proving reads are never withheld by our own count: the exchange alone may
     refuse them; urgent ones do not even wait for the pool's lock and are booked when settled. Bulk
     leaves the reserve, and a routine sync may use a quarter. A pool that a 429 paused grants
-    nothing.
+    nothing, but to urgent cancels: that another request was refused, a read perhaps, is no reason
+    not to ask for them. Each waits out its own 429 (`Cancel.not_before_at`).
     """
     name = pool_of(account)
     if purpose == URGENT:
@@ -109,9 +110,8 @@ def take(*, account, wanted, price, purpose, now) -> Grant:
 
 def _unbooked(name, wanted, price, now):
     pool = CreditPool.objects.filter(name=name).first()
-    wait_s = _pause_s(pool, now) if pool else 0
     since = _since(pool, _recent(pool, now), now) if pool else {}
-    return Grant(name, 0 if wait_s else wanted, price, wait_s, is_booked=False, **since)
+    return Grant(name, wanted, price, is_booked=False, **since)
 
 
 def _pause_s(pool, now):
@@ -142,7 +142,7 @@ def settle(*, grant, unused, quota, now):
 
 
 def pause(*, pool, until):
-    """A 429: nothing leaves from this pool until then; the other pools go on."""
+    """A 429: nothing but urgent cancels leaves from this pool until then; the others go on."""
     with transaction.atomic():
         row = _locked(pool)
         if row.paused_until is None or row.paused_until < until:

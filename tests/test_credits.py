@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from orders import credits, keys
+from orders import cancels, credits, delivery, keys, syncing
 from orders.credits import BULK, PROOF, SYNC, URGENT
-from orders.models import CreditPool
+from orders.models import Cancel, CancelStatus, CreditPool
 from orders.pacifica.answers import Quota
 
 HALF = Decimal("0.5")
@@ -147,10 +147,32 @@ def test_what_was_not_sent_is_given_back(firm):
 def test_a_429_pauses_its_pool_and_no_other(firm):
     keyed = with_key(firm.new_account("Keyed", firm.momentum))
     credits.pause(pool=credits.pool_of(firm.account), until=at(30))
-    paused = take(firm, 1, purpose=URGENT, seconds=1)
-    assert (paused.count, round(paused.wait_s)) == (0, 29)
+    for purpose in (PROOF, BULK, SYNC):
+        paused = take(firm, 1, purpose=purpose, seconds=1)
+        assert (paused.count, round(paused.wait_s)) == (0, 29)
     assert take(firm, 1, account=keyed, seconds=1).count == 1
     assert take(firm, 1, seconds=31).count == 1
+
+
+def test_a_429_of_a_read_holds_no_urgent_cancel_back(firm):
+    order = firm.order()
+    firm.paper.fault("/orders", "status", status=429, headers={"ratelimit": "credits;r=0;t=50"})
+    syncing.sync_account(account_id=firm.account.pk)
+    assert credits.balance(account=firm.account, now=timezone.now()).paused_until
+    about = {"user": firm.operator, "actor": firm.actor()}
+    cancels.cancel_orders(order_ids=[order.pk], **about)
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
+def test_an_urgent_cancel_waits_out_its_own_429(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "status", status=429)
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    for _ in range(3):
+        delivery.deliver_account(account_id=firm.account.pk)
+    assert len(firm.paper.requests("/orders/cancel")) == 1
+    assert Cancel.objects.get().not_before_at > timezone.now()
 
 
 def test_keyless_accounts_share_one_pool_keyed_ones_their_main_accounts(firm):
