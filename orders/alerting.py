@@ -14,10 +14,10 @@ from django.db.models import Count, F, Max, Min, Q
 
 from orders import audit, clocking, probing, webhook
 from orders.models import Alert, AlertKind, Cancel, CancelJob, CancelStatus, Event, Sender
+from orders.models.alerts import LONGEST_PAUSE
 
 logger = logging.getLogger(__name__)
 TELL_LEASE = timedelta(seconds=30)
-LONGEST_PAUSE_S = 900  # between tries to tell
 STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
 WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
 EXPIRED_FOR = timedelta(days=1)
@@ -180,7 +180,7 @@ def _words(alert, is_over):
 
 
 def _try_later(alert, now):
-    pause_s = min(LONGEST_PAUSE_S, 15 * 2 ** min(alert.failures, 6))
+    pause_s = min(LONGEST_PAUSE.total_seconds(), 15 * 2 ** min(alert.failures, 6))
     Alert.objects.filter(pk=alert.pk).update(
         failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s)
     )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from orders import reading
 from orders.concluding import ending_values
 from orders.models import Order, OrderState
+from orders.models.clocks import is_ahead
 
 READ_LAG = timedelta(seconds=30)  # a book this soon after a close may simply be behind
 LOOK_AGAIN = timedelta(seconds=30)
@@ -68,7 +69,7 @@ def compare(account, rows, found, started_at) -> Changes:
     for order_id, row in listed.items():
         _compare_listed(changes, account, known.get(order_id), row, started_at)
     for order_id, order in known.items():
-        if order_id not in listed and order.last_seen_at < started_at:
+        if order_id not in listed and _is_older(order.last_seen_at, started_at):
             _compare_missing(changes, order, found.get(order_id), started_at)
     _link_edits(changes)
     return changes
@@ -81,12 +82,20 @@ def _compare_listed(changes, account, order, row, started_at):
         order = Order(account=account, order_id=row.order_id, **seen, **values)
         changes.new.append((order, row.raw))
     elif order.state == OrderState.CLOSED:
-        if order.closed_at and order.closed_at > started_at - READ_LAG:
+        if order.closed_at and not _is_older(order.closed_at, started_at - READ_LAG):
             return  # the book may be behind what we already know
         order.has_contradiction = True
         changes.reopened.append((_refresh(order, values), row.raw))
     elif order.state != OrderState.OPEN or any(getattr(order, n) != v for n, v in values.items()):
         changes.changed.append((_refresh(order, values), row.raw))
+
+
+def _is_older(moment, started_at):
+    return moment < started_at or is_ahead(moment, started_at)
+
+
+def _has_come(moment, now):
+    return moment <= now or is_ahead(moment, now, RAREST)
 
 
 def _compare_missing(changes, order, ending, started_at):
@@ -99,8 +108,9 @@ def _compare_missing(changes, order, ending, started_at):
     elif order.state == OrderState.OPEN:
         order.state, order.next_lookup_at = OrderState.VANISHED, started_at + LOOK_AGAIN
         changes.vanished.append(order)
-    elif order.next_lookup_at is None or order.next_lookup_at <= started_at:
-        order.next_lookup_at = started_at + min(RAREST, started_at - order.last_seen_at)
+    elif order.next_lookup_at is None or _has_come(order.next_lookup_at, started_at):
+        unseen_for = max(LOOK_AGAIN, started_at - order.last_seen_at)
+        order.next_lookup_at = started_at + min(RAREST, unseen_for)
         changes.unexplained.append(order)
 
 

@@ -16,11 +16,13 @@ from django.conf import settings
 from django.db import transaction
 
 from orders.models import CreditPool, SealedApiConfigKey
+from orders.models.clocks import MAY_DIFFER, is_ahead
 
 WINDOW_S = 60
 URGENT, PROOF, BULK, SYNC = "urgent", "proof", "bulk", "sync"
 KEYLESS = "keyless"
 HEAVY = ("/orders/history", "/orders/twap/history")  # CCXT's table lists these as heavy
+LONGEST_PAUSE = timedelta(seconds=60)  # after a 429
 FORGET_AFTER = timedelta(seconds=30)  # what is in flight longer belonged to a sender that died
 
 
@@ -116,7 +118,10 @@ def _unbooked(name, wanted, price, now):
 
 def _pause_s(pool, now):
     """Seconds for which a 429 still holds the pool; 0 where none does."""
-    return max(0.0, (pool.paused_until - now).total_seconds()) if pool.paused_until else 0.0
+    until = pool.paused_until
+    if until is None or is_ahead(until, now, LONGEST_PAUSE):
+        return 0.0
+    return max(0.0, (until - now).total_seconds())
 
 
 def settle(*, grant, unused, quota, now):
@@ -145,7 +150,11 @@ def pause(*, pool, until):
     """A 429: nothing but urgent cancels leaves from this pool until then; the others go on."""
     with transaction.atomic():
         row = _locked(pool)
-        if row.paused_until is None or row.paused_until < until:
+        if (
+            row.paused_until is None
+            or row.paused_until < until
+            or is_ahead(row.paused_until, until)
+        ):
             row.paused_until = until
             row.save(update_fields=["paused_until"])
 
@@ -170,7 +179,7 @@ def balances(*, accounts, now) -> dict[int, Balance]:
 
 def _balance(pool, now):
     left = max(Decimal(0), pool.quota - _sum(_recent(pool, now)))
-    paused_until = pool.paused_until if pool.paused_until and pool.paused_until > now else None
+    paused_until = pool.paused_until if _pause_s(pool, now) else None
     return Balance(pool.name, pool.quota, left, _reserve(pool), paused_until)
 
 
@@ -192,8 +201,9 @@ def _locked(name):
 def _recent(pool, now):
     """What was spent within the window: second -> [all, of it by routine syncs]."""
     oldest = _second(now) - WINDOW_S - 1  # the last credits of a second leave with it
-    spent = json.loads(pool.spent)
-    return {int(s): [Decimal(n) for n in both] for s, both in spent.items() if int(s) > oldest}
+    newest = _second(now + MAY_DIFFER)  # later ones were spent before a clock was set back
+    spent = {int(second): both for second, both in json.loads(pool.spent).items()}
+    return {s: [Decimal(n) for n in spent[s]] for s in spent if oldest < s <= newest}
 
 
 def _sum(spent, column=0):
@@ -226,7 +236,8 @@ def _spend(pool, spent, credits, purpose, now):
     if not credits:
         return
     _add(spent, _second(now), credits, purpose == SYNC)
-    if pool.taken_at is None or pool.taken_at < now - FORGET_AFTER:
+    at = pool.taken_at
+    if at is None or at < now - FORGET_AFTER or is_ahead(at, now):
         pool.in_flight = Decimal(0)
     pool.in_flight += credits
     pool.taken_at = now

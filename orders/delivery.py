@@ -27,11 +27,11 @@ from orders.models import (
     JobStatus,
     Right,
 )
+from orders.models.cancels import LEASE
 from orders.pacifica.signing import Unsignable
 from orders.rights import holds
 from orders.waking import CHUNK
 
-LEASE = timedelta(seconds=30)
 MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
 PRICE = settings.CREDIT_PRICES["cancel"]
 STARTED_AT = clock()  # this process; what was sent before may have been left open by a dead sender

@@ -14,6 +14,7 @@ from django.utils.timezone import now as clock
 from orders import audit, concluding, exchange, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_signer
 from orders.models import AgentWallet, Event
+from orders.models.clocks import has_come
 from orders.pacifica import answers
 from orders.pacifica.client import Unreachable
 from orders.refusing import refuse
@@ -122,13 +123,18 @@ def _take(wallet_id, now):
         rows = asked.select_for_update(of=("self",), no_key=True).select_related("account__desk")
         wallet = rows.order_by("pk").first()
         is_taken = wallet is not None and wallet.test_outcome == TESTING
-        if wallet is None or (is_taken and wallet.test_asked_at > now):
+        is_held = is_taken and not asked.filter(_is_over(now)).exists()
+        if wallet is None or is_held:
             return None
         asked.update(test_asked_at=now + TAKEN_FOR, test_outcome=TESTING)
         if is_taken:
             data = {"said": WORDS[LOST]}
             audit.append(_fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, LOST, now, data))
     return wallet
+
+
+def _is_over(now):
+    return has_come("test_asked_at", now, TAKEN_FOR)
 
 
 def alarmed():
@@ -138,7 +144,7 @@ def alarmed():
 
 def overdue(now, grace):
     """Ids of the wallets whose test no worker took in time."""
-    wanted = AgentWallet.objects.filter(test_asked_at__lte=now - grace)
+    wanted = AgentWallet.objects.filter(_is_over(now - grace))
     return list(wanted.values_list("pk", flat=True))
 
 

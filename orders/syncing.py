@@ -7,6 +7,7 @@ orders there are.
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import ceil
 
 from django.conf import settings
@@ -15,8 +16,9 @@ from django.db.models import Q
 from django.utils.timezone import now as clock
 
 from orders import audit, clocking, contradicting, credits, drifting, endings, reading, waking
-from orders.comparing import REFRESHED, compare
+from orders.comparing import RAREST, REFRESHED, compare
 from orders.models import Account, Event, Order, OrderState
+from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
 
 FEW = 5  # orders looked up one by one
@@ -74,9 +76,10 @@ def _claim(account_id, now, is_due_only):
 
 def _missing(account, listed, started_at) -> set:
     """Order ids we hold as open or vanished that this read does not list and whose turn it is."""
-    orders = account.orders.exclude(state=OrderState.CLOSED).filter(last_seen_at__lt=started_at)
-    is_due = Q(next_lookup_at__isnull=True) | Q(next_lookup_at__lte=started_at)
-    return set(orders.filter(is_due).values_list("order_id", flat=True)) - listed
+    orders = account.orders.exclude(state=OrderState.CLOSED).exclude(last_seen_at=started_at)
+    is_older = has_come("last_seen_at", started_at, timedelta(0))
+    is_due = Q(next_lookup_at__isnull=True) | has_come("next_lookup_at", started_at, RAREST)
+    return set(orders.filter(is_older, is_due).values_list("order_id", flat=True)) - listed
 
 
 def _endings_of_missing(reader, account, rows, started_at, now):
@@ -120,7 +123,8 @@ def _by_id(reader, order_id, found):
 def _apply(account, book, history, started_at, now):
     """Write what changed, and one record of it. A sync that was overtaken writes nothing."""
     locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
-    if locked.synced_at is not None and locked.synced_at >= started_at:
+    overtook_at = locked.synced_at
+    if overtook_at and overtook_at >= started_at and not is_ahead(overtook_at, started_at):
         return None
     changes = compare(account, book.value.rows, history.endings, started_at)
     _write(account, changes, started_at, now)

@@ -126,9 +126,10 @@ def test_no_sender_alive_is_told_only_while_something_waits(firm, hook):
 def test_a_stuck_job_is_told(firm, hook):
     order = firm.order()
     cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
-    sweeping.beat("sweep", in_(180))
+    sweeping.beat("sweep", in_(60))
     alerting.watch(in_(60))
     assert hook.taken == []
+    sweeping.beat("sweep", in_(180))
     alerting.watch(in_(185))
     assert [one["kind"] for one in hook.taken] == ["stuck_job"]
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 
+from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 
@@ -13,9 +14,8 @@ class AccountQuerySet(OfDesksQuerySet):
 
     def due_for_sync(self, now, period_s):
         """Active accounts whose book was read longest ago, once their period is over."""
-        due = models.Q(sync_started_at__isnull=True) | models.Q(
-            sync_started_at__lte=now - timedelta(seconds=period_s)
-        )
+        period = timedelta(seconds=period_s)
+        due = models.Q(sync_started_at=None) | has_come("sync_started_at", now - period, period)
         return self.filter(due, is_active=True, desk__is_active=True).order_by(
             models.F("sync_started_at").asc(nulls_first=True)
         )

@@ -1,6 +1,12 @@
 """Matters that people are told of outside the pages, each once, and once more when it is over."""
 
+from datetime import timedelta
+
 from django.db import models
+
+from orders.models.clocks import has_come
+
+LONGEST_PAUSE = timedelta(minutes=15)  # between tries to tell
 
 
 class AlertKind(models.TextChoices):
@@ -25,7 +31,7 @@ class AlertQuerySet(models.QuerySet):
         """Those whose beginning or end nobody could be told yet, and whose turn it is."""
         beginning = models.Q(told_at__isnull=True, over_at__isnull=True)
         end = models.Q(told_at__isnull=False, over_at__isnull=False, told_over_at__isnull=True)
-        return self.filter(beginning | end, next_tell_at__lte=now)
+        return self.filter(beginning | end, has_come("next_tell_at", now, LONGEST_PAUSE))
 
 
 class Alert(models.Model):

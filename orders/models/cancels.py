@@ -1,12 +1,18 @@
 """Cancel jobs, their cancels, and the life of each."""
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
 
 from orders.models import lookups  # noqa: F401 ``pk__any``
+from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
+
+LEASE = timedelta(seconds=30)  # of a sender on what it claimed
+LONGEST_WAIT = timedelta(seconds=60)  # before a cancel is sent again
+LONGEST_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30)  # of a check
 
 
 class JobStatus(models.TextChoices):
@@ -131,10 +137,10 @@ class CancelQuerySet(OfAccountsQuerySet):
 
     def ready(self, now):
         """Queued cancels that may be sent now, urgent ones first, then the oldest."""
-        waiting = models.Q(not_before_at__isnull=True) | models.Q(not_before_at__lte=now)
-        return self.filter(
-            waiting, status=CancelStatus.QUEUED, job__status=JobStatus.RUNNING
-        ).order_by("-is_urgent", "pk")
+        may = models.Q(not_before_at__isnull=True) | has_come("not_before_at", now, LONGEST_WAIT)
+        return self.filter(may, status=CancelStatus.QUEUED, job__status=JobStatus.RUNNING).order_by(
+            "-is_urgent", "pk"
+        )
 
     def held(self, token):
         """Cancels that still carry this claim's token and are being sent."""
@@ -142,7 +148,7 @@ class CancelQuerySet(OfAccountsQuerySet):
 
     def abandoned(self, now):
         """Cancels whose sender died with them in hand."""
-        held = self.filter(status=CancelStatus.SENDING, lease_until__lt=now)
+        held = self.filter(has_come("lease_until", now, LEASE), status=CancelStatus.SENDING)
         return held.order_by("lease_until")
 
     def open_questions(self):
@@ -157,7 +163,7 @@ class CancelQuerySet(OfAccountsQuerySet):
 
     def due(self, now):
         """Open questions whose next check has come."""
-        due = self.filter(status__in=OPEN_QUESTIONS, next_check_at__lte=now)
+        due = self.open_questions().filter(has_come("next_check_at", now, LONGEST_PAUSE))
         return due.order_by("next_check_at")
 
 

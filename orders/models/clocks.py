@@ -6,6 +6,22 @@ from django.db import models
 
 FRESH_FOR = timedelta(minutes=10)
 WARN_ABOVE_MS = 1000
+MAY_DIFFER = timedelta(minutes=1)  # the clocks of our own machines, at the worst
+
+
+def has_come(column, now, longest):
+    """Where this moment, written at most ``longest`` before it, has come; a `Q`.
+
+    One further ahead was written before a clock was set back, and must not hold things up till
+    that clock has caught up with itself.
+    """
+    beyond = models.Q(**{f"{column}__gt": now + longest + MAY_DIFFER})
+    return models.Q(**{f"{column}__lte": now}) | beyond
+
+
+def is_ahead(moment, now, longest=timedelta(0)) -> bool:
+    """The same of a moment at hand: whether it was written before a clock was set back."""
+    return moment is not None and moment > now + longest + MAY_DIFFER
 
 
 class ExchangeClock(models.Model):

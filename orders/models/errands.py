@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 
+from orders.models.clocks import has_come
 from orders.models.desks import Desk, Right, sees_everything
 
 
@@ -38,7 +39,7 @@ class ErrandQuerySet(models.QuerySet):
 
     def takeable(self, now):
         """Those nobody works on: waiting, or left behind by a process that died."""
-        left = models.Q(status=ErrandStatus.RUNNING, lease_until__lt=now)
+        left = has_come("lease_until", now, LEASE) & models.Q(status=ErrandStatus.RUNNING)
         return self.filter(models.Q(status=ErrandStatus.WAITING) | left).order_by("pk")
 
     def visible_to(self, user):

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from django.db import models
 
+from orders.models.clocks import MAY_DIFFER
+
 FRESH_FOR = timedelta(seconds=15)
 
 
@@ -12,7 +14,7 @@ class SenderQuerySet(models.QuerySet):
 
     def fresh(self, now):
         """Those heard of within the last fifteen seconds."""
-        return self.filter(seen_at__gte=now - FRESH_FOR)
+        return self.filter(seen_at__gte=now - FRESH_FOR, seen_at__lte=now + MAY_DIFFER)
 
 
 class Sender(models.Model):
