@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from orders import reading
 from orders.concluding import ending_values
@@ -12,6 +12,7 @@ from orders.models.clocks import is_ahead
 READ_LAG = timedelta(seconds=30)  # a book this soon after a close may simply be behind
 LOOK_AGAIN = timedelta(seconds=30)
 RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explains
+EXACT, STEP = Context(prec=100), Decimal("1e-12")  # the usual 28 digits are too few to round in
 SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the next
 
 FROM_BOOK = (
@@ -86,7 +87,7 @@ def _compare_listed(changes, account, order, row, started_at):
             return  # the book may be behind what we already know
         order.has_contradiction = True
         changes.reopened.append((_refresh(order, values), row.raw))
-    elif order.state != OrderState.OPEN or any(getattr(order, n) != v for n, v in values.items()):
+    elif order.state != OrderState.OPEN or any(getattr(order, n) != values[n] for n in FROM_BOOK):
         changes.changed.append((_refresh(order, values), row.raw))
 
 
@@ -138,7 +139,8 @@ def values_of(row) -> dict:
     values["price"] = row.price or ""
     values["created_at"] = reading.moment(row.created_at)
     values["updated_at"] = reading.moment(row.updated_at)
-    left = Decimal(row.initial_amount) - Decimal(row.filled_amount) - Decimal(row.cancelled_amount)
+    unfilled = EXACT.subtract(Decimal(row.initial_amount), Decimal(row.filled_amount))
+    left = EXACT.subtract(unfilled, Decimal(row.cancelled_amount))
     values["price_number"] = number(row.price)
     values["open_amount_number"] = number(left)
     return values
@@ -148,8 +150,8 @@ def number(text) -> Decimal | None:
     """A decimal for sorting and sums, or None where it would not fit the column."""
     if text is None:
         return None
-    value = Decimal(text)
-    return round(value, 12) if abs(value) < Decimal(10) ** 26 else None
+    value = Decimal(text).quantize(STEP, context=EXACT)
+    return value if value.copy_abs() < Decimal(10) ** 26 else None
 
 
 def _refresh(order, values):

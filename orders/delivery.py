@@ -180,8 +180,10 @@ def deliver(chunk, *, now=clock):
         return 0, None
     try:
         pairs, wallet = sign(chunk, now())
+        if not pairs:
+            return 0, None
         packs = record_requests(packets.packed(pairs), now())
-    except (CannotOpen, KeySettingsWrong, Unsignable) as error:
+    except (CannotOpen, KeySettingsWrong) as error:
         concluding.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
         return 0, None
     key = open_api_config_key(account)
@@ -212,14 +214,23 @@ def may_not_send(job, account, *, panic=False) -> str:
 
 
 def sign(chunk, now):
-    """(cancel, signed request) pairs, all with one timestamp, and the agent wallet that signed."""
+    """(cancel, signed request) pairs, all with one timestamp, and the agent wallet that signed.
+
+    A cancel that cannot be put into a request is refused; its neighbours go without it.
+    """
     wallet = signing_wallet(chunk[0].account)
     signer = open_signer(wallet)
     times = {
         "timestamp": int(now.timestamp() * 1000),
         "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,
     }
-    return [(cancel, _signed(signer, cancel, times)) for cancel in chunk], wallet
+    pairs = []
+    for cancel in chunk:
+        try:
+            pairs.append((cancel, _signed(signer, cancel, times)))
+        except Unsignable as error:
+            concluding.refuse_unsent([cancel], f"Not sent: {error}.", now)
+    return pairs, wallet
 
 
 def signing_wallet(account) -> AgentWallet:

@@ -13,6 +13,7 @@ from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.reads import NotInHistory, Unreadable
 
 MOST_PAGES = 5
+LATEST_MS = 10**14  # in the year 5138
 MOST_AT_ONCE = 25  # reads paid for together: seconds, not minutes, of an exchange that is slow
 
 
@@ -164,5 +165,5 @@ def fact_of(reading, *, actor, account, at, job=None, lines=()) -> audit.Fact:
 
 
 def moment(ms) -> datetime:
-    """The exchange's integer milliseconds as a UTC time."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    """The exchange's integer milliseconds as a UTC time; what no calendar holds as a far one."""
+    return datetime.fromtimestamp(min(ms, LATEST_MS) / 1000, UTC)

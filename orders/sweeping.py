@@ -115,14 +115,23 @@ def deliver_overdue(now):
 
 def _deliver(ready, now, **how):
     overdue = ready.filter(requested_at__lte=now - GRACE)
-    for account_id in list(overdue.order_by().values_list("account_id", flat=True).distinct()):
-        delivery.deliver_account(account_id=account_id, **how)
+    accounts = overdue.order_by().values_list("account_id", flat=True).distinct()
+    _each(accounts, lambda pk: delivery.deliver_account(account_id=pk, **how))
+
+
+def _each(ids, act):
+    """Do it for each: one that fails must not starve those behind it."""
+    for pk in list(ids):
+        try:
+            act(pk)
+        except Exception:
+            logger.exception("The sweep could not do its part for %s; it tries again.", pk)
+            close_old_connections()  # the next must not fail for this one's
 
 
 def probe_overdue(now):
     """Test the agent wallets whose test no worker took in time."""
-    for wallet_id in probing.overdue(now, GRACE):
-        probing.probe(wallet_id=wallet_id)
+    _each(probing.overdue(now, GRACE), lambda pk: probing.probe(wallet_id=pk))
 
 
 def expire_unsent(now):
@@ -175,15 +184,14 @@ def recover_abandoned(now):
 def settle_due(now):
     """Ask about every open question whose check has come."""
     accounts = Cancel.objects.due(now).order_by().values_list("account_id", flat=True).distinct()
-    for account_id in list(accounts):
-        settling.settle_account(account_id=account_id)
+    _each(accounts, lambda pk: settling.settle_account(account_id=pk))
 
 
 def sync_due(now):
     """Read the books whose period is over, oldest first."""
     due = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S)
-    for account_id in list(due.values_list("pk", flat=True)):
-        syncing.sync_account(account_id=account_id, is_due_only=True)
+    accounts = due.values_list("pk", flat=True)
+    _each(accounts, lambda pk: syncing.sync_account(account_id=pk, is_due_only=True))
 
 
 def beat(kind, now):

@@ -88,6 +88,26 @@ def test_one_culprit_does_not_take_its_batch_along(firm):
     assert by_order[orders[3].order_id] == "cancelled"
 
 
+def test_a_cancel_that_cannot_be_signed_does_not_take_its_chunk_along(firm):
+    orders = firm.orders(3)
+    ask(firm, orders)
+    Cancel.objects.filter(order_id=orders[1].order_id).update(symbol="BÄR")
+    deliver(firm)
+    assert statuses() == ["cancelled", "refused", "cancelled"]
+    refused = Cancel.objects.get(status=CancelStatus.REFUSED)
+    assert "printable ASCII" in refused.explanation
+    record = AuditRecord.objects.get(event=Event.NOT_SENT)
+    assert list(record.order_rows.values_list("order_id", flat=True)) == [refused.order_id]
+
+
+def test_a_chunk_of_which_nothing_can_be_signed_sends_nothing(firm):
+    ask(firm, firm.orders(1))
+    Cancel.objects.update(symbol="BÄR")
+    deliver(firm)
+    assert statuses() == ["refused"]
+    assert firm.paper.requests() == firm.paper.requests("/orders")
+
+
 def test_a_batch_refused_for_the_agent_wallet_is_not_sent_ten_times_more(firm):
     account = firm.new_account("Unbound", firm.momentum, is_bound=False)
     ask(firm, firm.orders(5, account=account))

@@ -5,8 +5,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, delivery, packets, sweeping
-from orders.models import Account, AuditRecord, Cancel, CancelStatus, Event, Sender
+from orders import cancels, delivery, packets, probing, settling, sweeping, syncing
+from orders.models import (
+    Account,
+    AgentWallet,
+    AuditRecord,
+    Cancel,
+    CancelStatus,
+    Event,
+    Sender,
+)
 from tests.claims import claim
 
 
@@ -145,3 +153,35 @@ def test_a_live_lease_is_left_alone(firm, seconds):
     claim(account_id=firm.account.pk, now=now())
     sweeping.recover_abandoned(now(seconds))
     assert Cancel.objects.get().status == CancelStatus.SENDING
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "duty"),
+    [
+        (delivery, "deliver_account", sweeping.deliver_overdue),
+        (settling, "settle_account", sweeping.settle_due),
+        (syncing, "sync_account", sweeping.sync_due),
+        (probing, "probe", sweeping.probe_overdue),
+    ],
+    ids=["deliver", "settle", "sync", "probe"],
+)
+def test_one_poisoned_account_does_not_starve_those_behind_it(
+    firm, monkeypatch, caplog, owner, name, duty
+):
+    second = firm.new_account("Beta", firm.momentum)
+    ask(firm, *firm.orders(1), *firm.orders(1, account=second))
+    if duty is sweeping.settle_due:
+        Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=now())
+    AgentWallet.objects.update(test_asked_at=now())
+    Account.objects.update(sync_started_at=None)
+    done = []
+
+    def act(**about):
+        done.append(about)
+        if len(done) == 1:
+            raise ValueError
+
+    monkeypatch.setattr(owner, name, act)
+    duty(now(2))
+    assert len(done) >= 2
+    assert "could not do its part" in caplog.text

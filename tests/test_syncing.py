@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import requests
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -51,6 +52,26 @@ def test_prices_sort_as_numbers(firm):
 def test_a_price_too_long_for_the_number_column_is_kept_as_text(firm):
     order = firm.order(price="9" * 40)
     assert (order.price, order.price_number) == ("9" * 40, None)
+
+
+UGLY = [
+    {"initial_amount": "12345678901234567.5"},
+    {"price": "9" * 25 + "." + "9" * 38},
+    {"price": "9" * 26 + "." + "9" * 37},
+    {"created_at": 2**63 - 1, "updated_at": 2**63 - 1},
+]
+
+
+@pytest.mark.parametrize("ugly", UGLY, ids=["amount", "price", "too long a price", "time"])
+def test_a_row_beyond_all_bounds_stops_no_sync(firm, ugly):
+    firm.paper.orders(firm.account.address, [{}])
+    body = requests.get(f"{firm.paper.url}/orders?account={firm.account.address}").json()
+    body["data"].append(body["data"][0] | {"order_id": 77} | ugly)
+    for _ in range(2):
+        firm.paper.fault("/orders", "status", status=200, body=json.dumps(body))
+        synced = sync(firm)
+    assert (synced.open_orders, synced.new, synced.problem) == (2, 0, "")
+    assert AuditRecord.objects.filter(event=Event.SYNC).count() == 1
 
 
 def test_every_text_that_a_row_may_hold_fits_its_column():
