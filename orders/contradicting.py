@@ -18,7 +18,7 @@ from orders.models import (
     OrderState,
     Proof,
 )
-from orders.models.cancels import LIVE
+from orders.models.cancels import LIVE, OPEN_QUESTIONS
 
 READ_LAG = timedelta(seconds=30)  # a book read sooner may simply be behind
 SAID_NOT_OPEN = [
@@ -81,7 +81,7 @@ def answered_yes(*, cancels, now) -> list[audit.Fact]:
     )
     said = "Said to be {}, and yet the exchange accepted the cancel, as a late answer says."
     facts = _reopen(list(rows), said, Proof.ANSWER, now)
-    Cancel.objects.filter(pk__in=ids, status=CancelStatus.UNKNOWN).update(was_taken=True)
+    Cancel.objects.filter(pk__in=ids, status__in=OPEN_QUESTIONS).update(was_taken=True)
     return facts
 
 

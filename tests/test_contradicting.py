@@ -120,7 +120,7 @@ def answered_too_late(firm, status):
     packs = recorded(firm)
     packets.send(packs, timezone.now, lambda: False)
     over = {"claim_token": None, "lease_until": None, "concluded_at": timezone.now()}
-    Cancel.objects.update(status=status, **over)
+    Cancel.objects.update(status=status, next_check_at=timezone.now(), **over)
     concluding.conclude(packs, timezone.now())
     return Cancel.objects.get()
 
@@ -147,6 +147,11 @@ def test_a_late_yes_and_absence_from_the_book_are_enough(firm):
         firm.paper.fault(route, "status", times=None, status=500)
     cancel = settle(firm)
     assert (cancel.status, cancel.proof) == (CancelStatus.CANCELLED, Proof.BOOK)
+
+
+@pytest.mark.parametrize("status", ["unknown", "settling"])
+def test_a_late_yes_counts_while_its_question_is_open(firm, status):
+    assert answered_too_late(firm, status).was_accepted
 
 
 def test_a_late_yes_does_not_stand_against_a_fill(firm):
