@@ -84,7 +84,11 @@ def _verdicts(pack):
     result, count = pack.result, len(pack.cancels)
     if pack.is_batch:
         return answers.batch_verdicts(
-            result.status, result.body, count=count, is_whole=result.is_whole
+            result.status,
+            result.body,
+            count=count,
+            order_ids=[cancel.order_id for cancel in pack.cancels],
+            is_whole=result.is_whole,
         )
     is_twap = pack.cancels[0].kind == CancelKind.TWAP
     verdict_of = answers.twap_verdict if is_twap else answers.cancel_verdict

@@ -66,7 +66,8 @@ def _accepted(entry):
     status, is_whole = data.get("status"), data.get("is_whole") is True
     url = str(data.get("url"))
     if url.endswith(BATCH):
-        verdicts = answers.batch_verdicts(status, entry.body, count=len(rows), is_whole=is_whole)
+        asked = {"count": len(rows), "order_ids": [row[ORDER] for row in rows]}
+        verdicts = answers.batch_verdicts(status, entry.body, **asked, is_whole=is_whole)
     elif url.endswith(("/orders/cancel", "/orders/stop/cancel")):
         verdicts = [answers.cancel_verdict(status, entry.body, is_whole=is_whole)]
     else:

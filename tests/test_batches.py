@@ -133,6 +133,15 @@ def test_a_batch_with_the_wrong_number_of_results_is_unknown_for_all(firm):
     assert set(statuses()) == {CancelStatus.UNKNOWN}
 
 
+def test_a_batch_that_answers_for_another_order_is_unknown_for_all(firm):
+    ask(firm, firm.orders(2))
+    results = [{"success": True, "order_id": 7}, {"success": True}]
+    body = json.dumps({"success": True, "data": {"results": results}})
+    firm.paper.fault("/orders/batch", "status", status=200, body=body)
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.UNKNOWN}
+
+
 def test_every_signature_of_a_batch_is_on_record_with_its_text(firm):
     ask(firm, firm.orders(3))
     deliver(firm)

@@ -179,6 +179,25 @@ def test_a_no_is_no_proof_whatever_the_row_says(firm):
     assert said() == [f"order {other.order_id} is called cancelled without a proof"]
 
 
+def test_a_yes_to_another_order_is_no_proof(firm):
+    cancel(firm, 2)
+    answer = fact_like(Event.ANSWER)
+    body = json.loads(answer.body)
+    body["data"]["results"][0]["order_id"] = 7
+    firm.paper.fault("/orders/batch", "drop")
+    cancel(firm, 2)
+    others = Cancel.objects.filter(status="unknown").select_related("account__desk", "job__desk")
+    lines = tuple(audit.line_of(one, outcome="cancelled") for one in others)
+    late = audit.Fact(
+        Event.ANSWER, job=others[0].job, data=answer.data | {"is_late": True},
+        body=signing.body_bytes(body), lines=lines,
+    )  # fmt: skip
+    audit.record(
+        late, audit.Fact(Event.OUTCOME, outcome="cancelled", job=others[0].job, lines=lines)
+    )
+    assert len([what for what in said() if "without a proof" in what]) == 2
+
+
 def test_a_request_without_answer_is_named_once_its_sender_must_be_dead(firm):
     cancel(firm)
     young = fact_like(Event.REQUEST, at=timezone.now())

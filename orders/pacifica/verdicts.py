@@ -76,11 +76,13 @@ def cancel_all_verdict(status, body, *, is_whole=True):
     return replace(verdict, count=counts.pop())
 
 
-def batch_verdicts(status, body, count, *, is_whole=True):
+def batch_verdicts(status, body, count, *, order_ids=(), is_whole=True):
     """One `Verdict` per action of a batch, in order; ``count``: how many were sent.
 
-    An item counts by its own ``success``; the outer one stays true when items fail. Any other
-    number of items than was sent cannot be matched to actions: all unknown.
+    ``order_ids``: what each asked about, None where by another name. An item counts by its own
+    ``success``; the outer one stays true when items fail. Any other number of items than was sent,
+    or one that states another order id than was asked (docs.pacifica.fi batch-order page: the
+    order's, or null), cannot be matched to actions: all unknown.
     """
     verdict, envelope = _verdict(status, body, is_whole)
     if verdict.kind == NOT_FOUND and count > 1:
@@ -89,7 +91,8 @@ def batch_verdicts(status, body, count, *, is_whole=True):
         return [verdict] * count
     data = envelope.get("data")
     results = (data if isinstance(data, dict) else envelope).get("results")
-    if not isinstance(results, list) or len(results) != count:
+    is_matched = isinstance(results, list) and len(results) == count
+    if not is_matched or any(map(_is_of_another, results, order_ids)):
         return [Verdict(UNKNOWN, cause="shape")] * count
     return [_item_verdict(item) for item in results]
 
@@ -189,6 +192,12 @@ def _plain_text_meaning(body):
     if re.match(r"(verification failed|invalid (message|signature|public key))\b", words, re.I):
         return meaning_of_text(words)
     return None
+
+
+def _is_of_another(item, asked):
+    """Whether an item states an order id, and not the one that was asked."""
+    stated = item.get("order_id") if isinstance(item, dict) else None
+    return None not in (stated, asked) and (type(stated) is not int or stated != asked)
 
 
 def _item_verdict(item):

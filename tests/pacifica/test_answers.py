@@ -296,6 +296,16 @@ def test_a_batch_answer_of_another_length_is_unknown_for_all(results):
     assert batch(200, {"success": True, "data": {"results": results}}, 2) == ["unknown"] * 2
 
 
+@pytest.mark.parametrize(("stated", "is_theirs"), [(7, 1), (None, 1), (8, 0), ("7", 0), (True, 0)])
+@pytest.mark.parametrize("is_yes", [True, False])
+def test_a_batch_that_speaks_of_another_order_proves_nothing(stated, is_theirs, is_yes):
+    told = {"success": is_yes, "order_id": stated, "error": None if is_yes else "Order not found"}
+    body = json.dumps({"success": True, "data": {"results": [{"success": True}, told]}}).encode()
+    found = answers.batch_verdicts(200, body, 2, order_ids=[None, 7])
+    kinds = ["accepted", "accepted" if is_yes else "not_found"]
+    assert [one.kind for one in found] == (kinds if is_theirs else ["unknown"] * 2)
+
+
 def test_a_batch_refused_as_a_whole_is_refused_for_all():
     assert batch(400, no("Verification failed"), 3) == ["refused"] * 3
     assert batch(429, {}, 3) == ["throttled"] * 3
