@@ -259,10 +259,9 @@ def record_requests(packs, now) -> list[packets.Packet]:
     Raises `CannotOpen` where the agent wallet was disabled since it signed.
     """
     cancels = [cancel for pack in packs for cancel in pack.cancels]
+    signing = _signing(cancels[0].account, packs[0].requests[0].signer)
     ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
     with transaction.atomic():
-        if not _may_sign(cancels[0].account, packs[0].requests[0].signer):
-            raise CannotOpen("The agent wallet was disabled before the request left.")
         rows = Cancel.objects.held(cancels[0].claim_token).order_by("pk")
         rows = rows.select_for_update(no_key=True)
         mine = set(rows.values_list("pk", flat=True))
@@ -273,6 +272,9 @@ def record_requests(packs, now) -> list[packets.Packet]:
             first_sent_at=Coalesce("first_sent_at", now),
             signature_ends_at=ends_at,
         )
+        # Locked until this is committed: whoever disables it comes before the request, or after.
+        if not signing.select_for_update(no_key=True).values_list("pk", flat=True):
+            raise CannotOpen("The agent wallet was disabled before the request left.")
         audit.append(*(_request_fact(pack, now) for pack in packs))
     return packs
 
@@ -280,11 +282,12 @@ def record_requests(packs, now) -> list[packets.Packet]:
 def _must_halt(job_id, wallet):
     """Whether the job was stopped or its agent wallet disabled while requests wait their turn."""
     stopped = CancelJob.objects.exclude(status=JobStatus.RUNNING).filter(pk=job_id)
-    return stopped.exists() or not _may_sign(wallet.account, wallet.public_key)
+    return stopped.exists() or not _signing(wallet.account, wallet.public_key).exists()
 
 
-def _may_sign(account, public_key):
-    return account.agent_wallets.filter(public_key=public_key, is_active=True).exists()
+def _signing(account, public_key):
+    """The agent wallet of this key, while it may sign."""
+    return account.agent_wallets.filter(public_key=public_key, is_active=True).order_by("pk")
 
 
 def _request_fact(pack, now):

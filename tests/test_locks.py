@@ -17,6 +17,7 @@ from orders import (
     concluding,
     contradicting,
     delivery,
+    enrolling,
     jobs,
     packets,
     questions,
@@ -24,7 +25,7 @@ from orders import (
     sweeping,
     syncing,
 )
-from orders.models import Cancel, CancelJob, CancelStatus, Event
+from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
 from tests.claims import claim
 
 ROOT = Path(__file__).parent.parent
@@ -129,6 +130,30 @@ def test_cancels_and_orders_are_locked_in_one_order(firm, act):
 
 OF_ONE_ROW = 'SELECT "orders_account"'
 BY_ID = re.compile(r'ORDER BY (1|"orders_\w+"."id") ASC FOR NO KEY')
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+def test_no_request_of_a_disabled_agent_wallet_follows_its_disabling(committing_firm, monkeypatch):
+    firm = committing_firm
+    ask(firm)
+    about = {"user": firm.administrator, "actor": firm.actor(firm.administrator)}
+    wallet, real, others = firm.account.agent_wallets.get(), audit.append, []
+
+    def disable():
+        enrolling.disable_agent_wallet(wallet=wallet, **about)
+
+    def append(*facts):
+        if not others and any(fact.event == Event.REQUEST for fact in facts):
+            others.append(None)
+            others[0] = elsewhere(disable, 0.5)
+        return real(*facts)
+
+    monkeypatch.setattr(audit, "append", append)
+    delivery.deliver_account(account_id=firm.account.pk)
+    others[0].join(PATIENCE_S)
+    events = [Event.REQUEST, Event.AGENT_WALLET_DISABLED]
+    told = AuditRecord.objects.filter(event__in=events).order_by("position")
+    assert list(told.values_list("event", flat=True)) == events
 
 
 def elsewhere(act, wait_s=PATIENCE_S) -> threading.Thread:
