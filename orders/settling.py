@@ -14,7 +14,7 @@ from django.utils.timezone import now as clock
 
 from orders import audit, clocking, concluding, endings, evidence, reading, taking, waking
 from orders.judging import Conclusion
-from orders.models import Account, Cancel, CancelStatus, Proof
+from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
 
 READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
@@ -47,10 +47,10 @@ def _settle(cancels, gather, now):
 
 
 def _have_remembered(cancels, found):
-    """Where the book lists an order never seen here, it is this account's: a sync keeps that."""
-    new = [c for c in cancels if found.book and not found.is_ours(c) and found.row_of(c)]
-    if new:
-        Account.objects.filter(pk=new[0].account_id).update(sync_started_at=None)  # due at once
+    """Have a sync keep that the book lists an order never seen here. None knows of TWAPs."""
+    orders = [c for c in cancels if found.book and c.kind != CancelKind.TWAP]
+    if any(found.row_of(c) and not found.is_ours(c) for c in orders):
+        Account.objects.filter(pk=orders[0].account_id).update(sync_started_at=None)  # due at once
 
 
 def weigh(cancel, found, now) -> Conclusion:

@@ -75,10 +75,16 @@ def test_an_order_that_the_exchange_said_yes_for_is_ours_by_its_id(firm):
     assert (cancel.status, cancel.proof) == (CancelStatus.CANCELLED, Proof.HISTORY)
 
 
-def test_an_order_first_seen_by_a_settler_is_synced_at_once(firm):
+@pytest.mark.parametrize(
+    ("kind", "route", "is_due"),
+    [("order", "/orders/cancel", 1), ("twap", "/orders/twap/cancel", 0)],
+)
+def test_an_order_first_seen_by_a_settler_is_synced_at_once(firm, kind, route, is_due):
     syncing.sync_account(account_id=firm.account.pk)
-    ids = firm.paper.orders(firm.account.address, 1)
-    firm.paper.fault("/orders/cancel", "drop")
-    by_id(firm, order_id=ids[0])
+    order_type = "limit" if kind == "order" else "twap"
+    ids = firm.paper.orders(firm.account.address, [{"order_type": order_type}])
+    firm.paper.fault(route, "drop")
+    by_id(firm, kind=kind, order_id=ids[0])
     settle(firm)
-    assert Account.objects.due_for_sync(timezone.now(), 3600).filter(pk=firm.account.pk).exists()
+    due = Account.objects.due_for_sync(timezone.now(), 3600).filter(pk=firm.account.pk)
+    assert due.count() == is_due
