@@ -195,9 +195,11 @@ def _plain_text_meaning(body):
 
 
 def _is_of_another(item, asked):
-    """Whether an item states an order id, and not the one that was asked."""
+    """Whether an item states an order id, and not the one that was asked. Zero states none."""
     stated = item.get("order_id") if isinstance(item, dict) else None
-    return None not in (stated, asked) and (type(stated) is not int or stated != asked)
+    if asked is None or stated is None or (type(stated) is int and stated == 0):
+        return False
+    return type(stated) is not int or stated != asked
 
 
 def _item_verdict(item):

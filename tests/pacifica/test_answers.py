@@ -296,7 +296,10 @@ def test_a_batch_answer_of_another_length_is_unknown_for_all(results):
     assert batch(200, {"success": True, "data": {"results": results}}, 2) == ["unknown"] * 2
 
 
-@pytest.mark.parametrize(("stated", "is_theirs"), [(7, 1), (None, 1), (8, 0), ("7", 0), (True, 0)])
+@pytest.mark.parametrize(
+    ("stated", "is_theirs"),
+    [(7, 1), (None, 1), (0, 1), (8, 0), ("7", 0), (True, 0), (False, 0)],
+)
 @pytest.mark.parametrize("is_yes", [True, False])
 def test_a_batch_that_speaks_of_another_order_proves_nothing(stated, is_theirs, is_yes):
     told = {"success": is_yes, "order_id": stated, "error": None if is_yes else "Order not found"}
