@@ -5,20 +5,17 @@ the network is awaited, and the threads that send touch no database.
 """
 
 import threading
-import uuid
 from datetime import timedelta
-from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, credits, exchange, packets, waking
+from orders.claiming import claim, next_turn
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
-    Account,
     AgentWallet,
     Cancel,
     CancelJob,
@@ -27,7 +24,6 @@ from orders.models import (
     JobStatus,
     Right,
 )
-from orders.models.cancels import LEASE
 from orders.pacifica.signing import Unsignable
 from orders.rights import holds
 from orders.waking import CHUNK
@@ -70,24 +66,6 @@ def _next_chunk(account_id, is_urgent_only, now) -> int:
         BULK_THREADS.release()
 
 
-class Turn(NamedTuple):
-    """Whose cancels are sent next for an account: one job's."""
-
-    account: Account
-    job_id: int
-    is_urgent: bool
-
-
-def next_turn(account_id, now) -> Turn | None:
-    """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
-    ready = Cancel.objects.ready(now).filter(account_id=account_id)
-    first = ready.values_list("job_id", "is_urgent").first()
-    if first is None:
-        return None
-    account = Account.objects.select_related("desk", "api_config_key").get(pk=account_id)
-    return Turn(account, *first)
-
-
 def _must_settle_first(account_id, now) -> bool:
     """Whether bulk waits because this sender is new and the account's old questions were not asked
     yet. Having asked once is enough, whatever was said; settling then wakes delivery."""
@@ -114,62 +92,6 @@ def _carry(turn, purpose, now):
     return len(chunk)
 
 
-def claim(turn, *, now, limit=CHUNK) -> list[Cancel]:
-    """Take a chunk of one job's queued cancels: true for one sender only, on any database.
-
-    One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
-    that carry the token are ours. What another sender is claiming just now is passed over, so that
-    those who were woken together share a job.
-    """
-    token = uuid.uuid4()
-    with transaction.atomic():
-        ids = list(_free(turn, now).values_list("pk", flat=True)[:limit])
-        taken = Cancel.objects.filter(pk__any=ids, status=CancelStatus.QUEUED).update(
-            status=CancelStatus.SENDING,
-            claim_token=token,
-            attempt=F("attempt") + 1,
-            lease_until=now + LEASE,
-            sent_at=None,
-            not_before_at=None,
-        )
-    return _chunk(turn, token) if taken else []
-
-
-def _free(turn, now):
-    """What may be claimed of a turn, locked, without waiting for what others lock."""
-    skips = connection.features.has_select_for_update_skip_locked
-    rows = Cancel.objects.ready(now).filter(account=turn.account, job=turn.job_id)
-    return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
-
-
-def _chunk(turn, token):
-    """The claimed cancels, oldest first, read when the claim no longer keeps other writers."""
-    job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
-    job.desk = turn.account.desk  # a job is one desk's
-    chunk = list(Cancel.objects.held(token).only(*NEEDED).order_by("pk"))
-    for cancel in chunk:
-        cancel.account, cancel.job = turn.account, job
-    return chunk
-
-
-# The columns that sending and concluding look at: a chunk is read twice as fast as with all.
-NEEDED = (
-    "job_id",
-    "account_id",
-    "known_order_id",
-    "symbol",
-    "kind",
-    "order_id",
-    "client_order_id",
-    "is_urgent",
-    "status",
-    "attempt",
-    "claim_token",
-    "send_alone",
-    "has_unanswered",
-)
-
-
 def deliver(chunk, *, now=clock):
     """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
     an answer stated or None."""
@@ -189,7 +111,6 @@ def deliver(chunk, *, now=clock):
     key = open_api_config_key(account)
     packets.send(packs, now, lambda: _must_halt(job.pk, wallet), api_config_key=key)
     ends = concluding.conclude(packs, now())
-    AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=now())
     _after(ends, account, job)
     return concluding.left_of(packs), concluding.quota_of(packs)
 
@@ -273,7 +194,7 @@ def record_requests(packs, now) -> list[packets.Packet]:
             signature_ends_at=ends_at,
         )
         # Locked until this is committed: whoever disables it comes before the request, or after.
-        if not signing.select_for_update(no_key=True).values_list("pk", flat=True):
+        if not signing.update(last_used_at=now):
             raise CannotOpen("The agent wallet was disabled before the request left.")
         audit.append(*(_request_fact(pack, now) for pack in packs))
     return packs

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import audit, cancels, concluding, delivery, enrolling, packets, verifying
+from orders import audit, cancels, claiming, concluding, delivery, enrolling, packets, verifying
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -217,8 +217,8 @@ def test_a_second_claim_gets_nothing_that_is_claimed(firm):
 
 def test_senders_that_looked_at_the_same_moment_share_a_job(firm):
     ask(firm, *firm.orders(5))
-    turns = [delivery.next_turn(firm.account.pk, timezone.now()) for _ in range(2)]
-    first, second = (delivery.claim(turn, now=timezone.now(), limit=3) for turn in turns)
+    turns = [claiming.next_turn(firm.account.pk, timezone.now()) for _ in range(2)]
+    first, second = (claiming.claim(turn, now=timezone.now(), limit=3) for turn in turns)
     assert [len(first), len(second)] == [3, 2]
     assert not {cancel.pk for cancel in first} & {cancel.pk for cancel in second}
 
@@ -283,7 +283,7 @@ def test_of_two_claims_at_the_same_moment_one_wins(firm, monkeypatch):
     """Both looked when the cancel was queued; the rival's UPDATE came first."""
     ask(firm, firm.order())
     about = {"account_id": firm.account.pk, "now": timezone.now()}
-    real, rivals = delivery.F, []
+    real, rivals = claiming.F, []
 
     def after_the_look(name):
         if not rivals:
@@ -291,7 +291,7 @@ def test_of_two_claims_at_the_same_moment_one_wins(firm, monkeypatch):
             rivals[:] = claim(**about)
         return real(name)
 
-    monkeypatch.setattr(delivery, "F", after_the_look)
+    monkeypatch.setattr(claiming, "F", after_the_look)
     assert claim(**about) == []
     assert [cancel.attempt for cancel in rivals] == [1]
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from orders import cancels, concluding, delivery, settling, sweeping, tasks
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
+from orders.models.cancels import LEASE
 from tests.claims import claim
 from tests.faults import checker
 from tests.faults.world import POINTS, World
@@ -84,7 +85,7 @@ def test_a_message_delivered_five_times_sends_once(firm):
 def test_a_sender_frozen_past_its_lease_sends_nothing_when_it_wakes(firm):
     orders = ask(firm, 1)
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
-    sweeping.recover_abandoned(timezone.now() + delivery.LEASE * 2)
+    sweeping.recover_abandoned(timezone.now() + LEASE * 2)
     delivery.deliver(chunk)
     assert not firm.paper.requests("/orders/cancel")
     delivery.deliver_account(account_id=firm.account.pk)

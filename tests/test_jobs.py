@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from orders import audit, cancels, delivery, jobs, sweeping
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus
+from orders.models.cancels import LEASE
 from orders.rights import NotAllowed
 from tests.claims import claim
 
@@ -68,7 +69,7 @@ def test_what_comes_back_to_a_stopped_job_is_told_as_stopped(firm, is_lost):
     claimed = claim(account_id=firm.account.pk, now=timezone.now())
     press(firm, jobs.stop, job)
     if is_lost:
-        sweeping.recover_abandoned(timezone.now() + delivery.LEASE + sweeping.GRACE)
+        sweeping.recover_abandoned(timezone.now() + LEASE + sweeping.GRACE)
     else:
         firm.paper.fault("/orders/cancel", "status", status=429)
         delivery.deliver(claimed)

@@ -42,6 +42,7 @@ LAYERS = [
     ],
     [
         "orders.asking",
+        "orders.claiming",
         "orders.endings",
         "orders.logins",
         "orders.panic_facts",

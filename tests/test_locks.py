@@ -26,6 +26,7 @@ from orders import (
     syncing,
 )
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
+from orders.models.cancels import LEASE
 from tests.claims import claim
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +86,7 @@ def conclude(firm):
 
 def recover(firm):
     claim(account_id=firm.account.pk, now=timezone.now())
-    sweeping.recover_abandoned(timezone.now() + delivery.LEASE * 2)
+    sweeping.recover_abandoned(timezone.now() + LEASE * 2)
 
 
 @pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")

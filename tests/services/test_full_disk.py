@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from orders import cancels, delivery, settling, sweeping
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
+from orders.models.cancels import LEASE
 from tests.conftest import connected_to
 from tests.faults import services
 from tests.firm import Firm
@@ -94,7 +95,7 @@ def all_sent_is_recorded(firm):
 
 def recover(firm):
     """What a full disk interrupted is taken over once its lease has ended."""
-    later = timezone.now() + delivery.LEASE + sweeping.GRACE
+    later = timezone.now() + LEASE + sweeping.GRACE
     sweeping.recover_abandoned(later)
     settling.settle_account(account_id=firm.account.pk, now=lambda: later)
     delivery.deliver_account(account_id=firm.account.pk)

@@ -1,0 +1,94 @@
+"""Whose cancels are sent next, and the claim that makes them one sender's."""
+
+import uuid
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from orders.models import Account, Cancel, CancelJob, CancelStatus
+from orders.models.cancels import LEASE
+from orders.waking import CHUNK
+
+
+class Turn(NamedTuple):
+    """Whose cancels are sent next for an account: one job's."""
+
+    account: Account
+    job_id: int
+    is_urgent: bool
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A claimed cancel: of its row what sending and concluding look at, by the same names.
+
+    A third of the time that a model instance takes; a chunk has hundreds.
+    """
+
+    pk: int
+    job_id: int
+    account_id: int
+    known_order_id: int | None
+    symbol: str
+    kind: str
+    order_id: int | None
+    client_order_id: str | None
+    is_urgent: bool
+    status: str
+    attempt: int
+    send_alone: bool
+    has_unanswered: bool
+    claim_token: uuid.UUID
+    account: Account
+    job: CancelJob
+
+
+COLUMNS = tuple(field.name for field in fields(Held))[:-3]  # the rest is the same for all
+
+
+def next_turn(account_id, now) -> Turn | None:
+    """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
+    ready = Cancel.objects.ready(now).filter(account_id=account_id)
+    first = ready.values_list("job_id", "is_urgent").first()
+    if first is None:
+        return None
+    account = Account.objects.select_related("desk", "api_config_key").get(pk=account_id)
+    return Turn(account, *first)
+
+
+def claim(turn, *, now, limit=CHUNK) -> list[Held]:
+    """Take a chunk of one job's queued cancels: true for one sender only, on any database.
+
+    One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
+    that carry the token are ours. What another sender is claiming just now is passed over, so that
+    those who were woken together share a job.
+    """
+    token = uuid.uuid4()
+    with transaction.atomic():
+        ids = list(_free(turn, now).values_list("pk", flat=True)[:limit])
+        taken = Cancel.objects.filter(pk__any=ids, status=CancelStatus.QUEUED).update(
+            status=CancelStatus.SENDING,
+            claim_token=token,
+            attempt=F("attempt") + 1,
+            lease_until=now + LEASE,
+            sent_at=None,
+            not_before_at=None,
+        )
+    return _chunk(turn, token) if taken else []
+
+
+def _free(turn, now):
+    """What may be claimed of a turn, locked, without waiting for what others lock."""
+    skips = connection.features.has_select_for_update_skip_locked
+    rows = Cancel.objects.ready(now).filter(account=turn.account, job=turn.job_id)
+    return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
+
+
+def _chunk(turn, token):
+    """The claimed cancels, oldest first, read when the claim no longer keeps other writers."""
+    job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
+    job.desk = turn.account.desk  # a job is one desk's
+    rows = Cancel.objects.held(token).order_by("pk").values_list(*COLUMNS)
+    return [Held(*row, token, turn.account, job) for row in rows]
