@@ -92,13 +92,7 @@ def _record(actor, targets, skipped, reason, request_key, about):
 
 def _without_live(targets):
     """Targets that have no other live cancel, and those that do, with the reason."""
-    accounts = {target.account.pk for target in targets}
-    live = Cancel.objects.filter(account__in=accounts, status__in=LIVE)
-    taken = set()
-    for account_id, order_id, client_order_id in live.values_list(
-        "account_id", "order_id", "client_order_id"
-    ):
-        taken |= {(account_id, order_id), (account_id, client_order_id)}
+    taken = live_names({target.account.pk for target in targets})
     fresh, doubles = [], []
     for target in targets:
         names = _names(target)
@@ -110,9 +104,19 @@ def _without_live(targets):
     return fresh, doubles
 
 
+def live_names(account_ids) -> set:
+    """What the live cancels of these accounts are called: (account id, name) pairs; one query."""
+    live = Cancel.objects.filter(account__in=account_ids, status__in=LIVE)
+    return set().union(*(names_of(*row) for row in live.values_list(*NAMES)))
+
+
+def names_of(account_id, order_id, client_order_id) -> set:
+    """The (account id, name) pairs of one order."""
+    return {(account_id, name) for name in (order_id, client_order_id) if name}
+
+
 def _names(target):
-    names = {target.order_id, target.client_order_id} - {None}
-    return {(target.account.pk, name) for name in names}
+    return names_of(target.account.pk, target.order_id, target.client_order_id)
 
 
 def _new_job(actor, desk, targets, reason, key, now, about):

@@ -1,11 +1,10 @@
 """Stop, resume and retry a job: each a recorded act of somebody who may."""
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
-from orders.asking import ask
+from orders.asking import NAMES, ask, live_names, names_of
 from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Right
 from orders.models.cancels import LIVE
 from orders.refusing import refuse
@@ -49,12 +48,8 @@ def _resume(actor, job):
         )
         if not halted.update(status=JobStatus.RUNNING, done_at=None):
             return f"Nothing to resume: the job is {job.get_status_display().lower()}."
-        stopped = job.cancels.filter(status=CancelStatus.STOPPED)
-        taken = list(stopped.filter(Exists(_other_live_cancels())).values_list("pk", flat=True))
-        free = stopped.exclude(pk__in=taken)  # asked within the UPDATE, it takes seconds
-        queued = free.update(
-            status=CancelStatus.QUEUED, concluded_at=None, requested_at=now, explanation=""
-        )
+        free, taken = _free_and_taken(job.cancels.filter(status=CancelStatus.STOPPED))
+        queued = _queue(free, now)
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         concluding.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
@@ -91,11 +86,26 @@ def _permitted(user, actor, job_id, act):
     return job
 
 
-def _other_live_cancels():
-    """Live cancels of the same order, under either of its names."""
-    same = Q(order_id=OuterRef("order_id")) | Q(client_order_id=OuterRef("client_order_id"))
-    return Cancel.objects.filter(same, account_id=OuterRef("account_id"), status__in=LIVE).exclude(
-        pk=OuterRef("pk")
+def _free_and_taken(stopped):
+    """Ids of those whose order no live cancel names, and of the others.
+
+    Compared here: in the database each would be held against every live cancel of its account.
+    """
+    rows = list(stopped.order_by("pk").values_list("pk", *NAMES))
+    live, free, taken = live_names({account_id for _, account_id, *_ in rows}), [], []
+    for pk, *order in rows:
+        names = names_of(*order)
+        (free if live.isdisjoint(names) else taken).append(pk)
+        live |= names
+    return free, taken
+
+
+def _queue(pks, now) -> int:
+    """Put these stopped cancels back in the queue; how many that were."""
+    values = {"status": CancelStatus.QUEUED, "concluded_at": None, "requested_at": now}
+    return sum(
+        Cancel.objects.filter(pk__in=pks[start : start + 500]).update(explanation="", **values)
+        for start in range(0, len(pks), 500)
     )
 
 

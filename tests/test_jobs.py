@@ -5,7 +5,7 @@ import threading
 import uuid
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 
 from orders import audit, cancels, delivery, jobs, sweeping
@@ -144,6 +144,32 @@ def test_resuming_skips_orders_that_another_cancel_has_by_now(firm):
     ask(firm, orders[:1])
     said = press(firm, jobs.resume, job)
     assert said == "Resumed: 1 waiting to be sent, 1 skipped: already being cancelled."
+
+
+def test_resuming_twice_as_many_is_twice_the_work(firm, settings):
+    """Each held against every live cancel of its account, it would be four times as much."""
+    if not settings.IS_SQLITE:
+        pytest.skip("SQLite alone counts its steps")
+
+    def steps(count, first):
+        job = ask(firm, firm.orders(1))
+        press(firm, jobs.stop, job)
+        other = CancelJob.objects.create(
+            desk=firm.momentum, created_at=timezone.now(), **firm.actor().columns()
+        )
+        for owner, status in ((job, CancelStatus.STOPPED), (other, CancelStatus.QUEUED)):
+            about = {"job": owner, "account": firm.account, "requested_at": timezone.now()}
+            ids = range(first + owner.pk * 10_000, first + owner.pk * 10_000 + count)
+            Cancel.objects.bulk_create(Cancel(order_id=n, status=status, **about) for n in ids)
+        counted = []
+        connection.connection.set_progress_handler(lambda: counted.append(1), 100)
+        press(firm, jobs.resume, job)
+        connection.connection.set_progress_handler(None, 0)
+        Cancel.objects.update(status=CancelStatus.CANCELLED)
+        return len(counted)
+
+    few, many = steps(400, 71_000_000_000), steps(800, 72_000_000_000)
+    assert many < few * 3
 
 
 def test_stopping_twice_and_resuming_a_done_job_say_so(firm):
