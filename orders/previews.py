@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from orders import asking
 from orders.models import Account, Desk, Order, OrderState, Preview, Right
 from orders.refusing import refuse
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
-from orders.targets import LOOK_UP, CannotAsk, Target, check_reason, kind_of, named_target
+from orders.targets import CannotAsk, Target, check_reason, kind_of
 
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
@@ -53,7 +52,7 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
         "query": as_text(scope),
         "is_everything": scope.is_everything,
     }
-    return _freeze(user, desk, _targets_of(orders), **about)
+    return freeze(user, desk, _targets_of(orders), **about)
 
 
 def of_orders(*, user, actor, orders, words, query="", is_everything=False) -> list[Preview]:
@@ -72,52 +71,7 @@ def of_orders(*, user, actor, orders, words, query="", is_everything=False) -> l
     if any(desk.pk not in allowed for desk in by_desk):
         refuse(actor=actor, what="preview of selected orders", said=GONE)
     about = {"words": words, "query": query, "is_everything": is_everything}
-    return [_freeze(user, desk, _targets_of(rows), **about) for desk, rows in by_desk.items()]
-
-
-@dataclass(frozen=True)
-class BadLine:
-    """One line of a pasted list that names no order, and why."""
-
-    number: int
-    text: str
-    why: str
-
-
-def of_list(*, user, actor, account_id, symbol, text) -> tuple[Preview | None, list[BadLine]]:
-    """Freeze a pasted or uploaded list of order ids of one account: one a line, or CSV.
-
-    A line may carry its own symbol and kind: ``28000000042``, ``28000000042,BTC``,
-    ``f47ac10b-…,kBONK,stop``. Nothing is frozen while a line is bad: all bad lines are returned.
-    """
-    account = Account.objects.allowing(user, Right.CANCEL).filter(pk=account_id, is_active=True)
-    account = account.select_related("desk").first()
-    if account is None:
-        refuse(actor=actor, what=f"list for account {account_id}", said=GONE)
-    lines = text.splitlines()
-    if len(lines) > MOST_ORDERS:
-        why = f"More than {MOST_ORDERS:,} lines: cut the list."
-        return None, [BadLine(MOST_ORDERS + 1, "", why)]
-    known = _known(account, lines)
-    targets, bad, seen = [], [], {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#") or (number == 1 and _is_head(line)):
-            continue
-        try:
-            target = _target_of_line(line, account, symbol, known)
-            name = target.order_id or target.client_order_id
-            if name in seen:
-                raise CannotAsk(f"is the same order as line {seen[name]}")
-            seen[name] = number
-            targets.append(target)
-        except CannotAsk as error:
-            bad.append(BadLine(number, line.strip()[:80], str(error)))
-    if not targets and not bad:
-        bad.append(BadLine(1, "", "The list holds no order id."))
-    if bad:
-        return None, bad
-    words = f"a list of {len(targets)} orders on {account.name}"
-    return _freeze(user, account.desk, targets, words=words), []
+    return [freeze(user, desk, _targets_of(rows), **about) for desk, rows in by_desk.items()]
 
 
 def anew(*, user, actor, preview) -> Preview:
@@ -131,7 +85,7 @@ def anew(*, user, actor, preview) -> Preview:
     if desk is None or preview.made_by_id != user.pk:
         refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
     targets = [t for t in _targets(preview) if t.order is None or t.order.state == OrderState.OPEN]
-    return _freeze(user, desk, targets, words=preview.scope)
+    return freeze(user, desk, targets, words=preview.scope)
 
 
 def is_scope(preview) -> bool:
@@ -209,7 +163,8 @@ def _targets_of(orders):
     ]
 
 
-def _freeze(user, desk, targets, *, words, query="", is_everything=False):
+def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Preview:
+    """Keep these targets as they are now. Raises `CannotAsk` where they are none or too many."""
     if not targets:
         raise CannotAsk("Nothing matches: no open order is in this scope.")
     if len(targets) > MOST_ORDERS:
@@ -257,40 +212,3 @@ def _known_by_pk(pks):
         .order_by()
         .values_list(*KnownOrder._fields)
     }
-
-
-def _order_id(name):
-    return int(name) if name.isascii() and name.isdigit() and len(name) < 20 else None
-
-
-def _known(account, lines):
-    """The orders of the account that the lines name by order id, in one query for 500 of them."""
-    ids = [_order_id(line.split(",")[0].strip()) for line in lines]
-    ids = [one for one in ids if one is not None and one < 2**63]
-    known = {}
-    for start in range(0, len(ids), 500):
-        orders = account.orders.filter(order_id__in=ids[start : start + 500])
-        known |= {order.order_id: order for order in orders}
-    return known
-
-
-def _target_of_line(line, account, symbol, known):
-    name, own_symbol, kind = ([part.strip() for part in line.split(",")] + ["", "", ""])[:3]
-    order_id = _order_id(name)
-    order = known.get(order_id)
-    if order is not None:
-        order.account = account
-    if order_id is None and "-" not in name:
-        raise CannotAsk("is neither an order id nor a client order id")
-    return named_target(
-        account=account,
-        symbol=own_symbol or (order.symbol if order else symbol),
-        kind=kind or (kind_of(order) if order else "order"),
-        order_id=order_id,
-        client_order_id=None if order_id is not None else name,
-        known=order if order_id is not None else LOOK_UP,
-    )
-
-
-def _is_head(line):
-    return "order_id" in line.lower()

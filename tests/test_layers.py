@@ -75,7 +75,7 @@ LAYERS = [
         "orders.previews",
         "orders.questions",
     ],
-    ["orders.planning"],
+    ["orders.listing", "orders.planning"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
 ]

@@ -24,8 +24,6 @@ from orders.rights import NotAllowed
 from orders.scoping import Scope
 from orders.targets import CannotAsk
 
-CLIENT_ORDER_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
-
 
 def scope(firm, **fields):
     return Scope(desk_id=firm.momentum.pk, **fields)
@@ -198,61 +196,6 @@ def test_the_plan_tells_what_will_happen(firm):
     assert dict(plan.by_account) == {"Alpha": 6}
     assert plan.credits == 3
     assert plan.notional == Decimal("0.5") * (10 + 20 + 30 + 40 + 50) + 9 * 60
-
-
-def read_list(firm, text, symbol="BTC"):
-    return previews.of_list(
-        user=firm.operator,
-        actor=firm.actor(),
-        account_id=firm.account.pk,
-        symbol=symbol,
-        text=text,
-    )
-
-
-def test_a_pasted_list_is_frozen_line_by_line(firm):
-    orders = firm.orders(2)
-    stop = firm.order(order_type="stop_limit", stop_price="1")
-    text = (
-        f"order_id\n{orders[0].order_id}\n\n# comment\n{orders[1].order_id},BTC\n"
-        f"{stop.order_id}\n29000000000,ETH,twap\n{CLIENT_ORDER_ID},kBONK,order\n"
-    )
-    preview, bad = read_list(firm, text)
-    assert bad == []
-    confirm(firm, preview, user=firm.operator)
-    named = Cancel.objects.values_list("order_id", "client_order_id", "symbol", "kind")
-    assert set(named) == {
-        (orders[0].order_id, None, "BTC", "order"),
-        (orders[1].order_id, None, "BTC", "order"),
-        (stop.order_id, None, "BTC", "stop"),
-        (29_000_000_000, None, "ETH", "twap"),
-        (None, CLIENT_ORDER_ID, "kBONK", "order"),
-    }
-
-
-def test_every_bad_line_is_named_and_nothing_is_frozen(firm):
-    preview, bad = read_list(firm, "28000000001\nhello\n0\n28000000001\n12,BTC,pizza\n")
-    assert preview is None
-    assert [line.number for line in bad] == [2, 3, 4, 5]
-    assert "line 1" in bad[2].why
-    assert not Preview.objects.exists()
-
-
-def test_an_empty_list_says_so(firm):
-    preview, bad = read_list(firm, "\n\n")
-    assert preview is None
-    assert "no order id" in bad[0].why
-
-
-def test_a_foreign_account_takes_no_list(firm):
-    with pytest.raises(NotAllowed):
-        previews.of_list(
-            user=firm.operator,
-            actor=firm.actor(),
-            account_id=firm.foreign_account.pk,
-            symbol="BTC",
-            text="1",
-        )
 
 
 SCOPES = st.fixed_dictionaries(

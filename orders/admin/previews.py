@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.timezone import now as clock
 
-from orders import cancels, planning, previews, sessions
+from orders import cancels, listing, planning, previews, sessions
 from orders.admin import books, fields, filtered
 from orders.admin.base import Screen, acts, fragment, rights_of, shows
 from orders.admin.lists import ListForm
@@ -103,7 +103,7 @@ class PreviewAdmin(Screen):
 
     def _of_list(self, request, form):
         given = form.cleaned_data
-        made, form.bad = previews.of_list(
+        made, form.bad = listing.of_list(
             user=request.user,
             actor=actor_of(request),
             account_id=given["account"].pk,
