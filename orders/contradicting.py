@@ -128,11 +128,14 @@ def _back_to_unknown(cancel, said, proof, now) -> bool:
     }
     if not same.update(**values):
         return False
-    over = [JobStatus.DONE, JobStatus.STOPPED]
-    CancelJob.objects.filter(pk=cancel.job_id, status__in=over).update(
-        status=JobStatus.RUNNING, done_at=None
-    )
+    _take_up(CancelJob.objects.filter(pk=cancel.job_id))
     return True
+
+
+def _take_up(job):
+    """A job that was over has something to follow again; a stopped one still sends nothing."""
+    job.filter(status=JobStatus.DONE).update(status=JobStatus.RUNNING, done_at=None)
+    job.filter(status=JobStatus.STOPPED).update(status=JobStatus.STOPPING)
 
 
 def _fact(job, told, now):

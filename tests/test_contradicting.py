@@ -51,6 +51,18 @@ def test_said_to_be_over_and_seen_open_is_asked_again_on_the_record(firm, status
     assert record.order_rows.get().cancel_id == cancel.pk
 
 
+def test_what_is_reopened_of_a_stopped_job_is_followed_and_not_sent(firm):
+    falsely(firm, firm.order())
+    CancelJob.objects.update(status=JobStatus.STOPPED)
+    sync(firm)
+    assert (Cancel.objects.get().status, CancelJob.objects.get().status) == ("unknown", "stopping")
+    settle(firm, after_s=9)
+    Cancel.objects.update(not_before_at=None)
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert (Cancel.objects.get().status, CancelJob.objects.get().status) == ("stopped", "stopped")
+    assert len(firm.paper.requests("/orders/cancel")) == 1
+
+
 def test_a_reopened_cancel_is_sent_afresh_and_ends_in_the_truth(firm):
     order = firm.order()
     falsely(firm, order)
