@@ -429,6 +429,22 @@ def test_another_ones_bulk_job_is_stopped_by_an_operator_and_not_resumed(firm, j
     assert client.post(url("orders_canceljob_resume", job.pk)).status_code == 403
 
 
+def press_retry(client, job, text):
+    """Press *Retry* on a page that was drawn before."""
+    key = re.search(r'name="request_key" value="([^"]+)"', text)[1]
+    return client.post(url("orders_canceljob_retry", job.pk), {"request_key": key}, follow=True)
+
+
+def test_two_people_who_press_the_same_retry_ask_for_two(firm, job):
+    rest(job, *[CancelStatus.REFUSED] * 3)
+    clients = [signed_in(firm.head), signed_in(firm.operator)]
+    drawn = [page(client, "orders_canceljob_change", job.pk) for client in clients]
+    for client, text in zip(clients, drawn, strict=True):
+        assert "3 cancels recorded" in press_retry(client, job, text).content.decode()
+        rest(CancelJob.objects.latest("pk"), *[CancelStatus.REFUSED] * 3)
+    assert CancelJob.objects.count() == 3
+
+
 def one_was_skipped(firm):
     """A job of four frozen orders, of which somebody was quicker with one."""
     orders, client = a_book(firm, 4), signed_in(firm.head)

@@ -109,8 +109,7 @@ class JobAdmin(ReadOnlyPage):
             **progress(request, job),
             "may_act": holds(request.user, Right.CANCEL, desk=job.desk),
             "may_go_on": jobs.may_go_on(user=request.user, job=job),
-            # the same button, however often it is drawn anew, asks for the same retry
-            "request_key": uuid.uuid5(job.request_key, f"retry {job.retries.count()}"),
+            "request_key": _key_of_retry(request, job),
         }
 
     @acts
@@ -165,3 +164,8 @@ class JobAdmin(ReadOnlyPage):
         """Every order of the job with its outcome, as CSV; that it was taken away is recorded."""
         job = self.visible_or_404(request, str(object_id))
         return downloads.of_job(job, actor=actor_of(request))
+
+
+def _key_of_retry(request, job):
+    """The same button, however often it is drawn anew for a person, asks for the same retry."""
+    return uuid.uuid5(job.request_key, f"retry {job.retries.count()} by {request.user.pk}")
