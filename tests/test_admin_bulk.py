@@ -2,6 +2,7 @@
 
 import csv
 import re
+import uuid
 from datetime import timedelta
 from io import StringIO
 
@@ -76,6 +77,18 @@ def test_more_than_a_few_ticked_rows_go_to_a_preview_and_nothing_is_asked(firm, 
     made = Preview.objects.get()
     assert answer.url == url("orders_preview_change", made.pk)
     assert made.count == 3
+    assert nothing_asked()
+
+
+def test_more_ticked_rows_than_their_desk_lets_pass_are_confirmed_by_typing(firm):
+    orders, client = a_book(firm, 5), signed_in(firm.operator)
+    Desk.objects.filter(pk=firm.basis.pk).update(confirm_above=1)  # not the desk of these
+    assert "request_key" in tick(client, orders[:3]).content.decode()
+    Desk.objects.update(confirm_above=2)
+    answer = tick(client, orders[:3])
+    assert 'Type <b class="dk-key">3</b>' in client.get(answer.url).content.decode()
+    forged = {"ids": ",".join(str(o.pk) for o in orders[:3]), "request_key": str(uuid.uuid4())}
+    client.post(url("orders_order_cancel_selected"), forged)
     assert nothing_asked()
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Min
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -32,7 +33,7 @@ def confirm(screen, request, queryset):
     mine = queryset.filter(account__desk__in=desks)
     orders = mine.open()
     is_all = request.POST.get("select_across") == "1"
-    if is_all or orders.count() > settings.URGENT_UP_TO:
+    if is_all or orders.count() > _most(orders):
         left_out = queryset.count() - orders.count()
         return _frozen(screen, request, orders, is_all=is_all, left_out=left_out)
     orders = list(orders.select_related("account__desk"))
@@ -41,6 +42,12 @@ def confirm(screen, request, queryset):
         return None
     left_out = {"foreign": queryset.count() - mine.count(), "closed": mine.count() - len(orders)}
     return _page(screen, request, orders, **left_out)
+
+
+def _most(orders) -> int:
+    """How many of these orders, at most, are confirmed without a preview and anything typed."""
+    of_desks = orders.aggregate(least=Min("account__desk__confirm_above"))["least"]
+    return settings.URGENT_UP_TO if of_desks is None else min(settings.URGENT_UP_TO, of_desks)
 
 
 def _frozen(screen, request, orders, *, is_all, left_out):
@@ -93,7 +100,8 @@ def confirmed(screen, request):
     """Ask for what was confirmed. The same POST again finds the job it made before."""
     key = request_key_of(request)
     ids = fields.ids_of(request)
-    if key is None or not ids or len(ids) > settings.URGENT_UP_TO:
+    named = screen.get_queryset(request).filter(pk__in=ids[: settings.URGENT_UP_TO])
+    if key is None or not ids or len(ids) > _most(named):
         messages.error(request, "This page is too old to act on: select the orders again.")
         return redirect(LIST)
     try:
