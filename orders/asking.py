@@ -21,10 +21,12 @@ class Asked:
     jobs: tuple
     recorded: int
     skipped: tuple = ()  # (what, why) pairs, in words
+    is_repeated: bool = False  # the same act again: nothing new was recorded
 
     def sentence(self):
         """One line for the operator: countable, and why anything was skipped."""
-        text = f"{self.recorded} {'cancel' if self.recorded == 1 else 'cancels'} recorded"
+        cancels = f"{self.recorded} {'cancel' if self.recorded == 1 else 'cancels'}"
+        text = f"Already recorded: {cancels}" if self.is_repeated else f"{cancels} recorded"
         reasons = {}
         for _, why in self.skipped:
             reasons[why] = reasons.get(why, 0) + 1
@@ -49,6 +51,21 @@ def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> 
     return None
 
 
+def asked_before(actor, desks, request_key) -> Asked | None:
+    """What this person asked for with this key before, whatever became of the orders since."""
+    if request_key is None:
+        return None
+    keys = [_key(request_key, desk) for desk in desks]
+    jobs = CancelJob.objects.filter(request_key__in=keys, operator_id=actor.operator_id)
+    jobs = tuple(jobs.order_by("pk"))
+    recorded = Cancel.objects.filter(job__in=jobs).count()
+    return Asked(jobs, recorded, is_repeated=True) if jobs else None
+
+
+def _key(request_key, desk):
+    return uuid.uuid5(request_key, str(desk.pk))
+
+
 def extend(job, targets) -> int:
     """Give a job more cancels, for orders that have no other live one; recorded as asked.
 
@@ -68,17 +85,14 @@ def _record(actor, targets, skipped, reason, request_key, about):
     by_desk = {}
     for target in targets:
         by_desk.setdefault(target.account.desk, []).append(target)
+    if before := asked_before(actor, by_desk, request_key):
+        return before
     jobs, facts, recorded = [], [], 0
     for desk, wanted in by_desk.items():
-        key = uuid.uuid5(request_key, str(desk.pk))
-        earlier = CancelJob.objects.filter(request_key=key, operator_id=actor.operator_id).first()
-        if earlier is not None:  # the same click again: the same job
-            jobs.append(earlier)
-            recorded += earlier.cancels.count()
-            continue
         fresh, doubles = _without_live(wanted)
         skipped += doubles
         if fresh:
+            key = _key(request_key, desk)
             job = _new_job(actor, desk, fresh, reason, key, now, about)
             jobs.append(job)
             recorded += len(fresh)

@@ -1,6 +1,6 @@
 """What an operator may ask: cancel these orders, cancel this id."""
 
-from orders.asking import Asked, ask
+from orders.asking import Asked, ask, asked_before
 from orders.models import Account, CancelKind, Desk, Order, Right
 from orders.refusing import refuse
 from orders.targets import (
@@ -39,8 +39,11 @@ def cancel_orders(*, user, actor, order_ids, reason="", request_key=None, is_cli
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if not orders or any(order.account.desk_id not in allowed for order in orders):
         refuse(actor=actor, what=f"cancel {len(order_ids)} orders", said=NOTHING_HERE)
+    desks = {order.account.desk for order in orders}
+    if before := asked_before(actor, desks, request_key):
+        return before
     if not is_click:
-        check_reason({order.account.desk for order in orders}, reason)
+        check_reason(desks, reason)
     targets, skipped = open_targets(orders)
     return ask(actor, targets, skipped=skipped, reason=reason, request_key=request_key)
 

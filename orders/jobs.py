@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
-from orders.asking import NAMES, ask, live_names, names_of
+from orders.asking import NAMES, ask, asked_before, live_names, names_of
 from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Right
 from orders.models.cancels import LIVE
 from orders.refusing import refuse
@@ -64,6 +64,8 @@ def _resume(actor, job):
 def retry(*, user, actor, job_id, request_key=None):
     """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`."""
     job = _permitted(user, actor, job_id, "retry")
+    if before := asked_before(actor, [job.desk], request_key):
+        return before
     again = job.cancels.filter(status__in=RETRIED).select_related("account__desk", "known_order")
     targets = [_target(cancel) for cancel in again.order_by("pk")]
     reason = f"Retry of job {job.pk}"

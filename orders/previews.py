@@ -109,6 +109,8 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> asking.Asked:
     preview = preview.select_related("desk").first()
     if preview is None:
         refuse(actor=actor, what=f"confirm preview {preview_id}", said=GONE)
+    if before := asking.asked_before(actor, [preview.desk], preview.pk):
+        return before
     if preview.made_at < clock() - VALID_FOR:
         raise CannotAsk(
             "This preview is older than 15 minutes: the book has moved on. Make it anew."

@@ -60,8 +60,17 @@ def test_the_same_click_twice_makes_one_job(firm):
     first = ask(firm, order, request_key=key)
     second = ask(firm, order, request_key=key)
     assert second.jobs == first.jobs
-    assert second.sentence() == "1 cancel recorded."
+    assert second.sentence() == "Already recorded: 1 cancel."
     assert AuditRecord.objects.filter(event=Event.CANCEL_ASKED).count() == 1
+
+
+def test_a_click_replayed_once_the_order_is_over_tells_of_the_job_it_made(firm):
+    orders, key = firm.orders(2), uuid.uuid4()
+    first = ask(firm, *orders, request_key=key)
+    Order.objects.update(state=OrderState.CLOSED)
+    Cancel.objects.update(status=CancelStatus.CANCELLED)
+    second = ask(firm, *orders, request_key=key)
+    assert (second.jobs, second.sentence()) == (first.jobs, "Already recorded: 2 cancels.")
 
 
 def test_an_order_that_is_no_longer_open_is_skipped_and_said(firm):

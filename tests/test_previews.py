@@ -150,6 +150,14 @@ def test_an_old_preview_is_made_anew(firm):
         confirm(firm, preview)
 
 
+def test_a_confirmation_replayed_much_later_is_still_the_job_it_made(firm):
+    firm.orders(1)
+    preview = freeze(firm)
+    job = confirm(firm, preview).jobs[0]
+    Preview.objects.update(made_at=timezone.now() - timedelta(minutes=16))
+    assert confirm(firm, preview, typed="").jobs == (job,)
+
+
 def test_everything_is_confirmed_by_the_desks_name_and_many_by_their_count(firm):
     firm.orders(3)
     everything, bids = freeze(firm), freeze(firm, side="bid")
