@@ -5,13 +5,25 @@ from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
 from orders.asking import NAMES, ask, asked_before, live_names, names_of
-from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Right
+from orders.models import (
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Desk,
+    Event,
+    JobStatus,
+    OrderState,
+    Right,
+)
 from orders.models.cancels import LIVE
 from orders.refusing import refuse
 from orders.targets import Target
 
 NO_JOB = "There is no such job among your desks' jobs."
 RETRIED = [CancelStatus.REFUSED.value, CancelStatus.EXPIRED.value, CancelStatus.STOPPED.value]
+OVER = [CancelStatus.CANCELLED.value, CancelStatus.FILLED.value, CancelStatus.GONE.value]
+ENDED = "ended since"
+AT_ONCE = 500  # rows that a query names
 
 
 def stop(*, user, actor, job_id) -> str:
@@ -32,7 +44,10 @@ def stop(*, user, actor, job_id) -> str:
 
 
 def resume(*, user, actor, job_id) -> str:
-    """Put the stopped cancels back in the queue, but for orders that another cancel has by now."""
+    """Put the stopped cancels back in the queue, but for orders that another cancel has by now.
+
+    Nor is an order's that has ended since.
+    """
     job = _permitted(user, actor, job_id, "resume")
     try:
         return _resume(actor, job)
@@ -48,28 +63,48 @@ def _resume(actor, job):
         )
         if not halted.update(status=JobStatus.RUNNING, done_at=None):
             return f"Nothing to resume: the job is {job.get_status_display().lower()}."
-        free, taken = _free_and_taken(job.cancels.filter(status=CancelStatus.STOPPED))
+        rows = _rows(job.cancels.filter(status=CancelStatus.STOPPED))
+        ended = _all_ended(rows)
+        free, taken = _free_and_taken([row for row in rows if row.pk not in ended])
+        skipped = {ENDED: len(ended), "already being cancelled": len(taken)}
         queued = _queue(free, now)
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         concluding.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
         about = {"is_urgent": job.is_urgent, "count": queued // max(1, len(accounts))}
         waking.deliver(account_ids=sorted(accounts), **about)
-        facts = {"queued": queued, "skipped": len(taken)}
+        facts = {"queued": queued, "skipped": sum(skipped.values())}
         audit.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
-    skipped = f", {len(taken)} skipped: already being cancelled" if taken else ""
-    return f"Resumed: {queued} waiting to be sent{skipped}."
+    told = (f", {count} skipped: {why}" for why, count in skipped.items() if count)
+    return f"Resumed: {queued} waiting to be sent{''.join(told)}."
 
 
 def retry(*, user, actor, job_id, request_key=None):
-    """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`."""
+    """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`.
+
+    Orders that have ended since are skipped.
+    """
     job = _permitted(user, actor, job_id, "retry")
     if before := asked_before(actor, [job.desk], request_key):
         return before
-    again = job.cancels.filter(status__in=RETRIED).select_related("account__desk", "known_order")
-    targets = [_target(cancel) for cancel in again.order_by("pk")]
-    reason = f"Retry of job {job.pk}"
-    return ask(actor, targets, reason=reason, request_key=request_key, retry_of=job)
+    failed = job.cancels.filter(status__in=RETRIED)
+    rows = _rows(failed)
+    ended = _all_ended(rows)
+    skipped = [(row.order_id or row.client_order_id, ENDED) for row in rows if row.pk in ended]
+    again = failed.select_related("account__desk", "known_order").order_by("pk")
+    targets = [_target(cancel) for cancel in again if cancel.pk not in ended]
+    about = {"reason": f"Retry of job {job.pk}", "request_key": request_key, "retry_of": job}
+    return ask(actor, targets, skipped=skipped, **about)
+
+
+def has_left(job, statuses) -> bool:
+    """Whether the order of one of its cancels in these statuses has not ended since."""
+    failed, last = job.cancels.filter(status__in=statuses), 0
+    while rows := _rows(failed.filter(pk__gt=last), AT_ONCE):  # a page asks again and again
+        if len(_ended(rows)) < len(rows):
+            return True
+        last = rows[-1].pk
+    return False
 
 
 def may_go_on(*, user, job) -> bool:
@@ -88,16 +123,48 @@ def _permitted(user, actor, job_id, act):
     return job
 
 
-def _free_and_taken(stopped):
+def _rows(cancels, most=None):
+    """Of each the id, what is known of its order, and the order's names; the oldest first."""
+    columns = ("pk", "known_order__state", *NAMES)
+    return list(cancels.order_by("pk").values_list(*columns, named=True)[:most])
+
+
+def _in_parts(rows):
+    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+
+
+def _all_ended(rows) -> set:
+    return set().union(*map(_ended, _in_parts(rows)))
+
+
+def _ended(rows) -> set:
+    """Ids of those whose order has ended since: it is known as closed, or a newer cancel says so.
+
+    Looked up by name: as one query, PostgreSQL may hold each against every other.
+    """
+    newer = Cancel.objects.filter(status__in=OVER, pk__gt=rows[0].pk).order_by()
+    newer = newer.filter(account__in={row.account_id for row in rows})
+    ids = [row.order_id for row in rows if row.order_id]
+    names = [row.client_order_id for row in rows if not row.order_id]
+    over = set(newer.filter(order_id__in=ids).values_list("account_id", "order_id"))
+    over |= set(newer.filter(client_order_id__in=names).values_list("account_id", NAMES[2]))
+    return {
+        row.pk
+        for row in rows
+        if row.known_order__state == OrderState.CLOSED
+        or (row.account_id, row.order_id or row.client_order_id) in over
+    }
+
+
+def _free_and_taken(rows):
     """Ids of those whose order no live cancel names, and of the others.
 
     Compared here: in the database each would be held against every live cancel of its account.
     """
-    rows = list(stopped.order_by("pk").values_list("pk", *NAMES))
-    live, free, taken = live_names({account_id for _, account_id, *_ in rows}), [], []
-    for pk, *order in rows:
-        names = names_of(*order)
-        (free if live.isdisjoint(names) else taken).append(pk)
+    live, free, taken = live_names({row.account_id for row in rows}), [], []
+    for row in rows:
+        names = names_of(row.account_id, row.order_id, row.client_order_id)
+        (free if live.isdisjoint(names) else taken).append(row.pk)
         live |= names
     return free, taken
 
@@ -106,8 +173,8 @@ def _queue(pks, now) -> int:
     """Put these stopped cancels back in the queue; how many that were."""
     values = {"status": CancelStatus.QUEUED, "concluded_at": None, "requested_at": now}
     return sum(
-        Cancel.objects.filter(pk__in=pks[start : start + 500]).update(explanation="", **values)
-        for start in range(0, len(pks), 500)
+        Cancel.objects.filter(pk__in=some).update(explanation="", **values)
+        for some in _in_parts(pks)
     )
 
 

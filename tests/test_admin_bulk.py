@@ -458,6 +458,16 @@ def test_two_people_who_press_the_same_retry_ask_for_two(firm, job):
     assert CancelJob.objects.count() == 3
 
 
+@pytest.mark.parametrize("act", ["resume", "retry"])
+def test_resume_and_retry_are_offered_only_while_something_is_left(firm, job, act):
+    rest(job, *[CancelStatus.STOPPED] * 3)
+    CancelJob.objects.update(status=JobStatus.STOPPED)
+    client = signed_in(firm.head)
+    assert f'id="{act}"' in page(client, "orders_canceljob_change", job.pk)
+    Order.objects.update(state="closed")
+    assert f'id="{act}"' not in page(client, "orders_canceljob_change", job.pk)
+
+
 def one_was_skipped(firm):
     """A job of four frozen orders, of which somebody was quicker with one."""
     orders, client = a_book(firm, 4), signed_in(firm.head)

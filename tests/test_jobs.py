@@ -9,10 +9,21 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from orders import audit, cancels, delivery, jobs, sweeping
-from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, JobStatus
+from orders.models import (
+    AuditRecord,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Order,
+    OrderState,
+)
 from orders.models.cancels import LEASE
 from orders.rights import NotAllowed
 from tests.claims import claim
+
+CLIENT_ORDER_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
 
 def ask(firm, orders, **options):
@@ -146,6 +157,40 @@ def test_resuming_skips_orders_that_another_cancel_has_by_now(firm):
     assert said == "Resumed: 1 waiting to be sent, 1 skipped: already being cancelled."
 
 
+def stop_and_end_elsewhere(firm):
+    """A stopped job of five, of whose orders one filled and two were cancelled by later cancels."""
+    orders = firm.orders(3)
+    job = ask(firm, orders)
+    about = {"job": job, "account": firm.account, "symbol": "BTC", "requested_at": timezone.now()}
+    Cancel.objects.create(order_id=29_000_000_000, **about)  # unknown here
+    Cancel.objects.create(client_order_id=CLIENT_ORDER_ID, **about)
+    press(firm, jobs.stop, job)
+    about |= {"status": CancelStatus.CANCELLED, "job": ask(firm, firm.orders(1))}
+    Order.objects.filter(pk=orders[0].pk).update(state=OrderState.CLOSED)
+    Cancel.objects.create(order_id=orders[1].order_id, known_order=orders[1], **about)
+    Cancel.objects.create(order_id=29_000_000_001, client_order_id=CLIENT_ORDER_ID, **about)
+    return job, {orders[2].order_id, 29_000_000_000}
+
+
+def test_a_resume_leaves_out_what_has_ended_since(firm):
+    job, left = stop_and_end_elsewhere(firm)
+    assert jobs.has_left(job, jobs.RETRIED)
+    said = press(firm, jobs.resume, job)
+    assert said == "Resumed: 2 waiting to be sent, 3 skipped: ended since."
+    queued = job.cancels.filter(status=CancelStatus.QUEUED)
+    assert set(queued.values_list("order_id", flat=True)) == left
+
+
+def test_a_retry_leaves_out_what_has_ended_since(firm):
+    job, left = stop_and_end_elsewhere(firm)
+    asked = press(firm, jobs.retry, job)
+    assert asked.sentence() == "2 cancels recorded, 3 skipped: ended since."
+    assert set(asked.jobs[0].cancels.values_list("order_id", flat=True)) == left
+    Cancel.objects.filter(job=asked.jobs[0]).update(status=CancelStatus.FILLED)
+    assert not jobs.has_left(job, jobs.RETRIED)
+    assert press(firm, jobs.retry, job).sentence() == "0 cancels recorded, 5 skipped: ended since."
+
+
 def test_resuming_twice_as_many_is_twice_the_work(firm, settings):
     """Each held against every live cancel of its account, it would be four times as much."""
     if not settings.IS_SQLITE:
@@ -157,9 +202,11 @@ def test_resuming_twice_as_many_is_twice_the_work(firm, settings):
         other = CancelJob.objects.create(
             desk=firm.momentum, created_at=timezone.now(), **firm.actor().columns()
         )
-        for owner, status in ((job, CancelStatus.STOPPED), (other, CancelStatus.QUEUED)):
+        owners = (job, "stopped", 0), (other, "queued", 5000), (other, "cancelled", 0)
+        for owner, status, further in owners:
             about = {"job": owner, "account": firm.account, "requested_at": timezone.now()}
-            ids = range(first + owner.pk * 10_000, first + owner.pk * 10_000 + count)
+            start = first + owner.pk * 10_000 + further
+            ids = range(start, start + count)
             Cancel.objects.bulk_create(Cancel(order_id=n, status=status, **about) for n in ids)
         counted = []
         connection.connection.set_progress_handler(lambda: counted.append(1), 100)

@@ -27,6 +27,7 @@ class Tally:
         self.total = sum(counts.values())
         self.resting = sum(n for status, n in counts.items() if status not in LIVE)
         self.waiting = counts.get(CancelStatus.QUEUED, 0)
+        self.has_stopped = CancelStatus.STOPPED in counts
         self.has_failed = any(status in counts for status in jobs.RETRIED)
         self.parts, start = [], 0
         for status in CancelStatus.values:
@@ -108,6 +109,19 @@ class Pace:
     def is_going(self):
         """Whether anything can still happen to it by itself."""
         return self.job.status in STILL_GOING
+
+    @cached_property
+    def may_resume(self):
+        """Whether a resume could still send something, now or of what comes back to the queue."""
+        if self.job.status == JobStatus.STOPPING:
+            return True
+        is_stopped = self.job.status == JobStatus.STOPPED and self.tally.has_stopped
+        return is_stopped and jobs.has_left(self.job, [CancelStatus.STOPPED])
+
+    @cached_property
+    def may_retry(self):
+        """Whether a retry could still send something."""
+        return self.tally.has_failed and jobs.has_left(self.job, jobs.RETRIED)
 
     @cached_property
     def rate(self):
