@@ -7,7 +7,7 @@ import logging
 import time
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Case, Exists, OuterRef, Value, When
 
 from orders import audit, contradicting
 from orders.judging import Conclusion, judge, refusal
@@ -162,10 +162,21 @@ def finish_jobs(job_ids, now):
     over = CancelJob.objects.filter(~Exists(live), ~Exists(emptying))
     if stopping := [pk for pk, status in status_of.items() if status == JobStatus.STOPPING]:
         queued = Cancel.objects.filter(job__in=stopping, status=CancelStatus.QUEUED)
-        queued.update(status=CancelStatus.STOPPED, concluded_at=now)
+        halt(queued, now)
         over.filter(pk__in=stopping).update(status=JobStatus.STOPPED)
     if running := [pk for pk, status in status_of.items() if status == JobStatus.RUNNING]:
         over.filter(pk__in=running).update(status=JobStatus.DONE, done_at=now)
+
+
+HALTED = "Its job was stopped."
+HALTED_UNANSWERED = "Its job was stopped. An earlier request had no answer: it may have acted."
+
+
+def halt(queued, now) -> int:
+    """Stop these queued cancels; how many. What was last said of each may promise a request."""
+    said = When(has_unanswered=True, then=Value(HALTED_UNANSWERED))
+    said = Case(said, default=Value(HALTED))
+    return queued.update(status=CancelStatus.STOPPED, concluded_at=now, explanation=said)
 
 
 def _answer_fact(pack, ends, mine, now):
@@ -250,7 +261,7 @@ def _stopped_instead(pairs):
     if not queued:
         return []
     stopped = Cancel.objects.filter(pk__in=queued, status=CancelStatus.STOPPED)
-    end = Conclusion(CancelStatus.STOPPED, Proof.NONE, "Its job was stopped.")
+    end = Conclusion(CancelStatus.STOPPED, Proof.NONE, HALTED)
     return [(queued[pk], end) for pk in stopped.values_list("pk", flat=True)]
 
 

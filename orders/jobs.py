@@ -35,7 +35,7 @@ def stop(*, user, actor, job_id) -> str:
         if not running.update(status=JobStatus.STOPPING):
             return f"Nothing to stop: the job is {job.get_status_display().lower()}."
         queued = job.cancels.filter(status=CancelStatus.QUEUED)
-        stopped = queued.update(status=CancelStatus.STOPPED, concluded_at=now)
+        stopped = concluding.halt(queued, now)
         concluding.finish_jobs({job.pk}, now)
         under_way = job.cancels.filter(status__in=LIVE).count()
         lines = _lines(job.cancels.filter(status=CancelStatus.STOPPED, concluded_at=now))

@@ -88,6 +88,21 @@ def test_what_comes_back_to_a_stopped_job_is_told_as_stopped(firm, is_lost):
     assert told(Event.OUTCOME) == [(order.order_id, "stopped")]
 
 
+def test_what_is_stopped_promises_no_further_request(firm):
+    """Neither what waited when *Stop* was pressed nor what came back to the queue afterwards."""
+    job = ask(firm, firm.orders(3))
+    said = "Nothing was sent: connect. It is sent again by itself."
+    Cancel.objects.update(explanation=said)
+    first = job.cancels.order_by("pk").first()
+    job.cancels.filter(pk=first.pk).update(has_unanswered=True)
+    claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
+    press(firm, jobs.stop, job)
+    sweeping.recover_abandoned(timezone.now() + delivery.LEASE + sweeping.GRACE)
+    told = list(job.cancels.order_by("pk").values_list("status", "explanation"))
+    unanswered = "Its job was stopped. An earlier request had no answer: it may have acted."
+    assert told == [("stopped", unanswered)] + [("stopped", "Its job was stopped.")] * 2
+
+
 def test_what_is_under_way_is_followed_to_its_end(firm):
     job = ask(firm, firm.orders(3))
     claimed = claim(account_id=firm.account.pk, now=timezone.now(), limit=2)
