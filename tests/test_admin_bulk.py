@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from orders import delivery, waking
 from orders.admin import lists
+from orders.admin.progress import Pace
 from orders.models import (
     Account,
     AuditRecord,
@@ -399,6 +400,16 @@ def test_a_running_job_shows_its_pace_and_is_seen_from_every_page(firm, job):
         assert said in text
     assert job.scope in page(client, "orders_account_changelist")
     assert job.scope not in page(signed_in(firm.stranger), "orders_account_changelist")
+
+
+def test_the_pace_counts_what_was_worked_off_not_what_was_stopped(firm, job):
+    rest(job, CancelStatus.CANCELLED, CancelStatus.STOPPED, CancelStatus.EXPIRED)
+    CancelJob.objects.update(status=JobStatus.STOPPING, created_at=now() - timedelta(seconds=20))
+    job.refresh_from_db()
+    assert Pace(job, now()).rate == pytest.approx(1 / 10, rel=0.1)
+    CancelJob.objects.update(status=JobStatus.DONE)
+    job.refresh_from_db()
+    assert Pace(job, now()).rate == pytest.approx(1 / 20, rel=0.1)
 
 
 def test_every_page_follows_what_runs_and_whether_anything_sends(firm, job):

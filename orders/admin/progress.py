@@ -17,6 +17,11 @@ from orders.models.cancels import LIVE
 PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
 RATE_WINDOW = timedelta(seconds=10)
+NOT_WORKED_OFF = [  # at rest by a person's word or by the clock, which says nothing of our speed
+    CancelStatus.STOPPED.value,
+    CancelStatus.EXPIRED.value,
+    CancelStatus.CLOSED_BY_OPERATOR.value,
+]
 
 
 class Tally:
@@ -26,6 +31,7 @@ class Tally:
         self.counts = counts
         self.total = sum(counts.values())
         self.resting = sum(n for status, n in counts.items() if status not in LIVE)
+        self.worked_off = self.resting - sum(counts.get(one, 0) for one in NOT_WORKED_OFF)
         self.waiting = counts.get(CancelStatus.QUEUED, 0)
         self.has_stopped = CancelStatus.STOPPED in counts
         self.has_failed = any(status in counts for status in jobs.RETRIED)
@@ -75,7 +81,7 @@ class Pace:
 
     def __init__(self, job, now):
         self.job, self.now = job, now
-        just_now = Q(concluded_at__gte=now - RATE_WINDOW)
+        just_now = Q(concluded_at__gte=now - RATE_WINDOW) & ~Q(status__in=NOT_WORKED_OFF)
         groups = job.cancels.order_by().values_list("account_id", "status")
         contradicted = Count("pk", filter=Q(has_contradiction=True))
         groups = groups.annotate(
@@ -125,10 +131,10 @@ class Pace:
 
     @cached_property
     def rate(self):
-        """Cancels come to rest a second: lately while it runs, on the whole once done."""
+        """Cancels worked off a second: lately while it runs, on the whole once done."""
         age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
         if not self.is_going:
-            return self.tally.resting / age_s if self.job.done_at and age_s > 0 else 0
+            return self.tally.worked_off / age_s if self.job.done_at and age_s > 0 else 0
         lately = sum(group[3] for group in self._groups)
         return lately / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
 
