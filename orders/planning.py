@@ -7,22 +7,37 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models import Count
 from django.utils.timezone import now as clock
 
 from orders import credits
-from orders.models import Account, Order, Preview
+from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, Preview
 from orders.previews import frozen
 
 BATCH = 10  # cancels to a request
+PRICE = settings.CREDIT_PRICES["cancel"]
 REQUEST_S = 0.005  # what a batch costs at full speed, measured on the paper exchange
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a plan takes from one pool of credits, and what that pool holds."""
+    """What a plan takes from one pool of credits, what that pool holds, and who waits before it.
+
+    ``ahead``: bulk cancels of earlier jobs that wait for the same credits. Urgent ones pass them.
+    """
 
     balance: credits.Balance
     cost: Decimal
+    ahead: int = 0
+    is_urgent: bool = False
+
+    def wait_s(self, now) -> float:
+        """How long its last cancel waits: for a pause to end, and bulk for credits."""
+        until = self.balance.paused_until
+        pause_s = max(0.0, (until - now).total_seconds()) if until else 0.0
+        if self.is_urgent:  # may use the reserve, and more than our own count allows
+            return pause_s
+        return max(pause_s, self.balance.seconds_for(self.cost + self.ahead * PRICE))
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Plan:
     credits: Decimal
     credits_left: Decimal
     estimated_s: float
+    ahead: int  # bulk cancels of other jobs that wait for the same credits
     shares: tuple
 
 
@@ -52,7 +68,8 @@ def plan(preview: Preview) -> Plan:
     known = _known([row.order_pk for row in rows if row.order_pk])
     accounts = Account.objects.in_bulk({row.account_pk for row in rows})
     sides = [order.side for order in known] + ["unknown"] * (len(rows) - len(known))
-    shares, requests = _shares(rows, accounts), _requests(rows)
+    now = clock()
+    shares, requests = _shares(rows, accounts, now), _requests(rows)
     priced = [worth for worth in map(_worth, known) if worth is not None]
     return Plan(
         count=preview.count,
@@ -68,23 +85,42 @@ def plan(preview: Preview) -> Plan:
         requests=requests,
         credits=sum((share.cost for share in shares), Decimal(0)),
         credits_left=sum((share.balance.left for share in shares), Decimal(0)),
-        estimated_s=seconds(shares, requests),
+        estimated_s=seconds(shares, requests, now=now),
+        ahead=sum(share.ahead for share in shares),
         shares=shares,
     )
 
 
-def shares_of(counts, *, now) -> tuple:
-    """What so many cancels of each account take from the pools. ``counts``: account -> cancels."""
-    balances = credits.balances(accounts=list(counts), now=now)
-    costs = Counter()
+def shares_of(counts, *, now, is_urgent=False, before=None) -> tuple:
+    """What so many cancels of each account take from the pools. ``counts``: account -> cancels.
+
+    ``before``: the id of the job they belong to, where it is made already.
+    """
+    queued = {} if is_urgent else _queued(before)
+    others = Account.objects.in_bulk(queued.keys() - {account.pk for account in counts})
+    balances = credits.balances(accounts=[*counts, *others.values()], now=now)
+    costs, ahead = Counter(), Counter()
     for account, count in counts.items():
-        costs[balances[account.pk]] += count * settings.CREDIT_PRICES["cancel"]
-    return tuple(Share(balance, cost) for balance, cost in sorted(costs.items(), key=str))
+        costs[balances[account.pk]] += count * PRICE
+    for account_id, count in queued.items():
+        ahead[balances[account_id]] += count
+    ranked = sorted(costs.items(), key=str)
+    return tuple(Share(balance, cost, ahead[balance], is_urgent) for balance, cost in ranked)
 
 
-def seconds(shares, requests) -> float:
+def _queued(before) -> dict:
+    """How many bulk cancels wait to be sent, by account id; of jobs older than ``before``."""
+    running = CancelJob.objects.running().filter(is_urgent=False)
+    if before is not None:
+        running = running.filter(pk__lt=before)
+    queued = Cancel.objects.filter(job__in=running, status=CancelStatus.QUEUED).order_by()
+    return dict(queued.values_list("account_id").annotate(Count("pk")))
+
+
+def seconds(shares, requests, *, now) -> float:
     """How long it takes: the pool that has to wait longest for credits, and the sending itself."""
-    waits = [share.balance.seconds_for(share.cost) for share in shares]
+    waits = [share.wait_s(now) for share in shares]
+    requests += sum(share.ahead for share in shares) / BATCH
     return round(max(waits, default=0.0) + requests * REQUEST_S, 1)
 
 
@@ -115,9 +151,10 @@ def _known(pks):
     ]
 
 
-def _shares(rows, accounts):
-    counts = Counter(row.account_pk for row in rows)
-    return shares_of({accounts[pk]: count for pk, count in counts.items()}, now=clock())
+def _shares(rows, accounts, now):
+    by_pk = Counter(row.account_pk for row in rows)
+    counts = {accounts[pk]: count for pk, count in by_pk.items()}
+    return shares_of(counts, now=now, is_urgent=len(rows) <= settings.URGENT_UP_TO)
 
 
 def _requests(rows):

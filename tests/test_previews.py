@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orders import delivery, planning, previews, scoping, syncing
+from orders import delivery, previews, scoping, syncing
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -193,17 +193,6 @@ def test_nobody_confirms_another_ones_preview(firm):
     preview = freeze(firm)
     with pytest.raises(NotAllowed):
         confirm(firm, preview, user=firm.operator)
-
-
-def test_the_plan_tells_what_will_happen(firm):
-    a_book(firm)
-    plan = planning.plan(freeze(firm))
-    assert (plan.count, plan.reduce_only, plan.stops, plan.requests) == (6, 1, 1, 1)
-    assert dict(plan.by_side) == {"bid": 5, "ask": 1}
-    assert dict(plan.by_symbol) == {"BTC": 5, "ETH": 1}
-    assert dict(plan.by_account) == {"Alpha": 6}
-    assert plan.credits == 3
-    assert plan.notional == Decimal("0.5") * (10 + 20 + 30 + 40 + 50) + 9 * 60
 
 
 SCOPES = st.fixed_dictionaries(

@@ -145,14 +145,16 @@ class Pace:
         for account_id, status, count, *_ in self._groups:
             if status == CancelStatus.QUEUED:
                 counts[self.accounts[account_id]] += count
-        return planning.shares_of(counts, now=self.now)
+        about = {"is_urgent": self.job.is_urgent, "before": self.job.pk}
+        return planning.shares_of(counts, now=self.now, **about)
 
     @property
     def left(self):
         """The time left, in words; empty where there is nothing to wait for or nothing to tell."""
         if not self.is_going or not self.tally.waiting:
             return ""
-        by_credits = planning.seconds(self.shares, self.tally.waiting / planning.BATCH)
+        requests = self.tally.waiting / planning.BATCH
+        by_credits = planning.seconds(self.shares, requests, now=self.now)
         by_rate = self.tally.waiting / self.rate if self.rate else 0
         seconds = max(by_credits, by_rate)
         return sentences.span(seconds) if seconds >= 1 else "under 1 s"
