@@ -227,6 +227,20 @@ def test_bad_lines_are_named_what_was_pasted_stays_and_nothing_starts(firm):
     assert not Preview.objects.exists()
 
 
+def test_one_odd_byte_makes_its_line_bad_not_the_file(firm):
+    text = b"28000000001\r\n28000000002\xa0\r\n28000000003\r\n"
+    text = send_list(firm, file=file_of(text)).content.decode()
+    assert "1 bad line: nothing was started." in text
+    assert "holds a byte that is no UTF-8 text" in text
+    assert not Preview.objects.exists()
+
+
+def test_what_a_spreadsheet_calls_unicode_text_is_read(firm):
+    text = "order_id\tsymbol\r\n28000000001\tETH\r\n".encode("utf-16")
+    send_list(firm, file=file_of(text))
+    assert Preview.objects.get().count == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

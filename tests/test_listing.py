@@ -2,7 +2,8 @@
 
 import pytest
 
-from orders import listing, previews
+from orders import cancels, listing, previews
+from orders.admin import downloads
 from orders.models import Cancel, Preview
 from orders.rights import NotAllowed
 from tests.screens import known_order
@@ -77,3 +78,106 @@ def test_a_list_of_client_order_ids_costs_few_queries(firm, django_assert_max_nu
     first, second, *_ = previews.frozen(preview)
     assert (first.order_pk, first.order_id, first.symbol) == (known.pk, known.order_id, "ETH")
     assert (second.order_pk, second.client_order_id) == (None, ids[1])
+
+
+def frozen_of(firm, text, symbol="BTC"):
+    """(order id or client order id, symbol, kind) of each frozen order of a list without a flaw."""
+    preview, bad = read_list(firm, text, symbol)
+    assert bad == []
+    rows = previews.frozen(preview)
+    return [(row.order_id or row.client_order_id, row.symbol, row.kind) for row in rows]
+
+
+ONE, TWO = (28_000_000_042, "ETH", "order"), (28_000_000_043, "kBONK", "stop")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "28000000042,ETH\n28000000043,kBONK,stop",
+        "28000000042;ETH\n28000000043;kBONK;stop",
+        "28000000042\tETH\r\n28000000043\tkBONK\tSTOP\r\n",
+        '"28000000042","ETH"\n"28000000043","kBONK","stop"\n',
+        "\ufefforder_id,symbol,kind\n28000000042,ETH,\n28000000043,kBONK,stop",
+        "# mine\n\nOrder ID;Symbol;Kind\n28000000042;ETH\n28000000043;kBONK;stop",
+        'symbol,note,kind,id\nETH,a;b,,28000000042\nkBONK,"c, d",stop,28000000043',
+        "id,order_id,symbol,kind\n1,28000000042,ETH,order\n2,28000000043,kBONK,stop",
+        "Account\tOrder Id\tMarket\tkind\nAlpha\t28000000042\tETH\nAlpha\t28000000043\tkBONK\tstop",
+        "28000000042,ETH,,,\n28000000043,kBONK,stop,",
+    ],
+    ids=range(10),
+)
+def test_a_list_is_read_as_people_keep_it(firm, text):
+    assert frozen_of(firm, text, symbol="") == [ONE, TWO]
+
+
+@pytest.mark.parametrize("name", ["28000000042", CLIENT_ORDER_ID])
+@pytest.mark.parametrize("rest", ["ID", "BTC,order"])
+def test_a_first_line_that_names_an_order_is_no_head(firm, name, rest):
+    assert len(frozen_of(firm, f"{name},{rest}\n28000000043,BTC")) == 2
+
+
+def test_the_download_of_a_job_can_be_given_back_as_a_list(firm):
+    orders = firm.orders(2)
+    stop = firm.order(order_type="stop_limit", stop_price="1")
+    asked = cancels.cancel_orders(
+        user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in (*orders, stop)]
+    )
+    cancels.cancel_by_id(
+        user=firm.operator,
+        actor=firm.actor(),
+        account_id=firm.account.pk,
+        symbol="ETH",
+        client_order_id=CLIENT_ORDER_ID,
+    )
+    Cancel.objects.update(job=asked.jobs[0], explanation='The exchange said: "no\nsuch order", 5')
+    text = downloads.of_job(asked.jobs[0], actor=firm.actor()).content.decode()
+    assert frozen_of(firm, text, symbol="") == [
+        (orders[0].order_id, "BTC", "order"),
+        (orders[1].order_id, "BTC", "order"),
+        (stop.order_id, "BTC", "stop"),
+        (CLIENT_ORDER_ID, "ETH", "order"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("2.8E+10,BTC", "a spreadsheet changed this id"),
+        ("28000000042.0,BTC", "a spreadsheet changed this id"),
+        ('"28,000,000,042",BTC', "a spreadsheet changed this id"),
+        ("28000000042,28000000043", "names 28000000043 as its symbol"),
+        ("28000000042,BTC,order,12.5", "has 4 columns"),
+        ("28000000042", "does not know that order on Alpha: add its symbol"),
+        ("28000000042\u00a0,BTC", "holds U+00A0, which is not seen"),
+        ("28000000042,B\u200bTC", "holds U+200B, which is not seen"),
+        ("28000000042,B\ufffdTC", "holds a byte that is no UTF-8 text"),
+        ('28000000042,"BTC', "opens a quotation mark that it does not close"),
+        ("hello", "neither an order id nor a client order id"),
+        ("x" * 200_000, "neither an order id nor a client order id"),
+        ("28000000042;BTC", "neither an order id nor a client order id"),
+    ],
+    ids=range(13),
+)
+def test_a_bad_line_has_its_number_and_a_reason_of_its_own(firm, line, why):
+    """Its neighbours are read all the same, so that every bad line is told at once."""
+    text = f"# mine\n28000000001,BTC\n{line}\n28000000002,BTC\n28000000002,BTC\n"
+    preview, bad = read_list(firm, text, symbol="")
+    assert preview is None
+    assert [one.number for one in bad] == [3, 5]
+    assert why in bad[0].why
+    assert "same order as line 4" in bad[1].why
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("symbol,kind\nBTC,order", "names no column with order ids"),
+        ("order_id,symbol\n28000000001,BTC,stop", "has 3 columns, and 2 are known"),
+        ("account,order_id,symbol\nBeta,28000000001,BTC", "is an order of Beta, not of Alpha"),
+    ],
+)
+def test_a_head_that_does_not_fit_is_told(firm, text, why):
+    preview, (bad,) = read_list(firm, text)
+    assert preview is None
+    assert why in bad.why

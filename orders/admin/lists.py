@@ -1,5 +1,7 @@
 """The form that takes a list of order ids of one account, pasted or as a file."""
 
+import codecs
+
 from django import forms
 
 from orders.admin import fields
@@ -8,6 +10,7 @@ from orders.models import Account, Right
 MOST_BYTES = 1024 * 1024
 TOO_LARGE = "The list is larger than 1 MiB: cut it into several."
 NOT_TEXT = "That file is not plain text: save the list as CSV or text, in UTF-8."
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class ListForm(forms.Form):
@@ -35,7 +38,8 @@ class ListForm(forms.Form):
         ),
         help_text=(
             "Order id or client order id; then, if you like, symbol and kind (order, stop, twap), "
-            "with commas between. Empty lines and lines that begin with # are skipped."
+            "with commas, semicolons or tabs between. Or a first line names the columns, as in the "
+            "download of a job. Empty lines and lines that begin with # are skipped."
         ),
     )
     file = forms.FileField(
@@ -63,11 +67,8 @@ class ListForm(forms.Form):
             return ""
         if file.size > MOST_BYTES:
             raise forms.ValidationError(TOO_LARGE)
-        try:
-            text = file.read().decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise forms.ValidationError(NOT_TEXT) from None
-        if not text.replace("\r", "").replace("\n", "").replace("\t", "").isprintable():
+        text = _decoded(file.read())
+        if any(character < " " and character not in "\r\n\t" for character in text):
             raise forms.ValidationError(NOT_TEXT)
         if not text.strip():
             raise forms.ValidationError("The file is empty.")
@@ -84,3 +85,9 @@ class ListForm(forms.Form):
     def given(self):
         """The list, however it was given."""
         return self.cleaned_data["file"] or self.cleaned_data["text"]
+
+
+def _decoded(content) -> str:
+    """The file's text; a byte that is none stays visible as such, in its line."""
+    encoding = "utf-16" if content.startswith(UTF_16) else "utf-8-sig"  # spreadsheets write both
+    return content.decode(encoding, "replace")

@@ -1,0 +1,102 @@
+"""Read a list of orders as people keep them: one id a line, or a table with a head."""
+
+import csv
+import re
+from typing import NamedTuple
+
+from orders.pacifica.signing import FULL_UUID
+
+BYTE_ORDER_MARK = "\ufeff"
+DELIMITERS = ",;\t"
+LONGEST = 10_000
+COLUMNS = {  # what a head may call them; of two that mean the same, the earlier word counts
+    "order_id": ("order id", "orderid", "id"),
+    "client_order_id": ("client order id", "clientorderid", "client id"),
+    "symbol": ("symbol", "market"),
+    "kind": ("kind",),
+    "account": ("account address", "account"),
+}
+PLAIN = {"order_id": 0, "symbol": 1, "kind": 2}  # the columns of a list without a head
+NO_IDS = "The first line names no column with order ids: call it order_id."
+TOO_WIDE = "has {} columns, and {} are known: name each in the first line, as order_id, symbol"
+UNCLOSED = "opens a quotation mark that it does not close"
+
+
+class Line(NamedTuple):
+    """One line of a list. ``name``: an order id or a client order id; ``why``: what is wrong."""
+
+    number: int
+    text: str
+    name: str = ""
+    symbol: str = ""
+    kind: str = ""
+    account: str = ""
+    why: str = ""
+
+
+def read(text) -> list[Line]:
+    """The lines that are neither empty, nor a comment (#), nor the head that names the columns.
+
+    A line of the file is a line of the list: a quoted field ends where its line does, for a stray
+    quotation mark must not swallow the orders that follow.
+    """
+    lines = text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if _is_content(line)]
+    delimiter = _delimiter([line for _, line in numbered])
+    records = [(number, line.strip(), _fields(line, delimiter)) for number, line in numbered]
+    head = _head(records[0][2]) if records else {}
+    if not head:
+        return [_line(*record, PLAIN, len(PLAIN)) for record in records]
+    if not head.keys() & {"order_id", "client_order_id"}:
+        return [Line(*records[0][:2], why=NO_IDS)]
+    width = len(records[0][2])
+    if width == 1:  # it names the ids alone; the lines may hold more
+        head, width = PLAIN, len(PLAIN)
+    return [_line(*record, head, width) for record in records[1:]]
+
+
+def _fields(line, delimiter):
+    """The fields of a line, or None where a quotation is not closed."""
+    line = line[:LONGEST]  # the csv module raises on a field much longer
+    if line.count('"') % 2:
+        return None
+    return [field.strip(" ") for field in next(csv.reader([line], delimiter=delimiter))]
+
+
+def _is_content(line):
+    return line.strip() and not line.lstrip().startswith("#")
+
+
+def _delimiter(lines):
+    """What stands between the fields of the first line that has any."""
+    for line in lines:
+        bare = re.sub(r'"[^"]*"', "", line)
+        counts = {one: bare.count(one) for one in DELIMITERS}
+        if any(counts.values()):
+            return max(counts, key=counts.get)
+    return ","
+
+
+def _head(fields) -> dict:
+    """Where each column stands, if this is a line that names columns; else nothing."""
+    if any(field[:1].isdigit() or FULL_UUID.fullmatch(field) for field in fields or []):
+        return {}  # it names an order, whose symbol may be ID
+    words = [" ".join(re.split(r"[\s_-]+", field.lower())) for field in fields or []]
+    found = {}
+    for column, names in COLUMNS.items():
+        places = [words.index(name) for name in names if name in words]
+        if places:
+            found[column] = places[0]
+    return found
+
+
+def _line(number, raw, fields, head, width):
+    if fields is None:
+        return Line(number, raw, why=UNCLOSED)
+    while len(fields) > 1 and not fields[-1]:
+        fields = fields[:-1]
+    if len(fields) > width:
+        return Line(number, raw, why=TOO_WIDE.format(len(fields), width))
+    given = {name: fields[at] for name, at in head.items() if at < len(fields)}
+    name, other = given.pop("order_id", ""), given.pop("client_order_id", "")
+    return Line(number, raw, name or other, **given)
