@@ -11,7 +11,7 @@ from django.db.models import Count
 from django.utils.timezone import now as clock
 
 from orders import credits
-from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, Preview
+from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, OrderState, Preview
 from orders.previews import frozen
 
 BATCH = 10  # cancels to a request
@@ -50,6 +50,8 @@ class Plan:
     by_side: tuple
     notional: Decimal  # sum of price times open amount, in USD
     unpriced: int  # orders that this sum leaves out: market stops, and orders not known here
+    closed: int  # of them by our last look; no part of the sum either
+    unknown: int  # orders that this app has never seen
     oldest_at: datetime | None
     reduce_only: int
     stops: int
@@ -70,14 +72,18 @@ def plan(preview: Preview) -> Plan:
     sides = [order.side for order in known] + ["unknown"] * (len(rows) - len(known))
     now = clock()
     shares, requests = _shares(rows, accounts, now), _requests(rows)
-    priced = [worth for worth in map(_worth, known) if worth is not None]
+    standing = [order for order in known if order.state == OrderState.OPEN]
+    priced = [worth for worth in map(_worth, standing) if worth is not None]
+    closed, unknown = len(known) - len(standing), len(rows) - len(known)
     return Plan(
         count=preview.count,
         by_account=_ranked(accounts[row.account_pk].name for row in rows),
         by_symbol=_ranked(row.symbol for row in rows),
         by_side=_ranked(sides),
         notional=sum(priced, Decimal(0)),
-        unpriced=len(rows) - len(priced),
+        unpriced=len(rows) - closed - len(priced),
+        closed=closed,
+        unknown=unknown,
         oldest_at=min((order.created_at for order in known), default=None),
         reduce_only=sum(order.reduce_only for order in known),
         stops=sum(row.kind == "stop" for row in rows),
@@ -138,6 +144,7 @@ class Known(NamedTuple):
     created_at: datetime
     price_number: Decimal | None
     open_amount_number: Decimal | None
+    state: str
 
 
 def _known(pks):

@@ -293,6 +293,17 @@ def test_the_preview_says_what_would_happen(firm):
     assert nothing_asked()
 
 
+def test_the_preview_flags_what_is_closed_and_what_is_unknown_here(firm):
+    orders = a_book(firm, 3)
+    Order.objects.filter(pk=orders[0].pk).update(state="closed")
+    Order.objects.filter(pk=orders[1].pk).update(state="vanished")
+    names = [str(order.order_id) for order in orders] + ["29000000000"]
+    client = signed_in(firm.operator)
+    text = client.get(send_list(firm, client, text="\n".join(names)).url).content.decode()
+    assert "<b>2 are closed</b> by our last look and <b>1 is unknown</b> to this app" in text
+    assert "<b>25,000</b><span>notional, USD, 1 without a price</span>" in text
+
+
 def test_confirming_runs_exactly_the_frozen_set_with_the_reason(firm, preview):
     known_order(firm.account, 79_000_000_000)
     answer = confirm(signed_in(firm.head), preview, reason="fed day")
