@@ -17,6 +17,7 @@ from orders.models import (
 )
 from orders.models.cancels import LIVE
 from orders.refusing import refuse
+from orders.rights import holds
 from orders.targets import Target
 
 NO_JOB = "There is no such job among your desks' jobs."
@@ -115,10 +116,11 @@ def may_go_on(*, user, job) -> bool:
 
 
 def _permitted(user, actor, job_id, act):
-    """The job, if this person may cancel on its desk; a refusal is recorded."""
+    """The job, if this person may cancel on its desk, or pull a panic; a refusal is recorded."""
     job = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
     job = job.select_related("desk").first()
-    if job is None or (act != "stop" and not may_go_on(user=user, job=job)):
+    is_known = job is not None and (not job.is_panic or holds(user, Right.PANIC, desk=job.desk))
+    if not is_known or (act != "stop" and not may_go_on(user=user, job=job)):
         refuse(actor=actor, what=f"{act} job {job_id}", said=NO_JOB)
     return job
 

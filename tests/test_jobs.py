@@ -14,6 +14,7 @@ from orders.models import (
     Cancel,
     CancelJob,
     CancelStatus,
+    Desk,
     Event,
     JobStatus,
     Order,
@@ -273,6 +274,18 @@ def test_who_may_not_cancel_may_not_touch_a_job(firm, act, who):
         press(firm, act, job, user=getattr(firm, who))
     assert statuses() == ["queued"]
     assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
+
+
+@pytest.mark.parametrize("act", [jobs.stop, jobs.resume, jobs.retry])
+def test_a_panics_job_is_touched_only_by_who_may_pull_one(firm, act):
+    Desk.objects.update(operators_may_panic=False)
+    job = ask(firm, firm.orders(1))
+    CancelJob.objects.update(is_panic=True)
+    with pytest.raises(NotAllowed):
+        press(firm, act, job)
+    assert statuses() == ["queued"]
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
+    press(firm, act, job, user=firm.head)
 
 
 def test_many_orders_are_bulk_and_a_few_are_urgent(firm, settings):
