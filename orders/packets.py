@@ -57,9 +57,10 @@ def send(
     """Send in parallel, touching no database in the threads.
 
     What waited too long for its turn is not sent, nor what is still waiting once ``is_stopped``
-    says so. Nothing that befalls one of them, or that question, loses the answers to the others.
+    says so; it is asked before the first one leaves. Nothing that befalls one of them, or that
+    question, loses the answers to the others.
     """
-    if not packets:
+    if not packets or _must_stop(is_stopped):
         return
     if len(packets) == 1:
         _send(packets[0], now, api_config_key)

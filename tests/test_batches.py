@@ -171,7 +171,8 @@ def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
     packs = ready_to_send(firm, 25)
     firm.paper.rules(latency_ms=400)
     monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
-    packets.send(packs, timezone.now, lambda: True)
+    looks = iter([False])  # before the first one leaves
+    packets.send(packs, timezone.now, lambda: next(looks, True))
     firm.paper.rules(latency_ms=0)
     assert [pack.result is not None for pack in packs] == [True, False, False]
 
@@ -181,7 +182,8 @@ def test_a_look_that_fails_is_a_halt_and_keeps_the_answers(firm, monkeypatch):
     packs = ready_to_send(firm, 25)
     firm.paper.rules(latency_ms=300)
     monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
-    packets.send(packs, timezone.now, lambda: 1 / 0)
+    looks = iter([False])  # and then it fails
+    packets.send(packs, timezone.now, lambda: next(looks))
     assert [pack.result is not None for pack in packs] == [True, False, False]
 
 

@@ -364,14 +364,15 @@ def test_an_agent_wallet_disabled_after_it_signed_is_not_sent_for(firm, monkeypa
 
 def test_an_agent_wallet_disabled_while_requests_wait_their_turn_sends_no_more(firm, monkeypatch):
     ask(firm, *firm.orders(25))
-    must_halt = delivery._must_halt
+    must_halt, looks = delivery._must_halt, []
 
-    def disabled_at_the_first_look(job_id, wallet):
-        if wallet.account.agent_wallets.filter(is_active=True).exists():
+    def disabled_at_the_second_look(job_id, wallet):
+        looks.append(job_id)
+        if len(looks) == 2:
             disable(firm)
         return must_halt(job_id, wallet)
 
-    monkeypatch.setattr(delivery, "_must_halt", disabled_at_the_first_look)
+    monkeypatch.setattr(delivery, "_must_halt", disabled_at_the_second_look)
     monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
     firm.paper.rules(latency_ms=400)
     deliver(firm)

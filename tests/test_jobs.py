@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from orders import audit, cancels, delivery, jobs, sweeping
+from orders import audit, cancels, delivery, jobs, packets, sweeping
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -40,6 +40,18 @@ def deliver(firm):
 def press(firm, act, job, user=None):
     user = user or firm.operator
     return act(user=user, actor=firm.actor(user), job_id=job.pk)
+
+
+def stop_on_the_wire(firm, job, monkeypatch):
+    """Press *Stop* between a request and the record of its answer; what it said, once it has."""
+    real, told = packets.send, []
+
+    def send(*args, **options):
+        real(*args, **options)
+        told.append(press(firm, jobs.stop, job))
+
+    monkeypatch.setattr(packets, "send", send)
+    return told
 
 
 def statuses():
@@ -75,18 +87,37 @@ def test_the_log_names_every_order_that_was_stopped_or_resumed(firm):
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["throttled", "its sender died"])
-def test_what_comes_back_to_a_stopped_job_is_told_as_stopped(firm, is_lost):
+def test_what_comes_back_to_a_stopped_job_is_told_as_stopped(firm, monkeypatch, is_lost):
     order = firm.order()
     job = ask(firm, [order])
     claimed = claim(account_id=firm.account.pk, now=timezone.now())
-    press(firm, jobs.stop, job)
     if is_lost:
+        press(firm, jobs.stop, job)
         sweeping.recover_abandoned(timezone.now() + LEASE + sweeping.GRACE)
     else:
         firm.paper.fault("/orders/cancel", "status", status=429)
+        stop_on_the_wire(firm, job, monkeypatch)
         delivery.deliver(claimed)
     assert statuses() == ["stopped"]
     assert told(Event.OUTCOME) == [(order.order_id, "stopped")]
+
+
+@pytest.mark.parametrize("count", [1, 12], ids=["one request", "two requests"])
+def test_a_stop_that_comes_before_the_first_request_leaves_is_kept(firm, monkeypatch, count):
+    job = ask(firm, firm.orders(count))
+    real = delivery.record_requests
+
+    def record_requests(*args):
+        recorded = real(*args)
+        press(firm, jobs.stop, job)
+        return recorded
+
+    monkeypatch.setattr(delivery, "record_requests", record_requests)
+    deliver(firm)
+    assert not firm.paper.requests("/orders/cancel") + firm.paper.requests("/orders/batch")
+    assert set(statuses()) == {CancelStatus.STOPPED}
+    job.refresh_from_db()
+    assert job.status == JobStatus.STOPPED
 
 
 def test_what_is_stopped_promises_no_further_request(firm):
@@ -104,13 +135,12 @@ def test_what_is_stopped_promises_no_further_request(firm):
     assert told == [("stopped", unanswered)] + [("stopped", "Its job was stopped.")] * 2
 
 
-def test_what_is_under_way_is_followed_to_its_end(firm):
+def test_what_is_under_way_is_followed_to_its_end(firm, monkeypatch):
     job = ask(firm, firm.orders(3))
     claimed = claim(account_id=firm.account.pk, now=timezone.now(), limit=2)
-    assert "1 not sent, 2 still" in press(firm, jobs.stop, job)
-    job.refresh_from_db()
-    assert job.status == JobStatus.STOPPING
+    told = stop_on_the_wire(firm, job, monkeypatch)
     delivery.deliver(claimed)
+    assert told == ["Stopped: 1 not sent, 2 still being followed to their end."]
     job.refresh_from_db()
     assert statuses() == ["cancelled", "cancelled", "stopped"]
     assert job.status == JobStatus.STOPPED
@@ -144,10 +174,10 @@ def test_of_two_chunks_that_end_together_one_finishes_the_job(committing_firm, m
     assert (statuses(), job.status) == (["cancelled"] * 2, JobStatus.DONE)
 
 
-def test_what_a_stopping_job_would_queue_again_is_stopped(firm):
+def test_what_a_stopping_job_would_queue_again_is_stopped(firm, monkeypatch):
     job = ask(firm, firm.orders(2))
     claimed = claim(account_id=firm.account.pk, now=timezone.now())
-    press(firm, jobs.stop, job)
+    stop_on_the_wire(firm, job, monkeypatch)
     firm.paper.fault("/orders/batch", "status", status=429)
     delivery.deliver(claimed)
     job.refresh_from_db()
