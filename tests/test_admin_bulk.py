@@ -504,6 +504,23 @@ def test_resume_and_retry_are_offered_only_while_something_is_left(firm, job, ac
     assert f'id="{act}"' not in page(client, "orders_canceljob_change", job.pk)
 
 
+def test_a_jobs_unresolved_cancels_are_a_click_away(firm, job):
+    other = known_order(firm.account, 79_000_000_000)
+    click(signed_in(firm.operator), other)
+    client = signed_in(firm.operator)
+    assert 'id="unresolved"' not in page(client, "orders_canceljob_change", job.pk)
+    Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=now())
+    text = page(client, "orders_canceljob_change", job.pk)
+    assert "3 unresolved: check or send again" in text
+    link = re.search(r'id="unresolved" href="([^"]+)"', text)[1]
+    listed = client.get(link).content.decode()
+    assert "71000000000" in listed
+    assert "79000000000" not in listed
+    for nonsense in ("x", "1" * 30):
+        assert "71000000000" not in page(client, "orders_cancel_changelist", job=nonsense)
+    assert 'id="unresolved"' not in page(signed_in(firm.viewer), "orders_canceljob_change", job.pk)
+
+
 def one_was_skipped(firm):
     """A job of four frozen orders, of which somebody was quicker with one."""
     orders, client = a_book(firm, 4), signed_in(firm.head)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q
 
 from orders.admin.base import scoped
+from orders.admin.fields import is_row_id
 from orders.models import (
     Account,
     Cancel,
@@ -186,6 +187,15 @@ class JobStatusFilter(Choice):
 
     def lookups(self, request, model_admin):
         return JobStatus.choices
+
+
+class JobFilter(Text):
+    """By the number of a job."""
+
+    title, parameter_name, path = "job", "job", "job"
+
+    def narrowed(self, queryset, value):
+        return super().narrowed(queryset, value) if is_row_id(value) else queryset.none()
 
 
 class OperatorFilter(Text):

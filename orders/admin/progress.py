@@ -12,7 +12,7 @@ from django.utils.timezone import now as clock
 
 from orders import jobs, planning, sentences
 from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
-from orders.models.cancels import LIVE
+from orders.models.cancels import LIVE, OPEN_QUESTIONS
 
 PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
@@ -33,6 +33,7 @@ class Tally:
         self.resting = sum(n for status, n in counts.items() if status not in LIVE)
         self.worked_off = self.resting - sum(counts.get(one, 0) for one in NOT_WORKED_OFF)
         self.waiting = counts.get(CancelStatus.QUEUED, 0)
+        self.unresolved = sum(counts.get(status, 0) for status in OPEN_QUESTIONS)
         self.has_stopped = CancelStatus.STOPPED in counts
         self.has_failed = any(status in counts for status in jobs.RETRIED)
         self.parts, start = [], 0

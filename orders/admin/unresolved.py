@@ -36,7 +36,12 @@ class UnresolvedAdmin(Screen):
     )
     actions = ("check_now", "send_again", "take", "close")
     list_display_links = None
-    list_filter = (filters.DeskFilter, filters.AccountFilter, filters.SymbolFilter)
+    list_filter = (
+        filters.DeskFilter,
+        filters.AccountFilter,
+        filters.SymbolFilter,
+        filters.JobFilter,
+    )
     list_select_related = ("account__desk", "job", "owner")
     ordering = ("pk",)
     empty_sentence = "Nothing is unresolved: every cancel that was sent has a proven outcome."
