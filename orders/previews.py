@@ -151,8 +151,12 @@ def _desk(user, actor, desk_id):
 
 
 def _with_accounts(orders):
-    """The orders as a list, each with its account and desk: quicker than a join of three tables."""
+    """The orders as a list, each with its account and desk: quicker than a join of three tables.
+
+    Raises `CannotAsk` where there are too many: none may be missing when they are split by desk.
+    """
     found = list(orders.only(*FROZEN_FROM)[: MOST_ORDERS + 1])
+    check_count(len(found))
     accounts = Account.objects.select_related("desk").in_bulk({o.account_id for o in found})
     for order in found:
         order.account = accounts[order.account_id]
@@ -169,8 +173,7 @@ def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Prev
     """Keep these targets as they are now. Raises `CannotAsk` where they are none or too many."""
     if not targets:
         raise CannotAsk("Nothing matches: no open order is in this scope.")
-    if len(targets) > MOST_ORDERS:
-        raise CannotAsk(f"More than {MOST_ORDERS:,} orders: narrow it down, or use Panic.")
+    check_count(len(targets))
     rows = [_frozen(target) for target in targets]
     text = json.dumps(rows, separators=(",", ":"))
     return Preview.objects.create(
@@ -184,6 +187,12 @@ def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Prev
         targets=text,
         targets_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def check_count(count):
+    """Raise `CannotAsk` where these are more orders than one act may name."""
+    if count > MOST_ORDERS:
+        raise CannotAsk(f"More than {MOST_ORDERS:,} orders: narrow it down, or use Panic.")
 
 
 def _frozen(t):
