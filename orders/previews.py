@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from orders.targets import CannotAsk, Target, check_reason, kind_of
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
 MOST_ORDERS = 50_000
+ALREADY_FEWER = re.compile(r"^\d+ of (?=\d|a list)")
 FROZEN_FROM = (  # what of an order a frozen set and its order of work are made from
     "account_id",
     "symbol",
@@ -55,10 +57,10 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
     return freeze(user, desk, _targets_of(orders), **about)
 
 
-def of_orders(*, user, actor, orders, words, query="", is_everything=False) -> list[Preview]:
+def of_orders(*, user, actor, orders, words="", query="", is_everything=False) -> list[Preview]:
     """Freeze known orders, such as all that match a list's filter: one preview a desk.
 
-    ``query``: the filter, to be kept with them.
+    ``query``: the filter, to be kept with them; ``words``: what it says, where there is one.
     """
     orders = orders.visible_to(user).open().filter(account__is_active=True)
     orders = orders.select_related(None).order_by("created_at", "pk")
@@ -70,8 +72,15 @@ def of_orders(*, user, actor, orders, words, query="", is_everything=False) -> l
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if any(desk.pk not in allowed for desk in by_desk):
         refuse(actor=actor, what="preview of selected orders", said=GONE)
-    about = {"words": words, "query": query, "is_everything": is_everything}
-    return [freeze(user, desk, _targets_of(rows), **about) for desk, rows in by_desk.items()]
+    about = {"query": query, "is_everything": is_everything}
+    return [
+        freeze(user, desk, _targets_of(rows), words=words or _selected(rows), **about)
+        for desk, rows in by_desk.items()
+    ]
+
+
+def _selected(rows):
+    return "1 selected order" if len(rows) == 1 else f"{len(rows)} selected orders"
 
 
 def anew(*, user, actor, preview) -> Preview:
@@ -85,7 +94,10 @@ def anew(*, user, actor, preview) -> Preview:
     if desk is None or preview.made_by_id != user.pk:
         refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
     targets = [t for t in _targets(preview) if t.order is None or t.order.state == OrderState.OPEN]
-    return freeze(user, desk, targets, words=preview.scope)
+    words = preview.scope
+    if len(targets) < preview.count:
+        words = f"{len(targets)} of {ALREADY_FEWER.sub('', words)}"
+    return freeze(user, desk, targets, words=words)
 
 
 def is_scope(preview) -> bool:
@@ -180,7 +192,7 @@ def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Prev
         desk=desk,
         made_by=user,
         made_at=clock(),
-        scope=words[:200],
+        scope=words if len(words) <= 200 else f"{words[:199]}…",
         query=query,
         is_everything=is_everything,
         count=len(targets),

@@ -130,6 +130,47 @@ def test_orders_of_two_desks_make_two_previews_to_be_confirmed_each(firm):
     assert "Basis: 1 order" in text
 
 
+def test_each_desks_preview_counts_its_own_orders(firm, settings):
+    settings.URGENT_UP_TO = 2
+    Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.OPERATOR)
+    orders = [*a_book(firm, 3), known_order(firm.foreign_account, 66_000_000_001)]
+    tick(signed_in(firm.operator), orders)
+    told = {made.desk.name: made.scope for made in Preview.objects.select_related("desk")}
+    assert told == {"Momentum": "3 selected orders", "Basis": "1 selected order"}
+
+
+def test_orders_of_a_deactivated_account_are_left_out_and_counted(firm, settings):
+    settings.URGENT_UP_TO = 2
+    idle = firm.new_account("Idle", firm.momentum)
+    orders = [*a_book(firm, 3), known_order(idle, 66_000_000_001)]
+    Account.objects.filter(pk=idle.pk).update(is_active=False)
+    client = signed_in(firm.operator)
+    answer = tick(client, orders)
+    assert Preview.objects.get().count == 3
+    assert (
+        "1 left out: no longer open, on a deactivated account"
+        in client.get(answer.url).content.decode()
+    )
+
+
+def test_a_selection_made_anew_says_how_many_are_left_of_it(firm, settings):
+    settings.URGENT_UP_TO = 2
+    client, orders = signed_in(firm.operator), a_book(firm, 5)
+    tick(client, orders)
+    for order in orders[:2]:
+        Order.objects.filter(pk=order.pk).update(state="closed")
+        client.post(url("orders_preview_anew", Preview.objects.latest("made_at").pk))
+    assert Preview.objects.latest("made_at").scope == "3 of 5 selected orders"
+
+
+def test_words_that_are_cut_say_so(firm):
+    a_book(firm, 2)
+    symbols = ", ".join(["BTC", *(f"COIN{n}" * 5 for n in range(12))])
+    ask_by_scope(signed_in(firm.head), firm, symbols=symbols)
+    made = Preview.objects.get()
+    assert (len(made.scope), made.scope[-1]) == (200, "…")
+
+
 def test_what_is_not_yours_to_cancel_is_left_out_of_all_that_match(firm):
     Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.VIEWER)
     a_book(firm, 2)

@@ -24,6 +24,7 @@ from orders.templatetags.desk import visible
 
 SHOWN = 200
 LIST = "admin:orders_order_changelist"
+WHY_LEFT_OUT = "no longer open, on a deactivated account, or not yours to cancel"
 NOTHING = "None of the selected orders is open and yours to cancel."
 
 
@@ -34,8 +35,7 @@ def confirm(screen, request, queryset):
     orders = mine.open()
     is_all = request.POST.get("select_across") == "1"
     if is_all or orders.count() > _most(orders):
-        left_out = queryset.count() - orders.count()
-        return _frozen(screen, request, orders, is_all=is_all, left_out=left_out)
+        return _frozen(screen, request, orders, is_all=is_all, chosen=queryset.count())
     orders = list(orders.select_related("account__desk"))
     if not orders:
         messages.warning(request, NOTHING)
@@ -50,9 +50,9 @@ def _most(orders) -> int:
     return settings.URGENT_UP_TO if of_desks is None else min(settings.URGENT_UP_TO, of_desks)
 
 
-def _frozen(screen, request, orders, *, is_all, left_out):
+def _frozen(screen, request, orders, *, is_all, chosen):
     """Freeze exactly the rows ticked, or exactly those the filter shows, and go to the preview."""
-    about = {"words": f"{orders.count()} selected orders"}
+    about = {}
     if is_all:
         query = filtered.text_of(request)
         words, is_everything = filtered.in_words(screen, request, query)
@@ -63,8 +63,8 @@ def _frozen(screen, request, orders, *, is_all, left_out):
     except (cancels.CannotAsk, NotAllowed) as wrong:
         messages.warning(request, str(wrong))
         return None
-    if left_out:
-        messages.warning(request, f"{left_out} left out: no longer open, or not yours to cancel.")
+    if left_out := chosen - sum(preview.count for preview in made):
+        messages.warning(request, f"{left_out} left out: {WHY_LEFT_OUT}.")
     if len(made) == 1:
         return redirect("admin:orders_preview_change", made[0].pk)
     return screen.page(request, "desk/previews.html", title="One preview a desk", previews=made)
