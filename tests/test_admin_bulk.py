@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.timezone import now
 
 from orders import delivery, waking
-from orders.admin import lists
+from orders.admin import books, lists
 from orders.admin.progress import Pace
 from orders.models import (
     Account,
@@ -415,6 +415,27 @@ def test_sync_first_reads_the_books_and_makes_a_fresh_preview(firm, preview, mon
     made = Preview.objects.order_by("made_at").last()
     assert moved.headers["HX-Redirect"] == url("orders_preview_change", made.pk)
     assert made.count == 4
+
+
+def test_sync_first_reads_the_oldest_books_and_says_how_many_of_all(firm, monkeypatch):
+    monkeypatch.setattr(books, "MOST_ACCOUNTS", 2)
+    woken, client = [], signed_in(firm.head)
+    monkeypatch.setattr(waking, "sync", lambda *, account_id: woken.append(account_id))
+    accounts = [firm.account, *(firm.new_account(name, firm.momentum) for name in ("B", "C"))]
+    for age_s, account in enumerate(accounts):
+        known_order(account, 71_000_000_000 + age_s)
+        synced_at = now() - timedelta(seconds=60 + age_s)
+        Account.objects.filter(pk=account.pk).update(synced_at=synced_at)
+    shown = ask_by_scope(client, firm, side="bid").url
+    text = client.get(shown).content.decode()
+    assert "the oldest of 3 accounts" in text
+    assert "Reads the 2 oldest of 3 books" in text
+    answer = client.post(url("orders_preview_sync", Preview.objects.get().pk))
+    assert woken == [accounts[2].pk, accounts[1].pk]
+    Account.objects.filter(pk__in=woken).update(synced_at=now())
+    assert "Read 2 of 3 accounts" in client.get(answer.url).content.decode()
+    client.post(url("orders_preview_sync", Preview.objects.get().pk))
+    assert woken[2] == accounts[0].pk
 
 
 def test_a_filters_preview_is_made_anew_by_its_filter(firm):

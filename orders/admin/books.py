@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, F
 from django.utils.timezone import now as clock
 
 from orders import sentences, waking
 from orders.models import Account, Order
 
-MOST_ACCOUNTS = 50
+MOST_ACCOUNTS = 50  # that one press reads; the next press reads others
+OLDEST_FIRST = F("synced_at").asc(nulls_first=True)
 
 
 @dataclass(frozen=True)
 class Book:
-    """The books of some accounts, as old as the oldest of them."""
+    """The books of some accounts, the oldest first, and as old as that."""
 
     accounts: tuple
     synced_at: datetime | None
@@ -27,28 +28,36 @@ class Book:
         return sentences.book_age(self.synced_at, clock())
 
     @property
+    def oldest(self):
+        """The accounts whose books one press reads."""
+        return self.accounts[:MOST_ACCOUNTS]
+
+    @property
+    def count_read(self):
+        """How many were read since that was asked for."""
+        moments = [account.synced_at for account in self.accounts if self.asked_at]
+        return sum(moment is not None and moment >= self.asked_at for moment in moments)
+
+    @property
     def is_read(self):
         """Whether a sync that was asked for has come back."""
-        return None not in (self.asked_at, self.synced_at) and self.synced_at >= self.asked_at
+        return self.asked_at is not None and self.count_read >= len(self.oldest) > 0
 
     @property
     def is_waiting(self):
         """Whether a sync that was asked for has not come back."""
         if self.asked_at is None or (clock() - self.asked_at).total_seconds() > 30:
             return False
-        return self.synced_at is None or self.synced_at < self.asked_at
+        return not self.is_read
 
 
 def book_of(accounts, *, asked_at=None) -> Book:
     """The age of these accounts' books, in one query."""
-    rows = list(
-        accounts.select_related(None).only("name", "synced_at", "sync_error")[:MOST_ACCOUNTS]
-    )
-    oldest = None
-    if rows and all(row.synced_at for row in rows):
-        oldest = min(row.synced_at for row in rows)
-    troubles = tuple((row, row.sync_error) for row in rows if row.sync_error)
-    return Book(tuple(rows), oldest, troubles, asked_at)
+    rows = accounts.select_related(None).only("name", "synced_at", "sync_error")
+    rows = tuple(rows.order_by(OLDEST_FIRST, "name", "pk"))
+    oldest = rows[0].synced_at if rows else None
+    troubles = [(row, row.sync_error) for row in rows if row.sync_error]
+    return Book(rows, oldest, tuple(troubles[:MOST_ACCOUNTS]), asked_at)
 
 
 def open_orders(accounts) -> dict:
@@ -58,8 +67,9 @@ def open_orders(accounts) -> dict:
 
 
 def ask(accounts) -> int:
-    """Have these accounts' books read by a sender; how many were asked for."""
-    ids = list(accounts.values_list("pk", flat=True)[:MOST_ACCOUNTS])
+    """Have the oldest of these accounts' books read by a sender; how many were asked for."""
+    ids = accounts.order_by(OLDEST_FIRST, "name", "pk").values_list("pk", flat=True)
+    ids = list(ids[:MOST_ACCOUNTS])
     for account_id in ids:
         waking.sync(account_id=account_id)
     return len(ids)
