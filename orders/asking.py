@@ -1,6 +1,7 @@
 """Record what was asked: jobs, cancels and facts in one transaction; then wake the senders."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -12,6 +13,8 @@ from orders import audit, waking
 from orders.inserting import insert
 from orders.models import Cancel, CancelJob, Event
 from orders.models.cancels import LIVE
+
+SKIPPED = "skipped"  # an order row of what was asked for and became no cancel
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,9 @@ class Asked:
 def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> Asked:
     """Record jobs, cancels and facts in one transaction, then wake the senders.
 
-    One job a desk. ``skipped``: (what, why) pairs to tell of. ``request_key``: the same key again
-    gives the same job. ``about``: further columns of the job (``retry_of``, ``scope``,
-    ``preview_sha256``).
+    One job a desk. ``skipped``: (target, why) pairs that were left out already, to record and to
+    tell of. ``request_key``: the same key again gives the same job. ``about``: further columns of
+    the job (``retry_of``, ``scope``, ``preview_sha256``).
     """
     request_key = request_key or uuid.uuid4()
     for last_try in (False, True):
@@ -76,7 +79,7 @@ def extend(job, targets) -> int:
         fresh, _ = _without_live(targets)
         if fresh:
             lines = _insert(job, fresh, now)
-            audit.append(_fact(audit.actor_of(job), job.desk, job, fresh, lines, now))
+            audit.append(_fact(audit.actor_of(job), job, fresh, lines, now))
     return len(fresh)
 
 
@@ -84,34 +87,44 @@ def _record(actor, targets, skipped, reason, request_key, about):
     now = clock()
     by_desk = {}
     for target in targets:
-        by_desk.setdefault(target.account.desk, []).append(target)
+        by_desk.setdefault(target.account.desk, ([], []))[0].append(target)
+    for target, why in skipped:
+        by_desk.setdefault(target.account.desk, ([], []))[1].append((target, why))
     if before := asked_before(actor, by_desk, request_key):
         return before
-    jobs, facts, recorded = [], [], 0
-    for desk, wanted in by_desk.items():
+    jobs, facts, told = [], [], []
+    for desk, (wanted, left_out) in by_desk.items():
         fresh, doubles = _without_live(wanted)
-        skipped += doubles
+        left_out += doubles
+        told += [(target.order_id or target.client_order_id, why) for target, why in left_out]
         if fresh:
-            key = _key(request_key, desk)
-            job = _new_job(actor, desk, fresh, reason, key, now, about)
+            job = _new_job(actor, desk, fresh, reason, _key(request_key, desk), now, about)
             jobs.append(job)
-            recorded += len(fresh)
-            facts.append(_fact(actor, desk, job, fresh, _insert(job, fresh, now), now))
-            accounts = sorted({target.account.pk for target in fresh})
-            count = len(fresh) // len(accounts)
-            waking.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
+            facts.append(_fact(actor, job, fresh, _insert(job, fresh, now), now, left_out))
+            _wake(job, fresh)
+        elif left_out:
+            scope = about.get("scope") or in_words([target for target, _ in left_out])
+            idle = CancelJob(desk=desk, scope=scope, reason=reason)  # none is made for nothing
+            facts.append(_fact(actor, idle, (), (), now, left_out))
     audit.append(*facts)
-    return Asked(tuple(jobs), recorded, tuple(skipped))
+    recorded = sum(fact.data["count"] for fact in facts)
+    return Asked(tuple(jobs), recorded, tuple(told))
+
+
+def _wake(job, targets):
+    accounts = sorted({target.account.pk for target in targets})
+    count = len(targets) // len(accounts)
+    waking.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
 
 
 def _without_live(targets):
-    """Targets that have no other live cancel, and those that do, with the reason."""
+    """Targets that have no other live cancel, and (target, why) of those that do."""
     taken = live_names({target.account.pk for target in targets})
     fresh, doubles = [], []
     for target in targets:
         names = _names(target)
         if names & taken:
-            doubles.append((target.order_id or target.client_order_id, "already being cancelled"))
+            doubles.append((target, "already being cancelled"))
         else:
             fresh.append(target)
             taken |= names
@@ -220,20 +233,26 @@ def in_words(targets) -> str:
     return f"{len(targets)} orders on {where}"
 
 
-def _fact(actor, desk, job, targets, lines, now):
-    accounts = {target.account for target in targets}
+def _fact(actor, job, targets, lines, now, left_out=()):
+    """What was asked for; of orders that were left out too, each with a row of its own."""
+    reasons = Counter(why for _, why in left_out)
+    skipped = [target for target, _ in left_out]
+    accounts = {target.account for target in (*targets, *skipped)}
     return audit.Fact(
         event=Event.CANCEL_ASKED,
         actor=actor,
         at=now,
-        desk=desk,
+        outcome="" if lines else SKIPPED,
+        desk=job.desk,
         account=accounts.pop() if len(accounts) == 1 else None,
-        job=job,
+        job=job if job.pk else None,
         data={
             "scope": job.scope,
             "reason": job.reason,
             "count": len(lines),
+            "skipped": dict(reasons),
+            "frozen": len(lines) + len(skipped),
             "preview_sha256": job.preview_sha256,
         },
-        lines=lines,
+        lines=(*lines, *(_line(one, None)._replace(outcome=SKIPPED) for one in skipped)),
     )

@@ -89,11 +89,10 @@ def retry(*, user, actor, job_id, request_key=None):
     if before := asked_before(actor, [job.desk], request_key):
         return before
     failed = job.cancels.filter(status__in=RETRIED)
-    rows = _rows(failed)
-    ended = _all_ended(rows)
-    skipped = [(row.order_id or row.client_order_id, ENDED) for row in rows if row.pk in ended]
+    ended = _all_ended(_rows(failed))
     again = failed.select_related("account__desk", "known_order").order_by("pk")
     targets = [_target(cancel) for cancel in again if cancel.pk not in ended]
+    skipped = [(_target(cancel), ENDED) for cancel in again if cancel.pk in ended]
     about = {"reason": f"Retry of job {job.pk}", "request_key": request_key, "retry_of": job}
     return ask(actor, targets, skipped=skipped, **about)
 

@@ -70,13 +70,13 @@ def target_of(order) -> Target:
 
 
 def open_targets(orders):
-    """Targets of the orders that can be cancelled, and (order id, why) of the others."""
+    """Targets of the orders that can be cancelled, and (target, why) of the others."""
     targets, skipped = [], []
     for order in orders:
         if order.state != OrderState.OPEN:
-            skipped.append((order.order_id, "no longer open"))
+            skipped.append((target_of(order), "no longer open"))
         elif not order.account.is_active:
-            skipped.append((order.order_id, "its account is deactivated"))
+            skipped.append((target_of(order), "its account is deactivated"))
         else:
             targets.append(target_of(order))
     return targets, skipped

@@ -27,7 +27,9 @@ def plain(record, data, who, orders):
 def _asked(record, data, who, orders):
     where = f" ({record.desk_name})" if record.desk_name else ""
     reason = f": “{data['reason']}”" if data.get("reason") else "."
-    return f"{who} asked to cancel {data.get('scope') or orders}{where}{reason}"
+    skipped = data.get("skipped") or {}
+    left_out = "".join(f" {count} skipped: {why}." for why, count in skipped.items())
+    return f"{who} asked to cancel {data.get('scope') or orders}{where}{reason}{left_out}"
 
 
 def _job_stopped(record, data, who, orders):

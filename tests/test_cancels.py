@@ -7,7 +7,7 @@ import uuid
 import pytest
 from django.db import IntegrityError, connections, transaction
 
-from orders import cancels, waking
+from orders import cancels, sentences, waking
 from orders.models import (
     Account,
     AuditRecord,
@@ -53,6 +53,34 @@ def test_a_second_cancel_of_the_same_order_is_skipped_and_said(firm):
     asked = ask(firm, *orders)
     assert asked.sentence() == "1 cancel recorded, 1 skipped: already being cancelled."
     assert Cancel.objects.count() == 2
+
+
+def test_the_log_names_every_order_that_was_skipped(firm):
+    orders = firm.orders(3)
+    ask(firm, orders[0])
+    Order.objects.filter(pk=orders[1].pk).update(state=OrderState.CLOSED)
+    ask(firm, *orders, reason="risk off")
+    record = AuditRecord.objects.filter(event=Event.CANCEL_ASKED).latest("position")
+    rows = record.order_rows.order_by("row").values_list("order_id", "outcome")
+    assert list(rows) == [
+        (orders[2].order_id, ""),
+        (orders[1].order_id, "skipped"),
+        (orders[0].order_id, "skipped"),
+    ]
+    data = sentences.data_of(record)
+    assert (data["count"], data["frozen"], sum(data["skipped"].values())) == (1, 3, 2)
+    said = sentences.of_record(record)
+    assert said.endswith("1 skipped: already being cancelled. 1 skipped: no longer open.")
+
+
+def test_an_act_of_which_all_was_skipped_is_recorded_and_makes_no_job(firm):
+    order = firm.order()
+    ask(firm, order)
+    assert ask(firm, order).sentence() == "0 cancels recorded, 1 skipped: already being cancelled."
+    record = AuditRecord.objects.filter(event=Event.CANCEL_ASKED).latest("position")
+    assert (record.outcome, record.job, record.desk) == ("skipped", None, firm.momentum)
+    assert record.order_rows.get().order_id == order.order_id
+    assert CancelJob.objects.count() == 1
 
 
 def test_the_same_click_twice_makes_one_job(firm):
