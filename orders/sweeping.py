@@ -156,6 +156,7 @@ def _expire(stale, limit, now):
     if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
         return
     with transaction.atomic():
+        _lock_jobs_of(stale)
         rows = stale.select_for_update(of=("self",), no_key=True).select_related(
             "account__desk", "job__desk"
         )
@@ -163,6 +164,12 @@ def _expire(stale, limit, now):
         if pairs:
             concluding.write(pairs, now)
             audit.append(*concluding.outcome_facts(pairs, now))
+
+
+def _lock_jobs_of(cancels):
+    """Before their queued cancels, as somebody who stops a job does: else both wait for ever."""
+    jobs = CancelJob.objects.filter(pk__in=cancels.order_by().values("job_id")).order_by("pk")
+    list(jobs.select_for_update(no_key=True).values_list("pk"))
 
 
 def recover_abandoned(now):

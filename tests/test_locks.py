@@ -3,6 +3,7 @@
 import re
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -240,3 +241,17 @@ def test_a_stop_that_comes_while_a_question_is_sent_again_stops_that_too(committ
     with before_the_update(lambda: jobs.stop(**about, job_id=job.pk), 0.3):
         questions.send_again(**about, cancel_ids=ids)
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.STOPPED}
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+def test_a_stop_while_cancels_expire_waits_for_them_and_they_do_not_wait_for_it(committing_firm):
+    """One takes the job's row before those of its cancels; so must the other."""
+    firm = committing_firm
+    ask(firm)
+    job, told = CancelJob.objects.get(), []
+    Cancel.objects.update(requested_at=timezone.now() - timedelta(hours=1))
+    about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk}
+    with before_the_update(lambda: told.append(jobs.stop(**about)), 0.3):
+        sweeping.expire_unsent(timezone.now())
+    assert told[0].startswith("Nothing to stop")
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.EXPIRED}
