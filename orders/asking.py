@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -117,33 +117,51 @@ def _wake(job, targets):
     waking.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
 
 
+class Live:
+    """The names under which live cancels of some accounts have their orders; one query."""
+
+    def __init__(self, account_ids):
+        self._order_ids, self._by_client_id = set(), {}
+        cancels = Cancel.objects.filter(account__in=account_ids, status__in=LIVE)
+        for row in cancels.values_list(*NAMES):
+            self.add(*row)
+
+    def add(self, account_id, order_id, client_order_id):
+        """Have a cancel of an order of these names count as live."""
+        if order_id:
+            self._order_ids.add((account_id, order_id))
+        if client_order_id:
+            self._by_client_id[account_id, client_order_id] = order_id
+
+    def has_name(self, account_id, client_order_id) -> bool:
+        """Whether a live cancel has this client order id, of which there may be one."""
+        return (account_id, client_order_id) in self._by_client_id
+
+    def has(self, account_id, order_id, client_order_id) -> bool:
+        """Whether a live cancel is, or may be, of this order.
+
+        An edited order keeps its client order id under a new order id: it is another one.
+        """
+        if order_id is None:
+            return self.has_name(account_id, client_order_id)
+        is_nameless = self._by_client_id.get((account_id, client_order_id), order_id) is None
+        return is_nameless or (account_id, order_id) in self._order_ids
+
+
 def _without_live(targets):
     """Targets that have no other live cancel, and (target, why) of those that do."""
-    taken = live_names({target.account.pk for target in targets})
+    live = Live({target.account.pk for target in targets})
     fresh, doubles = [], []
     for target in targets:
-        names = _names(target)
-        if names & taken:
+        account_id, names = target.account.pk, (target.order_id, target.client_order_id)
+        if live.has(account_id, *names):
             doubles.append((target, "already being cancelled"))
-        else:
-            fresh.append(target)
-            taken |= names
+            continue
+        if target.order_id and live.has_name(account_id, target.client_order_id):
+            target = replace(target, client_order_id=None)  # its order id says enough
+        fresh.append(target)
+        live.add(account_id, *names)
     return fresh, doubles
-
-
-def live_names(account_ids) -> set:
-    """What the live cancels of these accounts are called: (account id, name) pairs; one query."""
-    live = Cancel.objects.filter(account__in=account_ids, status__in=LIVE)
-    return set().union(*(names_of(*row) for row in live.values_list(*NAMES)))
-
-
-def names_of(account_id, order_id, client_order_id) -> set:
-    """The (account id, name) pairs of one order."""
-    return {(account_id, name) for name in (order_id, client_order_id) if name}
-
-
-def _names(target):
-    return names_of(target.account.pk, target.order_id, target.client_order_id)
 
 
 def _new_job(actor, desk, targets, reason, key, now, about):

@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
-from orders.asking import NAMES, ask, asked_before, live_names, names_of
+from orders.asking import NAMES, Live, ask, asked_before
 from orders.models import (
     Cancel,
     CancelJob,
@@ -162,11 +162,12 @@ def _free_and_taken(rows):
 
     Compared here: in the database each would be held against every live cancel of its account.
     """
-    live, free, taken = live_names({row.account_id for row in rows}), [], []
+    live, free, taken = Live({row.account_id for row in rows}), [], []
     for row in rows:
-        names = names_of(row.account_id, row.order_id, row.client_order_id)
-        (free if live.isdisjoint(names) else taken).append(row.pk)
-        live |= names
+        names = (row.account_id, row.order_id, row.client_order_id)
+        is_taken = live.has(*names) or live.has_name(row.account_id, row.client_order_id)
+        (taken if is_taken else free).append(row.pk)
+        live.add(*names)
     return free, taken
 
 

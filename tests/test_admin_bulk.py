@@ -643,6 +643,20 @@ def test_the_download_tells_of_what_was_skipped(firm):
     assert rows[-1]["outcome"] == "skipped: already being cancelled"
 
 
+def test_the_download_tells_of_a_skipped_order_whose_client_order_id_ran_under_another(firm):
+    client, name = signed_in(firm.head), "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+    orders = [known_order(firm.account, 71_000_000_000 + n, client_order_id=name) for n in range(2)]
+    ask_by_scope(client, firm, side="bid")
+    click(client, orders[0])
+    confirm(client, Preview.objects.get())
+    job = CancelJob.objects.get(preview__isnull=False)
+    Cancel.objects.exclude(job=job).update(client_order_id=None)
+    Cancel.objects.filter(job=job).update(client_order_id=name)
+    answer = client.get(url("orders_canceljob_download", job.pk))
+    rows = list(csv.DictReader(StringIO(answer.content.decode())))
+    assert [row["order_id"] for row in rows] == ["71000000001", "71000000000"]
+
+
 def test_a_foreign_jobs_pieces_are_missing(firm, job):
     client = signed_in(firm.stranger)
     for piece in ("change", "progress", "appeared", "download"):

@@ -20,6 +20,7 @@ from orders.models import (
     OrderState,
 )
 from orders.rights import NotAllowed
+from tests.screens import known_order
 
 CLIENT_ORDER_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
@@ -53,6 +54,27 @@ def test_a_second_cancel_of_the_same_order_is_skipped_and_said(firm):
     asked = ask(firm, *orders)
     assert asked.sentence() == "1 cancel recorded, 1 skipped: already being cancelled."
     assert Cancel.objects.count() == 2
+
+
+def test_an_edited_order_is_cancelled_while_the_one_it_was_edited_from_is(firm):
+    """It keeps the client order id under a new order id, and one live cancel may have that."""
+    orders = [
+        known_order(firm.account, 71_000_000_000 + n, client_order_id=CLIENT_ORDER_ID)
+        for n in range(2)
+    ]
+    assert [ask(firm, order).recorded for order in orders] == [1, 1]
+    assert (
+        ask(firm, *orders).sentence() == "0 cancels recorded, 2 skipped: already being cancelled."
+    )
+    named = Cancel.objects.order_by("pk").values_list("order_id", "client_order_id")
+    assert list(named) == [(71_000_000_000, CLIENT_ORDER_ID), (71_000_000_001, None)]
+    assert by_id(firm, client_order_id=CLIENT_ORDER_ID).recorded == 0
+
+
+def test_an_order_that_may_be_the_one_of_a_live_client_order_id_is_skipped(firm):
+    by_id(firm, client_order_id=CLIENT_ORDER_ID)
+    order = known_order(firm.account, 71_000_000_000, client_order_id=CLIENT_ORDER_ID)
+    assert ask(firm, order).recorded == 0
 
 
 def test_the_log_names_every_order_that_was_skipped(firm):

@@ -86,8 +86,7 @@ def _skipped(job, names):
     rows = previews.frozen(preview) if preview else []
     accounts = Account.objects.in_bulk({row.account_pk for row in rows})
     for row in rows:
-        own = {(row.account_pk, one) for one in (row.order_id, row.client_order_id) if one}
-        if own.isdisjoint(names):
+        if (row.account_pk, row.order_id or row.client_order_id) not in names:
             account = accounts[row.account_pk]
             named = (row.symbol, row.kind, row.order_id, row.client_order_id)
             yield (account.name, account.address, *named, SKIPPED)
