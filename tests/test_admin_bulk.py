@@ -522,6 +522,26 @@ def test_every_page_follows_what_runs_and_whether_anything_sends(firm, job):
     assert "Nothing is sending" not in followed()
 
 
+def test_the_frame_names_three_jobs_and_counts_the_others(firm, job):
+    about = {"desk": firm.momentum, "created_at": now(), "is_urgent": False}
+    for number in range(5):
+        actor = firm.actor().columns()
+        CancelJob.objects.create(scope=f"bulk number {number}", **about, **actor)
+    shown = page(signed_in(firm.operator), "orders_account_changelist")
+    assert len([n for n in range(5) if f"bulk number {n}" in shown]) == 3
+    assert ">2 more</a>" in shown
+
+
+def test_a_changed_set_breaks_neither_the_jobs_page_nor_its_download(firm):
+    client, job = signed_in(firm.head), one_was_skipped(firm)
+    rest(job, *[CancelStatus.CANCELLED] * 3)
+    Preview.objects.update(targets="[]")
+    assert "changed after it was shown" in page(client, "orders_canceljob_appeared", job.pk)
+    rows = page(client, "orders_canceljob_download", job.pk).splitlines()
+    assert len(rows) == 1 + 3 + 1
+    assert "skipped orders cannot be told" in rows[-1]
+
+
 def test_stop_is_offered_while_it_runs_and_resume_once_it_is_stopped(firm, job):
     client = signed_in(firm.head)
     assert 'id="stop"' in page(client, "orders_canceljob_change", job.pk)

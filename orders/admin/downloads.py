@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from orders import audit, previews
 from orders.bundles import safe
 from orders.models import Account, Event, Preview
+from orders.targets import CannotAsk
 
 COLUMNS = (
     "account",
@@ -27,6 +28,7 @@ COLUMNS = (
     "concluded_at",
     "explanation",
 )
+CHANGED = "skipped orders cannot be told: the frozen set was changed after it was shown"
 SKIPPED = "skipped: already being cancelled"
 
 
@@ -83,7 +85,11 @@ def _moment(at):
 def _skipped(job, names):
     """Rows of the frozen set that became no cancel, because another one had the order."""
     preview = Preview.objects.filter(pk=job.preview_id).first()
-    rows = previews.frozen(preview) if preview else []
+    try:
+        rows = previews.frozen(preview) if preview else []
+    except CannotAsk:
+        rows = []
+        yield ("",) * 6 + (CHANGED,)
     accounts = Account.objects.in_bulk({row.account_pk for row in rows})
     for row in rows:
         if (row.account_pk, row.order_id or row.client_order_id) not in names:

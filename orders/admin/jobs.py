@@ -19,6 +19,7 @@ from orders.admin.selection import told
 from orders.logins import actor_of
 from orders.models import CancelJob, Right
 from orders.rights import NotAllowed, holds
+from orders.targets import CannotAsk
 from orders.templatetags.desk import ago, tone, visible
 
 STOP_ASKING = 286  # htmx: swap this in and ask no more
@@ -156,8 +157,11 @@ class JobAdmin(ReadOnlyPage):
     def appeared_view(self, request, object_id):
         """Orders that came into the scope after it was frozen; looked up once, when all is over."""
         job = self.visible_or_404(request, str(object_id))
-        found = appeared.since(request, job)
-        return fragment(render_to_string("desk/appeared.html", {"found": found}, request))
+        try:
+            facts = {"found": appeared.since(request, job)}
+        except CannotAsk as changed:
+            facts = {"trouble": str(changed)}
+        return fragment(render_to_string("desk/appeared.html", facts, request))
 
     @shows
     def download_view(self, request, object_id):

@@ -63,14 +63,22 @@ class SiteState:
         """How many jobs run on the person's desks."""
         return CancelJob.objects.running().visible_to(self.request.user).count()
 
-    @cached_property
+    @property
     def running_jobs(self):
-        """Bulk jobs and panics that run now on the person's desks, but for the one shown."""
+        """The newest bulk jobs and panics that run now on the person's desks."""
+        return self._big_jobs[:JOBS_IN_FRAME]
+
+    @property
+    def further_jobs(self):
+        """How many more of them there are."""
+        return len(self._big_jobs[JOBS_IN_FRAME:])
+
+    @cached_property
+    def _big_jobs(self):
+        """All of them, but for the one shown."""
         jobs = CancelJob.objects.visible_to(self.request.user).filter(status__in=STILL_GOING)
-        big = jobs.filter(Q(is_urgent=False) | Q(is_panic=True))
-        newest = big.order_by("-created_at")[: JOBS_IN_FRAME + 1]
-        others = [job for job in newest if job_url(job) != self.here]
-        return others[:JOBS_IN_FRAME]
+        big = jobs.filter(Q(is_urgent=False) | Q(is_panic=True)).order_by("-created_at")
+        return [job for job in big if job_url(job) != self.here]
 
     @property
     def may_view(self):
