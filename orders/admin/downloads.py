@@ -74,7 +74,7 @@ def _row(cancel):
         cancel.cancelled_amount,
         cancel.attempt,
         *(_moment(getattr(cancel, name)) for name in COLUMNS[11:15]),
-        " ".join(cancel.explanation.split()),  # a line an order: it may come back as a list
+        " ".join(cancel.explanation.splitlines()),  # a line an order: it may come back as a list
     )
 
 
