@@ -129,7 +129,7 @@ def test_what_is_stopped_promises_no_further_request(firm):
     job.cancels.filter(pk=first.pk).update(has_unanswered=True)
     claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
     press(firm, jobs.stop, job)
-    sweeping.recover_abandoned(timezone.now() + delivery.LEASE + sweeping.GRACE)
+    sweeping.recover_abandoned(timezone.now() + LEASE + sweeping.GRACE)
     told = list(job.cancels.order_by("pk").values_list("status", "explanation"))
     unanswered = "Its job was stopped. An earlier request had no answer: it may have acted."
     assert told == [("stopped", unanswered)] + [("stopped", "Its job was stopped.")] * 2
