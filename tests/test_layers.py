@@ -59,7 +59,15 @@ LAYERS = [
         "orders.verifying",
     ],
     ["orders.archiving", "orders.exporting", "orders.verifications"],
-    ["orders.delivery", "orders.settling", "orders.syncing", "orders.templatetags"],
+    [
+        "orders.delivery",
+        "orders.panic_lines",
+        "orders.settling",
+        "orders.syncing",
+        "orders.templatetags",
+    ],
+    ["orders.panic_requests"],
+    ["orders.cancel_all", "orders.clearing"],
     [
         "orders.cancels",
         "orders.enrolling",

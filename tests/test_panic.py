@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders import asking, emptying, panic, verifying
+from orders import asking, cancel_all, clearing, emptying, panic, verifying
 from orders.models import (
     Account,
     AuditRecord,
@@ -30,8 +30,8 @@ from orders.targets import CannotAsk, target_of
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(emptying, "DEADLINE_S", 1)
-    monkeypatch.setattr(emptying, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(clearing, "DEADLINE_S", 1)
+    monkeypatch.setattr(clearing, "FIRST_PAUSE_S", 0.01)
 
 
 def pull(firm, user=None, **options):
@@ -178,7 +178,7 @@ def test_cancel_all_is_never_resent_on_its_own_after_a_lost_answer(firm, kind):
 def test_a_sender_that_died_while_sending_does_not_make_it_sent_twice(firm, monkeypatch):
     firm.orders(2)
     pull(firm)
-    monkeypatch.setattr(emptying, "_conclude", lambda line, result: 1 / 0)
+    monkeypatch.setattr(cancel_all, "_conclude", lambda line, result: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         carry()
     monkeypatch.undo()

@@ -1,0 +1,81 @@
+"""The cancel-all of one panic line, and what its answer makes of the line.
+
+One whose answer was lost is never sent again by itself: it could hit orders that are newer than
+the decision.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.timezone import now as clock
+
+from orders import audit, judging, panic_facts
+from orders.keys import CannotOpen, KeySettingsWrong
+from orders.models import AgentWallet, Event, PanicStatus
+from orders.pacifica import answers
+from orders.pacifica.client import Answer
+from orders.panic_lines import LOST, keep, rest, writing
+from orders.panic_requests import exchange, signer_of, times
+
+AGAIN_AFTER = timedelta(seconds=1)
+
+
+def send(line) -> bool:
+    """Sign, record, send and record one cancel-all; whether to go on to reading back."""
+    try:
+        signer, wallet = signer_of(line)
+    except (CannotOpen, KeySettingsWrong) as error:
+        rest(line, str(error), Event.KEY_REFUSED)
+        return False
+    request = signer.cancel_all(
+        symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **times()
+    )
+    sent_at = clock()
+    also = {"status": PanicStatus.SENDING, "sent_at": sent_at, "cancel_alls": F("cancel_alls") + 1}
+    result = exchange(line, request, **also)
+    AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=sent_at)
+    return _conclude(line, result)
+
+
+def _conclude(line, result) -> bool:
+    """What the answer to cancel-all makes of the line."""
+    verdict = None
+    if isinstance(result, Answer):
+        verdict = answers.cancel_all_verdict(result.status, result.body, is_whole=result.is_whole)
+    elif not result.may_have_been_sent:
+        return _wait_and_repeat(line, result, f"Nothing was sent: {result.reason}.")
+    if verdict is not None and verdict.kind == "throttled":
+        return _wait_and_repeat(line, result, "The exchange asked us to slow down (429).")
+    values, is_over = _concluded(verdict)
+    with writing():
+        keep(line, answered_at=clock(), **values)
+        audit.append(panic_facts.answer_fact(line, result, verdict.kind if verdict else "unknown"))
+    if is_over:
+        rest(line, values["explanation"])
+    return not is_over
+
+
+def _concluded(verdict):
+    """Columns for a verdict, and whether a person must act before anything more can be done."""
+    values = {"status": PanicStatus.FINISHING}
+    if verdict is None or verdict.kind not in {"accepted", "refused"}:
+        return values | {"explanation": LOST}, False
+    if verdict.kind == "accepted":
+        said = f"The exchange cancelled {verdict.count}."
+        return values | {"cancelled_count": verdict.count, "explanation": said}, False
+    said = f"{verdict.hint} The exchange said: {verdict.error}".strip()[:400]
+    return values | {"explanation": said}, verdict.cause in judging.ABOUT_ALL | {"signature"}
+
+
+def _wait_and_repeat(line, result, said) -> bool:
+    """What certainly did nothing may be sent again by itself, a moment later."""
+    with transaction.atomic():
+        audit.append(panic_facts.answer_fact(line, result, "waiting"))
+        keep(
+            line,
+            status=PanicStatus.WAITING,
+            explanation=f"{said} It is sent again.",
+            lease_until=clock() + AGAIN_AFTER,
+        )
+    return False
