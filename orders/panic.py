@@ -119,7 +119,8 @@ def _record(actor, desk, accounts, about, reason, is_drill, key):
             is_drill=is_drill,
             created_at=now,
         )
-        lines = [PanicLine(job=job, account=account, **about) for account in accounts]
+        about_line = about | actor.columns() | {"asked_at": now}
+        lines = [PanicLine(job=job, account=account, **about_line) for account in accounts]
         PanicLine.objects.bulk_create(lines)
         about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
         audit.append(_fact(actor, desk, job, now, about, accounts))

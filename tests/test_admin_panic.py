@@ -66,7 +66,7 @@ def test_one_post_pulls_it_alone_without_a_reason_and_leads_to_its_lines(firm):
     job = CancelJob.objects.get()
     assert answer.url == url("orders_canceljob_change", job.pk)
     assert (job.is_panic, job.reason, job.operator) == (True, "", firm.operator)
-    assert "Waiting for a sender" in page(client, "orders_canceljob_change", job.pk)
+    assert "Waiting to be sent" in page(client, "orders_canceljob_change", job.pk)
     assert AuditRecord.objects.filter(event=Event.PANIC, job=job).exists()
 
 

@@ -18,6 +18,8 @@ class AlertKind(models.TextChoices):
     CLOCK = "clock", "Clock off"
     CONTRADICTION = "contradiction", "Contradiction"
     NOT_OURS = "not_ours", "Agent wallet that is not ours"
+    PANIC_WAITING = "panic_waiting", "Panic not sent"
+    PANIC_NEEDS_YOU = "panic_needs_you", "Panic that needs somebody"
 
 
 class AlertQuerySet(models.QuerySet):

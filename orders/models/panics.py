@@ -1,5 +1,8 @@
 """Panics: one line for each account whose book is to be emptied."""
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import models
 
 from orders.models.desks import OfAccountsQuerySet
@@ -8,11 +11,13 @@ from orders.models.desks import OfAccountsQuerySet
 class PanicStatus(models.TextChoices):
     """The life of one account's line."""
 
-    WAITING = "waiting", "Waiting for a sender"
+    WAITING = "waiting", "Waiting to be sent"
     SENDING = "sending", "Cancel-all being sent"
     FINISHING = "finishing", "Reading back and finishing"
     EMPTY = "empty", "Seen empty"
     NEEDS_YOU = "needs_you", "Not seen empty: needs you"
+    WITHDRAWN = "withdrawn", "Withdrawn, never sent"
+    CLOSED = "closed", "Not seen empty: closed by operator"
 
 
 UNFINISHED = [
@@ -20,6 +25,7 @@ UNFINISHED = [
     PanicStatus.SENDING.value,
     PanicStatus.FINISHING.value,
 ]
+UNTAKEN_AFTER = timedelta(seconds=5)  # a sweep looks for panics twenty times a second
 
 
 class PanicLineQuerySet(OfAccountsQuerySet):
@@ -34,6 +40,18 @@ class PanicLineQuerySet(OfAccountsQuerySet):
         unheld = models.Q(lease_until__isnull=True) | models.Q(lease_until__lt=now)
         return self.unfinished().filter(unheld)
 
+    def waiting_long(self, now):
+        """Lines that were asked for more than a moment ago, and whose cancel-all waits."""
+        return self.filter(status=PanicStatus.WAITING, asked_at__lte=now - UNTAKEN_AFTER)
+
+    def untaken(self, now):
+        """Those of them that nobody holds: no sweep is at work."""
+        return self.waiting_long(now).free(now)
+
+    def needing_somebody(self):
+        """Lines that were given up on, until a person acts on them."""
+        return self.filter(status=PanicStatus.NEEDS_YOU)
+
 
 class PanicLine(models.Model):
     """One account of a panic: what was sent, what came back, when its book was seen empty."""
@@ -43,9 +61,20 @@ class PanicLine(models.Model):
     symbol = models.CharField(max_length=64, blank=True)  # empty: every symbol
     keep_reduce_only = models.BooleanField(default=False)
     status = models.CharField(max_length=16, choices=PanicStatus, default=PanicStatus.WAITING)
+    # Who asked for it last, as they were when they acted: sent under this name and these rights.
+    operator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    operator_name = models.CharField(max_length=150, blank=True)
+    session_hash = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    asked_at = models.DateTimeField(null=True)
     claim_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
-    cancel_alls = models.PositiveIntegerField(default=0)  # how many were sent, each by a person
+    takes = models.PositiveIntegerField(default=0)  # claims since a person asked or it was let go
+    has_open_request = models.BooleanField(default=False)  # recorded, and its end is not yet
+    # How many were sent that may have done something, each by a person's word.
+    cancel_alls = models.PositiveIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     cancelled_count = models.PositiveIntegerField(null=True)  # as the exchange counted
@@ -76,3 +105,8 @@ class PanicLine(models.Model):
 
     def __str__(self):
         return f"{self.account} {self.symbol}".strip()
+
+    @property
+    def desk(self):
+        """The desk whose rights count."""
+        return self.job.desk

@@ -26,6 +26,7 @@ TONES = {
     "finishing": "busy",
     "empty": "good",
     "needs_you": "alarm",
+    "withdrawn": "warn",
     "unknown": "doubt",
     "settling": "warn",
     "stopping": "warn",
