@@ -7,7 +7,6 @@ the decision.
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
 from django.utils.timezone import now as clock
 
 from orders import audit, judging, panic_facts
@@ -32,8 +31,8 @@ def send(line) -> bool:
         symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **times()
     )
     sent_at = clock()
-    also = {"status": PanicStatus.SENDING, "sent_at": sent_at, "cancel_alls": F("cancel_alls") + 1}
-    result = exchange(line, request, **also)
+    also = {"status": PanicStatus.SENDING, "sent_at": sent_at}
+    result = exchange(line, request, cancel_alls=line.cancel_alls + 1, **also)
     AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=sent_at)
     return _conclude(line, result)
 

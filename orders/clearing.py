@@ -24,8 +24,7 @@ def finish(line):
         left, readings, trouble = _look(line, reader)
         if not trouble and not left:
             return seen_empty(line, readings)
-        if not keep(line, left_open=len(left), lease_until=clock() + LEASE):
-            return None  # another sender took over
+        keep(line, left_open=len(left), lease_until=clock() + LEASE)
         if time.monotonic() > ends_at:
             said = trouble or f"{len(left)} still listed after {DEADLINE_S} s."
             return rest(line, f"{said} {line.explanation}"[:400])

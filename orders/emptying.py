@@ -4,6 +4,7 @@ Needs neither Celery nor a broker: whoever calls claims lines here and carries e
 book, or to a person.
 """
 
+import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,9 @@ from django.db import connection
 from orders import cancel_all, clearing, delivery, packets, syncing
 from orders.exchange import THREADS
 from orders.models import PanicLine, PanicStatus
-from orders.panic_lines import LEASE, lose, rest
+from orders.panic_lines import LEASE, WITH, ClaimLost, lose, renewed, rest
+
+logger = logging.getLogger(__name__)
 
 
 class Emptier:
@@ -20,31 +23,43 @@ class Emptier:
 
     def __init__(self):
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="panic")
+        self._under_way = set()
 
-    def take_due(self, now):
-        """Claim every line that no living sender holds and start on it; the futures."""
-        return [self._pool.submit(_in_thread, line) for line in take(now)]
+    def take_due(self, now, **only):
+        """Claim lines that no living sender holds, and start on them at once; the futures.
+
+        No more than there are free threads: a line that waited here would outlive its lease.
+        """
+        self._under_way = {future for future in self._under_way if not future.done()}
+        lines = take(now, most=THREADS - len(self._under_way), **only)
+        futures = [self._pool.submit(_in_thread, line) for line in lines]
+        self._under_way.update(futures)
+        return futures
 
     def close(self):
         """Wait for what is under way."""
         self._pool.shutdown()
 
 
-def take(now, **only) -> list[PanicLine]:
-    """Every free line with a fresh claim; one UPDATE, for the first must not wait for the last.
+def take(now, most=THREADS, **only) -> list[PanicLine]:
+    """Free lines with a fresh claim; one UPDATE, for the first must not wait for the last.
 
-    ``only``: which lines to look at. Nothing is written where there is nothing to take.
+    ``most``: how many at once; those whose cancel-all waits come first. ``only``: which lines to
+    look at. Nothing is written where there is nothing to take.
     """
     free, token = PanicLine.objects.free(now).filter(**only), uuid.uuid4()
-    if not free.exists() or not free.update(claim_token=token, lease_until=now + LEASE):
+    due = list(free.order_by("-status", "pk").values_list("pk", flat=True)[: max(0, most)])
+    if not due or not free.filter(pk__in=due).update(claim_token=token, lease_until=now + LEASE):
         return []
-    lines = PanicLine.objects.select_related("account__desk", "job__desk", "job__operator")
-    return list(lines.filter(claim_token=token))
+    return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 
 
 def carry(line):
     """One account from cancel-all to an empty book, or to a person."""
-    _carry(line)
+    try:
+        _carry(renewed(line))
+    except ClaimLost as lost:
+        logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
     _read_in(line.job)
 
 

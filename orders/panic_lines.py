@@ -24,12 +24,29 @@ def writing():
         yield
 
 
-def keep(line, **values) -> int:
-    """Write to the line under its own claim; 0 where another sender holds it by now."""
-    for name in ("explanation", "status"):
-        if name in values:
-            setattr(line, name, values[name])
-    return PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token).update(**values)
+class ClaimLost(Exception):
+    """Another sender holds the line by now, or a person withdrew it: nothing more is done here."""
+
+
+def keep(line, **values):
+    """Write to the line under its own claim. Raises `ClaimLost`, and then nothing is written."""
+    held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
+    if not held.update(**values):
+        raise ClaimLost(f"line {line.pk}")
+    for name, value in values.items():
+        setattr(line, name, value)
+
+
+def renewed(line) -> PanicLine:
+    """The line as it stands by now, its lease as from this moment. Raises `ClaimLost`.
+
+    It may have waited for its turn since it was claimed, or its sender may have stood still.
+    """
+    keep(line, lease_until=clock() + LEASE)
+    return PanicLine.objects.select_related(*WITH).get(pk=line.pk, claim_token=line.claim_token)
+
+
+WITH = ("account__desk", "job__desk", "job__operator", "operator")
 
 
 def lose(line):

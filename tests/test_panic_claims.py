@@ -1,0 +1,81 @@
+"""Panic lines have one sender at a time: a cancel-all that two would send hits newer orders."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders import emptying, panic, panic_requests
+from orders.models import AuditRecord, Event, PanicLine, PanicStatus
+
+
+@pytest.fixture
+def line(firm):
+    """One line, claimed and not yet carried."""
+    firm.orders(2)
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    (line,) = emptying.take(timezone.now())
+    return line
+
+
+def cancel_alls(firm):
+    return len(firm.paper.requests("/orders/cancel_all"))
+
+
+def test_a_line_that_waited_longer_than_its_lease_is_sent_by_the_next_sender_alone(firm, line):
+    PanicLine.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    (again,) = emptying.take(timezone.now())
+    emptying.carry(again)
+    emptying.carry(line)
+    assert cancel_alls(firm) == 1
+    assert PanicLine.objects.get().status == PanicStatus.EMPTY
+
+
+def test_a_sender_that_stood_still_between_signing_and_recording_sends_nothing(
+    firm, line, monkeypatch
+):
+    real = panic_requests.credits.take
+
+    def frozen(**about):
+        PanicLine.objects.update(claim_token=uuid.uuid4())
+        return real(**about)
+
+    monkeypatch.setattr(panic_requests.credits, "take", frozen)
+    emptying.carry(line)
+    assert cancel_alls(firm) == 0
+    assert not AuditRecord.objects.filter(event=Event.REQUEST, job=line.job).exists()
+    assert PanicLine.objects.get().status == PanicStatus.WAITING
+
+
+def test_a_claimed_line_is_carried_as_it_stands_not_as_it_was_read(firm, line):
+    """Its own sender had gone on already, as far as the answer."""
+    PanicLine.objects.update(status=PanicStatus.FINISHING)
+    emptying.carry(line)
+    assert cancel_alls(firm) == 0
+
+
+def test_no_more_lines_are_taken_than_threads_are_free(committing_firm, monkeypatch):
+    firm, gate = committing_firm, threading.Event()
+    for n in range(4):
+        firm.new_account(f"Book {n}", firm.momentum)
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    monkeypatch.setattr(emptying, "THREADS", 2)
+    monkeypatch.setattr(emptying, "carry", lambda line: gate.wait(10))
+    emptier = emptying.Emptier()
+    try:
+        assert len(emptier.take_due(timezone.now())) == 2
+        assert emptier.take_due(timezone.now()) == []
+    finally:
+        gate.set()
+        emptier.close()
+    assert PanicLine.objects.filter(claim_token=None).count() == 3
+
+
+def test_a_cancel_all_that_waits_is_taken_before_a_book_that_is_read_back(firm):
+    firm.new_account("Beta", firm.momentum)
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    first, second = PanicLine.objects.order_by("pk")
+    PanicLine.objects.filter(pk=first.pk).update(status=PanicStatus.FINISHING)
+    assert emptying.take(timezone.now(), most=1) == [second]
