@@ -18,6 +18,8 @@ from orders.panic_lines import LOST, keep, rest, writing
 from orders.panic_requests import exchange, signer_of, times
 
 AGAIN_AFTER = timedelta(seconds=1)
+# Refusals after which nothing of the line would fare better, or would be about other orders.
+OVER = judging.ABOUT_ALL | {"signature", "public_key", "symbol", "parameters", "expired"}
 
 
 def send(line) -> bool:
@@ -46,7 +48,7 @@ def _conclude(line, result) -> bool:
         return _wait_and_repeat(line, result, f"Nothing was sent: {result.reason}.")
     if verdict is not None and verdict.kind == "throttled":
         return _wait_and_repeat(line, result, "The exchange asked us to slow down (429).")
-    values, is_over = _concluded(verdict)
+    values, is_over = _concluded(verdict, result)
     with writing():
         keep(line, answered_at=clock(), **values)
         audit.append(panic_facts.answer_fact(line, result, verdict.kind if verdict else "unknown"))
@@ -55,7 +57,7 @@ def _conclude(line, result) -> bool:
     return not is_over
 
 
-def _concluded(verdict):
+def _concluded(verdict, result):
     """Columns for a verdict, and whether a person must act before anything more can be done."""
     values = {"status": PanicStatus.FINISHING}
     if verdict is None or verdict.kind not in {"accepted", "refused"}:
@@ -63,8 +65,9 @@ def _concluded(verdict):
     if verdict.kind == "accepted":
         said = f"The exchange cancelled {verdict.count}."
         return values | {"cancelled_count": verdict.count, "explanation": said}, False
-    said = f"{verdict.hint} The exchange said: {verdict.error}".strip()[:400]
-    return values | {"explanation": said}, verdict.cause in judging.ABOUT_ALL | {"signature"}
+    hint = judging.hint(verdict, result)
+    said = f"{hint} The exchange said: {verdict.error}".strip()[:400]
+    return values | {"explanation": said}, verdict.cause in OVER
 
 
 def _wait_and_repeat(line, result, said) -> bool:

@@ -146,11 +146,11 @@ def _not_found(verdict, result, cancel, now):
 
 
 def _refused(verdict, result, cancel, now):
-    said = f"{_hint(verdict, result)} The exchange said: {verdict.error}".strip()
+    said = f"{hint(verdict, result)} The exchange said: {verdict.error}".strip()
     return refusal(cancel, Proof.ANSWER, said[:400], now)
 
 
-def _hint(verdict, result):
+def hint(verdict, result):
     """What to do about a refusal. A clock that is off is told in words."""
     offset_ms = result.clock_offset_ms or 0
     if verdict.cause != "expired" or abs(offset_ms) <= WARN_ABOVE_MS:

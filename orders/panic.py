@@ -21,11 +21,15 @@ NO_DESK = "There is no such desk, or panic is not yours to pull there."
 
 @dataclass(frozen=True)
 class Warned:
-    """What a panic would do to protective orders, for the page that asks for it."""
+    """What a panic would do to protective orders, for the page that asks for it.
+
+    ``is_new``: no order of these accounts that we know of, open or over, has the symbol.
+    """
 
     open_orders: int
     stops: int
     reduce_only: int
+    is_new: bool = False
 
 
 def scope(*, user, desk_id, account_ids=()) -> tuple[Desk, list[Account]]:
@@ -42,15 +46,17 @@ def scope(*, user, desk_id, account_ids=()) -> tuple[Desk, list[Account]]:
 def warned(*, accounts, symbol="") -> Warned:
     """How many orders the scope holds by our last look, and how many protect a position."""
     orders = Order.objects.open().filter(account__in=accounts)
+    known, is_new = Order.objects.filter(account__in=accounts), False
     if symbol:
         orders = orders.filter(symbol=symbol)
+        is_new = not known.filter(symbol=symbol).exists()
     is_stop = Q(order_type__startswith="stop") | Q(order_type__startswith="take")
     counts = orders.aggregate(
         all=Count("pk"),
         stops=Count("pk", filter=is_stop),
         reduce_only=Count("pk", filter=Q(reduce_only=True)),
     )
-    return Warned(counts["all"], counts["stops"], counts["reduce_only"])
+    return Warned(counts["all"], counts["stops"], counts["reduce_only"], is_new)
 
 
 def pull(
@@ -72,8 +78,7 @@ def pull(
     desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
     if desk is None or len(accounts) < len(set(account_ids)):
         refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)
-    if symbol:
-        check_symbol(symbol)
+    _check_symbol(symbol, desk)
     if is_drill:
         accounts = [account for account in accounts if account.is_drill]
     if not accounts:
@@ -125,6 +130,21 @@ def _record(actor, desk, accounts, about, reason, is_drill, key):
         about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
         audit.append(_fact(actor, desk, job, now, about, accounts))
     return job
+
+
+def _check_symbol(symbol, desk):
+    """Raise `CannotAsk` where the desk's orders, open or over, show that the case is wrong.
+
+    A symbol that we never met is no reason to hold up a panic: the exchange refuses a wrong one.
+    """
+    if not symbol:
+        return
+    check_symbol(symbol)
+    alike = Order.objects.filter(account__desk=desk, symbol__iexact=symbol).values_list("symbol")
+    met = {name for (name,) in alike.order_by().distinct()}
+    if met and symbol not in met:
+        said = f"Symbols keep their case: write {min(met)}, not {symbol}."
+        raise CannotAsk(said, field="symbol")
 
 
 def in_words(desk, accounts, *, symbol, keep_reduce_only, is_drill) -> str:

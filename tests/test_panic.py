@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -314,3 +315,49 @@ def test_cancels_of_a_panic_all_come_to_rest(firm):
     pull(firm)
     carry()
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.CANCELLED}
+
+
+def refused(error, **about):
+    return {"status": 400, "body": {"success": False, "error": error, "code": 400}} | about
+
+
+def test_a_symbol_that_the_exchange_does_not_know_empties_nothing_and_says_so(firm):
+    firm.orders(2)
+    pull(firm, symbol="NOSUCH")
+    line = carry()
+    assert line.status == PanicStatus.NEEDS_YOU
+    assert "Book not found: NOSUCH" in line.explanation
+    assert len(is_open(firm)) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("Invalid message", "This machine's clock is"),
+        ("Invalid parameters", "could not read"),
+        ("Invalid public key", "An address is malformed"),
+    ],
+)
+def test_a_refusal_that_would_be_repeated_for_ever_is_left_to_a_person_at_once(firm, error, hint):
+    ahead = (timezone.now() + timedelta(seconds=40)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    firm.paper.fault("/orders/cancel_all", "status", **refused(error, headers={"Date": ahead}))
+    pull(firm)
+    line = carry()
+    assert line.status == PanicStatus.NEEDS_YOU
+    assert hint in line.explanation
+
+
+def test_a_symbol_in_the_wrong_case_is_refused_at_the_door(firm):
+    order = firm.order(symbol="BTC")
+    firm.paper.close(order.order_id)
+    with pytest.raises(CannotAsk, match="write BTC, not btc"):
+        pull(firm, symbol="btc")
+    assert not PanicLine.objects.exists()
+
+
+def test_a_symbol_that_nobody_met_holds_up_no_panic_but_is_told_beforehand(firm):
+    firm.order(symbol="BTC")
+    accounts = [firm.account]
+    assert panic.warned(accounts=accounts, symbol="NEW").is_new
+    assert not panic.warned(accounts=accounts, symbol="BTC").is_new
+    assert pull(firm, symbol="NEW").panic_lines.get().symbol == "NEW"
