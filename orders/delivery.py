@@ -96,7 +96,7 @@ def deliver(chunk, *, now=clock):
     """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
     an answer stated or None."""
     job, account = chunk[0].job, chunk[0].account
-    why_not = may_not_send(job, account)
+    why_not = may_not_send(_asked(job, account), account)
     if why_not:
         concluding.refuse_unsent(chunk, why_not, now())
         return 0, None
@@ -124,8 +124,14 @@ def _after(ends, account, job):
         waking.settle(account_ids=[account.pk], is_urgent=job.is_urgent)
 
 
+def _asked(job, account):
+    """Who stands behind the job: behind a panic's cancels, who asked last for the account."""
+    return (job.is_panic and job.panic_lines.filter(account=account).first()) or job
+
+
 def may_not_send(job, account, *, panic=False) -> str:
-    """Why nothing may be sent for this job now, or nothing. Rights are asked again here."""
+    """Why nothing may be sent for this job, or line of a panic, or nothing. Rights are asked again
+    here."""
     right = Right.PANIC if panic else Right.CANCEL
     if not account.is_active or not job.desk.is_active:
         return f"Not sent: {account.name} or its desk was deactivated."

@@ -7,8 +7,11 @@ book, or to a person.
 import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import connection
+from django.utils.timezone import now as clock
 
 from orders import cancel_all, clearing, delivery, packets, syncing
 from orders.exchange import THREADS
@@ -73,14 +76,27 @@ def _read_in(job):
 
 
 def _carry(line):
-    why_not = delivery.may_not_send(line.job, line.account, panic=True)
-    if why_not:
+    if why_not := _why_not(line):
         return rest(line, why_not)
     if line.status == PanicStatus.SENDING:  # its sender died: the answer is lost, not repeated
         lose(line)
     elif line.status == PanicStatus.WAITING and not cancel_all.send(line):
         return None
     return clearing.finish(line)
+
+
+def _why_not(line) -> str:
+    """Why nothing more may be sent for this line by itself, or nothing."""
+    limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
+    if line.status == PanicStatus.WAITING and clock() > line.asked_at + limit:
+        minutes = max(1, round(limit.total_seconds() / 60))
+        return f"{_never(line)} within {minutes} min. The orders may be open."
+    return delivery.may_not_send(line, line.account, panic=True)
+
+
+def _never(line):
+    was_sent = line.sent_at is not None and line.sent_at >= line.asked_at
+    return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
 
 
 def _in_thread(line):

@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 from django.utils.timezone import now as clock
 
 from orders import audit
-from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, PanicStatus, Right
+from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
 from orders.refusing import refuse
 from orders.targets import CannotAsk, check_symbol
 
@@ -95,22 +95,6 @@ def pull(
         return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
 
 
-def send_again(*, user, actor, line_id) -> str:
-    """A person's word to send cancel-all once more after an unknown answer."""
-    line = PanicLine.objects.allowing(user, Right.PANIC).filter(pk=line_id)
-    line = line.select_related("account", "job__desk").first()
-    if line is None:
-        refuse(actor=actor, what=f"repeat panic line {line_id}", said=NO_DESK)
-    with transaction.atomic():
-        given_up = PanicLine.objects.filter(pk=line.pk, status=PanicStatus.NEEDS_YOU)
-        if not given_up.update(status=PanicStatus.WAITING, claim_token=None, lease_until=None):
-            return f"Nothing to repeat: {line.account} is {line.get_status_display().lower()}."
-        CancelJob.objects.filter(pk=line.job_id).update(status="running", done_at=None)
-        about = {"again": True, "symbol": line.symbol, "keep_reduce_only": line.keep_reduce_only}
-        audit.append(_fact(actor, line.job.desk, line.job, clock(), about, [line.account]))
-    return f"Cancel-all for {line.account} is being sent once more."
-
-
 def _record(actor, desk, accounts, about, reason, is_drill, key):
     now = clock()
     with transaction.atomic():
@@ -128,7 +112,7 @@ def _record(actor, desk, accounts, about, reason, is_drill, key):
         lines = [PanicLine(job=job, account=account, **about_line) for account in accounts]
         PanicLine.objects.bulk_create(lines)
         about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
-        audit.append(_fact(actor, desk, job, now, about, accounts))
+        audit.append(fact(actor, desk, job, now, about, accounts))
     return job
 
 
@@ -155,7 +139,8 @@ def in_words(desk, accounts, *, symbol, keep_reduce_only, is_drill) -> str:
     return f"{what}: every {symbol + ' ' if symbol else ''}order on {where} of {desk}{spared}"
 
 
-def _fact(actor, desk, job, now, about, accounts):
+def fact(actor, desk, job, now, about, accounts):
+    """The record of what a person said of a panic, on these accounts of it."""
     data = about | {"accounts": [account.address for account in accounts]}
     lines = tuple(audit.OrderLine(account_id=account.pk) for account in accounts)
     return audit.Fact(

@@ -5,9 +5,9 @@ from orders.models import Event
 
 
 def base(line):
-    """Who, where and about what: the same for every record of a line."""
+    """Who asked last, where and about what: the same for every record of a line."""
     about = (audit.OrderLine(account_id=line.account_id, symbol=line.symbol),)
-    actor = audit.actor_of(line.job)
+    actor = audit.actor_of(line)
     return {"actor": actor, "account": line.account, "job": line.job, "lines": about}
 
 

@@ -41,9 +41,11 @@ def _job_resumed(record, data, who, orders):
 
 
 def _panic(record, data, who, orders):
+    symbol = f"{data['symbol']} " if data.get("symbol") else ""
     if data.get("again"):
-        symbol = f"{data['symbol']} " if data.get("symbol") else ""
         return f"{who} had every {symbol}order of job {record.job_id} cancelled once more."
+    if data.get("withdrawn"):
+        return f"{who} withdrew a cancel-all of job {record.job_id} that still waited."
     reason = f": “{data['reason']}”" if data.get("reason") else "."
     return f"{who} asked to empty the book: {data.get('scope') or record.desk_name}{reason}"
 

@@ -83,7 +83,7 @@ LAYERS = [
         "orders.previews",
         "orders.questions",
     ],
-    ["orders.listing", "orders.planning"],
+    ["orders.listing", "orders.panic_acts", "orders.planning"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
 ]

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders import asking, cancel_all, clearing, emptying, panic, verifying
+from orders import asking, cancel_all, clearing, emptying, panic, panic_acts, verifying
 from orders.models import (
     Account,
     AuditRecord,
@@ -205,7 +205,7 @@ def test_a_book_that_is_not_seen_empty_is_left_to_a_person_and_says_so(firm):
     assert line.status == PanicStatus.NEEDS_YOU
     assert "still listed" in line.explanation
     user = {"user": firm.operator, "actor": firm.actor()}
-    assert "once more" in panic.send_again(line_id=line.pk, **user)
+    assert "once more" in panic_acts.send_again(line_id=line.pk, **user)
     firm.paper.disarm()
     assert carry().status == PanicStatus.EMPTY
     assert len(firm.paper.requests("/orders/cancel_all")) == 2

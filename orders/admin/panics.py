@@ -10,7 +10,7 @@ from django.http import Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 
-from orders import cancels, panic, rights, sentences
+from orders import cancels, panic, panic_acts, rights, sentences
 from orders.admin import fields
 from orders.admin.base import Screen, acts, fragment, request_key_of, shows
 from orders.logins import actor_of
@@ -88,6 +88,7 @@ class PanicAdmin(Screen):
             ("pull/", "orders_panicline_pull", self.pull_view),
             ("warned/", "orders_panicline_warned", self.warned_view),
             ("<int:object_id>/again/", "orders_panicline_again", self.again_view),
+            ("<int:object_id>/withdraw/", "orders_panicline_withdraw", self.withdraw_view),
         )
 
     def has_view_permission(self, request, obj=None):
@@ -159,10 +160,18 @@ class PanicAdmin(Screen):
     @acts
     def again_view(self, request, object_id):
         """A person's word to send cancel-all once more; never offered while a sender is at it."""
+        return self._act(request, object_id, panic_acts.send_again)
+
+    @acts
+    def withdraw_view(self, request, object_id):
+        """A person's word that what still waits shall not be sent."""
+        return self._act(request, object_id, panic_acts.withdraw)
+
+    def _act(self, request, object_id, what):
         self.guard_view(request)
         line = PanicLine.objects.visible_to(request.user).filter(pk=object_id).first()
         try:
-            said = panic.send_again(user=request.user, actor=actor_of(request), line_id=object_id)
+            said = what(user=request.user, actor=actor_of(request), line_id=object_id)
         except NotAllowed:
             raise (Http404 if line is None else PermissionDenied) from None
         messages.info(request, said)

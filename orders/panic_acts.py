@@ -1,0 +1,62 @@
+"""What a person may say of one line of a panic once it was pulled; each word is recorded."""
+
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders import audit, concluding
+from orders.models import CancelJob, JobStatus, PanicLine, PanicStatus, Right
+from orders.models.panics import UNFINISHED
+from orders.panic import NO_DESK, fact
+from orders.refusing import refuse
+
+
+def send_again(*, user, actor, line_id) -> str:
+    """A person's word to send cancel-all once more; from here on it is this person's panic."""
+    line, now = _permitted(user, actor, line_id, "repeat"), clock()
+    values = {"status": PanicStatus.WAITING, **_asked_by(actor, now)}
+    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, again=True):
+        return _nothing("repeat", line)
+    return f"Cancel-all for {line.account} is being sent once more."
+
+
+def withdraw(*, user, actor, line_id) -> str:
+    """A person's word that a cancel-all that still waits shall not be sent."""
+    line, now = _permitted(user, actor, line_id, "withdraw"), clock()
+    said = f"Withdrawn by {actor.operator_name}. The orders may be open."
+    values = {"status": PanicStatus.WITHDRAWN, "explanation": said}
+    if not _move(line, actor, now, PanicStatus.WAITING, values, withdrawn=True):
+        return _nothing("withdraw", line)
+    return f"Withdrawn: no cancel-all is sent for {line.account}."
+
+
+def _permitted(user, actor, line_id, act):
+    """The line, if this person may panic on its desk; a refusal is recorded."""
+    line = PanicLine.objects.allowing(user, Right.PANIC).filter(pk=line_id)
+    line = line.select_related("account", "job__desk").first()
+    if line is None:
+        refuse(actor=actor, what=f"{act} panic line {line_id}", said=NO_DESK)
+    return line
+
+
+def _asked_by(actor, now) -> dict:
+    return {**actor.columns(), "asked_at": now, "takes": 0}
+
+
+def _move(line, actor, now, old, values, **about) -> bool:
+    """Take the line out of every sender's hands and write this, if it still stands so."""
+    about |= {"symbol": line.symbol, "keep_reduce_only": line.keep_reduce_only}
+    with transaction.atomic():
+        same = PanicLine.objects.filter(pk=line.pk, status=old)
+        if not same.update(claim_token=None, lease_until=None, **values):
+            return False
+        if values["status"] in UNFINISHED:
+            running = {"status": JobStatus.RUNNING, "done_at": None}
+            CancelJob.objects.filter(pk=line.job_id).update(**running)
+        concluding.finish_jobs({line.job_id}, now)
+        audit.append(fact(actor, line.desk, line.job, now, about, [line.account]))
+    return True
+
+
+def _nothing(act, line):
+    line.refresh_from_db(fields=["status"])
+    return f"Nothing to {act}: {line.account} is {line.get_status_display().lower()}."
