@@ -74,6 +74,13 @@ def extend(job, targets) -> int:
 
     A panic does this with what its cancel-all left over. Returns how many.
     """
+    try:
+        return _extend(job, targets)
+    except IntegrityError:  # a click took one of the orders between our look and our insert
+        return _extend(job, targets)
+
+
+def _extend(job, targets):
     now = clock()
     with transaction.atomic():
         fresh, _ = _without_live(targets)

@@ -5,17 +5,18 @@ the decision.
 """
 
 from datetime import timedelta
+from functools import partial
 
-from django.db import transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, judging, panic_facts
+from orders import judging
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import AgentWallet, Event, PanicStatus
 from orders.pacifica import answers
 from orders.pacifica.client import Answer
-from orders.panic_lines import LOST, keep, rest, writing
-from orders.panic_requests import exchange, signer_of, times
+from orders.pacifica.signing import Unsignable
+from orders.panic_lines import LOST, answered, rest
+from orders.panic_requests import exchange, has_left, signer_of, times
 
 AGAIN_AFTER = timedelta(seconds=1)
 # Refusals after which nothing of the line would fare better, or would be about other orders.
@@ -26,34 +27,32 @@ def send(line) -> bool:
     """Sign, record, send and record one cancel-all; whether to go on to reading back."""
     try:
         signer, wallet = signer_of(line)
-    except (CannotOpen, KeySettingsWrong) as error:
+        request = signer.cancel_all(
+            symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **times()
+        )
+        also = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
+        also |= {"status": PanicStatus.SENDING}
+        goes_on = exchange(line, request, partial(_conclude, line), **also)
+    except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         rest(line, str(error), Event.KEY_REFUSED)
         return False
-    request = signer.cancel_all(
-        symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **times()
-    )
-    sent_at = clock()
-    also = {"status": PanicStatus.SENDING, "sent_at": sent_at}
-    result = exchange(line, request, cancel_alls=line.cancel_alls + 1, **also)
-    AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=sent_at)
-    return _conclude(line, result)
+    AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=also["sent_at"])
+    return goes_on
 
 
-def _conclude(line, result) -> bool:
+def _conclude(line, result, before) -> bool:
     """What the answer to cancel-all makes of the line."""
+    if not has_left(result):
+        return _wait_and_repeat(line, result, f"Nothing was sent: {result.reason}.")
     verdict = None
     if isinstance(result, Answer):
         verdict = answers.cancel_all_verdict(result.status, result.body, is_whole=result.is_whole)
-    elif not result.may_have_been_sent:
-        return _wait_and_repeat(line, result, f"Nothing was sent: {result.reason}.")
     if verdict is not None and verdict.kind == "throttled":
         return _wait_and_repeat(line, result, "The exchange asked us to slow down (429).")
     values, is_over = _concluded(verdict, result)
-    with writing():
-        keep(line, answered_at=clock(), **values)
-        audit.append(panic_facts.answer_fact(line, result, verdict.kind if verdict else "unknown"))
     if is_over:
-        rest(line, values["explanation"])
+        values |= {"status": PanicStatus.NEEDS_YOU, "lease_until": None}
+    answered(line, result, verdict.kind if verdict else "unknown", answered_at=clock(), **values)
     return not is_over
 
 
@@ -72,12 +71,13 @@ def _concluded(verdict, result):
 
 def _wait_and_repeat(line, result, said) -> bool:
     """What certainly did nothing may be sent again by itself, a moment later."""
-    with transaction.atomic():
-        audit.append(panic_facts.answer_fact(line, result, "waiting"))
-        keep(
-            line,
-            status=PanicStatus.WAITING,
-            explanation=f"{said} It is sent again.",
-            lease_until=clock() + AGAIN_AFTER,
-        )
+    answered(
+        line,
+        result,
+        "waiting",
+        status=PanicStatus.WAITING,
+        explanation=f"{said} It is sent again.",
+        lease_until=clock() + AGAIN_AFTER,
+        takes=0,
+    )
     return False

@@ -2,13 +2,12 @@
 
 import time
 
-from django.db import transaction
 from django.utils.timezone import now as clock
 
-from orders import asking, audit, delivery, panic_facts, reading
+from orders import asking, delivery, reading
 from orders.models import CancelKind, CancelStatus
 from orders.pacifica import reads
-from orders.panic_lines import LEASE, keep, rest, seen_empty
+from orders.panic_lines import LEASE, answered, keep, rest, seen_empty
 from orders.panic_requests import exchange, signer_of, times
 from orders.targets import Target, kind_of_type
 
@@ -83,6 +82,5 @@ def _target(line, path, row, known):
 
 def _cancel_strategy(line, strategy_id):
     signer, _ = signer_of(line)
-    result = exchange(line, signer.cancel_strategy(strategy_id=strategy_id, **times()))
-    with transaction.atomic():
-        audit.append(panic_facts.answer_fact(line, result, ""))
+    request = signer.cancel_strategy(strategy_id=strategy_id, **times())
+    exchange(line, request, lambda result, before: answered(line, result, "answered"))

@@ -10,15 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
+from django.db.models import F
 from django.utils.timezone import now as clock
 
 from orders import cancel_all, clearing, delivery, packets, syncing
 from orders.exchange import THREADS
+from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import PanicLine, PanicStatus
-from orders.panic_lines import LEASE, WITH, ClaimLost, lose, renewed, rest
+from orders.panic_lines import LEASE, WITH, ClaimLost, keep, lose, renewed, rest
 
 logger = logging.getLogger(__name__)
+SOON = timedelta(seconds=1)
+MOST_TAKES = 5  # by senders that die or fail on it, before a person is asked
 
 
 class Emptier:
@@ -51,42 +61,71 @@ def take(now, most=THREADS, **only) -> list[PanicLine]:
     look at. Nothing is written where there is nothing to take.
     """
     free, token = PanicLine.objects.free(now).filter(**only), uuid.uuid4()
+    claim = {"claim_token": token, "lease_until": now + LEASE, "takes": F("takes") + 1}
     due = list(free.order_by("-status", "pk").values_list("pk", flat=True)[: max(0, most)])
-    if not due or not free.filter(pk__in=due).update(claim_token=token, lease_until=now + LEASE):
+    if not due or not free.filter(pk__in=due).update(**claim):
         return []
     return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 
 
 def carry(line):
-    """One account from cancel-all to an empty book, or to a person."""
+    """One account from cancel-all to an empty book, or to a person, whatever befalls."""
     try:
         _carry(renewed(line))
     except ClaimLost as lost:
         logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
+    except (OperationalError, InterfaceError):  # the database may be back in a moment
+        logger.exception("A panic line could not be written; it is taken again.")
+        _after_trouble(keep, line, lease_until=clock() + SOON)
+    except Exception as error:
+        logger.exception("A panic line could not be carried.")
+        _after_trouble(_give_up, line, error)
     _read_in(line.job)
-
-
-def _read_in(job):
-    """Bring the known orders up to date, once that slows the emptying of no other book."""
-    if job.panic_lines.unfinished().exists():
-        return
-    emptied = job.panic_lines.filter(status=PanicStatus.EMPTY)
-    for account_id in list(emptied.values_list("account_id", flat=True)):
-        syncing.sync_account(account_id=account_id)
 
 
 def _carry(line):
     if why_not := _why_not(line):
         return rest(line, why_not)
-    if line.status == PanicStatus.SENDING:  # its sender died: the answer is lost, not repeated
+    if line.has_open_request:  # its sender died: the answer is lost, not repeated
         lose(line)
     elif line.status == PanicStatus.WAITING and not cancel_all.send(line):
         return None
     return clearing.finish(line)
 
 
+def _after_trouble(act, line, *args, **about):
+    """Do it if the database lets us; else the lease runs out, and the next sender sees."""
+    try:
+        close_old_connections()
+        act(line, *args, **about)
+    except (ClaimLost, DatabaseError) as error:
+        logger.warning("A panic line is left to its lease (%s).", type(error).__name__)
+
+
+def _give_up(line, error):
+    """Leave to a person what nobody foresaw."""
+    said = str(error) if isinstance(error, (CannotOpen, KeySettingsWrong)) else ""
+    said = said or f"Its sender failed ({type(error).__name__}); the log of the app says where."
+    line = renewed(line)
+    rest(line, f"{said} {line.explanation}".strip())
+
+
+def _read_in(job):
+    """Bring the known orders up to date, once that slows the emptying of no other book."""
+    try:
+        if job.panic_lines.unfinished().exists():
+            return
+        emptied = job.panic_lines.filter(status=PanicStatus.EMPTY)
+        for account_id in list(emptied.values_list("account_id", flat=True)):
+            syncing.sync_account(account_id=account_id)
+    except Exception:  # the books are empty all the same
+        logger.exception("Emptied books could not be read in; the next sync does.")
+
+
 def _why_not(line) -> str:
     """Why nothing more may be sent for this line by itself, or nothing."""
+    if line.takes > MOST_TAKES:
+        return f"Its senders failed {MOST_TAKES} times. {line.explanation}".strip()[:400]
     limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
     if line.status == PanicStatus.WAITING and clock() > line.asked_at + limit:
         minutes = max(1, round(limit.total_seconds() / 60))

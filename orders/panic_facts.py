@@ -17,10 +17,18 @@ def request_fact(line, request):
     return audit.Fact(event=Event.REQUEST, data=data, body=request.body, **base(line))
 
 
-def answer_fact(line, result, outcome):
-    """The record of what the network made of it."""
+def answer_fact(line, result, outcome, *, is_late=False):
+    """The record of what the network made of it; late where another sender holds the line."""
     event, data, body = concluding.described_result(result)
+    data |= {"is_late": True} if is_late else {}
     return audit.Fact(event=event, outcome=outcome, data=data, body=body, **base(line))
+
+
+def lost_fact(line, now):
+    """The record of a request whose sender died, or failed, before it wrote how it ended."""
+    data = {"explanation": "Its sender stopped before the answer was recorded."}
+    outcome = "unknown"
+    return audit.Fact(Event.SENDER_LOST, at=now, outcome=outcome, data=data, **base(line))
 
 
 def read_fact(line, each, now):

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, panic_facts
-from orders.models import Event, PanicLine, PanicStatus
+from orders.models import PanicLine, PanicStatus
 
 LEASE = timedelta(seconds=30)
 LOST = "The answer to cancel-all was lost; it is not sent again unless you say so."
@@ -50,11 +50,30 @@ WITH = ("account__desk", "job__desk", "job__operator", "operator")
 
 
 def lose(line):
-    """Record that a sender died between the request and its answer; reading back goes on."""
-    with transaction.atomic():
-        keep(line, status=PanicStatus.FINISHING, explanation=LOST)
-        about = panic_facts.base(line)
-        audit.append(audit.Fact(Event.SENDER_LOST, data={"explanation": LOST}, **about))
+    """Record that a sender died between a request and its answer; reading back goes on."""
+    lost = {}
+    if line.status == PanicStatus.SENDING:
+        lost = {"status": PanicStatus.FINISHING, "explanation": LOST}
+    with writing():
+        keep(line, has_open_request=False, **lost)
+        audit.append(panic_facts.lost_fact(line, clock()))
+
+
+def answered(line, result, outcome, **values):
+    """Record how the open request ended and write what that makes of the line.
+
+    Too late, for another sender holds the line by now, it is evidence only: `ClaimLost` goes on.
+    """
+    try:
+        with writing():
+            keep(line, has_open_request=False, **values)
+            facts = [panic_facts.answer_fact(line, result, outcome)]
+            if line.status == PanicStatus.NEEDS_YOU:
+                facts.append(_over(line, clock()))
+            audit.append(*facts)
+    except ClaimLost:
+        audit.record(panic_facts.answer_fact(line, result, "", is_late=True))
+        raise
 
 
 def seen_empty(line, readings):
@@ -63,17 +82,26 @@ def seen_empty(line, readings):
     with writing():
         keep(line, status=PanicStatus.EMPTY, seen_empty_at=now, left_open=0, lease_until=None)
         facts = [panic_facts.read_fact(line, each, now) for each in readings]
-        facts.append(panic_facts.outcome_fact(line, PanicStatus.EMPTY, line.explanation, now))
-        audit.append(*facts)
-        concluding.finish_jobs({line.job_id}, now)
+        audit.append(*facts, _over(line, now))
 
 
 def rest(line, explanation, *events):
     """Leave the line to a person; ``events``: what else the log shall say of it."""
-    now, base, why = clock(), panic_facts.base(line), {"why": explanation}
-    status = PanicStatus.NEEDS_YOU
-    facts = [audit.Fact(event=event, at=now, data=why, **base) for event in events]
-    with transaction.atomic():
-        keep(line, status=status, explanation=explanation[:400], lease_until=None)
-        audit.append(*facts, panic_facts.outcome_fact(line, status, explanation, now))
-        concluding.finish_jobs({line.job_id}, now)
+    now, why = clock(), {"why": explanation}
+    about = panic_facts.base(line) | {"at": now, "data": why}
+    facts = [audit.Fact(event=event, **about) for event in events]
+    if line.has_open_request:
+        facts.append(panic_facts.lost_fact(line, now))
+    values = {"status": PanicStatus.NEEDS_YOU, "explanation": explanation[:400]}
+    with writing():
+        keep(line, has_open_request=False, lease_until=None, **values)
+        audit.append(*facts, _over(line, now))
+
+
+def _over(line, now):
+    """End the job where this was its last line; the record of how the line ended.
+
+    The job's row is locked here, before the log's lock: everybody takes them in this order.
+    """
+    concluding.finish_jobs({line.job_id}, now)
+    return panic_facts.outcome_fact(line, line.status, line.explanation, now)

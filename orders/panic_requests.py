@@ -1,6 +1,9 @@
 """Sign, record and send one request of a panic's line: a cancel-all, or a strategy's cancel."""
 
+import logging
+
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.timezone import now as clock
 
 from orders import audit, credits, delivery, panic_facts
@@ -9,6 +12,8 @@ from orders.keys import open_api_config_key, open_signer
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
 from orders.panic_lines import LEASE, keep, writing
+
+logger = logging.getLogger(__name__)
 
 
 def signer_of(line):
@@ -23,23 +28,46 @@ def times() -> dict:
     return {"timestamp": int(clock().timestamp() * 1000), "expiry_window": window}
 
 
-def exchange(line, request, **also):
-    """Record one signed request of this line, send it; the `Answer` or `Unreachable`."""
-    about = {"wanted": 1, "price": delivery.PRICE, "purpose": credits.URGENT}
-    with writing():
-        grant = credits.take(account=line.account, now=clock(), **about)
-        keep(line, last_sent_at=clock(), lease_until=clock() + LEASE, **also)
-        audit.append(panic_facts.request_fact(line, request))
-    result = _sent(line, request)
-    quota = answers.quota(result.headers) if isinstance(result, Answer) else None
-    with writing():
-        credits.settle(grant=grant, unused=0, quota=quota, now=clock())
-    return result
+def exchange(line, request, conclude, **also):
+    """Record one signed request of this line, send it, have ``conclude`` write how it ended.
 
-
-def _sent(line, request):
+    ``conclude(result, before)``: with the `Answer` or `Unreachable`, and the columns that were
+    written with the request as they stood before it, for one that never left. ``also``: further
+    such columns. Returns what it returns.
+    """
     key = open_api_config_key(line.account)
+    about = {"wanted": 1, "price": delivery.PRICE, "purpose": credits.URGENT}
+    grant = credits.take(account=line.account, now=clock(), **about)
+    also |= {"last_sent_at": clock()}
+    before = {name: getattr(line, name) for name in also}
+    with writing():
+        keep(line, has_open_request=True, lease_until=clock() + LEASE, **also)
+        audit.append(panic_facts.request_fact(line, request))
+    result = _sent(request, key)
+    try:
+        return conclude(result, before)
+    finally:
+        _pay(grant, result)
+
+
+def has_left(result) -> bool:
+    """Whether some byte of the request left."""
+    return isinstance(result, Answer) or result.may_have_been_sent
+
+
+def _sent(request, key):
     try:
         return client().post(request.route, request.body, api_config_key=key)
     except Unreachable as unreachable:
         return unreachable
+
+
+def _pay(grant, result):
+    """Settle with the purse, last: its trouble may not cost an answer that we hold."""
+    quota = answers.quota(result.headers) if isinstance(result, Answer) else None
+    try:
+        with writing():
+            unused = 0 if has_left(result) else grant.count
+            credits.settle(grant=grant, unused=unused, quota=quota, now=clock())
+    except DatabaseError:
+        logger.exception("A request of a panic could not be booked.")

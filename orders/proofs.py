@@ -194,7 +194,8 @@ def _answered(entry):
     if entry.values["event"] == Event.AGENT_WALLET_TESTED:
         outcome = entry.values["outcome"]
         return [(_whole(entry), "" if outcome == "asked" else outcome)]
-    return [(_whole(entry), entry.values["outcome"] or "answered")]
+    is_late = entry.data.get("is_late")
+    return [(_whole(entry), "" if is_late else entry.values["outcome"] or "answered")]
 
 
 def _names_cancels(entry):

@@ -18,9 +18,12 @@ from orders import (
     concluding,
     contradicting,
     delivery,
+    emptying,
     enrolling,
     jobs,
     packets,
+    panic,
+    panic_lines,
     questions,
     settling,
     sweeping,
@@ -85,6 +88,21 @@ def conclude(firm):
     concluding.conclude(packets.packed(pairs), timezone.now())
 
 
+def end_a_panic(firm, act):
+    """A sender ends the line of a panic, whose job's cancels another one concludes just then."""
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    (line,) = emptying.take(timezone.now())
+    act(line)
+
+
+def see_empty(firm):
+    end_a_panic(firm, lambda line: panic_lines.seen_empty(line, []))
+
+
+def give_up(firm):
+    end_a_panic(firm, lambda line: panic_lines.rest(line, "The time is over."))
+
+
 def recover(firm):
     claim(account_id=firm.account.pk, now=timezone.now())
     sweeping.recover_abandoned(timezone.now() + LEASE * 2)
@@ -98,8 +116,10 @@ def recover(firm):
         (settle, concluding, "write"),
         (conclude, concluding, "write"),
         (recover, concluding, "write"),
+        (see_empty, concluding, "finish_jobs"),
+        (give_up, concluding, "finish_jobs"),
     ],
-    ids=["sync", "settle", "conclude", "recover"],
+    ids=["sync", "settle", "conclude", "recover", "see_empty", "give_up"],
 )
 def test_a_record_about_locked_rows_does_not_wait_for_them(
     committing_firm, monkeypatch, act, owner, name
