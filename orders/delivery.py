@@ -146,7 +146,7 @@ def sign(chunk, now):
     A cancel that cannot be put into a request is refused; its neighbours go without it.
     """
     wallet = signing_wallet(chunk[0].account)
-    signer = open_signer(wallet)
+    signer = open_signer(wallet, despite_age=chunk[0].job.is_panic)
     times = {
         "timestamp": int(now.timestamp() * 1000),
         "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,

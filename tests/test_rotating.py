@@ -5,8 +5,17 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from orders import enrolling, keys, rotating
-from orders.models import Account, AgentWallet, AuditRecord, Event, SealedApiConfigKey, SealedKey
+from orders import emptying, enrolling, keys, panic, rotating
+from orders.models import (
+    Account,
+    AgentWallet,
+    AuditRecord,
+    Cancel,
+    Event,
+    PanicLine,
+    SealedApiConfigKey,
+    SealedKey,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +93,14 @@ def test_an_agent_wallet_too_old_signs_nothing_but_a_panic(firm, settings):
         keys.open_signer(old)
     assert keys.open_signer(old, despite_age=True)
     assert not keys.is_ageing(aged(old, settings.AGENT_WALLET_WARN_DAYS - 1))
+
+
+def test_what_a_panic_left_over_is_signed_by_an_old_agent_wallet_too(firm, settings):
+    aged(firm.account.agent_wallets.get(), settings.AGENT_WALLET_STOP_DAYS)
+    firm.paper.rules(cancel_all_takes_stops=False)
+    firm.orders(1, order_type="stop_limit", stop_price="40000")
+    panic.pull(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
+    (line,) = emptying.take(now())
+    emptying.carry(line)
+    assert Cancel.objects.get().status == "cancelled"
+    assert PanicLine.objects.get().status == "empty"
