@@ -31,7 +31,7 @@ def send(line) -> bool:
             symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **times()
         )
         also = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
-        also |= {"status": PanicStatus.SENDING}
+        also |= {"status": PanicStatus.SENDING, "answered_at": None, "cancelled_count": None}
         goes_on = exchange(line, request, partial(_conclude, line), **also)
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         rest(line, str(error), Event.KEY_REFUSED)

@@ -4,83 +4,52 @@ import time
 
 from django.utils.timezone import now as clock
 
-from orders import asking, delivery, reading
-from orders.models import CancelKind, CancelStatus
-from orders.pacifica import reads
-from orders.panic_lines import LEASE, answered, keep, rest, seen_empty
-from orders.panic_requests import exchange, signer_of, times
-from orders.targets import Target, kind_of_type
+from orders import book_looks, reading
+from orders.leftovers import Leftovers
+from orders.panic_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty
 
 DEADLINE_S = 30
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2
+LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
 
 def finish(line):
     """Read back until the book is seen empty or the time is over, cancelling what is left."""
-    reader = reading.Reader(line.account)
-    ends_at, pause_s, strategies = time.monotonic() + DEADLINE_S, FIRST_PAUSE_S, set()
+    reader, leftovers = reading.Reader(line.account), Leftovers(line)
+    ends_at, pause_s = time.monotonic() + DEADLINE_S, FIRST_PAUSE_S
     while True:
-        left, readings, trouble = _look(line, reader)
-        if not trouble and not left:
-            return seen_empty(line, readings)
-        keep(line, left_open=len(left), lease_until=clock() + LEASE)
-        if time.monotonic() > ends_at:
-            said = trouble or f"{len(left)} still listed after {DEADLINE_S} s."
-            return rest(line, f"{said} {line.explanation}"[:400])
-        _cancel_left(line, left, strategies)
-        time.sleep(pause_s)
+        look = book_looks.look(line, reader)
+        wait_s = _unsettled_s(line, look)
+        if look.is_empty and not wait_s:
+            return seen_empty(line, look.readings, _seen(line, look))
+        keep(line, left_open=look.count, lease_until=clock() + LEASE)
+        if time.monotonic() > ends_at and not look.is_empty:
+            return rest(line, _given_up(line, look, leftovers))
+        leftovers.cancel(look.rows)
+        time.sleep(wait_s if look.is_empty else pause_s)
         pause_s = min(LONGEST_PAUSE_S, pause_s * 1.6)
 
 
-def _look(line, reader):
-    """(rows in scope, readings, why a read proved nothing) of book, TWAPs and strategies."""
-    where, rows, readings = {"account": line.account.address}, [], []
-    for path, parse in ROUTES:
-        answer = reader.ask(path, where, parse)
-        readings.append(answer)
-        if answer.value is None:
-            return rows, readings, f"{path} could not be read: {answer.why}."
-        found = getattr(answer.value, "rows", answer.value)
-        rows += [(path, row) for row in found if _in_scope(line, row)]
-    return rows, readings, ""
+def _given_up(line, look, leftovers) -> str:
+    """What is known of a line whose book was not seen empty in time."""
+    said = look.trouble or f"{look.count} still listed after {DEADLINE_S} s."
+    return " ".join(filter(None, [said, leftovers.refusals(), line.explanation]))
 
 
-ROUTES = [
-    ("/orders", reads.open_orders),
-    ("/orders/twap", reads.twap_orders),
-    ("/order_strategies", reads.order_strategies),
-]
+def _unsettled_s(line, look) -> float:
+    """How long to wait for a look that proves more than this one; 0 where it is proof enough."""
+    settled_at = book_looks.settled_at(line)
+    if settled_at is None or look.began_at >= settled_at:
+        return 0
+    return min(LONGEST_WAIT_S, max(0.01, (settled_at - clock()).total_seconds()))
 
 
-def _in_scope(line, row):
-    if line.symbol and row.symbol and row.symbol != line.symbol:
-        return False
-    return not (line.keep_reduce_only and row.raw.get("reduce_only") is True)
-
-
-def _cancel_left(line, left, strategies):
-    """Each that is left by its own route; strategies first, for they place orders again."""
-    for path, row in left:
-        if path == "/order_strategies" and row.strategy_id not in strategies:
-            strategies.add(row.strategy_id)
-            _cancel_strategy(line, row.strategy_id)
-    settled = line.job.cancels.filter(account=line.account, status=CancelStatus.CANCELLED)
-    done = set(settled.values_list("order_id", flat=True))  # the book may lag behind the answer
-    rows = [one for one in left if one[0] != "/order_strategies" and one[1].order_id not in done]
-    ids = [row.order_id for _, row in rows]
-    known = {one.order_id: one for one in line.account.orders.filter(order_id__in=ids)}
-    targets = [_target(line, path, row, known.get(row.order_id)) for path, row in rows]
-    if targets and asking.extend(line.job, targets):
-        delivery.deliver_account(account_id=line.account_id, is_urgent_only=True)
-        keep(line, last_sent_at=clock())
-
-
-def _target(line, path, row, known):
-    kind = CancelKind.TWAP if path == "/orders/twap" else kind_of_type(row.order_type)
-    return Target(line.account, row.symbol, kind, row.order_id, row.client_order_id, known)
-
-
-def _cancel_strategy(line, strategy_id):
-    signer, _ = signer_of(line)
-    request = signer.cancel_strategy(strategy_id=strategy_id, **times())
-    exchange(line, request, lambda result, before: answered(line, result, "answered"))
+def _seen(line, look) -> str:
+    """What is known of a line whose book was seen empty."""
+    said = line.explanation.replace(NOT_AGAIN, "").strip()
+    if book_looks.settled_at(line) is not None:
+        said += " The book was seen empty after the request could act no more."
+    if look.spared:
+        many = "order was" if look.spared == 1 else "orders were"
+        said += f" {look.spared} reduce-only {many} spared."
+    return said.strip()

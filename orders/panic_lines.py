@@ -11,7 +11,8 @@ from orders import audit, concluding, panic_facts
 from orders.models import PanicLine, PanicStatus
 
 LEASE = timedelta(seconds=30)
-LOST = "The answer to cancel-all was lost; it is not sent again unless you say so."
+NOT_AGAIN = "It is not sent again unless you say so."
+LOST = f"The answer to cancel-all was lost. {NOT_AGAIN}"
 
 # The threads of one process write in turns: SQLite lets those that collide sleep up to 0.1 s.
 _turn = threading.Lock()
@@ -76,11 +77,12 @@ def answered(line, result, outcome, **values):
         raise
 
 
-def seen_empty(line, readings):
+def seen_empty(line, readings, explanation):
     """The book was seen empty; the reads that show it are kept."""
     now = clock()
+    values = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
     with writing():
-        keep(line, status=PanicStatus.EMPTY, seen_empty_at=now, left_open=0, lease_until=None)
+        keep(line, seen_empty_at=now, left_open=0, lease_until=None, **values)
         facts = [panic_facts.read_fact(line, each, now) for each in readings]
         audit.append(*facts, _over(line, now))
 

@@ -38,7 +38,7 @@ def exchange(line, request, conclude, **also):
     key = open_api_config_key(line.account)
     about = {"wanted": 1, "price": delivery.PRICE, "purpose": credits.URGENT}
     grant = credits.take(account=line.account, now=clock(), **about)
-    also |= {"last_sent_at": clock()}
+    also |= {"last_sent_at": also.get("sent_at") or clock()}
     before = {name: getattr(line, name) for name in also}
     with writing():
         keep(line, has_open_request=True, lease_until=clock() + LEASE, **also)

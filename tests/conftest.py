@@ -5,13 +5,14 @@ import itertools
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
-from orders import exchange
+from orders import book_looks, clearing, exchange, leftovers
 from tests import unrecorded
 from tests.firm import Firm, Founded
 from tests.paper import paper_exchange
@@ -54,6 +55,15 @@ def paper(paper_exchange, settings):
     exchange.client.cache_clear()
     yield paper_exchange
     exchange.client.cache_clear()
+
+
+@pytest.fixture
+def quick_panic(monkeypatch):
+    """A panic gives up and sees a signature's end within a second or so."""
+    monkeypatch.setattr(clearing, "DEADLINE_S", 1)
+    monkeypatch.setattr(clearing, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(leftovers, "LAG", timedelta(milliseconds=200))
+    monkeypatch.setattr(book_looks, "MARGIN", timedelta(milliseconds=-4500))  # of five seconds
 
 
 @pytest.fixture

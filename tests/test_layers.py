@@ -60,6 +60,7 @@ LAYERS = [
     ],
     ["orders.archiving", "orders.exporting", "orders.verifications"],
     [
+        "orders.book_looks",
         "orders.delivery",
         "orders.panic_lines",
         "orders.settling",
@@ -67,7 +68,8 @@ LAYERS = [
         "orders.templatetags",
     ],
     ["orders.panic_requests"],
-    ["orders.cancel_all", "orders.clearing"],
+    ["orders.cancel_all", "orders.leftovers"],
+    ["orders.clearing"],
     [
         "orders.cancels",
         "orders.enrolling",

@@ -96,7 +96,7 @@ def end_a_panic(firm, act):
 
 
 def see_empty(firm):
-    end_a_panic(firm, lambda line: panic_lines.seen_empty(line, []))
+    end_a_panic(firm, lambda line: panic_lines.seen_empty(line, [], ""))
 
 
 def give_up(firm):

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders import asking, cancel_all, clearing, emptying, panic, panic_acts, verifying
+from orders import asking, cancel_all, emptying, panic, panic_acts, verifying
 from orders.models import (
     Account,
     AuditRecord,
@@ -30,9 +30,8 @@ from orders.targets import CannotAsk, target_of
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(clearing, "DEADLINE_S", 1)
-    monkeypatch.setattr(clearing, "FIRST_PAUSE_S", 0.01)
+def _quick(quick_panic):
+    """Nothing here waits as long as it would on the desk."""
 
 
 def pull(firm, user=None, **options):

@@ -14,6 +14,7 @@ from orders import (
     cancel_all,
     clearing,
     emptying,
+    leftovers,
     panic,
     panic_facts,
     panic_requests,
@@ -25,9 +26,8 @@ from orders.models import AuditRecord, Cancel, Event, JobStatus, PanicLine, Pani
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(clearing, "DEADLINE_S", 1)
-    monkeypatch.setattr(clearing, "FIRST_PAUSE_S", 0.01)
+def _quick(quick_panic):
+    """Nothing here waits as long as it would on the desk."""
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_a_sender_that_dies_while_it_cancels_a_strategy_leaves_the_log_whole(
 ):
     a_strategy(firm)
     with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
-        crash.setattr(clearing, "answered", failing(KeyboardInterrupt()))
+        crash.setattr(leftovers, "answered", failing(KeyboardInterrupt()))
         carry()
     assert not is_whole()
     PanicLine.objects.update(lease_until=None)

@@ -1,0 +1,79 @@
+"""Look at a whole book: its strategies, TWAPs and orders; and whether that shows it empty."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.timezone import now as clock
+
+from orders.pacifica import reads
+
+STRATEGIES, TWAPS, ORDERS = "/order_strategies", "/orders/twap", "/orders"
+# Orders come last: what a strategy or a TWAP placed while the others were read is among them.
+ROUTES = [
+    (STRATEGIES, reads.order_strategies),
+    (TWAPS, reads.twap_orders),
+    (ORDERS, reads.open_orders),
+]
+MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
+
+
+@dataclass
+class Look:
+    """What one look found in scope, as (route, row) pairs; how many it spared.
+
+    ``trouble``: why some route proved nothing, in words; ``must_wait``: for want of credits.
+    """
+
+    began_at: datetime
+    rows: list = field(default_factory=list)
+    readings: list = field(default_factory=list)
+    spared: int = 0
+    trouble: str = ""
+    must_wait: bool = False
+
+    @property
+    def is_empty(self):
+        """Every route was read, and nothing in scope is listed."""
+        return not self.rows and not self.trouble
+
+    @property
+    def count(self):
+        """How many are listed; None where some route could not be read."""
+        return None if self.trouble else len(self.rows)
+
+
+def look(line, reader) -> Look:
+    """One look at the line's book. A route that cannot be read does not keep us from the others."""
+    found = Look(clock())
+    for path, parse in ROUTES:
+        answer = reader.ask(path, {"account": line.account.address}, parse)
+        found.readings.append(answer)
+        if answer.value is None:
+            found.trouble = found.trouble or f"{path} could not be read: {answer.why}."
+            found.must_wait = found.must_wait or answer.must_wait
+            continue
+        for row in getattr(answer.value, "rows", answer.value):
+            _sort(line, path, row, found)
+    return found
+
+
+def settled_at(line) -> datetime | None:
+    """From when on an empty look proves an empty book; None where any does.
+
+    A cancel-all without a clear yes may act until its signature ends, and its answer may hide
+    that the exchange is still at it.
+    """
+    if line.cancelled_count is not None or line.sent_at is None:
+        return None
+    window = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS)
+    return line.sent_at + window + MARGIN
+
+
+def _sort(line, path, row, found):
+    if line.symbol and row.symbol and row.symbol != line.symbol:
+        return
+    if line.keep_reduce_only and row.raw.get("reduce_only") is True:
+        found.spared += 1
+        return
+    found.rows.append((path, row))
