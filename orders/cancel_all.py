@@ -15,10 +15,10 @@ from orders.models import AgentWallet, Event, PanicStatus
 from orders.pacifica import answers
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
-from orders.panic_lines import LOST, answered, rest
-from orders.panic_requests import exchange, has_left, signer_of, times
+from orders.panic_lines import LOST, NOT_AGAIN, answered, rest
+from orders.panic_requests import exchange, has_left, signer_of, slow_down_s, times
 
-AGAIN_AFTER = timedelta(seconds=1)
+AGAIN_AFTER_S = 1
 # Refusals after which nothing of the line would fare better, or would be about other orders.
 OVER = judging.ABOUT_ALL | {"signature", "public_key", "symbol", "parameters", "expired"}
 
@@ -43,41 +43,47 @@ def send(line) -> bool:
 def _conclude(line, result, before) -> bool:
     """What the answer to cancel-all makes of the line."""
     if not has_left(result):
-        return _wait_and_repeat(line, result, f"Nothing was sent: {result.reason}.")
+        return _again(line, result, AGAIN_AFTER_S, f"Nothing was sent: {result.reason}.", **before)
     verdict = None
     if isinstance(result, Answer):
         verdict = answers.cancel_all_verdict(result.status, result.body, is_whole=result.is_whole)
     if verdict is not None and verdict.kind == "throttled":
-        return _wait_and_repeat(line, result, "The exchange asked us to slow down (429).")
+        said, did_nothing = "The exchange asked us to slow down (429).", before["cancel_alls"]
+        about = {"cancel_alls": did_nothing, "answered_at": clock()}
+        return _again(line, result, slow_down_s(result), said, **about)
     values, is_over = _concluded(verdict, result)
-    if is_over:
-        values |= {"status": PanicStatus.NEEDS_YOU, "lease_until": None}
-    answered(line, result, verdict.kind if verdict else "unknown", answered_at=clock(), **values)
+    answered(line, result, verdict.kind if verdict else "unknown", **values)
     return not is_over
 
 
 def _concluded(verdict, result):
     """Columns for a verdict, and whether a person must act before anything more can be done."""
-    values = {"status": PanicStatus.FINISHING}
-    if verdict is None or verdict.kind not in {"accepted", "refused"}:
-        return values | {"explanation": LOST}, False
+    values = {"status": PanicStatus.FINISHING, "explanation": LOST}
+    if verdict is None:
+        return values, False
+    values |= {"answered_at": clock(), "explanation": _words(verdict, result)}
     if verdict.kind == "accepted":
-        said = f"The exchange cancelled {verdict.count}."
-        return values | {"cancelled_count": verdict.count, "explanation": said}, False
+        values["cancelled_count"] = verdict.count
+    is_over = verdict.kind == "refused" and verdict.cause in OVER
+    if is_over:
+        values |= {"status": PanicStatus.NEEDS_YOU, "lease_until": None}
+    return values, is_over
+
+
+def _words(verdict, result) -> str:
+    """What the exchange made of a cancel-all, and what that leaves open."""
+    if verdict.kind == "accepted":
+        return f"The exchange cancelled {verdict.count}."
+    if verdict.kind == "unknown":
+        return f"The answer to cancel-all proves nothing (HTTP {result.status}). {NOT_AGAIN}"
     hint = judging.hint(verdict, result)
-    said = f"{hint} The exchange said: {verdict.error}".strip()[:400]
-    return values | {"explanation": said}, verdict.cause in OVER
+    said = f"{hint} The exchange said: {verdict.error}".strip()[:300]
+    return said if verdict.cause in OVER else f"{said}. {NOT_AGAIN}"
 
 
-def _wait_and_repeat(line, result, said) -> bool:
-    """What certainly did nothing may be sent again by itself, a moment later."""
-    answered(
-        line,
-        result,
-        "waiting",
-        status=PanicStatus.WAITING,
-        explanation=f"{said} It is sent again.",
-        lease_until=clock() + AGAIN_AFTER,
-        takes=0,
-    )
+def _again(line, result, wait_s, said, **values) -> bool:
+    """What certainly did nothing is sent again by itself, a moment later."""
+    said = f"{said} It is sent again by itself."
+    values |= {"explanation": said[:400], "status": PanicStatus.WAITING, "takes": 0}
+    answered(line, result, "waiting", lease_until=clock() + timedelta(seconds=wait_s), **values)
     return False

@@ -9,6 +9,7 @@ from orders.leftovers import Leftovers
 from orders.panic_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty
 
 DEADLINE_S = 30
+CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2
 LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
@@ -16,18 +17,37 @@ LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
 def finish(line):
     """Read back until the book is seen empty or the time is over, cancelling what is left."""
     reader, leftovers = reading.Reader(line.account), Leftovers(line)
-    ends_at, pause_s = time.monotonic() + DEADLINE_S, FIRST_PAUSE_S
+    deadline, pause_s = _Deadline(), FIRST_PAUSE_S
     while True:
         look = book_looks.look(line, reader)
         wait_s = _unsettled_s(line, look)
         if look.is_empty and not wait_s:
             return seen_empty(line, look.readings, _seen(line, look))
         keep(line, left_open=look.count, lease_until=clock() + LEASE)
-        if time.monotonic() > ends_at and not look.is_empty:
+        if deadline.is_over and not look.is_empty:
             return rest(line, _given_up(line, look, leftovers))
         leftovers.cancel(look.rows)
         time.sleep(wait_s if look.is_empty else pause_s)
+        if look.must_wait:
+            deadline.put_off(pause_s)
         pause_s = min(LONGEST_PAUSE_S, pause_s * 1.6)
+
+
+class _Deadline:
+    """When a person is asked. Waiting for credits does not count, within limits."""
+
+    def __init__(self):
+        self._ends_at, self._spare_s = time.monotonic() + DEADLINE_S, CREDIT_WAIT_S
+
+    @property
+    def is_over(self):
+        return time.monotonic() > self._ends_at
+
+    def put_off(self, seconds):
+        """So long nothing could be read for want of credits."""
+        part = min(seconds, self._spare_s)
+        self._spare_s -= part
+        self._ends_at += part
 
 
 def _given_up(line, look, leftovers) -> str:

@@ -1,6 +1,8 @@
 """Sign, record and send one request of a panic's line: a cancel-all, or a strategy's cancel."""
 
 import logging
+from dataclasses import replace
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -62,12 +64,24 @@ def _sent(request, key):
         return unreachable
 
 
+def slow_down_s(result) -> int:
+    """Seconds to wait after a 429, as its own headers say; never less than one."""
+    stated = answers.quota(result.headers)
+    return max(1, min(stated.resets_in_s if stated and stated.resets_in_s else 5, 60))
+
+
 def _pay(grant, result):
-    """Settle with the purse, last: its trouble may not cost an answer that we hold."""
+    """Settle with the purse, last: its trouble may not cost an answer that we hold.
+
+    A cancel-all is sent even where a 429 holds the pool, and is booked all the same.
+    """
     quota = answers.quota(result.headers) if isinstance(result, Answer) else None
     try:
         with writing():
-            unused = 0 if has_left(result) else grant.count
-            credits.settle(grant=grant, unused=unused, quota=quota, now=clock())
+            paid, unused = replace(grant, count=1), 0 if has_left(result) else 1
+            credits.settle(grant=paid, unused=unused, quota=quota, now=clock())
+            if isinstance(result, Answer) and result.status == 429:
+                until = clock() + timedelta(seconds=slow_down_s(result))
+                credits.pause(pool=grant.pool, until=until)
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")
