@@ -16,6 +16,8 @@ from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Rig
 from orders.refusing import refuse
 from orders.targets import CannotAsk, check_symbol
 
+REASON, SCOPE = (CancelJob._meta.get_field(name) for name in ("reason", "scope"))
+LONGEST_SYMBOL = PanicLine._meta.get_field("symbol").max_length
 NO_DESK = "There is no such desk, or panic is not yours to pull there."
 
 
@@ -84,13 +86,14 @@ def pull(
     if not accounts:
         what = "drill account" if is_drill else "active account"
         raise CannotAsk(f"{desk.name} has no {what} in this scope.", field="accounts")
-    key = uuid.uuid5(request_key or uuid.uuid4(), f"panic {desk.pk}")
+    about = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
+    which = sorted(account.pk for account in accounts)
+    key = uuid.uuid5(request_key or uuid.uuid4(), f"panic {desk.pk} {which} {about} {is_drill}")
     earlier = CancelJob.objects.filter(request_key=key, operator_id=actor.operator_id).first()
     if earlier is not None:
         return earlier
-    about = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
     try:
-        return _record(actor, desk, accounts, about, reason.strip(), is_drill, key)
+        return _record(actor, desk, accounts, about, _cut(reason.strip(), REASON), is_drill, key)
     except IntegrityError:  # the same click was recorded between our look and our insert
         return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
 
@@ -102,7 +105,7 @@ def _record(actor, desk, accounts, about, reason, is_drill, key):
             desk=desk,
             **actor.columns(),
             request_key=key,
-            scope=in_words(desk, accounts, is_drill=is_drill, **about),
+            scope=_cut(in_words(desk, accounts, is_drill=is_drill, **about), SCOPE),
             reason=reason,
             is_panic=True,
             is_drill=is_drill,
@@ -124,11 +127,20 @@ def _check_symbol(symbol, desk):
     if not symbol:
         return
     check_symbol(symbol)
+    if len(symbol) > LONGEST_SYMBOL:
+        said = f"A symbol has at most {LONGEST_SYMBOL} characters."
+        raise CannotAsk(said, field="symbol")
     alike = Order.objects.filter(account__desk=desk, symbol__iexact=symbol).values_list("symbol")
     met = {name for (name,) in alike.order_by().distinct()}
     if met and symbol not in met:
         said = f"Symbols keep their case: write {min(met)}, not {symbol}."
         raise CannotAsk(said, field="symbol")
+
+
+def _cut(words, column):
+    """What fits its column: a panic never fails for its words."""
+    words = words.replace("\0", "")
+    return words if len(words) <= column.max_length else words[: column.max_length - 1] + "…"
 
 
 def in_words(desk, accounts, *, symbol, keep_reduce_only, is_drill) -> str:
