@@ -7,6 +7,7 @@ from orders import audit, concluding
 from orders.models import CancelJob, JobStatus, PanicLine, PanicStatus, Right
 from orders.models.panics import UNFINISHED
 from orders.panic import NO_DESK, fact
+from orders.panic_lines import NOT_AGAIN
 from orders.refusing import refuse
 
 
@@ -17,6 +18,26 @@ def send_again(*, user, actor, line_id) -> str:
     if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, again=True):
         return _nothing("repeat", line)
     return f"Cancel-all for {line.account} is being sent once more."
+
+
+def look_again(*, user, actor, line_id) -> str:
+    """A person's word to read the book back once more, and cancel singly what it shows."""
+    line, now = _permitted(user, actor, line_id, "look again at"), clock()
+    values = {"status": PanicStatus.FINISHING, "explanation": _known(line)}
+    values |= _asked_by(actor, now)
+    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, look_again=True):
+        return _nothing("look at", line)
+    return f"The book of {line.account} is being looked at again; no cancel-all is sent."
+
+
+def close(*, user, actor, line_id) -> str:
+    """A person's word that they have seen to it; the book was not seen empty all the same."""
+    line, now = _permitted(user, actor, line_id, "close"), clock()
+    said = f"Closed by {actor.operator_name}. {line.explanation}"[:400]
+    values = {"status": PanicStatus.CLOSED, "explanation": said}
+    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, closed=True):
+        return _nothing("close", line)
+    return f"Closed: {line.account} needs nobody any more. Its book was not seen empty."
 
 
 def withdraw(*, user, actor, line_id) -> str:
@@ -55,6 +76,15 @@ def _move(line, actor, now, old, values, **about) -> bool:
         concluding.finish_jobs({line.job_id}, now)
         audit.append(fact(actor, line.desk, line.job, now, about, [line.account]))
     return True
+
+
+def _known(line) -> str:
+    """What is known of the line's cancel-all."""
+    if line.cancelled_count is not None:
+        return f"The exchange cancelled {line.cancelled_count}."
+    if line.sent_at is None:
+        return "No cancel-all was sent."
+    return f"Cancel-all got no clear yes. {NOT_AGAIN}"
 
 
 def _nothing(act, line):

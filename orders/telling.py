@@ -44,6 +44,10 @@ def _panic(record, data, who, orders):
     symbol = f"{data['symbol']} " if data.get("symbol") else ""
     if data.get("again"):
         return f"{who} had every {symbol}order of job {record.job_id} cancelled once more."
+    if data.get("look_again"):
+        return f"{who} had a book of job {record.job_id} looked at again."
+    if data.get("closed"):
+        return f"{who} saw to a line of job {record.job_id} whose book was not seen empty."
     if data.get("withdrawn"):
         return f"{who} withdrew a cancel-all of job {record.job_id} that still waited."
     reason = f": “{data['reason']}”" if data.get("reason") else "."

@@ -42,6 +42,8 @@ ACTS = {
     "orders_preview_anew": "cancel",
     "orders_panicline_pull": "panic",
     "orders_panicline_again": "panic",
+    "orders_panicline_close": "panic",
+    "orders_panicline_look": "panic",
     "orders_panicline_withdraw": "panic",
     "orders_export_ask": "verify",
     "orders_verification_ask": "verify",

@@ -88,7 +88,7 @@ def test_what_was_sent_cannot_be_withdrawn(firm, line):
     assert line.status == PanicStatus.EMPTY
 
 
-ACTS = [panic_acts.send_again, panic_acts.withdraw]
+ACTS = [getattr(panic_acts, act) for act in ("send_again", "look_again", "close", "withdraw")]
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -122,3 +122,53 @@ def test_a_line_that_waits_is_withdrawn_on_its_page(firm, line):
     text = page(client, "orders_canceljob_change", line.job_id)
     assert "Withdrawn by olivia" in text
     assert address not in text
+
+
+def given_up(line, **about):
+    PanicLine.objects.update(status=PanicStatus.NEEDS_YOU, explanation="30 left.", **about)
+
+
+def test_looking_again_reads_the_book_and_sends_no_cancel_all(firm, line):
+    carry()
+    firm.paper.orders(firm.account.address, 1)
+    given_up(line)
+    assert "no cancel-all is sent" in say(panic_acts.look_again, firm, line, firm.head)
+    line = carry()
+    assert (line.status, sent(firm)) == (PanicStatus.EMPTY, 1)
+    assert line.explanation == "The exchange cancelled 2."
+    assert Cancel.objects.filter(status="cancelled").count() == 1
+    record = AuditRecord.objects.filter(event=Event.PANIC).latest("position")
+    assert (record.operator, json.loads(record.data)["look_again"]) == (firm.head, True)
+
+
+def test_what_was_refused_is_tried_once_more_when_somebody_looks_again(firm, line):
+    firm.paper.rules(cancel_all_takes_stops=False)
+    firm.orders(1, order_type="stop_limit", stop_price="40000")
+    body = {"success": False, "error": "Agent not authorized for account", "code": 400}
+    firm.paper.fault("/orders/stop/cancel", "status", status=400, body=body)
+    assert carry().status == PanicStatus.NEEDS_YOU
+    say(panic_acts.look_again, firm, line)
+    assert carry().status == PanicStatus.EMPTY
+
+
+def test_who_has_seen_to_it_closes_the_line_under_their_name(firm, line):
+    given_up(line)
+    say(panic_acts.close, firm, line, firm.head)
+    line.refresh_from_db()
+    assert (line.status, line.explanation) == (PanicStatus.CLOSED, "Closed by hannah. 30 left.")
+    assert "Nothing to close" in say(panic_acts.close, firm, line)
+
+
+def test_the_first_button_of_a_line_that_needs_somebody_is_to_look_again(firm, line):
+    given_up(line)
+    client = signed_in(firm.operator)
+    text = page(client, "orders_canceljob_change", line.job_id)
+    places = [text.index(url(f"orders_panicline_{act}", line.pk)) for act in BUTTONS]
+    assert places == sorted(places)
+    client.post(url("orders_panicline_look", line.pk))
+    line.refresh_from_db()
+    assert line.status == PanicStatus.FINISHING
+    assert "orders_panicline_look" not in page(client, "orders_canceljob_change", line.job_id)
+
+
+BUTTONS = ("look", "again", "close")

@@ -88,6 +88,8 @@ class PanicAdmin(Screen):
             ("pull/", "orders_panicline_pull", self.pull_view),
             ("warned/", "orders_panicline_warned", self.warned_view),
             ("<int:object_id>/again/", "orders_panicline_again", self.again_view),
+            ("<int:object_id>/look/", "orders_panicline_look", self.look_view),
+            ("<int:object_id>/close/", "orders_panicline_close", self.close_view),
             ("<int:object_id>/withdraw/", "orders_panicline_withdraw", self.withdraw_view),
         )
 
@@ -161,6 +163,16 @@ class PanicAdmin(Screen):
     def again_view(self, request, object_id):
         """A person's word to send cancel-all once more; never offered while a sender is at it."""
         return self._act(request, object_id, panic_acts.send_again)
+
+    @acts
+    def look_view(self, request, object_id):
+        """A person's word to read the book back once more, without another cancel-all."""
+        return self._act(request, object_id, panic_acts.look_again)
+
+    @acts
+    def close_view(self, request, object_id):
+        """A person's word that they have seen to a book that was not seen empty."""
+        return self._act(request, object_id, panic_acts.close)
 
     @acts
     def withdraw_view(self, request, object_id):
