@@ -10,15 +10,19 @@ from orders.panic_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty
 
 DEADLINE_S = 30
 CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2
+FIRST_PAUSE_S, LONGEST_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
 LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
 
-def finish(line):
-    """Read back until the book is seen empty or the time is over, cancelling what is left."""
+def finish(line, is_halted=lambda: False):
+    """Read back until the book is seen empty or the time is over, cancelling what is left.
+
+    ``is_halted``: whether this process shall leave the line to another one.
+    """
     reader, leftovers = reading.Reader(line.account), Leftovers(line)
     deadline, pause_s = _Deadline(), FIRST_PAUSE_S
     while True:
+        began = time.monotonic()
         look = book_looks.look(line, reader)
         wait_s = _unsettled_s(line, look)
         if look.is_empty and not wait_s:
@@ -27,9 +31,13 @@ def finish(line):
         if deadline.is_over and not look.is_empty:
             return rest(line, _given_up(line, look, leftovers))
         leftovers.cancel(look.rows)
-        time.sleep(wait_s if look.is_empty else pause_s)
+        if is_halted():
+            return keep(line, lease_until=None, takes=0)
         if look.must_wait:
-            deadline.put_off(pause_s)
+            time.sleep(CREDIT_PAUSE_S)
+            deadline.put_off(time.monotonic() - began)
+            continue
+        time.sleep(wait_s if look.is_empty else pause_s)
         pause_s = min(LONGEST_PAUSE_S, pause_s * 1.6)
 
 

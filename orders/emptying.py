@@ -5,6 +5,7 @@ book, or to a person.
 """
 
 import logging
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -36,7 +37,7 @@ class Emptier:
 
     def __init__(self):
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="panic")
-        self._under_way = set()
+        self._under_way, self._halted = set(), threading.Event()
 
     def take_due(self, now, **only):
         """Claim lines that no living sender holds, and start on them at once; the futures.
@@ -45,12 +46,14 @@ class Emptier:
         """
         self._under_way = {future for future in self._under_way if not future.done()}
         lines = take(now, most=THREADS - len(self._under_way), **only)
-        futures = [self._pool.submit(_in_thread, line) for line in lines]
+        futures = [self._pool.submit(_in_thread, line, self._halted.is_set) for line in lines]
         self._under_way.update(futures)
         return futures
 
-    def close(self):
-        """Wait for what is under way."""
+    def close(self, *, is_hurried=False):
+        """Wait for what is under way; in a hurry only until each line can be left to others."""
+        if is_hurried:
+            self._halted.set()
         self._pool.shutdown()
 
 
@@ -68,10 +71,10 @@ def take(now, most=THREADS, **only) -> list[PanicLine]:
     return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 
 
-def carry(line):
+def carry(line, is_halted=lambda: False):
     """One account from cancel-all to an empty book, or to a person, whatever befalls."""
     try:
-        _carry(renewed(line))
+        _carry(renewed(line), is_halted)
     except ClaimLost as lost:
         logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
     except (OperationalError, InterfaceError):  # the database may be back in a moment
@@ -83,14 +86,14 @@ def carry(line):
     _read_in(line.job)
 
 
-def _carry(line):
+def _carry(line, is_halted):
     if why_not := _why_not(line):
         return rest(line, why_not)
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
         lose(line)
     elif line.status == PanicStatus.WAITING and not cancel_all.send(line):
         return None
-    return clearing.finish(line)
+    return clearing.finish(line, is_halted)
 
 
 def _after_trouble(act, line, *args, **about):
@@ -138,9 +141,9 @@ def _never(line):
     return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
 
 
-def _in_thread(line):
+def _in_thread(line, is_halted):
     try:
-        carry(line)
+        carry(line, is_halted)
     finally:
         packets.let_go()
         connection.close()

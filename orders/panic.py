@@ -45,6 +45,11 @@ def scope(*, user, desk_id, account_ids=()) -> tuple[Desk, list[Account]]:
     return desk, list(accounts.order_by("name"))
 
 
+def left_out(*, desk) -> list[Account]:
+    """The desk's deactivated accounts, whose books no panic empties."""
+    return list(desk.accounts.filter(is_active=False).order_by("name"))
+
+
 def warned(*, accounts, symbol="") -> Warned:
     """How many orders the scope holds by our last look, and how many protect a position."""
     orders = Order.objects.open().filter(account__in=accounts)

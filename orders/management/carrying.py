@@ -22,7 +22,7 @@ def carry(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
     ends_at = time.monotonic() + wait_s
     while True:
         for account_id in accounts:
-            _push(account_id, is_urgent)
+            push(account_id, is_urgent)
         found = Cancel.objects.select_related("account", "known_order").in_bulk(ids)
         fresh = [found[pk] for pk in ids]
         if not any(cancel.status in LIVE for cancel in fresh) or time.monotonic() >= ends_at:
@@ -30,7 +30,8 @@ def carry(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
         pause(PAUSE_S)
 
 
-def _push(account_id, is_urgent_only):
+def push(account_id, is_urgent_only):
+    """Take over from the dead, deliver and settle: one round for one account."""
     sweeping.recover_abandoned(clock())
     delivery.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
     settling.settle_account(account_id=account_id)

@@ -2,17 +2,23 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.models import Count
 from django.utils.timezone import now as clock
 
-from orders import audit, emptying, panic, starting
-from orders.models import Desk, PanicStatus
+from orders import audit, emptying, panic, panic_acts, starting
+from orders.management import carrying
+from orders.models import Cancel, Desk, PanicStatus
+from orders.models.cancels import OPEN_QUESTIONS
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
 
-WAIT_S = 45
+WAIT_S = 180  # a book is given up on after half a minute, and two more of waiting for credits
+PAUSE_S = 0.05
 
 
 class Command(BaseCommand):
@@ -28,15 +34,19 @@ class Command(BaseCommand):
         parser.add_argument("--drill", action="store_true", help="on drill accounts only")
         parser.add_argument("--operator", required=True)
         parser.add_argument("--reason", required=True)
+        wait = "seconds; what still waits to be sent then is withdrawn; 180"
+        parser.add_argument("--wait", type=float, default=WAIT_S, metavar="S", help=wait)
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args, **options):
         try:
             starting.check_sender()
-            job = self._pull(options)
+            who, job = self._pull(options)
         except (starting.CannotStart, NotAllowed, CannotAsk) as error:
             raise CommandError(str(error), returncode=2) from None
-        lines = _carried(job)
+        _carry(job, options["wait"])
+        _withdraw(job, who)
+        lines = list(job.panic_lines.select_related("account", "job"))
         self._tell(lines, as_json=options["json"])
         if any(line.status != PanicStatus.EMPTY for line in lines):
             raise SystemExit(1)
@@ -46,9 +56,12 @@ class Command(BaseCommand):
         desk = Desk.objects.filter(name=options["desk"]).first()
         if user is None or desk is None:
             raise CannotAsk(f"No operator {options['operator']!r} or no desk {options['desk']!r}.")
-        return panic.pull(
-            user=user,
-            actor=audit.Actor(user.pk, user.get_username(), address="(terminal)"),
+        actor = audit.Actor(user.pk, user.get_username(), address="(terminal)")
+        who = {"user": user, "actor": actor}
+        for account in panic.left_out(desk=desk):
+            self.stderr.write(f"Not emptied: {account} is deactivated.")
+        job = panic.pull(
+            **who,
             desk_id=desk.pk,
             account_ids=[_account_id(desk, name) for name in options["account"]],
             symbol=options["symbol"],
@@ -56,6 +69,7 @@ class Command(BaseCommand):
             reason=options["reason"],
             is_drill=options["drill"],
         )
+        return who, job
 
     def _tell(self, lines, *, as_json):
         rows = [_row(line) for line in lines]
@@ -63,7 +77,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows, default=str, indent=1))
             return
         for row in rows:
-            self.stdout.write("{account}: {status}. {explanation}".format(**row))
+            self.stdout.write("{account}: {said}. {explanation}".format(**row))
 
 
 def _account_id(desk, name):
@@ -74,26 +88,57 @@ def _account_id(desk, name):
     return account.pk
 
 
-def _carried(job):
-    """Carry the job's lines here, and wait for those that a sweep was quicker to take."""
-    emptier = emptying.Emptier()
-    ends_at = time.monotonic() + WAIT_S
-    while job.panic_lines.unfinished().exists() and time.monotonic() < ends_at:
-        for future in emptier.take_due(clock()):
-            future.result()
-        time.sleep(0.05)
-    emptier.close()
-    return list(job.panic_lines.select_related("account"))
+def _carry(job, wait_s):
+    """Carry the job's lines and what they leave over, beside whatever senders there are.
+
+    Lines are looked for all the time, so that one that has to wait holds up no other.
+    """
+    emptier, settler, asking = emptying.Emptier(), ThreadPoolExecutor(max_workers=1), None
+    ends_at = time.monotonic() + wait_s
+    while _is_going(job) and time.monotonic() < ends_at:
+        emptier.take_due(clock(), job=job)
+        if asking is None or asking.done():
+            asking = settler.submit(_settle, job)
+        time.sleep(PAUSE_S)
+    emptier.close(is_hurried=True)
+    settler.shutdown()
+
+
+def _is_going(job):
+    return job.panic_lines.unfinished().exists() or job.cancels.live().exists()
+
+
+def _settle(job):
+    """Ask about what became unknown, and take over from senders that died."""
+    now = clock()
+    questions = job.cancels.filter(status__in=OPEN_QUESTIONS, next_check_at__lte=now)
+    due = questions | Cancel.objects.abandoned(now).filter(job=job).order_by()
+    try:
+        for account_id in set(due.values_list("account_id", flat=True)):
+            carrying.push(account_id, True)
+    finally:
+        connection.close()
+
+
+def _withdraw(job, who):
+    """Nothing of this panic may fire once the person has turned away: what waits is withdrawn."""
+    for line in job.panic_lines.filter(status=PanicStatus.WAITING):
+        panic_acts.withdraw(**who, line_id=line.pk)
 
 
 def _row(line):
+    left = line.job.cancels.filter(account=line.account).order_by("status")
     return {
+        "job": line.job_id,
         "account": line.account.name,
         "address": line.account.address,
-        "status": line.get_status_display(),
+        "symbol": line.symbol,
+        "status": line.status,
+        "said": line.get_status_display(),
         "explanation": line.explanation,
         "cancelled_count": line.cancelled_count,
         "left_open": line.left_open,
+        "leftovers": dict(left.values_list("status").annotate(Count("pk"))),
         "sent_at": line.sent_at,
         "answered_at": line.answered_at,
         "seen_empty_at": line.seen_empty_at,
