@@ -13,7 +13,16 @@ from django.core.mail import send_mail
 from django.db.models import Count, F, Max, Min, Q
 
 from orders import audit, clocking, probing, webhook
-from orders.models import Alert, AlertKind, Cancel, CancelJob, CancelStatus, Event, Sender
+from orders.models import (
+    Alert,
+    AlertKind,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    PanicLine,
+    Sender,
+)
 from orders.models.alerts import LONGEST_PAUSE
 
 logger = logging.getLogger(__name__)
@@ -39,7 +48,7 @@ def watch(now):
 def matters(now) -> dict:
     """What there is to tell of now: {(kind, about): (desk name, words)}."""
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
-    return of_jobs | _no_sender(now) | _clock(now) | _not_ours()
+    return of_jobs | _panics(now) | _no_sender(now) | _clock(now) | _not_ours()
 
 
 def tell(now):
@@ -117,6 +126,27 @@ def _contradicted():
             "otherwise. They are asked about again.",
         )
         for job in jobs
+    }
+
+
+def _panics(now):
+    waiting, given_up = "waits and is not sent.", "was not seen empty and needs somebody."
+    lines = PanicLine.objects
+    return _panic(AlertKind.PANIC_WAITING, lines.waiting_long(now), waiting) | _panic(
+        AlertKind.PANIC_NEEDS_YOU, lines.needing_somebody(), given_up
+    )
+
+
+def _panic(kind, lines, said):
+    jobs = {}
+    for line in lines.select_related("account", "job__desk"):
+        jobs.setdefault(line.job, []).append(line.account.name)
+    return {
+        (kind.value, f"job {job.pk}"): (
+            job.desk.name,
+            f"Job {job.pk}: the panic on {', '.join(names)} {said}",
+        )
+        for job, names in jobs.items()
     }
 
 

@@ -30,6 +30,8 @@ AT_ONCE = 500  # rows that a query names
 def stop(*, user, actor, job_id) -> str:
     """From here on nothing new of the job is sent; what is under way is followed to its end."""
     job = _permitted(user, actor, job_id, "stop")
+    if job.is_panic:
+        return "A panic is not stopped: withdraw its lines that wait."
     now = clock()
     with transaction.atomic():
         running = CancelJob.objects.filter(pk=job.pk, status=JobStatus.RUNNING)

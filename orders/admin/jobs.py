@@ -71,6 +71,8 @@ class JobAdmin(ReadOnlyPage):
 
     @display(description="Status")
     def status_column(self, job):
+        if job.needs_somebody:
+            return format_html('<span class="dk-status dk-alarm">{}</span>', "Needs you")
         return format_html(
             '<span class="dk-status dk-{}">{}</span>', tone(job.status), job.get_status_display()
         )
@@ -97,6 +99,7 @@ class JobAdmin(ReadOnlyPage):
 
     def complete_rows(self, request, rows):
         complete(rows)
+        panics.mark(rows)
 
     def facts(self, request, job):
         title = f"{job}: {visible(job.scope)}"

@@ -1,7 +1,7 @@
 """The frame of every page: network, senders, the way around. And the start page."""
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -12,7 +12,17 @@ from orders.admin import books
 from orders.admin.base import is_administrator, rights_of
 from orders.admin.progress import STILL_GOING, complete
 from orders.admin.selection import job_url
-from orders.models import Account, Cancel, CancelJob, Desk, Drift, Order, Right, Sender
+from orders.models import (
+    Account,
+    Cancel,
+    CancelJob,
+    Desk,
+    Drift,
+    Order,
+    PanicLine,
+    Right,
+    Sender,
+)
 from orders.rights import holds
 
 JOBS_IN_FRAME = 3
@@ -75,10 +85,22 @@ class SiteState:
 
     @cached_property
     def _big_jobs(self):
-        """All of them, but for the one shown."""
-        jobs = CancelJob.objects.visible_to(self.request.user).filter(status__in=STILL_GOING)
-        big = jobs.filter(Q(is_urgent=False) | Q(is_panic=True)).order_by("-created_at")
-        return [job for job in big if job_url(job) != self.here]
+        """All of them, but for the one shown.
+
+        A panic that was given up on stays until somebody who may acts on it.
+        """
+        user = self.request.user
+        needing = PanicLine.objects.needing_somebody().allowing(user, Right.PANIC)
+        needing = Exists(needing.filter(job=OuterRef("pk")))
+        big = Q(is_urgent=False) | Q(is_panic=True)
+        jobs = CancelJob.objects.visible_to(user).annotate(needs_somebody=needing)
+        shown = jobs.filter(big & Q(status__in=STILL_GOING) | Q(is_panic=True, needs_somebody=True))
+        return [job for job in shown.order_by("-created_at") if job_url(job) != self.here]
+
+    @cached_property
+    def untaken_panics(self):
+        """How many lines of a panic wait, and no sender takes them."""
+        return PanicLine.objects.untaken(clock()).visible_to(self.request.user).count()
 
     @property
     def may_view(self):

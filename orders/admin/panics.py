@@ -9,12 +9,13 @@ from django.db.models import Count, Max, Q
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.utils.timezone import now as clock
 
 from orders import cancels, panic, panic_acts, rights, sentences
 from orders.admin import fields
 from orders.admin.base import Screen, acts, fragment, request_key_of, shows
 from orders.logins import actor_of
-from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right
+from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
 
@@ -146,6 +147,7 @@ class PanicAdmin(Screen):
             form=form,
             warned=_warned(request.user, form),
             drills=list(drills_of(drills)),
+            has_sweep=Sender.objects.fresh(clock()).filter(kind="sweep").exists(),
             request_key=request_key_of(request) or uuid.uuid4(),
             status=status,
         )
@@ -192,12 +194,21 @@ class PanicAdmin(Screen):
 
 def lines(request, job) -> dict:
     """One line for each account of a panic, and whether this person may repeat one."""
-    rows = job.panic_lines.select_related("account").order_by("account__name")
+    rows = list(job.panic_lines.select_related("account").order_by("account__name"))
     return {
-        "lines": list(rows),
+        "lines": rows,
+        "needs_somebody": any(line.status == PanicStatus.NEEDS_YOU for line in rows),
         "may_panic": rights.holds(request.user, Right.PANIC, desk=job.desk),
         "needs_you": PanicStatus.NEEDS_YOU,
     }
+
+
+def mark(jobs):
+    """Say of each job whether one of its lines needs somebody; one query."""
+    lines = PanicLine.objects.needing_somebody().filter(job__in=[job.pk for job in jobs])
+    needing = set(lines.order_by().values_list("job_id", flat=True))
+    for job in jobs:
+        job.needs_somebody = job.pk in needing
 
 
 def drills_of(jobs):
@@ -231,7 +242,9 @@ def _warned(user, form):
     if given.get("is_drill"):
         accounts = [account for account in accounts if account.is_drill]
     found = panic.warned(accounts=accounts, symbol=given.get("symbol", ""))
-    return {"found": found, "desk": desk, "accounts": accounts, "given": given}
+    left_out = panic.left_out(desk=desk)
+    shown = {"found": found, "desk": desk, "accounts": accounts, "given": given}
+    return shown | {"left_out": [] if chosen else left_out}
 
 
 def _first_desk(form):

@@ -1,0 +1,92 @@
+"""A panic that nobody sends, or that needs somebody, is seen until a person acts on it."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders import alerting, emptying, jobs, panic, panic_acts, sweeping
+from orders.models import Account, Alert, CancelJob, JobStatus, PanicLine, PanicStatus
+from tests.screens import page, signed_in, url
+
+
+@pytest.fixture
+def line(firm):
+    """One line that waits; a worker is alive, a sweep is not."""
+    sweeping.beat("worker", timezone.now())
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    return PanicLine.objects.get()
+
+
+def waiting_for(seconds):
+    PanicLine.objects.update(asked_at=timezone.now() - timedelta(seconds=seconds))
+
+
+NOBODY = "No sweep is running: 1 account of a panic is not being emptied."
+
+
+def test_a_panic_that_no_sweep_takes_is_told_on_every_page(firm, line):
+    client = signed_in(firm.operator)
+    assert NOBODY not in page(client, "orders_order_changelist")
+    waiting_for(6)
+    assert NOBODY in page(client, "orders_order_changelist")
+    assert NOBODY in page(client, "orders_canceljob_change", line.job_id)
+    assert NOBODY not in page(signed_in(firm.stranger), "orders_order_changelist")
+    emptying.take(timezone.now())
+    assert NOBODY not in page(client, "orders_order_changelist")
+
+
+def test_the_panic_page_says_beforehand_that_no_sweep_runs(firm, line):
+    client = signed_in(firm.operator)
+    assert "a panic is recorded and not sent" in page(client, "orders_panicline_pull")
+    sweeping.beat("sweep", timezone.now())
+    assert "a panic is recorded and not sent" not in page(client, "orders_panicline_pull")
+
+
+def told():
+    return list(Alert.objects.current().values_list("kind", flat=True))
+
+
+def test_people_are_told_of_a_panic_that_waits_and_of_one_that_needs_somebody(firm, line):
+    alerting.watch(timezone.now())
+    assert told() == []
+    waiting_for(6)
+    alerting.watch(timezone.now())
+    assert told() == ["panic_waiting"]
+    PanicLine.objects.update(status=PanicStatus.NEEDS_YOU)
+    alerting.watch(timezone.now())
+    assert told() == ["panic_needs_you"]
+    assert "the panic on Alpha was not seen empty" in Alert.objects.current().get().said
+    panic_acts.close(user=firm.operator, actor=firm.actor(), line_id=line.pk)
+    alerting.watch(timezone.now())
+    assert told() == []
+
+
+def test_a_panic_that_needs_somebody_is_not_done_and_stays_in_sight_of_who_may_act(firm, line):
+    PanicLine.objects.update(status=PanicStatus.NEEDS_YOU)
+    CancelJob.objects.update(status=JobStatus.DONE)
+    client, scope = signed_in(firm.operator), CancelJob.objects.get().scope
+    assert "needs you" in page(client, "orders_order_changelist")
+    assert scope in page(client, "orders_order_changelist")
+    assert "Needs you" in page(client, "orders_canceljob_changelist")
+    assert '<span class="dk-status dk-alarm">Needs you</span>' in page(
+        client, "orders_canceljob_change", line.job_id
+    )
+    assert scope not in page(signed_in(firm.viewer), "orders_order_changelist")
+    client.post(url("orders_panicline_close", line.pk))
+    assert scope not in page(client, "orders_order_changelist")
+
+
+def test_a_panic_is_not_stopped_like_a_bulk_job(firm, line):
+    said = jobs.stop(user=firm.operator, actor=firm.actor(), job_id=line.job_id)
+    assert "A panic is not stopped" in said
+    assert CancelJob.objects.get().status == JobStatus.RUNNING
+
+
+def test_what_a_panic_leaves_out_or_takes_along_is_told_beforehand(firm):
+    idle = firm.new_account("Idle", firm.momentum)
+    Account.objects.filter(pk=idle.pk).update(is_active=False)
+    client, about = signed_in(firm.operator), {"desk": firm.momentum.pk}
+    assert "Not emptied:</b> Idle: deactivated." in page(client, "orders_panicline_warned", **about)
+    text = page(client, "orders_panicline_warned", symbol="BTC", **about)
+    assert "a strategy that does not name its symbol too" in text
