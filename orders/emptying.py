@@ -15,7 +15,6 @@ from django.db import (
     DatabaseError,
     InterfaceError,
     OperationalError,
-    close_old_connections,
     connection,
 )
 from django.db.models import F
@@ -99,7 +98,8 @@ def _carry(line, is_halted):
 def _after_trouble(act, line, *args, **about):
     """Do it if the database lets us; else the lease runs out, and the next sender sees."""
     try:
-        close_old_connections()
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
         act(line, *args, **about)
     except (ClaimLost, DatabaseError) as error:
         logger.warning("A panic line is left to its lease (%s).", type(error).__name__)
