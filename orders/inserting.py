@@ -1,15 +1,19 @@
 """Insert many rows at once, past the models: thousands in one act must not take seconds."""
 
+import itertools
+
 from django.db import connection
 from django.db.models import DateTimeField
 
 FEW = 3  # rows below which a COPY gains nothing
+AT_ONCE = 250  # rows of one statement, where the library takes that many values
 
 
 def insert(model, columns, rows):
     """Insert rows of plain values, ten times faster than through model instances.
 
-    PostgreSQL takes many at once by COPY, SQLite by one prepared statement.
+    PostgreSQL takes many at once by COPY. SQLite keeps, for each statement, a copy of every page
+    that it changes, so there a statement takes many rows.
     """
     if not rows:
         return
@@ -25,8 +29,16 @@ def insert(model, columns, rows):
             return
         times = [at for at, name in enumerate(columns) if _is_time(model, name)]
         rows = _adapted(rows, times) if times else rows
-        marks = ", ".join(["%s"] * len(columns))
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608
+        for some in _portions(rows, len(columns)):
+            marks = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * len(some))
+            values = list(itertools.chain.from_iterable(some))
+            cursor.execute(f"INSERT INTO {table} ({names}) VALUES {marks}", values)  # noqa: S608
+
+
+def _portions(rows, width):
+    most = connection.features.max_query_params or AT_ONCE * width
+    at_once = min(AT_ONCE, most // width)
+    return (rows[at : at + at_once] for at in range(0, len(rows), at_once))
 
 
 def _is_time(model, name):

@@ -1,0 +1,47 @@
+"""Many rows at once, past the models."""
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from orders import audit, inserting
+from orders.models import CreditPool, Event
+
+COLUMNS = ("name", "quota", "spent", "in_flight", "taken_at")
+
+
+def pools(count, now):
+    return [(f"pool {n}", 100 + n, "{}", 0, now if n % 2 else None) for n in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 10])
+def test_every_row_is_inserted_however_many_statements_it_takes(db, monkeypatch, count):
+    monkeypatch.setattr(inserting, "AT_ONCE", 3)
+    now = timezone.now()
+    inserting.insert(CreditPool, COLUMNS, pools(count, now))
+    found = CreditPool.objects.order_by("pk").values_list("name", "quota", "taken_at")
+    assert list(found) == [(row[0], row[1], row[4]) for row in pools(count, now)]
+
+
+def test_a_statement_holds_no_more_values_than_the_library_takes(db, monkeypatch):
+    monkeypatch.setattr(connection.features, "max_query_params", 12)
+    inserting.insert(CreditPool, COLUMNS, pools(7, None))
+    assert CreditPool.objects.count() == 7
+
+
+def test_the_rows_of_a_record_go_in_as_one_statement(firm):
+    """SQLite copies each page that a statement changes: one a row would copy most of them twice."""
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL takes them by COPY")
+    ran = []
+
+    def watch(execute, statement, params, many, context):
+        if statement.startswith("INSERT INTO orders_auditrecordorder"):
+            ran.append((many, len(params)))
+        return execute(statement, params, many, context)
+
+    account = {"account_id": firm.account.pk, "symbol": "BTC"}
+    lines = tuple(audit.OrderLine(order_id=n, **account) for n in range(1, 51))
+    with connection.execute_wrapper(watch):
+        audit.record(audit.Fact(Event.SYNC, lines=lines))
+    assert ran == [(False, 50 * 9)]
