@@ -4,6 +4,7 @@ A chunk of one job's cancels on one account goes through six steps. No transacti
 the network is awaited, and the threads that send touch no database.
 """
 
+import functools
 import threading
 from datetime import timedelta
 
@@ -36,6 +37,10 @@ SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held
 # Threads of one process that bulk may hold; whatever else there are is left for urgent work.
 BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
 
+# One of them works at a time while the others' requests are under way. Threads that all compute
+# take Python from each other, also from the one whose open transaction every writer waits for.
+_bulk_turn = threading.Lock()
+
 
 def deliver_account(*, account_id, is_urgent_only=False, now=clock) -> int:
     """Send whatever is queued and may be sent for this account; how many cancels were claimed.
@@ -61,9 +66,19 @@ def _next_chunk(account_id, is_urgent_only, now) -> int:
     if not BULK_THREADS.acquire(blocking=False):
         return 0  # this process is busy enough with bulk; who holds it goes on with this too
     try:
-        return _carry(turn, credits.BULK, now)
+        with _bulk_turn:
+            return _carry(turn, credits.BULK, now, send=_send_aside)
     finally:
         BULK_THREADS.release()
+
+
+def _send_aside(*about, **how):
+    """Send, and let the next thread work meanwhile."""
+    _bulk_turn.release()
+    try:
+        packets.send(*about, **how)
+    finally:
+        _bulk_turn.acquire()
 
 
 def _must_settle_first(account_id, now) -> bool:
@@ -75,7 +90,7 @@ def _must_settle_first(account_id, now) -> bool:
     return cancels.has_left_open(STARTED_AT, now)
 
 
-def _carry(turn, purpose, now):
+def _carry(turn, purpose, now, **how):
     """Ask the purse, claim no more than it grants, and settle with it afterwards."""
     about = {"account": turn.account, "purpose": purpose}
     grant = credits.take(wanted=CHUNK, price=PRICE, now=now(), **about)
@@ -84,7 +99,7 @@ def _carry(turn, purpose, now):
         if grant.count:
             chunk = claim(turn, now=now(), limit=grant.count)
             left = len(chunk)  # unless it is known better
-            left, quota = deliver(chunk, now=now) if chunk else (0, None)
+            left, quota = deliver(chunk, now=now, **how) if chunk else (0, None)
         else:  # waiting for credits is no idling
             CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=now())
     finally:
@@ -92,7 +107,7 @@ def _carry(turn, purpose, now):
     return len(chunk)
 
 
-def deliver(chunk, *, now=clock):
+def deliver(chunk, *, now=clock, send=None):
     """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
     an answer stated or None."""
     job, account = chunk[0].job, chunk[0].account
@@ -109,7 +124,8 @@ def deliver(chunk, *, now=clock):
         concluding.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
         return 0, None
     key = open_api_config_key(account)
-    packets.send(packs, now, lambda: _must_halt(job.pk, wallet), api_config_key=key)
+    halted = functools.partial(_must_halt, job.pk, wallet)
+    (send or packets.send)(packs, now, halted, api_config_key=key)
     ends = concluding.conclude(packs, now())
     _after(ends, account, job)
     return concluding.left_of(packs), concluding.quota_of(packs)
