@@ -37,17 +37,30 @@ class Emptier:
     def __init__(self):
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="panic")
         self._under_way, self._halted = set(), threading.Event()
+        self._wanted, self._counting = 0, threading.Lock()
 
     def take_due(self, now, **only):
         """Claim lines that no living sender holds, and start on them at once; the futures.
 
         No more than there are free threads: a line that waited here would outlive its lease.
+        Where a cancel-all finds none, a book that is only being read back makes way.
         """
         self._under_way = {future for future in self._under_way if not future.done()}
         lines = take(now, most=THREADS - len(self._under_way), **only)
-        futures = [self._pool.submit(_in_thread, line, self._halted.is_set) for line in lines]
+        futures = [self._pool.submit(_in_thread, line, self._must_leave) for line in lines]
         self._under_way.update(futures)
+        if len(self._under_way) == THREADS:
+            waiting = PanicLine.objects.free(now).filter(status=PanicStatus.WAITING, **only)
+            with self._counting:
+                self._wanted = waiting.count()
         return futures
+
+    def _must_leave(self):
+        """Whether a thread shall put its line back, for another sender or for a later moment."""
+        with self._counting:
+            is_wanted = self._wanted > 0
+            self._wanted -= is_wanted
+        return is_wanted or self._halted.is_set()
 
     def close(self, *, is_hurried=False):
         """Wait for what is under way; in a hurry only until each line can be left to others."""

@@ -1,13 +1,14 @@
 """Panic lines have one sender at a time: a cancel-all that two would send hits newer orders."""
 
 import threading
+import time
 import uuid
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from orders import emptying, panic, panic_requests
+from orders import clearing, emptying, panic, panic_requests
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
 
 
@@ -79,3 +80,31 @@ def test_a_cancel_all_that_waits_is_taken_before_a_book_that_is_read_back(firm):
     first, second = PanicLine.objects.order_by("pk")
     PanicLine.objects.filter(pk=first.pk).update(status=PanicStatus.FINISHING)
     assert emptying.take(timezone.now(), most=1) == [second]
+
+
+def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
+    committing_firm, monkeypatch
+):
+    """One thread, two accounts, and the first book takes its time."""
+    firm = committing_firm
+    firm.new_account("Beta", firm.momentum)
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    first, second = PanicLine.objects.order_by("pk")
+
+    def is_empty(line):
+        return PanicLine.objects.get(pk=line.pk).status == PanicStatus.EMPTY
+
+    def slow_first(line, look):
+        return 0.05 if line.pk == first.pk and not is_empty(second) else 0
+
+    monkeypatch.setattr(emptying, "THREADS", 1)
+    monkeypatch.setattr(clearing, "_unsettled_s", slow_first)
+    emptier, ends_at = emptying.Emptier(), time.monotonic() + 8
+    try:
+        while not (is_empty(first) and is_empty(second)) and time.monotonic() < ends_at:
+            emptier.take_due(timezone.now())
+            time.sleep(0.02)
+    finally:
+        emptier.close(is_hurried=True)
+    assert is_empty(second)
+    assert is_empty(first)
