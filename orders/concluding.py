@@ -119,7 +119,7 @@ def write(pairs, now, **also):
 
 def _lock_orders(pairs):
     """In one order, as syncs do, where they are many: two that met half-way would wait for ever."""
-    ids = {cancel.known_order_id for cancel, end in pairs if _is_end(end)}
+    ids = {cancel.known_order_id for cancel, end in pairs if _is_end(end)} - {None}
     if len(ids) > 1 and connection.features.has_select_for_update:
         list(Order.objects.locked().filter(pk__any=ids).values_list("pk", flat=True))
 

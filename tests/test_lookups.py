@@ -8,6 +8,7 @@ from orders.models import Cancel, Order
 def test_any_finds_what_in_finds_with_one_parameter_however_long(firm):
     orders = firm.orders(4)
     ids = [order.pk for order in orders[:3]]
+    assert set(Order.objects.filter(pk__any=[None, *ids]).values_list("pk", flat=True)) == set(ids)
     found = Order.objects.filter(pk__any=[*ids, 10**15])
     assert set(found.values_list("pk", flat=True)) == set(ids)
     assert len(str(found.query).split("IN (SELECT value" if _is_sqlite() else "ANY(")) == 2
