@@ -171,8 +171,8 @@ def _under_way(spare_lost) -> bool:
     """Whether anything is not at rest, but for what has been in sending for too long."""
     from django.utils.timezone import now
 
-    from orders.delivery import LEASE
     from orders.models import Cancel
+    from orders.models.cancels import LEASE
 
     live = Cancel.objects.live()
     if spare_lost:
