@@ -15,7 +15,7 @@ from orders.models import AgentWallet, Event, PanicStatus
 from orders.pacifica import answers
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
-from orders.panic_lines import LOST, NOT_AGAIN, answered, rest
+from orders.panic_lines import LOST, NOT_AGAIN, answered, rest, writing
 from orders.panic_requests import exchange, has_left, signer_of, slow_down_s, times
 
 AGAIN_AFTER_S = 1
@@ -36,7 +36,8 @@ def send(line) -> bool:
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         rest(line, str(error), Event.KEY_REFUSED)
         return False
-    AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=also["sent_at"])
+    with writing():
+        AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=also["sent_at"])
     return goes_on
 
 

@@ -6,7 +6,7 @@ from django.utils.timezone import now as clock
 
 from orders import book_looks, reading
 from orders.leftovers import Leftovers
-from orders.panic_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty
+from orders.panic_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty, writing
 
 DEADLINE_S = 30
 CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
@@ -27,7 +27,8 @@ def finish(line, is_halted=lambda: False):
         wait_s = _unsettled_s(line, look)
         if look.is_empty and not wait_s:
             return seen_empty(line, look.readings, _seen(line, look))
-        keep(line, left_open=look.count, lease_until=clock() + LEASE)
+        with writing():
+            keep(line, left_open=look.count, lease_until=clock() + LEASE)
         if deadline.is_over and not look.is_empty:
             return rest(line, _given_up(line, look, leftovers))
         leftovers.cancel(look.rows)
