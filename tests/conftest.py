@@ -59,8 +59,8 @@ def paper(paper_exchange, settings):
 
 @pytest.fixture
 def quick_panic(monkeypatch):
-    """A panic gives up and sees a signature's end within a second or so."""
-    monkeypatch.setattr(clearing, "DEADLINE_S", 1)
+    """A panic gives up within seconds and sees a signature's end at once."""
+    monkeypatch.setattr(clearing, "DEADLINE_S", 3)
     monkeypatch.setattr(clearing, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(leftovers, "LAG", timedelta(milliseconds=200))
     monkeypatch.setattr(book_looks, "MARGIN", timedelta(milliseconds=-4500))  # of five seconds

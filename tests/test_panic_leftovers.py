@@ -138,7 +138,8 @@ def asked(firm):
     ("kind", "about"),
     [("drop", {}), ("status", {"status": 500}), ("status", {"status": 429})],
 )
-def test_a_strategys_cancel_is_repeated_until_the_exchange_took_it(firm, kind, about):
+def test_a_strategys_cancel_is_repeated_until_the_exchange_took_it(firm, monkeypatch, kind, about):
+    monkeypatch.setattr(clearing, "DEADLINE_S", 20)  # three rounds, however slow the machine
     strategy(firm)
     firm.paper.fault("/order_strategies/cancel", kind, times=2, **about)
     line = emptied(firm)
