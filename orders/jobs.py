@@ -174,12 +174,10 @@ def _free_and_taken(rows):
 
 
 def _queue(pks, now) -> int:
-    """Put these stopped cancels back in the queue; how many that were."""
-    values = {"status": CancelStatus.QUEUED, "concluded_at": None, "requested_at": now}
-    return sum(
-        Cancel.objects.filter(pk__in=some).update(explanation="", **values)
-        for some in _in_parts(pks)
-    )
+    """Put these cancels back in the queue, those that are stopped still; how many that were."""
+    stopped = Cancel.objects.filter(pk__any=pks, status=CancelStatus.STOPPED)
+    values = {"concluded_at": None, "requested_at": now, "explanation": ""}
+    return stopped.update(status=CancelStatus.QUEUED, **values)
 
 
 def _target(cancel):
