@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.timezone import now as clock
 
+from orders.models.cancels import MARGIN
 from orders.pacifica import reads
 
 STRATEGIES, TWAPS, ORDERS = "/order_strategies", "/orders/twap", "/orders"
@@ -15,7 +16,6 @@ ROUTES = [
     (TWAPS, reads.twap_orders),
     (ORDERS, reads.open_orders),
 ]
-MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
 
 
 @dataclass

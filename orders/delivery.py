@@ -25,11 +25,11 @@ from orders.models import (
     JobStatus,
     Right,
 )
+from orders.models.cancels import MARGIN
 from orders.pacifica.signing import Unsignable
 from orders.rights import holds
 from orders.waking import CHUNK
 
-MARGIN = timedelta(seconds=2)  # the exchange's Date header has whole seconds
 PRICE = settings.CREDIT_PRICES["cancel"]
 STARTED_AT = clock()  # this process; what was sent before may have been left open by a dead sender
 SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held back for ever
@@ -167,12 +167,14 @@ def sign(chunk, now):
         "timestamp": int(now.timestamp() * 1000),
         "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,
     }
-    pairs = []
+    pairs, unsignable = [], {}
     for cancel in chunk:
         try:
             pairs.append((cancel, _signed(signer, cancel, times)))
         except Unsignable as error:
-            concluding.refuse_unsent([cancel], f"Not sent: {error}.", now)
+            unsignable.setdefault(str(error), []).append(cancel)
+    for why, cancels in unsignable.items():
+        concluding.refuse_unsent(cancels, f"Not sent: {why}.", now)
     return pairs, wallet
 
 

@@ -2,15 +2,14 @@
 
 import threading
 from contextlib import contextmanager
-from datetime import timedelta
 
 from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, panic_facts
 from orders.models import PanicLine, PanicStatus
+from orders.models.cancels import LEASE
 
-LEASE = timedelta(seconds=30)
 NOT_AGAIN = "It is not sent again unless you say so."
 LOST = f"The answer to cancel-all was lost. {NOT_AGAIN}"
 

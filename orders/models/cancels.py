@@ -11,6 +11,7 @@ from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 LEASE = timedelta(seconds=30)  # of a sender on what it claimed
+MARGIN = timedelta(seconds=2)  # past a signature's end: the Date header has whole seconds
 LONGEST_WAIT = timedelta(seconds=60)  # before a cancel is sent again
 LONGEST_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30)  # of a check
 
