@@ -10,14 +10,18 @@ from .envelopes import Answer, accepted, placed
 
 def cancel(exchange, signed, request) -> Answer:
     """One limit order. A stop order is not found here; it has its own route."""
-    order = _find(exchange, signed, ORDER, refusals.order_not_found(exchange.rules))
+    order = _find(exchange, signed, ORDER)
+    if order is None:
+        raise refusals.order_not_found(exchange.rules)
     exchange.engine.cancel(order, request=request)
     return Answer()
 
 
 def cancel_stop(exchange, signed, request) -> Answer:
     """One stop order."""
-    order = _find(exchange, signed, STOP, refusals.stop_order_not_found())
+    order = _find(exchange, signed, STOP)
+    if order is None:
+        raise refusals.stop_order_not_found()
     exchange.engine.cancel(order, request=request)
     return Answer()
 
@@ -126,15 +130,14 @@ ACTIONS = {
 }
 
 
-def _find(exchange, signed, kind, not_found):
+def _find(exchange, signed, kind):
+    """The open order that is named, or None; a client order id that was never used is refused."""
     payload = signed.payload
     _check_symbol(exchange, payload["symbol"])
     order = _find_by(exchange, signed.account, kind, payload)
-    if order is not None:
-        return order
-    if kind == ORDER and "client_order_id" in payload:
+    if order is None and kind == ORDER and "client_order_id" in payload:
         raise refusals.unused_client_order_id(payload["client_order_id"])
-    raise not_found
+    return order
 
 
 def _find_by(exchange, account, kind, payload):
