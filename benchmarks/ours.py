@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks import stage
 
+LOOK_EVERY_S = 0.004  # one plain statement each: 0.1 ms of processor time, for what is timed
 WORKER = [*stage.CELERY, "--concurrency", "2", "-Q", "bulk", *stage.QUIET]
 
 
@@ -65,11 +66,20 @@ def _job(firm, count, workers):
     before, asked = _cpu_of(workers), time.time()
     job = stage.confirmed(firm, preview)
     started = time.time()
-    stage.until(lambda: not job.cancels.live().exists(), "the job", every_s=0.02)
+    stage.until(lambda: _is_done(job), "the job", every_s=LOOK_EVERY_S)
     seconds, cpu_s = time.time() - started, _cpu_of(workers) - before
     first = job.cancels.order_by("first_sent_at").first().first_sent_at.timestamp()
     told = {"seconds": seconds, "confirm_s": started - asked, "first_s": first - started}
     return told | {"cpu_s": cpu_s, "cancelled": job.cancels.filter(status="cancelled").count()}
+
+
+def _is_done(job):
+    """Done with its last cancel, in the same transaction. Asked past the models: it is cheaper."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM orders_canceljob WHERE id = %s AND status = 'done'", [job.pk])
+        return cursor.fetchone()
 
 
 def _frozen(firm, count):
