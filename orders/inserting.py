@@ -13,26 +13,38 @@ def insert(model, columns, rows):
     """Insert rows of plain values, ten times faster than through model instances.
 
     PostgreSQL takes many at once by COPY. SQLite keeps, for each statement, a copy of every page
-    that it changes, so there a statement takes many rows.
+    that it changes, so there a statement takes many rows; past Django's cursor, which would search
+    the long statement for marks of its own.
     """
     if not rows:
         return
-    table, names = model._meta.db_table, ", ".join(columns)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and len(rows) > FEW:
-            with (
-                connection.wrap_database_errors,
-                cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
-            ):
-                for row in rows:
-                    copy.write_row(row)
-            return
-        times = [at for at, name in enumerate(columns) if _is_time(model, name)]
-        rows = _adapted(rows, times) if times else rows
-        for some in _portions(rows, len(columns)):
-            marks = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * len(some))
-            values = list(itertools.chain.from_iterable(some))
-            cursor.execute(f"INSERT INTO {table} ({names}) VALUES {marks}", values)  # noqa: S608
+    into = f"{model._meta.db_table} ({', '.join(columns)})"
+    if connection.vendor == "postgresql" and len(rows) > FEW:
+        with connection.cursor() as cursor, connection.wrap_database_errors:
+            _copy(cursor, into, rows)
+        return
+    times = [at for at, name in enumerate(columns) if _is_time(model, name)]
+    rows = _adapted(rows, times) if times else rows
+    for some in _portions(rows, len(columns)):
+        values = list(itertools.chain.from_iterable(some))
+        if connection.vendor == "sqlite":
+            connection.ensure_connection()
+            with connection.wrap_database_errors:
+                connection.connection.execute(_statement(into, "?", columns, some), values)
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(_statement(into, "%s", columns, some), values)
+
+
+def _copy(cursor, into, rows):
+    with cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _statement(into, mark, columns, rows):
+    marks = ", ".join([f"({', '.join([mark] * len(columns))})"] * len(rows))
+    return f"INSERT INTO {into} VALUES {marks}"  # noqa: S608 names of our own
 
 
 def _portions(rows, width):
