@@ -67,8 +67,9 @@ def claim(turn, *, now, limit=CHUNK) -> list[Held]:
     """
     token = uuid.uuid4()
     with transaction.atomic():
-        ids = list(_free(turn, now).values_list("pk", flat=True)[:limit])
-        taken = Cancel.objects.filter(pk__any=ids, status=CancelStatus.QUEUED).update(
+        rows = list(_free(turn, now).values_list(*COLUMNS)[:limit])
+        looked_at = {row[0] for row in rows}
+        taken = Cancel.objects.filter(pk__any=looked_at, status=CancelStatus.QUEUED).update(
             status=CancelStatus.SENDING,
             claim_token=token,
             attempt=F("attempt") + 1,
@@ -76,7 +77,10 @@ def claim(turn, *, now, limit=CHUNK) -> list[Held]:
             sent_at=None,
             not_before_at=None,
         )
-    return _chunk(turn, token) if taken else []
+        if taken < len(rows):  # somebody was faster
+            held = set(Cancel.objects.held(token, looked_at).values_list("pk", flat=True))
+            rows = [row for row in rows if row[0] in held]
+    return _chunk(turn, token, rows) if taken else []
 
 
 def _free(turn, now):
@@ -86,9 +90,11 @@ def _free(turn, now):
     return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
 
 
-def _chunk(turn, token):
-    """The claimed cancels, oldest first, read when the claim no longer keeps other writers."""
+def _chunk(turn, token, rows):
+    """The claimed cancels, oldest first, as the claim left them."""
     job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
     job.desk = turn.account.desk  # a job is one desk's
-    rows = Cancel.objects.held(token).order_by("pk").values_list(*COLUMNS)
-    return [Held(*row, token, turn.account, job) for row in rows]
+    chunk = [Held(*row, token, turn.account, job) for row in rows]
+    for cancel in chunk:
+        cancel.status, cancel.attempt = CancelStatus.SENDING, cancel.attempt + 1
+    return chunk

@@ -53,7 +53,7 @@ def conclude(packs, now) -> list:
 
 def _conclude(packs, ends, now):
     with transaction.atomic():
-        mine = _still_held(packs[0].cancels[0].claim_token)
+        mine = _still_held([cancel for pack in packs for cancel in pack.cancels])
         pairs = [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
         written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
@@ -91,10 +91,10 @@ def quota_of(packs):
     return min(stated, key=lambda one: one.remaining_credits, default=None)
 
 
-def _still_held(token) -> set:
+def _still_held(chunk) -> set:
     """Ids of the cancels that this very attempt still holds: a late one writes nothing."""
-    rows = Cancel.objects.held(token).order_by("pk").select_for_update(no_key=True)
-    return set(rows.values_list("pk", flat=True))
+    rows = Cancel.objects.held(chunk[0].claim_token, {cancel.pk for cancel in chunk})
+    return set(rows.locked())
 
 
 def write(pairs, now, **also):
@@ -110,7 +110,7 @@ def write(pairs, now, **also):
         is_at_rest = end.status in AT_REST
         values = end.columns() | also | {"concluded_at": now if is_at_rest else None}
         values |= {"claim_token": None, "lease_until": None}
-        Cancel.objects.filter(pk__any=[cancel.pk for cancel in cancels]).update(**values)
+        Cancel.objects.filter(pk__any={cancel.pk for cancel in cancels}).update(**values)
         for cancel in cancels:
             cancel.status = end.status
         _close_orders(cancels, end, now)
@@ -121,7 +121,7 @@ def _lock_orders(pairs):
     """In one order, as syncs do, where they are many: two that met half-way would wait for ever."""
     ids = {cancel.known_order_id for cancel, end in pairs if _is_end(end)} - {None}
     if len(ids) > 1 and connection.features.has_select_for_update:
-        list(Order.objects.locked().filter(pk__any=ids).values_list("pk", flat=True))
+        list(Order.objects.filter(pk__any=ids).locked())
 
 
 def _is_end(end):
@@ -135,7 +135,7 @@ def _close_orders(cancels, end, now):
     values = {"order_status": "cancelled", "reason": "cancel"}
     if end.ending is not None:
         values = ending_values(end.ending)
-    orders = [cancel.known_order_id for cancel in cancels if cancel.known_order_id]
+    orders = {cancel.known_order_id for cancel in cancels}
     Order.objects.filter(pk__any=orders).exclude(state=OrderState.CLOSED).update(
         state=OrderState.CLOSED, closed_at=now, next_lookup_at=None, **values
     )
@@ -268,7 +268,7 @@ def _stopped_instead(pairs):
 def refuse_unsent(chunk, why, now, event=Event.NOT_SENT):
     """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
     with transaction.atomic():
-        mine = _still_held(chunk[0].claim_token)
+        mine = _still_held(chunk)
         ends = [(cancel, refusal(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
         pairs = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
         if not pairs:

@@ -207,11 +207,10 @@ def record_requests(packs, now) -> list[packets.Packet]:
     signing = _signing(cancels[0].account, packs[0].requests[0].signer)
     ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
     with transaction.atomic():
-        rows = Cancel.objects.held(cancels[0].claim_token).order_by("pk")
-        rows = rows.select_for_update(no_key=True)
-        mine = set(rows.values_list("pk", flat=True))
+        rows = Cancel.objects.held(cancels[0].claim_token, {cancel.pk for cancel in cancels})
+        mine = set(rows.locked())
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
-        kept = [cancel.pk for pack in packs for cancel in pack.cancels]
+        kept = {cancel.pk for pack in packs for cancel in pack.cancels}
         Cancel.objects.filter(pk__any=kept).update(
             sent_at=now,
             first_sent_at=Coalesce("first_sent_at", now),

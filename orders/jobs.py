@@ -175,7 +175,7 @@ def _free_and_taken(rows):
 
 def _queue(pks, now) -> int:
     """Put these cancels back in the queue, those that are stopped still; how many that were."""
-    stopped = Cancel.objects.filter(pk__any=pks, status=CancelStatus.STOPPED)
+    stopped = Cancel.objects.filter(pk__any=set(pks), status=CancelStatus.STOPPED)
     values = {"concluded_at": None, "requested_at": now, "explanation": ""}
     return stopped.update(status=CancelStatus.QUEUED, **values)
 

@@ -143,9 +143,10 @@ class CancelQuerySet(OfAccountsQuerySet):
             "-is_urgent", "pk"
         )
 
-    def held(self, token):
-        """Cancels that still carry this claim's token and are being sent."""
-        return self.filter(claim_token=token, status=CancelStatus.SENDING)
+    def held(self, token, pks):
+        """Of these cancels, a set of ids, those that still carry this claim's token and are being
+        sent."""
+        return self.filter(pk__any=pks, claim_token=token, status=CancelStatus.SENDING)
 
     def abandoned(self, now):
         """Cancels whose sender died with them in hand."""

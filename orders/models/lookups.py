@@ -5,10 +5,11 @@ from django.db.models import IntegerField, Lookup
 
 @IntegerField.register_lookup
 class AnyOf(Lookup):
-    """``pk__any=[…]``: as ``pk__in``, for hundreds of whole numbers.
+    """``pk__any={…}``: as ``pk__in``, for hundreds of whole numbers.
 
     Django prepares each value of an IN by itself and the database reads as many parameters; for
-    the 250 cancels of a chunk that took longer than the statement. None equals nothing, as there.
+    the 250 cancels of a chunk that took longer than the statement. A set, for Django looks at each
+    value of a list or a tuple whatever the lookup. None equals nothing, as there.
     """
 
     lookup_name = "any"
@@ -26,4 +27,4 @@ class AnyOf(Lookup):
         return f"{name} = ANY(%s::bigint[])", [*params, f"{{{self._joined()}}}"]
 
     def _joined(self):
-        return ",".join(str(int(value)) for value in self.rhs if value is not None)
+        return ",".join([str(int(value)) for value in sorted(self.rhs - {None})])

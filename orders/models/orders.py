@@ -37,17 +37,15 @@ class OrderQuerySet(OfAccountsQuerySet):
         """Orders that were listed when the book was last read."""
         return self.filter(state=OrderState.OPEN)
 
-    def locked(self):
-        """Ids of these orders, whose rows are locked one after the other, in the one order."""
-        return self.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)
-
 
 class Order(models.Model):
     """One order of one account. Wire fields keep Pacifica's names and its exact text."""
 
-    account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="orders")
+    account = models.ForeignKey(  # first in an index below
+        "Account", on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     order_id = models.BigIntegerField()
-    client_order_id = models.CharField(max_length=64, null=True, blank=True, db_index=True)
+    client_order_id = models.CharField(max_length=64, null=True, blank=True)
     symbol = models.CharField(max_length=64)
     side = models.CharField(max_length=128)
     order_type = models.CharField(max_length=128)
