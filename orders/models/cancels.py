@@ -208,8 +208,12 @@ class Cancel(models.Model):
     repeats = models.PositiveIntegerField(default=0)  # fresh attempts after one proved dead
     absent_since_at = models.DateTimeField(null=True)  # neither open nor ended since this read
     has_contradiction = models.BooleanField(default=False)  # later evidence spoke against it
-    owner = models.ForeignKey(  # the person who minds the open question
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    owner = models.ForeignKey(  # the person who minds the open question; mostly nobody
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
     )
 
     requested_at = models.DateTimeField()
@@ -253,7 +257,7 @@ class Cancel(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["account", "client_order_id"],
-                condition=models.Q(status__in=LIVE),
+                condition=models.Q(status__in=LIVE, client_order_id__isnull=False),
                 name="cancel_one_live_per_client_order_id",
             ),
         ]
@@ -263,11 +267,6 @@ class Cancel(models.Model):
                 fields=["account", "status", "-is_urgent", "id"], name="cancel_by_account"
             ),
             models.Index(fields=["job", "status"], name="cancel_by_job"),
-            models.Index(
-                fields=["claim_token"],
-                condition=models.Q(claim_token__isnull=False),
-                name="cancel_claims",
-            ),
             models.Index(
                 fields=["lease_until"],
                 condition=models.Q(lease_until__isnull=False),

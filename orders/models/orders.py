@@ -93,6 +93,11 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["account", "state"], name="order_account_state"),
             models.Index(fields=["order_id"], name="order_order_id"),
+            models.Index(  # many have none
+                fields=["client_order_id"],
+                condition=models.Q(client_order_id__isnull=False),
+                name="order_client_order_id",
+            ),
             models.Index(fields=["state", "-created_at"], name="order_state_created"),
             models.Index(
                 fields=["next_lookup_at"],
