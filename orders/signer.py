@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from nacl.signing import SigningKey
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 from orders.models import CancelKind
 from orders.pacifica import signing
+
+SEED_BYTES = 32  # of a key pair's 64; the rest is the public key
 
 
 class CannotOpen(Exception):
@@ -33,11 +37,12 @@ class SignedRequest:
 class Signer:
     """Signs cancels of one account and the one read `list_agent_wallets`. It can say nothing else.
 
-    It builds each message itself and checks its own signature against the stored public key.
+    It builds each message itself and checks its own signature against the stored public key, by
+    another library than made it: libsodium signs, in half the time, and solders checks.
     """
 
     def __init__(self, keypair: Keypair, *, account: str, public_key: str):
-        self._keypair = keypair
+        self._signing_key = SigningKey(bytes(keypair)[:SEED_BYTES])
         self._account = account
         self._public_key = Pubkey.from_string(public_key)
 
@@ -68,8 +73,9 @@ class Signer:
 
     def _sign(self, operation, timestamp, expiry_window):
         text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
-        signature = self._keypair.sign_message(text.encode("ascii"))
-        if not signature.verify(self._public_key, text.encode("ascii")):
+        message = text.encode("ascii")
+        signature = Signature.from_bytes(self._signing_key.sign(message).signature)
+        if not signature.verify(self._public_key, message):
             raise CannotOpen("The stored key does not belong to this agent wallet.")
         header = {
             "account": self._account,

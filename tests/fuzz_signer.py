@@ -68,15 +68,15 @@ ODD = [None, True, False, 0, 1, -1, 2**53, 2**53 + 1, 10**40, 1.5, float("nan"),
 ODD += ["\0", "é", "BTC\n", {"type": "withdraw"}, ["withdraw"], b"BTC", "x" * 5_000]
 
 
-class WatchedKeypair:
-    """A key pair that remembers everything it signed."""
+class WatchedKey:
+    """A signing key that remembers everything it signed."""
 
-    def __init__(self, keypair):
-        self._keypair, self.signed = keypair, []
+    def __init__(self, key):
+        self._key, self.signed = key, []
 
-    def sign_message(self, message):
+    def sign(self, message):
         self.signed.append(bytes(message))
-        return self._keypair.sign_message(message)
+        return self._key.sign(message)
 
 
 def smuggled(chance):
@@ -157,8 +157,8 @@ def run(*, tries, seed):
     public_key = str(keypair.pubkey())
     count, foreign = collections.Counter(), []
     for _ in range(tries):
-        watched = WatchedKeypair(keypair)
-        signer = Signer(watched, account=public_key, public_key=public_key)
+        signer = Signer(keypair, account=public_key, public_key=public_key)
+        watched = signer._signing_key = WatchedKey(signer._signing_key)
         try:
             attempt(signer, chance)
         except Exception as refusal:  # any refusal will do; what counts is what was signed

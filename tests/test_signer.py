@@ -1,9 +1,11 @@
 """A signer says cancels and one read, and nothing else however it is asked."""
 
 import pytest
+from nacl.signing import SigningKey
 from solders.keypair import Keypair
 
-from orders.signer import Signer
+from orders.pacifica import signing
+from orders.signer import CannotOpen, Signer
 from tests import fuzz_signer
 
 PAIR = Keypair.from_seed(bytes([7]) * 32)
@@ -29,9 +31,40 @@ def test_the_public_ways_of_a_signer_are_these_four():
     assert ways == {"cancel", "cancel_all", "cancel_strategy", "list_agent_wallets"}
 
 
+TIMES = {"timestamp": 1_700_000_000_000, "expiry_window": 5_000}
+
+
+def signer_of(pair, *, public_key=None):
+    return Signer(pair, account=str(pair.pubkey()), public_key=public_key or str(pair.pubkey()))
+
+
+def test_a_signature_is_the_one_that_the_official_signer_makes():
+    signed = signer_of(PAIR).list_agent_wallets(**TIMES)
+    assert signed.signature == signing.sign_text(signed.text, PAIR)
+    assert signing.is_signed_by(signed.text, signed.signature, str(PAIR.pubkey()))
+
+
+def test_what_another_key_signed_goes_nowhere():
+    other = str(Keypair().pubkey())
+    with pytest.raises(CannotOpen, match="does not belong"):
+        signer_of(PAIR, public_key=other).list_agent_wallets(**TIMES)
+
+
+def test_a_signature_that_the_other_library_does_not_confirm_goes_nowhere():
+    signer = signer_of(PAIR)
+
+    class Faulty:
+        def sign(self, message):
+            return SigningKey(bytes(PAIR)[:32]).sign(message + b"!")
+
+    signer._signing_key = Faulty()
+    with pytest.raises(CannotOpen):
+        signer.list_agent_wallets(**TIMES)
+
+
 @pytest.mark.parametrize("operation", fuzz_signer.FOREIGN)
 def test_no_operation_that_places_moves_or_grants_can_be_asked_for(operation):
-    signer = Signer(PAIR, account=str(PAIR.pubkey()), public_key=str(PAIR.pubkey()))
+    signer = signer_of(PAIR)
     assert not hasattr(signer, operation)
     with pytest.raises(KeyError):
         signer.cancel(
