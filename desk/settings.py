@@ -12,6 +12,7 @@ import environ
 from django.urls import reverse_lazy
 
 from desk.appearance import CONTENT_SECURITY_POLICY, UNFOLD  # noqa: F401
+from desk.databases import database, has_wal_bug, sqlite_options
 from desk.given import env, is_loopback, number, secret, wrong, yes_or_no
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -182,35 +183,13 @@ if HTTPS_ONLY:  # the browser itself refuses such a cookie from a neighbouring h
 # --- Database ------------------------------------------------------------------------------------
 
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{DATA_DIR}/desk.sqlite3")
-if urlsplit(DATABASE_URL).scheme not in {"sqlite", "postgres", "postgresql"}:
-    wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
-try:
-    DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-except Exception:  # whatever it is, its text may hold the password
-    DATABASES = {"default": {"NAME": ""}}
-if not DATABASES["default"]["NAME"]:
-    wrong("DATABASE_URL", "cannot be read: postgres://user:password@host:port/name.")
-IS_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+_database = database(DATABASE_URL)
+DATABASES = {"default": _database}
+IS_SQLITE = _database["ENGINE"] == "desk.sqlite3"
+HAS_WAL_BUG = has_wal_bug()
+SQLITE_JOURNAL = "DELETE" if HAS_WAL_BUG and IS_REAL_MONEY else "WAL"
 if IS_SQLITE:
-    import sqlite3
-
-    # SQLite 3.7.0 to 3.51.2 can, rarely, corrupt a database in WAL mode (fixed in 3.51.3).
-    HAS_WAL_BUG = sqlite3.sqlite_version_info < (3, 51, 3)
-    SQLITE_JOURNAL = "DELETE" if HAS_WAL_BUG and IS_REAL_MONEY else "WAL"
-    DATABASES["default"]["ENGINE"] = "desk.sqlite3"
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        # What a statement could have to undo stays in memory: in a file, those pages were four
-        # fifths of all that a bulk cancel wrote.
-        "init_command": (
-            f"PRAGMA journal_mode={SQLITE_JOURNAL}; PRAGMA synchronous=FULL; "
-            "PRAGMA temp_store=MEMORY;"
-        ),
-    }
-else:
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"]["CONN_MAX_AGE"] = 600
+    _database["OPTIONS"] = sqlite_options(SQLITE_JOURNAL)
 
 # --- Broker --------------------------------------------------------------------------------------
 
