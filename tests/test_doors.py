@@ -11,9 +11,9 @@ from django.test import Client
 from orders import bundles, cancels, delivery, sentences
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event, Preview
 from tests.addresses import addresses, fillings
+from tests.bulk import a_book, tick
+from tests.bulk import confirm as confirm_preview
 from tests.screens import click, known_order, nothing_asked, page, signed_in, url
-from tests.test_admin_bulk import a_book, tick
-from tests.test_admin_bulk import confirm as confirm_preview
 from tests.test_admin_selection import confirm, select
 from tests.world import World
 
