@@ -1,6 +1,7 @@
 """Deliver: claim, sign, record, send, record, conclude."""
 
 import json
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -294,6 +295,24 @@ def test_of_two_claims_at_the_same_moment_one_wins(firm, monkeypatch):
     monkeypatch.setattr(claiming, "F", after_the_look)
     assert claim(**about) == []
     assert [cancel.attempt for cancel in rivals] == [1]
+
+
+def test_a_claim_holds_what_its_update_reached_and_no_more(firm, monkeypatch):
+    ask(firm, *firm.orders(3))
+    first, *others = Cancel.objects.order_by("pk").values_list("pk", flat=True)
+    real = claiming.F
+
+    def after_the_look(name):
+        taken = {"status": CancelStatus.SENDING, "claim_token": uuid.uuid4(), "attempt": 7}
+        Cancel.objects.filter(pk=first).update(**taken)
+        return real(name)
+
+    monkeypatch.setattr(claiming, "F", after_the_look)
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
+    assert [(one.pk, one.attempt, one.status) for one in chunk] == [
+        (pk, 1, CancelStatus.SENDING) for pk in others
+    ]
+    assert Cancel.objects.get(pk=first).attempt == 7
 
 
 def test_a_claim_lost_before_recording_is_not_sent(firm):
