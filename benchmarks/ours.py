@@ -3,7 +3,7 @@
     python -m benchmarks.ours PORT COUNT [--workers N]
 
 Reads the database and the broker from the environment, makes its own firm there and starts real
-Celery workers, which run one job of the same size before the one that is timed. Prints one JSON
+Celery workers, which run jobs of the same size before the one that is timed. Prints one JSON
 line: seconds since the confirmation was answered, seconds of the confirmation itself and until the
 first request was recorded as leaving, CPU seconds of the workers, cancelled.
 """
@@ -51,7 +51,8 @@ def _run(options):
     workers = [subprocess.Popen([sys.executable, *WORKER]) for _ in range(options.workers)]
     try:
         stage.await_senders(options.workers)
-        _job(firm, options.count, workers)  # a desk's processes have been up for a while
+        for _ in range(stage.WARM_UPS):  # a desk's processes have been up for a while
+            _job(firm, options.count, workers)
         return _job(firm, options.count, workers)
     finally:
         for worker in workers:
