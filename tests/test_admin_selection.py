@@ -4,18 +4,8 @@ import re
 import uuid
 
 from orders.models import AuditRecord, CancelJob, Desk, Event, Membership, Role
+from tests.bulk import tick
 from tests.screens import click, known_order, nothing_asked, page, signed_in, url
-
-
-def select(client, orders, across=False, **query):
-    """Tick rows and press *Cancel selected*."""
-    data = {
-        "action": "cancel_selected",
-        "_selected_action": [order.pk for order in orders],
-        "select_across": "1" if across else "0",
-        "index": "0",
-    }
-    return client.post(url("orders_order_changelist"), data, query_params=query)
 
 
 def confirm(client, answer, **changes):
@@ -34,7 +24,7 @@ def test_the_confirmation_says_what_will_be_cancelled_and_asks_nothing(firm):
         known_order(firm.account, 71_000_000_002, reduce_only=True, symbol="ETH", side="ask"),
         known_order(firm.account, 71_000_000_003, order_type="stop_limit"),
     ]
-    text = select(signed_in(firm.operator), orders).content.decode()
+    text = tick(signed_in(firm.operator), orders).content.decode()
     assert "Cancel 3 orders?" in text
     assert "1 reduce-only" in text
     assert "1 stop or take-profit" in text
@@ -45,7 +35,7 @@ def test_the_confirmation_says_what_will_be_cancelled_and_asks_nothing(firm):
 def test_confirming_makes_one_job_of_exactly_these_orders_with_the_reason(firm):
     orders = [known_order(firm.account, 71_000_000_001 + n) for n in range(3)]
     operator = signed_in(firm.operator)
-    shown = select(operator, orders)
+    shown = tick(operator, orders)
     known_order(firm.account, 71_000_000_009)  # appeared since
     answer = confirm(operator, shown, reason="flat for the night")
     job = CancelJob.objects.get()
@@ -58,7 +48,7 @@ def test_confirming_makes_one_job_of_exactly_these_orders_with_the_reason(firm):
 def test_a_desk_that_asks_for_a_reason_gets_one_for_a_few_orders_too(firm):
     Desk.objects.update(needs_reason=True)
     operator, order = signed_in(firm.operator), known_order(firm.account, 71_000_000_001)
-    shown = select(operator, [order])
+    shown = tick(operator, [order])
     assert "required" in re.search(r"<input[^>]*name=.reason.[^>]*>", shown.content.decode())[0]
     refused = confirm(operator, shown, reason="  ")
     assert refused.status_code == 422
@@ -76,7 +66,7 @@ def test_a_single_click_is_never_asked_for_a_reason(firm):
 
 def test_confirming_twice_is_one_job(firm):
     operator = signed_in(firm.operator)
-    shown = select(operator, [known_order(firm.account, 71_000_000_001)])
+    shown = tick(operator, [known_order(firm.account, 71_000_000_001)])
     assert confirm(operator, shown).url == confirm(operator, shown).url
     assert CancelJob.objects.count() == 1
 
@@ -87,7 +77,7 @@ def test_closed_and_foreign_rows_are_left_out_and_said_so(firm):
         known_order(firm.account, 71_000_000_002, state="closed"),
         known_order(firm.foreign_account, 66_000_000_001, symbol="CANARY"),
     ]
-    text = select(signed_in(firm.operator), orders, state="every").content.decode()
+    text = tick(signed_in(firm.operator), orders, state="every").content.decode()
     assert "Cancel 1 order?" in text
     assert "1 of your selection is no longer open" in text
     assert "CANARY" not in text
@@ -99,7 +89,7 @@ def test_rows_one_may_only_look_at_are_left_out_and_said_so(firm):
         known_order(firm.account, 71_000_000_001),
         known_order(firm.foreign_account, 66_000_000_001),
     ]
-    text = select(signed_in(firm.operator), orders).content.decode()
+    text = tick(signed_in(firm.operator), orders).content.decode()
     assert "Cancel 1 order?" in text
     assert "1 of your selection is on a desk where you may not cancel" in text
 
@@ -116,7 +106,7 @@ def test_a_viewer_is_offered_nothing_and_a_forged_post_is_refused(firm):
     order = known_order(firm.account, 71_000_000_001)
     viewer = signed_in(firm.viewer)
     assert 'value="cancel_selected"' not in page(viewer, "orders_order_changelist")
-    select(viewer, [order])
+    tick(viewer, [order])
     form = {"ids": str(order.pk), "request_key": str(uuid.uuid4())}
     viewer.post(url("orders_order_cancel_selected"), form)
     assert nothing_asked()

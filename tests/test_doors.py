@@ -14,7 +14,7 @@ from tests.addresses import addresses, fillings
 from tests.bulk import a_book, tick
 from tests.bulk import confirm as confirm_preview
 from tests.screens import click, known_order, nothing_asked, page, signed_in, url
-from tests.test_admin_selection import confirm, select
+from tests.test_admin_selection import confirm
 from tests.world import World
 
 SCRIPT, TURNED = "<script>alert(7)", "\N{RIGHT-TO-LEFT OVERRIDE}"
@@ -78,7 +78,7 @@ def test_two_thousand_ticked_rows_are_one_preview_and_one_job(firm):
 
 def test_more_fields_than_any_list_has_are_refused_in_words(firm):
     order = known_order(firm.account, 71_000_000_001)
-    answer = select(signed_in(firm.operator), [order] * 10_001)
+    answer = tick(signed_in(firm.operator), [order] * 10_001)
     assert answer.status_code == 400
     assert "Nothing was done." in answer.content.decode()
     assert nothing_asked()
@@ -128,7 +128,7 @@ def test_a_malformed_post_does_nothing_and_is_answered(firm, what):
 
 def test_a_reason_is_one_line_without_control_characters(firm):
     operator = signed_in(firm.operator)
-    shown = select(operator, [known_order(firm.account, 71_000_000_001)])
+    shown = tick(operator, [known_order(firm.account, 71_000_000_001)])
     confirm(operator, shown, reason=f"flat\0 \x1b[31mfor\r\n{TURNED}the night" + "x" * 400)
     job = CancelJob.objects.get()
     assert job.reason.startswith(f"flat [31mfor {TURNED}the night")
