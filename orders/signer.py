@@ -2,15 +2,10 @@
 
 from dataclasses import dataclass
 
-from nacl.signing import SigningKey
 from solders.keypair import Keypair
-from solders.pubkey import Pubkey
-from solders.signature import Signature
 
 from orders.models import CancelKind
 from orders.pacifica import signing
-
-SEED_BYTES = 32  # of a key pair's 64; the rest is the public key
 
 
 class CannotOpen(Exception):
@@ -42,9 +37,9 @@ class Signer:
     """
 
     def __init__(self, keypair: Keypair, *, account: str, public_key: str):
-        self._signing_key = SigningKey(bytes(keypair)[:SEED_BYTES])
+        self._signing_key = signing.signing_key(keypair)
         self._account = account
-        self._public_key = Pubkey.from_string(public_key)
+        self._public_key = public_key
 
     def __repr__(self):
         return f"<Signer {self._public_key} for {self._account}>"
@@ -73,22 +68,21 @@ class Signer:
 
     def _sign(self, operation, timestamp, expiry_window):
         text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
-        message = text.encode("ascii")
-        signature = Signature.from_bytes(self._signing_key.sign(message).signature)
-        if not signature.verify(self._public_key, message):
+        signature = signing.sign_text(text, self._signing_key)
+        if not signing.is_signed_by(text, signature, self._public_key):
             raise CannotOpen("The stored key does not belong to this agent wallet.")
         header = {
             "account": self._account,
             "timestamp": timestamp,
             "expiry_window": expiry_window,
-            "signature": str(signature),
+            "signature": signature,
         }
-        body = signing.request_body(operation, agent_wallet=str(self._public_key), **header)
+        body = signing.request_body(operation, agent_wallet=self._public_key, **header)
         return SignedRequest(
             route=operation.route,
             body=signing.body_bytes(body),
             text=text,
-            signer=str(self._public_key),
+            signer=self._public_key,
             **header,
         )
 

@@ -145,7 +145,9 @@ class Signatory:
             agent_wallet=self.agent_wallet if by_agent else None,
             timestamp=timestamp,
             expiry_window=window,
-            signature=signing.sign_text(text, self.agent if by_agent else self.main),
+            signature=signing.sign_text(
+                text, signing.signing_key(self.agent if by_agent else self.main)
+            ),
         )
         return body | changes
 

@@ -94,7 +94,7 @@ ELSEWHERE = {"orders.apps", "orders.migrations", "orders"}
 DOORS = {
     "requests": {"orders.pacifica.client", "orders.pacifica.connections", "orders.webhook"},
     "celery": {"orders.waking", "orders.tasks", "desk.celery", "desk"},
-    "nacl": {"orders.signer"},
+    "nacl": {"orders.pacifica.signing"},
     "solders": {
         "orders.pacifica.signing",
         "orders.keys",

@@ -1,7 +1,6 @@
 """A signer says cancels and one read, and nothing else however it is asked."""
 
 import pytest
-from nacl.signing import SigningKey
 from solders.keypair import Keypair
 
 from orders.pacifica import signing
@@ -40,7 +39,7 @@ def signer_of(pair, *, public_key=None):
 
 def test_a_signature_is_the_one_that_the_official_signer_makes():
     signed = signer_of(PAIR).list_agent_wallets(**TIMES)
-    assert signed.signature == signing.sign_text(signed.text, PAIR)
+    assert signed.signature == str(PAIR.sign_message(signed.text.encode("ascii")))
     assert signing.is_signed_by(signed.text, signed.signature, str(PAIR.pubkey()))
 
 
@@ -55,7 +54,7 @@ def test_a_signature_that_the_other_library_does_not_confirm_goes_nowhere():
 
     class Faulty:
         def sign(self, message):
-            return SigningKey(bytes(PAIR)[:32]).sign(message + b"!")
+            return signing.signing_key(PAIR).sign(message + b"!")
 
     signer._signing_key = Faulty()
     with pytest.raises(CannotOpen):

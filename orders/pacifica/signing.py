@@ -10,11 +10,13 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from nacl.signing import SigningKey
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 MAX_ORDER_ID = 2**53
+SEED_BYTES = 32  # of a key pair's 64; the rest is the public key
 FULL_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -98,9 +100,14 @@ def canonical_text(operation_type: str, payload: dict, timestamp: int, expiry_wi
     return text
 
 
-def sign_text(text: str, keypair: Keypair) -> str:
+def signing_key(keypair: Keypair) -> SigningKey:
+    """The same key for libsodium, which signs in half the time that solders takes."""
+    return SigningKey(bytes(keypair)[:SEED_BYTES])
+
+
+def sign_text(text: str, key: SigningKey) -> str:
     """Base58 of the Ed25519 signature over the text's bytes; leading zero bytes kept."""
-    return str(keypair.sign_message(text.encode("ascii")))
+    return str(Signature.from_bytes(key.sign(text.encode("ascii")).signature))
 
 
 def is_signed_by(text: str, signature: str, public_key: str) -> bool:
