@@ -88,8 +88,6 @@ def open_signer(agent_wallet, *, despite_age=False) -> Signer:
         keypair = Keypair.from_bytes(_opened(sealed, _binding(agent_wallet)))
     except ValueError:
         raise CannotOpen(CHANGED) from None
-    if str(keypair.pubkey()) != agent_wallet.public_key:
-        raise CannotOpen("The stored key does not belong to this agent wallet: add it again.")
     return Signer(keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key)
 
 

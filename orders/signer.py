@@ -32,12 +32,14 @@ class SignedRequest:
 class Signer:
     """Signs cancels of one account and the one read `list_agent_wallets`. It can say nothing else.
 
-    It builds each message itself and checks its own signature against the stored public key, by
-    another library than made it: libsodium signs, in half the time, and solders checks.
+    It builds each message itself. Two libraries sign it with the key that belongs to the stored
+    public key, and must agree. Raises `CannotOpen` where the key belongs to another.
     """
 
     def __init__(self, keypair: Keypair, *, account: str, public_key: str):
-        self._signing_key = signing.signing_key(keypair)
+        self._signing_key = _twice(signing.SigningKey, keypair)
+        if self._signing_key.public_key != public_key:
+            raise CannotOpen("The stored key does not belong to this agent wallet: add it again.")
         self._account = account
         self._public_key = public_key
 
@@ -68,14 +70,11 @@ class Signer:
 
     def _sign(self, operation, timestamp, expiry_window):
         text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
-        signature = signing.sign_text(text, self._signing_key)
-        if not signing.is_signed_by(text, signature, self._public_key):
-            raise CannotOpen("The stored key does not belong to this agent wallet.")
         header = {
             "account": self._account,
             "timestamp": timestamp,
             "expiry_window": expiry_window,
-            "signature": signature,
+            "signature": _twice(signing.sign_text, text, self._signing_key),
         }
         body = signing.request_body(operation, agent_wallet=self._public_key, **header)
         return SignedRequest(
@@ -87,6 +86,18 @@ class Signer:
         )
 
 
+def _twice(asked, *given):
+    """What two libraries agree on. Raises `CannotOpen` where they do not."""
+    try:
+        return asked(*given)
+    except signing.Disagreement:
+        raise CannotOpen(DISAGREED) from None
+
+
+DISAGREED = (
+    "Two libraries signed differently with this agent wallet's key, so nothing was sent. This "
+    "machine or its installation is at fault: send from another one, or install the app anew."
+)
 CANCELS = {
     CancelKind.ORDER: signing.cancel_order,
     CancelKind.STOP: signing.cancel_stop_order,

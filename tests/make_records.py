@@ -65,7 +65,7 @@ class Maker:
         self.agents = {}
         for number, account in enumerate(self.accounts):
             agent = Keypair.from_seed((seed * 1000 + number).to_bytes(32, "big"))
-            self.agents[account.pk] = signing.signing_key(agent), str(agent.pubkey())
+            self.agents[account.pk] = signing.SigningKey(agent), str(agent.pubkey())
             data = {"public_key": str(agent.pubkey())}
             audit.record(self._fact("agent_wallet_added", account=account, data=data))
 

@@ -146,7 +146,7 @@ class Signatory:
             timestamp=timestamp,
             expiry_window=window,
             signature=signing.sign_text(
-                text, signing.signing_key(self.agent if by_agent else self.main)
+                text, signing.SigningKey(self.agent if by_agent else self.main)
             ),
         )
         return body | changes

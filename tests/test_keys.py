@@ -205,9 +205,3 @@ def test_adding_a_wallet_is_recorded_without_its_secret(firm):
     encoded = [str(secret), base64.b64encode(bytes(secret)).decode(), bytes(secret).hex()]
     for record in AuditRecord.objects.all():
         assert not any(form in record.data for form in encoded)
-
-
-def test_a_signature_is_checked_against_the_stored_public_key(firm):
-    signer = keys.Signer(AGENT, account=firm.account.address, public_key=str(ZERO_FIRST.pubkey()))
-    with pytest.raises(keys.CannotOpen):
-        signer.list_agent_wallets(timestamp=1, expiry_window=5000)

@@ -1,6 +1,9 @@
 """A signer says cancels and one read, and nothing else however it is asked."""
 
+from types import SimpleNamespace
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from solders.keypair import Keypair
 
 from orders.pacifica import signing
@@ -43,22 +46,32 @@ def test_a_signature_is_the_one_that_the_official_signer_makes():
     assert signing.is_signed_by(signed.text, signed.signature, str(PAIR.pubkey()))
 
 
-def test_what_another_key_signed_goes_nowhere():
-    other = str(Keypair().pubkey())
+def test_the_key_of_another_wallet_signs_nothing():
     with pytest.raises(CannotOpen, match="does not belong"):
-        signer_of(PAIR, public_key=other).list_agent_wallets(**TIMES)
+        signer_of(PAIR, public_key=str(Keypair().pubkey()))
 
 
-def test_a_signature_that_the_other_library_does_not_confirm_goes_nowhere():
+@pytest.mark.parametrize("library", ["_sodium", "_openssl"])
+def test_what_two_libraries_do_not_agree_on_goes_nowhere(library):
     signer = signer_of(PAIR)
+    sound = getattr(signer._signing_key, library)
 
     class Faulty:
         def sign(self, message):
-            return signing.signing_key(PAIR).sign(message + b"!")
+            return sound.sign(message + b"!")
 
-    signer._signing_key = Faulty()
-    with pytest.raises(CannotOpen):
+    setattr(signer._signing_key, library, Faulty())
+    with pytest.raises(CannotOpen, match="nothing was sent"):
         signer.list_agent_wallets(**TIMES)
+
+
+def test_a_key_of_which_two_libraries_derive_different_wallets_signs_nothing(monkeypatch):
+    other = Ed25519PrivateKey.from_private_bytes(bytes([8]) * 32)
+    monkeypatch.setattr(
+        signing, "Ed25519PrivateKey", SimpleNamespace(from_private_bytes=lambda seed: other)
+    )
+    with pytest.raises(CannotOpen, match="nothing was sent"):
+        signer_of(PAIR)
 
 
 @pytest.mark.parametrize("operation", fuzz_signer.FOREIGN)

@@ -135,7 +135,7 @@ def test_a_key_that_was_never_added_is_named(firm):
     fact = fact_like(Event.REQUEST)
     stranger = firm.keypair()
     body = json.loads(fact.body) | {"agent_wallet": str(stranger.pubkey())}
-    body["signature"] = signing.sign_text(fact.data["signed_text"], signing.signing_key(stranger))
+    body["signature"] = signing.sign_text(fact.data["signed_text"], signing.SigningKey(stranger))
     data = fact.data | {"signer": str(stranger.pubkey()), "signature": body["signature"]}
     audit.record(
         fact_like(Event.REQUEST, data=data, body=signing.body_bytes(body)), fact_like(Event.ANSWER)

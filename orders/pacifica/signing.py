@@ -10,7 +10,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from nacl.signing import SigningKey
+import nacl.signing
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -100,14 +101,37 @@ def canonical_text(operation_type: str, payload: dict, timestamp: int, expiry_wi
     return text
 
 
-def signing_key(keypair: Keypair) -> SigningKey:
-    """The same key for libsodium, which signs in half the time that solders takes."""
-    return SigningKey(bytes(keypair)[:SEED_BYTES])
+class Disagreement(RuntimeError):
+    """Two libraries made different signatures of one text, or different public keys of one seed."""
+
+
+class SigningKey:
+    """One Ed25519 key, held by libsodium and by OpenSSL, which must agree on every byte.
+
+    Ed25519 leaves a signer no choice (RFC 8032, section 5.1): sound libraries make the same
+    signature. To sign twice takes three fifths of the time that signing and checking does.
+    """
+
+    def __init__(self, keypair: Keypair):
+        seed = bytes(keypair)[:SEED_BYTES]
+        self._sodium = nacl.signing.SigningKey(seed)
+        self._openssl = Ed25519PrivateKey.from_private_bytes(seed)
+        public = bytes(self._sodium.verify_key)
+        if public != self._openssl.public_key().public_bytes_raw():
+            raise Disagreement
+        self.public_key = str(Pubkey(public))
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64 bytes of the signature. Raises `Disagreement`."""
+        signature = self._sodium.sign(message).signature
+        if signature != self._openssl.sign(message):
+            raise Disagreement
+        return signature
 
 
 def sign_text(text: str, key: SigningKey) -> str:
     """Base58 of the Ed25519 signature over the text's bytes; leading zero bytes kept."""
-    return str(Signature.from_bytes(key.sign(text.encode("ascii")).signature))
+    return str(Signature.from_bytes(key.sign(text.encode("ascii"))))
 
 
 def is_signed_by(text: str, signature: str, public_key: str) -> bool:

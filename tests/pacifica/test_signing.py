@@ -61,7 +61,7 @@ def test_signature_and_body_are_byte_exact(
 ):
     operation = operation_of(vector)
     text = signing.canonical_text(operation.type, operation.payload, **TIMES)
-    signature = signing.sign_text(text, signing.signing_key(keypair))
+    signature = signing.sign_text(text, signing.SigningKey(keypair))
     assert signature == vector[signature_field]
     body = signing.request_body(
         operation,
@@ -78,7 +78,7 @@ def test_signature_and_body_are_byte_exact(
 
 def test_a_signature_that_begins_with_a_zero_byte_keeps_it():
     (vector,) = [v for v in VECTORS["vectors"] if v["name"] == "twap_cancel_by_order_id"]
-    signature = signing.sign_text(vector["message"], signing.signing_key(MAIN))
+    signature = signing.sign_text(vector["message"], signing.SigningKey(MAIN))
     assert signature.startswith("1")
     assert bytes(Signature.from_string(signature))[0] == 0
 
@@ -90,7 +90,7 @@ def test_a_wrong_text_is_never_ours_and_its_signature_does_not_pass(wrong):
     assert ours == wrong["server_canonical_text"]
     assert ours != wrong["signed_text"]
     signature = Signature.from_string(
-        signing.sign_text(wrong["signed_text"], signing.signing_key(MAIN))
+        signing.sign_text(wrong["signed_text"], signing.SigningKey(MAIN))
     )
     pubkey = Pubkey.from_string(VECTORS["main"]["pubkey_b58"])
     assert not signature.verify(pubkey, ours.encode())
@@ -171,7 +171,7 @@ def test_ten_cancels_fit_into_one_batch_of_four_kilobytes(name):
         operation,
         account=str(AGENT.pubkey()),
         agent_wallet=str(AGENT.pubkey()),
-        signature=signing.sign_text(text, signing.signing_key(AGENT)),
+        signature=signing.sign_text(text, signing.SigningKey(AGENT)),
         **TIMES,
     )
     body = signing.body_bytes({"actions": [{"type": "Cancel", "data": data}] * 10})
