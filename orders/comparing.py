@@ -65,8 +65,8 @@ def compare(account, rows, found, started_at) -> Changes:
     changes = Changes()
     listed = {row.order_id: row for row in rows}
     known = {o.order_id: o for o in account.orders.exclude(state=OrderState.CLOSED)}
-    unknown = [order_id for order_id in listed if order_id not in known]
-    known |= {o.order_id: o for o in account.orders.filter(order_id__in=unknown)}
+    unknown = listed.keys() - known.keys()
+    known |= {o.order_id: o for o in account.orders.filter(order_id__any=unknown)}
     for order_id, row in listed.items():
         _compare_listed(changes, account, known.get(order_id), row, started_at)
     for order_id, order in known.items():

@@ -89,12 +89,12 @@ def _may_lag(line, one, offset) -> bool:
 
 def _cancel_singly(line, rows):
     """A cancel for each that has none, and whatever waits is sent now."""
-    ids = [row.order_id for _, row in rows]
+    ids = {row.order_id for _, row in rows}
     names = [row.client_order_id for _, row in rows if row.client_order_id]
-    _hurry(line, Q(order_id__in=ids) | Q(client_order_id__in=names))
-    tried = _own(line).filter(order_id__in=ids).exclude(status__in=LIVE)
+    _hurry(line, Q(order_id__any=ids) | Q(client_order_id__in=names))
+    tried = _own(line).filter(order_id__any=ids).exclude(status__in=LIVE)
     tried = set(tried.values_list("order_id", flat=True))
-    known = {one.order_id: one for one in line.account.orders.filter(order_id__in=ids)}
+    known = {one.order_id: one for one in line.account.orders.filter(order_id__any=ids)}
     rows = [(path, row) for path, row in rows if row.order_id not in tried]
     targets = [_target(line, path, row, known.get(row.order_id)) for path, row in rows]
     if targets:

@@ -8,6 +8,10 @@ from unittest import mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from desk.databases import database
+from orders.models import CancelJob
 
 SETTINGS = str(Path(__file__).parent.parent / "desk" / "settings.py")
 GOOD = {"ENV_FILE": os.devnull, "SECRET_KEY": "s" * 60}
@@ -204,3 +208,19 @@ def test_an_address_that_two_parsers_could_read_differently_is_refused(tmp_path,
 def test_each_name_of_this_machine_will_do_for_the_paper_exchange(tmp_path, host):
     url = f"http://{host}:8900/api/v1"
     assert settings(tmp_path, PACIFICA_PAPER_URL=url)["PACIFICA_URL"] == url
+
+
+def test_postgresql_prepares_what_is_asked_often_unless_the_address_forbids_it():
+    address = "postgres://desk:x@127.0.0.1/desk"
+    assert database(address)["OPTIONS"] == {"server_side_binding": True, "prepare_threshold": 5}
+    pooled = database(f"{address}?prepare_threshold=none&sslmode=require")["OPTIONS"]
+    assert (pooled["prepare_threshold"], pooled["sslmode"]) == (None, "require")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL prepares statements")
+def test_a_statement_asked_often_is_prepared(db):
+    for number in range(7):
+        list(CancelJob.objects.filter(pk=number))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        assert any("orders_canceljob" in statement for (statement,) in cursor.fetchall())
