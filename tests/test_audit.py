@@ -6,8 +6,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models.deletion import ProtectedError
 
-from orders import audit, canonical, checkpoints, verifying
-from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Event
+from orders import audit, cancels, canonical, checkpoints, verifying
+from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Cancel, Event
 from orders.models.append_only import TABLES, TRIGGERS, missing_triggers
 
 
@@ -194,6 +194,17 @@ def test_who_stands_in_the_log_cannot_be_deleted(firm):
     audit.record(audit.Fact(Event.LOGIN, firm.actor(), account=firm.account))
     with pytest.raises(ProtectedError):
         firm.operator.delete()
+
+
+def test_a_cancel_that_the_log_names_cannot_be_deleted(firm):
+    cancels.cancel_orders(
+        user=firm.operator, actor=firm.actor(), order_ids=[one.pk for one in firm.orders(2)]
+    )
+    with pytest.raises(ProtectedError):
+        Cancel.objects.all().delete()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        sql("DELETE FROM orders_cancel")
+        connection.check_constraints()  # which SQLite would ask at the end of it all
 
 
 def test_renaming_changes_no_record(firm):

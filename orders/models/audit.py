@@ -128,17 +128,21 @@ class OfRecordsQuerySet(OfDesksQuerySet):
     desk_path = "record__desk"
 
 
+def named(to, **how):
+    """A link of an order row. PostgreSQL does not look each of them up: a bulk cancel writes three
+    rows an order, and that took an eighth of its time. The verifier finds a row without its record;
+    what a row names cannot go, for cancels are never deleted and hold their account.
+    """
+    return models.ForeignKey(to, on_delete=models.PROTECT, db_constraint=False, **how)
+
+
 class AuditRecordOrder(models.Model):
     """One order that a record speaks of, covered by the record's hash."""
 
-    record = models.ForeignKey(
-        AuditRecord, on_delete=models.PROTECT, related_name="order_rows", db_index=False
-    )
+    record = named(AuditRecord, related_name="order_rows", db_index=False)
     row = models.PositiveIntegerField()
-    cancel = models.ForeignKey("Cancel", on_delete=models.PROTECT, null=True, related_name="+")
-    account = models.ForeignKey(
-        "Account", on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    cancel = named("Cancel", null=True, related_name="+")
+    account = named("Account", related_name="+", db_index=False)
     symbol = models.CharField(max_length=64, blank=True)
     order_id = models.BigIntegerField(null=True, db_index=True)
     client_order_id = models.CharField(max_length=64, null=True)
