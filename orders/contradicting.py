@@ -40,10 +40,11 @@ def seen_open(*, account, started_at, now) -> list[audit.Fact]:
     Call it after the book is written: our open orders are then what it listed.
     """
     listed = Order.objects.filter(account=account, state=OrderState.OPEN, last_seen_at=started_at)
+    order_ids = set(listed.values_list("order_id", flat=True))  # looked up each by its index
     against = _resting(account).filter(
         status__in=SAID_NOT_OPEN,
         concluded_at__lt=started_at - READ_LAG,
-        order_id__in=listed.values("order_id"),
+        order_id__any=order_ids,
     )
     said = "Said to be {}, and yet listed among the open orders: asked again."
     facts = _reopen(list(against), said, Proof.BOOK, now)
