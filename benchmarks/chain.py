@@ -12,6 +12,7 @@ import itertools
 import statistics
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 from unittest import mock
 
 from benchmarks import stage
@@ -61,7 +62,8 @@ def _unchained():
     """Records as rows and nothing more, far above the chained ones, so that both may stand."""
     positions = itertools.count(time.time_ns() // 1000)
     yield mock.patch("orders.audit._locked_tip", lambda: (next(positions) * 1000, ""))
-    yield mock.patch("orders.audit.content_hash", lambda values, rows: "")
+    unhashed = SimpleNamespace(hash_at=lambda position: "")
+    yield mock.patch("orders.audit.Content", lambda values, rows: unhashed)
     yield mock.patch("orders.audit.chained", lambda previous_hash, content_hash: "")
     yield mock.patch(
         "orders.audit._sums", lambda fact, body: NOT_HASHED | {"body_length": len(body)}

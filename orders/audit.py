@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.utils.timezone import now as clock
 
-from orders.canonical import COVERED_OF_ROW, FIRST_HASH, chained, compact, content_hash
+from orders.canonical import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact
 from orders.inserting import insert
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
 
@@ -102,7 +102,26 @@ class OutsideTransaction(RuntimeError):
     """A fact must be recorded in the transaction that makes it true."""
 
 
-def append(*facts: Fact) -> list[int]:
+class Draft(NamedTuple):
+    """A fact whose record is ready, all but its place in the chain.
+
+    ``values``: the record's columns by name; ``rows``: its order rows; ``content``: its hash.
+    """
+
+    values: dict
+    rows: list
+    body: bytes | None
+    content: Content
+
+
+def draft(fact) -> Draft:
+    """Make all of a fact's record that can be made before the chain is locked."""
+    rows = [_line(line, row) for row, line in enumerate(fact.lines)]
+    values = _values(fact)
+    return Draft(values, rows, fact.body, Content(values, rows))
+
+
+def append(*facts: Fact | Draft) -> list[int]:
     """Add facts to the chain; their positions. Call it last in a short transaction.
 
     It holds the chain's lock until that transaction ends. Raises `OutsideTransaction` where none
@@ -112,19 +131,19 @@ def append(*facts: Fact) -> list[int]:
         raise OutsideTransaction
     if not facts:
         return []
+    drafts = [fact if isinstance(fact, Draft) else draft(fact) for fact in facts]
     position, head = _locked_tip()
     records, lines, payloads = [], [], []
-    for fact in facts:
+    for values, rows, body, content in drafts:
         position += 1
-        rows = [_line(line, row) for row, line in enumerate(fact.lines)]
-        values = _values(fact, position)
-        values["content_hash"] = content_hash(values, rows)
-        values["previous_hash"] = head
-        head = values["hash"] = chained(head, values["content_hash"])
-        records.append([values[name] for name in RECORD_COLUMNS])
+        own = content.hash_at(position)
+        place = {"position": position, "content_hash": own, "previous_hash": head}
+        head = place["hash"] = chained(head, own)
+        place |= values
+        records.append([place[name] for name in RECORD_COLUMNS])
         lines += [(position, *row) for row in rows]
-        if fact.body is not None:
-            payloads.append((position, fact.body[:KEPT_BYTES]))
+        if body is not None:
+            payloads.append((position, body[:KEPT_BYTES]))
     insert(AuditRecord, RECORD_COLUMNS, records)
     insert(AuditRecordOrder, ("record_id", *COVERED_OF_ROW), lines)
     insert(AuditPayload, ("record_id", "body"), payloads)
@@ -152,12 +171,11 @@ def _locked_tip():
     return newest or (0, FIRST_HASH)
 
 
-def _values(fact, position):
-    """The record's columns by name, all but the hashes."""
+def _values(fact):
+    """The record's columns by name, all but its place in the chain."""
     actor, account, body = fact.actor, fact.account, fact.body
     desk = fact.desk or (account and account.desk)
     values = {
-        "position": position,
         "at": fact.at or clock(),
         "event": str(fact.event),
         "outcome": str(fact.outcome),

@@ -52,9 +52,12 @@ def content(values, rows) -> dict:
     ``values``: the record's columns by name; ``rows``: its order rows in order, each a sequence in
     the order of `COVERED_OF_ROW`.
     """
+    return _without_position(values, rows) | {"position": values["position"]}
+
+
+def _without_position(values, rows):
     covered = {name: values[name] for name in COVERED}
     covered["version"] = VERSION
-    covered["position"] = values["position"]
     covered["at"] = values["at"].astimezone(UTC).isoformat(timespec="microseconds")
     covered["orders"] = [list(row) for row in rows]
     return covered
@@ -63,6 +66,27 @@ def content(values, rows) -> dict:
 def content_hash(values, rows) -> str:
     """SHA-256, as hex, of the canonical text."""
     return hashlib.sha256(compact(content(values, rows)).encode("ascii")).hexdigest()
+
+
+class Content:
+    """The same hash, taken as far as it can be before the record has its position in the log.
+
+    Keys are sorted, so the canonical text falls in two where the position will stand.
+    """
+
+    def __init__(self, values, rows):
+        covered = _without_position(values, rows)
+        before = {name: covered[name] for name in covered if name < "position"}
+        after = {name: covered[name] for name in covered if name > "position"}
+        head = compact(before).removesuffix("}") + ',"position":'
+        self._begun = hashlib.sha256(head.encode("ascii"))
+        self._rest = "," + compact(after).removeprefix("{")
+
+    def hash_at(self, position: int) -> str:
+        """The content hash of the record at this position."""
+        whole = self._begun.copy()
+        whole.update(f"{position}{self._rest}".encode("ascii"))
+        return whole.hexdigest()
 
 
 def chained(previous_hash: str, content_hash: str) -> str:

@@ -52,17 +52,31 @@ def conclude(packs, now) -> list:
 
 
 def _conclude(packs, ends, now):
+    pairs = _pairs(packs, ends)
+    whole = {cancel.pk for cancel, _ in pairs}
+    drafts = _drafts(packs, ends, whole, now)  # now, while others may write: mostly all are held
     with transaction.atomic():
-        mine = _still_held([cancel for pack in packs for cancel in pack.cancels])
-        pairs = [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
+        mine = _still_held([cancel for cancel, _ in pairs])
         written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
         if left_of(packs):
             CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
         facts = contradicting.answered_yes(cancels=_late_yes(pairs, mine), now=now)
-        facts += [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
-        audit.append(*facts, *outcome_facts(written, now))
+        if mine != whole:
+            drafts = _drafts(packs, ends, mine, now)
+        audit.append(*facts, *drafts, *_outcomes(_stopped_instead(written), now))
     return written
+
+
+def _drafts(packs, ends, mine, now):
+    """The records of these answers and of what they prove of the cancels that are still ours."""
+    facts = [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
+    facts += _outcomes([pair for pair in _pairs(packs, ends) if pair[0].pk in mine], now)
+    return [audit.draft(fact) for fact in facts]
+
+
+def _pairs(packs, ends):
+    return [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
 
 
 def _late_yes(pairs, mine):
@@ -233,8 +247,12 @@ def outcome_facts(pairs, now):
 
     One for each account: those who ask the log about an account find it.
     """
+    return _outcomes([*pairs, *_stopped_instead(pairs)], now)
+
+
+def _outcomes(pairs, now):
     groups = {}
-    for cancel, end in [*pairs, *_stopped_instead(pairs)]:
+    for cancel, end in pairs:
         if end.status in AT_REST:
             groups.setdefault((end, cancel.job_id, cancel.account_id), []).append(cancel)
     for (end, *_), cancels in groups.items():

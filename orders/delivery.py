@@ -206,6 +206,7 @@ def record_requests(packs, now) -> list[packets.Packet]:
     cancels = [cancel for pack in packs for cancel in pack.cancels]
     signing = _signing(cancels[0].account, packs[0].requests[0].signer)
     ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
+    drafts = {pack.body: audit.draft(_request_fact(pack, now)) for pack in packs}
     with transaction.atomic():
         rows = Cancel.objects.held(cancels[0].claim_token, {cancel.pk for cancel in cancels})
         mine = set(rows.locked())
@@ -219,7 +220,7 @@ def record_requests(packs, now) -> list[packets.Packet]:
         # Locked until this is committed: whoever disables it comes before the request, or after.
         if not signing.update(last_used_at=now):
             raise CannotOpen("The agent wallet was disabled before the request left.")
-        audit.append(*(_request_fact(pack, now) for pack in packs))
+        audit.append(*(drafts[pack.body] for pack in packs))
     return packs
 
 

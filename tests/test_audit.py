@@ -5,6 +5,9 @@ import hashlib
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models.deletion import ProtectedError
+from django.utils.timezone import now as clock
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orders import audit, cancels, canonical, checkpoints, verifying
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Cancel, Event
@@ -47,6 +50,19 @@ def test_each_record_names_the_one_before_it():
     assert first.previous_hash == canonical.FIRST_HASH
     assert second.previous_hash == first.hash
     assert faults() == []
+
+
+TEXTS = st.text(st.characters(codec="utf-8") | st.sampled_from('",:{}\\')) | st.sampled_from(
+    ['","position":7', '"position":', "}", "{", "", "\x00"]
+)
+VALUES = st.fixed_dictionaries(dict.fromkeys(canonical.COVERED, TEXTS | st.integers() | st.none()))
+ROWS = st.lists(st.tuples(*[TEXTS | st.none()] * len(canonical.COVERED_OF_ROW)), max_size=3)
+
+
+@given(VALUES, ROWS, st.integers(1, 2**63 - 1))
+def test_a_hash_begun_before_the_position_is_known_is_the_same(values, rows, position):
+    values |= {"at": clock(), "position": position}
+    assert canonical.Content(values, rows).hash_at(position) == canonical.content_hash(values, rows)
 
 
 def test_a_rolled_back_record_leaves_no_gap():

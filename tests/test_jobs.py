@@ -22,7 +22,7 @@ from orders.models import (
 )
 from orders.models.cancels import LEASE
 from orders.rights import NotAllowed
-from tests.claims import claim
+from tests.claims import claim, tells
 
 CLIENT_ORDER_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
@@ -154,7 +154,7 @@ def test_of_two_chunks_that_end_together_one_finishes_the_job(committing_firm, m
     about_to_commit, real = threading.Barrier(2), audit.append
 
     def append(*facts):
-        if any(fact.event == Event.ANSWER for fact in facts):
+        if tells(facts, Event.ANSWER):
             with contextlib.suppress(threading.BrokenBarrierError):
                 about_to_commit.wait(0.3)
         return real(*facts)

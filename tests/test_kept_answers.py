@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from orders import audit, cancels, concluding, delivery
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
-from tests.claims import claim
+from tests.claims import claim, tells
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def failing(committing_firm, monkeypatch):
     left, real = {"times": 0}, audit.append
 
     def append(*facts):
-        if left["times"] and any(fact.event == Event.ANSWER for fact in facts):
+        if left["times"] and tells(facts, Event.ANSWER):
             left["times"] -= 1
             connection.connection.close()  # as when the server goes away
             raise OperationalError("server closed the connection unexpectedly")

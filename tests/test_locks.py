@@ -31,7 +31,7 @@ from orders import (
 )
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
 from orders.models.cancels import LEASE
-from tests.claims import claim
+from tests.claims import claim, tells
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 10
@@ -165,7 +165,7 @@ def test_no_request_of_a_disabled_agent_wallet_follows_its_disabling(committing_
         enrolling.disable_agent_wallet(wallet=wallet, **about)
 
     def append(*facts):
-        if not others and any(fact.event == Event.REQUEST for fact in facts):
+        if not others and tells(facts, Event.REQUEST):
             others.append(None)
             others[0] = elsewhere(disable, 0.5)
         return real(*facts)
