@@ -31,7 +31,7 @@ CELERY = ["-m", "celery", "-q", "-A", "desk", "worker", "--pool", "threads"]
 WORKERS = {"urgent": 8, "bulk": 4}  # threads of each worker, by the queues it serves
 QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 PATIENCE_S = 150
-WARM_UPS = 2  # of the same size, for ours and the peers alike, before the one that is timed
+WARM_UPS = 4  # of the same size, for ours and the peers alike, before the one that is timed
 
 
 def options(description, **defaults):

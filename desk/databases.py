@@ -30,7 +30,7 @@ def _postgresql_options(found):
     ``?prepare_threshold=none`` in the address: never, for a pooler that gives each transaction
     another connection.
     """
-    options = {"server_side_binding": True, "prepare_threshold": 5} | found.get("OPTIONS", {})
+    options = {"server_side_binding": True, "prepare_threshold": 2} | found.get("OPTIONS", {})
     if options["prepare_threshold"] == "none":
         options["prepare_threshold"] = None
     return options

@@ -20,7 +20,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 from orders.models import SealedApiConfigKey, SealedKey
-from orders.signer import CannotOpen, Signer
+from orders.signer import FOREIGN, CannotOpen, Signer
 
 __all__ = ["CannotOpen", "Signer"]  # belong to opening
 
@@ -88,6 +88,8 @@ def open_signer(agent_wallet, *, despite_age=False) -> Signer:
         keypair = Keypair.from_bytes(_opened(sealed, _binding(agent_wallet)))
     except ValueError:
         raise CannotOpen(CHANGED) from None
+    if str(keypair.pubkey()) != agent_wallet.public_key:
+        raise CannotOpen(FOREIGN)
     return Signer(keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key)
 
 

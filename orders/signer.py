@@ -32,16 +32,15 @@ class SignedRequest:
 class Signer:
     """Signs cancels of one account and the one read `list_agent_wallets`. It can say nothing else.
 
-    It builds each message itself. Two libraries sign it with the key that belongs to the stored
-    public key, and must agree. Raises `CannotOpen` where the key belongs to another.
+    It builds each message itself. Its first signature is verified against the stored public key by
+    a third library; each is made by two, which must agree.
     """
 
     def __init__(self, keypair: Keypair, *, account: str, public_key: str):
-        self._signing_key = _twice(signing.SigningKey, keypair)
-        if self._signing_key.public_key != public_key:
-            raise CannotOpen("The stored key does not belong to this agent wallet: add it again.")
+        self._signing_key = signing.SigningKey(keypair)
         self._account = account
         self._public_key = public_key
+        self._is_verified = False
 
     def __repr__(self):
         return f"<Signer {self._public_key} for {self._account}>"
@@ -74,7 +73,7 @@ class Signer:
             "account": self._account,
             "timestamp": timestamp,
             "expiry_window": expiry_window,
-            "signature": _twice(signing.sign_text, text, self._signing_key),
+            "signature": self._signature(text),
         }
         body = signing.request_body(operation, agent_wallet=self._public_key, **header)
         return SignedRequest(
@@ -85,15 +84,18 @@ class Signer:
             **header,
         )
 
+    def _signature(self, text):
+        try:
+            signature = signing.sign_text(text, self._signing_key)
+        except signing.Disagreement:
+            raise CannotOpen(DISAGREED) from None
+        if not self._is_verified and not signing.is_signed_by(text, signature, self._public_key):
+            raise CannotOpen(FOREIGN)
+        self._is_verified = True
+        return signature
 
-def _twice(asked, *given):
-    """What two libraries agree on. Raises `CannotOpen` where they do not."""
-    try:
-        return asked(*given)
-    except signing.Disagreement:
-        raise CannotOpen(DISAGREED) from None
 
-
+FOREIGN = "The stored key does not belong to this agent wallet: add it again."
 DISAGREED = (
     "Two libraries signed differently with this agent wallet's key, so nothing was sent. This "
     "machine or its installation is at fault: send from another one, or install the app anew."

@@ -212,7 +212,7 @@ def test_each_name_of_this_machine_will_do_for_the_paper_exchange(tmp_path, host
 
 def test_postgresql_prepares_what_is_asked_often_unless_the_address_forbids_it():
     address = "postgres://desk:x@127.0.0.1/desk"
-    assert database(address)["OPTIONS"] == {"server_side_binding": True, "prepare_threshold": 5}
+    assert database(address)["OPTIONS"] == {"server_side_binding": True, "prepare_threshold": 2}
     pooled = database(f"{address}?prepare_threshold=none&sslmode=require")["OPTIONS"]
     assert (pooled["prepare_threshold"], pooled["sslmode"]) == (None, "require")
 

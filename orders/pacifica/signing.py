@@ -102,7 +102,7 @@ def canonical_text(operation_type: str, payload: dict, timestamp: int, expiry_wi
 
 
 class Disagreement(RuntimeError):
-    """Two libraries made different signatures of one text, or different public keys of one seed."""
+    """Two libraries made different signatures of one text."""
 
 
 class SigningKey:
@@ -116,10 +116,6 @@ class SigningKey:
         seed = bytes(keypair)[:SEED_BYTES]
         self._sodium = nacl.signing.SigningKey(seed)
         self._openssl = Ed25519PrivateKey.from_private_bytes(seed)
-        public = bytes(self._sodium.verify_key)
-        if public != self._openssl.public_key().public_bytes_raw():
-            raise Disagreement
-        self.public_key = str(Pubkey(public))
 
     def sign(self, message: bytes) -> bytes:
         """The 64 bytes of the signature. Raises `Disagreement`."""
