@@ -51,9 +51,10 @@ def _run(options):
     workers = [subprocess.Popen([sys.executable, *WORKER]) for _ in range(options.workers)]
     try:
         stage.await_senders(options.workers)
-        for _ in range(stage.WARM_UPS):  # a desk's processes have been up for a while
-            _job(firm, options.count, workers)
-        return _job(firm, options.count, workers)
+        took = {"seconds": 0}
+        for _ in range(stage.WARM_UPS + 1):  # a desk's processes have been up for a while
+            took = _job(firm, options.count, workers, quiet_s=took["seconds"] / 2)
+        return took
     finally:
         for worker in workers:
             worker.terminate()
@@ -61,12 +62,14 @@ def _run(options):
             worker.wait()
 
 
-def _job(firm, count, workers):
-    """One bulk job of that many fresh orders: its times and sums."""
+def _job(firm, count, workers, *, quiet_s):
+    """One bulk job of that many fresh orders: its times and sums. It is not looked at before
+    ``quiet_s`` are over, for looking takes processor time."""
     preview = _frozen(firm, count)
     before, asked = _cpu_of(workers), time.time()
     job = stage.confirmed(firm, preview)
     started = time.time()
+    time.sleep(quiet_s)
     stage.until(lambda: _is_done(job), "the job", every_s=LOOK_EVERY_S)
     seconds, cpu_s = time.time() - started, _cpu_of(workers) - before
     first = job.cancels.order_by("first_sent_at").first().first_sent_at.timestamp()
