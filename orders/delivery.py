@@ -37,9 +37,10 @@ SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held
 # Threads of one process that bulk may hold; whatever else there are is left for urgent work.
 BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
 
-# One of them works at a time while the others' requests are under way. Threads that all compute
-# take Python from each other, also from the one whose open transaction every writer waits for.
-_bulk_turn = threading.Lock()
+# On SQLite one of them works at a time while the others' requests are under way. Threads that all
+# compute take Python from each other, also from the one whose open transaction every writer waits
+# for. On PostgreSQL transactions overlap, and a turn would keep its server waiting.
+_bulk_turn = threading.Semaphore(1 if settings.IS_SQLITE else settings.BULK_THREADS)
 
 
 def deliver_account(*, account_id, is_urgent_only=False, now=clock) -> int:
