@@ -22,8 +22,10 @@ def check(**kwargs):
     """A worker is a sender: it starts with everything that takes, or says what is missing."""
     from django.db import connections
 
+    from desk.databases import prepare_statements
     from orders import exchange, starting
 
+    prepare_statements()
     try:
         starting.check_sender()
     except starting.CannotStart as error:

@@ -4,6 +4,7 @@ import sqlite3
 from urllib.parse import urlsplit
 
 import environ
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from desk.given import wrong
 
@@ -21,19 +22,26 @@ def database(url) -> dict:
     found["CONN_MAX_AGE"] = 600
     if found["ENGINE"].endswith("sqlite3"):
         return found | {"ENGINE": "desk.sqlite3"}
-    return found | {"CONN_HEALTH_CHECKS": True, "OPTIONS": _postgresql_options(found)}
+    found |= {"CONN_HEALTH_CHECKS": True, "OPTIONS": found.get("OPTIONS", {})}
+    if found["OPTIONS"].get("prepare_threshold") == "none":  # a pooler's transactions wander
+        found["OPTIONS"]["prepare_threshold"] = None
+        found["DISABLE_SERVER_SIDE_CURSORS"] = True
+    return found
 
 
-def _postgresql_options(found):
-    """Statements asked often are prepared once a connection: a quarter of the server's work.
+def prepare_statements():
+    """Have PostgreSQL prepare what this process asks more than once: a fifth to a quarter less work
+    for it. For workers, which ask a few statements again and again; to be called as one starts.
 
-    ``?prepare_threshold=none`` in the address: never, for a pooler that gives each transaction
-    another connection.
+    A prepared statement's plan knows no values, so what searches the log must not be prepared; and
+    it may have been made while a table was small, so no connection keeps it for more than a minute.
+    It takes 65,535 parameters: a long list is one of them, by ``pk__any``. ``?prepare_threshold=…``
+    in ``DATABASE_URL`` stands.
     """
-    options = {"server_side_binding": True, "prepare_threshold": 2} | found.get("OPTIONS", {})
-    if options["prepare_threshold"] == "none":
-        options["prepare_threshold"] = None
-    return options
+    ours = connections.settings[DEFAULT_DB_ALIAS]
+    if ours["ENGINE"].endswith("postgresql") and "prepare_threshold" not in ours["OPTIONS"]:
+        ours["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 2}
+        ours["CONN_MAX_AGE"] = 60
 
 
 def has_wal_bug() -> bool:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
+from desk.databases import prepare_statements
 from orders import book_looks, clearing, exchange, leftovers
 from tests import unrecorded
 from tests.firm import Firm, Founded
@@ -33,6 +34,7 @@ def django_db_setup(django_test_environment, django_db_blocker, django_db_modify
 
     pytest-django's makes none then, because no test asks for its fixture ``db``.
     """
+    prepare_statements()  # as workers do: what PostgreSQL takes so, it takes from pages too
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
         if connection.vendor == "sqlite":

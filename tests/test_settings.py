@@ -4,13 +4,14 @@ import os
 import re
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from desk.databases import database
+from desk.databases import database, prepare_statements
 from orders.models import CancelJob
 
 SETTINGS = str(Path(__file__).parent.parent / "desk" / "settings.py")
@@ -210,15 +211,29 @@ def test_each_name_of_this_machine_will_do_for_the_paper_exchange(tmp_path, host
     assert settings(tmp_path, PACIFICA_PAPER_URL=url)["PACIFICA_URL"] == url
 
 
-def test_postgresql_prepares_what_is_asked_often_unless_the_address_forbids_it():
-    address = "postgres://desk:x@127.0.0.1/desk"
-    assert database(address)["OPTIONS"] == {"server_side_binding": True, "prepare_threshold": 2}
-    pooled = database(f"{address}?prepare_threshold=none&sslmode=require")["OPTIONS"]
-    assert (pooled["prepare_threshold"], pooled["sslmode"]) == (None, "require")
+ADDRESS = "postgres://desk:x@127.0.0.1/desk"
+
+
+def options_of_a_worker(monkeypatch, url):
+    """The options with which a worker opens this database."""
+    given = {"default": database(url)}
+    monkeypatch.setattr("desk.databases.connections", SimpleNamespace(settings=given))
+    prepare_statements()
+    return given["default"]["OPTIONS"]
+
+
+def test_a_worker_prepares_what_it_asks_often_unless_the_address_forbids_it(monkeypatch):
+    assert database(ADDRESS)["OPTIONS"] == {}
+    prepared = options_of_a_worker(monkeypatch, ADDRESS)
+    assert prepared == {"server_side_binding": True, "prepare_threshold": 2}
+    pooled = f"{ADDRESS}?prepare_threshold=none&sslmode=require"
+    assert database(pooled)["DISABLE_SERVER_SIDE_CURSORS"]
+    forbidden = options_of_a_worker(monkeypatch, pooled)
+    assert forbidden == {"prepare_threshold": None, "sslmode": "require"}
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL prepares statements")
-def test_a_statement_asked_often_is_prepared(db):
+def test_a_statement_that_a_worker_asks_often_is_prepared(db):
     for number in range(7):
         list(CancelJob.objects.filter(pk=number))
     with connection.cursor() as cursor:

@@ -3,26 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-REFUSE = [
-    """
-    CREATE FUNCTION orders_cancels_stay() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'cancels are never deleted: the audit log names them'; END $$
-    """,
-    """
-    CREATE TRIGGER orders_cancel_stays BEFORE DELETE OR TRUNCATE ON orders_cancel
-    FOR EACH STATEMENT EXECUTE FUNCTION orders_cancels_stay()
-    """,
-]
-ALLOW = ["DROP TRIGGER orders_cancel_stays ON orders_cancel", "DROP FUNCTION orders_cancels_stay()"]
-
-
-def _on_postgresql(statements):
-    def run(apps, schema_editor):
-        if schema_editor.connection.vendor == "postgresql":
-            for statement in statements:
-                schema_editor.execute(statement)
-
-    return run
+from orders.models.append_only import install
 
 
 class AlterLink(migrations.AlterField):
@@ -45,7 +26,7 @@ class Migration(migrations.Migration):
     dependencies = [("orders", "0009_leaner_indexes")]
 
     operations = [
-        migrations.RunPython(_on_postgresql(REFUSE), _on_postgresql(ALLOW)),
+        migrations.RunPython(install, migrations.RunPython.noop),  # of it, that cancels stay
         _link("account", "account", db_index=False, related_name="+"),
         _link("cancel", "cancel", null=True, related_name="+"),
         _link("record", "auditrecord", db_index=False, related_name="order_rows"),

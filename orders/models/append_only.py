@@ -1,4 +1,5 @@
-"""Triggers that make the audit tables append-only on SQLite and PostgreSQL.
+"""Triggers that make the audit tables append-only on SQLite and PostgreSQL, and keep the cancels
+that the log names.
 
 Django remakes a table on SQLite by copying it, which silently drops its triggers: every migration
 that touches one of these tables ends with ``append_only()``.
@@ -14,6 +15,9 @@ TABLES = {
     "orders_auditcheckpoint": [("number",)],
 }
 REFUSAL = "the audit log is append-only"
+CANCELS = "orders_cancel"
+STAYS = f"{CANCELS}_stays"
+CANCELS_STAY = "cancels are never deleted: the audit log names them"
 
 
 def append_only():
@@ -24,25 +28,35 @@ def append_only():
 def install(apps, schema_editor):
     """Create the triggers of this engine; safe to run again."""
     uninstall(apps, schema_editor)
+    vendor = schema_editor.connection.vendor
     for table, keys in TABLES.items():
-        for statement in STATEMENTS[schema_editor.connection.vendor](table, keys):
+        for statement in STATEMENTS[vendor](table, keys):
             schema_editor.execute(statement)
+    for statement in KEEP_CANCELS[vendor]:
+        schema_editor.execute(statement)
 
 
 def uninstall(apps, schema_editor):
     """Drop the triggers of this engine where they exist."""
-    for table in TABLES:
-        for name in TRIGGERS[schema_editor.connection.vendor]:
-            on = f" ON {table}" if schema_editor.connection.vendor == "postgresql" else ""
-            schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_{name}{on}")
+    is_postgresql = schema_editor.connection.vendor == "postgresql"
+    for name, table in _triggers(schema_editor.connection.vendor).items():
+        schema_editor.execute(
+            f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if is_postgresql else "")
+        )
+
+
+def _triggers(vendor):
+    """Names of all triggers, with the table of each."""
+    names = {f"{table}_{name}": table for table in TABLES for name in TRIGGERS[vendor]}
+    return names | {STAYS: CANCELS}
 
 
 def missing_triggers(connection):
     """Names of triggers that should stand in this database and do not."""
-    wanted = {f"{table}_{name}" for table in TABLES for name in TRIGGERS[connection.vendor]}
     with connection.cursor() as cursor:
         cursor.execute(CATALOGUE[connection.vendor])
-        return sorted(wanted - {name for (name,) in cursor.fetchall()})
+        found = {name for (name,) in cursor.fetchall()}
+        return sorted(_triggers(connection.vendor).keys() - found)
 
 
 def _sqlite(table, keys):
@@ -74,6 +88,19 @@ def _postgresql(table, keys):
         yield f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
 
 
+KEEP_CANCELS = {
+    "sqlite": [
+        f"CREATE TRIGGER {STAYS} BEFORE DELETE ON {CANCELS} "
+        f"BEGIN SELECT RAISE(ABORT, '{CANCELS_STAY}'); END",
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION orders_cancels_stay() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{CANCELS_STAY}'; END $$",
+        f"CREATE TRIGGER {STAYS} BEFORE DELETE OR TRUNCATE ON {CANCELS} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION orders_cancels_stay()",
+        f"ALTER TABLE {CANCELS} ENABLE ALWAYS TRIGGER {STAYS}",
+    ],
+}
 STATEMENTS = {"sqlite": _sqlite, "postgresql": _postgresql}
 TRIGGERS = {
     "sqlite": ("no_update", "no_delete", "no_replace"),

@@ -130,8 +130,8 @@ class OfRecordsQuerySet(OfDesksQuerySet):
 
 def named(to, **how):
     """A link of an order row. PostgreSQL does not look each of them up: a bulk cancel writes three
-    rows an order, and that took an eighth of its time. The verifier finds a row without its record;
-    what a row names cannot go, for cancels are never deleted and hold their account.
+    rows an order, and that took an eighth of its time. The verifier finds a row without its record,
+    no cancel can be deleted (`append_only`), and an account is held by its records and orders.
     """
     return models.ForeignKey(to, on_delete=models.PROTECT, db_constraint=False, **how)
 
