@@ -5,7 +5,8 @@
 Reads the database and the broker from the environment, makes its own firm there and starts real
 Celery workers, which run jobs of the same size before the one that is timed. Prints one JSON
 line: seconds since the confirmation was answered, seconds of the confirmation itself and until the
-first request was recorded as leaving, CPU seconds of the workers, cancelled.
+first request was recorded as leaving, CPU seconds of the workers, cancelled; and the rate of the
+first job.
 """
 
 import argparse
@@ -52,10 +53,11 @@ def _run(options):
     workers = [subprocess.Popen([sys.executable, *WORKER]) for _ in range(options.workers)]
     try:
         stage.await_senders(options.workers)
-        took = {"seconds": 0}
+        jobs = [{"seconds": 0}]
         for _ in range(stage.WARM_UPS + 1):  # a desk's processes have been up for a while
-            took = _job(firm, options.count, workers, quiet_s=took["seconds"] * UNSEEN)
-        return took
+            jobs.append(_job(firm, options.count, workers, quiet_s=jobs[-1]["seconds"] * UNSEEN))
+        first, *_, last = jobs[1:]
+        return last | {"first_rate": first["cancelled"] / first["seconds"]}
     finally:
         for worker in workers:
             worker.terminate()

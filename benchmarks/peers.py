@@ -3,7 +3,8 @@
     python peers.py CASE ADDRESS AGENT PORT < '{"secret": …, "bursts": [[…], …]}'
 
 The secret belongs to a key made for this run. Of the bursts of order ids the last one is timed;
-those before make code and connections warm. Prints one JSON line: seconds, CPU seconds, cancelled.
+those before make code and connections warm. Prints one JSON line: seconds, CPU seconds, cancelled,
+and the rate of the first burst, connections made in it.
 """
 
 import asyncio
@@ -15,19 +16,24 @@ SYMBOL, MARKET = "BTC", "BTC/USDC:USDC"
 
 
 class Watch:
-    """Times the last burst that began under it."""
+    """Times each burst that began under it."""
+
+    def __init__(self):
+        self.rates = []
 
     def bursts(self, given):
         """The lists of order ids, one after the other."""
         for order_ids in given["bursts"]:
             self.began_s, self.began_cpu_s, self.done = time.perf_counter(), time.process_time(), 0
             yield order_ids
+            self.seconds = time.perf_counter() - self.began_s
+            self.cpu_s = time.process_time() - self.began_cpu_s
+            self.rates.append(self.done / self.seconds)
 
     def told(self) -> dict:
-        """To be asked when the last burst is over."""
-        cpu_s = time.process_time() - self.began_cpu_s
-        seconds = time.perf_counter() - self.began_s
-        return {"seconds": seconds, "cpu_s": cpu_s, "cancelled": self.done}
+        """Of the last burst, and the rate of the first; to be asked when all are over."""
+        last = {"seconds": self.seconds, "cpu_s": self.cpu_s, "cancelled": self.done}
+        return last | {"first_rate": self.rates[0]}
 
 
 def sdk_loop(given, address, agent, port):
