@@ -5,7 +5,9 @@ from celery import shared_task
 from orders import delivery, probing, settling, syncing
 
 
-@shared_task(name="orders.deliver")
+# Acknowledged when done: a worker takes no more of these than it has threads free, so that those
+# woken together are spread over the workers. What comes twice for it finds nothing to send.
+@shared_task(name="orders.deliver", acks_late=True)
 def deliver(account_id, is_urgent_only=False):
     """Send the account's queued cancels; woken for urgent ones, leave bulk to its own message."""
     delivery.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
