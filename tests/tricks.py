@@ -88,11 +88,20 @@ def values_of(screen, far) -> dict:
 
 def same_answer(matrix, address, parameter, value, nobodys):
     """A foreign value and one that nobody has get the same answer, but for the value itself."""
-    if matrix.hidden:
-        typed = (value, nobodys)
-        answers = [ask(matrix, address, parameter, one, "filters and searches") for one in typed]
-        if answers[0] != answers[1]:
-            matrix.fault("leak", f"{address}?{parameter}={value} is told apart from {nobodys}")
+    about = (address, parameter, (value, nobodys), "filters and searches")
+    if matrix.hidden and told_apart(matrix, *about):
+        matrix.fault("leak", f"{address}?{parameter}={value} is told apart from {nobodys}")
+
+
+def told_apart(matrix, *about) -> bool:
+    """Whether two values get different answers, twice: a notice may come up between two looks."""
+    return differ(matrix, *about) and differ(matrix, *about)
+
+
+def differ(matrix, address, parameter, values, trick):
+    """Whether two values get different answers now."""
+    first, second = (ask(matrix, address, parameter, value, trick) for value in values)
+    return first != second
 
 
 def ask(matrix, address, parameter, typed, trick):
@@ -116,8 +125,7 @@ def lookups(matrix, screen):
     row = foreign_side(matrix).rows[screen.opts.model_name]
     columns = list(columns_of(row, 1 if matrix.is_whole else 0))
     for lookup, value in columns if matrix.is_whole else columns[1:3]:
-        answers = [ask(matrix, address, lookup, one, "lookups") for one in (value, NOTHING)]
-        if answers[0] != answers[1]:
+        if told_apart(matrix, address, lookup, (value, NOTHING), "lookups"):
             matrix.fault("leak", f"{address}?{lookup} tells a right guess from a wrong one")
 
 
