@@ -259,3 +259,32 @@ def test_the_ledger_tells_each_item_of_a_batch(signatory, order_id):
     signatory.batch(*[("Cancel", signatory.body(cancel(one))) for one in (order_id, 5)])
     (seen,) = signatory.paper.requests("/orders/batch")
     assert (seen["order_ids"], seen["results"]) == ([order_id, 5], [True, False])
+
+
+@pytest.mark.parametrize(
+    ("which", "prices"),
+    [
+        ("first", [None, "90000"]),
+        ("last", ["90000", None]),
+        ("every", [None, None]),
+        ("added", ["90000", "90000", None]),
+        ("none", []),
+    ],
+)
+def test_rows_of_an_answer_are_altered(signatory, which, prices):
+    signatory.paper.orders(signatory.address, 2)
+    altered = {"change": {"price": None}, "without": ["side"], "which": which}
+    signatory.paper.fault("/orders", "altered", **altered)
+    rows = signatory.get("/orders").json()["data"]
+    assert [row["price"] for row in rows] == prices
+    assert [("side" in row) for row in rows] == [price is not None for price in prices]
+    assert all("side" in row for row in signatory.get("/orders").json()["data"])
+
+
+def test_altered_results_of_a_batch_do_not_change_what_was_done(signatory, order_id):
+    signatory.paper.fault("/orders/batch", "altered", change={"success": False, "error": "no"})
+    (result,) = signatory.batch(("Cancel", signatory.body(cancel(order_id)))).json()["data"][
+        "results"
+    ]
+    assert (result["success"], result["error"]) == (False, "no")
+    assert not is_open(signatory, order_id)

@@ -21,6 +21,7 @@ KINDS = {
     "late": {"delay_ms": 1000, "hold_ms": 60_000},
     "stale_reads": {"for_ms": 1000, "history": False},
     "fill_first": {"amount": None},
+    "altered": {"change": {}, "without": [], "which": "last"},
 }
 
 
@@ -52,6 +53,10 @@ class Fault:
       for ``for_ms`` (with ``history`` the history routes too). Takes no route, no times.
     - ``fill_first`` ``amount``: the orders the request names (for a cancel-all: the account's
       oldest open order) fill, wholly or by ``amount``, just before the exchange takes it up.
+    - ``altered`` ``change``, ``without``, ``which``: the exchange works; in the rows of its answer
+      (orders, events, strategies, results of a batch) the fields of ``change`` are put and those
+      named in ``without`` are left out: in the ``first``, the ``last`` or ``every`` row, or in a
+      copy of the last that is ``added``. With ``none`` no row is left.
     """
 
     route: str

@@ -5,10 +5,12 @@ import base64
 import json
 import socket
 import struct
+from dataclasses import replace
 
 from aiohttp import web
 
 from . import answering, envelopes
+from .altering import altered_rows
 from .envelopes import Answer
 from .faults import Fault
 from .refusals import Refused
@@ -93,6 +95,11 @@ async def _fill_first(exchange, asked, params, request, respond):
     return await respond(answering.answered(exchange, asked))
 
 
+async def _altered(exchange, asked, params, request, respond):
+    answer = answering.answered(exchange, asked)
+    return await respond(replace(answer, body=altered_rows(answer.body, **params)))
+
+
 SPOILERS = {
     "delay_before": _delay_before,
     "delay_after": _delay_after,
@@ -103,6 +110,7 @@ SPOILERS = {
     "huge": _huge,
     "late": _late,
     "fill_first": _fill_first,
+    "altered": _altered,
 }
 
 
