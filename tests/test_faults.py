@@ -5,11 +5,11 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from orders import cancels, concluding, delivery, settling, sweeping, tasks
+from orders import cancels, concluding, delivery, endings, settling, sweeping, tasks
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
 from orders.models.cancels import LEASE
 from tests.claims import claim
-from tests.faults import checker
+from tests.faults import checker, clocks
 from tests.faults.world import POINTS, World
 
 only_sqlite = pytest.mark.skipif(not settings.IS_SQLITE, reason="limits the file of SQLite")
@@ -181,3 +181,24 @@ def test_a_late_answer_writes_nothing_into_the_attempt_that_followed(firm):
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.claim_token) == (CancelStatus.SENDING, second[0].claim_token)
     assert orders[0].order_id == cancel.order_id
+
+
+def test_the_checker_sees_our_own_cancel_called_somebody_elses(firm):
+    orders = ask(firm, 1)
+    delivery.deliver_account(account_id=firm.account.pk)
+    assert findings(firm, orders) == []
+    Cancel.objects.update(status=CancelStatus.GONE, explanation=endings.BY_SOMEONE_ELSE)
+    assert any("closed by our own request" in finding for finding in findings(firm, orders))
+
+
+def test_the_checker_sees_what_was_sent_called_never_sent(firm):
+    orders = ask(firm, 1)
+    firm.paper.fault("/orders/cancel", "drop")
+    delivery.deliver_account(account_id=firm.account.pk)
+    Cancel.objects.update(status=CancelStatus.EXPIRED)
+    assert any("was sent" in finding for finding in findings(firm, orders))
+
+
+def test_the_checker_reads_a_record_of_a_clock_that_had_jumped_as_without_the_jump():
+    assert clocks.nearest(3_600_500, 600, jumps=(-3600, 3600)) == 500
+    assert clocks.nearest(700, 600, jumps=(-3600, 3600)) == 700

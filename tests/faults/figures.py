@@ -11,6 +11,7 @@ NAMES = {  # what the checker's findings are counted as
     "lost intents": ("lost",),
     "false cancelled": ("false cancelled",),
     "false other endings": ("false",),
+    "wrong causes": ("cause",),
     "sent without a record": ("unrecorded",),
     "two in flight under one fence": ("doubled",),
     "outside rights": ("rights",),

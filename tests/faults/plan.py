@@ -2,6 +2,7 @@
 
 import uuid
 
+from tests.faults.clocks import JUMP_S
 from tests.faults.stage import ROOM, SENDER_POINTS, WEB_POINTS
 
 REQUEST_FAULTS = [
@@ -20,8 +21,27 @@ REQUEST_FAULTS = [
     {"kind": "late", "delay_ms": 900, "hold_ms": 2000},
     {"kind": "fill_first"},
 ]
+ANOTHERS = 28_999_999_999  # an order id that no request of a run names
+FOREIGN = {"success": True, "data": {"order_id": ANOTHERS}, "error": None, "code": None}
+FOREIGN_ANSWERS = [  # a yes, but to another question; with and without effect
+    {"kind": "status", "status": 200, "body": FOREIGN, "applied": applied}
+    for applied in (True, False)
+] + [{"kind": "altered", "which": "every", "change": {"order_id": ANOTHERS}}]
 THROTTLED = {"kind": "status", "status": 429}  # pauses everybody, so that little else goes wrong
 READ_FAULTS = [{"kind": "status", "status": 500}, {"kind": "drop"}, {"kind": "delay_after"}]
+ODD_FIELDS = [
+    {"change": {"initial_amount": None}},
+    {"change": {"filled_amount": ""}},
+    {"change": {"initial_amount": "7.3e-7"}},
+    {"change": {"side": None, "reduce_only": None}},
+    {"change": {"client_order_id": ""}},
+    {"change": {"stop_parent_order_id": 0}},
+    {"without": ["created_at"]},
+    {"change": {"order_id": None}},
+    {"change": {"symbol": "\u0007"}},
+    {"change": {}},  # the same row twice, where it is added
+]
+UNKNOWN_WORDS = ["pending_cancel", "triggered", "paused", "queued"]
 READS = ["/orders", "/orders/history", "/orders/history_by_id", "/orders/twap"]
 ROUTES = ["/orders/cancel", "/orders/stop/cancel", "/orders/twap/cancel"] + ["/orders/batch"] * 4
 KINDS = {  # what an act may be about, and how such an order is placed
@@ -32,6 +52,7 @@ KINDS = {  # what an act may be about, and how such an order is placed
 SENDERS = ["urgent1", "bulk1", "sweep1", "sweep2"]
 EVERYBODY = [*SENDERS, "web"]
 STORM_S = 7.0
+JUMPED_S = 1.5
 MOST = 100  # orders of one act: more would have to be typed
 
 
@@ -45,6 +66,9 @@ def planned(rng, accounts):
             how = rng.choice(["fill", "trade", "close", "edit"])
             plan.append((rng.uniform(1, STORM_S), "meddle", how, act, place))
     plan += [(rng.uniform(0.2, STORM_S), *one) for one in _mischief(rng)]
+    if rng.random() < 0.25:  # the senders' clock jumps, and is set right
+        at = rng.uniform(0.5, STORM_S - JUMPED_S)
+        plan += [(at, "jump", rng.choice([-JUMP_S, JUMP_S])), (at + JUMPED_S, "jump", 0)]
     return sorted(plan, key=lambda one: one[0])
 
 
@@ -84,13 +108,29 @@ def arming(rng, name, *, can_be_full):
 def faults(rng) -> list[dict]:
     """The faults of one storm, as `tests.paper.PaperHandle.fault` takes them."""
     drawn, kinds = [], [*REQUEST_FAULTS, *[THROTTLED] * (rng.random() < 0.3)]
+    kinds += [one for one in FOREIGN_ANSWERS if rng.random() < 0.5]
     for _ in range(rng.randint(20, 32)):
         drawn.append({"route": rng.choice(ROUTES), "times": rng.randint(1, 4)})
         drawn[-1] |= rng.choice(kinds)
     for _ in range(rng.randint(0, 2)):
         drawn.append({"route": rng.choice(READS), "times": rng.randint(1, 3)})
         drawn[-1] |= rng.choice(READ_FAULTS)
+    drawn += [_altered(rng) for _ in range(rng.randint(2, 6))]
     if rng.random() < 0.15:
         stale = {"route": "*", "kind": "stale_reads", "for_ms": int(STORM_S * 1000)}
         drawn.append(stale | {"history": rng.random() < 0.5})
     return drawn
+
+
+def _altered(rng):
+    """An answer to a read that is odd: in some rows, in its words, or in what it leaves out."""
+    fault = {"kind": "altered", "times": rng.randint(1, 3)}
+    how = rng.choice(["odd", "odd", "unknown", "empty"])
+    if how == "odd":
+        which = rng.choice(["first", "last", "every", "added"])
+        return fault | {"route": rng.choice(READS), "which": which} | rng.choice(ODD_FIELDS)
+    route = rng.choice(["/orders/history", "/orders/history_by_id"])
+    if how == "empty":
+        return fault | {"route": "/orders/history_by_id", "which": "none"}
+    change = {"order_status": rng.choice(UNKNOWN_WORDS)}
+    return fault | {"route": route, "which": "every", "change": change}

@@ -15,6 +15,8 @@ import signal
 import sys
 import traceback
 
+from tests.faults import clocks
+
 POINTS = {
     "after the intent's commit": ("orders.waking", "deliver", "before"),
     "after the wake-up": ("orders.delivery", "deliver_account", "before"),
@@ -99,6 +101,8 @@ def nurse():
     """Load the site, then fork whatever is asked for until the input ends."""
     import django
 
+    if path := os.environ.get("FAULTS_CLOCK"):
+        clocks.wear(path)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     for name in LOADED:

@@ -19,11 +19,13 @@ from pathlib import Path
 
 from tests.faults import plan as plans
 from tests.faults.browser import Act
+from tests.faults.clocks import JUMP_S
 from tests.faults.plan import EVERYBODY, KINDS, SENDERS, STORM_S
 from tests.faults.stage import Stage
 
 ACCOUNTS = 8
 CALM_S = 14.0  # at most; it ends when all has come to rest
+FUTURE_MS = 30_000  # what is signed further ahead is refused: it would be alive for an hour
 FROZEN_S = 36  # longer than a lease
 SENDING = timedelta(seconds=4)  # more than a living sender needs
 
@@ -106,6 +108,9 @@ class Run:
         elif what in {"flush", "repeat"}:
             getattr(stage.broker, what)()
             stage.counts[what] += 1
+        elif what == "jump":
+            stage.clock.set(*args)
+            stage.counts["clock jumps"] += bool(*args)
         elif what in {"disconnect", "restart"}:
             stage.counts[what] += getattr(stage.database, what)()
         else:
@@ -133,6 +138,7 @@ class Run:
 
         ``spare_lost``: do not wait for what a dead sender holds until its lease ends.
         """
+        self.stage.clock.set(0)
         self.stage.disarm()
         self.stage.revive(EVERYBODY)
         self.calms.append((time.time(), None))
@@ -200,6 +206,7 @@ def prove(*, seed, cancels, kills, seconds, folder, shape):
     stage = Stage(folder, shape=shape)
     try:
         desk, user, accounts = stage.set_up(accounts=ACCOUNTS)
+        stage.paper.rules(future_tolerance_ms=FUTURE_MS)
         run = Run(stage, seed=seed, accounts=accounts)
         run.go(cancels=cancels, kills=kills, seconds=seconds)
         from tests.faults import checker, figures  # only now are there settings
@@ -213,6 +220,7 @@ def prove(*, seed, cancels, kills, seconds, folder, shape):
             secrets=[account.agent_keypair for account in accounts],
             folders=[Path(folder) / "broker", Path(folder) / "processes.log"],
             had_right={(user.pk, desk.pk)},
+            jumps=(-JUMP_S, JUMP_S),
         )
         findings = list(checker.everything(evidence))
         findings += [f"refused: {said}" for said in run.refused]

@@ -18,6 +18,7 @@ from solders.keypair import Keypair
 from desk.demo.stack import free_port
 from tests.faults import services
 from tests.faults.browser import Browser
+from tests.faults.clocks import MovedClock
 from tests.faults.process import POINTS
 from tests.paper import PaperHandle
 
@@ -39,6 +40,7 @@ class Stage:
         self.paper = PaperHandle(port)
         self.database, self.broker = self._services(shape)
         self._env = self._environment(port)
+        self.clock = MovedClock(self._clock_file)
         self._nurseries = {}
         self._pids, self._fds, self.armed, self._lock = {}, {}, {}, threading.RLock()
 
@@ -160,6 +162,10 @@ class Stage:
         if fd is not None:
             os.close(fd)
 
+    @property
+    def _clock_file(self):
+        return self.folder / "clock"
+
     def _services(self, shape):
         if shape == "services":
             return services.Postgres(), services.RedisBroker(self.folder)
@@ -168,7 +174,9 @@ class Stage:
     def _nursery(self, kind):
         """The web holds no opening key; the senders do."""
         env = dict(self._env)
-        if kind == "web":
+        if kind == "senders":
+            env["FAULTS_CLOCK"] = str(self._clock_file)
+        else:
             from orders import keys
 
             key_id, public = keys.sealing_key()
@@ -200,6 +208,7 @@ class Stage:
             "SYNC_PERIOD_S": "10",
             "CREDITS_KEYLESS": "1000000",
             "URGENT_UP_TO": "20",
+            "AUDIT_CHECKPOINT_KEY": "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=",
         }
 
     def _bare(self):
