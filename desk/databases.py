@@ -1,32 +1,69 @@
 """Which database a site stands on, from one address, and how it is opened."""
 
 import sqlite3
-from urllib.parse import urlsplit
+from urllib.parse import urlparse
 
 import environ
 from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 
 from desk.given import wrong
+
+POSTGRES = {"postgres", "postgresql"}
+READ = {"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS"}
+CODED = "In a password, / ? # @ : % are written as %2F %3F %23 %40 %3A %25."
+UNREADABLE = f"cannot be read: postgres://user:password@host:port/name. {CODED}"
+UNKNOWN_OPTION = f"has an option after its ? that PostgreSQL does not know. {CODED}"
 
 
 def database(url) -> dict:
     """Django's settings of the database that ``DATABASE_URL`` names, or a named error."""
-    if urlsplit(url).scheme not in {"sqlite", "postgres", "postgresql"}:
-        wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
-    try:
-        found = environ.Env.db_url_config(url)
-    except Exception:  # whatever it is, its text may hold the password
-        found = {"NAME": ""}
-    if not found["NAME"]:
-        wrong("DATABASE_URL", "cannot be read: postgres://user:password@host:port/name.")
+    found = _read(url)
     found["CONN_MAX_AGE"] = 600
     if found["ENGINE"].endswith("sqlite3"):
         return found | {"ENGINE": "desk.sqlite3"}
-    found |= {"CONN_HEALTH_CHECKS": True, "OPTIONS": found.get("OPTIONS", {})}
-    if found["OPTIONS"].get("prepare_threshold") == "none":  # a pooler's transactions wander
-        found["OPTIONS"]["prepare_threshold"] = None
+    found |= {"CONN_HEALTH_CHECKS": True, "OPTIONS": _sound_options(found.get("OPTIONS", {}))}
+    if found["OPTIONS"].get("prepare_threshold", "") is None:  # a pooler's transactions wander
         found["DISABLE_SERVER_SIDE_CURSORS"] = True
     return found
+
+
+def _read(url):
+    """What the address says. No error repeats any of it: it may be the password."""
+    try:
+        parts = urlparse(url)
+        is_file = parts.scheme == "sqlite" and not (parts.netloc or parts.query)
+        is_readable = is_file or parts.scheme in POSTGRES
+        found = environ.Env.db_url_config(parts) if is_readable else {}
+    except Exception:
+        wrong("DATABASE_URL", UNREADABLE)
+    if parts.scheme == "sqlite" and found.get("NAME", ":memory:") == ":memory:":
+        wrong("DATABASE_URL", "SQLite takes a file alone: sqlite:////srv/desk/desk.sqlite3.")
+    if not is_readable:
+        wrong("DATABASE_URL", "only sqlite:///… and postgres://… are supported.")
+    if not found["NAME"]:
+        wrong("DATABASE_URL", UNREADABLE)
+    if set(found) - READ:
+        wrong("DATABASE_URL", UNKNOWN_OPTION)
+    return found
+
+
+def _sound_options(options):
+    """What stands after the ``?``, as the driver takes it, or a named error."""
+    if "pool" in options:
+        wrong("DATABASE_URL", "takes no ?pool: connections are kept anyway; or use PgBouncer.")
+    ours = {name: options[name] for name in ("prepare_threshold",) if name in options}
+    if ours.get("prepare_threshold") == "none":
+        ours["prepare_threshold"] = None
+    elif type(ours.get("prepare_threshold", 0)) is not int:
+        wrong("DATABASE_URL", "prepare_threshold must be a whole number or none.")
+    theirs = {name: value for name, value in options.items() if name not in ours}
+    try:
+        make_conninfo(**theirs)
+    except (ProgrammingError, TypeError):
+        wrong("DATABASE_URL", UNKNOWN_OPTION)
+    return theirs | ours
 
 
 def prepare_statements():

@@ -1,14 +1,22 @@
 """Read one setting from the environment, or stop with a sentence that names it."""
 
+import difflib
+import os
 import re
+import unicodedata
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-env = environ.Env()
+from desk import key_files
+
 # The whole address must fit: parsers disagree about names before an @ and behind a backslash.
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?(/[\w/.-]*)?", re.ASCII)
+HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]")
+OURS = ("PACIFICA_", "AGENT_KEY_", "AGENT_WALLET_", "AUDIT_CHECKPOINT_")  # nobody else's names
+ALIKE = 0.86  # from here on a name is taken for a slip of the pen
+asked = {"ENV_FILE"}  # every name that was looked up
 
 
 def wrong(name, what):
@@ -16,44 +24,119 @@ def wrong(name, what):
     raise ImproperlyConfigured(f"{name}: {what}")
 
 
+def text(name, default=""):
+    """The value as it stands in the environment, or a named error where it cannot be meant so."""
+    asked.add(name)
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    if fault := _fault(value):
+        wrong(name, fault)
+    return value
+
+
+def _fault(value):
+    """What makes a value one that nobody means, or nothing; the value is not repeated."""
+    if value != value.strip():
+        return "has a blank or line break at its beginning or end: take it away."
+    if any(unicodedata.category(one) in {"Cc", "Cf", "Zl", "Zp", "Cs"} for one in value):
+        return "holds a line break or an invisible character: write it anew by hand."
+    if "\N{NO-BREAK SPACE}" in value:
+        return "holds a blank that only looks like one: write it anew by hand."
+    if re.search(r"\s#", value):
+        return "goes on with a note: put the note on a line of its own."
+    if value.startswith("$"):
+        return "begins with $, and no variable is filled in here: write out the value itself."
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"`":
+        return "stands in quotes, which would be part of it: leave them out."
+    return ""
+
+
+def listed(name, default=()) -> list[str]:
+    """What stands between commas, or a named error where there are blanks too."""
+    value = text(name, None)
+    if value is None:
+        return list(default)
+    if re.search(r"\s", value):
+        wrong(name, "has a blank in it: write commas alone between its parts.")
+    return [part for part in value.split(",") if part]
+
+
 def number(name, default, low, high):
     """A whole number within bounds, or a named error."""
-    try:
-        value = int(env.str(name, str(default)))
-    except ValueError:
+    value = text(name, str(default))
+    if not re.fullmatch(r"-?[0-9]{1,18}", value):
         wrong(name, "must be a whole number.")
-    if not low <= value <= high:
+    if not low <= int(value) <= high:
         wrong(name, f"must be between {low} and {high}.")
-    return value
+    return int(value)
 
 
 def yes_or_no(name, default):
     """A boolean written as true or false, or a named error."""
-    text = env.str(name, str(default)).strip().lower()
-    if text not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+    value = text(name, str(default)).lower()
+    if value not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
         wrong(name, "must be true or false.")
-    return text in {"true", "1", "yes", "on"}
+    return value in {"true", "1", "yes", "on"}
+
+
+def address(name, default, *schemes):
+    """A URL of one of these schemes, or nothing; else a named error."""
+    value = text(name, default)
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        is_sound = parts.scheme in schemes and (parts.port is None or parts.port > 0)
+    except ValueError:  # its own text repeats the value
+        is_sound = False
+    if not is_sound:
+        wrong(
+            name, f"must be an address that starts with {' or '.join(f'{s}://' for s in schemes)}."
+        )
+    return value
+
+
+def path(name, default) -> Path:
+    """Where a file or folder is, or a named error."""
+    value = text(name, str(default))
+    if not value or value.startswith("~"):
+        wrong(name, "must be a path from the root on; ~ is not filled in here.")
+    return Path(value)
 
 
 def secret(name):
-    """A secret: the value itself, or what is in the file that its namesake in _FILE names.
-
-    Of such a file its owner may read, and nobody may do more.
-    """
-    value, in_file = env.str(name, ""), f"{name}_FILE"
-    path = env.str(in_file, "")
-    if value and path:
+    """A secret: the value itself, or what is in the file that its namesake in _FILE names."""
+    value, in_file = text(name), f"{name}_FILE"
+    file = text(in_file)
+    if value and file:
         wrong(name, "is set twice: as a value and as a file. Keep one.")
-    if not path:
+    if not file:
         return value
     try:
-        if Path(path).stat().st_mode & 0o377:
-            wrong(in_file, "must be for its owner to read, no more: chmod 0400.")
-        return Path(path).read_text().strip()
-    except OSError as error:
-        wrong(in_file, f"cannot be read ({error.strerror}).")
+        return key_files.read(file)
+    except key_files.RuleBroken as broken:
+        wrong(in_file, str(broken))
 
 
 def is_loopback(url):
     """True only for plain HTTP to this very machine."""
     return LOOPBACK.fullmatch(url) is not None
+
+
+def is_host(name):
+    """True for what Django compares a request's host with: no scheme, port or path."""
+    return HOST.fullmatch(name) is not None
+
+
+def slips() -> list[str]:
+    """Sentences about names in the environment that look like ours and that nothing looked up."""
+    strange = sorted(name for name in os.environ if name not in asked and name.isupper())
+    return [f"{name}: {said}" for name in strange if (said := _slip(name))]
+
+
+def _slip(name):
+    near = difflib.get_close_matches(name, asked, n=1, cutoff=ALIKE)
+    if near:
+        return f"is no setting. Is {near[0]} meant?"
+    return "is no setting of this version." if name.startswith(OURS) else ""

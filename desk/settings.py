@@ -13,20 +13,35 @@ from django.urls import reverse_lazy
 
 from desk.appearance import CONTENT_SECURITY_POLICY, UNFOLD  # noqa: F401
 from desk.databases import database, has_wal_bug, sqlite_options
-from desk.given import env, is_loopback, number, secret, wrong, yes_or_no
+from desk.env_file import load
+from desk.given import (
+    address,
+    is_host,
+    is_loopback,
+    listed,
+    number,
+    path,
+    secret,
+    slips,
+    text,
+    wrong,
+    yes_or_no,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), overwrite=False)
+SETTING_WARNINGS = load(
+    os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), is_named="ENV_FILE" in os.environ
+)
 
 # --- Which exchange ------------------------------------------------------------------------------
 
-PACIFICA_NETWORK = env.str("PACIFICA_NETWORK", "paper")
+PACIFICA_NETWORK = text("PACIFICA_NETWORK", "paper")
 # Exact: a signed request can go nowhere else. Source: docs.pacifica.fi, rest-api page.
 PACIFICA_URLS = {
     "testnet": "https://test-api.pacifica.fi/api/v1",
     "mainnet": "https://api.pacifica.fi/api/v1",
 }
-PACIFICA_PAPER_URL = env.str("PACIFICA_PAPER_URL", "http://127.0.0.1:8900/api/v1")
+PACIFICA_PAPER_URL = text("PACIFICA_PAPER_URL", "http://127.0.0.1:8900/api/v1")
 
 
 if PACIFICA_NETWORK not in {"paper", *PACIFICA_URLS}:
@@ -40,12 +55,10 @@ PACIFICA_EXPIRY_WINDOW_MS = number("PACIFICA_EXPIRY_WINDOW_MS", 5_000, 1_000, 60
 PACIFICA_CONNECT_TIMEOUT_MS = number("PACIFICA_CONNECT_TIMEOUT_MS", 2_000, 50, 30_000)
 PACIFICA_READ_TIMEOUT_MS = number("PACIFICA_READ_TIMEOUT_MS", 5_000, 50, 60_000)
 PACIFICA_DEADLINE_MS = number("PACIFICA_DEADLINE_MS", 8_000, 100, 120_000)
-PACIFICA_CA_FILE = env.str("PACIFICA_CA_FILE", "")
+PACIFICA_CA_FILE = text("PACIFICA_CA_FILE")
 if PACIFICA_CA_FILE and not Path(PACIFICA_CA_FILE).is_file():
     wrong("PACIFICA_CA_FILE", "there is no such file.")
-PACIFICA_PROXY_URL = env.str("PACIFICA_PROXY_URL", "")
-if PACIFICA_PROXY_URL and urlsplit(PACIFICA_PROXY_URL).scheme not in {"http", "https"}:
-    wrong("PACIFICA_PROXY_URL", "must start with http:// or https://.")
+PACIFICA_PROXY_URL = address("PACIFICA_PROXY_URL", "", "http", "https")
 SYNC_PERIOD_S = number("SYNC_PERIOD_S", 30, 1, 86_400)
 URGENT_EXPIRES_AFTER_S = number("URGENT_EXPIRES_AFTER_S", 600, 5, 86_400)
 BULK_EXPIRES_AFTER_S = number("BULK_EXPIRES_AFTER_S", 600, 5, 86_400)
@@ -71,16 +84,18 @@ CREDIT_SYNC_PERCENT = number("CREDIT_SYNC_PERCENT", 25, 1, 100)
 # --- Django --------------------------------------------------------------------------------------
 
 DEBUG = yes_or_no("DEBUG", False)
-SECRET_KEY = env.str("SECRET_KEY", "")
+SECRET_KEY = text("SECRET_KEY")
 if not SECRET_KEY:
     wrong("SECRET_KEY", "is not set. Copy .env.example to .env and fill it in, or run `make demo`.")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 if not ALLOWED_HOSTS:
     wrong("ALLOWED_HOSTS", "is empty: name the host under which people open the site.")
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+if not all(is_host(host) for host in ALLOWED_HOSTS):
+    wrong("ALLOWED_HOSTS", "takes host names alone: no https://, no port, no path.")
+CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
     wrong("CSRF_TRUSTED_ORIGINS", "each must start with http:// or https://.")
-DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+DATA_DIR = path("DATA_DIR", BASE_DIR / "data").resolve()
 try:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 except OSError as error:
@@ -182,7 +197,7 @@ if HTTPS_ONLY:  # the browser itself refuses such a cookie from a neighbouring h
 
 # --- Database ------------------------------------------------------------------------------------
 
-DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{DATA_DIR}/desk.sqlite3")
+DATABASE_URL = text("DATABASE_URL", f"sqlite:///{DATA_DIR}/desk.sqlite3")
 _database = database(DATABASE_URL)
 DATABASES = {"default": _database}
 IS_SQLITE = _database["ENGINE"] == "desk.sqlite3"
@@ -193,9 +208,11 @@ if IS_SQLITE:
 
 # --- Broker --------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "embedded://")
-if urlsplit(CELERY_BROKER_URL).scheme not in {"embedded", "redis", "rediss", "amqp", "amqps"}:
-    wrong("CELERY_BROKER_URL", "must start with embedded://, redis://, rediss:// or amqp(s)://.")
+CELERY_BROKER_URL = address(
+    "CELERY_BROKER_URL", "embedded://", "embedded", "redis", "rediss", "amqp", "amqps"
+)
+if not CELERY_BROKER_URL:
+    wrong("CELERY_BROKER_URL", "is empty: leave it out for the embedded broker.")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "embedded": {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.01},
     "redis": {"socket_connect_timeout": 1, "socket_timeout": 5},
@@ -215,23 +232,21 @@ CELERY_DB_REUSE_MAX = 10**9  # else a connection for each task; `desk.celery` ke
 # --- Alerts --------------------------------------------------------------------------------------
 
 ALERT_AFTER_S = number("ALERT_AFTER_S", 60, 5, 86_400)
-ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", "")
+ALERT_WEBHOOK_URL = address("ALERT_WEBHOOK_URL", "", "https", "http")
 if ALERT_WEBHOOK_URL and not (
     ALERT_WEBHOOK_URL.startswith("https://") or is_loopback(ALERT_WEBHOOK_URL)
 ):
     wrong("ALERT_WEBHOOK_URL", "must start with https://.")
-ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+ALERT_EMAILS = listed("ALERT_EMAILS")
 if not all(address.count("@") == 1 for address in ALERT_EMAILS):
     wrong("ALERT_EMAILS", "must be e-mail addresses with commas between.")
-EMAIL_URL = env.str("EMAIL_URL", "")
-if EMAIL_URL and urlsplit(EMAIL_URL).scheme not in {"smtp", "smtp+tls", "smtp+ssl"}:
-    wrong("EMAIL_URL", "must start with smtp://, smtp+tls:// or smtp+ssl://.")
+EMAIL_URL = address("EMAIL_URL", "", "smtp", "smtp+tls", "smtp+ssl")
 if ALERT_EMAILS and not EMAIL_URL:
     wrong("EMAIL_URL", "is not set: e-mails to ALERT_EMAILS need a mail server.")
 if EMAIL_URL:
     vars().update(environ.Env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "pacifica-desk@localhost")
+DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "pacifica-desk@localhost")
 del EMAIL_URL  # it may hold a password under a name that Django would show
 
 # --- Agent keys ----------------------------------------------------------------------------------
@@ -239,7 +254,7 @@ del EMAIL_URL  # it may hold a password under a name that Django would show
 # Private halves, for senders only: `id:base64,…`, the first one seals. The web needs the public
 # half alone. Both are parsed in `orders.keys`, which never shows them.
 AGENT_KEY_OPENING_KEYS = secret("AGENT_KEY_OPENING_KEYS")
-AGENT_KEY_SEALING_KEY = env.str("AGENT_KEY_SEALING_KEY", "")
+AGENT_KEY_SEALING_KEY = text("AGENT_KEY_SEALING_KEY")
 
 # An agent wallet signs for so many days after it was added; a panic is signed all the same.
 AGENT_WALLET_WARN_DAYS = number("AGENT_WALLET_WARN_DAYS", 90, 1, 3_650)
@@ -251,11 +266,15 @@ AGENT_WALLET_STOP_DAYS = number("AGENT_WALLET_STOP_DAYS", 180, 1, 3_650)
 # written to a file outside the database, best on another disk. Every process that verifies should
 # be told the public keys, old ones too. Exports are written by the sweep and served by the web.
 AUDIT_CHECKPOINT_KEY = secret("AUDIT_CHECKPOINT_KEY")
-AUDIT_CHECKPOINT_PUBLIC_KEYS = env.str("AUDIT_CHECKPOINT_PUBLIC_KEYS", "")
-AUDIT_CHECKPOINT_FILE = env.str("AUDIT_CHECKPOINT_FILE", str(DATA_DIR / "checkpoints.jsonl"))
-EXPORT_DIR = Path(env.str("EXPORT_DIR", str(DATA_DIR / "exports"))).resolve()
+AUDIT_CHECKPOINT_PUBLIC_KEYS = text("AUDIT_CHECKPOINT_PUBLIC_KEYS")
+AUDIT_CHECKPOINT_FILE = str(path("AUDIT_CHECKPOINT_FILE", DATA_DIR / "checkpoints.jsonl"))
+EXPORT_DIR = path("EXPORT_DIR", DATA_DIR / "exports").resolve()
 if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
     wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")
+if Path(AUDIT_CHECKPOINT_FILE).is_dir():
+    wrong("AUDIT_CHECKPOINT_FILE", "is a folder: name a file in it.")
+if EXPORT_DIR.exists() and not EXPORT_DIR.is_dir():
+    wrong("EXPORT_DIR", "is no folder.")
 
 # --- What real money does not start with ---------------------------------------------------------
 
@@ -274,7 +293,7 @@ if PACIFICA_NETWORK != "paper":
 
 # --- What processes say --------------------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     wrong("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 LOGGING = {
@@ -284,3 +303,5 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }
+
+SETTING_WARNINGS += slips()

@@ -6,7 +6,7 @@ import uuid
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from orders import audit, keys
+from orders import audit, checkpoints, keys
 from orders.models import AuditPayload, AuditRecord, Event, Installation
 from orders.models.append_only import missing_triggers
 
@@ -23,9 +23,12 @@ class _Probed(Exception):
 
 def check_site():
     """Everything the web needs. Raises `CannotStart`."""
+    for said in settings.SETTING_WARNINGS:
+        logger.warning(said)
     check_network()
     check_append_only()
     _try(keys.sealing_key)
+    _try(checkpoints.trusted_keys)
 
 
 def check_sender():
@@ -43,7 +46,7 @@ def _try(read):
     """Read keys from the settings. Raises `CannotStart` where they are no keys."""
     try:
         read()
-    except keys.KeySettingsWrong as error:
+    except (keys.KeySettingsWrong, checkpoints.CheckpointKeyWrong) as error:
         raise CannotStart(str(error)) from None
 
 

@@ -4,15 +4,10 @@ import os
 import re
 import runpy
 from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
-
-from desk.databases import database, prepare_statements
-from orders.models import CancelJob
 
 SETTINGS = str(Path(__file__).parent.parent / "desk" / "settings.py")
 GOOD = {"ENV_FILE": os.devnull, "SECRET_KEY": "s" * 60}
@@ -68,6 +63,51 @@ def test_a_wrong_value_is_refused_under_its_name(tmp_path, name, value):
     assert refusal(tmp_path, **{name: value}).startswith(f"{name}: ")
 
 
+ODD = {  # values that somebody wrote down with good intent
+    "a note behind it": "value # a note",
+    "a variable": "$SECRET",
+    "quotes": '"value"',
+    "a line break": "value\n",
+    "a second line": "val\nue",
+    "a blank before it": " value",
+    "a byte order mark": "\ufeffvalue",
+    "a blank of no width": "val\u200bue",
+    "a blank that does not break": "val\u00a0ue",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_no_setting_takes_over_what_cannot_be_meant(tmp_path, name, odd):
+    said = refusal(tmp_path, **{name: odd})
+    assert said.startswith(f"{name}: ")
+    assert odd.strip() not in said
+
+
+@pytest.mark.parametrize("name", ["ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "ALERT_EMAILS"])
+def test_a_blank_behind_a_comma_is_refused_under_its_name(tmp_path, name):
+    assert refusal(tmp_path, **{name: "a, b"}).startswith(f"{name}: has a blank")
+
+
+@pytest.mark.parametrize("host", ["https://desk.example.com", "desk:8000", "desk/", "a;b", "[::1"])
+def test_what_is_no_host_is_refused(tmp_path, host):
+    assert refusal(tmp_path, ALLOWED_HOSTS=host).startswith("ALLOWED_HOSTS: ")
+
+
+def test_hosts_in_every_form_are_taken(tmp_path):
+    hosts = ["desk.example.com", ".example.com", "127.0.0.1", "[::1]", "desk"]
+    assert settings(tmp_path, ALLOWED_HOSTS=",".join(hosts))["ALLOWED_HOSTS"] == hosts
+
+
+def test_a_name_that_looks_like_a_setting_is_told_of(tmp_path):
+    given = {"AGENT_KEY_OPENING_KEY": "hush", "PACIFICA_URL": "hush", "GOOD_THING": "1"}
+    said = settings(tmp_path, **given)["SETTING_WARNINGS"]
+    assert len(said) == 2
+    assert said[0].startswith("AGENT_KEY_OPENING_KEY: is no setting. Is AGENT_KEY_OPENING_KEYS")
+    assert said[1].startswith("PACIFICA_URL: ")
+    assert "hush" not in "".join(said)
+
+
 @pytest.mark.parametrize("url", ["nonsense", "postgres:/", "sqlserver://h/d", "://"])
 def test_a_database_address_that_cannot_be_read_is_refused_under_its_name(tmp_path, url):
     assert refusal(tmp_path, DATABASE_URL=url).startswith("DATABASE_URL: ")
@@ -96,7 +136,7 @@ def test_a_key_file_that_is_not_0400_is_refused(tmp_path):
     file = tmp_path / "keys"
     file.write_text(f"a:{KEY}\n")
     for setting in ("AGENT_KEY_OPENING_KEYS_FILE", "AUDIT_CHECKPOINT_KEY_FILE"):
-        for mode in (0o440, 0o404, 0o600, 0o500, 0o410):
+        for mode in (0o000, 0o404, 0o444, 0o600, 0o500, 0o410, 0o420, 0o040):
             file.chmod(mode)
             said = refusal(tmp_path, **{setting: str(file)})
             assert said.startswith(f"{setting}: ")
@@ -109,6 +149,13 @@ def test_a_key_file_that_is_not_0400_is_refused(tmp_path):
 def test_no_refusal_repeats_a_secret(tmp_path):
     secret = "demo-" + "hush" * 20
     for values in (
+        *({name: f"$hush{name}"} for name in WRONG),
+        *({name: f"hush # {secret}"} for name in WRONG),
+        {"CELERY_BROKER_URL": "redis://:hush@localhost:63x9/0"},
+        {"EMAIL_URL": "smtp+tls://desk:hush@mail.example.com:5x7"},
+        {"PACIFICA_PROXY_URL": "http://desk:hush@[::1"},
+        {"DATABASE_URL": "sqlite://hush/desk"},
+        {"DATABASE_URL": "postgres://desk:hu?sh=hush@127.0.0.1/desk"},
         {"PACIFICA_NETWORK": "mainnet", "SECRET_KEY": secret},
         {"PACIFICA_NETWORK": "mainnet", "AGENT_KEY_OPENING_KEYS": f"demo:{secret}"},
         {"DATABASE_URL": f"mysql://desk:{secret}@localhost/desk"},
@@ -183,7 +230,9 @@ def test_the_example_file_names_only_settings_that_exist():
 def test_the_readme_explains_every_setting():
     root = Path(SETTINGS).parent.parent
     readme, source = (root / "README.md").read_text(), Path(SETTINGS).read_text()
-    names = set(re.findall(r'(?:env\.\w+|number|yes_or_no)\(\s*"([A-Z_]+)"', source))
+    names = set(
+        re.findall(r'(?:text|listed|address|path|number|yes_or_no)\(\s*"([A-Z_]+)"', source)
+    )
     assert len(names) > 20
     assert sorted(name for name in names if f"`{name}`" not in readme) == []
 
@@ -209,33 +258,3 @@ def test_an_address_that_two_parsers_could_read_differently_is_refused(tmp_path,
 def test_each_name_of_this_machine_will_do_for_the_paper_exchange(tmp_path, host):
     url = f"http://{host}:8900/api/v1"
     assert settings(tmp_path, PACIFICA_PAPER_URL=url)["PACIFICA_URL"] == url
-
-
-ADDRESS = "postgres://desk:x@127.0.0.1/desk"
-
-
-def options_of_a_worker(monkeypatch, url):
-    """The options with which a worker opens this database."""
-    given = {"default": database(url)}
-    monkeypatch.setattr("desk.databases.connections", SimpleNamespace(settings=given))
-    prepare_statements()
-    return given["default"]["OPTIONS"]
-
-
-def test_a_worker_prepares_what_it_asks_often_unless_the_address_forbids_it(monkeypatch):
-    assert database(ADDRESS)["OPTIONS"] == {}
-    prepared = options_of_a_worker(monkeypatch, ADDRESS)
-    assert prepared == {"server_side_binding": True, "prepare_threshold": 2}
-    pooled = f"{ADDRESS}?prepare_threshold=none&sslmode=require"
-    assert database(pooled)["DISABLE_SERVER_SIDE_CURSORS"]
-    forbidden = options_of_a_worker(monkeypatch, pooled)
-    assert forbidden == {"prepare_threshold": None, "sslmode": "require"}
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL prepares statements")
-def test_a_statement_that_a_worker_asks_often_is_prepared(db):
-    for number in range(7):
-        list(CancelJob.objects.filter(pk=number))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement FROM pg_prepared_statements")
-        assert any("orders_canceljob" in statement for (statement,) in cursor.fetchall())

@@ -76,3 +76,17 @@ def test_only_the_sweep_warns_of_an_old_sqlite_library(settings, caplog):
     assert "SQLite" not in caplog.text
     starting.warn_of_sqlite()
     assert "SQLite" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["AUDIT_CHECKPOINT_KEY", "AUDIT_CHECKPOINT_PUBLIC_KEYS"])
+def test_a_damaged_checkpoint_key_is_said_at_the_start(settings, name):
+    setattr(settings, name, "hush")
+    with pytest.raises(starting.CannotStart, match=f"^{name}: ") as refused:
+        starting.check_site()
+    assert "hush" not in str(refused.value)
+
+
+def test_what_is_odd_about_the_settings_is_logged_at_the_start(settings, caplog):
+    settings.SETTING_WARNINGS = ["SECRETKEY: is no setting. Is SECRET_KEY meant?"]
+    starting.check_site()
+    assert "Is SECRET_KEY meant?" in caplog.text

@@ -1,0 +1,92 @@
+"""Read a file of settings into the environment, or stop with a sentence that shows no line of it.
+
+One ``NAME=value`` a line, without blanks around the ``=``; ``#`` begins a line that is a note; a
+value may stand in quotes. The environment wins over the file.
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from desk.given import wrong
+
+LINE = re.compile(r"(?:export +)?([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
+# Only what can be no part of a key is ever shown as a name: no digit, no small letter.
+NAME = re.compile(r"(?:export +)?([A-Z]+(?:_[A-Z]+)*)(?![A-Za-z0-9_+/])")
+ESCAPED = re.compile(r"\\(.)")
+
+
+def load(path, *, is_named) -> list[str]:
+    """Put the file's settings into the environment; what to warn of, in sentences.
+
+    ``is_named``: whether somebody asked for this very file, so that it must be there.
+    """
+    path = Path(path)
+    if not is_named and not os.path.lexists(path):
+        return []
+    given = _settings(_text(path), path.name)
+    for name, value in given.items():
+        os.environ.setdefault(name, value)
+    return _readable_by_others(path, given)
+
+
+def _text(path):
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        wrong("ENV_FILE", f"{path} is not text in UTF-8.")
+    except OSError as error:
+        wrong("ENV_FILE", f"{path} cannot be read ({error.strerror}).")
+
+
+def _settings(text, file):
+    """Values by name. ``file``: what to call it."""
+    found, lines = {}, {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        where = f"line {number} of {file}"
+        name, value = _pair(line, where)
+        if name in found:
+            wrong(_shown(line), f"is set twice, in lines {lines[name]} and {number} of {file}.")
+        found[name], lines[name] = _value(line, value, where), number
+    return found
+
+
+def _pair(line, where):
+    match = LINE.fullmatch(line)
+    if match is None or match[2][:1].isspace():
+        wrong(_shown(line), f"{where} must read NAME=value, without blanks around the =.")
+    return match[1], match[2]
+
+
+def _value(line, value, where):
+    """The value as it is meant; quotes are taken off."""
+    quote = value[:1]
+    if quote not in {"'", '"'}:
+        if value.startswith("#"):
+            wrong(_shown(line), f"{where} begins its value with #: put the value in quotes.")
+        return value
+    if len(value) < 2 or not value.endswith(quote):
+        wrong(_shown(line), f"{where} must end with the quote that its value begins with.")
+    inner = value[1:-1]
+    return ESCAPED.sub(_kept, inner) if quote == '"' else inner
+
+
+def _kept(match):
+    return match[0] if match[1] in "rnt" else match[1]
+
+
+def _shown(line):
+    """The setting that a faulty line is about; the file's own where that cannot be told."""
+    match = NAME.match(line)
+    return match[1] if match else "ENV_FILE"
+
+
+def _readable_by_others(path, given):
+    is_secret = any(re.search("KEY|SECRET|PASSWORD|URL", name) for name in given)
+    if is_secret and path.is_file() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return [f"ENV_FILE: others can read {path}, which holds secrets: chmod 0600."]
+    return []

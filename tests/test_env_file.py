@@ -1,0 +1,97 @@
+"""The file of settings: each line is understood or named, and no line is ever shown."""
+
+import os
+from unittest import mock
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from desk.env_file import load
+
+HUSH = "2026-11:hushHUSHhush0000000000000000000000000000000="
+
+
+def loaded(tmp_path, text, **environment):
+    """The environment after this file was read."""
+    file = tmp_path / "desk.env"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with mock.patch.dict(os.environ, environment, clear=True):
+        load(file, is_named=True)
+        return dict(os.environ)
+
+
+def refusal(tmp_path, text):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        loaded(tmp_path, text)
+    return str(caught.value)
+
+
+def test_a_sound_file_is_read_whole(tmp_path):
+    text = '\ufeff# a note\n\n  A=1\r\nexport B=\'two words\'\nC="a \\"b\\""\nD=x#y=z\nE=\n'
+    expected = {"A": "1", "B": "two words", "C": 'a "b"', "D": "x#y=z", "E": ""}
+    assert loaded(tmp_path, text) == expected
+
+
+def test_what_the_environment_says_stands(tmp_path):
+    assert loaded(tmp_path, "A=1\n", A="2") == {"A": "2"}
+
+
+FAULTY = [
+    "AGENT_KEY_OPENING_KEYS = {}",
+    "AGENT_KEY_OPENING_KEYS ={}",
+    "AGENT_KEY_OPENING_KEYS= {}",
+    "AGENT_KEY_OPENING_KEYS\t=\t{}",
+    "AGENT_KEY_OPENING_KEYS: {}",
+    "AGENT_KEY_OPENING_KEYS {}",
+    'AGENT_KEY_OPENING_KEYS="{}',
+    "AGENT_KEY_OPENING_KEYS='{}' # note",
+    "AGENT_KEY_OPENING_KEYS=#{}",
+    "export AGENT_KEY_OPENING_KEYS = {}",
+    "AGENT_KEY_OPENING_KEYS=a\nAGENT_KEY_OPENING_KEYS={}",
+]
+
+
+@pytest.mark.parametrize("line", FAULTY)
+def test_a_faulty_line_is_named_by_its_setting_and_not_shown(tmp_path, line, capfd, caplog):
+    said = refusal(tmp_path, f"DEBUG=false\n{line.format(HUSH)}\n")
+    assert said.startswith("AGENT_KEY_OPENING_KEYS: ")
+    assert "2" in said or "3" in said
+    assert "hush" not in said + caplog.text + "".join(capfd.readouterr())
+
+
+NAMELESS = [HUSH, f"{HUSH}=", HUSH.partition(":")[2], "hush hush", "=hush", "HUSH1+hush="]
+
+
+@pytest.mark.parametrize("line", NAMELESS)
+def test_a_line_without_a_name_is_told_by_its_number(tmp_path, line, capfd, caplog):
+    said = refusal(tmp_path, f"A=1\n{line}\n")
+    assert said.startswith("ENV_FILE: line 2 of desk.env")
+    assert "hush" not in (said + caplog.text + "".join(capfd.readouterr())).lower()
+
+
+def test_a_file_that_was_asked_for_must_be_there(tmp_path):
+    for path in (tmp_path / "none", tmp_path, tmp_path / "none" / "none", ""):
+        with pytest.raises(ImproperlyConfigured, match=r"^ENV_FILE: "):
+            load(path, is_named=True)
+
+
+def test_the_usual_file_may_be_missing_but_not_lead_nowhere(tmp_path):
+    assert load(tmp_path / ".env", is_named=False) == []
+    (tmp_path / ".env").symlink_to(tmp_path / "gone")
+    with pytest.raises(ImproperlyConfigured, match=r"^ENV_FILE: "):
+        load(tmp_path / ".env", is_named=False)
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path):
+    assert refusal(tmp_path, b"SECRET_KEY=\xff\xfehush").startswith("ENV_FILE: ")
+
+
+def test_a_file_of_secrets_that_others_can_read_is_told_of(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("SECRET_KEY=hush\n")
+    with mock.patch.dict(os.environ, clear=True):
+        file.chmod(0o644)
+        (said,) = load(file, is_named=True)
+        assert said.startswith("ENV_FILE: others can read")
+        file.chmod(0o600)
+        assert load(file, is_named=True) == []
