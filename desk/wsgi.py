@@ -22,7 +22,7 @@ def checked_application():
     from orders import starting
 
     try:
-        starting.check_site()
+        starting.check_web()
     except starting.CannotStart as error:
         refuse(error)
     connections.close_all()  # a connection does not survive a fork

@@ -168,12 +168,17 @@ def open_api_config_key(account) -> str | None:
 def opening_keys() -> dict[str, X25519PrivateKey]:
     """The private halves this process holds, by id; the first one seals. Senders only."""
     pairs = _pairs("AGENT_KEY_OPENING_KEYS", settings.AGENT_KEY_OPENING_KEYS)
-    return {key_id: X25519PrivateKey.from_private_bytes(raw) for key_id, raw in pairs}
+    found = {key_id: X25519PrivateKey.from_private_bytes(raw) for key_id, raw in pairs}
+    if len(found) < len(pairs):
+        raise KeySettingsWrong("AGENT_KEY_OPENING_KEYS: one id is there twice. Keep one of them.")
+    return found
 
 
 def sealing_key() -> tuple[str, X25519PublicKey]:
     """The id and public half that new keys are sealed to."""
     given = _pairs("AGENT_KEY_SEALING_KEY", settings.AGENT_KEY_SEALING_KEY)
+    if len(given) > 1:
+        raise KeySettingsWrong("AGENT_KEY_SEALING_KEY: takes one key; the newest seals.")
     if given:
         key_id, raw = given[0]
         return key_id, X25519PublicKey.from_public_bytes(raw)
@@ -183,6 +188,36 @@ def sealing_key() -> tuple[str, X25519PublicKey]:
         "AGENT_KEY_SEALING_KEY: is not set, so no agent key can be taken in. "
         "`python manage.py new_opening_key` makes a pair."
     )
+
+
+def check_halves():
+    """Raise `KeySettingsWrong` where this process could not open what is sealed from now on."""
+    key_id, public = sealing_key()
+    private = opening_keys().get(key_id)
+    if private is None:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_SEALING_KEY: seals with {key_id!r}, which AGENT_KEY_OPENING_KEYS does not "
+            "hold: add it there, or take the newest one's public half."
+        )
+    if private.public_key() != public:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_SEALING_KEY: is not the public half of {key_id!r} in "
+            "AGENT_KEY_OPENING_KEYS: take both lines that new_opening_key printed."
+        )
+
+
+def newest_key() -> str:
+    """The id under which everything is sealed anew. Raises `KeySettingsWrong` where the settings
+    disagree about it."""
+    check_halves()
+    key_id, _ = sealing_key()
+    first = next(iter(opening_keys()))
+    if key_id != first:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_SEALING_KEY: seals with {key_id!r}, but {first!r} stands first in "
+            "AGENT_KEY_OPENING_KEYS. Put the newest first there, and its public half here."
+        )
+    return key_id
 
 
 def can_open() -> bool:
@@ -198,8 +233,7 @@ def new_opening_key(key_id: str) -> tuple[str, str]:
 
 
 def _pairs(name, value):
-    pairs = [part.strip() for part in value.split(",") if part.strip()]
-    return [_pair(name, part) for part in pairs]
+    return [_pair(name, part) for part in re.split(r"[,\s]+", value) if part]
 
 
 def _pair(name, part):

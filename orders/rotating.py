@@ -1,5 +1,6 @@
 """Seal every stored key anew with the key that seals now, one at a time, so that it can stop."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -17,12 +18,20 @@ class Turned:
     is_refused: bool = False
 
 
+def stored() -> dict[str, int]:
+    """How many keys are stored, by the id of what they are sealed with."""
+    found = Counter()
+    for model in (SealedKey, SealedApiConfigKey):
+        found.update(model.objects.values_list("sealed_with", flat=True))
+    return dict(sorted(found.items()))
+
+
 def rotate(*, actor):
     """Seal each key anew that is not sealed with the newest one; yields what became of each.
 
     Each is a transaction of its own: killed half-way, the next run does the rest.
     """
-    newest, _ = keys.sealing_key()
+    newest = keys.newest_key()
     for model in (SealedKey, SealedApiConfigKey):
         for pk in list(model.objects.exclude(sealed_with=newest).values_list("pk", flat=True)):
             yield _turn(model.objects.get(pk=pk), actor)

@@ -22,13 +22,31 @@ class _Probed(Exception):
 
 
 def check_site():
-    """Everything the web needs. Raises `CannotStart`."""
+    """Everything that each process needs. Raises `CannotStart`."""
     for said in settings.SETTING_WARNINGS:
         logger.warning(said)
     check_network()
     check_append_only()
     _try(keys.sealing_key)
     _try(checkpoints.trusted_keys)
+
+
+def check_web():
+    """What the web needs, and what it must not hold where it is not practice: whoever broke into it
+    could sign. Raises `CannotStart`."""
+    check_site()
+    if settings.PACIFICA_NETWORK == "paper":
+        return
+    if keys.can_open():
+        raise CannotStart(
+            "AGENT_KEY_OPENING_KEYS: the web must not hold it. Give the web a file of settings "
+            "without it and without AGENT_KEY_OPENING_KEYS_FILE, but with AGENT_KEY_SEALING_KEY."
+        )
+    if settings.AUDIT_CHECKPOINT_KEY:
+        logger.warning(
+            "AUDIT_CHECKPOINT_KEY: the web holds it, and whoever breaks into the web can forge "
+            "the log. It is the sweep's alone: give the web AUDIT_CHECKPOINT_PUBLIC_KEYS."
+        )
 
 
 def check_sender():
@@ -40,6 +58,10 @@ def check_sender():
             "AGENT_KEY_OPENING_KEYS_FILE, in this process's environment."
         )
     _try(keys.opening_keys)
+    try:
+        keys.check_halves()
+    except keys.KeySettingsWrong as error:  # what is stored still opens: a panic must not wait
+        logger.warning(str(error))
 
 
 def _try(read):

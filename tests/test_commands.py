@@ -2,6 +2,7 @@
 
 import json
 import stat
+from fnmatch import fnmatch
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -223,3 +224,24 @@ def test_nothing_of_a_secret_given_is_kept_in_clear(firm, run):
     kept += [bytes(payload.body).decode() for payload in AuditPayload.objects.all()]
     assert not any(str(agent) in text for text in kept)
     assert bytes(agent)[:32] not in bytes(AgentWallet.objects.latest("pk").sealed_key.sealed)
+
+
+@pytest.mark.parametrize("command", [["new_opening_key", "--id", "x"], ["new_checkpoint_key"]])
+def test_a_key_goes_into_the_folder_of_the_code_only_where_asked(run, settings, tmp_path, command):
+    settings.BASE_DIR = tmp_path / "code"
+    settings.BASE_DIR.mkdir()
+    (tmp_path / "link").symlink_to(settings.BASE_DIR)
+    for file in (settings.BASE_DIR / "opening-keys", tmp_path / "link" / "opening-keys"):
+        code, said, wrong = run(*command, "--file", str(file))
+        assert (code, said) == (2, "")
+        assert "folder of the code" in wrong
+    assert list(settings.BASE_DIR.iterdir()) == []
+    code, _, _ = run(*command, "--file", str(file), "--in-checkout")
+    assert code == 0
+    assert file.stat().st_mode & 0o777 == 0o400
+
+
+@pytest.mark.parametrize("name", ["opening-keys", "old-opening-key.2026", "checkpoint-key", ".env"])
+def test_a_key_file_in_the_folder_of_the_code_is_no_part_of_it(name, settings):
+    ignored = (settings.BASE_DIR / ".gitignore").read_text().split()
+    assert any(fnmatch(name, pattern) for pattern in ignored)

@@ -79,6 +79,39 @@ def test_nothing_is_sealed_to_a_key_that_nobody_holds(firm, run, settings):
     assert set(sealed_with()) == {"test"}
 
 
+def test_a_sealing_key_left_behind_stops_the_rotation_by_name(firm, run, settings):
+    _, settings.AGENT_KEY_SEALING_KEY = old = keys.new_opening_key("old")
+    new, _ = keys.new_opening_key("new")
+    settings.AGENT_KEY_OPENING_KEYS = f"{new},{old[0]},{settings.AGENT_KEY_OPENING_KEYS}"
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_SEALING_KEY: seals with 'old', but 'new' stands first" in wrong
+    assert set(sealed_with()) == {"test"}
+
+
+def test_halves_of_two_pairs_under_one_id_are_refused(firm, run, settings):
+    _, settings.AGENT_KEY_SEALING_KEY = keys.new_opening_key("test")
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_SEALING_KEY: is not the public half of 'test'" in wrong
+
+
+def test_an_id_that_is_there_twice_is_refused(firm, run, settings):
+    again, _ = keys.new_opening_key("test")
+    settings.AGENT_KEY_OPENING_KEYS = f"{again},{settings.AGENT_KEY_OPENING_KEYS}"
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_OPENING_KEYS: one id is there twice" in wrong
+
+
+def test_a_run_with_nothing_to_do_says_what_it_found(firm, run):
+    code, said, _ = run("rotate_keys")
+    assert code == 0
+    assert said.strip() == "Stored keys: 2 sealed with 'test'. The first opening key is 'test'."
+    SealedKey.objects.all().delete()
+    assert "Stored keys: none." in run("rotate_keys")[1]
+
+
 def aged(wallet, days):
     AgentWallet.objects.filter(pk=wallet.pk).update(created_at=now() - timedelta(days=days))
     return AgentWallet.objects.get(pk=wallet.pk)

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from orders import starting
+from orders import keys, starting
 from orders.models import AuditRecord, Installation
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +90,28 @@ def test_what_is_odd_about_the_settings_is_logged_at_the_start(settings, caplog)
     settings.SETTING_WARNINGS = ["SECRETKEY: is no setting. Is SECRET_KEY meant?"]
     starting.check_site()
     assert "Is SECRET_KEY meant?" in caplog.text
+
+
+def test_a_web_that_could_sign_does_not_start_but_for_practice(settings):
+    starting.check_web()
+    Installation.objects.update(network="testnet")
+    settings.PACIFICA_NETWORK = "testnet"
+    with pytest.raises(starting.CannotStart, match="AGENT_KEY_OPENING_KEYS: the web must not"):
+        starting.check_web()
+    settings.AGENT_KEY_SEALING_KEY = keys.new_opening_key("x")[1]
+    settings.AGENT_KEY_OPENING_KEYS = ""
+    starting.check_web()
+
+
+def test_a_web_that_could_forge_the_log_is_warned(settings, caplog):
+    Installation.objects.update(network="testnet")
+    settings.PACIFICA_NETWORK, settings.AGENT_KEY_OPENING_KEYS = "testnet", ""
+    settings.AGENT_KEY_SEALING_KEY = keys.new_opening_key("x")[1]
+    starting.check_web()
+    assert "AUDIT_CHECKPOINT_KEY: the web holds it" in caplog.text
+
+
+def test_a_sender_that_could_not_open_what_is_sealed_now_is_warned_and_starts(settings, caplog):
+    settings.AGENT_KEY_SEALING_KEY = keys.new_opening_key("elsewhere")[1]
+    starting.check_sender()
+    assert "AGENT_KEY_SEALING_KEY: seals with 'elsewhere'" in caplog.text

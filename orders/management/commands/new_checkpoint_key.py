@@ -1,11 +1,9 @@
 """`manage.py new_checkpoint_key [--file PATH]`: make the pair that signs checkpoints."""
 
-from pathlib import Path
-
 from django.core.management.base import BaseCommand
 
 from orders import checkpoints
-from orders.management.commands.new_opening_key import write_private
+from orders.management.commands.new_opening_key import add_file_arguments, write_private
 
 
 class Command(BaseCommand):
@@ -16,14 +14,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         """Where the private half goes."""
-        parser.add_argument("--file", type=Path, help="for the private half; mode 0400")
+        add_file_arguments(parser)
 
-    def handle(self, *args, file, **options):
+    def handle(self, *args, file, in_checkout, **options):
         """Write the private half into the file, or print it where there is none."""
         private, public = checkpoints.new_key()
         if file is None:
             self.stdout.write(f"AUDIT_CHECKPOINT_KEY={private}")
         else:
-            write_private(file, private)
+            write_private(file, private, in_checkout=in_checkout)
             self.stdout.write(f"AUDIT_CHECKPOINT_KEY_FILE={file.resolve()}")
         self.stdout.write(f"AUDIT_CHECKPOINT_PUBLIC_KEYS={public}")

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from orders import keys
@@ -21,9 +22,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         """What to call the pair, and where its private half goes."""
         parser.add_argument("--id", required=True, dest="key_id", help="such as 2026-11")
-        parser.add_argument("--file", type=Path, help="for the private half; mode 0400")
+        add_file_arguments(parser)
 
-    def handle(self, *args, key_id, file, **options):
+    def handle(self, *args, key_id, file, in_checkout, **options):
         """Write the private half into the file, or print it where there is none."""
         if not key_id or len(key_id) > 40 or not set(key_id) <= ALLOWED:
             _refuse("The id must be 1 to 40 letters, digits, dots, dashes or underscores.")
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         if file is None:
             self.stdout.write(f"AGENT_KEY_OPENING_KEYS={opening}")
         else:
-            write_private(file, opening)
+            write_private(file, opening, in_checkout=in_checkout)
             self.stdout.write(f"AGENT_KEY_OPENING_KEYS_FILE={file.resolve()}")
         self.stdout.write(f"AGENT_KEY_SEALING_KEY={sealing}")
 
@@ -39,8 +40,21 @@ class Command(BaseCommand):
 ALLOWED = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
 
 
-def write_private(path, secret):
+def add_file_arguments(parser):
+    """Where a private half goes; the checkout only where it is asked for."""
+    parser.add_argument("--file", type=Path, help="for the private half; mode 0400")
+    parser.add_argument(
+        "--in-checkout", action="store_true", help="even if that is in the folder of the code"
+    )
+
+
+def write_private(path, secret, *, in_checkout):
     """Made with its final mode, so that nobody else can read it for even a moment."""
+    if path.resolve().is_relative_to(settings.BASE_DIR) and not in_checkout:
+        _refuse(
+            f"{path} is in the folder of the code, from where keys get into copies and commits. "
+            "Name another folder, such as /etc/pacifica-desk, or add --in-checkout."
+        )
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o400)
     except FileExistsError:
@@ -48,7 +62,10 @@ def write_private(path, secret):
     except OSError as error:
         _refuse(f"{path} cannot be written ({error.strerror}).")
     with os.fdopen(handle, "w") as file:
+        os.fchmod(handle, 0o400)
         file.write(secret + "\n")
+        file.flush()
+        os.fsync(handle)
 
 
 def _refuse(sentence):

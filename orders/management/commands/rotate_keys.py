@@ -20,9 +20,17 @@ class Command(BaseCommand):
         except keys.KeySettingsWrong as wrong:
             raise CommandError(str(wrong)) from None
         refused = sum(one.is_refused for one in turned)
-        self.stdout.write(f"{len(turned) - refused} keys sealed anew, {refused} refused.")
+        if turned:
+            self.stdout.write(f"{len(turned) - refused} keys sealed anew, {refused} refused.")
+        self.stdout.write(self.found())
         if refused:
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
+
+    def found(self):
+        """*Nothing else is stored than 3 keys sealed with 'new'.* and so on."""
+        stored = [f"{count} sealed with {key_id!r}" for key_id, count in rotating.stored().items()]
+        newest = f"The first opening key is {keys.newest_key()!r}."
+        return f"Stored keys: {', '.join(stored) or 'none'}. {newest}"
 
     def told(self, turned):
         self.stdout.write(f"{turned.of}: {turned.said}")
