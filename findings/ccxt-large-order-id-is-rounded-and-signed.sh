@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# ccxt 4.5.90, Pacifica: cancelOrder of an order id above 2^53, given as text, as CCXT asks for ids.
+# Guess: the id is sent digit by digit as it was given, or refused.
+# Seen: it goes through a double; the neighbouring id is signed and sent. Python has no need for it:
+# whole numbers are exact there.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/python" -m pip -qq --disable-pip-version-check install ccxt==4.5.90 2>/dev/null
+"$folder/venv/bin/python" - <<'PYTHON'
+import json
+
+import ccxt
+
+SECRET = "1GMkH3brNXiNNs1tiFZHu4yZSRrzJwxi5wB9bHFtMikjwpAW9DMZzU2Pqakc5it8X3N5vPmqdN7KF4CCUpmKhq"  # of the seed 00 01 02 … 1f: a key for tests, known to everybody
+sent = []
+
+
+def client(answers):
+    """A Pacifica client of CCXT whose requests end here: (status, JSON) by part of the address."""
+    made = ccxt.pacifica({"walletAddress": "FAe4sisG95oZ42w7buUn5qEE4TAnfTTFPiguZUHmhiF", "privateKey": SECRET})
+    market = {"id": "BTC", "symbol": "BTC/USDC:USDC", "base": "BTC", "quote": "USDC"}
+    market |= {"settle": "USDC", "type": "swap", "swap": True, "spot": False, "contract": True}
+    made.set_markets([market | {"precision": {}, "limits": {}, "info": {}}])
+
+    def fetch(url, method="GET", headers=None, body=None):
+        sent.append((url.partition("/api/v1")[2].partition("?")[0], body))
+        status, value = next(a for part, a in answers.items() if part in url)
+        text = json.dumps(value)
+        read = made.parse_json(text)
+        made.handle_errors(status, "", url, method, {}, text, read, headers, body)
+        return read
+
+    made.fetch = fetch
+    return made
+
+
+def answered(data, **more):
+    """The exchange's envelope of a yes."""
+    return 200, {"success": True, "data": data, "error": None, "code": None} | more
+
+
+print("ccxt", ccxt.__version__)
+desk = client({"/builder_codes": answered(None), "/orders/cancel": answered(None)})
+desk.cancel_order("9007199254740993", "BTC/USDC:USDC")
+seen = json.loads(sent[-1][1])["order_id"]
+print("asked: 9007199254740993, signed and sent:", seen)
+assert seen == 9007199254740992, seen
+PYTHON
