@@ -7,7 +7,6 @@ network, account and agent wallet: copied to another row it opens nothing.
 
 import base64
 import binascii
-import json
 import re
 
 from cryptography.exceptions import InvalidTag
@@ -17,23 +16,19 @@ from django.conf import settings
 from django.utils.timezone import now as clock
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from solders.signature import Signature
 
+from orders import pasting
 from orders.models import SealedApiConfigKey, SealedKey
+from orders.pasting import BadAgentKey
 from orders.signer import FOREIGN, CannotOpen, Signer
 
-__all__ = ["CannotOpen", "Signer"]  # belong to opening
+__all__ = ["BadAgentKey", "CannotOpen", "Signer"]  # belong to taking in and opening
 
-API_CONFIG_KEY = re.compile(r"[0-9A-Za-z]{8}_[1-9A-HJ-NP-Za-km-z]{8,60}")
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
 class KeySettingsWrong(Exception):
     """A key setting cannot be used; the text names the setting and never shows its value."""
-
-
-class BadAgentKey(ValueError):
-    """What was pasted is not this agent wallet's secret; the text never repeats it."""
 
 
 def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
@@ -42,16 +37,19 @@ def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
     Accepts 64 bytes as base58 (Pacifica, Phantom), a 32-byte seed as base58, and the JSON array of
     ``solana-keygen``. Raises `BadAgentKey` with a sentence that never repeats what was pasted.
     """
-    keypair = _keypair(_decode(pasted.strip()))
+    raw = pasting.secret_bytes(pasted)
+    _refuse_public(raw, public_key, account)
+    keypair = _keypair(raw)
     if str(keypair.pubkey()) == account:
         raise BadAgentKey(
             "This is the account's main key. It can move funds and is refused: "
             "make an agent wallet on Pacifica's API key page and paste that one's secret."
         )
     if str(keypair.pubkey()) != public_key:
+        may_be = "a public key, or " if _may_be_public(raw) else ""
         raise BadAgentKey(
-            f"This secret belongs to {keypair.pubkey()}, not to the agent wallet you named. "
-            "Check both on Pacifica's API key page."
+            f"This is {may_be}a secret that belongs to {keypair.pubkey()}, not to the agent wallet "
+            "you named. Check both on Pacifica's API key page."
         )
     return bytes(keypair)
 
@@ -59,9 +57,30 @@ def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
 def check_public_key(value: str, *, what: str) -> str:
     """The same public key, if it is one: 32 bytes as base58. Raises `BadAgentKey`."""
     try:
-        return str(Pubkey.from_string(value.strip()))
-    except ValueError:
-        raise BadAgentKey(f"The {what} must be a base58 public key of 32 bytes.") from None
+        raw = pasting.from_base58(pasting.joined(value))
+    except BadAgentKey:
+        raw = b""
+    if len(raw) == 64:
+        raise BadAgentKey(f"This is a secret, not the {what}: it belongs in no other box.")
+    if len(raw) != 32:
+        raise BadAgentKey(f"The {what} must be a base58 public key of 32 bytes.")
+    return str(Pubkey.from_bytes(raw))
+
+
+def _refuse_public(raw, public_key, account):
+    """A seed has as many bytes as a public key, and everybody may know the latter."""
+    if len(raw) != 32:
+        return
+    named = {public_key: "the agent wallet's public key", account: "the account's address"}
+    if what := named.get(str(Pubkey.from_bytes(raw))):
+        raise BadAgentKey(
+            f"This is {what}, a public key, and not a secret. Paste the secret that Pacifica's "
+            "API key page showed once, when the agent wallet was made."
+        )
+
+
+def _may_be_public(raw):
+    return len(raw) == 32 and Pubkey.from_bytes(raw).is_on_curve()
 
 
 def seal(agent_wallet, secret: bytes) -> SealedKey:
@@ -141,8 +160,8 @@ def _opened(sealed, info):
 
 def seal_api_config_key(account, api_config_key: str) -> SealedApiConfigKey:
     """A sealed API config key, not yet saved. Its form: docs.pacifica.fi api-config-keys."""
-    api_config_key = api_config_key.strip()
-    if API_CONFIG_KEY.fullmatch(api_config_key) is None:
+    api_config_key = pasting.joined(api_config_key)
+    if pasting.API_CONFIG_KEY.fullmatch(api_config_key) is None:
         raise BadAgentKey("An API config key has 8 characters, an underscore and base58 text.")
     key_id, public = sealing_key()
     sealed = SUITE.encrypt(api_config_key.encode(), public, info=_api_binding(account))
@@ -258,25 +277,6 @@ def _api_binding(account):
     return "|".join(parts).encode()
 
 
-def _decode(text):
-    if text.startswith("["):
-        return _decode_array(text)
-    try:
-        return _base58(text)
-    except ValueError:
-        raise BadAgentKey(
-            "This is not an agent key. Paste the secret as Pacifica shows it (base58), "
-            "a 32-byte seed in base58, or the JSON array of solana-keygen."
-        ) from None
-
-
-def _decode_array(text):
-    try:
-        return bytes(json.loads(text))
-    except (ValueError, TypeError, RecursionError):
-        raise BadAgentKey("The JSON array must hold 64 numbers from 0 to 255.") from None
-
-
 def _keypair(raw):
     try:
         if len(raw) == 32:
@@ -288,10 +288,3 @@ def _keypair(raw):
     if len(raw) == 64:
         raise BadAgentKey("The two halves of this key do not match: it was cut or mixed up.")
     raise BadAgentKey(f"An agent key has 64 bytes (or a 32-byte seed); this has {len(raw)}.")
-
-
-def _base58(text):
-    """Base58 to 32 or 64 bytes, by solders, which keeps leading zero bytes."""
-    if len(text) > 60:  # solders decodes 64 bytes of anything as a signature
-        return bytes(Signature.from_string(text))
-    return bytes(Pubkey.from_string(text))

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
     ["orders.models", "orders.canonical", "orders.lines", "orders.standalone"],
-    ["orders.inserting", "orders.signer"],
+    ["orders.inserting", "orders.pasting", "orders.signer"],
     [
         "orders.audit",
         "orders.checkpoint_file",

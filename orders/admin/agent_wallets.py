@@ -50,13 +50,13 @@ class AgentWalletForm(forms.Form):
         error_messages={"invalid_choice": cancels.NO_ACCOUNT},
     )
     public_key = forms.CharField(
-        max_length=60,
+        max_length=500,
         label="Public key of the agent wallet",
         widget=Forgetful(attrs=fields.QUIET),
         help_text="As Pacifica's API key page shows it.",
     )
     secret = forms.CharField(
-        max_length=1_000,
+        max_length=4_000,
         label="Secret of the agent wallet",
         widget=UnfoldAdminPasswordWidget(
             attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False
