@@ -3,10 +3,15 @@
 kombu's own filesystem transport publishes a message under its final name before it has written it,
 so a reader can find it half empty, lose it and die. Here a message is written aside and renamed,
 and taken by renaming: both are atomic within one folder, so a message is whole or not there, and
-taken once. Its exchanges live in files that tear the same way; ours need none, because every
-message names its queue.
+taken once; and it is on the disk before it has its name, so a power cut leaves no half of one.
+Its exchanges live in files that tear the same way; ours need none, because every message names its
+queue. What cannot be read as a message is moved aside and logged: a broker may lose anything, and
+one bad file must not end a worker.
 """
 
+import contextlib
+import logging
+import stat
 import time
 import uuid
 from collections import defaultdict, deque
@@ -17,7 +22,12 @@ from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
 
+from desk import private
+
+logger = logging.getLogger(__name__)
 LONGEST_WAIT_S = 0.5
+LONGEST_BYTES = 16 * 1024 * 1024  # ours have a few hundred
+ASIDE = "unreadable"
 
 
 class Channel(virtual.Channel):
@@ -26,13 +36,14 @@ class Channel(virtual.Channel):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.folder = Path(self.connection.client.transport_options["folder"])
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_folder(self.folder)
         self._listed = defaultdict(deque)  # oldest first; read anew once it is used up
+        self._stuck = set()  # names of what can be neither taken nor moved
 
     def _put(self, queue, message, **kwargs):
         name = f"{time.time_ns()}_{uuid.uuid4().hex}"
         aside = self.folder / f"{name}.part"
-        aside.write_bytes(str_to_bytes(dumps(message)))
+        private.write(aside, str_to_bytes(dumps(message)))
         aside.rename(aside.with_name(f"{name}.{queue}.msg"))
 
     def _get(self, queue, timeout=None):
@@ -42,10 +53,57 @@ class Channel(virtual.Channel):
                 path.rename(taken)
             except FileNotFoundError:  # another worker was quicker
                 continue
-            message = taken.read_bytes()
-            taken.unlink()
-            return loads(bytes_to_str(message))
+            except OSError as error:
+                self._stick(path, error)
+                continue
+            if (message := self._read(taken)) is not None:
+                return message
         raise Empty
+
+    def _read(self, path):
+        """The message in this file, which is gone then; None where it is moved aside."""
+        try:
+            about = path.lstat()
+            if not stat.S_ISREG(about.st_mode) or about.st_size > LONGEST_BYTES:
+                raise ValueError("no file of a message")
+            message = loads(bytes_to_str(path.read_bytes()))
+            if not isinstance(message, dict):
+                raise TypeError("no object")
+            path.unlink()
+        except Exception as error:  # kombu's own decoders raise whatever they like
+            self._set_aside(path, error)
+            return None
+        return message
+
+    def _set_aside(self, path, error):
+        """Out of the way, for a person to look at; its content is in no log."""
+        logger.error("A message cannot be read (%s); %s is passed over.", _kind(error), path.name)
+        try:
+            private.make_folder(self.folder / ASIDE)
+            path.rename(self.folder / ASIDE / path.name)
+        except OSError as trouble:
+            self._stick(path, trouble)
+
+    def _stick(self, path, error):
+        logger.error("%s can be neither taken nor moved (%s).", path.name, _kind(error))
+        self._stuck.add(path.name)
+
+    def refuse(self, queue, message, error):
+        """Move aside what was read and turned out to be no message."""
+        path = self.folder / f"{time.time_ns()}_{uuid.uuid4().hex}.{queue}.refused"
+        try:
+            private.write(path, str_to_bytes(dumps(message)))
+        except OSError as trouble:
+            logger.error("A message for %s is lost (%s).", queue, _kind(trouble))
+            return
+        self._set_aside(path, error)
+
+    def forget(self, message):
+        """Not to be given back to its queue when this worker ends."""
+        with contextlib.suppress(AttributeError, KeyError, TypeError):
+            tag = message["properties"]["delivery_tag"]
+            if self.qos.get(tag) is not None:
+                self.basic_ack(tag)
 
     def _oldest(self, queue):
         listed = self._listed[queue]
@@ -59,11 +117,19 @@ class Channel(virtual.Channel):
     def _purge(self, queue):
         waiting = list(self._waiting(queue))
         for path in waiting:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:  # a folder, say
+                self._set_aside(path, error)
         return len(waiting)
 
     def _waiting(self, queue):
-        return self.folder.glob(f"*.{queue}.msg")
+        found = self.folder.glob(f"*.{queue}.msg")
+        return (path for path in found if path.name not in self._stuck)
+
+
+def _kind(error):
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 class Transport(virtual.Transport):
@@ -78,6 +144,15 @@ class Transport(virtual.Transport):
         """Wait for one message. Short waits let a worker notice soon that it shall stop."""
         timeout = timeout and min(timeout, LONGEST_WAIT_S)
         return super().drain_events(connection, timeout=timeout)
+
+    def _deliver(self, message, queue):
+        """Celery itself ends where a message lacks what it takes for granted: it is passed over."""
+        try:
+            super()._deliver(message, queue)
+        except Exception as error:
+            self.channels[0].refuse(queue, message, error)
+            for channel in self.channels:
+                channel.forget(message)
 
     def driver_version(self):
         """Shown by Celery's reports."""
