@@ -74,12 +74,20 @@ def _known(account, given) -> dict:
     """
     names = [line.name for line in given]
     ids = [one for one in map(_order_id, names) if one is not None and one < 2**63]
-    client_ids = {name for name in names if FULL_UUID.fullmatch(name)}
-    client_ids = sorted(client_ids | {name.lower() for name in client_ids})
+    client_ids = {name.lower() for name in names if FULL_UUID.fullmatch(name)}
     known = {order.order_id: order for order in _found(account.orders, "order_id", ids)}
-    for order in _found(account.orders.open().order_by("order_id"), "client_order_id", client_ids):
+    for order in _found(account.orders.order_by("order_id"), "pk", _so_named(account, client_ids)):
         known[order.client_order_id.lower()] = order
     return known
+
+
+def _so_named(account, client_ids) -> list:
+    """Row ids of the open orders with these client order ids, in whatever case each was given."""
+    if not client_ids:
+        return []
+    named = account.orders.open().exclude(client_order_id=None)
+    rows = named.values_list("pk", "client_order_id")
+    return [pk for pk, name in rows if name.lower() in client_ids]
 
 
 def _found(orders, column, values):
@@ -125,9 +133,14 @@ def _checked_id(line):
     order_id = _order_id(line.name)
     if order_id is None and "-" not in line.name:
         raise CannotAsk("is neither an order id nor a client order id")
-    if line.symbol.isdigit():
-        raise CannotAsk(f"names {line.symbol} as its symbol: write one order a line")
+    if line.symbol and not _may_be_symbol(line.symbol):
+        raise CannotAsk(f"names {line.symbol[:64]} as its symbol: write one order a line")
     return order_id
+
+
+def _may_be_symbol(text):
+    """Further ids hide where separators are mixed; a symbol has a letter and no separator."""
+    return any(map(str.isalpha, text)) and not any(one in text for one in f"{lines.DELIMITERS}# ")
 
 
 def _is_plain(character):

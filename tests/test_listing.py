@@ -147,6 +147,8 @@ def test_the_download_of_a_job_can_be_given_back_as_a_list(firm):
         ("28000000042.0,BTC", "a spreadsheet changed this id"),
         ('"28,000,000,042",BTC', "a spreadsheet changed this id"),
         ("28000000042,28000000043", "names 28000000043 as its symbol"),
+        ("28000000042,28000000043;28000000044", "names 28000000043;28000000044 as its symbol"),
+        ("28000000042,#1", "names #1 as its symbol"),
         ("28000000042,BTC,order,12.5", "has 4 columns"),
         ("28000000042", "does not know that order on Alpha: add its symbol"),
         ("28000000042\u00a0,BTC", "holds U+00A0, which is not seen"),
@@ -157,7 +159,7 @@ def test_the_download_of_a_job_can_be_given_back_as_a_list(firm):
         ("x" * 200_000, "neither an order id nor a client order id"),
         ("28000000042;BTC", "neither an order id nor a client order id"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_a_bad_line_has_its_number_and_a_reason_of_its_own(firm, line, why):
     """Its neighbours are read all the same, so that every bad line is told at once."""
@@ -181,3 +183,11 @@ def test_a_head_that_does_not_fit_is_told(firm, text, why):
     preview, (bad,) = read_list(firm, text)
     assert preview is None
     assert why in bad.why
+
+
+def test_a_client_order_id_names_its_order_in_whatever_case_either_is_written(firm):
+    name = CLIENT_ORDER_ID.replace("f", "F", 1)
+    known_order(firm.account, 28_000_000_043, client_order_id=name)
+    preview, bad = read_list(firm, f"28000000043\n{CLIENT_ORDER_ID}\n{CLIENT_ORDER_ID.upper()}")
+    assert preview is None
+    assert [one.why for one in bad] == ["is the same order as line 1"] * 2
