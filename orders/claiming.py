@@ -93,7 +93,8 @@ def _free(turn, now):
 def _chunk(turn, token, rows):
     """The claimed cancels, oldest first, as the claim left them."""
     job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
-    job.desk = turn.account.desk  # a job is one desk's
+    if job.desk_id == turn.account.desk_id:  # a job is one desk's; else the account went elsewhere
+        job.desk = turn.account.desk
     chunk = [Held(*row, token, turn.account, job) for row in rows]
     for cancel in chunk:
         cancel.status, cancel.attempt = CancelStatus.SENDING, cancel.attempt + 1

@@ -7,6 +7,7 @@ from django.utils.timezone import now as clock
 from orders import book_looks, reading
 from orders.leftovers import Leftovers
 from orders.panic_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty, writing
+from orders.panic_requests import why_not
 
 DEADLINE_S = 30
 CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
@@ -31,6 +32,8 @@ def finish(line, is_halted=lambda: False):
             keep(line, left_open=look.count, lease_until=clock() + LEASE)
         if deadline.is_over and not look.is_empty:
             return rest(line, _given_up(line, look, leftovers))
+        if look.rows and (said := why_not(line)):
+            return rest(line, f"{said} {look.count} still listed.")
         leftovers.cancel(look.rows)
         if is_halted():
             return keep(line, lease_until=None, takes=0)

@@ -16,7 +16,7 @@ from orders.pacifica import answers
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
 from orders.panic_lines import answered, keep
-from orders.panic_requests import exchange, has_left, signer_of, times
+from orders.panic_requests import exchange, has_left, signer_of, times, why_not
 from orders.targets import Target, kind_of_type
 
 LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so long after its yes
@@ -48,6 +48,8 @@ class Leftovers:
 
     def _cancel_strategy(self, strategy_id):
         """Sent again by the next pass, which is safe by its id, until it is taken or refused."""
+        if why_not(self._line):  # the next pass says so
+            return
         try:
             signer, _ = signer_of(self._line)
             request = signer.cancel_strategy(strategy_id=strategy_id, **times())

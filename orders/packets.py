@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,20 +56,24 @@ def send(
 ):
     """Send in parallel, touching no database in the threads.
 
-    What waited too long for its turn is not sent, nor what is still waiting once ``is_stopped``
-    says so; it is asked before the first one leaves. Nothing that befalls one of them, or that
-    question, loses the answers to the others.
+    What waited too long for its turn is not sent, nor anything once ``is_stopped`` says so; it is
+    asked before each leaves, and while some wait for a thread. Nothing that befalls one of them,
+    or that question, loses the answers to the others.
     """
     if not packets or _must_stop(is_stopped):
         return
     if len(packets) == 1:
         _send(packets[0], now, api_config_key)
         return
-    stopped, pool = [], _pool()
+    stopped, waiting, pool = [], set(), _pool()
     try:
-        waiting = [
-            pool.submit(_send_unless, stopped, packet, now, api_config_key) for packet in packets
-        ]
+        for packet in packets:
+            if len(waiting) == THREADS:
+                _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            if waiting and _must_stop(is_stopped):
+                stopped.append(time.monotonic())
+                break
+            waiting.add(pool.submit(_send_unless, stopped, packet, now, api_config_key))
         while waiting:
             _, waiting = wait(waiting, timeout=LOOK_EVERY_S)
             if any(not future.running() for future in waiting) and _must_stop(is_stopped):

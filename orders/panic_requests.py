@@ -11,9 +11,10 @@ from django.utils.timezone import now as clock
 from orders import audit, credits, delivery, panic_facts
 from orders.exchange import client
 from orders.keys import open_api_config_key, open_signer
+from orders.models import PanicLine
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
-from orders.panic_lines import LEASE, keep, writing
+from orders.panic_lines import LEASE, WITH, keep, writing
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,13 @@ def signer_of(line):
     """(signer, agent wallet) of the line's account, however old the wallet is."""
     wallet = delivery.signing_wallet(line.account)
     return open_signer(wallet, despite_age=True), wallet
+
+
+def why_not(line) -> str:
+    """Why nothing more may be signed for this line from now on, or nothing: a person, an account or
+    a desk may have been deactivated since it was taken."""
+    now = PanicLine.objects.select_related(*WITH).get(pk=line.pk)
+    return delivery.may_not_send(now, now.account, panic=True)
 
 
 def times() -> dict:

@@ -3,7 +3,7 @@
 from django.contrib.auth.backends import ModelBackend
 
 from orders.models import Desk, Membership, Right
-from orders.models.desks import RIGHTS, sees_everything
+from orders.models.desks import RIGHTS, roles_with, sees_everything
 
 
 class NotAllowed(Exception):
@@ -36,3 +36,11 @@ def holds(user, right, *, desk=None):
     """Whether the person holds the right on this desk, or on any if none is named."""
     desks = Desk.objects.allowing(user, right)
     return desks.exists() if desk is None else desks.filter(pk=desk.pk).exists()
+
+
+def holding(right, *, account_id):
+    """The memberships by which active people hold this right where the account is by now, if it and
+    its desk are active; to be narrowed to one person."""
+    here = Membership.objects.filter(desk__accounts=account_id, desk__accounts__is_active=True)
+    roles = roles_with(right)
+    return here.filter(user__is_active=True, desk__is_active=True, role__in=roles)
