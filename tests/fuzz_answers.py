@@ -72,7 +72,7 @@ BOMBS = [
     b'{"success":1}',
     b'[{"success":true}]',
     b"<html>success</html>",
-    b"Verification failed",
+    b"<html><h1>403</h1>Unauthorized</html>",
     b"",
 ]
 
@@ -81,6 +81,7 @@ ODD_VALUES = st.one_of(
     st.booleans(),
     st.sampled_from([0, 1, 200, 400, 404, 5, 26, -1, 2**53 + 1, 10**21, 1.0, 200.0, [], {}, ""]),
     st.sampled_from(["true", "1", "\ud800", "\x00", "Failed to cancel order", "Account not found"]),
+    st.sampled_from(["Unauthorized", "Request timed out"]),
     st.text(max_size=8),
     st.sampled_from([{"success": False}, {"success": True}, {"error": "no"}, {"results": []}]),
 )
@@ -141,8 +142,20 @@ def bent_bytes(draw):
     return b"{" + odd + body[1:]
 
 
+@st.composite
+def bare_words(draw):
+    """Words without an envelope, as text or spelled in JSON, with something before or after."""
+    before = draw(st.sampled_from(["", "", " ", "Error: ", "<p>", "agent is ", "5xx; "]))
+    words = draw(st.sampled_from(["Unauthorized", "Verification failed", "Request timed out"]))
+    after = draw(st.one_of(st.sampled_from(["", ".", "\n", "</p>"]), st.text(max_size=300)))
+    text = before + words + after
+    said = json.dumps(text) if draw(st.booleans()) else text
+    return said.encode("utf-8", errors="replace")
+
+
 BODIES = st.one_of(
     *[bent_envelopes()] * 6,
+    *[bare_words()] * 2,
     *[bent_bytes()] * 5,
     st.binary(max_size=200),
     st.sampled_from([bomb for bomb in BOMBS if len(bomb) < 100_000]),  # the large ones run once
@@ -235,10 +248,32 @@ def check(status, body, is_whole, tally=None):
     assert not keys or agents.kind == "accepted"
     _check_reads(given_)
     for verdict in (cancel, twap, every, agents):
+        _check_no(given_, verdict)
         assert len(verdict.error) <= 300
         assert verdict.error.isprintable()
     if tally is not None:
         tally[cancel.kind] += 1
+
+
+REFUSING = {400, 401, 403, 404, 422}
+DOUBT = re.compile(
+    rb"timed out|timeout|internal (server )?error|database error|channel closed", re.I
+)
+
+
+def _check_no(given_, verdict):
+    """A no needs the exchange's word for it, whole and undoubted, or a front door's 403."""
+    if verdict.kind != "refused":
+        return
+    status, body = given_["status"], given_["body"]
+    if verdict.cause == "forbidden":
+        assert status == 403, given_
+        return
+    assert given_["is_whole"], given_
+    assert status in REFUSING or (status == 200 and b"success" in body), given_
+    assert not body.lstrip().startswith(b"<"), given_
+    assert verdict.error, given_
+    assert not DOUBT.search(verdict.error.encode()), given_
 
 
 def _check_batch(given_, yes):

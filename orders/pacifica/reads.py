@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .rows import HistoryOrder, OpenOrder, OrderEvent, OrderStrategy, TwapOrder, rows_of
 from .strict_json import Unreadable, parse
-from .verdicts import is_yes
+from .verdicts import cancel_verdict, is_yes
 
 MAX_CURSOR_CHARS = 1024
 _NOT_IN_HISTORY = re.compile(r"(?:order|twap)\b.*\bnot found\b(?:.*?([0-9]+))?", re.IGNORECASE)
@@ -152,13 +152,21 @@ def _read(status, body, is_whole):
     if not is_whole:
         raise Unreadable("the answer is not whole")
     if status != 200:
-        raise Unreadable(f"HTTP {status}")
+        raise Unreadable(_why_not(status, body))
     envelope = parse(body)
     if not isinstance(envelope, dict):
         raise Unreadable("not an object")
     if not is_yes({**envelope, "data": None}):  # is_yes knows no list as data
         raise Unreadable("the envelope does not say success")
     return envelope
+
+
+def _why_not(status, body):
+    """What a refused read says, and what to do about it where its words are known ones."""
+    no = cancel_verdict(status, body)
+    if no.kind != "refused" or not no.hint:
+        return f"HTTP {status}"
+    return f"HTTP {status}. {no.hint} The exchange said: {no.error or 'nothing'}"
 
 
 def _data_list(envelope):

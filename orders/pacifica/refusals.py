@@ -25,6 +25,7 @@ class Meaning:
     hint: str = ""
 
 
+_BIND = "The agent wallet is not bound to this account. Bind it on Pacifica's API key page."
 _TEXTS = [
     # Doubt first: these say nothing about what the engine did.
     ("channel closed|response dropped", UNKNOWN, "engine", ""),
@@ -60,7 +61,7 @@ _TEXTS = [
         r"agent.*not (authori[sz]ed|bound|found)|unauthori[sz]ed agent",
         REFUSED,
         "agent",
-        "The agent wallet is not bound to this account. Bind it on Pacifica's API key page.",
+        _BIND,
     ),
     (
         "beta access|beta code|access code",
@@ -99,6 +100,8 @@ _TEXTS = [
         "symbol",
         "The exchange does not know this symbol. Symbols keep their case: kBONK, not KBONK.",
     ),
+    # Seen alone where the agent is not bound; after all that says more than it does.
+    (r"\bunauthori[sz]ed\b|\bnot authori[sz]ed\b", REFUSED, "agent", _BIND),
     ("failed to cancel", NOT_FOUND, "order", ""),
     ("unused (twap )?client order id", NOT_FOUND, "order", ""),
     (r"\b(order|twap|strategy)\b.*not found", NOT_FOUND, "order", ""),
@@ -114,6 +117,13 @@ _MEANINGS = [
 ]
 _OTHER = Meaning(REFUSED, "other", "")
 
+# Words that stand alone are short, on one line and free of markup, and a few words at the most
+# come before the known ones: a page or a report that merely holds them is no answer to us.
+MOST_BARE_CHARS = 200
+_LEAD = r"(http )?(error:? )?(4\d\d:? )?(error:? )?([a-z'’-]+ ){0,8}?"
+_BARE = re.compile(f"{_LEAD}({'|'.join(row[0] for row in _TEXTS)})")
+_NO_BARE = re.compile(r"[<>{}\[\]\n\r]")
+
 
 def meaning_of_text(error):
     """The `Meaning` of an error text, or None where no known phrase is in it."""
@@ -122,6 +132,21 @@ def meaning_of_text(error):
         if pattern.search(lowered):
             return meaning
     return None
+
+
+def meaning_of_bare(words):
+    """The `Meaning` of words without an envelope, or None where they are not the exchange's own.
+
+    Seen live: a lone ``Verification failed`` or ``Unauthorized``. Only a refusal is taken from
+    them; what else they say leaves a doubt, which is a meaning too.
+    """
+    words = words.strip().lower()
+    if len(words) > MOST_BARE_CHARS or _NO_BARE.search(words):
+        return None
+    meaning = meaning_of_text(words)
+    if meaning is None or meaning.kind != REFUSED:
+        return meaning and Meaning(UNKNOWN, meaning.cause)
+    return meaning if _BARE.match(words) else None
 
 
 def meaning_of_envelope(status, error, code):

@@ -7,7 +7,14 @@ sight. So every doubt falls to unknown, and nothing here raises, whatever the by
 import re
 from dataclasses import dataclass, replace
 
-from .refusals import NOT_FOUND, REFUSED, UNKNOWN, meaning_of_envelope, meaning_of_text
+from .refusals import (
+    NOT_FOUND,
+    REFUSED,
+    UNKNOWN,
+    meaning_of_bare,
+    meaning_of_envelope,
+    meaning_of_text,
+)
 from .strict_json import Unreadable, parse
 
 ACCEPTED, ASKED, THROTTLED = "accepted", "asked", "throttled"
@@ -125,17 +132,17 @@ def _verdict(status, body, is_whole):
         return Verdict(ACCEPTED), envelope
     if _is_contradictory(status, envelope):
         return Verdict(UNKNOWN, error=_words(body, envelope), cause="shape"), None
-    return _refusal(status, body, envelope), None
+    return _refusal(status, body, envelope, is_whole), None
 
 
 def _is_contradictory(status, envelope):
     """True for an object that is neither a yes nor a no, or a yes under a status that says no.
 
-    A 403 or 429 may come from a front door with an envelope of its own, without ``success``.
+    A refusal may come from a front door with an envelope of its own, without ``success``.
     """
     if envelope is None or envelope.get("success") is False:
         return False
-    return "success" in envelope or status not in (403, 429)
+    return "success" in envelope or status not in {*_REFUSING_STATUSES, 429}
 
 
 def is_yes(envelope):
@@ -155,11 +162,11 @@ def is_yes(envelope):
     )
 
 
-def _refusal(status, body, envelope):
+def _refusal(status, body, envelope, is_whole):
     if status == 429:  # never reached the engine; the body may be empty
         return Verdict(THROTTLED, error=_words(body, envelope), cause="rate_limit")
-    meaning = _meaning(status, body, envelope)
-    if meaning is None and status == 403:
+    meaning = _meaning(status, body, envelope, is_whole)
+    if meaning is None and status == 403 and not _holds_known_words(body):
         # CloudFront's HTML, or nothing at all: the exchange never saw the request.
         return Verdict(REFUSED, _words(body, envelope), cause="forbidden", hint=_FORBIDDEN_HINT)
     if meaning is None:
@@ -174,24 +181,27 @@ def _refusal(status, body, envelope):
     )
 
 
-def _meaning(status, body, envelope):
+def _meaning(status, body, envelope, is_whole):
     """The `Meaning` of a no, or None where it is not one we could read."""
-    if envelope is not None and _text(envelope, "error"):
-        if status in _REFUSING_STATUSES:
-            return meaning_of_envelope(status, _text(envelope, "error"), _code(envelope))
-        if status == 200:  # a no that came with a 200 counts only by words we know
-            return meaning_of_text(_text(envelope, "error"))
-    if envelope is None and status == 400:
-        return _plain_text_meaning(body)
+    if envelope is not None and envelope.get("success") is False:
+        return _meaning_of_no(status, envelope)
+    if status in _REFUSING_STATUSES and is_whole:
+        return meaning_of_bare(_said(body, envelope))
     return None
 
 
-def _plain_text_meaning(body):
-    """Seen live: a bare ``Verification failed`` as text/plain. Only that family is believed."""
-    words = _decoded(body[: MAX_ERROR_CHARS * 4]).strip()
-    if re.match(r"(verification failed|invalid (message|signature|public key))\b", words, re.I):
-        return meaning_of_text(words)
-    return None
+def _holds_known_words(body):
+    """Whether the exchange may be speaking, if in no form that counts. A page is the front door."""
+    words = _decoded(body).lstrip()
+    return not words.startswith("<") and meaning_of_text(words) is not None
+
+
+def _meaning_of_no(status, envelope):
+    """Of an envelope that says no: by its words, which under a 200 must be known ones."""
+    said = _said(b"", envelope)
+    if said and status in _REFUSING_STATUSES:
+        return meaning_of_envelope(status, said, _code(envelope))
+    return meaning_of_text(said) if said and status == 200 else None
 
 
 def _is_of_another(item, asked):
@@ -218,22 +228,33 @@ def _item_verdict(item):
 
 
 def _envelope(body):
+    value = _value(body)
+    return value if isinstance(value, dict) else None
+
+
+def _value(body):
     try:
-        value = parse(body)
+        return parse(body)
     except Unreadable:
         return None
-    return value if isinstance(value, dict) else None
 
 
 def _words(body, envelope):
     """The error text, or the beginning of whatever came instead of an envelope."""
+    return safe_text(_said(body, envelope))
+
+
+def _said(body, envelope):
+    """The same as it came: of an object its error or message, of a JSON text what it spells."""
     if envelope is not None:
-        return safe_text(_text(envelope, "error"))
-    return safe_text(_decoded(body[: MAX_ERROR_CHARS * 4]))
+        return _text(envelope, "error") or _text(envelope, "message")
+    beginning = body[: MAX_ERROR_CHARS * 4]
+    spelled = _value(beginning) if beginning.lstrip().startswith(b'"') else None
+    return spelled if isinstance(spelled, str) else _decoded(beginning)
 
 
 def _decoded(data):
-    return data.decode("utf-8", errors="replace")
+    return data[: MAX_ERROR_CHARS * 4].decode("utf-8", errors="replace")
 
 
 def _text(envelope, name):

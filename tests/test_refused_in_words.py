@@ -1,0 +1,183 @@
+"""What the exchange refuses in any form, an operator reads with what to do about it; over HTTP."""
+
+import json
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from orders import cancels, clearing, delivery, emptying, panic, probing, syncing
+from orders.models import AgentWallet, Cancel, CancelKind, CancelStatus, PanicLine, PanicStatus
+
+HINTS = {
+    "Unauthorized": "not bound to this account. Bind it",
+    "Agent not authorized for account": "not bound to this account. Bind it",
+    "Verification failed": "did not accept the signature",
+    "Invalid message": "clock",
+    "Account not whitelisted": "IP whitelist",
+    "Beta access required": "Redeem a beta code",
+}
+FORMS = {
+    "text": lambda words: (words, "text/plain"),
+    "JSON text": lambda words: (json.dumps(words), "application/json"),
+    "envelope": lambda words: (envelope(words), "application/json"),
+}
+
+
+def envelope(words):
+    return json.dumps({"success": False, "data": None, "error": words, "code": None})
+
+
+def refuse(firm, route, words, form="text", status=401):
+    body, content_type = FORMS[form](words)
+    about = {"status": status, "body": body, "content_type": content_type}
+    firm.paper.fault(route, "status", times=None, **about)
+
+
+def click(firm, *orders):
+    ids = [order.pk for order in orders]
+    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+    delivery.deliver_account(account_id=firm.account.pk)
+
+
+def by_id(firm, kind):
+    about = {"account_id": firm.account.pk, "symbol": "BTC", "order_id": 7}
+    cancels.cancel_by_id(user=firm.operator, actor=firm.actor(), kind=kind, **about)
+    delivery.deliver_account(account_id=firm.account.pk)
+
+
+def emptied(firm):
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    for line in emptying.take(timezone.now()):
+        emptying.carry(line)
+    return PanicLine.objects.get()
+
+
+def told_of_cancels():
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.REFUSED}
+    return Cancel.objects.latest("pk").explanation
+
+
+def single(firm, refused):
+    order = firm.order()
+    refused("/orders/cancel")
+    click(firm, order)
+    return told_of_cancels()
+
+
+def a_kind(kind, route, firm, refused):
+    refused(route)
+    by_id(firm, kind)
+    return told_of_cancels()
+
+
+def batch(firm, refused):
+    orders = firm.orders(3)
+    for route in ("/orders/batch", "/orders/cancel"):  # each alone, where one may be the culprit
+        refused(route)
+    click(firm, *orders)
+    delivery.deliver_account(account_id=firm.account.pk)
+    return told_of_cancels()
+
+
+def cancel_all(firm, refused):
+    firm.orders(2)
+    refused("/orders/cancel_all")
+    line = emptied(firm)
+    assert line.status == PanicStatus.NEEDS_YOU
+    return line.explanation
+
+
+def strategy(firm, refused):
+    row = {"symbol": "BTC", "side": "bid", "price": "50000", "initial_amount": "0.5"}
+    firm.paper.strategy(firm.account.address, orders=[row], replaces_after_ms=0)
+    refused("/order_strategies/cancel")
+    return emptied(firm).explanation
+
+
+def wallet(firm, refused):
+    refused("/agent/list")
+    wallet = firm.account.agent_wallets.get()
+    probing.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    probing.probe(wallet_id=wallet.pk)
+    return AgentWallet.objects.get(pk=wallet.pk).test_said
+
+
+def read(firm, refused):
+    refused("/orders")
+    return syncing.sync_account(account_id=firm.account.pk).problem
+
+
+PLACES = {
+    "cancel": single,
+    "stop": partial(a_kind, CancelKind.STOP, "/orders/stop/cancel"),
+    "TWAP": partial(a_kind, CancelKind.TWAP, "/orders/twap/cancel"),
+    "batch": batch,
+    "cancel-all": cancel_all,
+    "strategy": strategy,
+    "read": read,
+}
+
+
+@pytest.mark.usefixtures("quick_panic")
+@pytest.mark.parametrize(
+    ("words", "form", "status"),
+    [
+        ("Unauthorized", "text", 401),
+        ("Unauthorized", "JSON text", 400),
+        ("Unauthorized", "envelope", 403),
+        ("Verification failed", "JSON text", 401),
+        ("Account not whitelisted", "text", 403),
+    ],
+)
+@pytest.mark.parametrize("place", PLACES)
+def test_the_operator_reads_what_to_do(firm, place, words, form, status, monkeypatch):
+    monkeypatch.setattr(clearing, "DEADLINE_S", 0.2)  # a refusal is known by then, or never
+    told = PLACES[place](firm, lambda route: refuse(firm, route, words, form, status))
+    assert HINTS[words] in told
+    assert words in told
+    assert "region" not in told
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize(
+    ("words", "outcome", "says"),
+    [
+        ("Unauthorized", probing.NOT_BOUND, "Not bound: bind this agent wallet"),
+        ("Verification failed", probing.REFUSED, "Signature refused"),
+        ("Beta access required", probing.BETA, "redeem a beta code"),
+        ("Account not whitelisted", probing.CANNOT_TELL, "IP whitelist"),
+    ],
+)
+def test_the_test_of_a_wallet_knows_them_too(firm, words, outcome, says, form, status):
+    said = wallet(firm, lambda route: refuse(firm, route, words, form, status))
+    assert AgentWallet.objects.get(account=firm.account).test_outcome == outcome
+    assert says in said
+
+
+@pytest.mark.parametrize("words", HINTS)
+def test_one_item_of_a_batch_is_refused_with_its_hint(firm, words):
+    items = [{"success": True}, {"success": False, "order_id": None, "error": words}]
+    body = {"success": True, "data": {"results": items}, "error": None, "code": None}
+    orders = firm.orders(2)
+    firm.paper.fault("/orders/batch", "status", status=200, body=body)
+    click(firm, *orders)
+    first, second = Cancel.objects.order_by("pk")
+    assert (first.status, second.status) == (CancelStatus.CANCELLED, CancelStatus.REFUSED)
+    assert HINTS[words] in second.explanation
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_server_in_trouble_refuses_nothing(firm, form):
+    order = firm.order()
+    refuse(firm, "/orders/cancel", "Unauthorized", form, 503)
+    click(firm, order)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+def test_a_page_that_holds_the_word_refuses_nothing(firm):
+    order = firm.order()
+    refuse(firm, "/orders/cancel", "<html><h1>401 Unauthorized</h1></html>")
+    click(firm, order)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
