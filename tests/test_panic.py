@@ -314,6 +314,7 @@ def test_the_command_needs_nothing_but_the_database_and_the_exchange(committing_
 
 
 def test_cancels_of_a_panic_all_come_to_rest(firm):
+    firm.paper.rules(cancel_all_takes_stops=False)
     firm.orders(2, order_type="stop_limit", stop_price="40000")
     pull(firm)
     carry()

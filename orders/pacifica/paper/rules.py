@@ -16,7 +16,7 @@ class Rules:
     not found* and the code 400). ``error_id``: whether refusals carry the ``error_id`` field.
     ``error_body``: what a refusal's body is made of, ``json``, ``text``, ``html`` or ``empty``.
     ``reject_replays``: whether a signature is good for one request only.
-    ``cancel_all_takes_stops``: whether cancel-all also takes stop orders.
+    ``cancel_all_takes_stops``: whether cancel-all also takes stop orders; its makers saw it.
     ``clock_offset_ms``: how far the exchange's clock is ahead (Date header, expiry, event times).
     ``future_tolerance_ms``: how far ahead a timestamp may be; None means any.
     ``event_step_ms``: event times are cut to this step, so that some are equal.
@@ -35,7 +35,7 @@ class Rules:
     error_id: bool = True
     error_body: str = field(default="json", metadata={"choices": ("json", "text", "html", "empty")})
     reject_replays: bool = False
-    cancel_all_takes_stops: bool = False
+    cancel_all_takes_stops: bool = True
     clock_offset_ms: int = 0
     future_tolerance_ms: int | None = field(default=None, metadata={"kinds": (int, type(None))})
     event_step_ms: int = 1
