@@ -25,6 +25,7 @@ class Asked:
     recorded: int
     skipped: tuple = ()  # (what, why) pairs, in words
     is_repeated: bool = False  # the same act again: nothing new was recorded
+    notes: tuple = ()  # sentences on what was taken as asked though it looks odd
 
     def sentence(self):
         """One line for the operator: countable, and why anything was skipped."""
@@ -33,7 +34,8 @@ class Asked:
         reasons = {}
         for _, why in self.skipped:
             reasons[why] = reasons.get(why, 0) + 1
-        return text + "".join(f", {count} skipped: {why}" for why, count in reasons.items()) + "."
+        text += "".join(f", {count} skipped: {why}" for why, count in reasons.items())
+        return " ".join([f"{text}.", *self.notes])
 
 
 def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> Asked:

@@ -1,5 +1,7 @@
 """What an operator may ask: cancel these orders, cancel this id."""
 
+from dataclasses import replace
+
 from orders.asking import Asked, ask, asked_before
 from orders.models import Account, CancelKind, Desk, Order, Right
 from orders.refusing import refuse
@@ -11,6 +13,7 @@ from orders.targets import (
     named_target,
     open_targets,
     target_of,
+    unusual,
 )
 
 __all__ = [
@@ -89,4 +92,5 @@ def cancel_by_ids(
         refuse(actor=actor, what=f"cancel an order of account {account_id}", said=NO_ACCOUNT)
     about = {"account": account, "symbol": symbol, "kind": kind}
     targets = [named_target(order_id=one, client_order_id=other, **about) for one, other in ids]
-    return ask(actor, targets, reason=reason, request_key=request_key)
+    asked = ask(actor, targets, reason=reason, request_key=request_key)
+    return replace(asked, notes=tuple(filter(None, map(unusual, targets))))

@@ -9,7 +9,7 @@ import time
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, Exists, OuterRef, Value, When
 
-from orders import audit, contradicting
+from orders import audit, contradicting, routes
 from orders.judging import Conclusion, judge, refusal
 from orders.models import (
     Cancel,
@@ -52,6 +52,7 @@ def conclude(packs, now) -> list:
 
 
 def _conclude(packs, ends, now):
+    ends = _with_other_routes(packs, ends)
     pairs = _pairs(packs, ends)
     whole = {cancel.pk for cancel, _ in pairs}
     drafts = _drafts(packs, ends, whole, now)  # now, while others may write: mostly all are held
@@ -66,6 +67,12 @@ def _conclude(packs, ends, now):
             drafts = _drafts(packs, ends, mine, now)
         audit.append(*facts, *drafts, *_outcomes(_stopped_instead(written), now))
     return written
+
+
+def _with_other_routes(packs, ends):
+    """The same, where what its route did not find may go by the other one at once."""
+    end_of = {cancel.pk: end for cancel, end in routes.at_once(_pairs(packs, ends))}
+    return {pack.body: [end_of[cancel.pk] for cancel in pack.cancels] for pack in packs}
 
 
 def _drafts(packs, ends, mine, now):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from orders.judging import Conclusion
-from orders.models import CancelKind, CancelStatus, Proof
+from orders.models import CancelStatus, Proof
 from orders.reading import moment
 
 BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
@@ -110,13 +110,7 @@ def cannot_act_on(cancel, row):
     if row.symbol != cancel.symbol:
         said = f"That order is on {row.symbol}, not {cancel.symbol}, and still open."
         return f"{said} Cancel it again with its own symbol."
-    if cancel.kind == CancelKind.TWAP:
-        return ""
-    kind = CancelKind.STOP if row.order_type.startswith(("stop", "take")) else CancelKind.ORDER
-    if kind == cancel.kind:
-        return ""
-    words = row.order_type.replace("_", " ")
-    return f"That is a {words} order, and still open. Cancel it again as {kind.label.lower()}."
+    return ""
 
 
 def _left(row):

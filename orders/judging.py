@@ -35,6 +35,8 @@ class Conclusion:
     was_refused: bool = False  # refused after an unanswered attempt, which may have acted
     send_alone: bool = False
     is_throttled: bool = False
+    is_not_found: bool = False  # the exchange knows no such order on the route that was asked
+    kind: str = ""  # whose route the next attempt takes, where that is another one
 
     def columns(self) -> dict:
         """What it writes into its cancel."""
@@ -46,6 +48,8 @@ class Conclusion:
         for flag in ("was_taken", "was_refused", "send_alone"):
             if getattr(self, flag):
                 values[flag] = True
+        if self.kind:
+            values["kind"] = self.kind
         if self.repeats is not None:
             values["repeats"] = self.repeats
         if self.resolved_order_id is not None:
@@ -142,7 +146,8 @@ def _asked(verdict, result, cancel, now):
 
 def _not_found(verdict, result, cancel, now):
     said = f"The exchange said: {verdict.error}. Its history is being asked how the order ended."
-    return Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said[:400], next_check_at=now)
+    end = Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said[:400], next_check_at=now)
+    return replace(end, is_not_found=True)
 
 
 def _refused(verdict, result, cancel, now):

@@ -17,7 +17,8 @@ from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
 from orders.panic_lines import answered, keep
 from orders.panic_requests import exchange, has_left, signer_of, times, why_not
-from orders.targets import Target, kind_of_type
+from orders.routes import kind_of
+from orders.targets import Target
 
 LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so long after its yes
 
@@ -82,7 +83,7 @@ def _offset():
 def _may_lag(line, one, offset) -> bool:
     """Whether an accepted cancel-all took it, and the book may only not show that yet."""
     path, row = one
-    if path != ORDERS or kind_of_type(row.order_type) != CancelKind.ORDER:
+    if path != ORDERS or kind_of(row) != CancelKind.ORDER:
         return False
     if line.cancelled_count is None or clock() > line.answered_at + LAG:
         return False
@@ -126,5 +127,5 @@ def _note_last_sent(line):
 
 
 def _target(line, path, row, known):
-    kind = CancelKind.TWAP if path == TWAPS else kind_of_type(row.order_type)
+    kind = CancelKind.TWAP if path == TWAPS else kind_of(row)
     return Target(line.account, row.symbol, kind, row.order_id, row.client_order_id, known)

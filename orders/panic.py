@@ -13,6 +13,7 @@ from django.utils.timezone import now as clock
 
 from orders import audit
 from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
+from orders.models.orders import IS_STOP
 from orders.refusing import refuse
 from orders.targets import CannotAsk, check_symbol
 
@@ -57,10 +58,9 @@ def warned(*, accounts, symbol="") -> Warned:
     if symbol:
         orders = orders.filter(symbol=symbol)
         is_new = not known.filter(symbol=symbol).exists()
-    is_stop = Q(order_type__startswith="stop") | Q(order_type__startswith="take")
     counts = orders.aggregate(
         all=Count("pk"),
-        stops=Count("pk", filter=is_stop),
+        stops=Count("pk", filter=IS_STOP),
         reduce_only=Count("pk", filter=Q(reduce_only=True)),
     )
     return Warned(counts["all"], counts["stops"], counts["reduce_only"], is_new)

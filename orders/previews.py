@@ -23,6 +23,7 @@ FROZEN_FROM = (  # what of an order a frozen set and its order of work are made 
     "symbol",
     "side",
     "order_type",
+    "stop_price",
     "order_id",
     "client_order_id",
     "price_number",

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from orders.models import Desk, Order, Right
+from orders.models.orders import IS_STOP
 
 OLDEST, BEST_PRICE, LARGEST = "oldest", "best_price", "largest"
 ORDER_OF_WORK = {
@@ -15,7 +16,6 @@ ORDER_OF_WORK = {
     BEST_PRICE: "highest bids and lowest asks first",
     LARGEST: "largest first",
 }
-STOP_TYPES = Q(order_type__startswith="stop") | Q(order_type__startswith="take")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def inside(*, desks, scope: Scope, now: datetime):
     if scope.spare_reduce_only:
         orders = orders.filter(reduce_only=False)
     if scope.spare_stops:
-        orders = orders.exclude(STOP_TYPES)
+        orders = orders.exclude(IS_STOP)
     return in_order(orders, scope.order_of_work)
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import audit, clocking, concluding, endings, evidence, reading, taking, waking
+from orders import audit, clocking, concluding, endings, evidence, reading, routes, taking, waking
 from orders.judging import Conclusion
 from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
@@ -137,7 +137,8 @@ def _still_open(cancel, row, found, now):
         return Conclusion(CancelStatus.REFUSED, Proof.BOOK, why)
     is_doubtful = found.is_doubtful(cancel, row)
     until = dead_at(cancel, found.offset, is_doubtful=is_doubtful)
-    if found.asked_at < until:
+    is_due = not is_doubtful and routes.is_due(cancel, row)
+    if found.asked_at < until and not is_due:
         said = "Still in the open orders; our request may yet act on it."
         return keep_asking(cancel, now, said, until=until)
     if cancel.was_refused:
@@ -155,6 +156,7 @@ def _still_open(cancel, row, found, now):
         not_before_at=now + timedelta(seconds=2**cancel.repeats - 1),
         resolved_order_id=row.order_id,
         repeats=cancel.repeats + 1,
+        kind=routes.next_kind(cancel, row),
     )
 
 

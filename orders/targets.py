@@ -1,9 +1,10 @@
 """What a cancel is aimed at: one order of one account, known to us or only by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orders.models import Account, CancelKind, Order, OrderState
 from orders.pacifica import signing
+from orders.routes import kind_of
 
 
 class CannotAsk(ValueError):
@@ -53,13 +54,7 @@ def named_target(
             f"That order is on {known.symbol}, not {symbol}. Symbols keep their case.",
             field="symbol",
         )
-    if kind != kind_of(known):
-        raise CannotAsk(
-            f"That order is a {known.order_type.replace('_', ' ')} order: "
-            f"choose {CancelKind(kind_of(known)).label.lower()}.",
-            field="kind",
-        )
-    return target_of(known)
+    return replace(target_of(known), kind=kind)
 
 
 def target_of(order) -> Target:
@@ -67,6 +62,16 @@ def target_of(order) -> Target:
     return Target(
         order.account, order.symbol, kind_of(order), order.order_id, order.client_order_id, order
     )
+
+
+def unusual(target) -> str:
+    """What to say where a known order is cancelled by a route that its type does not suggest."""
+    order = target.order
+    if order is None or target.kind == kind_of(order):
+        return ""
+    asked, other = (CancelKind(kind).label.lower() for kind in (target.kind, kind_of(order)))
+    words = order.order_type.replace("_", " ")
+    return f"{order.order_id} is a {words} order: sent as {asked}, then as {other} if not found."
 
 
 def open_targets(orders):
@@ -80,17 +85,6 @@ def open_targets(orders):
         else:
             targets.append(target_of(order))
     return targets, skipped
-
-
-def kind_of(order) -> str:
-    """Stops have a route of their own; everything else listed in the book is an order."""
-    return kind_of_type(order.order_type)
-
-
-def kind_of_type(order_type) -> str:
-    """The same from the exchange's word for the order's type."""
-    is_stop = order_type.startswith(("stop", "take"))
-    return CancelKind.STOP if is_stop else CancelKind.ORDER
 
 
 def check_reason(desks, reason):

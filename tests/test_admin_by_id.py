@@ -65,12 +65,20 @@ def test_each_wrong_input_has_its_sentence(firm, field, wrong, sentence):
     assert nothing_asked()
 
 
-def test_a_known_order_must_be_named_by_its_own_symbol_and_kind(firm):
+def test_a_known_order_must_be_named_by_its_own_symbol(firm):
     known_order(firm.account, 28_000_000_042, order_type="stop_limit")
     operator = signed_in(firm.operator)
     assert "That order is on BTC" in ask(operator, firm.account, symbol="btc").content.decode()
-    assert "choose stop order" in ask(operator, firm.account).content.decode()
     assert nothing_asked()
+
+
+def test_a_kind_that_the_type_does_not_suggest_is_taken_and_said(firm):
+    known_order(firm.account, 28_000_000_042, order_type="stop_limit")
+    operator = signed_in(firm.operator)
+    said = operator.get(ask(operator, firm.account).url).content.decode()
+    assert (
+        "1 cancel recorded. 28000000042 is a stop limit order: sent as order, then as stop" in said
+    )
 
 
 def test_a_deactivated_account_cannot_be_chosen(firm):

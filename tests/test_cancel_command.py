@@ -75,10 +75,15 @@ def test_a_foreign_account_of_the_same_name_is_not_in_the_way(firm, run):
 
 def test_a_stop_order_goes_through_its_own_route(firm, run):
     order = firm.order(order_type="stop_limit", stop_price="40000")
-    code, _, said = cancel(run, firm, "--order-id", str(order.order_id))
-    assert (code, "choose stop" in said) == (2, True)
     code, _, _ = cancel(run, firm, "--order-id", str(order.order_id), kind="stop")
     assert code == 0
+    assert not firm.paper.requests("/orders/cancel")
+
+
+def test_a_stop_asked_for_as_an_order_is_said_and_cancelled_all_the_same(firm, run):
+    order = firm.order(order_type="stop_limit", stop_price="40000")
+    code, _, said = cancel(run, firm, "--order-id", str(order.order_id))
+    assert (code, "is a stop limit order: sent as order" in said) == (0, True)
 
 
 def test_an_order_that_filled_first_is_exit_code_1(firm, run):

@@ -31,7 +31,13 @@ LAYERS = [
         "orders.signed_requests",
     ],
     ["orders.proofs"],
-    ["orders.clocking", "orders.contradicting", "orders.judging", "orders.webhook"],
+    [
+        "orders.clocking",
+        "orders.contradicting",
+        "orders.judging",
+        "orders.routes",
+        "orders.webhook",
+    ],
     [
         "orders.concluding",
         "orders.packets",

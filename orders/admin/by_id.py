@@ -36,7 +36,7 @@ class CancelByIdForm(forms.Form):
         choices=CancelKind,
         initial=CancelKind.ORDER,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Stop and take-profit orders count as stop orders.",
+        help_text="Sent as you choose; one that is not found so is sent as the other kind.",
         error_messages={"invalid_choice": "Choose order, stop or TWAP."},
     )
     order_id = forms.CharField(

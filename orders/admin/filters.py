@@ -15,6 +15,7 @@ from orders.models import (
     OrderState,
 )
 from orders.models.cancels import LIVE
+from orders.models.orders import IS_STOP
 
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
@@ -143,15 +144,14 @@ class TypeFilter(Choice):
     """By what kind of order it is."""
 
     title, parameter_name = "type", "type"
-    STOP = Q(order_type__startswith="stop") | Q(order_type__startswith="take")
 
     def lookups(self, request, model_admin):
         return [("limit", "Limit"), ("stop", "Stop or take profit"), ("other", "Other")]
 
     def narrowed(self, queryset, value):
-        limit = Q(order_type="limit")
+        limit = Q(order_type="limit") & ~IS_STOP
         return queryset.filter(
-            {"limit": limit, "stop": self.STOP, "other": ~limit & ~self.STOP}[value]
+            {"limit": limit, "stop": IS_STOP, "other": ~Q(order_type="limit") & ~IS_STOP}[value]
         )
 
 

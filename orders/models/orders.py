@@ -3,6 +3,7 @@
 from django.db import models
 
 from orders.models.desks import OfAccountsQuerySet
+from orders.pacifica import kinds
 
 
 class OrderState(models.TextChoices):
@@ -28,6 +29,17 @@ def amount_text(**options):
 def amount_number():
     """The same number for sorting and sums; the text beside it is the truth."""
     return models.DecimalField(max_digits=38, decimal_places=12, null=True, editable=False)
+
+
+def _is_stop():
+    """The rule of `kinds.is_stop` as a query."""
+    found = models.Q(stop_price__regex=kinds.SOME_PRICE)
+    for word in kinds.STOP_WORDS:
+        found |= models.Q(order_type__icontains=word)
+    return found
+
+
+IS_STOP = _is_stop()
 
 
 class OrderQuerySet(OfAccountsQuerySet):
@@ -112,4 +124,4 @@ class Order(models.Model):
     @property
     def is_stop(self):
         """Stop and take-profit orders have a cancel route of their own."""
-        return self.order_type.startswith(("stop", "take"))
+        return kinds.is_stop(self.order_type, self.stop_price)

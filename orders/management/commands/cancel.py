@@ -40,8 +40,10 @@ class Command(BaseCommand):
         """Ask, carry, say; the exit code tells scripts."""
         with terminal.in_words():
             starting.check_sender()
-            asked = _ask(options)
-        fresh = carrying.carry(asked, wait_s=options["wait"])
+            asked, named = _ask(options)
+        for note in asked.notes:
+            self.stderr.write(note)
+        fresh = carrying.carry(named, wait_s=options["wait"])
         if options["json"]:
             self.stdout.write(json.dumps([_as_json(cancel) for cancel in fresh], indent=2))
         else:
@@ -51,7 +53,8 @@ class Command(BaseCommand):
 
 
 def _ask(options):
-    """Record the act; the newest cancel of each order named, ours or one that was live already."""
+    """Record the act: what became of it, and of each order named the newest cancel, ours or one
+    that was live already."""
     if not options["reason"].strip():
         raise CannotAsk("Give a reason: it is kept with the cancel.", field="reason")
     user = terminal.operator_named(options["operator"])
@@ -59,7 +62,7 @@ def _ask(options):
     account = _account(user, actor, options["account"])
     ids = [(one, None) for one in options["order_id"]]
     ids += [(None, one) for one in options["client_order_id"]]
-    cancels.cancel_by_ids(
+    asked = cancels.cancel_by_ids(
         user=user,
         actor=actor,
         account_id=account.pk,
@@ -68,7 +71,7 @@ def _ask(options):
         ids=ids,
         reason=options["reason"],
     )
-    return list(dict.fromkeys(_newest(account, *pair) for pair in ids))
+    return asked, list(dict.fromkeys(_newest(account, *pair) for pair in ids))
 
 
 def _newest(account, order_id, client_order_id):

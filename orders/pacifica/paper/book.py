@@ -4,6 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
+from ..kinds import is_stop
+
 # Above 2^31, so that a 32-bit column anywhere shows itself.
 FIRST_ORDER_ID = 28_000_000_000
 FIRST_HISTORY_ID = 641_000_000
@@ -53,7 +55,7 @@ class PaperOrder:
     @property
     def kind(self) -> str:
         """Which cancel route and which lists it belongs to."""
-        if self.order_type.startswith(("stop", "take")):
+        if is_stop(self.order_type, self.stop_price):
             return STOP
         return TWAP if self.order_type == "twap" else ORDER
 
