@@ -1,9 +1,11 @@
 """Folders and files that nobody but this process's user can read, whatever the umask says."""
 
 import os
+import stat
 from pathlib import Path
 
 OTHERS = 0o077
+OURS = ("desk.sqlite3", "broker", "exports", "checkpoints", "opening-keys", "secret-key")
 
 
 def make_folder(path):
@@ -14,10 +16,42 @@ def make_folder(path):
         path.chmod(0o700)
 
 
+def make_own_folder(path) -> bool:
+    """The same, and closed where it holds nothing but what is ours; whether others are shut out.
+
+    A folder that other things are in may be the system's: it stays open.
+    """
+    make_folder(path)
+    if not is_open(path):
+        return True
+    with os.scandir(path) as entries:
+        is_ours = all(entry.name.startswith(OURS) for entry in entries)
+    return is_ours and shut(path)
+
+
+def is_open(path) -> bool:
+    """Whether others may do anything with it."""
+    return bool(Path(path).stat().st_mode & OTHERS)
+
+
+def make_file(path):
+    """An empty file with mode 0600 where there is none; one of ours that is open is shut.
+
+    One that is there is never opened: closing it again would take from this process the locks that
+    SQLite holds on it.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        shut(path)
+
+
 def opened(path, flags) -> int:
     """A handle on the file, made with mode 0600 where it is missing."""
     handle = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    close(handle)
+    closed = _closed(os.fstat(handle))
+    if closed is not None:
+        os.fchmod(handle, closed)
     return handle
 
 
@@ -29,8 +63,16 @@ def write(path, content: bytes):
         os.fsync(file.fileno())
 
 
-def close(handle):
-    """Take from others what they may do with this file, where it is ours to take."""
-    found = os.fstat(handle)
-    if found.st_mode & OTHERS and found.st_uid == os.geteuid():
-        os.fchmod(handle, found.st_mode & 0o700)
+def shut(path) -> bool:
+    """Take from others what they may do with what is ours; whether it is shut to them."""
+    path = Path(path)
+    closed = _closed(path.stat())
+    if closed is not None:
+        path.chmod(closed)
+    return not is_open(path)
+
+
+def _closed(found):
+    """The mode to give to what others may do something with, if it is ours; else None."""
+    is_due = found.st_mode & OTHERS and found.st_uid == os.geteuid()
+    return stat.S_IMODE(found.st_mode) & 0o700 if is_due else None

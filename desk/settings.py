@@ -27,6 +27,7 @@ from desk.given import (
     wrong,
     yes_or_no,
 )
+from desk.private import make_own_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SETTING_WARNINGS = load(
@@ -97,7 +98,8 @@ if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED
     wrong("CSRF_TRUSTED_ORIGINS", "each must start with http:// or https://.")
 DATA_DIR = path("DATA_DIR", BASE_DIR / "data").resolve()
 try:
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not make_own_folder(DATA_DIR):
+        SETTING_WARNINGS.append("DATA_DIR: others can look into it: give the desk one of its own.")
 except OSError as error:
     wrong("DATA_DIR", f"cannot be made ({error.strerror}).")
 ROOT_URLCONF = "desk.urls"

@@ -27,6 +27,7 @@ from types import SimpleNamespace
 
 from django.conf import settings
 
+from desk import private
 from orders import canonical, checkpoints, records, sentences
 from orders.models import AuditCheckpoint, AuditRecord
 from orders.records import Entry
@@ -166,19 +167,20 @@ FILES = (RECORDS, TABLE, CHAIN, CHECKPOINTS)
 def pack(folder, path) -> tuple[int, str]:
     """The folder as one zip file, whole or not at all; its length and SHA-256."""
     partial = path.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
-        for file in sorted(folder.iterdir()):
-            bundle.write(file, f"{path.stem}/{file.name}")
+    with os.fdopen(private.opened(partial, os.O_RDWR | os.O_TRUNC), "w+b") as target:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
+            for file in sorted(folder.iterdir()):
+                bundle.write(file, f"{path.stem}/{file.name}")
+        target.flush()
+        os.fsync(target.fileno())
     sums = _sums(partial)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
     partial.replace(path)
     return sums["length"], sums["sha256"]
 
 
 def _opened(path, length):
     """The file cut to what is known to be written, ready for more."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = private.opened(path, os.O_RDWR)
     os.ftruncate(handle, length)
     file = os.fdopen(handle, "r+b", buffering=COPY_BYTES)
     file.seek(length)

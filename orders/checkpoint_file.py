@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from desk import private
+
 LONGEST_TAIL = 64 * 1024
 
 
@@ -32,7 +34,7 @@ def locked():
     """The file, for one process of this host at a time."""
     path = Path(settings.AUDIT_CHECKPOINT_FILE)
     try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        handle = private.opened(path, os.O_RDWR | os.O_APPEND)
     except OSError as error:
         raise CannotCheckpoint(
             f"AUDIT_CHECKPOINT_FILE: cannot be opened ({error.strerror})."

@@ -1,6 +1,7 @@
 """Exports: asked for by people, written in the background, downloaded later; all of it recorded."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now as clock
 
+from desk import private
 from orders import audit, bundles, checkpoints, records, searching
 from orders.models import ErrandStatus, Event, Export, Right
 from orders.refusing import refuse
@@ -58,13 +60,22 @@ def record_download(*, export, actor):
 
 
 def path_of(export) -> Path:
-    """Where the export's file is."""
-    return settings.EXPORT_DIR / export.file_name
+    """Where the export's file is: in the export folder, whatever its row says."""
+    return settings.EXPORT_DIR / f"pacifica-desk-export-{export.pk}.zip"
+
+
+def opened(export):
+    """The export's file, open for reading, or None where it is not on this host."""
+    try:
+        return os.fdopen(os.open(path_of(export), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+    except OSError:
+        return None
 
 
 def _write(export, query, now):
+    private.make_folder(settings.EXPORT_DIR)
     folder = settings.EXPORT_DIR / f"{export.key}.work"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_folder(folder)
     before = export.record_count or 0
 
     def keep(position, lengths, count):
@@ -84,9 +95,9 @@ def _write(export, query, now):
 
 
 def _complete(export, folder, manifest, now):
-    name = f"pacifica-desk-export-{export.pk}.zip"
-    length, sha256 = bundles.pack(folder, settings.EXPORT_DIR / name)
-    values = {"file_name": name, "file_length": length, "file_sha256": sha256}
+    path = path_of(export)
+    length, sha256 = bundles.pack(folder, path)
+    values = {"file_name": path.name, "file_length": length, "file_sha256": sha256}
     about = {name: manifest[name] for name in ("count", "first", "last", "is_covered")}
     with transaction.atomic():
         values |= {"record_count": manifest["count"], "explanation": _said(manifest)}

@@ -154,3 +154,21 @@ def test_a_jobs_life_adds_up(firm, django_assert_max_num_queries):
         signed_in(firm.stranger).get(url("orders_canceljob_life", asked.jobs[0].pk)).status_code
         == 404
     )
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "pacifica-desk-export-2.zip"])
+def test_an_export_comes_from_its_own_folder_whatever_its_row_says(firm, settings, name):
+    browser = signed_in(firm.auditor)
+    browser.post(url("orders_export_ask"))
+    errands.run_due()
+    (settings.EXPORT_DIR.parent / "secret").write_text("hush")
+    (settings.EXPORT_DIR / "pacifica-desk-export-2.zip").write_text("hush")
+    Export.objects.update(file_name=name)
+    export = Export.objects.get()
+    answer = browser.get(url("orders_export_download", export.pk))
+    assert b"".join(answer.streaming_content).startswith(b"PK")
+    own = settings.EXPORT_DIR / f"pacifica-desk-export-{export.pk}.zip"
+    assert own.name in answer["Content-Disposition"]
+    own.unlink()
+    own.symlink_to(settings.EXPORT_DIR.parent / "secret")
+    assert browser.get(url("orders_export_download", export.pk)).status_code == 302

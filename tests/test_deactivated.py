@@ -60,7 +60,7 @@ def test_what_was_signed_and_has_not_left_stays(firm, monkeypatch, lose):
     losing_at_look(monkeypatch, firm, lose, 3)
     delivery.deliver_account(account_id=firm.account.pk)
     sent = len(firm.paper.requests("/orders/batch"))
-    assert sent in {1, 2}  # the second may still have waited for its thread
+    assert sent <= 2  # either may still have waited for its thread
     left = Cancel.objects.exclude(status=CancelStatus.CANCELLED)
     assert left.count() == 200 - 10 * sent
     assert set(left.values_list("status", flat=True)) <= {"refused", "queued"}

@@ -4,21 +4,36 @@ SQLite has one writer at a time, and whoever waits looks again after 1, 2, 5 and
 with several senders busy, a click waits far longer than the writers before it take. Here it looks
 every half millisecond at first, and never less often than every five.
 
+The database and what SQLite puts beside it, which gets the same mode, are private to their user.
+
 A look in vain leaves nothing for the garbage collector. Django's own cursor would: its exception
 holds the cursor in a circle, and the thread that collects it waits, with all of Python, until the
 cursor's connection has ended its own wait, perhaps for that very thread.
 """
 
+import contextlib
 import sqlite3
 import time
 
 from django.db.backends.sqlite3 import base
+
+from desk import private
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 0.0005, 0.005, 1.05  # between two looks
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Of the setting ``timeout``, in seconds, nothing changes: whoever waited so long fails."""
+
+    def get_new_connection(self, conn_params):
+        name = str(conn_params["database"])
+        if not name.startswith("file:") and ":memory:" not in name:
+            with contextlib.suppress(OSError):  # SQLite says what is wrong with it
+                private.make_file(name)
+            for beside in (f"{name}-wal", f"{name}-shm", f"{name}-journal"):
+                with contextlib.suppress(OSError):  # mostly there is none
+                    private.shut(beside)
+        return super().get_new_connection(conn_params)
 
     def _start_transaction_under_autocommit(self):
         timeout_s = self.settings_dict["OPTIONS"]["timeout"]

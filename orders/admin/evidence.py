@@ -127,12 +127,13 @@ class ExportAdmin(Screen):
         export = Export.objects.filter(operator=request.user, pk=object_id).first()
         if export is None or export.status != ErrandStatus.DONE:
             raise Http404
-        path = exporting.path_of(export)
-        if not path.is_file():
+        file = exporting.opened(export)
+        if file is None:
             messages.error(request, "Its file is not on this host: see EXPORT_DIR.")
             return redirect(EXPORTS)
         exporting.record_download(export=export, actor=actor_of(request))
-        answer = FileResponse(path.open("rb"), as_attachment=True, filename=export.file_name)
+        name = exporting.path_of(export).name
+        answer = FileResponse(file, as_attachment=True, filename=name)
         answer["Cache-Control"] = "no-store"
         return answer
 
