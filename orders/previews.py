@@ -94,11 +94,17 @@ def anew(*, user, actor, preview) -> Preview:
     desk = Desk.objects.allowing(user, Right.CANCEL).filter(pk=preview.desk_id).first()
     if desk is None or preview.made_by_id != user.pk:
         refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
-    targets = [t for t in _targets(preview) if t.order is None or t.order.state == OrderState.OPEN]
+    targets = [t for t in _targets(preview) if _still_stands(t, desk)]
     words = preview.scope
     if len(targets) < preview.count:
         words = f"{len(targets)} of {ALREADY_FEWER.sub('', words)}"
     return freeze(user, desk, targets, words=words)
+
+
+def _still_stands(target, desk):
+    """Whether it can be asked for again: its order may be open, its account still is the desk's."""
+    is_here = target.account.is_active and target.account.desk_id == desk.pk
+    return is_here and (target.order is None or target.order.state == OrderState.OPEN)
 
 
 def is_scope(preview) -> bool:
@@ -131,15 +137,28 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> asking.Asked:
     check_reason([preview.desk], reason)
     if typed.strip() != must_type(preview):
         raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")
+    targets = _targets(preview)
+    _check_accounts(preview, targets)
     return asking.ask(
         actor,
-        _targets(preview),
+        targets,
         reason=reason,
         request_key=preview.pk,
         scope=preview.scope,
         preview=preview,
         preview_sha256=preview.targets_sha256,
     )
+
+
+def _check_accounts(preview, targets):
+    """Raise `CannotAsk` where an account is by now another desk's, or nothing is sent for it."""
+    for account in {target.account for target in targets}:
+        if account.desk_id != preview.desk_id:
+            raise CannotAsk(
+                f"{account.name} went to another desk since this was shown. Make it anew."
+            )
+        if not account.is_active:
+            raise CannotAsk(f"{account.name} was deactivated since this was shown. Make it anew.")
 
 
 def since(preview: Preview, scope_orders) -> list[int]:

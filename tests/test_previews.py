@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from orders import delivery, previews, scoping, syncing
 from orders.models import (
+    Account,
     AuditRecord,
     Cancel,
     CancelJob,
@@ -262,3 +263,37 @@ def test_more_orders_than_one_act_may_name_are_refused_before_they_are_split(fir
 def test_a_preview_id_out_of_nowhere_is_refused(firm):
     with pytest.raises(NotAllowed):
         previews.confirm(user=firm.head, actor=firm.actor(firm.head), preview_id=uuid.uuid4())
+
+
+CHANGES = {
+    "went to another desk": lambda firm: {"desk": firm.basis},
+    "was deactivated": lambda firm: {"is_active": False},
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_an_account_that_changed_since_it_was_shown_is_refused_by_name(firm, said):
+    Membership.objects.create(user=firm.head, desk=firm.basis, role=Role.HEAD)
+    other = firm.new_account("Beta", firm.momentum)
+    for account in (firm.account, other):
+        known_order(account, 71_000_000_001)
+    preview = freeze(firm)
+    Account.objects.filter(pk=other.pk).update(**CHANGES[said](firm))
+    with pytest.raises(CannotAsk, match=f"Beta {said} since this was shown"):
+        confirm(firm, preview)
+    assert not CancelJob.objects.exists()
+    anew = previews.anew(user=firm.head, actor=firm.actor(firm.head), preview=preview)
+    assert confirm(firm, anew).recorded == 1
+
+
+def test_a_list_made_anew_leaves_out_an_account_that_went_elsewhere(firm):
+    other = firm.new_account("Beta", firm.momentum)
+    for account in (firm.account, other):
+        known_order(account, 71_000_000_001)
+    (preview,) = previews.of_orders(
+        user=firm.head, actor=firm.actor(firm.head), orders=Order.objects.all()
+    )
+    Account.objects.filter(pk=other.pk).update(desk=firm.basis)
+    anew = previews.anew(user=firm.head, actor=firm.actor(firm.head), preview=preview)
+    assert (anew.count, anew.scope) == (1, "1 of 2 selected orders")
+    assert confirm(firm, anew).recorded == 1
