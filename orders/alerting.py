@@ -24,6 +24,7 @@ from orders.models import (
     Sender,
 )
 from orders.models.alerts import LONGEST_PAUSE
+from orders.models.clocks import has_come, is_ahead
 
 logger = logging.getLogger(__name__)
 TELL_LEASE = timedelta(seconds=30)
@@ -71,8 +72,9 @@ def tell(now):
 
 
 def _unresolved(now):
-    since = now - timedelta(seconds=settings.ALERT_AFTER_S)
-    asked = Cancel.objects.open_questions().filter(first_sent_at__lte=since)
+    patience = timedelta(seconds=settings.ALERT_AFTER_S)
+    sent_long_ago = has_come("first_sent_at", now - patience, patience)
+    asked = Cancel.objects.open_questions().filter(sent_long_ago)
     jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
         (AlertKind.UNRESOLVED.value, f"job {job['job_id']}"): (
@@ -85,14 +87,17 @@ def _unresolved(now):
 
 
 def _stuck(now):
-    waiting = Cancel.objects.filter(status__in=WAITING, requested_at__lte=now - STUCK_AFTER)
+    long_ago = has_come("requested_at", now - STUCK_AFTER, STUCK_AFTER)
+    waiting = Cancel.objects.filter(long_ago, status__in=WAITING)
     jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
     # What waits again got nowhere, however often it was tried.
     sent = Max("cancels__sent_at", filter=~Q(cancels__status__in=WAITING))
     jobs = jobs.annotate(sent=sent, concluded=Max("cancels__concluded_at"))
     found = {}
     for job in jobs.select_related("desk").order_by("pk"):
-        moved_at = max(filter(None, [job.created_at, job.sent, job.concluded]))
+        moves = filter(None, [job.created_at, job.sent, job.concluded])
+        by_now = (moment for moment in moves if not is_ahead(moment, now))
+        moved_at = max(by_now, default=now - STUCK_AFTER)
         if moved_at <= now - STUCK_AFTER:
             minutes = (now - moved_at).total_seconds() / 60
             said = f"Job {job.pk}: nothing got through for {minutes:.0f} min; cancels are waiting."

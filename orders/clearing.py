@@ -6,6 +6,8 @@ from django.utils.timezone import now as clock
 
 from orders import book_looks, reading
 from orders.leftovers import Leftovers
+from orders.models.cancels import LONGEST_LIFE
+from orders.models.clocks import is_ahead
 from orders.panic_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty, writing
 from orders.panic_requests import why_not
 
@@ -21,11 +23,11 @@ def finish(line, is_halted=lambda: False):
     ``is_halted``: whether this process shall leave the line to another one.
     """
     reader, leftovers = reading.Reader(line.account), Leftovers(line)
-    deadline, pause_s = _Deadline(), FIRST_PAUSE_S
+    deadline, pause_s, entered = _Deadline(), FIRST_PAUSE_S, time.monotonic()
     while True:
         began = time.monotonic()
         look = book_looks.look(line, reader)
-        wait_s = _unsettled_s(line, look)
+        wait_s = _unsettled_s(line, look, began - entered)
         if look.is_empty and not wait_s:
             return seen_empty(line, look.readings, _seen(line, look))
         with writing():
@@ -68,18 +70,34 @@ def _given_up(line, look, leftovers) -> str:
     return " ".join(filter(None, [said, leftovers.refusals(), line.explanation]))
 
 
-def _unsettled_s(line, look) -> float:
-    """How long to wait for a look that proves more than this one; 0 where it is proof enough."""
+def _unsettled_s(line, look, since_s) -> float:
+    """How long to wait for a look that proves more than this one; 0 where it is proof enough.
+
+    ``since_s``: how long after reading back began it was, whatever clocks say.
+    """
     settled_at = book_looks.settled_at(line)
     if settled_at is None or look.began_at >= settled_at:
         return 0
-    return min(LONGEST_WAIT_S, max(0.01, (settled_at - clock()).total_seconds()))
+    left_s = (settled_at - clock()).total_seconds()
+    if _was_set_back(settled_at):
+        left_s = LONGEST_LIFE.total_seconds() - since_s
+        if left_s <= 0:
+            return 0
+    return min(LONGEST_WAIT_S, max(0.01, left_s))
+
+
+def _was_set_back(settled_at):
+    """Whether the clock was, since the request was sent: then its time tells nothing any more."""
+    return is_ahead(settled_at, clock(), LONGEST_LIFE)
 
 
 def _seen(line, look) -> str:
     """What is known of a line whose book was seen empty."""
     said = line.explanation.replace(NOT_AGAIN, "").strip()
-    if book_looks.settled_at(line) is not None:
+    settled_at = book_looks.settled_at(line)
+    if _was_set_back(settled_at):
+        said += " The book was seen empty; the clock moved after the request was sent."
+    elif settled_at is not None:
         said += " The book was seen empty after the request could act no more."
     if look.spared:
         many = "order was" if look.spared == 1 else "orders were"

@@ -19,6 +19,7 @@ from orders.models import (
     Proof,
 )
 from orders.models.cancels import LIVE, OPEN_QUESTIONS
+from orders.models.clocks import has_come
 
 READ_LAG = timedelta(seconds=30)  # a book read sooner may simply be behind
 SAID_NOT_OPEN = [
@@ -43,9 +44,8 @@ def seen_open(*, account, started_at, now) -> list[audit.Fact]:
     pks = _said_not_open(account, set(listed.values_list("order_id", flat=True)))
     if not pks:
         return []
-    against = _resting(account).filter(
-        pk__any=pks, status__in=SAID_NOT_OPEN, concluded_at__lt=started_at - READ_LAG
-    )
+    before = has_come("concluded_at", started_at - READ_LAG, READ_LAG)
+    against = _resting(account).filter(before, pk__any=pks, status__in=SAID_NOT_OPEN)
     said = "Said to be {}, and yet listed among the open orders: asked again."
     facts = _reopen(list(against), said, Proof.BOOK, now)
     if facts:

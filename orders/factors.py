@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from cryptography.exceptions import InvalidTag
@@ -18,14 +18,17 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now as clock
 
 from orders import audit, sessions
 from orders.models import Event, Membership, RecoveryCode, Role, SecondFactor
+from orders.models.clocks import MAY_DIFFER
 from orders.models.desks import sees_everything
 
 STEP_S = 30
 DRIFT = (0, -1, 1)  # steps an authenticator's clock may be off
+AHEAD = 2 + MAY_DIFFER // timedelta(seconds=STEP_S)  # the most that two codes of one moment differ
 RECOVERY_CODES = 10
 
 
@@ -125,7 +128,9 @@ def _take(factor, code, now):
     step = _step_of(_open(factor.user_id, bytes(factor.sealed_secret)), code, now)
     if step is None:
         return False
-    fresh = SecondFactor.objects.filter(pk=factor.pk, last_step__lt=step)
+    # One further ahead was taken before a clock was set back.
+    is_older = Q(last_step__lt=step) | Q(last_step__gt=step + AHEAD)
+    fresh = SecondFactor.objects.filter(is_older, pk=factor.pk)
     return bool(fresh.update(last_step=step))
 
 

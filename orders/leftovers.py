@@ -12,6 +12,7 @@ from orders.book_looks import ORDERS, STRATEGIES, TWAPS
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import Cancel, CancelKind, CancelStatus, JobStatus
 from orders.models.cancels import LIVE
+from orders.models.clocks import is_ahead
 from orders.pacifica import answers
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
@@ -85,7 +86,9 @@ def _may_lag(line, one, offset) -> bool:
     path, row = one
     if path != ORDERS or kind_of(row) != CancelKind.ORDER:
         return False
-    if line.cancelled_count is None or clock() > line.answered_at + LAG:
+    if line.cancelled_count is None:
+        return False
+    if not timedelta(0) <= clock() - line.answered_at <= LAG:  # a clock may have been set back
         return False
     return row.created_at <= (line.sent_at + offset).timestamp() * 1000
 
@@ -108,7 +111,10 @@ def _cancel_singly(line, rows):
 
 def _own(line):
     """The cancels of this panic on this account, since somebody asked for it last."""
-    return line.job.cancels.filter(account=line.account, requested_at__gte=line.asked_at)
+    own = line.job.cancels.filter(account=line.account)
+    if is_ahead(line.asked_at, clock()):
+        return own
+    return own.filter(requested_at__gte=line.asked_at)
 
 
 def _hurry(line, named):

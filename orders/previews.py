@@ -10,6 +10,7 @@ from django.utils.timezone import now as clock
 
 from orders import asking
 from orders.models import Account, Desk, Order, OrderState, Preview, Right
+from orders.models.clocks import is_ahead
 from orders.refusing import refuse
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
 from orders.targets import CannotAsk, Target, check_reason, kind_of
@@ -130,7 +131,8 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> asking.Asked:
         refuse(actor=actor, what=f"confirm preview {preview_id}", said=GONE)
     if before := asking.asked_before(actor, [preview.desk], preview.pk):
         return before
-    if preview.made_at < clock() - VALID_FOR:
+    now = clock()
+    if preview.made_at < now - VALID_FOR or is_ahead(preview.made_at, now):
         raise CannotAsk(
             "This preview is older than 15 minutes: the book has moved on. Make it anew."
         )

@@ -77,7 +77,8 @@ def ask_daily(now):
     """Have every active agent wallet tested whose last test, or whose coming, is a day ago."""
     due = AgentWallet.objects.filter(test_asked_at=None, is_active=True)
     due = due.filter(account__is_active=True, account__desk__is_active=True)
-    due = due.annotate(last_at=Coalesce("tested_at", "created_at")).filter(last_at__lte=now - EVERY)
+    due = due.annotate(last_at=Coalesce("tested_at", "created_at"))
+    due = due.filter(has_come("last_at", now - EVERY, EVERY))
     if not due.exists():
         return
     with transaction.atomic():

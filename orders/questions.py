@@ -12,7 +12,8 @@ from django.utils.timezone import now as clock
 from orders import audit, concluding, waking
 from orders.judging import Conclusion
 from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Proof, Right
-from orders.models.cancels import OPEN_QUESTIONS
+from orders.models.cancels import LONGEST_LIFE, OPEN_QUESTIONS
+from orders.models.clocks import is_ahead
 from orders.refusing import refuse
 from orders.rights import holds
 from orders.targets import CannotAsk
@@ -143,8 +144,9 @@ def _running_jobs_of(cancels):
 
 def _why_not_yet(cancel, now, running):
     """Why a fresh attempt may not be sent for this question, or nothing."""
-    if cancel.signature_ends_at and cancel.signature_ends_at > now:
-        left_s = (cancel.signature_ends_at - now).total_seconds()
+    ends_at = cancel.signature_ends_at
+    if ends_at and ends_at > now and not is_ahead(ends_at, now, LONGEST_LIFE):
+        left_s = (ends_at - now).total_seconds()
         return f"The last request may still act for {left_s:.0f} s: wait, or check now."
     if cancel.job_id not in running:  # no sender takes what a stopped job has queued
         return f"Job {cancel.job_id} was stopped: resume it first, then send again."

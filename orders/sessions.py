@@ -64,7 +64,7 @@ def is_over(request) -> bool:
 def touch(request):
     """The person did something; a page that looks by itself did not."""
     now = _now()
-    if _is_by_hand(request) and now - request.session.get(SEEN, 0) >= SEEN_EVERY_S:
+    if _is_by_hand(request) and abs(now - request.session.get(SEEN, 0)) >= SEEN_EVERY_S:
         request.session[SEEN] = now
 
 

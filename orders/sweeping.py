@@ -38,6 +38,7 @@ from orders.models import (
     Proof,
     Sender,
 )
+from orders.models.clocks import has_come
 
 logger = logging.getLogger(__name__)
 GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in
@@ -114,7 +115,7 @@ def deliver_overdue(now):
 
 
 def _deliver(ready, now, **how):
-    overdue = ready.filter(requested_at__lte=now - GRACE)
+    overdue = ready.filter(has_come("requested_at", now - GRACE, GRACE))
     accounts = overdue.order_by().values_list("account_id", flat=True).distinct()
     _each(accounts, lambda pk: delivery.deliver_account(account_id=pk, **how))
 

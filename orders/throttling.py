@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders.models import KnownAddress, SignInAttempt
+from orders.models.clocks import MAY_DIFFER
 
 WINDOW = timedelta(minutes=10)
 PER_PAIR, PER_NAME, PER_ADDRESS = 5, 10, 30
@@ -45,7 +46,7 @@ def begin(*, name, address, now=None) -> Verdict:
     if not ends:
         return Verdict(attempt.pk)
     with transaction.atomic():
-        told = SignInAttempt.objects.filter(name=name, is_counted=False, at__gt=now - TOLD_EVERY)
+        told = _lately(now, TOLD_EVERY).filter(name=name, is_counted=False)
         is_told = told.exists()
         mine = SignInAttempt.objects.filter(pk=attempt.pk)
         mine.delete() if is_told else mine.update(is_counted=False)
@@ -78,12 +79,17 @@ def folded(name) -> str:
 
 def _ends(attempt, now):
     """When each limit that is passed lets go again; None for one that is not."""
-    counted = SignInAttempt.objects.filter(is_counted=True, at__gt=now - WINDOW)
+    counted = _lately(now, WINDOW).filter(is_counted=True)
     named, here = counted.filter(name=attempt.name), counted.filter(address=attempt.address)
     yield _end(named.filter(address=attempt.address), PER_PAIR)
     yield _end(here, PER_ADDRESS)
     if not _is_known(attempt):
         yield _end(named, PER_NAME)
+
+
+def _lately(now, span):
+    """Attempts within this span; what a clock that ran ahead wrote keeps nobody waiting."""
+    return SignInAttempt.objects.filter(at__gt=now - span, at__lte=now + MAY_DIFFER)
 
 
 def _end(attempts, most):

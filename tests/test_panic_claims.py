@@ -94,7 +94,7 @@ def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
     def is_empty(line):
         return PanicLine.objects.get(pk=line.pk).status == PanicStatus.EMPTY
 
-    def slow_first(line, look):
+    def slow_first(line, look, since_s):
         return 0.05 if line.pk == first.pk and not is_empty(second) else 0
 
     monkeypatch.setattr(emptying, "THREADS", 1)

@@ -12,6 +12,7 @@ from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 LEASE = timedelta(seconds=30)  # of a sender on what it claimed
 MARGIN = timedelta(seconds=2)  # past a signature's end: the Date header has whole seconds
+LONGEST_LIFE = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN  # a request's
 LONGEST_WAIT = timedelta(seconds=60)  # before a cancel is sent again
 LONGEST_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30)  # of a check
 
@@ -218,6 +219,8 @@ class Cancel(models.Model):
 
     requested_at = models.DateTimeField()
     first_sent_at = models.DateTimeField(null=True)  # before the first byte of the first attempt
+    # The exchange's clock minus ours at that moment, where it was known.
+    clock_offset_ms = models.IntegerField(null=True)
     sent_at = models.DateTimeField(null=True)  # of the last attempt
     answered_at = models.DateTimeField(null=True)
     signature_ends_at = models.DateTimeField(null=True)  # after it no unanswered request can act

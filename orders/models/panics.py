@@ -5,6 +5,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 
+from orders.models.cancels import LEASE
+from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
 
 
@@ -37,12 +39,13 @@ class PanicLineQuerySet(OfAccountsQuerySet):
 
     def free(self, now):
         """Unfinished lines that no living sender holds."""
-        unheld = models.Q(lease_until__isnull=True) | models.Q(lease_until__lt=now)
+        unheld = models.Q(lease_until__isnull=True) | has_come("lease_until", now, LEASE)
         return self.unfinished().filter(unheld)
 
     def waiting_long(self, now):
         """Lines that were asked for more than a moment ago, and whose cancel-all waits."""
-        return self.filter(status=PanicStatus.WAITING, asked_at__lte=now - UNTAKEN_AFTER)
+        long_ago = has_come("asked_at", now - UNTAKEN_AFTER, UNTAKEN_AFTER)
+        return self.filter(long_ago, status=PanicStatus.WAITING)
 
     def untaken(self, now):
         """Those of them that nobody holds: no sweep is at work."""

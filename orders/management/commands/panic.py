@@ -12,8 +12,7 @@ from django.utils.timezone import now as clock
 
 from orders import audit, emptying, panic, panic_acts, starting
 from orders.management import carrying
-from orders.models import Cancel, Desk, PanicStatus
-from orders.models.cancels import OPEN_QUESTIONS
+from orders.models import Desk, PanicStatus
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
 
@@ -111,8 +110,7 @@ def _is_going(job):
 def _settle(job):
     """Ask about what became unknown, and take over from senders that died."""
     now = clock()
-    questions = job.cancels.filter(status__in=OPEN_QUESTIONS, next_check_at__lte=now)
-    due = questions | Cancel.objects.abandoned(now).filter(job=job).order_by()
+    due = job.cancels.due(now).order_by() | job.cancels.abandoned(now).order_by()
     try:
         for account_id in set(due.values_list("account_id", flat=True)):
             carrying.push(account_id, True)

@@ -1,0 +1,42 @@
+"""From when on what the exchange shows, or does not show, tells something of a cancel.
+
+A time that a clock wrote which was set back since is never a reason to wait.
+"""
+
+from datetime import timedelta
+
+from orders.models import CancelStatus
+from orders.models.cancels import LONGEST_LIFE
+from orders.models.clocks import is_ahead
+
+READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
+
+
+def dead_at(cancel, offset, now, *, is_doubtful=False):
+    """When an order still in the book shows that our last request did not and will not act.
+
+    A signature ends by the exchange's clock: one that is behind ours keeps it alive for longer.
+    ``is_doubtful``: whether it is the order that was meant, a lagging history may have yet to show.
+    """
+    if is_doubtful:
+        return caught_up_at(cancel, offset, now)
+    if cancel.answered_at is None or cancel.status == CancelStatus.UNKNOWN:
+        ends_at = by_now(cancel.signature_ends_at or cancel.requested_at, now, LONGEST_LIFE)
+        return ends_at + max(timedelta(0), -offset) if ends_at else now - READ_LAG
+    answered_at = by_now(cancel.answered_at, now)  # the book may lag behind it
+    return answered_at + READ_LAG if answered_at else now - READ_LAG
+
+
+def by_now(moment, now, longest=timedelta(0)):
+    """The moment, unless it was written by a clock that was set back since."""
+    return None if is_ahead(moment, now, longest) else moment
+
+
+def caught_up_at(cancel, offset, now):
+    """From when on a read that shows nothing of our doing would have shown it."""
+    touched = [cancel.requested_at, cancel.sent_at, cancel.answered_at]
+    touched = [moment for moment in touched if moment and not is_ahead(moment, now)]
+    if not touched:  # all of it was written before a clock was set back
+        return (by_now(cancel.absent_since_at, now) or now) + READ_LAG
+    ends_at = by_now(cancel.signature_ends_at, now, LONGEST_LIFE) or max(touched)
+    return max(max(touched) + READ_LAG, ends_at + max(timedelta(0), -offset))
