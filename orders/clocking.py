@@ -7,6 +7,8 @@ on the machine. It is used where the exchange's times are compared with ours.
 from datetime import timedelta
 from statistics import median
 
+from django.db.models import Case, Exists, IntegerField, Subquery, When
+
 from orders.models import ExchangeClock
 from orders.models.clocks import FRESH_FOR
 from orders.pacifica.client import Answer
@@ -31,17 +33,30 @@ def measure(*, results, now):
         _smooth(known, median(offsets), now)
 
 
+def known(now) -> Case:
+    """The offset in ms for a statement that writes it down: as last measured, 0 where it never was.
+
+    NULL where that is long ago by our clock: perhaps it was set since, and nobody can tell.
+    """
+    ever = ExchangeClock.objects.filter(pk=1)
+    lately = Subquery(_fresh(now).values("offset_ms")[:1])
+    return Case(When(Exists(ever), then=lately), default=0, output_field=IntegerField())
+
+
 def current(now) -> ExchangeClock | None:
     """The offset as last measured, or None where nothing fresh is known."""
-    return ExchangeClock.objects.filter(
-        pk=1, measured_at__gt=now - FRESH_FOR, measured_at__lt=now + FRESH_FOR
-    ).first()
+    return _fresh(now).first()
 
 
 def offset(now) -> timedelta:
     """The exchange's clock minus ours; nothing where it was not measured lately."""
     known = current(now)
     return timedelta(milliseconds=known.offset_ms if known else 0)
+
+
+def _fresh(now):
+    lately = {"measured_at__gt": now - FRESH_FOR, "measured_at__lt": now + FRESH_FOR}
+    return ExchangeClock.objects.filter(pk=1, **lately)
 
 
 def _offset(answer):

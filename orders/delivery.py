@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Case, Exists, OuterRef, Subquery, When
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, credits, exchange, packets, waking
+from orders import audit, clocking, concluding, credits, exchange, packets, waking
 from orders.claiming import claim, next_turn
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
@@ -28,6 +28,7 @@ from orders.models import (
     Right,
 )
 from orders.models.cancels import MARGIN
+from orders.models.clocks import is_ahead
 from orders.pacifica.signing import Unsignable
 from orders.rights import holding, holds
 from orders.waking import CHUNK
@@ -87,7 +88,7 @@ def _send_aside(*about, **how):
 def _must_settle_first(account_id, now) -> bool:
     """Whether bulk waits because this sender is new and the account's old questions were not asked
     yet. Having asked once is enough, whatever was said; settling then wakes delivery."""
-    if now > STARTED_AT + SETTLE_FIRST_FOR:
+    if now > STARTED_AT + SETTLE_FIRST_FOR or is_ahead(STARTED_AT, now):
         return False
     cancels = Cancel.objects.filter(account_id=account_id)
     return cancels.has_left_open(STARTED_AT, now)
@@ -219,6 +220,9 @@ def record_requests(packs, now) -> list[packets.Packet]:
         kept = {cancel.pk for pack in packs for cancel in pack.cancels}
         Cancel.objects.filter(pk__any=kept).update(
             sent_at=now,
+            clock_offset_ms=Case(
+                When(first_sent_at=None, then=clocking.known(now)), default="clock_offset_ms"
+            ),
             first_sent_at=Coalesce("first_sent_at", now),
             signature_ends_at=ends_at,
         )

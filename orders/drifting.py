@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils.timezone import now as clock
 
-from orders import audit
+from orders import audit, clocking
 from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Right
 from orders.refusing import refuse
 
@@ -76,18 +76,19 @@ def _ours(account, ended) -> set:
     ids = [order.order_id for order, _ in ended]
     sent = Cancel.objects.filter(account=account, order_id__in=ids, first_sent_at__isnull=False)
     ours = set(sent.values_list("order_id", flat=True))
-    asked = _whole_book_requests(account, ended)
+    offsets = {timedelta(0), clocking.offset(clock())}
+    asked = _whole_book_requests(account, ended, offsets)
     return ours | {
         order.order_id
         for order, ending in ended
         for asked_at in asked
-        if ending.at is None or asked_at - SPAN <= ending.at <= asked_at + SPAN
+        if ending.at is None or any(abs(ending.at - by - asked_at) <= SPAN for by in offsets)
     }
 
 
-def _whole_book_requests(account, ended):
+def _whole_book_requests(account, ended, offsets):
     times = [ending.at for _, ending in ended if ending.at is not None]
-    since = (min(times) if times else clock()) - SPAN
+    since = (min(times) if times else clock()) - max(offsets) - SPAN
     requests = AuditRecord.objects.filter(account=account, event=Event.REQUEST, at__gte=since)
     return [
         at

@@ -9,6 +9,10 @@ from orders.models import CancelStatus, Proof
 from orders.reading import moment
 
 BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
+BY_WHOM = "Cancelled; whether by our request or another hand cannot be told: {}."
+CLOCK_MOVED = BY_WHOM.format("the clock moved")
+FURTHEST = timedelta(days=1)  # that a clock may have moved by while nobody measured it
+JUMP = timedelta(seconds=3)  # beyond it a clock was set
 CLOCK_SLACK = timedelta(seconds=2)  # what may remain between two clocks once both were compared
 STILL_OPEN = {"open", "partially_filled", "in_execution"}
 
@@ -70,9 +74,11 @@ def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
     """What an ending makes of a cancel. ``offset``: the exchange's clock minus ours."""
     if ending.status in {"filled", "completed"}:
         status, said = CancelStatus.FILLED, "Filled before the cancel could act."
-    elif ending.status == "cancelled" and is_ours(cancel, ending, offset):
+    elif ending.status == "cancelled" and is_ours(cancel, ending, offset) is not False:
         status, said = CancelStatus.CANCELLED, "The history shows our cancel."
-        if cancel.has_unanswered:
+        if is_ours(cancel, ending, offset) is None:
+            said = CLOCK_MOVED
+        elif cancel.has_unanswered:
             said = "The history shows the cancel; the exchange's answer to us was lost."
     elif ending.status == "cancelled":
         status, said = CancelStatus.GONE, BY_SOMEONE_ELSE
@@ -90,8 +96,10 @@ def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
     )
 
 
-def is_ours(cancel, ending, offset=timedelta(0)) -> bool:
+def is_ours(cancel, ending, offset=timedelta(0)) -> bool | None:
     """A cancel event not earlier than our first byte, where a request of ours may have made it.
+
+    None where that cannot be told: a clock moved between our first byte and now.
 
     A request that was answered *not found* made none; one that was accepted did; one that lost its
     answer, or a TWAP's that was taken, may have. Somebody else's cancel in that very span looks the
@@ -102,7 +110,34 @@ def is_ours(cancel, ending, offset=timedelta(0)) -> bool:
     may_have_acted = cancel.has_unanswered or cancel.was_taken
     if not may_have_acted or ending.event not in {"", "cancel"} or cancel.first_sent_at is None:
         return False
-    return ending.at is None or ending.at - offset >= cancel.first_sent_at - CLOCK_SLACK
+    return is_since(ending.at, cancel, offset)
+
+
+def is_since(at, cancel, offset) -> bool | None:
+    """Whether a time of the exchange's is not before our first byte; None where none can tell."""
+    earliest, latest = left_between(cancel, offset)
+    if at is None or at >= latest - CLOCK_SLACK:
+        return True
+    if cancel.clock_offset_ms is None:
+        earliest -= FURTHEST
+    return False if at < earliest - CLOCK_SLACK else None
+
+
+def left_between(cancel, offset):
+    """When our first byte left by the exchange's clock: (earliest, latest), each None if never.
+
+    Two times where the offset of that moment is not the one of now: a clock was set since, or just
+    before, and which of them holds for it nobody can tell.
+    """
+    sent_at = cancel.first_sent_at
+    if sent_at is None:
+        return None, None
+    then = offset
+    if cancel.clock_offset_ms is not None:
+        then = timedelta(milliseconds=cancel.clock_offset_ms)
+    if abs(then - offset) <= JUMP:
+        then = offset  # measured anew, and more exact
+    return sent_at + min(then, offset), sent_at + max(then, offset)
 
 
 def cannot_act_on(cancel, row):

@@ -69,17 +69,22 @@ class Evidence:
         if cancel.order_id:
             return cancel.order_id
         made = self._so_named(cancel.client_order_id.lower())
-        latest = _shifted(cancel.first_sent_at, self.offset, endings.CLOCK_SLACK)
+        earliest, latest = self._left_between(cancel)
         by_then = sorted(i for i, at in made.items() if not (at and latest and at > latest))
-        earliest = _shifted(cancel.first_sent_at, self.offset, -endings.CLOCK_SLACK)
         lived = [i for i in by_then if not self._had_ended(i, earliest)]
         return lived[0] if lived else max(by_then, default=None)
 
     def is_doubtful(self, cancel, row) -> bool:
         """Whether an open row of this client order id may have been made after our first byte."""
-        earliest = _shifted(cancel.first_sent_at, self.offset, -endings.CLOCK_SLACK)
+        earliest, _ = self._left_between(cancel)
         made_at = endings.made_at(row)
         return not cancel.order_id and bool(earliest and made_at and made_at > earliest)
+
+    def _left_between(self, cancel):
+        """Between which times of the exchange's our first byte left; Nones where none did."""
+        earliest, latest = endings.left_between(cancel, self.offset)
+        slack = endings.CLOCK_SLACK
+        return earliest and earliest - slack, latest and latest + slack
 
     def _so_named(self, name):
         pasts = [
@@ -281,8 +286,3 @@ def _past_of(order_id, events):
     newest, made_at = events[0], endings.made_at(events[-1])
     ending = endings.of_events(events)
     return Past(order_id, newest.client_order_id, newest.symbol, made_at, ending)
-
-
-def _shifted(moment, offset, slack):
-    """A moment of ours by the exchange's clock, give or take what the comparison leaves."""
-    return None if moment is None else moment + offset + slack

@@ -14,10 +14,10 @@ from django.utils.timezone import now as clock
 
 from orders import audit, clocking, concluding, endings, evidence, reading, routes, taking, waking
 from orders.judging import Conclusion
+from orders.lagging import READ_LAG, by_now, caught_up_at, dead_at
 from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
 
-READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
 MOST_ATTEMPTS = 5
 MOST_CHECKS = 40  # after as many the history was read as deep as it ever is
 SLOWEST = 12  # checks after which the pace no longer slows
@@ -41,6 +41,7 @@ def _settle(cancels, gather, now):
     found = gather(cancels, now=now, offset=offset, before=lambda: taking.hold(cancels, now()))
     moment = now()
     clocking.measure(results=[each.result for each in found.readings], now=moment)
+    found.offset = clocking.offset(moment)  # as these very answers show it
     ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
     _have_remembered(cancels, found)
     record(_with_our_others(ends, found.offset), found, moment)
@@ -80,7 +81,7 @@ def weigh(cancel, found, now) -> Conclusion:
         cancel,
         now,
         "Not in the open orders; its history could not be read yet.",
-        absent_since_at=cancel.absent_since_at or found.asked_at,
+        absent_since_at=by_now(cancel.absent_since_at, now) or found.asked_at,
     )
 
 
@@ -136,11 +137,12 @@ def _still_open(cancel, row, found, now):
     if why:
         return Conclusion(CancelStatus.REFUSED, Proof.BOOK, why)
     is_doubtful = found.is_doubtful(cancel, row)
-    until = dead_at(cancel, found.offset, is_doubtful=is_doubtful)
+    until = dead_at(cancel, found.offset, now, is_doubtful=is_doubtful)
     is_due = not is_doubtful and routes.is_due(cancel, row)
     if found.asked_at < until and not is_due:
         said = "Still in the open orders; our request may yet act on it."
-        return keep_asking(cancel, now, said, until=until)
+        since = by_now(cancel.absent_since_at, now) or found.asked_at if is_doubtful else None
+        return keep_asking(cancel, now, said, until=until, absent_since_at=since)
     if cancel.was_refused:
         return Conclusion(CancelStatus.REFUSED, Proof.ANSWER, cancel.explanation)
     if _another_holds(cancel, row.order_id):
@@ -158,20 +160,6 @@ def _still_open(cancel, row, found, now):
         repeats=cancel.repeats + 1,
         kind=routes.next_kind(cancel, row),
     )
-
-
-def dead_at(cancel, offset, *, is_doubtful=False):
-    """When an order still in the book shows that our last request did not and will not act.
-
-    A signature ends by the exchange's clock: one that is behind ours keeps it alive for longer.
-    ``is_doubtful``: whether it is the order that was meant, a lagging history may have yet to show.
-    """
-    if is_doubtful:
-        return _caught_up_at(cancel, offset)
-    if cancel.answered_at is None or cancel.status == CancelStatus.UNKNOWN:
-        ends_at = cancel.signature_ends_at or cancel.requested_at
-        return ends_at + max(timedelta(0), -offset)
-    return cancel.answered_at + READ_LAG  # the exchange answered; the book may lag behind it
 
 
 def _another_holds(cancel, order_id):
@@ -198,8 +186,8 @@ GONE = CancelStatus.GONE
 
 def _vanished(cancel, found, now):
     """Not open any more, and the history has yet to say how: believed only once it lasts."""
-    since = cancel.absent_since_at or found.asked_at
-    until = max(_caught_up_at(cancel, found.offset), since + READ_LAG)
+    since = by_now(cancel.absent_since_at, now) or found.asked_at
+    until = max(caught_up_at(cancel, found.offset, now), since + READ_LAG)
     if found.asked_at < until:
         said = "No longer open; its history does not show how it closed yet."
         return keep_asking(cancel, now, said, absent_since_at=since, until=until)
@@ -209,10 +197,10 @@ def _vanished(cancel, found, now):
 
 def _absent(cancel, found, now):
     """Neither open nor in the history. Believed only after the exchange's reads have caught up."""
-    until = _caught_up_at(cancel, found.offset)
+    until = caught_up_at(cancel, found.offset, now)
     if found.asked_at < until:
         said = "The exchange does not know this order; asking once more."
-        since = cancel.absent_since_at or found.asked_at
+        since = by_now(cancel.absent_since_at, now) or found.asked_at
         return keep_asking(cancel, now, said, absent_since_at=since, until=until)
     said = "The exchange knows no such order: not open, not in its history."
     return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, said)
@@ -220,7 +208,7 @@ def _absent(cancel, found, now):
 
 def _unnamed(cancel, found, now):
     """A client order id the exchange says no open order has, in a history too long to read."""
-    until = _caught_up_at(cancel, found.offset)
+    until = caught_up_at(cancel, found.offset, now)
     if found.asked_at < until:
         said = "No open order has this client order id; asking once more."
         return keep_asking(cancel, now, said, until=until)
@@ -231,12 +219,12 @@ def _unnamed(cancel, found, now):
 def _unowned(cancel, found, now):
     """An order of this id exists; only the account's own pages could tell that it is ours."""
     until, is_passed = (
-        _caught_up_at(cancel, found.offset),
+        caught_up_at(cancel, found.offset, now),
         found.is_passed(found.unowned[cancel.order_id]),
     )
     if found.asked_at < until or not (is_passed or cancel.checks >= MOST_CHECKS):
         said = "Not among this account's orders so far; its history is being searched."
-        since = cancel.absent_since_at or found.asked_at
+        since = by_now(cancel.absent_since_at, now) or found.asked_at
         return keep_asking(cancel, now, said, absent_since_at=since, until=until)
     if is_passed:
         return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, NOT_THIS_ACCOUNTS)
@@ -246,13 +234,6 @@ def _unowned(cancel, found, now):
 
 ELSEWHERE = "an order of this id exists elsewhere. Check account and id."
 NOT_THIS_ACCOUNTS = f"Not among this account's orders; {ELSEWHERE}"
-
-
-def _caught_up_at(cancel, offset):
-    """From when on a read that shows nothing of our doing would have shown it."""
-    touched_at = max(filter(None, [cancel.requested_at, cancel.sent_at, cancel.answered_at]))
-    ends_at = cancel.signature_ends_at or touched_at
-    return max(touched_at + READ_LAG, ends_at + max(timedelta(0), -offset))
 
 
 def _with_our_others(ends, offset):
@@ -267,7 +248,7 @@ def _with_our_others(ends, offset):
     for other in others.order_by("-pk"):
         end = next(end for c, end in ends if c.order_id == other.order_id)
         at = end.ending.at
-        if at is None or at - offset >= other.first_sent_at - endings.CLOCK_SLACK:
+        if endings.is_since(at, other, offset) is not False:
             jobs[other.order_id] = other.job_id
     return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
 

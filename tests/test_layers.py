@@ -50,6 +50,7 @@ LAYERS = [
         "orders.asking",
         "orders.claiming",
         "orders.endings",
+        "orders.lagging",
         "orders.logins",
         "orders.panic_facts",
         "orders.sentences",
