@@ -23,12 +23,14 @@ class Look:
     """What one look found in scope, as (route, row) pairs; how many it spared.
 
     ``trouble``: why some route proved nothing, in words; ``must_wait``: for want of credits.
+    ``absent``: which kind of orders this network does not have at all, in words.
     """
 
     began_at: datetime
     rows: list = field(default_factory=list)
     readings: list = field(default_factory=list)
     spared: int = 0
+    absent: str = ""
     trouble: str = ""
     must_wait: bool = False
 
@@ -49,6 +51,9 @@ def look(line, reader) -> Look:
     for path, parse in ROUTES:
         answer = reader.ask(path, {"account": line.account.address}, parse)
         found.readings.append(answer)
+        if answer.is_not_offered:
+            found.absent = answer.why
+            continue
         if answer.value is None:
             found.trouble = found.trouble or f"{path} could not be read: {answer.why}."
             found.must_wait = found.must_wait or answer.must_wait

@@ -102,4 +102,6 @@ def _seen(line, look) -> str:
     if look.spared:
         many = "order was" if look.spared == 1 else "orders were"
         said += f" {look.spared} reduce-only {many} spared."
+    if look.absent:
+        said += f" {look.absent[0].upper()}{look.absent[1:]}."
     return said.strip()

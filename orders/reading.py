@@ -10,7 +10,7 @@ from orders.exchange import client
 from orders.models import Event
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
-from orders.pacifica.reads import NotInHistory, Unreadable
+from orders.pacifica.reads import NotInHistory, NotOffered, Unreadable
 
 MOST_PAGES = 5
 LATEST_MS = 10**14  # in the year 5138
@@ -31,6 +31,7 @@ class Reading:
     why: str = ""
     must_wait: bool = False  # nothing was asked: the purse is low
     is_unknown: bool = False  # the exchange said that its history has no such order
+    is_not_offered: bool = False  # the network has no such route
 
 
 class Reader:
@@ -142,6 +143,8 @@ def _parsed(reading, parse, known):
         reading.why = str(unreadable)
     except NotInHistory as unknown:
         reading.why, reading.is_unknown = str(unknown), True
+    except NotOffered as absent:
+        reading.why, reading.is_not_offered = str(absent), True
     return reading
 
 

@@ -18,6 +18,10 @@ class NotInHistory(Exception):
     """The exchange says, in its own envelope, that it knows no order of this id."""
 
 
+class NotOffered(Exception):
+    """This network has no such route: it answered HTTP 404 or 405, with whatever body."""
+
+
 @dataclass(frozen=True)
 class OpenOrders:
     """All open orders of an account. ``last_order_id``: the highest id in the whole exchange when
@@ -71,7 +75,12 @@ def twap_history_page(status, body, *, is_whole=True):
 
 
 def order_strategies(status, body, *, is_whole=True):
-    """The unfinished `OrderStrategy` rows of GET ``/order_strategies``; raises `Unreadable`."""
+    """The unfinished `OrderStrategy` rows of GET ``/order_strategies``; raises `Unreadable`.
+
+    Raises `NotOffered` where the network has none: strategies are new, and not everywhere.
+    """
+    if status in (404, 405) and is_whole and not _claims_success(body):
+        raise NotOffered(f"this network has no order strategies (HTTP {status})")
     data = _read(status, body, is_whole).get("data")
     listed = data.get("strategies") if isinstance(data, dict) else data  # the docs nest the list
     return rows_of(OrderStrategy, listed)
@@ -167,6 +176,15 @@ def _why_not(status, body):
     if no.kind != "refused" or not no.hint:
         return f"HTTP {status}"
     return f"HTTP {status}. {no.hint} The exchange said: {no.error or 'nothing'}"
+
+
+def _claims_success(body):
+    """Whether a body says yes, whatever its status says."""
+    try:
+        envelope = parse(body)
+    except Unreadable:
+        return False
+    return isinstance(envelope, dict) and envelope.get("success", False) is not False
 
 
 def _data_list(envelope):
