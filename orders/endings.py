@@ -1,6 +1,6 @@
 """How an order ended, as the exchange's history tells it, and what that makes of a cancel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,7 +14,12 @@ CLOCK_MOVED = BY_WHOM.format("the clock moved")
 FURTHEST = timedelta(days=1)  # that a clock may have moved by while nobody measured it
 JUMP = timedelta(seconds=3)  # beyond it a clock was set
 CLOCK_SLACK = timedelta(seconds=2)  # what may remain between two clocks once both were compared
-STILL_OPEN = {"open", "partially_filled", "in_execution"}
+# The statuses that end an order (docs.pacifica.fi enumerations, TWAP and strategy pages). Whatever
+# else an order is called, known or not, it may yet trade.
+ENDS = {"filled", "completed", "cancelled", "rejected", "expired"}
+FILLS = {"filled", "completed"}
+OURS = {"", "cancel"}  # events that a request of ours can have made
+BY_EXCHANGE = {"force_cancel", "expired", "post_only_rejected", "self_trade_prevented"}
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,14 @@ class Ending:
     event: str
     filled_amount: str
     cancelled_amount: str
-    at: datetime | None = None
+    at: datetime | None = field(default=None, compare=False)  # those that differ in it are one
     average_filled_price: str = ""
 
 
 def of_events(rows) -> Ending | None:
-    """From one order's events, newest first; None while they say it is open. TWAPs too."""
+    """From one order's events, newest first; None unless the newest says an end. TWAPs too."""
     newest = rows[0]
-    if newest.order_status in STILL_OPEN or newest.order_status is None:
+    if newest.order_status not in ENDS:
         return None
     return Ending(
         status=newest.order_status,
@@ -47,8 +52,8 @@ def of_events(rows) -> Ending | None:
 
 
 def of_history_row(row) -> Ending | None:
-    """From one row of the paged history; None while it says the order is open. TWAPs too."""
-    if row.order_status in STILL_OPEN or row.order_status is None:
+    """From one row of the paged history; None unless it says an end. TWAPs too."""
+    if row.order_status not in ENDS:
         return None
     return Ending(
         status=row.order_status,
@@ -72,7 +77,7 @@ def changed_at(row) -> datetime | None:
 
 def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
     """What an ending makes of a cancel. ``offset``: the exchange's clock minus ours."""
-    if ending.status in {"filled", "completed"}:
+    if ending.status in FILLS:
         status, said = CancelStatus.FILLED, "Filled before the cancel could act."
     elif ending.status == "cancelled" and is_ours(cancel, ending, offset) is not False:
         status, said = CancelStatus.CANCELLED, "The history shows our cancel."
@@ -82,10 +87,10 @@ def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
             said = "The history shows the cancel; the exchange's answer to us was lost."
     elif ending.status == "cancelled":
         status, said = CancelStatus.GONE, BY_SOMEONE_ELSE
-        if ending.event not in {"", "cancel"}:
-            said = f"Closed by the exchange before our request: {ending.event}."
+        if ending.event not in OURS:
+            said = _in_its_words(ending)
     else:
-        status, said = CancelStatus.GONE, f"Closed by the exchange: {ending.status} {ending.event}."
+        status, said = CancelStatus.GONE, _in_its_words(ending)
     return Conclusion(
         status,
         Proof.HISTORY,
@@ -94,6 +99,14 @@ def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
         cancelled_amount=ending.cancelled_amount,
         ending=ending,
     )
+
+
+def _in_its_words(ending):
+    """The exchange's own words for an end, and no more: they claim no hand and no moment."""
+    words = ", ".join(filter(None, [ending.status, ending.event]))
+    if ending.event in BY_EXCHANGE or ending.status != "cancelled":
+        return f"Closed by the exchange: {words}."
+    return f"Not open any more. The exchange's history says: {words}."
 
 
 def is_ours(cancel, ending, offset=timedelta(0)) -> bool | None:
@@ -106,9 +119,9 @@ def is_ours(cancel, ending, offset=timedelta(0)) -> bool | None:
     same: the exchange's word that the order is cancelled is what counts.
     """
     if cancel.was_accepted:
-        return ending.event in {"", "cancel"}
+        return ending.event in OURS
     may_have_acted = cancel.has_unanswered or cancel.was_taken
-    if not may_have_acted or ending.event not in {"", "cancel"} or cancel.first_sent_at is None:
+    if not may_have_acted or ending.event not in OURS or cancel.first_sent_at is None:
         return False
     return is_since(ending.at, cancel, offset)
 
@@ -150,7 +163,7 @@ def cannot_act_on(cancel, row):
 
 def _left(row):
     """What was cancelled of an order that a history row says has ended."""
-    if row.order_status in {"filled", "completed"}:
+    if row.order_status in FILLS:
         return "0"
     whole = getattr(row, "amount", None) or getattr(row, "initial_amount", None)
     if whole is None or row.filled_amount is None:
@@ -159,8 +172,13 @@ def _left(row):
 
 
 def _moment(row, name):
-    """A time of a row; those of TWAP rows are not certain to be there."""
+    value = time_ms(row, name)
+    return None if value is None else moment(value)
+
+
+def time_ms(row, name) -> int | None:
+    """A time of a row, in ms; those of TWAP rows are not certain to be there."""
     value = getattr(row, name, None)
     if value is None:
         value = row.raw.get(name)
-    return moment(value) if type(value) is int and 0 < value < 10**14 else None
+    return value if type(value) is int and 0 < value < 10**14 else None
