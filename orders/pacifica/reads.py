@@ -33,7 +33,12 @@ class OpenOrders:
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """One page, newest first; ask on with ``next_cursor`` while ``has_more``."""
+    """One page; ask on with ``next_cursor`` while ``has_more``.
+
+    Newest first by the docs, oldest first by pacifica-fi/pacifica-mcp. Without a cursor to ask on
+    with, its rows count and the list is not known to end here; nor where only the exchange's own
+    *false* would have said so.
+    """
 
     rows: tuple
     next_cursor: str | None
@@ -58,8 +63,8 @@ def history_page(status, body, *, is_whole=True):
 def history_events(status, body, order_id, *, is_whole=True):
     """Events of one order, newest first, of GET ``/orders/history_by_id``.
 
-    Raises `NotInHistory` for the exchange's own 404, `Unreadable` for all else, an empty list
-    included: the exchange says 404 where it knows nothing.
+    Raises `NotInHistory` for the exchange's own 404 and for an empty list (the one was captured by
+    Hummingbot, the other by pacifica-fi/pacifica-mcp), `Unreadable` for all else.
     """
     return _events(OrderEvent, status, body, order_id, is_whole)
 
@@ -98,13 +103,9 @@ def market_symbols(status, body, *, is_whole=True):
 def _page(kind, status, body, is_whole):
     envelope = _envelope(status, body, is_whole)
     cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
-    if type(has_more) is not bool:
-        raise Unreadable("has_more is missing")
-    if not (cursor is None or (isinstance(cursor, str) and len(cursor) <= MAX_CURSOR_CHARS)):
-        raise Unreadable("next_cursor is ill-formed")
-    if has_more and not cursor:
-        raise Unreadable("more pages, but no cursor to ask for them")
-    return HistoryPage(rows_of(kind, envelope.get("data")), cursor or None, has_more)
+    if not (isinstance(cursor, str) and 0 < len(cursor) <= MAX_CURSOR_CHARS):
+        cursor = None
+    return HistoryPage(rows_of(kind, envelope.get("data")), cursor, has_more is not False)
 
 
 def _open(kind, status, body, is_whole):
@@ -123,7 +124,7 @@ def _events(kind, status, body, order_id, is_whole):
         _raise_if_not_in_history(body, order_id, is_whole)
     rows = rows_of(kind, _envelope(status, body, is_whole).get("data"))
     if not rows:
-        raise Unreadable("no event at all")
+        raise NotInHistory(f"the exchange's history has nothing of order {order_id}")
     if any(row.order_id != order_id for row in rows):
         raise Unreadable("events of another order")
     if any(row.history_id is None for row in rows):

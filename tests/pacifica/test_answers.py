@@ -413,14 +413,15 @@ def test_a_history_page_says_how_to_go_on():
     [
         {"has_more": True, "next_cursor": None},
         {"has_more": True, "next_cursor": ""},
-        {"has_more": 1, "next_cursor": "abc"},
-        {"has_more": False, "next_cursor": 5},
+        {"has_more": None},
+        {"has_more": 0, "next_cursor": 5},
+        {"has_more": True, "next_cursor": "a" * 1025},
         {},
     ],
 )
-def test_a_history_page_without_a_way_on_is_unreadable(more):
-    with pytest.raises(answers.Unreadable):
-        answers.history_page(status=200, body=page([], **more))
+def test_the_rows_of_a_history_page_without_a_way_on_count_and_are_not_all(more):
+    found = answers.history_page(status=200, body=page([fuzz_answers.HISTORY], **more))
+    assert (len(found.rows), found.next_cursor, found.has_more) == (1, None, True)
 
 
 def events(body, status=200, read=answers.history_events):
@@ -433,10 +434,15 @@ def test_events_are_sorted_newest_first_by_their_number(read):
     assert [row.history_id for row in events(page(rows), read=read)] == [9, 5, 3]
 
 
-def test_events_of_another_order_or_none_at_all_are_unreadable():
-    for rows in ([fuzz_answers.EVENT | {"order_id": 5}], []):
-        with pytest.raises(answers.Unreadable):
-            events(page(rows))
+@pytest.mark.parametrize("read", [answers.history_events, answers.twap_events])
+def test_no_event_at_all_is_not_in_the_history(read):
+    with pytest.raises(answers.NotInHistory):
+        events(page([]), read=read)
+
+
+def test_events_of_another_order_are_unreadable():
+    with pytest.raises(answers.Unreadable):
+        events(page([fuzz_answers.EVENT | {"order_id": 5}]))
 
 
 def test_an_order_unknown_to_the_history_is_told_from_an_unreadable_answer():
