@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 
 from orders import reading
 from orders.concluding import ending_values
+from orders.endings import OURS
 from orders.models import Order, OrderState
 from orders.models.clocks import is_ahead
 
@@ -61,7 +62,7 @@ class Changes:
 
 
 def compare(account, rows, found, started_at) -> Changes:
-    """What changed. ``rows``: the book's; ``found``: endings of missing orders by order id."""
+    """What changed. ``rows``: the book's; ``found``: the `History` of missing orders."""
     changes = Changes()
     listed = {row.order_id: row for row in rows}
     known = {o.order_id: o for o in account.orders.exclude(state=OrderState.CLOSED)}
@@ -71,7 +72,7 @@ def compare(account, rows, found, started_at) -> Changes:
         _compare_listed(changes, account, known.get(order_id), row, started_at)
     for order_id, order in known.items():
         if order_id not in listed and _is_older(order.last_seen_at, started_at):
-            _compare_missing(changes, order, found.get(order_id), started_at)
+            _compare_missing(changes, order, found, started_at)
     _link_edits(changes)
     return changes
 
@@ -99,7 +100,9 @@ def _has_come(moment, now):
     return moment <= now or is_ahead(moment, now, RAREST)
 
 
-def _compare_missing(changes, order, ending, started_at):
+def _compare_missing(changes, order, found, started_at):
+    ending = found.endings.get(order.order_id)
+    order.order_status = found.words.get(order.order_id, order.order_status)
     if ending is not None:
         for name, value in ending_values(ending).items():
             setattr(order, name, value)
@@ -130,7 +133,7 @@ def _link_edits(changes):
 
 
 def _may_be_edit(ending):
-    return ending.status == "cancelled" and ending.event in {"", "cancel"}
+    return ending.status == "cancelled" and ending.event in OURS
 
 
 def values_of(row) -> dict:

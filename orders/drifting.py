@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders import audit, clocking
+from orders.endings import FILLS, OURS
 from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Right
 from orders.refusing import refuse
 
@@ -21,7 +22,7 @@ def note(*, account, changes, now):
     """Keep the drifts of one sync; one that is listed already is not listed twice."""
     drifts = [
         *(_drift(DriftKind.REAPPEARED, order, now) for order, _ in changes.reopened),
-        *(_drift(DriftKind.GONE, order, now) for order in changes.unexplained),
+        *(_drift(DriftKind.GONE, order, now, _unended(order)) for order in changes.unexplained),
         *_closings(account, changes, now),
     ]
     for drift in drifts:
@@ -59,11 +60,11 @@ def _closings(account, changes, now):
     ended = [
         (order, ending)
         for order, ending in changes.closed
-        if ending.status not in {"filled", "completed"} and order.order_id not in edited
+        if ending.status not in FILLS and order.order_id not in edited
     ]
     ours = _ours(account, ended)
     for order, ending in ended:
-        if ending.event not in {"", "cancel"}:
+        if ending.event not in OURS:
             yield _drift(DriftKind.GONE, order, now, f"{ending.status}, {ending.event}")
         elif order.order_id not in ours:
             yield _drift(DriftKind.FOREIGN_CANCEL, order, now)
@@ -98,10 +99,15 @@ def _whole_book_requests(account, ended, offsets):
 
 
 SAID = {
-    DriftKind.GONE: "We believed it open; it is gone.",
+    DriftKind.GONE: "We believed it open; it is no longer listed.",
     DriftKind.REAPPEARED: "We believed it closed; the exchange lists it as open.",
     DriftKind.FOREIGN_CANCEL: "It was cancelled, and no request of ours was sent for it.",
 }
+
+
+def _unended(order):
+    """What the exchange calls an order that is not listed and has not ended."""
+    return "" if order.order_status in {"", "open"} else order.order_status
 
 
 def _drift(kind, order, now, detail=""):

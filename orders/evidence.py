@@ -1,29 +1,17 @@
 """Gather what the exchange says of orders whose cancels are in question: book, then history."""
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from orders import audit, endings, reading
+from orders import endings, looking_up, paging, reading
 from orders.models import Order
 from orders.pacifica import reads
-from orders.pacifica.client import Answer
+from orders.pasts import Edits, Past, of_open_row
 
 FEW = 3  # orders looked up one by one; more are looked for in the paged history first
 MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
 LONGEST = timedelta(seconds=12)  # no read of a round begins later
-PAGES, MOST_PAGES = 5, 50  # of the history, read deeper the longer a question stands
-
-
-@dataclass(frozen=True)
-class Past:
-    """What the history says of one order. ``ending``: None while it says the order is open."""
-
-    order_id: int
-    client_order_id: str | None
-    symbol: str
-    created_at: datetime | None
-    ending: endings.Ending | None
+FOR_EACH = timedelta(milliseconds=3)  # question, longer: many are found in one reading
 
 
 @dataclass
@@ -33,10 +21,10 @@ class Evidence:
     ``asked_at``: before the first read left, by our clock. ``offset``: the exchange's clock minus
     ours. ``book``: open rows by order id, or None where that read proved nothing; ``named``: the
     same by client order id in lower case. ``unknown``: order ids of which the exchange said that
-    its history has none. ``is_history_whole``: the paged history was read to its end.
-    ``read_back_to``: what the last row of those pages was changed at. ``seen``: order ids that this
-    account's books listed before. ``unowned``: what an order's id alone told, of orders that
-    nothing shows to be this account's.
+    its history has none. ``pages``: the paged history as far as it was read, or None. ``pasts``:
+    what was told of orders, by order id. ``seen``: order ids that this account's books listed
+    before. ``unowned``: what an order's id alone told, of orders that nothing shows to be this
+    account's. ``unread_ids``: why the look-up of an order id told nothing.
     """
 
     reader: reading.Reader
@@ -46,11 +34,13 @@ class Evidence:
     named: dict = field(default_factory=dict)
     pasts: dict = field(default_factory=dict)
     unknown: set = field(default_factory=set)
-    is_history_whole: bool = False
-    read_back_to: datetime | None = None
+    pages: reading.Pages | None = None
     seen: set = field(default_factory=set)
     unowned: dict = field(default_factory=dict)
+    unread_ids: dict = field(default_factory=dict)
     readings: list = field(default_factory=list)
+    _names: dict = field(default_factory=dict)  # client order id -> order ids of the pasts
+    _edits: Edits | None = None
 
     def row_of(self, cancel):
         """The open row of this cancel's order, or None."""
@@ -87,10 +77,7 @@ class Evidence:
         return earliest and earliest - slack, latest and latest + slack
 
     def _so_named(self, name):
-        pasts = [
-            past for past in self.pasts.values() if (past.client_order_id or "").lower() == name
-        ]
-        made = {past.order_id: past.created_at for past in pasts}
+        made = {i: self.pasts[i].created_at for i in self._names.get(name, ())}
         row = self.named.get(name)
         return made if row is None else made | {row.order_id: endings.made_at(row)}
 
@@ -99,18 +86,40 @@ class Evidence:
         at = past.ending.at if past is not None and past.ending is not None else None
         return bool(order_id not in self.book and at and moment and at < moment)
 
-    def kept_row(self, each, cancel) -> str:
-        """The exchange's row about this cancel's order, as JSON, where the log cuts this answer."""
-        body = each.result.body if isinstance(each.result, Answer) else b""
-        if len(body) <= audit.KEPT_BYTES or each.value is None:
-            return ""
-        rows, wanted = getattr(each.value, "rows", each.value), self.meant(cancel)
-        row = next((row for row in rows if row.order_id == wanted), None)
-        return "" if row is None else json.dumps(row.raw, default=str)
+    def add(self, past):
+        """Keep what was told of an order. Of two rows of one, what says an end, or came later."""
+        before = self.pasts.get(past.order_id)
+        if before is None or before.ending is None or past.ending is not None:
+            self.pasts[past.order_id], self._edits = past, None
+            self._names.setdefault(past.name, set()).add(past.order_id)
+
+    def last_edit_of(self, past) -> Past | None:
+        """The order that stands, or ended, in the place of this one by an edit; or None."""
+        if self._edits is None:
+            listed = [of_open_row(row) for row in self.book.values()]
+            closed = [one for one in self.pasts.values() if one.order_id not in self.book]
+            self._edits = Edits([*closed, *listed])
+        return self._edits.last_of(past)
 
     def is_unknown(self, cancel) -> bool:
         """Whether the exchange said, in so many words, that it has no such order."""
         return cancel.order_id in self.unknown or self.is_history_whole
+
+    @property
+    def is_history_whole(self) -> bool:
+        """Whether the paged history was read to its end, every row of it."""
+        return self.pages is not None and self.pages.is_complete
+
+    def unread(self, cancel) -> str:
+        """In words, why its history does not tell of this cancel's order."""
+        if cancel.order_id in self.unread_ids:
+            return self.unread_ids[cancel.order_id]
+        return self.pages.why if self.pages is not None else "it was not its turn"
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether something was not asked for want of credits."""
+        return any(each.must_wait for each in self.readings)
 
     def is_ours(self, cancel) -> bool:
         """Whether the order id is shown to be this account's: listed, or said yes to, before.
@@ -122,22 +131,9 @@ class Evidence:
 
     def is_passed(self, past) -> bool:
         """Whether the history was read past where this order would stand, however it is sorted."""
-        is_older = past.created_at and self.read_back_to and self.read_back_to < past.created_at
-        return self.is_history_whole or bool(is_older)
-
-    def edited_into(self, cancel, past):
-        """The open row that this closed order lives on in, or None.
-
-        An edit closes the order and makes a new one of the same client order id at that moment
-        (docs.pacifica.fi edit-order page).
-        """
-        name = (cancel.client_order_id or past.client_order_id or "").lower()
-        row = self.named.get(name)
-        if row is None or row.order_id == past.order_id or past.ending.at is None:
-            return None
-        made_at = endings.made_at(row)
-        is_same_moment = made_at and abs(made_at - past.ending.at) <= timedelta(seconds=1)
-        return row if is_same_moment else None
+        rows = self.pages.rows if self.pages is not None else ()
+        ended_at = past.ending.at if past.ending is not None else None
+        return self.is_history_whole or paging.is_passed(rows, past.created_at, ended_at)
 
 
 def gather(cancels, *, now, offset, before) -> Evidence:
@@ -153,19 +149,7 @@ def gather_twaps(cancels, *, now, offset, before) -> Evidence:
     return _gather(cancels, now, offset, before, TWAPS)
 
 
-@dataclass(frozen=True)
-class Routes:
-    """Where one kind of order is read, and how."""
-
-    book: str
-    open_rows: object
-    history: str
-    page: object
-    by_id: str
-    events: object
-
-
-ORDERS = Routes(
+ORDERS = looking_up.Routes(
     "/orders",
     reads.open_orders,
     "/orders/history",
@@ -173,7 +157,7 @@ ORDERS = Routes(
     "/orders/history_by_id",
     reads.history_events,
 )
-TWAPS = Routes(
+TWAPS = looking_up.Routes(
     "/orders/twap",
     reads.twap_orders,
     "/orders/twap/history",
@@ -192,23 +176,22 @@ def _gather(cancels, now, offset, before, routes):
     if evidence.book is None:
         return evidence
     missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
+    until = evidence.asked_at + LONGEST + len(missing) * FOR_EACH
+    look = looking_up.LookUp(evidence, routes, params, lambda: now() > until)
     if len(missing) > FEW or any(_needs_pages(evidence, one) for one in missing):
-        _look_through_history(evidence, routes, params, missing, lambda: _is_late(evidence, now))
+        look.through_history(missing)
     for cancel in _left(evidence, missing)[:MOST_LOOK_UPS]:
-        if not _is_late(evidence, now):
-            _look_up(evidence, routes, cancel)
+        look.by_id(cancel)
+    if evidence.pages is None:
+        look.for_edits(missing)
     return evidence
 
 
 def _seen(account, cancels):
     """Order ids among these that the account's books have listed since they were asked for."""
-    wanted = [one.order_id for one in cancels if one.order_id and one.known_order_id is None]
-    orders = Order.objects.filter(account=account, order_id__in=wanted)
+    wanted = {one.order_id for one in cancels if one.order_id and one.known_order_id is None}
+    orders = Order.objects.filter(account=account, order_id__any=wanted)
     return set(orders.values_list("order_id", flat=True)) if wanted else set()
-
-
-def _is_late(evidence, now):
-    return now() > evidence.asked_at + LONGEST
 
 
 def _is_missing(evidence, cancel):
@@ -240,49 +223,3 @@ def _read_book(evidence, routes, params):
         rows = answer.value.rows
         evidence.book = {row.order_id: row for row in rows}
         evidence.named = {r.client_order_id.lower(): r for r in rows if r.client_order_id}
-
-
-def _look_through_history(evidence, routes, params, cancels, is_late):
-    wanted = {c.order_id or c.client_order_id.lower() for c in cancels}
-
-    def needed(rows):
-        """One page more, unless all are found: where the rest stand nobody can tell."""
-        found = {row.order_id for row in rows}
-        found |= {(row.client_order_id or "").lower() for row in rows}
-        return 0 if (rows and is_late()) or wanted <= found else 1
-
-    most = min(MOST_PAGES, PAGES * (1 + max(cancel.checks for cancel in cancels) // 4))
-    readings, rows = evidence.reader.pages(routes.history, params, routes.page, needed, most=most)
-    evidence.readings += readings
-    last = readings[-1].value
-    evidence.is_history_whole = last is not None and not last.has_more
-    evidence.read_back_to = endings.changed_at(rows[-1]) if rows else None
-    for row in rows:
-        past = Past(
-            row.order_id,
-            row.client_order_id,
-            row.symbol,
-            endings.made_at(row),
-            endings.of_history_row(row),
-        )
-        evidence.pasts[row.order_id] = past
-
-
-def _look_up(evidence, routes, cancel):
-    order_id = cancel.order_id
-    answer = evidence.reader.ask(
-        routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id
-    )
-    evidence.readings.append(answer)
-    if answer.is_unknown:
-        evidence.unknown.add(order_id)
-    elif answer.value is not None:
-        told = evidence.pasts if evidence.is_ours(cancel) else evidence.unowned
-        told[order_id] = _past_of(order_id, answer.value)
-
-
-def _past_of(order_id, events):
-    """The `Past` that one order's events tell, newest first."""
-    newest, made_at = events[0], endings.made_at(events[-1])
-    ending = endings.of_events(events)
-    return Past(order_id, newest.client_order_id, newest.symbol, made_at, ending)

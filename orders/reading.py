@@ -1,6 +1,6 @@
 """Ask the exchange, and keep what it said as evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from django.utils.timezone import now as clock
@@ -14,6 +14,7 @@ from orders.pacifica.reads import NotInHistory, NotOffered, Unreadable
 
 MOST_PAGES = 5
 LATEST_MS = 10**14  # in the year 5138
+LIMITS = ({}, {"limit": 1000}, {"limit": 4000})  # rows of the first page, the second, the others
 MOST_AT_ONCE = 25  # reads paid for together: seconds, not minutes, of an exchange that is slow
 
 
@@ -34,6 +35,89 @@ class Reading:
     is_not_offered: bool = False  # the network has no such route
 
 
+@dataclass
+class Pages:
+    """What a paged route told, read page by page from its beginning.
+
+    ``rows``: in the order they came, one that came again unchanged left out. ``is_complete``: the
+    route's end was reached, and each row on the way there named its order: what is in none of them
+    is not there. ``why``: in words, why it is not complete.
+    """
+
+    params: dict
+    readings: list = field(default_factory=list)
+    rows: list = field(default_factory=list)
+    is_complete: bool = False
+    is_over: bool = False
+    why: str = "there are more pages"
+    is_limited: bool = False  # long pages are refused: the usual ones are asked for
+    _known: dict = field(default_factory=dict)  # order id -> its rows as they came
+    _cursors: set = field(default_factory=set)
+    _has_odd: bool = False
+
+    @property
+    def must_wait(self):
+        """Whether reading ended for want of credits."""
+        return bool(self.readings) and self.readings[-1].must_wait
+
+    def asked(self) -> dict:
+        """Parameters of the next page. The first has the usual length; where it is not enough,
+        longer ones save reads (``limit`` up to 4000: pacifica-fi/pacifica-mcp)."""
+        count = min(len(self.readings), len(LIMITS) - 1)
+        return self.params if self.is_limited or not count else self.params | LIMITS[count]
+
+    def add(self, reading):
+        """Take in the next page."""
+        self.readings.append(reading)
+        page = reading.value
+        if page is None:
+            self._failed(reading)
+            return
+        is_more = self._take_in(page.rows)
+        self._has_odd |= any(one.order_id is None for one in getattr(page, "odd", ()))
+        if not page.has_more:
+            self._finish()
+        elif page.next_cursor is None:
+            self._stop("a page says that there are more, but not where")
+        elif page.next_cursor in self._cursors or not is_more:
+            self._stop("its pages repeat themselves")
+        else:
+            self._cursors.add(page.next_cursor)
+            self.params["cursor"] = page.next_cursor
+
+    def end(self, reading):
+        """Nothing could be asked: the reading says why."""
+        self.readings.append(reading)
+        self._stop(reading.why)
+
+    def _failed(self, reading):
+        """A long page may be refused, or too much at once, where the usual one is not."""
+        result = reading.result
+        is_throttled = isinstance(result, Answer) and result.status == 429
+        if "limit" in reading.params and not is_throttled:
+            self.is_limited = True
+        else:
+            self._stop(reading.why)
+
+    def _take_in(self, rows):
+        """Keep the rows; whether some order among them had not come before."""
+        is_more = False
+        for row in rows:
+            before = self._known.setdefault(row.order_id, [])
+            is_more |= not before
+            if row.raw not in before:
+                before.append(row.raw)
+                self.rows.append(row)
+        return is_more
+
+    def _finish(self):
+        self.is_over, self.is_complete = True, not self._has_odd
+        self.why = "a row of it could not be read" if self._has_odd else ""
+
+    def _stop(self, why):
+        self.is_over, self.why = True, why
+
+
 class Reader:
     """Asks on behalf of one account, pays for each read and believes what headers say is left.
 
@@ -47,6 +131,10 @@ class Reader:
         self._pool = credits.pool_of(account)
         self._api_config_key = keys.open_api_config_key(account)
 
+    def for_purpose(self, purpose):
+        """The same, paid for from another part of the purse."""
+        return Reader(self._account, purpose=purpose, now=self._now, before=self._before)
+
     def ask(self, path, params, parse, **known) -> Reading:
         """Read a route and parse the answer; trouble of any kind ends in a `Reading` without value.
 
@@ -59,33 +147,32 @@ class Reader:
         self._settle(grant, [reading])
         return reading
 
-    def pages(self, path, params, parse, needed, most=MOST_PAGES):
-        """Readings of a paged route, newest first, until ``needed(rows)`` is 0 or the last page.
+    def pages(self, path, params, parse, needed, most=MOST_PAGES) -> Pages:
+        """Read a paged route until ``needed(rows)`` is 0, to its end, or no further than ``most``.
 
         ``needed``: at least how many pages more it takes, after the rows read so far. They are paid
-        for at once, so that reading many costs the database little.
+        for at once, so that reading many costs the database little. What the pages are sorted by
+        is nobody's promise: `orders.paging` tells it from the rows.
         """
-        readings, rows, params = [], [], dict(params)
-        while (wanted := min(needed(rows), most - len(readings), MOST_AT_ONCE)) > 0:
+        pages = Pages(params=dict(params))
+        while not pages.is_over and (left := most - len(pages.readings)) > 0:
+            wanted = min(needed(pages.rows), left, MOST_AT_ONCE)
+            if wanted <= 0:
+                return pages
             grant = self._take(path, wanted)
             if not grant.count:
-                return [*readings, _not_asked(path, params, grant)], rows
-            run = list(self._run(path, params, parse, grant.count))
-            self._settle(grant, run)
-            readings += run
-            rows += [row for each in run if each.value is not None for row in each.value.rows]
-            if run[-1].value is None or not run[-1].value.has_more:
-                break
-        return readings, rows
+                pages.end(_not_asked(path, dict(params), grant))
+                return pages
+            self._settle(grant, self._run(pages, path, parse, needed, grant.count))
+        return pages
 
-    def _run(self, path, params, parse, count):
-        """So many pages, fewer where one is the last or shows nothing; moves the cursor."""
-        for _ in range(count):
-            reading = self._read(path, dict(params), parse, {})
-            yield reading
-            if reading.value is None or not reading.value.has_more:
-                return
-            params["cursor"] = reading.value.next_cursor
+    def _run(self, pages, path, parse, needed, count):
+        """The readings of up to so many pages more."""
+        run = []
+        while len(run) < count and not pages.is_over and (not run or needed(pages.rows) > 0):
+            run.append(self._read(path, pages.asked(), parse, {}))
+            pages.add(run[-1])
+        return run
 
     def _take(self, path, wanted):
         return credits.take(

@@ -8,20 +8,27 @@ book concludes nothing while an unanswered request could yet act on it.
 from dataclasses import replace
 from datetime import timedelta
 
-from django.db import transaction
-from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import audit, clocking, concluding, endings, evidence, reading, routes, taking, waking
+from orders import (
+    clocking,
+    endings,
+    evidence,
+    looking_up,
+    routes,
+    settled,
+    taking,
+)
 from orders.judging import Conclusion
 from orders.lagging import READ_LAG, by_now, caught_up_at, dead_at
 from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE
 
 MOST_ATTEMPTS = 5
-MOST_CHECKS = 40  # after as many the history was read as deep as it ever is
+PATIENCE = timedelta(minutes=5)  # with a history that cannot be read
 SLOWEST = 12  # checks after which the pace no longer slows
 UNREADABLE_S = 5  # the slowest pace while the exchange cannot be read
+IN_DOUBT_S = 300  # the slowest pace of what the exchange calls by a word that we do not know
 NEEDS_YOU = "needs an operator"
 
 
@@ -44,7 +51,7 @@ def _settle(cancels, gather, now):
     found.offset = clocking.offset(moment)  # as these very answers show it
     ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
     _have_remembered(cancels, found)
-    record(_with_our_others(ends, found.offset), found, moment)
+    settled.record_all(ends, found, moment, hold=lambda rest: taking.hold(rest, now()))
 
 
 def _have_remembered(cancels, found):
@@ -57,9 +64,7 @@ def _have_remembered(cancels, found):
 def weigh(cancel, found, now) -> Conclusion:
     """What the evidence makes of one cancel."""
     if found.book is None:
-        why = found.readings[-1].why
-        said = f"Not known whether it is gone: the exchange could not be asked ({why})."
-        return keep_asking(cancel, now, said, slowest_s=UNREADABLE_S)
+        return _unasked(cancel, found.readings[-1].why, now)
     row = found.row_of(cancel)
     if row is not None:
         return _still_open(cancel, row, found, now)
@@ -70,19 +75,18 @@ def weigh(cancel, found, now) -> Conclusion:
         said = "The exchange accepted the cancel, and the order is no longer open."
         return Conclusion(CancelStatus.CANCELLED, Proof.BOOK, said)
     if past is not None:
-        return _vanished(cancel, found, now)
+        return (
+            _in_doubt(cancel, past, found, now)
+            if past.is_in_doubt
+            else _vanished(cancel, found, now)
+        )
     if cancel.order_id in found.unowned:
         return _unowned(cancel, found, now)
     if found.is_unknown(cancel):
         return _absent(cancel, found, now)
     if cancel.order_id is None and not cancel.has_unanswered and found.pasts:
         return _unnamed(cancel, found, now)
-    return keep_asking(
-        cancel,
-        now,
-        "Not in the open orders; its history could not be read yet.",
-        absent_since_at=by_now(cancel.absent_since_at, now) or found.asked_at,
-    )
+    return _unread(cancel, found, now)
 
 
 def _remembering(cancel, end):
@@ -110,27 +114,6 @@ def keep_asking(
     )
 
 
-def record(ends, found, now):
-    """Write what is still ours to write, with the reads that show it, in one transaction."""
-    with transaction.atomic():
-        mine = taking.still_taken([cancel for cancel, _ in ends])
-        ends = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
-        if not ends:
-            return
-        concluding.write(ends, now, checks=F("checks") + 1)
-        settled = [(c, end) for c, end in ends if end.status != mine[c.pk]]
-        facts = _read_facts(settled, found, now) if settled else []
-        audit.append(*facts, *concluding.outcome_facts(settled, now))
-        _wake(ends)
-
-
-def _wake(ends):
-    """Have sent what is queued again, and the bulk that waited for a first look at the rest."""
-    waking.deliver_again([cancel for cancel, end in ends if end.status == CancelStatus.QUEUED])
-    if any(cancel.checks == 1 for cancel, _ in ends):
-        waking.deliver(account_ids=[ends[0][0].account_id], is_urgent=False)
-
-
 def _still_open(cancel, row, found, now):
     """Listed as open. Once no earlier request can act, that attempt is dead: a fresh one."""
     why = endings.cannot_act_on(cancel, row)
@@ -156,7 +139,7 @@ def _still_open(cancel, row, found, now):
         Proof.BOOK,
         said,
         not_before_at=now + timedelta(seconds=2**cancel.repeats - 1),
-        resolved_order_id=row.order_id,
+        resolved_order_id=None if cancel.order_id else row.order_id,
         repeats=cancel.repeats + 1,
         kind=routes.next_kind(cancel, row),
     )
@@ -174,14 +157,39 @@ def _ended(cancel, past, found):
         said = f"That order was on {past.symbol}, not {cancel.symbol}, and has closed."
         return replace(endings.conclusion(cancel, past.ending), explanation=said, status=GONE)
     end = endings.conclusion(cancel, past.ending, offset=found.offset)
-    row = found.edited_into(cancel, past) if past.ending.status == "cancelled" else None
-    if row is None:
-        return end
-    said = f"Edited before our cancel could act: it lives on as order {row.order_id}."
-    return replace(end, status=GONE, explanation=said)
+    is_certain = cancel.was_accepted and cancel.order_id
+    last = None if is_certain else found.last_edit_of(past)
+    return end if last is None else replace(end, status=GONE, explanation=_edited(last, found))
 
 
+def _edited(last, found):
+    """What became of an order that was edited before our cancel could act."""
+    if last.order_id in found.book:
+        return f"Edited before our cancel could act: it lives on as order {last.order_id}."
+    said = f"Edited before our cancel could act: replaced by order {last.order_id}, which"
+    if last.ending is None:
+        return f"{said} the exchange calls {last.status or 'open'}."
+    return f"{said} {ENDED.get(last.ending.status, last.ending.status)}."
+
+
+ENDED = {"cancelled": "was cancelled", "rejected": "was rejected", "completed": "was completed"}
 GONE = CancelStatus.GONE
+
+
+def _unasked(cancel, why, now):
+    """The open orders could not be read: nothing is known, and nothing was learned."""
+    said = f"Not known whether it is gone: the exchange could not be asked ({why})."
+    at_first = replace(keep_asking(cancel, now, said, slowest_s=UNREADABLE_S))
+    if cancel.checks <= 1:
+        return at_first
+    return replace(at_first, next_check_at=now + timedelta(seconds=UNREADABLE_S))
+
+
+def _in_doubt(cancel, past, found, now):
+    """By a word of the exchange's that is no end, and that we do not know as open."""
+    said = f"Not in the open orders, and the exchange calls it {past.status}: asked again."
+    slowest_s = IN_DOUBT_S if cancel.checks > SLOWEST else 30
+    return keep_asking(cancel, now, said, absent_since_at=found.asked_at, slowest_s=slowest_s)
 
 
 def _vanished(cancel, found, now):
@@ -209,74 +217,61 @@ def _absent(cancel, found, now):
 def _unnamed(cancel, found, now):
     """A client order id the exchange says no open order has, in a history too long to read."""
     until = caught_up_at(cancel, found.offset, now)
-    if found.asked_at < until:
-        said = "No open order has this client order id; asking once more."
-        return keep_asking(cancel, now, said, until=until)
-    said = f"No open order has this client order id, nor has any of the last {len(found.pasts)}."
-    return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said)
+    if found.asked_at < until or cancel.checks <= looking_up.DEEP:
+        said = "No open order has this client order id; its history is being searched."
+        since = by_now(cancel.absent_since_at, now) or found.asked_at
+        return keep_asking(cancel, now, said, absent_since_at=since, until=until)
+    said = (
+        f"No open order has this client order id, nor has any of the {len(found.pasts)} orders "
+        f"that were read of its history ({found.unread(cancel)})."
+    )
+    return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said[:400])
 
 
 def _unowned(cancel, found, now):
     """An order of this id exists; only the account's own pages could tell that it is ours."""
-    until, is_passed = (
-        caught_up_at(cancel, found.offset, now),
-        found.is_passed(found.unowned[cancel.order_id]),
-    )
-    if found.asked_at < until or not (is_passed or cancel.checks >= MOST_CHECKS):
+    until, past = caught_up_at(cancel, found.offset, now), found.unowned[cancel.order_id]
+    is_passed = found.is_passed(past)
+    if found.asked_at < until or not (is_passed or cancel.checks > looking_up.DEEP):
         said = "Not among this account's orders so far; its history is being searched."
         since = by_now(cancel.absent_since_at, now) or found.asked_at
         return keep_asking(cancel, now, said, absent_since_at=since, until=until)
     if is_passed:
         return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, NOT_THIS_ACCOUNTS)
-    said = f"Not among this account's open or last {len(found.pasts)} orders; {ELSEWHERE}"
-    return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said)
+    if past.is_in_doubt:
+        return _in_doubt(cancel, past, found, now)
+    return Conclusion(*_whose(past, found.unread(cancel)))
+
+
+def _whose(past, why):
+    """What may be said of an order that is not open here and may be another account's."""
+    unread = f"Whether it is this account's could not be told: {why}. Check account and id."
+    if past.ending is None:
+        said = "No open order of this account has this id, though one of this id is open."
+        return CancelStatus.NOT_FOUND, Proof.BOOK, f"{said} {unread}"[:400]
+    said = f"Not open: the order of this id has ended ({past.ending.status})."
+    return GONE, Proof.BOOK, f"{said} {unread}"[:400]
 
 
 ELSEWHERE = "an order of this id exists elsewhere. Check account and id."
 NOT_THIS_ACCOUNTS = f"Not among this account's orders; {ELSEWHERE}"
 
 
-def _with_our_others(ends, offset):
-    """Where an earlier cancel of our own closed the order, it was not *someone else*."""
-    foreign = {c.order_id: c for c, end in ends if _is_somebodys(end) and c.order_id}
-    if not foreign:
-        return ends
-    others = Cancel.objects.filter(
-        account=ends[0][0].account_id, order_id__in=foreign, first_sent_at__isnull=False
-    ).exclude(pk__in=[cancel.pk for cancel in foreign.values()])
-    jobs = {}
-    for other in others.order_by("-pk"):
-        end = next(end for c, end in ends if c.order_id == other.order_id)
-        at = end.ending.at
-        if endings.is_since(at, other, offset) is not False:
-            jobs[other.order_id] = other.job_id
-    return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
+def _unread(cancel, found, now):
+    """Not open, and its history cannot be read: after a while the open orders have to do."""
+    since, why = by_now(cancel.absent_since_at, now) or found.asked_at, found.unread(cancel)
+    until = max(caught_up_at(cancel, found.offset, now), since + PATIENCE)
+    if found.asked_at < until or found.must_wait:
+        said = f"Not in the open orders; its history could not be read yet ({why})."
+        return keep_asking(cancel, now, said, absent_since_at=since)
+    return Conclusion(*_by_the_book(cancel, found.is_ours(cancel), why))
 
 
-def _is_somebodys(end):
-    return end.explanation == endings.BY_SOMEONE_ELSE
-
-
-def _by_job(end, job_id):
-    if job_id is None or not _is_somebodys(end):
-        return end
-    return replace(end, explanation=f"Cancelled before this request, by our own job {job_id}.")
-
-
-def _read_facts(settled, found, now):
-    """A record for each read, naming the orders it settled."""
-    first = settled[0][0]
-    return [
-        reading.fact_of(
-            each,
-            actor=audit.actor_of(first.job),
-            account=first.account,
-            job=first.job,
-            at=now,
-            lines=[
-                audit.line_of(cancel, outcome=end.status, data=found.kept_row(each, cancel))
-                for cancel, end in settled
-            ],
-        )
-        for each in found.readings
-    ]
+def _by_the_book(cancel, is_ours, why):
+    """What the open orders alone show of an order that they do not list."""
+    unread = f"its history could not be read ({why})"
+    if cancel.order_id and is_ours:
+        return GONE, Proof.BOOK, f"No longer open. How it closed is not known: {unread}."[:400]
+    name = "id" if cancel.order_id else "client order id"
+    said = f"No open order has this {name}; {unread}."[:400]
+    return (GONE if cancel.has_unanswered else CancelStatus.NOT_FOUND), Proof.BOOK, said

@@ -15,7 +15,17 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.timezone import now as clock
 
-from orders import audit, clocking, contradicting, credits, drifting, endings, reading, waking
+from orders import (
+    audit,
+    clocking,
+    contradicting,
+    credits,
+    drifting,
+    endings,
+    paging,
+    reading,
+    waking,
+)
 from orders.comparing import RAREST, REFRESHED, compare
 from orders.models import Account, Event, Order, OrderState
 from orders.models.clocks import has_come, is_ahead
@@ -28,11 +38,24 @@ PAGE = 100  # rows of one (docs.pacifica.fi order-history page)
 
 @dataclass
 class History:
-    """How missing orders ended, by order id; the ids of all that the pages called filled."""
+    """How missing orders ended, by order id; the ids of all that the pages called filled.
+
+    ``words``: what the history calls those that it does not say to have ended.
+    """
 
     endings: dict = field(default_factory=dict)
+    words: dict = field(default_factory=dict)
     filled: list = field(default_factory=list)
     readings: list = field(default_factory=list)
+
+    def add(self, order_id, status, ending, wanted):
+        """Keep what the history says of one order."""
+        if ending is not None and ending.status == "filled":
+            self.filled.append(order_id)
+        if order_id in wanted and ending is not None:
+            self.endings[order_id] = ending
+        elif order_id in wanted and status:
+            self.words[order_id] = status
 
 
 @dataclass(frozen=True)
@@ -89,34 +112,37 @@ def _endings_of_missing(reader, account, rows, started_at, now):
     if wanted:
         _through_history(reader, account, wanted, history, now)
         for order_id in sorted(wanted - set(history.endings))[:FEW]:
-            history.readings.append(_by_id(reader, order_id, history.endings))
+            history.readings.append(_by_id(reader, order_id, history, wanted))
     return history
 
 
 def _through_history(reader, account, wanted, history, now):
     """Read the newest pages. Many of them never take what is kept for urgent cancels."""
 
+    oldest_at = min(
+        account.orders.filter(order_id__any=wanted).values_list("created_at", flat=True)
+    )
+
     def needed(rows):
-        return ceil(len(wanted - {row.order_id for row in rows}) / PAGE)
+        left = wanted - {row.order_id for row in rows}
+        return 0 if paging.is_passed(rows, oldest_at) else ceil(len(left) / PAGE)
 
     most = min(MOST_PAGES, PAGES + 2 * len(wanted) // PAGE)
     if most > PAGES:
-        reader = reading.Reader(account, purpose=credits.SYNC, now=now)
+        reader = reader.for_purpose(credits.SYNC)
     params = {"account": account.address}
-    history.readings, rows = reader.pages(
-        "/orders/history", params, reads.history_page, needed, most=most
-    )
-    told = {row.order_id: endings.of_history_row(row) for row in rows}
-    history.endings = {i: ending for i, ending in told.items() if ending and i in wanted}
-    history.filled = [i for i, ending in told.items() if ending and ending.status == "filled"]
+    pages = reader.pages("/orders/history", params, reads.history_page, needed, most=most)
+    history.readings = pages.readings
+    for row in pages.rows:
+        history.add(row.order_id, row.order_status, endings.of_history_row(row), wanted)
 
 
-def _by_id(reader, order_id, found):
+def _by_id(reader, order_id, history, wanted):
     path, params = "/orders/history_by_id", {"order_id": order_id}
     answer = reader.ask(path, params, reads.history_events, order_id=order_id)
-    ending = endings.of_events(answer.value) if answer.value else None
-    if ending is not None:
-        found[order_id] = ending
+    if answer.value:
+        status = answer.value[0].order_status
+        history.add(order_id, status, endings.of_events(answer.value), wanted)
     return answer
 
 
@@ -126,7 +152,7 @@ def _apply(account, book, history, started_at, now):
     overtook_at = locked.synced_at
     if overtook_at and overtook_at >= started_at and not is_ahead(overtook_at, started_at):
         return None
-    changes = compare(account, book.value.rows, history.endings, started_at)
+    changes = compare(account, book.value.rows, history, started_at)
     _write(account, changes, started_at, now)
     drifting.note(account=account, changes=changes, now=now)
     Account.objects.filter(pk=account.pk).update(synced_at=started_at, sync_error="")
@@ -164,7 +190,7 @@ def _facts(account, changes, book, history, now):
         *((order, "new", raw) for order, raw in changes.new),
         *((order, "changed", raw) for order, raw in changes.changed),
         *((order, "closed", vars(ending)) for order, ending in changes.closed),
-        *((order, "vanished", {}) for order in changes.vanished),
+        *((order, "vanished", {"order_status": order.order_status}) for order in changes.vanished),
     ]
     yield _fact(Event.SYNC, account, told, book, history, now)
     if changes.reopened:

@@ -5,7 +5,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, clocking, delivery, endings, evidence, reading, settling, taking
+from orders import (
+    cancels,
+    clocking,
+    delivery,
+    endings,
+    evidence,
+    looking_up,
+    reading,
+    settling,
+    taking,
+)
 from orders.models import AuditRecord, Cancel, CancelStatus, Event, ExchangeClock, Proof
 from tests.test_settling import CLIENT_ORDER_ID, ask_and_deliver, by_id, settle
 
@@ -176,14 +186,16 @@ def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
 
 
 def test_a_client_order_id_beyond_a_long_history_ends_not_found_in_true_words(firm, monkeypatch):
-    monkeypatch.setattr(evidence, "PAGES", 1)
-    monkeypatch.setattr(evidence, "MOST_PAGES", 1)
+    monkeypatch.setattr(looking_up, "PAGES", {looking_up.DEEP: 1})
+    monkeypatch.setattr(looking_up, "PAGES_LATER", 1)
     firm.paper.orders(firm.account.address, 101)
     by_id(firm, client_order_id=CLIENT_ORDER_ID)
     assert settle(firm, after_s=5).status == CancelStatus.SETTLING
-    cancel = again(firm, after_s=31)
+    assert again(firm, after_s=31).status == CancelStatus.SETTLING
+    Cancel.objects.update(checks=looking_up.DEEP)
+    cancel = again(firm, after_s=32)
     assert (cancel.status, cancel.proof) == (CancelStatus.NOT_FOUND, Proof.BOOK)
-    assert "last 100" in cancel.explanation
+    assert "any of the 100 orders that were read" in cancel.explanation
 
 
 def test_a_twap_known_by_client_order_id_is_settled_by_its_paged_history(firm):

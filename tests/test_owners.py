@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from orders import evidence, settling, syncing
+from orders import looking_up, settling, syncing
 from orders.models import Account, Cancel, CancelStatus, Proof
 from tests.test_evidence import again
 from tests.test_settling import by_id, settle
@@ -12,8 +12,8 @@ from tests.test_settling import by_id, settle
 @pytest.fixture
 def short_history(monkeypatch):
     """A round reads one page of the history, and no more however long a question stands."""
-    monkeypatch.setattr(evidence, "PAGES", 1)
-    monkeypatch.setattr(evidence, "MOST_PAGES", 1)
+    monkeypatch.setattr(looking_up, "PAGES", {looking_up.DEEP: 1})
+    monkeypatch.setattr(looking_up, "PAGES_LATER", 1)
 
 
 @pytest.mark.usefixtures("short_history")
@@ -23,16 +23,18 @@ def test_an_id_alone_never_makes_a_strangers_order_ours(firm):
     firm.paper.orders(firm.account.address, 101)
     by_id(firm, order_id=ids[0])
     assert settle(firm, after_s=31).status == CancelStatus.SETTLING
-    Cancel.objects.update(checks=settling.MOST_CHECKS)
+    Cancel.objects.update(checks=looking_up.DEEP)
     cancel = again(firm, after_s=62)
-    assert (cancel.status, cancel.proof) == (CancelStatus.NOT_FOUND, Proof.BOOK)
-    assert "last 100 orders" in cancel.explanation
+    assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
+    assert "could not be told: there are more pages" in cancel.explanation
+    assert cancel.filled_amount == ""
 
 
 @pytest.mark.usefixtures("short_history")
 def test_a_strangers_order_is_not_found_once_our_history_was_read_past_it(firm):
-    firm.paper.rules(clock_offset_ms=-60_000)
-    firm.paper.orders(firm.account.address, 101)
+    for ago_ms, count in ((61_000, 51), (60_000, 50)):
+        firm.paper.rules(clock_offset_ms=-ago_ms)
+        firm.paper.orders(firm.account.address, count)
     firm.paper.rules(clock_offset_ms=0)
     ids = firm.paper.orders(firm.foreign_account.address, 1)
     by_id(firm, order_id=ids[0])

@@ -237,7 +237,8 @@ def test_a_deep_history_costs_no_more_than_a_routine_sync_may_spend(firm, many_g
 @pytest.fixture
 def short_pages(firm, monkeypatch, settings):
     """The exchange pages its history by five orders, and credits are plenty."""
-    monkeypatch.setattr(paging, "DEFAULT_LIMIT", 5)
+    for limit in ("DEFAULT_LIMIT", "MAX_LIMIT"):
+        monkeypatch.setattr(paging, limit, 5)
     monkeypatch.setattr(syncing, "PAGE", 5)
     settings.CREDIT_QUOTAS = {"keyless": 10_000, "keyed": 10_000}
     CreditPool.objects.all().delete()

@@ -25,8 +25,8 @@ POINTS = {
     "after the first byte": ("http.client.HTTPConnection", "endheaders", "after"),
     "after the answer, before its commit": ("orders.concluding", "conclude", "before"),
     "within the answer's transaction": ("orders.concluding", "write", "after"),
-    "before a settlement is written": ("orders.settling", "record", "before"),
-    "after a settlement is written": ("orders.settling", "record", "after"),
+    "before a settlement is written": ("orders.settled", "record", "before"),
+    "after a settlement is written": ("orders.settled", "record", "after"),
 }
 LOADED = ("desk.celery", "desk.urls", "orders.tasks", "orders.sweeping", "gunicorn.app.wsgiapp")
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)

@@ -12,6 +12,7 @@ from orders import (
     concluding,
     delivery,
     packets,
+    settled,
     settling,
     sweeping,
     syncing,
@@ -37,8 +38,8 @@ POINTS = {
     "after the answer, before its commit": (concluding, "conclude", "before"),
     "within the answer's transaction": (concluding, "write", "after"),
     "after the answer's commit": (concluding, "conclude", "after"),
-    "before a settlement is written": (settling, "record", "before"),
-    "after a settlement is written": (settling, "record", "after"),
+    "before a settlement is written": (settled, "record", "before"),
+    "after a settlement is written": (settled, "record", "after"),
 }
 
 
