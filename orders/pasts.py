@@ -8,7 +8,9 @@ from orders import endings
 
 OPEN = {"", "open", "partially_filled", "in_execution"}
 SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the next
-SAME_INSTANT = timedelta(milliseconds=20)  # where no client order id says that it is the next
+# Where no client order id says that it is the next: times have whole milliseconds, and a bot places
+# anew within a few of them.
+SAME_INSTANT = timedelta(milliseconds=2)
 
 
 @dataclass(frozen=True)
