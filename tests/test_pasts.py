@@ -1,4 +1,4 @@
-"""Which order came in the place of which is told from times alone only where they leave no doubt."""
+"""Which order came in the place of which: told by times alone only where they leave no doubt."""
 
 from datetime import UTC, datetime, timedelta
 
