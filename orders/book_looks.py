@@ -1,11 +1,12 @@
 """Look at a whole book: its strategies, TWAPs and orders; and whether that shows it empty."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.timezone import now as clock
 
+from orders import odd_rows
 from orders.models.cancels import MARGIN
 from orders.pacifica import reads
 
@@ -24,11 +25,13 @@ class Look:
 
     ``trouble``: why some route proved nothing, in words; ``must_wait``: for want of credits.
     ``absent``: which kind of orders this network does not have at all, in words.
+    ``odd``: (route, row) of those that could not be read and may be in scope.
     """
 
     began_at: datetime
     rows: list = field(default_factory=list)
     readings: list = field(default_factory=list)
+    odd: list = field(default_factory=list)
     spared: int = 0
     absent: str = ""
     trouble: str = ""
@@ -37,12 +40,24 @@ class Look:
     @property
     def is_empty(self):
         """Every route was read, and nothing in scope is listed."""
-        return not self.rows and not self.trouble
+        return not self.rows and not self.odd and not self.trouble
 
     @property
     def count(self):
         """How many are listed; None where some route could not be read."""
-        return None if self.trouble else len(self.rows)
+        return None if self.trouble else len(self.rows) + len(self.odd)
+
+    @property
+    def unread(self):
+        """Which rows could not be read, in words, or nothing."""
+        odd = [row for _, row in self.odd]
+        if not odd:
+            return ""
+        rows = "1 row" if len(odd) == 1 else f"{len(odd)} rows"
+        return (
+            f"{rows} of {self.odd[0][0]} could not be read: {odd_rows.named(odd)}. "
+            "The book is not shown empty while it stands: look at the exchange."
+        )
 
 
 def look(line, reader) -> Look:
@@ -58,8 +73,10 @@ def look(line, reader) -> Look:
             found.trouble = found.trouble or f"{path} could not be read: {answer.why}."
             found.must_wait = found.must_wait or answer.must_wait
             continue
-        for row in getattr(answer.value, "rows", answer.value):
+        for row in answer.value.rows:
             _sort(line, path, row, found)
+        for odd in answer.value.odd:
+            _sort_odd(line, path, odd, found)
     return found
 
 
@@ -82,3 +99,12 @@ def _sort(line, path, row, found):
         found.spared += 1
         return
     found.rows.append((path, row))
+
+
+def _sort_odd(line, path, odd, found):
+    """A row without its symbol is still cancelled where we know the order's, or is in the way."""
+    known = line.account.orders.filter(order_id=odd.order_id).first() if odd.order_id else None
+    if path == ORDERS and known is not None:
+        _sort(line, path, replace(odd.row, symbol=known.symbol), found)
+    elif not (line.symbol and odd.symbol and odd.symbol != line.symbol):
+        found.odd.append((path, odd))

@@ -67,7 +67,7 @@ class _Deadline:
 def _given_up(line, look, leftovers) -> str:
     """What is known of a line whose book was not seen empty in time."""
     said = look.trouble or f"{look.count} still listed after {DEADLINE_S} s."
-    return " ".join(filter(None, [said, leftovers.refusals(), line.explanation]))
+    return " ".join(filter(None, [look.unread, said, leftovers.refusals(), line.explanation]))
 
 
 def _unsettled_s(line, look, since_s) -> float:

@@ -1,10 +1,10 @@
 """Compare an account's book, as the exchange reads it out, with the orders we hold. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Context, Decimal
 
-from orders import reading
+from orders import odd_rows, reading
 from orders.concluding import ending_values
 from orders.endings import OURS
 from orders.models import Order, OrderState
@@ -14,6 +14,7 @@ READ_LAG = timedelta(seconds=30)  # a book this soon after a close may simply be
 LOOK_AGAIN = timedelta(seconds=30)
 RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explains
 EXACT, STEP = Context(prec=100), Decimal("1e-12")  # the usual 28 digits are too few to round in
+HIDDEN = "Not listed when the book was last read, but for a row that could not be read."
 SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the next
 
 FROM_BOOK = (
@@ -32,7 +33,10 @@ FROM_BOOK = (
     "created_at",
     "updated_at",
 )
-DERIVED = ("price_number", "open_amount_number")
+AMOUNTS = ("initial_amount", "filled_amount", "cancelled_amount")
+TEXTS = ("side", "order_type", "price", *AMOUNTS)  # empty where they could not be read
+COMPARED = (*FROM_BOOK, "trouble")
+DERIVED = ("price_number", "open_amount_number", "trouble")
 REFRESHED = (
     *FROM_BOOK,
     *DERIVED,
@@ -56,29 +60,37 @@ class Changes:
     closed: list = field(default_factory=list)  # (Order, Ending)
     vanished: list = field(default_factory=list)  # Order
     unexplained: list = field(default_factory=list)  # Order, vanished for long
+    hidden: list = field(default_factory=list)  # Order, maybe in a row that could not be read
 
     def __bool__(self):
         return any((self.new, self.changed, self.reopened, self.closed, self.vanished))
 
 
-def compare(account, rows, found, started_at) -> Changes:
-    """What changed. ``rows``: the book's; ``found``: the `History` of missing orders."""
-    changes = Changes()
-    listed = {row.order_id: row for row in rows}
+def compare(account, book, found, started_at) -> Changes:
+    """What changed. ``book``: `OpenOrders`; ``found``: the `History` of missing orders.
+
+    An odd row without an order id may be any order: none is then taken for vanished.
+    """
+    changes, listed = Changes(), {row.order_id: row for row in book.rows}
+    half_read = {one.order_id: one.row for one in book.odd if one.order_id is not None}
+    is_whole = len(half_read) == len(book.odd)
     known = {o.order_id: o for o in account.orders.exclude(state=OrderState.CLOSED)}
-    unknown = listed.keys() - known.keys()
+    unknown = (listed.keys() | half_read.keys()) - known.keys()
     known |= {o.order_id: o for o in account.orders.filter(order_id__any=unknown)}
+    for order_id, row in half_read.items():
+        if order_id in known:  # its symbol is known, if nothing else
+            listed[order_id] = replace(row, symbol=known[order_id].symbol)
     for order_id, row in listed.items():
         _compare_listed(changes, account, known.get(order_id), row, started_at)
     for order_id, order in known.items():
         if order_id not in listed and _is_older(order.last_seen_at, started_at):
-            _compare_missing(changes, order, found, started_at)
+            _compare_missing(changes, order, found, started_at, is_whole)
     _link_edits(changes)
     return changes
 
 
 def _compare_listed(changes, account, order, row, started_at):
-    values = values_of(row)
+    values = values_of(row, order)
     if order is None:
         seen = {"first_seen_at": started_at, "last_seen_at": started_at}
         order = Order(account=account, order_id=row.order_id, **seen, **values)
@@ -88,7 +100,7 @@ def _compare_listed(changes, account, order, row, started_at):
             return  # the book may be behind what we already know
         order.has_contradiction = True
         changes.reopened.append((_refresh(order, values), row.raw))
-    elif order.state != OrderState.OPEN or any(getattr(order, n) != values[n] for n in FROM_BOOK):
+    elif order.state != OrderState.OPEN or any(getattr(order, n) != values[n] for n in COMPARED):
         changes.changed.append((_refresh(order, values), row.raw))
 
 
@@ -100,7 +112,7 @@ def _has_come(moment, now):
     return moment <= now or is_ahead(moment, now, RAREST)
 
 
-def _compare_missing(changes, order, found, started_at):
+def _compare_missing(changes, order, found, started_at, is_whole):
     ending = found.endings.get(order.order_id)
     order.order_status = found.words.get(order.order_id, order.order_status)
     if ending is not None:
@@ -109,13 +121,29 @@ def _compare_missing(changes, order, found, started_at):
         order.state, order.closed_at, order.next_lookup_at = OrderState.CLOSED, started_at, None
         order.open_amount_number = Decimal(0)
         changes.closed.append((order, ending))
+    elif order.state == OrderState.OPEN and not is_whole:
+        _hide(changes, order, started_at)
     elif order.state == OrderState.OPEN:
         order.state, order.next_lookup_at = OrderState.VANISHED, started_at + LOOK_AGAIN
         changes.vanished.append(order)
-    elif order.next_lookup_at is None or _has_come(order.next_lookup_at, started_at):
-        unseen_for = max(LOOK_AGAIN, started_at - order.last_seen_at)
-        order.next_lookup_at = started_at + min(RAREST, unseen_for)
+    elif _look_again(order, started_at):
         changes.unexplained.append(order)
+
+
+def _hide(changes, order, started_at):
+    """It may be the row that could not be read: open as far as anybody knows, and unseen."""
+    _look_again(order, started_at)
+    order.trouble = HIDDEN
+    changes.hidden.append(order)
+
+
+def _look_again(order, started_at):
+    """Whether a look-up in the history was due; the next comes the later, the longer it is gone."""
+    if order.next_lookup_at is not None and not _has_come(order.next_lookup_at, started_at):
+        return False
+    unseen_for = max(LOOK_AGAIN, started_at - order.last_seen_at)
+    order.next_lookup_at = started_at + min(RAREST, unseen_for)
+    return True
 
 
 def _link_edits(changes):
@@ -128,7 +156,7 @@ def _link_edits(changes):
         old, at = ended.get(order.client_order_id, (None, None))
         if order.client_order_id is None or old is None or old.order_id > order.order_id:
             continue
-        if at is None or abs(at - order.created_at) <= SAME_MOMENT:
+        if at is None or (order.created_at and abs(at - order.created_at) <= SAME_MOMENT):
             order.replaces_order_id = old.order_id
 
 
@@ -136,22 +164,32 @@ def _may_be_edit(ending):
     return ending.status == "cancelled" and ending.event in OURS
 
 
-def values_of(row) -> dict:
-    """An open order's columns from the book's row: the text as it came, numbers beside it."""
+def values_of(row, order=None) -> dict:
+    """An open order's columns from the book's row: the text as it came, numbers beside it.
+
+    What could not be read stays as the order has it, where it is known.
+    """
     values = {name: getattr(row, name) for name in FROM_BOOK}
-    values["price"] = row.price or ""
-    values["created_at"] = reading.moment(row.created_at)
-    values["updated_at"] = reading.moment(row.updated_at)
-    unfilled = EXACT.subtract(Decimal(row.initial_amount), Decimal(row.filled_amount))
-    left = EXACT.subtract(unfilled, Decimal(row.cancelled_amount))
-    values["price_number"] = number(row.price)
-    values["open_amount_number"] = number(left)
+    values |= {name: values[name] or "" for name in TEXTS}
+    for name in ("created_at", "updated_at"):
+        values[name] = None if values[name] is None else reading.moment(values[name])
+    values |= {name: getattr(order, name) for name in row.odd_fields if order is not None}
+    values["price_number"] = number(values["price"])
+    values["open_amount_number"] = number(_left(*(values[name] for name in AMOUNTS)))
+    values["trouble"] = odd_rows.unread_fields(row)
     return values
 
 
+def _left(initial, filled, cancelled):
+    """What is open of an order, or None where one of the amounts is not known."""
+    if not (initial and filled and cancelled):
+        return None
+    return EXACT.subtract(EXACT.subtract(Decimal(initial), Decimal(filled)), Decimal(cancelled))
+
+
 def number(text) -> Decimal | None:
-    """A decimal for sorting and sums, or None where it would not fit the column."""
-    if text is None:
+    """A decimal for sorting and sums, or None where there is none or it would not fit."""
+    if text in (None, ""):
         return None
     value = Decimal(text).quantize(STEP, context=EXACT)
     return value if value.copy_abs() < Decimal(10) ** 26 else None

@@ -177,8 +177,6 @@ def _moment(row, name):
 
 
 def time_ms(row, name) -> int | None:
-    """A time of a row, in ms; those of TWAP rows are not certain to be there."""
+    """A time of a row, in ms, where it has one that could be read."""
     value = getattr(row, name, None)
-    if value is None:
-        value = row.raw.get(name)
-    return value if type(value) is int and 0 < value < 10**14 else None
+    return value if value is not None and 0 < value < 10**14 else None

@@ -1,6 +1,6 @@
 """Gather what the exchange says of orders whose cancels are in question: book, then history."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orders import endings, looking_up, paging, reading
@@ -24,7 +24,8 @@ class Evidence:
     its history has none. ``pages``: the paged history as far as it was read, or None. ``pasts``:
     what was told of orders, by order id. ``seen``: order ids that this account's books listed
     before. ``unowned``: what an order's id alone told, of orders that nothing shows to be this
-    account's. ``unread_ids``: why the look-up of an order id told nothing.
+    account's. ``unread_ids``: why the look-up of an order id told nothing. ``odd``: the book's
+    rows that could not be read.
     """
 
     reader: reading.Reader
@@ -38,6 +39,7 @@ class Evidence:
     seen: set = field(default_factory=set)
     unowned: dict = field(default_factory=dict)
     unread_ids: dict = field(default_factory=dict)
+    odd: tuple = ()
     readings: list = field(default_factory=list)
     _names: dict = field(default_factory=dict)  # client order id -> order ids of the pasts
     _edits: Edits | None = None
@@ -96,10 +98,19 @@ class Evidence:
     def last_edit_of(self, past) -> Past | None:
         """The order that stands, or ended, in the place of this one by an edit; or None."""
         if self._edits is None:
-            listed = [of_open_row(row) for row in self.book.values()]
+            half_read = [one.row for one in self.odd if one.row is not None]
+            listed = [of_open_row(row) for row in (*self.book.values(), *half_read)]
             closed = [one for one in self.pasts.values() if one.order_id not in self.book]
             self._edits = Edits([*closed, *listed])
         return self._edits.last_of(past)
+
+    def hides(self, cancel) -> bool:
+        """Whether a row of the book that could not be read may be this cancel's order."""
+        if any(one.order_id is None for one in self.odd):
+            return True
+        rows = [one.row for one in self.odd] + list(self.book.values())
+        is_named = any("client_order_id" in row.odd_fields for row in rows)
+        return cancel.order_id is None and is_named
 
     def is_unknown(self, cancel) -> bool:
         """Whether the exchange said, in so many words, that it has no such order."""
@@ -175,6 +186,7 @@ def _gather(cancels, now, offset, before, routes):
     _read_book(evidence, routes, params)
     if evidence.book is None:
         return evidence
+    _list_half_read(evidence, cancels)
     missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
     until = evidence.asked_at + LONGEST + len(missing) * FOR_EACH
     look = looking_up.LookUp(evidence, routes, params, lambda: now() > until)
@@ -220,6 +232,19 @@ def _read_book(evidence, routes, params):
     answer = evidence.reader.ask(routes.book, params, routes.open_rows)
     evidence.readings.append(answer)
     if answer.value is not None:
-        rows = answer.value.rows
-        evidence.book = {row.order_id: row for row in rows}
-        evidence.named = {r.client_order_id.lower(): r for r in rows if r.client_order_id}
+        evidence.odd = answer.value.odd
+        _list(evidence, answer.value.rows)
+
+
+def _list(evidence, rows):
+    evidence.book = (evidence.book or {}) | {row.order_id: row for row in rows}
+    evidence.named |= {r.client_order_id.lower(): r for r in rows if r.client_order_id}
+
+
+def _list_half_read(evidence, cancels):
+    """A row whose symbol could not be read is listed where a cancel names its order with one."""
+    symbols = {c.order_id or c.client_order_id.lower(): c.symbol for c in cancels}
+    for row in [one.row for one in evidence.odd if one.row is not None]:
+        name = (row.client_order_id or "").lower()
+        if symbol := symbols.get(row.order_id) or symbols.get(name):
+            _list(evidence, [replace(row, symbol=symbol)])

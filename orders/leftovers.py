@@ -84,7 +84,7 @@ def _offset():
 def _may_lag(line, one, offset) -> bool:
     """Whether an accepted cancel-all took it, and the book may only not show that yet."""
     path, row = one
-    if path != ORDERS or kind_of(row) != CancelKind.ORDER:
+    if path != ORDERS or kind_of(row) != CancelKind.ORDER or row.created_at is None:
         return False
     if line.cancelled_count is None:
         return False

@@ -76,9 +76,9 @@ class LookUp:
         elif answer.value is None:
             evidence.unread_ids[order_id] = answer.why
         elif evidence.is_ours(cancel):
-            evidence.add(pasts.of_events(answer.value))
+            evidence.add(pasts.of_events(answer.value.rows))
         else:
-            evidence.unowned[order_id] = pasts.of_events(answer.value)
+            evidence.unowned[order_id] = pasts.of_events(answer.value.rows)
 
     def _pages(self, needed, most, purpose):
         evidence, routes = self._evidence, self._routes
@@ -116,6 +116,7 @@ class _Left:
     def is_passed(self, rows) -> bool:
         """Whether the rows were read past where each of the others would stand."""
         known = [one.known_order for one in self._ids.values()]
-        if self._names or None in known:
+        made_at = {order and order.created_at for order in known}
+        if self._names or None in made_at:
             return False
-        return paging.is_passed(rows, min(order.created_at for order in known))
+        return paging.is_passed(rows, min(made_at))

@@ -84,8 +84,8 @@ def plan(preview: Preview) -> Plan:
         unpriced=len(rows) - closed - len(priced),
         closed=closed,
         unknown=unknown,
-        oldest_at=min((order.created_at for order in known), default=None),
-        reduce_only=sum(order.reduce_only for order in known),
+        oldest_at=min((order.created_at for order in known if order.created_at), default=None),
+        reduce_only=sum(bool(order.reduce_only) for order in known),
         stops=sum(row.kind == "stop" for row in rows),
         oldest_sync_at=oldest_sync(accounts.values()),
         requests=requests,
@@ -140,8 +140,8 @@ class Known(NamedTuple):
     """What a plan looks at in an order."""
 
     side: str
-    reduce_only: bool
-    created_at: datetime
+    reduce_only: bool | None
+    created_at: datetime | None
     price_number: Decimal | None
     open_amount_number: Decimal | None
     state: str

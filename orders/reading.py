@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.timezone import now as clock
 
-from orders import audit, credits, keys
+from orders import audit, credits, keys, odd_rows
 from orders.exchange import client
 from orders.models import Event
 from orders.pacifica import answers
@@ -74,7 +74,7 @@ class Pages:
             self._failed(reading)
             return
         is_more = self._take_in(page.rows)
-        self._has_odd |= any(one.order_id is None for one in getattr(page, "odd", ()))
+        self._has_odd |= bool(page.odd) or any("client_order_id" in r.odd_fields for r in page.rows)
         if not page.has_more:
             self._finish()
         elif page.next_cursor is None:
@@ -240,7 +240,7 @@ def fact_of(reading, *, actor, account, at, job=None, lines=()) -> audit.Fact:
     data = {"path": reading.path, "params": reading.params, "why": reading.why}
     body = None
     if isinstance(reading.result, Answer):
-        data |= audit.described(reading.result)
+        data |= audit.described(reading.result) | odd_rows.facts(reading.value)
         body = reading.result.body
     return audit.Fact(
         event=Event.READ,

@@ -15,6 +15,7 @@ from orders import (
     endings,
     evidence,
     looking_up,
+    odd_rows,
     routes,
     settled,
     taking,
@@ -71,6 +72,8 @@ def weigh(cancel, found, now) -> Conclusion:
     past = found.past_of(cancel)
     if past is not None and past.ending is not None:
         return _ended(cancel, past, found)
+    if found.hides(cancel):
+        return keep_asking(cancel, now, _hidden(found))
     if cancel.was_accepted:
         said = "The exchange accepted the cancel, and the order is no longer open."
         return Conclusion(CancelStatus.CANCELLED, Proof.BOOK, said)
@@ -87,6 +90,15 @@ def weigh(cancel, found, now) -> Conclusion:
     if cancel.order_id is None and not cancel.has_unanswered and found.pasts:
         return _unnamed(cancel, found, now)
     return _unread(cancel, found, now)
+
+
+def _hidden(found):
+    """Why nobody can say that the order is no longer open."""
+    if not found.odd:
+        return "An open order's client order id could not be read; it may be this one."
+    where = "a row" if len(found.odd) == 1 else "one of the rows"
+    said = f"It may be in {where} of the book that could not be read: {odd_rows.named(found.odd)}."
+    return f"{said} Look at the exchange."
 
 
 def _remembering(cancel, end):

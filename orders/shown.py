@@ -1,9 +1,8 @@
 """Which read shows what of which order, for the record: of many pages each order is in few."""
 
-import json
-
 from orders import audit
 from orders.pacifica.client import Answer
+from orders.pacifica.strict_json import spelled
 
 
 class Shown:
@@ -41,7 +40,7 @@ class Shown:
         if len(body) <= audit.KEPT_BYTES:
             return ""
         row = self._rows[id(each)].get(self._found.meant(cancel))
-        return "" if row is None else json.dumps(row.raw, default=str)
+        return "" if row is None else spelled(row.raw)
 
     def _came_after(self, order_id):
         past = self._found.pasts.get(order_id)

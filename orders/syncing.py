@@ -5,7 +5,6 @@ until it does, the order is *vanished*, never guessed. A constant number of quer
 orders there are.
 """
 
-import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
@@ -22,6 +21,7 @@ from orders import (
     credits,
     drifting,
     endings,
+    odd_rows,
     paging,
     reading,
     waking,
@@ -30,6 +30,7 @@ from orders.comparing import RAREST, REFRESHED, compare
 from orders.models import Account, Event, Order, OrderState
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
+from orders.pacifica.strict_json import spelled
 
 FEW = 5  # orders looked up one by one
 PAGES, MOST_PAGES = 5, 60  # of the history, more the more orders are missing
@@ -82,7 +83,7 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
     if book.value is None:
         Account.objects.filter(pk=account_id).update(sync_error=book.why[:300])
         return Synced(problem=book.why)
-    history = _endings_of_missing(reader, account, book.value.rows, started_at, now)
+    history = _endings_of_missing(reader, account, book.value, started_at, now)
     with transaction.atomic():
         synced = _apply(account, book, history, started_at, now())
     clocking.measure(results=[book.result], now=now())
@@ -105,9 +106,9 @@ def _missing(account, listed, started_at) -> set:
     return set(orders.filter(is_older, is_due).values_list("order_id", flat=True)) - listed
 
 
-def _endings_of_missing(reader, account, rows, started_at, now):
+def _endings_of_missing(reader, account, book, started_at, now):
     """What the history tells, as `History`, where orders of ours are missing in the book."""
-    wanted = _missing(account, {row.order_id for row in rows}, started_at)
+    wanted = _missing(account, {row.order_id for row in (*book.rows, *book.odd)}, started_at)
     history = History()
     if wanted:
         _through_history(reader, account, wanted, history, now)
@@ -119,9 +120,9 @@ def _endings_of_missing(reader, account, rows, started_at, now):
 def _through_history(reader, account, wanted, history, now):
     """Read the newest pages. Many of them never take what is kept for urgent cancels."""
 
-    oldest_at = min(
-        account.orders.filter(order_id__any=wanted).values_list("created_at", flat=True)
-    )
+    orders = account.orders.filter(order_id__any=wanted)
+    made_at = set(orders.values_list("created_at", flat=True))
+    oldest_at = None if None in made_at else min(made_at)
 
     def needed(rows):
         left = wanted - {row.order_id for row in rows}
@@ -140,9 +141,9 @@ def _through_history(reader, account, wanted, history, now):
 def _by_id(reader, order_id, history, wanted):
     path, params = "/orders/history_by_id", {"order_id": order_id}
     answer = reader.ask(path, params, reads.history_events, order_id=order_id)
-    if answer.value:
-        status = answer.value[0].order_status
-        history.add(order_id, status, endings.of_events(answer.value), wanted)
+    if answer.value is not None:
+        status = answer.value.rows[0].order_status
+        history.add(order_id, status, endings.of_events(answer.value.rows), wanted)
     return answer
 
 
@@ -152,15 +153,18 @@ def _apply(account, book, history, started_at, now):
     overtook_at = locked.synced_at
     if overtook_at and overtook_at >= started_at and not is_ahead(overtook_at, started_at):
         return None
-    changes = compare(account, book.value.rows, history, started_at)
+    changes = compare(account, book.value, history, started_at)
     _write(account, changes, started_at, now)
     drifting.note(account=account, changes=changes, now=now)
-    Account.objects.filter(pk=account.pk).update(synced_at=started_at, sync_error="")
+    trouble = odd_rows.sentence(book.value)
+    Account.objects.filter(pk=account.pk).update(
+        synced_at=started_at, sync_error="", book_trouble=trouble
+    )
     facts = contradicting.seen_open(account=account, started_at=started_at, now=now)
     facts += contradicting.seen_filled(account=account, order_ids=history.filled, now=now)
     if facts:
         waking.settle(account_ids=[account.pk])
-    if changes:
+    if changes or trouble != locked.book_trouble:
         facts += _facts(account, changes, book, history.readings, now)
     audit.append(*facts)
     return Synced(len(book.value.rows), len(changes.new), len(changes.closed))
@@ -169,7 +173,8 @@ def _apply(account, book, history, started_at, now):
 def _write(account, changes, started_at, now):
     """New and changed rows in one statement, and one more for all that were seen."""
     told = changes.new + changes.changed + changes.reopened + changes.closed
-    orders = [order for order, _ in told] + changes.vanished + changes.unexplained
+    orders = [order for order, _ in told]
+    orders += changes.vanished + changes.unexplained + changes.hidden
     if connection.features.has_select_for_update:  # as the cancels' ends do
         list(account.orders.exclude(state=OrderState.CLOSED).locked())
     for order in orders:
@@ -181,7 +186,8 @@ def _write(account, changes, started_at, now):
         update_fields=REFRESHED,
     )
     open_orders = Order.objects.filter(account=account, state=OrderState.OPEN)
-    open_orders.update(last_seen_at=started_at)
+    unseen = {order.order_id for order in changes.hidden}
+    open_orders.exclude(order_id__any=unseen).update(last_seen_at=started_at)
 
 
 def _facts(account, changes, book, history, now):
@@ -189,13 +195,17 @@ def _facts(account, changes, book, history, now):
     told = [
         *((order, "new", raw) for order, raw in changes.new),
         *((order, "changed", raw) for order, raw in changes.changed),
-        *((order, "closed", vars(ending)) for order, ending in changes.closed),
+        *((order, "closed", _told(ending)) for order, ending in changes.closed),
         *((order, "vanished", {"order_status": order.order_status}) for order in changes.vanished),
     ]
     yield _fact(Event.SYNC, account, told, book, history, now)
     if changes.reopened:
         told = [(order, "reopened", raw) for order, raw in changes.reopened]
         yield _fact(Event.CONTRADICTION, account, told, book, history, now)
+
+
+def _told(ending):
+    return vars(ending) | {"at": None if ending.at is None else str(ending.at)}
 
 
 def _fact(event, account, told, book, history, now):
@@ -214,7 +224,7 @@ def _described(each):
     described = {"path": each.path, "params": each.params, "why": each.why}
     if hasattr(each.result, "body"):
         sums = {"length": each.result.body_length, "sha256": each.result.body_sha256}
-        described |= audit.described(each.result) | sums
+        described |= audit.described(each.result) | sums | odd_rows.facts(each.value)
     return described
 
 
@@ -225,5 +235,5 @@ def _line(account, order, outcome, raw):
         order_id=order.order_id,
         client_order_id=order.client_order_id,
         outcome=outcome,
-        data=json.dumps(raw, default=str),
+        data=spelled(raw),
     )

@@ -303,7 +303,7 @@ def _check_reads(given_):
         assert given_["is_whole"], given_
     for read in (answers.history_events, answers.twap_events):
         try:
-            rows = read(**given_, order_id=28000000001)
+            rows = read(**given_, order_id=28000000001).rows
         except (answers.Unreadable, answers.NotInHistory):
             continue
         assert rows, given_

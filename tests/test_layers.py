@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
-    ["orders.models", "orders.canonical", "orders.lines", "orders.standalone"],
+    ["orders.models", "orders.canonical", "orders.lines", "orders.odd_rows", "orders.standalone"],
     ["orders.inserting", "orders.pasting", "orders.signer"],
     [
         "orders.audit",

@@ -141,10 +141,32 @@ def test_an_unreadable_book_keeps_the_question_open(firm):
     order = firm.order()
     firm.paper.fault("/orders/cancel", "apply_then_drop")
     ask_and_deliver(firm, order)
-    firm.paper.fault("/orders", "status", status=200, body='{"success":true,"data":[{}]}')
+    firm.paper.fault("/orders", "status", status=200, body='{"success":true,"data":{}}')
     cancel = settle(firm)
     assert cancel.status == CancelStatus.UNKNOWN
     assert "could not be asked" in cancel.explanation
+
+
+def test_a_row_that_cannot_be_read_may_be_the_order_in_question(firm):
+    """Absent is not said while it stands, whoever else is silent; the row is named."""
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    ask_and_deliver(firm, order)
+    body = '{"success":true,"data":[{"symbol":"BTC"}]}'
+    firm.paper.fault("/orders", "status", status=200, body=body, times=None)
+    for route in ("/orders/history", "/orders/history_by_id"):
+        firm.paper.fault(route, "status", status=500, times=None)
+    cancel = settle(firm, after_s=300)
+    assert cancel.status == CancelStatus.UNKNOWN
+    assert 'row 1: {"symbol": "BTC"}' in cancel.explanation
+
+
+def test_what_the_history_proves_counts_beside_a_row_that_cannot_be_read(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    ask_and_deliver(firm, order)
+    firm.paper.fault("/orders", "status", status=200, body='{"success":true,"data":[{}]}')
+    assert settle(firm).status == CancelStatus.CANCELLED
 
 
 def test_a_stale_book_makes_no_double_of_a_cancel_that_worked(firm):

@@ -14,16 +14,15 @@ from django.utils import timezone
 
 from orders import credits, inserting, reading, syncing
 from orders.models import Account, AuditRecord, CreditPool, Event, Order, OrderState
-from orders.pacifica.paper import paging
-from orders.pacifica.rows import (
+from orders.pacifica.fields import (
     MAX_NAME_CHARS,
     MAX_TEXT_CHARS,
-    HistoryOrder,
-    OpenOrder,
-    _is_decimal,
-    _is_name,
-    _is_text,
+    is_decimal,
+    is_name,
+    is_text,
 )
+from orders.pacifica.paper import paging
+from orders.pacifica.rows import HistoryOrder, OpenOrder
 
 
 def sync(firm, **options):
@@ -75,7 +74,7 @@ def test_a_row_beyond_all_bounds_stops_no_sync(firm, ugly):
 
 
 def test_every_text_that_a_row_may_hold_fits_its_column():
-    texts = {_is_text: MAX_TEXT_CHARS, _is_name: MAX_NAME_CHARS, _is_decimal: MAX_NAME_CHARS}
+    texts = {is_text: MAX_TEXT_CHARS, is_name: MAX_NAME_CHARS, is_decimal: MAX_NAME_CHARS}
     checked = 0
     for one in [*fields(OpenOrder), *fields(HistoryOrder)]:
         column = {"amount": "initial_amount"}.get(one.name, one.name)
@@ -84,7 +83,7 @@ def test_every_text_that_a_row_may_hold_fits_its_column():
             assert Order._meta.get_field(column).max_length >= longest, one.name
             checked += 1
     assert checked > 15
-    assert not _is_decimal("1" * 40 + "." + "1" * 24)
+    assert not is_decimal("1" * 40 + "." + "1" * 24)
 
 
 def test_a_vanished_order_is_closed_by_the_history_with_its_amounts(firm):
@@ -112,13 +111,13 @@ def test_what_the_history_does_not_tell_stays_vanished_and_is_asked_again(firm):
 
 def test_an_unreadable_book_changes_no_order_and_is_said(firm):
     firm.orders(2)
-    body = '{"success":true,"data":[{"order_id":1}]}'
+    body = '{"success":true,"data":{"order_id":1}}'
     firm.paper.fault("/orders", "status", status=200, body=body)
     synced_at = Account.objects.get(pk=firm.account.pk).synced_at
-    assert "row 1" in sync(firm).problem
+    assert "no list" in sync(firm).problem
     account = Account.objects.get(pk=firm.account.pk)
     assert account.synced_at == synced_at
-    assert "row 1" in account.sync_error
+    assert "no list" in account.sync_error
     assert Order.objects.open().count() == 2
     sync(firm)
     assert Account.objects.get(pk=firm.account.pk).sync_error == ""
@@ -291,3 +290,115 @@ def test_a_scheduled_sync_waits_while_the_purse_is_low(firm):
     assert len(firm.paper.requests("/orders")) == 1
     account.refresh_from_db()
     assert account.sync_error == ""
+
+
+def odd_book(firm, *odd):
+    """The book as it is, with these rows beside it, from now on."""
+    body = requests.get(f"{firm.paper.url}/orders?account={firm.account.address}").json()
+    body["data"] += [body["data"][0] | one if isinstance(one, dict) else one for one in odd]
+    firm.paper.fault("/orders", "status", status=200, body=json.dumps(body), times=None)
+    return body["data"]
+
+
+def account_of(firm):
+    return Account.objects.get(pk=firm.account.pk)
+
+
+def test_an_odd_row_hides_no_sound_one_and_stands_on_the_account_while_it_lasts(firm):
+    firm.orders(2)
+    odd_book(firm, {"order_id": 77}, {"order_id": None})
+    synced = sync(firm)
+    assert (synced.open_orders, synced.new, synced.problem) == (3, 1, "")
+    said = account_of(firm).book_trouble
+    assert said.startswith("1 of 4 rows of the open orders could not be read: row 4: {")
+    assert said.endswith("3 orders are known; ask the exchange about the rest.")
+    data = json.loads(AuditRecord.objects.filter(event=Event.SYNC).latest("position").data)
+    assert data["reads"][0]["odd_count"] == 1
+    assert data["reads"][0]["odd_rows"][0]["row"] == 4
+    firm.paper.disarm()
+    sync(firm)
+    assert account_of(firm).book_trouble == ""
+
+
+def test_the_same_odd_row_makes_one_record_however_often_it_is_read(firm):
+    firm.orders(2)
+    odd_book(firm, None)
+    before = AuditRecord.objects.filter(event=Event.SYNC).count()
+    for _ in range(3):
+        sync(firm)
+    assert AuditRecord.objects.filter(event=Event.SYNC).count() == before + 1
+
+
+def test_what_a_row_does_not_tell_stays_as_it_was_known_and_is_named(firm):
+    order = firm.order(initial_amount="1")
+    rows = odd_book(firm)
+    rows[0] |= {"initial_amount": None, "side": "", "created_at": "?", "filled_amount": 2.5e-1}
+    body = json.dumps({"success": True, "data": rows})
+    firm.paper.disarm()
+    firm.paper.fault("/orders", "status", status=200, body=body)
+    sync(firm)
+    known, created_at, side = order.initial_amount, order.created_at, order.side
+    order.refresh_from_db()
+    assert (order.initial_amount, order.created_at, order.side) == (known, created_at, side)
+    assert (order.filled_amount, order.open_amount_number) == ("0.25", Decimal("0.75"))
+    assert order.trouble.endswith("side, initial_amount, created_at.")
+    sync(firm)
+    order.refresh_from_db()
+    assert order.trouble == ""
+
+
+def test_a_new_order_has_none_of_what_its_row_does_not_tell(firm):
+    firm.orders(1)
+    lost = {"initial_amount": None, "side": None, "created_at": None, "reduce_only": None}
+    odd_book(firm, {"order_id": 77} | lost)
+    assert sync(firm).new == 1
+    order = Order.objects.get(order_id=77)
+    assert (order.initial_amount, order.side, order.created_at) == ("", "", None)
+    assert (order.reduce_only, order.open_amount_number) == (None, None)
+
+
+def test_rows_of_one_order_that_differ_are_a_trouble_of_that_order(firm):
+    order = firm.order()
+    odd_book(firm, {"filled_amount": "0.1"})
+    assert sync(firm).open_orders == 1
+    order.refresh_from_db()
+    assert order.state == OrderState.OPEN
+    assert order.trouble == "The exchange lists it twice, and differently: filled_amount."
+
+
+def test_a_known_order_whose_symbol_is_unreadable_is_still_listed(firm):
+    order = firm.order()
+    rows = odd_book(firm)
+    body = json.dumps({"success": True, "data": [rows[0] | {"symbol": None}]})
+    firm.paper.disarm()
+    firm.paper.fault("/orders", "status", status=200, body=body)
+    sync(firm)
+    order.refresh_from_db()
+    assert (order.state, order.symbol) == (OrderState.OPEN, "BTC")
+    assert order.trouble == "Could not be read when the book was last read: symbol."
+
+
+def test_no_order_is_said_to_have_vanished_while_it_may_be_an_unreadable_row(firm):
+    order = firm.order()
+    body = json.dumps({"success": True, "data": [{"symbol": "BTC"}]})
+    firm.paper.fault("/orders", "status", status=200, body=body, times=2)
+    seen_at = order.last_seen_at
+    for _ in range(2):
+        sync(firm)
+    order.refresh_from_db()
+    assert (order.state, order.last_seen_at) == (OrderState.OPEN, seen_at)
+    assert "could not be read" in order.trouble
+    firm.paper.fault("/orders", "status", status=200, body='{"success":true,"data":[]}')
+    sync(firm)
+    order.refresh_from_db()
+    assert order.state == OrderState.VANISHED
+
+
+def test_the_history_closes_an_order_that_might_be_an_unreadable_row(firm):
+    order = firm.order()
+    firm.paper.fill(order.order_id)
+    odd = json.dumps({"success": True, "data": [5]})
+    firm.paper.fault("/orders", "status", status=200, body=odd)
+    sync(firm)
+    order.refresh_from_db()
+    assert (order.state, order.order_status) == (OrderState.CLOSED, "filled")

@@ -117,9 +117,9 @@ class AccountAdmin(RecordedScreen):
 
     @display(description="Book")
     def book_column(self, account):
-        if not account.sync_error:
+        if not account.trouble:
             return ago(account.synced_at)
-        trouble = visible(account.sync_error)
+        trouble = visible(account.trouble)
         return format_html(
             '{} <span class="dk-why dk-alarm">{}</span>', ago(account.synced_at), trouble
         )

@@ -53,10 +53,10 @@ class Book:
 
 def book_of(accounts, *, asked_at=None) -> Book:
     """The age of these accounts' books, in one query."""
-    rows = accounts.select_related(None).only("name", "synced_at", "sync_error")
+    rows = accounts.select_related(None).only("name", "synced_at", "sync_error", "book_trouble")
     rows = tuple(rows.order_by(OLDEST_FIRST, "name", "pk"))
     oldest = rows[0].synced_at if rows else None
-    troubles = [(row, row.sync_error) for row in rows if row.sync_error]
+    troubles = [(row, row.trouble) for row in rows if row.trouble]
     return Book(rows, oldest, tuple(troubles[:MOST_ACCOUNTS]), asked_at)
 
 

@@ -78,7 +78,7 @@ class OrderAdmin(ReadOnlyPage):
         badges = "" if order.state == "open" else order.order_status or order.get_state_display()
         return format_html(
             '<span class="dk-order"><b>{}</b> <span class="dk-side dk-{}">{}</span> '
-            '<span class="dk-quiet">{}</span>{}{}{}</span>',
+            '<span class="dk-quiet">{}</span>{}{}{}{}</span>',
             visible(order.symbol),
             order.side if order.side in sentences.SIDES else "plain",
             visible(sentences.SIDES.get(order.side, order.side)),
@@ -86,6 +86,7 @@ class OrderAdmin(ReadOnlyPage):
             badge("reduce only") if order.reduce_only else "",
             badge(visible(badges)) if badges else "",
             badge("contradicted") if order.has_contradiction else "",
+            badge("not read whole") if order.trouble else "",
         )
 
     @display(description="Account")
@@ -106,12 +107,12 @@ class OrderAdmin(ReadOnlyPage):
         return format_html(
             '<span class="dk-number">{} <span class="dk-quiet">/ {}</span></span>',
             open_amount(order),
-            visible(order.initial_amount),
+            visible(order.initial_amount or "–"),
         )
 
     @display(description="Filled")
     def filled_column(self, order):
-        return format_html('<span class="dk-number">{}</span>', visible(order.filled_amount))
+        return format_html('<span class="dk-number">{}</span>', visible(order.filled_amount or "–"))
 
     @display(description="Age", ordering="created_at")
     def age_column(self, order):

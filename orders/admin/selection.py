@@ -81,7 +81,7 @@ def _page(screen, request, orders, *, request_key=None, status=200, **more):
         ids=",".join(str(order.pk) for order in orders),
         needs_reason=any(order.account.desk.needs_reason for order in orders),
         breakdown=breakdown(orders),
-        reduce_only=sum(order.reduce_only for order in orders),
+        reduce_only=sum(bool(order.reduce_only) for order in orders),
         stops=sum(order.is_stop for order in orders),
         book=book_of(accounts),
         request_key=request_key or uuid.uuid4(),

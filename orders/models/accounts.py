@@ -36,6 +36,8 @@ class Account(models.Model):
     sync_started_at = models.DateTimeField(null=True, editable=False)
     synced_at = models.DateTimeField(null=True, editable=False)
     sync_error = models.CharField(max_length=300, blank=True, editable=False)
+    # Which rows of the book last read could not be read, in words.
+    book_trouble = models.CharField(max_length=400, blank=True, default="", editable=False)
 
     objects = AccountQuerySet.as_manager()
 
@@ -48,6 +50,11 @@ class Account(models.Model):
 
     def __str__(self):
         return self.name
+
+    @property
+    def trouble(self):
+        """Why its book is not known, or not whole, in words; or nothing."""
+        return self.sync_error or self.book_trouble
 
     @property
     def pool_address(self):

@@ -69,9 +69,10 @@ class Order(models.Model):
     stop_price = amount_text(null=True, blank=True)
     stop_parent_order_id = models.BigIntegerField(null=True, blank=True)
     trigger_price_type = models.CharField(max_length=128, null=True, blank=True)
-    reduce_only = models.BooleanField(default=False)
-    created_at = models.DateTimeField(help_text="as the exchange dates it")
-    updated_at = models.DateTimeField(help_text="as the exchange dates it")
+    # None, or an empty text above, where the book's row could not be read in that place.
+    reduce_only = models.BooleanField(default=False, null=True)
+    created_at = models.DateTimeField(null=True, help_text="as the exchange dates it")
+    updated_at = models.DateTimeField(null=True, help_text="as the exchange dates it")
 
     price_number = amount_number()
     open_amount_number = amount_number()  # initial less filled less cancelled
@@ -87,6 +88,7 @@ class Order(models.Model):
     replaces_order_id = models.BigIntegerField(
         null=True, blank=True
     )  # the order it was edited from
+    trouble = models.CharField(max_length=300, blank=True, default="")  # with the book's row
     has_contradiction = models.BooleanField(default=False)  # said closed, and seen open since
 
     objects = OrderQuerySet.as_manager()

@@ -7,6 +7,7 @@ book must not pass for a whole one.
 from .quota import Quota, quota
 from .reads import (
     HistoryPage,
+    Listed,
     NotInHistory,
     OpenOrders,
     history_events,
@@ -16,7 +17,7 @@ from .reads import (
     twap_events,
     twap_orders,
 )
-from .rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder
+from .rows import HistoryOrder, OddRow, OpenOrder, OrderEvent, TwapOrder
 from .strict_json import Unreadable
 from .verdicts import (
     Verdict,
@@ -31,7 +32,9 @@ from .verdicts import (
 __all__ = [
     "HistoryOrder",
     "HistoryPage",
+    "Listed",
     "NotInHistory",
+    "OddRow",
     "OpenOrder",
     "OpenOrders",
     "OrderEvent",

@@ -1,13 +1,16 @@
 """What the answer to a read proves: open orders, history, events. Pure.
 
-A read that is not whole, or not exactly of the documented shape, proves nothing: `Unreadable`.
+A read that is not whole, or whose envelope is not of the documented shape, proves nothing:
+`Unreadable`. Its rows are read one by one: ``rows`` is what could be read, ``odd`` the rest, and
+neither *empty* nor *absent* may be claimed past an odd row that could be the one in question.
 """
 
 import re
 from dataclasses import dataclass
 
+from .fields import is_name, is_whole_number
 from .rows import HistoryOrder, OpenOrder, OrderEvent, OrderStrategy, TwapOrder, rows_of
-from .strict_json import Unreadable, parse
+from .strict_json import Repeated, Unreadable, parse, parse_rows
 from .verdicts import cancel_verdict, is_yes
 
 MAX_CURSOR_CHARS = 1024
@@ -23,12 +26,24 @@ class NotOffered(Exception):
 
 
 @dataclass(frozen=True)
+class Listed:
+    """The rows of a list, and the `OddRow`s beside them."""
+
+    rows: tuple
+    odd: tuple
+
+
+@dataclass(frozen=True)
 class OpenOrders:
-    """All open orders of an account. ``last_order_id``: the highest id in the whole exchange when
-    the answer was built (docs.pacifica.fi last-order-id), or None where it was not stated."""
+    """All open orders of an account, one row each.
+
+    ``last_order_id``: the highest id in the whole exchange when the answer was built
+    (docs.pacifica.fi last-order-id), or None where it was not stated.
+    """
 
     rows: tuple
     last_order_id: int | None
+    odd: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class HistoryPage:
     rows: tuple
     next_cursor: str | None
     has_more: bool
+    odd: tuple = ()
 
 
 def open_orders(status, body, *, is_whole=True):
@@ -61,7 +77,7 @@ def history_page(status, body, *, is_whole=True):
 
 
 def history_events(status, body, order_id, *, is_whole=True):
-    """Events of one order, newest first, of GET ``/orders/history_by_id``.
+    """`Listed` events of one order, newest first, of GET ``/orders/history_by_id``; one at least.
 
     Raises `NotInHistory` for the exchange's own 404 and for an empty list (the one was captured by
     Hummingbot, the other by pacifica-fi/pacifica-mcp), `Unreadable` for all else.
@@ -70,7 +86,7 @@ def history_events(status, body, order_id, *, is_whole=True):
 
 
 def twap_events(status, body, order_id, *, is_whole=True):
-    """`TwapOrder` rows of GET ``/orders/twap/history_by_id``; raises as `history_events`."""
+    """`Listed` `TwapOrder` events of GET ``/orders/twap/history_by_id``, as `history_events`."""
     return _events(TwapOrder, status, body, order_id, is_whole)
 
 
@@ -80,24 +96,26 @@ def twap_history_page(status, body, *, is_whole=True):
 
 
 def order_strategies(status, body, *, is_whole=True):
-    """The unfinished `OrderStrategy` rows of GET ``/order_strategies``; raises `Unreadable`.
+    """The unfinished `OrderStrategy` rows of GET ``/order_strategies``, `Listed`.
 
-    Raises `NotOffered` where the network has none: strategies are new, and not everywhere.
+    Raises `Unreadable`; `NotOffered` where the network has none: strategies are new, and not
+    everywhere.
     """
     if status in (404, 405) and is_whole and not _claims_success(body):
         raise NotOffered(f"this network has no order strategies (HTTP {status})")
     data = _read(status, body, is_whole).get("data")
     listed = data.get("strategies") if isinstance(data, dict) else data  # the docs nest the list
-    return rows_of(OrderStrategy, listed)
+    return Listed(*rows_of(OrderStrategy, listed))
 
 
 def market_symbols(status, body, *, is_whole=True):
-    """The symbols that GET ``/info`` lists, case kept; raises `Unreadable`."""
+    """The symbols that could be read of GET ``/info``, case kept; raises `Unreadable`.
+
+    What it does not list may be a market all the same.
+    """
     items = _data_list(_read(status, body, is_whole))
-    symbols = [item.get("symbol") if isinstance(item, dict) else None for item in items]
-    if not all(isinstance(symbol, str) and symbol for symbol in symbols):
-        raise Unreadable("a market without a symbol")
-    return tuple(symbols)
+    symbols = [item.get("symbol") for item in items if isinstance(item, dict)]
+    return tuple(symbol for symbol in symbols if is_name(symbol))
 
 
 def _page(kind, status, body, is_whole):
@@ -105,32 +123,36 @@ def _page(kind, status, body, is_whole):
     cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
     if not (isinstance(cursor, str) and 0 < len(cursor) <= MAX_CURSOR_CHARS):
         cursor = None
-    return HistoryPage(rows_of(kind, envelope.get("data")), cursor, has_more is not False)
+    rows, odd = rows_of(kind, envelope.get("data"))
+    return HistoryPage(rows, cursor, has_more is not False, odd)
 
 
 def _open(kind, status, body, is_whole):
     envelope = _envelope(status, body, is_whole)
-    rows = rows_of(kind, envelope.get("data"))
-    if len({row.order_id for row in rows}) != len(rows):
-        raise Unreadable("one order is listed twice")
+    rows, odd = rows_of(kind, envelope.get("data"))
     last = envelope.get("last_order_id")
-    if not (last is None or (type(last) is int and 0 <= last < 2**63)):
-        raise Unreadable("last_order_id is ill-formed")
-    return OpenOrders(rows, last)
+    return OpenOrders(rows, last if is_whole_number(last) else None, odd)
 
 
 def _events(kind, status, body, order_id, is_whole):
     if status == 404:
         _raise_if_not_in_history(body, order_id, is_whole)
-    rows = rows_of(kind, _envelope(status, body, is_whole).get("data"))
+    items = _envelope(status, body, is_whole).get("data")
+    found, odd = rows_of(kind, items, key="history_id")
+    rows = [row for row in found if row.order_id == order_id]
     if not rows:
+        if items:
+            raise Unreadable("no event of this order could be read")
         raise NotInHistory(f"the exchange's history has nothing of order {order_id}")
-    if any(row.order_id != order_id for row in rows):
-        raise Unreadable("events of another order")
-    if any(row.history_id is None for row in rows):
-        raise Unreadable("an event without its number")
-    # Times can tie; history_id cannot (docs.pacifica.fi get-order-history-by-id).
-    return tuple(sorted(rows, key=lambda row: row.history_id, reverse=True))
+    return Listed(tuple(sorted(rows, key=_number_or_time(rows), reverse=True)), odd)
+
+
+def _number_or_time(rows):
+    """Times can tie; history_id cannot (docs.pacifica.fi get-order-history-by-id)."""
+    for name in ("history_id", "created_at"):
+        if all(getattr(row, name, None) is not None for row in rows):
+            return lambda row: getattr(row, name)
+    return lambda row: 0
 
 
 def _raise_if_not_in_history(body, order_id, is_whole):
@@ -163,9 +185,11 @@ def _read(status, body, is_whole):
         raise Unreadable("the answer is not whole")
     if status != 200:
         raise Unreadable(_why_not(status, body))
-    envelope = parse(body)
+    envelope = parse_rows(body)
     if not isinstance(envelope, dict):
         raise Unreadable("not an object")
+    if any(isinstance(value, Repeated) for value in envelope.values()):
+        raise Unreadable("a key stands twice in the envelope")
     if not is_yes({**envelope, "data": None}):  # is_yes knows no list as data
         raise Unreadable("the envelope does not say success")
     return envelope

@@ -1,156 +1,143 @@
-"""Rows of the exchange's reads: each field checked, the exchange's text kept exactly.
+"""Rows of the exchange's reads, each read by itself: fields checked, its text kept exactly.
 
 Source: docs.pacifica.fi get-open-orders, get-order-history and get-order-history-by-id pages.
 Fields we do not know are ignored and kept in ``raw``; enumerations are plain text, for they have
 grown before. Amounts and prices stay the exchange's decimal text; times are integer ms.
 """
 
-import re
 from dataclasses import dataclass, field
 
-from .strict_json import Unreadable
-
-MAX_ORDER_ID = 2**53
-MAX_TEXT_CHARS = 128
-MAX_NAME_CHARS = 64  # symbols, client order ids, and decimals as text
-_DECIMAL = re.compile(r"(?=.{,64}\Z)-?[0-9]{1,40}(\.[0-9]{1,40})?")
-
-
-def _is_order_id(value):
-    return type(value) is int and 0 < value <= MAX_ORDER_ID
-
-
-def _is_whole_number(value):
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _is_flag(value):
-    return type(value) is bool
-
-
-def _is_decimal(value):
-    return isinstance(value, str) and _DECIMAL.fullmatch(value) is not None
-
-
-def _is_text(value):
-    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT_CHARS and value.isprintable()
-
-
-def _is_name(value):
-    return _is_text(value) and len(value) <= MAX_NAME_CHARS
-
-
-def _is_object(value):
-    return isinstance(value, dict)
+from .fields import (
+    is_decimal,
+    is_flag,
+    is_name,
+    is_object,
+    is_order_id,
+    is_text,
+    is_whole_number,
+    mended,
+)
+from .strict_json import Unreadable, spelled
+from .verdicts import safe_text
 
 
 def _of(check, *, is_nullable=False):
-    """A dataclass field that a row must fill; a nullable one may be null or missing."""
-    return field(metadata={"check": check, "is_nullable": is_nullable})
+    """A dataclass field that a row should fill; a nullable one may be null or missing."""
+    return field(metadata={"check": check, "is_nullable": is_nullable}, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenOrder:
+class Row:
+    """What every kind of row has beside its own fields.
+
+    ``odd_fields``: names of those that could not be read, and are None. ``differing``: those of
+    them in which two rows of one order say different things. ``raw``: the row as it came.
+    """
+
+    odd_fields: tuple = ()
+    differing: tuple = ()
+    raw: dict = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenOrder(Row):
     """One row of GET ``/orders``: listed means open. Open amount = initial - filled - cancelled.
 
     Stop orders are in the same list; a stop that becomes a market order may have no price.
     """
 
-    order_id: int = _of(_is_order_id)
-    client_order_id: str | None = _of(_is_name, is_nullable=True)
-    symbol: str = _of(_is_name)
-    side: str = _of(_is_text)
-    price: str | None = _of(_is_decimal, is_nullable=True)
-    initial_amount: str = _of(_is_decimal)
-    filled_amount: str = _of(_is_decimal)
-    cancelled_amount: str = _of(_is_decimal)
-    stop_price: str | None = _of(_is_decimal, is_nullable=True)
-    order_type: str = _of(_is_text)
-    stop_parent_order_id: int | None = _of(_is_order_id, is_nullable=True)
-    trigger_price_type: str | None = _of(_is_text, is_nullable=True)
-    reduce_only: bool = _of(_is_flag)
-    created_at: int = _of(_is_whole_number)
-    updated_at: int = _of(_is_whole_number)
-    raw: dict = field(repr=False)
+    order_id: int = _of(is_order_id)
+    client_order_id: str | None = _of(is_name, is_nullable=True)
+    symbol: str = _of(is_name)
+    side: str = _of(is_text)
+    price: str | None = _of(is_decimal, is_nullable=True)
+    initial_amount: str = _of(is_decimal)
+    filled_amount: str = _of(is_decimal)
+    cancelled_amount: str = _of(is_decimal)
+    stop_price: str | None = _of(is_decimal, is_nullable=True)
+    order_type: str = _of(is_text)
+    stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
+    trigger_price_type: str | None = _of(is_text, is_nullable=True)
+    reduce_only: bool = _of(is_flag)
+    created_at: int = _of(is_whole_number)
+    updated_at: int = _of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistoryOrder:
+class HistoryOrder(Row):
     """One row of GET ``/orders/history``: an order as it stands or ended."""
 
-    order_id: int = _of(_is_order_id)
-    client_order_id: str | None = _of(_is_name, is_nullable=True)
-    symbol: str = _of(_is_name)
-    side: str = _of(_is_text)
-    initial_price: str | None = _of(_is_decimal, is_nullable=True)
-    average_filled_price: str | None = _of(_is_decimal, is_nullable=True)
-    amount: str = _of(_is_decimal)
-    filled_amount: str = _of(_is_decimal)
-    order_status: str = _of(_is_text)
-    order_type: str = _of(_is_text)
-    stop_price: str | None = _of(_is_decimal, is_nullable=True)
-    stop_parent_order_id: int | None = _of(_is_order_id, is_nullable=True)
-    reduce_only: bool = _of(_is_flag)
-    reason: str | None = _of(_is_text, is_nullable=True)
-    created_at: int = _of(_is_whole_number)
-    updated_at: int = _of(_is_whole_number)
-    raw: dict = field(repr=False)
+    order_id: int = _of(is_order_id)
+    client_order_id: str | None = _of(is_name, is_nullable=True)
+    symbol: str = _of(is_name)
+    side: str = _of(is_text)
+    initial_price: str | None = _of(is_decimal, is_nullable=True)
+    average_filled_price: str | None = _of(is_decimal, is_nullable=True)
+    amount: str = _of(is_decimal)
+    filled_amount: str = _of(is_decimal)
+    order_status: str = _of(is_text)
+    order_type: str = _of(is_text)
+    stop_price: str | None = _of(is_decimal, is_nullable=True)
+    stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
+    reduce_only: bool = _of(is_flag)
+    reason: str | None = _of(is_text, is_nullable=True)
+    created_at: int = _of(is_whole_number)
+    updated_at: int = _of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderEvent:
+class OrderEvent(Row):
     """One row of GET ``/orders/history_by_id``: one thing that happened to the order."""
 
-    history_id: int = _of(_is_whole_number)
-    order_id: int = _of(_is_order_id)
-    client_order_id: str | None = _of(_is_name, is_nullable=True)
-    symbol: str = _of(_is_name)
-    side: str = _of(_is_text)
-    price: str | None = _of(_is_decimal, is_nullable=True)
-    initial_amount: str = _of(_is_decimal)
-    filled_amount: str = _of(_is_decimal)
-    cancelled_amount: str = _of(_is_decimal)
-    event_type: str = _of(_is_text)
-    order_type: str = _of(_is_text)
-    order_status: str = _of(_is_text)
-    stop_price: str | None = _of(_is_decimal, is_nullable=True)
-    stop_parent_order_id: int | None = _of(_is_order_id, is_nullable=True)
-    reduce_only: bool = _of(_is_flag)
-    created_at: int = _of(_is_whole_number)
-    raw: dict = field(repr=False)
+    history_id: int = _of(is_whole_number)
+    order_id: int = _of(is_order_id)
+    client_order_id: str | None = _of(is_name, is_nullable=True)
+    symbol: str = _of(is_name)
+    side: str = _of(is_text)
+    price: str | None = _of(is_decimal, is_nullable=True)
+    initial_amount: str = _of(is_decimal)
+    filled_amount: str = _of(is_decimal)
+    cancelled_amount: str = _of(is_decimal)
+    event_type: str = _of(is_text)
+    order_type: str = _of(is_text)
+    order_status: str = _of(is_text)
+    stop_price: str | None = _of(is_decimal, is_nullable=True)
+    stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
+    reduce_only: bool = _of(is_flag)
+    created_at: int = _of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwapOrder:
+class TwapOrder(Row):
     """The fields of a TWAP's open, history and event rows that settle it; the rest is in ``raw``.
 
     The docs name the statuses (``in_execution``, ``completed``, ``cancelled``, ``expired``) but
     the field's presence in open rows is not certain.
     """
 
-    order_id: int = _of(_is_order_id)
-    history_id: int | None = _of(_is_whole_number, is_nullable=True)
-    client_order_id: str | None = _of(_is_name, is_nullable=True)
-    symbol: str = _of(_is_name)
-    side: str | None = _of(_is_text, is_nullable=True)
-    initial_amount: str | None = _of(_is_decimal, is_nullable=True)
-    filled_amount: str | None = _of(_is_decimal, is_nullable=True)
-    order_status: str | None = _of(_is_text, is_nullable=True)
-    event_type: str | None = _of(_is_text, is_nullable=True)
-    raw: dict = field(repr=False)
+    order_id: int = _of(is_order_id)
+    history_id: int | None = _of(is_whole_number, is_nullable=True)
+    client_order_id: str | None = _of(is_name, is_nullable=True)
+    symbol: str = _of(is_name)
+    side: str | None = _of(is_text, is_nullable=True)
+    initial_amount: str | None = _of(is_decimal, is_nullable=True)
+    filled_amount: str | None = _of(is_decimal, is_nullable=True)
+    order_status: str | None = _of(is_text, is_nullable=True)
+    event_type: str | None = _of(is_text, is_nullable=True)
+    created_at: int | None = _of(is_whole_number, is_nullable=True)
+    updated_at: int | None = _of(is_whole_number, is_nullable=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderStrategy:
+class OrderStrategy(Row):
     """What an emptied book must know of a strategy: that it stands, and how to cancel it.
 
     Source: docs.pacifica.fi get-order-strategy page; it can place orders again after a cancel-all.
     """
 
-    strategy_id: str = _of(_is_text)
-    lifecycle: str = _of(_is_text)
-    definition: dict | None = _of(_is_object, is_nullable=True)  # noqa: RUF009 a field
-    raw: dict = field(repr=False)
+    strategy_id: str = _of(is_text)
+    lifecycle: str = _of(is_text)
+    definition: dict | None = _of(is_object, is_nullable=True)  # noqa: RUF009 a field
 
     @property
     def symbol(self):
@@ -158,6 +145,23 @@ class OrderStrategy:
         params = (self.definition or {}).get("params")
         symbol = params.get("symbol") if isinstance(params, dict) else None
         return symbol if isinstance(symbol, str) else ""
+
+
+@dataclass(frozen=True)
+class OddRow:
+    """A row that names no order one could act on, or no object at all.
+
+    ``position``: from 1. ``raw``: its JSON text, cut, fit to show. ``why``: in words.
+    ``order_id``, ``symbol``: what of them could be read. ``row``: the row as far as it could be
+    read, where its order id could.
+    """
+
+    position: int
+    raw: str
+    why: str
+    order_id: int | None = None
+    symbol: str | None = None
+    row: object = field(default=None, repr=False)
 
 
 def _checks(kind):
@@ -170,25 +174,77 @@ def _checks(kind):
 
 _KINDS = (OpenOrder, HistoryOrder, OrderEvent, TwapOrder, OrderStrategy)
 _CHECKS = {kind: _checks(kind) for kind in _KINDS}
+_NEEDED = dict.fromkeys(_KINDS, ("order_id", "symbol")) | {OrderStrategy: ("strategy_id",)}
 
 
-def rows_of(kind, items):
-    """A tuple of ``kind``, one per item. One ill-formed row makes all `Unreadable`.
+def rows_of(kind, items, *, key=None):
+    """(readable rows of ``kind``, the odd ones): two tuples. `Unreadable` only where it is no list.
 
-    Leaving a row out would make its order seem to have vanished from the book.
+    Rows that name the same thing are one. ``key``: the field that names it, for one row of each;
+    the order id, or the strategy's, where nothing is said. A reader must not take an order for
+    gone, or a list for empty, while an odd row stands that could be it.
     """
     if not isinstance(items, list):
         raise Unreadable("the rows are no list")
-    return tuple(_row(kind, _CHECKS[kind], number, item) for number, item in enumerate(items, 1))
+    checks, needed = _CHECKS[kind], _NEEDED[kind]
+    rows, odd = {}, []
+    for position, item in enumerate(items, 1):
+        if not isinstance(item, dict):
+            odd.append(OddRow(position, _shown(item), "it is no object"))
+            continue
+        row = _row(kind, checks, item)
+        name = getattr(row, key or needed[0])
+        name = (None, position) if name is None else name
+        rows[name] = (position, row) if name not in rows else _merged(*rows[name], row)
+    sound = []
+    for position, row in rows.values():
+        missing = [name for name in needed if getattr(row, name) is None]
+        if missing:
+            odd.append(_odd(position, row, missing))
+        else:
+            sound.append(row)
+    return tuple(sound), tuple(sorted(odd, key=lambda one: one.position))
 
 
-def _row(kind, checks, number, item):
-    if not isinstance(item, dict):
-        raise Unreadable(f"row {number} is no object")
-    values = {}
+def _row(kind, checks, item):
+    values, odd = {"raw": item}, []
     for name, check, is_nullable in checks:
         value = item.get(name)
         if not (check(value) or (value is None and is_nullable)):
-            raise Unreadable(f"row {number}: {name} is missing or ill-formed")
+            value, is_odd = mended(value, check, is_nullable)
+            if is_odd:
+                odd.append(name)
         values[name] = value
-    return kind(**values, raw=item)
+    if odd:
+        values["odd_fields"] = tuple(odd)
+    return kind(**values)
+
+
+def _merged(position, row, other):
+    """Two rows of one order. What one of them does not say readably is left to the other; where
+    they differ, neither is believed."""
+    values, odd, differing = {}, set(row.odd_fields + other.odd_fields), set(row.differing)
+    for name, _, _ in _CHECKS[type(row)]:
+        told = [getattr(one, name) for one in (row, other) if name not in one.odd_fields]
+        if name in differing or (len(told) == 2 and told[0] != told[1]):
+            differing.add(name)
+            told = [None]
+        values[name] = told[0] if told else None
+    names = [name for name, _, _ in _CHECKS[type(row)]]
+    values["odd_fields"] = tuple(name for name in names if name in odd | differing)
+    values["differing"] = tuple(name for name in names if name in differing)
+    return position, type(row)(**values, raw=row.raw)
+
+
+def _odd(position, row, missing):
+    why = f"{' and '.join(missing)} cannot be read"
+    if set(missing) <= set(row.differing):
+        why = f"one order is listed under two {' and '.join(missing)}s"
+    order_id = getattr(row, "order_id", None)
+    symbol = getattr(row, "symbol", None) or None
+    kept = row if order_id is not None else None
+    return OddRow(position, _shown(row.raw), why, order_id, symbol, kept)
+
+
+def _shown(item):
+    return safe_text(spelled(item))

@@ -1,11 +1,14 @@
 """JSON read strictly: whatever two readers could read differently is refused.
 
 An answer that one parser takes for a yes and another for a no proves nothing, so duplicate keys,
-NaN, huge numbers, lone surrogates, NUL and deep nesting are all unreadable here.
+NaN, huge numbers, lone surrogates, NUL and deep nesting are all unreadable in `parse`. In a list of
+rows the same would hide the sound ones beside an odd one: `parse_rows` keeps the oddity in its
+place, as a `Number` or `Repeated` or text that is not printable, and the row's reader judges it.
 """
 
 import json
 import math
+from dataclasses import dataclass
 
 MAX_INTEGER_CHARS = 20
 MAX_DEPTH = 32
@@ -31,6 +34,63 @@ def parse(body):
     if "\\u" in text:  # raw NUL is no JSON, raw surrogates no UTF-8: only escapes can bring them
         _refuse_bad_characters(value)
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that is no plain whole one, as it is spelled: a binary float would round it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """What stands under a name that one object has more than once, in the order it came."""
+
+    values: tuple
+
+    @property
+    def is_one_value(self):
+        """Whether they all say the same."""
+        return len({spelled(value) for value in self.values}) == 1
+
+
+def parse_rows(body):
+    """The value that the bytes spell, odd values kept in their places; raises `Unreadable`."""
+    try:
+        text = body.decode("utf-8", "surrogateescape")  # such text is not printable, so it shows
+        return _ROWS_DECODER.decode(text)
+    except RecursionError:
+        raise Unreadable("nested too deeply") from None
+    except ValueError:
+        raise Unreadable("not JSON") from None
+
+
+def spelled(value) -> str:
+    """A value of `parse_rows` as ASCII JSON; numbers and repeated names as they came."""
+    try:
+        return json.dumps(value)
+    except TypeError:  # it holds a Number or a Repeated
+        return _spelled(value)
+    except RecursionError:
+        return '"(nested too deeply)"'
+
+
+def _spelled(value, depth=0):
+    if depth > MAX_DEPTH:
+        return '"(nested too deeply)"'
+    if isinstance(value, Number):
+        return value.text
+    if isinstance(value, list):
+        return f"[{', '.join(_spelled(one, depth + 1) for one in value)}]"
+    if not isinstance(value, dict):
+        return json.dumps(value, default=str)
+    pairs = (
+        f"{json.dumps(name)}: {_spelled(one, depth + 1)}"
+        for name, given in value.items()
+        for one in (given.values if isinstance(given, Repeated) else (given,))
+    )
+    return f"{{{', '.join(pairs)}}}"
 
 
 def _refuse_bad_characters(value):
@@ -65,6 +125,21 @@ def _object(pairs):
     return found
 
 
+def _object_of_rows(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        given = {}
+        for name, value in pairs:
+            given.setdefault(name, []).append(value)
+        twice = {name: Repeated(tuple(all_)) for name, all_ in given.items() if len(all_) > 1}
+        found |= twice
+    return found
+
+
+def _integer_of_rows(text):
+    return int(text) if len(text) <= MAX_INTEGER_CHARS else Number(text)
+
+
 def _integer(text):
     if len(text) > MAX_INTEGER_CHARS:
         raise Unreadable("a whole number of more than twenty digits")
@@ -87,4 +162,11 @@ _DECODER = json.JSONDecoder(
     parse_int=_integer,
     parse_float=_float,
     parse_constant=_constant,
+)
+_ROWS_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_of_rows,
+    parse_int=_integer_of_rows,
+    parse_float=Number,
+    parse_constant=Number,
+    strict=False,  # a raw control character spoils its own text only
 )

@@ -1,0 +1,53 @@
+"""Rows of the exchange's lists that could not be read, in words and for the log. Pure."""
+
+MOST_NAMED = 2
+MOST_KEPT = 20
+RAW_CHARS = 120
+MOST_CHARS = 400
+
+
+def sentence(value, *, of="open orders", known="orders") -> str:
+    """What could not be read of a list, or nothing.
+
+    *1 of 21 rows of the open orders could not be read: row 21: {…}. 20 orders are known; ask the
+    exchange about the rest.*
+    """
+    odd = getattr(value, "odd", ())
+    if not odd:
+        return ""
+    every, sound = len(odd) + len(value.rows), len(value.rows)
+    said = f"{len(odd)} of {every} rows of the {of} could not be read: {named(odd)}."
+    are = "is" if sound == 1 else "are"
+    noun = known.removesuffix("s") if sound == 1 else known
+    return f"{said} {sound} {noun} {are} known; ask the exchange about the rest."[:MOST_CHARS]
+
+
+def named(odd) -> str:
+    """The first of them with their place and their text: *row 21: {…} and 3 more*."""
+    told = [f"row {one.position}: {_cut(one.raw)}" for one in odd[:MOST_NAMED]]
+    more = f" and {len(odd) - MOST_NAMED} more" if len(odd) > MOST_NAMED else ""
+    return ", ".join(told) + more
+
+
+def facts(value) -> dict:
+    """What the log keeps of them beside the answer's own facts: how many, and the first few."""
+    odd = getattr(value, "odd", ())
+    if not odd:
+        return {}
+    kept = [{"row": one.position, "why": one.why, "raw": one.raw} for one in odd[:MOST_KEPT]]
+    return {"odd_count": len(odd), "odd_rows": kept}
+
+
+def unread_fields(row) -> str:
+    """What of one order the book does not tell, or tells in two ways; or nothing."""
+    lost = [name for name in row.odd_fields if name not in row.differing]
+    said = []
+    if row.differing:
+        said.append(f"The exchange lists it twice, and differently: {', '.join(row.differing)}.")
+    if lost:
+        said.append(f"Could not be read when the book was last read: {', '.join(lost)}.")
+    return " ".join(said)[:300]
+
+
+def _cut(text):
+    return text if len(text) <= RAW_CHARS else f"{text[:RAW_CHARS]}…"
