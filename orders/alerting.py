@@ -31,6 +31,7 @@ TELL_LEASE = timedelta(seconds=30)
 STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
 WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
 EXPIRED_FOR = timedelta(days=1)
+FOREIGN_ANSWER_FOR = timedelta(hours=1)  # raised where it came, for it leaves no state behind
 
 
 def watch(now):
@@ -49,7 +50,9 @@ def watch(now):
 def matters(now) -> dict:
     """What there is to tell of now: {(kind, about): (desk name, words)}."""
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
-    return of_jobs | _panics(now) | _no_sender(now) | _clock(now) | _not_ours()
+    return (
+        of_jobs | _panics(now) | _no_sender(now) | _clock(now) | _not_ours() | _foreign_answers(now)
+    )
 
 
 def tell(now):
@@ -182,12 +185,17 @@ def _not_ours():
     }
 
 
+def _foreign_answers(now):
+    """What was raised where such an answer came, for so long."""
+    raised = Alert.objects.current().filter(kind=AlertKind.FOREIGN_ANSWER)
+    lasting = raised.filter(raised_at__gt=now - FOREIGN_ANSWER_FOR)
+    return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in lasting}
+
+
 def _raise(key, matter, now):
     kind, about = key
     desk_name, said = matter
-    alert = Alert(kind=kind, about=about, desk_name=desk_name, said=said[:400])
-    alert.raised_at = alert.next_tell_at = now
-    Alert.objects.bulk_create([alert], ignore_conflicts=True)  # another sender may have been first
+    Alert.objects.raise_once(kind=kind, about=about, desk_name=desk_name, said=said, now=now)
 
 
 def _send(alert, is_over):

@@ -14,6 +14,7 @@ from orders.inserting import insert
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
 
 KEPT_BYTES = 64 * 1024
+NAMES_COMPARED = "names_compared"  # in an answer's data: it was held against what was asked
 CHAIN_LOCK = 0x50414349  # any constant of our own, for PostgreSQL's advisory lock
 
 

@@ -16,7 +16,14 @@ from orders.pacifica import answers
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
 from orders.panic_lines import LOST, NOT_AGAIN, answered, rest, writing
-from orders.panic_requests import exchange, has_left, signer_of, slow_down_s, times
+from orders.panic_requests import (
+    exchange,
+    has_left,
+    signer_of,
+    slow_down_s,
+    tell_of_another,
+    times,
+)
 
 AGAIN_AFTER_S = 1
 # Refusals after which nothing of the line would fare better, or would be about other orders.
@@ -47,7 +54,7 @@ def _conclude(line, result, before) -> bool:
         return _again(line, result, AGAIN_AFTER_S, f"Nothing was sent: {result.reason}.", **before)
     verdict = None
     if isinstance(result, Answer):
-        verdict = answers.cancel_all_verdict(result.status, result.body, is_whole=result.is_whole)
+        verdict = _verdict(line, result)
     if verdict is not None and verdict.kind == "throttled":
         said, did_nothing = "The exchange asked us to slow down (429).", before["cancel_alls"]
         about = {"cancel_alls": did_nothing, "answered_at": clock()}
@@ -55,6 +62,17 @@ def _conclude(line, result, before) -> bool:
     values, is_over = _concluded(verdict, result)
     answered(line, result, verdict.kind if verdict else "unknown", **values)
     return not is_over
+
+
+def _verdict(line, result):
+    """What the answer proves; one about another account or symbol is told of."""
+    subject = answers.Subject(
+        account=line.account.address, symbol=line.symbol or None, is_all_symbols=not line.symbol
+    )
+    about = {"subject": subject, "is_whole": result.is_whole}
+    verdict = answers.cancel_all_verdict(result.status, result.body, **about)
+    tell_of_another(line, verdict)
+    return verdict
 
 
 def _concluded(verdict, result):
@@ -75,6 +93,9 @@ def _words(verdict, result) -> str:
     """What the exchange made of a cancel-all, and what that leaves open."""
     if verdict.kind == "accepted":
         return f"The exchange cancelled {verdict.count}."
+    if verdict.another:
+        said = f"The answer to cancel-all speaks of another {verdict.another}"
+        return f"{said}: it proves nothing. {NOT_AGAIN}"
     if verdict.kind == "unknown":
         return f"The answer to cancel-all proves nothing (HTTP {result.status}). {NOT_AGAIN}"
     hint = judging.hint(verdict, result)

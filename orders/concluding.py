@@ -9,7 +9,7 @@ import time
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, Exists, OuterRef, Value, When
 
-from orders import audit, contradicting, routes
+from orders import audit, contradicting, misanswers, routes
 from orders.judging import Conclusion, judge, refusal
 from orders.models import (
     Cancel,
@@ -62,6 +62,7 @@ def _conclude(packs, ends, now):
         write(written, now, answered_at=now)
         if left_of(packs):
             CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
+        misanswers.tell_first(pairs, now)
         facts = contradicting.answered_yes(cancels=_late_yes(pairs, mine), now=now)
         if mine != whole:
             drafts = _drafts(packs, ends, mine, now)
@@ -205,6 +206,8 @@ def _answer_fact(pack, ends, mine, now):
     first = pack.cancels[0]
     event, data, body = described_result(pack.result)
     data |= {"attempt": first.attempt, "explanation": ends[0].explanation}
+    if event == Event.ANSWER:
+        data[audit.NAMES_COMPARED] = True
     is_late = mine.isdisjoint(cancel.pk for cancel in pack.cancels)
     if is_late:
         data["is_late"] = True  # evidence only: another attempt holds the cancels by now

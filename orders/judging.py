@@ -32,6 +32,7 @@ class Conclusion:
     repeats: int | None = None  # fresh attempts so far, where this makes one more
     absent_since_at: datetime | None = None  # neither open nor ended since then
     was_sent: bool = True  # some byte of the request left
+    another: str = ""  # what the answer speaks of instead of what was asked
     was_refused: bool = False  # refused after an unanswered attempt, which may have acted
     send_alone: bool = False
     is_throttled: bool = False
@@ -85,18 +86,26 @@ def judge(pack, now) -> list[Conclusion]:
 
 
 def _verdicts(pack):
-    result, count = pack.result, len(pack.cancels)
+    result, subjects = pack.result, _subjects(pack)
+    about = {"status": result.status, "body": result.body, "is_whole": result.is_whole}
     if pack.is_batch:
-        return answers.batch_verdicts(
-            result.status,
-            result.body,
-            count=count,
-            order_ids=[cancel.order_id for cancel in pack.cancels],
-            is_whole=result.is_whole,
-        )
+        return answers.batch_verdicts(**about, count=len(subjects), subjects=subjects)
     is_twap = pack.cancels[0].kind == CancelKind.TWAP
     verdict_of = answers.twap_verdict if is_twap else answers.cancel_verdict
-    return [verdict_of(result.status, result.body, is_whole=result.is_whole)]
+    return [verdict_of(**about, subject=subjects[0])]
+
+
+def _subjects(pack):
+    """What each of its requests was about."""
+    return [
+        answers.Subject(
+            order_id=cancel.order_id,
+            client_order_id=cancel.client_order_id,
+            symbol=cancel.symbol,
+            account=request.account,
+        )
+        for cancel, request in zip(pack.cancels, pack.requests, strict=True)
+    ]
 
 
 def _refused_whole(verdict, result, cancel, now):
@@ -180,6 +189,9 @@ def _throttled(verdict, result, cancel, now):
 
 
 def _proves_nothing(verdict, result, cancel, now):
+    if verdict.another:
+        said = f"The answer speaks of another {verdict.another}: the exchange is being asked."
+        return replace(_unknown(said, now), another=verdict.another)
     said = f"The answer proves nothing (HTTP {result.status}). The exchange is being asked."
     return _unknown(said, now)
 

@@ -17,7 +17,14 @@ from orders.pacifica import answers
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
 from orders.panic_lines import answered, keep
-from orders.panic_requests import exchange, has_left, signer_of, times, why_not
+from orders.panic_requests import (
+    exchange,
+    has_left,
+    signer_of,
+    tell_of_another,
+    times,
+    why_not,
+)
 from orders.routes import kind_of
 from orders.targets import Target
 
@@ -55,7 +62,7 @@ class Leftovers:
         try:
             signer, _ = signer_of(self._line)
             request = signer.cancel_strategy(strategy_id=strategy_id, **times())
-            verdict = exchange(self._line, request, partial(_judged, self._line))
+            verdict = exchange(self._line, request, partial(_judged, self._line, strategy_id))
         except (CannotOpen, KeySettingsWrong, Unsignable) as error:
             self._strategies[strategy_id] = f"strategy {strategy_id}: {error}."
             return
@@ -65,11 +72,14 @@ class Leftovers:
         self._strategies[strategy_id] = said if verdict.kind == "refused" else ""
 
 
-def _judged(line, result, before):
+def _judged(line, strategy_id, result, before):
     """The verdict on a strategy's cancel, recorded; None where nothing came back."""
     verdict = None
     if isinstance(result, Answer):
-        verdict = answers.cancel_verdict(result.status, result.body, is_whole=result.is_whole)
+        subject = answers.Subject(strategy_id=strategy_id, account=line.account.address)
+        about = {"subject": subject, "is_whole": result.is_whole}
+        verdict = answers.cancel_verdict(result.status, result.body, **about)
+        tell_of_another(line, verdict)
     values = {} if has_left(result) else before
     answered(line, result, verdict.kind if verdict else "unknown", **values)
     return verdict

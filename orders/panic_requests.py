@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils.timezone import now as clock
 
-from orders import audit, credits, delivery, panic_facts
+from orders import audit, credits, delivery, misanswers, panic_facts
 from orders.exchange import client
 from orders.keys import open_api_config_key, open_signer
 from orders.models import PanicLine
@@ -63,6 +63,14 @@ def exchange(line, request, conclude, **also):
 def has_left(result) -> bool:
     """Whether some byte of the request left."""
     return isinstance(result, Answer) or result.may_have_been_sent
+
+
+def tell_of_another(line, verdict):
+    """Raise the matter where the answer speaks of something else than was asked."""
+    if verdict.another:
+        about = {"about": f"job {line.job_id}", "account": line.account}
+        with writing():
+            misanswers.tell(**about, another=verdict.another, now=clock())
 
 
 def _sent(request, key):

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, exchange, waking
+from orders import audit, concluding, exchange, misanswers, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_signer
 from orders.models import AgentWallet, Event
 from orders.models.clocks import has_come
@@ -174,15 +174,29 @@ def _find_out(wallet, now):
 
 def _read(wallet, answer):
     verdict, bound = answers.agent_wallets(
-        status=answer.status, body=answer.body, is_whole=answer.is_whole
+        status=answer.status,
+        body=answer.body,
+        subject=answers.Subject(account=wallet.account.address),
+        is_whole=answer.is_whole,
     )
     if verdict.kind == "accepted":
         outcome = BOUND if wallet.public_key in bound else NOT_BOUND
         return Finding(outcome, WORDS[outcome], answer, _unheld(wallet.account, bound))
+    if verdict.another:
+        return _foreign(wallet, answer, verdict.another)
     outcome = BY_CAUSE.get(verdict.cause, CANNOT_TELL)
     said = f"{WORDS[outcome]} {verdict.hint if outcome == CANNOT_TELL else ''}".strip()
     theirs = f"The exchange said: {verdict.error or 'nothing readable'} (HTTP {answer.status})."
     return Finding(outcome, f"{said} {theirs}", answer)
+
+
+def _foreign(wallet, answer, another):
+    """The answer is about something else: it is told of, and shows nothing."""
+    account = wallet.account
+    about = {"about": f"account {account.pk}", "account": account}
+    misanswers.tell(**about, another=another, now=clock())
+    said = f"{WORDS[CANNOT_TELL]} The answer speaks of another {another}: it proves nothing."
+    return Finding(CANNOT_TELL, said, answer)
 
 
 def _unheld(account, bound):

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from django.utils.timezone import now as clock
 
+from orders import audit
 from orders.models import AuditRecordOrder, CancelStatus, Event
 from orders.pacifica import answers
 from orders.records import Entry, Fault, entry_at
@@ -65,15 +66,29 @@ def _accepted(entry):
     data, rows = entry.data, entry.rows
     status, is_whole = data.get("status"), data.get("is_whole") is True
     url = str(data.get("url"))
+    subjects = [_subject(entry, row) for row in rows]
+    about = {"status": status, "body": entry.body, "is_whole": is_whole}
     if url.endswith(BATCH):
-        asked = {"count": len(rows), "order_ids": [row[ORDER] for row in rows]}
-        verdicts = answers.batch_verdicts(status, entry.body, **asked, is_whole=is_whole)
+        verdicts = answers.batch_verdicts(**about, count=len(rows), subjects=subjects)
     elif url.endswith(("/orders/cancel", "/orders/stop/cancel")):
-        verdicts = [answers.cancel_verdict(status, entry.body, is_whole=is_whole)]
+        verdicts = [answers.cancel_verdict(**about, subject=subjects[0])]
     else:
         return []  # a TWAP's 200 only means asked, and a cancel-all proves no single order
     pairs = zip(rows, verdicts, strict=False)
     return [row[CANCEL] for row, verdict in pairs if verdict.kind == "accepted"]
+
+
+def _subject(entry, row):
+    """What an answer is held against: of older records, a batch item's order id alone."""
+    if not entry.data.get(audit.NAMES_COMPARED):
+        is_batch = str(entry.data.get("url")).endswith(BATCH)
+        return answers.Subject(order_id=row[ORDER] if is_batch else None)
+    return answers.Subject(
+        order_id=row[ORDER],
+        client_order_id=row[CLIENT_ORDER],
+        symbol=row[SYMBOL],
+        account=entry.values["account_address"],
+    )
 
 
 def _read_cancelled(entry):

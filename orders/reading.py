@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.timezone import now as clock
 
-from orders import audit, credits, keys, odd_rows
+from orders import audit, credits, keys, misanswers, odd_rows
 from orders.exchange import client
 from orders.models import Event
 from orders.pacifica import answers
@@ -200,6 +200,11 @@ class Reader:
         if isinstance(reading.result, Unreachable):
             reading.why = reading.result.reason
             return reading
+        if another := _of_another(self._account, reading.result):
+            about = {"about": f"account {self._account.pk}", "account": self._account}
+            misanswers.tell(**about, another=another, now=clock())
+            reading.why = f"the answer speaks of another {another}"
+            return reading
         return _parsed(reading, parse, known)
 
     def _get(self, path, params):
@@ -220,6 +225,13 @@ def _has_left(result):
 
 def _quota(result):
     return answers.quota(result.headers) if isinstance(result, Answer) else None
+
+
+def _of_another(account, result):
+    """What else than the account the answer names, in words; mostly it names none at all."""
+    if b'"account"' not in result.body:
+        return ""
+    return answers.other_named(answers.Subject(account=account.address), result.body)
 
 
 def _parsed(reading, parse, known):

@@ -69,6 +69,21 @@ def quick_panic(monkeypatch):
 
 
 @pytest.fixture
+def panic_of_one_pass(quick_panic, monkeypatch):
+    """A panic gives up after one pass over what its first look found, however slow the machine."""
+    monkeypatch.setattr(clearing, "_Deadline", _OnePass)
+
+
+class _OnePass:
+    looks = 0
+
+    @property
+    def is_over(self):
+        self.looks += 1
+        return self.looks > 1
+
+
+@pytest.fixture
 def firm(db, paper):
     """Two desks with people, accounts, agent wallets; orders come from the paper exchange."""
     return _founded(paper)

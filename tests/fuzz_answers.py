@@ -81,7 +81,9 @@ ODD_VALUES = st.one_of(
     st.booleans(),
     st.sampled_from([0, 1, 200, 400, 404, 5, 26, -1, 2**53 + 1, 10**21, 1.0, 200.0, [], {}, ""]),
     st.sampled_from(["true", "1", "\ud800", "\x00", "Failed to cancel order", "Account not found"]),
-    st.sampled_from(["Unauthorized", "Request timed out"]),
+    st.sampled_from(
+        ["Unauthorized", "Request timed out", "BTC", "ETH", "28000000001", 28000000001]
+    ),
     st.text(max_size=8),
     st.sampled_from([{"success": False}, {"success": True}, {"error": "no"}, {"results": []}]),
 )
@@ -94,7 +96,7 @@ def bent_envelopes(draw):
     value = json.loads(json.dumps(draw(st.sampled_from(WELL_FORMED))))
     for _ in range(draw(st.integers(0, 3))):
         target = _place(draw, value)
-        names = [*target, "success", "error", "code", "data", "order_id"]
+        names = [*target, "success", "error", "code", "data", "order_id", "symbol", "order"]
         name = draw(st.sampled_from(names))
         if draw(st.booleans()):
             target[name] = copy.deepcopy(draw(ODD_VALUES))
@@ -243,6 +245,7 @@ def check(status, body, is_whole, tally=None):
     every = answers.cancel_all_verdict(**given_)
     assert every.kind != "accepted" or (yes is not None and every.count >= 0), given_
     _check_batch(given_, yes)
+    _check_subject(given_, yes)
     agents, keys = answers.agent_wallets(**given_)
     assert agents.kind != "accepted" or yes is not None
     assert not keys or agents.kind == "accepted"
@@ -274,6 +277,29 @@ def _check_no(given_, verdict):
     assert not body.lstrip().startswith(b"<"), given_
     assert verdict.error, given_
     assert not DOUBT.search(verdict.error.encode()), given_
+
+
+SUBJECT = answers.Subject(order_id=ROW["order_id"], symbol="BTC")
+OWN = {"order_id": {"28000000001", "0", "", "None"}, "symbol": {"BTC", "", "0", "None"}}
+
+
+def _check_subject(given_, yes):
+    """What is accepted of a subject names no other in any place; else it is as without one."""
+    without = answers.cancel_verdict(**given_)
+    found = answers.cancel_verdict(**given_, subject=SUBJECT)
+    if found.kind == "accepted":
+        for name, told in _names(list(yes.items())):
+            assert str(told) in OWN[name], given_
+    assert found.another or found == without, given_
+
+
+def _names(pairs):
+    for name, told in pairs:
+        if name in OWN and not isinstance(told, list):
+            yield name, told
+        if isinstance(told, list):
+            is_object = isinstance(told, Pairs)
+            yield from _names(told if is_object else [("", one) for one in told])
 
 
 def _check_batch(given_, yes):

@@ -16,6 +16,7 @@ LAYERS = [
         "orders.credits",
         "orders.exchange",
         "orders.keys",
+        "orders.misanswers",
         "orders.records",
         "orders.rights",
         "orders.sessions",

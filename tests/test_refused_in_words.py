@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from orders import cancels, clearing, delivery, emptying, panic, probing, syncing
+from orders import cancels, delivery, emptying, panic, probing, syncing
 from orders.models import AgentWallet, Cancel, CancelKind, CancelStatus, PanicLine, PanicStatus
 
 HINTS = {
@@ -119,7 +119,7 @@ PLACES = {
 }
 
 
-@pytest.mark.usefixtures("quick_panic")
+@pytest.mark.usefixtures("panic_of_one_pass")
 @pytest.mark.parametrize(
     ("words", "form", "status"),
     [
@@ -131,8 +131,7 @@ PLACES = {
     ],
 )
 @pytest.mark.parametrize("place", PLACES)
-def test_the_operator_reads_what_to_do(firm, place, words, form, status, monkeypatch):
-    monkeypatch.setattr(clearing, "DEADLINE_S", 0.2)  # a refusal is known by then, or never
+def test_the_operator_reads_what_to_do(firm, place, words, form, status):
     told = PLACES[place](firm, lambda route: refuse(firm, route, words, form, status))
     assert HINTS[words] in told
     assert words in told

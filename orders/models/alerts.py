@@ -20,10 +20,17 @@ class AlertKind(models.TextChoices):
     NOT_OURS = "not_ours", "Agent wallet that is not ours"
     PANIC_WAITING = "panic_waiting", "Panic not sent"
     PANIC_NEEDS_YOU = "panic_needs_you", "Panic that needs somebody"
+    FOREIGN_ANSWER = "foreign_answer", "Answer to another question"
 
 
 class AlertQuerySet(models.QuerySet):
     """Alerts, by what is still to be done about them."""
+
+    def raise_once(self, *, kind, about, desk_name, said, now):
+        """Raise a matter that does not stand yet; another sender may be first."""
+        alert = Alert(kind=kind, about=about, desk_name=desk_name, said=said[:400])
+        alert.raised_at = alert.next_tell_at = now
+        self.bulk_create([alert], ignore_conflicts=True)
 
     def current(self):
         """Those whose matter is not over."""

@@ -25,9 +25,11 @@ from .verdicts import (
     batch_verdicts,
     cancel_all_verdict,
     cancel_verdict,
+    other_named,
     safe_text,
     twap_verdict,
 )
+from .whose import Subject
 
 __all__ = [
     "HistoryOrder",
@@ -39,6 +41,7 @@ __all__ = [
     "OpenOrders",
     "OrderEvent",
     "Quota",
+    "Subject",
     "TwapOrder",
     "Unreadable",
     "Verdict",
@@ -50,6 +53,7 @@ __all__ = [
     "history_page",
     "market_symbols",
     "open_orders",
+    "other_named",
     "quota",
     "safe_text",
     "twap_events",

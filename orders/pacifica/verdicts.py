@@ -16,9 +16,11 @@ from .refusals import (
     meaning_of_text,
 )
 from .strict_json import Unreadable, parse
+from .whose import another
 
 ACCEPTED, ASKED, THROTTLED = "accepted", "asked", "throttled"
 MAX_ERROR_CHARS = 300
+MAX_NAMED_CHARS = 64
 _SECRET_LIKE = re.compile(r"[1-9A-HJ-NP-Za-km-z]{64,}")  # base58 as long as a secret key
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _REFUSING_STATUSES = frozenset({400, 401, 403, 404, 422})
@@ -37,7 +39,7 @@ class Verdict:
     ``refused`` a no to be fixed by a person; ``throttled`` not carried out, send again later;
     ``unknown`` settle it. ``error``: the exchange's own words, cut and made safe. ``code``: its
     code. ``cause``: a word to branch on, see refusals.py. ``hint``: what to fix. ``count``: a
-    cancel-all's cancelled orders.
+    cancel-all's cancelled orders. ``another``: what else than asked the answer names, in words.
     """
 
     kind: str
@@ -47,29 +49,31 @@ class Verdict:
     cause: str = ""
     hint: str = ""
     count: int | None = None
+    another: str = ""
 
 
-def cancel_verdict(status, body, *, is_whole=True):
+def cancel_verdict(status, body, *, subject=None, is_whole=True):
     """Of a cancel of one order, stop order or strategy. Never raises.
 
     Source: captured answers carry ``data`` null; the docs show a bare ``{"success":true}``.
+    ``subject``: the `Subject` that was asked about; an answer about another proves nothing.
     """
-    verdict, _ = _verdict(status, body, is_whole)
+    verdict, _ = _verdict(status, body, is_whole, subject)
     return verdict
 
 
-def twap_verdict(status, body, *, is_whole=True):
+def twap_verdict(status, body, *, subject=None, is_whole=True):
     """Of a TWAP cancel: its 200 comes even where nothing was there, so it is only *asked*."""
-    verdict, _ = _verdict(status, body, is_whole)
+    verdict, _ = _verdict(status, body, is_whole, subject)
     return replace(verdict, kind=ASKED) if verdict.kind == ACCEPTED else verdict
 
 
-def cancel_all_verdict(status, body, *, is_whole=True):
+def cancel_all_verdict(status, body, *, subject=None, is_whole=True):
     """Of a cancel-all. Accepted only with a readable ``cancelled_count``, kept in ``count``.
 
     Captured answers carry it inside ``data``, the docs at top level; two that differ are none.
     """
-    verdict, envelope = _verdict(status, body, is_whole)
+    verdict, envelope = _verdict(status, body, is_whole, subject)
     if verdict.kind != ACCEPTED:
         return verdict
     stated = [
@@ -83,33 +87,35 @@ def cancel_all_verdict(status, body, *, is_whole=True):
     return replace(verdict, count=counts.pop())
 
 
-def batch_verdicts(status, body, count, *, order_ids=(), is_whole=True):
+def batch_verdicts(status, body, count, *, subjects=(), is_whole=True):
     """One `Verdict` per action of a batch, in order; ``count``: how many were sent.
 
-    ``order_ids``: what each asked about, None where by another name. An item counts by its own
-    ``success``; the outer one stays true when items fail. Any other number of items than was sent,
-    or one that states another order id than was asked (docs.pacifica.fi batch-order page: the
-    order's, or null), cannot be matched to actions: all unknown.
+    ``subjects``: what each asked about. An item counts by its own ``success``; the outer one stays
+    true when items fail. Any other number of items than was sent, or one that names another order
+    than was asked (docs.pacifica.fi batch-order page: the order's id, or null), cannot be matched
+    to actions: all unknown.
     """
-    verdict, envelope = _verdict(status, body, is_whole)
+    verdict, envelope = _verdict(status, body, is_whole, *subjects)
     if verdict.kind == NOT_FOUND and count > 1:
         verdict = replace(verdict, kind=UNKNOWN)  # which of them it could not say
     if verdict.kind != ACCEPTED:
         return [verdict] * count
     data = envelope.get("data")
     results = (data if isinstance(data, dict) else envelope).get("results")
-    is_matched = isinstance(results, list) and len(results) == count
-    if not is_matched or any(map(_is_of_another, results, order_ids)):
+    if not isinstance(results, list) or len(results) != count:
         return [Verdict(UNKNOWN, cause="shape")] * count
+    foreign = [another([one], item) for one, item in zip(subjects, results, strict=False)]
+    if found := next(filter(None, foreign), None):
+        return [_about_another(found)] * count
     return [_item_verdict(item) for item in results]
 
 
-def agent_wallets(status, body, *, is_whole=True):
+def agent_wallets(status, body, *, subject=None, is_whole=True):
     """(`Verdict`, public keys bound to the account) of a ``list_agent_wallets``. Never raises.
 
     Accepted only with a list of base58 keys in ``data.agent_wallets``; else the tuple is empty.
     """
-    verdict, envelope = _verdict(status, body, is_whole)
+    verdict, envelope = _verdict(status, body, is_whole, subject)
     if verdict.kind != ACCEPTED:
         return verdict, ()
     data = envelope.get("data")
@@ -119,15 +125,23 @@ def agent_wallets(status, body, *, is_whole=True):
     return verdict, tuple(keys)
 
 
+def other_named(subject, body):
+    """What else than asked any answer names, in words; empty where nothing, or not readable."""
+    found = another([subject], _value(body))
+    return _about_another(found).another if found else ""
+
+
 def safe_text(text):
     """The exchange's words, fit to store and show: cut, printable, long base58 runs masked."""
     shown = "".join(c if c.isprintable() else " " for c in text[: MAX_ERROR_CHARS * 2])
     return _SECRET_LIKE.sub("[masked]", shown).strip()[:MAX_ERROR_CHARS]
 
 
-def _verdict(status, body, is_whole):
+def _verdict(status, body, is_whole, *subjects):
     """(verdict, envelope); the envelope is a dict exactly where the verdict is accepted."""
     envelope = _envelope(body) if is_whole else None
+    if found := another(list(filter(None, subjects)), envelope):
+        return _about_another(found), None
     if status == 200 and envelope is not None and is_yes(envelope):
         return Verdict(ACCEPTED), envelope
     if _is_contradictory(status, envelope):
@@ -204,12 +218,11 @@ def _meaning_of_no(status, envelope):
     return meaning_of_text(said) if said and status == 200 else None
 
 
-def _is_of_another(item, asked):
-    """Whether an item states an order id, and not the one that was asked. Zero states none."""
-    stated = item.get("order_id") if isinstance(item, dict) else None
-    if asked is None or stated is None or (type(stated) is int and stated == 0):
-        return False
-    return type(stated) is not int or stated != asked
+def _about_another(found):
+    """Of an answer to another question, be it a yes or a no."""
+    noun, name = found
+    shown = safe_text(str(name))[:MAX_NAMED_CHARS]
+    return Verdict(UNKNOWN, cause="another", another=f"{noun} ({shown})")
 
 
 def _item_verdict(item):

@@ -296,13 +296,14 @@ def test_a_batch_answer_of_another_length_is_unknown_for_all(results):
 
 @pytest.mark.parametrize(
     ("stated", "is_theirs"),
-    [(7, 1), (None, 1), (0, 1), (8, 0), ("7", 0), (True, 0), (False, 0)],
+    [(7, 1), (None, 1), (0, 1), ("7", 1), (8, 0), ("8", 0), (True, 0), (False, 0), ("7 ", 0)],
 )
 @pytest.mark.parametrize("is_yes", [True, False])
 def test_a_batch_that_speaks_of_another_order_proves_nothing(stated, is_theirs, is_yes):
     told = {"success": is_yes, "order_id": stated, "error": None if is_yes else "Order not found"}
     body = json.dumps({"success": True, "data": {"results": [{"success": True}, told]}}).encode()
-    found = answers.batch_verdicts(200, body, 2, order_ids=[None, 7])
+    subjects = [answers.Subject(client_order_id="a"), answers.Subject(order_id=7)]
+    found = answers.batch_verdicts(200, body, 2, subjects=subjects)
     kinds = ["accepted", "accepted" if is_yes else "not_found"]
     assert [one.kind for one in found] == (kinds if is_theirs else ["unknown"] * 2)
 
