@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.utils.timezone import now as clock
 
-from orders.canonical import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact
+from orders.canonical import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact, moment
 from orders.inserting import insert
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
 
@@ -91,9 +91,9 @@ def described(answer) -> dict:
         "headers": answer.headers,
         "is_whole": answer.is_whole,
         "url": answer.url,
-        "sent_at": answer.sent_at,
-        "first_byte_at": answer.first_byte_at,
-        "answered_at": answer.answered_at,
+        "sent_at": moment(answer.sent_at),
+        "first_byte_at": moment(answer.first_byte_at),
+        "answered_at": moment(answer.answered_at),
         "elapsed_ms": answer.elapsed_ms,
         "clock_offset_ms": answer.clock_offset_ms,
     }

@@ -7,13 +7,41 @@ of ``content_hash``. The standalone verifier holds the same rules once more, on 
 
 import hashlib
 import json
-from datetime import UTC
+from datetime import UTC, datetime
+from decimal import Decimal
 
 VERSION = 1
 FIRST_HASH = "0" * 64  # what the first record follows
 
-# JSON as pure ASCII, so that NUL and lone surrogates survive any database's text column.
-compact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+# JSON as pure ASCII, so that NUL and lone surrogates survive any database's text column. What has
+# no spelling in JSON is refused: the text of a key object is its secret.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+SPELLED = (datetime, Decimal)
+
+
+def compact(value) -> str:
+    """The value's canonical text. Raises `NotJson`, which shows none of it."""
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError) as error:
+        raise NotJson(f"What is to be recorded is no JSON ({type(error).__name__}).") from None
+
+
+class NotJson(TypeError):
+    """A value that JSON cannot spell was to be recorded."""
+
+
+def spelled(value) -> str:
+    """A time or a decimal as the log writes it, for whoever makes JSON of what holds some."""
+    if isinstance(value, SPELLED):
+        return str(value)
+    raise NotJson(f"A {type(value).__name__} is no JSON.")
+
+
+def moment(at) -> str | None:
+    """A time as the log writes it."""
+    return None if at is None else spelled(at)
+
 
 COVERED = (
     "event",

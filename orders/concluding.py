@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Case, Exists, OuterRef, Value, When
 
 from orders import audit, contradicting, misanswers, routes
+from orders.canonical import moment
 from orders.judging import Conclusion, judge, refusal
 from orders.models import (
     Cancel,
@@ -242,8 +243,8 @@ def described_result(result):
     data = {
         "reason": result.reason,
         "may_have_been_sent": result.may_have_been_sent,
-        "sent_at": result.sent_at,
-        "failed_at": result.failed_at,
+        "sent_at": moment(result.sent_at),
+        "failed_at": moment(result.failed_at),
         "elapsed_ms": result.elapsed_ms,
     }
     if result.partial is None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db.models import F
 
+from orders.canonical import spelled
 from orders.models import Desk, Order, Right
 from orders.models.orders import IS_STOP
 
@@ -56,7 +57,7 @@ class Scope:
 
 def as_text(scope: Scope) -> str:
     """A scope as JSON text, to be kept with what was made from it."""
-    return json.dumps(asdict(scope), default=str)
+    return json.dumps(asdict(scope), default=spelled)
 
 
 def from_text(text: str) -> Scope:

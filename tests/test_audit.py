@@ -1,6 +1,10 @@
 """The log: chained, append-only in the database, byte for byte, and checkable."""
 
 import hashlib
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -8,6 +12,7 @@ from django.db.models.deletion import ProtectedError
 from django.utils.timezone import now as clock
 from hypothesis import given
 from hypothesis import strategies as st
+from solders.keypair import Keypair
 
 from orders import audit, cancels, canonical, checkpoints, verifying
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Cancel, Event
@@ -232,3 +237,37 @@ def test_renaming_changes_no_record(firm):
     record.refresh_from_db()
     assert (record.operator_name, record.account_name) == ("olivia", "Alpha")
     assert faults() == []
+
+
+NO_JSON = {
+    "a key": Keypair.from_seed(bytes(32)),
+    "a public key": Keypair.from_seed(bytes(32)).pubkey(),
+    "bytes": b"hush",
+    "a set": {"hush"},
+    "a time": datetime(2026, 11, 28, tzinfo=UTC),
+    "a decimal": Decimal("1.5"),
+    "a uuid": uuid.uuid4(),
+    "no number": float("nan"),
+    "an error": ValueError("hush"),
+}
+
+
+@pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
+def test_what_is_no_json_is_never_recorded_by_its_text(value):
+    for data in ({"x": value}, {"x": [1, {"y": value}]}):
+        with pytest.raises(canonical.NotJson) as refused:
+            canonical.compact(data)
+        assert str(value) not in str(refused.value)
+
+
+def test_a_time_stands_in_the_log_as_it_always_did():
+    at = datetime(2026, 11, 28, 1, 2, 3, 4, tzinfo=UTC)
+    assert canonical.moment(at) == "2026-11-28 01:02:03.000004+00:00"
+    assert canonical.moment(None) is None
+    with pytest.raises(canonical.NotJson):
+        canonical.spelled(Keypair.from_seed(bytes(32)))
+
+
+def test_nothing_in_the_code_makes_text_of_whatever_it_is_given():
+    root = Path(canonical.__file__).parent
+    assert [path for path in root.rglob("*.py") if "default=str" in path.read_text()] == []

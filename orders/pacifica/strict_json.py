@@ -84,7 +84,7 @@ def _spelled(value, depth=0):
     if isinstance(value, list):
         return f"[{', '.join(_spelled(one, depth + 1) for one in value)}]"
     if not isinstance(value, dict):
-        return json.dumps(value, default=str)
+        return json.dumps(value)
     pairs = (
         f"{json.dumps(name)}: {_spelled(one, depth + 1)}"
         for name, given in value.items()

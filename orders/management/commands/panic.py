@@ -11,6 +11,7 @@ from django.db.models import Count
 from django.utils.timezone import now as clock
 
 from orders import audit, emptying, panic, panic_acts, starting
+from orders.canonical import spelled
 from orders.management import carrying
 from orders.models import Desk, PanicStatus
 from orders.rights import NotAllowed
@@ -73,7 +74,7 @@ class Command(BaseCommand):
     def _tell(self, lines, *, as_json):
         rows = [_row(line) for line in lines]
         if as_json:
-            self.stdout.write(json.dumps(rows, default=str, indent=1))
+            self.stdout.write(json.dumps(rows, default=spelled, indent=1))
             return
         for row in rows:
             self.stdout.write("{account}: {said}. {explanation}".format(**row))
