@@ -6,7 +6,7 @@ import hmac
 from django.conf import settings
 from django.contrib.auth import signals
 
-from orders import audit, sessions
+from orders import audit, sessions, throttling
 from orders.models import Event
 
 
@@ -63,13 +63,20 @@ def _login_failed(sender, credentials, request=None, **kwargs):
     record_failure(request, credentials.get("username", ""))
 
 
+def name_tried(name) -> dict:
+    """What the log keeps of a name: a password typed into its box would stay there for ever."""
+    if throttling.is_known(name):
+        return {"name_tried": str(name)[:150]}
+    return {"is_unknown_name": True}
+
+
 def record_failure(request, name, **about):
     """Record an attempt that failed; of those refused unseen only one a minute for each name."""
     verdict = getattr(request, "sign_in_verdict", None)
     if verdict is not None and verdict.is_told:
         return
     address = client_address(request) if request is not None else ""
-    data = {"name_tried": str(name)[:150]} | about
+    data = name_tried(name) | about
     if verdict is not None and not verdict.is_free:
         data["throttled_for_s"] = verdict.wait_s
     audit.record(audit.Fact(Event.LOGIN_FAILED, actor=audit.Actor(address=address), data=data))

@@ -171,8 +171,9 @@ def _login_failed(record, data, who, orders):
     step = f" at the {data['step']}" if data.get("step") else ""
     wait_s = data.get("throttled_for_s")
     wait = f"; refused unseen for {wait_s} s" if wait_s else ""
-    name, where = data.get("name_tried", ""), record.address or "somewhere"
-    return f"Sign-in as “{name}” failed{step}, from {where}{wait}."
+    where = record.address or "somewhere"
+    name = "a name nobody has" if data.get("is_unknown_name") else f"“{data.get('name_tried', '')}”"
+    return f"Sign-in as {name} failed{step}, from {where}{wait}."
 
 
 def _logout(record, data, who, orders):

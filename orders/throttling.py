@@ -4,9 +4,13 @@ Refusals last for minutes and end by themselves. An address from which the perso
 before is spared the limit on the name alone, so that strangers cannot keep a person out.
 """
 
+import hashlib
+import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.timezone import now as clock
 
@@ -38,7 +42,7 @@ def begin(*, name, address, now=None) -> Verdict:
 
     It is counted before anything is checked, so that guesses made at once count too.
     """
-    now, name = now or clock(), folded(name)
+    now, name = now or clock(), kept(name)
     with transaction.atomic():
         SignInAttempt.objects.filter(at__lt=now - KEPT).delete()
         attempt = SignInAttempt.objects.create(name=name, address=address, at=now)
@@ -69,7 +73,21 @@ def know(*, user, address, now=None):
 
 def unlock(*, name) -> int:
     """Forget every attempt under this name; how many there were."""
-    return SignInAttempt.objects.filter(name=folded(name)).delete()[0]
+    return SignInAttempt.objects.filter(name=kept(name)).delete()[0]
+
+
+def is_known(name) -> bool:
+    """Whether somebody has this name."""
+    return get_user_model().objects.filter(username__iexact=folded(name)).exists()
+
+
+def kept(name) -> str:
+    """Under what its attempts are counted: the name, or a keyed hash where nobody has it, for
+    people type their password into the wrong box."""
+    if is_known(name):
+        return folded(name)
+    tried = b"name tried:" + folded(name).encode("utf-8", "surrogatepass")
+    return "#" + hmac.new(settings.SECRET_KEY.encode(), tried, hashlib.sha256).hexdigest()
 
 
 def folded(name) -> str:

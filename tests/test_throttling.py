@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from orders import throttling
+from orders import sentences, throttling
 from orders.models import AuditRecord, KnownAddress, SignInAttempt
 from tests import guessing
 from tests.authenticator import enrolled, is_in, sign_in
+from tests.firm import PASSWORD
 from tests.screens import url
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +128,35 @@ def test_a_proxys_header_counts_only_where_the_setting_says_so(firm, settings, t
     client.post(url("login"), {"username": "x", "password": "y"}, HTTP_X_FORWARDED_FOR="1.2.3.4")
     addresses = set(SignInAttempt.objects.values_list("address", flat=True))
     assert ("1.2.3.4" in addresses) == trusted
+
+
+def said_of_failures():
+    records = AuditRecord.objects.filter(event="login_failed").order_by("position")
+    return [sentences.of_record(record) for record in records]
+
+
+@pytest.mark.parametrize("typed", [PASSWORD, f" {PASSWORD}", "olivia2", "x" * 400, "Ωß"])
+def test_a_name_that_nobody_has_may_be_a_password_and_is_kept_nowhere(firm, typed):
+    guesses(typed, 6, HOME)
+    assert not any(PASSWORD in record.data for record in AuditRecord.objects.all())
+    assert set(said_of_failures()) >= {f"Sign-in as a name nobody has failed, from {HOME}."}
+    names = set(SignInAttempt.objects.values_list("name", flat=True))
+    assert len(names) == 1
+    assert throttling.folded(typed) not in names
+
+
+def test_a_name_that_nobody_has_is_throttled_however_it_is_written(firm):
+    guesses("Nobody", 5, HOME)
+    assert "Try again" in guesses(" nobody ", 1, HOME)
+    assert throttling.unlock(name="NOBODY") > 0
+    assert "Try again" not in guesses("nobody", 1, HOME)
+
+
+def test_a_name_that_somebody_has_stands_in_the_log_as_it_was_typed(firm):
+    guesses("Olivia", 1, HOME)
+    assert said_of_failures() == [f"Sign-in as “Olivia” failed, from {HOME}."]
+
+
+def test_an_unlocking_keeps_no_name_that_nobody_has(firm, run):
+    run("unlock", PASSWORD)
+    assert not any(PASSWORD in record.data for record in AuditRecord.objects.all())

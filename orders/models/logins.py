@@ -52,7 +52,8 @@ class RecoveryCode(models.Model):
 
 
 class SignInAttempt(models.Model):
-    """One attempt to sign in that failed, or is not over. ``name``: as tried, folded to lower case.
+    """One attempt to sign in that failed, or is not over. ``name``: as tried, folded to lower case,
+    or a keyed hash where nobody has it.
 
     An attempt that was throttled does not count, so that waiting comes to an end.
     """

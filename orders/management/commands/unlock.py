@@ -17,6 +17,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *, name, **options):
         count = throttling.unlock(name=name)
-        data = {"user": name[:150], "changed": {"failed attempts": [str(count), "0"]}}
+        user = name[:150] if throttling.is_known(name) else "a name nobody has"
+        data = {"user": user, "changed": {"failed attempts": [str(count), "0"]}}
         audit.append(audit.Fact(Event.USER_CHANGED, COMMAND_LINE, data=data))
         self.stdout.write(f"{name}: {count} attempts forgotten.")
