@@ -96,6 +96,8 @@ def _read_cancelled(entry):
 
     Of an answer too long to be kept whole, each order row holds the exchange's own.
     """
+    if _is_of_another_account(entry):
+        return []
     ended, is_cut = set(), (entry.values["body_length"] or 0) > len(entry.body)
     kept = [_object(row[DATA]) for row in entry.rows] if is_cut else []
     for item in [*_items(entry.body), *kept]:
@@ -107,6 +109,13 @@ def _read_cancelled(entry):
         for row in entry.rows
         if row[ORDER] in ended or (row[CLIENT_ORDER] or "").lower() in ended
     ]
+
+
+def _is_of_another_account(entry):
+    """Whether a read names another account; of older records that was not asked."""
+    if not entry.data.get(audit.NAMES_COMPARED):
+        return False
+    return bool(answers.other_account(entry.values["account_address"], entry.body))
 
 
 def _order_id(item):

@@ -200,7 +200,7 @@ class Reader:
         if isinstance(reading.result, Unreachable):
             reading.why = reading.result.reason
             return reading
-        if another := _of_another(self._account, reading.result):
+        if another := answers.other_account(self._account.address, reading.result.body):
             about = {"about": f"account {self._account.pk}", "account": self._account}
             misanswers.tell(**about, another=another, now=clock())
             reading.why = f"the answer speaks of another {another}"
@@ -227,13 +227,6 @@ def _quota(result):
     return answers.quota(result.headers) if isinstance(result, Answer) else None
 
 
-def _of_another(account, result):
-    """What else than the account the answer names, in words; mostly it names none at all."""
-    if b'"account"' not in result.body:
-        return ""
-    return answers.other_named(answers.Subject(account=account.address), result.body)
-
-
 def _parsed(reading, parse, known):
     result = reading.result
     try:
@@ -253,6 +246,7 @@ def fact_of(reading, *, actor, account, at, job=None, lines=()) -> audit.Fact:
     body = None
     if isinstance(reading.result, Answer):
         data |= audit.described(reading.result) | odd_rows.facts(reading.value)
+        data[audit.NAMES_COMPARED] = True
         body = reading.result.body
     return audit.Fact(
         event=Event.READ,

@@ -287,10 +287,10 @@ def test_the_book_of_our_account_may_say_so(firm):
 # Proofs
 
 
-def proven(record_data, body):
+def proven(record_data, body, event=Event.ANSWER):
     entry = proofs.Entry.__new__(proofs.Entry)
     row = (1, 5, "x", "BTC", 7, None, "", "")
-    values = {"event": Event.ANSWER, "account_address": "A", "outcome": ""}
+    values = {"event": event, "account_address": "A", "outcome": "", "body_length": 0}
     for name, value in {"values": values, "rows": [row], "data": record_data, "body": body}.items():
         object.__setattr__(entry, name, value)
     return proofs.shown_by(entry)
@@ -303,6 +303,15 @@ def test_a_stored_answer_is_judged_by_the_rule_of_its_time():
     assert proven(old | {"names_compared": True}, body) == []
     ours = json.dumps(yes(data={"order_id": 7})).encode()
     assert proven(old | {"names_compared": True}, ours) == [5]
+
+
+def test_a_stored_read_of_another_account_shows_nothing():
+    row = {"order_id": 7, "order_status": "cancelled"}
+    ours, theirs = (json.dumps(yes(data=[row | {"account": one}])).encode() for one in "AB")
+    new = {"status": 200, "names_compared": True}
+    assert proven(new, ours, Event.READ) == [5]
+    assert proven(new, theirs, Event.READ) == []
+    assert proven({"status": 200}, theirs, Event.READ) == [5]
 
 
 def test_an_outcome_that_rests_on_another_orders_yes_is_a_fault(firm, monkeypatch):

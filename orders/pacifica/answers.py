@@ -25,7 +25,7 @@ from .verdicts import (
     batch_verdicts,
     cancel_all_verdict,
     cancel_verdict,
-    other_named,
+    other_account,
     safe_text,
     twap_verdict,
 )
@@ -53,7 +53,7 @@ __all__ = [
     "history_page",
     "market_symbols",
     "open_orders",
-    "other_named",
+    "other_account",
     "quota",
     "safe_text",
     "twap_events",

@@ -16,7 +16,7 @@ from .refusals import (
     meaning_of_text,
 )
 from .strict_json import Unreadable, parse
-from .whose import another
+from .whose import Subject, another, other_kind
 
 ACCEPTED, ASKED, THROTTLED = "accepted", "asked", "throttled"
 MAX_ERROR_CHARS = 300
@@ -58,13 +58,15 @@ def cancel_verdict(status, body, *, subject=None, is_whole=True):
     Source: captured answers carry ``data`` null; the docs show a bare ``{"success":true}``.
     ``subject``: the `Subject` that was asked about; an answer about another proves nothing.
     """
-    verdict, _ = _verdict(status, body, is_whole, subject)
+    verdict, envelope = _verdict(status, body, is_whole, subject)
+    if verdict.kind == ACCEPTED and (found := other_kind(subject, envelope)):
+        return _about_another(found)
     return verdict
 
 
 def twap_verdict(status, body, *, subject=None, is_whole=True):
     """Of a TWAP cancel: its 200 comes even where nothing was there, so it is only *asked*."""
-    verdict, _ = _verdict(status, body, is_whole, subject)
+    verdict = cancel_verdict(status, body, subject=subject, is_whole=is_whole)
     return replace(verdict, kind=ASKED) if verdict.kind == ACCEPTED else verdict
 
 
@@ -125,9 +127,9 @@ def agent_wallets(status, body, *, subject=None, is_whole=True):
     return verdict, tuple(keys)
 
 
-def other_named(subject, body):
-    """What else than asked any answer names, in words; empty where nothing, or not readable."""
-    found = another([subject], _value(body))
+def other_account(address, body):
+    """The account that a read names instead of this one, in words; mostly it names none."""
+    found = another([Subject(account=address)], _value(body)) if b"ccount" in body else None
     return _about_another(found).another if found else ""
 
 

@@ -7,6 +7,7 @@ counts at any depth; all other fields are tolerated.
 import re
 from dataclasses import dataclass
 
+MAX_WORDS = 1200  # of an error: enough to read, too short to make a pattern slow
 NOUNS = {
     "order_id": "order",
     "client_order_id": "order",
@@ -15,9 +16,19 @@ NOUNS = {
     "account": "account",
 }
 _FIELDS = {name.replace("_", ""): name for name in NOUNS}
+_FIELDS |= {f"{kind}orderid": "order_id" for kind in ("stop", "twap", "cancelled", "canceled")}
 _FIELDS |= {f"{spelled}s": name for spelled, name in _FIELDS.items()}  # several in a list
 _INSIDE = {("order", "id"): "order_id", ("account", "address"): "account"}
 _DIGITS = re.compile(r"[0-9]{1,20}")
+# Answers to other requests (docs.pacifica.fi cancel-all, batch-order and api-agent-keys pages).
+_OTHER_KINDS = ("cancelled_count", "results", "agent_wallets")
+# Names in the words of a no (docs.pacifica.fi error-codes page).
+_KEY, _UUID = r"[1-9A-HJ-NP-Za-km-z]{32,44}", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_IN_WORDS = [
+    ("account", re.compile(rf"\b(?i:account not found:|order not found for) ({_KEY})\b")),
+    ("order_id", re.compile(r"\border not found for \S{1,64}: ([0-9]{1,20})\b", re.IGNORECASE)),
+    ("client_order_id", re.compile(rf"\bclient order id: ({_UUID})\b", re.IGNORECASE)),
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,19 @@ def another(subjects, value):
         known = [getattr(subject, field) for subject in subjects]
         if known and None not in known and not any(_is_same(field, stated, one) for one in known):
             return NOUNS[field], stated
-    return _narrower(value) if any(subject.is_all_symbols for subject in subjects) else None
+    is_of_all = any(subject.is_all_symbols for subject in subjects)
+    return _narrower(value) if is_of_all and isinstance(value, dict) else None
+
+
+def other_kind(subject, envelope):
+    """(noun, name) where a request about one order was answered as one of another kind."""
+    if subject is None or (subject.order_id is None and subject.client_order_id is None):
+        return None
+    for place in _heads(envelope):
+        for kind in _OTHER_KINDS:
+            if place.get(kind) not in (None, 1, "1"):  # one order is what was to be cancelled
+                return "request", kind
+    return None
 
 
 def _named(value, inside=""):
@@ -54,6 +77,7 @@ def _named(value, inside=""):
             yield from _named(each, inside)
     if not isinstance(value, dict):
         return
+    yield from _in_words(value.get("error"))
     for key, inner in value.items():
         spelled = key.lower().replace("_", "")
         field = _FIELDS.get(spelled) or _INSIDE.get((inside, spelled))
@@ -62,6 +86,13 @@ def _named(value, inside=""):
                 yield from _named(one, spelled)
             elif field is not None and not _is_empty(one):
                 yield field, one
+
+
+def _in_words(error):
+    """What the words of a no name: the exchange puts ids and addresses into some of them."""
+    if isinstance(error, str):
+        for field, pattern in _IN_WORDS:
+            yield from ((field, stated) for stated in pattern.findall(error[:MAX_WORDS]))
 
 
 def _is_empty(stated):
@@ -88,9 +119,9 @@ def _number(stated):
 
 def _narrower(envelope):
     """The symbol that an answer is about as a whole, beside those of the orders it may list."""
-    data = envelope.get("data") if isinstance(envelope, dict) else None
-    for place in (envelope, data):
-        stated = place.get("symbol") if isinstance(place, dict) else None
-        if not _is_empty(stated):
-            return NOUNS["symbol"], stated
-    return None
+    stated = [place.get("symbol") for place in _heads(envelope)]
+    return next(((NOUNS["symbol"], one) for one in stated if not _is_empty(one)), None)
+
+
+def _heads(envelope):
+    return [one for one in (envelope, envelope.get("data")) if isinstance(one, dict)]

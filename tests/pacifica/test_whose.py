@@ -24,6 +24,8 @@ FOREIGN = [
     ({"order_id": "999"}, "order (999)"),
     ({"orderId": 999}, "order (999)"),
     ({"order_ids": [7, 999]}, "order (999)"),
+    ({"stop_order_id": 999}, "order (999)"),
+    ({"cancelled_order_ids": [999]}, "order (999)"),
     ({"order_id": True}, "order (True)"),
     ({"order_id": "7 "}, "order (7)"),
     ({"order_id": 7.5}, "order (7.5)"),
@@ -78,6 +80,60 @@ def test_a_yes_that_names_what_was_asked_or_nothing_is_accepted(names, place):
 def test_a_no_to_another_question_is_unknown_too(status, place):
     told = body(place, {"order_id": 999}, success=False, error="Unauthorized", code=401)
     assert answers.cancel_verdict(status, told, subject=ASKED).another == "order (999)"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (f"Order not found for {THEIRS}: 7", f"account ({THEIRS})"),
+        (f"Order not found for {OURS}: 999", "order (999)"),
+        (f"Unused client order id: {UUID[:-1]}0", f"order ({UUID[:-1]}0)"),
+        (f"Account not found: {THEIRS}", f"account ({THEIRS})"),
+        (f"Order not found for {OURS}: 7", ""),
+        (f"Unused client order id: {UUID.lower()}", ""),
+        (f"Unused client order id: {UUID[:8]}", ""),
+        (f"Account not found: {OURS}", ""),
+        (f"Agent wallet not found: {THEIRS}", ""),
+        ("Order not found for ABC: 7", ""),
+    ],
+)
+def test_a_no_may_name_another_in_its_words(words, named):
+    said = {"success": False, "data": None, "error": words, "code": 0}
+    found = answers.cancel_verdict(422, json.dumps(said).encode(), subject=ASKED)
+    assert found.another == named
+    assert (found.kind == "unknown") == bool(named)
+    (item, _) = answers.batch_verdicts(
+        200,
+        json.dumps({"success": True, "results": [said, {"success": True}]}).encode(),
+        2,
+        subjects=[ASKED, Subject(account=OURS)],
+    )
+    assert item.another == named
+
+
+@pytest.mark.parametrize("place", ["top", "data"])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cancelled_count", 0),
+        ("cancelled_count", 3),
+        ("results", [{"success": True}]),
+        ("results", []),
+        ("agent_wallets", [OURS]),
+    ],
+)
+def test_an_answer_to_another_kind_of_request_is_none_about_one_order(field, value, place):
+    told = body(place, {field: value})
+    for read in (answers.cancel_verdict, answers.twap_verdict):
+        assert read(200, told, subject=ASKED).another == f"request ({field})"
+    strategy = Subject(strategy_id=UUID, account=OURS)  # its orders may be counted
+    assert answers.cancel_verdict(200, told, subject=strategy).kind == "accepted"
+
+
+@pytest.mark.parametrize("value", [None, 1, "1"])
+def test_one_order_may_be_counted(value):
+    told = body("data", {"cancelled_count": value})
+    assert answers.cancel_verdict(200, told, subject=ASKED).kind == "accepted"
 
 
 @pytest.mark.parametrize("names", [{"order_id": 9}, {"client_order_id": UUID}], ids=str)
