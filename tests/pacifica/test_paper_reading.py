@@ -112,6 +112,42 @@ def test_order_history_can_come_oldest_first_by_rule(signatory):
     assert second["has_more"] is False
 
 
+def test_cursors_can_be_as_bad_as_feared_by_rule(signatory):
+    signatory.paper.orders(signatory.address, 3)
+
+    def after_two(kind, order="newest", **rules):
+        signatory.paper.rules(history_cursor=kind, history_order=order, **rules)
+        answer = signatory.get("/orders/history", limit=2).json()
+        if answer["next_cursor"] is None:
+            return answer["has_more"], None
+        second = signatory.get("/orders/history", limit=2, cursor=answer["next_cursor"]).json()
+        return second["has_more"], [row["order_id"] for row in second["data"]]
+
+    first, *_, last = signatory.open_ids()
+    assert after_two("right") == (False, [first])
+    assert after_two("missing") == (True, None)
+    assert after_two("repeated") == (True, [last, last - 1])
+    assert after_two("endless") == (True, [first])
+    assert after_two("endless", "oldest") == (True, [last])
+    assert after_two("shifting", history_grows=1) == (False, [first + 1, first])
+    assert len(signatory.paper.truth()) == 4
+
+
+def test_a_page_has_no_more_rows_than_the_rule_says(signatory):
+    signatory.paper.orders(signatory.address, 3)
+    signatory.paper.rules(history_rows=2)
+    answer = signatory.get("/orders/history", limit=4000).json()
+    assert (len(answer["data"]), answer["has_more"]) == (2, True)
+
+
+def test_order_history_can_have_other_names_by_rule(signatory):
+    signatory.paper.orders(signatory.address, 1)
+    signatory.paper.rules(history_names="mcp")
+    (row,) = signatory.get("/orders/history").json()["data"]
+    assert (row["initial_amount"], row["price"]) == ("0.1", "90000")
+    assert not {"amount", "initial_price"} & row.keys()
+
+
 def test_an_orders_events_tell_its_life_newest_first(signatory):
     (order_id,) = signatory.paper.orders(signatory.address, [{"initial_amount": "3"}])
     signatory.paper.fill(order_id, "1")

@@ -1,4 +1,7 @@
-"""Pages of a list that only grows: an opaque cursor that new rows do not shift."""
+"""Pages of a list that only grows: an opaque cursor that new rows do not shift.
+
+By rule the cursor is as bad as one has been feared to be; see `Rules`.
+"""
 
 import base64
 import binascii
@@ -6,23 +9,39 @@ import binascii
 from . import refusals
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 4000
+AGAIN = "again"  # leads to the first page
 
 
-def page(rows: list, *, limit: str | None, cursor: str | None, newest_first: bool):
+def page(rows: list, *, limit: str | None, cursor: str | None, rules):
     """The rows of one page and the fields ``next_cursor`` and ``has_more`` that go beside them.
 
     ``rows`` are oldest first. Raises `Refused` on a limit or cursor that is none.
     """
-    size = _limit(limit)
-    if newest_first:
+    size = min(_limit(limit), rules.history_rows)
+    cursor = None if cursor == AGAIN else cursor
+    if rules.history_order == "newest" and rules.history_cursor not in {"shifting", "endless"}:
         end = len(rows) if cursor is None else min(_position(cursor), len(rows))
         start = max(0, end - size)
-        taken, edge, has_more = rows[start:end][::-1], start, start > 0
-    else:
-        start = 0 if cursor is None else _position(cursor)
-        taken, edge = rows[start : start + size], start + size
-        has_more = edge < len(rows)
-    return taken, {"next_cursor": _cursor(edge) if has_more else None, "has_more": has_more}
+        return rows[start:end][::-1], _beside(start, start > 0, rules)
+    rows = ORDERS[rules.history_order](rows)
+    start = 0 if cursor is None else _position(cursor)
+    return rows[start : start + size], _beside(start + size, start + size < len(rows), rules)
+
+
+ORDERS = {
+    "oldest": lambda rows: rows,
+    "newest": lambda rows: rows[::-1],
+    "mixed": lambda rows: sorted(rows, key=lambda row: row.order_id * 2654435761 % 2**32),
+}
+
+
+def _beside(edge, has_more, rules):
+    """What says how to go on, as the rule has it. ``edge``: the position of the next page."""
+    kind = rules.history_cursor
+    cursors = {"missing": None, "repeated": AGAIN}
+    has_more = has_more or kind == "endless"
+    cursor = cursors.get(kind, _cursor(edge)) if has_more else None
+    return {"next_cursor": cursor, "has_more": has_more}
 
 
 def _limit(text):

@@ -181,19 +181,31 @@ def _open_then(exchange, account, seen_until):
 
 
 def _history(exchange, query, row, *, is_twap):
-    account = _account(query)
+    account, cursor = _account(query), query.get("cursor")
+    if cursor is not None:
+        _grow(exchange, account)
     seen_until = exchange.stale_until_event(history=True)
     orders = exchange.book.by_account.get(account, ())
     orders = [one for one in orders if rows.is_twap(one) == is_twap]
     taken, beside = page(
         orders,
         limit=query.get("limit"),
-        cursor=query.get("cursor"),
-        newest_first=exchange.rules.history_order == "newest",
+        cursor=cursor,
+        rules=exchange.rules,
     )
     if seen_until is not None:
         taken = [rows.as_it_was(one, _seen(one, seen_until)) for one in taken]
-    return accepted([row(one) for one in taken if one is not None], **beside)
+    told = [row(one) for one in taken if one is not None]
+    if exchange.rules.history_names == "mcp" and not is_twap:
+        told = [rows.as_mcp_names_it(one) for one in told]
+    return accepted(told, **beside)
+
+
+def _grow(exchange, account):
+    """Orders that come and go while somebody reads page by page."""
+    for _ in range(exchange.rules.history_grows):
+        about = {"symbol": "BTC", "side": "bid", "price": "1", "initial_amount": "1"}
+        exchange.engine.cancel(exchange.engine.place(account=account, **about))
 
 
 def _history_by_id(exchange, query, row, *, is_twap):

@@ -37,6 +37,13 @@ def history_row(order: PaperOrder) -> dict:
     }
 
 
+def as_mcp_names_it(row: dict) -> dict:
+    """The same row under the names of the exchange's own MCP server (pacifica-fi/pacifica-mcp)."""
+    row = dict(row)
+    row["initial_amount"], row["price"] = row.pop("amount"), row.pop("initial_price")
+    return row | {"cancelled_amount": "0", "history_id": row["order_id"]}
+
+
 def event_row(order: PaperOrder, event: Event) -> dict:
     """One row of GET /orders/history_by_id: the order's state after one event."""
     return (

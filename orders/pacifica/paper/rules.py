@@ -27,7 +27,12 @@ class Rules:
     means unlimited. ``batch_costs``: a batch of cancels costs ``per_cancel`` (half a credit each,
     at least one) or ``per_request`` (one). ``body_limit``: bytes a POST may have; None means any.
     ``unknown_history``: history of an unknown order id is a ``404`` or an ``empty`` list.
-    ``history_order``: order history is paged ``newest`` or ``oldest`` first.
+    ``history_order``: order history is paged ``newest`` or ``oldest`` first, or ``mixed``.
+    ``history_names``: its rows have the ``docs``' names or those of the official ``mcp`` server.
+    ``history_rows``: the most that a page of it has. ``history_cursor``: ``right``, ``repeated``
+    (each leads to the first page again), ``endless`` (always another one, past the end to no row),
+    ``missing`` (there are more, and no cursor) or ``shifting`` (new orders shift what it counts).
+    ``history_grows``: so many orders come and close before each page but the first.
     """
 
     not_found_code: int = field(default=5, metadata={"choices": (5, 6)})
@@ -48,12 +53,27 @@ class Rules:
     )
     body_limit: int | None = field(default=4096, metadata={"kinds": (int, type(None))})
     unknown_history: str = field(default="404", metadata={"choices": ("404", "empty")})
-    history_order: str = field(default="newest", metadata={"choices": ("newest", "oldest")})
+    history_order: str = field(
+        default="newest", metadata={"choices": ("newest", "oldest", "mixed")}
+    )
+    history_names: str = field(default="docs", metadata={"choices": ("docs", "mcp")})
+    history_rows: int = 4000
+    history_cursor: str = field(
+        default="right",
+        metadata={"choices": ("right", "repeated", "endless", "missing", "shifting")},
+    )
+    history_grows: int = 0
 
 
 FIELDS = {one.name: one for one in fields(Rules)}
-NOT_NEGATIVE = {"latency_ms", "ip_credits", "body_limit", "future_tolerance_ms"}
-POSITIVE = {"event_step_ms", "credit_window_s"}
+NOT_NEGATIVE = {
+    "latency_ms",
+    "ip_credits",
+    "body_limit",
+    "future_tolerance_ms",
+    "history_grows",
+}
+POSITIVE = {"event_step_ms", "credit_window_s", "history_rows"}
 
 
 def changed(rules: Rules, changes: dict) -> Rules:
