@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from orders import credits, paging, pasts
-from orders.models import CancelKind
+from orders.models import Cancel, CancelKind
 
 # Pages that one question is worth, by how often it was looked at; over its whole life less than a
-# hundred. Deep ones once the reads had time to catch up. Many questions are worth more pages.
+# hundred. Deep ones once the reads had time to catch up. Many are worth as many as reach them all,
+# while that is cheaper than to look each up by its id.
 PAGES = {1: 5, 2: 2, 3: 2, 4: 2, 5: 3, 6: 20, 7: 25}
 PAGES_LATER = 2
 PAGES_OF_EDITS = 3
@@ -47,8 +48,11 @@ class LookUp:
             return 1 + len(left) // (10 * PAGE)
 
         most = max(PAGES.get(one.checks, PAGES_LATER) for one in cancels)
+        if len(cancels) > most:
+            reach = most + 3 * _asked_since(cancels) // (2 * PAGE)
+            most = reach if reach <= len(cancels) else most
         purpose = credits.PROOF if len(cancels) <= MANY else credits.BULK
-        self._pages(needed, most + 3 * (len(cancels) // PAGE) // 2, purpose)
+        self._pages(needed, most, purpose)
 
     def for_edits(self, cancels):
         """Look for what may have come in the place of orders that closed as an edit closes one."""
@@ -95,6 +99,13 @@ class LookUp:
         if cancel.kind != CancelKind.ORDER or past is None or not past.may_be_edited:
             return None
         return None if self._evidence.last_edit_of(past) else past.ending.at
+
+
+def _asked_since(cancels):
+    """How many cancels of the account were asked for since the first of these: they may stand as
+    deep."""
+    first = min(cancel.pk for cancel in cancels)
+    return Cancel.objects.filter(account=cancels[0].account_id, pk__gte=first).count()
 
 
 class _Left:

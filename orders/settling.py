@@ -6,7 +6,7 @@ book concludes nothing while an unanswered request could yet act on it.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils.timezone import now as clock
 
@@ -189,12 +189,12 @@ GONE = CancelStatus.GONE
 
 
 def _unasked(cancel, why, now):
-    """The open orders could not be read: nothing is known, and nothing was learned."""
+    """The open orders could not be read: all such questions come due at one moment, so that one
+    reading answers them once the exchange is back."""
     said = f"Not known whether it is gone: the exchange could not be asked ({why})."
-    at_first = replace(keep_asking(cancel, now, said, slowest_s=UNREADABLE_S))
-    if cancel.checks <= 1:
-        return at_first
-    return replace(at_first, next_check_at=now + timedelta(seconds=UNREADABLE_S))
+    soon = int(now.timestamp()) + UNREADABLE_S
+    next_check_at = datetime.fromtimestamp(soon - soon % (UNREADABLE_S - 1), UTC)
+    return replace(keep_asking(cancel, now, said), next_check_at=next_check_at)
 
 
 def _in_doubt(cancel, past, found, now):
