@@ -4,11 +4,11 @@
                                     [--credits 12000] [--database URL] [--broker URL]
 
 The exchange takes every cancel of a bulk job of one account, no two of one amount, and answers
-none, nor any read. Once all are unknown it answers again, and the clock runs until the last of them is at rest. ``--older``
-orders closed before stand in the history too; a page of it has ``--page`` rows, however many are
-asked for. Told, too: the reads this took by the exchange's own ledger and their credits (a quota
-of ``--credits`` a minute, with an API config key), and that each outcome is what really became of
-its order. The target is 90 s.
+none, nor any read. Once all are unknown it answers again, and the clock runs until the last of them
+is at rest. ``--older`` orders closed before stand in the history too; a page of it has ``--page``
+rows, however many are asked for. Told, too: the reads this took by the exchange's own ledger and
+their credits (a quota of ``--credits`` a minute, with an API config key), and that each outcome is
+what really became of its order. The target is 90 s.
 """
 
 import time

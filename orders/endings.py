@@ -167,7 +167,7 @@ def _left(row):
         return "0"
     whole = getattr(row, "amount", None) or getattr(row, "initial_amount", None)
     if whole is None or row.filled_amount is None:
-        return ""
+        return getattr(row, "cancelled_amount", None) or ""
     return f"{Decimal(whole) - Decimal(row.filled_amount):f}"
 
 

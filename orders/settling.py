@@ -29,7 +29,7 @@ MOST_ATTEMPTS = 5
 PATIENCE = timedelta(minutes=5)  # with a history that cannot be read
 SLOWEST = 12  # checks after which the pace no longer slows
 UNREADABLE_S = 5  # the slowest pace while the exchange cannot be read
-IN_DOUBT_S = 300  # the slowest pace of what the exchange calls by a word that we do not know
+IN_DOUBT_S = 300  # the slowest pace of what the exchange says and we cannot read
 NEEDS_YOU = "needs an operator"
 
 
@@ -73,7 +73,8 @@ def weigh(cancel, found, now) -> Conclusion:
     if past is not None and past.ending is not None:
         return _ended(cancel, past, found)
     if found.hides(cancel):
-        return keep_asking(cancel, now, _hidden(found))
+        slowest_s = IN_DOUBT_S if cancel.checks > SLOWEST else 30
+        return keep_asking(cancel, now, _hidden(found), slowest_s=slowest_s)
     if cancel.was_accepted:
         said = "The exchange accepted the cancel, and the order is no longer open."
         return Conclusion(CancelStatus.CANCELLED, Proof.BOOK, said)

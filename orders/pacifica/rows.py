@@ -21,9 +21,13 @@ from .strict_json import Unreadable, spelled
 from .verdicts import safe_text
 
 
-def _of(check, *, is_nullable=False):
-    """A dataclass field that a row should fill; a nullable one may be null or missing."""
-    return field(metadata={"check": check, "is_nullable": is_nullable}, default=None)
+def _of(check, *, is_nullable=False, also=None):
+    """A dataclass field that a row should fill; a nullable one may be null or missing.
+
+    ``also``: another name that it goes by.
+    """
+    about = {"check": check, "is_nullable": is_nullable, "also": also}
+    return field(metadata=about, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +69,20 @@ class OpenOrder(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryOrder(Row):
-    """One row of GET ``/orders/history``: an order as it stands or ended."""
+    """One row of GET ``/orders/history``: an order as it stands or ended.
+
+    By the docs' names, or by those that pacifica-fi/pacifica-mcp and the web app read.
+    """
 
     order_id: int = _of(is_order_id)
     client_order_id: str | None = _of(is_name, is_nullable=True)
     symbol: str = _of(is_name)
     side: str = _of(is_text)
-    initial_price: str | None = _of(is_decimal, is_nullable=True)
+    initial_price: str | None = _of(is_decimal, is_nullable=True, also="price")
     average_filled_price: str | None = _of(is_decimal, is_nullable=True)
-    amount: str = _of(is_decimal)
+    amount: str = _of(is_decimal, also="initial_amount")
     filled_amount: str = _of(is_decimal)
+    cancelled_amount: str | None = _of(is_decimal, is_nullable=True)
     order_status: str = _of(is_text)
     order_type: str = _of(is_text)
     stop_price: str | None = _of(is_decimal, is_nullable=True)
@@ -166,7 +174,7 @@ class OddRow:
 
 def _checks(kind):
     return [
-        (name, each.metadata["check"], each.metadata["is_nullable"])
+        (name, each.metadata["check"], each.metadata["is_nullable"], each.metadata["also"])
         for name, each in kind.__dataclass_fields__.items()
         if each.metadata
     ]
@@ -208,8 +216,10 @@ def rows_of(kind, items, *, key=None):
 
 def _row(kind, checks, item):
     values, odd = {"raw": item}, []
-    for name, check, is_nullable in checks:
+    for name, check, is_nullable, also in checks:
         value = item.get(name)
+        if value is None and also is not None:
+            value = item.get(also)
         if not (check(value) or (value is None and is_nullable)):
             value, is_odd = mended(value, check, is_nullable)
             if is_odd:
@@ -224,13 +234,13 @@ def _merged(position, row, other):
     """Two rows of one order. What one of them does not say readably is left to the other; where
     they differ, neither is believed."""
     values, odd, differing = {}, set(row.odd_fields + other.odd_fields), set(row.differing)
-    for name, _, _ in _CHECKS[type(row)]:
+    for name, *_ in _CHECKS[type(row)]:
         told = [getattr(one, name) for one in (row, other) if name not in one.odd_fields]
         if name in differing or (len(told) == 2 and told[0] != told[1]):
             differing.add(name)
             told = [None]
         values[name] = told[0] if told else None
-    names = [name for name, _, _ in _CHECKS[type(row)]]
+    names = [name for name, *_ in _CHECKS[type(row)]]
     values["odd_fields"] = tuple(name for name in names if name in odd | differing)
     values["differing"] = tuple(name for name in names if name in differing)
     return position, type(row)(**values, raw=row.raw)
