@@ -192,7 +192,11 @@ def _gather(cancels, now, offset, before, routes):
     look = looking_up.LookUp(evidence, routes, params, lambda: now() > until)
     if len(missing) > FEW or any(_needs_pages(evidence, one) for one in missing):
         look.through_history(missing)
-    for cancel in _left(evidence, missing)[:MOST_LOOK_UPS]:
+    left = _left(evidence, missing)
+    most = MOST_LOOK_UPS
+    if evidence.must_wait:  # no dear reads now, but for those that pages cannot reach on this purse
+        most = FEW if len(left) == len(missing) else 0
+    for cancel in left[:most]:
         look.by_id(cancel)
     if evidence.pages is None:
         look.for_edits(missing)

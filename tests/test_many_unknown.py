@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import cancels, credits, delivery, reading, settled, settling, verifying
+from orders import cancels, credits, delivery, evidence, reading, settled, settling, verifying
 from orders.models import AuditRecord, AuditRecordOrder, Cancel, CancelStatus, CreditPool, Event
 
 MANY = 300
@@ -94,11 +94,24 @@ def test_an_exchange_that_is_away_for_long_makes_no_question_wait_longer(firm, u
     assert settle(firm, after_s=3610) == {CancelStatus.CANCELLED}
 
 
-def test_they_leave_what_is_kept_for_urgent_cancels(firm, unknown, monkeypatch):
+@pytest.fixture
+def two_pages_only(unknown, monkeypatch):
+    """The purse allows bulk no more than two pages of the history."""
     monkeypatch.setattr(reading.answers, "quota", lambda headers: None)  # we alone count
-    CreditPool.objects.update(quota=credits.price_of_read("/orders/history", credits.KEYLESS) * 3)
-    CreditPool.objects.update(spent="{}")
+    quota = credits.price_of_read("/orders/history", credits.KEYLESS) * 3
+    CreditPool.objects.update(quota=quota, spent="{}")
+
+
+def test_they_leave_what_is_kept_for_urgent_cancels(firm, two_pages_only):
     settle(firm)
-    assert len(firm.paper.requests("/orders/history")) == 2
+    assert reads(firm)[1:] == [2, 0]
     balance = credits.balance(account=firm.account, now=timezone.now())
     assert balance.left >= balance.reserve
+
+
+def test_where_the_purse_reaches_none_of_them_a_few_are_looked_up(firm, two_pages_only):
+    for one in firm.paper.orders(firm.account.address, 250):
+        firm.paper.close(one)
+    settle(firm)
+    assert reads(firm)[1:] == [2, evidence.FEW]
+    assert Cancel.objects.filter(status=CancelStatus.CANCELLED).count() == evidence.FEW
