@@ -45,3 +45,18 @@ def test_ids_that_are_none_close_nothing(firm, what):
     form = {"ids": NO_IDS[what].format(pk=digits), "reason": "x"}
     assert signed_in(firm.head).post(url("orders_cancel_close"), form).status_code in {302, 400}
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+TICKS = ["abc", "", "1.5", "\0", "9" * 40, "9" * 5_000, "1 OR 1", "\u0661"]
+
+
+@pytest.mark.parametrize("tick", TICKS)
+def test_a_forged_tick_is_refused_in_words(firm, tick):
+    known_order(firm.account, 71_000_000_001)
+    client = signed_in(firm.head)
+    client.raise_request_exception = False
+    form = {"action": "cancel_selected", "_selected_action": [tick], "index": "0"}
+    answer = client.post(url("orders_order_changelist"), form)
+    assert answer.status_code in {200, 302, 400}
+    assert answer.status_code != 400 or "cannot be read" in answer.content.decode()
+    assert nothing_asked()

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.db import connection
+from django.test import Client
 
 from orders import previews, scoping, sessions
 from orders.models import AuditRecord, CancelJob, Event, Export, Role
@@ -236,3 +237,37 @@ def test_nobody_waits_while_a_new_password_is_hashed(committing_firm, monkeypatc
     form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     assert client.post(url("password_change"), form).url == url("password_change_done")
     assert held == [False]
+
+
+@pytest.mark.parametrize("act", ["confirm", "sync", "anew"])
+def test_a_form_sent_without_a_session_leads_back_to_its_page(firm, act):
+    known_order(firm.account, 1)
+    scope = scoping.Scope(desk_id=firm.momentum.pk)
+    preview = previews.of_scope(user=firm.head, actor=firm.actor(firm.head), scope=scope)
+    wanted = form_leads_to(url(f"orders_preview_{act}", preview.pk))
+    assert wanted == url("orders_preview_change", preview.pk)
+    assert signed_in(firm.head).get(wanted).status_code == 200
+    assert not CancelJob.objects.exists()
+
+
+def form_leads_to(address, **headers):
+    """The page to which one is led after signing in, where this form came without a session."""
+    led = Client().post(address, {"reason": "x"}, headers=headers)
+    assert led.url.startswith("/admin/login/?next=")
+    return led.url.partition("next=")[2]
+
+
+def test_a_form_sent_without_a_session_leads_to_the_page_it_came_from_or_the_overview(firm):
+    listed = f"http://testserver{url('orders_order_changelist')}"
+    cancel = url("orders_order_cancel_selected")
+    assert form_leads_to(cancel, Referer=listed) == url("orders_order_changelist")
+    assert form_leads_to(cancel, Referer="http://elsewhere.example/x") == url("index")
+    assert form_leads_to(cancel) == url("orders_order_changelist")
+    assert form_leads_to("/admin/no/such/page/") == url("index")
+
+
+def test_a_form_sent_in_a_session_that_is_over_leads_back_to_its_page(firm, settings):
+    client = sign_in(firm.operator)
+    age(client, sessions.SEEN, by=settings.SESSION_IDLE_MINUTES * 60 + 1)
+    led = client.post(url("orders_order_cancel_selected"), {"ids": "1"})
+    assert led.url == f"/admin/login/?next={url('orders_order_changelist')}"

@@ -1,15 +1,17 @@
 """What every request passes: sessions that are over end here, half-open doors lead nowhere."""
 
+import contextlib
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError
 from django.http import Http404
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.views.defaults import bad_request, permission_denied
 
 from orders import factors, refusing, sessions
@@ -18,6 +20,7 @@ from orders.rights import NotAllowed
 
 ENDED = "Your session has ended: sign in again."
 PROVE = "Confirm that it is you, then do it again: this act asks for it."
+UNSTORABLE = ("NUL (0x00)", "expected a number but got")  # Django's words
 HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -42,11 +45,11 @@ class Gate:
     def stopped(self, request):
         """The answer in place of the page, or None where the request may go on."""
         if not request.user.is_authenticated:
-            return None
+            return self.sign_in(request)
         if sessions.is_over(request):
             logout(request)
             messages.warning(request, ENDED)
-            return None  # the page itself asks a stranger to sign in
+            return self.sign_in(request)
         sessions.touch(request)
         owes = not sessions.is_verified(request) and factors.is_asked_of(request.user)
         if owes and request.path not in open_paths():
@@ -54,6 +57,16 @@ class Gate:
         # its form would let whoever found a session guess the old password without end
         is_new_password = request.path == reverse("admin:password_change")
         return self.ask(request) if is_new_password and not sessions.is_fresh(request) else None
+
+    def sign_in(self, request):
+        """The way in for who sent a form without a session, then back to the page it stands on.
+
+        Pages ask a stranger for themselves.
+        """
+        is_page = request.method in {"GET", "HEAD"} or request.path in open_paths()
+        if is_page or not request.path.startswith(reverse("admin:index")):
+            return None
+        return redirect_to_login(page_of(request), reverse("admin:login"))
 
     def lead(self, request):
         """Show the way to the second factor; an act without it is refused."""
@@ -97,15 +110,29 @@ def note(request, refusal):
 
 
 def is_unstorable(exception) -> bool:
-    """Whether somebody sent a number too large, or a NUL, where the database was asked about it."""
-    is_nul = isinstance(exception, ValueError) and "NUL (0x00)" in str(exception)
-    return is_nul or isinstance(exception, OverflowError | DataError)
+    """Whether somebody sent what no column can hold, where the database was asked about it: a
+    number too large or none at all, a NUL, half an id."""
+    if isinstance(exception, ValueError):
+        return any(words in str(exception) for words in UNSTORABLE)
+    return isinstance(exception, OverflowError | DataError | ValidationError)
 
 
 def open_paths():
     """The pages for people who gave a password and nothing else yet."""
     names = ("second_factor", "enrol_second_factor", "logout", "login")
     return {reverse(f"admin:{name}") for name in names}
+
+
+def page_of(request):
+    """The page on which the form of this request stands, as far as can be told."""
+    if request.headers.get("Referer"):
+        return came_from(request)
+    above = request.path.rstrip("/").rpartition("/")[0] + "/"
+    for address in (f"{above}change/", above):
+        with contextlib.suppress(Resolver404):
+            if (resolve(address).url_name or "").endswith(("_change", "_changelist")):
+                return address
+    return reverse("admin:index")
 
 
 def came_from(request):
