@@ -122,6 +122,7 @@ _OTHER = Meaning(REFUSED, "other", "")
 MOST_BARE_CHARS = 200
 _LEAD = r"(http )?(error:? )?(4\d\d:? )?(error:? )?([a-z'’-]+ ){0,8}?"
 _BARE = re.compile(f"{_LEAD}({'|'.join(row[0] for row in _TEXTS)})")
+_AROUND = " \t\r\n\ufeff\"'"
 _NO_BARE = re.compile(r"[<>{}\[\]\n\r]")
 
 
@@ -140,7 +141,7 @@ def meaning_of_bare(words):
     Seen live: a lone ``Verification failed`` or ``Unauthorized``. Only a refusal is taken from
     them; what else they say leaves a doubt, which is a meaning too.
     """
-    words = words.strip().lower()
+    words = words.strip(_AROUND).lower()
     if len(words) > MOST_BARE_CHARS or _NO_BARE.search(words):
         return None
     meaning = meaning_of_text(words)

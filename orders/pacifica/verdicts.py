@@ -233,7 +233,7 @@ def _item_verdict(item):
         return Verdict(UNKNOWN, cause="shape")
     if item["success"]:
         return Verdict(ACCEPTED) if is_yes(item) else Verdict(UNKNOWN, cause="shape")
-    error = _text(item, "error")
+    error = _said(b"", item)
     if not error:
         return Verdict(UNKNOWN, cause="shape")
     meaning = meaning_of_envelope(200, error, _code(item))

@@ -50,6 +50,8 @@ def envelope(words, **more):
 FORMS = {
     "text": str,
     "text and a line's end": lambda words: f" {words}\r\n",
+    "text in quotes": lambda words: f"'{words}'",
+    "text after a byte order mark": lambda words: f"\ufeff{words}",
     "JSON text": json.dumps,
     "envelope, code null": lambda words: envelope(words, code=None),
     "envelope, code 0": lambda words: envelope(words, code=0),
@@ -186,8 +188,9 @@ def test_a_refused_read_says_what_to_do_too(words, form):
         body = FORMS[form](words).encode()
         with pytest.raises(answers.Unreadable) as refused:
             answers.open_orders(status, body)
-        hint = answers.cancel_verdict(status, body).hint
-        assert str(refused.value) == f"HTTP {status}. {hint} The exchange said: {words}"
+        no = answers.cancel_verdict(status, body)
+        assert words in no.error
+        assert str(refused.value) == f"HTTP {status}. {no.hint} The exchange said: {no.error}"
 
 
 @pytest.mark.parametrize(("status", "body"), [(503, b"Unauthorized"), (404, b"<html>"), (500, b"")])
