@@ -120,7 +120,7 @@ _OTHER = Meaning(REFUSED, "other", "")
 # Words that stand alone are short, on one line and free of markup, and a few words at the most
 # come before the known ones: a page or a report that merely holds them is no answer to us.
 MOST_BARE_CHARS = 200
-_LEAD = r"(http )?(error:? )?(4\d\d:? )?(error:? )?([a-z'’-]+ ){0,8}?"
+_LEAD = r"(http )?(error:? )?(4\d\d:? )?(error:? )?([a-z'’-]+:? ){0,8}?"
 _BARE = re.compile(f"{_LEAD}({'|'.join(row[0] for row in _TEXTS)})")
 _AROUND = " \t\r\n\ufeff\"'"
 _NO_BARE = re.compile(r"[<>{}\[\]\n\r]")

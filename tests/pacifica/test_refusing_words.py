@@ -12,6 +12,7 @@ WORDS = {
     "unauthorised": "agent",
     "UNAUTHORIZED.": "agent",
     "Signer is not authorized": "agent",
+    "Access denied: unauthorized": "agent",
     "Agent not authorized for account": "agent",
     "Agent wallet not found": "agent",
     "Verification failed": "signature",
