@@ -5,6 +5,7 @@ import os
 import sys
 
 from celery import Celery, signals
+from django.core.exceptions import ImproperlyConfigured
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
@@ -15,6 +16,17 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 HEARTBEAT_S = 3
 NICENESS_OF_BULK = 5  # clicks, pages and urgent senders on the same machine get the processor first
+
+
+def say_why(kind, error, trace):
+    """Celery's command line knows no setting that is wrong: end with its sentence, as others do."""
+    if issubclass(kind, ImproperlyConfigured):
+        print(f"Cannot start. {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = say_why
 
 
 @signals.worker_init.connect

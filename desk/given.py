@@ -21,7 +21,7 @@ asked = {"ENV_FILE"}  # every name that was looked up
 
 def wrong(name, what):
     """The one way a setting is refused: its name, what is wrong, what to do."""
-    raise ImproperlyConfigured(f"{name}: {what}")
+    raise ImproperlyConfigured(f"{name}: {what}") from None  # what failed may repeat the value
 
 
 def text(name, default=""):

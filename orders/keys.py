@@ -211,6 +211,10 @@ def sealing_key() -> tuple[str, X25519PublicKey]:
 
 def check_halves():
     """Raise `KeySettingsWrong` where this process could not open what is sealed from now on."""
+    if not can_open():
+        raise KeySettingsWrong(
+            "AGENT_KEY_OPENING_KEYS: is not set here. Run this with the senders' settings."
+        )
     key_id, public = sealing_key()
     private = opening_keys().get(key_id)
     if private is None:

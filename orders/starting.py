@@ -55,7 +55,8 @@ def check_sender():
     if not keys.can_open():
         raise CannotStart(
             "AGENT_KEY_OPENING_KEYS: a sender cannot sign without it. Set it, or "
-            "AGENT_KEY_OPENING_KEYS_FILE, in this process's environment."
+            "AGENT_KEY_OPENING_KEYS_FILE, in this process's environment, or name the senders' file "
+            "of settings in ENV_FILE."
         )
     _try(keys.opening_keys)
     try:

@@ -1,5 +1,9 @@
 """What must hold before a process may serve."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from django.db import connection
 
@@ -115,3 +119,23 @@ def test_a_sender_that_could_not_open_what_is_sealed_now_is_warned_and_starts(se
     settings.AGENT_KEY_SEALING_KEY = keys.new_opening_key("elsewhere")[1]
     starting.check_sender()
     assert "AGENT_KEY_SEALING_KEY: seals with 'elsewhere'" in caplog.text
+
+
+PROGRAMS = {
+    "commands": ["manage.py", "check"],
+    "worker": ["-m", "celery", "-q", "-A", "desk", "worker", "--pool", "threads"],
+    "web": ["-c", "import desk.wsgi"],
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_every_program_ends_with_the_sentence_alone_where_a_setting_is_wrong(settings, program):
+    given = {"ENV_FILE": os.devnull, "SECRET_KEY": "s" * 60}
+    given |= {"DATABASE_URL": "postgres://desk:hush@127.0.0.1:54hush/desk"}
+    command = [sys.executable, *program]
+    about = {"cwd": settings.BASE_DIR, "env": given, "capture_output": True, "text": True}
+    done = subprocess.run(command, check=False, timeout=60, **about)
+    assert done.returncode != 0
+    assert done.stderr.startswith("Cannot start. DATABASE_URL: cannot be read")
+    assert len(done.stderr.splitlines()) == 1
+    assert "hush" not in done.stdout + done.stderr
