@@ -96,6 +96,14 @@ class PaperHandle:
         door = "/orders" if account is None else f"/orders?account={account}"
         return {one["order_id"]: one for one in self._ask("GET", door)["orders"]}
 
+    def unfinished(self, account):
+        """Ids of the strategies that really stand, without any fault."""
+        self.disarm()
+        address = f"/api/v1/order_strategies?account={account}"
+        listed = self._pool.request("GET", address).json()["data"]
+        rows = listed["strategies"] if isinstance(listed, dict) else listed
+        return {one["strategy_id"] for one in rows}
+
     def close_session(self):
         """Let go of the connection to the control doors."""
         self._pool.close()

@@ -281,6 +281,16 @@ def test_rows_of_an_answer_are_altered(signatory, which, prices):
     assert all("side" in row for row in signatory.get("/orders").json()["data"])
 
 
+def test_a_row_is_altered_by_name_spelled_as_given_and_put_beside_the_sound_one(signatory):
+    ids = signatory.paper.orders(signatory.address, 2)
+    about = {"which": {"order_id": ids[0]}, "is_twin": True, "spelled": {"price": "1e999"}}
+    signatory.paper.fault("/orders", "altered", **about, beside='{"a": 1, "a": 2}')
+    text = signatory.get("/orders").text
+    assert text.count('"price": 1e999') == 1
+    assert text.count(f'"order_id": {ids[0]}') == 2
+    assert '{"a": 1, "a": 2}' in text
+
+
 def test_altered_results_of_a_batch_do_not_change_what_was_done(signatory, order_id):
     signatory.paper.fault("/orders/batch", "altered", change={"success": False, "error": "no"})
     (result,) = signatory.batch(("Cancel", signatory.body(cancel(order_id)))).json()["data"][

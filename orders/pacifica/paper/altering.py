@@ -3,26 +3,30 @@
 import json
 
 PLACES = ("data", "results", "strategies")  # where an envelope holds its rows, one in another
+MARK = "\N{SNOWMAN}"  # in the place of a spelling that is put in when all is JSON
 
 
-def altered_rows(body: bytes, *, change, without, which) -> bytes:
-    """The same JSON with some rows altered; what holds no rows stays as it is.
+def altered_rows(body: bytes, *, change, without, spelled, which, is_twin, beside) -> bytes:
+    """The same JSON with some rows altered; what holds no list of rows stays as it is.
 
-    ``change``: fields to put; ``without``: names of fields to leave out; ``which``: ``first``,
-    ``last``, ``every``, ``added`` (a copy of the last) or ``none``.
+    ``change``: fields to put; ``without``: names of fields to leave out; ``spelled``: fields to
+    put as the JSON text given, whatever that is; ``which``: ``first``, ``last``, ``every``,
+    ``added`` (a copy of the last), ``none``, or the fields that the rows meant have.
+    ``is_twin``: the altered row comes after the sound one. ``beside``: JSON text of a row more.
     """
     envelope = json.loads(body)
     rows = _rows(envelope)
-    if not rows:
+    if rows is None:
         return body
-    if which == "none":
-        rows.clear()
-    elif which == "added":
-        rows.append(_altered(rows[-1], change, without))
-    else:
-        for place in {"first": [0], "last": [-1]}.get(which, range(len(rows))):
-            rows[place] = _altered(rows[place], change, without)
-    return json.dumps(envelope).encode()
+    texts = [*spelled.values(), beside]
+    change = change | {name: f"{MARK}{n}{MARK}" for n, name in enumerate(spelled)}
+    rows[:] = list(_altered(rows, change, without, which, is_twin or which == "added"))
+    if beside:
+        rows.append(f"{MARK}{len(texts) - 1}{MARK}")
+    text = json.dumps(envelope, ensure_ascii=False)
+    for n, spelling in enumerate(texts):
+        text = text.replace(f'"{MARK}{n}{MARK}"', spelling)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _rows(held):
@@ -32,5 +36,18 @@ def _rows(held):
     return held if isinstance(held, list) else None
 
 
-def _altered(row, change, without):
-    return {name: value for name, value in (row | change).items() if name not in without}
+def _altered(rows, change, without, which, is_twin):
+    for place, row in enumerate(rows):
+        is_meant = _is_meant(which, place, row, len(rows))
+        if which != "none" and (is_twin or not is_meant):
+            yield row
+        if is_meant:
+            yield {name: value for name, value in (row | change).items() if name not in without}
+
+
+def _is_meant(which, place, row, count):
+    if isinstance(which, dict):
+        return which.items() <= row.items()
+    return which == "every" or place == {"first": 0, "last": count - 1, "added": count - 1}.get(
+        which
+    )

@@ -21,7 +21,14 @@ KINDS = {
     "late": {"delay_ms": 1000, "hold_ms": 60_000},
     "stale_reads": {"for_ms": 1000, "history": False},
     "fill_first": {"amount": None},
-    "altered": {"change": {}, "without": [], "which": "last"},
+    "altered": {
+        "change": {},
+        "without": [],
+        "spelled": {},
+        "which": "last",
+        "is_twin": False,
+        "beside": "",
+    },
 }
 
 
@@ -53,10 +60,13 @@ class Fault:
       for ``for_ms`` (with ``history`` the history routes too). Takes no route, no times.
     - ``fill_first`` ``amount``: the orders the request names (for a cancel-all: the account's
       oldest open order) fill, wholly or by ``amount``, just before the exchange takes it up.
-    - ``altered`` ``change``, ``without``, ``which``: the exchange works; in the rows of its answer
-      (orders, events, strategies, results of a batch) the fields of ``change`` are put and those
-      named in ``without`` are left out: in the ``first``, the ``last`` or ``every`` row, or in a
-      copy of the last that is ``added``. With ``none`` no row is left.
+    - ``altered`` ``change``, ``without``, ``spelled``, ``which``, ``is_twin``, ``beside``: the
+      exchange works; in the rows of its answer (orders, events, strategies, results of a batch)
+      the fields of ``change`` are put, those of ``spelled`` as the JSON text given, and those
+      named in ``without`` are left out: in the ``first``, the ``last`` or ``every`` row, in those
+      that have the fields given, or in a copy of the last that is ``added``. With ``none`` no row
+      is left. With ``is_twin`` the sound row stays before the altered one; ``beside`` is the JSON
+      text of a row that is always added.
     """
 
     route: str
