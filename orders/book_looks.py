@@ -48,16 +48,20 @@ class Look:
         return None if self.trouble else len(self.rows) + len(self.odd)
 
     @property
+    def odd_readings(self):
+        """The reads in which a row could not be read."""
+        return [each for each in self.readings if getattr(each.value, "odd", ())]
+
+    @property
     def unread(self):
         """Which rows could not be read, in words, or nothing."""
-        odd = [row for _, row in self.odd]
-        if not odd:
+        said = [odd_rows.on_route(path, self._odd_of(path)) for path, _ in ROUTES]
+        if not any(said):
             return ""
-        rows = "1 row" if len(odd) == 1 else f"{len(odd)} rows"
-        return (
-            f"{rows} of {self.odd[0][0]} could not be read: {odd_rows.named(odd)}. "
-            "The book is not shown empty while it stands: look at the exchange."
-        )
+        return f"{''.join(said)}The book cannot be called empty: look at the exchange."
+
+    def _odd_of(self, path):
+        return [row for route, row in self.odd if route == path]
 
 
 def look(line, reader) -> Look:

@@ -33,7 +33,7 @@ def finish(line, is_halted=lambda: False):
         with writing():
             keep(line, left_open=look.count, lease_until=clock() + LEASE)
         if deadline.is_over and not look.is_empty:
-            return rest(line, _given_up(line, look, leftovers))
+            return rest(line, _given_up(line, look, leftovers), readings=look.odd_readings)
         if look.rows and (said := why_not(line)):
             return rest(line, f"{said} {look.count} still listed.")
         leftovers.cancel(look.rows)

@@ -22,6 +22,12 @@ def sentence(value, *, of="open orders", known="orders") -> str:
     return f"{said} {sound} {noun} {are} known; ask the exchange about the rest."[:MOST_CHARS]
 
 
+def on_route(route, odd) -> str:
+    """How many rows of one list could not be read, and which, or nothing."""
+    rows = "1 row" if len(odd) == 1 else f"{len(odd)} rows"
+    return f"{rows} of {route} could not be read: {named(odd)}. " if odd else ""
+
+
 def named(odd) -> str:
     """The first of them with their place and their text: *row 21: {…} and 3 more*."""
     told = [f"row {one.position}: {_cut(one.raw)}" for one in odd[:MOST_NAMED]]

@@ -93,11 +93,15 @@ def seen_empty(line, readings, explanation):
         audit.append(*facts, _over(line, now))
 
 
-def rest(line, explanation, *events):
-    """Leave the line to a person; ``events``: what else the log shall say of it."""
+def rest(line, explanation, *events, readings=()):
+    """Leave the line to a person; ``events``: what else the log shall say of it.
+
+    ``readings``: those that show why.
+    """
     now, why = clock(), {"why": explanation}
     about = panic_facts.base(line) | {"at": now, "data": why}
     facts = [audit.Fact(event=event, **about) for event in events]
+    facts += [panic_facts.read_fact(line, each, now) for each in readings]
     if line.has_open_request:
         facts.append(panic_facts.lost_fact(line, now))
     values = {"status": PanicStatus.NEEDS_YOU, "explanation": explanation[:400]}

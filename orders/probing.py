@@ -40,6 +40,10 @@ UNHELD = (
     "ALARM: the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
     "know whose they are, revoke them on Pacifica's API key page."
 )
+ODD = "an entry that cannot be read:"
+MAYBE_ODD = (
+    "It is not listed, but for entries that cannot be read. Look at Pacifica's API key page."
+)
 NO_WALLET = "There is no such agent wallet that you may test."
 BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "beta": BETA}
 
@@ -97,7 +101,7 @@ def probe(*, wallet_id, now=clock):
     if wallet is None:  # another sender took it
         return
     finding = _find_out(wallet, now)
-    is_list_read = finding.outcome in {BOUND, NOT_BOUND}  # else an earlier alarm stands
+    is_list_read = finding.outcome in {BOUND, NOT_BOUND} or finding.unheld  # else it stands
     unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
     said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
     values = {"test_outcome": finding.outcome, "test_said": said[:400], "unheld": unheld}
@@ -180,14 +184,23 @@ def _read(wallet, answer):
         is_whole=answer.is_whole,
     )
     if verdict.kind == "accepted":
-        outcome = BOUND if wallet.public_key in bound else NOT_BOUND
-        return Finding(outcome, WORDS[outcome], answer, _unheld(wallet.account, bound))
+        return _found(wallet, answer, bound)
     if verdict.another:
         return _foreign(wallet, answer, verdict.another)
     outcome = BY_CAUSE.get(verdict.cause, CANNOT_TELL)
     said = f"{WORDS[outcome]} {verdict.hint if outcome == CANNOT_TELL else ''}".strip()
     theirs = f"The exchange said: {verdict.error or 'nothing readable'} (HTTP {answer.status})."
     return Finding(outcome, f"{said} {theirs}", answer)
+
+
+def _found(wallet, answer, bound):
+    """What the list shows. What cannot be read of it may be this agent wallet, or a foreign one."""
+    unheld = [*_unheld(wallet.account, bound.keys), *(f"{ODD} {one}" for one in bound.odd)]
+    if wallet.public_key in bound.keys:
+        return Finding(BOUND, WORDS[BOUND], answer, unheld)
+    if not bound.odd:
+        return Finding(NOT_BOUND, WORDS[NOT_BOUND], answer, unheld)
+    return Finding(CANNOT_TELL, f"{WORDS[CANNOT_TELL]} {MAYBE_ODD}", answer, unheld)
 
 
 def _foreign(wallet, answer, another):

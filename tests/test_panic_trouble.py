@@ -193,9 +193,9 @@ def test_a_late_answer_ends_no_request_of_the_sender_that_took_over(firm, line):
 def test_a_sender_that_lost_its_claim_says_no_end(firm, line, monkeypatch, end):
     real = getattr(clearing, end)
 
-    def taken_over(*given):
+    def taken_over(*given, **more):
         PanicLine.objects.update(claim_token=uuid.uuid4())
-        return real(*given)
+        return real(*given, **more)
 
     monkeypatch.setattr(clearing, end, taken_over)
     if end == "rest":

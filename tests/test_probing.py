@@ -177,3 +177,30 @@ def test_a_test_under_way_is_not_asked_for_anew(firm, monkeypatch):
     probing.probe(wallet_id=wallet.pk)
     assert len(firm.paper.requests("/agent/list")) == 1
     assert probing.overdue(died_at + probing.TAKEN_FOR * 2, sweeping.GRACE) == [wallet.pk]
+
+
+def listing(firm, *agents):
+    body = json.dumps({"success": True, "data": {"agent_wallets": agents}})
+    firm.paper.fault("/agent/list", "status", status=200, body=body, times=None)
+
+
+def test_an_entry_that_cannot_be_read_hides_no_wallet_of_ours_and_raises_an_alarm(firm):
+    ours = firm.account.agent_wallets.get().public_key
+    listing(firm, {"key": ours}, ours)
+    wallet = after_test(firm)
+    assert wallet.test_outcome == probing.BOUND
+    assert "ALARM" in wallet.test_said
+    assert f'{probing.ODD} {{"key": "{ours[:9]}' in wallet.test_said
+
+
+def test_an_entry_that_cannot_be_read_hides_no_wallet_of_a_stranger(firm, strange):
+    listing(firm, 5, strange, firm.account.agent_wallets.get().public_key)
+    assert strange in after_test(firm).unheld
+
+
+def test_a_wallet_that_may_be_an_entry_that_cannot_be_read_is_not_called_unbound(firm):
+    listing(firm, 5)
+    wallet = after_test(firm)
+    assert wallet.test_outcome == probing.CANNOT_TELL
+    assert probing.MAYBE_ODD in wallet.test_said
+    assert f"{probing.ODD} 5" in wallet.unheld

@@ -7,6 +7,8 @@ sight. So every doubt falls to unknown, and nothing here raises, whatever the by
 import re
 from dataclasses import dataclass, replace
 
+from .bound import Bound, bound_of
+from .items import readable
 from .refusals import (
     NOT_FOUND,
     REFUSED,
@@ -22,7 +24,6 @@ ACCEPTED, ASKED, THROTTLED = "accepted", "asked", "throttled"
 MAX_ERROR_CHARS = 300
 MAX_NAMED_CHARS = 64
 _SECRET_LIKE = re.compile(r"[1-9A-HJ-NP-Za-km-z]{64,}")  # base58 as long as a secret key
-_BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _REFUSING_STATUSES = frozenset({400, 401, 403, 404, 422})
 _FORBIDDEN_HINT = (
     "The exchange's front door turned this machine away. Check its region, its IP address and "
@@ -95,9 +96,9 @@ def batch_verdicts(status, body, count, *, subjects=(), is_whole=True):
     ``subjects``: what each asked about. An item counts by its own ``success``; the outer one stays
     true when items fail. Any other number of items than was sent, or one that names another order
     than was asked (docs.pacifica.fi batch-order page: the order's id, or null), cannot be matched
-    to actions: all unknown.
+    to actions: all unknown. An item that cannot be read is unknown by itself.
     """
-    verdict, envelope = _verdict(status, body, is_whole, *subjects)
+    verdict, envelope = _verdict(status, readable(body, "results"), is_whole, *subjects)
     if verdict.kind == NOT_FOUND and count > 1:
         verdict = replace(verdict, kind=UNKNOWN)  # which of them it could not say
     if verdict.kind != ACCEPTED:
@@ -113,18 +114,19 @@ def batch_verdicts(status, body, count, *, subjects=(), is_whole=True):
 
 
 def agent_wallets(status, body, *, subject=None, is_whole=True):
-    """(`Verdict`, public keys bound to the account) of a ``list_agent_wallets``. Never raises.
+    """(`Verdict`, `Bound` agent wallets) of a ``list_agent_wallets``. Never raises.
 
-    Accepted only with a list of base58 keys in ``data.agent_wallets``; else the tuple is empty.
+    Accepted only with a list in ``data.agent_wallets``; else nothing is bound.
     """
-    verdict, envelope = _verdict(status, body, is_whole, subject)
+    name = "agent_wallets"
+    verdict, envelope = _verdict(status, readable(body, name), is_whole, subject)
     if verdict.kind != ACCEPTED:
-        return verdict, ()
+        return verdict, Bound()
     data = envelope.get("data")
-    keys = data.get("agent_wallets") if isinstance(data, dict) else None
-    if not isinstance(keys, list) or not all(_is_public_key(key) for key in keys):
-        return Verdict(UNKNOWN, cause="shape"), ()
-    return verdict, tuple(keys)
+    listed = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(listed, list):
+        return Verdict(UNKNOWN, cause="shape"), Bound()
+    return verdict, bound_of(listed)
 
 
 def other_account(address, body):
@@ -289,7 +291,3 @@ def _count(value):
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)
     return value if type(value) is int and 0 <= value <= 10**15 else None
-
-
-def _is_public_key(value):
-    return isinstance(value, str) and _BASE58_KEY.fullmatch(value) is not None

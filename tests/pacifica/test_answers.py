@@ -320,12 +320,54 @@ def test_agent_wallets_are_read_only_from_an_exact_list():
     def listed(data):
         body = json.dumps({"success": True, "data": data}).encode()
         found, keys = answers.agent_wallets(status=200, body=body)
-        return found.kind, keys
+        return found.kind, keys.keys
 
     assert listed({"agent_wallets": [agent]}) == ("accepted", (agent,))
     assert listed({"agent_wallets": []}) == ("accepted", ())
-    for odd in (None, {}, {"agent_wallets": None}, {"agent_wallets": [agent, 5]}):
+    for odd in (None, {}, {"agent_wallets": None}):
         assert listed(odd) == ("unknown", ())
+    for odd in (5, None, "", "x", [], "1" * 45):
+        assert listed({"agent_wallets": [odd, agent]}) == ("accepted", (agent,))
+
+
+@pytest.mark.parametrize("odd", ["5", "1e999", "NaN", '"\\u0000"', '{"a": 1, "a": 2}', '"\x07"'])
+def test_what_is_no_agent_wallet_in_their_list_is_kept_as_text(odd):
+    agent = "3ogUn1GNXoASaRbxPNeVJnVv5rG4EPBtmQmX61jVorUe"
+    body = f'{{"success": true, "data": {{"agent_wallets": ["{agent}", {odd}]}}}}'.encode()
+    found, bound = answers.agent_wallets(status=200, body=body)
+    assert (found.kind, bound.keys, len(bound.odd)) == ("accepted", (agent,), 1)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "null",
+        "5",
+        "[]",
+        '{"success": true, "x": 1e999}',
+        '{"success": true, "x": NaN}',
+        '{"success": true, "success": true}',
+        '{"success": true, "success": false}',
+        '{"success": true, "x": "\\u0000"}',
+        '{"success": true, "error": "\\ud800"}',
+        '{"success": "true"}',
+        "{}",
+    ],
+)
+def test_an_odd_item_of_a_batch_is_unknown_by_itself(odd):
+    data = f'{{"results": [{{"success": true}}, {odd}, {{"success": true}}]}}'
+    body = f'{{"success": true, "data": {data}}}'.encode()
+    assert batch_kinds(body) == ["accepted", "unknown", "accepted"]
+
+
+def batch_kinds(body):
+    return [one.kind for one in answers.batch_verdicts(200, body, 3)]
+
+
+def test_what_is_odd_beside_a_batchs_items_spoils_it_whole():
+    for odd in ('"x": 1e999', '"success": true', '"error": "no"', '"x": "\\u0000"'):
+        body = f'{{"success": true, {odd}, "results": [{{"success": true}}, {{"x": NaN}}, {{}}]}}'
+        assert batch_kinds(body.encode()) == ["unknown"] * 3
 
 
 # Reads

@@ -211,9 +211,9 @@ def test_the_agent_wallets_of_another_account_are_not_ours():
     told = {"agent_wallets": [OURS], "account": THEIRS}
     asked = Subject(account=OURS)
     found, keys = answers.agent_wallets(200, body("data", told), subject=asked)
-    assert (found.another, keys) == (f"account ({THEIRS})", ())
+    assert (found.another, keys.keys) == (f"account ({THEIRS})", ())
     told["account"] = OURS
-    assert answers.agent_wallets(200, body("data", told), subject=asked)[1] == (OURS,)
+    assert answers.agent_wallets(200, body("data", told), subject=asked)[1].keys == (OURS,)
 
 
 def test_what_an_answer_names_is_cut_and_made_safe_to_show():

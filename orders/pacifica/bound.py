@@ -1,0 +1,27 @@
+"""The agent wallets that an answer lists as bound to an account; an odd entry hides no other."""
+
+import json
+import re
+from dataclasses import dataclass
+
+MOST_CHARS = 60
+_BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Public keys that may sign for an account; ``odd``: what else stood in their list, as text."""
+
+    keys: tuple = ()
+    odd: tuple = ()
+
+
+def bound_of(listed) -> Bound:
+    """The entries of the exchange's list, those that are public keys and those that are not."""
+    keys = tuple(one for one in listed if _is_public_key(one))
+    odd = (json.dumps(one) for one in listed if not _is_public_key(one))
+    return Bound(keys, tuple(text[:MOST_CHARS] for text in odd))
+
+
+def _is_public_key(value):
+    return isinstance(value, str) and _BASE58_KEY.fullmatch(value) is not None

@@ -1,0 +1,46 @@
+"""Items of a list in a signed request's answer: an odd one hides no other. Pure."""
+
+from .strict_json import Repeated, Unreadable, parse, parse_rows, spelled
+
+
+def readable(body, name):
+    """The answer without what makes it unreadable in single items of its list ``name``.
+
+    Of an odd item those fields stay that can be read, but for its ``success``: it says no yes. What
+    is odd elsewhere stays as it is, and so does an answer that is readable, or has no such list.
+    """
+    try:
+        parse(body)
+    except Unreadable:
+        return _mended(body, name)
+    return body
+
+
+def _mended(body, name):
+    try:
+        envelope = parse_rows(body)
+    except Unreadable:
+        return body
+    data = envelope.get("data") if isinstance(envelope, dict) else None
+    place = data if isinstance(data, dict) else envelope
+    items = place.get(name) if isinstance(place, dict) else None
+    if not isinstance(items, list):
+        return body
+    place[name] = [item if _is_sound(item) else _rest_of(item) for item in items]
+    return spelled(envelope).encode()
+
+
+def _rest_of(item):
+    if not isinstance(item, dict):
+        return None
+    return {key: value for key, value in item.items() if key != "success" and _is_sound(value)}
+
+
+def _is_sound(value):
+    if isinstance(value, Repeated):
+        return False
+    try:
+        parse(spelled(value).encode())
+    except Unreadable:
+        return False
+    return True
