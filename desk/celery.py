@@ -35,11 +35,12 @@ def check(**kwargs):
     from django.db import connections
 
     from desk.databases import prepare_statements
-    from orders import exchange, starting
+    from orders import exchange, restored, starting
 
     prepare_statements()
     try:
         starting.check_sender()
+        restored.check()
     except starting.CannotStart as error:
         sys.exit(f"Cannot start. {error}")
     exchange.client()  # reads the trusted certificates: not while the first click waits

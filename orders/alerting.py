@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db.models import Count, F, Max, Min, Q
 
-from orders import audit, clocking, probing, webhook
+from orders import audit, clocking, probing, restored, webhook
 from orders.models import (
     Alert,
     AlertKind,
@@ -50,9 +50,8 @@ def watch(now):
 def matters(now) -> dict:
     """What there is to tell of now: {(kind, about): (desk name, words)}."""
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
-    return (
-        of_jobs | _panics(now) | _no_sender(now) | _clock(now) | _not_ours() | _foreign_answers(now)
-    )
+    of_senders = _restored(now) | _no_sender(now) | _clock(now)
+    return of_jobs | _panics(now) | of_senders | _not_ours() | _foreign_answers(now)
 
 
 def tell(now):
@@ -156,6 +155,13 @@ def _panic(kind, lines, said):
         )
         for job, names in jobs.items()
     }
+
+
+def _restored(now):
+    if not restored.is_behind(now):
+        return {}
+    said = f"{restored.words(restored.look(now))} {restored.HOW}"
+    return {(AlertKind.RESTORED.value, ""): ("", said)}
 
 
 def _no_sender(now):

@@ -138,7 +138,7 @@ def finish(folder, *, query, words, by, count, now) -> dict:
         "until": end.count if end else last,
     }
     _write_chain(folder / CHAIN, span["after"], span["until"])
-    kept = [one.line for one in (start, end) if one]
+    kept = [one.line for one in (start, *_restores(start, end), end) if one]
     (folder / CHECKPOINTS).write_text("".join(f"{line}\n" for line in kept), "ascii")
     shutil.copy(VERIFIER, folder / VERIFIER.name)
     told = {
@@ -207,10 +207,19 @@ def _ends(path):
 
 def _bounds(first, last):
     """The checkpoints before and at or after the span; None where none is."""
-    before = AuditCheckpoint.objects.filter(count__lt=first).order_by("-number")
-    after = AuditCheckpoint.objects.filter(count__gte=last).order_by("number")
+    standing = AuditCheckpoint.objects.filter(lost_at=None)
+    before = standing.filter(count__lt=first).order_by("-number")
+    after = standing.filter(count__gte=last).order_by("number")
     lines = [found.values_list("line", flat=True).first() for found in (before, after)]
     return [checkpoints.read(line) if line and last else None for line in lines]
+
+
+def _restores(start, end):
+    """Checkpoints between these that go on from an older copy of the database, put back."""
+    after, until = start.count if start else 0, end.count if end else 0
+    between = AuditCheckpoint.objects.filter(count__gt=after, count__lt=until, lost_at=None)
+    lines = between.filter(line__contains=checkpoints.OF_A_RESTORE).order_by("number")
+    return [checkpoints.read(line) for line in lines.values_list("line", flat=True)]
 
 
 def _write_chain(path, after, until):

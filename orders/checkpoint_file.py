@@ -44,12 +44,38 @@ def locked():
         yield file
 
 
+def mark():
+    """What changes whenever somebody writes to the file: a look that costs next to nothing."""
+    path = settings.AUDIT_CHECKPOINT_FILE
+    try:
+        about = Path(path).stat()
+    except FileNotFoundError:
+        return path, None
+    return path, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def tail() -> list[str]:
+    """The whole lines at the file's end, the newest last; none where there is no file. `OSError`"""
+    try:
+        with Path(settings.AUDIT_CHECKPOINT_FILE).open("rb") as file:
+            return _ends(file)[0]
+    except FileNotFoundError:
+        return []
+
+
 def last_line(file):
     """The last whole line, and what is torn after it."""
-    file.seek(0, os.SEEK_END)
-    file.seek(max(0, file.tell() - LONGEST_TAIL))
-    *lines, torn = file.read().decode("ascii", "replace").split("\n")
+    lines, torn = _ends(file)
     return (lines[-1] if lines else ""), torn
+
+
+def _ends(file):
+    """The whole lines of the last 64 KiB, and what is torn after them."""
+    file.seek(0, os.SEEK_END)
+    start = max(0, file.tell() - LONGEST_TAIL)
+    file.seek(start)
+    *lines, torn = file.read().decode("ascii", "replace").split("\n")
+    return lines[1:] if start else lines, torn
 
 
 def append(file, text):

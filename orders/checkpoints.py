@@ -10,14 +10,19 @@ before. Who rewrites the database cannot rewrite these without their key. Format
 SHA-256 of the line before, without its line break (64 zeros for the first); ``public_key`` and
 ``signature``: Ed25519 in base64, over the same object without ``signature``, as JSON with sorted
 keys, no spaces, pure ASCII.
+
+Version 2 is signed once after an older copy of the database was put back and accepted. It has four
+keys more: "accepted_at", "accepted_by", "reason", and "shared": of what the checkpoints before it
+signed, only records up to that one are in the database for certain. ``count`` may be less than
+that of the one before, and ``first`` another; all else is as in version 1.
 """
 
 import base64
 import binascii
 import hashlib
-import itertools
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -28,10 +33,10 @@ from django.utils.timezone import now as clock
 from orders import checkpoint_file
 from orders.canonical import FIRST_HASH, compact
 from orders.checkpoint_file import CannotCheckpoint
-from orders.models import AuditCheckpoint, AuditRecord
-from orders.records import Fault
+from orders.models import AuditCheckpoint, AuditRecord, Restore
 
 FORMAT = "pacifica-desk-checkpoint"
+OF_A_RESTORE = '"version":2'  # as the line of such a checkpoint says it
 CHECKPOINT_LOCK = 0x50414350  # any constant of our own, for PostgreSQL's advisory lock
 
 
@@ -52,94 +57,20 @@ class Checkpoint:
     network: str
     public_key: str
     line: str
+    shared: int | None = None  # this and the rest: of version 2 alone
+    accepted_at: str = ""
+    accepted_by: str = ""
+    reason: str = ""
+
+    @property
+    def is_of_a_restore(self) -> bool:
+        """Whether it goes on from an older copy that was put back."""
+        return self.shared is not None
 
     @property
     def line_hash(self) -> str:
         """What the next checkpoint names as ``previous``."""
         return hashlib.sha256(self.line.encode("ascii")).hexdigest()
-
-
-class Trail:
-    """The checkpoints in order, read and checked one after the other, in constant memory.
-
-    ``number``: how many held so far; ``newest``: the last of them; ``notes``: what to tell people.
-    """
-
-    def __init__(self):
-        self.number, self.newest, self.notes = 0, None, []
-        self._trusted = trusted_keys()
-        self._only_copies = 0
-        self._waiting = self._all()
-        self._next = next(self._waiting, None)
-
-    def up_to(self, position):
-        """Yield what comes up to this many records: `Checkpoint`, or a `Fault` of the trail."""
-        while self._next is not None and not (_count(self._next) > position):
-            found, self._next = self._next, next(self._waiting, None)
-            yield found
-        if self._next is None and self._waiting is not None:
-            self._waiting = None
-            self.notes += self._final_notes()
-
-    def _all(self):
-        copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
-        pairs = itertools.zip_longest(checkpoint_file.lines(), copies.iterator(chunk_size=500))
-        for number, (line, copy) in enumerate(pairs, 1):
-            if line is None:
-                self._only_copies += 1
-            elif copy is None:
-                yield _fault(number, "the database's copy of it is missing")
-            elif line != copy:
-                yield _fault(number, "the database's copy of it was changed")
-            yield self._checked(copy if line is None else line)
-
-    def _checked(self, line):
-        """The checkpoint on this line where it goes on from the last one, or a fault."""
-        try:
-            one = read(line)
-        except ValueError as error:
-            return _fault((self.newest.number if self.newest else 0) + 1, str(error))
-        why_not = self._why_not(one)
-        if why_not:
-            return _fault(one.number, why_not)
-        self.number, self.newest = self.number + 1, one
-        return one
-
-    def _why_not(self, one):
-        last = self.newest
-        if self._trusted and one.public_key not in self._trusted:
-            return "it is signed by a key that is not trusted here"
-        if one.network != settings.PACIFICA_NETWORK:
-            return f"it is of another network ({one.network})"
-        follows = (last.number + 1, last.line_hash) if last else (1, FIRST_HASH)
-        if (one.number, one.previous) != follows:
-            return "it does not follow the checkpoint before it"
-        if last and (one.count <= last.count or one.first != last.first):
-            return "it contradicts the one before it"
-        return ""
-
-    def _final_notes(self):
-        if self.newest is None:
-            yield (
-                "No checkpoint covers any record: set AUDIT_CHECKPOINT_KEY for the sweep. Until "
-                "then whoever owns the database can rewrite the log as a whole."
-            )
-            return
-        if not self._trusted:
-            yield (
-                "AUDIT_CHECKPOINT_PUBLIC_KEYS: is not set, so the checkpoints' own key was "
-                f"believed. Compare it with the one you were given: {self.newest.public_key}"
-            )
-        if self._only_copies:
-            yield (
-                f"The file of checkpoints on this host lacks the newest {self._only_copies}, so "
-                "the database's copies were used: the sweep here has not run, or it was cut."
-            )
-
-
-def _count(found):
-    """Where in the log a checkpoint stands; a fault of the trail comes at once."""
-    return found.count if isinstance(found, Checkpoint) else 0
 
 
 def signing_key() -> Ed25519PrivateKey | None:
@@ -181,11 +112,19 @@ def make(*, now=clock) -> Checkpoint | None:
     if key is None:
         raise CannotCheckpoint("AUDIT_CHECKPOINT_KEY: is not set, so no checkpoint can be signed.")
     with checkpoint_file.locked() as file:
+        with transaction.atomic():
+            went_on = _go_on(file, key, now())
         _bring_up_to_date(file)  # first, for it refuses a file that is not this database's
         with transaction.atomic():
             made = _insert(key, now())
         _bring_up_to_date(file)
-    return made
+    return made or went_on
+
+
+def is_ours(one, trusted) -> bool:
+    """Whether a sound checkpoint is of this network, and signed by a key that counts here."""
+    is_trusted = not trusted or one.public_key in trusted
+    return is_trusted and one.network == settings.PACIFICA_NETWORK
 
 
 def read(line: str) -> Checkpoint:
@@ -195,13 +134,14 @@ def read(line: str) -> Checkpoint:
         signature = base64.b64decode(told.pop("signature"), validate=True)
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(told["public_key"]))
         public.verify(signature, compact(told).encode("ascii"))
-        is_ours = told.pop("format") == FORMAT and told.pop("version") == 1
+        is_known = told.pop("format") == FORMAT
+        is_known &= told.pop("version") == (2 if type(told.get("shared")) is int else 1)
         checkpoint = Checkpoint(**told, line=line)
     except InvalidSignature:
         raise ValueError("its signature does not hold") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError("it cannot be read") from None
-    if not is_ours:
+    if not is_known:
         raise ValueError("it is of another format")
     return checkpoint
 
@@ -216,33 +156,90 @@ def _decoded(name, text):
     return raw
 
 
-def _fault(number, what):
-    return Fault(0, f"checkpoint {number}: {what}")
-
-
 def _insert(key, now):
     """The next checkpoint, stored; None where there is nothing new."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
+    _lock()
     last = _last_sound()
     hashes = AuditRecord.objects.order_by("-position").values_list("position", "hash")
     count, head = hashes.first() or (0, FIRST_HASH)
     if count == (last.count if last else 0):
         return None
-    line = _signed(
-        key,
-        number=last.number + 1 if last else 1,
-        previous=last.line_hash if last else FIRST_HASH,
-        at=now.isoformat(timespec="milliseconds"),
-        count=count,
-        head=head,
-        first=last.first if last else hashes.get(position=1)[1],
-        network=settings.PACIFICA_NETWORK,
-    )
+    first = last.first if last else _hash_of(1)
+    return _next(key, last, now, count=count, head=head, first=first)
+
+
+def _next(key, last, now, **told):
+    """Sign what comes after ``last``, and store it."""
+    told |= {
+        "number": last.number + 1 if last else 1,
+        "previous": last.line_hash if last else FIRST_HASH,
+        "at": now.isoformat(timespec="milliseconds"),
+        "network": settings.PACIFICA_NETWORK,
+    }
+    line = _signed(key, **told)
     made = read(line)
-    AuditCheckpoint.objects.create(number=made.number, at=now, count=count, line=line)
+    AuditCheckpoint.objects.create(number=made.number, at=now, count=made.count, line=line)
     return made
+
+
+def _lock():
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
+
+
+def _hash_of(position):
+    return AuditRecord.objects.values_list("hash", flat=True).get(position=position)
+
+
+def _go_on(file, key, now):
+    """Go on after what this host's file tells of an accepted restore; None where there is none.
+
+    The checkpoints that the copy had not yet come back to it as lost, and the next says since when.
+    """
+    _lock()
+    accepted = Restore.objects.filter(is_waiting=False, checkpoint=None).first()
+    line, _ = checkpoint_file.last_line(file)
+    if accepted is None or not line or AuditCheckpoint.objects.filter(line=line).exists():
+        return None
+    last = _take_over(read(line), accepted, now)
+    newest = AuditRecord.objects.order_by("-position").values_list("position", "hash")[0]
+    made = _next(
+        key,
+        last,
+        now,
+        version=2,
+        count=newest[0],
+        head=newest[1],
+        first=_hash_of(1),
+        shared=accepted.shared,
+        accepted_at=accepted.accepted_at.isoformat(timespec="milliseconds"),
+        accepted_by=accepted.operator_name,
+        reason=accepted.reason,
+    )
+    Restore.objects.filter(pk=accepted.pk).update(checkpoint=made.number)
+    return made
+
+
+def _take_over(last, accepted, now):
+    """Store the file's checkpoints that the database lacks; ``last``, the newest of them."""
+    if last.line_hash != accepted.line_hash:
+        raise CannotCheckpoint(
+            f"This host's file ends with checkpoint {last.number}; an older copy was accepted "
+            f"after checkpoint {accepted.number} of another host's. If this host's sweep should "
+            "sign, keep this file as evidence and name a new AUDIT_CHECKPOINT_FILE."
+        )
+    copies = dict(AuditCheckpoint.objects.values_list("number", "line"))
+    for number, line in enumerate(checkpoint_file.lines(), 1):
+        if copies.get(number, line) != line:
+            raise CannotCheckpoint(
+                f"The file's checkpoint {number} is not the database's. {RESTORED}"
+            )
+        if number not in copies:
+            count, at = read(line).count, datetime.fromisoformat(read(line).at)
+            about = {"number": number, "at": at, "count": count, "line": line, "lost_at": now}
+            AuditCheckpoint.objects.create(**about)
+    return last
 
 
 def _last_sound():
@@ -261,13 +258,13 @@ def _last_sound():
 
 
 RESTORED = (
-    "Run audit_verify. If the database was restored from a backup, keep the old "
-    "AUDIT_CHECKPOINT_FILE as evidence and name a new one."
+    "Run audit_verify. If the database was restored from a backup, an administrator accepts that: "
+    "manage.py accept_restored."
 )
 
 
 def _signed(key, **told):
-    told |= {"format": FORMAT, "version": 1, "public_key": public_half(key)}
+    told = {"version": 1} | told | {"format": FORMAT, "public_key": public_half(key)}
     signature = key.sign(compact(told).encode("ascii"))
     return compact(told | {"signature": base64.b64encode(signature).decode()})
 

@@ -14,7 +14,7 @@ from django.db.models import Case, Exists, OuterRef, Subquery, When
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
-from orders import audit, clocking, concluding, credits, exchange, packets, waking
+from orders import audit, clocking, concluding, credits, exchange, packets, restored, waking
 from orders.claiming import claim, next_turn
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.models import (
@@ -46,21 +46,24 @@ BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
 _bulk_turn = threading.Semaphore(1 if settings.IS_SQLITE else settings.BULK_THREADS)
 
 
-def deliver_account(*, account_id, is_urgent_only=False, now=clock) -> int:
+def deliver_account(*, account_id, is_urgent_only=False, is_for_panic=False, now=clock) -> int:
     """Send whatever is queued and may be sent for this account; how many cancels were claimed.
 
-    ``is_urgent_only``: leave bulk alone, which could keep the caller for minutes.
+    ``is_urgent_only``: leave bulk alone, which could keep the caller for minutes. ``is_for_panic``:
+    send although an older copy of the database was put back; what waited in that is held back.
     """
     claimed = 0
-    while chunk := _next_chunk(account_id, is_urgent_only, now):
+    while chunk := _next_chunk(account_id, is_urgent_only, is_for_panic, now):
         claimed += chunk
     return claimed
 
 
-def _next_chunk(account_id, is_urgent_only, now) -> int:
+def _next_chunk(account_id, is_urgent_only, is_for_panic, now) -> int:
     """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
     turn = next_turn(account_id, now())
     if turn is None or (is_urgent_only and not turn.is_urgent):
+        return 0
+    if restored.is_behind(now()) and not is_for_panic:
         return 0
     if turn.is_urgent:
         return _carry(turn, credits.URGENT, now)

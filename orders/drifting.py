@@ -10,7 +10,7 @@ from django.utils.timezone import now as clock
 
 from orders import audit, clocking
 from orders.endings import FILLS, OURS
-from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Right
+from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Restore, Right
 from orders.refusing import refuse
 
 SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
@@ -66,8 +66,15 @@ def _closings(account, changes, now):
     for order, ending in ended:
         if ending.event not in OURS:
             yield _drift(DriftKind.GONE, order, now, f"{ending.status}, {ending.event}")
-        elif order.order_id not in ours:
+        elif order.order_id not in ours and not _may_be_lost(ending):
             yield _drift(DriftKind.FOREIGN_CANCEL, order, now)
+
+
+def _may_be_lost(ending) -> bool:
+    """Whether a request of ours for it may be lost with a copy of the database put back."""
+    if ending.at is None:
+        return False
+    return Restore.objects.may_hide(ending.at - clocking.offset(clock()))
 
 
 def _ours(account, ended) -> set:

@@ -20,7 +20,7 @@ from django.db import (
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import cancel_all, clearing, delivery, packets, syncing
+from orders import cancel_all, clearing, delivery, packets, restored, syncing
 from orders.exchange import THREADS
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import PanicLine, PanicStatus
@@ -78,7 +78,10 @@ def take(now, most=THREADS, **only) -> list[PanicLine]:
     free, token = PanicLine.objects.free(now).filter(**only), uuid.uuid4()
     claim = {"claim_token": token, "lease_until": now + LEASE, "takes": F("takes") + 1}
     due = list(free.order_by("-status", "pk").values_list("pk", flat=True)[: max(0, most)])
-    if not due or not free.filter(pk__in=due).update(**claim):
+    if not due:
+        return []
+    restored.is_behind(now)  # if so, what waited in an older copy is free no more
+    if not free.filter(pk__in=due).update(**claim):
         return []
     return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 

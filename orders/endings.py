@@ -11,6 +11,11 @@ from orders.reading import moment
 BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
 BY_WHOM = "Cancelled; whether by our request or another hand cannot be told: {}."
 CLOCK_MOVED = BY_WHOM.format("the clock moved")
+PUT_BACK = BY_WHOM.format("an older copy of the database was put back")
+BEFORE_A_RESTORE = (
+    "Cancelled before this request; whether by us or another hand cannot be told: an older copy of "
+    "the database was put back."
+)
 FURTHEST = timedelta(days=1)  # that a clock may have moved by while nobody measured it
 JUMP = timedelta(seconds=3)  # beyond it a clock was set
 CLOCK_SLACK = timedelta(seconds=2)  # what may remain between two clocks once both were compared
@@ -82,7 +87,7 @@ def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
     elif ending.status == "cancelled" and is_ours(cancel, ending, offset) is not False:
         status, said = CancelStatus.CANCELLED, "The history shows our cancel."
         if is_ours(cancel, ending, offset) is None:
-            said = CLOCK_MOVED
+            said = PUT_BACK if cancel.restored_at else CLOCK_MOVED
         elif cancel.has_unanswered:
             said = "The history shows the cancel; the exchange's answer to us was lost."
     elif ending.status == "cancelled":
@@ -112,7 +117,8 @@ def _in_its_words(ending):
 def is_ours(cancel, ending, offset=timedelta(0)) -> bool | None:
     """A cancel event not earlier than our first byte, where a request of ours may have made it.
 
-    None where that cannot be told: a clock moved between our first byte and now.
+    None where that cannot be told: a clock moved between our first byte and now, or it waited in a
+    copy of the database that was put back, and the one that is lost may have sent it.
 
     A request that was answered *not found* made none; one that was accepted did; one that lost its
     answer, or a TWAP's that was taken, may have. Somebody else's cancel in that very span looks the
@@ -120,10 +126,23 @@ def is_ours(cancel, ending, offset=timedelta(0)) -> bool | None:
     """
     if cancel.was_accepted:
         return ending.event in OURS
+    if cancel.restored_at is not None:
+        return _may_be_lost(cancel, ending, offset)
     may_have_acted = cancel.has_unanswered or cancel.was_taken
     if not may_have_acted or ending.event not in OURS or cancel.first_sent_at is None:
         return False
     return is_since(ending.at, cancel, offset)
+
+
+def _may_be_lost(cancel, ending, offset) -> bool | None:
+    """The same of one that waited in a copy put back: since it was asked for it may be ours."""
+    if ending.event not in OURS:
+        return False
+    if cancel.first_sent_at is not None and is_since(ending.at, cancel, offset):
+        return True
+    then = timedelta(milliseconds=cancel.clock_offset_ms or 0)
+    earliest = cancel.requested_at + min(then, offset) - CLOCK_SLACK
+    return False if ending.at is not None and ending.at < earliest else None
 
 
 def is_since(at, cancel, offset) -> bool | None:

@@ -115,7 +115,8 @@ def _cancel_singly(line, rows):
     targets = [_target(line, path, row, known.get(row.order_id)) for path, row in rows]
     if targets:
         asking.extend(line.job, targets)
-    if delivery.deliver_account(account_id=line.account_id, is_urgent_only=True):
+    about = {"account_id": line.account_id, "is_urgent_only": True, "is_for_panic": True}
+    if delivery.deliver_account(**about):
         _note_last_sent(line)
 
 

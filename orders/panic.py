@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils.timezone import now as clock
 
-from orders import audit
+from orders import audit, restored
 from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
 from orders.models.orders import IS_STOP
 from orders.refusing import refuse
@@ -82,6 +82,7 @@ def pull(
 
     Raises `NotAllowed`, or `CannotAsk` with a sentence. A drill takes only drill accounts.
     """
+    restored.is_behind(clock())  # before: what waits by then is older than this panic
     desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
     if desk is None or len(accounts) < len(set(account_ids)):
         refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)

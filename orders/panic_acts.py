@@ -9,6 +9,7 @@ from orders.models.panics import UNFINISHED
 from orders.panic import NO_DESK, fact
 from orders.panic_lines import NOT_AGAIN
 from orders.refusing import refuse
+from orders.restored import PANIC_WAITED
 
 
 def send_again(*, user, actor, line_id) -> str:
@@ -82,6 +83,8 @@ def _known(line) -> str:
     """What is known of the line's cancel-all."""
     if line.cancelled_count is not None:
         return f"The exchange cancelled {line.cancelled_count}."
+    if line.restored_at is not None:
+        return PANIC_WAITED
     if line.sent_at is None:
         return "No cancel-all was sent."
     return f"Cancel-all got no clear yes. {NOT_AGAIN}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.utils.timezone import now as clock
 
 from orders import asking
-from orders.models import Account, Desk, Order, OrderState, Preview, Right
+from orders.models import Account, Desk, Order, OrderState, Preview, Restore, Right
 from orders.models.clocks import is_ahead
 from orders.refusing import refuse
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
@@ -136,6 +136,8 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> asking.Asked:
         raise CannotAsk(
             "This preview is older than 15 minutes: the book has moved on. Make it anew."
         )
+    if Restore.objects.filter(found_at__gte=preview.made_at).exists():
+        raise CannotAsk("An older copy of the database was put back since: make the preview anew.")
     check_reason([preview.desk], reason)
     if typed.strip() != must_type(preview):
         raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, exchange, misanswers, waking
+from orders import audit, concluding, exchange, misanswers, restored, waking
 from orders.keys import CannotOpen, KeySettingsWrong, open_signer
 from orders.models import AgentWallet, Event
 from orders.models.clocks import has_come
@@ -83,7 +83,7 @@ def ask_daily(now):
     due = due.filter(account__is_active=True, account__desk__is_active=True)
     due = due.annotate(last_at=Coalesce("tested_at", "created_at"))
     due = due.filter(has_come("last_at", now - EVERY, EVERY))
-    if not due.exists():
+    if not due.exists() or restored.is_behind(now):
         return
     with transaction.atomic():
         rows = due.select_for_update(of=("self",), no_key=True).select_related("account__desk")
@@ -97,6 +97,8 @@ def ask_daily(now):
 
 def probe(*, wallet_id, now=clock):
     """Carry out a test that was asked for: sign, record, send once, say what it shows."""
+    if restored.is_behind(now()):
+        return
     wallet = _take(wallet_id, now())
     if wallet is None:  # another sender took it
         return

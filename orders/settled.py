@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from orders import audit, concluding, endings, reading, taking, waking
-from orders.models import Cancel, CancelStatus
+from orders.models import Cancel, CancelStatus, Restore
 from orders.shown import Shown
 
 AT_ONCE = 1000  # conclusions written together: an urgent cancel waits for no more
@@ -18,7 +18,7 @@ def record_all(ends, found, now, *, hold):
 
     ``hold``: called with the cancels that are still to come, so that nobody else takes them.
     """
-    ends = _with_our_others(ends, found.offset)
+    ends = _without_strangers(_with_our_others(ends, found.offset), found.offset)
     shown = Shown(found)
     ends = sorted(ends, key=lambda pair: shown.page_of(pair[0]))
     for first in range(0, len(ends), AT_ONCE):
@@ -65,6 +65,18 @@ def _with_our_others(ends, offset):
         if endings.is_since(at, other, offset) is not False:
             jobs[other.order_id] = other.job_id
     return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
+
+
+def _without_strangers(ends, offset):
+    """Where what closed an order may have been ours, and is lost with a copy put back."""
+    return [(cancel, _hidden(end, offset)) for cancel, end in ends]
+
+
+def _hidden(end, offset):
+    is_asked = _is_somebodys(end) and end.ending.at is not None
+    if not is_asked or not Restore.objects.may_hide(end.ending.at - offset):
+        return end
+    return replace(end, explanation=endings.BEFORE_A_RESTORE)
 
 
 def _is_somebodys(end):

@@ -16,6 +16,7 @@ from orders import (
     evidence,
     looking_up,
     odd_rows,
+    restored,
     routes,
     settled,
     taking,
@@ -35,6 +36,7 @@ NEEDS_YOU = "needs an operator"
 
 def settle_account(*, account_id, now=clock) -> int:
     """Look at the account's open questions that are due; how many were looked at."""
+    restored.is_behind(now())  # if so, what waited in an older copy becomes a person's question
     looked_at = 0
     for is_twap in (False, True):
         cancels = taking.take_due(account_id=account_id, now=now(), is_twap=is_twap)
@@ -132,6 +134,8 @@ def _still_open(cancel, row, found, now):
     why = endings.cannot_act_on(cancel, row)
     if why:
         return Conclusion(CancelStatus.REFUSED, Proof.BOOK, why)
+    if cancel.is_for_a_person:
+        return keep_asking(cancel, now, f"Still open. {restored.WAITED} {restored.BY_A_PERSON}")
     is_doubtful = found.is_doubtful(cancel, row)
     until = dead_at(cancel, found.offset, now, is_doubtful=is_doubtful)
     is_due = not is_doubtful and routes.is_due(cancel, row)

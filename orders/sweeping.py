@@ -24,6 +24,7 @@ from orders import (
     emptying,
     errands,
     probing,
+    restored,
     settling,
     syncing,
 )
@@ -142,6 +143,7 @@ def expire_unsent(now):
     though there were credits: waiting for credits does not count.
     """
     unsent = Cancel.objects.filter(status=CancelStatus.QUEUED, first_sent_at__isnull=True)
+    unsent = unsent.filter(restored_at=None)  # what waited in a copy put back may have been sent
     unsent = unsent.filter(job__status=JobStatus.RUNNING)  # others have none, and it has an index
     limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
     _expire(unsent.filter(is_urgent=True, requested_at__lt=now - limit), limit, now)
@@ -154,7 +156,7 @@ def _expire(stale, limit, now):
     minutes = max(1, round(limit.total_seconds() / 60))
     said = f"Never sent: it could not leave within {minutes} min. The order may be open."
     end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
-    if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
+    if not stale.exists() or restored.is_behind(now):  # SQLite's one writer is not kept waiting
         return
     with transaction.atomic():
         _lock_jobs_of(stale)
@@ -177,6 +179,7 @@ def recover_abandoned(now):
     """Take over from dead senders: what was never sent is queued again, the rest asked about."""
     if not Cancel.objects.abandoned(now).exists():
         return
+    restored.is_behind(now)  # if so, nothing that waited in an older copy is queued again
     with transaction.atomic():
         rows = Cancel.objects.abandoned(now).order_by("pk")
         rows = rows.select_for_update(of=("self",), no_key=True)

@@ -24,6 +24,7 @@ from orders import (
     odd_rows,
     paging,
     reading,
+    restored,
     waking,
 )
 from orders.comparing import RAREST, REFRESHED, compare
@@ -74,6 +75,7 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
     started_at = now()
     if not _claim(account_id, started_at, is_due_only):
         return None
+    restored.is_behind(started_at)
     account = Account.objects.select_related("desk").get(pk=account_id)
     purpose = credits.SYNC if is_due_only else credits.PROOF
     reader = reading.Reader(account, purpose=purpose, now=now)

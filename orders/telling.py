@@ -217,6 +217,21 @@ def _key_sealed_anew(record, data, who, orders):
     return f"A key of {record.account_name} was sealed anew, with {data.get('sealed_with')}."
 
 
+def _database_behind(record, data, who, orders):
+    if "waited" in data:
+        return f"Found waiting in a copy that was put back: {orders}. It may have been sent since."
+    signed = f"checkpoint {data.get('number')} signed {data.get('count')} records"
+    held = f"Held back: {data.get('cancels')} cancels, {data.get('lines')} lines of panics."
+    if data.get("is_other"):
+        return f"This is not the database of its checkpoint file: {signed}. {held}"
+    return f"An older copy of the database was put back: {signed}. {held}"
+
+
+def _database_accepted(record, data, who, orders):
+    lost = f"of {data.get('count')} signed records, those after {data.get('shared')} are lost"
+    return f"{who} accepted the database that was put back, {lost}: “{data.get('reason')}”"
+
+
 SENTENCES = {
     Event.CANCEL_ASKED: _asked,
     Event.JOB_STOPPED: _job_stopped,
@@ -258,4 +273,6 @@ SENTENCES = {
     Event.VERIFICATION_ASKED: _verification_asked,
     Event.VERIFIED: _verified,
     Event.ARCHIVED: _archived,
+    Event.DATABASE_BEHIND: _database_behind,
+    Event.DATABASE_ACCEPTED: _database_accepted,
 }

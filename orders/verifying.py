@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from django.db import DatabaseError
 
-from orders import checkpoints, records
+from orders import records
 from orders.canonical import FIRST_HASH, chained, content_hash
 from orders.proofs import Answered, Proven
 from orders.records import Broken, Fault
 from orders.signed_requests import Signed
+from orders.trail import Trail
 
 MOST_NAMED = 1000  # faults kept in a report; all of them are counted
 SAYS_EVERY = 500
@@ -52,7 +53,7 @@ def verify(*, until=None, on_fault=None, on_progress=None) -> Report:
     """
     tip = records.tip()
     until = tip if until is None else until
-    report, trail, signed = Report(), checkpoints.Trail(), Signed()
+    report, trail, signed = Report(), Trail(), Signed()
     checks = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
     for fault in _faults(checks, until, report, on_progress):
         report.fault_count += 1
@@ -95,7 +96,7 @@ def _looked(check, entry):
 class Chain:
     """Every record follows the one before it, is what its hash says, and is under the checkpoints.
 
-    ``trail``: the checkpoints, a `checkpoints.Trail`.
+    ``trail``: the checkpoints, a `trail.Trail`.
     """
 
     def __init__(self, trail):

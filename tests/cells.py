@@ -62,6 +62,7 @@ RUN_BY_ADMINISTRATORS = {
     "auth_user_change",
     "auth_user_password_change",
     "orders_verification_ask",
+    "orders_restore_accept",
 }
 # These change the person's own row alone, and refuse for reasons of their own.
 OWN_BUSINESS = {

@@ -31,7 +31,7 @@ LAYERS = [
         "orders.searching",
         "orders.signed_requests",
     ],
-    ["orders.proofs"],
+    ["orders.proofs", "orders.trail"],
     [
         "orders.clocking",
         "orders.contradicting",
@@ -64,6 +64,7 @@ LAYERS = [
         "orders.comparing",
         "orders.drifting",
         "orders.evidence",
+        "orders.restored",
         "orders.shown",
         "orders.signed_by",
         "orders.signing_in",
@@ -96,7 +97,7 @@ LAYERS = [
         "orders.previews",
         "orders.questions",
     ],
-    ["orders.listing", "orders.panic_acts", "orders.planning"],
+    ["orders.accepting", "orders.listing", "orders.panic_acts", "orders.planning"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
 ]

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.utils.timezone import now
 
@@ -12,6 +13,7 @@ from orders.models import (
     CancelStatus,
     Drift,
     Order,
+    Restore,
     Role,
 )
 from tests.firm import PASSWORD, Firm
@@ -99,6 +101,7 @@ class World:
             "auditrecord": AuditRecord.objects.filter(desk=desk, event="cancel_asked").first(),
             "export": export,
             "verification": verification,
+            "restore": self._restore(reason),
             "preview": preview,
             "drift": drift,
             "panicline": pulled.panic_lines.get(),
@@ -110,6 +113,13 @@ class World:
         words = (desk.name, account.name, account.address, wallet.public_key, symbol, *names)
         ids = tuple(str(one.order_id) for one in (order, closed, free))
         return Side(desk, rows, words + ids, {"free": free, "panic": pulled})
+
+    def _restore(self, reason):
+        """A copy of the database that was put back, and accepted, long ago."""
+        long_ago = now() - timedelta(days=9)
+        about = dict.fromkeys(("number", "count", "shared", "tip"), 1) | {"line_hash": "f" * 64}
+        about |= {"found_at": long_ago, "accepted_at": long_ago, "lost_from": long_ago}
+        return Restore.objects.create(is_waiting=False, reason=reason, **about)
 
     def _preview(self, desk, account, head, order, reason):
         scope = scoping.Scope(desk_id=desk.pk, account_ids=(account.pk,))

@@ -15,6 +15,7 @@ from orders.admin import (
     panics,
     people,
     previews,
+    restores,
     unresolved,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "panics",
     "people",
     "previews",
+    "restores",
     "unresolved",
 ]

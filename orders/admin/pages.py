@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.timezone import now as clock
 
-from orders import clocking, credits
+from orders import clocking, credits, restored
 from orders.admin import books
 from orders.admin.base import is_administrator, rights_of
 from orders.admin.progress import STILL_GOING, complete
@@ -45,6 +45,26 @@ class SiteState:
     def is_sending(self):
         """Whether any sender was heard of lately."""
         return Sender.objects.fresh(clock()).exists()
+
+    @cached_property
+    def _restored(self):
+        return restored.state(clock())
+
+    @property
+    def restored(self):
+        """Why nothing is sent, where an older copy of the database was put back; or nothing."""
+        behind, _ = self._restored
+        return restored.words(behind) if behind else ""
+
+    @property
+    def is_unguarded(self):
+        """Whether no checkpoint was ever signed: a copy put back could not be noticed."""
+        return not self._restored[1]
+
+    @cached_property
+    def may_accept(self):
+        """Whether the person may accept a restored copy."""
+        return is_administrator(self.request)
 
     @cached_property
     def unresolved(self):

@@ -11,12 +11,13 @@ from orders import audit, starting
 from orders.cancels import CannotAsk
 from orders.enrolling import CannotEnrol
 from orders.keys import BadAgentKey, KeySettingsWrong
+from orders.restored import Behind
 from orders.rights import NotAllowed
 from orders.starting import CannotStart
 
 WRONG_INPUT = 2  # as argparse exits
 WHERE = "(terminal)"  # in the log, in place of a network address
-NAMED = (BadAgentKey, CannotAsk, CannotEnrol, CannotStart, KeySettingsWrong, NotAllowed)
+NAMED = (BadAgentKey, Behind, CannotAsk, CannotEnrol, CannotStart, KeySettingsWrong, NotAllowed)
 
 
 @contextmanager

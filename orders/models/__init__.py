@@ -21,6 +21,7 @@ from orders.models.logins import (
 from orders.models.orders import Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
 from orders.models.previews import Preview
+from orders.models.restores import Restore
 from orders.models.senders import Sender
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Preview",
     "Proof",
     "RecoveryCode",
+    "Restore",
     "Right",
     "Role",
     "SealedApiConfigKey",

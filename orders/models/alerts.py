@@ -21,6 +21,7 @@ class AlertKind(models.TextChoices):
     PANIC_WAITING = "panic_waiting", "Panic not sent"
     PANIC_NEEDS_YOU = "panic_needs_you", "Panic that needs somebody"
     FOREIGN_ANSWER = "foreign_answer", "Answer to another question"
+    RESTORED = "restored", "Database older than its checkpoints"
 
 
 class AlertQuerySet(models.QuerySet):

@@ -49,6 +49,8 @@ class Event(models.TextChoices):
     VERIFICATION_ASKED = "verification_asked", "Verification asked"
     VERIFIED = "verified", "Log verified"
     ARCHIVED = "archived", "Log archived"
+    DATABASE_BEHIND = "database_behind", "Restored copy found"
+    DATABASE_ACCEPTED = "database_accepted", "Restored copy accepted"
 
 
 def reference(to):

@@ -225,6 +225,7 @@ class Cancel(models.Model):
     answered_at = models.DateTimeField(null=True)
     signature_ends_at = models.DateTimeField(null=True)  # after it no unanswered request can act
     concluded_at = models.DateTimeField(null=True)
+    restored_at = models.DateTimeField(null=True)  # it waited in a copy that was put back by then
 
     objects = CancelQuerySet.as_manager()
 
@@ -295,6 +296,13 @@ class Cancel(models.Model):
     def was_accepted(self):
         """True where the exchange said yes, if too late: with the order gone, that is enough."""
         return self.was_taken and self.kind != CancelKind.TWAP
+
+    @property
+    def is_for_a_person(self):
+        """True where nothing was sent for it since the copy it waited in was put back."""
+        return self.restored_at is not None and (
+            self.sent_at is None or self.sent_at <= self.restored_at
+        )
 
     @property
     def is_at_rest(self):

@@ -13,6 +13,9 @@ class AuditCheckpoint(models.Model):
     at = models.DateTimeField()
     count = models.BigIntegerField(db_index=True)
     line = models.TextField()
+    # When it came here from the file, after an older copy of the database was accepted: what it
+    # signed is not in this database.
+    lost_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-number"]

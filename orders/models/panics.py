@@ -84,6 +84,7 @@ class PanicLine(models.Model):
     last_sent_at = models.DateTimeField(null=True)  # of any request of this line
     left_open = models.PositiveIntegerField(null=True)  # by the last read
     seen_empty_at = models.DateTimeField(null=True)
+    restored_at = models.DateTimeField(null=True)  # it waited in a copy that was put back by then
     explanation = models.CharField(max_length=400, blank=True)
 
     objects = PanicLineQuerySet.as_manager()

@@ -128,7 +128,18 @@ def check_checkpoints(bundle, manifest, trusted, wrong):
         if not is_sealed(told, trusted) or told["network"] != manifest["network"]:
             wrong("checkpoint {} is not soundly signed".format(told.get("number")))
         ends[told["count"]] = told
+        if told.get("version") == 2:
+            tell_of_restore(told)
     return ends
+
+
+def tell_of_restore(told):
+    """What a checkpoint says of an older copy of the database that was put back before it."""
+    print(
+        "NOTE   checkpoint {number}: an older copy of the database was put back before it; of the "
+        "records signed until then those after {shared} are lost. Accepted by {accepted_by} at "
+        "{accepted_at}: {reason}".format(**told)
+    )
 
 
 def check_chain(bundle, manifest, ends, wrong):

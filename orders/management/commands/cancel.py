@@ -6,7 +6,7 @@ import sys
 from django.core.management.base import BaseCommand
 from django.db.models import Q
 
-from orders import cancels, starting
+from orders import cancels, restored, starting
 from orders.management import carrying, terminal
 from orders.models import Account, CancelKind, CancelStatus, Proof, Right
 from orders.models.cancels import LIVE
@@ -40,6 +40,7 @@ class Command(BaseCommand):
         """Ask, carry, say; the exit code tells scripts."""
         with terminal.in_words():
             starting.check_sender()
+            restored.refuse_behind()
             asked, named = _ask(options)
         for note in asked.notes:
             self.stderr.write(note)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count
 from django.utils.timezone import now as clock
 
-from orders import audit, emptying, panic, panic_acts, starting
+from orders import audit, emptying, panic, panic_acts, restored, starting
 from orders.canonical import spelled
 from orders.management import carrying
 from orders.models import Desk, PanicStatus
@@ -41,9 +41,12 @@ class Command(BaseCommand):
     def handle(self, *args, **options):
         try:
             starting.check_sender()
+            restored.check()
             who, job = self._pull(options)
         except (starting.CannotStart, NotAllowed, CannotAsk) as error:
             raise CommandError(str(error), returncode=2) from None
+        if behind := restored.look(clock()):
+            self.stderr.write(f"{restored.words(behind)} This panic is sent. {restored.HOW}")
         _carry(job, options["wait"])
         _withdraw(job, who)
         lines = list(job.panic_lines.select_related("account", "job"))

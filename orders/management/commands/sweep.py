@@ -5,7 +5,7 @@ import threading
 
 from django.core.management.base import BaseCommand
 
-from orders import starting
+from orders import restored, starting
 from orders.management import terminal
 from orders.sweeping import Sweep, duties
 
@@ -25,6 +25,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         with terminal.in_words():
             starting.check_sender()
+            restored.check()
         starting.warn_of_sqlite()
         sweep = Sweep(duties())
         sweep.start()

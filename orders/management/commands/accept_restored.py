@@ -1,0 +1,33 @@
+"""`manage.py accept_restored`: go on with a database that is older than its checkpoints."""
+
+from django.core.management.base import BaseCommand
+
+from orders import accepting, checkpoints
+from orders.management import terminal
+
+
+class Command(BaseCommand):
+    """Only prints; the work is in `orders.accepting`."""
+
+    help = (
+        "Accepts that an older copy of the database was put back: new acts are sent again, and "
+        "what waited in the copy is left to people, one by one. Recorded. Administrators only."
+    )
+
+    def add_arguments(self, parser):
+        """Who accepts it, and why."""
+        parser.add_argument("--operator", required=True, help="an administrator")
+        parser.add_argument("--reason", required=True)
+
+    def handle(self, *args, operator, reason, **options):
+        """Accept; where this process holds the checkpoints' key, sign that at once."""
+        with terminal.in_words():
+            user = terminal.operator_named(operator)
+            actor = terminal.actor_of(user)
+            self.stdout.write(accepting.accept(user=user, actor=actor, reason=reason))
+        try:
+            made = checkpoints.make()
+        except (checkpoints.CannotCheckpoint, checkpoints.CheckpointKeyWrong) as error:
+            self.stderr.write(f"Not under a checkpoint yet; the sweep signs one. ({error})")
+        else:
+            self.stdout.write(f"Checkpoint {made.number} tells of it." if made else "")
