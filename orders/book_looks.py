@@ -84,6 +84,14 @@ def look(line, reader) -> Look:
     return found
 
 
+def strategy_ids(line, answer) -> list[str]:
+    """The strategies in the line's scope that one read listed; none where it proved nothing."""
+    found = Look(clock())
+    for row in answer.value.rows if answer.value is not None else ():
+        _sort(line, STRATEGIES, row, found)
+    return [row.strategy_id for _, row in found.rows]
+
+
 def settled_at(line) -> datetime | None:
     """From when on an empty look proves an empty book; None where any does.
 

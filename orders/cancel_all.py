@@ -24,16 +24,23 @@ from orders.panic_requests import (
     tell_of_another,
     times,
 )
+from orders.strategies import Strategies
 
 AGAIN_AFTER_S = 1
 # Refusals after which nothing of the line would fare better, or would be about other orders.
 OVER = judging.ABOUT_ALL | {"signature", "public_key", "symbol", "parameters", "expired"}
 
 
-def send(line) -> bool:
-    """Sign, record, send and record one cancel-all; whether to go on to reading back."""
+def send(line, strategies=None) -> bool:
+    """Sign, record, send and record one cancel-all; whether to go on to reading back.
+
+    The line's strategies go first, as far as a moment allows.
+    """
+    strategies = strategies or Strategies(line)
+    strategies.begin()
     try:
         signer, wallet = signer_of(line)
+        strategies.cancel_first()
         request = signer.cancel_all(
             symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **times()
         )
@@ -43,6 +50,7 @@ def send(line) -> bool:
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         rest(line, str(error), Event.KEY_REFUSED)
         return False
+    strategies.pay()
     with writing():
         AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=also["sent_at"])
     return goes_on

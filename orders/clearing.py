@@ -17,12 +17,12 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
 LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
 
-def finish(line, is_halted=lambda: False):
+def finish(line, is_halted=lambda: False, strategies=None):
     """Read back until the book is seen empty or the time is over, cancelling what is left.
 
     ``is_halted``: whether this process shall leave the line to another one.
     """
-    reader, leftovers = reading.Reader(line.account), Leftovers(line)
+    reader, leftovers = reading.Reader(line.account), Leftovers(line, strategies)
     deadline, pause_s, entered = _Deadline(), FIRST_PAUSE_S, time.monotonic()
     while True:
         began = time.monotonic()

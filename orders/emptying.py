@@ -1,4 +1,4 @@
-"""Empty a book: cancel-all first, then read back and finish what is left, one by one.
+"""Empty a book: strategies and cancel-all first, then read back and finish what is left singly.
 
 Needs neither Celery nor a broker: whoever calls claims lines here and carries each to an empty
 book, or to a person.
@@ -25,6 +25,7 @@ from orders.exchange import THREADS
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import PanicLine, PanicStatus
 from orders.panic_lines import LEASE, WITH, ClaimLost, keep, lose, renewed, rest
+from orders.strategies import Strategies
 
 logger = logging.getLogger(__name__)
 SOON = timedelta(seconds=1)
@@ -106,9 +107,10 @@ def _carry(line, is_halted):
         return rest(line, why_not)
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
         lose(line)
-    elif line.status == PanicStatus.WAITING and not cancel_all.send(line):
+    strategies = Strategies(line)
+    if line.status == PanicStatus.WAITING and not cancel_all.send(line, strategies):
         return None
-    return clearing.finish(line, is_halted)
+    return clearing.finish(line, is_halted, strategies)
 
 
 def _after_trouble(act, line, *args, **about):

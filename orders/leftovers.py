@@ -2,30 +2,19 @@
 orders again."""
 
 from datetime import timedelta
-from functools import partial
 
 from django.db.models import Max, Q
 from django.utils.timezone import now as clock
 
 from orders import asking, clocking, delivery
 from orders.book_looks import ORDERS, STRATEGIES, TWAPS
-from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import Cancel, CancelKind, CancelStatus, JobStatus
 from orders.models.cancels import LIVE
 from orders.models.clocks import is_ahead
-from orders.pacifica import answers
-from orders.pacifica.client import Answer
-from orders.pacifica.signing import Unsignable
-from orders.panic_lines import answered, keep
-from orders.panic_requests import (
-    exchange,
-    has_left,
-    signer_of,
-    tell_of_another,
-    times,
-    why_not,
-)
+from orders.panic_lines import keep
+from orders.panic_requests import why_not
 from orders.routes import kind_of
+from orders.strategies import Strategies
 from orders.targets import Target
 
 LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so long after its yes
@@ -34,15 +23,15 @@ LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so l
 class Leftovers:
     """What a line's looks found, cancelled pass by pass; each strategy until the exchange said."""
 
-    def __init__(self, line):
+    def __init__(self, line, strategies=None):
         self._line = line
-        self._strategies = {}  # id -> why it was not cancelled, or nothing
+        self._strategies = strategies or Strategies(line)
 
     def cancel(self, rows):
         """One pass over the (route, row) pairs of a look."""
-        for path, row in rows:
-            if path == STRATEGIES and row.strategy_id not in self._strategies:
-                self._cancel_strategy(row.strategy_id)
+        ids = [row.strategy_id for path, row in rows if path == STRATEGIES]
+        if ids and not why_not(self._line):  # else the next pass says so
+            self._strategies.cancel(ids)
         line, offset = self._line, _offset()
         singly = [one for one in rows if one[0] != STRATEGIES]
         if due := [one for one in singly if not _may_lag(line, one, offset)]:
@@ -50,39 +39,10 @@ class Leftovers:
 
     def refusals(self) -> str:
         """How many were refused, and why the first of them was."""
-        why = [said for said in self._strategies.values() if said]
+        why = self._strategies.refusals()
         refused = _own(self._line).filter(status=CancelStatus.REFUSED)
         why += refused.order_by("pk").values_list("explanation", flat=True)
         return f"{len(why)} refused: {why[0]}" if why else ""
-
-    def _cancel_strategy(self, strategy_id):
-        """Sent again by the next pass, which is safe by its id, until it is taken or refused."""
-        if why_not(self._line):  # the next pass says so
-            return
-        try:
-            signer, _ = signer_of(self._line)
-            request = signer.cancel_strategy(strategy_id=strategy_id, **times())
-            verdict = exchange(self._line, request, partial(_judged, self._line, strategy_id))
-        except (CannotOpen, KeySettingsWrong, Unsignable) as error:
-            self._strategies[strategy_id] = f"strategy {strategy_id}: {error}."
-            return
-        if verdict is None or verdict.kind in {"unknown", "throttled"}:
-            return
-        said = f"strategy {strategy_id}: {verdict.hint} {verdict.error}".strip()
-        self._strategies[strategy_id] = said if verdict.kind == "refused" else ""
-
-
-def _judged(line, strategy_id, result, before):
-    """The verdict on a strategy's cancel, recorded; None where nothing came back."""
-    verdict = None
-    if isinstance(result, Answer):
-        subject = answers.Subject(strategy_id=strategy_id, account=line.account.address)
-        about = {"subject": subject, "is_whole": result.is_whole}
-        verdict = answers.cancel_verdict(result.status, result.body, **about)
-        tell_of_another(line, verdict)
-    values = {} if has_left(result) else before
-    answered(line, result, verdict.kind if verdict else "unknown", **values)
-    return verdict
 
 
 def _offset():

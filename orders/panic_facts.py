@@ -11,28 +11,31 @@ def base(line):
     return {"actor": actor, "account": line.account, "job": line.job, "lines": about}
 
 
-def request_fact(line, request):
-    """The record of one signed request of the line, before its first byte leaves."""
-    data = exchange.described(request.route, [request])
+def request_fact(line, request, **named):
+    """The record of one signed request of the line, before its first byte leaves.
+
+    ``named``: the ``strategy_id``, where it is about one; several go side by side.
+    """
+    data = exchange.described(request.route, [request]) | named
     return audit.Fact(event=Event.REQUEST, data=data, body=request.body, **base(line))
 
 
-def answer_fact(line, result, outcome, *, is_late=False):
+def answer_fact(line, result, outcome, *, is_late=False, **named):
     """The record of what the network made of it; late where another sender holds the line."""
     event, data, body = concluding.described_result(result)
-    data |= {"is_late": True} if is_late else {}
+    data |= named | ({"is_late": True} if is_late else {})
     return audit.Fact(event=event, outcome=outcome, data=data, body=body, **base(line))
 
 
 def lost_fact(line, now):
-    """The record of a request whose sender died, or failed, before it wrote how it ended."""
+    """The record of the requests whose sender died, or failed, before it wrote how they ended."""
     data = {"explanation": "Its sender stopped before the answer was recorded."}
     outcome = "unknown"
     return audit.Fact(Event.SENDER_LOST, at=now, outcome=outcome, data=data, **base(line))
 
 
 def read_fact(line, each, now):
-    """The record of a read that showed the book empty."""
+    """The record of a read that showed what to cancel, or the book empty."""
     about = base(line)
     return reading.fact_of(
         each, actor=about["actor"], account=line.account, at=now, job=line.job, lines=about["lines"]

@@ -67,19 +67,25 @@ def lose(line):
 
 
 def answered(line, result, outcome, **values):
-    """Record how the open request ended and write what that makes of the line.
+    """Record how the open request ended and write what that makes of the line."""
+    answered_all(line, [(result, outcome, {})], **values)
+
+
+def answered_all(line, ends, **values):
+    """The same of requests that went side by side, as (result, outcome, what names it) triples.
 
     Too late, for another sender holds the line by now, it is evidence only: `ClaimLost` goes on.
     """
     try:
         with writing():
             keep(line, has_open_request=False, **values)
-            facts = [panic_facts.answer_fact(line, result, outcome)]
+            facts = [panic_facts.answer_fact(line, *end, **named) for *end, named in ends]
             if line.status == PanicStatus.NEEDS_YOU:
                 facts.append(_over(line, clock()))
             audit.append(*facts)
     except ClaimLost:
-        audit.record(panic_facts.answer_fact(line, result, "", is_late=True))
+        for result, _, named in ends:
+            audit.record(panic_facts.answer_fact(line, result, "", is_late=True, **named))
         raise
 
 

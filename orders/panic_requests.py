@@ -1,6 +1,8 @@
-"""Sign, record and send one request of a panic's line: a cancel-all, or a strategy's cancel."""
+"""Sign, record and send the requests of a panic's line: a cancel-all, or strategies' cancels."""
 
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,9 +16,10 @@ from orders.keys import open_api_config_key, open_signer
 from orders.models import PanicLine
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
-from orders.panic_lines import LEASE, WITH, keep, writing
+from orders.panic_lines import LEASE, WITH, answered_all, keep, writing
 
 logger = logging.getLogger(__name__)
+MOST_AT_ONCE = 16  # strategies of one account; it may have a hundred
 
 
 def signer_of(line):
@@ -60,9 +63,42 @@ def exchange(line, request, conclude, **also):
         _pay(grant, result)
 
 
+def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
+    """Record these cancels of strategies, send them side by side, record how each ended.
+
+    ``requests``: signed ones by strategy id. ``judge(strategy_id, result)``: a `Verdict` or None.
+    ``within_s``: for all of them together; what had no turn by then is not sent. ``seen``: the
+    `Reading` that asked for them. Returns verdicts by strategy id, None where nothing came back.
+    """
+    key, before, now = open_api_config_key(line.account), line.last_sent_at, clock()
+    about = {"wanted": len(requests), "price": delivery.PRICE, "purpose": credits.URGENT}
+    grant = credits.take(account=line.account, now=now, **about)
+    facts = [panic_facts.read_fact(line, seen, now)] if seen else []
+    facts += [
+        panic_facts.request_fact(line, request, strategy_id=strategy_id)
+        for strategy_id, request in requests.items()
+    ]
+    with writing():
+        keep(line, has_open_request=True, lease_until=now + LEASE, last_sent_at=now)
+        audit.append(*facts)
+    results = _side_by_side(list(requests.values()), key, within_s)
+    pairs = list(zip(requests, results, strict=True))
+    verdicts = {strategy_id: judge(strategy_id, result) for strategy_id, result in pairs}
+    ends = [
+        (result, verdicts[one].kind if verdicts[one] else "unknown", {"strategy_id": one})
+        for one, result in pairs
+    ]
+    values = {} if any(map(has_left, results)) else {"last_sent_at": before}
+    try:
+        answered_all(line, ends, **values)
+    finally:
+        _pay(grant, *results)
+    return verdicts
+
+
 def has_left(result) -> bool:
     """Whether some byte of the request left."""
-    return isinstance(result, Answer) or result.may_have_been_sent
+    return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
 
 
 def tell_of_another(line, verdict):
@@ -73,9 +109,22 @@ def tell_of_another(line, verdict):
             misanswers.tell(**about, another=verdict.another, now=clock())
 
 
-def _sent(request, key):
+def _side_by_side(requests, key, within_s):
+    ends_at = time.monotonic() + within_s
+
+    def send(request):
+        left_s = ends_at - time.monotonic()
+        return _sent(request, key, left_s) if left_s > 0 else None
+
+    if len(requests) == 1:
+        return [send(requests[0])]
+    with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(requests))) as pool:
+        return list(pool.map(send, requests))
+
+
+def _sent(request, key, within_s=None):
     try:
-        return client().post(request.route, request.body, api_config_key=key)
+        return client().post(request.route, request.body, api_config_key=key, within_s=within_s)
     except Unreachable as unreachable:
         return unreachable
 
@@ -86,18 +135,20 @@ def slow_down_s(result) -> int:
     return max(1, min(stated.resets_in_s if stated and stated.resets_in_s else 5, 60))
 
 
-def _pay(grant, result):
+def _pay(grant, *results):
     """Settle with the purse, last: its trouble may not cost an answer that we hold.
 
     A cancel-all is sent even where a 429 holds the pool, and is booked all the same.
     """
-    quota = answers.quota(result.headers) if isinstance(result, Answer) else None
+    said = [result for result in results if isinstance(result, Answer)]
+    slow = [result for result in said if result.status == 429]
     try:
         with writing():
-            paid, unused = replace(grant, count=1), 0 if has_left(result) else 1
+            paid, unused = replace(grant, count=len(results)), sum(not has_left(r) for r in results)
+            quota = answers.quota(said[-1].headers) if said else None
             credits.settle(grant=paid, unused=unused, quota=quota, now=clock())
-            if isinstance(result, Answer) and result.status == 429:
-                until = clock() + timedelta(seconds=slow_down_s(result))
+            if slow:
+                until = clock() + timedelta(seconds=max(map(slow_down_s, slow)))
                 credits.pause(pool=grant.pool, until=until)
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")

@@ -195,10 +195,17 @@ class Answered:
             yield self._fault(position)
 
     def _ended(self, entry):
+        if entry.values["event"] == Event.SENDER_LOST and not _names_cancels(entry):
+            self._lose(_whole(entry))
         is_answer = entry.values["event"] == Event.ANSWER and not entry.data.get("is_late")
         for key, outcome in _answered(entry):
             if outcome and self._open.pop(key, None) is None and is_answer:
                 yield Fault(entry.position, "it answers a request that the log does not hold")
+
+    def _lose(self, whole):
+        """A panic's sender may have had several strategies' cancels on their way, all lost now."""
+        for key in [key for key in self._open if isinstance(key, tuple) and key[:3] == whole[:3]]:
+            del self._open[key]
 
     def _fault(self, position):
         return Fault(position, "this request has neither an answer nor the record of its absence")
@@ -227,7 +234,9 @@ def _names_cancels(entry):
 
 
 def _whole(entry):
-    """The key of a request about no single order: a panic's line, or an agent wallet's test."""
+    """The key of a request about no single order: a panic's line or strategy, or an agent wallet's
+    test."""
     symbol = entry.rows[0][SYMBOL] if entry.rows else None
     values = entry.values
-    return (values["account_id"], values["job_id"], symbol, entry.data.get("public_key"))
+    of = (values["account_id"], values["job_id"], symbol)
+    return (*of, entry.data.get("public_key"), entry.data.get("strategy_id"))

@@ -1,5 +1,6 @@
 """Ask the exchange, and keep what it said as evidence."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -147,6 +148,21 @@ class Reader:
         self._settle(grant, [reading])
         return reading
 
+    def aside(self, path, params, *, within_s):
+        """The future of a read's `Answer` or `Unreachable`, made at once in a thread of its own.
+
+        For what may keep nobody waiting: neither purse nor database; `judged` and `book` follow.
+        """
+        pool = ThreadPoolExecutor(max_workers=1)
+        future = pool.submit(self._get, path, params, within_s)
+        pool.shutdown(wait=False)
+        return future
+
+    def book(self, reading):
+        """Pay for a read that was made without asking the purse."""
+        grant = self._take(reading.path, 1, credits.URGENT)
+        self._settle(grant, [reading])
+
     def pages(self, path, params, parse, needed, most=MOST_PAGES) -> Pages:
         """Read a paged route until ``needed(rows)`` is 0, to its end, or no further than ``most``.
 
@@ -174,12 +190,12 @@ class Reader:
             pages.add(run[-1])
         return run
 
-    def _take(self, path, wanted):
+    def _take(self, path, wanted, purpose=None):
         return credits.take(
             account=self._account,
             wanted=wanted,
             price=credits.price_of_read(path, self._pool),
-            purpose=self._purpose,
+            purpose=purpose or self._purpose,
             now=self._now(),
         )
 
@@ -196,20 +212,25 @@ class Reader:
 
     def _read(self, path, params, parse, known):
         self._before()
-        reading = Reading(path, params, self._get(path, params))
-        if isinstance(reading.result, Unreachable):
-            reading.why = reading.result.reason
+        return self.judged(path, params, parse, self._get(path, params), **known)
+
+    def judged(self, path, params, parse, result, **known) -> Reading:
+        """What the result of a read proves."""
+        reading = Reading(path, params, result)
+        if isinstance(result, Unreachable):
+            reading.why = result.reason
             return reading
-        if another := answers.other_account(self._account.address, reading.result.body):
+        if another := answers.other_account(self._account.address, result.body):
             about = {"about": f"account {self._account.pk}", "account": self._account}
             misanswers.tell(**about, another=another, now=clock())
             reading.why = f"the answer speaks of another {another}"
             return reading
         return _parsed(reading, parse, known)
 
-    def _get(self, path, params):
+    def _get(self, path, params, within_s=None):
+        about = {"api_config_key": self._api_config_key, "within_s": within_s}
         try:
-            return client().get(path, params, api_config_key=self._api_config_key)
+            return client().get(path, params, **about)
         except Unreachable as unreachable:
             return unreachable
 

@@ -80,6 +80,7 @@ LAYERS = [
         "orders.templatetags",
     ],
     ["orders.panic_requests"],
+    ["orders.strategies"],
     ["orders.cancel_all", "orders.leftovers"],
     ["orders.clearing"],
     [

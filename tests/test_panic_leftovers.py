@@ -168,6 +168,7 @@ def test_a_strategy_that_cannot_be_signed_keeps_no_order_open(firm, stops):
 
 def test_an_agent_wallet_that_is_disabled_after_cancel_all_is_told_in_words(firm, monkeypatch):
     strategy(firm)
+    firm.paper.fault("/order_strategies", "status", status=500)  # so it is found after cancel-all
     real = clearing.finish
 
     def disabled_before(line, *given):

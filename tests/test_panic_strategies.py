@@ -3,8 +3,10 @@
 import pytest
 from django.utils import timezone
 
-from orders import emptying, panic
-from orders.models import PanicLine, PanicStatus
+from orders import emptying, panic, panic_requests, strategies, verifying
+from orders.models import AuditRecord, Event, PanicLine, PanicStatus
+from orders.pacifica.client import Client
+from tests.test_panic_trouble import is_whole
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +64,107 @@ def test_any_other_failure_of_that_route_keeps_empty_from_being_said(firm, statu
 def test_no_other_route_may_be_missing(firm, route):
     firm.paper.fault(route, "status", times=None, status=404, body=ENVELOPE)
     assert emptied(firm).status == PanicStatus.NEEDS_YOU
+
+
+# Before the cancel-all
+
+SWARM = [{"symbol": "BTC", "side": "bid", "price": "1", "initial_amount": "1"}]
+
+
+def strategy(firm, **about):
+    return firm.paper.strategy(firm.account.address, orders=SWARM, replaces_after_ms=0, **about)
+
+
+def sent(firm):
+    return [one["route"] for one in firm.paper.requests() if one["method"] == "POST"]
+
+
+def test_strategies_go_before_the_cancel_all_and_place_nothing_again(firm):
+    strategy(firm)
+    strategy(firm)
+    firm.orders(2)
+    assert emptied(firm).status == PanicStatus.EMPTY
+    assert sent(firm) == ["/order_strategies/cancel"] * 2 + ["/orders/cancel_all"]
+
+
+def test_each_strategys_cancel_is_recorded_with_the_read_that_showed_it(firm):
+    strategy(firm)
+    emptied(firm)
+    events = AuditRecord.objects.filter(job__isnull=False).order_by("position")
+    expected = [Event.PANIC, Event.READ, Event.REQUEST, Event.ANSWER, Event.REQUEST, Event.ANSWER]
+    assert list(events.values_list("event", flat=True))[:6] == expected
+    assert verifying.verify().fault_count == 0
+
+
+def test_only_strategies_of_the_symbol_go(firm):
+    mine, others = strategy(firm), strategy(firm, symbol="ETH")
+    emptied(firm, symbol="BTC")
+    asked = [one for one in firm.paper.requests() if one["route"] == "/order_strategies/cancel"]
+    assert len(asked) == 1, (mine, others)
+
+
+@pytest.mark.parametrize("route", ["/order_strategies", "/order_strategies/cancel"])
+def test_a_strategies_route_that_hangs_keeps_no_cancel_all_waiting(firm, monkeypatch, route):
+    waits, real = [], Client._exchange
+
+    def exchange(self, method, url, *given):
+        if "cancel_all" not in waits:
+            waits.append("cancel_all" if "cancel_all" in url else given[-1])
+        return real(self, method, url, *given)
+
+    monkeypatch.setattr(Client, "_exchange", exchange)
+    strategy(firm)
+    firm.paper.fault(route, "delay_before", delay_ms=2000)
+    line = emptied(firm)
+    assert line.status == PanicStatus.EMPTY, line.explanation
+    *before, last = waits
+    assert last == "cancel_all"
+    assert sum(before) < 1  # seconds that the cancel-all can wait at most
+
+
+def test_strategies_found_after_the_cancel_all_are_cancelled_before_single_orders(firm):
+    firm.paper.rules(cancel_all_takes_stops=False)
+    firm.order(order_type="stop_limit", stop_price="40000")
+    strategy(firm)
+    firm.paper.fault("/order_strategies", "status", status=500)
+    assert emptied(firm).status == PanicStatus.EMPTY
+    routes = sent(firm)
+    assert routes.index("/orders/cancel_all") == 0
+    assert routes.index("/order_strategies/cancel") < routes.index("/orders/batch")
+
+
+def test_nothing_that_befalls_the_strategies_keeps_a_cancel_all_from_being_sent(firm, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("no such luck")
+
+    firm.orders(2)
+    monkeypatch.setattr(strategies.Strategies, "_cancel_first", broken)
+    line = emptied(firm)
+    assert (line.status, line.cancelled_count) == (PanicStatus.EMPTY, 2)
+
+
+def test_a_hundred_strategies_are_sent_side_by_side(firm):
+    for _ in range(100):
+        strategy(firm)
+    firm.paper.rules(latency_ms=20)
+    line = emptied(firm)
+    assert (line.status, is_open(firm)) == (PanicStatus.EMPTY, [])
+    assert verifying.verify().fault_count == 0
+
+
+def test_a_sender_that_dies_with_many_on_their_way_leaves_the_log_whole(firm, monkeypatch):
+    def dies(*_, **__):
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        strategy(firm)
+    with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
+        crash.setattr(panic_requests, "answered_all", dies)
+        emptied(firm)
+    PanicLine.objects.update(lease_until=None)
+    for line in emptying.take(timezone.now()):
+        emptying.carry(line)
+    assert PanicLine.objects.get().status == PanicStatus.EMPTY
+    assert firm.paper.requests("/orders/cancel_all")
+    assert AuditRecord.objects.filter(event=Event.SENDER_LOST).count() == 1
+    assert is_whole()

@@ -14,7 +14,6 @@ from orders import (
     cancel_all,
     clearing,
     emptying,
-    leftovers,
     panic,
     panic_facts,
     panic_requests,
@@ -146,7 +145,7 @@ def test_a_sender_that_dies_while_it_cancels_a_strategy_leaves_the_log_whole(
 ):
     a_strategy(firm)
     with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
-        crash.setattr(leftovers, "answered", failing(KeyboardInterrupt()))
+        crash.setattr(panic_requests, "answered_all", failing(KeyboardInterrupt()))
         carry()
     assert not is_whole()
     PanicLine.objects.update(lease_until=None)

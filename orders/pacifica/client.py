@@ -72,30 +72,41 @@ class Client:
         }
         self._made_in, self._adapter = os.getpid(), _DeadlineAdapter(**self._adapter_options)
 
-    def post(self, path, body, *, api_config_key=None):
-        """Send a signed request's exact bytes; `Answer`, or raise an `Unreachable`."""
+    def post(self, path, body, *, api_config_key=None, within_s=None):
+        """Send a signed request's exact bytes; `Answer`, or raise an `Unreachable`.
+
+        ``within_s``: a deadline for this one alone, where it is nearer than the client's own.
+        """
         if not isinstance(body, bytes):
             raise TypeError("the body must be bytes: the very ones that were recorded")
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         url = self.base_url + path
-        return self._exchange("POST", url, body, headers, api_config_key, MAX_SIGNED_ANSWER_BYTES)
+        return self._exchange(
+            "POST", url, body, headers, api_config_key, MAX_SIGNED_ANSWER_BYTES, within_s
+        )
 
-    def get(self, path, params=None, *, api_config_key=None):
-        """Read. Never with a body: CloudFront refuses such a GET (docs.pacifica.fi API FAQ)."""
+    def get(self, path, params=None, *, api_config_key=None, within_s=None):
+        """Read. Never with a body: CloudFront refuses such a GET (docs.pacifica.fi API FAQ).
+
+        ``within_s``: as of `post`.
+        """
         given = {name: value for name, value in (params or {}).items() if value is not None}
         url = self.base_url + path + ("?" + urlencode(given) if given else "")
-        return self._exchange("GET", url, None, {}, api_config_key, MAX_READ_ANSWER_BYTES)
+        return self._exchange("GET", url, None, {}, api_config_key, MAX_READ_ANSWER_BYTES, within_s)
 
     def close(self):
         """Close the kept connections."""
         self._adapter.close()
 
-    def _exchange(self, method, url, body, headers, api_config_key, cap):
+    def _exchange(self, method, url, body, headers, api_config_key, cap, within_s):
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, url, body
         request.headers = self._headers | headers | _key_header(api_config_key)
         adapter = self._process_adapter()
-        talk = _Talk(url, Exchange(**self._limits, has_body=bool(body)))
+        limits = dict(self._limits)
+        if within_s is not None:
+            limits["deadline_s"] = min(within_s, limits["deadline_s"])
+        talk = _Talk(url, Exchange(**limits, has_body=bool(body)))
         try:
             talk.receive(adapter, request, self._proxies, cap)
         except _TROUBLE as error:

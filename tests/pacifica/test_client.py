@@ -364,6 +364,15 @@ def test_a_dripping_peer_is_left_at_the_deadline(prefix, endless):
     assert 0.25 < took < 0.8
 
 
+def test_one_request_may_have_a_nearer_deadline_and_never_a_farther_one():
+    with ScriptedServer(dripping(b"", b"x")) as server:
+        client = door(server, deadline_s=0.2)
+        for within_s in (0.05, 60):
+            with pytest.raises(AnswerLost, match="deadline") as caught:
+                client.get("/order_strategies", within_s=within_s)
+            assert caught.value.elapsed_ms >= 1000 * min(within_s, 0.2)
+
+
 @pytest.mark.parametrize(
     ("prefix", "endless"),
     [(b"", b"x"), (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"x")],
