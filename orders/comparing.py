@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from orders import odd_rows, reading
 from orders.concluding import ending_values
 from orders.endings import OURS
-from orders.models import Order, OrderState
+from orders.models import AmountsState, Order, OrderState
 from orders.models.clocks import is_ahead
 
 READ_LAG = timedelta(seconds=30)  # a book this soon after a close may simply be behind
@@ -41,6 +41,7 @@ REFRESHED = (
     *FROM_BOOK,
     *DERIVED,
     "average_filled_price",
+    "amounts_state",
     "state",
     "order_status",
     "reason",
@@ -199,5 +200,6 @@ def _refresh(order, values):
     for name, value in values.items():
         setattr(order, name, value)
     order.state, order.order_status, order.reason = OrderState.OPEN, "open", ""
+    order.amounts_state = AmountsState.TOLD
     order.closed_at = order.next_lookup_at = None
     return order

@@ -13,6 +13,7 @@ from orders import audit, contradicting, misanswers, routes
 from orders.canonical import moment
 from orders.judging import Conclusion, judge, refusal
 from orders.models import (
+    AmountsState,
     Cancel,
     CancelJob,
     CancelStatus,
@@ -133,6 +134,7 @@ def write(pairs, now, **also):
         is_at_rest = end.status in AT_REST
         values = end.columns() | also | {"concluded_at": now if is_at_rest else None}
         values |= {"claim_token": None, "lease_until": None}
+        values["amounts_due_at"] = now if _has_untold_amounts(end) else None
         Cancel.objects.filter(pk__any={cancel.pk for cancel in cancels}).update(**values)
         for cancel in cancels:
             cancel.status = end.status
@@ -151,11 +153,17 @@ def _is_end(end):
     return end.status == CancelStatus.CANCELLED or end.ending is not None
 
 
+def _has_untold_amounts(end):
+    """The exchange's yes does not tell how much had traded: the history is asked for it."""
+    return end.status == CancelStatus.CANCELLED and end.ending is None
+
+
 def _close_orders(cancels, end, now):
     """An order whose cancel proved its end is no longer open."""
     if not _is_end(end):
         return
     values = {"order_status": "cancelled", "reason": "cancel"}
+    values["amounts_state"] = AmountsState.BEING_READ
     if end.ending is not None:
         values = ending_values(end.ending)
     orders = {cancel.known_order_id for cancel in cancels}
@@ -167,6 +175,7 @@ def _close_orders(cancels, end, now):
 def ending_values(ending) -> dict:
     """The order's columns that its ending fills; amounts stay the exchange's text."""
     values = {"order_status": ending.status, "reason": ending.event}
+    values["amounts_state"] = AmountsState.TOLD
     for name in ("filled_amount", "cancelled_amount", "average_filled_price"):
         if getattr(ending, name):
             values[name] = getattr(ending, name)

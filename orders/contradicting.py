@@ -134,6 +134,7 @@ def _back_to_unknown(cancel, said, proof, now) -> bool:
         "repeats": 0,
         "was_refused": False,
         "concluded_at": None,
+        "amounts_due_at": None,
     }
     if not same.update(**values):
         return False

@@ -51,7 +51,7 @@ def of_events(rows) -> Ending | None:
         status=newest.order_status,
         event=newest.event_type or "",
         filled_amount=newest.filled_amount or "",
-        cancelled_amount=getattr(newest, "cancelled_amount", "") or "",
+        cancelled_amount=getattr(newest, "cancelled_amount", "") or _left(newest),
         at=made_at(newest),
     )
 

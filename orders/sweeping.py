@@ -18,6 +18,7 @@ from django.utils.timezone import now as clock
 
 from orders import (
     alerting,
+    amounts,
     audit,
     concluding,
     delivery,
@@ -64,6 +65,7 @@ def duties():
         Duty("recover", recover_abandoned, 1),
         Duty("settle", settle_due, 0.5),
         Duty("sync", sync_due, 1),
+        Duty("read amounts", read_amounts, 1),
         Duty("probe", probe_overdue, 1),
         Duty("ask for tests", probing.ask_daily, 60),
         Duty("sign checkpoints", errands.checkpoint_due, 5),
@@ -203,6 +205,11 @@ def sync_due(now):
     due = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S)
     accounts = due.values_list("pk", flat=True)
     _each(accounts, lambda pk: syncing.sync_account(account_id=pk, is_due_only=True))
+
+
+def read_amounts(now):
+    """Read what cancelled orders had filled, for accounts where an urgent one waits first."""
+    _each(amounts.accounts_due(now), lambda pk: amounts.read(account_id=pk))
 
 
 def beat(kind, now):

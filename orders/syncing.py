@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils.timezone import now as clock
 
 from orders import (
+    amounts,
     audit,
     clocking,
     contradicting,
@@ -89,6 +90,7 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
     with transaction.atomic():
         synced = _apply(account, book, history, started_at, now())
     clocking.measure(results=[book.result], now=now())
+    amounts.read(account_id=account_id, now=now)
     return synced
 
 

@@ -77,10 +77,19 @@ def _not_sent(record, data, who, orders):
 
 
 def _read(record, data, who, orders):
+    if data.get("amounts"):
+        return _read_amounts(data["amounts"], orders)
     path = data.get("path") or data.get("url") or "the exchange"
     return (
         f"Asked {path} about {orders}: {data.get('status') or data.get('reason') or 'no answer'}."
     )
+
+
+def _read_amounts(amounts, orders):
+    if len(amounts) > 1:
+        return f"The history told the amounts of {orders}."
+    ((filled, cancelled),) = amounts.values()
+    return f"The history told the amounts of {orders}: filled {filled}, cancelled {cancelled}."
 
 
 def _outcome(record, data, who, orders):

@@ -70,7 +70,13 @@ LAYERS = [
         "orders.signing_in",
         "orders.verifying",
     ],
-    ["orders.archiving", "orders.settled", "orders.exporting", "orders.verifications"],
+    [
+        "orders.amounts",
+        "orders.archiving",
+        "orders.settled",
+        "orders.exporting",
+        "orders.verifications",
+    ],
     [
         "orders.book_looks",
         "orders.delivery",

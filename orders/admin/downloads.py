@@ -61,6 +61,7 @@ def of_job(job, *, actor) -> HttpResponse:
 
 
 def _row(cancel):
+    notes = [cancel.amounts_note] if cancel.amounts_note else []
     return (
         cancel.account.name,
         cancel.account.address,
@@ -74,7 +75,7 @@ def _row(cancel):
         cancel.cancelled_amount,
         cancel.attempt,
         *(_moment(getattr(cancel, name)) for name in COLUMNS[11:15]),
-        " ".join(cancel.explanation.splitlines()),  # a line an order: it may come back as a list
+        " ".join([*cancel.explanation.splitlines(), *notes]),  # one line: it may come back
     )
 
 

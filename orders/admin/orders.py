@@ -112,6 +112,8 @@ class OrderAdmin(ReadOnlyPage):
 
     @display(description="Filled")
     def filled_column(self, order):
+        if order.amounts_note:
+            return format_html('<span class="dk-quiet">{}</span>', order.amounts_note)
         return format_html('<span class="dk-number">{}</span>', visible(order.filled_amount or "–"))
 
     @display(description="Age", ordering="created_at")

@@ -18,7 +18,7 @@ from orders.models.logins import (
     SignInAttempt,
     Standing,
 )
-from orders.models.orders import Order, OrderState
+from orders.models.orders import AmountsState, Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
 from orders.models.previews import Preview
 from orders.models.restores import Restore
@@ -29,6 +29,7 @@ __all__ = [
     "AgentWallet",
     "Alert",
     "AlertKind",
+    "AmountsState",
     "AuditCheckpoint",
     "AuditPayload",
     "AuditRecord",

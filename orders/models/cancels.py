@@ -194,6 +194,7 @@ class Cancel(models.Model):
     explanation = models.CharField(max_length=400, blank=True)  # for the operator
     filled_amount = models.CharField(max_length=64, blank=True)
     cancelled_amount = models.CharField(max_length=64, blank=True)
+    amounts_due_at = models.DateTimeField(null=True)  # when the history is asked for these two
 
     attempt = models.PositiveIntegerField(default=0)  # the fence
     claim_token = models.UUIDField(null=True)
@@ -287,10 +288,20 @@ class Cancel(models.Model):
                 name="cancel_open_questions",
             ),
             models.Index(fields=["order_id"], name="cancel_order_id"),
+            models.Index(
+                fields=["account", "amounts_due_at"],
+                condition=models.Q(amounts_due_at__isnull=False),
+                name="cancel_amounts_due",
+            ),
         ]
 
     def __str__(self):
         return f"Cancel {self.pk}"
+
+    @property
+    def amounts_note(self):
+        """What is to be said of its amounts while they are on their way."""
+        return "Amounts being read." if self.amounts_due_at else ""
 
     @property
     def was_accepted(self):

@@ -14,6 +14,14 @@ class OrderState(models.TextChoices):
     CLOSED = "closed", "Closed"  # the exchange said how it closed
 
 
+class AmountsState(models.TextChoices):
+    """Whether the amounts of an order are the exchange's last word."""
+
+    TOLD = "told", "As the exchange tells them"
+    BEING_READ = "being_read", "Being read"  # closed by our cancel's yes, which tells none
+    UNTOLD = "untold", "Not told by the exchange"
+
+
 class Source(models.TextChoices):
     """Where we first met an order."""
 
@@ -65,6 +73,7 @@ class Order(models.Model):
     initial_amount = amount_text()
     filled_amount = amount_text(default="0")
     cancelled_amount = amount_text(default="0")
+    amounts_state = models.CharField(max_length=12, choices=AmountsState, default=AmountsState.TOLD)
     average_filled_price = amount_text(blank=True, default="")
     stop_price = amount_text(null=True, blank=True)
     stop_parent_order_id = models.BigIntegerField(null=True, blank=True)
@@ -103,6 +112,10 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=models.Q(source__in=Source.values), name="order_source"
             ),
+            models.CheckConstraint(
+                condition=models.Q(amounts_state__in=AmountsState.values),
+                name="order_amounts_state",
+            ),
         ]
         indexes = [
             models.Index(fields=["account", "state"], name="order_account_state"),
@@ -122,6 +135,13 @@ class Order(models.Model):
 
     def __str__(self):
         return f"{self.symbol} {self.side} {self.order_id}"
+
+    @property
+    def amounts_note(self):
+        """What is to be said of its amounts, or nothing where they are told."""
+        if self.amounts_state == AmountsState.TOLD:
+            return ""
+        return f"amounts {self.get_amounts_state_display().lower()}"
 
     @property
     def is_stop(self):

@@ -1,0 +1,241 @@
+"""Read from the history what cancelled orders had filled: their cancel was accepted without it.
+
+The outcome stands and does not wait for this. The reads are paid for from what routine syncs may
+spend, and many orders are told by one page.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from math import ceil
+
+from django.db import connection, transaction
+from django.utils.timezone import now as clock
+
+from orders import audit, contradicting, credits, evidence, pasts, reading
+from orders.concluding import ending_values
+from orders.endings import FILLS
+from orders.models import AmountsState, Cancel, CancelKind, CancelStatus, Order, OrderState
+from orders.models.clocks import has_come, is_ahead
+from orders.pacifica.strict_json import spelled
+
+FEW = 2  # orders asked for by their ids; more are looked for in the pages
+MOST_AT_ONCE, MOST_PAGES, PAGE = 500, 20, 100
+AT_ONCE = 200  # rows of one statement
+CANCELLED = {"cancelled"}
+MOST_LOOK_UPS = 5  # by id, of those that no page told
+LEASE = timedelta(seconds=60)  # of whoever reads them
+SOONEST, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
+GIVE_UP_AFTER = timedelta(hours=1)  # where the exchange answered, and did not tell
+GIVE_UP_UNREAD_AFTER = timedelta(days=1)
+UNTOLD = "The exchange's history does not tell its amounts."
+
+
+def accounts_due(now):
+    """Ids of the accounts with amounts to be read, those of urgent cancels first."""
+    due = _due(now).order_by("-is_urgent", "pk").values_list("account_id", flat=True)
+    return list(dict.fromkeys(due[:MOST_AT_ONCE]))
+
+
+def read(*, account_id, now=clock) -> int:
+    """Read what is due of one account; of how many orders the amounts were told."""
+    told = 0
+    for routes, kinds in ROUTES:
+        cancels = _take(_due(now()).filter(account_id=account_id, kind__in=kinds), now())
+        if cancels:
+            told += _read(cancels, routes, now)
+    return told
+
+
+ROUTES = [
+    (evidence.ORDERS, [CancelKind.ORDER, CancelKind.STOP]),
+    (evidence.TWAPS, [CancelKind.TWAP]),
+]
+
+
+@dataclass
+class _Told:
+    """What the history told. ``rows``: (`Ending`, row, reading) by cancel id."""
+
+    rows: dict = field(default_factory=dict)
+    is_unread: bool = False  # some read told nothing at all
+    must_wait: bool = False
+
+    def note(self, each):
+        """A read that was made."""
+        self.is_unread |= each.value is None and not each.is_unknown
+        self.must_wait |= each.must_wait
+
+
+def _due(now):
+    has_none_yet = has_come("amounts_due_at", now, max(LONGEST_PAUSE, LEASE))
+    return Cancel.objects.filter(has_none_yet, amounts_due_at__isnull=False)
+
+
+def _take(due, now):
+    """The cancels, each taken by one reader for a while; nothing is written where none is due."""
+    skips = connection.features.has_select_for_update_skip_locked
+    if not due.exists():
+        return []
+    with transaction.atomic():
+        rows = due.order_by("-is_urgent", "pk").select_for_update(skip_locked=skips, no_key=True)
+        ids = set(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        taken = Cancel.objects.filter(pk__any=ids)
+        taken.update(amounts_due_at=now + LEASE)
+        return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
+
+
+def _read(cancels, routes, now):
+    account = cancels[0].account
+    reader, told = reading.Reader(account, purpose=credits.SYNC, now=now), _Told()
+    if len(cancels) > FEW or any(cancel.order_id is None for cancel in cancels):
+        _through_pages(reader, routes, account, cancels, told)
+    left = [one for one in cancels if one.pk not in told.rows and one.order_id is not None]
+    for cancel in left[:MOST_LOOK_UPS]:
+        _by_id(reader, routes, cancel, told)
+    return _write(cancels, told, now())
+
+
+def _through_pages(reader, routes, account, cancels, told):
+    def needed(rows):
+        found = _among(rows, cancels)
+        return ceil((len(cancels) - len(found)) / PAGE)
+
+    most = min(MOST_PAGES, 2 + 2 * len(cancels) // PAGE)
+    params = {"account": account.address}
+    pages = reader.pages(routes.history, params, routes.page, needed, most=most)
+    for each in pages.readings:
+        told.note(each)
+        rows = getattr(each.value, "rows", ())
+        for pk, row in _among(rows, cancels).items():
+            told.rows.setdefault(pk, (pasts.of_row(row).ending, row, each))
+
+
+def _among(rows, cancels) -> dict:
+    """The rows that tell how these cancels' orders ended, by cancel id."""
+    ended = [row for row in rows if pasts.of_row(row).ending is not None]
+    by_id = {row.order_id: row for row in ended}
+    by_name = {}
+    for row in ended:  # of several of one name the one that was made last
+        name = (row.client_order_id or "").lower()
+        if name and row.order_id > getattr(by_name.get(name), "order_id", 0):
+            by_name[name] = row
+    found = {one.pk: _row_of(one, by_id, by_name) for one in cancels}
+    return {pk: row for pk, row in found.items() if row is not None}
+
+
+def _row_of(cancel, by_id, by_name):
+    if cancel.order_id is not None:
+        return by_id.get(cancel.order_id)
+    return by_name.get(cancel.client_order_id.lower())
+
+
+def _by_id(reader, routes, cancel, told):
+    order_id = cancel.order_id
+    each = reader.ask(routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id)
+    told.note(each)
+    if each.value is not None:
+        past = pasts.of_events(each.value.rows)
+        if past.ending is not None:
+            told.rows[cancel.pk] = (past.ending, each.value.rows[0], each)
+
+
+def _write(cancels, told, now) -> int:
+    """What was told, where the cancel still says so and is still ours; the rest is asked later."""
+    account = cancels[0].account
+    with transaction.atomic():
+        cancels = _still_taken(cancels, now)
+        filled = {one.order_id for one in cancels if _is(told, one, FILLS)} - {None}
+        facts = contradicting.seen_filled(account=account, order_ids=filled, now=now)
+        known = [one for one in cancels if _is(told, one, CANCELLED) and _amounts(told, one)]
+        for cancel in known:
+            cancel.filled_amount, cancel.cancelled_amount = _amounts(told, cancel)
+            cancel.amounts_due_at = None
+        columns = ["filled_amount", "cancelled_amount", "amounts_due_at"]
+        Cancel.objects.bulk_update(known, columns, batch_size=AT_ONCE)
+        _write_orders(account, known, told)
+        ids = {one.pk for one in known}
+        _ask_later([one for one in cancels if one.pk not in ids], told, now)
+        audit.append(*facts, *_read_facts(known, told, now))
+    return len(known)
+
+
+def _still_taken(cancels, now):
+    """Those that nobody took over since, and that are still called cancelled; locked."""
+    same = Cancel.objects.filter(pk__any={one.pk for one in cancels}, status=CancelStatus.CANCELLED)
+    rows = same.order_by("pk").select_for_update(no_key=True).values_list("pk", "amounts_due_at")
+    mine = {pk for pk, due_at in rows if due_at == cancels[0].amounts_due_at}
+    return [one for one in cancels if one.pk in mine]
+
+
+def _is(told, cancel, statuses) -> bool:
+    return cancel.pk in told.rows and told.rows[cancel.pk][0].status in statuses
+
+
+def _amounts(told, cancel):
+    """(filled, cancelled) as the exchange's text, or None where it does not tell both."""
+    ending = told.rows[cancel.pk][0]
+    both = ending.filled_amount, ending.cancelled_amount
+    return both if all(both) else None
+
+
+def _write_orders(account, known, told):
+    """The same of the orders themselves, where we know them."""
+    endings = {told.rows[one.pk][1].order_id: told.rows[one.pk][0] for one in known}
+    closed = account.orders.filter(order_id__any=set(endings), state=OrderState.CLOSED)
+    orders = list(closed.order_by("pk").select_for_update(no_key=True))
+    for order in orders:
+        for name, value in ending_values(endings[order.order_id]).items():
+            setattr(order, name, value)
+    Order.objects.bulk_update(orders, AMOUNTS, batch_size=AT_ONCE)
+
+
+AMOUNTS = ["filled_amount", "cancelled_amount", "average_filled_price", "amounts_state"]
+
+
+def _ask_later(cancels, told, now):
+    """Ever more slowly; at last it is said that the exchange does not tell."""
+    patience = GIVE_UP_UNREAD_AFTER if told.is_unread else GIVE_UP_AFTER
+    for cancel in cancels:
+        since = now - cancel.concluded_at
+        if since > patience or is_ahead(cancel.concluded_at, now):
+            _give_up(cancel)
+        else:
+            due_at = now + min(LONGEST_PAUSE, max(SOONEST, since))
+            same = Cancel.objects.filter(pk=cancel.pk, status=CancelStatus.CANCELLED)
+            same.update(amounts_due_at=due_at)
+
+
+def _give_up(cancel):
+    said = f"{cancel.explanation} {UNTOLD}"[:400]
+    Cancel.objects.filter(pk=cancel.pk).update(amounts_due_at=None, explanation=said)
+    same = Order.objects.filter(pk=cancel.known_order_id, amounts_state=AmountsState.BEING_READ)
+    same.update(amounts_state=AmountsState.UNTOLD)
+
+
+def _read_facts(known, told, now):
+    """A record of each read that told some: its answer, the orders and their amounts."""
+    by_read = {}
+    for cancel in known:
+        each = told.rows[cancel.pk][2]
+        by_read.setdefault((id(each), cancel.job_id), (each, []))[1].append(cancel)
+    for each, cancels in by_read.values():
+        first = cancels[0]
+        fact = reading.fact_of(
+            each,
+            actor=audit.actor_of(first.job),
+            account=first.account,
+            job=first.job,
+            at=now,
+            lines=[audit.line_of(one, data=_row_text(told, one)) for one in cancels],
+        )
+        amounts = {_name(one): [one.filled_amount, one.cancelled_amount] for one in cancels}
+        yield replace(fact, data=fact.data | {"amounts": amounts})
+
+
+def _name(cancel) -> str:
+    return str(cancel.order_id or cancel.client_order_id)
+
+
+def _row_text(told, cancel) -> str:
+    """The exchange's row about the order, word for word."""
+    return spelled(told.rows[cancel.pk][1].raw)
