@@ -9,7 +9,14 @@ from django.conf import settings
 from django.utils.timezone import now as clock
 
 from orders import checkpoints, exporting, verifications
-from orders.models import AuditCheckpoint, ErrandStatus, Export, Verification
+from orders.models import (
+    AuditCheckpoint,
+    AuditRecord,
+    ErrandStatus,
+    Event,
+    Export,
+    Verification,
+)
 from orders.models.clocks import is_ahead
 
 logger = logging.getLogger(__name__)
@@ -48,13 +55,21 @@ class Errands:
 
 
 def checkpoint_due(now):
-    """Sign what is new, once a minute; nothing where this process holds no key."""
+    """Sign what is new, once a minute, a panic at once; nothing where this process holds no key."""
     if not settings.AUDIT_CHECKPOINT_KEY:
         return
-    last = AuditCheckpoint.objects.values_list("at", flat=True).first()
-    if last is not None and last > now - CHECKPOINT_EVERY and not is_ahead(last, now):
+    last = AuditCheckpoint.objects.first()
+    if last is not None and not _is_due(last, now):
         return
     try:
         checkpoints.make()
     except checkpoints.CannotCheckpoint as error:
         logger.error("No checkpoint: %s", error)
+
+
+def _is_due(last, now):
+    """Whether a minute is over, or a panic is new: from a copy older than it nothing is sent."""
+    if last.at <= now - CHECKPOINT_EVERY or is_ahead(last.at, now):
+        return True
+    newer = AuditRecord.objects.filter(position__gt=last.count)
+    return newer.filter(event=Event.PANIC).exists()

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, concluding, waking
+from orders import audit, concluding, restored, waking
 from orders.judging import Conclusion
 from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Proof, Right
 from orders.models.cancels import LONGEST_LIFE, OPEN_QUESTIONS
@@ -61,8 +61,11 @@ def send_again(*, user, actor, cancel_ids, now=clock) -> str:
 
     Raises `CannotAsk` where none of them may be sent for: the text says why.
     """
+    is_held = restored.is_behind(now())
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CANCEL, "send again")
+        if is_held:  # it would leave whenever somebody accepts the copy, hours later perhaps
+            raise CannotAsk(f"Not sent again: {restored.FIRST}")
         moment, running = now(), _running_jobs_of(cancels)
         ready = [cancel for cancel in cancels if not _why_not_yet(cancel, moment, running)]
         if not ready:

@@ -37,6 +37,7 @@ class Behind(Exception):
 MOST_TRIED = 10_000  # checkpoints, back from the newest, to find one that stands here
 WAITED = "Waiting when this copy of the database was taken; it may have been sent since."
 BY_A_PERSON = "Nothing is sent by itself: send it again or close it."
+FIRST = "an older copy of the database was put back, and no administrator has accepted it yet."
 PANIC_WAITED = f"{WAITED} No cancel-all is sent unless you say so."
 QUESTION = """
     SELECT (SELECT hash FROM orders_auditrecord WHERE position = %s),
@@ -260,8 +261,14 @@ def _hold_back_lines(since, now):
 
 def check(now=clock):
     """Compare at the start of a sender: what is found is held back, and logged."""
+    behind, is_guarded = state(now())
     if is_behind(now()):
         _tell(f"{words(look(now()))} {HOW}")
+    elif is_guarded and behind is None and _newest_signed() is None:
+        logger.warning(
+            "AUDIT_CHECKPOINT_FILE: no checkpoint of this database on this host; an older copy, "
+            "put back, is noticed only by a sender that has the file."
+        )
 
 
 def refuse_behind(now=clock):

@@ -158,8 +158,9 @@ def _expire(stale, limit, now):
     minutes = max(1, round(limit.total_seconds() / 60))
     said = f"Never sent: it could not leave within {minutes} min. The order may be open."
     end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
-    if not stale.exists() or restored.is_behind(now):  # SQLite's one writer is not kept waiting
+    if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
         return
+    restored.is_behind(now)  # if so, what waited in an older copy is no longer queued
     with transaction.atomic():
         _lock_jobs_of(stale)
         rows = stale.select_for_update(of=("self",), no_key=True).select_related(

@@ -228,9 +228,10 @@ def _key_sealed_anew(record, data, who, orders):
 
 def _database_behind(record, data, who, orders):
     if "waited" in data:
-        return f"Found waiting in a copy that was put back: {orders}. It may have been sent since."
+        waited = "What waited may have been sent since."
+        return f"Found waiting in a copy of the database that was put back: {orders}. {waited}"
     signed = f"checkpoint {data.get('number')} signed {data.get('count')} records"
-    held = f"Held back: {data.get('cancels')} cancels, {data.get('lines')} lines of panics."
+    held = f"Cancels held back: {data.get('cancels')}; lines of panics: {data.get('lines')}."
     if data.get("is_other"):
         return f"This is not the database of its checkpoint file: {signed}. {held}"
     return f"An older copy of the database was put back: {signed}. {held}"

@@ -267,7 +267,8 @@ def test_a_new_panic_of_a_process_that_cannot_read_the_file_is_sent_all_the_same
 def test_a_new_click_waits_until_an_administrator_accepts(firm):
     behind(firm)
     ask(firm, firm.account.orders.first())
-    everything(firm)
+    delivery.deliver_account(account_id=firm.account.pk)
+    sweeping.deliver_urgent(timezone.now() + LATER)
     assert Cancel.objects.get().status == CancelStatus.QUEUED
     assert posts(firm) == []
     accepting.accept(user=firm.administrator, actor=firm.actor(firm.administrator), reason="drill")
@@ -407,3 +408,31 @@ def test_the_finding_is_one_however_many_look(firm):
         assert restored.is_behind(timezone.now())
     assert Restore.objects.count() == 1
     assert AuditRecord.objects.filter(event=Event.DATABASE_BEHIND).count() == 1
+
+
+def test_a_panic_is_under_a_checkpoint_within_seconds(firm):
+    errands.checkpoint_due(timezone.now())
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    copy = Copy()
+    carry()
+    errands.checkpoint_due(timezone.now())
+    copy.put_back()
+    assert restored.is_behind(timezone.now())
+
+
+def test_nothing_is_sent_again_before_somebody_accepts(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    copy = queued(firm, order)
+    put_back(copy)
+    everything(firm)
+    about = {"user": firm.operator, "actor": firm.actor()}
+    with pytest.raises(CannotAsk, match="no administrator has accepted"):
+        questions.send_again(cancel_ids=[Cancel.objects.get().pk], **about)
+
+
+def test_a_click_that_waited_too_long_for_the_acceptance_expires(firm):
+    behind(firm)
+    ask(firm, firm.account.orders.first())
+    sweeping.expire_unsent(timezone.now() + timedelta(seconds=601))
+    assert Cancel.objects.get().status == CancelStatus.EXPIRED

@@ -124,7 +124,7 @@ def test_records_of_it_read_as_sentences(behind):
     said = page(signed_in(behind.administrator), "orders_auditrecord_changelist")
     assert "An older copy of the database was put back: checkpoint 2 signed" in said
     assert "accepted the database that was put back" in said
-    assert "Found waiting in a copy that was put back: BTC" in said
+    assert "Found waiting in a copy of the database that was put back: BTC" in said
 
 
 def test_an_export_of_what_came_after_says_it_and_verifies(behind, settings, tmp_path):
