@@ -107,7 +107,8 @@ def settled_at(line) -> datetime | None:
 def _sort(line, path, row, found):
     if line.symbol and row.symbol and row.symbol != line.symbol:
         return
-    if line.keep_reduce_only and row.raw.get("reduce_only") is True:
+    reduce_only = getattr(row, "reduce_only", row.raw.get("reduce_only"))
+    if line.keep_reduce_only and reduce_only is True:
         found.spared += 1
         return
     found.rows.append((path, row))

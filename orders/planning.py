@@ -69,7 +69,7 @@ def plan(preview: Preview) -> Plan:
     rows = frozen(preview)
     known = _known([row.order_pk for row in rows if row.order_pk])
     accounts = Account.objects.in_bulk({row.account_pk for row in rows})
-    sides = [order.side for order in known] + ["unknown"] * (len(rows) - len(known))
+    sides = [order.side or "unknown" for order in known] + ["unknown"] * (len(rows) - len(known))
     now = clock()
     shares, requests = _shares(rows, accounts, now), _requests(rows)
     standing = [order for order in known if order.state == OrderState.OPEN]

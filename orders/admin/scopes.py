@@ -78,7 +78,7 @@ class ScopeForm(forms.Form):
         orders = Order.objects.open().filter(account__in=accounts)
         types = orders.order_by("order_type").values_list("order_type", flat=True).distinct()
         self.fields["order_types"].choices = [
-            (one, one.replace("_", " ")) for one in types if one.isprintable()
+            (one, one.replace("_", " ")) for one in types if one and one.isprintable()
         ]
         symbols = orders.order_by("symbol").values_list("symbol", flat=True).distinct()
         self.open_symbols = [one for one in symbols if one.isprintable()]

@@ -92,7 +92,9 @@ def _page(screen, request, orders, *, request_key=None, status=200, **more):
 
 def breakdown(orders):
     """How many orders for each account, symbol and side, the most first."""
-    counts = Counter((order.account.name, order.symbol, order.side) for order in orders)
+    counts = Counter(
+        (order.account.name, order.symbol, order.side or "side unknown") for order in orders
+    )
     return counts.most_common()
 
 
