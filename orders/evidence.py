@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from orders import endings, looking_up, paging, reading
 from orders.models import Order
@@ -106,11 +107,16 @@ class Evidence:
 
     def hides(self, cancel) -> bool:
         """Whether a row of the book that could not be read may be this cancel's order."""
-        if any(one.order_id is None for one in self.odd):
-            return True
-        rows = [one.row for one in self.odd] + list(self.book.values())
-        is_named = any("client_order_id" in row.odd_fields for row in rows)
-        return cancel.order_id is None and is_named
+        return self._has_nameless or (cancel.order_id is None and self._has_odd_name)
+
+    @cached_property
+    def _has_nameless(self):
+        return any(one.order_id is None for one in self.odd)
+
+    @cached_property
+    def _has_odd_name(self):
+        rows = [*(one.row for one in self.odd), *self.book.values()]
+        return any("client_order_id" in row.odd_fields for row in rows)
 
     def is_unknown(self, cancel) -> bool:
         """Whether the exchange said, in so many words, that it has no such order."""

@@ -22,6 +22,11 @@ def sentence(value, *, of="open orders", known="orders") -> str:
     return f"{said} {sound} {noun} {are} known; ask the exchange about the rest."[:MOST_CHARS]
 
 
+def is_the_same(sentence, other) -> bool:
+    """Whether as many rows could not be read: their text may change with every read."""
+    return sentence.partition(":")[0] == other.partition(":")[0]
+
+
 def on_route(route, odd) -> str:
     """How many rows of one list could not be read, and which, or nothing."""
     rows = "1 row" if len(odd) == 1 else f"{len(odd)} rows"

@@ -168,7 +168,7 @@ def _apply(account, book, history, started_at, now):
     facts += contradicting.seen_filled(account=account, order_ids=history.filled, now=now)
     if facts:
         waking.settle(account_ids=[account.pk])
-    if changes or trouble != locked.book_trouble:
+    if changes or not odd_rows.is_the_same(trouble, locked.book_trouble):
         facts += _facts(account, changes, book, history.readings, now)
     audit.append(*facts)
     return Synced(len(book.value.rows), len(changes.new), len(changes.closed))

@@ -14,6 +14,7 @@ from .strict_json import Repeated, Unreadable, parse, parse_rows
 from .verdicts import cancel_verdict, is_yes
 
 MAX_CURSOR_CHARS = 1024
+ONE_STAND = ("order_id", "updated_at", "history_id")  # a page may show an order twice as it went on
 _NOT_IN_HISTORY = re.compile(r"(?:order|twap)\b.*\bnot found\b(?:.*?([0-9]+))?", re.IGNORECASE)
 
 
@@ -123,7 +124,7 @@ def _page(kind, status, body, is_whole):
     cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
     if not (isinstance(cursor, str) and 0 < len(cursor) <= MAX_CURSOR_CHARS):
         cursor = None
-    rows, odd = rows_of(kind, envelope.get("data"))
+    rows, odd = rows_of(kind, envelope.get("data"), key=ONE_STAND)
     return HistoryPage(rows, cursor, has_more is not False, odd)
 
 
@@ -138,7 +139,7 @@ def _events(kind, status, body, order_id, is_whole):
     if status == 404:
         _raise_if_not_in_history(body, order_id, is_whole)
     items = _envelope(status, body, is_whole).get("data")
-    found, odd = rows_of(kind, items, key="history_id")
+    found, odd = rows_of(kind, items, key=("history_id",))
     rows = [row for row in found if row.order_id == order_id]
     if not rows:
         if items:

@@ -75,6 +75,7 @@ class HistoryOrder(Row):
     """
 
     order_id: int = _of(is_order_id)
+    history_id: int | None = _of(is_whole_number, is_nullable=True)
     client_order_id: str | None = _of(is_name, is_nullable=True)
     symbol: str = _of(is_name)
     side: str = _of(is_text)
@@ -188,9 +189,9 @@ _NEEDED = dict.fromkeys(_KINDS, ("order_id", "symbol")) | {OrderStrategy: ("stra
 def rows_of(kind, items, *, key=None):
     """(readable rows of ``kind``, the odd ones): two tuples. `Unreadable` only where it is no list.
 
-    Rows that name the same thing are one. ``key``: the field that names it, for one row of each;
-    the order id, or the strategy's, where nothing is said. A reader must not take an order for
-    gone, or a list for empty, while an odd row stands that could be it.
+    Rows that name the same thing are one. ``key``: the fields that name it, the first of them at
+    least; the order id, or the strategy's, where nothing is said. A reader must not take an order
+    for gone, or a list for empty, while an odd row stands that could be it.
     """
     if not isinstance(items, list):
         raise Unreadable("the rows are no list")
@@ -201,8 +202,8 @@ def rows_of(kind, items, *, key=None):
             odd.append(OddRow(position, _shown(item), "it is no object"))
             continue
         row = _row(kind, checks, item)
-        name = getattr(row, key or needed[0])
-        name = (None, position) if name is None else name
+        name = tuple(getattr(row, each) for each in key or needed[:1])
+        name = (None, position) if name[0] is None else name
         rows[name] = (position, row) if name not in rows else _merged(*rows[name], row)
     sound = []
     for position, row in rows.values():
