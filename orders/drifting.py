@@ -62,19 +62,24 @@ def _closings(account, changes, now):
         for order, ending in changes.closed
         if ending.status not in FILLS and order.order_id not in edited
     ]
-    ours = _ours(account, ended)
+    ours = _ours(account, ended) | _lost(ended)
     for order, ending in ended:
         if ending.event not in OURS:
             yield _drift(DriftKind.GONE, order, now, f"{ending.status}, {ending.event}")
-        elif order.order_id not in ours and not _may_be_lost(ending):
+        elif order.order_id not in ours:
             yield _drift(DriftKind.FOREIGN_CANCEL, order, now)
 
 
-def _may_be_lost(ending) -> bool:
-    """Whether a request of ours for it may be lost with a copy of the database put back."""
-    if ending.at is None:
-        return False
-    return Restore.objects.may_hide(ending.at - clocking.offset(clock()))
+def _lost(ended) -> set:
+    """Order ids among these a request of ours for which may be lost with a restored copy."""
+    if not ended or not Restore.objects.exists():
+        return set()
+    offset = clocking.offset(clock())
+    return {
+        order.order_id
+        for order, ending in ended
+        if ending.at is not None and Restore.objects.may_hide(ending.at - offset)
+    }
 
 
 def _ours(account, ended) -> set:
