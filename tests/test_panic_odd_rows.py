@@ -99,3 +99,13 @@ def test_an_order_listed_twice_and_differently_is_cancelled_once(firm):
     assert emptied(firm).status == PanicStatus.EMPTY
     assert still_open(firm) == []
     assert order.cancels.count() == 1
+
+
+@pytest.mark.parametrize("symbol", ["BTC USD", "BTCé", "b" * 64, "‼"])
+def test_a_symbol_that_cannot_be_signed_keeps_no_sound_order_open(firm, symbol):
+    firm.orders(3)
+    text = json.dumps({"order_id": 77, "symbol": symbol, "order_type": "limit"})
+    beside(firm, text)
+    line = emptied(firm)
+    assert still_open(firm) == []
+    assert line.status == PanicStatus.NEEDS_YOU

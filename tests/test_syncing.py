@@ -402,3 +402,14 @@ def test_the_history_closes_an_order_that_might_be_an_unreadable_row(firm):
     sync(firm)
     order.refresh_from_db()
     assert (order.state, order.order_status) == (OrderState.CLOSED, "filled")
+
+
+def test_an_odd_row_whose_text_changes_with_every_read_makes_one_record(firm):
+    firm.orders(1)
+    sync(firm)
+    before = AuditRecord.objects.filter(event=Event.SYNC).count()
+    for moment in range(3):
+        firm.paper.fault("/orders", "altered", which="x", beside=f'{{"updated_at": {moment}}}')
+        sync(firm)
+    assert AuditRecord.objects.filter(event=Event.SYNC).count() == before + 1
+    assert '{"updated_at": 2}' in account_of(firm).book_trouble

@@ -570,3 +570,11 @@ def test_no_input_makes_a_reader_raise_or_believe_an_inexact_yes():
     tally = fuzz_answers.run(examples=1500, random_seed=1, max_seconds=3)
     assert tally["accepted"] > 0
     assert tally["unknown"] > 0
+
+
+def test_an_order_that_a_page_shows_twice_as_it_went_on_is_told_in_both_rows():
+    row = fuzz_answers.HISTORY
+    later = row | {"updated_at": row["updated_at"] + 5, "order_status": "filled"}
+    found = answers.history_page(status=200, body=page([row, row, later], has_more=False))
+    assert [one.order_status for one in found.rows] == ["cancelled", "filled"]
+    assert not any(one.differing for one in found.rows)
