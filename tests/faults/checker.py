@@ -30,6 +30,7 @@ class Evidence:
     recorded. ``requests``, ``effects``: the ledger's. ``truth``: orders as they are, by order id.
     ``secrets``: keypairs whose secrets may be nowhere. ``folders``: searched for them.
     ``had_right``: (operator id, desk id) pairs that held the right to cancel at any time.
+    ``forgotten``: (first, last) numbers of the ledger whose records were lost with a database.
     ``jumps``: seconds by which the clock that wrote a record may have been ahead.
     """
 
@@ -41,6 +42,7 @@ class Evidence:
     folders: list = field(default_factory=list)
     had_right: set = field(default_factory=set)
     jumps: tuple = ()
+    forgotten: list = field(default_factory=list)
 
 
 def everything(evidence, *, is_over=True, skew=timedelta(0)):
@@ -102,6 +104,8 @@ def unrecorded(evidence, skew):
     records = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_sha256", "at")
     recorded_at = {sha: int((at - skew).timestamp() * 1000) for sha, at in records}
     for request in _signed(evidence):
+        if any(first <= request["n"] <= last for first, last in evidence.forgotten):
+            continue
         at_ms = recorded_at.get(request["body_sha256"])
         if at_ms is None:
             yield f"unrecorded: request {request['n']} to {request['route']}"

@@ -12,6 +12,7 @@ NAMES = {  # what the checker's findings are counted as
     "false cancelled": ("false cancelled",),
     "false other endings": ("false",),
     "wrong causes": ("cause",),
+    "sent from a copy put back": ("restored",),
     "sent without a record": ("unrecorded",),
     "two in flight under one fence": ("doubled",),
     "outside rights": ("rights",),

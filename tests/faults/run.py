@@ -21,10 +21,12 @@ from tests.faults import plan as plans
 from tests.faults.browser import Act
 from tests.faults.clocks import JUMP_S
 from tests.faults.plan import EVERYBODY, KINDS, SENDERS, STORM_S
+from tests.faults.restoring import Copies
 from tests.faults.stage import Stage
 
 ACCOUNTS = 8
 CALM_S = 14.0  # at most; it ends when all has come to rest
+COPY_EVERY = 5  # storms: in one of so many a copy of the database is taken, to be put back
 FUTURE_MS = 30_000  # what is signed further ahead is refused: it would be alive for an hour
 FROZEN_S = 36  # longer than a lease
 SENDING = timedelta(seconds=4)  # more than a living sender needs
@@ -33,11 +35,13 @@ SENDING = timedelta(seconds=4)  # more than a living sender needs
 class Run:
     """The whole of one run."""
 
-    def __init__(self, stage, *, seed, accounts):
+    def __init__(self, stage, *, seed, accounts, administrator):
         self.stage, self.seed, self.accounts = stage, seed, accounts
+        self.administrator = administrator
         self.asked, self.waiting = 0, []
         self.intents, self.refused = [], []
         self.stale, self.frozen, self.calms = [], [], []
+        self.copies = Copies(self)
         self.picked = {}  # cancel id -> since when it could have been sent
 
     def go(self, *, cancels, kills, seconds):
@@ -45,11 +49,12 @@ class Run:
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at and (self.asked < cancels or self.kills < kills):
             rng = random.Random(f"{self.seed}/{len(self.calms)}")
-            self._storm(rng)
+            self._storm(rng, takes_copy=len(self.calms) % COPY_EVERY == 1)
             self._calm(CALM_S, spare_lost=True)
+            self.copies.put_back(self.administrator)
         self.is_at_rest = self._calm(120)
         self.stage.browser.close()
-        self._collect()
+        self.collect()
 
     @property
     def kills(self):
@@ -63,7 +68,7 @@ class Run:
         elsewhere = counts["killed web worker"] + counts["killed broker"]  # no processes of ours
         return counts["deaths"] - counts["replaced"] - (self.kills - elsewhere)
 
-    def _storm(self, rng):
+    def _storm(self, rng, takes_copy):
         for fault in plans.faults(rng):
             self.stage.paper.fault(**fault)
             if fault["kind"] == "stale_reads":
@@ -75,6 +80,9 @@ class Run:
         while (at_s := time.monotonic() - begun) < STORM_S:
             while plan and plan[0][0] <= at_s:
                 self._do(*plan.pop(0)[1:])
+            if takes_copy and at_s > STORM_S / 2:
+                self.copies.take()
+                takes_copy = False
             is_dark = at_s >= dark_s
             if is_dark:
                 self.stage.counts["blackouts"] += sum(map(self.stage.kill, SENDERS)) > 0
@@ -148,7 +156,7 @@ class Run:
         while time.monotonic() < ends_at and not has_ended:
             time.sleep(0.3)
             self.stage.revive(EVERYBODY)
-            self._collect()
+            self.collect()
             has_ended = not self.waiting and not _under_way(spare_lost)
         self.calms[-1] = (self.calms[-1][0], time.time())
         return has_ended
@@ -163,7 +171,7 @@ class Run:
         for pk, at in patiently(lambda: list(queued)):
             self.picked.setdefault(pk, max(well_at, at.timestamp() if at else 0))
 
-    def _collect(self):
+    def collect(self):
         """Take what the pages acknowledged."""
         for act, answer in [one for one in self.waiting if one[1].done()]:
             self.waiting.remove((act, answer))
@@ -207,7 +215,8 @@ def prove(*, seed, cancels, kills, seconds, folder, shape):
     try:
         desk, user, accounts = stage.set_up(accounts=ACCOUNTS)
         stage.paper.rules(future_tolerance_ms=FUTURE_MS)
-        run = Run(stage, seed=seed, accounts=accounts)
+        administrator = type(user).objects.get(username="admin")
+        run = Run(stage, seed=seed, accounts=accounts, administrator=administrator)
         run.go(cancels=cancels, kills=kills, seconds=seconds)
         from tests.faults import checker, figures  # only now are there settings
 
@@ -221,8 +230,10 @@ def prove(*, seed, cancels, kills, seconds, folder, shape):
             folders=[Path(folder) / "broker", Path(folder) / "processes.log"],
             had_right={(user.pk, desk.pk)},
             jumps=(-JUMP_S, JUMP_S),
+            forgotten=run.copies.forgotten,
         )
         findings = list(checker.everything(evidence))
+        findings += run.copies.findings
         findings += [f"refused: {said}" for said in run.refused]
         return figures.of(run, evidence, findings), findings
     finally:

@@ -101,12 +101,27 @@ class SqliteFile:
 
     def __init__(self, folder):
         self.url = f"sqlite:///{folder}/desk.sqlite3"
+        self._file, self._kept = Path(folder) / "desk.sqlite3", Path(folder) / "copy"
 
     def disconnect(self):
         """Whether there are connections to cut."""
         return False
 
     restart = stop = disconnect
+
+    def copy(self):
+        """Keep what is in it now; nobody may have it open."""
+        shutil.rmtree(self._kept, ignore_errors=True)
+        self._kept.mkdir()
+        for path in self._file.parent.glob(f"{self._file.name}*"):
+            shutil.copy(path, self._kept)
+
+    def put_back(self):
+        """The copy takes its place."""
+        for path in self._file.parent.glob(f"{self._file.name}*"):
+            path.unlink()
+        for path in self._kept.iterdir():
+            shutil.copy(path, self._file.parent)
 
 
 class Postgres:
@@ -143,6 +158,20 @@ class Postgres:
         self.process.wait()
         self._start()
         return True
+
+    def copy(self):
+        """Keep what is in it now."""
+        self.disconnect()
+        with self._connected("postgres") as admin:
+            admin.execute(f"DROP DATABASE IF EXISTS {self.name}_copy")
+            admin.execute(f"CREATE DATABASE {self.name}_copy TEMPLATE {self.name}")
+
+    def put_back(self):
+        """The copy takes its place."""
+        self.disconnect()
+        with self._connected("postgres") as admin:
+            admin.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
+            admin.execute(f"ALTER DATABASE {self.name}_copy RENAME TO {self.name}")
 
     def stop(self):
         """End it and all it holds."""

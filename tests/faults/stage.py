@@ -237,6 +237,9 @@ class Stage:
         user, _ = enrolling.add_operator(
             name="olivia", desk=desk, role=Role.OPERATOR, password="correct horse battery"
         )
+        enrolling.add_operator(
+            name="hannah", desk=desk, role=Role.HEAD, password="correct horse battery"
+        )
         administrator, _ = enrolling.add_administrator(name="admin", password="staple horse")
         accounts = []
         for number in range(count):
