@@ -82,7 +82,7 @@ def _called(text):
 
 
 def _is_mnemonic(text, whole):
-    words = re.sub(r"[\d.,;:]+", " ", text).split()
+    words = re.sub(r"(?<!\w)\d+|[.,;:]", " ", text).split()  # base58 has digits within
     return len(words) >= 11 and all(re.fullmatch(r"[a-z]{3,10}", one.lower()) for one in words)
 
 

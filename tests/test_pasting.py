@@ -91,6 +91,11 @@ def test_what_is_no_secret_is_called_what_it_is(pasted, said):
     assert said in refusal(pasted)
 
 
+def test_a_secret_whose_digits_stand_like_gaps_between_words_is_no_mnemonic():
+    text = "abc2def3ghj4kmn5pqr6stu7vwx8yza9bcd2efg3hjk4mnp5qrs6tuv7wxy8"
+    assert "recovery phrase" not in refusal(text)
+
+
 def test_a_public_key_is_called_so_and_not_repeated():
     assert "the agent wallet's public key" in refusal(PUBLIC)
     assert "the agent wallet's public key" in refusal(f" '{PUBLIC}',")
