@@ -7,7 +7,7 @@ from functools import cached_property
 from orders import endings, looking_up, paging, reading
 from orders.models import Order
 from orders.pacifica import reads
-from orders.pasts import Edits, Past, of_open_row
+from orders.pasts import SAME_MOMENT, Edits, Past, of_open_row
 
 FEW = 3  # orders looked up one by one; more are looked for in the paged history first
 MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
@@ -44,6 +44,7 @@ class Evidence:
     readings: list = field(default_factory=list)
     _names: dict = field(default_factory=dict)  # client order id -> order ids of the pasts
     _edits: Edits | None = None
+    _known_reach: tuple | None = None
 
     def row_of(self, cancel):
         """The open row of this cancel's order, or None."""
@@ -148,9 +149,19 @@ class Evidence:
 
     def is_passed(self, past) -> bool:
         """Whether the history was read past where this order would stand, however it is sorted."""
-        rows = self.pages.rows if self.pages is not None else ()
         ended_at = past.ending.at if past.ending is not None else None
-        return self.is_history_whole or paging.is_passed(rows, past.created_at, ended_at)
+        return self.is_history_whole or self._reach().is_past(past.created_at, ended_at)
+
+    def would_show_edit_of(self, past) -> bool:
+        """Whether the pages would show what an edit put in the place of this closed order."""
+        first, last = past.ending.at - SAME_MOMENT, past.ending.at + SAME_MOMENT
+        return self.is_history_whole or self._reach().is_past(first, last)
+
+    def _reach(self):
+        rows = self.pages.rows if self.pages is not None else ()
+        if self._known_reach is None or self._known_reach[0] is not rows:
+            self._known_reach = rows, paging.Reach(rows)
+        return self._known_reach[1]
 
 
 def gather(cancels, *, now, offset, before) -> Evidence:

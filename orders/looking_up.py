@@ -10,7 +10,6 @@ from orders.models import Cancel, CancelKind
 # while that is cheaper than to look each up by its id.
 PAGES = {1: 5, 2: 2, 3: 2, 4: 2, 5: 3, 6: 20, 7: 25}
 PAGES_LATER = 2
-PAGES_OF_EDITS = 3
 DEEP = max(PAGES)  # looks after which the history was read as deep as it ever is
 PAGE = 100  # rows of one, where longer ones are refused
 MANY = 100  # questions whose reading leaves what is kept for urgent cancels
@@ -36,18 +35,20 @@ class LookUp:
         self._is_late = is_late
 
     def through_history(self, cancels):
-        """Read pages until all are found, as deep as the oldest of them needs."""
-        left, read = _Left(cancels), 0
+        """Read pages until all are found, and what edits put in their places, as deep as the
+        oldest of them needs."""
+        left, edits, read = _Left(cancels), _Edited(), 0
 
         def needed(rows):
             nonlocal read
-            left.take(rows[read:])
-            read = len(rows)
-            if (rows and self._is_late()) or not left or left.is_passed(rows):
+            edits.look_at(left.take(rows[read:]))
+            read, reach = len(rows), paging.Reach(rows)
+            is_over = rows and self._is_late()
+            if is_over or ((not left or left.is_past(reach)) and edits.is_past(reach)):
                 return 0
             return 1 + len(left) // (10 * PAGE)
 
-        most = max(PAGES.get(one.checks, PAGES_LATER) for one in cancels)
+        most = _pages_of(cancels)
         if len(cancels) > most:
             reach = most + 3 * _asked_since(cancels) // (2 * PAGE)
             most = reach if reach <= len(cancels) else most
@@ -55,17 +56,18 @@ class LookUp:
         self._pages(needed, most, purpose)
 
     def for_edits(self, cancels):
-        """Look for what may have come in the place of orders that closed as an edit closes one."""
-        moments = [at for at in map(self._closed_at, cancels) if at is not None]
-        if not moments or self._is_late():
+        """Look for what edits put in the place of orders that closed as an edit closes one."""
+        edits = _Edited()
+        closed = [one for one in cancels if self._may_be_edited(one)]
+        edits.look_at(self._evidence.past_of(one) for one in closed)
+        if not closed or self._is_late():
             return
-        first, last = min(moments) - pasts.SAME_MOMENT, max(moments) + pasts.SAME_MOMENT
 
         def needed(rows):
-            is_over = rows and (self._is_late() or paging.is_passed(rows, first, last))
+            is_over = rows and (self._is_late() or edits.is_past(paging.Reach(rows)))
             return 0 if is_over else 1
 
-        self._pages(needed, PAGES_OF_EDITS, credits.PROOF)
+        self._pages(needed, _pages_of(closed), credits.PROOF)
 
     def by_id(self, cancel):
         """Ask for the events of one order."""
@@ -93,12 +95,15 @@ class LookUp:
         for row in pages.rows:
             evidence.add(pasts.of_row(row))
 
-    def _closed_at(self, cancel):
-        """When this cancel's order closed, where an edit may have done it and none is known yet."""
+    def _may_be_edited(self, cancel):
         past = self._evidence.past_of(cancel)
         if cancel.kind != CancelKind.ORDER or past is None or not past.may_be_edited:
-            return None
-        return None if self._evidence.last_edit_of(past) else past.ending.at
+            return False
+        return self._evidence.last_edit_of(past) is None
+
+
+def _pages_of(cancels):
+    return max(PAGES.get(one.checks, PAGES_LATER) for one in cancels)
 
 
 def _asked_since(cancels):
@@ -119,15 +124,37 @@ class _Left:
         return len(self._ids) + len(self._names)
 
     def take(self, rows):
-        """Look no longer for the orders of these rows."""
+        """Look no longer for the orders of these rows; what they say of those that were."""
         for row in rows:
-            self._ids.pop(row.order_id, None)
-            self._names.discard((row.client_order_id or "").lower())
+            name = (row.client_order_id or "").lower()
+            if self._ids.pop(row.order_id, None) or name in self._names:
+                self._names.discard(name)
+                yield pasts.of_row(row)
 
-    def is_passed(self, rows) -> bool:
+    def is_past(self, reach) -> bool:
         """Whether the rows were read past where each of the others would stand."""
         known = [one.known_order for one in self._ids.values()]
         made_at = {order and order.created_at for order in known}
         if self._names or None in made_at:
             return False
-        return paging.is_passed(rows, min(made_at))
+        return reach.is_past(min(made_at))
+
+
+class _Edited:
+    """When orders closed that an edit may have closed: what it made was made at that moment."""
+
+    def __init__(self):
+        self._first = self._last = None
+
+    def look_at(self, told):
+        """Take in what was told of some orders."""
+        moments = [past.ending.at for past in told if past.may_be_edited]
+        if moments:
+            self._first = min([*moments, *filter(None, [self._first])])
+            self._last = max([*moments, *filter(None, [self._last])])
+
+    def is_past(self, reach) -> bool:
+        """Whether the rows were read past all that was made at those moments."""
+        if self._first is None:
+            return True
+        return reach.is_past(self._first - pasts.SAME_MOMENT, self._last + pasts.SAME_MOMENT)

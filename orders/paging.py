@@ -6,30 +6,39 @@ from itertools import pairwise
 from orders import endings
 
 FEWEST = 20  # rows in which an order is seen: two may fall by chance
+SORTED_BY = ("created_at", "updated_at")
 
 
-def is_passed(rows, made_at, ended_at=None) -> bool:
-    """Whether the rows were read past where an order made, and ended, then would stand.
+class Reach:
+    """How far some rows reach, in the order they came.
 
     Only where they were seen falling, or rising, all the way, by when they were made or changed.
-    Both are asked of, however it is sorted: an order changes no earlier than it is made.
     """
-    if made_at is None or len(rows) < FEWEST:
-        return False
-    if any(_falls(rows, name) for name in SORTED_BY):
-        changed_at = endings.changed_at(rows[-1])
-        return bool(changed_at and changed_at < made_at)
-    if ended_at is not None and any(_falls(rows[::-1], name) for name in SORTED_BY):
-        last_made_at = endings.made_at(rows[-1])
-        return bool(last_made_at and last_made_at > ended_at)
-    return False
 
+    def __init__(self, rows):
+        self._falls_by = {name for name in SORTED_BY if _falls(rows, name)}
+        self._rises = any(_falls(rows[::-1], name) for name in SORTED_BY)
+        self._made_at = endings.made_at(rows[-1]) if rows else None
+        self._changed_at = endings.changed_at(rows[-1]) if rows else None
 
-SORTED_BY = ("created_at", "updated_at")
+    def is_past(self, made_at, ended_at=None) -> bool:
+        """Whether an order made, and ended, then would have come before the last of the rows.
+
+        Where they fall by both, the stricter is asked of: an order changes no earlier than it is
+        made.
+        """
+        if made_at is None:
+            return False
+        if self._falls_by:
+            is_made = self._falls_by == {"created_at"}
+            last_at = self._made_at if is_made else self._changed_at
+            return last_at is not None and last_at < made_at
+        is_known = self._rises and ended_at is not None and self._made_at is not None
+        return is_known and self._made_at > ended_at
 
 
 def _falls(rows, name):
     times = [endings.time_ms(row, name) for row in rows]
-    if None in times or times[0] == times[-1]:
+    if len(times) < FEWEST or None in times or times[0] == times[-1]:
         return False
     return all(one >= other for one, other in pairwise(times))

@@ -14,6 +14,7 @@ from orders import (
     clocking,
     endings,
     evidence,
+    half_told,
     looking_up,
     odd_rows,
     restored,
@@ -73,7 +74,7 @@ def weigh(cancel, found, now) -> Conclusion:
         return _still_open(cancel, row, found, now)
     past = found.past_of(cancel)
     if past is not None and past.ending is not None:
-        return _ended(cancel, past, found)
+        return _ended(cancel, past, found, now)
     if found.hides(cancel):
         slowest_s = IN_DOUBT_S if cancel.checks > SLOWEST else 30
         return keep_asking(cancel, now, _hidden(found), slowest_s=slowest_s)
@@ -168,7 +169,7 @@ def _another_holds(cancel, order_id):
     return others.exclude(pk=cancel.pk).exists()
 
 
-def _ended(cancel, past, found):
+def _ended(cancel, past, found, now):
     """The history says how it ended. A cancel event since our first byte can be our own."""
     if past.symbol != cancel.symbol:
         said = f"That order was on {past.symbol}, not {cancel.symbol}, and has closed."
@@ -176,20 +177,26 @@ def _ended(cancel, past, found):
     end = endings.conclusion(cancel, past.ending, offset=found.offset)
     is_certain = cancel.was_accepted and cancel.order_id
     last = None if is_certain else found.last_edit_of(past)
-    return end if last is None else replace(end, status=GONE, explanation=_edited(last, found))
+    if last is not None:
+        return replace(end, status=GONE, explanation=half_told.edited(last))
+    is_plain = is_certain or cancel.kind != CancelKind.ORDER or not past.may_be_edited
+    if end.status != CancelStatus.CANCELLED or is_plain or found.would_show_edit_of(past):
+        return end
+    return _maybe_edited(cancel, end, found, now)
 
 
-def _edited(last, found):
-    """What became of an order that was edited before our cancel could act."""
-    if last.order_id in found.book:
-        return f"Edited before our cancel could act: it lives on as order {last.order_id}."
-    said = f"Edited before our cancel could act: replaced by order {last.order_id}, which"
-    if last.ending is None:
-        return f"{said} the exchange calls {last.status or 'open'}."
-    return f"{said} {ENDED.get(last.ending.status, last.ending.status)}."
+def _maybe_edited(cancel, end, found, now):
+    """Cancelled, by our lost request or by an edit: the pages that would show which were not read.
+
+    What such an edit made is not open, for the open orders would show it.
+    """
+    why = found.pages.why if found.pages is not None else "it was not its turn"
+    if cancel.checks <= looking_up.DEEP * (4 if found.must_wait else 1):
+        said = f"Cancelled; whether by an edit is being looked up ({why})."
+        return keep_asking(cancel, now, said)
+    return replace(end, status=GONE, explanation=half_told.maybe_edited(why))
 
 
-ENDED = {"cancelled": "was cancelled", "rejected": "was rejected", "completed": "was completed"}
 GONE = CancelStatus.GONE
 
 
@@ -257,17 +264,7 @@ def _unowned(cancel, found, now):
         return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, NOT_THIS_ACCOUNTS)
     if past.is_in_doubt:
         return _in_doubt(cancel, past, found, now)
-    return Conclusion(*_whose(past, found.unread(cancel)))
-
-
-def _whose(past, why):
-    """What may be said of an order that is not open here and may be another account's."""
-    unread = f"Whether it is this account's could not be told: {why}. Check account and id."
-    if past.ending is None:
-        said = "No open order of this account has this id, though one of this id is open."
-        return CancelStatus.NOT_FOUND, Proof.BOOK, f"{said} {unread}"[:400]
-    said = f"Not open: the order of this id has ended ({past.ending.status})."
-    return GONE, Proof.BOOK, f"{said} {unread}"[:400]
+    return half_told.whose(past, found.unread(cancel))
 
 
 ELSEWHERE = "an order of this id exists elsewhere. Check account and id."
@@ -281,14 +278,4 @@ def _unread(cancel, found, now):
     if found.asked_at < until or found.must_wait:
         said = f"Not in the open orders; its history could not be read yet ({why})."
         return keep_asking(cancel, now, said, absent_since_at=since)
-    return Conclusion(*_by_the_book(cancel, found.is_ours(cancel), why))
-
-
-def _by_the_book(cancel, is_ours, why):
-    """What the open orders alone show of an order that they do not list."""
-    unread = f"its history could not be read ({why})"
-    if cancel.order_id and is_ours:
-        return GONE, Proof.BOOK, f"No longer open. How it closed is not known: {unread}."[:400]
-    name = "id" if cancel.order_id else "client order id"
-    said = f"No open order has this {name}; {unread}."[:400]
-    return (GONE if cancel.has_unanswered else CancelStatus.NOT_FOUND), Proof.BOOK, said
+    return half_told.by_the_book(cancel, found.is_ours(cancel), why)

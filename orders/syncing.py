@@ -130,7 +130,7 @@ def _through_history(reader, account, wanted, history, now):
 
     def needed(rows):
         left = wanted - {row.order_id for row in rows}
-        return 0 if paging.is_passed(rows, oldest_at) else ceil(len(left) / PAGE)
+        return 0 if paging.Reach(rows).is_past(oldest_at) else ceil(len(left) / PAGE)
 
     most = min(MOST_PAGES, PAGES + 2 * len(wanted) // PAGE)
     if most > PAGES:

@@ -65,6 +65,7 @@ LAYERS = [
         "orders.drifting",
         "orders.evidence",
         "orders.restored",
+        "orders.half_told",
         "orders.shown",
         "orders.signed_by",
         "orders.signing_in",

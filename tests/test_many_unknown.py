@@ -114,4 +114,3 @@ def test_where_the_purse_reaches_none_of_them_a_few_are_looked_up(firm, two_page
         firm.paper.close(one)
     settle(firm)
     assert reads(firm)[1:] == [2, evidence.FEW]
-    assert Cancel.objects.filter(status=CancelStatus.CANCELLED).count() == evidence.FEW
