@@ -9,6 +9,7 @@ import threading
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Case, Exists, OuterRef, Subquery, When
 from django.db.models.functions import Coalesce
@@ -160,7 +161,8 @@ def may_not_send(job, account, *, panic=False) -> str:
         return f"Not sent: {account.name} or its desk was deactivated."
     if job.desk != account.desk:
         return f"Not sent: {account.name} went to another desk since this was asked."
-    if not holds(job.operator, right, desk=job.desk):
+    operator = get_user_model().objects.get(pk=job.operator_id)  # as they are now
+    if not holds(operator, right, desk=job.desk):
         return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
     return ""
 

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ MOST_ACTIONS = 10  # docs.pacifica.fi batch-order page
 MOST_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
 ACTIONS = {CancelKind.ORDER: b"Cancel", CancelKind.STOP: b"CancelStopOrder"}
 STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
 
 
 @dataclass
@@ -65,19 +64,19 @@ def send(
     if len(packets) == 1:
         _send(packets[0], now, api_config_key)
         return
-    stopped, waiting, pool = [], set(), _pool()
+    turns, waiting, pool = _Turns(), set(), _pool()
     try:
         for packet in packets:
             if len(waiting) == THREADS:
                 _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            if waiting and _must_stop(is_stopped):
-                stopped.append(time.monotonic())
+            if waiting and turns.end_if(_must_stop(is_stopped)):
                 break
-            waiting.add(pool.submit(_send_unless, stopped, packet, now, api_config_key))
+            waiting.add(pool.submit(turns.take, packet, now, api_config_key))
+            turns.given += 1
         while waiting:
-            _, waiting = wait(waiting, timeout=LOOK_EVERY_S)
-            if any(not future.running() for future in waiting) and _must_stop(is_stopped):
-                stopped.append(time.monotonic())
+            _, waiting = wait(waiting, timeout=LOOK_EVERY_S if turns.are_taken else LOOK_SOON_S)
+            if not turns.are_taken:
+                turns.end_if(_must_stop(is_stopped))
     except BaseException as error:
         let_go()
         pool.shutdown()  # nothing is left to be sent behind the caller's back
@@ -107,9 +106,27 @@ def _pool():
 _own = threading.local()
 
 
-def _send_unless(stopped, packet, now, api_config_key):
-    if not stopped:
-        _send(packet, now, api_config_key)
+class _Turns:
+    """Whose turn has come: a packet whose thread is late is not sent once the turns have ended."""
+
+    def __init__(self):
+        self.given, self._taken, self._have_ended = 0, [], False
+
+    @property
+    def are_taken(self):
+        """Whether there is nothing left to keep from leaving."""
+        return self._have_ended or len(self._taken) >= self.given
+
+    def end_if(self, is_over):
+        """Let nothing more leave; whether that is so."""
+        self._have_ended = self._have_ended or is_over
+        return self._have_ended
+
+    def take(self, packet, now, api_config_key):
+        """In a thread: send it, unless it is too late for that."""
+        if not self._have_ended:
+            self._taken.append(packet)
+            _send(packet, now, api_config_key)
 
 
 def _send(packet, now, api_config_key):

@@ -177,6 +177,26 @@ def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
     assert [pack.result is not None for pack in packs] == [True, False, False]
 
 
+def test_what_was_handed_to_a_thread_that_is_late_stays_unsent_too(firm, monkeypatch):
+    """The look goes on until the last one has really begun to leave."""
+    packs, stopped = ready_to_send(firm, 25), threading.Event()
+    monkeypatch.setattr(packets, "_pool", lambda: ThreadPoolExecutor(1))
+    send, looks = packets._send, iter([False, False, False])  # one before each is handed over
+
+    def slow(*about):
+        assert stopped.wait(60)
+        send(*about)
+
+    def look():
+        if next(looks, True):
+            stopped.set()
+        return stopped.is_set()
+
+    monkeypatch.setattr(packets, "_send", slow)
+    packets.send(packs, timezone.now, look)
+    assert [pack.result is not None for pack in packs] == [True, False, False]
+
+
 def test_a_look_that_fails_is_a_halt_and_keeps_the_answers(firm, monkeypatch):
     """The database may be gone while requests wait."""
     packs = ready_to_send(firm, 25)
