@@ -10,6 +10,11 @@ from orders import odd_rows
 from orders.models.cancels import MARGIN
 from orders.pacifica import reads
 
+# What a look reads. Print orders (``/game/deposit``) are in no list (docs.pacifica.fi print pages).
+COVERS = (
+    "Seen empty covers orders, stops, TWAPs and order strategies. It does not cover Print orders "
+    "(deposit_to_game): the exchange's API lists none and cancels none, so look at the exchange."
+)
 STRATEGIES, TWAPS, ORDERS = "/order_strategies", "/orders/twap", "/orders"
 # Orders come last: what a strategy or a TWAP placed while the others were read is among them.
 ROUTES = [

@@ -4,7 +4,7 @@ import time
 
 from django.utils.timezone import now as clock
 
-from orders import book_looks, reading
+from orders import book_looks, panic_stops, reading
 from orders.leftovers import Leftovers
 from orders.models.cancels import LONGEST_LIFE
 from orders.models.clocks import is_ahead
@@ -17,23 +17,25 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
 LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
 
-def finish(line, is_halted=lambda: False, strategies=None):
+def finish(line, is_halted=lambda: False, strategies=None, stops=None):
     """Read back until the book is seen empty or the time is over, cancelling what is left.
 
-    ``is_halted``: whether this process shall leave the line to another one.
+    ``is_halted``: whether this process shall leave the line to another one. ``stops``: those that
+    were known to be open before the cancel-all.
     """
     reader, leftovers = reading.Reader(line.account), Leftovers(line, strategies)
+    stops = panic_stops.known(line) if stops is None else stops
     deadline, pause_s, entered = _Deadline(), FIRST_PAUSE_S, time.monotonic()
     while True:
         began = time.monotonic()
         look = book_looks.look(line, reader)
         wait_s = _unsettled_s(line, look, began - entered)
         if look.is_empty and not wait_s:
-            return seen_empty(line, look.readings, _seen(line, look))
+            return seen_empty(line, look.readings, _seen(line, look, stops))
         with writing():
             keep(line, left_open=look.count, lease_until=clock() + LEASE)
         if deadline.is_over and not look.is_empty:
-            return rest(line, _given_up(line, look, leftovers), readings=look.odd_readings)
+            return rest(line, _given_up(line, look, leftovers, stops), readings=look.odd_readings)
         if look.rows and (said := why_not(line)):
             return rest(line, f"{said} {look.count} still listed.")
         leftovers.cancel(look.rows)
@@ -64,10 +66,11 @@ class _Deadline:
         self._ends_at += part
 
 
-def _given_up(line, look, leftovers) -> str:
+def _given_up(line, look, leftovers, stops) -> str:
     """What is known of a line whose book was not seen empty in time."""
     said = look.trouble or f"{look.count} still listed after {DEADLINE_S} s."
-    return " ".join(filter(None, [look.unread, said, leftovers.refusals(), line.explanation]))
+    told = [look.unread, said, leftovers.refusals(), line.explanation]
+    return " ".join(filter(None, [*told, panic_stops.in_words(line, stops, look)]))
 
 
 def _unsettled_s(line, look, since_s) -> float:
@@ -91,7 +94,7 @@ def _was_set_back(settled_at):
     return is_ahead(settled_at, clock(), LONGEST_LIFE)
 
 
-def _seen(line, look) -> str:
+def _seen(line, look, stops) -> str:
     """What is known of a line whose book was seen empty."""
     said = line.explanation.replace(NOT_AGAIN, "").strip()
     settled_at = book_looks.settled_at(line)
@@ -102,6 +105,7 @@ def _seen(line, look) -> str:
     if look.spared:
         many = "order was" if look.spared == 1 else "orders were"
         said += f" {look.spared} reduce-only {many} spared."
+    said += f" {panic_stops.in_words(line, stops, look)}".rstrip()
     if look.absent:
         said += f" {look.absent[0].upper()}{look.absent[1:]}."
     return said.strip()

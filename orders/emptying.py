@@ -20,7 +20,7 @@ from django.db import (
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import cancel_all, clearing, delivery, packets, restored, syncing
+from orders import cancel_all, clearing, delivery, packets, panic_stops, restored, syncing
 from orders.exchange import THREADS
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import PanicLine, PanicStatus
@@ -108,9 +108,12 @@ def _carry(line, is_halted):
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
         lose(line)
     strategies = Strategies(line)
+    if line.status == PanicStatus.WAITING:
+        strategies.begin()
+    stops = panic_stops.known(line)  # before anything closes them
     if line.status == PanicStatus.WAITING and not cancel_all.send(line, strategies):
         return None
-    return clearing.finish(line, is_halted, strategies)
+    return clearing.finish(line, is_halted, strategies, stops)
 
 
 def _after_trouble(act, line, *args, **about):

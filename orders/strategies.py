@@ -42,6 +42,8 @@ class Strategies:
 
     def begin(self):
         """Start to read them, aside: the cancel-all is made ready meanwhile."""
+        if self._under_way is not None:
+            return
         with _harmless():
             reader = reading.Reader(self._line.account)
             self._under_way = reader, reader.aside(*self._asked(), within_s=READ_S)

@@ -88,7 +88,7 @@ LAYERS = [
     ],
     ["orders.panic_requests"],
     ["orders.strategies"],
-    ["orders.cancel_all", "orders.leftovers"],
+    ["orders.cancel_all", "orders.leftovers", "orders.panic_stops"],
     ["orders.clearing"],
     [
         "orders.cancels",

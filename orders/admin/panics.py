@@ -14,6 +14,7 @@ from django.utils.timezone import now as clock
 from orders import cancels, panic, panic_acts, rights, sentences
 from orders.admin import fields
 from orders.admin.base import Screen, acts, fragment, request_key_of, shows
+from orders.book_looks import COVERS
 from orders.logins import actor_of
 from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
 from orders.rights import NotAllowed
@@ -147,6 +148,7 @@ class PanicAdmin(Screen):
             form=form,
             warned=_warned(request.user, form),
             drills=list(drills_of(drills)),
+            covers=COVERS,
             has_sweep=Sender.objects.fresh(clock()).filter(kind="sweep").exists(),
             request_key=request_key_of(request) or uuid.uuid4(),
             status=status,
@@ -200,6 +202,7 @@ def lines(request, job) -> dict:
         "needs_somebody": any(line.status == PanicStatus.NEEDS_YOU for line in rows),
         "may_panic": rights.holds(request.user, Right.PANIC, desk=job.desk),
         "needs_you": PanicStatus.NEEDS_YOU,
+        "covers": COVERS,
     }
 
 

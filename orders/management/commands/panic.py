@@ -11,6 +11,7 @@ from django.db.models import Count
 from django.utils.timezone import now as clock
 
 from orders import audit, emptying, panic, panic_acts, restored, starting
+from orders.book_looks import COVERS
 from orders.canonical import spelled
 from orders.management import carrying
 from orders.models import Desk, PanicStatus
@@ -78,9 +79,11 @@ class Command(BaseCommand):
         rows = [_row(line) for line in lines]
         if as_json:
             self.stdout.write(json.dumps(rows, default=spelled, indent=1))
+            self.stderr.write(COVERS)
             return
         for row in rows:
             self.stdout.write("{account}: {said}. {explanation}".format(**row))
+        self.stdout.write(COVERS)
 
 
 def _account_id(desk, name):
