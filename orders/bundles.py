@@ -3,10 +3,11 @@
 A bundle is a folder, later a zip file, with
 
 - ``records.jsonl``: each record exactly, one JSON object a line;
-- ``records.csv``: the same for spreadsheets, not exact;
+- ``records.csv``: the same for spreadsheets, not exact; each cell follows from the line;
 - ``chain.txt``: the content hash of every record of the span, exported or not, one a line;
 - ``checkpoints.jsonl``: the signed checkpoints that the span begins and ends with;
-- ``verify_export.py``: the verifier, which needs Python and the cryptography library;
+- ``verify_export.py`` and two files beside it: the verifier, which needs Python and the
+  cryptography library;
 - ``manifest.json``: what was asked, counts, length and hash of each file, signed.
 
 The chain is followed from checkpoint to checkpoint by content hashes alone. So a bundle proves
@@ -33,7 +34,9 @@ from orders.models import AuditCheckpoint, AuditRecord
 from orders.records import Entry
 
 FORMAT = "pacifica-desk-export"
+VERSION = 2  # 1 had no sentence in its lines, so that of the table stood alone
 VERIFIER = Path(__file__).parent / "standalone" / "verify_export.py"
+PARTS = (VERIFIER, *(VERIFIER.with_name(f"export_{part}.py") for part in ("files", "requests")))
 RECORDS, TABLE, CHAIN = "records.jsonl", "records.csv", "chain.txt"
 CHECKPOINTS, MANIFEST = "checkpoints.jsonl", "manifest.json"
 COPY_BYTES = 1024 * 1024
@@ -83,24 +86,23 @@ def write_records(folder, entries, *, lengths=None, on_chunk=None) -> int:
 
 
 def line_of(entry) -> bytes:
-    """One record, exactly, with its payload in base64."""
+    """One record, exactly, with its payload in base64 and the sentence that the table has."""
     values, body = entry.values, entry.body
     told = {name: values[name] for name in ("content_hash", "hash", "previous_hash")}
     told["payload"] = None if body is None else base64.b64encode(body).decode()
     told["record"] = canonical.content(values, entry.rows)
+    told["what"] = what(entry)
     return canonical.compact(told).encode("ascii") + b"\n"
 
 
 def cells(entry) -> list:
     """One record as a row for spreadsheets."""
     values, rows = entry.values, entry.rows
-    record = AuditRecord(**values)
-    first = _first(rows[0]) if rows else None
     names = [str(row[4] or row[5] or "") for row in rows]
     return [
         values["position"],
         values["at"].strftime("%Y-%m-%d %H:%M:%S.%f"),
-        sentences.of_record(record, row=first, count=len(rows)),
+        what(entry),
         values["event"],
         values["outcome"],
         values["operator_name"],
@@ -113,6 +115,13 @@ def cells(entry) -> list:
         "" if values["body_length"] is None else values["body_length"],
         values["hash"],
     ]
+
+
+def what(entry) -> str:
+    """The sentence that says what the record is the record of."""
+    rows = entry.rows
+    first = _first(rows[0]) if rows else None
+    return sentences.of_record(AuditRecord(**entry.values), row=first, count=len(rows))
 
 
 def _first(row):
@@ -140,10 +149,11 @@ def finish(folder, *, query, words, by, count, now) -> dict:
     _write_chain(folder / CHAIN, span["after"], span["until"])
     kept = [one.line for one in (start, *_restores(start, end), end) if one]
     (folder / CHECKPOINTS).write_text("".join(f"{line}\n" for line in kept), "ascii")
-    shutil.copy(VERIFIER, folder / VERIFIER.name)
+    for part in PARTS:
+        shutil.copy(part, folder / part.name)
     told = {
         "format": FORMAT,
-        "version": 1,
+        "version": VERSION,
         "network": settings.PACIFICA_NETWORK,
         "made_at": now.isoformat(timespec="seconds"),
         "made_by": by,
@@ -154,7 +164,7 @@ def finish(folder, *, query, words, by, count, now) -> dict:
         "last": last,
         "chain": span,
         "is_covered": end is not None,
-        "files": {name: _sums(folder / name) for name in (*FILES, VERIFIER.name)},
+        "files": {name: _sums(folder / name) for name in (*FILES, *(part.name for part in PARTS))},
     }
     told = _signed(told)
     (folder / MANIFEST).write_text(json.dumps(told, indent=1, sort_keys=True), "ascii")

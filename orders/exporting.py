@@ -76,18 +76,21 @@ def _write(export, query, now):
     private.make_folder(settings.EXPORT_DIR)
     folder = settings.EXPORT_DIR / f"{export.key}.work"
     private.make_folder(folder)
+    begun = json.loads(export.lengths)
+    if begun.get("version") != bundles.VERSION:  # of an earlier release: its lines are others
+        begun, export.done, export.record_count = {}, 0, 0
     before = export.record_count or 0
 
     def keep(position, lengths, count):
-        so_far = {"done": position, "lengths": json.dumps(lengths)}
+        written = lengths | {"version": bundles.VERSION}
+        so_far = {"done": position, "lengths": json.dumps(written)}
         if not export.keep(now(), record_count=before + count, **so_far):
             raise bundles.LogBroken("another process took it over")
 
     export.keep(now(), total=export.until)
     found = searching.matching(query)
     entries = records.entries(after=export.done, until=export.until, queryset=found)
-    lengths = json.loads(export.lengths)
-    count = before + bundles.write_records(folder, entries, lengths=lengths, on_chunk=keep)
+    count = before + bundles.write_records(folder, entries, lengths=begun, on_chunk=keep)
     _cover()
     about = {"query": query, "words": searching.in_words(query), "by": export.operator_name}
     manifest = bundles.finish(folder, count=count, now=now(), **about)

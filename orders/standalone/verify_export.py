@@ -1,9 +1,10 @@
 """Check an export of Pacifica Desk's audit log on any machine: `python verify_export.py EXPORT`.
 
-EXPORT is the zip file or its unpacked folder. Needs Python 3.9 or newer and the ``cryptography``
-library, nothing of the app. It checks the manifest's signature, each file's hash, the chain from
-checkpoint to checkpoint, every record's own hash, payload and place in that chain, and the Ed25519
-signature of every request to the exchange against the text that its body stands for.
+EXPORT is the zip file or its unpacked folder. Needs Python 3.9 or newer, the ``cryptography``
+library and the ``export_*.py`` beside it, nothing of the app. It checks the manifest's signature,
+each file's hash and spelling, the chain from checkpoint to checkpoint, every record's own hash,
+payload and place in that chain, every cell of the table, and the Ed25519 signature of every request
+to the exchange against the text that its body stands for.
 
 Give the checkpoint key that the firm told you by another way (--key BASE64); without it the key in
 the export itself is believed, and shown for you to compare. Exit code 0: all holds; 1: something
@@ -11,50 +12,36 @@ does not; 2: it could not be checked.
 """
 
 import argparse
-import base64
 import hashlib
-import json
+import re
 import sys
-import zipfile
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+# ruff: noqa: E402
+sys.path.append(str(Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True  # an export holds its own files alone
+from export_files import Bundle, Table, compact, decoded, indented, is_placed, read, read_line
+from export_requests import ACTIONS, HEADER, TYPES, Unsound, check_request, is_signed
 
+__all__ = ["ACTIONS", "HEADER", "TYPES"]
 FIRST_HASH = "0" * 64
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-HEADER = {"account", "agent_wallet", "signature", "timestamp", "expiry_window"}
-TYPES = {
-    "/orders/cancel": "cancel_order",
-    "/orders/stop/cancel": "cancel_stop_order",
-    "/orders/twap/cancel": "cancel_twap_order",
-    "/orders/cancel_all": "cancel_all_orders",
-    "/order_strategies/cancel": "cancel_order_strategy",
-    "/order_strategies/list": "list_order_strategies",
-    "/agent/list": "list_agent_wallets",
+RECORD = {
+    *("account_address", "account_id", "account_name", "address", "at", "body_length"),
+    *("body_sha256", "data", "desk_id", "desk_name", "event", "job_id", "kept_sha256"),
+    *("operator_id", "operator_name", "orders", "outcome", "position", "salt", "session_hash"),
+    "version",
 }
-ACTIONS = {"Cancel": "cancel_order", "CancelStopOrder": "cancel_stop_order"}
-
-
-class Bundle:
-    """The export's files, from a zip file or a folder."""
-
-    def __init__(self, path):
-        self.folder, self.zip = Path(path), None
-        if self.folder.is_file():
-            self.zip = zipfile.ZipFile(path)
-            self.prefix = self.zip.namelist()[0].partition("/")[0]
-
-    def open(self, name):
-        """One file, for reading bytes."""
-        if self.zip is not None:
-            return self.zip.open(self.prefix + "/" + name)
-        return (self.folder / name).open("rb")
-
-    def read(self, name):
-        """One small file, whole."""
-        with self.open(name) as file:
-            return file.read()
+ENDS = "first", "last"
+HASH = re.compile(rb"[0-9a-f]{64}\n")
+HASHES = {"content_hash", "hash", "previous_hash"}
+LINES = {1: HASHES | {"payload", "record"}, 2: HASHES | {"payload", "record", "what"}}
+FILES = {"chain.txt", "checkpoints.jsonl", "records.csv", "records.jsonl"}
+VERIFIER = "verify_export.py"
+VERIFIERS = {1: {VERIFIER}, 2: {VERIFIER, "export_files.py", "export_requests.py"}}
+MANIFEST = {
+    *("chain", "count", "files", "first", "format", "is_covered", "last", "made_at", "made_by"),
+    *("network", "public_key", "query", "signature", "version", "words"),
+}
 
 
 class Findings:
@@ -68,31 +55,8 @@ class Findings:
         print("WRONG  " + what, file=sys.stderr)
 
 
-def compact(value):
-    """The one way the log writes JSON: sorted keys, no spaces, pure ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
-
-
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
-
-
-def is_signed(data, signature, public_key):
-    """Whether this Ed25519 signature (raw bytes) over the data holds."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def base58(text):
-    """Base58 to bytes, leading zero bytes kept."""
-    number = 0
-    for character in text:
-        number = number * 58 + ALPHABET.index(character)
-    zeros = len(text) - len(text.lstrip("1"))
-    return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def is_sealed(told, trusted):
@@ -101,35 +65,63 @@ def is_sealed(told, trusted):
     signature, key = told.pop("signature", None), told.get("public_key")
     if not signature or not key or (trusted and key not in trusted):
         return False
-    return is_signed(compact(told), base64.b64decode(signature), base64.b64decode(key))
+    try:
+        return is_signed(compact(told), decoded(signature), decoded(key))
+    except (ValueError, TypeError):
+        return False
+
+
+def read_manifest(bundle, wrong):
+    """The manifest, in its one spelling. Raises Unknown."""
+    told, faults = read(bundle.bytes_of("manifest.json"), indented)
+    for fault in faults:
+        wrong("manifest.json " + fault)
+    if not isinstance(told, dict) or told.get("format") != "pacifica-desk-export":
+        raise Unknown("its manifest.json is none of an export")
+    if repr(told.get("version")) not in ("1", "2"):
+        raise Unknown("this verifier knows the versions 1 and 2 of an export alone")
+    if set(told) != MANIFEST:
+        wrong("manifest.json has other names than a manifest")
+    return told
 
 
 def check_manifest(bundle, manifest, trusted, wrong):
     """The manifest's signature, and every file against it."""
-    if manifest.get("format") != "pacifica-desk-export" or manifest.get("version") != 1:
-        raise SystemExit("This is no export that this verifier knows.")
     if not is_sealed(manifest, trusted):
         wrong("the manifest is not signed by the checkpoint key")
-    for name, sums in sorted(manifest["files"].items()):
+    wanted = FILES | VERIFIERS[manifest["version"]]
+    if set(manifest["files"]) != wanted:
+        wrong("manifest.json names other files than those of an export")
+    for fault in bundle.faults(wanted | {"manifest.json"}):
+        wrong(fault)
+    for name in sorted(wanted & set(manifest["files"]) & set(bundle.names())):
         digest, length = hashlib.sha256(), 0
         with bundle.open(name) as file:
             for piece in iter(lambda: file.read(1 << 20), b""):
                 digest.update(piece)
                 length += len(piece)
-        if (length, digest.hexdigest()) != (sums["length"], sums["sha256"]):
+        if {"length": length, "sha256": digest.hexdigest()} != manifest["files"][name]:
             wrong(name + " is not the file that the manifest names")
 
 
 def check_checkpoints(bundle, manifest, trusted, wrong):
     """The checkpoints at both ends of the chain, by count."""
-    ends = {}
-    for line in bundle.read("checkpoints.jsonl").decode("ascii").splitlines():
-        told = json.loads(line)
-        if not is_sealed(told, trusted) or told["network"] != manifest["network"]:
-            wrong("checkpoint {} is not soundly signed".format(told.get("number")))
-        ends[told["count"]] = told
-        if told.get("version") == 2:
-            tell_of_restore(told)
+    ends, span = {}, manifest["chain"]
+    lines = bundle.bytes_of("checkpoints.jsonl").splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        told, faults = read_line(line)
+        for fault in faults:
+            wrong(f"checkpoints.jsonl, line {number}: it {fault}")
+        if not isinstance(told, dict) or not is_sealed(told, trusted):
+            wrong(f"checkpoints.jsonl, line {number}: it is not soundly signed")
+        elif told["network"] != manifest["network"]:
+            wrong(f"checkpoints.jsonl, line {number}: it is another network's")
+        elif told["count"] in ends or told["count"] not in (span["after"], span["until"]):
+            wrong(f"checkpoints.jsonl, line {number}: it stands at no end of the chain")
+        else:
+            ends[told["count"]] = told
+            if told.get("version") == 2:
+                tell_of_restore(told)
     return ends
 
 
@@ -144,34 +136,74 @@ def tell_of_restore(told):
 
 def check_chain(bundle, manifest, ends, wrong):
     """Follow the chain; check every exported record where it is passed. How many, signatures."""
-    span = manifest["chain"]
-    hash_, position, checked, signatures = span["after_hash"], span["after"], 0, 0
+    span, seen = manifest["chain"], Seen()
+    hash_, position = span["after_hash"], span["after"]
     start = ends[position]["head"] if position in ends else FIRST_HASH
     if hash_ != start or (position and position not in ends):
         wrong("the chain does not begin at a signed checkpoint")
-    with bundle.open("chain.txt") as chain, bundle.open("records.jsonl") as records:
-        record = next_record(records)
+    with bundle.open("chain.txt") as chain:
+        records = records_of(bundle, manifest["version"], wrong)
+        record = next(records, None)
         for line in chain:
-            content_hash, previous = line.decode("ascii").strip(), hash_
+            content_hash, previous = line[:-1].decode("ascii", "replace"), hash_
             position += 1
-            hash_ = sha256((previous + content_hash).encode("ascii"))
-            while record is not None and record["record"]["position"] == position:
-                checked += 1
-                signatures += looked(record, content_hash, previous, hash_, wrong)
-                record = next_record(records)
+            if not HASH.fullmatch(line):
+                wrong(f"chain.txt, line {position - span['after']}: it is no hash")
+            hash_ = sha256((previous + content_hash).encode("ascii", "replace"))
+            while record is not None and place(record) == position:
+                seen.add(position, looked(record, content_hash, previous, hash_, wrong))
+                record = next(records, None)
         while record is not None:
             wrong(f"record {place(record)} stands outside the chain or out of order")
-            record, checked = next_record(records), checked + 1
-    if checked != manifest["count"]:
-        wrong("{} records where the manifest says {}".format(checked, manifest["count"]))
-    if position != span["until"] or (position in ends and ends[position]["head"] != hash_):
+            seen.add(place(record))
+            record = next(records, None)
+    if [seen.count, seen.first, seen.last] != [manifest[name] for name in ("count", *ENDS)]:
+        wrong(f"{seen} where the manifest says {manifest['count']}, {_span(manifest)}")
+    is_covered = position in ends
+    if position != span["until"] or (is_covered and ends[position]["head"] != hash_):
         wrong("the chain does not end where the checkpoint says")
-    return checked, signatures, position in ends
+    if manifest["is_covered"] is not is_covered:
+        wrong("manifest.json says something else of the checkpoint at the end")
+    return seen, is_covered
 
 
-def next_record(records):
-    line = records.readline()
-    return json.loads(line) if line else None
+class Seen:
+    """How many records were passed, the first and the last, and the signatures in them."""
+
+    count = first = last = signatures = 0
+
+    def add(self, position, signatures=0):
+        """One more record."""
+        self.count += 1
+        self.first, self.last = self.first or position, position
+        self.signatures += signatures
+
+    def __str__(self):
+        return f"{self.count} records ({self.first} to {self.last})"
+
+
+def records_of(bundle, version, wrong):
+    """Each record that can be placed; what is wrong with its line or its row is told."""
+    with bundle.open("records.jsonl") as file, bundle.open("records.csv") as rows:
+        table = Table(rows, version > 1, wrong)
+        for number, line in enumerate(file, 1):
+            told, faults = read_line(line)
+            name = f"records.jsonl, line {number}"
+            if is_placed(told):
+                name = f"record {place(told)}"
+                faults += _foreign(told, version)
+                yield told
+            for fault in faults:
+                wrong(f"{name}: its line {fault}")
+            table.check(name, told)
+        table.end()
+
+
+def _foreign(told, version):
+    is_known = set(told) == LINES[version] and set(told["record"]) == RECORD
+    data = read(told["record"].get("data"), spelling=None)[1]
+    repeats = [f"has data that {fault}" for fault in data if "repeats" in fault]
+    return repeats if is_known else ["has other names than a record", *repeats]
 
 
 def place(line):
@@ -199,7 +231,7 @@ def check_record(line, content_hash, previous, hash_, wrong):
         hash_,
     ):
         wrong(name + "its hashes are not those of the chain")
-    body = None if line["payload"] is None else base64.b64decode(line["payload"])
+    body = None if line["payload"] is None else decoded(line["payload"])
     if ("" if body is None else sha256(body)) != record["kept_sha256"]:
         wrong(name + "its payload is not the one it was recorded with")
     is_whole = body is not None and len(body) == record["body_length"]
@@ -214,34 +246,8 @@ def check_record(line, content_hash, previous, hash_, wrong):
         return 0
 
 
-class Unsound(Exception):
-    """What is wrong with a request."""
-
-
-def check_request(record, body):
-    """Rebuild every signed text from the body alone and check its signature; how many."""
-    data, whole = json.loads(record["data"]), json.loads(body)
-    route = "/" + data["url"].partition("/api/v1/")[2]
-    if route == "/orders/batch":
-        items = [(ACTIONS[one["type"]], one["data"]) for one in whole["actions"]]
-        said = data["signed_texts"]
-    else:
-        items, said = [(TYPES[route], whole)], [data["signed_text"]]
-    texts = [signed_text(*item) for item in items]
-    if texts != said:
-        raise Unsound("its body says something else than the text recorded as signed")
-    for (_, flat), text in zip(items, texts, strict=False):
-        signer = flat.get("agent_wallet") or flat["account"]
-        if not is_signed(text.encode("ascii"), base58(flat["signature"]), base58(signer)):
-            raise Unsound("a signature in it does not hold")
-    return len(items)
-
-
-def signed_text(signed_type, flat):
-    """What had to be signed for a flat request body, as the exchange documents it."""
-    payload = {name: value for name, value in flat.items() if name not in HEADER}
-    header = {"timestamp": flat["timestamp"], "expiry_window": flat["expiry_window"]}
-    return compact({"type": signed_type, "data": payload, **header}).decode("ascii")
+class Unknown(Exception):
+    """Why this is no export that can be checked."""
 
 
 def main():
@@ -253,32 +259,39 @@ def main():
     wrong, trusted = Findings(), set(options.key)
     try:
         bundle = Bundle(options.export)
-        manifest = json.loads(bundle.read("manifest.json"))
+        manifest = read_manifest(bundle, wrong)
         check_manifest(bundle, manifest, trusted, wrong)
         ends = check_checkpoints(bundle, manifest, trusted, wrong)
-        checked, signatures, is_covered = check_chain(bundle, manifest, ends, wrong)
+        seen, is_covered = check_chain(bundle, manifest, ends, wrong)
+        tell(manifest, seen, is_covered, trusted)
     except Exception as error:  # an export may hold anything
-        print(f"It cannot be checked: {error!r}", file=sys.stderr)
-        return 2
-    tell(manifest, checked, signatures, is_covered, trusted)
+        why = error if isinstance(error, Unknown) else f"{type(error).__name__}: {error}"
+        print(f"It cannot be checked to its end: {str(why)!a}", file=sys.stderr)
+        return 1 if wrong.count else 2
     if wrong.count:
-        print(f"{wrong.count} things are wrong.")
+        print("1 thing is wrong." if wrong.count == 1 else f"{wrong.count} things are wrong.")
         return 1
     print("All of it holds.")
     return 0
 
 
-def tell(manifest, checked, signatures, is_covered, trusted):
+def tell(manifest, seen, is_covered, trusted):
     """What was looked at, and what no verifier can know."""
-    made = f"Made {manifest['made_at']} by {manifest['made_by']}."
-    span = f"{manifest['first']} to {manifest['last']}"
-    print(f"Asked: {manifest['words']}. {made}")
-    print(f"{checked} records ({span}), {signatures} signatures.")
+    print(f"Asked: {manifest['words']}. Made {manifest['made_at']} by {manifest['made_by']}.")
+    print(f"{seen}, {seen.signatures} signatures.")
+    if manifest["version"] == 1:
+        print(
+            "NOTE   the sentences of records.csv (what) stand nowhere else; the rest was compared"
+        )
     if not is_covered:
         print("NOTE   no checkpoint covers the end: the newest records could be rewritten.")
     if not trusted:
         print(f"NOTE   compare this key with the one you were told: {manifest['public_key']}")
     print("NOTE   an export cannot show that no other record fits what was asked.")
+
+
+def _span(manifest):
+    return f"{manifest['first']} to {manifest['last']}"
 
 
 if __name__ == "__main__":
