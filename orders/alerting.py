@@ -76,7 +76,8 @@ def tell(now):
 def _unresolved(now):
     patience = timedelta(seconds=settings.ALERT_AFTER_S)
     sent_long_ago = has_come("first_sent_at", now - patience, patience)
-    asked = Cancel.objects.open_questions().filter(sent_long_ago)
+    held_long_ago = has_come("restored_at", now - patience, patience)
+    asked = Cancel.objects.open_questions().filter(sent_long_ago | held_long_ago)
     jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
         (AlertKind.UNRESOLVED.value, f"job {job['job_id']}"): (

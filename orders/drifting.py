@@ -11,6 +11,7 @@ from django.utils.timezone import now as clock
 from orders import audit, clocking
 from orders.endings import FILLS, OURS
 from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Restore, Right
+from orders.models.clocks import is_ahead
 from orders.refusing import refuse
 
 SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
@@ -95,8 +96,15 @@ def _ours(account, ended) -> set:
         order.order_id
         for order, ending in ended
         for asked_at in asked
-        if ending.at is None or any(abs(ending.at - by - asked_at) <= SPAN for by in offsets)
+        if _may_have_ended(ending, asked_at, offsets)
     }
+
+
+def _may_have_ended(ending, asked_at, offsets) -> bool:
+    """Whether a request for the whole book fits this end by either reading of the clocks."""
+    if ending.at is None or is_ahead(asked_at, clock()):  # ours was set back since
+        return True
+    return any(abs(ending.at - by - asked_at) <= SPAN for by in offsets)
 
 
 def _whole_book_requests(account, ended, offsets):

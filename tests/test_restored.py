@@ -436,3 +436,13 @@ def test_a_click_that_waited_too_long_for_the_acceptance_expires(firm):
     ask(firm, firm.account.orders.first())
     sweeping.expire_unsent(timezone.now() + timedelta(seconds=601))
     assert Cancel.objects.get().status == CancelStatus.EXPIRED
+
+
+def test_people_are_alerted_of_what_is_left_to_decide(firm):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    copy = queued(firm, order)
+    put_back(copy)
+    assert restored.is_behind(timezone.now())
+    told = alerting.matters(timezone.now() + timedelta(minutes=2))
+    assert ("unresolved", f"job {Cancel.objects.get().job_id}") in told
