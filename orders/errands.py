@@ -4,17 +4,19 @@ import logging
 import subprocess
 import sys
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.timezone import now as clock
 
 from orders import checkpoints, exporting, verifications
 from orders.models import (
     AuditCheckpoint,
-    AuditRecord,
     ErrandStatus,
-    Event,
     Export,
+    PanicLine,
     Verification,
 )
 from orders.models.clocks import is_ahead
@@ -68,8 +70,9 @@ def checkpoint_due(now):
 
 
 def _is_due(last, now):
-    """Whether a minute is over, or a panic is new: from a copy older than it nothing is sent."""
+    """Whether a minute is over, or something of a panic is new: it shall not leave twice."""
     if last.at <= now - CHECKPOINT_EVERY or is_ahead(last.at, now):
         return True
-    newer = AuditRecord.objects.filter(position__gt=last.count)
-    return newer.filter(event=Event.PANIC).exists()
+    steps = ("asked_at", "last_sent_at", "answered_at", "seen_empty_at")
+    newer = (Q(**{f"{step}__gt": last.at}) for step in steps)
+    return PanicLine.objects.filter(reduce(or_, newer)).exists()

@@ -15,6 +15,7 @@ from django.utils.timezone import now as clock
 from orders import audit, checkpoint_file, checkpoints, concluding, panic_facts, records
 from orders.judging import Conclusion
 from orders.models import (
+    AuditCheckpoint,
     AuditRecord,
     Cancel,
     CancelJob,
@@ -40,7 +41,9 @@ BY_A_PERSON = "Nothing is sent by itself: send it again or close it."
 FIRST = "an older copy of the database was put back, and no administrator has accepted it yet."
 PANIC_WAITED = f"{WAITED} No cancel-all is sent unless you say so."
 QUESTION = """
-    SELECT (SELECT hash FROM orders_auditrecord WHERE position = %s),
+    SELECT (SELECT record.hash FROM orders_auditrecord record
+            JOIN orders_auditcheckpoint copy ON copy.number = %s
+            WHERE record.position = %s),
         EXISTS (SELECT 1 FROM orders_restore WHERE is_waiting),
         (SELECT MAX(number) FROM orders_restore WHERE NOT is_waiting),
         EXISTS (SELECT 1 FROM orders_auditcheckpoint)
@@ -72,7 +75,7 @@ def state(now) -> tuple[Restore | None, bool]:
     """The same, and whether any checkpoint was ever signed: else no copy could be noticed."""
     signed = _newest_signed()
     with connection.cursor() as cursor:
-        cursor.execute(QUESTION, [signed.count if signed else 0])
+        cursor.execute(QUESTION, [signed.number, signed.count] if signed else [0, 0])
         found, is_waiting, accepted, is_guarded = cursor.fetchone()
     is_newer = signed and found != signed.head and signed.number > (accepted or 0)
     if is_waiting:
@@ -85,13 +88,13 @@ def state(now) -> tuple[Restore | None, bool]:
 def words(behind) -> str:
     """Why nothing is sent, and what to do."""
     at = f"{behind.signed_at[:19].replace('T', ' ')} UTC"
-    signed = f"checkpoint {behind.number} of {at} signed {behind.count} records"
+    signed = f"checkpoint {behind.number} of {at}, of {behind.count} records"
     if behind.is_other:
-        what = f"This is not the database of the checkpoint file: {signed} that begin otherwise."
+        what = f"This is not the database of the checkpoint file: {signed}, is of another log."
         why = "It was installed anew, or AUDIT_CHECKPOINT_FILE names another one's file."
     else:
-        what = f"This database is older than its checkpoints: {signed}."
-        why = f"Those after record {behind.shared} are not all here: an older copy was put back."
+        what = f"This database is older than its checkpoints: {signed}, is not in it."
+        why = f"An older copy was put back: what was recorded after {behind.shared} may be lost."
     return f"{what} {why} Nothing is sent, but for a new panic, until an administrator accepts it."
 
 
@@ -168,7 +171,8 @@ def _shared():
     """Records up to the newest checkpoint of the file that this database agrees with."""
     lines = list(checkpoint_file.lines())
     for one in list(_sound(lines[-MOST_TRIED:])):
-        if records.stands(one.count, one.head):
+        is_stored = AuditCheckpoint.objects.filter(number=one.number, line=one.line).exists()
+        if is_stored and records.stands(one.count, one.head):
             return one.count
     return 0
 

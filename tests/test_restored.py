@@ -410,14 +410,29 @@ def test_the_finding_is_one_however_many_look(firm):
     assert AuditRecord.objects.filter(event=Event.DATABASE_BEHIND).count() == 1
 
 
-def test_a_panic_is_under_a_checkpoint_within_seconds(firm):
-    errands.checkpoint_due(timezone.now())
+def test_what_a_panic_did_is_under_a_checkpoint_within_seconds(firm):
     panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    errands.checkpoint_due(timezone.now())
     copy = Copy()
     carry()
     errands.checkpoint_due(timezone.now())
     copy.put_back()
     assert restored.is_behind(timezone.now())
+
+
+def test_a_copy_that_lacks_the_newest_checkpoint_is_older_though_its_records_stand(firm):
+    firm.orders(2)
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    copy = Copy()
+    checkpoints.make()
+    carry()
+    copy.put_back()
+    before = len(posts(firm))
+    everything(firm)
+    assert len(posts(firm)) == before
+    accepting.accept(user=firm.administrator, actor=firm.actor(firm.administrator), reason="drill")
+    checkpoints.make()
+    assert verifying.verify().faults == []
 
 
 def test_nothing_is_sent_again_before_somebody_accepts(firm):
