@@ -5,7 +5,7 @@ import pytest
 from django.db import transaction
 
 from orders import clearing
-from tests.odd_cells import ACTS, ODDITIES, Cell, fields_of, judge
+from tests.odd_cells import ACTS, ODDITIES, Cell, FewLooks, fields_of, judge
 
 ROWS = [(kind, act) for kind, acts in ACTS for act in acts]
 ONE_OF = 29  # of the table, wherever the whole takes too long
@@ -47,8 +47,8 @@ def carry_out_all(firm, some, capsys):
 
 @pytest.fixture(autouse=True)
 def _quickest(quick_panic, monkeypatch):
-    """A panic that cannot see an empty book gives up at once."""
-    monkeypatch.setattr(clearing, "DEADLINE_S", 0.3)
+    """A panic that cannot see an empty book gives up after a few looks."""
+    monkeypatch.setattr(clearing, "_Deadline", FewLooks)
     monkeypatch.setattr(clearing, "LONGEST_PAUSE_S", 0.02)
 
 

@@ -7,12 +7,13 @@ from django.utils import timezone
 
 from orders import clearing, emptying, panic
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
+from tests.odd_cells import FewLooks
 
 
 @pytest.fixture(autouse=True)
 def _quick(quick_panic, monkeypatch):
     """Nothing here waits as long as it would on the desk; cancel-all does nothing."""
-    monkeypatch.setattr(clearing, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(clearing, "_Deadline", FewLooks)
 
 
 def emptied(firm, **about):
