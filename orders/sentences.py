@@ -1,11 +1,10 @@
 """The words in which screens and commands tell people what happened, and when."""
 
-import json
-
+from orders import telling
 from orders.models import AuditRecord
-from orders.telling import ENDINGS, SENTENCES, plain
+from orders.phrases import TERMINAL, by, data_of, ending
 
-__all__ = ["ENDINGS"]
+__all__ = ["TERMINAL", "by", "data_of", "ending"]
 SIDES = {"bid": "Bid", "ask": "Ask"}
 
 
@@ -48,28 +47,9 @@ def of_type(order_type) -> str:
     return (order_type or "order").replace("_", " ")
 
 
-def of_orders(row, count) -> str:
-    """The order a record speaks of, or how many: *BTC 28000000042*, *12 orders*."""
-    if count > 1:
-        return f"{count} orders"
-    return f"{row.symbol} {row.order_id or row.client_order_id}" if row else "an order"
-
-
 def of_record(record: AuditRecord, *, row=None, count=0) -> str:
     """One line that says what a record is the record of.
 
     ``row``: the order row to name, ``count``: how many rows the record has.
     """
-    data = data_of(record)
-    say = SENTENCES.get(record.event, plain)
-    who = record.operator_name or "Somebody"
-    return say(record, data, who, of_orders(row, count))
-
-
-def data_of(record) -> dict:
-    """The record's own facts; empty where they cannot be read."""
-    try:
-        data = json.loads(record.data)
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
+    return telling.of(record, row, count)

@@ -13,8 +13,8 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
 from desk.databases import prepare_statements
-from orders import book_looks, clearing, exchange, leftovers
-from tests import unrecorded
+from orders import audit, book_looks, clearing, exchange, leftovers
+from tests import plain_words, unrecorded
 from tests.firm import Firm, Founded
 from tests.paper import paper_exchange
 from tests.terminal import run
@@ -179,3 +179,17 @@ def _every_change_is_recorded(request):
     with unrecorded.watching(connection) as watch:
         yield
     assert watch.found == []
+
+
+@pytest.fixture(autouse=True)
+def _every_record_reads(monkeypatch):
+    """Whatever a test has recorded: its sentence is one that a person can read."""
+    real, found = audit.append, []
+
+    def append(*facts):
+        found.extend(filter(None, map(plain_words.fault_of, facts)))
+        return real(*facts)
+
+    monkeypatch.setattr(audit, "append", append)
+    yield
+    assert found == []

@@ -1,13 +1,15 @@
 """Audit records: readable, findable, exact, and never counted whole."""
 
 import json
+import re
 
 import pytest
 from django.db import transaction
 
-from orders import audit, delivery, sentences, telling
+from orders import audit, delivery, enrolling, sentences, telling
 from orders.admin import payloads
-from orders.models import AuditRecord, Event
+from orders.models import AuditRecord, AuditRecordOrder, Event
+from tests import plain_words
 from tests.screens import click, known_order, page, signed_in, url
 
 
@@ -140,9 +142,9 @@ def test_every_event_has_a_sentence_even_where_its_facts_are_missing(event):
         (
             "panic",
             {"scope": "Panic: every order", "reason": "news"},
-            "book: Panic: every order: “n",
+            "asked to empty the book: every order: “n",
         ),
-        ("panic", {"again": True, "symbol": "BTC"}, "every BTC order of job None cancelled once"),
+        ("panic", {"again": True, "symbol": "BTC"}, "every BTC order of a job cancelled once"),
         (
             "api_config_key_changed",
             {"set": "k9aB"},
@@ -160,3 +162,82 @@ def test_every_event_has_a_sentence_even_where_its_facts_are_missing(event):
 def test_a_record_says_what_is_particular_to_it(event, about, said):
     record = AuditRecord(event=event, data=json.dumps(about), account_name="Alpha")
     assert said in sentences.of_record(record)
+
+
+EMPTY_BOOK = {"account_name": "Alpha", "operator_name": "olivia"}
+CANCEL_ALL = "https://test-api.pacifica.fi/api/v1/orders/cancel_all"
+
+
+@pytest.mark.parametrize(
+    ("event", "columns", "data", "symbol", "said"),
+    [
+        ("request", {}, {"url": CANCEL_ALL}, "", "cancel-all for the book of Alpha."),
+        ("request", {}, {"url": CANCEL_ALL}, "BTC", "cancel-all for the BTC orders of Alpha."),
+        ("outcome", {"outcome": "empty"}, {}, "", "Outcome of the book of Alpha: seen empty."),
+        ("no_answer", {}, {"reason": "reset"}, "", "No answer about the book of Alpha: reset."),
+        (
+            "cancel_asked",
+            {},
+            {"scope": "Panic: every order on 3 accounts of Momentum"},
+            None,
+            "What the panic of olivia left over is cancelled singly: an order.",
+        ),
+        ("act_refused", {}, {"asked": "cancel 1 orders"}, None, "refused: cancel 1 order."),
+        ("verified", {"outcome": "not_whole"}, {"faults": 1, "records": 1}, None, "1 fault, 1 rec"),
+    ],
+)
+def test_what_concerns_a_whole_book_says_so(event, columns, data, symbol, said):
+    row = None if symbol is None else AuditRecordOrder(symbol=symbol)
+    record = AuditRecord(event=event, data=json.dumps(data), **EMPTY_BOOK | columns)
+    told = sentences.of_record(record, row=row, count=int(row is not None))
+    assert said in told
+    assert plain_words.faults(told) == []
+
+
+ODD = (None, "", [], {}, 1, "x", [[]], {"a": 1}, True)
+NAMES = """
+    scope reason skipped stopped queued under_way symbol again closed url attempt status
+    reason elapsed_ms why path proof count owner said is_over public_key changed added set
+    role user step throttled_for_s name_tried asked words faults records before sealed_with
+    amounts waited number cancels lines shared is_late
+""".split()  # noqa: SIM905 a list of them would be forty lines
+
+
+@pytest.mark.parametrize("event", [*Event.values, "an_event_to_come"])
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_a_record_with_odd_or_missing_facts_reads_without_them(event, odd):
+    for data in ({}, dict.fromkeys(NAMES, odd), *({name: odd} for name in NAMES)):
+        for row in (None, AuditRecordOrder(symbol=""), AuditRecordOrder(symbol="BTC", order_id=4)):
+            record = AuditRecord(event=event, data=json.dumps(data))
+            told = sentences.of_record(record, row=row, count=int(row is not None))
+            assert not re.search(r"\bNone\b|\?|\.\.|  |\(\)", told), told
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "cancel of None.",
+        "attempt ?.",
+        "Ends..",
+        "Two  blanks.",
+        "Empty ().",
+        "1 orders.",
+        "2 order.",
+    ],
+)
+def test_nonsense_in_a_sentence_is_found(nonsense):
+    assert plain_words.faults(nonsense)
+
+
+def test_records_of_a_command_say_so_in_list_page_and_sentence(firm):
+    enrolling.add_desk(name="Newly")
+    record = AuditRecord.objects.filter(event=Event.DESK_CHANGED).latest("position")
+    client = signed_in(firm.administrator)
+    for shown in (
+        client.get(url("orders_auditrecord_changelist")),
+        client.get(url("orders_auditrecord_change", record.pk)),
+    ):
+        text = shown.content.decode()
+        assert "by the command line" in text
+        assert "(command line)" not in text
+    assert sentences.of_record(record) == "The command line added desk Newly."

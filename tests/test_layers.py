@@ -8,8 +8,21 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["orders.pacifica"],
-    ["orders.models", "orders.canonical", "orders.lines", "orders.odd_rows", "orders.standalone"],
-    ["orders.inserting", "orders.pasting", "orders.signer"],
+    [
+        "orders.models",
+        "orders.canonical",
+        "orders.lines",
+        "orders.odd_rows",
+        "orders.standalone",
+        "orders.phrases",
+    ],
+    [
+        "orders.inserting",
+        "orders.matters",
+        "orders.pasting",
+        "orders.signer",
+        "orders.telling_house",
+    ],
     [
         "orders.audit",
         "orders.checkpoint_file",

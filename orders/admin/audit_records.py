@@ -110,7 +110,7 @@ class AuditRecordAdmin(ReadOnlyPage):
     def outcome_column(self, record):
         if not record.outcome:
             return ""
-        word = sentences.ENDINGS.get(record.outcome, record.outcome)
+        word = sentences.ending(record.outcome)
         return format_html('<span class="dk-status dk-{}">{}</span>', tone(record.outcome), word)
 
     @display(description="Who, where")
@@ -118,7 +118,7 @@ class AuditRecordAdmin(ReadOnlyPage):
         where = " · ".join(filter(None, [visible(record.desk_name), visible(record.account_name)]))
         return format_html(
             '<span class="dk-nowrap">{}</span> <span class="dk-quiet dk-where">{}</span>',
-            visible(record.operator_name) or "–",
+            visible(sentences.by(record)) or "–",
             where,
         )
 

@@ -20,7 +20,7 @@ from orders.logins import actor_of
 from orders.models import CancelJob, Right
 from orders.rights import NotAllowed, holds
 from orders.targets import CannotAsk
-from orders.templatetags.desk import ago, tone, visible
+from orders.templatetags.desk import ago, by, tone, visible
 
 STOP_ASKING = 286  # htmx: swap this in and ask no more
 
@@ -83,7 +83,7 @@ class JobAdmin(ReadOnlyPage):
 
     @display(description="Who")
     def who_column(self, job):
-        return visible(job.operator_name)
+        return by(job)
 
     @display(description="When")
     def when_column(self, job):

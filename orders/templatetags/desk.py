@@ -51,6 +51,18 @@ def _is_hidden(character):
 
 
 @register.filter
+def by(row):
+    """Who acted: a person's name, or *by the command line*."""
+    return visible(sentences.by(row))
+
+
+@register.filter
+def place(row):
+    """From which network address; empty for the command line, which `by` tells."""
+    return "" if row.address in sentences.TERMINAL else row.address
+
+
+@register.filter
 def thousands(number):
     """A count as people read it: *5,000*."""
     return f"{number:,}"
