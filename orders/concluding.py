@@ -205,10 +205,11 @@ HALTED_UNANSWERED = "Its job was stopped. An earlier request had no answer: it m
 
 
 def halt(queued, now) -> int:
-    """Stop these queued cancels; how many. What was last said of each may promise a request."""
+    """Stop these unsent cancels; how many. What was last said of each may promise a request."""
     said = When(has_unanswered=True, then=Value(HALTED_UNANSWERED))
     said = Case(said, default=Value(HALTED))
-    return queued.update(status=CancelStatus.STOPPED, concluded_at=now, explanation=said)
+    values = {"claim_token": None, "lease_until": None, "explanation": said}
+    return queued.update(status=CancelStatus.STOPPED, concluded_at=now, **values)
 
 
 def _answer_fact(pack, ends, mine, now):

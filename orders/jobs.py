@@ -1,6 +1,7 @@
 """Stop, resume and retry a job: each a recorded act of somebody who may."""
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.timezone import now as clock
 
 from orders import audit, concluding, waking
@@ -28,7 +29,10 @@ AT_ONCE = 500  # rows that a query names
 
 
 def stop(*, user, actor, job_id) -> str:
-    """From here on nothing new of the job is sent; what is under way is followed to its end."""
+    """From here on nothing new of the job is sent; what is under way is followed to its end.
+
+    What a sender claimed and has not recorded as a request is taken from it: nothing of it left.
+    """
     job = _permitted(user, actor, job_id, "stop")
     if job.is_panic:
         return "A panic is not stopped: withdraw its lines that wait."
@@ -37,12 +41,14 @@ def stop(*, user, actor, job_id) -> str:
         running = CancelJob.objects.filter(pk=job.pk, status=JobStatus.RUNNING)
         if not running.update(status=JobStatus.STOPPING):
             return f"Nothing to stop: the job is {job.get_status_display().lower()}."
-        queued = job.cancels.filter(status=CancelStatus.QUEUED)
-        stopped = concluding.halt(queued, now)
+        claimed = Q(status=CancelStatus.SENDING, sent_at=None)  # and its request is not recorded
+        unsent = job.cancels.filter(Q(status=CancelStatus.QUEUED) | claimed)
+        stopped = concluding.halt(unsent, now)
         concluding.finish_jobs({job.pk}, now)
         under_way = job.cancels.filter(status__in=LIVE).count()
         lines = _lines(job.cancels.filter(status=CancelStatus.STOPPED, concluded_at=now))
-        audit.append(_fact(Event.JOB_STOPPED, actor, job, now, {"stopped": stopped}, lines))
+        facts = {"stopped": stopped, "under_way": under_way}
+        audit.append(_fact(Event.JOB_STOPPED, actor, job, now, facts, lines))
     return f"Stopped: {stopped} not sent, {under_way} still being followed to their end."
 
 

@@ -1,6 +1,7 @@
 """Stop, resume, retry: a job's cancels are all accounted for, whatever is pressed."""
 
 import contextlib
+import json
 import threading
 import uuid
 
@@ -8,7 +9,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from orders import audit, cancels, delivery, jobs, packets, sweeping
+from orders import audit, cancels, delivery, jobs, packets, sentences, sweeping
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -80,26 +81,36 @@ def test_the_log_names_every_order_that_was_stopped_or_resumed(firm):
     job = ask(firm, orders)
     claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
     press(firm, jobs.stop, job)
-    left = [order.order_id for order in orders[1:]]
+    left = [order.order_id for order in orders]
     assert told(Event.JOB_STOPPED) == [(order_id, "stopped") for order_id in left]
     press(firm, jobs.resume, job)
     assert told(Event.JOB_RESUMED) == [(order_id, "queued") for order_id in left]
 
 
-@pytest.mark.parametrize("is_lost", [False, True], ids=["throttled", "its sender died"])
-def test_what_comes_back_to_a_stopped_job_is_told_as_stopped(firm, monkeypatch, is_lost):
+def test_what_comes_back_to_a_stopped_job_is_told_as_stopped(firm, monkeypatch):
     order = firm.order()
     job = ask(firm, [order])
     claimed = claim(account_id=firm.account.pk, now=timezone.now())
-    if is_lost:
-        press(firm, jobs.stop, job)
-        sweeping.recover_abandoned(timezone.now() + LEASE + sweeping.GRACE)
-    else:
-        firm.paper.fault("/orders/cancel", "status", status=429)
-        stop_on_the_wire(firm, job, monkeypatch)
-        delivery.deliver(claimed)
+    firm.paper.fault("/orders/cancel", "status", status=429)
+    stop_on_the_wire(firm, job, monkeypatch)
+    delivery.deliver(claimed)
     assert statuses() == ["stopped"]
     assert told(Event.OUTCOME) == [(order.order_id, "stopped")]
+
+
+def test_what_was_claimed_and_not_sent_counts_as_not_sent_and_stays_unsent(firm):
+    job = ask(firm, firm.orders(3))
+    claimed = claim(account_id=firm.account.pk, now=timezone.now(), limit=2)
+    assert press(firm, jobs.stop, job) == (
+        "Stopped: 3 not sent, 0 still being followed to their end."
+    )
+    assert delivery.deliver(claimed) == (0, None)  # its sender comes too late
+    assert not firm.paper.requests("/orders/cancel") + firm.paper.requests("/orders/batch")
+    job.refresh_from_db()
+    assert (job.status, set(statuses())) == (JobStatus.STOPPED, {CancelStatus.STOPPED})
+    record = AuditRecord.objects.get(event=Event.JOB_STOPPED)
+    assert json.loads(record.data) == {"stopped": 3, "under_way": 0}
+    assert sentences.of_record(record).endswith(f"stopped job {job.pk}: 3 not sent.")
 
 
 @pytest.mark.parametrize("count", [1, 12], ids=["one request", "two requests"])
