@@ -13,6 +13,7 @@ from django.core.mail import send_mail
 from django.db.models import Count, F, Max, Min, Q
 
 from orders import audit, clocking, probing, restored, webhook
+from orders.matters import Matters
 from orders.models import (
     Alert,
     AlertKind,
@@ -27,6 +28,7 @@ from orders.models.alerts import LONGEST_PAUSE
 from orders.models.clocks import has_come, is_ahead
 
 logger = logging.getLogger(__name__)
+standing = Matters(logger)
 TELL_LEASE = timedelta(seconds=30)
 STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
 WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
@@ -37,6 +39,7 @@ FOREIGN_ANSWER_FOR = timedelta(hours=1)  # raised where it came, for it leaves n
 def watch(now):
     """One round: raise what is new, end what is over, tell both."""
     wanted = matters(now)
+    standing.only({key: said for key, (_, said) in wanted.items()})
     current = {(alert.kind, alert.about): alert for alert in Alert.objects.current()}
     for key in wanted.keys() - current.keys():
         _raise(key, wanted[key], now)

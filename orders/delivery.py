@@ -5,6 +5,7 @@ the network is awaited, and the threads that send touch no database.
 """
 
 import functools
+import logging
 import threading
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from django.utils.timezone import now as clock
 from orders import audit, clocking, concluding, credits, exchange, packets, restored, waking
 from orders.claiming import claim, next_turn
 from orders.keys import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
+from orders.matters import Matters
 from orders.models import (
     AgentWallet,
     Cancel,
@@ -31,6 +33,7 @@ from orders.models import (
 from orders.models.cancels import MARGIN
 from orders.models.clocks import is_ahead
 from orders.pacifica.signing import Unsignable
+from orders.phrases import several
 from orders.rights import holding, holds
 from orders.waking import CHUNK
 
@@ -121,6 +124,7 @@ def deliver(chunk, *, now=clock, send=None):
     job, account = chunk[0].job, chunk[0].account
     why_not = may_not_send(_asked(job, account), account)
     if why_not:
+        failing.wrong(account.pk, why_not)
         concluding.refuse_unsent(chunk, why_not, now())
         return 0, None
     try:
@@ -129,6 +133,7 @@ def deliver(chunk, *, now=clock, send=None):
             return 0, None
         packs = record_requests(packets.packed(pairs), now())
     except (CannotOpen, KeySettingsWrong) as error:
+        failing.wrong(account.pk, f"Nothing is sent for {account}: {error}")
         concluding.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
         return 0, None
     key = open_api_config_key(account)
@@ -136,6 +141,7 @@ def deliver(chunk, *, now=clock, send=None):
     (send or packets.send)(packs, now, halted, api_config_key=key)
     ends = concluding.conclude(packs, now())
     _after(ends, account, job)
+    _warn(ends, account)
     return concluding.left_of(packs), concluding.quota_of(packs)
 
 
@@ -146,6 +152,20 @@ def _after(ends, account, job):
         credits.pause(pool=credits.pool_of(account), until=max(pauses))
     if any(end.status in {CancelStatus.UNKNOWN, CancelStatus.SETTLING} for _, end in ends):
         waking.settle(account_ids=[account.pk], is_urgent=job.is_urgent)
+
+
+failing = Matters(logging.getLogger(__name__))
+FAILED = {CancelStatus.QUEUED, CancelStatus.UNKNOWN, CancelStatus.REFUSED}
+
+
+def _warn(ends, account):
+    """In this process's log: attempts that did not get through, and that they do again."""
+    failed = [end for _, end in ends if end.status in FAILED and not end.is_throttled]
+    if failed:
+        said = f"{several(len(failed), 'cancel')} did not get through: {failed[0].explanation}"
+        failing.wrong(account.pk, f"{account}: {said}")
+    elif ends:
+        failing.over(account.pk, f"{account}: cancels get through again.")
 
 
 def _asked(job, account):

@@ -1,5 +1,6 @@
 """One line of a panic: written under its claim alone, each change with the record that says why."""
 
+import logging
 import threading
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ from orders import audit, concluding, panic_facts
 from orders.models import PanicLine, PanicStatus
 from orders.models.cancels import LEASE
 
+logger = logging.getLogger(__name__)
 NOT_AGAIN = "It is not sent again unless you say so."
 LOST = f"The answer to cancel-all was lost. {NOT_AGAIN}"
 
@@ -121,5 +123,7 @@ def _over(line, now):
 
     The job's row is locked here, before the log's lock: everybody takes them in this order.
     """
+    if line.status == PanicStatus.NEEDS_YOU:
+        logger.warning("Job %s: %s needs somebody: %r", line.job_id, line.account, line.explanation)
     concluding.finish_jobs({line.job_id}, now)
     return panic_facts.outcome_fact(line, line.status, line.explanation, now)

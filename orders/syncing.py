@@ -5,6 +5,7 @@ until it does, the order is *vanished*, never guessed. A constant number of quer
 orders there are.
 """
 
+import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
@@ -29,11 +30,13 @@ from orders import (
     waking,
 )
 from orders.comparing import RAREST, REFRESHED, compare
+from orders.matters import Matters
 from orders.models import Account, Event, Order, OrderState
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
 from orders.pacifica.strict_json import spelled
 
+unread = Matters(logging.getLogger(__name__))
 FEW = 5  # orders looked up one by one
 PAGES, MOST_PAGES = 5, 60  # of the history, more the more orders are missing
 PAGE = 100  # rows of one (docs.pacifica.fi order-history page)
@@ -85,7 +88,9 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
         return Synced(problem=book.why)  # a routine sync stretches its period
     if book.value is None:
         Account.objects.filter(pk=account_id).update(sync_error=book.why[:300])
+        unread.wrong(account_id, f"The book of {account} could not be read: {book.why}.")
         return Synced(problem=book.why)
+    unread.over(account_id, f"The book of {account} is read again.")
     history = _endings_of_missing(reader, account, book.value, started_at, now)
     with transaction.atomic():
         synced = _apply(account, book, history, started_at, now())

@@ -177,9 +177,10 @@ def test_what_is_told_holds_no_key_and_no_address(firm, question, hook):
 
 
 def test_the_watch_beside_the_senders_tells_that_none_is_alive(firm, hook):
-    from django.core.management import call_command
+    from django.core.management import CommandError, call_command
 
     order = firm.order()
     cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
-    call_command("watch", once=True)
+    with pytest.raises(CommandError, match="no sender is alive"):
+        call_command("watch", once=True)
     assert [one["kind"] for one in hook.taken] == ["no_sender"]

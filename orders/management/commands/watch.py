@@ -1,15 +1,20 @@
 """`manage.py watch`: tell people what cannot wait, from beside the senders."""
 
+import logging
 import signal
 import threading
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 from django.utils.timezone import now as clock
 
 from orders import alerting
+from orders.matters import Matters
+from orders.models import Sender
 
 EVERY_S = 5
+NOBODY = "Nobody is sending: no sender is alive. Start a sweep or a worker."
+nobody = Matters(logging.getLogger(__name__))
 
 
 class Command(BaseCommand):
@@ -18,7 +23,8 @@ class Command(BaseCommand):
     help = (
         "Alerts about unresolved cancels, stuck jobs and a wrong clock, as the sweep does, and "
         "about the one thing no sender can tell: that none is alive. Needs no key. Run it on "
-        "another host than the sweep, or with --once from a timer."
+        "another host than the sweep, or with --once from a timer: it then exits with 0 where a "
+        "sender is alive and with 1 where none is."
     )
 
     def add_arguments(self, parser):
@@ -32,8 +38,16 @@ class Command(BaseCommand):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stopping.set())
         while not stopping.is_set():
-            alerting.watch(clock())
+            now = clock()
+            alerting.watch(now)
+            is_anyone_alive = Sender.objects.fresh(now).exists()
+            if once and not is_anyone_alive:
+                raise CommandError(NOBODY, returncode=1)
             if once:
                 return
+            if is_anyone_alive:
+                nobody.over("", "A sender is alive again.")
+            else:
+                nobody.wrong("", NOBODY)
             stopping.wait(EVERY_S)
             close_old_connections()
