@@ -112,10 +112,10 @@ def make(*, now=clock) -> Checkpoint | None:
     if key is None:
         raise CannotCheckpoint("AUDIT_CHECKPOINT_KEY: is not set, so no checkpoint can be signed.")
     with checkpoint_file.locked() as file:
-        with transaction.atomic():
+        with transaction.atomic(durable=True):
             went_on = _go_on(file, key, now())
         _bring_up_to_date(file)  # first, for it refuses a file that is not this database's
-        with transaction.atomic():
+        with transaction.atomic(durable=True):
             made = _insert(key, now())
         _bring_up_to_date(file)
     return made or went_on
@@ -202,7 +202,7 @@ def _go_on(file, key, now):
     line, _ = checkpoint_file.last_line(file)
     if accepted is None or not line or AuditCheckpoint.objects.filter(line=line).exists():
         return None
-    last = _take_over(read(line), accepted, now)
+    last = _take_over(_sound(line), accepted, now)
     newest = AuditRecord.objects.order_by("-position").values_list("position", "hash")[0]
     made = _next(
         key,
@@ -236,8 +236,9 @@ def _take_over(last, accepted, now):
                 f"The file's checkpoint {number} is not the database's. {RESTORED}"
             )
         if number not in copies:
-            count, at = read(line).count, datetime.fromisoformat(read(line).at)
-            about = {"number": number, "at": at, "count": count, "line": line, "lost_at": now}
+            one = _sound(line)
+            about = {"number": number, "count": one.count, "line": line, "lost_at": now}
+            about["at"] = datetime.fromisoformat(one.at)
             AuditCheckpoint.objects.create(**about)
     return last
 
@@ -275,7 +276,7 @@ def _bring_up_to_date(file):
     Raises `CannotCheckpoint` where the file's last line is not the database's: one was changed.
     """
     last, torn = checkpoint_file.last_line(file)
-    number = _number(last) if last else 0
+    number = _sound(last).number if last else 0
     copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
     if last and list(copies.filter(number=number)) != [last]:
         raise CannotCheckpoint(f"The file's checkpoints are not the database's. {RESTORED}")
@@ -285,8 +286,8 @@ def _bring_up_to_date(file):
     checkpoint_file.append(file, due[len(torn) :])
 
 
-def _number(line):
+def _sound(line):
     try:
-        return read(line).number
+        return read(line)
     except ValueError as error:
         raise CannotCheckpoint(f"The file's last checkpoint is not sound: {error}.") from None
