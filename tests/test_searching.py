@@ -150,3 +150,22 @@ def test_pages_follow_each_other_without_gap(firm, monkeypatch):
         seen += [row.pk for row in answer.context["cl"].result_list]
     assert seen == sorted(seen, reverse=True)
     assert len(set(seen)) == 20
+
+
+def test_after_a_rename_a_persons_records_are_found_apart_from_a_namesakes(firm):
+    old, new = "olivia", "olga"
+    audit.record(audit.Fact(Event.LOGIN, firm.actor()))
+    firm.operator.username = new
+    firm.operator.save()
+    changed = {"user": new, "changed": {"username": [old, new]}}
+    audit.record(audit.Fact(Event.USER_CHANGED, firm.actor(firm.administrator), data=changed))
+    audit.record(audit.Fact(Event.LOGOUT, firm.actor()))
+    namesake = firm.person(old, firm.momentum, "operator")
+    audit.record(audit.Fact(Event.LOGIN, firm.actor(namesake)))
+
+    def found(name):
+        rows = searching.matching({"operator": name}).order_by("position")
+        return list(rows.values_list("operator_id", "event"))
+
+    assert found(new) == [(firm.operator.pk, "login"), (firm.operator.pk, "logout")]
+    assert found(old) == [(namesake.pk, "login")]

@@ -1,6 +1,7 @@
 """List filters that offer, and accept, only what the person may see."""
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q
 
 from orders.admin.base import scoped
@@ -202,6 +203,12 @@ class OperatorFilter(Text):
     """By the name of who acted."""
 
     title, parameter_name, path = "operator", "operator", "operator_name"
+
+    def narrowed(self, queryset, value):
+        """By the person who bears the name now; by the name where nobody does."""
+        theirs = queryset.filter(operator__username=value)
+        is_borne = get_user_model().objects.filter(username=value).exists()
+        return theirs if is_borne else super().narrowed(queryset, value)
 
     def lookups(self, request, model_admin):
         members = scoped(Membership.objects.all(), request.user).order_by("user__username")
