@@ -13,6 +13,7 @@ from orders.models.clocks import is_ahead
 READ_LAG = timedelta(seconds=30)  # a book this soon after a close may simply be behind
 LOOK_AGAIN = timedelta(seconds=30)
 RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explains
+UNTOLD_AFTER = timedelta(days=1)  # its look-ups go on
 EXACT, STEP = Context(prec=100), Decimal("1e-12")  # the usual 28 digits are too few to round in
 HIDDEN = "Not listed when the book was last read, but for a row that could not be read."
 SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the next
@@ -126,8 +127,11 @@ def _compare_missing(changes, order, found, started_at, is_whole):
         _hide(changes, order, started_at)
     elif order.state == OrderState.OPEN:
         order.state, order.next_lookup_at = OrderState.VANISHED, started_at + LOOK_AGAIN
+        order.amounts_state = AmountsState.BEING_READ
         changes.vanished.append(order)
     elif _look_again(order, started_at):
+        is_old = started_at - order.last_seen_at > UNTOLD_AFTER
+        order.amounts_state = AmountsState.UNTOLD if is_old else AmountsState.BEING_READ
         changes.unexplained.append(order)
 
 

@@ -7,7 +7,8 @@ import logging
 import time
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Case, Exists, OuterRef, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
 
 from orders import audit, contradicting, misanswers, routes
 from orders.canonical import moment
@@ -155,27 +156,33 @@ def _is_end(end):
 
 def _has_untold_amounts(end):
     """The exchange's yes does not tell how much had traded: the history is asked for it."""
-    return end.status == CancelStatus.CANCELLED and end.ending is None
+    is_told = end.filled_amount and end.cancelled_amount
+    return end.status == CancelStatus.CANCELLED and not is_told
 
 
 def _close_orders(cancels, end, now):
     """An order whose cancel proved its end is no longer open."""
     if not _is_end(end):
         return
-    values = {"order_status": "cancelled", "reason": "cancel"}
-    values["amounts_state"] = AmountsState.BEING_READ
-    if end.ending is not None:
-        values = ending_values(end.ending)
-    orders = {cancel.known_order_id for cancel in cancels}
-    Order.objects.filter(pk__any=orders).exclude(state=OrderState.CLOSED).update(
-        state=OrderState.CLOSED, closed_at=now, next_lookup_at=None, **values
+    values, is_last_word = {"order_status": "cancelled", "reason": "cancel"}, Q()
+    if end.ending is not None:  # stands above a yes, whose amounts are still to be read
+        values, is_last_word = ending_values(end.ending), Q(amounts_state=AmountsState.TOLD)
+    if _has_untold_amounts(end):
+        values["amounts_state"] = AmountsState.BEING_READ
+    orders = Order.objects.filter(pk__any={cancel.known_order_id for cancel in cancels})
+    orders.exclude(is_last_word, state=OrderState.CLOSED).update(
+        state=OrderState.CLOSED,
+        closed_at=Coalesce("closed_at", Value(now)),
+        next_lookup_at=None,
+        **values,
     )
 
 
 def ending_values(ending) -> dict:
     """The order's columns that its ending fills; amounts stay the exchange's text."""
     values = {"order_status": ending.status, "reason": ending.event}
-    values["amounts_state"] = AmountsState.TOLD
+    is_told = ending.filled_amount and ending.cancelled_amount
+    values["amounts_state"] = AmountsState.TOLD if is_told else AmountsState.UNTOLD
     for name in ("filled_amount", "cancelled_amount", "average_filled_price"):
         if getattr(ending, name):
             values[name] = getattr(ending, name)

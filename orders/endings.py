@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from orders.judging import Conclusion
 from orders.models import CancelStatus, Proof
@@ -23,6 +23,7 @@ CLOCK_SLACK = timedelta(seconds=2)  # what may remain between two clocks once bo
 # else an order is called, known or not, it may yet trade.
 ENDS = {"filled", "completed", "cancelled", "rejected", "expired"}
 FILLS = {"filled", "completed"}
+EXACT = Context(prec=200)  # the usual 28 digits round
 OURS = {"", "cancel"}  # events that a request of ours can have made
 BY_EXCHANGE = {"force_cancel", "expired", "post_only_rejected", "self_trade_prevented"}
 
@@ -187,7 +188,10 @@ def _left(row):
     whole = getattr(row, "amount", None) or getattr(row, "initial_amount", None)
     if whole is None or row.filled_amount is None:
         return getattr(row, "cancelled_amount", None) or ""
-    return f"{Decimal(whole) - Decimal(row.filled_amount):f}"
+    left = EXACT.subtract(Decimal(whole), Decimal(row.filled_amount))
+    if left < 0:  # of 0 are stops that close whatever there is
+        return getattr(row, "cancelled_amount", None) or ("" if Decimal(whole) else "0")
+    return f"{left:f}"
 
 
 def _moment(row, name):

@@ -18,7 +18,7 @@ class AmountsState(models.TextChoices):
     """Whether the amounts of an order are the exchange's last word."""
 
     TOLD = "told", "As the exchange tells them"
-    BEING_READ = "being_read", "Being read"  # closed by our cancel's yes, which tells none
+    BEING_READ = "being_read", "Being read"  # our cancel's yes tells none; it vanished
     UNTOLD = "untold", "Not told by the exchange"
 
 
