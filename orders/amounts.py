@@ -11,9 +11,9 @@ from math import ceil
 from django.db import connection, transaction
 from django.utils.timezone import now as clock
 
-from orders import audit, contradicting, credits, evidence, pasts, reading
+from orders import audit, clocking, contradicting, credits, endings, evidence, pasts, reading
 from orders.concluding import ending_values
-from orders.endings import FILLS
+from orders.endings import ENDS, FILLS
 from orders.models import AmountsState, Cancel, CancelKind, CancelStatus, Order, OrderState
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica.strict_json import spelled
@@ -21,8 +21,8 @@ from orders.pacifica.strict_json import spelled
 FEW = 2  # orders asked for by their ids; more are looked for in the pages
 MOST_AT_ONCE, MOST_PAGES, PAGE = 500, 20, 100
 AT_ONCE = 200  # rows of one statement
-CANCELLED = {"cancelled"}
-MOST_LOOK_UPS = 5  # by id, of those that no page told
+UNFILLED = ENDS - FILLS
+MOST_LOOK_UPS = 20  # by id, of those that no page told; the others come sooner next time
 LEASE = timedelta(seconds=60)  # of whoever reads them
 SOONEST, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=1)  # where the exchange answered, and did not tell
@@ -57,11 +57,14 @@ class _Told:
     """What the history told. ``rows``: (`Ending`, row, reading) by cancel id."""
 
     rows: dict = field(default_factory=dict)
+    asked: set = field(default_factory=set)  # ids of cancels whose order was asked for by its id
+    last: object = None  # the last reading
     is_unread: bool = False  # some read told nothing at all
     must_wait: bool = False
 
     def note(self, each):
         """A read that was made."""
+        self.last = each
         self.is_unread |= each.value is None and not each.is_unknown
         self.must_wait |= each.must_wait
 
@@ -91,13 +94,16 @@ def _read(cancels, routes, now):
         _through_pages(reader, routes, account, cancels, told)
     left = [one for one in cancels if one.pk not in told.rows and one.order_id is not None]
     for cancel in left[:MOST_LOOK_UPS]:
-        _by_id(reader, routes, cancel, told)
+        if not told.must_wait:
+            _by_id(reader, routes, cancel, told)
     return _write(cancels, told, now())
 
 
 def _through_pages(reader, routes, account, cancels, told):
+    offset = clocking.offset(cancels[0].amounts_due_at - LEASE)
+
     def needed(rows):
-        found = _among(rows, cancels)
+        found = _among(rows, cancels, offset)
         return ceil((len(cancels) - len(found)) / PAGE)
 
     most = min(MOST_PAGES, 2 + 2 * len(cancels) // PAGE)
@@ -106,33 +112,42 @@ def _through_pages(reader, routes, account, cancels, told):
     for each in pages.readings:
         told.note(each)
         rows = getattr(each.value, "rows", ())
-        for pk, row in _among(rows, cancels).items():
+        for pk, row in _among(rows, cancels, offset).items():
             told.rows.setdefault(pk, (pasts.of_row(row).ending, row, each))
 
 
-def _among(rows, cancels) -> dict:
+def _among(rows, cancels, offset) -> dict:
     """The rows that tell how these cancels' orders ended, by cancel id."""
-    ended = [row for row in rows if pasts.of_row(row).ending is not None]
-    by_id = {row.order_id: row for row in ended}
-    by_name = {}
-    for row in ended:  # of several of one name the one that was made last
-        name = (row.client_order_id or "").lower()
-        if name and row.order_id > getattr(by_name.get(name), "order_id", 0):
-            by_name[name] = row
-    found = {one.pk: _row_of(one, by_id, by_name) for one in cancels}
+    by_id, by_name = {}, {}
+    for row in rows:
+        past = pasts.of_row(row)
+        if past.ending is not None:
+            by_id[row.order_id] = row
+            by_name.setdefault(past.name, []).append((past, row))
+    found = {one.pk: _row_of(one, by_id, by_name, offset) for one in cancels}
     return {pk: row for pk, row in found.items() if row is not None}
 
 
-def _row_of(cancel, by_id, by_name):
+def _row_of(cancel, by_id, by_name, offset):
+    """A name may be used again: it means the order that was there when our cancel came."""
     if cancel.order_id is not None:
         return by_id.get(cancel.order_id)
-    return by_name.get(cancel.client_order_id.lower())
+    latest = cancel.concluded_at + offset + endings.CLOCK_SLACK
+    rows = [
+        row
+        for past, row in by_name.get(cancel.client_order_id.lower(), [])
+        if (past.created_at is None or past.created_at <= latest)
+        and endings.is_since(past.ending.at, cancel, offset) is not False
+    ]
+    return max(rows, key=lambda row: row.order_id, default=None)
 
 
 def _by_id(reader, routes, cancel, told):
     order_id = cancel.order_id
     each = reader.ask(routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id)
     told.note(each)
+    if not each.must_wait:
+        told.asked.add(cancel.pk)
     if each.value is not None:
         past = pasts.of_events(each.value.rows)
         if past.ending is not None:
@@ -146,7 +161,7 @@ def _write(cancels, told, now) -> int:
         cancels = _still_taken(cancels, now)
         filled = {one.order_id for one in cancels if _is(told, one, FILLS)} - {None}
         facts = contradicting.seen_filled(account=account, order_ids=filled, now=now)
-        known = [one for one in cancels if _is(told, one, CANCELLED) and _amounts(told, one)]
+        known = [one for one in cancels if _is(told, one, UNFILLED) and _amounts(told, one)]
         for cancel in known:
             cancel.filled_amount, cancel.cancelled_amount = _amounts(told, cancel)
             cancel.amounts_due_at = None
@@ -154,8 +169,8 @@ def _write(cancels, told, now) -> int:
         Cancel.objects.bulk_update(known, columns, batch_size=AT_ONCE)
         _write_orders(account, known, told)
         ids = {one.pk for one in known}
-        _ask_later([one for one in cancels if one.pk not in ids], told, now)
-        audit.append(*facts, *_read_facts(known, told, now))
+        untold = _ask_later([one for one in cancels if one.pk not in ids], told, now)
+        audit.append(*facts, *_read_facts(known, told, now), *_untold_facts(untold, told, now))
     return len(known)
 
 
@@ -192,24 +207,50 @@ def _write_orders(account, known, told):
 AMOUNTS = ["filled_amount", "cancelled_amount", "average_filled_price", "amounts_state"]
 
 
-def _ask_later(cancels, told, now):
-    """Ever more slowly; at last it is said that the exchange does not tell."""
-    patience = GIVE_UP_UNREAD_AFTER if told.is_unread else GIVE_UP_AFTER
+def _ask_later(cancels, told, now) -> list:
+    """Ever more slowly; those for whom the exchange was asked long enough are given up."""
+    later, untold = {}, []
     for cancel in cancels:
+        was_asked = cancel.pk in told.asked or cancel.order_id is None
         since = now - cancel.concluded_at
+        is_patient = told.is_unread or not was_asked
+        patience = GIVE_UP_UNREAD_AFTER if is_patient else GIVE_UP_AFTER
         if since > patience or is_ahead(cancel.concluded_at, now):
-            _give_up(cancel)
+            untold.append(cancel)
         else:
-            due_at = now + min(LONGEST_PAUSE, max(SOONEST, since))
-            same = Cancel.objects.filter(pk=cancel.pk, status=CancelStatus.CANCELLED)
-            same.update(amounts_due_at=due_at)
+            pause = max(SOONEST, since if was_asked else since / 8)
+            later.setdefault(now + min(LONGEST_PAUSE, pause), set()).add(cancel.pk)
+    for due_at, ids in later.items():
+        _cancelled(ids).update(amounts_due_at=due_at)
+    return _give_up(untold)
 
 
-def _give_up(cancel):
-    said = f"{cancel.explanation} {UNTOLD}"[:400]
-    Cancel.objects.filter(pk=cancel.pk).update(amounts_due_at=None, explanation=said)
-    same = Order.objects.filter(pk=cancel.known_order_id, amounts_state=AmountsState.BEING_READ)
-    same.update(amounts_state=AmountsState.UNTOLD)
+def _cancelled(ids):
+    return Cancel.objects.filter(pk__any=ids, status=CancelStatus.CANCELLED)
+
+
+def _give_up(cancels) -> list:
+    """At last it is said that the exchange does not tell; of those that are still cancelled."""
+    still = set(_cancelled({one.pk for one in cancels}).values_list("pk", flat=True))
+    cancels, by_words = [one for one in cancels if one.pk in still], {}
+    for cancel in cancels:
+        by_words.setdefault(f"{cancel.explanation} {UNTOLD}"[:400], set()).add(cancel.pk)
+    for said, ids in by_words.items():
+        _cancelled(ids).update(amounts_due_at=None, explanation=said)
+    orders = Order.objects.filter(pk__any={one.known_order_id for one in cancels})
+    orders.filter(amounts_state=AmountsState.BEING_READ).update(amounts_state=AmountsState.UNTOLD)
+    return cancels
+
+
+def _untold_facts(cancels, told, now):
+    """A record for each job of what was given up, with the last read that was made for it."""
+    by_job = {}
+    for cancel in cancels:
+        by_job.setdefault(cancel.job_id, []).append(cancel)
+    for given_up in by_job.values():
+        lines = [audit.line_of(one) for one in given_up]
+        fact = _fact(told.last, given_up[0], lines, now)
+        yield replace(fact, data=fact.data | {"amounts_untold": len(given_up)})
 
 
 def _read_facts(known, told, now):
@@ -219,17 +260,15 @@ def _read_facts(known, told, now):
         each = told.rows[cancel.pk][2]
         by_read.setdefault((id(each), cancel.job_id), (each, []))[1].append(cancel)
     for each, cancels in by_read.values():
-        first = cancels[0]
-        fact = reading.fact_of(
-            each,
-            actor=audit.actor_of(first.job),
-            account=first.account,
-            job=first.job,
-            at=now,
-            lines=[audit.line_of(one, data=_row_text(told, one)) for one in cancels],
-        )
+        lines = [audit.line_of(one, data=_row_text(told, one)) for one in cancels]
+        fact = _fact(each, cancels[0], lines, now)
         amounts = {_name(one): [one.filled_amount, one.cancelled_amount] for one in cancels}
         yield replace(fact, data=fact.data | {"amounts": amounts})
+
+
+def _fact(each, first, lines, now):
+    about = {"account": first.account, "job": first.job, "at": now, "lines": lines}
+    return reading.fact_of(each, actor=audit.actor_of(first.job), **about)
 
 
 def _name(cancel) -> str:

@@ -104,6 +104,8 @@ def _not_sent(record, data, who, orders):
 def _read(record, data, who, orders):
     if data.get("amounts"):
         return _read_amounts(data["amounts"], orders)
+    if data.get("amounts_untold"):
+        return f"The exchange did not tell the amounts of {orders}: asked no more."
     path = told(data, "path") or told(data, "url") or "the exchange"
     about = phrases.account(record) if orders == "an order" else orders
     found = [told(data, "status") or told(data, "reason")]
