@@ -175,13 +175,16 @@ def values_of(row, order=None) -> dict:
     What could not be read stays as the order has it, where it is known.
     """
     values = {name: getattr(row, name) for name in FROM_BOOK}
-    values |= {name: values[name] or "" for name in TEXTS}
+    values["price"] = row.price or ""
     for name in ("created_at", "updated_at"):
         values[name] = None if values[name] is None else reading.moment(values[name])
-    values |= {name: getattr(order, name) for name in row.odd_fields if order is not None}
+    if row.odd_fields:
+        values |= {name: values[name] or "" for name in TEXTS}
+        values |= {name: getattr(order, name) for name in row.odd_fields if order is not None}
     values["price_number"] = number(values["price"])
-    values["open_amount_number"] = number(_left(*(values[name] for name in AMOUNTS)))
-    values["trouble"] = odd_rows.unread_fields(row)
+    amounts = (values[name] for name in AMOUNTS)
+    values["open_amount_number"] = number(_left(*amounts))
+    values["trouble"] = odd_rows.unread_fields(row) if row.odd_fields else ""
     return values
 
 
