@@ -20,6 +20,7 @@ from orders.models import (
 from orders.models.orders import IS_STOP
 from orders.pacifica import kinds
 from tests.firm import Firm
+from tests.screens import page, signed_in
 
 ORDERS, STOPS = "/orders/cancel", "/orders/stop/cancel"
 STOP = {"order_type": "stop_limit", "stop_price": "40000"}
@@ -181,3 +182,21 @@ def test_a_stop_of_amount_zero_rests_and_is_cancelled(firm, quick_panic):
     for line in emptying.take(timezone.now()):
         emptying.carry(line)
     assert (is_open(firm), tried(firm)[-1]) == ([], STOPS)
+
+
+@pytest.mark.parametrize("word", ["mark_price", "last_trade_price", "mid_price", "moon_price"])
+def test_a_trigger_type_is_shown_as_it_stands(firm, word):
+    order = firm.order(**STOP | {"trigger_price_type": word})
+    assert word in page(signed_in(firm.operator), "orders_order_change", order.pk)
+
+
+@pytest.mark.parametrize("status", ["open", "paused", "whatever", None])
+def test_a_listed_twap_of_any_status_is_cancelled_by_a_panic(firm, quick_panic, status):
+    """Cancel-all is lost, so the look must take it for open."""
+    firm.paper.orders(firm.account.address, [{"order_type": "twap"}])
+    firm.paper.fault("/orders/twap", "altered", times=None, change={"order_status": status})
+    firm.paper.fault("/orders/cancel_all", "drop")
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    for line in emptying.take(timezone.now()):
+        emptying.carry(line)
+    assert is_open(firm) == []
