@@ -252,7 +252,7 @@ def in_words(targets) -> str:
     """What a job is about: *BTC bid 28000000042 on Momentum*, or *12 orders on 3 accounts*."""
     if len(targets) == 1:
         target = targets[0]
-        side = f" {target.order.side}" if target.order else ""
+        side = f" {target.order.side}" if target.order and target.order.side else ""
         name = target.order_id or target.client_order_id
         return f"{target.symbol}{side} {name} on {target.account.name}"
     accounts = sorted({target.account.name for target in targets})

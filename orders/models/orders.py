@@ -134,7 +134,7 @@ class Order(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.symbol} {self.side} {self.order_id}"
+        return " ".join(filter(None, [self.symbol, self.side, str(self.order_id)]))
 
     @property
     def amounts_note(self):

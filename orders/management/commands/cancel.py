@@ -100,7 +100,8 @@ def _exit_code(fresh):
 
 
 def _in_words(cancel):
-    side = f" {cancel.known_order.side}" if cancel.known_order else ""
+    known = cancel.known_order
+    side = f" {known.side}" if known and known.side else ""
     name = cancel.order_id or cancel.client_order_id
     said = cancel.explanation or (Proof(cancel.proof).label if cancel.proof else "")
     text = f"{cancel.symbol}{side} {name}: {cancel.get_status_display()}."
