@@ -6,8 +6,7 @@ A bundle is a folder, later a zip file, with
 - ``records.csv``: the same for spreadsheets, not exact; each cell follows from the line;
 - ``chain.txt``: the content hash of every record of the span, exported or not, one a line;
 - ``checkpoints.jsonl``: the signed checkpoints that the span begins and ends with;
-- ``verify_export.py`` and two files beside it: the verifier, which needs Python and the
-  cryptography library;
+- ``verify_export.py``: the verifier, which needs Python and the cryptography library;
 - ``manifest.json``: what was asked, counts, length and hash of each file, signed.
 
 The chain is followed from checkpoint to checkpoint by content hashes alone. So a bundle proves
@@ -21,7 +20,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,7 +34,7 @@ from orders.records import Entry
 FORMAT = "pacifica-desk-export"
 VERSION = 2  # 1 had no sentence in its lines, so that of the table stood alone
 VERIFIER = Path(__file__).parent / "standalone" / "verify_export.py"
-PARTS = (VERIFIER, *(VERIFIER.with_name(f"export_{part}.py") for part in ("files", "requests")))
+PARTS = [VERIFIER.with_name(f"export_{part}.py") for part in ("files", "requests")]
 RECORDS, TABLE, CHAIN = "records.jsonl", "records.csv", "chain.txt"
 CHECKPOINTS, MANIFEST = "checkpoints.jsonl", "manifest.json"
 COPY_BYTES = 1024 * 1024
@@ -149,8 +147,7 @@ def finish(folder, *, query, words, by, count, now) -> dict:
     _write_chain(folder / CHAIN, span["after"], span["until"])
     kept = [one.line for one in (start, *_restores(start, end), end) if one]
     (folder / CHECKPOINTS).write_text("".join(f"{line}\n" for line in kept), "ascii")
-    for part in PARTS:
-        shutil.copy(part, folder / part.name)
+    (folder / VERIFIER.name).write_text(verifier(), "utf-8")
     told = {
         "format": FORMAT,
         "version": VERSION,
@@ -164,7 +161,7 @@ def finish(folder, *, query, words, by, count, now) -> dict:
         "last": last,
         "chain": span,
         "is_covered": end is not None,
-        "files": {name: _sums(folder / name) for name in (*FILES, *(part.name for part in PARTS))},
+        "files": {name: _sums(folder / name) for name in (*FILES, VERIFIER.name)},
     }
     told = _signed(told)
     (folder / MANIFEST).write_text(json.dumps(told, indent=1, sort_keys=True), "ascii")
@@ -172,6 +169,14 @@ def finish(folder, *, query, words, by, count, now) -> dict:
 
 
 FILES = (RECORDS, TABLE, CHAIN, CHECKPOINTS)
+
+
+def verifier() -> str:
+    """The verifier in one file, with its parts where it imports them."""
+    head, mark, body = VERIFIER.read_text("utf-8").partition("from export_files import")
+    parts = [part.read_text("utf-8") for part in PARTS]
+    lines = "\n\n".join([head, *parts, mark + body]).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("from export_"))
 
 
 def pack(folder, path) -> tuple[int, str]:

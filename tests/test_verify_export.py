@@ -235,3 +235,14 @@ def test_base64_has_one_spelling():
     for bad in ("YR==", "YQ", "YQ==\n", "Y Q==", "é"):
         with pytest.raises(ValueError):
             verify_export.decoded(bad)
+
+
+def test_the_verifier_is_one_file_that_needs_nothing_beside_it(busy, tmp_path):  # noqa: F811
+    path = exporting.path_of(export(busy))
+    with zipfile.ZipFile(path) as bundle:
+        (script,) = (name for name in bundle.namelist() if name.endswith(".py"))
+        (tmp_path / "alone.py").write_bytes(bundle.read(script))
+    command = [sys.executable, "-I", str(tmp_path / "alone.py"), str(path)]
+    said = subprocess.run(command, capture_output=True, text=True, env={}, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "All of it holds." in said.stdout

@@ -1,7 +1,7 @@
 """Check an export of Pacifica Desk's audit log on any machine: `python verify_export.py EXPORT`.
 
 EXPORT is the zip file or its unpacked folder. Needs Python 3.9 or newer, the ``cryptography``
-library and the ``export_*.py`` beside it, nothing of the app. It checks the manifest's signature,
+library, nothing of the app. It checks the manifest's signature,
 each file's hash and spelling, the chain from checkpoint to checkpoint, every record's own hash,
 payload and place in that chain, every cell of the table, and the Ed25519 signature of every request
 to the exchange against the text that its body stands for.
@@ -20,6 +20,7 @@ from pathlib import Path
 # ruff: noqa: E402
 sys.path.append(str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True  # an export holds its own files alone
+# Two parts beside this file, read from here; an export brings all of it in one file.
 from export_files import Bundle, Table, compact, decoded, indented, is_placed, read, read_line
 from export_requests import ACTIONS, HEADER, TYPES, Unsound, check_request, is_signed
 
@@ -35,9 +36,7 @@ ENDS = "first", "last"
 HASH = re.compile(rb"[0-9a-f]{64}\n")
 HASHES = {"content_hash", "hash", "previous_hash"}
 LINES = {1: HASHES | {"payload", "record"}, 2: HASHES | {"payload", "record", "what"}}
-FILES = {"chain.txt", "checkpoints.jsonl", "records.csv", "records.jsonl"}
-VERIFIER = "verify_export.py"
-VERIFIERS = {1: {VERIFIER}, 2: {VERIFIER, "export_files.py", "export_requests.py"}}
+FILES = {"chain.txt", "checkpoints.jsonl", "records.csv", "records.jsonl", "verify_export.py"}
 MANIFEST = {
     *("chain", "count", "files", "first", "format", "is_covered", "last", "made_at", "made_by"),
     *("network", "public_key", "query", "signature", "version", "words"),
@@ -89,12 +88,11 @@ def check_manifest(bundle, manifest, trusted, wrong):
     """The manifest's signature, and every file against it."""
     if not is_sealed(manifest, trusted):
         wrong("the manifest is not signed by the checkpoint key")
-    wanted = FILES | VERIFIERS[manifest["version"]]
-    if set(manifest["files"]) != wanted:
+    if set(manifest["files"]) != FILES:
         wrong("manifest.json names other files than those of an export")
-    for fault in bundle.faults(wanted | {"manifest.json"}):
+    for fault in bundle.faults(FILES | {"manifest.json"}):
         wrong(fault)
-    for name in sorted(wanted & set(manifest["files"]) & set(bundle.names())):
+    for name in sorted(FILES & set(manifest["files"]) & set(bundle.names())):
         digest, length = hashlib.sha256(), 0
         with bundle.open(name) as file:
             for piece in iter(lambda: file.read(1 << 20), b""):
