@@ -16,6 +16,7 @@ LISTS = {
     "/agent/list": "agent wallets",
     "/order_strategies/list": "order strategies",
 }
+YES_NO = {"True": "yes", "False": "no", "None": ""}
 ENDINGS = {
     "queued": "to be sent again",
     "sending": "being sent",
@@ -148,7 +149,7 @@ def changes(data) -> str:
 
 
 def _change(name, values):
-    old, new = values
+    name, (old, new) = name.replace("_", " "), (YES_NO.get(each, each) for each in values)
     if old == new:
         return name
     before = f" from “{old}”" if old else ""

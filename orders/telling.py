@@ -1,12 +1,8 @@
-"""A sentence for every kind of record: who did what, what was sent, what came of it. Pure.
+"""A sentence for every kind of record: who did what, what was sent, what came of it. Pure."""
 
-An export brings this module along, so that its verifier can tell each record anew: it
-imports nothing of the app but `phrases` and `telling_house`, which come with it.
-"""
-
-from . import phrases  # not by the app's name, which an export's reader has not
-from .phrases import account, begun, ending, quoted, stopped, told
-from .telling_house import HOUSE
+from orders import phrases
+from orders.phrases import account, begun, ending, quoted, stopped, told
+from orders.telling_house import HOUSE
 
 
 def of(record, row=None, count=0) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from .phrases import account, begun, changes, ending, quoted, several, stopped, told
+from orders.phrases import account, begun, changes, ending, quoted, several, stopped, told
 
 
 def _wallet(record, data):
