@@ -8,7 +8,6 @@ Times become positions first, for records are appended in the order of their tim
 seconds a transaction takes and the clocks of several hosts (`LATENESS`).
 """
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,7 +17,7 @@ from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThan
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from orders.models import Account, AuditRecord, AuditRecordOrder, Desk, Event
+from orders.models import Account, AuditRecord, AuditRecordOrder, Desk
 
 MANY = 20_000  # records: what has fewer is rare
 FEW = 1_000  # records: so few are named one by one, which no planner can mistake
@@ -163,24 +162,7 @@ def _operator(value, span):
     person = get_user_model().objects.filter(username=value).values_list("pk", flat=True).first()
     if person is None:
         return _equal(span, operator_name=str(value))
-    names = _names_of(value)
-    if len(names) == 1:
-        return _equal(span, operator_name=str(value), operator_id=person)
-    theirs = Q(operator_id=person, operator_name__in=names)  # the id alone has no index
-    rows = _within(AuditRecord.objects.filter(theirs), "position", span)
-    return Part(theirs, Exact(Unindexed("operator_id"), person), rows, is_ordered=False)
-
-
-def _names_of(name) -> list:
-    """This name and those that were changed into it, as the log tells."""
-    changed = AuditRecord.objects.filter(event=Event.USER_CHANGED, data__contains='"username":[')
-    before, names = {}, [str(name)]
-    for data in changed.values_list("data", flat=True):
-        old, new = json.loads(data)["changed"]["username"]
-        before.setdefault(new, set()).add(old)
-    for each in names:  # it grows meanwhile
-        names += sorted(before.get(each, set()) - set(names))
-    return names
+    return _equal(span, operator_id=person)
 
 
 def _number(value):

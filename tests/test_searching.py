@@ -1,6 +1,7 @@
 """The log is found by any filter and any pair of them, whichever index leads to it."""
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -91,7 +92,7 @@ def test_the_rarest_condition_leads_and_the_others_try_no_index(firm, monkeypatc
     monkeypatch.setattr(searching, "MANY", 15)
     log(firm)
     query = {"operator": firm.head.username, "address": "10.0.0.3"}  # 20 and 10 records
-    checked = '+"orders_auditrecord"."operator_name" ='
+    checked = '+"orders_auditrecord"."operator_id" ='
     checked = checked if connection.vendor == "sqlite" else checked.removeprefix("+")
 
     def asked(query):
@@ -169,3 +170,16 @@ def test_after_a_rename_a_persons_records_are_found_apart_from_a_namesakes(firm)
 
     assert found(new) == [(firm.operator.pk, "login"), (firm.operator.pk, "logout")]
     assert found(old) == [(namesake.pk, "login")]
+
+
+def test_the_link_on_a_persons_page_finds_what_they_did_under_every_name(firm):
+    audit.record(audit.Fact(Event.LOGIN, firm.actor(), desk=firm.momentum))
+    firm.operator.username = "olga"  # by whatever way: the log need not tell of it
+    firm.operator.save()
+    namesake = firm.person("olivia", firm.momentum, "operator")
+    audit.record(audit.Fact(Event.LOGOUT, firm.actor(namesake), desk=firm.momentum))
+    admin = signed_in(firm.administrator)
+    shown = page(admin, "auth_user_change", firm.operator.pk)
+    (query,) = re.findall(r'auditrecord/\?(operator=[^"]+)"', shown)
+    listed = page(admin, "orders_auditrecord_changelist", **dict([query.split("=")]))
+    assert "olivia signed in from" in listed and "signed out" not in listed

@@ -111,6 +111,7 @@ class AuditRecord(models.Model):
         ]
         indexes = [
             models.Index(fields=["operator_name", "-position"], name="audit_operator"),
+            models.Index(fields=["operator", "-position"], name="audit_person"),
             models.Index(fields=["desk", "-position"], name="audit_desk"),
             models.Index(fields=["account", "-position"], name="audit_account"),
             models.Index(fields=["job", "-position"], name="audit_job"),
