@@ -198,7 +198,7 @@ class Maker:
             operator_name=user.username,
             session_hash=f"{self.chance.getrandbits(256):064x}",
             address=f"10.0.{self.chance.randint(0, 9)}.{self.chance.randint(1, 99)}",
-            scope=f"{count} orders on {account.name}",
+            scope=f"{count} order{'' if count == 1 else 's'} on {account.name}",
             reason=self.chance.choice(REASONS),
             created_at=self._tick(),
         )
