@@ -133,6 +133,8 @@ def route(data) -> str:
 def subject(record, data, orders, cancel="cancel of ") -> str:
     """What a request asked for: *cancel of BTC 42*, *cancel-all for the book of Alpha*."""
     path = route(data)
+    if told(data, "strategy_id"):
+        return f"cancel of order strategy {told(data, 'strategy_id')} of {account(record)}"
     if path in LISTS:
         return f"the question for the {LISTS[path]} of {account(record)}"
     if path in WHOLE_BOOK:

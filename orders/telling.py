@@ -13,6 +13,8 @@ def of(record, row=None, count=0) -> str:
     facts, who = phrases.data_of(record), phrases.who(record)
     data = {name: fact for name, fact in facts.items() if fact not in (None, "")}
     orders = phrases.of_orders(record, row, count)
+    if count == 1 and record.outcome == "mixed":  # of an order among others: its own
+        data["own_outcome"] = getattr(row, "outcome", "")
     say = SENTENCES.get(record.event, plain)
     try:
         return say(record, data, who, orders)
@@ -32,6 +34,7 @@ def plain(record, data, who, orders):
 def _asked(record, data, who, orders):
     scope, where = told(data, "scope"), f" ({record.desk_name})" if record.desk_name else ""
     reason, skipped = quoted(told(data, "reason")), data.get("skipped") or {}
+    reason += "." if skipped and not reason.endswith((".", ".”", "!”", "?”")) else ""
     left_out = "".join(f" {count} skipped: {stopped(why)}" for why, count in skipped.items())
     if scope.startswith(("Panic:", "Drill:")):
         left = f"What the {scope[:5].lower()} of {who} left over is cancelled singly"
@@ -76,7 +79,8 @@ def _request(record, data, who, orders):
 
 
 def _answer(record, data, who, orders):
-    end = f": {ending(record.outcome)}" if record.outcome else ""
+    outcome = data.get("own_outcome") or record.outcome
+    end = f": {ending(outcome)}" if outcome else ""
     status = f" {data['status']}" if isinstance(data.get("status"), int) else ""
     about = phrases.subject(record, data, orders, cancel="")
     return f"The exchange answered{status}{phrases.elapsed(data)} about {about}{end}.{_late(data)}"
@@ -90,11 +94,15 @@ def _late(data):
 
 def _no_answer(record, data, who, orders):
     reason = told(data, "reason") or "unreachable"
-    return f"No answer about {orders}{phrases.elapsed(data)}: {stopped(reason)}{_late(data)}"
+    about = phrases.subject(record, data, orders, cancel="")
+    return f"No answer about {about}{phrases.elapsed(data)}: {stopped(reason)}{_late(data)}"
 
 
 def _not_sent(record, data, who, orders):
-    return f"Not sent: cancel of {orders}. {begun(stopped(told(data, 'why')))}".strip()
+    why = stopped(told(data, "why"))
+    if why.startswith("Not sent: "):  # it goes on as the sentence does: a name may stand there
+        return f"Not sent: cancel of {orders}: {why.removeprefix('Not sent: ')}"
+    return f"Not sent: cancel of {orders}. {begun(why)}".strip()
 
 
 def _read(record, data, who, orders):
@@ -106,7 +114,13 @@ def _read(record, data, who, orders):
     about = phrases.account(record) if orders == "an order" else orders
     found = [told(data, "status") or told(data, "reason")]
     found.append("" if told(data, "why") in found else told(data, "why"))
-    return f"Asked {path} about {about}: {stopped(', '.join(filter(None, found)) or 'no answer')}"
+    said = stopped(", ".join(filter(None, found)) or "no answer")
+    return f"Asked {path} about {about}: {said}{_odd(data)}"
+
+
+def _odd(data):
+    odd = data.get("odd_count")
+    return f" {phrases.several(odd, 'row')} could not be read." if odd else ""
 
 
 def _read_amounts(amounts, orders):
@@ -119,7 +133,9 @@ def _read_amounts(amounts, orders):
 def _outcome(record, data, who, orders):
     proof = told(data, "proof")
     shown = f", shown by {proof}" if proof not in ("", "nothing yet") else ""
-    return f"Outcome of {orders}: {ending(record.outcome) or 'not told'}{shown}."
+    of_panic = not told(data, "proof") and record.outcome in ("empty", "needs_you")
+    why = f" {begun(stopped(told(data, 'explanation')))}" if of_panic else ""
+    return f"Outcome of {orders}: {ending(record.outcome) or 'not told'}{shown}.{why}".rstrip()
 
 
 def _sync(record, data, who, orders):
@@ -133,7 +149,8 @@ def _contradiction(record, data, who, orders):
 
 
 def _sender_lost(record, data, who, orders):
-    end = f": {ending(record.outcome)}" if record.outcome else ""
+    outcome = data.get("own_outcome") or record.outcome
+    end = f": {ending(outcome)}" if outcome else ""
     return f"The sender stopped while it had {orders} in hand{end}."
 
 

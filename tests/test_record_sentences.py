@@ -74,3 +74,25 @@ def test_a_fact_of_another_kind_breaks_no_page(event):
 def test_data_that_cannot_be_read_reads_as_none(event, data):
     found, said = nonsense(sentences.of_record(AuditRecord(event=event, data=data)))
     assert not found, said
+
+
+def test_a_strategy_is_named_and_a_panics_end_says_why():
+    ours = {
+        "strategy_id": "070d31e3",
+        "status": 200,
+        "url": "http://x/api/v1/order_strategies/cancel",
+    }
+    record = AuditRecord(event="answer", account_name="Alpha", data=json.dumps(ours))
+    row = SimpleNamespace(symbol="", order_id=None, client_order_id=None, outcome="")
+    said = sentences.of_record(record, row=row, count=1)
+    assert said == "The exchange answered 200 about cancel of order strategy 070d31e3 of Alpha."
+    why = json.dumps({"explanation": "2 still listed after 3 s."})
+    record = AuditRecord(event="outcome", outcome="needs_you", account_name="Alpha", data=why)
+    assert sentences.of_record(record, row=row, count=1).endswith("2 still listed after 3 s.")
+
+
+def test_in_an_orders_life_a_mixed_answer_says_what_became_of_that_order():
+    record = AuditRecord(event="answer", outcome="mixed", data='{"status": 200}')
+    row = SimpleNamespace(symbol="BTC", order_id=7, client_order_id=None, outcome="cancelled")
+    assert sentences.of_record(record, row=row, count=1).endswith("about BTC 7: cancelled.")
+    assert "not the same" in sentences.of_record(record, row=row, count=2)
