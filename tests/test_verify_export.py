@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from orders import bundles, exporting
+from orders import bundles, errands, exporting
+from orders.models import Export
 from orders.standalone import verify_export
 from tests.test_exporting import _folders, busy, export, unpacked, verify  # noqa: F401
 
@@ -246,3 +247,11 @@ def test_the_verifier_is_one_file_that_needs_nothing_beside_it(busy, tmp_path): 
     said = subprocess.run(command, capture_output=True, text=True, env={}, check=False)
     assert (said.returncode, said.stderr) == (0, "")
     assert "All of it holds." in said.stdout
+
+
+def test_an_export_that_an_earlier_release_began_is_written_anew(busy):  # noqa: F811
+    asked = exporting.ask(user=busy.auditor, actor=busy.actor(busy.auditor), query={})
+    lengths = json.dumps({"records.jsonl": 10, "records.csv": 5})
+    Export.objects.filter(pk=asked.pk).update(done=3, record_count=3, lengths=lengths)
+    errands.run_due()
+    assert verify(exporting.path_of(asked)).returncode == 0
