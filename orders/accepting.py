@@ -30,7 +30,7 @@ def accept(*, user, actor, reason, now=clock) -> str:
     if not restored.is_behind(moment):
         return NOTHING
     with transaction.atomic():
-        behind = Restore.objects.waiting().select_for_update().first()
+        behind = Restore.objects.waiting().select_for_update(no_key=True).first()
         if behind is None:  # somebody else was quicker
             return NOTHING
         values = {"operator_id": actor.operator_id, "operator_name": actor.operator_name}

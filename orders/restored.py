@@ -251,7 +251,8 @@ def _facts(event, cancels, now):
 
 def _hold_back_lines(since, now):
     """Leave each unfinished line of a panic in the copy to a person; how many, the records."""
-    rows = PanicLine.objects.unfinished().order_by("pk").select_for_update(of=("self",))
+    rows = PanicLine.objects.unfinished().order_by("pk")
+    rows = rows.select_for_update(of=("self",), no_key=True)
     rows = rows.select_related("account__desk", "job__desk", "job__operator", "operator")
     held = [one for one in rows if not _is_fresh(one.asked_at, since, now)]
     values = {"status": PanicStatus.NEEDS_YOU, "explanation": PANIC_WAITED, "restored_at": now}
