@@ -167,6 +167,30 @@ def test_one_item_of_a_batch_is_refused_with_its_hint(firm, words):
     assert HINTS[words] in second.explanation
 
 
+@pytest.mark.parametrize("words", HINTS)
+@pytest.mark.parametrize("is_text", [True, False], ids=["text", "without success"])
+def test_words_alone_in_place_of_an_item_refuse_it(firm, words, is_text):
+    items = [{"success": True}, words if is_text else {"error": words}]
+    body = {"success": True, "data": {"results": items}, "error": None, "code": None}
+    orders = firm.orders(2)
+    firm.paper.fault("/orders/batch", "status", status=200, body=body)
+    click(firm, *orders)
+    first, second = Cancel.objects.order_by("pk")
+    assert (first.status, second.status) == (CancelStatus.CANCELLED, CancelStatus.REFUSED)
+    assert HINTS[words] in second.explanation
+
+
+@pytest.mark.parametrize(
+    "item", ['"cancelled"', '{"error":"Unauthorized","success":true,"success":false}']
+)
+def test_an_item_that_is_no_clear_refusal_is_unknown(firm, item):
+    body = f'{{"success":true,"data":{{"results":[{{"success":true}},{item}]}}}}'
+    orders = firm.orders(2)
+    firm.paper.fault("/orders/batch", "status", status=200, body=body)
+    click(firm, *orders)
+    assert Cancel.objects.order_by("pk")[1].status == CancelStatus.UNKNOWN
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_server_in_trouble_refuses_nothing(firm, form):
     order = firm.order()

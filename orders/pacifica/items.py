@@ -6,8 +6,9 @@ from .strict_json import Repeated, Unreadable, parse, parse_rows, spelled
 def readable(body, name):
     """The answer without what makes it unreadable in single items of its list ``name``.
 
-    Of an odd item those fields stay that can be read, but for its ``success``: it says no yes. What
-    is odd elsewhere stays as it is, and so does an answer that is readable, or has no such list.
+    Of an odd item those fields stay that can be read, but its ``success`` becomes null: it says
+    neither yes nor no. What is odd elsewhere stays as it is, and so does an answer that is
+    readable, or has no such list.
     """
     try:
         parse(body)
@@ -33,7 +34,8 @@ def _mended(body, name):
 def _rest_of(item):
     if not isinstance(item, dict):
         return None
-    return {key: value for key, value in item.items() if key != "success" and _is_sound(value)}
+    kept = {key: value for key, value in item.items() if _is_sound(value)}
+    return kept | {"success": None} if "success" in item else kept
 
 
 def _is_sound(value):

@@ -13,6 +13,7 @@ from .refusals import (
     NOT_FOUND,
     REFUSED,
     UNKNOWN,
+    Meaning,
     meaning_of_bare,
     meaning_of_envelope,
     meaning_of_text,
@@ -230,8 +231,12 @@ def _about_another(found):
 
 
 def _item_verdict(item):
-    """Of one batch item: success, or failure with a text; items carry no code."""
-    if not isinstance(item, dict) or type(item.get("success")) is not bool:
+    """Of one batch item: success, or failure with a text; or a refusal's known words alone."""
+    if isinstance(item, str) or (isinstance(item, dict) and "success" not in item):
+        words = item if isinstance(item, str) else _said(b"", item)
+        meaning = meaning_of_bare(words) or Meaning(UNKNOWN, "shape")
+        return Verdict(meaning.kind, safe_text(words), cause=meaning.cause, hint=meaning.hint)
+    if not isinstance(item, dict) or type(item["success"]) is not bool:
         return Verdict(UNKNOWN, cause="shape")
     if item["success"]:
         return Verdict(ACCEPTED) if is_yes(item) else Verdict(UNKNOWN, cause="shape")
