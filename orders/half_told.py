@@ -41,8 +41,7 @@ def by_the_book(cancel, is_ours, why) -> Conclusion:
         said = f"No longer open. How it closed is not known: {unread}."
         return _by_book(CancelStatus.GONE, said)
     name = "id" if cancel.order_id else "client order id"
-    status = CancelStatus.GONE if cancel.has_unanswered else CancelStatus.NOT_FOUND
-    return _by_book(status, f"No open order has this {name}; {unread}.")
+    return _by_book(CancelStatus.NOT_FOUND, f"No open order has this {name}; {unread}.")
 
 
 def _by_book(status, said):

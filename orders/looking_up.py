@@ -8,7 +8,7 @@ from orders.models import Cancel, CancelKind
 # Pages that one question is worth, by how often it was looked at; over its whole life less than a
 # hundred. Deep ones once the reads had time to catch up. Many are worth as many as reach them all,
 # while that is cheaper than to look each up by its id.
-PAGES = {1: 5, 2: 2, 3: 2, 4: 2, 5: 3, 6: 20, 7: 25}
+PAGES = {1: 5, 2: 2, 3: 2, 4: 2, 5: 3, 6: 15, 7: 20}
 PAGES_LATER = 2
 DEEP = max(PAGES)  # looks after which the history was read as deep as it ever is
 PAGE = 100  # rows of one, where longer ones are refused

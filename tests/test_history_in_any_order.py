@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from solders.keypair import Keypair
 
@@ -143,7 +143,11 @@ def ask_and_check(firm, data):
     asked.check()
 
 
-OPTIONS = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+OPTIONS = {
+    "deadline": None,
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
 
 
 @settings(max_examples=15, **OPTIONS)
