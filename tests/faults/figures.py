@@ -167,6 +167,7 @@ def _settling(run, lost, is_frozen=False):
     Left out: what ended as not found, what stale reads could show, and what a dying sender held.
     """
     ended = Cancel.objects.filter(has_unanswered=True, concluded_at__isnull=False)
+    ended = ended.filter(first_sent_at__isnull=False, restored_at__isnull=True)
     for cancel in ended.exclude(status=CancelStatus.NOT_FOUND).exclude(pk__in=lost):
         asked_at, ended_at = cancel.first_sent_at.timestamp(), cancel.concluded_at.timestamp()
         if _overlaps(run.stale, asked_at, ended_at):
