@@ -156,7 +156,7 @@ def test_nothing_false_is_concluded_and_the_reads_are_bounded(firm, data):
     ask_and_check(firm, data)
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 @settings(max_examples=500, **OPTIONS)
 @given(data=st.data())
 def test_nor_in_many_more_histories(firm, data):

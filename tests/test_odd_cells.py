@@ -61,7 +61,7 @@ def test_some_of_the_table(firm, capsys):
     assert carry_out_all(firm, some, capsys) == len(some)
 
 
-@pytest.mark.thorough
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("kind", "act"), ROWS, ids=[act.__name__ for _, act in ROWS])
 def test_the_whole_table(firm, capsys, kind, act):
     every = cells_of(kind, act)
