@@ -37,6 +37,7 @@ def process(paper, tmp_path, *command):
     env = os.environ | {
         "DATABASE_URL": f"sqlite:///{name}" if settings.IS_SQLITE else f"{beside}/{name}",
         "PACIFICA_PAPER_URL": paper.url,
+        "AUDIT_CHECKPOINT_FILE": settings.AUDIT_CHECKPOINT_FILE,  # another test's is another log
         "PYTHONWARNINGS": "ignore",
         "DJANGO_SETTINGS_MODULE": "desk.settings",
     }
