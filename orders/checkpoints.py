@@ -198,7 +198,7 @@ def _go_on(file, key, now):
     The checkpoints that the copy had not yet come back to it as lost, and the next says since when.
     """
     _lock()
-    accepted = Restore.objects.filter(is_waiting=False, checkpoint=None).first()
+    accepted = Restore.objects.unsigned().first()
     line, _ = checkpoint_file.last_line(file)
     if accepted is None or not line or AuditCheckpoint.objects.filter(line=line).exists():
         return None

@@ -17,6 +17,7 @@ from orders.models import (
     ErrandStatus,
     Export,
     PanicLine,
+    Restore,
     Verification,
 )
 from orders.models.clocks import is_ahead
@@ -57,7 +58,7 @@ class Errands:
 
 
 def checkpoint_due(now):
-    """Sign what is new, once a minute, a panic at once; nothing where this process holds no key."""
+    """Sign what is new, once a minute, a panic or an accepted copy at once; only with a key."""
     if not settings.AUDIT_CHECKPOINT_KEY:
         return
     last = AuditCheckpoint.objects.first()
@@ -70,8 +71,13 @@ def checkpoint_due(now):
 
 
 def _is_due(last, now):
-    """Whether a minute is over, or something of a panic is new: it shall not leave twice."""
+    """Whether a minute is over, or something of a panic is new: it shall not leave twice.
+
+    Also when a copy put back was accepted: until that is signed the log looks broken.
+    """
     if last.at <= now - CHECKPOINT_EVERY or is_ahead(last.at, now):
+        return True
+    if Restore.objects.unsigned().exists():
         return True
     steps = ("asked_at", "last_sent_at", "answered_at", "seen_empty_at")
     newer = (Q(**{f"{step}__gt": last.at}) for step in steps)

@@ -11,7 +11,7 @@ from django.conf import settings
 from orders import checkpoint_file
 from orders.canonical import FIRST_HASH
 from orders.checkpoints import OF_A_RESTORE, Checkpoint, is_ours, read, trusted_keys
-from orders.models import AuditCheckpoint
+from orders.models import AuditCheckpoint, Restore
 from orders.records import Fault
 
 
@@ -94,6 +94,7 @@ class Trail:
             )
             return
         yield from map(_told, self._restores)
+        yield from map(_unsigned, Restore.objects.unsigned())
         if not self._trusted:
             yield (
                 "AUDIT_CHECKPOINT_PUBLIC_KEYS: is not set, so the checkpoints' own key was "
@@ -135,4 +136,14 @@ def _told(one):
         f"An older copy of the database was put back before checkpoint {one.number}: of the "
         f"records that the checkpoints before it signed, those after {one.shared} are lost or "
         f"others now stand there. Accepted by {one.accepted_by} at {one.accepted_at}: {one.reason}"
+    )
+
+
+def _unsigned(accepted):
+    """Why the log looks broken in the seconds after an acceptance, and what ends that."""
+    at = accepted.accepted_at.isoformat(timespec="milliseconds")
+    return (
+        f"{accepted.operator_name} accepted an older copy of the database at {at}, but no "
+        "checkpoint says so yet: until one does, what the copy lacks is missing here. The sweep "
+        "signs it within seconds, or run: manage.py audit_checkpoint"
     )

@@ -15,6 +15,10 @@ class RestoreQuerySet(models.QuerySet):
         """The one that nobody has accepted yet, if any: nothing is sent."""
         return self.filter(is_waiting=True)
 
+    def unsigned(self):
+        """Those accepted that no checkpoint tells of yet."""
+        return self.filter(is_waiting=False, checkpoint=None)
+
     def may_hide(self, moment) -> bool:
         """Whether what this app did at this moment may be lost with a restored copy."""
         begun = models.Q(lost_from__isnull=True) | models.Q(lost_from__lte=moment + SLACK)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 SIZE = 8
 JUMP_S = 3600
+JUMPS = (-JUMP_S, JUMP_S)
 
 
 class MovedClock:

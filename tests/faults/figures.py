@@ -28,7 +28,7 @@ PLACED = {"make", "stop_created", "twap_created"}
 def of(run, evidence, findings) -> dict:
     """All figures of a run."""
     cancels = Cancel.objects.all()
-    past = _past()
+    past = _past(run.when)
     lost = {pk for pk, facts in past.items() if facts[Event.SENDER_LOST]}
     shown_s, settled_s = interrupted(past)
     settling = list(_settling(run, lost))
@@ -56,7 +56,7 @@ def of(run, evidence, findings) -> dict:
         "settled after health while a sender was frozen, s": spread(
             [one[0] for one in _settling(run, lost, is_frozen=True)], 11
         ),
-        "slowest of them": slowest(settling, evidence),
+        "slowest of them": slowest(settling, evidence, run.when),
         "picked up after recovery, s": spread(_pick_up_s(run, past), 5),
         "interrupted, shown as unknown, s": spread(shown_s, 60),
         "interrupted, settled, s": spread(settled_s, 90),
@@ -95,15 +95,15 @@ def spread(seconds, limit) -> dict:
     return {"count": len(times)} | spread | {f"share <= {limit}": round(within, 4)}
 
 
-def _past():
-    """Times of every cancel's records by event: cancel id -> event -> sorted moments."""
+def _past(when):
+    """Times of every cancel's records by event: cancel id -> event -> moments in seconds."""
     past = defaultdict(lambda: defaultdict(list))
     wanted = [Event.REQUEST, Event.SENDER_LOST, Event.OUTCOME]
     rows = AuditRecordOrder.objects.filter(record__event__in=wanted).order_by("record__position")
     columns = ("cancel_id", "record__event", "record__at", "outcome")
     for pk, event, at, outcome in rows.values_list(*columns):
         if event != Event.SENDER_LOST or outcome == CancelStatus.UNKNOWN:
-            past[pk][event].append(at.timestamp())
+            past[pk][event].append(when(at))
     return past
 
 
@@ -137,19 +137,19 @@ def interrupted(past):
     return shown_s, settled_s
 
 
-def slowest(settling, evidence, count=5) -> list[str]:
+def slowest(settling, evidence, when, count=5) -> list[str]:
     """The lives of the cancels that took longest, one of each job."""
     by_job = {}
     for seconds, cancel, well_at in sorted(settling, key=lambda one: -one[0]):
         by_job.setdefault(cancel.job_id, (seconds, cancel, well_at))
-    return [_life(*one, evidence) for one in list(by_job.values())[:count]]
+    return [_life(*one, evidence, when) for one in list(by_job.values())[:count]]
 
 
-def _life(seconds, cancel, well_at, evidence):
+def _life(seconds, cancel, well_at, evidence, when):
     """What the log and the exchange say of it, in seconds from when that was well again."""
     lines = AuditRecordOrder.objects.filter(cancel=cancel.pk).order_by("record__position")
     steps = [
-        f"{event} {outcome} {at.timestamp() - well_at:+.1f}".replace("  ", " ")
+        f"{event} {outcome} {when(at) - well_at:+.1f}".replace("  ", " ")
         for event, outcome, at in lines.values_list("record__event", "outcome", "record__at")
     ]
     steps += [
@@ -169,7 +169,7 @@ def _settling(run, lost, is_frozen=False):
     ended = Cancel.objects.filter(has_unanswered=True, concluded_at__isnull=False)
     ended = ended.filter(first_sent_at__isnull=False, restored_at__isnull=True)
     for cancel in ended.exclude(status=CancelStatus.NOT_FOUND).exclude(pk__in=lost):
-        asked_at, ended_at = cancel.first_sent_at.timestamp(), cancel.concluded_at.timestamp()
+        asked_at, ended_at = run.when(cancel.first_sent_at), run.when(cancel.concluded_at)
         if _overlaps(run.stale, asked_at, ended_at):
             continue
         if _overlaps(run.frozen, asked_at, ended_at) == is_frozen:
