@@ -5,13 +5,15 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.timezone import now as clock
+from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 
 from orders import credits, keys, rights, sessions
 from orders.admin import api_config_keys, books, filters
-from orders.admin.base import acts, fragment, is_administrator, rights_of, shows
+from orders.admin.base import fragment, is_administrator, rights_of
 from orders.admin.recording import RecordedScreen, link_to_records
 from orders.models import Account, AgentWallet, CancelJob, Event, Right, SealedApiConfigKey
 from orders.templatetags.desk import ago, shortened, visible
@@ -140,7 +142,7 @@ class AccountAdmin(RecordedScreen):
             response.context_data["book"] = books.book_of(accounts)
         return response
 
-    @shows
+    @method_decorator(require_safe)
     def page_view(self, request, object_id):
         account = self.visible_or_404(request, str(object_id))
         complete([account])
@@ -169,7 +171,7 @@ class AccountAdmin(RecordedScreen):
         account = self.visible_or_404(request, str(object_id))
         return api_config_keys.view(self, request, account)
 
-    @acts
+    @method_decorator(require_POST)
     def sync_view(self, request):
         """Have the accounts named read by a sender, and show the age until it is new."""
         self.guard_view(request)
@@ -178,7 +180,7 @@ class AccountAdmin(RecordedScreen):
             raise Http404
         return _book_fragment(books.book_of(accounts, asked_at=clock()))
 
-    @shows
+    @method_decorator(require_safe)
     def book_view(self, request):
         """The age of the books named, while a sync is awaited."""
         self.guard_view(request)

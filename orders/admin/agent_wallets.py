@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
@@ -19,14 +20,7 @@ from unfold.widgets import (
 from orders import cancels, enrolling, keys, probing, refusing, sentences, sessions, signed_by
 from orders.admin import fields, filters, lives
 from orders.admin.accounts import key_with_copy
-from orders.admin.base import (
-    ReadOnlyPage,
-    acts,
-    fragment,
-    is_administrator,
-    rights_of,
-    shows,
-)
+from orders.admin.base import ReadOnlyPage, fragment, is_administrator, rights_of
 from orders.logins import actor_of
 from orders.models import Account, AgentWallet, AuditRecord, Right
 from orders.rights import NotAllowed
@@ -187,29 +181,29 @@ class AgentWalletAdmin(ReadOnlyPage):
         about = {"title": title, "form": form, "status": status}
         return self.page(request, "desk/add_agent_wallet.html", **about)
 
-    @acts
+    @method_decorator(require_POST)
     def disable_view(self, request, object_id):
         return self.switch(request, object_id, enrolling.disable_agent_wallet, "disabled")
 
-    @acts
+    @method_decorator(require_POST)
     def enable_view(self, request, object_id):
         sessions.demand_fresh(request)
         return self.switch(request, object_id, enrolling.enable_agent_wallet, "enabled")
 
-    @acts
+    @method_decorator(require_POST)
     def test_view(self, request, object_id):
         """Have a sender make one harmless signed read with this wallet."""
         wallet = self.done(request, object_id, probing.ask_for_test)
         wallet.refresh_from_db()
         return fragment(render_to_string("desk/finding.html", {"wallet": wallet}))
 
-    @shows
+    @method_decorator(require_safe)
     def finding_view(self, request, object_id):
         """What the last test found, while it is awaited."""
         wallet = self.visible_or_404(request, str(object_id))
         return fragment(render_to_string("desk/finding.html", {"wallet": wallet}))
 
-    @shows
+    @method_decorator(require_safe)
     def signed_view(self, request, object_id):
         """The requests that this very key signed, page by page."""
         wallet = self.visible_or_404(request, str(object_id))

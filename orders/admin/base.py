@@ -3,11 +3,12 @@
 import uuid
 from functools import wraps
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
 from django.utils.html import escape
+from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
@@ -36,30 +37,6 @@ def scoped(queryset, user):
     if hasattr(queryset, "visible_to"):
         return queryset.visible_to(user)
     return queryset if sees_everything(user) else queryset.none()
-
-
-def acts(view):
-    """A view that changes something: POST only, whatever else it checks."""
-
-    @wraps(view)
-    def guarded(self, request, *args, **kwargs):
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        return view(self, request, *args, **kwargs)
-
-    return guarded
-
-
-def shows(view):
-    """A view that only shows: GET and HEAD."""
-
-    @wraps(view)
-    def guarded(self, request, *args, **kwargs):
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponseNotAllowed(["GET", "HEAD"])
-        return view(self, request, *args, **kwargs)
-
-    return guarded
 
 
 def fragment(html, *, status=200):
@@ -206,7 +183,7 @@ class Screen(ModelAdmin):
 class ReadOnlyPage(Screen):
     """A screen whose rows have a page of their own instead of a form."""
 
-    @shows
+    @method_decorator(require_safe)
     def change_view(self, request, object_id, form_url="", extra_context=None):
         row = self.visible_or_404(request, object_id)
         return self.page(request, self.page_template, **self.facts(request, row))
@@ -236,12 +213,6 @@ class ScopedInline(TabularInline):
 def choices_of(db_field, request):
     """What a form may offer for a link to another row."""
     return scoped(db_field.remote_field.model._default_manager.all(), request.user)
-
-
-def tell(request, asked, link):
-    """Say once, on the next page, what became of an instruction."""
-    level = messages.SUCCESS if asked.recorded else messages.WARNING
-    messages.add_message(request, level, link)
 
 
 def _without_admin(view):

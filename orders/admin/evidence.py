@@ -8,9 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST, require_safe
 
 from orders import checkpoints, exporting, records, searching, sessions, verifications
-from orders.admin.base import Screen, acts, fragment, is_administrator, rights_of, shows
+from orders.admin.base import Screen, fragment, is_administrator, rights_of
 from orders.logins import actor_of
 from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
 from orders.rights import NotAllowed
@@ -35,19 +37,19 @@ class VerificationAdmin(Screen):
     def has_view_permission(self, request, obj=None):
         return verifications.may_verify(request.user)
 
-    @shows
+    @method_decorator(require_safe)
     def changelist_view(self, request, extra_context=None):
         self.guard_view(request)
         title = "Is the log whole?"
         return self.page(request, "desk/log_whole.html", title=title, **state())
 
-    @shows
+    @method_decorator(require_safe)
     def state_view(self, request):
         """The part of the page that changes while a verification runs."""
         self.guard_view(request)
         return fragment(render_to_string("desk/log_state.html", state()))
 
-    @acts
+    @method_decorator(require_POST)
     def ask_view(self, request):
         """Have the log verified; the sweep does it."""
         try:
@@ -95,18 +97,18 @@ class ExportAdmin(Screen):
     def has_view_permission(self, request, obj=None):
         return Right.VERIFY in rights_of(request) or is_administrator(request)
 
-    @shows
+    @method_decorator(require_safe)
     def changelist_view(self, request, extra_context=None):
         self.guard_view(request)
         return self.page(request, "desk/exports.html", title="Exports", **exports_of(request.user))
 
-    @shows
+    @method_decorator(require_safe)
     def state_view(self, request):
         """The part of the page that changes while an export is written."""
         self.guard_view(request)
         return fragment(render_to_string("desk/export_rows.html", exports_of(request.user)))
 
-    @acts
+    @method_decorator(require_POST)
     def ask_view(self, request):
         """Ask for the records that the log's page showed."""
         sessions.demand_fresh(request)
@@ -118,7 +120,7 @@ class ExportAdmin(Screen):
             messages.error(request, f"Not exported: {error}")
         return redirect(EXPORTS)
 
-    @shows
+    @method_decorator(require_safe)
     def download_view(self, request, object_id):
         """Take one's own export away; recorded before a byte of it leaves."""
         if Right.VERIFY not in rights_of(request):

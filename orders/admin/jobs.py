@@ -7,12 +7,14 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 
 from orders import jobs
 from orders.admin import appeared, downloads, filters, lives, panics, steps
-from orders.admin.base import ReadOnlyPage, acts, fragment, request_key_of, shows
+from orders.admin.base import ReadOnlyPage, fragment, request_key_of
 from orders.admin.pages import SiteState
 from orders.admin.progress import complete, progress, symbols_of
 from orders.admin.selection import told
@@ -56,7 +58,7 @@ class JobAdmin(ReadOnlyPage):
             ("<int:object_id>/retry/", "orders_canceljob_retry", self.retry_view),
         )
 
-    @shows
+    @method_decorator(require_safe)
     def life_view(self, request, object_id):
         """All that the log holds of a job, with its sums."""
         job = self.visible_or_404(request, str(object_id))
@@ -116,15 +118,15 @@ class JobAdmin(ReadOnlyPage):
             "request_key": _key_of_retry(request, job),
         }
 
-    @acts
+    @method_decorator(require_POST)
     def stop_view(self, request, object_id):
         return self.act(request, object_id, jobs.stop)
 
-    @acts
+    @method_decorator(require_POST)
     def resume_view(self, request, object_id):
         return self.act(request, object_id, jobs.resume)
 
-    @acts
+    @method_decorator(require_POST)
     def retry_view(self, request, object_id):
         key = request_key_of(request)
         return self.act(request, object_id, partial(jobs.retry, request_key=key))
@@ -141,7 +143,7 @@ class JobAdmin(ReadOnlyPage):
             return redirect("admin:orders_canceljob_change", object_id)
         return told(request, said)
 
-    @shows
+    @method_decorator(require_safe)
     def progress_view(self, request, object_id):
         """The part of the job's page that changes while it runs; the page asks until it is over."""
         job = self.visible_or_404(request, str(object_id))
@@ -149,14 +151,14 @@ class JobAdmin(ReadOnlyPage):
         html = render_to_string("desk/job_progress.html", shown, request)
         return fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
 
-    @shows
+    @method_decorator(require_safe)
     def running_view(self, request):
         """What runs now and whether anything sends: every page asks for it while it is open."""
         self.guard_view(request)
         state = SiteState(request, here=request.GET.get("here"))
         return fragment(render_to_string("desk/state.html", {"desk_site": state}, request))
 
-    @shows
+    @method_decorator(require_safe)
     def appeared_view(self, request, object_id):
         """Orders that came into the scope after it was frozen; looked up once, when all is over."""
         job = self.visible_or_404(request, str(object_id))
@@ -166,7 +168,7 @@ class JobAdmin(ReadOnlyPage):
             facts = {"trouble": str(changed)}
         return fragment(render_to_string("desk/appeared.html", facts, request))
 
-    @shows
+    @method_decorator(require_safe)
     def download_view(self, request, object_id):
         """Every order of the job with its outcome, as CSV; that it was taken away is recorded."""
         job = self.visible_or_404(request, str(object_id))

@@ -1,22 +1,16 @@
 """Orders: the list one cancels from, and the page that tells an order's life."""
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q
 from django.http import Http404
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import action, display
 
 from orders import cancels, sentences
 from orders.admin import by_id, cells, filters, lives, selection, steps
-from orders.admin.base import (
-    ReadOnlyPage,
-    acts,
-    fragment,
-    refusal,
-    request_key_of,
-    rights_of,
-    shows,
-)
+from orders.admin.base import ReadOnlyPage, fragment, refusal, request_key_of, rights_of
 from orders.admin.books import book_of
 from orders.logins import actor_of
 from orders.models import Account, Order, Right
@@ -157,7 +151,7 @@ class OrderAdmin(ReadOnlyPage):
     def cancel_selected(self, request, queryset):
         return selection.confirm(self, request, queryset)
 
-    @acts
+    @method_decorator(require_POST)
     def confirmed_view(self, request):
         self.guard_view(request)
         return selection.confirmed(self, request)
@@ -168,7 +162,7 @@ class OrderAdmin(ReadOnlyPage):
 
     # One order
 
-    @shows
+    @method_decorator(require_safe)
     def cells_view(self, request):
         """The cancel cells of the orders named, for the page's poll."""
         self.guard_view(request)
@@ -176,7 +170,7 @@ class OrderAdmin(ReadOnlyPage):
         orders = self.get_queryset(request).filter(pk__in=wanted).select_related("account__desk")
         return fragment(cells.fresh(request, list(orders)))
 
-    @acts
+    @method_decorator(require_POST)
     def cancel_view(self, request, object_id):
         self.guard_view(request)
         key = request_key_of(request)
@@ -251,8 +245,3 @@ def open_amount(order):
 def badge(text):
     """A small label beside a name."""
     return format_html('<span class="dk-badge">{}</span>', text)
-
-
-def warn(request, sentence):
-    """A warning on the next page."""
-    messages.warning(request, sentence)

@@ -9,11 +9,13 @@ from django.db.models import Count, Max, Q
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
 from django.utils.timezone import now as clock
+from django.views.decorators.http import require_POST, require_safe
 
 from orders import cancels, panic, panic_acts, rights, sentences
 from orders.admin import fields
-from orders.admin.base import Screen, acts, fragment, request_key_of, shows
+from orders.admin.base import Screen, fragment, request_key_of
 from orders.book_looks import COVERS
 from orders.logins import actor_of
 from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
@@ -154,7 +156,7 @@ class PanicAdmin(Screen):
             status=status,
         )
 
-    @shows
+    @method_decorator(require_safe)
     def warned_view(self, request):
         """What the scope holds as it is chosen now, protective orders above all."""
         self.guard_view(request)
@@ -163,22 +165,22 @@ class PanicAdmin(Screen):
         shown = {"warned": _warned(request.user, form)}
         return fragment(render_to_string("desk/panic_warned.html", shown, request))
 
-    @acts
+    @method_decorator(require_POST)
     def again_view(self, request, object_id):
         """A person's word to send cancel-all once more; never offered while a sender is at it."""
         return self._act(request, object_id, panic_acts.send_again)
 
-    @acts
+    @method_decorator(require_POST)
     def look_view(self, request, object_id):
         """A person's word to read the book back once more, without another cancel-all."""
         return self._act(request, object_id, panic_acts.look_again)
 
-    @acts
+    @method_decorator(require_POST)
     def close_view(self, request, object_id):
         """A person's word that they have seen to a book that was not seen empty."""
         return self._act(request, object_id, panic_acts.close)
 
-    @acts
+    @method_decorator(require_POST)
     def withdraw_view(self, request, object_id):
         """A person's word that what still waits shall not be sent."""
         return self._act(request, object_id, panic_acts.withdraw)

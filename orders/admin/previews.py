@@ -7,11 +7,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.timezone import now as clock
+from django.views.decorators.http import require_POST, require_safe
 
 from orders import cancels, listing, planning, previews, sessions
 from orders.admin import books, fields, filtered
-from orders.admin.base import Screen, acts, fragment, rights_of, shows
+from orders.admin.base import Screen, fragment, rights_of
 from orders.admin.lists import ListForm
 from orders.admin.scopes import ScopeForm
 from orders.admin.selection import told
@@ -116,7 +118,7 @@ class PreviewAdmin(Screen):
         opts = CancelJob._meta  # the path back leads to the jobs
         return self.page(request, template, title=title, form=form, opts=opts, status=status)
 
-    @shows
+    @method_decorator(require_safe)
     def change_view(self, request, object_id, form_url="", extra_context=None):
         """What would be cancelled, and the one button that asks for it."""
         preview = self.visible_or_404(request, object_id)
@@ -139,7 +141,7 @@ class PreviewAdmin(Screen):
             facts["errors"] = {"": str(changed)}
         return self.page(request, "desk/preview.html", **facts | about, status=status)
 
-    @acts
+    @method_decorator(require_POST)
     def confirm_view(self, request, object_id):
         """Run exactly what was frozen; the same POST again finds the job it made before."""
         preview = self.visible_or_404(request, str(object_id))
@@ -158,7 +160,7 @@ class PreviewAdmin(Screen):
             raise PermissionDenied from None
         return told(request, asked)
 
-    @acts
+    @method_decorator(require_POST)
     def sync_view(self, request, object_id):
         """Have the books in question read; the page then makes the preview anew by itself."""
         preview = self.visible_or_404(request, str(object_id))
@@ -167,7 +169,7 @@ class PreviewAdmin(Screen):
         address = reverse(CHANGE, args=[preview.pk])
         return redirect(f"{address}?asked_at={asked_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}")
 
-    @shows
+    @method_decorator(require_safe)
     def fresh_view(self, request, object_id):
         """Whether the books were read since they were asked for."""
         preview = self.visible_or_404(request, str(object_id))
@@ -176,7 +178,7 @@ class PreviewAdmin(Screen):
         facts = {"preview": preview, "book": book, "asked_at": asked_at}
         return fragment(render_to_string("desk/preview_sync.html", facts, request))
 
-    @acts
+    @method_decorator(require_POST)
     def anew_view(self, request, object_id):
         """The same preview by what is known now, in place of the old one."""
         preview = self.visible_or_404(request, str(object_id))

@@ -4,11 +4,13 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
 from django.utils.timezone import now as clock
+from django.views.decorators.http import require_POST, require_safe
 
 from orders import accepting, restored, sessions
 from orders.admin import fields
-from orders.admin.base import Screen, acts, is_administrator, shows
+from orders.admin.base import Screen, is_administrator
 from orders.logins import actor_of
 from orders.models import CancelJob, Restore
 from orders.rights import NotAllowed
@@ -29,7 +31,7 @@ class RestoreAdmin(Screen):
     def has_view_permission(self, request, obj=None):
         return is_administrator(request)
 
-    @shows
+    @method_decorator(require_safe)
     def changelist_view(self, request, extra_context=None):
         self.guard_view(request)
         behind = restored.look(clock())
@@ -46,7 +48,7 @@ class RestoreAdmin(Screen):
             accepted=list(Restore.objects.filter(is_waiting=False)[:SHOWN]),
         )
 
-    @acts
+    @method_decorator(require_POST)
     def accept_view(self, request):
         """Go on with this database; recorded with the reason."""
         sessions.demand_fresh(request)

@@ -4,12 +4,14 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.views.decorators.http import require_POST
 from unfold.decorators import action, display
 
 from orders import questions
 from orders.admin import fields, filters
-from orders.admin.base import Screen, acts, rights_of
+from orders.admin.base import Screen, rights_of
 from orders.admin.selection import job_url
 from orders.logins import actor_of
 from orders.models import Cancel, Right
@@ -89,7 +91,7 @@ class UnresolvedAdmin(Screen):
             request, "desk/close_questions.html", title="Close questions", cancels=cancels, ids=ids
         )
 
-    @acts
+    @method_decorator(require_POST)
     def close_view(self, request):
         ids = fields.ids_of(request)
         self.act(request, questions.close, ids, reason=fields.reason_of(request))

@@ -2,8 +2,6 @@
 
 from dataclasses import asdict, dataclass, field
 
-MAX_AGENT_WALLETS = 20
-
 
 @dataclass(slots=True)
 class Account:
