@@ -20,7 +20,6 @@ LONGEST_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30
 class JobStatus(models.TextChoices):
     """The life of a job."""
 
-    PREVIEWED = "previewed", "Previewed"
     RUNNING = "running", "Running"
     STOPPING = "stopping", "Stopping"
     STOPPED = "stopped", "Stopped"

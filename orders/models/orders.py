@@ -22,13 +22,6 @@ class AmountsState(models.TextChoices):
     UNTOLD = "untold", "Not told by the exchange"
 
 
-class Source(models.TextChoices):
-    """Where we first met an order."""
-
-    BOOK = "book", "Open orders"
-    HISTORY = "history", "Order history"
-
-
 def amount_text(**options):
     """A price or amount exactly as the exchange wrote it; SQLite would round a decimal."""
     return models.CharField(max_length=64, **options)
@@ -89,7 +82,6 @@ class Order(models.Model):
     state = models.CharField(max_length=16, choices=OrderState, default=OrderState.OPEN)
     order_status = models.CharField(max_length=128, default="open")  # the exchange's word
     reason = models.CharField(max_length=128, blank=True, default="")  # the exchange's word
-    source = models.CharField(max_length=16, choices=Source, default=Source.BOOK)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -108,9 +100,6 @@ class Order(models.Model):
             models.UniqueConstraint(fields=["account", "order_id"], name="order_once_per_account"),
             models.CheckConstraint(
                 condition=models.Q(state__in=OrderState.values), name="order_state"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(source__in=Source.values), name="order_source"
             ),
             models.CheckConstraint(
                 condition=models.Q(amounts_state__in=AmountsState.values),
