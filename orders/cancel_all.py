@@ -14,13 +14,13 @@ from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import AgentWallet, Event, PanicStatus
 from orders.pacifica import answers
 from orders.pacifica.client import Answer
+from orders.pacifica.quota import slow_down_s
 from orders.pacifica.signing import Unsignable
+from orders.pacifica.transport import has_left
 from orders.panic_lines import LOST, NOT_AGAIN, answered, rest, writing
 from orders.panic_requests import (
     exchange,
-    has_left,
     signer_of,
-    slow_down_s,
     tell_of_another,
     times,
 )
@@ -66,7 +66,7 @@ def _conclude(line, result, before) -> bool:
     if verdict is not None and verdict.kind == "throttled":
         said, did_nothing = "The exchange asked us to slow down (429).", before["cancel_alls"]
         about = {"cancel_alls": did_nothing, "answered_at": clock()}
-        return _again(line, result, slow_down_s(result), said, **about)
+        return _again(line, result, slow_down_s(result.headers), said, **about)
     values, is_over = _concluded(verdict, result)
     answered(line, result, verdict.kind if verdict else "unknown", **values)
     return not is_over

@@ -28,6 +28,7 @@ from orders.models import (
 from orders.models.cancels import AT_REST, LIVE
 from orders.pacifica.client import Answer
 from orders.pacifica.quota import quota
+from orders.pacifica.transport import has_left
 
 logger = logging.getLogger(__name__)
 WAITS_S = (0.1, 0.4, 1, 2, 4)  # between tries to keep answers; in all less than a lease
@@ -99,14 +100,9 @@ def _late_yes(pairs, mine):
     ]
 
 
-def _has_left(result):
-    """Whether some byte of the request left."""
-    return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
-
-
 def left_of(packs) -> int:
     """How many cancels left with them; the exchange counts no other."""
-    return sum(len(pack.cancels) for pack in packs if _has_left(pack.result))
+    return sum(len(pack.cancels) for pack in packs if has_left(pack.result))
 
 
 def quota_of(packs):

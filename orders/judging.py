@@ -9,7 +9,7 @@ from orders.models import CancelKind, CancelStatus, ExchangeClock, Proof
 from orders.models.clocks import WARN_ABOVE_MS
 from orders.pacifica import answers
 from orders.pacifica.client import Unreachable
-from orders.pacifica.quota import quota
+from orders.pacifica.quota import slow_down_s
 
 FIRST_CHECK_AFTER = timedelta(seconds=1)
 LONGEST_BACKOFF_S = 30
@@ -180,12 +180,9 @@ def refusal(cancel, proof, said, now):
 
 
 def _throttled(verdict, result, cancel, now):
-    left = quota(result.headers)
-    wait_s = left.resets_in_s if left and left.resets_in_s else 5
     said = "The exchange asked us to slow down (429); it is sent again by itself."
-    return replace(
-        _again(cancel, now, Proof.ANSWER, said, wait_s=min(wait_s, 60)), is_throttled=True
-    )
+    wait_s = slow_down_s(result.headers)
+    return replace(_again(cancel, now, Proof.ANSWER, said, wait_s=wait_s), is_throttled=True)
 
 
 def _proves_nothing(verdict, result, cancel, now):

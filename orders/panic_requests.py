@@ -16,6 +16,8 @@ from orders.keys import open_api_config_key, open_signer
 from orders.models import PanicLine
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
+from orders.pacifica.quota import slow_down_s
+from orders.pacifica.transport import has_left
 from orders.panic_lines import LEASE, WITH, answered_all, keep, writing
 
 logger = logging.getLogger(__name__)
@@ -96,11 +98,6 @@ def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
     return verdicts
 
 
-def has_left(result) -> bool:
-    """Whether some byte of the request left."""
-    return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
-
-
 def tell_of_another(line, verdict):
     """Raise the matter where the answer speaks of something else than was asked."""
     if verdict.another:
@@ -129,12 +126,6 @@ def _sent(request, key, within_s=None):
         return unreachable
 
 
-def slow_down_s(result) -> int:
-    """Seconds to wait after a 429, as its own headers say; never less than one."""
-    stated = answers.quota(result.headers)
-    return max(1, min(stated.resets_in_s if stated and stated.resets_in_s else 5, 60))
-
-
 def _pay(grant, *results):
     """Settle with the purse, last: its trouble may not cost an answer that we hold.
 
@@ -148,7 +139,9 @@ def _pay(grant, *results):
             quota = answers.quota(said[-1].headers) if said else None
             credits.settle(grant=paid, unused=unused, quota=quota, now=clock())
             if slow:
-                until = clock() + timedelta(seconds=max(map(slow_down_s, slow)))
+                until = clock() + timedelta(
+                    seconds=max(slow_down_s(result.headers) for result in slow)
+                )
                 credits.pause(pool=grant.pool, until=until)
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")

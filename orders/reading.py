@@ -11,7 +11,9 @@ from orders.exchange import client
 from orders.models import Event
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
+from orders.pacifica.quota import slow_down_s
 from orders.pacifica.reads import NotInHistory, NotOffered, Unreadable
+from orders.pacifica.transport import has_left
 
 MOST_PAGES = 5
 LATEST_MS = 10**14  # in the year 5138
@@ -203,12 +205,12 @@ class Reader:
         """Believe what the last answer says is left, and wait where the exchange says so."""
         quotas = [_quota(each.result) for each in readings]
         stated = next((one for one in reversed(quotas) if one is not None), None)
-        unused = grant.count - sum(_has_left(each.result) for each in readings)
+        unused = grant.count - sum(has_left(each.result) for each in readings)
         credits.settle(grant=grant, unused=unused, quota=stated, now=self._now())
         last = readings[-1].result
         if isinstance(last, Answer) and last.status == 429:
-            wait_s = quotas[-1].resets_in_s if quotas[-1] and quotas[-1].resets_in_s else 5
-            credits.pause(pool=grant.pool, until=self._now() + timedelta(seconds=min(wait_s, 60)))
+            wait = timedelta(seconds=slow_down_s(last.headers))
+            credits.pause(pool=grant.pool, until=self._now() + wait)
 
     def _read(self, path, params, parse, known):
         self._before()
@@ -238,10 +240,6 @@ class Reader:
 def _not_asked(path, params, grant):
     why = f"waiting {grant.wait_s:.0f} s for credits"
     return Reading(path, params, None, why=why, must_wait=True)
-
-
-def _has_left(result):
-    return isinstance(result, Answer) or result.may_have_been_sent
 
 
 def _quota(result):

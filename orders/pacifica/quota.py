@@ -39,6 +39,12 @@ def quota(headers):
     )
 
 
+def slow_down_s(headers) -> int:
+    """Seconds to wait after a 429, as its headers say: 1 to 60; 5 where they do not."""
+    stated = quota(headers)
+    return min(stated.resets_in_s if stated and stated.resets_in_s else 5, 60)
+
+
 def _number(headers, name, pattern):
     value = (headers or {}).get(name)
     match = pattern.search(value) if isinstance(value, str) else None

@@ -105,6 +105,11 @@ class AnswerLost(Unreachable):
     """The request may have arrived and been carried out; its answer did not, or not whole."""
 
 
+def has_left(result) -> bool:
+    """Whether some byte of the request left; ``result``: None where nobody tried to send it."""
+    return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
+
+
 class Interim(HTTPException):
     """A 1xx where the final answer was due.
 
