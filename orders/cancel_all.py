@@ -10,6 +10,7 @@ from functools import partial
 from django.utils.timezone import now as clock
 
 from orders import judging
+from orders.exchange import signing_times
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import AgentWallet, Event, PanicStatus
 from orders.pacifica import answers
@@ -22,7 +23,6 @@ from orders.panic_requests import (
     exchange,
     signer_of,
     tell_of_another,
-    times,
 )
 from orders.strategies import Strategies
 
@@ -42,7 +42,7 @@ def send(line, strategies=None) -> bool:
         signer, wallet = signer_of(line)
         strategies.cancel_first()
         request = signer.cancel_all(
-            symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **times()
+            symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **signing_times(clock())
         )
         also = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
         also |= {"status": PanicStatus.SENDING, "answered_at": None, "cancelled_count": None}

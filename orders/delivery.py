@@ -194,10 +194,7 @@ def sign(chunk, now):
     """
     wallet = signing_wallet(chunk[0].account)
     signer = open_signer(wallet, despite_age=chunk[0].job.is_panic)
-    times = {
-        "timestamp": int(now.timestamp() * 1000),
-        "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,
-    }
+    times = exchange.signing_times(now)
     pairs, unsignable = [], {}
     for cancel in chunk:
         try:

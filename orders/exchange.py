@@ -23,6 +23,12 @@ def client() -> Client:
     )
 
 
+def signing_times(now) -> dict:
+    """When a request is signed and how long its signature counts, both in milliseconds."""
+    window = settings.PACIFICA_EXPIRY_WINDOW_MS
+    return {"timestamp": int(now.timestamp() * 1000), "expiry_window": window}
+
+
 def described(route, requests) -> dict:
     """What the log keeps of an HTTP request beside its bytes: of several signed ones, if a batch.
 

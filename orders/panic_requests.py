@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.utils.timezone import now as clock
 
@@ -35,12 +34,6 @@ def why_not(line) -> str:
     a desk may have been deactivated since it was taken."""
     now = PanicLine.objects.select_related(*WITH).get(pk=line.pk)
     return delivery.may_not_send(now, now.account, panic=True)
-
-
-def times() -> dict:
-    """When a request is signed and how long it counts, in milliseconds."""
-    window = settings.PACIFICA_EXPIRY_WINDOW_MS
-    return {"timestamp": int(clock().timestamp() * 1000), "expiry_window": window}
 
 
 def exchange(line, request, conclude, **also):

@@ -160,11 +160,7 @@ SENDER = audit.Actor(operator_name="(sender)")
 
 def _find_out(wallet, now):
     try:
-        times = {
-            "timestamp": int(now().timestamp() * 1000),
-            "expiry_window": settings.PACIFICA_EXPIRY_WINDOW_MS,
-        }
-        request = open_signer(wallet).list_agent_wallets(**times)
+        request = open_signer(wallet).list_agent_wallets(**exchange.signing_times(now()))
     except (CannotOpen, KeySettingsWrong) as error:
         why = {"why": str(error)}
         audit.record(_fact(wallet, SENDER, Event.KEY_REFUSED, CANNOT_SIGN, now(), why))

@@ -8,13 +8,16 @@ that come after it.
 import logging
 from contextlib import contextmanager
 
+from django.utils.timezone import now as clock
+
 from orders import book_looks, reading
+from orders.exchange import signing_times
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.pacifica import answers, reads
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
 from orders.panic_lines import ClaimLost, writing
-from orders.panic_requests import exchange_all, signer_of, tell_of_another, times
+from orders.panic_requests import exchange_all, signer_of, tell_of_another
 
 logger = logging.getLogger(__name__)
 READ_S, CANCEL_S = 0.4, 0.3  # at most so long a cancel-all waits for the one, and for the others
@@ -93,7 +96,9 @@ class Strategies:
         for strategy_id in ids:
             try:
                 signer = signer or signer_of(self._line)[0]
-                requests[strategy_id] = signer.cancel_strategy(strategy_id=strategy_id, **times())
+                requests[strategy_id] = signer.cancel_strategy(
+                    strategy_id=strategy_id, **signing_times(clock())
+                )
             except (CannotOpen, KeySettingsWrong, Unsignable) as error:
                 self._said[strategy_id] = f"strategy {strategy_id}: {error}."
         return requests
