@@ -17,6 +17,7 @@ from orders.models import (
     Right,
 )
 from orders.models.cancels import LIVE
+from orders.models.lookups import AT_ONCE, portions
 from orders.refusing import refuse
 from orders.rights import holds
 from orders.targets import Target
@@ -25,7 +26,6 @@ NO_JOB = "There is no such job among your desks' jobs."
 RETRIED = [CancelStatus.REFUSED.value, CancelStatus.EXPIRED.value, CancelStatus.STOPPED.value]
 OVER = [CancelStatus.CANCELLED.value, CancelStatus.FILLED.value, CancelStatus.GONE.value]
 ENDED = "ended since"
-AT_ONCE = 500  # rows that a query names
 
 
 def stop(*, user, actor, job_id) -> str:
@@ -138,12 +138,8 @@ def _rows(cancels, most=None):
     return list(cancels.order_by("pk").values_list(*columns, named=True)[:most])
 
 
-def _in_parts(rows):
-    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
-
-
 def _all_ended(rows) -> set:
-    return set().union(*map(_ended, _in_parts(rows)))
+    return set().union(*map(_ended, portions(rows)))
 
 
 def _ended(rows) -> set:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from orders import lines
 from orders.models import Account, Preview, Right
+from orders.models.lookups import portions
 from orders.pacifica.signing import FULL_UUID
 from orders.previews import GONE, MOST_ORDERS, freeze
 from orders.refusing import refuse
 from orders.targets import CannotAsk, kind_of, named_target
 
-PER_QUERY = 500
 TOO_MANY = f"More than {MOST_ORDERS:,} lines: cut the list."
 
 
@@ -91,8 +91,8 @@ def _so_named(account, client_ids) -> list:
 
 
 def _found(orders, column, values):
-    for start in range(0, len(values), PER_QUERY):
-        yield from orders.filter(**{f"{column}__in": values[start : start + PER_QUERY]})
+    for some in portions(values):
+        yield from orders.filter(**{f"{column}__in": some})
 
 
 def _target_of(line, account, symbol, known):

@@ -132,9 +132,7 @@ def _pay(grant, *results):
             quota = answers.quota(said[-1].headers) if said else None
             credits.settle(grant=paid, unused=unused, quota=quota, now=clock())
             if slow:
-                until = clock() + timedelta(
-                    seconds=max(slow_down_s(result.headers) for result in slow)
-                )
-                credits.pause(pool=grant.pool, until=until)
+                wait_s = max(slow_down_s(result.headers) for result in slow)
+                credits.pause(pool=grant.pool, until=clock() + timedelta(seconds=wait_s))
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")

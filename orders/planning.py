@@ -12,6 +12,7 @@ from django.utils.timezone import now as clock
 
 from orders import credits
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, OrderState, Preview
+from orders.models.lookups import portions
 from orders.previews import frozen
 
 BATCH = 10  # cancels to a request
@@ -151,10 +152,8 @@ def _known(pks):
     """These orders' columns, 500 at a time: thousands of whole rows would take seconds."""
     return [
         Known(*row)
-        for start in range(0, len(pks), 500)
-        for row in Order.objects.filter(pk__in=pks[start : start + 500])
-        .order_by()
-        .values_list(*Known._fields)
+        for some in portions(pks)
+        for row in Order.objects.filter(pk__in=some).order_by().values_list(*Known._fields)
     ]
 
 

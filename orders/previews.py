@@ -11,6 +11,7 @@ from django.utils.timezone import now as clock
 from orders import asking
 from orders.models import Account, Desk, Order, OrderState, Preview, Restore, Right
 from orders.models.clocks import is_ahead
+from orders.models.lookups import portions
 from orders.refusing import refuse
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
 from orders.targets import CannotAsk, Target, check_reason, kind_of
@@ -254,8 +255,6 @@ class KnownOrder(NamedTuple):
 def _known_by_pk(pks):
     return {
         row[0]: KnownOrder(*row)
-        for start in range(0, len(pks), 500)
-        for row in Order.objects.filter(pk__in=pks[start : start + 500])
-        .order_by()
-        .values_list(*KnownOrder._fields)
+        for some in portions(pks)
+        for row in Order.objects.filter(pk__in=some).order_by().values_list(*KnownOrder._fields)
     }

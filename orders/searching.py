@@ -18,6 +18,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from orders.models import Account, AuditRecord, AuditRecordOrder, Desk
+from orders.models.lookups import number
 
 MANY = 20_000  # records: what has fewer is rare
 FEW = 1_000  # records: so few are named one by one, which no planner can mistake
@@ -141,8 +142,8 @@ def _named(name, value):
 def named(term):
     """Order rows that name an order by exactly this order id or client order id."""
     wanted = Q(client_order_id=term) | Q(client_order_id=term.lower())
-    if term.isascii() and term.isdigit() and len(term) <= 18:
-        wanted |= Q(order_id=int(term))
+    if (order_id := number(term)) is not None:
+        wanted |= Q(order_id=order_id)
     return AuditRecordOrder.objects.filter(wanted)
 
 

@@ -96,9 +96,8 @@ class Strategies:
         for strategy_id in ids:
             try:
                 signer = signer or signer_of(self._line)[0]
-                requests[strategy_id] = signer.cancel_strategy(
-                    strategy_id=strategy_id, **signing_times(clock())
-                )
+                times = signing_times(clock())
+                requests[strategy_id] = signer.cancel_strategy(strategy_id=strategy_id, **times)
             except (CannotOpen, KeySettingsWrong, Unsignable) as error:
                 self._said[strategy_id] = f"strategy {strategy_id}: {error}."
         return requests

@@ -289,3 +289,23 @@ def test_no_row_says_where_requests_go():
         for field in model._meta.concrete_fields:
             assert not isinstance(field, kinds), field
             assert not {"url", "host", "endpoint"} & set(field.name.split("_")), field
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 40, "٣", "-1", "1e3"])
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        ("orders_order_cells", "order"),
+        ("orders_order_changelist", "account"),
+        ("orders_order_changelist", "desk"),
+        ("orders_order_changelist", "q"),
+        ("orders_auditrecord_changelist", "q"),
+        ("orders_auditrecord_changelist", "job"),
+        ("orders_panicline_pull", "account"),
+        ("orders_panicline_pull", "desk"),
+    ],
+)
+def test_a_number_that_no_row_can_have_is_answered(firm, name, parameter, number):
+    """No page fails for it, whichever list, poll or link it stands in."""
+    answer = signed_in(firm.administrator).get(url(name), {parameter: number})
+    assert answer.status_code < 500

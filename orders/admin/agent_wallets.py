@@ -23,6 +23,7 @@ from orders.admin.accounts import key_with_copy
 from orders.admin.base import ReadOnlyPage, fragment, is_administrator, rights_of
 from orders.logins import actor_of
 from orders.models import Account, AgentWallet, AuditRecord, Right
+from orders.models.lookups import is_row_id
 from orders.rights import NotAllowed
 from orders.templatetags.desk import ago, visible
 
@@ -208,7 +209,7 @@ class AgentWalletAdmin(ReadOnlyPage):
         """The requests that this very key signed, page by page."""
         wallet = self.visible_or_404(request, str(object_id))
         before = request.GET.get("before", "")
-        if before and not fields.is_row_id(before):
+        if before and not is_row_id(before):
             raise Http404
         found = signed_by.look(
             wallet=wallet, user=request.user, before=int(before) if before else None

@@ -8,6 +8,7 @@ from django.utils.timezone import now as clock
 
 from orders import sentences, waking
 from orders.models import Account, Order
+from orders.models.lookups import is_row_id
 
 MOST_ACCOUNTS = 50  # that one press reads; the next press reads others
 OLDEST_FIRST = F("synced_at").asc(nulls_first=True)
@@ -77,5 +78,5 @@ def ask(accounts) -> int:
 
 def named_in(data, user):
     """The visible, active accounts that a request names."""
-    wanted = [pk for pk in data.getlist("account")[:MOST_ACCOUNTS] if pk.isdecimal()]
+    wanted = [pk for pk in data.getlist("account")[:MOST_ACCOUNTS] if is_row_id(pk)]
     return Account.objects.visible_to(user).filter(pk__in=wanted, is_active=True)

@@ -5,6 +5,8 @@ import unicodedata
 from django import forms
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from orders.models.lookups import is_row_id
+
 QUIET = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
 
 
@@ -91,11 +93,6 @@ def ids_of(request) -> list[int]:
     """The rows a page named in its field ``ids``; none where one of them is no number."""
     listed = request.POST.get("ids", "").split(",")
     return [int(one) for one in listed] if all(map(is_row_id, listed)) else []
-
-
-def is_row_id(text) -> bool:
-    """Whether a text from outside is a number that a row may have."""
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def foreign(form, *names) -> bool:

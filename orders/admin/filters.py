@@ -5,7 +5,6 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q
 
 from orders.admin.base import scoped
-from orders.admin.fields import is_row_id
 from orders.models import (
     Account,
     Cancel,
@@ -16,6 +15,7 @@ from orders.models import (
     OrderState,
 )
 from orders.models.cancels import LIVE
+from orders.models.lookups import is_row_id
 from orders.models.orders import IS_STOP
 
 YES_NO = [("yes", "Yes"), ("no", "No")]

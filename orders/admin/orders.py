@@ -14,6 +14,7 @@ from orders.admin.base import ReadOnlyPage, fragment, refusal, request_key_of, r
 from orders.admin.books import book_of
 from orders.logins import actor_of
 from orders.models import Account, Order, Right
+from orders.models.lookups import is_row_id
 from orders.rights import NotAllowed
 from orders.templatetags.desk import age, visible
 
@@ -166,7 +167,7 @@ class OrderAdmin(ReadOnlyPage):
     def cells_view(self, request):
         """The cancel cells of the orders named, for the page's poll."""
         self.guard_view(request)
-        wanted = [pk for pk in request.GET.getlist("order")[:MOST_CELLS] if pk.isdecimal()]
+        wanted = [pk for pk in request.GET.getlist("order")[:MOST_CELLS] if is_row_id(pk)]
         orders = self.get_queryset(request).filter(pk__in=wanted).select_related("account__desk")
         return fragment(cells.fresh(request, list(orders)))
 
@@ -224,7 +225,7 @@ def accounts_in_view(request):
     accounts = Account.objects.visible_to(request.user).filter(is_active=True)
     for name, column in (("account", "pk"), ("desk", "desk")):
         value = request.GET.get(name, "")
-        if value.isdecimal():
+        if is_row_id(value):
             accounts = accounts.filter(**{column: value})
     return accounts
 

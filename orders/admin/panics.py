@@ -19,6 +19,7 @@ from orders.admin.base import Screen, fragment, request_key_of
 from orders.book_looks import COVERS
 from orders.logins import actor_of
 from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
+from orders.models.lookups import is_row_id
 from orders.rights import NotAllowed
 from orders.targets import CannotAsk
 
@@ -264,7 +265,7 @@ def _first_desk(form):
 def _initial(request):
     """What a link to the page fills in: a desk, an account, a symbol."""
     desk = request.GET.get("desk", "")
-    given = {"desk": desk if desk.isdecimal() and len(desk) < 19 else None}
-    given["accounts"] = [pk for pk in request.GET.getlist("account") if pk.isdecimal()]
+    given = {"desk": desk if is_row_id(desk) else None}
+    given["accounts"] = [pk for pk in request.GET.getlist("account") if is_row_id(pk)]
     given["symbol"] = request.GET.get("symbol", "")[:64]
     return {name: value for name, value in given.items() if value}

@@ -13,6 +13,7 @@ from django.utils.timezone import now as clock
 from orders import jobs, planning, sentences
 from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
 from orders.models.cancels import LIVE, OPEN_QUESTIONS
+from orders.models.lookups import is_row_id
 
 PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
@@ -209,7 +210,7 @@ def chosen_of(request) -> dict:
     return {
         "status": status if status in CancelStatus.values else "",
         "symbol": symbol,
-        "account": account if account.isdecimal() and len(account) < 19 else "",
+        "account": account if is_row_id(account) else "",
     }
 
 

@@ -1,6 +1,25 @@
-"""A lookup for long lists of ids: one parameter instead of one for each."""
+"""Row ids: long lists of them as one parameter or a few at a time, and texts that may be one."""
 
 from django.db.models import IntegerField, Lookup
+
+AT_ONCE = 500  # rows that one query names or reads
+LARGEST = 2**63 - 1  # that a column of ours holds
+
+
+def number(text) -> int | None:
+    """A text from outside as a whole number that a column of ours holds; None where it is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST))
+    return int(text) if is_number and int(text) <= LARGEST else None
+
+
+def is_row_id(text) -> bool:
+    """Whether a text from outside may be a row's number."""
+    return number(text) is not None
+
+
+def portions(rows, size=AT_ONCE):
+    """A list cut into lists of at most ``size``, in order."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 @IntegerField.register_lookup
