@@ -6,14 +6,14 @@ UNFOLD = {
     "SITE_SYMBOL": "cancel",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": "orders.admin.pages.dashboard",
+    "DASHBOARD_CALLBACK": "orders.admin.overview.dashboard",
     "SITE_URL": None,
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "orders.admin.pages.favicon"},
+        {"rel": "icon", "type": "image/svg+xml", "href": "orders.admin.assets.favicon"},
     ],
-    "SIDEBAR": {"navigation": "orders.admin.pages.navigation"},
-    "STYLES": ["orders.admin.door.theme", "orders.admin.pages.stylesheet"],
-    "SCRIPTS": ["orders.admin.pages.script"],
+    "SIDEBAR": {"navigation": "orders.admin.navigation.navigation"},
+    "STYLES": ["orders.admin.assets.theme", "orders.admin.assets.stylesheet"],
+    "SCRIPTS": ["orders.admin.assets.script"],
 }
 
 # Alpine, which the admin's theme is made with, turns its attributes into functions (unsafe-eval)

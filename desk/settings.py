@@ -111,10 +111,10 @@ USE_TZ = True
 USE_I18N = False
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "desk.apps.DeskAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -145,12 +145,12 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "orders.admin.pages.site_state",
+                "orders.context_processors.site_state",
             ]
         },
     }
 ]
-AUTHENTICATION_BACKENDS = ["orders.signing_in.GuardedBackend"]
+AUTHENTICATION_BACKENDS = ["orders.backends.GuardedBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

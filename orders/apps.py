@@ -14,6 +14,7 @@ class OrdersConfig(AppConfig):
 
     def ready(self):
         from orders import logins
+        from orders.admin import registry  # noqa: F401
 
         logins.connect()
         connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")

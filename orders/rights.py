@@ -1,28 +1,11 @@
 """Django's permission questions, answered from memberships."""
 
-from django.contrib.auth.backends import ModelBackend
-
 from orders.models import Desk, Membership, Right
 from orders.models.desks import RIGHTS, roles_with, sees_everything
 
 
 class NotAllowed(Exception):
     """The person may not do this here. The text is safe to show to them."""
-
-
-class MembershipBackend(ModelBackend):
-    """Signs in by password; answers ``orders.<right>`` for a desk, or for any desk at all."""
-
-    def has_perm(self, user, perm, obj=None):
-        app, _, name = perm.partition(".")
-        if not user.is_active:
-            return False
-        if app == "orders" and name in Right.values:
-            return holds(user, name, desk=obj)
-        return False
-
-    def has_module_perms(self, user, app_label):
-        return user.is_active and app_label == "orders" and rights_of(user) != set()
 
 
 def rights_of(user):

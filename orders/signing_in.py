@@ -1,34 +1,10 @@
 """The one door for passwords and codes: throttled below every page, and recorded."""
 
-from django.core.exceptions import PermissionDenied
-
 from orders import audit, factors, sessions, throttling
 from orders.logins import actor_of, client_address, record_failure
 from orders.models import Event
-from orders.rights import MembershipBackend
 
 BEGUN = "desk_begun_factor"  # in the session, sealed, until the first code confirms it
-
-
-class GuardedBackend(MembershipBackend):
-    """Signs in by password as Django does, but refuses to look at one guess too many."""
-
-    def authenticate(self, request, username=None, password=None, **kwargs):
-        if username is None or password is None:
-            return None
-        if request is None:
-            return super().authenticate(request, username, password, **kwargs)
-        address = client_address(request)
-        verdict = throttling.begin(name=username, address=address)
-        request.sign_in_verdict = verdict
-        if not verdict.is_free:
-            raise PermissionDenied
-        user = super().authenticate(request, username, password, **kwargs)
-        if user is not None:
-            throttling.succeed(verdict=verdict, user=user, address=address)
-            if not factors.is_asked_of(user):
-                throttling.know(user=user, address=address)
-        return user
 
 
 def give_code(*, request, code) -> bool:

@@ -81,6 +81,7 @@ LAYERS = [
         "orders.half_told",
         "orders.shown",
         "orders.signed_by",
+        "orders.backends",
         "orders.signing_in",
         "orders.verifying",
     ],
@@ -121,6 +122,7 @@ LAYERS = [
     ["orders.accepting", "orders.listing", "orders.panic_acts", "orders.planning"],
     ["orders.sweeping"],
     ["orders.admin", "orders.management", "orders.tasks"],
+    ["orders.context_processors"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ELSEWHERE = {"orders.apps", "orders.migrations", "orders"}

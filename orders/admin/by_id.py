@@ -8,7 +8,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from orders import cancels
 from orders.admin import fields
 from orders.admin.base import request_key_of
-from orders.admin.selection import told
+from orders.admin.job_links import told
 from orders.logins import actor_of
 from orders.models import Account, CancelKind, Right
 from orders.rights import NotAllowed

@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.templatetags.static import static
 from django.urls import path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
@@ -18,6 +17,7 @@ from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from orders import factors, sessions, signing_in
+from orders.admin import assets
 
 WRONG = "That code does not fit, or was used before. Wait for the next one."
 WRONG_PASSWORD = "That is not your password."  # noqa: S105
@@ -157,8 +157,8 @@ def _enrolment(request, form, *, status=200):
 def _page(request, template, *, title, status=200, **context):
     request.current_app = admin.site.name
     frame = {"title": title, "site_title": "Pacifica Desk"}
-    frame["styles"] = [theme(request), static("desk/desk.css")]
-    frame["scripts"] = [static("desk/desk.js")]
+    frame["styles"] = [assets.theme(request), assets.stylesheet(request)]
+    frame["scripts"] = [assets.script(request)]
     return TemplateResponse(request, template, frame | context, status=status)
 
 
@@ -169,18 +169,3 @@ def addresses():
         path("second-factor/enrol/", enrol_second_factor, name="enrol_second_factor"),
         path("confirm-yourself/", confirm_yourself, name="confirm_yourself"),
     ]
-
-
-def theme(request):
-    """The theme's colours as a style sheet of their own."""
-    return static("desk/theme.css")
-
-
-def without_inline_style(each_context):
-    """The frame of every page, less the colours that it would write into an inline style."""
-    return lambda request: each_context(request) | {"colors": None}
-
-
-admin.site.extra_urls = addresses
-admin.site.login_form = SignInForm
-admin.site.each_context = without_inline_style(admin.site.each_context)

@@ -15,9 +15,8 @@ from unfold.decorators import display
 from orders import jobs
 from orders.admin import appeared, downloads, filters, lives, panics, steps
 from orders.admin.base import ReadOnlyPage, fragment, request_key_of
-from orders.admin.pages import SiteState
+from orders.admin.job_links import told
 from orders.admin.progress import complete, progress, symbols_of
-from orders.admin.selection import told
 from orders.logins import actor_of
 from orders.models import CancelJob, Right
 from orders.rights import NotAllowed, holds
@@ -48,7 +47,6 @@ class JobAdmin(ReadOnlyPage):
     @property
     def own_urls(self):
         return (
-            ("running/", "orders_canceljob_running", self.running_view),
             ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
             ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
             ("<int:object_id>/orders.csv", "orders_canceljob_download", self.download_view),
@@ -150,13 +148,6 @@ class JobAdmin(ReadOnlyPage):
         shown = self.shown(request, job)
         html = render_to_string("desk/job_progress.html", shown, request)
         return fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
-
-    @method_decorator(require_safe)
-    def running_view(self, request):
-        """What runs now and whether anything sends: every page asks for it while it is open."""
-        self.guard_view(request)
-        state = SiteState(request, here=request.GET.get("here"))
-        return fragment(render_to_string("desk/state.html", {"desk_site": state}, request))
 
     @method_decorator(require_safe)
     def appeared_view(self, request, object_id):

@@ -1,6 +1,5 @@
 """A person's own new password: the old one asked for is a guess like any other."""
 
-from django.contrib import admin
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
@@ -51,13 +50,3 @@ class NewPassword(PasswordChangeView):
             update_session_auth_hash(self.request, form.user)
             audit.append(fact)
         return redirect(self.get_success_url())
-
-
-def new_password(request, extra_context=None):
-    """The page in the frame of the others."""
-    request.current_app = admin.site.name
-    frame = admin.site.each_context(request) | (extra_context or {})
-    return NewPassword.as_view(extra_context=frame)(request)
-
-
-admin.site.password_change = new_password

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from orders import cancels, listing, planning, previews, sessions
 from orders.admin import books, fields, filtered
 from orders.admin.base import Screen, fragment, rights_of
+from orders.admin.job_links import told
 from orders.admin.lists import ListForm
 from orders.admin.scopes import ScopeForm
-from orders.admin.selection import told
 from orders.logins import actor_of
 from orders.models import Account, CancelJob, Order, Preview, Right
 from orders.rights import NotAllowed

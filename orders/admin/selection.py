@@ -10,20 +10,17 @@ from django.conf import settings
 from django.contrib import messages
 from django.db.models import Min
 from django.shortcuts import redirect
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
 
 from orders import cancels, previews
 from orders.admin import fields, filtered
 from orders.admin.base import request_key_of
 from orders.admin.books import book_of
+from orders.admin.job_links import ORDERS, told
 from orders.logins import actor_of
 from orders.models import Account, Desk, Right
 from orders.rights import NotAllowed
-from orders.templatetags.desk import visible
 
 SHOWN = 200
-LIST = "admin:orders_order_changelist"
 WHY_LEFT_OUT = "no longer open, on a deactivated account, or not yours to cancel"
 NOTHING = "None of the selected orders is open and yours to cancel."
 
@@ -105,7 +102,7 @@ def confirmed(screen, request):
     named = screen.get_queryset(request).filter(pk__in=ids[: settings.URGENT_UP_TO])
     if key is None or not ids or len(ids) > _most(named):
         messages.error(request, "This page is too old to act on: select the orders again.")
-        return redirect(LIST)
+        return redirect(ORDERS)
     try:
         asked = cancels.cancel_orders(
             user=request.user,
@@ -122,22 +119,5 @@ def confirmed(screen, request):
         return _page(screen, request, orders, request_key=key, status=422, error=str(wrong))
     except NotAllowed as refused:
         messages.error(request, str(refused))
-        return redirect(LIST)
+        return redirect(ORDERS)
     return told(request, asked)
-
-
-def told(request, asked):
-    """Say what became of an instruction, and go to its job where there is one."""
-    level = messages.SUCCESS if asked.recorded else messages.WARNING
-    links = format_html_join(
-        " ", '<a class="dk-link" href="{}">{}</a>', ((job_url(job), str(job)) for job in asked.jobs)
-    )
-    messages.add_message(request, level, format_html("{} {}", visible(asked.sentence()), links))
-    if len(asked.jobs) == 1:
-        return redirect(job_url(asked.jobs[0]))
-    return redirect("admin:orders_canceljob_changelist" if asked.jobs else LIST)
-
-
-def job_url(job):
-    """The page of a job."""
-    return reverse("admin:orders_canceljob_change", args=[job.pk])

@@ -12,7 +12,7 @@ from unfold.decorators import action, display
 from orders import questions
 from orders.admin import fields, filters
 from orders.admin.base import Screen, rights_of
-from orders.admin.selection import job_url
+from orders.admin.job_links import job_url
 from orders.logins import actor_of
 from orders.models import Cancel, Right
 from orders.rights import NotAllowed

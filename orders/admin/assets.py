@@ -1,0 +1,23 @@
+"""Style sheets, script and icon of every page."""
+
+from django.templatetags.static import static
+
+
+def theme(request):
+    """The theme's colours as a style sheet of their own."""
+    return static("desk/theme.css")
+
+
+def stylesheet(request):
+    """Our own styles, beside the theme's."""
+    return static("desk/desk.css")
+
+
+def favicon(request):
+    """The mark in the browser's tab."""
+    return static("desk/favicon.svg")
+
+
+def script(request):
+    """Our own script, beside the theme's."""
+    return static("desk/desk.js")

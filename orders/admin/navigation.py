@@ -1,0 +1,72 @@
+"""The way around, in the order in which operators need it."""
+
+from django.urls import reverse
+
+from orders.admin.base import is_administrator, rights_of
+from orders.admin.site_state import SiteState
+from orders.models import (
+    Right,
+)
+
+
+def navigation(request):
+    """The way around, in the order in which operators need it."""
+    state = SiteState(request)
+    held = rights_of(request)
+    groups = []
+    if Right.VIEW in held:
+        groups.append({"title": "Orders", "items": _cancelling(request, state, held)})
+        groups.append({"title": "Desk", "items": _desk(request)})
+    if is_administrator(request):
+        items = [
+            _item(request, "Desks", "groups", "admin:orders_desk_changelist"),
+            _item(request, "People", "person", "admin:auth_user_changelist"),
+        ]
+        groups.append({"title": "Administration", "separator": True, "items": items})
+    return groups
+
+
+def _cancelling(request, state, held):
+    items = [_item(request, "Orders", "list_alt", "admin:orders_order_changelist")]
+    if Right.CANCEL in held:
+        items.append(_item(request, "Cancel by id", "tag", "admin:orders_order_cancel_by_id"))
+    if Right.CANCEL_SCOPE in held:
+        items.append(_item(request, "Cancel by scope", "filter_alt", "admin:orders_preview_scope"))
+    if Right.CANCEL in held:
+        items.append(_item(request, "Cancel a list", "list", "admin:orders_preview_list"))
+    jobs = _item(request, "Jobs", "checklist", "admin:orders_canceljob_changelist")
+    unresolved = _item(request, "Unresolved", "help", "admin:orders_cancel_changelist")
+    _mark(jobs, state.running, "info")
+    _mark(unresolved, state.unresolved, "danger")
+    drift = _item(request, "Drift", "difference", "admin:orders_drift_changelist")
+    _mark(drift, state.drifts, "warning")
+    return [*items, jobs, unresolved, drift]
+
+
+def _desk(request):
+    return [
+        _item(request, "Accounts", "account_balance", "admin:orders_account_changelist"),
+        _item(request, "Agent wallets", "key", "admin:orders_agentwallet_changelist"),
+        _item(request, "Audit records", "receipt_long", "admin:orders_auditrecord_changelist"),
+        *_evidence(request),
+    ]
+
+
+def _evidence(request):
+    """What only those see who check the log."""
+    if Right.VERIFY in rights_of(request) or is_administrator(request):
+        yield _item(request, "Exports", "download", "admin:orders_export_changelist")
+        name = "admin:orders_verification_changelist"
+        yield _item(request, "Is the log whole?", "verified", name)
+
+
+def _item(request, title, icon, name):
+    link = reverse(name)
+    by_id = reverse("admin:orders_order_cancel_by_id")
+    is_here = request.path.startswith(link) and (link == by_id or request.path != by_id)
+    return {"title": title, "icon": icon, "link": link, "active": is_here}
+
+
+def _mark(item, count, variant):
+    if count:
+        item["badge"], item["badge_variant"] = str(count), variant

@@ -1,0 +1,47 @@
+"""The start page: the state of the person's desks at a glance."""
+
+from django.utils.timezone import now as clock
+
+from orders import credits
+from orders.admin import books
+from orders.admin.base import is_administrator, rights_of
+from orders.admin.progress import complete
+from orders.models import (
+    Account,
+    CancelJob,
+    Desk,
+    Right,
+)
+
+
+def dashboard(request, context):
+    """The state of the person's desks at a glance."""
+    user = request.user
+    accounts = Account.objects.visible_to(user).filter(is_active=True).select_related("desk")
+    jobs = CancelJob.objects.visible_to(user).select_related("desk").order_by("-created_at")
+    desks = _by_desk(list(accounts))
+    return context | {
+        "title": "Overview",
+        "desks": desks,
+        "open_orders": sum(desk["open_orders"] for desk in desks),
+        "has_desks": Desk.objects.visible_to(user).exists(),
+        "book": books.book_of(accounts),
+        "last_jobs": complete(list(jobs[:8])),
+        "may_cancel": Right.CANCEL in rights_of(request),
+        "may_add": is_administrator(request),
+    }
+
+
+def _by_desk(accounts):
+    """Accounts by desk, each with its open orders and the credits left; three queries."""
+    counts = books.open_orders(accounts)
+    balances = credits.balances(accounts=accounts, now=clock())
+    desks = {}
+    for account in accounts:
+        account.open_orders = counts.get(account.pk, 0)
+        account.balance = balances[account.pk]
+        desks.setdefault(account.desk, []).append(account)
+    return [
+        {"desk": desk, "accounts": rows, "open_orders": sum(row.open_orders for row in rows)}
+        for desk, rows in desks.items()
+    ]

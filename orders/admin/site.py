@@ -1,0 +1,45 @@
+"""The admin's site: our own way in, and what every page asks it for."""
+
+from django.core.exceptions import PermissionDenied
+from django.template.loader import render_to_string
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
+from unfold.sites import UnfoldAdminSite
+
+from orders.admin import door
+from orders.admin.base import fragment
+from orders.admin.new_password import NewPassword
+from orders.admin.site_state import SiteState
+
+
+class DeskAdminSite(UnfoldAdminSite):
+    """The theme's site with a second factor, recorded passwords and no inline style."""
+
+    login_form = door.SignInForm
+
+    def extra_urls(self):
+        """Pages that belong to no screen."""
+        running = self.admin_view(self.running_view)
+        return [
+            *door.addresses(),
+            path("orders/canceljob/running/", running, name="orders_canceljob_running"),
+        ]
+
+    def each_context(self, request):
+        """The frame of every page, less the colours that the theme would write into a style."""
+        return super().each_context(request) | {"colors": None}
+
+    def password_change(self, request, extra_context=None):
+        """The page of a new password, in the frame of the others."""
+        request.current_app = self.name
+        frame = self.each_context(request) | (extra_context or {})
+        return NewPassword.as_view(extra_context=frame)(request)
+
+    @method_decorator(require_safe)
+    def running_view(self, request):
+        """What runs now and whether anything sends: every page asks for it while it is open."""
+        state = SiteState(request, here=request.GET.get("here"))
+        if not state.may_view:
+            raise PermissionDenied
+        return fragment(render_to_string("desk/state.html", {"desk_site": state}, request))

@@ -1,0 +1,134 @@
+"""The frame of every page: network, senders, what runs and what needs somebody."""
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+from django.utils.functional import cached_property
+from django.utils.timezone import now as clock
+
+from orders import clocking, restored
+from orders.admin.base import is_administrator, rights_of
+from orders.admin.job_links import job_url
+from orders.admin.progress import STILL_GOING
+from orders.models import (
+    Cancel,
+    CancelJob,
+    Drift,
+    Order,
+    PanicLine,
+    Right,
+    Sender,
+)
+from orders.rights import holds
+
+JOBS_IN_FRAME = 3
+BANNERS = {
+    "paper": ("PAPER", "practice orders on the paper exchange, no money"),
+    "testnet": ("TESTNET", "orders go to Pacifica's testnet, no real money"),
+    "mainnet": ("MAINNET", "orders are real money"),
+}
+
+
+class SiteState:
+    """What the frame of a page asks for; each answer is looked up once, and only if it is shown."""
+
+    def __init__(self, request, here=None):
+        self.request, self.here = request, here or request.path
+        self.network = settings.PACIFICA_NETWORK
+        self.name, self.meaning = BANNERS[self.network]
+
+    @cached_property
+    def is_sending(self):
+        """Whether any sender was heard of lately."""
+        return Sender.objects.fresh(clock()).exists()
+
+    @cached_property
+    def _restored(self):
+        return restored.state(clock())
+
+    @property
+    def restored(self):
+        """Why nothing is sent, where an older copy of the database was put back; or nothing."""
+        behind, _ = self._restored
+        return restored.words(behind) if behind else ""
+
+    @property
+    def is_unguarded(self):
+        """Whether no checkpoint was ever signed: a copy put back could not be noticed."""
+        return not self._restored[1]
+
+    @cached_property
+    def may_accept(self):
+        """Whether the person may accept a restored copy."""
+        return is_administrator(self.request)
+
+    @cached_property
+    def unresolved(self):
+        """How many open questions there are on the person's desks."""
+        cancels = Cancel.objects.open_questions()
+        return cancels.visible_to(self.request.user).count()
+
+    @cached_property
+    def contradicted(self):
+        """How many open orders were said to be closed before."""
+        orders = Order.objects.open().filter(has_contradiction=True)
+        return orders.visible_to(self.request.user).count()
+
+    @cached_property
+    def drifts(self):
+        """How many drifts nobody on the person's desks has looked at."""
+        return Drift.objects.open().visible_to(self.request.user).count()
+
+    @cached_property
+    def clock(self):
+        """The exchange's clock against ours, or None where it was not measured lately."""
+        return clocking.current(clock())
+
+    @cached_property
+    def running(self):
+        """How many jobs run on the person's desks."""
+        return CancelJob.objects.running().visible_to(self.request.user).count()
+
+    @property
+    def running_jobs(self):
+        """The newest bulk jobs and panics that run now on the person's desks."""
+        return self._big_jobs[:JOBS_IN_FRAME]
+
+    @property
+    def further_jobs(self):
+        """How many more of them there are."""
+        return len(self._big_jobs[JOBS_IN_FRAME:])
+
+    @cached_property
+    def _big_jobs(self):
+        """All of them, but for the one shown.
+
+        A panic that was given up on stays until somebody who may acts on it.
+        """
+        user = self.request.user
+        needing = PanicLine.objects.needing_somebody().allowing(user, Right.PANIC)
+        needing = Exists(needing.filter(job=OuterRef("pk")))
+        big = Q(is_urgent=False) | Q(is_panic=True)
+        jobs = CancelJob.objects.visible_to(user).annotate(needs_somebody=needing)
+        shown = jobs.filter(big & Q(status__in=STILL_GOING) | Q(is_panic=True, needs_somebody=True))
+        return [job for job in shown.order_by("-created_at") if job_url(job) != self.here]
+
+    @cached_property
+    def untaken_panics(self):
+        """How many lines of a panic wait, and no sender takes them."""
+        return PanicLine.objects.untaken(clock()).visible_to(self.request.user).count()
+
+    @property
+    def may_view(self):
+        """Whether there is anything of a desk that the person may see."""
+        return Right.VIEW in rights_of(self.request)
+
+    @cached_property
+    def may_panic(self):
+        """Whether there is a desk on which the person may pull a panic."""
+        return holds(self.request.user, Right.PANIC)
+
+    @property
+    def is_signed_in(self):
+        """Whether there is anybody to tell more than the network."""
+        user = getattr(self.request, "user", None)
+        return user is not None and user.is_authenticated

@@ -1,0 +1,8 @@
+"""What every template finds in its context."""
+
+from orders.admin.site_state import SiteState
+
+
+def site_state(request):
+    """The template variable ``desk_site`` (Django's sign-in page has a ``site`` of its own)."""
+    return {"desk_site": SiteState(request)}
