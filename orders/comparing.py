@@ -8,9 +8,9 @@ from orders import odd_rows, reading
 from orders.concluding import ending_values
 from orders.endings import OURS
 from orders.models import AmountsState, Order, OrderState
+from orders.models.cancels import READ_LAG
 from orders.models.clocks import is_ahead
 
-READ_LAG = timedelta(seconds=30)  # a book this soon after a close may simply be behind
 LOOK_AGAIN = timedelta(seconds=30)
 RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explains
 UNTOLD_AFTER = timedelta(days=1)  # its look-ups go on

@@ -3,8 +3,6 @@
 Only a record does that: the reopening stands in the transaction that records what was seen.
 """
 
-from datetime import timedelta
-
 from django.db.models import Q
 
 from orders import audit
@@ -18,10 +16,9 @@ from orders.models import (
     OrderState,
     Proof,
 )
-from orders.models.cancels import LIVE, OPEN_QUESTIONS
+from orders.models.cancels import LIVE, OPEN_QUESTIONS, READ_LAG
 from orders.models.clocks import has_come
 
-READ_LAG = timedelta(seconds=30)  # a book read sooner may simply be behind
 SAID_NOT_OPEN = [
     CancelStatus.CANCELLED.value,
     CancelStatus.FILLED.value,

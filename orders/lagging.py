@@ -6,10 +6,8 @@ A time that a clock wrote which was set back since is never a reason to wait.
 from datetime import timedelta
 
 from orders.models import CancelStatus
-from orders.models.cancels import LONGEST_LIFE
+from orders.models.cancels import LONGEST_LIFE, READ_LAG
 from orders.models.clocks import is_ahead
-
-READ_LAG = timedelta(seconds=30)  # seen up to 25 s on the exchange
 
 
 def dead_at(cancel, offset, now, *, is_doubtful=False):

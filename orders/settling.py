@@ -23,9 +23,9 @@ from orders import (
     taking,
 )
 from orders.judging import Conclusion
-from orders.lagging import READ_LAG, by_now, caught_up_at, dead_at
+from orders.lagging import by_now, caught_up_at, dead_at
 from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
-from orders.models.cancels import LIVE
+from orders.models.cancels import LIVE, READ_LAG
 
 MOST_ATTEMPTS = 5
 PATIENCE = timedelta(minutes=5)  # with a history that cannot be read

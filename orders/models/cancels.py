@@ -11,6 +11,7 @@ from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 LEASE = timedelta(seconds=30)  # of a sender on what it claimed
+READ_LAG = timedelta(seconds=30)  # what a read may be behind what is known; seen up to 25 s
 MARGIN = timedelta(seconds=2)  # past a signature's end: the Date header has whole seconds
 LONGEST_LIFE = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN  # a request's
 LONGEST_WAIT = timedelta(seconds=60)  # before a cancel is sent again
