@@ -10,10 +10,9 @@ from datetime import datetime
 from orders.exchange import THREADS, client
 from orders.models import CancelKind
 from orders.pacifica.client import AnswerLost, Unreachable
+from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
 
 logger = logging.getLogger(__name__)
-BATCH_ROUTE = "/orders/batch"
-MOST_ACTIONS = 10  # docs.pacifica.fi batch-order page
 MOST_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
 ACTIONS = {CancelKind.ORDER: b"Cancel", CancelKind.STOP: b"CancelStopOrder"}
 STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
@@ -178,7 +177,7 @@ def _groups(pairs):
     group, size = [], 0
     for pair in pairs:
         length = len(_action(*pair)) + 1
-        if group and (len(group) == MOST_ACTIONS or size + length > MOST_BYTES):
+        if group and (len(group) == BATCH_SIZE or size + length > MOST_BYTES):
             yield group
             group, size = [], 0
         group.append(pair)

@@ -12,10 +12,9 @@ from django.utils.timezone import now as clock
 
 from orders import credits
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, OrderState, Preview
-from orders.models.lookups import portions
+from orders.pacifica.signing import BATCH_SIZE
 from orders.previews import frozen
 
-BATCH = 10  # cancels to a request
 PRICE = settings.CREDIT_PRICES["cancel"]
 REQUEST_S = 0.005  # what a batch costs at full speed, measured on the paper exchange
 
@@ -68,7 +67,8 @@ class Plan:
 def plan(preview: Preview) -> Plan:
     """What confirming it would do; orders that closed since are counted as they were frozen."""
     rows = frozen(preview)
-    known = _known([row.order_pk for row in rows if row.order_pk])
+    pks = [row.order_pk for row in rows if row.order_pk]
+    known = list(Order.objects.columns(Known, pks))
     accounts = Account.objects.in_bulk({row.account_pk for row in rows})
     sides = [order.side or "unknown" for order in known] + ["unknown"] * (len(rows) - len(known))
     now = clock()
@@ -127,7 +127,7 @@ def _queued(before) -> dict:
 def seconds(shares, requests, *, now) -> float:
     """How long it takes: the pool that has to wait longest for credits, and the sending itself."""
     waits = [share.wait_s(now) for share in shares]
-    requests += sum(share.ahead for share in shares) / BATCH
+    requests += sum(share.ahead for share in shares) / BATCH_SIZE
     return round(max(waits, default=0.0) + requests * REQUEST_S, 1)
 
 
@@ -148,15 +148,6 @@ class Known(NamedTuple):
     state: str
 
 
-def _known(pks):
-    """These orders' columns, 500 at a time: thousands of whole rows would take seconds."""
-    return [
-        Known(*row)
-        for some in portions(pks)
-        for row in Order.objects.filter(pk__in=some).order_by().values_list(*Known._fields)
-    ]
-
-
 def _shares(rows, accounts, now):
     by_pk = Counter(row.account_pk for row in rows)
     counts = {accounts[pk]: count for pk, count in by_pk.items()}
@@ -164,7 +155,9 @@ def _shares(rows, accounts, now):
 
 
 def _requests(rows):
-    return sum(-(-count // BATCH) for count in Counter(row.account_pk for row in rows).values())
+    return sum(
+        -(-count // BATCH_SIZE) for count in Counter(row.account_pk for row in rows).values()
+    )
 
 
 def _worth(order):

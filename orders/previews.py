@@ -11,7 +11,6 @@ from django.utils.timezone import now as clock
 from orders import asking
 from orders.models import Account, Desk, Order, OrderState, Preview, Restore, Right
 from orders.models.clocks import is_ahead
-from orders.models.lookups import portions
 from orders.refusing import refuse
 from orders.scoping import BEST_PRICE, Scope, as_text, best_first, from_text, in_words, matching
 from orders.targets import CannotAsk, Target, check_reason, kind_of
@@ -240,21 +239,14 @@ def _frozen(t):
 def _targets(preview):
     rows = frozen(preview)
     accounts = Account.objects.select_related("desk").in_bulk({row.account_pk for row in rows})
-    orders = _known_by_pk([row.order_pk for row in rows if row.order_pk])
+    pks = [row.order_pk for row in rows if row.order_pk]
+    orders = {row.pk: row for row in Order.objects.columns(KnownOrder, pks)}
     return [Target(accounts[row[0]], *row[1:5], orders.get(row.order_pk)) for row in rows]
 
 
 class KnownOrder(NamedTuple):
-    """What a target looks at in an order: thousands of whole rows would take a second."""
+    """What a target looks at in an order."""
 
     pk: int
     side: str
     state: str
-
-
-def _known_by_pk(pks):
-    return {
-        row[0]: KnownOrder(*row)
-        for some in portions(pks)
-        for row in Order.objects.filter(pk__in=some).order_by().values_list(*KnownOrder._fields)
-    }

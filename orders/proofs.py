@@ -12,8 +12,8 @@ from django.utils.timezone import now as clock
 from orders import audit
 from orders.models import AuditRecordOrder, CancelStatus, Event
 from orders.pacifica import answers
+from orders.pacifica.signing import BATCH_ROUTE
 from orders.records import Entry, Fault, entry_at
-from orders.signed_requests import BATCH
 
 MOST_KEPT = 100_000  # cancels remembered at once; older ones are looked up
 IN_FLIGHT = timedelta(seconds=90)  # a sender's lease, and time for the sweep to see it end
@@ -68,7 +68,7 @@ def _accepted(entry):
     url = str(data.get("url"))
     subjects = [_subject(entry, row) for row in rows]
     about = {"status": status, "body": entry.body, "is_whole": is_whole}
-    if url.endswith(BATCH):
+    if url.endswith(BATCH_ROUTE):
         verdicts = answers.batch_verdicts(**about, count=len(rows), subjects=subjects)
     elif url.endswith(("/orders/cancel", "/orders/stop/cancel")):
         verdicts = [answers.cancel_verdict(**about, subject=subjects[0])]
@@ -81,7 +81,7 @@ def _accepted(entry):
 def _subject(entry, row):
     """What an answer is held against: of older records, a batch item's order id alone."""
     if not entry.data.get(audit.NAMES_COMPARED):
-        is_batch = str(entry.data.get("url")).endswith(BATCH)
+        is_batch = str(entry.data.get("url")).endswith(BATCH_ROUTE)
         return answers.Subject(order_id=row[ORDER] if is_batch else None)
     return answers.Subject(
         order_id=row[ORDER],

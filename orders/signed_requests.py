@@ -2,6 +2,7 @@
 
 from orders.models import Event
 from orders.pacifica import signing, strict_json
+from orders.pacifica.signing import BATCH_ROUTE
 from orders.pacifica.strict_json import Unreadable
 from orders.records import Fault
 
@@ -15,7 +16,6 @@ TYPES = {
     "/order_strategies/list": "list_order_strategies",
     "/agent/list": "list_agent_wallets",
 }
-BATCH = "/orders/batch"
 ACTIONS = {"Cancel": "cancel_order", "CancelStopOrder": "cancel_stop_order"}
 OF_ONE_ORDER = {"cancel_order", "cancel_stop_order", "cancel_twap_order"}
 HEADER = {"account", "agent_wallet", "signature", "timestamp", "expiry_window"}
@@ -32,7 +32,7 @@ def items(url: str, body: bytes) -> list[tuple[str, dict]]:
         whole = strict_json.parse(body)
     except Unreadable as error:
         raise Unsound(f"its body is {error}") from None
-    if route != BATCH:
+    if route != BATCH_ROUTE:
         return [(_known(TYPES, route), _object(whole))]
     actions = _object(whole).get("actions")
     if not isinstance(actions, list) or not actions:

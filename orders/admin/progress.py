@@ -14,6 +14,7 @@ from orders import jobs, planning, sentences
 from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
 from orders.models.cancels import LIVE, OPEN_QUESTIONS
 from orders.models.lookups import is_row_id
+from orders.pacifica.signing import BATCH_SIZE
 
 PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
@@ -155,7 +156,7 @@ class Pace:
         """The time left, in words; empty where there is nothing to wait for or nothing to tell."""
         if not self.is_going or not self.tally.waiting:
             return ""
-        requests = self.tally.waiting / planning.BATCH
+        requests = self.tally.waiting / BATCH_SIZE
         by_credits = planning.seconds(self.shares, requests, now=self.now)
         by_rate = self.tally.waiting / self.rate if self.rate else 0
         seconds = max(by_credits, by_rate)

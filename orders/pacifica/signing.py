@@ -26,6 +26,8 @@ _SORTED = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+BATCH_ROUTE = "/orders/batch"
+BATCH_SIZE = 10  # requests that one batch may hold; docs.pacifica.fi batch-order page
 
 
 class Unsignable(ValueError):
