@@ -63,7 +63,7 @@ class Look:
         said = [odd_rows.on_route(path, self._odd_of(path)) for path, _ in ROUTES]
         if not any(said):
             return ""
-        return f"{''.join(said)}The book cannot be called empty: look at the exchange."
+        return f"{''.join(said)}The account cannot be called empty: look at the exchange."
 
     def _odd_of(self, path):
         return [row for route, row in self.odd if route == path]

@@ -99,9 +99,9 @@ def _seen(line, look, stops) -> str:
     said = line.explanation.replace(NOT_AGAIN, "").strip()
     settled_at = book_looks.settled_at(line)
     if _was_set_back(settled_at):
-        said += " The book was seen empty; the clock moved after the request was sent."
+        said += " The account was seen empty; the clock moved after the request was sent."
     elif settled_at is not None:
-        said += " The book was seen empty after the request could act no more."
+        said += " The account was seen empty after the request could act no more."
     if look.spared:
         many = "order was" if look.spared == 1 else "orders were"
         said += f" {look.spared} reduce-only {many} spared."

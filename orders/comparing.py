@@ -15,7 +15,7 @@ LOOK_AGAIN = timedelta(seconds=30)
 RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explains
 UNTOLD_AFTER = timedelta(days=1)  # its look-ups go on
 EXACT, STEP = Context(prec=100), Decimal("1e-12")  # the usual 28 digits are too few to round in
-HIDDEN = "Not listed when the book was last read, but for a row that could not be read."
+HIDDEN = "Not listed when the open orders were last read, but for a row that could not be read."
 SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the next
 
 FROM_BOOK = (

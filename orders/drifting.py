@@ -15,7 +15,7 @@ from orders.models.clocks import is_ahead
 from orders.refusing import refuse
 
 SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
-NO_DRIFT = "There is no such drift to acknowledge on your desks."
+NO_DRIFT = "There is no such discrepancy to acknowledge on your desks."
 WHOLE_BOOK = ("cancel_all_orders", "cancel_order_strategy")  # these name no single order
 
 
@@ -38,7 +38,7 @@ def acknowledge(*, user, actor, drift_ids, now=clock) -> int:
     """
     theirs = Drift.objects.open().filter(pk__in=drift_ids).allowing(user, Right.CANCEL)
     if not theirs.exists():
-        refuse(actor=actor, what=f"acknowledge {len(drift_ids)} drifts", said=NO_DRIFT)
+        refuse(actor=actor, what=f"acknowledge {_several(len(drift_ids))}", said=NO_DRIFT)
     with transaction.atomic():
         drifts = list(
             theirs.select_for_update(of=("self",), no_key=True).select_related(
@@ -153,3 +153,7 @@ def _fact(actor, account, drifts, now):
             for drift in drifts
         ),
     )
+
+
+def _several(count):
+    return "1 discrepancy" if count == 1 else f"{count} discrepancies"

@@ -56,7 +56,7 @@ def unread_fields(row) -> str:
     if row.differing:
         said.append(f"The exchange lists it twice, and differently: {', '.join(row.differing)}.")
     if lost:
-        said.append(f"Could not be read when the book was last read: {', '.join(lost)}.")
+        said.append(f"Could not be read when the open orders were last read: {', '.join(lost)}.")
     return " ".join(said)[:300]
 
 

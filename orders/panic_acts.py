@@ -28,7 +28,7 @@ def look_again(*, user, actor, line_id) -> str:
     values |= _asked_by(actor, now)
     if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, look_again=True):
         return _nothing("look at", line)
-    return f"The book of {line.account} is being looked at again; no cancel-all is sent."
+    return f"The open orders of {line.account} are being looked at again; no cancel-all is sent."
 
 
 def close(*, user, actor, line_id) -> str:
@@ -38,7 +38,7 @@ def close(*, user, actor, line_id) -> str:
     values = {"status": PanicStatus.CLOSED, "explanation": said}
     if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, closed=True):
         return _nothing("close", line)
-    return f"Closed: {line.account} needs nobody any more. Its book was not seen empty."
+    return f"Closed: {line.account} needs nobody any more. It was not seen empty."
 
 
 def withdraw(*, user, actor, line_id) -> str:

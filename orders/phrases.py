@@ -21,7 +21,7 @@ ENDINGS = {
     "queued": "to be sent again",
     "sending": "being sent",
     "unknown": "unknown, being asked",
-    "settling": "being settled",
+    "settling": "confirming",
     "cancelled": "cancelled",
     "filled": "filled first",
     "gone": "already gone",
@@ -79,7 +79,7 @@ def of_orders(record, row, count) -> str:
 
 def book(record, symbol="") -> str:
     """A whole book, or all orders of one symbol in it."""
-    what = f"the {symbol} orders" if symbol else "the book"
+    what = f"the open {symbol} orders" if symbol else "the open orders"
     return f"{what} of {account(record)}"
 
 

@@ -134,7 +134,7 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> asking.Asked:
     now = clock()
     if preview.made_at < now - VALID_FOR or is_ahead(preview.made_at, now):
         raise CannotAsk(
-            "This preview is older than 15 minutes: the book has moved on. Make it anew."
+            "This preview is older than 15 minutes: the open orders have changed. Make it anew."
         )
     if Restore.objects.filter(found_at__gte=preview.made_at).exists():
         raise CannotAsk("An older copy of the database was put back since: make the preview anew.")

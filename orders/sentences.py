@@ -31,8 +31,8 @@ def ago(moment, now) -> str:
 def book_age(synced_at, now) -> str:
     """How old the known orders of an account are."""
     if synced_at is None:
-        return "The book was never read"
-    return f"Book read {ago(synced_at, now)}"
+        return "Open orders were never read"
+    return f"Open orders read {ago(synced_at, now)}"
 
 
 def took(cancel) -> str:

@@ -101,7 +101,7 @@ def _hidden(found):
     if not found.odd:
         return "An open order's client order id could not be read; it may be this one."
     where = "a row" if len(found.odd) == 1 else "one of the rows"
-    said = f"It may be in {where} of the book that could not be read: {odd_rows.named(found.odd)}."
+    said = f"It may be in {where} that could not be read: {odd_rows.named(found.odd)}."
     return f"{said} Look at the exchange."
 
 

@@ -88,9 +88,9 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
         return Synced(problem=book.why)  # a routine sync stretches its period
     if book.value is None:
         Account.objects.filter(pk=account_id).update(sync_error=book.why[:300])
-        unread.wrong(account_id, f"The book of {account} could not be read: {book.why}.")
+        unread.wrong(account_id, f"The open orders of {account} could not be read: {book.why}.")
         return Synced(problem=book.why)
-    unread.over(account_id, f"The book of {account} is read again.")
+    unread.over(account_id, f"The open orders of {account} are read again.")
     history = _endings_of_missing(reader, account, book.value, started_at, now)
     with transaction.atomic():
         synced = _apply(account, book, history, started_at, now())

@@ -62,14 +62,14 @@ def _panic(record, data, who, orders):
     if data.get("again"):
         return f"{who} had every {symbol}order of {_job(record)} cancelled once more."
     if data.get("look_again"):
-        return f"{who} had a book of {_job(record)} looked at again."
+        return f"{who} had open orders of {_job(record)} looked at again."
     if data.get("closed"):
-        return f"{who} saw to a line of {_job(record)} whose book was not seen empty."
+        return f"{who} saw to a line of {_job(record)} whose account was not seen empty."
     if data.get("withdrawn"):
         return f"{who} withdrew a cancel-all of {_job(record)} that still waited."
     what = told(data, "scope").removeprefix("Panic: ").removeprefix("Drill: ")
     what = what or record.desk_name
-    did = "started a drill" if data.get("is_drill") else "asked to empty the book"
+    did = "started a drill" if data.get("is_drill") else "pulled a panic"
     return f"{who} {did}{f': {what}' if what else ''}{quoted(told(data, 'reason'))}"
 
 
@@ -140,7 +140,7 @@ def _outcome(record, data, who, orders):
 
 def _sync(record, data, who, orders):
     which = "" if orders == "an order" else f": {orders}"
-    return f"The book of {account(record)} changed{which}."
+    return f"The open orders of {account(record)} changed{which}."
 
 
 def _contradiction(record, data, who, orders):
@@ -161,7 +161,7 @@ def _question(record, data, who, orders):
         "question_owned": f"made {told(data, 'owner') or 'somebody'} mind the open question of "
         f"{orders}.",
         "question_closed": f"closed the question of {orders}{quoted(told(data, 'reason'))}",
-        "drift_acknowledged": f"looked at the drift of {orders}.",
+        "drift_acknowledged": f"looked at the discrepancy of {orders}.",
     }
     return f"{who} {did[record.event]}"
 

@@ -9,8 +9,9 @@ from orders.canonical import COVERED_OF_ROW
 
 NONSENSE = re.compile(
     r"\bNone\b|\?|\.\.|  |\(\s*\)|“”|: *\.|, *\.| [.,:;]|^\s|\s$|_"
-    r"|\b1 (?:orders|accounts|cancels|records|faults|lines|drifts|questions)\b"
-    r"|(?<![\d.,-])(?:0|[2-9]|[1-9]\d+) (?:order|account|cancel|record|fault|line|drift|question)\b"
+    r"|\b1 (?:orders|accounts|cancels|records|faults|lines|drifts|discrepancies|questions)\b"
+    r"|(?<![\d.,-])(?:0|[2-9]|[1-9]\d+) "
+    r"(?:order|account|cancel|record|fault|line|drift|discrepancy|question)\b"
 )
 TYPED = {"reason", "name_tried", "added", "user", "changed", "signer", "owner", "words", "asked"}
 FOREIGN = {"said", "why", "explanation", "path"}  # may cite the exchange

@@ -142,7 +142,7 @@ def test_every_event_has_a_sentence_even_where_its_facts_are_missing(event):
         (
             "panic",
             {"scope": "Panic: every order", "reason": "news"},
-            "asked to empty the book: every order: “n",
+            "pulled a panic: every order: “n",
         ),
         ("panic", {"again": True, "symbol": "BTC"}, "every BTC order of a job cancelled once"),
         (
@@ -171,10 +171,22 @@ CANCEL_ALL = "https://test-api.pacifica.fi/api/v1/orders/cancel_all"
 @pytest.mark.parametrize(
     ("event", "columns", "data", "symbol", "said"),
     [
-        ("request", {}, {"url": CANCEL_ALL}, "", "cancel-all for the book of Alpha."),
-        ("request", {}, {"url": CANCEL_ALL}, "BTC", "cancel-all for the BTC orders of Alpha."),
-        ("outcome", {"outcome": "empty"}, {}, "", "Outcome of the book of Alpha: seen empty."),
-        ("no_answer", {}, {"reason": "reset"}, "", "No answer about the book of Alpha: reset."),
+        ("request", {}, {"url": CANCEL_ALL}, "", "cancel-all for the open orders of Alpha."),
+        ("request", {}, {"url": CANCEL_ALL}, "BTC", "cancel-all for the open BTC orders of Alpha."),
+        (
+            "outcome",
+            {"outcome": "empty"},
+            {},
+            "",
+            "Outcome of the open orders of Alpha: seen empty.",
+        ),
+        (
+            "no_answer",
+            {},
+            {"reason": "reset"},
+            "",
+            "No answer about the open orders of Alpha: reset.",
+        ),
         (
             "cancel_asked",
             {},

@@ -19,7 +19,7 @@ GAPS = {
     "reduce_only": None,
     "created_at": None,
     "updated_at": None,
-    "trouble": "Could not be read when the book was last read: side.",
+    "trouble": "Could not be read when the open orders were last read: side.",
 }
 TROUBLE = (
     '1 of 21 rows of the open orders could not be read: row 21: {"a": 1}. 20 orders are known; '

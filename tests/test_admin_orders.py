@@ -154,7 +154,7 @@ def test_a_foreign_order_is_as_missing_as_a_missing_one(firm):
     [
         (CancelStatus.QUEUED, "Recorded, waiting to be sent", True),
         (CancelStatus.UNKNOWN, "Unknown", True),
-        (CancelStatus.SETTLING, "Being settled", True),
+        (CancelStatus.SETTLING, "Confirming", True),
         (CancelStatus.CANCELLED, "Cancelled", False),
         (CancelStatus.REFUSED, "Refused", False),
     ],
@@ -226,7 +226,7 @@ def test_the_age_of_the_book_and_a_sync_error_stand_above_the_list(firm, order):
     firm.account.sync_error = "The exchange did not answer."
     firm.account.save()
     text = page(signed_in(firm.operator), "orders_order_changelist")
-    assert "Book read" in text
+    assert "Open orders read" in text
     assert "The exchange did not answer." in text
     assert "Sync now" in text
 

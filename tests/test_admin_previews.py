@@ -110,7 +110,7 @@ def test_sync_first_reads_the_books_and_makes_a_fresh_preview(firm, preview, mon
     assert woken == [firm.account.pk]
     text = client.get(answer.url).content.decode()
     fragment = re.search(r'hx-get="([^"]+/fresh/[^"]+)"', text)[1].replace("&amp;", "&")
-    assert "Reading the book" in client.get(fragment).content.decode()
+    assert "Reading the open orders" in client.get(fragment).content.decode()
     Account.objects.update(synced_at=now())
     assert "hx-post" in client.get(fragment).content.decode()
     known_order(firm.account, 79_000_000_000)
@@ -132,7 +132,7 @@ def test_sync_first_reads_the_oldest_books_and_says_how_many_of_all(firm, monkey
     shown = ask_by_scope(client, firm, side="bid").url
     text = client.get(shown).content.decode()
     assert "the oldest of 3 accounts" in text
-    assert "Reads the 2 oldest of 3 books" in text
+    assert "Reads the 2 oldest of 3 accounts" in text
     answer = client.post(url("orders_preview_sync", Preview.objects.get().pk))
     assert woken == [accounts[2].pk, accounts[1].pk]
     Account.objects.filter(pk__in=woken).update(synced_at=now())

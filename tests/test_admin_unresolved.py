@@ -129,7 +129,7 @@ def test_the_overview_counts_drift_and_contradictions_and_tells_the_clock(firm, 
     ExchangeClock.objects.create(pk=1, offset_ms=40_000, measured_at=now())
     Order.objects.update(has_contradiction=True)
     text = page(signed_in(firm.operator), "index")
-    assert "<b>1</b><span>drift to look at" in text
+    assert "<b>1</b><span>discrepancy to look at" in text
     assert "1</b><span>open order said to be closed before" in text
     assert "40.0 s behind" in text
-    assert "<b>0</b><span>drifts to look at" in page(signed_in(firm.stranger), "index")
+    assert "<b>0</b><span>discrepancies to look at" in page(signed_in(firm.stranger), "index")

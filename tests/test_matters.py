@@ -42,9 +42,9 @@ def test_a_sync_that_fails_is_in_the_log_file_once_and_again_when_it_goes(firm, 
     firm.paper.fault("/orders", "status", status=500, times=2)
     for _ in range(3):
         syncing.sync_account(account_id=firm.account.pk)
-    begun, over = [one for one in warnings_of(caplog) if "The book" in one]
-    assert begun.startswith("The book of Alpha could not be read: ")
-    assert over == "The book of Alpha is read again."
+    begun, over = [one for one in warnings_of(caplog) if "The open orders" in one]
+    assert begun.startswith("The open orders of Alpha could not be read: ")
+    assert over == "The open orders of Alpha are read again."
 
 
 def test_attempts_that_fail_are_in_the_log_file_once(firm, caplog):

@@ -375,7 +375,7 @@ def test_a_known_order_whose_symbol_is_unreadable_is_still_listed(firm):
     sync(firm)
     order.refresh_from_db()
     assert (order.state, order.symbol) == (OrderState.OPEN, "BTC")
-    assert order.trouble == "Could not be read when the book was last read: symbol."
+    assert order.trouble == "Could not be read when the open orders were last read: symbol."
 
 
 def test_no_order_is_said_to_have_vanished_while_it_may_be_an_unreadable_row(firm):

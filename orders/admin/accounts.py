@@ -117,7 +117,7 @@ class AccountAdmin(RecordedScreen):
     def open_column(self, account):
         return format_html('<span class="dk-number">{}</span>', account.open_orders)
 
-    @display(description="Book")
+    @display(description="Read")
     def book_column(self, account):
         if not account.trouble:
             return ago(account.synced_at)

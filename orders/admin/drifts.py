@@ -23,13 +23,13 @@ class DriftAdmin(Screen):
     list_filter = (filters.DeskFilter, filters.AccountFilter)
     list_select_related = ("account__desk", "order")
     actions = ("acknowledge",)
-    empty_sentence = "No drift: the exchange's book and ours agree."
+    empty_sentence = "No discrepancy: the exchange's open orders and ours agree."
 
     def get_queryset(self, request):
         return super().get_queryset(request).open()
 
     def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(request, {"title": "Drift"})
+        return super().changelist_view(request, {"title": "Discrepancies"})
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         raise Http404

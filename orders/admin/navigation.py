@@ -38,7 +38,7 @@ def _cancelling(request, state, held):
     unresolved = _item(request, "Unresolved", "help", "admin:orders_cancel_changelist")
     _mark(jobs, state.running, "info")
     _mark(unresolved, state.unresolved, "danger")
-    drift = _item(request, "Drift", "difference", "admin:orders_drift_changelist")
+    drift = _item(request, "Discrepancies", "difference", "admin:orders_drift_changelist")
     _mark(drift, state.drifts, "warning")
     return [*items, jobs, unresolved, drift]
 

@@ -54,7 +54,7 @@ class OrderAdmin(ReadOnlyPage):
     actions = ("cancel_selected",)
     page_template = "desk/order.html"
     empty_sentence = (
-        "No order fits. Take a filter away, choose All, or read the book anew with Sync now."
+        "No order fits. Take a filter away, choose All, or read the open orders anew with Sync now."
     )
 
     @property

@@ -41,7 +41,7 @@ class CancelStatus(models.TextChoices):
     QUEUED = "queued", "Waiting to be sent"
     SENDING = "sending", "Sending"
     UNKNOWN = "unknown", "Unknown"
-    SETTLING = "settling", "Being settled"
+    SETTLING = "settling", "Confirming"
     CANCELLED = "cancelled", "Cancelled"
     FILLED = "filled", "Filled first"
     GONE = "gone", "Already gone"

@@ -10,7 +10,7 @@ class Right(models.TextChoices):
     VIEW = "view", "see the desk's accounts, orders and records"
     CANCEL = "cancel", "cancel one order or selected orders"
     CANCEL_SCOPE = "cancel_scope", "cancel whatever matches a scope"
-    PANIC = "panic", "empty a book"
+    PANIC = "panic", "pull a panic"
     CLOSE = "close", "close an open question with a reason"
     AGENTS = "agents", "add and disable agent wallets"
     VERIFY = "verify", "verify and export the log"

@@ -38,6 +38,8 @@ class Drift(models.Model):
     objects = DriftQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "discrepancy"
+        verbose_name_plural = "discrepancies"
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(
