@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
-from orders.models import Account, Cancel, CancelJob, CancelStatus
+from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
 from orders.models.cancels import LEASE
 from orders.waking import CHUNK
 
@@ -40,12 +40,14 @@ class Held:
     attempt: int
     send_alone: bool
     has_unanswered: bool
+    is_unnamed: bool  # the book said that its order has no client order id
     claim_token: uuid.UUID
     account: Account
     job: CancelJob
 
 
 COLUMNS = tuple(field.name for field in fields(Held))[:-3]  # the rest is the same for all
+OWN_ORDER = OuterRef("known_order")
 
 
 def next_turn(account_id, now) -> Turn | None:
@@ -87,6 +89,7 @@ def _free(turn, now):
     """What may be claimed of a turn, locked, without waiting for what others lock."""
     skips = connection.features.has_select_for_update_skip_locked
     rows = Cancel.objects.ready(now).filter(account=turn.account, job=turn.job_id)
+    rows = rows.annotate(is_unnamed=Exists(Order.objects.unnamed().filter(pk=OWN_ORDER)))
     return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
 
 

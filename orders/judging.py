@@ -100,7 +100,7 @@ def _subjects(pack):
     return [
         answers.Subject(
             order_id=cancel.order_id,
-            client_order_id=cancel.client_order_id,
+            client_order_id="" if cancel.is_unnamed else cancel.client_order_id,
             symbol=cancel.symbol,
             account=request.account,
         )

@@ -96,6 +96,40 @@ def test_a_single_cancel_is_unknown_and_told_of_at_once(firm, named, words):
     assert json.loads(record.data)["explanation"] == said
 
 
+NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+
+
+@pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
+def test_a_client_order_id_is_anothers_where_the_book_says_the_order_has_none(firm, count):
+    orders = firm.orders(count)
+    results = [{"success": True, "client_order_id": NAME}] * count
+    answer(firm, "/orders/cancel", yes(data={"client_order_id": NAME}))
+    answer(firm, "/orders/batch", yes(data={"results": results}))
+    click(firm, *orders)
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.UNKNOWN}
+    assert [f"another order ({NAME})" in each for each in told()] == [True]
+    assert len(open_at_exchange(firm)) == count
+
+
+@pytest.mark.parametrize(
+    "values", [{"trouble": "Could not be read: client_order_id."}, {"client_order_id": NAME}]
+)
+def test_one_whose_client_order_id_was_not_read_may_have_any(firm, values):
+    order = firm.order()
+    Order.objects.update(**values)
+    answer(firm, "/orders/cancel", yes(data={"client_order_id": NAME}), applied=True)
+    click(firm, order)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    assert told() == []
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_an_empty_client_order_id_is_believed_of_an_order_that_has_none(firm, name):
+    answer(firm, "/orders/cancel", yes(data={"client_order_id": name}), applied=True)
+    click(firm, firm.order())
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
 @pytest.mark.parametrize(("named", "words"), FOREIGN[:1], ids=str)
 @pytest.mark.parametrize(
     ("kind", "route"),

@@ -60,6 +60,11 @@ class OrderQuerySet(OfAccountsQuerySet):
             rows = self.filter(pk__in=some).order_by().values_list(*kind._fields)
             yield from map(kind._make, rows)
 
+    def unnamed(self):
+        """Orders that have no client order id, as a row said that was read whole."""
+        has_none = models.Q(client_order_id=None) | models.Q(client_order_id="")
+        return self.filter(has_none, trouble="")
+
 
 class Order(models.Model):
     """One order of one account. Wire fields keep Pacifica's names and its exact text."""

@@ -35,6 +35,7 @@ _IN_WORDS = [
 class Subject:
     """What one request was about, to hold its answer against. What is None is not compared.
 
+    ``client_order_id``: empty where the order is known to have none, so that any is another's.
     ``is_all_symbols``: it was about every symbol, so that an answer for one is none to it.
     """
 

@@ -221,3 +221,28 @@ def test_what_an_answer_names_is_cut_and_made_safe_to_show():
     shown = answers.cancel_verdict(200, body("data", names), subject=ASKED).another
     assert shown.isprintable()
     assert len(shown) < 80
+
+
+UNNAMED = Subject(order_id=7, client_order_id="", symbol="kBONK", account=OURS)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_client_order_id_is_anothers_where_the_order_is_known_to_have_none(place):
+    found = answers.cancel_verdict(200, body(place, {"client_order_id": UUID}), subject=UNNAMED)
+    assert (found.kind, found.another) == ("unknown", f"order ({UUID})")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("names", [{}, {"client_order_id": None}, {"client_order_id": ""}], ids=str)
+def test_an_empty_client_order_id_contradicts_nothing(names, place):
+    told = body(place, {"order_id": 7} | names)
+    assert answers.cancel_verdict(200, told, subject=UNNAMED).kind == "accepted"
+
+
+def test_a_batch_may_name_the_client_order_id_of_any_of_its_orders_and_no_other():
+    named = Subject(order_id=8, client_order_id=UUID, symbol="kBONK", account=OURS)
+    for name, kind in ((UUID, "accepted"), (UUID[:-1] + "0", "unknown")):
+        told = {"success": True, "data": {"results": [YES, YES]}, "client_order_id": name}
+        of = {"count": 2, "subjects": [UNNAMED, named]}
+        found = answers.batch_verdicts(200, json.dumps(told).encode(), **of)
+        assert {one.kind for one in found} == {kind}
