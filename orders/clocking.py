@@ -4,6 +4,8 @@ Timestamps are never corrected by it: a wrong clock is told to people, who mend 
 on the machine. It is used where the exchange's times are compared with ours.
 """
 
+import threading
+import time
 from datetime import timedelta
 from statistics import median
 
@@ -52,6 +54,45 @@ def offset(now) -> timedelta:
     """The exchange's clock minus ours; nothing where it was not measured lately."""
     known = current(now)
     return timedelta(milliseconds=known.offset_ms if known else 0)
+
+
+class Steps:
+    """How far this machine's clock was set while this process ran, by a clock that nobody sets."""
+
+    def __init__(self, wall=time.time, steady=None):
+        self._wall, self._steady = wall, steady or _since_boot
+        self._lock, self._seen = threading.Lock(), []  # (since when, how far the two are apart)
+        self.forward(timedelta(0))
+
+    def forward(self, within) -> timedelta:
+        """By how much it was set forward within this span, as far as this process can have seen."""
+        with self._lock:
+            at = self._steady()
+            apart = self._wall() - at
+            if not self._seen or abs(apart - self._seen[-1][1]) > JUMP_MS / 1000:
+                self._seen.append((at, apart))
+            begins_at = at - within.total_seconds()
+            ends = [*[since for since, _ in self._seen[1:]], at]
+            lately = [
+                one for (_, one), end in zip(self._seen, ends, strict=True) if end > begins_at
+            ]
+        return timedelta(seconds=max(0, apart - min([apart, *lately])))
+
+
+def _since_boot():
+    """Time that goes on while the machine sleeps, where the system counts that."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+steps = Steps()
+
+
+def set_forward(within) -> timedelta:
+    """By how much this machine's clock was set forward within this span, as this process saw it.
+
+    What waited meanwhile did not wait for that long.
+    """
+    return steps.forward(within)
 
 
 def _fresh(now):

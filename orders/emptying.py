@@ -20,7 +20,7 @@ from django.db import (
 from django.db.models import F
 from django.utils.timezone import now as clock
 
-from orders import cancel_all, clearing, delivery, packets, panic_stops, restored, syncing
+from orders import cancel_all, clearing, clocking, delivery, packets, panic_stops, restored, syncing
 from orders.exchange import THREADS
 from orders.keys import CannotOpen, KeySettingsWrong
 from orders.models import PanicLine, PanicStatus
@@ -151,10 +151,14 @@ def _why_not(line) -> str:
     if line.takes > MOST_TAKES:
         return f"Its senders failed {MOST_TAKES} times. {line.explanation}".strip()[:400]
     limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
-    if line.status == PanicStatus.WAITING and clock() > line.asked_at + limit:
+    if line.status == PanicStatus.WAITING and _waited(line, limit) > limit:
         minutes = max(1, round(limit.total_seconds() / 60))
         return f"{_never(line)} within {minutes} min. The orders may be open."
     return delivery.may_not_send(line, line.account, panic=True)
+
+
+def _waited(line, limit):
+    return clock() - line.asked_at - clocking.set_forward(limit)
 
 
 def _never(line):

@@ -20,6 +20,7 @@ from orders import (
     alerting,
     amounts,
     audit,
+    clocking,
     concluding,
     delivery,
     emptying,
@@ -142,21 +143,24 @@ def expire_unsent(now):
     """What could never be sent says so, loudly, instead of waiting for ever.
 
     An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
-    though there were credits: waiting for credits does not count.
+    though there were credits: waiting for credits does not count, nor does a step of the clock.
     """
     unsent = Cancel.objects.filter(status=CancelStatus.QUEUED, first_sent_at__isnull=True)
     unsent = unsent.filter(restored_at=None)  # what waited in a copy put back may have been sent
     unsent = unsent.filter(job__status=JobStatus.RUNNING)  # others have none, and it has an index
     limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
-    _expire(unsent.filter(is_urgent=True, requested_at__lt=now - limit), limit, now)
+    before = now - limit - clocking.set_forward(limit)
+    _expire(unsent.filter(is_urgent=True, requested_at__lt=before), limit, now)
     limit = timedelta(seconds=settings.BULK_EXPIRES_AFTER_S)
-    idle = CancelJob.objects.running().idle_since(now - limit)
-    _expire(unsent.filter(is_urgent=False, requested_at__lt=now - limit, job__in=idle), limit, now)
+    before = now - limit - clocking.set_forward(limit)
+    idle = CancelJob.objects.running().idle_since(before)
+    _expire(unsent.filter(is_urgent=False, requested_at__lt=before, job__in=idle), limit, now)
 
 
 def _expire(stale, limit, now):
     minutes = max(1, round(limit.total_seconds() / 60))
-    said = f"Never sent: it could not leave within {minutes} min. The order may be open."
+    said = f"Never sent: by this machine's clock it waited for over {minutes} min."
+    said = f"{said} The order may be open."
     end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
     if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
         return

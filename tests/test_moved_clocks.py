@@ -11,6 +11,7 @@ from orders import (
     cancels,
     checkpoints,
     clearing,
+    clocking,
     delivery,
     emptying,
     endings,
@@ -19,6 +20,7 @@ from orders import (
     panic,
     questions,
     settling,
+    sweeping,
     throttling,
 )
 from orders.models import (
@@ -175,6 +177,63 @@ def test_a_panic_asked_and_sent_by_a_clock_ahead_ends(firm, quick_panic, fault, 
     line = PanicLine.objects.get()
     assert line.status == PanicStatus.EMPTY
     assert "clock moved" in line.explanation
+
+
+@pytest.fixture
+def set_clock(monkeypatch):
+    """Sets the clock forward, as a process that runs meanwhile sees it."""
+    moved, ran = [timedelta(0)], [timedelta(0)]
+
+    def set_clock(by=timedelta(0), after=timedelta(0)):
+        ran[0] += after
+        moved[0] += by
+        sweeping.expire_unsent(timezone.now() - timedelta(days=1))  # as twice a second
+        return timezone.now() + moved[0] + ran[0]
+
+    wall = lambda: 1e9 + (moved[0] + ran[0]).total_seconds()  # noqa: E731
+    steps = clocking.Steps(wall, lambda: ran[0].total_seconds())
+    monkeypatch.setattr(clocking, "steps", steps)
+    return set_clock
+
+
+@pytest.mark.parametrize("is_urgent", [True, False], ids=["urgent", "bulk"])
+@ran_ahead
+def test_a_step_of_the_clock_expires_nothing_that_did_not_wait(firm, set_clock, jump, is_urgent):
+    ask(firm, None)
+    Cancel.objects.update(is_urgent=is_urgent)
+    sweeping.expire_unsent(set_clock(jump))
+    sweeping.expire_unsent(set_clock(after=timedelta(minutes=9)))
+    assert Cancel.objects.get().status == CancelStatus.QUEUED
+    sweeping.expire_unsent(set_clock(after=timedelta(minutes=2)))
+    assert Cancel.objects.get().status == CancelStatus.EXPIRED
+
+
+@moved
+def test_what_is_asked_after_a_step_expires_when_it_has_waited(firm, set_clock, jump):
+    moment = set_clock(jump)
+    ask(firm, None)
+    Cancel.objects.update(requested_at=moment)
+    sweeping.expire_unsent(set_clock(after=timedelta(minutes=9)))
+    assert Cancel.objects.get().status == CancelStatus.QUEUED
+    sweeping.expire_unsent(set_clock(after=timedelta(minutes=2)))
+    assert Cancel.objects.get().status == CancelStatus.EXPIRED
+
+
+def test_an_expiry_says_by_which_clock_for_who_began_later_cannot_know_of_a_step(firm):
+    ask(firm, None)
+    sweeping.expire_unsent(timezone.now() + JUMPS[-1])
+    said = "Never sent: by this machine's clock it waited for over 10 min. The order may be open."
+    assert Cancel.objects.get().explanation == said
+
+
+def test_a_panic_is_sent_though_the_clock_stepped_while_it_waited(firm, set_clock, monkeypatch):
+    firm.orders(2)
+    panic.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    set_clock(JUMPS[-1])
+    PanicLine.objects.update(asked_at=timezone.now() - JUMPS[-1])
+    for line in emptying.take(timezone.now()):
+        emptying.carry(line)
+    assert PanicLine.objects.get().status == PanicStatus.EMPTY
 
 
 def test_a_code_is_taken_though_a_clock_ahead_took_a_later_one(firm):
