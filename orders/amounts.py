@@ -159,8 +159,13 @@ def _write(cancels, told, now) -> int:
     account = cancels[0].account
     with transaction.atomic():
         cancels = _still_taken(cancels, now)
-        filled = {one.order_id for one in cancels if _is(told, one, FILLS)} - {None}
-        facts = contradicting.seen_filled(account=account, order_ids=filled, now=now)
+        filled = [one for one in cancels if _is(told, one, FILLS)]
+        facts = contradicting.seen_filled(
+            account=account,
+            order_ids={one.order_id for one in filled} - {None},
+            cancel_ids={one.pk for one in filled if one.order_id is None},
+            now=now,
+        )
         known = [one for one in cancels if _is(told, one, UNFILLED) and _amounts(told, one)]
         for cancel in known:
             cancel.filled_amount, cancel.cancelled_amount = _amounts(told, cancel)

@@ -59,15 +59,19 @@ def _said_not_open(account, order_ids) -> set:
     return {pk for pk, of, status in rows if of == account.pk and status in SAID_NOT_OPEN}
 
 
-def seen_filled(*, account, order_ids, now) -> list[audit.Fact]:
-    """Reopen what was said to be cancelled though the history says that it filled."""
-    if not order_ids:
+def seen_filled(*, account, order_ids, now, cancel_ids=()) -> list[audit.Fact]:
+    """Reopen what was said to be cancelled though the history says that it filled.
+
+    ``cancel_ids``: of cancels that name their order by its client order id alone.
+    """
+    if not order_ids and not cancel_ids:
         return []
-    against = _resting(account).filter(status=CancelStatus.CANCELLED, order_id__in=order_ids)
+    named = Q(order_id__in=order_ids) | Q(pk__in=cancel_ids)
+    against = _resting(account).filter(named, status=CancelStatus.CANCELLED)
     said = "Said to be {}, and yet the history says that it filled: asked again."
     facts = _reopen(list(against), said, Proof.HISTORY, now)
     if facts:
-        ids = {line.order_id for fact in facts for line in fact.lines}
+        ids = {line.order_id for fact in facts for line in fact.lines} - {None}
         Order.objects.filter(account=account, order_id__any=ids).update(has_contradiction=True)
     return facts
 
@@ -92,7 +96,7 @@ def answered_yes(*, cancels, now) -> list[audit.Fact]:
 
 
 def _resting(account):
-    cancels = Cancel.objects.filter(account=account, order_id__isnull=False).order_by("pk")
+    cancels = Cancel.objects.filter(account=account).order_by("pk")
     return cancels.select_for_update(of=("self",), no_key=True).select_related(
         "account__desk", "job__desk"
     )

@@ -170,6 +170,24 @@ def test_a_history_that_says_filled_reopens_what_was_called_cancelled(firm):
     assert (cancel.status, cancel.amounts_due_at) == (CancelStatus.UNKNOWN, None)
 
 
+def test_a_cancel_by_client_order_id_that_filled_is_reopened_too(firm):
+    name = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+    order_id = firm.order(client_order_id=name).order_id
+    Order.objects.all().delete()  # as if it were never seen
+    body = {"success": True, "data": None, "error": None, "code": None}
+    firm.paper.fault("/orders/cancel", "status", status=200, body=body)
+    about = {"account_id": firm.account.pk, "symbol": "BTC", "client_order_id": name}
+    cancels.cancel_by_id(user=firm.operator, actor=firm.actor(), kind=CancelKind.ORDER, **about)
+    delivery.deliver_account(account_id=firm.account.pk)
+    firm.paper.fill(order_id)
+    read(firm)
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.order_id) == (CancelStatus.UNKNOWN, None)
+    later = timezone.now() + timedelta(seconds=2)
+    settling.settle_account(account_id=firm.account.pk, now=lambda: later)
+    assert (Cancel.objects.get().status, both(Cancel.objects)) == ("filled", {("0.5", "0")})
+
+
 def test_of_two_readers_one_asks(firm):
     click(firm, *part_filled(firm))
     due = amounts._due(timezone.now())
