@@ -14,7 +14,7 @@ from django.utils.timezone import now as clock
 from orders import audit, clocking, contradicting, credits, endings, evidence, pasts, reading
 from orders.concluding import ending_values
 from orders.endings import ENDS, FILLS
-from orders.models import AmountsState, Cancel, CancelKind, CancelStatus, Order, OrderState
+from orders.models import AmountsState, Cancel, CancelKind, CancelStatus, Order, OrderState, Proof
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica.strict_json import spelled
 
@@ -50,6 +50,31 @@ ROUTES = [
     (evidence.ORDERS, [CancelKind.ORDER, CancelKind.STOP]),
     (evidence.TWAPS, [CancelKind.TWAP]),
 ]
+
+
+def fill_gone(*, account, closed):
+    """Write what traded of orders that were gone by the book alone into their cancels, once told.
+
+    ``closed``: the (order, `Ending`) pairs of a sync, whose record shows them.
+    """
+    told = {order.order_id: ending for order, ending in closed}
+    gone = _gone_untold(account, set(told)) if told else []
+    for cancel in gone:
+        ending = told[cancel.order_id]
+        if ending.filled_amount and ending.cancelled_amount:
+            cancel.filled_amount = ending.filled_amount
+            cancel.cancelled_amount = ending.cancelled_amount
+    Cancel.objects.bulk_update(gone, ["filled_amount", "cancelled_amount"], batch_size=AT_ONCE)
+
+
+def _gone_untold(account, order_ids):
+    """Locked, and none that is live: who concludes those locks their orders after them."""
+    named = Cancel.objects.filter(order_id__any=order_ids).order_by()
+    rows = named.values_list("pk", "account_id", "status", "proof", "filled_amount")
+    wanted = (account.pk, CancelStatus.GONE.value, Proof.BOOK.value, "")
+    pks = {pk for pk, *row in rows if tuple(row) == wanted}
+    gone = Cancel.objects.filter(pk__any=pks, status=CancelStatus.GONE).order_by("pk")
+    return list(gone.select_for_update(no_key=True)) if pks else []
 
 
 @dataclass

@@ -164,6 +164,7 @@ def _apply(account, book, history, started_at, now):
         return None
     changes = compare(account, book.value, history, started_at)
     _write(account, changes, started_at, now)
+    amounts.fill_gone(account=account, closed=changes.closed)
     drifting.note(account=account, changes=changes, now=now)
     trouble = odd_rows.sentence(book.value)
     Account.objects.filter(pk=account.pk).update(

@@ -188,6 +188,22 @@ def test_a_cancel_by_client_order_id_that_filled_is_reopened_too(firm):
     assert (Cancel.objects.get().status, both(Cancel.objects)) == ("filled", {("0.5", "0")})
 
 
+def test_a_cancel_gone_by_the_book_has_its_amounts_once_a_sync_reads_them(firm):
+    (order,) = part_filled(firm)
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    for route in ("/orders/history", "/orders/history_by_id"):
+        firm.paper.fault(route, "status", status=504, times=None)
+    click(firm, order)
+    for after_s in (2, 400):
+        later = timezone.now() + timedelta(seconds=after_s)
+        Cancel.objects.update(next_check_at=later)
+        settling.settle_account(account_id=firm.account.pk, now=lambda later=later: later)
+    assert both(Cancel.objects.filter(status=CancelStatus.GONE)) == {("", "")}
+    firm.paper.disarm()
+    syncing.sync_account(account_id=firm.account.pk)
+    assert both(Cancel.objects) == {TOLD}
+
+
 def test_of_two_readers_one_asks(firm):
     click(firm, *part_filled(firm))
     due = amounts._due(timezone.now())
