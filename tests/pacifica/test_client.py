@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -220,17 +221,18 @@ def test_an_unknown_name_means_nothing_was_sent():
 
 
 def test_a_hanging_name_lookup_is_given_up_in_time(monkeypatch):
-    looked_up = socket.getaddrinfo
+    looked_up, over = socket.getaddrinfo, threading.Event()
 
     def hang(host, *args, **kwargs):
         if host == "slow.example" and not kwargs.get("flags"):
-            time.sleep(1.5)
+            over.wait(60)
         return looked_up(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     began = time.monotonic()
     assert refused("http://slow.example", connect_timeout_s=0.2).reason == "it took too long"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 30
+    over.set()
 
 
 def test_a_connection_not_taken_in_time_means_nothing_was_sent():
@@ -241,17 +243,20 @@ def test_a_connection_not_taken_in_time_means_nothing_was_sent():
         for each in waiting:  # fill the queue, so that the kernel drops further ones
             each.setblocking(False)
             each.connect_ex(full.getsockname())
-        error = refused(f"http://127.0.0.1:{full.getsockname()[1]}", connect_timeout_s=0.3)
+        error = refused(
+            f"http://127.0.0.1:{full.getsockname()[1]}", connect_timeout_s=0.3, deadline_s=60
+        )
         assert error.reason == "it took too long"
-        assert error.elapsed_ms < 1500
+        assert error.elapsed_ms < 30_000
         for each in waiting:
             each.close()
 
 
 def test_a_handshake_not_finished_in_time_means_nothing_was_sent():
-    with ScriptedServer(lambda connection, server: server.over.wait(5)) as server:
+    with ScriptedServer(lambda connection, server: server.over.wait(60)) as server:
         base_url = server.url().replace("http:", "https:")
-        assert refused(base_url, connect_timeout_s=0.3).elapsed_ms < 1500
+        error = refused(base_url, connect_timeout_s=0.3, deadline_s=60)
+        assert error.elapsed_ms < 30_000
 
 
 def test_a_peer_that_speaks_no_tls_means_nothing_was_sent():
@@ -306,11 +311,11 @@ def test_a_close_before_the_answer_means_the_answer_is_lost():
 def test_silence_means_the_answer_is_lost():
     def script(connection, server):
         server.read_request(connection)
-        server.over.wait(5)
+        server.over.wait(60)
 
-    error, took = lost(script, read_timeout_s=0.2)
+    error, took = lost(script, read_timeout_s=0.2, deadline_s=60)
     assert error.reason == "it took too long"
-    assert took < 1
+    assert took < 30
 
 
 def test_a_body_that_breaks_off_keeps_what_came():
