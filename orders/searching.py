@@ -2,7 +2,7 @@
 
 A log of millions is read along one index, from its newest record backwards. Which one is decided
 here and not left to the database: each condition is counted, no further than `MANY`, and the rarest
-leads; the others are only checked on the rows it leads to. `README.md` shows the plans.
+leads; the others are only checked on the rows it leads to. `docs/audit-log.md` shows the plans.
 
 Times become positions first, for records are appended in the order of their times, but for the
 seconds a transaction takes and the clocks of several hosts (`LATENESS`).

@@ -227,16 +227,6 @@ def test_the_example_file_names_only_settings_that_exist():
     assert [name for name in names if f'"{name}"' not in source and name not in secrets] == []
 
 
-def test_the_readme_explains_every_setting():
-    root = Path(SETTINGS).parent.parent
-    readme, source = (root / "README.md").read_text(), Path(SETTINGS).read_text()
-    names = set(
-        re.findall(r'(?:text|listed|address|path|number|yes_or_no)\(\s*"([A-Z_]+)"', source)
-    )
-    assert len(names) > 20
-    assert sorted(name for name in names if f"`{name}`" not in readme) == []
-
-
 @pytest.mark.parametrize(
     "url",
     [

@@ -1,0 +1,121 @@
+"""The documents name only what exists, and leave out no command and no setting."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+
+from desk import settings_table
+
+ROOT = Path(settings.BASE_DIR)
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "findings/README.md"])
+FOLDERS = ("orders", "desk", "tests", "benchmarks", "docs", "findings")
+FILES = [f"/{p.relative_to(ROOT)}" for name in FOLDERS for p in (ROOT / name).rglob("*.*")]
+TABLE = {name for rows in settings_table.SETTINGS.values() for name, *_ in rows}
+NOT_SETTINGS = {"PARTIALLY_FILLED", "SCRATCH_NAME"}  # Hummingbot's word; of the measuring scripts
+OUR_COMMANDS = sorted(name for name, app in get_commands().items() if app == "orders")
+
+
+def code(text):
+    """The inline code and the indented lines of a page."""
+    inline = re.findall(r"`([^`\n]+)`", text)
+    return inline + [line.strip() for line in text.splitlines() if line.startswith("    ")]
+
+
+def anchors(page):
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+def broken_links(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        if "://" not in target and (not file.exists() or (anchor and anchor not in anchors(file))):
+            yield target
+
+
+def missing_files(page):
+    for span in code(page.read_text()):
+        for name in re.findall(r"(?:^|[\s(])([\w./-]*\w\.(?:py|md|sh|toml))\b", span):
+            if not (ROOT / name).exists() and not any(f.endswith(f"/{name}") for f in FILES):
+                yield name
+
+
+def missing_commands(page):
+    for name in re.findall(r"manage\.py (\w+)", page.read_text()):
+        if name not in get_commands():
+            yield name
+
+
+def missing_targets(page):
+    targets = set(re.findall(r"(?m)^([\w./-]+):", (ROOT / "Makefile").read_text()))
+    for span in code(page.read_text()):
+        for name in re.findall(r"(?:^|&& )make ([a-z.][\w./-]*)", span):
+            if name not in targets:
+                yield name
+
+
+def missing_settings(page):
+    for span in code(page.read_text()):
+        name = span.partition("=")[0]
+        if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", name) and name not in TABLE | NOT_SETTINGS:
+            yield name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "faults",
+    [broken_links, missing_files, missing_commands, missing_targets, missing_settings],
+    ids=lambda faults: faults.__name__,
+)
+def test_what_a_page_names_exists(page, faults):
+    assert list(faults(page)) == []
+
+
+def test_each_fault_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("[a](gone.md) `orders/gone.py` `manage.py gone` `make gone` `GONE_SETTING`\n")
+    found = [broken_links, missing_files, missing_commands, missing_targets, missing_settings]
+    assert [list(faults(page)) for faults in found] == [
+        ["gone.md"],
+        ["orders/gone.py"],
+        ["gone"],
+        ["gone"],
+        ["GONE_SETTING"],
+    ]
+
+
+@pytest.mark.parametrize("name", OUR_COMMANDS)
+def test_every_command_is_documented(name):
+    assert re.search(rf"\b{name}\b", (ROOT / "docs/terminal.md").read_text())
+
+
+def test_the_settings_page_is_the_one_that_its_table_makes():
+    assert settings_table.PAGE.read_text() == settings_table.page()
+
+
+def test_the_settings_table_holds_every_setting():
+    source = (ROOT / "desk/settings.py").read_text()
+    kinds = r"(?:text|listed|address|path|number|yes_or_no|secret)"
+    names = set(re.findall(kinds + r'\(\s*"([A-Z_]+)"', source))
+    secrets = {f"{name}_FILE" for name in re.findall(r'secret\("(\w+)"\)', source)}
+    assert names | secrets | {"ENV_FILE"} == TABLE
+
+
+def test_the_settings_table_tells_the_defaults_of_numbers():
+    source = (ROOT / "desk/settings.py").read_text()
+    defaults = dict(re.findall(r'number\("(\w+)", ([\d_]+)', source))
+    told = {name: default for rows in settings_table.SETTINGS.values() for name, default, _ in rows}
+    assert {name: told[name] for name in defaults} == {
+        name: value.replace("_", "") for name, value in defaults.items()
+    }
+
+
+def test_the_readme_is_short_and_leads_to_every_document():
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) <= 150
+    documents = [f"docs/{page.name}" for page in ROOT.glob("docs/*.md")]
+    assert [name for name in documents if f"({name})" not in readme] == []
