@@ -21,6 +21,7 @@ from orders import (
     syncing,
     verifying,
 )
+from orders.exchange import signing_times
 from orders.models import AuditRecord, Cancel, Event, JobStatus, PanicLine, PanicStatus
 
 
@@ -176,7 +177,8 @@ def test_an_answer_that_comes_after_another_took_over_is_evidence_only(firm, lin
 def test_a_late_answer_ends_no_request_of_the_sender_that_took_over(firm, line):
     (line,) = emptying.take(timezone.now())
     signer, _ = panic_requests.signer_of(line)
-    request = signer.cancel_strategy(strategy_id=str(uuid.uuid4()), **panic_requests.times())
+    times = signing_times(timezone.now())
+    request = signer.cancel_strategy(strategy_id=str(uuid.uuid4()), **times)
     result = panic_requests._sent(request, None)
     audit.record(
         panic_facts.request_fact(line, request),
