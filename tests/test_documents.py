@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from desk import settings_table
+from orders.models import CancelStatus, Event, PanicStatus
+from orders.models.meanings import meanings
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "findings/README.md"])
@@ -119,3 +121,19 @@ def test_the_readme_is_short_and_leads_to_every_document():
     assert len(readme.splitlines()) <= 150
     documents = [f"docs/{page.name}" for page in ROOT.glob("docs/*.md")]
     assert [name for name in documents if f"({name})" not in readme] == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "page", "row"),
+    [
+        (CancelStatus, "README.md", "| {label} | {meaning} | "),
+        (PanicStatus, "docs/panic.md", "| {label} | {meaning} |\n"),
+        (Event, "docs/audit-log.md", "| {label} | `{value}` | {meaning} |\n"),
+    ],
+)
+def test_each_status_and_event_has_a_sentence_and_its_page_says_the_same(choices, page, row):
+    sentences = meanings(choices)
+    assert list(sentences) == choices.values
+    text = (ROOT / page).read_text()
+    rows = [row.format(label=choices(v).label, value=v, meaning=m) for v, m in sentences.items()]
+    assert [row for row in rows if f"\n{row}" not in text] == []

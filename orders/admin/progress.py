@@ -14,6 +14,7 @@ from orders import jobs, planning, sentences
 from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
 from orders.models.cancels import LIVE, OPEN_QUESTIONS
 from orders.models.lookups import is_row_id
+from orders.models.meanings import meanings
 from orders.pacifica.signing import BATCH_SIZE
 
 PER_PAGE = 50  # the page asks for them anew while the job runs
@@ -50,6 +51,7 @@ class Tally:
         return {
             "status": status,
             "label": CancelStatus(status).label,
+            "meaning": meanings(CancelStatus)[status],
             "count": count,
             "start": f"{100 * start / self.total:.3f}",
             "share": f"{100 * count / self.total:.3f}",

@@ -9,47 +9,89 @@ from orders.models.desks import OfDesksQuerySet
 class Event(models.TextChoices):
     """What a record is the record of."""
 
+    #: A person asked for cancels.
     CANCEL_ASKED = "cancel_asked", "Cancel asked"
+    #: A person stopped a job; what was not sent is not sent.
     JOB_STOPPED = "job_stopped", "Job stopped"
+    #: A person let a stopped job go on.
     JOB_RESUMED = "job_resumed", "Job resumed"
+    #: A person pulled a panic, or acted on one.
     PANIC = "panic", "Panic"
+    #: A signed request is about to be sent, with its exact bytes.
     REQUEST = "request", "Request"
+    #: The exchange answered a request, with the exact bytes.
     ANSWER = "answer", "Answer"
+    #: A request may have reached the exchange, and no whole answer came.
     NO_ANSWER = "no_answer", "No answer"
+    #: A recorded request did not leave.
     NOT_SENT = "not_sent", "Not sent"
+    #: A read that shows how cancels ended, with the exact bytes.
     READ = "read", "Read to confirm"
+    #: A cancel or a line of a panic ended.
     OUTCOME = "outcome", "Outcome"
+    #: A read of an account's open orders changed what is known.
     SYNC = "sync", "Sync change"
+    #: Later evidence contradicts an outcome.
     CONTRADICTION = "contradiction", "Contradiction"
+    #: A person asked for another look at unresolved cancels.
     CHECK_ASKED = "check_asked", "Check asked"
+    #: A person had unresolved cancels sent again.
     SENT_AGAIN = "sent_again", "Sent again"
+    #: A person closed unresolved cancels, with a reason.
     QUESTION_CLOSED = "question_closed", "Question closed"
+    #: A person took unresolved cancels upon themselves.
     QUESTION_OWNED = "question_owned", "Question taken"
+    #: People were told of a matter, or of its end.
     ALERT = "alert", "Alert"
+    #: A person acknowledged a discrepancy.
     DRIFT_ACKNOWLEDGED = "drift_acknowledged", "Discrepancy acknowledged"
+    #: A sender did not report the end of what it had recorded.
     SENDER_LOST = "sender_lost", "Sender lost"
+    #: An agent wallet was added, and its key sealed.
     AGENT_WALLET_ADDED = "agent_wallet_added", "Agent wallet added"
+    #: A test of an agent wallet was asked for, or ended.
     AGENT_WALLET_TESTED = "agent_wallet_tested", "Agent wallet tested"
+    #: An agent wallet was disabled; it signs nothing more.
     AGENT_WALLET_DISABLED = "agent_wallet_disabled", "Agent wallet disabled"
+    #: An agent wallet was enabled again.
     AGENT_WALLET_ENABLED = "agent_wallet_enabled", "Agent wallet enabled"
+    #: A sealed key could not be opened or used.
     KEY_REFUSED = "key_refused", "Sealed key refused"
+    #: A sealed key was sealed to another opening key.
     KEY_SEALED_ANEW = "key_sealed_anew", "Key sealed anew"
+    #: A desk was added or changed.
     DESK_CHANGED = "desk_changed", "Desk changed"
+    #: An account was added or changed.
     ACCOUNT_CHANGED = "account_changed", "Account changed"
+    #: An API config key was set or removed.
     API_CONFIG_KEY_CHANGED = "api_config_key_changed", "API config key changed"
+    #: A person was added, or their rights, password or second factor changed.
     USER_CHANGED = "user_changed", "User changed"
+    #: A person's role on a desk changed.
     MEMBERSHIP_CHANGED = "membership_changed", "Membership changed"
+    #: A person signed in.
     LOGIN = "login", "Signed in"
+    #: Somebody failed to sign in.
     LOGIN_FAILED = "login_failed", "Sign-in failed"
+    #: A person signed out.
     LOGOUT = "logout", "Signed out"
+    #: Somebody asked for what they may not do.
     ACT_REFUSED = "act_refused", "Act refused"
+    #: A person asked for an export.
     EXPORT_ASKED = "export_asked", "Export asked"
+    #: An export was made.
     EXPORTED = "exported", "Export made"
+    #: A person downloaded an export.
     EXPORT_DOWNLOADED = "export_downloaded", "Export downloaded"
+    #: A person asked whether the log is whole.
     VERIFICATION_ASKED = "verification_asked", "Verification asked"
+    #: The log was verified, with what was found.
     VERIFIED = "verified", "Log verified"
+    #: Records were written into an archive; none was deleted.
     ARCHIVED = "archived", "Log archived"
+    #: An older copy of the database was put back; what waited in it is held.
     DATABASE_BEHIND = "database_behind", "Restored copy found"
+    #: An administrator accepted the restored copy.
     DATABASE_ACCEPTED = "database_accepted", "Restored copy accepted"
 
 

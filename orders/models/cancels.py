@@ -38,17 +38,29 @@ class CancelKind(models.TextChoices):
 class CancelStatus(models.TextChoices):
     """The life of a cancel."""
 
+    #: It is recorded and will be sent.
     QUEUED = "queued", "Waiting to be sent"
+    #: A sender has it.
     SENDING = "sending", "Sending"
+    #: No clear answer came; the exchange is being asked.
     UNKNOWN = "unknown", "Unknown"
+    #: The answer alone proves no end; the order history is being asked.
     SETTLING = "settling", "Confirming"
+    #: The exchange said so.
     CANCELLED = "cancelled", "Cancelled"
+    #: The order traded before the cancel came.
     FILLED = "filled", "Filled first"
+    #: Somebody or something else closed the order.
     GONE = "gone", "Already gone"
+    #: The exchange does not know the order, or not as this account's.
     NOT_FOUND = "not_found", "Not found"
+    #: The exchange refused the request itself.
     REFUSED = "refused", "Refused"
+    #: A person stopped it before it was sent.
     STOPPED = "stopped", "Stopped"
+    #: It could not leave in time; the order may be open.
     EXPIRED = "expired", "Expired, never sent"
+    #: A named person closed the question.
     CLOSED_BY_OPERATOR = "closed_by_operator", "Closed by operator"
 
 

@@ -13,12 +13,19 @@ from orders.models.desks import OfAccountsQuerySet
 class PanicStatus(models.TextChoices):
     """The life of one account's line."""
 
+    #: It is recorded; a sweep will take it at once.
     WAITING = "waiting", "Waiting to be sent"
+    #: A sender cancels the strategies and sends cancel-all.
     SENDING = "sending", "Cancel-all being sent"
+    #: The open orders are read back, and what is left is cancelled one by one.
     FINISHING = "finishing", "Reading back and finishing"
+    #: A read showed no order, stop, TWAP or strategy that the panic meant.
     EMPTY = "empty", "Seen empty"
+    #: The app gave up; a person must look, send again or close.
     NEEDS_YOU = "needs_you", "Not seen empty: needs you"
+    #: It was taken back before cancel-all was sent.
     WITHDRAWN = "withdrawn", "Withdrawn, never sent"
+    #: A named person said that somebody has seen to it.
     CLOSED = "closed", "Not seen empty: closed by operator"
 
 
