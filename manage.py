@@ -7,6 +7,9 @@ import sys
 
 def main():
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    if sys.argv[1:] in (["version"], ["--version"]):  # Django would answer with its own alone
+        print(version())
+        return
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
@@ -14,6 +17,15 @@ def main():
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # a setting: its sentence says more than a traceback
         sys.exit(f"Cannot start. {error}")
+
+
+def version():
+    """The app's version and Django's, in one line."""
+    import django
+
+    from orders.pacifica.client import VERSION
+
+    return f"Pacifica Desk {VERSION}, Django {django.get_version()}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from django.utils.timezone import now
 
 from orders import waking
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, JobStatus, Sender
+from orders.pacifica.client import VERSION
 from tests.screens import click, known_order, page, signed_in, url
 
 
@@ -27,6 +28,13 @@ def test_pages_say_when_nothing_is_sending(firm):
     assert "Nothing is sending right now" in page(operator, "index")
     Sender.objects.create(name="s", kind="sweep", started_at=now(), seen_at=now())
     assert "Nothing is sending right now" not in page(operator, "index")
+
+
+def test_the_foot_tells_the_version_to_whoever_is_signed_in(firm):
+    foot = f"Pacifica Desk {VERSION}</footer>"
+    assert foot in page(signed_in(firm.viewer), "index")
+    assert foot in page(signed_in(firm.operator), "orders_order_changelist")
+    assert "</footer>" not in page(Client(), "login")
 
 
 def test_signing_in_leads_to_the_overview(firm):

@@ -1,6 +1,8 @@
 """The documents name only what exists, and leave out no command and no setting."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from django.core.management import get_commands
 from desk import settings_table
 from orders.models import CancelStatus, Event, PanicStatus
 from orders.models.meanings import meanings
+from orders.pacifica.client import VERSION
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "findings/README.md"])
@@ -48,7 +51,7 @@ def missing_files(page):
 
 def missing_commands(page):
     for name in re.findall(r"manage\.py (\w+)", page.read_text()):
-        if name not in get_commands():
+        if name not in {*get_commands(), "version"}:
             yield name
 
 
@@ -137,3 +140,10 @@ def test_each_status_and_event_has_a_sentence_and_its_page_says_the_same(choices
     text = (ROOT / page).read_text()
     rows = [row.format(label=choices(v).label, value=v, meaning=m) for v, m in sentences.items()]
     assert [row for row in rows if f"\n{row}" not in text] == []
+
+
+def test_the_command_line_says_the_version():
+    said = subprocess.run(
+        [sys.executable, ROOT / "manage.py", "version"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith(f"Pacifica Desk {VERSION}, Django ")

@@ -18,6 +18,7 @@ from orders.models import (
     Right,
     Sender,
 )
+from orders.pacifica.client import VERSION
 from orders.rights import holds
 
 JOBS_IN_FRAME = 3
@@ -44,6 +45,11 @@ class SiteState:
     @cached_property
     def _restored(self):
         return restored.state(clock())
+
+    @property
+    def version(self):
+        """The app's version, for the foot of every page."""
+        return VERSION
 
     @property
     def restored(self):
