@@ -3,8 +3,9 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint format clean
+.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint lock format clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -51,6 +52,10 @@ lint: .venv/tests.stamp
 format: .venv/tests.stamp
 	@$(BIN)/ruff format .
 
+lock: .venv/tests.stamp  ## requirements.txt anew: what the .in files name, all below it, for each Python and machine
+	@$(LOCK) requirements.in -o requirements.txt
+	@$(LOCK) tests/requirements.in -o tests/requirements.txt
+
 clean:  ## everything that was made here but the demo's data
 	rm -rf .venv staticfiles .pytest_cache .ruff_cache .hypothesis
 
@@ -61,10 +66,10 @@ clean:  ## everything that was made here but the demo's data
 
 .venv/site.stamp: requirements.txt | .venv/bin/python
 	@echo "Installing what the site needs"
-	@$(PIP) -r requirements.txt
+	@$(PIP) --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/tests.stamp: tests/requirements.txt .venv/site.stamp
 	@echo "Installing what the tests need"
-	@$(PIP) -r tests/requirements.txt
+	@$(PIP) --require-hashes -r tests/requirements.txt
 	@touch $@
