@@ -69,9 +69,12 @@ def test_a_panic_that_needs_somebody_is_not_done_and_stays_in_sight_of_who_may_a
     assert "needs you" in page(client, "orders_order_changelist")
     assert scope in page(client, "orders_order_changelist")
     assert "Needs you" in page(client, "orders_canceljob_changelist")
-    assert '<span class="dk-status dk-alarm">Needs you</span>' in page(
-        client, "orders_canceljob_change", line.job_id
-    )
+    needs = '<span class="dk-status dk-alarm">Needs you</span>'
+    assert needs in page(client, "orders_canceljob_change", line.job_id)
+    for shown in ("index",), ("orders_account_page", firm.account.pk):
+        text = page(client, *shown)
+        assert needs in text
+        assert ">Done<" not in text
     assert scope not in page(signed_in(firm.viewer), "orders_order_changelist")
     client.post(url("orders_panicline_close", line.pk))
     assert scope not in page(client, "orders_order_changelist")

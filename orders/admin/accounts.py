@@ -3,6 +3,7 @@
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef
 from django.http import Http404
 from django.template.loader import render_to_string
 from django.utils.decorators import method_decorator
@@ -12,10 +13,19 @@ from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 
 from orders import credits, keys, rights, sessions
-from orders.admin import api_config_keys, books, filters
+from orders.admin import api_config_keys, books, filters, panics
 from orders.admin.base import fragment, is_administrator, rights_of
 from orders.admin.recording import RecordedScreen, link_to_records
-from orders.models import Account, AgentWallet, CancelJob, Event, Right, SealedApiConfigKey
+from orders.models import (
+    Account,
+    AgentWallet,
+    Cancel,
+    CancelJob,
+    Event,
+    PanicLine,
+    Right,
+    SealedApiConfigKey,
+)
 from orders.templatetags.desk import ago, shortened, visible
 
 
@@ -146,7 +156,7 @@ class AccountAdmin(RecordedScreen):
     def page_view(self, request, object_id):
         account = self.visible_or_404(request, str(object_id))
         complete([account])
-        jobs = CancelJob.objects.filter(cancels__account=account).distinct()
+        jobs = CancelJob.objects.filter(_is_about(account))
         return self.page(
             request,
             "desk/account.html",
@@ -159,7 +169,7 @@ class AccountAdmin(RecordedScreen):
             may_scope=rights.holds(request.user, Right.CANCEL_SCOPE, desk=account.desk),
             book=books.book_of(Account.objects.filter(pk=account.pk)),
             wallets=account.agent_wallets.select_related("created_by"),
-            jobs=jobs.order_by("-created_at")[:10],
+            jobs=panics.mark(jobs.order_by("-created_at")[:10]),
             may_manage_agents=is_administrator(request) or Right.AGENTS in rights_of(request),
         )
 
@@ -195,6 +205,12 @@ class AccountAdmin(RecordedScreen):
 
 def _book_fragment(book):
     return fragment(render_to_string("desk/book.html", {"book": book}))
+
+
+def _is_about(account):
+    """Whether a job cancels on the account, or is a panic that empties it."""
+    about = {"account": account, "job": OuterRef("pk")}
+    return Exists(Cancel.objects.filter(**about)) | Exists(PanicLine.objects.filter(**about))
 
 
 def complete(accounts):

@@ -3,7 +3,7 @@
 from django.utils.timezone import now as clock
 
 from orders import credits
-from orders.admin import books
+from orders.admin import books, panics
 from orders.admin.base import is_administrator, rights_of
 from orders.admin.progress import complete
 from orders.models import (
@@ -26,7 +26,7 @@ def dashboard(request, context):
         "open_orders": sum(desk["open_orders"] for desk in desks),
         "has_desks": Desk.objects.visible_to(user).exists(),
         "book": books.book_of(accounts),
-        "last_jobs": complete(list(jobs[:8])),
+        "last_jobs": complete(panics.mark(jobs[:8])),
         "may_cancel": Right.CANCEL in rights_of(request),
         "may_add": is_administrator(request),
     }

@@ -209,12 +209,14 @@ def lines(request, job) -> dict:
     }
 
 
-def mark(jobs):
-    """Say of each job whether one of its lines needs somebody; one query."""
+def mark(jobs) -> list:
+    """The same jobs, each with whether one of its lines needs somebody; one query."""
+    jobs = list(jobs)
     lines = PanicLine.objects.needing_somebody().filter(job__in=[job.pk for job in jobs])
     needing = set(lines.order_by().values_list("job_id", flat=True))
     for job in jobs:
         job.needs_somebody = job.pk in needing
+    return jobs
 
 
 def drills_of(jobs):
