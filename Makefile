@@ -23,16 +23,16 @@ browser-test: .venv/tests.stamp  ## needs chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
 
 fuzz: .venv/tests.stamp  ## a long run of random answers through the judging of answers
-	@$(BIN)/python -m tests.fuzz_answers $(ARGS)
+	@$(BIN)/python -m tests.pacifica.fuzz_answers $(ARGS)
 
 fuzz-signer: .venv/tests.stamp  ## a long run of everything one could want a signer to say
-	@$(BIN)/python -m tests.fuzz_signer $(ARGS)
+	@$(BIN)/python -m tests.keys.fuzz_signer $(ARGS)
 
 matrix: .venv/tests.stamp  ## every kind of person at every address with every kind of id
-	@$(BIN)/python -W ignore -m tests.matrix $(ARGS)
+	@$(BIN)/python -W ignore -m tests.authz.matrix $(ARGS)
 
 guesses: .venv/tests.stamp  ## a thousand passwords tried from changing addresses
-	@$(BIN)/python -W ignore -m tests.guessing $(ARGS)
+	@$(BIN)/python -W ignore -m tests.access.guess_passwords $(ARGS)
 
 bench: .venv/tests.stamp data/bench/venv.stamp  ## against the SDK's way and CCXT; see benchmarks/
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -48,6 +48,7 @@ faults: .venv/tests.stamp  ## real processes killed at random: make faults ARGS=
 lint: .venv/tests.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 format: .venv/tests.stamp
 	@$(BIN)/ruff format .

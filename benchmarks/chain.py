@@ -2,9 +2,10 @@
 
     python -m benchmarks.chain [--count 1000] [--runs 5] [--latency-ms 0] [--database postgres://…]
 
-One process delivers, through `orders.delivery` itself, over HTTP to a paper exchange in another.
-*Plain* writes the same rows to the same tables with their triggers, but takes no lock, reads no
-tip, hashes nothing and signs no checkpoint; that is patched here and nowhere in the product.
+One process delivers, through `orders.delivery.worker` itself, over HTTP to a paper exchange in
+another. *Plain* writes the same rows to the same tables with their triggers, but takes no lock,
+reads no tip, hashes nothing and signs no checkpoint; that is patched here and nowhere in the
+product.
 *Chained* signs a checkpoint at the end of each run as well, ten times as often as the sweep would.
 """
 
@@ -38,12 +39,14 @@ CHECKPOINT_KEY = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
 
 def _run(firm, given, *, is_chained):
     """Orders a second and µs of processor time each, first claim to last record committed."""
-    from orders import cancels, checkpoints, delivery
+    from orders.cancels import requests
+    from orders.delivery import worker
+    from orders.evidence import checkpoints
     from orders.models import Cancel
 
     firm.paper.rules(latency_ms=0)
     ids = [order.pk for order in firm.orders(given.count)]
-    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+    requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
     firm.paper.rules(latency_ms=given.latency_ms)
     with ExitStack() as patches:
         if not is_chained:
@@ -51,7 +54,7 @@ def _run(firm, given, *, is_chained):
                 patches.enter_context(patch)
         started, cpu = time.perf_counter(), time.process_time()
         while Cancel.objects.live().exists():
-            delivery.deliver_account(account_id=firm.account.pk)
+            worker.deliver_account(account_id=firm.account.pk)
         if is_chained:
             checkpoints.make()
         took, cpu = time.perf_counter() - started, time.process_time() - cpu
@@ -61,12 +64,12 @@ def _run(firm, given, *, is_chained):
 def _unchained():
     """Records as rows and nothing more, far above the chained ones, so that both may stand."""
     positions = itertools.count(time.time_ns() // 1000)
-    yield mock.patch("orders.audit._locked_tip", lambda: (next(positions) * 1000, ""))
+    yield mock.patch("orders.audit.log._locked_tip", lambda: (next(positions) * 1000, ""))
     unhashed = SimpleNamespace(hash_at=lambda position: "")
-    yield mock.patch("orders.audit.Content", lambda values, rows: unhashed)
-    yield mock.patch("orders.audit.chained", lambda previous_hash, content_hash: "")
+    yield mock.patch("orders.audit.log.Content", lambda values, rows: unhashed)
+    yield mock.patch("orders.audit.log.chained", lambda previous_hash, content_hash: "")
     yield mock.patch(
-        "orders.audit._sums", lambda fact, body: NOT_HASHED | {"body_length": len(body)}
+        "orders.audit.log._sums", lambda fact, body: NOT_HASHED | {"body_length": len(body)}
     )
 
 

@@ -33,21 +33,20 @@ def main(times, kind):
 
 def hurry(times):
     """Let the purse of this process see a clock that runs so many times as fast."""
-    from orders import credits, sweeping
+    from orders import sweep
+    from orders.exchange import credits
 
     for name in MOMENTS:
         setattr(credits, name, _hurried(getattr(credits, name), times))
-    duties = sweeping.duties
+    duties = sweep.duties
 
     def brisk():
         return [
-            sweeping.Duty(duty.name, duty.act, duty.rest_s / times)
-            if duty.name == "deliver"
-            else duty
+            sweep.Duty(duty.name, duty.act, duty.rest_s / times) if duty.name == "deliver" else duty
             for duty in duties()
         ]
 
-    sweeping.duties = brisk
+    sweep.duties = brisk
 
 
 def _hurried(function, times):

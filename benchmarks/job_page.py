@@ -42,21 +42,23 @@ def measure():
     from django.contrib.auth import get_user_model
     from solders.keypair import Keypair
 
-    from orders import audit, enrolling, previews
+    from orders.accounts import provisioning
+    from orders.audit import log
+    from orders.cancels.bulk import previews
     from orders.models import CancelJob, Desk, Order
-    from tests.screens import signed_in, url
+    from tests.helpers.screens import signed_in, url
 
-    desk, _ = enrolling.add_desk(name="Bench")
+    desk, _ = provisioning.add_desk(name="Bench")
     password = secrets.token_urlsafe(20)
-    enrolling.add_operator(name="hannah", desk=desk, role="head", password=password)
+    provisioning.add_operator(name="hannah", desk=desk, role="head", password=password)
     user, desk = get_user_model().objects.get(username="hannah"), Desk.objects.get()
     accounts = [
-        enrolling.add_account(name=f"A{n}", desk=desk, address=str(Keypair().pubkey()))[0]
+        provisioning.add_account(name=f"A{n}", desk=desk, address=str(Keypair().pubkey()))[0]
         for n in range(3)
     ]
     place(accounts)
     begin_s = time.perf_counter()
-    orders, actor = Order.objects.all(), audit.Actor(user.pk, "hannah")
+    orders, actor = Order.objects.all(), log.Actor(user.pk, "hannah")
     frozen = previews.of_orders(user=user, actor=actor, orders=orders, words="all of it")[0]
     tell("freeze the set", [time.perf_counter() - begin_s])
     asked = run(user, desk, frozen)
@@ -90,7 +92,7 @@ def run(user, desk, frozen):
     """A job of the frozen set in the middle of its way."""
     from django.utils.timezone import now
 
-    from orders import previews
+    from orders.cancels.bulk import previews
     from orders.models import Cancel, CancelJob
 
     begun = now()

@@ -45,8 +45,8 @@ def _options():
 
 
 def _run(options):
-    from tests.firm import Firm
-    from tests.paper import PaperHandle
+    from tests.helpers.firm import Firm
+    from tests.helpers.paper import PaperHandle
 
     paper = PaperHandle(options.port)
     firm = Firm(paper)

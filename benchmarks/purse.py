@@ -44,7 +44,7 @@ def main():
 
 def _prepared(site, given):
     """The firm, orders to click on meanwhile, and the preview of all the others."""
-    from orders import enrolling
+    from orders.accounts import provisioning
 
     firm = site.firm()
     firm.orders(given.count)
@@ -55,27 +55,27 @@ def _prepared(site, given):
     window_s = MINUTE_S / given.times
     site.paper.rules(latency_ms=given.latency_ms, credit_window_s=window_s)
     about = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
-    enrolling.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
+    provisioning.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
     return firm, urgent, stage.frozen(firm, symbols=("BTC",))
 
 
 def _estimate(preview, given):
     """What the preview's page says, in seconds of the purse."""
-    from orders import planning
+    from orders.cancels.bulk import estimate
 
-    return planning.plan(preview).estimated_s
+    return estimate.plan(preview).estimated_s
 
 
 def _run(firm, urgent, preview, given) -> float:
     """Seconds from the confirmation to the last cancel at rest; an urgent cancel in each window."""
-    from orders import cancels
+    from orders.cancels import requests
 
     job, orders, next_at = stage.confirmed(firm, preview), iter(urgent), time.monotonic()
     while job.cancels.live().exists():
         if time.monotonic() >= next_at:
             next_at += MINUTE_S / given.times
             ids = [next(orders).pk]
-            cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+            requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
         time.sleep(0.1)
     ended_at = max(job.cancels.values_list("concluded_at", flat=True))
     return (ended_at - job.created_at).total_seconds()

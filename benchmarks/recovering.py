@@ -40,7 +40,8 @@ def main():
 
 
 def _prepared(site, given):
-    from orders import enrolling, syncing
+    from orders.accounts import provisioning
+    from orders.reconcile import sync
 
     firm = site.firm()
     address, agent = firm.account.address, firm.account.agent_keypair.pubkey()
@@ -48,10 +49,10 @@ def _prepared(site, given):
         site.paper.close(order_id)
     amounts = ({"initial_amount": f"0.{n:05d}"} for n in range(1, given.count + 1))
     site.paper.orders(address, list(amounts))
-    syncing.sync_account(account_id=firm.account.pk)
+    sync.sync_account(account_id=firm.account.pk)
     site.paper.account(address, agents=[agent], api_key=API_CONFIG_KEY, credits=given.credits)
     about = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
-    enrolling.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
+    provisioning.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
     site.paper.rules(latency_ms=given.latency_ms, history_rows=given.page)
     return firm
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import requests
 
 from desk.demo.stack import free_port, wait_for
-from tests.paper import PaperHandle
+from tests.helpers.paper import PaperHandle
 
 ROOT = Path(__file__).parent.parent
 CELERY = ["-m", "celery", "-q", "-A", "desk", "worker", "--pool", "threads"]
@@ -139,7 +139,7 @@ class Stage(contextlib.ExitStack):
 
     def firm(self):
         """The tests' firm, known to the paper exchange too."""
-        from tests.firm import Firm
+        from tests.helpers.firm import Firm
 
         return Firm(self.paper)
 
@@ -187,7 +187,7 @@ class Browser:
     def __init__(self, site, name):
         self.site, self.session = site, requests.Session()
         self.session.trust_env = False
-        from tests.firm import PASSWORD
+        from tests.helpers.firm import PASSWORD
 
         page = self.get("/admin/login/")
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
@@ -259,8 +259,8 @@ def until(holds, what, *, every_s=0.02, patience_s=PATIENCE_S):
 
 def frozen(firm, **scope):
     """The preview of all open orders of a scope, as a desk head makes it."""
-    from orders import previews
-    from orders.scoping import Scope
+    from orders.cancels.bulk import previews
+    from orders.cancels.bulk.scope import Scope
 
     scope = Scope(desk_id=firm.momentum.pk, **scope)
     return previews.of_scope(user=firm.head, actor=firm.actor(firm.head), scope=scope)
@@ -268,7 +268,7 @@ def frozen(firm, **scope):
 
 def confirmed(firm, preview):
     """The job that the same desk head makes of it."""
-    from orders import previews
+    from orders.cancels.bulk import previews
 
     about = {"user": firm.head, "actor": firm.actor(firm.head), "preview_id": preview.pk}
     return previews.confirm(**about, typed=previews.must_type(preview)).jobs[0]

@@ -44,7 +44,7 @@ def main():
 
 def measure(paper, options):
     """Every kind of change to the book of one account."""
-    from tests.firm import Firm
+    from tests.helpers.firm import Firm
 
     firm = Firm(paper)
     account = firm.account
@@ -69,9 +69,10 @@ def timed(account):
     from django.db import connection
     from django.utils.timezone import now
 
-    from orders import reading, syncing
+    from orders.exchange import reader
+    from orders.reconcile import sync
 
-    waits, real = [], reading.Reader._get
+    waits, real = [], reader.Reader._get
 
     def get(*args):
         begun = time.perf_counter()
@@ -81,9 +82,9 @@ def timed(account):
             waits.append(time.perf_counter() - begun)
 
     later = now() + timedelta(seconds=1)
-    with mock.patch.object(reading.Reader, "_get", get), Queries(connection) as queries:
+    with mock.patch.object(reader.Reader, "_get", get), Queries(connection) as queries:
         begun = time.perf_counter()
-        synced = syncing.sync_account(account_id=account.pk, now=lambda: later)
+        synced = sync.sync_account(account_id=account.pk, now=lambda: later)
         seconds = time.perf_counter() - begun
     assert synced is not None, "the sync was overtaken"
     assert not synced.problem, synced.problem

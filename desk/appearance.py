@@ -9,11 +9,11 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "orders.admin.overview.dashboard",
     "SITE_URL": None,
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "orders.admin.assets.favicon"},
+        {"rel": "icon", "type": "image/svg+xml", "href": "orders.admin.shared.assets.favicon"},
     ],
     "SIDEBAR": {"navigation": "orders.admin.navigation.navigation"},
-    "STYLES": ["orders.admin.assets.theme", "orders.admin.assets.stylesheet"],
-    "SCRIPTS": ["orders.admin.assets.script"],
+    "STYLES": ["orders.admin.shared.assets.theme", "orders.admin.shared.assets.stylesheet"],
+    "SCRIPTS": ["orders.admin.shared.assets.script"],
 }
 
 # Alpine, which the admin's theme is made with, turns its attributes into functions (unsafe-eval)

@@ -34,16 +34,18 @@ def check(**kwargs):
     """A worker is a sender: it starts with everything that takes, or says what is missing."""
     from django.db import connections
 
+    from desk import startup_checks
     from desk.databases import prepare_statements
-    from orders import exchange, restored, starting
+    from orders.evidence import restored_copy
+    from orders.exchange import client
 
     prepare_statements()
     try:
-        starting.check_sender()
-        restored.check()
-    except starting.CannotStart as error:
+        startup_checks.check_sender()
+        restored_copy.check()
+    except startup_checks.CannotStart as error:
         sys.exit(f"Cannot start. {error}")
-    exchange.client()  # reads the trusted certificates: not while the first click waits
+    client.client()  # reads the trusted certificates: not while the first click waits
     connections.close_all()  # a connection does not survive a fork
 
 
@@ -67,7 +69,7 @@ def make_way(sender, **kwargs):
 @signals.worker_ready.connect
 def beat(**kwargs):
     """Tell the pages that something is sending, for as long as this worker lives."""
-    from orders import sweeping
+    from orders import sweep
 
-    duty = sweeping.Duty("heartbeat", lambda now: sweeping.beat("worker", now), HEARTBEAT_S)
-    sweeping.Sweep([duty]).start()
+    duty = sweep.Duty("heartbeat", lambda now: sweep.beat("worker", now), HEARTBEAT_S)
+    sweep.Sweep([duty]).start()

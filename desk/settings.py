@@ -133,7 +133,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "orders.admin.gate.Gate",
+    "orders.middleware.Gate",
 ]
 TEMPLATES = [
     {
@@ -150,7 +150,7 @@ TEMPLATES = [
         },
     }
 ]
-AUTHENTICATION_BACKENDS = ["orders.backends.GuardedBackend"]
+AUTHENTICATION_BACKENDS = ["orders.access.backends.GuardedBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -254,7 +254,7 @@ del EMAIL_URL  # it may hold a password under a name that Django would show
 # --- Agent keys ----------------------------------------------------------------------------------
 
 # Private halves, for senders only: `id:base64,…`, the first one seals. The web needs the public
-# half alone. Both are parsed in `orders.keys`, which never shows them.
+# half alone. Both are parsed in `orders.keys.sealing`, which never shows them.
 AGENT_KEY_OPENING_KEYS = secret("AGENT_KEY_OPENING_KEYS")
 AGENT_KEY_SEALING_KEY = text("AGENT_KEY_SEALING_KEY")
 

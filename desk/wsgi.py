@@ -19,11 +19,11 @@ def checked_application():
         refuse(error)
     from django.db import connections
 
-    from orders import starting
+    from desk import startup_checks
 
     try:
-        starting.check_web()
-    except starting.CannotStart as error:
+        startup_checks.check_web()
+    except startup_checks.CannotStart as error:
         refuse(error)
     connections.close_all()  # a connection does not survive a fork
     gc.freeze()  # else each full collection walks what start-up made, while somebody's page waits

@@ -13,10 +13,10 @@ class OrdersConfig(AppConfig):
     verbose_name = "Desk"
 
     def ready(self):
-        from orders import logins
+        from orders.access import sign_in_log
         from orders.admin import registry  # noqa: F401
 
-        logins.connect()
+        sign_in_log.connect()
         connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")
 
 

@@ -2,7 +2,10 @@
 
 from celery import shared_task
 
-from orders import delivery, probing, settling, syncing
+from orders.accounts import wallet_check
+from orders.delivery import worker
+from orders.reconcile import resolve
+from orders.reconcile import sync as account_sync
 
 
 # Acknowledged when done: a worker takes no more of these than it has threads free, so that those
@@ -10,22 +13,22 @@ from orders import delivery, probing, settling, syncing
 @shared_task(name="orders.deliver", acks_late=True)
 def deliver(account_id, is_urgent_only=False):
     """Send the account's queued cancels; woken for urgent ones, leave bulk to its own message."""
-    delivery.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
+    worker.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
 
 
 @shared_task(name="orders.settle")
 def settle(account_id):
     """Ask the exchange about the account's open questions that are due."""
-    settling.settle_account(account_id=account_id)
+    resolve.settle_account(account_id=account_id)
 
 
 @shared_task(name="orders.sync")
 def sync(account_id):
     """Read the account's book now."""
-    syncing.sync_account(account_id=account_id)
+    account_sync.sync_account(account_id=account_id)
 
 
 @shared_task(name="orders.probe")
 def probe(wallet_id):
     """Test the agent wallet now."""
-    probing.probe(wallet_id=wallet_id)
+    wallet_check.probe(wallet_id=wallet_id)

@@ -14,11 +14,13 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
 from desk.databases import prepare_statements
-from orders import audit, book_looks, clearing, exchange, leftovers
-from tests import plain_words, unrecorded
-from tests.firm import Firm, Founded
-from tests.paper import paper_exchange
-from tests.terminal import run
+from orders.audit import log
+from orders.exchange import client
+from orders.panic import leftovers, open_orders, readback
+from tests.helpers import plain_words, unrecorded
+from tests.helpers.firm import Firm, Founded
+from tests.helpers.paper import paper_exchange
+from tests.helpers.terminal import run
 
 __all__ = ["paper_exchange", "run"]
 
@@ -55,19 +57,19 @@ def _own_checkpoints(settings):
 def paper(paper_exchange, settings):
     """The paper exchange, empty, and the site pointed at it."""
     settings.PACIFICA_URL = paper_exchange.url
-    exchange.client.cache_clear()
+    client.client.cache_clear()
     yield paper_exchange
-    exchange.client.cache_clear()
+    client.client.cache_clear()
 
 
 @pytest.fixture
 def quick_panic(monkeypatch):
     """A panic gives up after pauses of seconds and sees a signature's end at once."""
-    monkeypatch.setattr(clearing, "time", _Pauses())
-    monkeypatch.setattr(clearing, "DEADLINE_S", 3)
-    monkeypatch.setattr(clearing, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(readback, "time", _Pauses())
+    monkeypatch.setattr(readback, "DEADLINE_S", 3)
+    monkeypatch.setattr(readback, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(leftovers, "LAG", timedelta(milliseconds=200))
-    monkeypatch.setattr(book_looks, "MARGIN", timedelta(milliseconds=-4500))  # of five seconds
+    monkeypatch.setattr(open_orders, "MARGIN", timedelta(milliseconds=-4500))  # of five seconds
 
 
 class _Pauses:
@@ -87,7 +89,7 @@ class _Pauses:
 @pytest.fixture
 def panic_of_one_pass(quick_panic, monkeypatch):
     """A panic gives up after one pass over what its first look found, however slow the machine."""
-    monkeypatch.setattr(clearing, "_Deadline", _OnePass)
+    monkeypatch.setattr(readback, "_Deadline", _OnePass)
 
 
 class _OnePass:
@@ -200,12 +202,12 @@ def _every_change_is_recorded(request):
 @pytest.fixture(autouse=True)
 def _every_record_reads(monkeypatch):
     """Whatever a test has recorded: its sentence is one that a person can read."""
-    real, found = audit.append, []
+    real, found = log.append, []
 
     def append(*facts):
         found.extend(filter(None, map(plain_words.fault_of, facts)))
         return real(*facts)
 
-    monkeypatch.setattr(audit, "append", append)
+    monkeypatch.setattr(log, "append", append)
     yield
     assert found == []

@@ -32,13 +32,15 @@ def main(control, logins_file):
 
 def enrol(passwords) -> dict:
     """Desks and people; the desks by name."""
-    from orders import enrolling
+    from orders.accounts import provisioning
 
-    desks = {name: enrolling.add_desk(name=name)[0] for name in (MOMENTUM, BASIS)}
-    enrolling.add_administrator(name=ADMINISTRATOR, password=passwords[ADMINISTRATOR])
+    desks = {name: provisioning.add_desk(name=name)[0] for name in (MOMENTUM, BASIS)}
+    provisioning.add_administrator(name=ADMINISTRATOR, password=passwords[ADMINISTRATOR])
     for name, (role, where) in PEOPLE.items():
         for desk in where:
-            enrolling.add_operator(name=name, desk=desks[desk], role=role, password=passwords[name])
+            provisioning.add_operator(
+                name=name, desk=desks[desk], role=role, password=passwords[name]
+            )
     return desks
 
 
@@ -47,30 +49,31 @@ def enrol_account(name, desks):
     from django.contrib.auth import get_user_model
     from solders.keypair import Keypair
 
-    from orders import audit, enrolling
+    from orders.accounts import provisioning
+    from orders.audit import log
     from orders.models import Account
 
     desk = desks[ACCOUNTS[name][0]]
     account = Account.objects.filter(desk=desk, name=name).first()
     if account is None:
         address = str(Keypair().pubkey())
-        account, _ = enrolling.add_account(name=name, desk=desk, address=address)
+        account, _ = provisioning.add_account(name=name, desk=desk, address=address)
     if not account.agent_wallets.exists():
         agent = Keypair()
         user = get_user_model().objects.get(username=ADMINISTRATOR)
-        enrolling.add_agent_wallet(
+        provisioning.add_agent_wallet(
             account=account,
             public_key=str(agent.pubkey()),
             secret=json.dumps(list(bytes(agent))),
             user=user,
-            actor=audit.Actor(user.pk, user.get_username()),
+            actor=log.Actor(user.pk, user.get_username()),
         )
     return account
 
 
 def place_orders(control, account, dice):
     """Make the account known to the paper exchange; orders only where it never had any."""
-    from orders import syncing
+    from orders.reconcile import sync
 
     agents = list(account.agent_wallets.values_list("public_key", flat=True))
     ask(control, "PUT", "/accounts", {"address": account.address, "agents": agents})
@@ -78,7 +81,7 @@ def place_orders(control, account, dice):
         return
     placed = {"account": account.address, "orders": orders_of(account.name, dice)}
     ask(control, "POST", "/orders", placed)
-    syncing.sync_account(account_id=account.pk)
+    sync.sync_account(account_id=account.pk)
 
 
 def ask(control, method, door, body=None):

@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from orders.admin.base import is_administrator, rights_of
+from orders.admin.shared.screens import is_administrator, rights_of
 from orders.admin.site_state import SiteState
 from orders.models import (
     Right,

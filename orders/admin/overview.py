@@ -2,10 +2,11 @@
 
 from django.utils.timezone import now as clock
 
-from orders import credits
-from orders.admin import books, panics
-from orders.admin.base import is_administrator, rights_of
-from orders.admin.progress import complete
+from orders.admin.jobs.progress import complete
+from orders.admin.panic import panic_pages
+from orders.admin.shared import freshness
+from orders.admin.shared.screens import is_administrator, rights_of
+from orders.exchange import credits
 from orders.models import (
     Account,
     CancelJob,
@@ -25,8 +26,8 @@ def dashboard(request, context):
         "desks": desks,
         "open_orders": sum(desk["open_orders"] for desk in desks),
         "has_desks": Desk.objects.visible_to(user).exists(),
-        "book": books.book_of(accounts),
-        "last_jobs": complete(panics.mark(jobs[:8])),
+        "book": freshness.book_of(accounts),
+        "last_jobs": complete(panic_pages.mark(jobs[:8])),
         "may_cancel": Right.CANCEL in rights_of(request),
         "may_add": is_administrator(request),
     }
@@ -34,7 +35,7 @@ def dashboard(request, context):
 
 def _by_desk(accounts):
     """Accounts by desk, each with its open orders and the credits left; three queries."""
-    counts = books.open_orders(accounts)
+    counts = freshness.open_orders(accounts)
     balances = credits.balances(accounts=accounts, now=clock())
     desks = {}
     for account in accounts:

@@ -1,17 +1,28 @@
 """Import every screen, so that each registers itself with the site."""
 
-from orders.admin import (  # noqa: F401
-    accounts,
-    agent_wallets,
-    audit_records,
-    desks,
-    drifts,
-    evidence,
-    jobs,
-    orders,
-    panics,
-    people,
-    previews,
-    restores,
-    unresolved,
+from orders.admin.accounts import account_pages, agent_wallet_pages, desk_pages, people_pages
+from orders.admin.audit import (
+    record_pages,
+    restored_copy_pages,
+    verification_and_export_pages,
 )
+from orders.admin.bulk import preview_pages
+from orders.admin.jobs import job_pages
+from orders.admin.orders import discrepancy_pages, order_pages, unresolved_pages
+from orders.admin.panic import panic_pages
+
+__all__ = [
+    "account_pages",
+    "agent_wallet_pages",
+    "desk_pages",
+    "discrepancy_pages",
+    "job_pages",
+    "order_pages",
+    "panic_pages",
+    "people_pages",
+    "preview_pages",
+    "record_pages",
+    "restored_copy_pages",
+    "unresolved_pages",
+    "verification_and_export_pages",
+]

@@ -7,22 +7,22 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 from unfold.sites import UnfoldAdminSite
 
-from orders.admin import door
-from orders.admin.base import fragment
-from orders.admin.new_password import NewPassword
+from orders.admin.shared.screens import fragment
+from orders.admin.sign_in import views as sign_in_views
+from orders.admin.sign_in.new_password import NewPassword
 from orders.admin.site_state import SiteState
 
 
 class DeskAdminSite(UnfoldAdminSite):
     """The theme's site with a second factor, recorded passwords and no inline style."""
 
-    login_form = door.SignInForm
+    login_form = sign_in_views.SignInForm
 
     def extra_urls(self):
         """Pages that belong to no screen."""
         running = self.admin_view(self.running_view)
         return [
-            *door.addresses(),
+            *sign_in_views.addresses(),
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
         ]
 
@@ -42,4 +42,6 @@ class DeskAdminSite(UnfoldAdminSite):
         state = SiteState(request, here=request.GET.get("here"))
         if not state.may_view:
             raise PermissionDenied
-        return fragment(render_to_string("desk/state.html", {"desk_site": state}, request))
+        return fragment(
+            render_to_string("desk/shared/_site_state.html", {"desk_site": state}, request)
+        )

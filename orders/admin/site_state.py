@@ -5,10 +5,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.functional import cached_property
 from django.utils.timezone import now as clock
 
-from orders import clocking, restored
-from orders.admin.base import is_administrator, rights_of
-from orders.admin.job_links import job_url
-from orders.admin.progress import STILL_GOING
+from orders.access.permissions import holds
+from orders.admin.jobs.progress import STILL_GOING
+from orders.admin.shared.job_links import job_url
+from orders.admin.shared.screens import is_administrator, rights_of
+from orders.evidence import restored_copy
+from orders.exchange import clock as exchange_clock
 from orders.models import (
     Cancel,
     CancelJob,
@@ -19,7 +21,6 @@ from orders.models import (
     Sender,
 )
 from orders.pacifica.client import VERSION
-from orders.rights import holds
 
 JOBS_IN_FRAME = 3
 BANNERS = {
@@ -44,7 +45,7 @@ class SiteState:
 
     @cached_property
     def _restored(self):
-        return restored.state(clock())
+        return restored_copy.state(clock())
 
     @property
     def version(self):
@@ -55,7 +56,7 @@ class SiteState:
     def restored(self):
         """Why nothing is sent, where an older copy of the database was put back; or nothing."""
         behind, _ = self._restored
-        return restored.words(behind) if behind else ""
+        return restored_copy.words(behind) if behind else ""
 
     @property
     def is_unguarded(self):
@@ -87,7 +88,7 @@ class SiteState:
     @cached_property
     def clock(self):
         """The exchange's clock against ours, or None where it was not measured lately."""
-        return clocking.current(clock())
+        return exchange_clock.current(clock())
 
     @cached_property
     def running(self):

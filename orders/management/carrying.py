@@ -4,9 +4,11 @@ import time
 
 from django.utils.timezone import now as clock
 
-from orders import delivery, settling, sweeping
+from orders import sweep
+from orders.delivery import worker
 from orders.models import Cancel
 from orders.models.cancels import LIVE
+from orders.reconcile import resolve
 
 PAUSE_S = 0.1
 
@@ -32,6 +34,6 @@ def carry(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
 
 def push(account_id, is_urgent_only):
     """Take over from the dead, deliver and settle: one round for one account."""
-    sweeping.recover_abandoned(clock())
-    delivery.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
-    settling.settle_account(account_id=account_id)
+    sweep.recover_abandoned(clock())
+    worker.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
+    resolve.settle_account(account_id=account_id)

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 
-from orders import audit, starting
-from orders.cancels import CannotAsk
-from orders.enrolling import CannotEnrol
-from orders.keys import BadAgentKey, KeySettingsWrong
-from orders.restored import Behind
-from orders.rights import NotAllowed
-from orders.starting import CannotStart
+from desk import startup_checks
+from desk.startup_checks import CannotStart
+from orders.access.permissions import NotAllowed
+from orders.accounts.provisioning import CannotEnrol
+from orders.audit import log
+from orders.cancels.requests import CannotAsk
+from orders.evidence.restored_copy import Behind
+from orders.keys.sealing import BadAgentKey, KeySettingsWrong
 
 WRONG_INPUT = 2  # as argparse exits
 WHERE = "(terminal)"  # in the log, in place of a network address
@@ -24,7 +25,7 @@ NAMED = (BadAgentKey, Behind, CannotAsk, CannotEnrol, CannotStart, KeySettingsWr
 def in_words():
     """Within, our named errors end the command with their sentence and exit code 2."""
     try:
-        starting.check_network()
+        startup_checks.check_network()
         yield
     except NAMED as error:
         raise CommandError(str(error), returncode=WRONG_INPUT) from None
@@ -38,9 +39,9 @@ def operator_named(name):
     return user
 
 
-def actor_of(user) -> audit.Actor:
+def actor_of(user) -> log.Actor:
     """This person, acting from a terminal."""
-    return audit.Actor(user.pk, user.get_username(), address=WHERE)
+    return log.Actor(user.pk, user.get_username(), address=WHERE)
 
 
 def read_password(prompt) -> str:

@@ -113,13 +113,13 @@ def reference(to):
 class AuditRecord(models.Model):
     """One fact, chained to the one before it.
 
-    ``content_hash`` is SHA-256 over the record's canonical text (`orders.canonical`): every column
-    but the hashes, the hash of the payload, and the order rows. ``hash`` is SHA-256 over
+    ``content_hash`` is SHA-256 over the record's canonical text (`orders.audit.hashing`): every
+    column but the hashes, the hash of the payload, and the order rows. ``hash`` is SHA-256 over
     ``previous_hash`` and ``content_hash``, so that a chain can be followed through records whose
     content one may not see. ``salt`` keeps such content from being guessed.
     """
 
-    # Given out by `orders.audit` under the chain's lock, never by the database's own counter.
+    # Given out by `orders.audit.log` under the chain's lock, never by the database's own counter.
     position = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(db_index=True)
     event = models.CharField(max_length=32, choices=Event)

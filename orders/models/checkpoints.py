@@ -9,7 +9,7 @@ class AuditCheckpoint(models.Model):
     ``line``: the exact text of the checkpoint's line in the file, without the line break.
     """
 
-    number = models.BigAutoField(primary_key=True)  # given out by `orders.checkpoints`
+    number = models.BigAutoField(primary_key=True)  # given out by `orders.evidence.checkpoints`
     at = models.DateTimeField()
     count = models.BigIntegerField(db_index=True)
     line = models.TextField()

@@ -7,8 +7,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.timezone import now as clock
 
-from orders import sentences
-from orders.credits import KEYLESS
+from orders.audit import sentences
+from orders.exchange.credits import KEYLESS
 
 register = template.Library()
 TONES = {

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.stack import running_demo
+from tests.helpers.stack import running_demo
 
 pytestmark = pytest.mark.browser
 CHROMIUM = "/usr/bin/chromium"

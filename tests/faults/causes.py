@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from orders import endings, settling
 from orders.models import Cancel
 from orders.models.cancels import LIVE
+from orders.reconcile import closures, resolve
 
 SLACK_MS = 3000  # two clocks, and whole seconds
 
@@ -25,12 +25,12 @@ def _denial(cancel, closing, sent_at_ms):
     said = cancel.explanation
     if cancel.status == "expired" and sent_at_ms is not None:
         return "was sent"
-    if settling.NOT_THIS_ACCOUNTS in said:
+    if resolve.NOT_THIS_ACCOUNTS in said:
         return "is this account's"
     if closing is None:
         return ""
     is_ours = closing["request"] is not None and closing["event"] == "cancel"
-    if is_ours and said == endings.BY_SOMEONE_ELSE:
+    if is_ours and said == closures.BY_SOMEONE_ELSE:
         return "was closed by our own request"
     is_later = sent_at_ms is not None and closing["at_ms"] > sent_at_ms + SLACK_MS
     if is_later and "before our request" in said:

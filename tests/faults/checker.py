@@ -14,7 +14,7 @@ from django.apps import apps
 from django.db import models
 from solders.pubkey import Pubkey
 
-from orders import verifying
+from orders.evidence import verify
 from orders.models import AuditRecord, Cancel, CancelStatus, Event, Membership, Right, SealedKey
 from orders.models.cancels import LIVE
 from orders.models.desks import roles_with
@@ -193,7 +193,7 @@ def _keys_in_rows(model, needles):
 
 def broken_log():
     """The chain is whole from its first record to its last."""
-    found = verifying.verify()
+    found = verify.verify()
     if not found.is_whole:
         yield from (f"log: record {fault.position} {fault.what}" for fault in found.faults)
 

@@ -106,7 +106,7 @@ def arming(rng, name, *, can_be_full):
 
 
 def faults(rng) -> list[dict]:
-    """The faults of one storm, as `tests.paper.PaperHandle.fault` takes them."""
+    """The faults of one storm, as `tests.helpers.paper.PaperHandle.fault` takes them."""
     drawn, kinds = [], [*REQUEST_FAULTS, *[THROTTLED] * (rng.random() < 0.3)]
     kinds += [one for one in FOREIGN_ANSWERS if rng.random() < 0.5]
     for _ in range(rng.randint(20, 32)):

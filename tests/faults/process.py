@@ -18,17 +18,17 @@ import traceback
 from tests.faults import clocks
 
 POINTS = {
-    "after the intent's commit": ("orders.waking", "deliver", "before"),
-    "after the wake-up": ("orders.delivery", "deliver_account", "before"),
-    "after the claim": ("orders.delivery", "claim", "after"),
-    "after the attempt's commit": ("orders.delivery", "record_requests", "after"),
+    "after the intent's commit": ("orders.lifecycle.wakeups", "deliver", "before"),
+    "after the wake-up": ("orders.delivery.worker", "deliver_account", "before"),
+    "after the claim": ("orders.delivery.worker", "claim", "after"),
+    "after the attempt's commit": ("orders.delivery.worker", "record_requests", "after"),
     "after the first byte": ("http.client.HTTPConnection", "endheaders", "after"),
-    "after the answer, before its commit": ("orders.concluding", "conclude", "before"),
-    "within the answer's transaction": ("orders.concluding", "write", "after"),
-    "before a settlement is written": ("orders.settled", "record", "before"),
-    "after a settlement is written": ("orders.settled", "record", "after"),
+    "after the answer, before its commit": ("orders.lifecycle.transitions", "conclude", "before"),
+    "within the answer's transaction": ("orders.lifecycle.transitions", "write", "after"),
+    "before a settlement is written": ("orders.reconcile.resolutions", "record", "before"),
+    "after a settlement is written": ("orders.reconcile.resolutions", "record", "after"),
 }
-LOADED = ("desk.celery", "desk.urls", "orders.tasks", "orders.sweeping", "gunicorn.app.wsgiapp")
+LOADED = ("desk.celery", "desk.urls", "orders.tasks", "orders.sweep", "gunicorn.app.wsgiapp")
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 

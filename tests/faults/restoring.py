@@ -26,7 +26,8 @@ class Copies:
 
     def put_back(self, user):
         """The copy takes the database's place; nothing leaves until it is accepted, nor then."""
-        from orders import accepting, audit, checkpoints
+        from orders.audit import log
+        from orders.evidence import checkpoints, restored_copy_acceptance
 
         if self._taken is None:
             return
@@ -40,8 +41,8 @@ class Copies:
         self._run.picked.clear()
         self._stage.counts["copies put back"] += 1
         self._look(since, "before it was accepted")
-        actor = audit.Actor(user.pk, user.get_username())
-        accepting.accept(user=user, actor=actor, reason="fault run")
+        actor = log.Actor(user.pk, user.get_username())
+        restored_copy_acceptance.accept(user=user, actor=actor, reason="fault run")
         self._look(since, "because it was accepted", self._held())
         self._decide(type(user).objects.get(username="hannah"))
 
@@ -71,23 +72,23 @@ class Copies:
 
     def _decide(self, head):
         """A person has some sent again, where that may be, and closes the others one by one."""
-        from orders import audit
+        from orders.access.permissions import NotAllowed
+        from orders.audit import log
         from orders.models import Cancel
         from orders.models.cancels import OPEN_QUESTIONS
-        from orders.rights import NotAllowed
 
         held = Cancel.objects.filter(restored_at__isnull=False, status__in=OPEN_QUESTIONS)
-        about = {"user": head, "actor": audit.Actor(head.pk, head.get_username())}
+        about = {"user": head, "actor": log.Actor(head.pk, head.get_username())}
         for place, pk in enumerate(held.values_list("pk", flat=True)):
             with suppress(NotAllowed):  # a sender settled it meanwhile
                 self._decide_one(place % 2, cancel_ids=[pk], **about)
 
     def _decide_one(self, sends, **about):
-        from orders import questions
-        from orders.targets import CannotAsk
+        from orders.cancels import unresolved
+        from orders.lifecycle.targets import CannotAsk
 
         with suppress(CannotAsk):  # its last request may still act
             if sends:
-                questions.send_again(**about)
+                unresolved.send_again(**about)
                 return
-        questions.close(**about, reason="fault run")
+        unresolved.close(**about, reason="fault run")

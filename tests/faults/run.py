@@ -226,7 +226,7 @@ def prove(*, seed, cancels, kills, seconds, folder, shape):
         administrator = type(user).objects.get(username="admin")
         run = Run(stage, seed=seed, accounts=accounts, administrator=administrator)
         run.go(cancels=cancels, kills=kills, seconds=seconds)
-        from orders import checkpoints
+        from orders.evidence import checkpoints
         from tests.faults import checker, figures  # only now are there settings
 
         checkpoints.make()  # a copy accepted in the last seconds is not under one yet

@@ -20,7 +20,7 @@ from tests.faults import services
 from tests.faults.browser import Browser
 from tests.faults.clocks import MovedClock
 from tests.faults.process import POINTS
-from tests.paper import PaperHandle
+from tests.helpers.paper import PaperHandle
 
 ROOT = Path(__file__).resolve().parents[2]
 SENDER_POINTS = sorted(set(POINTS) - {"after the intent's commit"})
@@ -177,9 +177,9 @@ class Stage:
         if kind == "senders":
             env["FAULTS_CLOCK"] = str(self._clock_file)
         else:
-            from orders import keys
+            from orders.keys import sealing
 
-            key_id, public = keys.sealing_key()
+            key_id, public = sealing.sealing_key()
             raw = base64.b64encode(public.public_bytes_raw()).decode()
             env["AGENT_KEY_SEALING_KEY"] = f"{key_id}:{raw}"
             del env["AGENT_KEY_OPENING_KEYS"]
@@ -230,29 +230,30 @@ class Stage:
         return process, int(said.rsplit(":", 1)[1].split("/")[0])
 
     def _firm(self, count):
-        from orders import audit, enrolling
+        from orders.accounts import provisioning
+        from orders.audit import log
         from orders.models import Role
 
-        desk, _ = enrolling.add_desk(name="Faults")
-        user, _ = enrolling.add_operator(
+        desk, _ = provisioning.add_desk(name="Faults")
+        user, _ = provisioning.add_operator(
             name="olivia", desk=desk, role=Role.OPERATOR, password="correct horse battery"
         )
-        enrolling.add_operator(
+        provisioning.add_operator(
             name="hannah", desk=desk, role=Role.HEAD, password="correct horse battery"
         )
-        administrator, _ = enrolling.add_administrator(name="admin", password="staple horse")
+        administrator, _ = provisioning.add_administrator(name="admin", password="staple horse")
         accounts = []
         for number in range(count):
             main, agent = Keypair(), Keypair()
-            account, _ = enrolling.add_account(
+            account, _ = provisioning.add_account(
                 name=f"A{number}", desk=desk, address=str(main.pubkey())
             )
-            enrolling.add_agent_wallet(
+            provisioning.add_agent_wallet(
                 account=account,
                 public_key=str(agent.pubkey()),
                 secret=str(agent),
                 user=administrator,
-                actor=audit.Actor(administrator.pk, "admin"),
+                actor=log.Actor(administrator.pk, "admin"),
             )
             self.paper.account(account.address, agents=[str(agent.pubkey())])
             account.agent_keypair = agent

@@ -6,23 +6,19 @@ from unittest import mock
 
 from django.utils import timezone
 
-from orders import (
-    cancels,
-    clocking,
-    concluding,
-    delivery,
-    packets,
-    settled,
-    settling,
-    sweeping,
-    syncing,
-)
+from orders import sweep
+from orders.access.permissions import NotAllowed
+from orders.cancels import requests
+from orders.delivery import batches, worker
+from orders.exchange import clock
+from orders.lifecycle import transitions
+from orders.lifecycle.targets import CannotAsk
 from orders.models import Cancel, Membership, Role
 from orders.models.cancels import LIVE
-from orders.rights import NotAllowed
-from orders.targets import CannotAsk
-from tests.claims import claim
+from orders.reconcile import resolutions, resolve
+from orders.reconcile import sync as account_sync
 from tests.faults import checker
+from tests.helpers.claims import claim
 
 
 class Died(BaseException):
@@ -31,15 +27,15 @@ class Died(BaseException):
 
 # Where a sender can be killed: a function, and whether before it or after.
 POINTS = {
-    "after the claim": (delivery, "claim", "after"),
-    "before the attempt's commit": (delivery, "record_requests", "before"),
-    "after the attempt's commit": (delivery, "record_requests", "after"),
-    "after the bytes left": (packets, "send", "after"),
-    "after the answer, before its commit": (concluding, "conclude", "before"),
-    "within the answer's transaction": (concluding, "write", "after"),
-    "after the answer's commit": (concluding, "conclude", "after"),
-    "before a settlement is written": (settled, "record", "before"),
-    "after a settlement is written": (settled, "record", "after"),
+    "after the claim": (worker, "claim", "after"),
+    "before the attempt's commit": (worker, "record_requests", "before"),
+    "after the attempt's commit": (worker, "record_requests", "after"),
+    "after the bytes left": (batches, "send", "after"),
+    "after the answer, before its commit": (transitions, "conclude", "before"),
+    "within the answer's transaction": (transitions, "write", "after"),
+    "after the answer's commit": (transitions, "conclude", "after"),
+    "before a settlement is written": (resolutions, "record", "before"),
+    "after a settlement is written": (resolutions, "record", "after"),
 }
 
 
@@ -88,7 +84,7 @@ class World:
         """An operator asks; what is acknowledged is an intent."""
         known = self.firm.account.orders.filter(order_id__in=order_ids)
         try:
-            asked = cancels.cancel_orders(
+            asked = requests.cancel_orders(
                 user=self.firm.operator,
                 actor=self.firm.actor(),
                 order_ids=list(known.values_list("pk", flat=True)),
@@ -100,36 +96,36 @@ class World:
 
     def deliver(self, point=None):
         """A sender sends what is queued, and may die of it."""
-        self._act(point, delivery.deliver_account, account_id=self.firm.account.pk, now=self.now)
+        self._act(point, worker.deliver_account, account_id=self.firm.account.pk, now=self.now)
 
     def freeze(self):
         """A sender stops when its bytes have left; what came back waits with it."""
         chunk = claim(account_id=self.firm.account.pk, now=self.now())
-        if not chunk or delivery.may_not_send(chunk[0].job, chunk[0].account):
+        if not chunk or worker.may_not_send(chunk[0].job, chunk[0].account):
             return  # it stops with the claim in its hands
-        pairs, _ = delivery.sign(chunk, self.now())
-        packs = delivery.record_requests(packets.packed(pairs), self.now())
-        packets.send(packs, self.now, lambda: False)
+        pairs, _ = worker.sign(chunk, self.now())
+        packs = worker.record_requests(batches.packed(pairs), self.now())
+        batches.send(packs, self.now, lambda: False)
         self.frozen.append(packs)
 
     def thaw(self):
         """The frozen go on where they stopped, however late it is."""
-        with mock.patch.object(clocking, "measure"):
+        with mock.patch.object(clock, "measure"):
             while self.frozen:
-                concluding.conclude(self.frozen.pop(0), self.now())
+                transitions.conclude(self.frozen.pop(0), self.now())
 
     def settle(self, point=None):
         """A sender asks about what is due, and may die of it."""
-        self._act(point, settling.settle_account, account_id=self.firm.account.pk, now=self.now)
+        self._act(point, resolve.settle_account, account_id=self.firm.account.pk, now=self.now)
 
     def recover(self):
         """The sweep takes over from the dead, and gives up what could never be sent."""
-        sweeping.recover_abandoned(self.now())
-        sweeping.expire_unsent(self.now())
+        sweep.recover_abandoned(self.now())
+        sweep.expire_unsent(self.now())
 
     def sync(self):
         """The book is read."""
-        self._act(None, syncing.sync_account, account_id=self.firm.account.pk, now=self.now)
+        self._act(None, account_sync.sync_account, account_id=self.firm.account.pk, now=self.now)
 
     def lose_rights(self):
         """The operator is taken off the desk."""
@@ -179,5 +175,5 @@ class World:
         return False
 
     def _act(self, point, act, **options):
-        with mock.patch.object(clocking, "measure"), dying(point), suppress(Died):
+        with mock.patch.object(clock, "measure"), dying(point), suppress(Died):
             act(**options)

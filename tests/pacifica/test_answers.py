@@ -7,7 +7,7 @@ import pytest
 
 from orders.pacifica import answers
 from orders.pacifica.answers import Quota, quota
-from tests import fuzz_answers
+from tests.pacifica import fuzz_answers
 
 YES = b'{"success":true,"data":null,"error":null,"code":null}'
 ORDER_ID = fuzz_answers.ROW["order_id"]

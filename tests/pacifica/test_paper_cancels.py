@@ -3,7 +3,7 @@
 import pytest
 
 from orders.pacifica import signing
-from tests.paper import Signatory
+from tests.helpers.paper import Signatory
 
 CLOID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 OTHER = "0f8e7c2a-4b1d-4e5f-9a3b-2c1d0e9f8a7b"

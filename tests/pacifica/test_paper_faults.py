@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from orders.pacifica import signing
-from tests.paper import Signatory
+from tests.helpers.paper import Signatory
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from orders.pacifica import signing
-from tests.paper import Signatory
+from tests.helpers.paper import Signatory
 
 CLOID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 OPEN_FIELDS = {

@@ -18,7 +18,7 @@ from orders.pacifica.paper.accounts import Account
 from orders.pacifica.paper.exchange import PaperExchange
 from orders.pacifica.paper.rules import FIELDS, BadRule, Rules, changed
 from orders.pacifica.paper.strategies import Strategy
-from tests.paper import Signatory, running_paper_exchange
+from tests.helpers.paper import Signatory, running_paper_exchange
 
 ROOT = Path(__file__).resolve().parents[2]
 

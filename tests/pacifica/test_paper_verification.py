@@ -13,7 +13,7 @@ from orders.pacifica.paper.exchange import PaperExchange
 from orders.pacifica.paper.forms import FORMS
 from orders.pacifica.paper.refusals import Refused
 from orders.pacifica.paper.verification import verified
-from tests.paper import Signatory
+from tests.helpers.paper import Signatory
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text())
 CLOID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"

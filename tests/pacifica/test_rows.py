@@ -15,7 +15,7 @@ from orders.pacifica.rows import (
     rows_of,
 )
 from orders.pacifica.strict_json import Unreadable, parse_rows, spelled
-from tests.fuzz_answers import ROW
+from tests.pacifica.fuzz_answers import ROW
 
 KINDS = [OpenOrder, HistoryOrder, OrderEvent, TwapOrder, OrderStrategy]
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.stack import ROOT, running_processes
+from tests.helpers.stack import ROOT, running_processes
 
 SCRIPT = """
 import time

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stack import environment_of, running_demo
+from tests.helpers.stack import environment_of, running_demo
 
 pytestmark = pytest.mark.services
 

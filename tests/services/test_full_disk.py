@@ -16,13 +16,16 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from orders import cancels, delivery, settling, sweeping
+from orders import sweep
+from orders.cancels import requests
+from orders.delivery import worker
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
 from orders.models.cancels import LEASE
+from orders.reconcile import resolve
 from tests.conftest import connected_to
+from tests.delivery.test_sender_faults import findings
 from tests.faults import services
-from tests.firm import Firm
-from tests.test_faults import findings
+from tests.helpers.firm import Firm
 
 pytestmark = [
     pytest.mark.services,
@@ -84,7 +87,7 @@ def server(django_db_blocker):
 
 def ask(firm, orders):
     ids = [order.pk for order in orders]
-    return cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+    return requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
 
 
 def all_sent_is_recorded(firm):
@@ -95,10 +98,10 @@ def all_sent_is_recorded(firm):
 
 def recover(firm):
     """What a full disk interrupted is taken over once its lease has ended."""
-    later = timezone.now() + LEASE + sweeping.GRACE
-    sweeping.recover_abandoned(later)
-    settling.settle_account(account_id=firm.account.pk, now=lambda: later)
-    delivery.deliver_account(account_id=firm.account.pk)
+    later = timezone.now() + LEASE + sweep.GRACE
+    sweep.recover_abandoned(later)
+    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    worker.deliver_account(account_id=firm.account.pk)
 
 
 def test_on_a_full_disk_nothing_is_sent_that_could_not_be_recorded(server, paper):
@@ -110,7 +113,7 @@ def test_on_a_full_disk_nothing_is_sent_that_could_not_be_recorded(server, paper
         ask(firm, mine)
         server.fill(but_pages=but_pages)
         try:
-            delivery.deliver_account(account_id=firm.account.pk)
+            worker.deliver_account(account_id=firm.account.pk)
         except OperationalError as error:
             assert "No space left on device" in str(error)
             failed_at.add(step_of(mine))

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from orders import cancels
+from orders.cancels import requests
 from orders.models import Cancel, CancelStatus, Sender
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,7 +62,7 @@ def worker(paper, tmp_path):
 
 def ask(firm):
     order = firm.order()
-    cancels.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
+    requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
     return order
 
 
@@ -104,7 +104,7 @@ def test_two_workers_send_each_cancel_once(committing_firm, paper, tmp_path):
     with worker(paper, tmp_path / "one"), worker(paper, tmp_path / "two"):
         until(lambda: Sender.objects.fresh(timezone.now()).filter(kind="worker").count() == 2)
         for order in orders:
-            cancels.cancel_orders(
+            requests.cancel_orders(
                 user=committing_firm.operator,
                 actor=committing_firm.actor(),
                 order_ids=[order.pk],

@@ -2,12 +2,12 @@
 
 from django.core.management.base import BaseCommand
 
-from orders import accepting, checkpoints
+from orders.evidence import checkpoints, restored_copy_acceptance
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only prints; the work is in `orders.accepting`."""
+    """Only prints; the work is in `orders.evidence.restored_copy_acceptance`."""
 
     help = (
         "Accepts that an older copy of the database was put back: new acts are sent again, and "
@@ -24,7 +24,9 @@ class Command(BaseCommand):
         with terminal.in_words():
             user = terminal.operator_named(operator)
             actor = terminal.actor_of(user)
-            self.stdout.write(accepting.accept(user=user, actor=actor, reason=reason))
+            self.stdout.write(
+                restored_copy_acceptance.accept(user=user, actor=actor, reason=reason)
+            )
         try:
             made = checkpoints.make()
         except (checkpoints.CannotCheckpoint, checkpoints.CheckpointKeyWrong) as error:

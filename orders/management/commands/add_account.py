@@ -2,12 +2,12 @@
 
 from django.core.management.base import BaseCommand
 
-from orders import enrolling
+from orders.accounts import provisioning
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only reads the options; the work is in `orders.enrolling`."""
+    """Only reads the options; the work is in `orders.accounts.provisioning`."""
 
     help = "Adds an account to a desk. Does nothing where it is there already."
 
@@ -20,6 +20,6 @@ class Command(BaseCommand):
     def handle(self, *args, name, desk, address, **options):
         """Add it, and say whether it is new."""
         with terminal.in_words():
-            desk = enrolling.desk_named(desk)
-            account, is_new = enrolling.add_account(name=name, desk=desk, address=address)
+            desk = provisioning.desk_named(desk)
+            account, is_new = provisioning.add_account(name=name, desk=desk, address=address)
         self.stdout.write(terminal.added(f"Account {account} of {desk}", is_new))

@@ -3,12 +3,12 @@
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 
-from orders import enrolling
+from orders.accounts import provisioning
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only reads the name and the password; the work is in `orders.enrolling`."""
+    """Only reads the name and the password; the work is in `orders.accounts.provisioning`."""
 
     help = (
         "Adds a person who manages people, desks and accounts; the password is read from "
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         with terminal.in_words():
             is_known = get_user_model().objects.filter(username=name).exists()
             password = None if is_known else terminal.read_password(f"Password for {name}")
-            user, is_new = enrolling.add_administrator(name=name, password=password)
+            user, is_new = provisioning.add_administrator(name=name, password=password)
             if not user.is_superuser:
-                raise enrolling.CannotEnrol(f"{user} exists and is no administrator.")
+                raise provisioning.CannotEnrol(f"{user} exists and is no administrator.")
         self.stdout.write(terminal.added(f"Administrator {user}", is_new))

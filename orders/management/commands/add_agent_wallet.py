@@ -3,12 +3,13 @@
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 
-from orders import audit, enrolling
+from orders.accounts import provisioning
+from orders.audit import log
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only reads the options and the secret; the work is in `orders.enrolling`."""
+    """Only reads the options and the secret; the work is in `orders.accounts.provisioning`."""
 
     help = (
         "Takes in an agent wallet for an account. Its secret is read from standard input, never "
@@ -24,9 +25,9 @@ class Command(BaseCommand):
     def handle(self, *args, account, public_key, operator, **options):
         """Add it, and say whether it is new."""
         with terminal.in_words():
-            account = enrolling.account_named(account)
+            account = provisioning.account_named(account)
             user, actor = _on_behalf_of(operator)
-            wallet, is_new = enrolling.add_agent_wallet(
+            wallet, is_new = provisioning.add_agent_wallet(
                 account=account,
                 public_key=public_key,
                 secret=terminal.read_secret(f"Secret key of the agent wallet for {account}"),
@@ -39,7 +40,7 @@ class Command(BaseCommand):
 def _on_behalf_of(operator):
     """Who adds the agent wallet, and how the log names them."""
     if operator is None:
-        return _administrator(), audit.Actor(operator_name="(command line)")
+        return _administrator(), log.Actor(operator_name="(command line)")
     user = terminal.operator_named(operator)
     return user, terminal.actor_of(user)
 
@@ -48,7 +49,7 @@ def _administrator():
     administrators = get_user_model().objects.filter(is_superuser=True, is_active=True)
     user = administrators.order_by("pk").first()
     if user is None:
-        raise enrolling.CannotEnrol(
+        raise provisioning.CannotEnrol(
             "Say who adds it with --operator, or add an administrator first: add_administrator."
         )
     return user

@@ -2,12 +2,12 @@
 
 from django.core.management.base import BaseCommand
 
-from orders import enrolling
+from orders.accounts import provisioning
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only reads the name; the work is in `orders.enrolling`."""
+    """Only reads the name; the work is in `orders.accounts.provisioning`."""
 
     help = "Adds a desk. Does nothing where there is one of this name."
 
@@ -18,5 +18,5 @@ class Command(BaseCommand):
     def handle(self, *args, name, **options):
         """Add it, and say whether it is new."""
         with terminal.in_words():
-            desk, is_new = enrolling.add_desk(name=name)
+            desk, is_new = provisioning.add_desk(name=name)
         self.stdout.write(terminal.added(f"Desk {desk}", is_new))

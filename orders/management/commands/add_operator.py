@@ -3,13 +3,13 @@
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 
-from orders import enrolling
+from orders.accounts import provisioning
 from orders.management import terminal
 from orders.models import Role
 
 
 class Command(BaseCommand):
-    """Only reads the options and the password; the work is in `orders.enrolling`."""
+    """Only reads the options and the password; the work is in `orders.accounts.provisioning`."""
 
     help = (
         "Adds a person with a role on a desk; the password is read from standard input. "
@@ -25,10 +25,10 @@ class Command(BaseCommand):
     def handle(self, *args, name, desk, role, **options):
         """Add them, and say whether they are new."""
         with terminal.in_words():
-            desk = enrolling.desk_named(desk)
+            desk = provisioning.desk_named(desk)
             is_known = get_user_model().objects.filter(username=name).exists()
             password = None if is_known else terminal.read_password(f"Password for {name}")
-            user, is_new = enrolling.add_operator(
+            user, is_new = provisioning.add_operator(
                 name=name, desk=desk, role=role, password=password
             )
         self.stdout.write(terminal.added(f"{user}, {Role(role).label.lower()} of {desk},", is_new))

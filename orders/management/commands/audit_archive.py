@@ -7,12 +7,12 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_date
 
-from orders import archiving
+from orders.evidence import archive as log_archive
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only prints; the work is in `orders.archiving`."""
+    """Only prints; the work is in `orders.evidence.archive`."""
 
     help = (
         "Verifies the log, then writes every record before DATE (UTC) as one self-contained zip "
@@ -37,8 +37,8 @@ class Command(BaseCommand):
         moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
         with terminal.in_words():
             try:
-                archive = archiving.archive(before=moment, folder=to)
-            except archiving.CannotArchive as error:
+                archive = log_archive.archive(before=moment, folder=to)
+            except log_archive.CannotArchive as error:
                 self.stderr.write(str(error))
                 sys.exit(1)
         self.stdout.write(

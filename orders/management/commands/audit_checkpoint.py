@@ -2,12 +2,12 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from orders import checkpoints
+from orders.evidence import checkpoints
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only prints; the work is in `orders.checkpoints`."""
+    """Only prints; the work is in `orders.evidence.checkpoints`."""
 
     help = (
         "Signs how many records there are and the newest one's hash, in the file outside the "

@@ -6,12 +6,13 @@ import sys
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
-from orders import audit, verifications, verifying
+from orders.audit import log
+from orders.evidence import verification_requests, verify
 from orders.management import terminal
 
 
 class Command(BaseCommand):
-    """Only prints; the work is in `orders.verifying`."""
+    """Only prints; the work is in `orders.evidence.verify`."""
 
     help = (
         "Walks the whole audit log: chain, checkpoints, signatures, proofs. Names everything that "
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         """Name each fault as it is found; exit code 1 where there is one."""
         is_json = options["json"]
         with terminal.in_words():
-            report = verifying.verify(
+            report = verify.verify(
                 until=options["until"],
                 on_fault=None if is_json else lambda fault: self.stderr.write(str(fault)),
                 on_progress=None if is_json or not sys.stderr.isatty() else self._progress,
@@ -43,9 +44,9 @@ class Command(BaseCommand):
 
     def _record(self, report):
         """Keep that the log was verified; who may only read it still learns what was found."""
-        actor = audit.Actor(operator_name=terminal.WHERE, address=terminal.WHERE)
+        actor = log.Actor(operator_name=terminal.WHERE, address=terminal.WHERE)
         try:
-            verifications.record(actor=actor, report=report)
+            verification_requests.record(actor=actor, report=report)
         except (DatabaseError, ValueError, OverflowError) as error:
             self.stderr.write(f"Note: this verification is not in the log: {error}")
 
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         share = position / until
         bar = "#" * int(30 * share)
         self.stderr.write(f"\r[{bar:<30}] {share:4.0%} of {until} records", ending="")
-        if position + verifying.SAYS_EVERY > until:
+        if position + verify.SAYS_EVERY > until:
             self.stderr.write("")
 
     def _tell(self, report):

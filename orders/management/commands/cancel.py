@@ -6,17 +6,19 @@ import sys
 from django.core.management.base import BaseCommand
 from django.db.models import Q
 
-from orders import cancels, restored, starting
+from desk import startup_checks
+from orders.cancels import requests
+from orders.evidence import restored_copy
+from orders.lifecycle.targets import CannotAsk
 from orders.management import carrying, terminal
 from orders.models import Account, CancelKind, CancelStatus, Proof, Right
 from orders.models.cancels import LIVE
-from orders.targets import CannotAsk
 
 CANCELLED, ENDED_OTHERWISE, NOT_SETTLED = 0, 1, 3
 
 
 class Command(BaseCommand):
-    """Reads the options and says how it ended; asking is `orders.cancels`, sending `carrying`."""
+    """Reads the options and says how it ended; `orders.cancels.requests` asks, `carrying` sends."""
 
     help = (
         "Cancels orders of one account. Exit code 0: every one is proven cancelled; 1: one ended "
@@ -39,8 +41,8 @@ class Command(BaseCommand):
     def handle(self, *args, **options):
         """Ask, carry, say; the exit code tells scripts."""
         with terminal.in_words():
-            starting.check_sender()
-            restored.refuse_behind()
+            startup_checks.check_sender()
+            restored_copy.refuse_behind()
             asked, named = _ask(options)
         for note in asked.notes:
             self.stderr.write(note)
@@ -63,7 +65,7 @@ def _ask(options):
     account = _account(user, actor, options["account"])
     ids = [(one, None) for one in options["order_id"]]
     ids += [(None, one) for one in options["client_order_id"]]
-    asked = cancels.cancel_by_ids(
+    asked = requests.cancel_by_ids(
         user=user,
         actor=actor,
         account_id=account.pk,
@@ -85,8 +87,8 @@ def _account(user, actor, name):
     found = Account.objects.filter(Q(name=name) | Q(address=name)).allowing(user, Right.CANCEL)
     found = list(found.select_related("desk")[:2])
     if not found:
-        said = cancels.NO_ACCOUNT
-        cancels.refuse(actor=actor, what=f"cancel an order of account {name}", said=said)
+        said = requests.NO_ACCOUNT
+        requests.refuse(actor=actor, what=f"cancel an order of account {name}", said=said)
     if len(found) > 1:
         raise CannotAsk(f"{name} is on more than one desk: give the address.", field="account")
     return found[0]

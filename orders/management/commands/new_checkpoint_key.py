@@ -2,12 +2,12 @@
 
 from django.core.management.base import BaseCommand
 
-from orders import checkpoints
+from orders.evidence import checkpoints
 from orders.management.commands.new_opening_key import add_file_arguments, write_private
 
 
 class Command(BaseCommand):
-    """Only writes the file; the pair is made in `orders.checkpoints`."""
+    """Only writes the file; the pair is made in `orders.evidence.checkpoints`."""
 
     help = "Makes the pair that signs checkpoints of the audit log. Only the sweep gets the secret."
     requires_system_checks = ()

@@ -6,12 +6,12 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from orders import keys
+from orders.keys import sealing as keys_sealing
 from orders.management.terminal import WRONG_INPUT
 
 
 class Command(BaseCommand):
-    """Only reads the options and writes the file; the pair is made in `orders.keys`."""
+    """Only reads the options and writes the file; the pair is made in `orders.keys.sealing`."""
 
     help = (
         "Makes a pair that seals agent keys. Senders get the private half, best from a file; "
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         """Write the private half into the file, or print it where there is none."""
         if not key_id or len(key_id) > 40 or not set(key_id) <= ALLOWED:
             _refuse("The id must be 1 to 40 letters, digits, dots, dashes or underscores.")
-        opening, sealing = keys.new_opening_key(key_id)
+        opening, sealing = keys_sealing.new_opening_key(key_id)
         if file is None:
             self.stdout.write(f"AGENT_KEY_OPENING_KEYS={opening}")
         else:

@@ -10,13 +10,16 @@ from django.db import connection
 from django.db.models import Count
 from django.utils.timezone import now as clock
 
-from orders import audit, emptying, panic, panic_acts, restored, starting
-from orders.book_looks import COVERS
-from orders.canonical import spelled
+from desk import startup_checks
+from orders.access.permissions import NotAllowed
+from orders.audit import log
+from orders.audit.hashing import spelled
+from orders.evidence import restored_copy
+from orders.lifecycle.targets import CannotAsk
 from orders.management import carrying
 from orders.models import Desk, PanicStatus
-from orders.rights import NotAllowed
-from orders.targets import CannotAsk
+from orders.panic import actions, decision, worker
+from orders.panic.open_orders import COVERS
 
 WAIT_S = 180  # a book is given up on after half a minute, and two more of waiting for credits
 PAUSE_S = 0.05
@@ -41,13 +44,15 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         try:
-            starting.check_sender()
-            restored.check()
+            startup_checks.check_sender()
+            restored_copy.check()
             who, job = self._pull(options)
-        except (starting.CannotStart, NotAllowed, CannotAsk) as error:
+        except (startup_checks.CannotStart, NotAllowed, CannotAsk) as error:
             raise CommandError(str(error), returncode=2) from None
-        if behind := restored.look(clock()):
-            self.stderr.write(f"{restored.words(behind)} This panic is sent. {restored.HOW}")
+        if behind := restored_copy.look(clock()):
+            self.stderr.write(
+                f"{restored_copy.words(behind)} This panic is sent. {restored_copy.HOW}"
+            )
         _carry(job, options["wait"])
         _withdraw(job, who)
         lines = list(job.panic_lines.select_related("account", "job"))
@@ -60,11 +65,11 @@ class Command(BaseCommand):
         desk = Desk.objects.filter(name=options["desk"]).first()
         if user is None or desk is None:
             raise CannotAsk(f"No operator {options['operator']!r} or no desk {options['desk']!r}.")
-        actor = audit.Actor(user.pk, user.get_username(), address="(terminal)")
+        actor = log.Actor(user.pk, user.get_username(), address="(terminal)")
         who = {"user": user, "actor": actor}
-        for account in panic.left_out(desk=desk):
+        for account in decision.left_out(desk=desk):
             self.stderr.write(f"Not emptied: {account} is deactivated.")
-        job = panic.pull(
+        job = decision.pull(
             **who,
             desk_id=desk.pk,
             account_ids=[_account_id(desk, name) for name in options["account"]],
@@ -99,7 +104,7 @@ def _carry(job, wait_s):
 
     Lines are looked for all the time, so that one that has to wait holds up no other.
     """
-    emptier, settler, asking = emptying.Emptier(), ThreadPoolExecutor(max_workers=1), None
+    emptier, settler, asking = worker.Emptier(), ThreadPoolExecutor(max_workers=1), None
     ends_at = time.monotonic() + wait_s
     while _is_going(job) and time.monotonic() < ends_at:
         emptier.take_due(clock(), job=job)
@@ -128,7 +133,7 @@ def _settle(job):
 def _withdraw(job, who):
     """Nothing of this panic may fire once the person has turned away: what waits is withdrawn."""
     for line in job.panic_lines.filter(status=PanicStatus.WAITING):
-        panic_acts.withdraw(**who, line_id=line.pk)
+        actions.withdraw(**who, line_id=line.pk)
 
 
 def _row(line):

@@ -3,8 +3,8 @@
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from orders import factors
-from orders.enrolling import COMMAND_LINE
+from orders.access import second_factor
+from orders.accounts.provisioning import COMMAND_LINE
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         user = get_user_model().objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is nobody named {name!r}.")
-        had = factors.reset(user=user, actor=COMMAND_LINE)
+        had = second_factor.reset(user=user, actor=COMMAND_LINE)
         self.stdout.write(
             f"{name}: second factor forgotten, every session ended."
             if had

@@ -2,12 +2,12 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from orders import keys, rotating
-from orders.enrolling import COMMAND_LINE
+from orders.accounts.provisioning import COMMAND_LINE
+from orders.keys import rotation, sealing
 
 
 class Command(BaseCommand):
-    """Only prints; the work is done in `orders.rotating`."""
+    """Only prints; the work is done in `orders.keys.rotation`."""
 
     help = (
         "Put the new key first in AGENT_KEY_OPENING_KEYS, keep the old ones behind it, run this, "
@@ -16,8 +16,8 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         try:
-            turned = [self.told(one) for one in rotating.rotate(actor=COMMAND_LINE)]
-        except keys.KeySettingsWrong as wrong:
+            turned = [self.told(one) for one in rotation.rotate(actor=COMMAND_LINE)]
+        except sealing.KeySettingsWrong as wrong:
             raise CommandError(str(wrong)) from None
         refused = sum(one.is_refused for one in turned)
         if turned:
@@ -28,8 +28,8 @@ class Command(BaseCommand):
 
     def found(self):
         """*Nothing else is stored than 3 keys sealed with 'new'.* and so on."""
-        stored = [f"{count} sealed with {key_id!r}" for key_id, count in rotating.stored().items()]
-        newest = f"The first opening key is {keys.newest_key()!r}."
+        stored = [f"{count} sealed with {key_id!r}" for key_id, count in rotation.stored().items()]
+        newest = f"The first opening key is {sealing.newest_key()!r}."
         return f"Stored keys: {', '.join(stored) or 'none'}. {newest}"
 
     def told(self, turned):

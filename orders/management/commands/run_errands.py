@@ -4,14 +4,14 @@ import os
 
 from django.core.management.base import BaseCommand
 
-from orders import errands
+from orders.evidence import background
 from orders.management import terminal
 
 POLITENESS = 10  # the site and the senders come first
 
 
 class Command(BaseCommand):
-    """Only starts it; the work is in `orders.errands`. The sweep runs this by itself."""
+    """Only starts it; the work is in `orders.evidence.background`. The sweep runs it by itself."""
 
     help = "Writes the exports and makes the verifications that people asked for."
 
@@ -19,6 +19,6 @@ class Command(BaseCommand):
         """Say how many were carried out."""
         os.nice(POLITENESS)
         with terminal.in_words():
-            carried = errands.run_due()
+            carried = background.run_due()
         if carried:
             self.stdout.write(f"{carried} {'errand' if carried == 1 else 'errands'} carried out.")

@@ -5,13 +5,14 @@ import threading
 
 from django.core.management.base import BaseCommand
 
-from orders import restored, starting
+from desk import startup_checks
+from orders.evidence import restored_copy
 from orders.management import terminal
-from orders.sweeping import Sweep, duties
+from orders.sweep import Sweep, duties
 
 
 class Command(BaseCommand):
-    """Only waits for the signal; the work is in `orders.sweeping`."""
+    """Only waits for the signal; the work is in `orders.sweep`."""
 
     help = (
         "Delivers what no worker took, recovers what a dead sender held, settles open questions "
@@ -24,9 +25,9 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         with terminal.in_words():
-            starting.check_sender()
-            restored.check()
-        starting.warn_of_sqlite()
+            startup_checks.check_sender()
+            restored_copy.check()
+        startup_checks.warn_of_sqlite()
         sweep = Sweep(duties())
         sweep.start()
         self.stdout.write("The sweep is running.")

@@ -4,13 +4,14 @@ import sys
 
 from django.core.management.base import BaseCommand
 
-from orders import enrolling, syncing
+from orders.accounts import provisioning
 from orders.management import terminal
 from orders.models import Account
+from orders.reconcile import sync
 
 
 class Command(BaseCommand):
-    """Only reads the options; the work is in `orders.syncing`."""
+    """Only reads the options; the work is in `orders.reconcile.sync`."""
 
     help = "Reads the open orders of one account, or of all active ones, from the exchange."
 
@@ -21,13 +22,13 @@ class Command(BaseCommand):
     def handle(self, *args, account, **options):
         """Sync each and say how many orders are open; exit code 1 where one could not be read."""
         with terminal.in_words():
-            accounts = [enrolling.account_named(account)] if account else _all()
+            accounts = [provisioning.account_named(account)] if account else _all()
         read = [self._sync(account) for account in accounts]
         if not all(read):
             sys.exit(1)
 
     def _sync(self, account):
-        synced = syncing.sync_account(account_id=account.pk)
+        synced = sync.sync_account(account_id=account.pk)
         if synced is None:
             self.stdout.write(f"{account}: another process is reading it now.")
             return True

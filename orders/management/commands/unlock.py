@@ -3,8 +3,9 @@
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from orders import audit, throttling
-from orders.enrolling import COMMAND_LINE
+from orders.access import throttling
+from orders.accounts.provisioning import COMMAND_LINE
+from orders.audit import log
 from orders.models import Event
 
 
@@ -19,5 +20,5 @@ class Command(BaseCommand):
         count = throttling.unlock(name=name)
         user = name[:150] if throttling.is_known(name) else "a name nobody has"
         data = {"user": user, "changed": {"failed attempts": [str(count), "0"]}}
-        audit.append(audit.Fact(Event.USER_CHANGED, COMMAND_LINE, data=data))
+        log.append(log.Fact(Event.USER_CHANGED, COMMAND_LINE, data=data))
         self.stdout.write(f"{name}: {count} attempts forgotten.")

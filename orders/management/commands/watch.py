@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 from django.utils.timezone import now as clock
 
-from orders import alerting
-from orders.matters import Matters
+from desk.repeated_warnings import Matters
+from orders.alerts import watch
 from orders.models import Sender
 
 EVERY_S = 5
@@ -18,7 +18,7 @@ nobody = Matters(logging.getLogger(__name__))
 
 
 class Command(BaseCommand):
-    """Only waits for the signal; the work is in `orders.alerting`."""
+    """Only waits for the signal; the work is in `orders.alerts.watch`."""
 
     help = (
         "Alerts about unresolved cancels, stuck jobs and a wrong clock, as the sweep does, and "
@@ -39,7 +39,7 @@ class Command(BaseCommand):
                 signal.signal(number, lambda *_: stopping.set())
         while not stopping.is_set():
             now = clock()
-            alerting.watch(now)
+            watch.watch(now)
             is_anyone_alive = Sender.objects.fresh(now).exists()
             if once and not is_anyone_alive:
                 raise CommandError(NOBODY, returncode=1)

@@ -1,0 +1,44 @@
+"""Who signs in, and what they may do: Django's authentication backend."""
+
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+
+from orders.access import permissions, second_factor, throttling
+from orders.access.sign_in_log import client_address
+from orders.models import Right
+
+
+class MembershipBackend(ModelBackend):
+    """Signs in by password; answers ``orders.<right>`` for a desk, or for any desk at all."""
+
+    def has_perm(self, user, perm, obj=None):
+        app, _, name = perm.partition(".")
+        if not user.is_active:
+            return False
+        if app == "orders" and name in Right.values:
+            return permissions.holds(user, name, desk=obj)
+        return False
+
+    def has_module_perms(self, user, app_label):
+        return user.is_active and app_label == "orders" and permissions.rights_of(user) != set()
+
+
+class GuardedBackend(MembershipBackend):
+    """Signs in by password as Django does, but refuses to look at one guess too many."""
+
+    def authenticate(self, request, username=None, password=None, **kwargs):
+        if username is None or password is None:
+            return None
+        if request is None:
+            return super().authenticate(request, username, password, **kwargs)
+        address = client_address(request)
+        verdict = throttling.begin(name=username, address=address)
+        request.sign_in_verdict = verdict
+        if not verdict.is_free:
+            raise PermissionDenied
+        user = super().authenticate(request, username, password, **kwargs)
+        if user is not None:
+            throttling.succeed(verdict=verdict, user=user, address=address)
+            if not second_factor.is_asked_of(user):
+                throttling.know(user=user, address=address)
+        return user

@@ -1,0 +1,16 @@
+"""What becomes of an act that a person may not do: it is recorded, and tells a stranger nothing."""
+
+from orders.access.permissions import NotAllowed
+from orders.audit import log
+from orders.models import Event
+
+
+def refuse(*, actor, what, said):
+    """Record a refused act and raise `NotAllowed` with a sentence that tells a stranger nothing."""
+    record(actor=actor, what=what)
+    raise NotAllowed(said)
+
+
+def record(*, actor, what):
+    """Record that somebody was refused ``what``, in words that follow *was refused:*."""
+    log.record(log.Fact(event=Event.ACT_REFUSED, actor=actor, data={"asked": what[:300]}))

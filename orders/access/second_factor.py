@@ -1,0 +1,188 @@
+"""Second factors: enrol an authenticator, check its codes once each, and codes for a lost one.
+
+Time-based codes are RFC 6238's as every authenticator app makes them: SHA-1, 30 s, six digits.
+The secret is sealed under a key made from ``SECRET_KEY``: a copied database gives no codes.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now as clock
+
+from orders.access import sessions
+from orders.audit import log
+from orders.models import Event, Membership, RecoveryCode, Role, SecondFactor
+from orders.models.clocks import MAY_DIFFER
+from orders.models.desks import sees_everything
+
+STEP_S = 30
+DRIFT = (0, -1, 1)  # steps an authenticator's clock may be off
+AHEAD = 2 + MAY_DIFFER // timedelta(seconds=STEP_S)  # the most that two codes of one moment differ
+RECOVERY_CODES = 10
+
+
+class WrongCode(ValueError):
+    """The code is not the authenticator's, or was used before. The text is for the person."""
+
+
+def is_asked_of(user) -> bool:
+    """Whether this person must give a second factor: they have one, or their role acts."""
+    return is_enrolled(user) or (settings.SECOND_FACTOR_REQUIRED and is_acting(user))
+
+
+def is_enrolled(user) -> bool:
+    """Whether this person has a confirmed authenticator."""
+    return SecondFactor.objects.filter(user_id=user.pk).exists()
+
+
+def is_acting(user) -> bool:
+    """Whether this person may do more than look: on any desk, or as an administrator."""
+    more = Membership.objects.filter(user_id=user.pk).exclude(role=Role.VIEWER)
+    return sees_everything(user) or more.exists()
+
+
+def begin(*, user, begun="") -> tuple[str, str]:
+    """A secret to enrol with, in base32, and the same sealed, to be kept until it is confirmed.
+
+    ``begun``: what an earlier call gave to keep; it is shown again. Writes nothing.
+    """
+    secret = _open(user.pk, _bytes(begun)) or os.urandom(20)
+    sealed = base64.b64encode(_seal(user.pk, secret)).decode()
+    return base64.b32encode(secret).decode(), sealed
+
+
+def uri(*, user, secret) -> str:
+    """What the QR code says to an authenticator app."""
+    issuer = f"Pacifica Desk {settings.PACIFICA_NETWORK}"
+    label = quote(f"{issuer}:{user.get_username()}")
+    return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer)}"
+
+
+@transaction.atomic
+def confirm(*, user, begun, code, actor, now: datetime | None = None) -> list[str]:
+    """Enrol the authenticator that was begun; its recovery codes, shown once. `WrongCode`."""
+    now, sealed = now or clock(), _bytes(begun)
+    if is_enrolled(user):
+        raise WrongCode("A second factor is enrolled already.")
+    step = _step_of(_open(user.pk, sealed), code, now)
+    if step is None:
+        raise WrongCode("That code does not fit. Check the device's clock and take the next one.")
+    SecondFactor.objects.create(user=user, sealed_secret=sealed, confirmed_at=now, last_step=step)
+    RecoveryCode.objects.filter(user_id=user.pk).delete()
+    codes = [_new_code() for _ in range(RECOVERY_CODES)]
+    hashes = [RecoveryCode(user_id=user.pk, code_hash=_hash(user.pk, one)) for one in codes]
+    RecoveryCode.objects.bulk_create(hashes)
+    log.append(_fact(user, actor, "none", "enrolled"))
+    return codes
+
+
+def is_right(*, user, code, now: datetime | None = None) -> bool:
+    """Whether this is the authenticator's code of now, or a recovery code; good once."""
+    now, code = now or clock(), "".join(str(code).split()).replace("-", "")
+    factor = SecondFactor.objects.filter(user_id=user.pk).first()
+    if factor is None:
+        return False
+    if len(code) == 6:
+        return _take(factor, code, now)
+    unused = RecoveryCode.objects.filter(user_id=user.pk, used_at__isnull=True)
+    return bool(unused.filter(code_hash=_hash(user.pk, code)).update(used_at=now))
+
+
+def codes_left(*, user) -> int:
+    """How many recovery codes are still good."""
+    return RecoveryCode.objects.filter(user_id=user.pk, used_at__isnull=True).count()
+
+
+@transaction.atomic
+def reset(*, user, actor) -> bool:
+    """Forget a lost authenticator and end every session; whether there was one."""
+    RecoveryCode.objects.filter(user_id=user.pk).delete()
+    had = bool(SecondFactor.objects.filter(user_id=user.pk).delete()[0])
+    if had:
+        sessions.end_all(user=user)
+        log.append(_fact(user, actor, "enrolled", "none"))
+    return had
+
+
+def _fact(user, actor, old, new):
+    data = {"user": user.get_username(), "changed": {"second factor": [old, new]}}
+    return log.Fact(Event.USER_CHANGED, actor, data=data)
+
+
+def _take(factor, code, now):
+    """Whether the code fits a step that none was taken from yet; the step is taken with it.
+
+    One conditional UPDATE decides between two who give the same code.
+    """
+    step = _step_of(_open(factor.user_id, bytes(factor.sealed_secret)), code, now)
+    if step is None:
+        return False
+    # One further ahead was taken before a clock was set back.
+    is_older = Q(last_step__lt=step) | Q(last_step__gt=step + AHEAD)
+    fresh = SecondFactor.objects.filter(is_older, pk=factor.pk)
+    return bool(fresh.update(last_step=step))
+
+
+def _step_of(secret, code, now):
+    """The 30-second step whose code this is, or None."""
+    code = str(code).strip().replace(" ", "")
+    if secret is None or not (code.isascii() and code.isdigit()):
+        return None
+    made = TOTP(secret, 6, SHA1(), STEP_S, enforce_key_length=False)  # noqa: S303  RFC 6238
+    for step in (int(now.timestamp()) // STEP_S + drift for drift in DRIFT):
+        if hmac.compare_digest(made.generate(step * STEP_S), code.encode()):
+            return step
+    return None
+
+
+def _new_code():
+    """80 random bits as people can copy them: four groups of four."""
+    text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return "-".join(text[at : at + 4] for at in range(0, 16, 4))
+
+
+def _hash(user_id, code):
+    code = code.replace("-", "").lower()
+    return hmac.new(
+        _key(b"recovery code"), f"{user_id}:{code}".encode(), hashlib.sha256
+    ).hexdigest()
+
+
+def _key(use):
+    """A key for one use, made from ``SECRET_KEY``."""
+    return hmac.new(
+        settings.SECRET_KEY.encode(), b"pacifica-desk 1 " + use, hashlib.sha256
+    ).digest()
+
+
+def _seal(user_id, secret):
+    nonce = os.urandom(12)
+    return nonce + AESGCM(_key(b"second factor")).encrypt(nonce, secret, str(user_id).encode())
+
+
+def _open(user_id, sealed):
+    """The secret, or None where it was sealed under another ``SECRET_KEY`` or for another."""
+    try:
+        cipher = AESGCM(_key(b"second factor"))
+        return cipher.decrypt(sealed[:12], sealed[12:], str(user_id).encode())
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _bytes(text):
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        return b""

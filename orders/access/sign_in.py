@@ -1,0 +1,82 @@
+"""The one door for passwords and codes: throttled below every page, and recorded."""
+
+from orders.access import second_factor, sessions, throttling
+from orders.access.sign_in_log import actor_of, client_address, record_failure
+from orders.audit import log
+from orders.models import Event
+
+BEGUN = "desk_begun_factor"  # in the session, sealed, until the first code confirms it
+
+
+def give_code(*, request, code) -> bool:
+    """Take a second factor for the session; whether it was right. Raises `Throttled`."""
+    user = request.user
+    step = "second factor"
+    if not _is_proven(request, step, lambda: second_factor.is_right(user=user, code=code)):
+        return False
+    was_verified = sessions.is_verified(request)
+    sessions.verify(request)
+    throttling.know(user=user, address=client_address(request))
+    if not was_verified:
+        data = {"with": "second factor"}
+        log.record(log.Fact(Event.LOGIN, actor_of(request), outcome="verified", data=data))
+    return True
+
+
+def enrol(*, request, code) -> list[str]:
+    """Enrol the authenticator that was begun; its recovery codes. `WrongCode`, `Throttled`."""
+    user = request.user
+    begun, found = request.session.get(BEGUN, ""), []
+
+    def confirm():
+        found.extend(
+            second_factor.confirm(user=user, begun=begun, code=code, actor=actor_of(request))
+        )
+        return True
+
+    _is_proven(request, "second factor", confirm)
+    del request.session[BEGUN]
+    sessions.keep(request)
+    sessions.verify(request)
+    throttling.know(user=user, address=client_address(request))
+    return found
+
+
+def give_password(*, request, password) -> bool:
+    """Prove again by password who one is, where no second factor is enrolled."""
+    check = request.user.check_password
+    is_right = _is_proven(request, "password again", lambda: check(password))
+    if is_right:
+        sessions.prove(request)
+    return is_right
+
+
+def is_own_password(*, request, password) -> bool:
+    """Whether this is the old password, asked for before a new one. Raises `Throttled`."""
+    check = request.user.check_password
+    return _is_proven(request, "old password", lambda: check(password))
+
+
+class Throttled(Exception):
+    """Too many wrong answers; the text says for how long, and is for the person."""
+
+
+def wait_words(wait_s) -> str:
+    """*Too many failed attempts. Try again in 3 minutes.*"""
+    minutes = -(-wait_s // 60)
+    span = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return f"Too many failed attempts. Try again in {span}."
+
+
+def _is_proven(request, step, check):
+    """Whether the check says so; counted and recorded as a guess where it does not."""
+    user, address = request.user, client_address(request)
+    verdict = throttling.begin(name=user.get_username(), address=address)
+    request.sign_in_verdict = verdict
+    if verdict.is_free and check():
+        throttling.succeed(verdict=verdict, user=user, address=address)
+        return True
+    record_failure(request, user.get_username(), step=step)
+    if not verdict.is_free:
+        raise Throttled(wait_words(verdict.wait_s))
+    return False

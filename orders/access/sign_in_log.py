@@ -1,0 +1,83 @@
+"""Who is at the door: the actor behind a request, and a record of every sign-in."""
+
+import hashlib
+import hmac
+
+from django.conf import settings
+from django.contrib.auth import signals
+
+from orders.access import sessions, throttling
+from orders.audit import log
+from orders.models import Event
+
+
+def actor_of(request) -> log.Actor:
+    """The person behind a web request, as the log keeps them."""
+    return _actor(request, request.user if request.user.is_authenticated else None)
+
+
+def _actor(request, user):
+    return log.Actor(
+        operator_id=user.pk if user else None,
+        operator_name=user.get_username() if user else "",
+        session_hash=session_hash(request.session.session_key),
+        address=client_address(request),
+    )
+
+
+def session_hash(session_key) -> str:
+    """A keyed hash that tells sessions apart and cannot be turned into one."""
+    if not session_key:
+        return ""
+    key = settings.SECRET_KEY.encode()
+    return hmac.new(key, b"session:" + session_key.encode(), hashlib.sha256).hexdigest()
+
+
+def client_address(request) -> str:
+    """The peer's address; a proxy's header counts only where the setting says so."""
+    if settings.TRUST_PROXY_HEADERS:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[-1].strip()
+        return forwarded[:45] or request.META.get("REMOTE_ADDR", "")
+    return request.META.get("REMOTE_ADDR", "")
+
+
+def connect():
+    """Record sign-ins, failed sign-ins and sign-outs as they happen."""
+    signals.user_logged_in.connect(_logged_in, dispatch_uid="audit_login")
+    signals.user_logged_out.connect(_logged_out, dispatch_uid="audit_logout")
+    signals.user_login_failed.connect(_login_failed, dispatch_uid="audit_login_failed")
+
+
+def _logged_in(sender, request, user, **kwargs):
+    sessions.begin(request, user)
+    # the request itself may not know its user yet
+    log.record(log.Fact(event=Event.LOGIN, actor=_actor(request, user)))
+
+
+def _logged_out(sender, request, user, **kwargs):
+    if user is not None:
+        actor = log.Actor(user.pk, user.get_username(), address=client_address(request))
+        log.record(log.Fact(event=Event.LOGOUT, actor=actor))
+
+
+def _login_failed(sender, credentials, request=None, **kwargs):
+    record_failure(request, credentials.get("username", ""))
+
+
+def name_tried(name) -> dict:
+    """What the log keeps of a name: a password typed into its box would stay there for ever."""
+    if throttling.is_known(name):
+        return {"name_tried": str(name)[:150]}
+    return {"is_unknown_name": True}
+
+
+def record_failure(request, name, **about):
+    """Record an attempt that failed; of those refused unseen only one a minute for each name."""
+    verdict = getattr(request, "sign_in_verdict", None)
+    if verdict is not None and verdict.is_told:
+        return
+    address = client_address(request) if request is not None else ""
+    data = name_tried(name) | about
+    if verdict is not None and not verdict.is_free:
+        data["throttled_for_s"] = verdict.wait_s
+    log.record(log.Fact(Event.LOGIN_FAILED, actor=log.Actor(address=address), data=data))

@@ -1,0 +1,244 @@
+"""What is set up before anyone can cancel: desks, people, accounts, agent wallets. All recorded.
+
+Keys are asked for by people, so their rights are asked here. Desks, people and accounts are added
+here from the terminal alone; administrators have forms of their own for them.
+"""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from orders.access.denials import refuse
+from orders.audit import log
+from orders.keys import sealing
+from orders.models import (
+    Account,
+    AgentWallet,
+    Desk,
+    Event,
+    Membership,
+    Role,
+    SealedApiConfigKey,
+)
+from orders.models.desks import sees_everything
+
+COMMAND_LINE = log.Actor(operator_name="(command line)")
+NOT_YOURS = "You may not manage the keys of such an account."
+
+
+class CannotEnrol(ValueError):
+    """What was given cannot be set up; the text says what was wrong. ``field``: which input."""
+
+    def __init__(self, sentence, *, field=None):
+        super().__init__(sentence)
+        self.field = field
+
+
+def desk_named(name) -> Desk:
+    """The desk of this name. Raises `CannotEnrol`."""
+    desk = Desk.objects.filter(name=name).first()
+    if desk is None:
+        raise CannotEnrol(f"There is no desk named {name!r}: add it with add_desk.", field="desk")
+    return desk
+
+
+def account_named(name) -> Account:
+    """The account of this name or address. Raises `CannotEnrol`."""
+    found = Account.objects.filter(name=name) | Account.objects.filter(address=name)
+    found = list(found.select_related("desk").distinct()[:2])
+    if not found:
+        raise CannotEnrol(f"No account {name!r}: add it with add_account.", field="account")
+    if len(found) > 1:
+        raise CannotEnrol(f"{name!r} is on more than one desk: give the address.", field="account")
+    return found[0]
+
+
+@transaction.atomic
+def add_desk(*, name, actor=COMMAND_LINE) -> tuple[Desk, bool]:
+    """A desk of this name, and whether it is new."""
+    name = _label(name, "desk")
+    desk, is_new = Desk.objects.get_or_create(name=name)
+    if is_new:
+        log.append(log.Fact(Event.DESK_CHANGED, actor, desk=desk, data={"added": name}))
+    return desk, is_new
+
+
+@transaction.atomic
+def add_operator(*, name, desk, role, password=None, actor=COMMAND_LINE):
+    """A person with a role on a desk, and whether they are new. An existing password stays."""
+    if role not in Role.values:
+        raise CannotEnrol(f"The role must be one of {', '.join(Role.values)}.", field="role")
+    user, is_new = _user(name, password)
+    facts = [_user_fact(user, actor)] if is_new else []
+    membership, joined = Membership.objects.get_or_create(
+        user=user, desk=desk, defaults={"role": role}
+    )
+    if not joined and membership.role != role:
+        membership.role, joined = role, True
+        membership.save(update_fields=["role"])
+    if joined:
+        facts.append(membership_fact(membership, actor))
+    log.append(*facts)
+    return user, is_new
+
+
+@transaction.atomic
+def add_administrator(*, name, password, actor=COMMAND_LINE):
+    """A person who runs the app, and whether they are new."""
+    user, is_new = _user(name, password, is_superuser=True)
+    if is_new:
+        log.append(_user_fact(user, actor))
+    return user, is_new
+
+
+@transaction.atomic
+def add_account(*, name, desk, address, actor=COMMAND_LINE) -> tuple[Account, bool]:
+    """An account on a desk, and whether it is new. Raises `CannotEnrol`."""
+    name = _label(name, "account")
+    try:
+        address = sealing.check_public_key(address, what="address")
+    except sealing.BadAgentKey as error:
+        raise CannotEnrol(str(error), field="address") from None
+    account = Account.objects.filter(desk=desk, address=address).first()
+    if account is not None and account.name == name:
+        return account, False
+    if account is not None:
+        raise CannotEnrol(f"{desk} already holds this address, as {account}.", field="address")
+    if Account.objects.filter(desk=desk, name=name).exists():
+        raise CannotEnrol(f"{desk} already has another account named {name!r}.", field="name")
+    account = Account.objects.create(name=name, desk=desk, address=address)
+    data = {"added": name, "address": address}
+    log.append(log.Fact(Event.ACCOUNT_CHANGED, actor, account=account, data=data))
+    return account, True
+
+
+def add_agent_wallet(*, account, public_key, secret, user, actor) -> tuple[AgentWallet, bool]:
+    """Take an agent wallet's secret in, sealed, and whether it is new.
+
+    Raises `BadAgentKey`, `NotAllowed`. ``secret`` is never stored in clear, recorded or repeated.
+    """
+    _demand_agents(user, actor, account, f"add an agent wallet to account {account.pk}")
+    return _take_in(account, public_key, secret, user, actor)
+
+
+@transaction.atomic
+def _take_in(account, public_key, secret, user, actor):
+    public_key = sealing.check_public_key(public_key, what="agent wallet's public key")
+    raw = sealing.read_secret(secret, public_key=public_key, account=account.address)
+    _refuse_shared(public_key, account)
+    wallet = account.agent_wallets.filter(public_key=public_key).first()
+    if wallet is not None and wallet.is_active:
+        return wallet, False
+    if wallet is None:
+        wallet = AgentWallet.objects.create(account=account, public_key=public_key, created_by=user)
+        sealing.seal(wallet, raw).save()
+    else:
+        AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True)
+        sealing.seal(wallet, raw).save()
+    log.append(_wallet_fact(Event.AGENT_WALLET_ADDED, wallet, actor))
+    return wallet, True
+
+
+def disable_agent_wallet(*, wallet, user, actor) -> bool:
+    """Stop signing with this agent wallet before the next send; whether it was active."""
+    _demand_agents(user, actor, wallet.account, f"disable agent wallet {wallet.pk}")
+    return _switch(wallet, actor, Event.AGENT_WALLET_DISABLED, is_active=False)
+
+
+def enable_agent_wallet(*, wallet, user, actor) -> bool:
+    """Sign with this agent wallet again; whether it was disabled."""
+    _demand_agents(user, actor, wallet.account, f"enable agent wallet {wallet.pk}")
+    return _switch(wallet, actor, Event.AGENT_WALLET_ENABLED, is_active=True)
+
+
+@transaction.atomic
+def _switch(wallet, actor, event, *, is_active):
+    same = AgentWallet.objects.filter(pk=wallet.pk, is_active=not is_active)
+    if not same.update(is_active=is_active):
+        return False
+    log.append(_wallet_fact(event, wallet, actor))
+    return True
+
+
+def set_api_config_key(*, account, api_config_key, user, actor):
+    """Keep an account's API config key, sealed, in place of any other; administrators only.
+
+    The key is never stored in clear, recorded or repeated; the log names it by its beginning.
+    Raises `BadAgentKey`, `NotAllowed`.
+    """
+    _demand(sees_everything(user), actor, f"set the API config key of account {account.pk}")
+    sealed = sealing.seal_api_config_key(account, api_config_key)
+    with transaction.atomic():
+        sealed.save()
+        log.append(_api_config_key_fact(account, actor, {"set": sealed.hint}))
+
+
+def remove_api_config_key(*, account, user, actor) -> bool:
+    """Forget an account's API config key; whether there was one. Administrators only."""
+    _demand(sees_everything(user), actor, f"remove the API config key of account {account.pk}")
+    with transaction.atomic():
+        if not SealedApiConfigKey.objects.filter(account=account).delete()[0]:
+            return False
+        log.append(_api_config_key_fact(account, actor, {"removed": True}))
+    return True
+
+
+def _demand_agents(user, actor, account, what):
+    _demand(Account.objects.managed_by(user).filter(pk=account.pk).exists(), actor, what)
+
+
+def _demand(is_allowed, actor, what):
+    if not is_allowed:
+        refuse(actor=actor, what=what, said=NOT_YOURS)
+
+
+def membership_fact(membership, actor, *, is_removed=False) -> log.Fact:
+    """The record of a membership given, changed or taken away."""
+    data = {"user": membership.user.get_username(), "role": "" if is_removed else membership.role}
+    return log.Fact(Event.MEMBERSHIP_CHANGED, actor, desk=membership.desk, data=data)
+
+
+def _wallet_fact(event, wallet, actor):
+    return log.Fact(event, actor, account=wallet.account, data={"public_key": wallet.public_key})
+
+
+def _api_config_key_fact(account, actor, data):
+    return log.Fact(Event.API_CONFIG_KEY_CHANGED, actor, account=account, data=data)
+
+
+def _user_fact(user, actor):
+    data = {"added": user.get_username(), "is_administrator": user.is_superuser}
+    return log.Fact(Event.USER_CHANGED, actor, data=data)
+
+
+def _refuse_shared(public_key, account):
+    """The exchange does not bind a signature to an account, so two accounts never share a key."""
+    held = AgentWallet.objects.filter(public_key=public_key)
+    if held.exclude(account__address=account.address).exists():
+        raise sealing.BadAgentKey(
+            "This agent wallet already signs for another account. Give each account its own."
+        )
+
+
+def _user(name, password, *, is_superuser=False):
+    users = get_user_model()
+    user = users.objects.filter(username=name).first()
+    if user is not None:
+        return user, False
+    user = users(username=_label(name, "operator"), is_staff=True, is_superuser=is_superuser)
+    try:
+        user.full_clean(exclude=["password"])
+        validate_password(password or "", user)
+    except ValidationError as error:
+        raise CannotEnrol(" ".join(error.messages), field="password") from None
+    user.set_password(password)
+    user.save()
+    return user, True
+
+
+def _label(text, what):
+    text = (text or "").strip()
+    if not text or len(text) > 80 or not text.isprintable():
+        raise CannotEnrol(f"The {what}'s name must be 1 to 80 printable characters.", field="name")
+    return text

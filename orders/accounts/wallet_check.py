@@ -1,0 +1,231 @@
+"""Test an agent wallet: one harmless signed read, made by a sender, told in words.
+
+A person asks for it; and each is tested once a day, for somebody may bind another to the account.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Coalesce
+from django.utils.timezone import now as clock
+
+from orders.access.denials import refuse
+from orders.audit import log
+from orders.evidence import restored_copy
+from orders.exchange import client, foreign_answers
+from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_signer
+from orders.lifecycle import transitions, wakeups
+from orders.models import AgentWallet, Event
+from orders.models.clocks import has_come
+from orders.pacifica import answers
+from orders.pacifica.client import Unreachable
+
+BOUND, NOT_BOUND, REFUSED = "bound", "not_bound", "signature_refused"
+BETA, UNREACHABLE, CANNOT_TELL = "beta_access", "unreachable", "cannot_tell"
+CANNOT_SIGN = "cannot_sign"
+TESTING, LOST = "testing", "sender_lost"
+TAKEN_FOR = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=20)
+
+WORDS = {
+    BOUND: "Bound: the exchange accepts this agent wallet for the account.",
+    NOT_BOUND: "Not bound: bind this agent wallet to the account on Pacifica's API key page.",
+    REFUSED: "Signature refused: the stored key is not the one the exchange knows. Add it again.",
+    BETA: "Beta access missing: redeem a beta code with this agent wallet at the exchange.",
+    UNREACHABLE: "Unreachable: the exchange did not answer. Try again.",
+    CANNOT_TELL: "Cannot tell.",
+    CANNOT_SIGN: "Cannot sign.",
+    LOST: "Its sender stopped before it could tell; it is tested again.",
+}
+EVERY = timedelta(days=1)
+UNHELD = (
+    "ALARM: the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
+    "know whose they are, revoke them on Pacifica's API key page."
+)
+ODD = "an entry that cannot be read:"
+MAYBE_ODD = (
+    "It is not listed, but for entries that cannot be read. Look at Pacifica's API key page."
+)
+NO_WALLET = "There is no such agent wallet that you may test."
+BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "beta": BETA}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a test showed: ``outcome`` is a word of `WORDS`; ``said`` the whole of it, in words.
+
+    ``result``: the `Answer`, an `Unreachable`, or None where nothing was sent.
+    """
+
+    outcome: str
+    said: str
+    result: object = None
+    unheld: tuple | list = ()
+
+
+def ask_for_test(*, wallet, user, actor) -> datetime:
+    """Record that somebody wants this agent wallet tested, and wake a sender to do it.
+
+    Raises `NotAllowed`.
+    """
+    if not AgentWallet.objects.managed_by(user).filter(pk=wallet.pk).exists():
+        refuse(actor=actor, what=f"test agent wallet {wallet.pk}", said=NO_WALLET)
+    asked_at = clock()
+    with transaction.atomic():
+        waiting = AgentWallet.objects.filter(pk=wallet.pk).exclude(test_outcome=TESTING)
+        waiting.update(test_asked_at=asked_at, tested_at=None, test_outcome="")
+        log.append(_fact(wallet, actor, Event.AGENT_WALLET_TESTED, "asked", asked_at, {}))
+        wakeups.probe(wallet_id=wallet.pk)
+    return asked_at
+
+
+def ask_daily(now):
+    """Have every active agent wallet tested whose last test, or whose coming, is a day ago."""
+    due = AgentWallet.objects.filter(test_asked_at=None, is_active=True)
+    due = due.filter(account__is_active=True, account__desk__is_active=True)
+    due = due.annotate(last_at=Coalesce("tested_at", "created_at"))
+    due = due.filter(has_come("last_at", now - EVERY, EVERY))
+    if not due.exists() or restored_copy.is_behind(now):
+        return
+    with transaction.atomic():
+        rows = due.select_for_update(of=("self",), no_key=True).select_related("account__desk")
+        wallets = list(rows)
+        ids = [wallet.pk for wallet in wallets]
+        AgentWallet.objects.filter(pk__in=ids).update(test_asked_at=now)
+        log.append(
+            *(_fact(one, SENDER, Event.AGENT_WALLET_TESTED, "asked", now, {}) for one in wallets)
+        )
+
+
+def probe(*, wallet_id, now=clock):
+    """Carry out a test that was asked for: sign, record, send once, say what it shows."""
+    if restored_copy.is_behind(now()):
+        return
+    wallet = _take(wallet_id, now())
+    if wallet is None:  # another sender took it
+        return
+    finding = _find_out(wallet, now)
+    is_list_read = finding.outcome in {BOUND, NOT_BOUND} or finding.unheld  # else it stands
+    unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
+    said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
+    values = {"test_outcome": finding.outcome, "test_said": said[:400], "unheld": unheld}
+    with transaction.atomic():
+        AgentWallet.objects.filter(pk=wallet_id).update(
+            **values, test_asked_at=None, tested_at=now()
+        )
+        data, body = {"said": said, "unheld": list(finding.unheld)}, None
+        if finding.result is not None:
+            _, described, body = transitions.described_result(finding.result)
+            data |= described
+        log.append(
+            _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, now(), data, body)
+        )
+
+
+def _take(wallet_id, now):
+    """The wallet, held for a while, where its test is asked for and no other sender has it.
+
+    Where another had it for too long, the end of its request is recorded first: it has none.
+    """
+    asked = AgentWallet.objects.filter(pk=wallet_id, test_asked_at__isnull=False)
+    with transaction.atomic():
+        rows = asked.select_for_update(of=("self",), no_key=True).select_related("account__desk")
+        wallet = rows.order_by("pk").first()
+        is_taken = wallet is not None and wallet.test_outcome == TESTING
+        is_held = is_taken and not asked.filter(_is_over(now)).exists()
+        if wallet is None or is_held:
+            return None
+        asked.update(test_asked_at=now + TAKEN_FOR, test_outcome=TESTING)
+        if is_taken:
+            data = {"said": WORDS[LOST]}
+            log.append(_fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, LOST, now, data))
+    return wallet
+
+
+def _is_over(now):
+    return has_come("test_asked_at", now, TAKEN_FOR)
+
+
+def alarmed():
+    """The active agent wallets whose last readable test found one that this app does not hold."""
+    return AgentWallet.objects.filter(is_active=True).exclude(unheld="")
+
+
+def overdue(now, grace):
+    """Ids of the wallets whose test no worker took in time."""
+    wanted = AgentWallet.objects.filter(_is_over(now - grace))
+    return list(wanted.values_list("pk", flat=True))
+
+
+SENDER = log.Actor(operator_name="(sender)")
+
+
+def _find_out(wallet, now):
+    try:
+        request = open_signer(wallet).list_agent_wallets(**client.signing_times(now()))
+    except (CannotOpen, KeySettingsWrong) as error:
+        why = {"why": str(error)}
+        log.record(_fact(wallet, SENDER, Event.KEY_REFUSED, CANNOT_SIGN, now(), why))
+        return Finding(CANNOT_SIGN, f"{WORDS[CANNOT_SIGN]} {error}")
+    data = client.described(request.route, [request])
+    log.record(_fact(wallet, SENDER, Event.REQUEST, "", now(), data, request.body))
+    try:
+        answer = client.client().post(request.route, request.body)
+    except Unreachable as unreachable:
+        return Finding(UNREACHABLE, f"{WORDS[UNREACHABLE]} ({unreachable.reason})", unreachable)
+    return _read(wallet, answer)
+
+
+def _read(wallet, answer):
+    verdict, bound = answers.agent_wallets(
+        status=answer.status,
+        body=answer.body,
+        subject=answers.Subject(account=wallet.account.address),
+        is_whole=answer.is_whole,
+    )
+    if verdict.kind == "accepted":
+        return _found(wallet, answer, bound)
+    if verdict.another:
+        return _foreign(wallet, answer, verdict.another)
+    outcome = BY_CAUSE.get(verdict.cause, CANNOT_TELL)
+    said = f"{WORDS[outcome]} {verdict.hint if outcome == CANNOT_TELL else ''}".strip()
+    theirs = f"The exchange said: {verdict.error or 'nothing readable'} (HTTP {answer.status})."
+    return Finding(outcome, f"{said} {theirs}", answer)
+
+
+def _found(wallet, answer, bound):
+    """What the list shows. What cannot be read of it may be this agent wallet, or a foreign one."""
+    unheld = [*_unheld(wallet.account, bound.keys), *(f"{ODD} {one}" for one in bound.odd)]
+    if wallet.public_key in bound.keys:
+        return Finding(BOUND, WORDS[BOUND], answer, unheld)
+    if not bound.odd:
+        return Finding(NOT_BOUND, WORDS[NOT_BOUND], answer, unheld)
+    return Finding(CANNOT_TELL, f"{WORDS[CANNOT_TELL]} {MAYBE_ODD}", answer, unheld)
+
+
+def _foreign(wallet, answer, another):
+    """The answer is about something else: it is told of, and shows nothing."""
+    account = wallet.account
+    about = {"about": f"account {account.pk}", "account": account}
+    foreign_answers.tell(**about, another=another, now=clock())
+    said = f"{WORDS[CANNOT_TELL]} The answer speaks of another {another}: it proves nothing."
+    return Finding(CANNOT_TELL, said, answer)
+
+
+def _unheld(account, bound):
+    """Agent wallets the exchange accepts for this account and that are not ours: who holds them?"""
+    ours = AgentWallet.objects.filter(account__address=account.address)
+    return sorted(set(bound) - set(ours.values_list("public_key", flat=True)))
+
+
+def _fact(wallet, actor, event, outcome, at, data, body=None):
+    return log.Fact(
+        event=event,
+        actor=actor,
+        at=at,
+        outcome=outcome,
+        account=wallet.account,
+        data={"public_key": wallet.public_key} | data,
+        body=body,
+    )

@@ -1,0 +1,266 @@
+"""Agent wallets: who may sign for an account, taken in once and never shown again."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from orders.access import denials, sessions
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+from orders.accounts import provisioning, wallet_check
+from orders.admin.accounts.account_pages import key_with_copy
+from orders.admin.shared import fields, filters, order_history
+from orders.admin.shared.screens import ReadOnlyPage, fragment, is_administrator, rights_of
+from orders.audit import sentences, signed_by_wallet
+from orders.cancels import requests
+from orders.keys import sealing
+from orders.models import Account, AgentWallet, AuditRecord, Right
+from orders.models.lookups import is_row_id
+from orders.templatetags.desk import ago, visible
+
+FOREIGN = "add an agent wallet to an account of another desk"
+
+
+class Forgetful(UnfoldAdminTextInputWidget):
+    """Never shows again what was typed: somebody will paste the secret into the wrong box."""
+
+    def format_value(self, value):
+        return None
+
+
+class AgentWalletForm(forms.Form):
+    """An account, its agent wallet's public key, and the secret, which no page shows again."""
+
+    account = fields.OneAccount(
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={"invalid_choice": requests.NO_ACCOUNT},
+    )
+    public_key = forms.CharField(
+        max_length=500,
+        label="Public key of the agent wallet",
+        widget=Forgetful(attrs=fields.QUIET),
+        help_text="As Pacifica's API key page shows it.",
+    )
+    secret = forms.CharField(
+        max_length=4_000,
+        label="Secret of the agent wallet",
+        widget=UnfoldAdminPasswordWidget(
+            attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False
+        ),
+        help_text="Base58, or the JSON array of solana-keygen. It is sealed at once, and no page "
+        "shows it again. Never paste the main wallet's key: it is refused.",
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["account"].offer(Account.objects.managed_by(user))
+
+    def clean_public_key(self):
+        try:
+            return sealing.check_public_key(
+                self.cleaned_data["public_key"], what="agent wallet's public key"
+            )
+        except sealing.BadAgentKey as wrong:
+            raise forms.ValidationError(str(wrong)) from None
+
+
+def is_about(record, wallet) -> bool:
+    """Whether a record of an account speaks of this one of its agent wallets."""
+    return sentences.data_of(record).get("public_key") == wallet.public_key
+
+
+def state_of(wallet) -> tuple[str, str]:
+    """What to call an agent wallet's state, and in which tone."""
+    if not wallet.is_active:
+        return "disabled", "warn"
+    if sealing.is_too_old(wallet):
+        return "too old: signs only in a panic", "alarm"
+    return ("active, replace it soon", "warn") if sealing.is_ageing(wallet) else ("active", "good")
+
+
+def may_manage(user, wallet) -> bool:
+    """Whether this person may test, disable and enable this agent wallet."""
+    return AgentWallet.objects.managed_by(user).filter(pk=wallet.pk).exists()
+
+
+@admin.register(AgentWallet)
+class AgentWalletAdmin(ReadOnlyPage):
+    """Agent wallets of the person's desks."""
+
+    list_display = (
+        "account_column",
+        "public_key_column",
+        "state_column",
+        "created_column",
+        "used_column",
+    )
+    list_filter = (filters.DeskFilter, filters.AccountFilter)
+    list_select_related = ("account__desk", "created_by")
+    page_template = "desk/accounts/agent_wallet.html"
+    empty_sentence = (
+        "No agent wallet yet. Make one on Pacifica's API key page, then add it here: "
+        "without one nothing can be sent for an account."
+    )
+
+    @property
+    def own_urls(self):
+        return (
+            ("<int:object_id>/disable/", "orders_agentwallet_disable", self.disable_view),
+            ("<int:object_id>/enable/", "orders_agentwallet_enable", self.enable_view),
+            ("<int:object_id>/test/", "orders_agentwallet_test", self.test_view),
+            ("<int:object_id>/finding/", "orders_agentwallet_finding", self.finding_view),
+            ("<int:object_id>/signed/", "orders_agentwallet_signed", self.signed_view),
+        )
+
+    def has_add_permission(self, request):
+        return is_administrator(request) or Right.AGENTS in rights_of(request)
+
+    @display(description="Account")
+    def account_column(self, wallet):
+        desk = visible(wallet.account.desk)
+        return format_html('<span class="dk-quiet">{}</span> {}', desk, visible(wallet.account))
+
+    @display(description="Public key")
+    def public_key_column(self, wallet):
+        return key_with_copy(wallet.public_key)
+
+    @display(description="State")
+    def state_column(self, wallet):
+        word, tone = state_of(wallet)
+        return format_html('<span class="dk-status dk-{}">{}</span>', tone, word)
+
+    @display(description="Added")
+    def created_column(self, wallet):
+        return format_html("{} by {}", ago(wallet.created_at), visible(wallet.created_by))
+
+    @display(description="Last signed")
+    def used_column(self, wallet):
+        return ago(wallet.last_used_at)
+
+    def facts(self, request, wallet):
+        records = AuditRecord.objects.visible_to(request.user).filter(
+            account=wallet.account, event__startswith="agent_wallet"
+        )[:200]
+        return {
+            "title": f"Agent wallet of {visible(wallet.account)}",
+            "wallet": wallet,
+            "state": state_of(wallet),
+            "may_manage": may_manage(request.user, wallet),
+            "life": order_history.moments(
+                [(one, None) for one in records if is_about(one, wallet)]
+            ),
+        }
+
+    @method_decorator(sensitive_post_parameters())
+    @method_decorator(sensitive_variables())
+    def add_view(self, request, form_url="", extra_context=None):
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        sessions.demand_fresh(request)
+        if request.method != "POST":
+            return self.form_page(request, AgentWalletForm(user=request.user))
+        form = AgentWalletForm(request.POST, user=request.user)
+        if fields.foreign(form, "account"):
+            denials.record(actor=actor_of(request), what=FOREIGN)
+        wallet = take_in(form, request) if form.is_valid() else None
+        if wallet is None:
+            return self.form_page(request, form, status=422)
+        messages.success(
+            request, f"Agent wallet {wallet.public_key} is sealed and signs for {wallet.account}."
+        )
+        return redirect("admin:orders_agentwallet_change", wallet.pk)
+
+    def form_page(self, request, form, *, status=200):
+        title = "Add an agent wallet"
+        about = {"title": title, "form": form, "status": status}
+        return self.page(request, "desk/accounts/add_agent_wallet.html", **about)
+
+    @method_decorator(require_POST)
+    def disable_view(self, request, object_id):
+        return self.switch(request, object_id, provisioning.disable_agent_wallet, "disabled")
+
+    @method_decorator(require_POST)
+    def enable_view(self, request, object_id):
+        sessions.demand_fresh(request)
+        return self.switch(request, object_id, provisioning.enable_agent_wallet, "enabled")
+
+    @method_decorator(require_POST)
+    def test_view(self, request, object_id):
+        """Have a sender make one harmless signed read with this wallet."""
+        wallet = self.done(request, object_id, wallet_check.ask_for_test)
+        wallet.refresh_from_db()
+        return fragment(render_to_string("desk/accounts/_wallet_test.html", {"wallet": wallet}))
+
+    @method_decorator(require_safe)
+    def finding_view(self, request, object_id):
+        """What the last test found, while it is awaited."""
+        wallet = self.visible_or_404(request, str(object_id))
+        return fragment(render_to_string("desk/accounts/_wallet_test.html", {"wallet": wallet}))
+
+    @method_decorator(require_safe)
+    def signed_view(self, request, object_id):
+        """The requests that this very key signed, page by page."""
+        wallet = self.visible_or_404(request, str(object_id))
+        before = request.GET.get("before", "")
+        if before and not is_row_id(before):
+            raise Http404
+        found = signed_by_wallet.look(
+            wallet=wallet, user=request.user, before=int(before) if before else None
+        )
+        about = {
+            "wallet": wallet,
+            "is_first": not before,
+            "older": found.before,
+            "life": order_history.of_records(found.requests),
+        }
+        title = f"Signed for {visible(wallet.account)}"
+        return self.page(request, "desk/accounts/signed_requests.html", title=title, **about)
+
+    def switch(self, request, object_id, act, done):
+        """Disable or enable a wallet, and say so on its page."""
+        wallet = self.done(request, object_id, act)
+        messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")
+        return redirect("admin:orders_agentwallet_change", wallet.pk)
+
+    def done(self, request, object_id, act):
+        """The wallet, after this was done with it; who may is decided below."""
+        wallet = self.visible_or_404(request, str(object_id))
+        try:
+            act(wallet=wallet, user=request.user, actor=actor_of(request))
+        except NotAllowed as refused:
+            raise PermissionDenied(str(refused)) from None
+        return wallet
+
+
+@sensitive_variables()
+def take_in(form, request):
+    """The wallet, sealed; None with the form's errors filled in where it was refused."""
+    given = form.cleaned_data
+    try:
+        wallet, _ = provisioning.add_agent_wallet(
+            account=given["account"],
+            public_key=given["public_key"],
+            secret=given["secret"],
+            user=request.user,
+            actor=actor_of(request),
+        )
+    except sealing.BadAgentKey as wrong:
+        form.add_error("secret", str(wrong))
+        return None
+    except sealing.KeySettingsWrong as wrong:
+        form.add_error(None, str(wrong))
+        return None
+    return wallet

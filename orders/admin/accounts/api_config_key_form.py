@@ -1,0 +1,69 @@
+"""The form that takes an account's API config key in: written, never shown again."""
+
+from django import forms
+from django.contrib import messages
+from django.shortcuts import redirect
+from django.views.decorators.debug import sensitive_variables
+
+from orders.access.sign_in_log import actor_of
+from orders.accounts import provisioning
+from orders.keys import sealing
+from orders.models import SealedApiConfigKey
+from orders.templatetags.desk import visible
+
+PAGE = "admin:orders_account_page"
+
+
+class ApiConfigKeyForm(forms.Form):
+    """The key alone. What was typed is never given back, not even after an error."""
+
+    api_config_key = forms.CharField(
+        max_length=200,
+        label="API config key",
+        widget=forms.PasswordInput(
+            {"class": "dk-input", "autocomplete": "off", "spellcheck": "false"},
+            render_value=False,
+        ),
+        help_text="It raises the credit quota and signs nothing. Made on Pacifica for the account.",
+        error_messages={"required": "Paste the API config key."},
+    )
+
+
+def by(request) -> dict:
+    """Who asks, as the acts below want to know it."""
+    return {"user": request.user, "actor": actor_of(request)}
+
+
+@sensitive_variables()
+def view(screen, request, account):
+    """Show the form; on POST seal the key, or forget it."""
+    if request.method == "POST" and request.POST.get("act") == "remove":
+        was_there = provisioning.remove_api_config_key(account=account, **by(request))
+        done = "is removed" if was_there else "had none"
+        messages.success(request, f"API config key: {visible(account.name)} {done}.")
+        return redirect(PAGE, account.pk)
+    form = ApiConfigKeyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _is_set(request, account, form):
+        messages.success(request, f"{visible(account.name)} has a new API config key.")
+        return redirect(PAGE, account.pk)
+    return screen.page(
+        request,
+        "desk/accounts/api_config_key.html",
+        title=f"API config key of {visible(account.name)}",
+        account=account,
+        form=form,
+        kept=SealedApiConfigKey.objects.filter(account=account).first(),
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+@sensitive_variables()
+def _is_set(request, account, form):
+    """Whether the key could be sealed; otherwise the form says why not."""
+    given = form.cleaned_data["api_config_key"]
+    try:
+        provisioning.set_api_config_key(account=account, api_config_key=given, **by(request))
+    except (sealing.BadAgentKey, sealing.KeySettingsWrong) as wrong:
+        form.add_error("api_config_key", str(wrong))
+        return False
+    return True

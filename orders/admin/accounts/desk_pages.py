@@ -1,0 +1,65 @@
+"""Desks, for administrators."""
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, Q
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from orders.admin.shared.recorded_screen import RecordedScreen
+from orders.admin.shared.screens import is_administrator
+from orders.models import Desk, Event
+from orders.templatetags.desk import visible
+
+
+class DeskForm(forms.ModelForm):
+    """A desk's name must be readable; its rules say what they mean."""
+
+    class Meta:
+        labels = {
+            "operators_may_panic": "Operators may pull a panic",
+            "needs_reason": "A bulk cancel must say why",
+            "confirm_above": "Type the count to confirm more orders than",
+        }
+        help_texts = {"operators_may_panic": "Otherwise the desk's heads alone may."}
+
+    def clean_name(self):
+        name = self.cleaned_data["name"].strip()
+        if not name.isprintable():
+            raise forms.ValidationError("The desk's name must be printable characters.")
+        return name
+
+
+@admin.register(Desk)
+class DeskAdmin(RecordedScreen):
+    """Desks are added, renamed and deactivated, never deleted: the log names them."""
+
+    form = DeskForm
+    event = Event.DESK_CHANGED
+    fields = ("name", "is_active", "operators_may_panic", "needs_reason", "confirm_above")
+    list_display = ("name_column", "accounts_column", "people_column")
+    empty_sentence = "No desk yet. Add the first one, then its accounts and its people."
+
+    def has_view_permission(self, request, obj=None):
+        return is_administrator(request)
+
+    def get_queryset(self, request):
+        accounts = Count("accounts", filter=Q(accounts__is_active=True), distinct=True)
+        people = Count("memberships", filter=Q(memberships__user__is_active=True), distinct=True)
+        return super().get_queryset(request).annotate(n_accounts=accounts, n_people=people)
+
+    def about(self, obj):
+        return {"desk": obj}
+
+    @display(description="Desk")
+    def name_column(self, desk):
+        off = "" if desk.is_active else format_html(' <span class="dk-badge">deactivated</span>')
+        return format_html("{}{}", visible(desk.name), off)
+
+    @display(description="Accounts")
+    def accounts_column(self, desk):
+        return desk.n_accounts
+
+    @display(description="People")
+    def people_column(self, desk):
+        return desk.n_people

@@ -1,0 +1,143 @@
+"""People and what they are on which desk, for administrators."""
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.html import mark_safe
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from orders.access import sessions
+from orders.access.sign_in_log import actor_of
+from orders.accounts import provisioning
+from orders.admin.shared.recorded_screen import RecordedScreen, link_to_records
+from orders.admin.shared.screens import ScopedInline, is_administrator
+from orders.audit import log
+from orders.models import Event, Membership
+from orders.templatetags.desk import ago, visible
+
+User = get_user_model()
+admin.site.unregister([User, Group])
+
+
+class PersonForm(UserChangeForm):
+    """An administrator cannot lock themselves out by mistake."""
+
+    def clean(self):
+        cleaned = super().clean()
+        is_self = self.instance.pk == getattr(self, "acting_user_id", None)
+        if is_self and not (cleaned.get("is_active") and cleaned.get("is_superuser")):
+            raise ValidationError("You cannot deactivate yourself or stop being an administrator.")
+        return cleaned
+
+
+class MembershipInline(ScopedInline):
+    """The desks a person belongs to, one role on each."""
+
+    model = Membership
+    fields = ("desk", "role")
+
+
+@admin.register(User)
+class PersonAdmin(RecordedScreen, UserAdmin):
+    """People are added and deactivated, never deleted: the log names them."""
+
+    form = PersonForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    event = Event.USER_CHANGED
+    inlines = (MembershipInline,)
+    list_display = ("name_column", "state_column", "desks_column", "seen_column")
+    list_filter = ()
+    search_fields = ("username",)
+    search_help_text = "Name"
+    ordering = ("username",)
+    filter_horizontal = ()
+    list_display_links = ("name_column",)
+    readonly_fields = ("last_login", "date_joined", "log_link")
+    fieldsets = (
+        (None, {"fields": ("username", "password", "is_active", "is_superuser")}),
+        ("Seen", {"fields": ("last_login", "date_joined", "log_link")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
+    empty_sentence = "Nobody fits."
+
+    def has_view_permission(self, request, obj=None):
+        return is_administrator(request)
+
+    def get_queryset(self, request):
+        people = super().get_queryset(request)
+        return people.prefetch_related("memberships__desk")
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.acting_user_id = request.user.pk
+        if "is_superuser" in form.base_fields:
+            form.base_fields["is_superuser"].label = "Administrator"
+            form.base_fields[
+                "is_superuser"
+            ].help_text = (
+                "Runs the app: desks, people, accounts, agent wallets. Cancels nothing by that."
+            )
+        return form
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        if is_administrator(request):
+            sessions.demand_fresh(request)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_inlines(self, request, obj):
+        return self.inlines if obj else ()
+
+    def save_model(self, request, obj, form, change):
+        obj.is_staff = True  # everyone works in the admin; what they see is their desks'
+        super().save_model(request, obj, form, change)
+        if "is_active" in form.changed_data:
+            sessions.end_all(user=obj)  # they do not come back with the person
+
+    def save_formset(self, request, form, formset, change):
+        """Save memberships, and record each that was given, changed or taken away."""
+        super().save_formset(request, form, formset, change)
+        given = [*formset.new_objects, *(one for one, _ in formset.changed_objects)]
+        actor = actor_of(request)
+        facts = [provisioning.membership_fact(one, actor) for one in given]
+        taken = formset.deleted_objects
+        facts += [provisioning.membership_fact(one, actor, is_removed=True) for one in taken]
+        log.append(*facts)
+
+    def record(self, request, obj, data):
+        super().record(request, obj, {"user": obj.get_username(), **data})
+
+    def user_change_password(self, request, id, form_url=""):
+        if not is_administrator(request):
+            raise PermissionDenied
+        sessions.demand_fresh(request)
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+    @display(description="Log")
+    def log_link(self, person):
+        name = person.get_username()
+        return link_to_records(f"What {visible(name)} did", operator=name)
+
+    @display(description="Name")
+    def name_column(self, person):
+        return visible(person.username)
+
+    @display(description="State")
+    def state_column(self, person):
+        if not person.is_active:
+            return mark_safe('<span class="dk-badge">deactivated</span>')
+        return "administrator" if person.is_superuser else "active"
+
+    @display(description="Desks")
+    def desks_column(self, person):
+        roles = [f"{one.desk.name} ({one.get_role_display()})" for one in person.memberships.all()]
+        return visible(", ".join(roles)) or "–"
+
+    @display(description="Last signed in")
+    def seen_column(self, person):
+        return ago(person.last_login)

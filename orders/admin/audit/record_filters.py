@@ -1,0 +1,84 @@
+"""The filter bar of the audit log; `orders.audit.search` finds what it asks, for exports too."""
+
+from orders.admin.shared import filters
+from orders.admin.shared.filters import Choice, Text
+from orders.models import CancelStatus, Event
+
+
+class Asked:
+    """A filter that only shows what was asked; the list as a whole looks for it."""
+
+    def queryset(self, request, queryset):
+        return queryset
+
+
+class OperatorFilter(Asked, filters.OperatorFilter):
+    """By the name of who acted."""
+
+
+class DeskFilter(Asked, filters.DeskFilter):
+    """By the desk the record names."""
+
+
+class AccountFilter(Asked, filters.AccountFilter):
+    """By account."""
+
+
+class SymbolFilter(Asked, filters.SymbolFilter):
+    """By a symbol that a record speaks of."""
+
+
+class EventFilter(Asked, Choice):
+    """By what a record is the record of."""
+
+    title, parameter_name = "event", "event"
+
+    def lookups(self, request, model_admin):
+        return Event.choices
+
+
+class OutcomeFilter(Asked, Choice):
+    """By outcome."""
+
+    title, parameter_name = "outcome", "outcome"
+
+    def lookups(self, request, model_admin):
+        return CancelStatus.choices
+
+
+class JobFilter(Asked, Text):
+    """By the job whose act it was."""
+
+    title, parameter_name = "job", "job"
+
+
+class AddressFilter(Asked, Text):
+    """By the network address somebody acted from."""
+
+    title, parameter_name = "address", "address"
+
+
+class FromFilter(Asked, Text):
+    """Records since a moment."""
+
+    title, parameter_name, control = "from (UTC)", "from", "moment"
+
+
+class ToFilter(Asked, Text):
+    """Records before a moment."""
+
+    title, parameter_name, control = "to (UTC)", "to", "moment"
+
+
+BAR = (
+    OperatorFilter,
+    DeskFilter,
+    AccountFilter,
+    SymbolFilter,
+    EventFilter,
+    OutcomeFilter,
+    JobFilter,
+    AddressFilter,
+    FromFilter,
+    ToFilter,
+)

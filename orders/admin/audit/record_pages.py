@@ -1,0 +1,160 @@
+"""Audit records: what was asked, sent, answered and concluded; read-only."""
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.views.decorators.http import require_safe
+from unfold.decorators import display
+
+from orders.admin.audit import payloads
+from orders.admin.audit.record_filters import BAR
+from orders.admin.audit.verification_and_export_pages import FILTERS, asked_of
+from orders.admin.shared.screens import ReadOnlyPage, Rows, is_administrator, rights_of
+from orders.audit import search, sentences
+from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
+from orders.templatetags.desk import exact, tone, visible
+
+MOST_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
+
+
+class CappedPaginator(Paginator):
+    """Walks no further than anyone pages: a log of millions of records has no total here."""
+
+    template_name = "desk/audit/_pagination.html"
+
+    @cached_property
+    def positions(self):
+        """Where the rows of every page stand; one more than is shown tells that there are more."""
+        return list(self.object_list.values_list("pk", flat=True)[: MOST_COUNTED + 1])
+
+    @cached_property
+    def count(self):
+        return min(len(self.positions), MOST_COUNTED)
+
+    @property
+    def is_capped(self):
+        """Whether there are more than the pages hold."""
+        return len(self.positions) > MOST_COUNTED
+
+    def page(self, number):
+        number = self.validate_number(number)
+        shown = self.positions[: self.count][(number - 1) * self.per_page : number * self.per_page]
+        rows = AuditRecord.objects.filter(pk__in=shown).order_by("-position")
+        return self._get_page(rows, number, self)
+
+
+class Records(Rows):
+    """The list holds what an export of the same filter would hold, of the desks one may see."""
+
+    def get_queryset(self, request, exclude_parameters=None):
+        super().get_queryset(request, exclude_parameters)  # makes the filter bar
+        query = asked_of(request.GET)
+        if not is_administrator(request):
+            desks = Desk.objects.visible_to(request.user)
+            query["desks"] = list(desks.values_list("pk", flat=True))
+        try:
+            return search.matching(query).order_by("-position")
+        except search.BadQuery as error:
+            messages.error(request, f"Nothing fits: {error}")
+            return AuditRecord.objects.none()
+
+    def shown_rows(self):
+        # Django would ask a list that fits one page anew, without the limit.
+        return self.paginator.page(self.page_num if self.multi_page else 1).object_list
+
+
+@admin.register(AuditRecord)
+class AuditRecordAdmin(ReadOnlyPage):
+    """The log of the person's desks, newest first."""
+
+    list_display = (
+        "at_column",
+        "sentence_column",
+        "event_column",
+        "outcome_column",
+        "who_column",
+    )
+    list_display_links = ("sentence_column",)
+    list_filter = BAR
+    search_fields = ("order_id",)
+    search_help_text = "Order id or client order id, whole"
+    paginator = CappedPaginator
+    page_template = "desk/audit/record.html"
+    change_list_template = "desk/audit/record_list.html"
+    empty_sentence = "No record fits. Take a filter away, or widen the time."
+
+    @method_decorator(require_safe)
+    def changelist_view(self, request, extra_context=None):
+        asked = {name: request.GET[name] for name in FILTERS if request.GET.get(name, "").strip()}
+        context = {
+            "may_export": Right.VERIFY in rights_of(request),
+            "export_query": list(asked.items()),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    @display(description="Time (UTC)")
+    def at_column(self, record):
+        return format_html('<span class="dk-key dk-nowrap">{}</span>', exact(record.at))
+
+    @display(description="What")
+    def sentence_column(self, record):
+        said = sentences.of_record(record, row=record.first_row, count=record.row_count)
+        return format_html('<span class="dk-sentence">{}</span>', visible(said))
+
+    @display(description="Event")
+    def event_column(self, record):
+        return format_html('<span class="dk-nowrap">{}</span>', record.get_event_display())
+
+    @display(description="Outcome")
+    def outcome_column(self, record):
+        if not record.outcome:
+            return ""
+        word = sentences.ending(record.outcome)
+        return format_html('<span class="dk-status dk-{}">{}</span>', tone(record.outcome), word)
+
+    @display(description="Who, where")
+    def who_column(self, record):
+        where = " · ".join(filter(None, [visible(record.desk_name), visible(record.account_name)]))
+        return format_html(
+            '<span class="dk-nowrap">{}</span> <span class="dk-quiet dk-where">{}</span>',
+            visible(sentences.by(record)) or "–",
+            where,
+        )
+
+    def get_changelist(self, request, **kwargs):
+        return Records
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset, False  # the whole list is searched at once
+
+    def complete_rows(self, request, rows):
+        """Attach to each record its first order row and how many it has: two queries."""
+        lines = AuditRecordOrder.objects.filter(record__in=rows).order_by()
+        counts = dict(lines.values_list("record").annotate(Count("pk")))
+        first = {line.record_id: line for line in lines.filter(row=0)}
+        for record in rows:
+            record.row_count = counts.get(record.pk, 0)
+            record.first_row = first.get(record.pk)
+
+    def facts(self, request, record):
+        rows = payloads.rows_of(record)
+        count = record.order_rows.count()
+        said = sentences.of_record(record, row=rows[0] if rows else None, count=count)
+        request_record, answer_record = payloads.sides_of(record, request.user)
+        earlier, later = payloads.neighbours(record, request.user)
+        return {
+            "title": f"Record {record.position}",
+            "record": record,
+            "sentence": said,
+            "rows": rows,
+            "row_count": count,
+            "sent": payloads.shown(request_record),
+            "came": payloads.shown(answer_record),
+            "own": None if request_record or answer_record else payloads.shown(record),
+            "data": payloads.pretty(record.data),
+            "earlier": earlier,
+            "later": later,
+        }

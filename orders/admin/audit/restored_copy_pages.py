@@ -1,0 +1,66 @@
+"""Restored copies: why nothing is sent, what waited, and an administrator's word to go on."""
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.timezone import now as clock
+from django.views.decorators.http import require_POST, require_safe
+
+from orders.access import sessions
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+from orders.admin.shared import fields
+from orders.admin.shared.screens import Screen, is_administrator
+from orders.evidence import restored_copy, restored_copy_acceptance
+from orders.lifecycle.targets import CannotAsk
+from orders.models import CancelJob, Restore
+
+LIST = "admin:orders_restore_changelist"
+SHOWN = 20
+
+
+@admin.register(Restore)
+class RestoreAdmin(Screen):
+    """One page, for administrators: what was found, what is left to decide, who accepted what."""
+
+    @property
+    def own_urls(self):
+        return (("accept/", "orders_restore_accept", self.accept_view),)
+
+    def has_view_permission(self, request, obj=None):
+        return is_administrator(request)
+
+    @method_decorator(require_safe)
+    def changelist_view(self, request, extra_context=None):
+        self.guard_view(request)
+        behind = restored_copy.look(clock())
+        return self.page(
+            request,
+            "desk/audit/restored_copies.html",
+            title="Restored copies",
+            behind=behind,
+            said=restored_copy.words(behind) if behind else "",
+            left=restored_copy_acceptance.left(),
+            jobs=CancelJob.objects.filter(
+                panic_lines__restored_at__isnull=False, panic_lines__status="needs_you"
+            ).distinct(),
+            accepted=list(Restore.objects.filter(is_waiting=False)[:SHOWN]),
+        )
+
+    @method_decorator(require_POST)
+    def accept_view(self, request):
+        """Go on with this database; recorded with the reason."""
+        sessions.demand_fresh(request)
+        asked = {"actor": actor_of(request), "reason": fields.reason_of(request)}
+        try:
+            messages.success(request, restored_copy_acceptance.accept(user=request.user, **asked))
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from None
+        except CannotAsk as wrong:
+            messages.warning(request, str(wrong))
+        return redirect(LIST)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        raise Http404

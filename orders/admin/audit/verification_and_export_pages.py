@@ -1,0 +1,169 @@
+"""Is the log whole? And exports of it: asked for here, written by the sweep, taken away here."""
+
+import json
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST, require_safe
+
+from orders.access import sessions
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+from orders.admin.shared.screens import Screen, fragment, is_administrator, rights_of
+from orders.audit import reader, search
+from orders.evidence import checkpoints, exports, verification_requests
+from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
+
+SHOWN = 20
+GOING = {ErrandStatus.WAITING, ErrandStatus.RUNNING}
+WHOLE = "admin:orders_verification_changelist"
+EXPORTS = "admin:orders_export_changelist"
+
+
+@admin.register(Verification)
+class VerificationAdmin(Screen):
+    """Whether the log is whole: the last walk over it, the last checkpoint, what is newer."""
+
+    @property
+    def own_urls(self):
+        return (
+            ("ask/", "orders_verification_ask", self.ask_view),
+            ("state/", "orders_verification_state", self.state_view),
+        )
+
+    def has_view_permission(self, request, obj=None):
+        return verification_requests.may_verify(request.user)
+
+    @method_decorator(require_safe)
+    def changelist_view(self, request, extra_context=None):
+        self.guard_view(request)
+        title = "Is the log whole?"
+        return self.page(request, "desk/audit/verification.html", title=title, **state())
+
+    @method_decorator(require_safe)
+    def state_view(self, request):
+        """The part of the page that changes while a verification runs."""
+        self.guard_view(request)
+        return fragment(render_to_string("desk/audit/_verification_state.html", state()))
+
+    @method_decorator(require_POST)
+    def ask_view(self, request):
+        """Have the log verified; the sweep does it."""
+        try:
+            verification_requests.ask(user=request.user, actor=actor_of(request))
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from None
+        return redirect(WHOLE)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        raise Http404
+
+
+def state() -> dict:
+    """What there is to say of the log's wholeness; a constant number of queries."""
+    walks = list(Verification.objects.all()[:SHOWN])
+    last = next((one for one in walks if one.status == ErrandStatus.DONE), None)
+    signed, tip = AuditCheckpoint.objects.first(), reader.tip()
+    return {
+        "walks": walks,
+        "is_going": bool(walks) and walks[0].status in GOING,
+        "last": last,
+        "report": json.loads(last.report) if last else {},
+        "checkpoint": signed,
+        "told": json.loads(signed.line) if signed else {},
+        "tip": tip,
+        "since_walk": tip - json.loads(last.report).get("records", 0) if last else tip,
+        "since_checkpoint": tip - signed.count if signed else tip,
+        "public_keys": sorted(checkpoints.trusted_keys()),
+        "checkpoint_file": settings.AUDIT_CHECKPOINT_FILE,
+    }
+
+
+@admin.register(Export)
+class ExportAdmin(Screen):
+    """The person's own exports, newest first; administrators see who asked for which, no more."""
+
+    @property
+    def own_urls(self):
+        return (
+            ("ask/", "orders_export_ask", self.ask_view),
+            ("state/", "orders_export_state", self.state_view),
+            ("<int:object_id>/download/", "orders_export_download", self.download_view),
+        )
+
+    def has_view_permission(self, request, obj=None):
+        return Right.VERIFY in rights_of(request) or is_administrator(request)
+
+    @method_decorator(require_safe)
+    def changelist_view(self, request, extra_context=None):
+        self.guard_view(request)
+        return self.page(
+            request, "desk/audit/exports.html", title="Exports", **exports_of(request.user)
+        )
+
+    @method_decorator(require_safe)
+    def state_view(self, request):
+        """The part of the page that changes while an export is written."""
+        self.guard_view(request)
+        return fragment(render_to_string("desk/audit/_export_rows.html", exports_of(request.user)))
+
+    @method_decorator(require_POST)
+    def ask_view(self, request):
+        """Ask for the records that the log's page showed."""
+        sessions.demand_fresh(request)
+        try:
+            exports.ask(user=request.user, actor=actor_of(request), query=asked_of(request.POST))
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from None
+        except search.BadQuery as error:
+            messages.error(request, f"Not exported: {error}")
+        return redirect(EXPORTS)
+
+    @method_decorator(require_safe)
+    def download_view(self, request, object_id):
+        """Take one's own export away; recorded before a byte of it leaves."""
+        if Right.VERIFY not in rights_of(request):
+            raise PermissionDenied
+        sessions.demand_fresh(request)
+        export = Export.objects.filter(operator=request.user, pk=object_id).first()
+        if export is None or export.status != ErrandStatus.DONE:
+            raise Http404
+        file = exports.opened(export)
+        if file is None:
+            messages.error(request, "Its file is not on this host: see EXPORT_DIR.")
+            return redirect(EXPORTS)
+        exports.record_download(export=export, actor=actor_of(request))
+        name = exports.path_of(export).name
+        answer = FileResponse(file, as_attachment=True, filename=name)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        raise Http404
+
+
+# Names in the address line of the log's page, and what a query calls them.
+FILTERS = {name: name for name in sorted(search.ASKED) if name not in {"desks", "order"}} | {
+    "q": "order"
+}
+
+
+def asked_of(given) -> dict:
+    """The query that an address line or a form of the log's page asks, as `search` takes it."""
+    asked = {own: given.get(name, "").strip() for name, own in FILTERS.items()}
+    return {name: value for name, value in asked.items() if value}
+
+
+def exports_of(user) -> dict:
+    """The exports that the person may know of.
+
+    What they hold is their asker's desks' alone, so nobody else may take them away.
+    """
+    rows = list(Export.objects.visible_to(user)[:SHOWN])
+    is_going = any(one.status in GOING for one in rows)
+    return {"exports": rows, "is_going": is_going, "person": user}

@@ -1,0 +1,236 @@
+"""Previews: what a bulk cancel would do, seen before it is confirmed, and confirmed once."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.timezone import now as clock
+from django.views.decorators.http import require_POST, require_safe
+
+from orders.access import sessions
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+from orders.admin.bulk.list_form import ListForm
+from orders.admin.bulk.scope_form import ScopeForm
+from orders.admin.shared import fields, filter_text, freshness
+from orders.admin.shared.job_links import told
+from orders.admin.shared.screens import Screen, fragment, rights_of
+from orders.cancels import requests
+from orders.cancels.bulk import estimate, from_list, previews
+from orders.lifecycle.targets import CannotAsk
+from orders.models import Account, CancelJob, Order, Preview, Right
+from orders.templatetags.desk import visible
+
+CHANGE = "admin:orders_preview_change"
+
+
+@admin.register(Preview)
+class PreviewAdmin(Screen):
+    """The two forms that make a preview, and the page on which its maker confirms it."""
+
+    @property
+    def own_urls(self):
+        return (
+            ("scope/", "orders_preview_scope", self.scope_view),
+            ("list/", "orders_preview_list", self.list_view),
+            ("<uuid:object_id>/confirm/", "orders_preview_confirm", self.confirm_view),
+            ("<uuid:object_id>/sync/", "orders_preview_sync", self.sync_view),
+            ("<uuid:object_id>/fresh/", "orders_preview_fresh", self.fresh_view),
+            ("<uuid:object_id>/anew/", "orders_preview_anew", self.anew_view),
+        )
+
+    def has_view_permission(self, request, obj=None):
+        return Right.CANCEL in rights_of(request)
+
+    def get_queryset(self, request):
+        """One's own alone: another person's preview is as missing as a foreign desk's."""
+        mine = super().get_queryset(request).filter(made_by=request.user)
+        return mine.select_related("desk")
+
+    def has_module_permission(self, request):
+        """It stands in the way around by itself, not in a list of tables."""
+        return False
+
+    def changelist_view(self, request, extra_context=None):
+        self.guard_view(request)
+        raise Http404
+
+    def scope_view(self, request):
+        """The scope form; on POST its preview."""
+        self.guard_view(request)
+        if Right.CANCEL_SCOPE not in rights_of(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            form = ScopeForm(user=request.user, initial=_initial(request))
+            return self._form(request, "desk/bulk/scope_form.html", "Cancel by scope", form)
+        form = ScopeForm(request.POST, user=request.user)
+        made = self._made(request, form, ("desk", "accounts"), self._of_scope)
+        if made is None:
+            return self._form(
+                request, "desk/bulk/scope_form.html", "Cancel by scope", form, status=422
+            )
+        return redirect(CHANGE, made.pk)
+
+    def list_view(self, request):
+        """The form for a list of order ids; on POST its preview, or its bad lines."""
+        self.guard_view(request)
+        if request.method != "POST":
+            form = ListForm(user=request.user, initial={"account": request.GET.get("account")})
+            return self._form(request, "desk/bulk/list_form.html", "Cancel a list", form)
+        form = ListForm(request.POST, request.FILES, user=request.user)
+        form.bad = []
+        made = self._made(request, form, ("account",), self._of_list)
+        if made is None:
+            return self._form(
+                request, "desk/bulk/list_form.html", "Cancel a list", form, status=422
+            )
+        return redirect(CHANGE, made.pk)
+
+    def _made(self, request, form, own, make):
+        """The preview that a form asks for, or None with its errors filled in."""
+        is_sound = form.is_valid()
+        try:
+            if fields.foreign(form, *own):
+                actor = actor_of(request)
+                requests.refuse(actor=actor, what="preview of a foreign row", said=previews.GONE)
+            return make(request, form) if is_sound else None
+        except CannotAsk as wrong:
+            form.add_error(wrong.field if wrong.field in form.fields else None, str(wrong))
+        except NotAllowed as refused:
+            if is_sound:
+                form.add_error(None, str(refused))
+        return None
+
+    def _of_scope(self, request, form):
+        actor = actor_of(request)
+        return previews.of_scope(user=request.user, actor=actor, scope=form.scope())
+
+    def _of_list(self, request, form):
+        given = form.cleaned_data
+        made, form.bad = from_list.of_list(
+            user=request.user,
+            actor=actor_of(request),
+            account_id=given["account"].pk,
+            symbol=given["symbol"].strip(),
+            text=form.given,
+        )
+        return made
+
+    def _form(self, request, template, title, form, *, status=200):
+        opts = CancelJob._meta  # the path back leads to the jobs
+        return self.page(request, template, title=title, form=form, opts=opts, status=status)
+
+    @method_decorator(require_safe)
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        """What would be cancelled, and the one button that asks for it."""
+        preview = self.visible_or_404(request, object_id)
+        return self._shown(request, preview, {"asked_at": _moment(request.GET.get("asked_at"))})
+
+    def _shown(self, request, preview, about, *, status=200):
+        facts = {
+            "title": f"Preview: {visible(preview.scope)}",
+            "opts": CancelJob._meta,
+            "preview": preview,
+            "jobs": preview.jobs.all(),
+            "must_type": previews.must_type(preview),
+            "is_old": preview.made_at < clock() - previews.VALID_FOR,
+            "book": _book(preview, about.get("asked_at")),
+            "errors": {},
+        }
+        try:
+            facts["plan"] = estimate.plan(preview)
+        except CannotAsk as changed:
+            facts["errors"] = {"": str(changed)}
+        return self.page(request, "desk/bulk/preview.html", **facts | about, status=status)
+
+    @method_decorator(require_POST)
+    def confirm_view(self, request, object_id):
+        """Run exactly what was frozen; the same POST again finds the job it made before."""
+        preview = self.visible_or_404(request, str(object_id))
+        if previews.must_type(preview):
+            sessions.demand_fresh(request)
+        given = {"reason": fields.reason_of(request)}
+        given["typed"] = request.POST.get("typed", "")[:100]
+        try:
+            asked = previews.confirm(
+                user=request.user, actor=actor_of(request), preview_id=preview.pk, **given
+            )
+        except CannotAsk as wrong:
+            about = {"errors": {wrong.field or "": str(wrong)}, "given": given}
+            return self._shown(request, preview, about, status=422)
+        except NotAllowed:
+            raise PermissionDenied from None
+        return told(request, asked)
+
+    @method_decorator(require_POST)
+    def sync_view(self, request, object_id):
+        """Have the books in question read; the page then makes the preview anew by itself."""
+        preview = self.visible_or_404(request, str(object_id))
+        asked_at = clock()
+        freshness.ask(_accounts(preview))
+        address = reverse(CHANGE, args=[preview.pk])
+        return redirect(f"{address}?asked_at={asked_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}")
+
+    @method_decorator(require_safe)
+    def fresh_view(self, request, object_id):
+        """Whether the books were read since they were asked for."""
+        preview = self.visible_or_404(request, str(object_id))
+        asked_at = _moment(request.GET.get("asked_at")) or clock()
+        book = _book(preview, asked_at)
+        facts = {"preview": preview, "book": book, "asked_at": asked_at}
+        return fragment(render_to_string("desk/bulk/_preview_sync.html", facts, request))
+
+    @method_decorator(require_POST)
+    def anew_view(self, request, object_id):
+        """The same preview by what is known now, in place of the old one."""
+        preview = self.visible_or_404(request, str(object_id))
+        try:
+            made = self._anew(request, preview)
+        except (CannotAsk, NotAllowed) as wrong:
+            messages.warning(request, str(wrong))
+            made = preview
+        address = reverse(CHANGE, args=[made.pk])
+        if "HX-Request" in request.headers:
+            return HttpResponse(headers={"HX-Redirect": address})
+        return redirect(address)
+
+    def _anew(self, request, preview):
+        about = {"user": request.user, "actor": actor_of(request)}
+        if not preview.query or previews.is_scope(preview):
+            return previews.anew(preview=preview, **about)
+        screen = admin.site.get_model_admin(Order)
+        orders = filter_text.orders_of(screen, request, preview.query)
+        about |= {"words": preview.scope, "query": preview.query}
+        about |= {"is_everything": preview.is_everything}
+        return previews.of_orders(orders=orders.filter(account__desk=preview.desk_id), **about)[0]
+
+
+def _accounts(preview):
+    """The accounts whose orders a preview holds."""
+    try:
+        pks = {row.account_pk for row in previews.frozen(preview)}
+    except CannotAsk:
+        pks = set()
+    return Account.objects.filter(pk__in=pks, is_active=True)
+
+
+def _book(preview, asked_at):
+    return freshness.book_of(_accounts(preview), asked_at=asked_at)
+
+
+def _moment(text):
+    try:
+        return forms.DateTimeField(required=False).clean(text or "")
+    except forms.ValidationError:
+        return None
+
+
+def _initial(request):
+    """What a link to the form fills in: desk, accounts, symbols."""
+    given = {name: request.GET.get(name) for name in ("desk", "symbols", "side")}
+    given["accounts"] = request.GET.getlist("account")
+    return {name: value for name, value in given.items() if value}

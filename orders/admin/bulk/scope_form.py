@@ -1,0 +1,121 @@
+"""The form in which a desk head says what to cancel: desk, accounts, symbols, side, and more."""
+
+from django import forms
+
+from orders.admin.shared import fields
+from orders.cancels.bulk.scope import OLDEST, ORDER_OF_WORK, Scope
+from orders.lifecycle.targets import CannotAsk, check_symbol
+from orders.models import Account, Desk, Order, Right
+
+UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours")]
+SIDES = [("", "both sides"), ("bid", "bids"), ("ask", "asks")]
+
+
+class ScopeForm(forms.Form):
+    """Empty inputs mean *any*. Parsing happens here; what matches is decided in `scope`."""
+
+    desk = forms.ModelChoiceField(
+        queryset=None,
+        empty_label=None,
+        widget=fields.select(**{"data-desks": ""}),
+        error_messages={"required": "Choose the desk.", "invalid_choice": "No such desk of yours."},
+    )
+    accounts = fields.ByDesk(help_text="Tick none to mean every account of the desk.")
+    symbols = forms.CharField(
+        required=False,
+        max_length=400,
+        widget=fields.text(placeholder="BTC, kBONK"),
+        help_text="Case kept, commas between. Empty: every symbol.",
+    )
+    side = forms.ChoiceField(choices=SIDES, required=False, widget=fields.select())
+    order_types = forms.MultipleChoiceField(
+        required=False, widget=fields.boxes(), label="Order types", help_text="Tick none for all."
+    )
+    older_than = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=10**6,
+        label="Older than",
+        widget=fields.number(placeholder="any age"),
+        error_messages={"invalid": "Write the age as a whole number."},
+    )
+    unit = forms.ChoiceField(choices=UNITS, required=False, initial="60", widget=fields.select())
+    min_price = forms.DecimalField(
+        required=False,
+        max_digits=26,
+        decimal_places=12,
+        label="Price from",
+        widget=fields.number(placeholder="any"),
+        error_messages={"invalid": "Write the price as a number, such as 65000.5."},
+    )
+    max_price = forms.DecimalField(
+        required=False,
+        max_digits=26,
+        decimal_places=12,
+        label="Price up to",
+        widget=fields.number(placeholder="any"),
+        error_messages={"invalid": "Write the price as a number, such as 65000.5."},
+    )
+    spare_reduce_only = forms.BooleanField(
+        required=False, widget=fields.box(), label="Spare reduce-only orders"
+    )
+    spare_stops = forms.BooleanField(
+        required=False, widget=fields.box(), label="Spare stop and take-profit orders"
+    )
+    order_of_work = forms.ChoiceField(
+        choices=list(ORDER_OF_WORK.items()),
+        initial=OLDEST,
+        label="Order of work",
+        widget=fields.select(),
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        desks = Desk.objects.allowing(user, Right.CANCEL_SCOPE)
+        self.fields["desk"].queryset = desks
+        accounts = Account.objects.filter(desk__in=desks, is_active=True).select_related("desk")
+        self.fields["accounts"].queryset = accounts
+        orders = Order.objects.open().filter(account__in=accounts)
+        types = orders.order_by("order_type").values_list("order_type", flat=True).distinct()
+        self.fields["order_types"].choices = [
+            (one, one.replace("_", " ")) for one in types if one and one.isprintable()
+        ]
+        symbols = orders.order_by("symbol").values_list("symbol", flat=True).distinct()
+        self.open_symbols = [one for one in symbols if one.isprintable()]
+
+    def clean_symbols(self):
+        names = [part.strip() for part in self.cleaned_data["symbols"].split(",")]
+        names = tuple(dict.fromkeys(name for name in names if name))
+        try:
+            for name in names:
+                check_symbol(name)
+        except CannotAsk as wrong:
+            raise forms.ValidationError(str(wrong)) from None
+        return names
+
+    def clean(self):
+        given = self.cleaned_data
+        lowest, highest = given.get("min_price"), given.get("max_price")
+        if lowest is not None and highest is not None and lowest > highest:
+            self.add_error("max_price", "The highest price is below the lowest.")
+        desk, accounts = given.get("desk"), given.get("accounts") or ()
+        if desk and any(account.desk_id != desk.pk for account in accounts):
+            self.add_error("accounts", f"Tick accounts of {desk} only.")
+
+    def scope(self) -> Scope:
+        """What a sound form asks for."""
+        given = self.cleaned_data
+        age = given["older_than"]
+        return Scope(
+            desk_id=given["desk"].pk,
+            account_ids=tuple(account.pk for account in given["accounts"]),
+            symbols=given["symbols"],
+            side=given["side"],
+            order_types=tuple(given["order_types"]),
+            min_age_s=age * int(given["unit"] or 60) if age else None,
+            min_price=given["min_price"],
+            max_price=given["max_price"],
+            spare_reduce_only=given["spare_reduce_only"],
+            spare_stops=given["spare_stops"],
+            order_of_work=given["order_of_work"],
+        )

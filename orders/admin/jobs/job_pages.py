@@ -1,0 +1,175 @@
+"""Jobs: who cancelled what and why, and how far it is."""
+
+import uuid
+from functools import partial
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST, require_safe
+from unfold.decorators import display
+
+from orders.access.permissions import NotAllowed, holds
+from orders.access.sign_in_log import actor_of
+from orders.admin.jobs import appeared_since, csv_download
+from orders.admin.jobs.progress import complete, progress, symbols_of
+from orders.admin.panic import panic_pages
+from orders.admin.shared import filters, order_history, timings
+from orders.admin.shared.job_links import told
+from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
+from orders.cancels import jobs
+from orders.lifecycle.targets import CannotAsk
+from orders.models import CancelJob, Right
+from orders.templatetags.desk import ago, by, tone, visible
+
+STOP_ASKING = 286  # htmx: swap this in and ask no more
+
+
+@admin.register(CancelJob)
+class JobAdmin(ReadOnlyPage):
+    """Jobs of the person's desks, newest first."""
+
+    list_display = (
+        "job_column",
+        "status_column",
+        "progress_column",
+        "who_column",
+        "when_column",
+        "desk_column",
+        "reason_column",
+    )
+    list_filter = (filters.JobStatusFilter, filters.OwnDeskFilter, filters.OperatorFilter)
+    list_select_related = ("desk",)
+    page_template = "desk/jobs/job.html"
+    empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
+
+    @property
+    def own_urls(self):
+        return (
+            ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
+            ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
+            ("<int:object_id>/orders.csv", "orders_canceljob_download", self.download_view),
+            ("<int:object_id>/life/", "orders_canceljob_life", self.life_view),
+            ("<int:object_id>/stop/", "orders_canceljob_stop", self.stop_view),
+            ("<int:object_id>/resume/", "orders_canceljob_resume", self.resume_view),
+            ("<int:object_id>/retry/", "orders_canceljob_retry", self.retry_view),
+        )
+
+    @method_decorator(require_safe)
+    def life_view(self, request, object_id):
+        """All that the log holds of a job, with its sums."""
+        job = self.visible_or_404(request, str(object_id))
+        life = order_history.of_job(job, request.user)
+        is_cut = len(life) == order_history.MOST_MOMENTS
+        told = {"job": job, "life": life, "is_cut": is_cut, "sums": timings.sums_of(job)}
+        return self.page(request, "desk/jobs/job_records.html", title=f"The life of {job}", **told)
+
+    @display(description="What")
+    def job_column(self, job):
+        return visible(job.scope) or str(job)
+
+    @display(description="Status")
+    def status_column(self, job):
+        if job.needs_somebody:
+            return format_html('<span class="dk-status dk-alarm">{}</span>', "Needs you")
+        return format_html(
+            '<span class="dk-status dk-{}">{}</span>', tone(job.status), job.get_status_display()
+        )
+
+    @display(description="Progress")
+    def progress_column(self, job):
+        return render_to_string(
+            "desk/jobs/_progress_bar.html", {"tally": job.tally, "is_small": True}
+        )
+
+    @display(description="Who")
+    def who_column(self, job):
+        return by(job)
+
+    @display(description="When")
+    def when_column(self, job):
+        return ago(job.created_at)
+
+    @display(description="Desk")
+    def desk_column(self, job):
+        return visible(job.desk)
+
+    @display(description="Why")
+    def reason_column(self, job):
+        return format_html('<span class="dk-quiet dk-clip">{}</span>', visible(job.reason) or "–")
+
+    def complete_rows(self, request, rows):
+        complete(rows)
+        panic_pages.mark(rows)
+
+    def facts(self, request, job):
+        title = f"{job}: {visible(job.scope)}"
+        return {"title": title, "symbols": symbols_of(job), **self.shown(request, job)}
+
+    def shown(self, request, job) -> dict:
+        """What the part of the page that changes needs."""
+        facts = panic_pages.lines(request, job) if job.is_panic else {}
+        return {
+            **facts,
+            **progress(request, job),
+            "may_act": holds(request.user, Right.CANCEL, desk=job.desk),
+            "may_go_on": jobs.may_go_on(user=request.user, job=job),
+            "request_key": _key_of_retry(request, job),
+        }
+
+    @method_decorator(require_POST)
+    def stop_view(self, request, object_id):
+        return self.act(request, object_id, jobs.stop)
+
+    @method_decorator(require_POST)
+    def resume_view(self, request, object_id):
+        return self.act(request, object_id, jobs.resume)
+
+    @method_decorator(require_POST)
+    def retry_view(self, request, object_id):
+        key = request_key_of(request)
+        return self.act(request, object_id, partial(jobs.retry, request_key=key))
+
+    def act(self, request, object_id, what):
+        """Do this to the job and say what became of it; who may is decided below."""
+        self.visible_or_404(request, str(object_id))
+        try:
+            said = what(user=request.user, actor=actor_of(request), job_id=object_id)
+        except NotAllowed:
+            raise PermissionDenied from None
+        if isinstance(said, str):
+            messages.info(request, said)
+            return redirect("admin:orders_canceljob_change", object_id)
+        return told(request, said)
+
+    @method_decorator(require_safe)
+    def progress_view(self, request, object_id):
+        """The part of the job's page that changes while it runs; the page asks until it is over."""
+        job = self.visible_or_404(request, str(object_id))
+        shown = self.shown(request, job)
+        html = render_to_string("desk/jobs/_progress.html", shown, request)
+        return fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
+
+    @method_decorator(require_safe)
+    def appeared_view(self, request, object_id):
+        """Orders that came into the scope after it was frozen; looked up once, when all is over."""
+        job = self.visible_or_404(request, str(object_id))
+        try:
+            facts = {"found": appeared_since.since(request, job)}
+        except CannotAsk as changed:
+            facts = {"trouble": str(changed)}
+        return fragment(render_to_string("desk/jobs/_appeared_since.html", facts, request))
+
+    @method_decorator(require_safe)
+    def download_view(self, request, object_id):
+        """Every order of the job with its outcome, as CSV; that it was taken away is recorded."""
+        job = self.visible_or_404(request, str(object_id))
+        return csv_download.of_job(job, actor=actor_of(request))
+
+
+def _key_of_retry(request, job):
+    """The same button, however often it is drawn anew for a person, asks for the same retry."""
+    return uuid.uuid5(job.request_key, f"retry {job.retries.count()} by {request.user.pk}")

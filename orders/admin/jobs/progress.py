@@ -1,0 +1,229 @@
+"""How far jobs are: their cancels by status, their speed, what is left of time and credits."""
+
+from collections import Counter
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.timezone import now as clock
+
+from orders.audit import sentences
+from orders.cancels import jobs
+from orders.cancels.bulk import estimate
+from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
+from orders.models.cancels import LIVE, OPEN_QUESTIONS
+from orders.models.lookups import is_row_id
+from orders.models.meanings import meanings
+from orders.pacifica.signing import BATCH_SIZE
+
+PER_PAGE = 50  # the page asks for them anew while the job runs
+STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
+RATE_WINDOW = timedelta(seconds=10)
+NOT_WORKED_OFF = [  # at rest by a person's word or by the clock, which says nothing of our speed
+    CancelStatus.STOPPED.value,
+    CancelStatus.EXPIRED.value,
+    CancelStatus.CLOSED_BY_OPERATOR.value,
+]
+
+
+class Tally:
+    """How many cancels of a job stand in each status, as parts of a bar."""
+
+    def __init__(self, counts):
+        self.counts = counts
+        self.total = sum(counts.values())
+        self.resting = sum(n for status, n in counts.items() if status not in LIVE)
+        self.worked_off = self.resting - sum(counts.get(one, 0) for one in NOT_WORKED_OFF)
+        self.waiting = counts.get(CancelStatus.QUEUED, 0)
+        self.unresolved = sum(counts.get(status, 0) for status in OPEN_QUESTIONS)
+        self.has_stopped = CancelStatus.STOPPED in counts
+        self.has_failed = any(status in counts for status in jobs.RETRIED)
+        self.parts, start = [], 0
+        for status in CancelStatus.values:
+            count = counts.get(status)
+            if count:
+                self.parts.append(self._part(status, count, start))
+                start += count
+
+    def _part(self, status, count, start):
+        """A stretch of the bar, in per cent of its length."""
+        return {
+            "status": status,
+            "label": CancelStatus(status).label,
+            "meaning": meanings(CancelStatus)[status],
+            "count": count,
+            "start": f"{100 * start / self.total:.3f}",
+            "share": f"{100 * count / self.total:.3f}",
+        }
+
+    @property
+    def sentence(self):
+        """*3 of 5 at rest: 2 cancelled, 1 refused, 2 waiting to be sent*."""
+        parts = ", ".join(f"{part['count']} {part['label'].lower()}" for part in self.parts)
+        return f"{self.resting} of {self.total} at rest: {parts}" if parts else "No cancels."
+
+
+def tallies(rows) -> dict:
+    """The tally of each job, by job id; one query."""
+    cancels = Cancel.objects.filter(job__in=[job.pk for job in rows]).order_by()
+    counts = {job.pk: {} for job in rows}
+    for job_id, status, count in cancels.values_list("job", "status").annotate(Count("pk")):
+        counts[job_id][status] = count
+    return {job_id: Tally(by_status) for job_id, by_status in counts.items()}
+
+
+def complete(rows):
+    """Attach its tally to each job."""
+    found = tallies(rows)
+    for job in rows:
+        job.tally = found[job.pk]
+    return rows
+
+
+class Pace:
+    """A job's tally, its cancels a second, the time and credits left: one look at its cancels."""
+
+    def __init__(self, job, now):
+        self.job, self.now = job, now
+        just_now = Q(concluded_at__gte=now - RATE_WINDOW) & ~Q(status__in=NOT_WORKED_OFF)
+        groups = job.cancels.order_by().values_list("account_id", "status")
+        contradicted = Count("pk", filter=Q(has_contradiction=True))
+        groups = groups.annotate(
+            n=Count("pk"), n_just_now=Count("pk", filter=just_now), n_contradicted=contradicted
+        )
+        self._groups = list(groups)
+        by_status = Counter()
+        for _, status, count, *_ in self._groups:
+            by_status[status] += count
+        self.tally = job.tally = Tally(by_status)
+
+    def count(self, chosen):
+        """How many of its cancels fit the chosen status and account."""
+        return sum(
+            count
+            for account_id, status, count, *_ in self._groups
+            if chosen["account"] in ("", str(account_id)) and chosen["status"] in ("", status)
+        )
+
+    @cached_property
+    def accounts(self):
+        """The accounts of its cancels, by id."""
+        return Account.objects.in_bulk({group[0] for group in self._groups})
+
+    @property
+    def contradicted(self):
+        """How many of its cancels later evidence spoke against."""
+        return sum(group[4] for group in self._groups)
+
+    @property
+    def is_going(self):
+        """Whether anything can still happen to it by itself."""
+        return self.job.status in STILL_GOING
+
+    @cached_property
+    def may_resume(self):
+        """Whether a resume could still send something, now or of what comes back to the queue."""
+        if self.job.status == JobStatus.STOPPING:
+            return True
+        is_stopped = self.job.status == JobStatus.STOPPED and self.tally.has_stopped
+        return is_stopped and jobs.has_left(self.job, [CancelStatus.STOPPED])
+
+    @cached_property
+    def may_retry(self):
+        """Whether a retry could still send something."""
+        return self.tally.has_failed and jobs.has_left(self.job, jobs.RETRIED)
+
+    @cached_property
+    def rate(self):
+        """Cancels worked off a second: lately while it runs, on the whole once done."""
+        age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
+        if not self.is_going:
+            return self.tally.worked_off / age_s if self.job.done_at and age_s > 0 else 0
+        lately = sum(group[3] for group in self._groups)
+        return lately / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
+
+    @cached_property
+    def shares(self):
+        """What the waiting cancels take from each pool, and what it holds."""
+        counts = dict.fromkeys(self.accounts.values(), 0)
+        for account_id, status, count, *_ in self._groups:
+            if status == CancelStatus.QUEUED:
+                counts[self.accounts[account_id]] += count
+        about = {"is_urgent": self.job.is_urgent, "before": self.job.pk}
+        return estimate.shares_of(counts, now=self.now, **about)
+
+    @property
+    def left(self):
+        """The time left, in words; empty where there is nothing to wait for or nothing to tell."""
+        if not self.is_going or not self.tally.waiting:
+            return ""
+        requests = self.tally.waiting / BATCH_SIZE
+        by_credits = estimate.seconds(self.shares, requests, now=self.now)
+        by_rate = self.tally.waiting / self.rate if self.rate else 0
+        seconds = max(by_credits, by_rate)
+        return sentences.span(seconds) if seconds >= 1 else "under 1 s"
+
+    @property
+    def took(self):
+        """From the act to the last outcome, in words."""
+        if self.job.done_at is None:
+            return ""
+        return sentences.span((self.job.done_at - self.job.created_at).total_seconds())
+
+
+class Counted(Paginator):
+    """Pages of rows that were counted already."""
+
+    def __init__(self, rows, count):
+        super().__init__(rows, PER_PAGE)
+        self.count = count
+
+
+def progress(request, job) -> dict:
+    """What a job's page shows of how far it is: its pace and one page of its cancels."""
+    pace, chosen = Pace(job, clock()), chosen_of(request)
+    rows = job.cancels.order_by("pk")
+    rows = rows.filter(**{name: value for name, value in chosen.items() if value})
+    count = rows.count() if chosen["symbol"] else pace.count(chosen)
+    page = Counted(rows, count).get_page(request.GET.get("p"))
+    for cancel in page.object_list:
+        cancel.account = pace.accounts[cancel.account_id]
+    frozen = Preview.objects.filter(pk=job.preview_id).values_list("count", flat=True).first()
+    return {
+        "job": job,
+        "pace": pace,
+        "tally": pace.tally,
+        "is_going": pace.is_going,
+        "cancels": page,
+        "accounts": list(pace.accounts.values()),
+        "chosen": chosen,
+        "others": _query(chosen, "symbol", "account"),
+        "paging": _query(chosen, "status", "symbol", "account"),
+        "order_page": reverse("admin:orders_order_changelist"),
+        "frozen": frozen,
+        "skipped": frozen - pace.tally.total if frozen else 0,
+    }
+
+
+def chosen_of(request) -> dict:
+    """By which status, symbol and account the job's cancels are filtered; unknown ones are none."""
+    status, account = request.GET.get("status", ""), request.GET.get("account", "")
+    symbol = request.GET.get("symbol", "").replace("\0", "")[:64]
+    return {
+        "status": status if status in CancelStatus.values else "",
+        "symbol": symbol,
+        "account": account if is_row_id(account) else "",
+    }
+
+
+def _query(chosen, *names):
+    return urlencode({name: chosen[name] for name in names if chosen[name]})
+
+
+def symbols_of(job) -> list:
+    """The symbols by which a job's cancels can be filtered; asked once, when the page is opened."""
+    symbols = job.cancels.order_by("symbol").values_list("symbol", flat=True)
+    return [one for one in symbols.distinct() if one.isprintable()]

@@ -1,0 +1,128 @@
+"""Cancel by id: one order, known to the app or not, named by the operator."""
+
+import uuid
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+from orders.admin.shared import fields
+from orders.admin.shared.job_links import told
+from orders.admin.shared.screens import request_key_of
+from orders.cancels import requests
+from orders.models import Account, CancelKind, Right
+
+NOT_A_NUMBER = "An order id is digits only, such as 28000000042."
+
+
+class CancelByIdForm(forms.Form):
+    """What names an order. Parsing happens here; what makes sense is decided in `requests`."""
+
+    account = fields.OneAccount(
+        widget=UnfoldAdminSelectWidget(),
+        error_messages={
+            "required": "Choose the account that owns the order.",
+            "invalid_choice": requests.NO_ACCOUNT,
+        },
+    )
+    symbol = forms.CharField(
+        max_length=64,
+        widget=fields.themed_text(placeholder="BTC"),
+        help_text="As on Pacifica, case kept: BTC, kBONK, SOL-USDC.",
+        error_messages={"required": "Write the symbol of the order."},
+    )
+    kind = forms.ChoiceField(
+        choices=CancelKind,
+        initial=CancelKind.ORDER,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Sent as you choose; one that is not found so is sent as the other kind.",
+        error_messages={"invalid_choice": "Choose order, stop or TWAP."},
+    )
+    order_id = forms.CharField(
+        required=False,
+        max_length=64,
+        label="Order id",
+        widget=fields.themed_text(inputmode="numeric", placeholder="28000000042"),
+    )
+    client_order_id = forms.CharField(
+        required=False,
+        max_length=64,
+        label="or client order id",
+        widget=fields.themed_text(placeholder="f47ac10b-58cc-4372-a567-0e02b2c3d479"),
+        help_text="One of the two ids is enough, and only one may be given.",
+    )
+    reason = forms.CharField(
+        required=False,
+        max_length=300,
+        widget=fields.themed_text(placeholder="Kept with the job and in the log"),
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
+
+    def clean_order_id(self):
+        text = self.cleaned_data["order_id"].strip()
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 20):
+            raise forms.ValidationError(NOT_A_NUMBER)
+        return int(text)
+
+    def clean_client_order_id(self):
+        return self.cleaned_data["client_order_id"].strip() or None
+
+    @property
+    def names_a_foreign_account(self):
+        """Whether the account given is not one of the person's own: an act to be refused."""
+        return self.has_error("account", "invalid_choice")
+
+
+def view(screen, request):
+    """Show the form; on POST ask for the cancel and go to its job."""
+    if request.method != "POST":
+        return _page(screen, request, CancelByIdForm(user=request.user))
+    form = CancelByIdForm(request.POST, user=request.user)
+    asked = _ask(request, form)
+    if asked is None:
+        return _page(screen, request, form, status=422)
+    return told(request, asked)
+
+
+def _ask(request, form):
+    """What `requests` made of a sound form, or None with the form's errors filled in."""
+    actor = actor_of(request)
+    sound = form.is_valid()
+    try:
+        if form.names_a_foreign_account:
+            requests.refuse(actor=actor, what="cancel by id", said=requests.NO_ACCOUNT)
+        if not sound:
+            return None
+        given = dict(form.cleaned_data)
+        account = given.pop("account")
+        return requests.cancel_by_id(
+            user=request.user,
+            actor=actor,
+            account_id=account.pk,
+            request_key=request_key_of(request),
+            **given,
+        )
+    except requests.CannotAsk as wrong:
+        form.add_error(wrong.field, str(wrong))
+    except NotAllowed as refused:
+        if not form.has_error("account"):
+            form.add_error("account", str(refused))
+    return None
+
+
+def _page(screen, request, form, *, status=200):
+    return screen.page(
+        request,
+        "desk/orders/cancel_by_id.html",
+        title="Cancel by id",
+        status=status,
+        form=form,
+        accounts=form.fields["account"].queryset.exists(),
+        request_key=request_key_of(request) or uuid.uuid4(),
+    )

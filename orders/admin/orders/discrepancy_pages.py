@@ -1,0 +1,77 @@
+"""Drift: orders on which the exchange's book and ours had come apart, until somebody has looked."""
+
+from django.contrib import admin, messages
+from django.http import Http404
+from django.utils.html import format_html
+from unfold.decorators import action, display
+
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+from orders.admin.shared import filters
+from orders.admin.shared.screens import Screen, rights_of
+from orders.models import Drift, Right
+from orders.reconcile import discrepancies
+from orders.templatetags.desk import ago, visible
+
+
+@admin.register(Drift)
+class DriftAdmin(Screen):
+    """Drifts that nobody has acknowledged, newest first."""
+
+    list_display = ("kind_column", "order_column", "account_column", "said_column", "seen_column")
+    list_display_links = None
+    list_filter = (filters.DeskFilter, filters.AccountFilter)
+    list_select_related = ("account__desk", "order")
+    actions = ("acknowledge",)
+    empty_sentence = "No discrepancy: the exchange's open orders and ours agree."
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).open()
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"title": "Discrepancies"})
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        raise Http404
+
+    def has_cancel_permission(self, request):
+        return Right.CANCEL in rights_of(request)
+
+    @action(description="I have looked at these", permissions=["cancel"])
+    def acknowledge(self, request, queryset):
+        ids = list(queryset.values_list("pk", flat=True))
+        try:
+            count = discrepancies.acknowledge(
+                user=request.user, actor=actor_of(request), drift_ids=ids
+            )
+        except NotAllowed as refused:
+            messages.warning(request, str(refused))
+            return
+        messages.success(request, f"{count} acknowledged.")
+
+    @display(description="What")
+    def kind_column(self, drift):
+        return format_html('<span class="dk-status dk-warn">{}</span>', drift.get_kind_display())
+
+    @display(description="Order")
+    def order_column(self, drift):
+        order = drift.order
+        return format_html(
+            '<b>{}</b> {} <span class="dk-key">{}</span>',
+            visible(order.symbol),
+            visible(order.side),
+            order.order_id,
+        )
+
+    @display(description="Account")
+    def account_column(self, drift):
+        desk = visible(drift.account.desk)
+        return format_html('<span class="dk-quiet">{}</span> {}', desk, visible(drift.account))
+
+    @display(description="In words")
+    def said_column(self, drift):
+        return visible(drift.said)
+
+    @display(description="Seen")
+    def seen_column(self, drift):
+        return ago(drift.seen_at)

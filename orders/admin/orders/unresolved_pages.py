@@ -1,0 +1,162 @@
+"""Unresolved: cancels whose outcome is not proven yet, each a question somebody must watch."""
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+from unfold.decorators import action, display
+
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+from orders.admin.shared import fields, filters
+from orders.admin.shared.job_links import job_url
+from orders.admin.shared.screens import Screen, rights_of
+from orders.cancels import unresolved
+from orders.lifecycle.targets import CannotAsk
+from orders.models import Cancel, Right
+from orders.templatetags.desk import age, exact, tone, visible
+
+LIST = "admin:orders_cancel_changelist"
+
+
+@admin.register(Cancel)
+class UnresolvedAdmin(Screen):
+    """Open questions, the oldest first."""
+
+    list_display = (
+        "order_column",
+        "account_column",
+        "status_column",
+        "explanation_column",
+        "age_column",
+        "next_check_column",
+        "owner_column",
+        "job_column",
+    )
+    actions = ("check_now", "send_again", "take", "close")
+    list_display_links = None
+    list_filter = (
+        filters.DeskFilter,
+        filters.AccountFilter,
+        filters.SymbolFilter,
+        filters.JobFilter,
+    )
+    list_select_related = ("account__desk", "job", "owner")
+    ordering = ("pk",)
+    empty_sentence = "Nothing is unresolved: every cancel that was sent has a proven outcome."
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).open_questions()
+
+    def changelist_view(self, request, extra_context=None):
+        request.page_title = "Unresolved"
+        return super().changelist_view(request, {"title": "Unresolved cancels"})
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        raise Http404
+
+    @property
+    def own_urls(self):
+        return (("close/", "orders_cancel_close", self.close_view),)
+
+    def has_cancel_permission(self, request):
+        return Right.CANCEL in rights_of(request)
+
+    def has_close_permission(self, request):
+        return Right.CLOSE in rights_of(request)
+
+    @action(description="Check now", permissions=["cancel"])
+    def check_now(self, request, queryset):
+        self.act(request, unresolved.check_now, _ids(queryset))
+
+    @action(description="Send again", permissions=["cancel"])
+    def send_again(self, request, queryset):
+        self.act(request, unresolved.send_again, _ids(queryset))
+
+    @action(description="I mind these", permissions=["cancel"])
+    def take(self, request, queryset):
+        self.act(request, unresolved.take, _ids(queryset))
+
+    @action(description="Close with a reason…", permissions=["close"])
+    def close(self, request, queryset):
+        """Ask for the reason; nothing is closed before it is given."""
+        cancels = list(queryset.allowing(request.user, Right.CLOSE).select_related("account__desk"))
+        if not cancels:
+            raise PermissionDenied
+        ids = ",".join(str(cancel.pk) for cancel in cancels)
+        return self.page(
+            request,
+            "desk/orders/close_unresolved.html",
+            title="Close questions",
+            cancels=cancels,
+            ids=ids,
+        )
+
+    @method_decorator(require_POST)
+    def close_view(self, request):
+        ids = fields.ids_of(request)
+        self.act(request, unresolved.close, ids, reason=fields.reason_of(request))
+        return redirect(LIST)
+
+    def act(self, request, what, cancel_ids, **options):
+        """Do it and say what became of it; who may is decided below."""
+        self.guard_view(request)
+        options |= {"user": request.user, "actor": actor_of(request), "cancel_ids": cancel_ids}
+        try:
+            messages.success(request, what(**options))
+        except (CannotAsk, NotAllowed) as wrong:
+            messages.warning(request, str(wrong))
+
+    @display(description="Order")
+    def order_column(self, cancel):
+        return format_html(
+            '<b>{}</b> <span class="dk-key">{}</span>',
+            visible(cancel.symbol),
+            visible(cancel.order_id or cancel.client_order_id),
+        )
+
+    @display(description="Account")
+    def account_column(self, cancel):
+        desk = visible(cancel.account.desk)
+        return format_html('<span class="dk-quiet">{}</span> {}', desk, visible(cancel.account))
+
+    @display(description="Status")
+    def status_column(self, cancel):
+        status = cancel.get_status_display()
+        shown = format_html('<span class="dk-status dk-{}">{}</span>', tone(cancel.status), status)
+        if not cancel.has_contradiction:
+            return shown
+        return format_html('{} <span class="dk-status dk-alarm">contradicted</span>', shown)
+
+    @display(description="What is known")
+    def explanation_column(self, cancel):
+        return format_html('<span class="dk-clip">{}</span>', visible(cancel.explanation))
+
+    @display(description="Open for")
+    def age_column(self, cancel):
+        return age(cancel.requested_at)
+
+    @display(description="Next check (UTC)")
+    def next_check_column(self, cancel):
+        checks = "no check" if not cancel.checks else f"{cancel.checks} so far"
+        return format_html(
+            '<span class="dk-nowrap" title="{}">{} <span class="dk-quiet">{}</span></span>',
+            exact(cancel.next_check_at),
+            exact(cancel.next_check_at)[11:19],
+            checks,
+        )
+
+    @display(description="Minded by")
+    def owner_column(self, cancel):
+        return visible(cancel.owner) if cancel.owner else "nobody"
+
+    @display(description="Job")
+    def job_column(self, cancel):
+        return format_html('<a class="dk-link" href="{}">{}</a>', job_url(cancel.job), cancel.job)
+
+
+def _ids(queryset):
+    return list(queryset.values_list("pk", flat=True))

@@ -1,0 +1,42 @@
+"""A list's filter as a thing to keep: its orders now or later, and what it says in words."""
+
+import copy
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from orders.admin.shared.filters import StateFilter
+from orders.models import OrderState
+
+NOT_A_FILTER = ("p", "o")  # the page and the sorting choose no rows
+IN_ANY_CASE = (OrderState.OPEN.value, StateFilter.EVERY)  # only open orders are ever cancelled
+
+
+def text_of(request) -> str:
+    """The filter in the address line of a list, as text; never empty."""
+    kept = [(name, value) for name, value in request.GET.items() if name not in NOT_A_FILTER]
+    return urlencode(sorted(kept)) or "state=open"
+
+
+def orders_of(screen, request, text):
+    """The rows that this person's list shows under a filter, all pages of it."""
+    return _list(screen, request, text).queryset
+
+
+def in_words(screen, request, text) -> tuple[str, bool]:
+    """*every open order with symbol BTC, side Bid*, and whether it is all of a desk's."""
+    shown = _list(screen, request, text)
+    told = {"q": f"id {shown.query}"} if shown.query else {}
+    for spec in shown.filter_specs:
+        value = spec.value()
+        if value and value not in IN_ANY_CASE:
+            label = dict(spec.lookup_choices).get(value, value)
+            told[spec.parameter_name] = f"{spec.title} {label}"
+    words = f" with {', '.join(told.values())}" if told else ""
+    return f"every open order{words}", not set(told) - {"desk"}
+
+
+def _list(screen, request, text):
+    shown = copy.copy(request)
+    shown.GET = QueryDict(text)
+    return screen.get_changelist_instance(shown)

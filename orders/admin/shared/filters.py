@@ -1,0 +1,216 @@
+"""List filters that offer, and accept, only what the person may see."""
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef, Q
+
+from orders.admin.shared.screens import scoped
+from orders.models import (
+    Account,
+    Cancel,
+    Desk,
+    JobStatus,
+    Membership,
+    Order,
+    OrderState,
+)
+from orders.models.cancels import LIVE
+from orders.models.lookups import is_row_id
+from orders.models.orders import IS_STOP
+
+YES_NO = [("yes", "Yes"), ("no", "No")]
+
+
+class Choice(admin.SimpleListFilter):
+    """One choice among visible values; anything else in the address line finds nothing.
+
+    ``path``: the column compared. ``control``: how the filter bar draws it.
+    """
+
+    control = "select"
+    any_label = "any"
+    path = None
+
+    def has_output(self):
+        return True
+
+    def queryset(self, request, queryset):
+        value = self.value()
+        if value in (None, ""):
+            return queryset
+        if value not in {str(key) for key, _ in self.lookup_choices}:
+            return queryset.none()
+        return self.narrowed(queryset, value)
+
+    def narrowed(self, queryset, value):
+        """The rows that fit the chosen value."""
+        return queryset.filter(**{self.path: value})
+
+
+class Text(Choice):
+    """Free text that must match exactly, with suggestions."""
+
+    control = "text"
+
+    def lookups(self, request, model_admin):
+        return []
+
+    def queryset(self, request, queryset):
+        value = (self.value() or "").strip()
+        if "\0" in value:
+            return queryset.none()
+        return self.narrowed(queryset, value) if value else queryset
+
+
+class DeskFilter(Choice):
+    """By desk."""
+
+    title, parameter_name, path = "desk", "desk", "account__desk"
+
+    def lookups(self, request, model_admin):
+        desks = scoped(Desk.objects.all(), request.user)
+        return [(str(pk), name) for pk, name in desks.values_list("pk", "name")]
+
+
+class OwnDeskFilter(DeskFilter):
+    """By the desk the row names itself."""
+
+    path = "desk"
+
+
+class AccountFilter(Choice):
+    """By account."""
+
+    title, parameter_name, path = "account", "account", "account"
+
+    def lookups(self, request, model_admin):
+        accounts = scoped(Account.objects.all(), request.user)
+        rows = accounts.values_list("pk", "name", "desk__name")
+        return [(str(pk), f"{desk} · {name}") for pk, name, desk in rows]
+
+
+class SymbolFilter(Text):
+    """By symbol, case kept; the symbols of open orders are suggested."""
+
+    title, parameter_name, path = "symbol", "symbol", "symbol"
+
+    def lookups(self, request, model_admin):
+        orders = scoped(Order.objects.open(), request.user).order_by("symbol")
+        symbols = orders.values_list("symbol", flat=True).distinct()
+        return [(one, one) for one in symbols if one.isprintable()]
+
+
+class StateFilter(Choice):
+    """Open orders unless something else is asked for; a search looks everywhere."""
+
+    title, parameter_name, control = "state", "state", "tabs"
+    EVERY = "every"
+
+    def lookups(self, request, model_admin):
+        self.given = request.GET
+        self.is_search = bool(request.GET.get("q", "").strip())
+        return [*OrderState.choices, (self.EVERY, "All")]
+
+    @property
+    def is_chosen(self):
+        """Whether the address line names a state, so that the other filters keep it."""
+        return bool(super().value())
+
+    def value(self):
+        return super().value() or (self.EVERY if self.is_search else OrderState.OPEN.value)
+
+    def narrowed(self, queryset, value):
+        return queryset if value == self.EVERY else queryset.filter(state=value)
+
+    def listed(self):
+        """The states as tabs: label, link with all other filters kept, whether one is there."""
+        for value, label in self.lookup_choices:
+            query = self.given.copy()
+            query[self.parameter_name] = value
+            query.pop("p", None)
+            is_here = self.value() == value
+            yield {"selected": is_here, "query_string": f"?{query.urlencode()}", "display": label}
+
+
+class SideFilter(Choice):
+    """By side."""
+
+    title, parameter_name, path = "side", "side", "side"
+
+    def lookups(self, request, model_admin):
+        return [("bid", "Bid"), ("ask", "Ask")]
+
+
+class TypeFilter(Choice):
+    """By what kind of order it is."""
+
+    title, parameter_name = "type", "type"
+
+    def lookups(self, request, model_admin):
+        return [("limit", "Limit"), ("stop", "Stop or take profit"), ("other", "Other")]
+
+    def narrowed(self, queryset, value):
+        limit = Q(order_type="limit") & ~IS_STOP
+        return queryset.filter(
+            {"limit": limit, "stop": IS_STOP, "other": ~Q(order_type="limit") & ~IS_STOP}[value]
+        )
+
+
+class ReduceOnlyFilter(Choice):
+    """By reduce-only."""
+
+    title, parameter_name = "reduce only", "reduce_only"
+
+    def lookups(self, request, model_admin):
+        return YES_NO
+
+    def narrowed(self, queryset, value):
+        return queryset.filter(reduce_only=value == "yes")
+
+
+class LiveCancelFilter(Choice):
+    """Whether a cancel of the order is under way."""
+
+    title, parameter_name = "being cancelled", "live"
+
+    def lookups(self, request, model_admin):
+        return YES_NO
+
+    def narrowed(self, queryset, value):
+        live = Exists(Cancel.objects.filter(known_order=OuterRef("pk"), status__in=LIVE))
+        return queryset.filter(live if value == "yes" else ~live)
+
+
+class JobStatusFilter(Choice):
+    """By the life of a job."""
+
+    title, parameter_name, path = "status", "status", "status"
+
+    def lookups(self, request, model_admin):
+        return JobStatus.choices
+
+
+class JobFilter(Text):
+    """By the number of a job."""
+
+    title, parameter_name, path = "job", "job", "job"
+
+    def narrowed(self, queryset, value):
+        return super().narrowed(queryset, value) if is_row_id(value) else queryset.none()
+
+
+class OperatorFilter(Text):
+    """By the name of who acted."""
+
+    title, parameter_name, path = "operator", "operator", "operator_name"
+
+    def narrowed(self, queryset, value):
+        """By the person who bears the name now; by the name where nobody does."""
+        theirs = queryset.filter(operator__username=value)
+        is_borne = get_user_model().objects.filter(username=value).exists()
+        return theirs if is_borne else super().narrowed(queryset, value)
+
+    def lookups(self, request, model_admin):
+        members = scoped(Membership.objects.all(), request.user).order_by("user__username")
+        names = members.values_list("user__username", flat=True).distinct()
+        return [(name, name) for name in names]

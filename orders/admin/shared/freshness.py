@@ -1,0 +1,83 @@
+"""How old the known orders are, and the button that has them read anew."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, F
+from django.utils.timezone import now as clock
+
+from orders.audit import sentences
+from orders.lifecycle import wakeups
+from orders.models import Account, Order
+from orders.models.lookups import is_row_id
+
+MOST_ACCOUNTS = 50  # that one press reads; the next press reads others
+OLDEST_FIRST = F("synced_at").asc(nulls_first=True)
+
+
+@dataclass(frozen=True)
+class Book:
+    """The books of some accounts, the oldest first, and as old as that."""
+
+    accounts: tuple
+    synced_at: datetime | None
+    troubles: tuple  # (account, what went wrong) pairs
+    asked_at: datetime | None = None
+
+    @property
+    def age(self):
+        """In words, for the oldest."""
+        return sentences.book_age(self.synced_at, clock())
+
+    @property
+    def oldest(self):
+        """The accounts whose books one press reads."""
+        return self.accounts[:MOST_ACCOUNTS]
+
+    @property
+    def count_read(self):
+        """How many were read since that was asked for."""
+        moments = [account.synced_at for account in self.accounts if self.asked_at]
+        return sum(moment is not None and moment >= self.asked_at for moment in moments)
+
+    @property
+    def is_read(self):
+        """Whether a sync that was asked for has come back."""
+        return self.asked_at is not None and self.count_read >= len(self.oldest) > 0
+
+    @property
+    def is_waiting(self):
+        """Whether a sync that was asked for has not come back."""
+        if self.asked_at is None or (clock() - self.asked_at).total_seconds() > 30:
+            return False
+        return not self.is_read
+
+
+def book_of(accounts, *, asked_at=None) -> Book:
+    """The age of these accounts' books, in one query."""
+    rows = accounts.select_related(None).only("name", "synced_at", "sync_error", "book_trouble")
+    rows = tuple(rows.order_by(OLDEST_FIRST, "name", "pk"))
+    oldest = rows[0].synced_at if rows else None
+    troubles = [(row, row.trouble) for row in rows if row.trouble]
+    return Book(rows, oldest, tuple(troubles[:MOST_ACCOUNTS]), asked_at)
+
+
+def open_orders(accounts) -> dict:
+    """How many orders are open, by account id, in one query."""
+    orders = Order.objects.open().filter(account__in=[account.pk for account in accounts])
+    return dict(orders.order_by().values_list("account").annotate(Count("pk")))
+
+
+def ask(accounts) -> int:
+    """Have the oldest of these accounts' books read by a sender; how many were asked for."""
+    ids = accounts.order_by(OLDEST_FIRST, "name", "pk").values_list("pk", flat=True)
+    ids = list(ids[:MOST_ACCOUNTS])
+    for account_id in ids:
+        wakeups.sync(account_id=account_id)
+    return len(ids)
+
+
+def named_in(data, user):
+    """The visible, active accounts that a request names."""
+    wanted = [pk for pk in data.getlist("account")[:MOST_ACCOUNTS] if is_row_id(pk)]
+    return Account.objects.visible_to(user).filter(pk__in=wanted, is_active=True)

@@ -1,0 +1,90 @@
+"""How long each step of a cancel took, to the millisecond, and what a whole job came to."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from django.db.models import Count, Max, Min, Sum
+from django.utils.dateparse import parse_datetime
+
+from orders.audit import sentences
+from orders.models import AuditRecord, Cancel, Event
+
+
+@dataclass(frozen=True)
+class Step:
+    """One moment of a cancel. ``gap_ms``: since the step before, ``total_ms``: since the click."""
+
+    label: str
+    at: datetime
+    gap_ms: int
+    total_ms: int
+
+
+def of_order(order) -> list[Step]:
+    """The steps of the order's newest cancel, from the click to the proven end; two queries."""
+    cancel = Cancel.objects.filter(known_order=order).order_by("-pk").first()
+    return [] if cancel is None else _of_cancel(cancel)
+
+
+def _of_cancel(cancel):
+    found = AuditRecord.objects.filter(
+        event__in=[Event.REQUEST, Event.ANSWER], order_rows__cancel=cancel
+    ).order_by("position")
+    moments = [("Clicked", cancel.requested_at)]
+    for record in found:
+        if record.event == Event.REQUEST:
+            moments.append(("Recorded for sending", record.at))
+            continue
+        told = sentences.data_of(record)
+        moments += [(label, _moment(told.get(name))) for label, name in OF_ANSWER]
+    moments.append(("Proven and recorded", cancel.concluded_at))
+    return _with_gaps([(label, at) for label, at in moments if at is not None])
+
+
+OF_ANSWER = (("Sent", "sent_at"), ("First byte back", "first_byte_at"), ("Answered", "answered_at"))
+
+
+def _moment(text):
+    try:
+        return parse_datetime(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _with_gaps(moments):
+    moments.sort(key=lambda one: one[1])
+    first = before = moments[0][1]
+    steps = []
+    for label, at in moments:
+        steps.append(Step(label, at, _ms(at - before), _ms(at - first)))
+        before = at
+    return steps
+
+
+def _ms(span):
+    return round(span.total_seconds() * 1000)
+
+
+def sums_of(job) -> dict:
+    """What the log holds of a job: records by kind, bytes, outcomes, how long answers took.
+
+    Four queries, however long the job; answers are looked into up to the first thousand.
+    """
+    records = AuditRecord.objects.filter(job=job).order_by()
+    kinds = list(records.values("event").annotate(n=Count("pk"), bytes=Sum("body_length")))
+    ends = records.aggregate(first=Min("at"), last=Max("at"))
+    answers = records.filter(event=Event.ANSWER).order_by("position")[:1000]
+    took = [sentences.data_of(one).get("elapsed_ms") for one in answers.only("data")]
+    took = sorted(one for one in took if isinstance(one, int | float))
+    outcomes = Counter(dict(job.cancels.order_by().values_list("status").annotate(Count("pk"))))
+    return {
+        "kinds": [one | {"label": Event(one["event"]).label} for one in kinds],
+        "outcomes": sorted(outcomes.items()),
+        "cancels": sum(outcomes.values()),
+        "span": sentences.span((ends["last"] - ends["first"]).total_seconds()) if kinds else "",
+        "median_ms": round(median(took)) if took else None,
+        "slowest_ms": round(took[-1]) if took else None,
+        **ends,
+    }

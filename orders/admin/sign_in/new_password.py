@@ -1,0 +1,53 @@
+"""A person's own new password: the old one asked for is a guess like any other."""
+
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from unfold.forms import AdminOwnPasswordChangeForm
+
+from orders.access import sign_in
+from orders.access.sign_in_log import actor_of
+from orders.audit import log
+from orders.models import Event
+
+
+class NewPasswordForm(AdminOwnPasswordChangeForm):
+    """Django's form, which says how long to wait after too many wrong guesses."""
+
+    def __init__(self, user, *args, request, **kwargs):
+        super().__init__(user, *args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self):
+        given = self.cleaned_data["old_password"]
+        try:
+            if sign_in.is_own_password(request=self.request, password=given):
+                return given
+        except sign_in.Throttled as wait:
+            raise ValidationError(str(wait)) from None
+        raise ValidationError(self.error_messages["password_incorrect"])
+
+
+class NewPassword(PasswordChangeView):
+    """Django's page; that the password changed is a record."""
+
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def get_form_kwargs(self):
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form):
+        """Hashing takes long: it is done before anything is locked that senders wait for."""
+        data = {"user": self.request.user.get_username()}
+        data["changed"] = {"password": ["(not shown)", "(not shown)"]}
+        fact = log.Fact(Event.USER_CHANGED, actor_of(self.request), data=data)
+        form.save(commit=False)
+        with transaction.atomic():
+            form.user.save()
+            update_session_auth_hash(self.request, form.user)
+            log.append(fact)
+        return redirect(self.get_success_url())

@@ -1,0 +1,176 @@
+"""The pages between signing in and the desk: second factor, enrolment, proving it is you."""
+
+import segno
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
+from django.http import HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import mark_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from unfold.forms import AuthenticationForm
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+
+from orders.access import second_factor as access_second_factor
+from orders.access import sessions, sign_in
+from orders.admin.shared import assets
+
+WRONG = "That code does not fit, or was used before. Wait for the next one."
+WRONG_PASSWORD = "That is not your password."  # noqa: S105
+
+
+class SignInForm(AuthenticationForm):
+    """Django's sign-in, which says how long to wait after too many wrong guesses."""
+
+    def get_invalid_login_error(self):
+        verdict = getattr(self.request, "sign_in_verdict", None)
+        if verdict is not None and not verdict.is_free:
+            return ValidationError(sign_in.wait_words(verdict.wait_s), code="throttled")
+        return super().get_invalid_login_error()
+
+
+class CodeForm(forms.Form):
+    """A code of the authenticator, or a recovery code."""
+
+    code = forms.CharField(
+        max_length=40,
+        label="Code",
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": ""}
+        ),
+    )
+
+
+class PasswordForm(forms.Form):
+    """The person's own password once more."""
+
+    password = forms.CharField(
+        max_length=1_000,
+        label="Your password",
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
+    )
+
+
+def door(view):
+    """A view for people who gave their password, whatever else they still owe."""
+
+    @never_cache
+    @sensitive_post_parameters()
+    def guarded(request):
+        if not request.user.is_authenticated:
+            return redirect("admin:login")
+        if request.method not in {"GET", "HEAD", "POST"}:
+            return HttpResponseNotAllowed(["GET", "POST"])
+        return view(request)
+
+    return login_not_required(guarded)
+
+
+@door
+def second_factor(request):
+    """Ask for the code that a password alone does not give."""
+    if not access_second_factor.is_enrolled(request.user):
+        return redirect("admin:enrol_second_factor")
+    if sessions.is_verified(request):
+        return redirect(next_of(request))
+    return _asked(request, CodeForm, _give_code, title="Second factor")
+
+
+@door
+def confirm_yourself(request):
+    """Ask once more before an act that a passer-by at an open browser must not do."""
+    if access_second_factor.is_enrolled(request.user):
+        return _asked(request, CodeForm, _give_code, title="Confirm that it is you")
+    return _asked(request, PasswordForm, _give_password, title="Confirm that it is you")
+
+
+@door
+def enrol_second_factor(request):
+    """Show the secret as a QR code, take the first code, show the recovery codes once."""
+    user = request.user
+    if access_second_factor.is_enrolled(user):
+        return redirect("admin:second_factor")
+    if request.method != "POST":
+        return _enrolment(request, CodeForm())
+    form = CodeForm(request.POST)
+    if form.is_valid():
+        try:
+            codes = sign_in.enrol(request=request, code=form.cleaned_data["code"])
+            return _page(
+                request, "desk/sign_in/recovery_codes.html", title="Recovery codes", codes=codes
+            )
+        except (access_second_factor.WrongCode, sign_in.Throttled) as wrong:
+            form.add_error("code", str(wrong))
+    return _enrolment(request, form, status=422)
+
+
+def next_of(request) -> str:
+    """Where the person was going, if that is a page of this site."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if is_ours else reverse("admin:index")
+
+
+def _asked(request, form_class, give, *, title):
+    form = form_class(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            give(request, form)
+            if not form.errors:
+                return redirect(next_of(request))
+        except sign_in.Throttled as wait:
+            form.add_error(None, str(wait))
+    status = 422 if form.is_bound else 200
+    about = {"form": form, "next": next_of(request), "status": status}
+    return _page(request, "desk/sign_in/confirm.html", title=title, **about)
+
+
+def _give_code(request, form):
+    if not sign_in.give_code(request=request, code=form.cleaned_data["code"]):
+        form.add_error("code", WRONG)
+
+
+def _give_password(request, form):
+    if not sign_in.give_password(request=request, password=form.cleaned_data["password"]):
+        form.add_error("password", WRONG_PASSWORD)
+
+
+def _enrolment(request, form, *, status=200):
+    if request.method != "POST":
+        sessions.demand_fresh(request)  # the page shows the secret
+    begun = request.session.get(sign_in.BEGUN, "")
+    secret, request.session[sign_in.BEGUN] = access_second_factor.begin(
+        user=request.user, begun=begun
+    )
+    drawn = segno.make(access_second_factor.uri(user=request.user, secret=secret), error="m")
+    svg = drawn.svg_inline(scale=5, border=3, dark="#000", light="#fff", omitsize=True)
+    about = {
+        "form": form,
+        "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+        "qr": mark_safe(svg),  # noqa: S308  drawn by us from our own text
+        "status": status,
+    }
+    return _page(request, "desk/sign_in/enrol.html", title="Set up your second factor", **about)
+
+
+def _page(request, template, *, title, status=200, **context):
+    request.current_app = admin.site.name
+    frame = {"title": title, "site_title": "Pacifica Desk"}
+    frame["styles"] = [assets.theme(request), assets.stylesheet(request)]
+    frame["scripts"] = [assets.script(request)]
+    return TemplateResponse(request, template, frame | context, status=status)
+
+
+def addresses():
+    """The door's pages, below the admin's own."""
+    return [
+        path("second-factor/", second_factor, name="second_factor"),
+        path("second-factor/enrol/", enrol_second_factor, name="enrol_second_factor"),
+        path("confirm-yourself/", confirm_yourself, name="confirm_yourself"),
+    ]

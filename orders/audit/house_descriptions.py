@@ -1,0 +1,162 @@
+"""Sentences of what concerns the house itself: people, keys, exports, the log. Pure."""
+
+import re
+
+from orders.audit.phrases import account, begun, changes, ending, quoted, several, stopped, told
+
+
+def _wallet(record, data):
+    return f"agent wallet {told(data, 'public_key')}".strip() + f" of {account(record)}"
+
+
+def _agent_wallet(done):
+    def say(record, data, who, orders):
+        return f"{who} {done} {_wallet(record, data)}."
+
+    return say
+
+
+def _agent_wallet_tested(record, data, who, orders):
+    if record.outcome == "asked":
+        return f"{who} asked for a test of {_wallet(record, data)}."
+    found = told(data, "found") or told(data, "said") or told(data, "explanation")
+    found = found or ending(record.outcome) or "nothing is told"
+    return f"{begun(_wallet(record, data))} was tested: {stopped(found)}"
+
+
+def _key_refused(record, data, who, orders):
+    why = stopped(told(data, "why"))
+    return f"A stored key of {account(record)} was refused{f': {why}' if why else '.'}"
+
+
+def _changed(noun, name_of):
+    def say(record, data, who, orders):
+        if "added" in data:
+            return f"{who} added {noun} {data['added']}."
+        name = f"{noun} {name_of(record, data)}".strip()
+        return f"{who} changed {name}{changes(data)}"
+
+    return say
+
+
+def _api_config_key(record, data, who, orders):
+    did = "took the API config key off" if data.get("removed") else "gave an API config key to"
+    hint = f" (it begins with {data['set']})" if data.get("set") else ""
+    return f"{who} {did} {account(record)}{hint}."
+
+
+def _membership(record, data, who, orders):
+    person, desk = told(data, "user") or "somebody", record.desk_name or "a desk"
+    if not data.get("role"):
+        return f"{who} took {person} off {desk}."
+    return f"{who} made {person} {data['role']} of {desk}."
+
+
+def _login(record, data, who, orders):
+    by = " with a second factor" if record.outcome == "verified" else ""
+    return f"{who} signed in{by} from {record.address or 'an unknown address'}."
+
+
+def _login_failed(record, data, who, orders):
+    step = f" at the {data['step']}" if data.get("step") else ""
+    wait_s = data.get("throttled_for_s")
+    wait = f"; refused unseen for {wait_s} s" if wait_s else ""
+    name = f" as “{told(data, 'name_tried')}”" if told(data, "name_tried") else ""
+    name = " as a name nobody has" if data.get("is_unknown_name") else name
+    return f"Sign-in{name} failed{step}, from {record.address or 'somewhere'}{wait}."
+
+
+def _logout(record, data, who, orders):
+    return f"{who} signed out."
+
+
+def _act_refused(record, data, who, orders):
+    asked = re.sub(r"\b1 (order|drift)s\b", r"1 \1", told(data, "asked"))  # so it was once written
+    return f"{who} was refused: {stopped(asked or 'an act')}"
+
+
+def _export_asked(record, data, who, orders):
+    return f"{who} asked for an export{_words(data)}."
+
+
+def _exported(record, data, who, orders):
+    return f"An export for {who} was made: {several(data.get('count'), 'record')}{_in(data)}."
+
+
+def _export_downloaded(record, data, who, orders):
+    return f"{who} took an export away{_words(data)}."
+
+
+def _words(data):
+    words = told(data, "words").rstrip(".")
+    return f": {words}" if words else ""
+
+
+def _in(data):
+    words = told(data, "words")
+    return f" ({words})" if words else ""
+
+
+def _verification_asked(record, data, who, orders):
+    return f"{who} asked to have the log verified."
+
+
+def _verified(record, data, who, orders):
+    found = f"not whole, {several(data.get('faults'), 'fault')}"
+    found = "whole" if record.outcome == "whole" else found
+    return f"The log was verified for {who}: {found}, {several(data.get('records'), 'record')}."
+
+
+def _archived(record, data, who, orders):
+    before = f" before {data['before']}" if data.get("before") else ""
+    return f"{who} archived {several(data.get('count'), 'record')}{before}."
+
+
+def _key_sealed_anew(record, data, who, orders):
+    key = f", with {data['sealed_with']}" if data.get("sealed_with") else ""
+    return f"A key of {account(record)} was sealed anew{key}."
+
+
+def _database_behind(record, data, who, orders):
+    if "waited" in data:
+        waited = "What waited may have been sent since."
+        return f"Found waiting in a copy of the database that was put back: {orders}. {waited}"
+    number = f"checkpoint {data['number']}" if data.get("number") else "a checkpoint"
+    signed = f"{number} signed {several(data.get('count'), 'record')}"
+    held = f"Cancels held back: {data.get('cancels', 0)}; lines of panics: {data.get('lines', 0)}."
+    if data.get("is_other"):
+        return f"This is not the database of its checkpoint file: {signed}. {held}"
+    return f"An older copy of the database was put back: {signed}. {held}"
+
+
+def _database_accepted(record, data, who, orders):
+    shared = f" after {data['shared']}" if data.get("shared") is not None else ""
+    lost = f"of {several(data.get('count'), 'signed record')}, those{shared or ' since'} are lost"
+    return f"{who} accepted the database that was put back, {lost}{quoted(told(data, 'reason'))}"
+
+
+HOUSE = {
+    "agent_wallet_added": _agent_wallet("added"),
+    "agent_wallet_disabled": _agent_wallet("disabled"),
+    "agent_wallet_enabled": _agent_wallet("enabled"),
+    "agent_wallet_tested": _agent_wallet_tested,
+    "key_refused": _key_refused,
+    "key_sealed_anew": _key_sealed_anew,
+    "desk_changed": _changed("desk", lambda record, data: record.desk_name),
+    "account_changed": _changed("account", lambda record, data: record.account_name),
+    "user_changed": _changed("user", lambda record, data: told(data, "user")),
+    "api_config_key_changed": _api_config_key,
+    "membership_changed": _membership,
+    "login": _login,
+    "login_failed": _login_failed,
+    "logout": _logout,
+    "act_refused": _act_refused,
+    "export_asked": _export_asked,
+    "exported": _exported,
+    "export_downloaded": _export_downloaded,
+    "verification_asked": _verification_asked,
+    "verified": _verified,
+    "archived": _archived,
+    "database_behind": _database_behind,
+    "database_accepted": _database_accepted,
+}

@@ -1,0 +1,225 @@
+"""Append to the audit log: facts, chained in the transaction that makes them true."""
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.utils.timezone import now as clock
+
+from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact, moment
+from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
+from orders.models.bulk_insert import insert
+
+KEPT_BYTES = 64 * 1024
+NAMES_COMPARED = "names_compared"  # in an answer's data: it was held against what was asked
+CHAIN_LOCK = 0x50414349  # any constant of our own, for PostgreSQL's advisory lock
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acted and from where, taken once at the door; the session only as a keyed hash."""
+
+    operator_id: int | None = None
+    operator_name: str = ""
+    session_hash: str = ""
+    address: str = ""
+
+    def columns(self) -> dict:
+        """The same as columns of a row that one person asked for."""
+        return asdict(self)
+
+
+class OrderLine(NamedTuple):
+    """One order that a fact speaks of. ``data``: the exchange's row word for word, if any."""
+
+    account_id: int
+    symbol: str = ""
+    order_id: int | None = None
+    client_order_id: str | None = None
+    cancel_id: int | None = None
+    outcome: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that happened. ``body``: exact bytes sent or received; ``data``: plain JSON values.
+
+    ``whole_length`` and ``whole_sha256`` say what ``body`` was cut from, where it was cut before
+    it came here.
+    """
+
+    event: str
+    actor: Actor = Actor()
+    at: datetime | None = None
+    outcome: str = ""
+    desk: object = None
+    account: object = None
+    job: object = None
+    data: dict = field(default_factory=dict)
+    body: bytes | None = None
+    whole_length: int | None = None
+    whole_sha256: str = ""
+    lines: tuple = ()
+
+
+def actor_of(job) -> Actor:
+    """The operator behind a job, as they were when they acted."""
+    return Actor(job.operator_id, job.operator_name, job.session_hash, job.address)
+
+
+def line_of(cancel, outcome="", data="") -> OrderLine:
+    """The order row with which the log names a cancel's order."""
+    return OrderLine(
+        account_id=cancel.account_id,
+        symbol=cancel.symbol,
+        order_id=cancel.order_id,
+        client_order_id=cancel.client_order_id,
+        cancel_id=cancel.pk,
+        outcome=outcome,
+        data=data,
+    )
+
+
+def described(answer) -> dict:
+    """What the log keeps of an answer beside its bytes. Times in UTC, durations in ms."""
+    return {
+        "status": answer.status,
+        "headers": answer.headers,
+        "is_whole": answer.is_whole,
+        "url": answer.url,
+        "sent_at": moment(answer.sent_at),
+        "first_byte_at": moment(answer.first_byte_at),
+        "answered_at": moment(answer.answered_at),
+        "elapsed_ms": answer.elapsed_ms,
+        "clock_offset_ms": answer.clock_offset_ms,
+    }
+
+
+class OutsideTransaction(RuntimeError):
+    """A fact must be recorded in the transaction that makes it true."""
+
+
+class Draft(NamedTuple):
+    """A fact whose record is ready, all but its place in the chain.
+
+    ``values``: the record's columns by name; ``rows``: its order rows; ``content``: its hash.
+    """
+
+    values: dict
+    rows: list
+    body: bytes | None
+    content: Content
+
+
+def draft(fact) -> Draft:
+    """Make all of a fact's record that can be made before the chain is locked."""
+    rows = [_line(line, row) for row, line in enumerate(fact.lines)]
+    values = _values(fact)
+    return Draft(values, rows, fact.body, Content(values, rows))
+
+
+def append(*facts: Fact | Draft) -> list[int]:
+    """Add facts to the chain; their positions. Call it last in a short transaction.
+
+    It holds the chain's lock until that transaction ends. Raises `OutsideTransaction` where none
+    is open.
+    """
+    if not connection.in_atomic_block:
+        raise OutsideTransaction
+    if not facts:
+        return []
+    drafts = [fact if isinstance(fact, Draft) else draft(fact) for fact in facts]
+    position, head = _locked_tip()
+    records, lines, payloads = [], [], []
+    for values, rows, body, content in drafts:
+        position += 1
+        own = content.hash_at(position)
+        place = {"position": position, "content_hash": own, "previous_hash": head}
+        head = place["hash"] = chained(head, own)
+        place |= values
+        records.append([place[name] for name in RECORD_COLUMNS])
+        lines += [(position, *row) for row in rows]
+        if body is not None:
+            payloads.append((position, body[:KEPT_BYTES]))
+    insert(AuditRecord, RECORD_COLUMNS, records)
+    insert(AuditRecordOrder, ("record_id", *COVERED_OF_ROW), lines)
+    insert(AuditPayload, ("record_id", "body"), payloads)
+    return list(range(position - len(facts) + 1, position + 1))
+
+
+def record(*facts: Fact) -> list[int]:
+    """Append facts that stand alone, in a transaction of their own; their positions."""
+    with transaction.atomic():
+        return append(*facts)
+
+
+RECORD_COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fields)
+
+
+def _locked_tip():
+    """Position and hash of the newest record, under the lock that makes us the next writer.
+
+    On SQLite the open IMMEDIATE transaction is that lock.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+    newest = AuditRecord.objects.order_by("-position").values_list("position", "hash").first()
+    return newest or (0, FIRST_HASH)
+
+
+def _values(fact):
+    """The record's columns by name, all but its place in the chain."""
+    actor, account, body = fact.actor, fact.account, fact.body
+    desk = fact.desk or (account and account.desk)
+    values = {
+        "at": fact.at or clock(),
+        "event": str(fact.event),
+        "outcome": str(fact.outcome),
+        "operator_id": actor.operator_id,
+        "operator_name": actor.operator_name,
+        "session_hash": actor.session_hash,
+        "address": actor.address,
+        "desk_id": desk.pk if desk else None,
+        "desk_name": desk.name if desk else "",
+        "account_id": account.pk if account else None,
+        "account_name": account.name if account else "",
+        "account_address": account.address if account else "",
+        "job_id": fact.job.pk if fact.job else None,
+        "data": compact(fact.data),
+        "salt": os.urandom(16).hex(),
+    }
+    return values | (NO_BODY if body is None else _sums(fact, body))
+
+
+NO_BODY = {"body_length": None, "body_sha256": "", "kept_sha256": ""}
+
+
+def _sums(fact, body):
+    """Length and hash of the whole payload, and the hash of what is kept of it."""
+    kept = hashlib.sha256(body[:KEPT_BYTES]).hexdigest()
+    is_whole = len(body) <= KEPT_BYTES
+    own = kept if is_whole else hashlib.sha256(body).hexdigest()
+    return {
+        "body_length": fact.whole_length or len(body),
+        "body_sha256": fact.whole_sha256 or own,
+        "kept_sha256": kept,
+    }
+
+
+def _line(line, row):
+    """An order row in the order of `COVERED_OF_ROW`."""
+    return (
+        row,
+        line.cancel_id,
+        line.account_id,
+        line.symbol,
+        line.order_id,
+        line.client_order_id,
+        str(line.outcome),
+        line.data,
+    )

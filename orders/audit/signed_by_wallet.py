@@ -1,0 +1,61 @@
+"""What one agent wallet signed: the requests in the log that carry its signature, newest first.
+
+Who signed stands in a record's data, which no index holds. So one look goes through a stretch of
+its account's records, no longer however large the log is, and says where the next one begins.
+"""
+
+from dataclasses import dataclass
+
+from django.db.models.lookups import Exact
+
+from orders.audit.search import Unindexed, positions_between
+from orders.audit.sentences import data_of
+from orders.models import AuditRecord, Event
+
+STRETCH = 20_000  # records of the account that one look goes through
+MOST = 100
+
+
+@dataclass(frozen=True)
+class Found:
+    """Requests, newest first. ``before``: the position to look on from; None at the end."""
+
+    requests: list
+    before: int | None
+
+
+def look(*, wallet, user, before=None) -> Found:
+    """The newest requests this agent wallet signed, of those before a position."""
+    of_account = AuditRecord.objects.visible_to(user).filter(account=wallet.account_id)
+    of_account = of_account.order_by("-position")
+    for lookup, position in _bounds(of_account, wallet).items():
+        of_account = of_account.filter(**{f"position__{lookup}": position})
+    if before is not None:
+        of_account = of_account.filter(position__lt=before)
+    last = of_account.values_list("position", flat=True)[STRETCH - 1 : STRETCH].first()
+    if last is not None:
+        of_account = of_account.filter(position__gte=last)
+    is_request = Exact(Unindexed("event"), Event.REQUEST)
+    named = of_account.filter(is_request, data__contains=wallet.public_key)[: MOST + 1]
+    found = list(named)
+    signed = [one for one in found[:MOST] if is_signed_by(one, wallet.public_key)]
+    return Found(signed, found[MOST - 1].position if len(found) > MOST else last)
+
+
+def is_signed_by(record, public_key) -> bool:
+    """Whether a request carries the signature of exactly this key."""
+    return data_of(record).get("signer") == public_key
+
+
+def _bounds(of_account, wallet):
+    """It signed nothing before it was added, nor after it was disabled for good."""
+    span = {"from": wallet.created_at.isoformat()}
+    disabled = None if wallet.is_active else _disabled(of_account, wallet)
+    if disabled is not None:
+        span["to"] = disabled.at.isoformat()
+    return positions_between(span)
+
+
+def _disabled(of_account, wallet):
+    wanted = of_account.filter(event=Event.AGENT_WALLET_DISABLED, data__contains=wallet.public_key)
+    return wanted.first()

@@ -1,0 +1,170 @@
+"""What confirming a preview would do, as far as can be told: counts, worth, credits, time."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import Count
+from django.utils.timezone import now as clock
+
+from orders.cancels.bulk.previews import frozen
+from orders.exchange import credits
+from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, OrderState, Preview
+from orders.pacifica.signing import BATCH_SIZE
+
+PRICE = settings.CREDIT_PRICES["cancel"]
+REQUEST_S = 0.005  # what a batch costs at full speed, measured on the paper exchange
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a plan takes from one pool of credits, what that pool holds, and who waits before it.
+
+    ``ahead``: bulk cancels of earlier jobs that wait for the same credits. Urgent ones pass them.
+    """
+
+    balance: credits.Balance
+    cost: Decimal
+    ahead: int = 0
+    is_urgent: bool = False
+
+    def wait_s(self, now) -> float:
+        """How long its last cancel waits: for a pause to end, and bulk for credits."""
+        until = self.balance.paused_until
+        pause_s = max(0.0, (until - now).total_seconds()) if until else 0.0
+        if self.is_urgent:  # may use the reserve, and more than our own count allows
+            return pause_s
+        return max(pause_s, self.balance.seconds_for(self.cost + self.ahead * PRICE))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What confirming a preview would do. Times in seconds, breakdowns as (name, count) pairs."""
+
+    count: int
+    by_account: tuple
+    by_symbol: tuple
+    by_side: tuple
+    notional: Decimal  # sum of price times open amount, in USD
+    unpriced: int  # orders that this sum leaves out: market stops, and orders not known here
+    closed: int  # of them by our last look; no part of the sum either
+    unknown: int  # orders that this app has never seen
+    oldest_at: datetime | None
+    reduce_only: int
+    stops: int
+    oldest_sync_at: datetime | None  # the age of the data; None where some book was never read
+    requests: int
+    credits: Decimal
+    credits_left: Decimal
+    estimated_s: float
+    ahead: int  # bulk cancels of other jobs that wait for the same credits
+    shares: tuple
+
+
+def plan(preview: Preview) -> Plan:
+    """What confirming it would do; orders that closed since are counted as they were frozen."""
+    rows = frozen(preview)
+    pks = [row.order_pk for row in rows if row.order_pk]
+    known = list(Order.objects.columns(Known, pks))
+    accounts = Account.objects.in_bulk({row.account_pk for row in rows})
+    sides = [order.side or "unknown" for order in known] + ["unknown"] * (len(rows) - len(known))
+    now = clock()
+    shares, requests = _shares(rows, accounts, now), _requests(rows)
+    standing = [order for order in known if order.state == OrderState.OPEN]
+    priced = [worth for worth in map(_worth, standing) if worth is not None]
+    closed, unknown = len(known) - len(standing), len(rows) - len(known)
+    return Plan(
+        count=preview.count,
+        by_account=_ranked(accounts[row.account_pk].name for row in rows),
+        by_symbol=_ranked(row.symbol for row in rows),
+        by_side=_ranked(sides),
+        notional=sum(priced, Decimal(0)),
+        unpriced=len(rows) - closed - len(priced),
+        closed=closed,
+        unknown=unknown,
+        oldest_at=min((order.created_at for order in known if order.created_at), default=None),
+        reduce_only=sum(bool(order.reduce_only) for order in known),
+        stops=sum(row.kind == "stop" for row in rows),
+        oldest_sync_at=oldest_sync(accounts.values()),
+        requests=requests,
+        credits=sum((share.cost for share in shares), Decimal(0)),
+        credits_left=sum((share.balance.left for share in shares), Decimal(0)),
+        estimated_s=seconds(shares, requests, now=now),
+        ahead=sum(share.ahead for share in shares),
+        shares=shares,
+    )
+
+
+def shares_of(counts, *, now, is_urgent=False, before=None) -> tuple:
+    """What so many cancels of each account take from the pools. ``counts``: account -> cancels.
+
+    ``before``: the id of the job they belong to, where it is made already.
+    """
+    queued = {} if is_urgent else _queued(before)
+    others = Account.objects.in_bulk(queued.keys() - {account.pk for account in counts})
+    balances = credits.balances(accounts=[*counts, *others.values()], now=now)
+    costs, ahead = Counter(), Counter()
+    for account, count in counts.items():
+        costs[balances[account.pk]] += count * PRICE
+    for account_id, count in queued.items():
+        ahead[balances[account_id]] += count
+    ranked = sorted(costs.items(), key=str)
+    return tuple(Share(balance, cost, ahead[balance], is_urgent) for balance, cost in ranked)
+
+
+def _queued(before) -> dict:
+    """How many bulk cancels wait to be sent, by account id; of jobs older than ``before``."""
+    running = CancelJob.objects.running().filter(is_urgent=False)
+    if before is not None:
+        running = running.filter(pk__lt=before)
+    queued = Cancel.objects.filter(job__in=running, status=CancelStatus.QUEUED).order_by()
+    return dict(queued.values_list("account_id").annotate(Count("pk")))
+
+
+def seconds(shares, requests, *, now) -> float:
+    """How long it takes: the pool that has to wait longest for credits, and the sending itself."""
+    waits = [share.wait_s(now) for share in shares]
+    requests += sum(share.ahead for share in shares) / BATCH_SIZE
+    return round(max(waits, default=0.0) + requests * REQUEST_S, 1)
+
+
+def oldest_sync(accounts):
+    """When the book read longest ago was read; None where one never was."""
+    moments = [account.synced_at for account in accounts]
+    return None if None in moments else min(moments, default=None)
+
+
+class Known(NamedTuple):
+    """What a plan looks at in an order."""
+
+    side: str
+    reduce_only: bool | None
+    created_at: datetime | None
+    price_number: Decimal | None
+    open_amount_number: Decimal | None
+    state: str
+
+
+def _shares(rows, accounts, now):
+    by_pk = Counter(row.account_pk for row in rows)
+    counts = {accounts[pk]: count for pk, count in by_pk.items()}
+    return shares_of(counts, now=now, is_urgent=len(rows) <= settings.URGENT_UP_TO)
+
+
+def _requests(rows):
+    return sum(
+        -(-count // BATCH_SIZE) for count in Counter(row.account_pk for row in rows).values()
+    )
+
+
+def _worth(order):
+    if order.price_number is None or order.open_amount_number is None:
+        return None
+    return order.price_number * order.open_amount_number
+
+
+def _ranked(names):
+    return tuple(Counter(names).most_common())

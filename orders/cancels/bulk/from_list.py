@@ -1,0 +1,153 @@
+"""Freeze a list of order ids of one account, pasted or uploaded; or say what is wrong with it."""
+
+import re
+from dataclasses import dataclass
+
+from orders.access.denials import refuse
+from orders.cancels.bulk import list_parser
+from orders.cancels.bulk.previews import GONE, MOST_ORDERS, freeze
+from orders.lifecycle.targets import CannotAsk, kind_of, named_target
+from orders.models import Account, Preview, Right
+from orders.models.lookups import portions
+from orders.pacifica.signing import FULL_UUID
+
+TOO_MANY = f"More than {MOST_ORDERS:,} lines: cut the list."
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """One line of a list that names no order, and why."""
+
+    number: int
+    text: str
+    why: str
+
+
+def of_list(*, user, actor, account_id, symbol, text) -> tuple[Preview | None, list[BadLine]]:
+    """Freeze a pasted or uploaded list of order ids of one account: one a line, or CSV.
+
+    A line may carry its own symbol and kind: ``28000000042``, ``28000000042,BTC``,
+    ``f47ac10b-…,kBONK,stop``; or a first line names the columns. ``symbol``: for orders that the
+    app does not know and lines that name none. Nothing is frozen while a line is bad: all bad
+    lines are returned.
+    """
+    account = Account.objects.allowing(user, Right.CANCEL).filter(pk=account_id, is_active=True)
+    account = account.select_related("desk").first()
+    if account is None:
+        refuse(actor=actor, what=f"list for account {account_id}", said=GONE)
+    given = list_parser.read(text)
+    if len(given) > MOST_ORDERS:
+        return None, [BadLine(given[MOST_ORDERS].number, "", TOO_MANY)]
+    targets, bad = _targets(account, symbol, given)
+    if not given:
+        bad.append(BadLine(1, "", "The list holds no order id."))
+    if bad:
+        return None, bad
+    words = f"a list of {len(targets)} orders on {account.name}"
+    return freeze(user, account.desk, targets, words=words), []
+
+
+def _targets(account, symbol, given):
+    """The targets that the lines name, and the lines that name none."""
+    known, targets, bad, seen = _known(account, given), [], [], {}
+    for line in given:
+        try:
+            target = _target_of(line, account, symbol, known)
+            name = target.order_id or target.client_order_id
+            if name in seen:
+                raise CannotAsk(f"is the same order as line {seen[name]}")
+            seen[name] = line.number
+            targets.append(target)
+        except CannotAsk as error:
+            bad.append(BadLine(line.number, line.text[:80], str(error)))
+    return targets, bad
+
+
+def _order_id(name):
+    return int(name) if name.isascii() and name.isdigit() and len(name) < 20 else None
+
+
+def _known(account, given) -> dict:
+    """The orders of the account that the lines name, by order id or by client order id.
+
+    A query for each 500 of them. Of a client order id's orders only the open one is meant.
+    """
+    names = [line.name for line in given]
+    ids = [one for one in map(_order_id, names) if one is not None and one < 2**63]
+    client_ids = {name.lower() for name in names if FULL_UUID.fullmatch(name)}
+    known = {order.order_id: order for order in _found(account.orders, "order_id", ids)}
+    for order in _found(account.orders.order_by("order_id"), "pk", _so_named(account, client_ids)):
+        known[order.client_order_id.lower()] = order
+    return known
+
+
+def _so_named(account, client_ids) -> list:
+    """Row ids of the open orders with these client order ids, in whatever case each was given."""
+    if not client_ids:
+        return []
+    named = account.orders.open().exclude(client_order_id=None)
+    rows = named.values_list("pk", "client_order_id")
+    return [pk for pk, name in rows if name.lower() in client_ids]
+
+
+def _found(orders, column, values):
+    for some in portions(values):
+        yield from orders.filter(**{f"{column}__in": some})
+
+
+def _target_of(line, account, symbol, known):
+    """The order that a line names. Raises `CannotAsk` with what is wrong about it."""
+    if line.why:
+        raise CannotAsk(line.why)
+    _check_account(line.account, account)
+    order_id = _checked_id(line)
+    order = known.get(line.name.lower() if order_id is None else order_id)
+    if order is not None:
+        order.account = account
+    symbol = line.symbol or (order.symbol if order else symbol)
+    if not symbol:
+        raise CannotAsk(f"This app does not know that order on {account.name}: add its symbol.")
+    return named_target(
+        account=account,
+        symbol=symbol,
+        kind=line.kind.lower() or (kind_of(order) if order else "order"),
+        order_id=order_id,
+        client_order_id=None if order_id is not None else line.name,
+        known=order,
+    )
+
+
+def _check_account(named, account):
+    """Refuse a line whose own column names another account; the app's download guards its cells."""
+    if named and named not in {account.address, account.name, f"'{account.name}"}:
+        raise CannotAsk(f"is an order of {named[:64]}, not of {account.name}")
+
+
+def _checked_id(line):
+    """The order id of a line, or None for a client order id. Raises `CannotAsk`."""
+    for text in (line.name, line.symbol, line.kind):
+        if hidden := next((one for one in text if not _is_plain(one)), None):
+            raise CannotAsk(HIDDEN.get(hidden) or f"holds U+{ord(hidden):04X}, which is not seen")
+    if CHANGED.fullmatch(line.name):
+        raise CannotAsk("a spreadsheet changed this id: make its column text and save anew")
+    order_id = _order_id(line.name)
+    if order_id is None and "-" not in line.name:
+        raise CannotAsk("is neither an order id nor a client order id")
+    if line.symbol and not _may_be_symbol(line.symbol):
+        raise CannotAsk(f"names {line.symbol[:64]} as its symbol: write one order a line")
+    return order_id
+
+
+def _may_be_symbol(text):
+    """Further ids hide where separators are mixed; a symbol has a letter and no separator."""
+    return any(map(str.isalpha, text)) and not any(
+        one in text for one in f"{list_parser.DELIMITERS}# "
+    )
+
+
+def _is_plain(character):
+    return character.isprintable() and character not in HIDDEN
+
+
+HIDDEN = {"\ufffd": "holds a byte that is no UTF-8 text: type it again"}
+CHANGED = re.compile(r"[\d.,]+[eE][+-]?\d+|\d+[.,]0*|\d{1,3}([.,' ]\d{3})+")

@@ -1,0 +1,260 @@
+"""Freeze what a bulk cancel means, say what it would do, and run exactly that once confirmed."""
+
+import hashlib
+import json
+import re
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.utils.timezone import now as clock
+
+from orders.access.denials import refuse
+from orders.cancels import intake
+from orders.cancels.bulk.scope import (
+    BEST_PRICE,
+    Scope,
+    as_text,
+    best_first,
+    from_text,
+    in_words,
+    matching,
+)
+from orders.lifecycle.targets import CannotAsk, Target, check_reason, kind_of
+from orders.models import Account, Desk, Order, OrderState, Preview, Restore, Right
+from orders.models.clocks import is_ahead
+
+GONE = "There is no such preview among yours: make it anew."
+VALID_FOR = timedelta(minutes=15)
+MOST_ORDERS = 50_000
+ALREADY_FEWER = re.compile(r"^\d+ of (?=\d|a list)")
+FROZEN_FROM = (  # what of an order a frozen set and its order of work are made from
+    "account_id",
+    "symbol",
+    "side",
+    "order_type",
+    "stop_price",
+    "order_id",
+    "client_order_id",
+    "price_number",
+)
+
+
+class Frozen(NamedTuple):
+    """One order of a frozen set, by our row ids and by its names on the exchange."""
+
+    account_pk: int
+    symbol: str
+    kind: str
+    order_id: int | None
+    client_order_id: str | None
+    order_pk: int | None
+
+
+def of_scope(*, user, actor, scope: Scope) -> Preview:
+    """Freeze the open orders that match a scope. Raises `NotAllowed` or `CannotAsk`."""
+    desk = _desk(user, actor, scope.desk_id)
+    accounts = list(desk.accounts.filter(pk__in=scope.account_ids))
+    if len(accounts) < len(set(scope.account_ids)):
+        refuse(actor=actor, what=f"preview on desk {desk.pk}", said=GONE)
+    orders = _with_accounts(matching(user=user, scope=scope, now=clock()))
+    if scope.order_of_work == BEST_PRICE:
+        orders = best_first(orders)
+    about = {
+        "words": in_words(scope, desk=desk, accounts=accounts),
+        "query": as_text(scope),
+        "is_everything": scope.is_everything,
+    }
+    return freeze(user, desk, _targets_of(orders), **about)
+
+
+def of_orders(*, user, actor, orders, words="", query="", is_everything=False) -> list[Preview]:
+    """Freeze known orders, such as all that match a list's filter: one preview a desk.
+
+    ``query``: the filter, to be kept with them; ``words``: what it says, where there is one.
+    """
+    orders = orders.visible_to(user).open().filter(account__is_active=True)
+    orders = orders.select_related(None).order_by("created_at", "pk")
+    by_desk = {}
+    for order in _with_accounts(orders):
+        by_desk.setdefault(order.account.desk, []).append(order)
+    if not by_desk:
+        raise CannotAsk("No open order matches any more.")
+    allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
+    if any(desk.pk not in allowed for desk in by_desk):
+        refuse(actor=actor, what="preview of selected orders", said=GONE)
+    about = {"query": query, "is_everything": is_everything}
+    return [
+        freeze(user, desk, _targets_of(rows), words=words or _selected(rows), **about)
+        for desk, rows in by_desk.items()
+    ]
+
+
+def _selected(rows):
+    return "1 selected order" if len(rows) == 1 else f"{len(rows)} selected orders"
+
+
+def anew(*, user, actor, preview) -> Preview:
+    """The same once more by what is known now: a scope is matched again, named orders stay named.
+
+    Orders that have closed since are left out. Raises as the making of a preview does.
+    """
+    if is_scope(preview):
+        return of_scope(user=user, actor=actor, scope=from_text(preview.query))
+    desk = Desk.objects.allowing(user, Right.CANCEL).filter(pk=preview.desk_id).first()
+    if desk is None or preview.made_by_id != user.pk:
+        refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
+    targets = [t for t in _targets(preview) if _still_stands(t, desk)]
+    words = preview.scope
+    if len(targets) < preview.count:
+        words = f"{len(targets)} of {ALREADY_FEWER.sub('', words)}"
+    return freeze(user, desk, targets, words=words)
+
+
+def _still_stands(target, desk):
+    """Whether it can be asked for again: its order may be open, its account still is the desk's."""
+    is_here = target.account.is_active and target.account.desk_id == desk.pk
+    return is_here and (target.order is None or target.order.state == OrderState.OPEN)
+
+
+def is_scope(preview) -> bool:
+    """Whether it was made from a scope, rather than a list's filter or orders named one by one."""
+    return preview.query.startswith("{")
+
+
+def must_type(preview: Preview) -> str:
+    """What to type to confirm: the desk's name for everything, the count for many, or nothing."""
+    if preview.is_everything:
+        return preview.desk.name
+    return str(preview.count) if preview.count > preview.desk.confirm_above else ""
+
+
+def confirm(*, user, actor, preview_id, reason="", typed="") -> intake.Asked:
+    """Run exactly the frozen set, once: a replayed confirmation gives the same job.
+
+    Raises `NotAllowed`, or `CannotAsk` naming the field that is missing.
+    """
+    preview = Preview.objects.allowing(user, Right.CANCEL).filter(pk=preview_id, made_by=user)
+    preview = preview.select_related("desk").first()
+    if preview is None:
+        refuse(actor=actor, what=f"confirm preview {preview_id}", said=GONE)
+    if before := intake.asked_before(actor, [preview.desk], preview.pk):
+        return before
+    now = clock()
+    if preview.made_at < now - VALID_FOR or is_ahead(preview.made_at, now):
+        raise CannotAsk(
+            "This preview is older than 15 minutes: the open orders have changed. Make it anew."
+        )
+    if Restore.objects.filter(found_at__gte=preview.made_at).exists():
+        raise CannotAsk("An older copy of the database was put back since: make the preview anew.")
+    check_reason([preview.desk], reason)
+    if typed.strip() != must_type(preview):
+        raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")
+    targets = _targets(preview)
+    _check_accounts(preview, targets)
+    return intake.ask(
+        actor,
+        targets,
+        reason=reason,
+        request_key=preview.pk,
+        scope=preview.scope,
+        preview=preview,
+        preview_sha256=preview.targets_sha256,
+    )
+
+
+def _check_accounts(preview, targets):
+    """Raise `CannotAsk` where an account is by now another desk's, or nothing is sent for it."""
+    for account in {target.account for target in targets}:
+        if account.desk_id != preview.desk_id:
+            raise CannotAsk(
+                f"{account.name} went to another desk since this was shown. Make it anew."
+            )
+        if not account.is_active:
+            raise CannotAsk(f"{account.name} was deactivated since this was shown. Make it anew.")
+
+
+def since(preview: Preview, scope_orders) -> list[int]:
+    """Row ids of orders in scope that appeared after the freeze: told of, never cancelled."""
+    before = {row.order_pk for row in frozen(preview)}
+    found = scope_orders.values_list("pk", flat=True)
+    return [pk for pk in found if pk not in before]
+
+
+def frozen(preview: Preview) -> list[Frozen]:
+    """The frozen rows. Raises `CannotAsk` where they do not match their hash."""
+    if hashlib.sha256(preview.targets.encode()).hexdigest() != preview.targets_sha256:
+        raise CannotAsk("The frozen set was changed after it was shown. Make the preview anew.")
+    return [Frozen(*row) for row in json.loads(preview.targets)]
+
+
+def _desk(user, actor, desk_id):
+    desk = Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=desk_id).first()
+    if desk is None:
+        refuse(actor=actor, what=f"preview on desk {desk_id}", said=GONE)
+    return desk
+
+
+def _with_accounts(orders):
+    """The orders as a list, each with its account and desk: quicker than a join of three tables.
+
+    Raises `CannotAsk` where there are too many: none may be missing when they are split by desk.
+    """
+    found = list(orders.only(*FROZEN_FROM)[: MOST_ORDERS + 1])
+    check_count(len(found))
+    accounts = Account.objects.select_related("desk").in_bulk({o.account_id for o in found})
+    for order in found:
+        order.account = accounts[order.account_id]
+    return found
+
+
+def _targets_of(orders):
+    return [
+        Target(o.account, o.symbol, kind_of(o), o.order_id, o.client_order_id, o) for o in orders
+    ]
+
+
+def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Preview:
+    """Keep these targets as they are now. Raises `CannotAsk` where they are none or too many."""
+    if not targets:
+        raise CannotAsk("Nothing matches: no open order is in this scope.")
+    check_count(len(targets))
+    rows = [_frozen(target) for target in targets]
+    text = json.dumps(rows, separators=(",", ":"))
+    return Preview.objects.create(
+        desk=desk,
+        made_by=user,
+        made_at=clock(),
+        scope=words if len(words) <= 200 else f"{words[:199]}…",
+        query=query,
+        is_everything=is_everything,
+        count=len(targets),
+        targets=text,
+        targets_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def check_count(count):
+    """Raise `CannotAsk` where these are more orders than one act may name."""
+    if count > MOST_ORDERS:
+        raise CannotAsk(f"More than {MOST_ORDERS:,} orders: narrow it down, or use Panic.")
+
+
+def _frozen(t):
+    order_pk = t.order and t.order.pk
+    return Frozen(t.account.pk, t.symbol, t.kind, t.order_id, t.client_order_id, order_pk)
+
+
+def _targets(preview):
+    rows = frozen(preview)
+    accounts = Account.objects.select_related("desk").in_bulk({row.account_pk for row in rows})
+    pks = [row.order_pk for row in rows if row.order_pk]
+    orders = {row.pk: row for row in Order.objects.columns(KnownOrder, pks)}
+    return [Target(accounts[row[0]], *row[1:5], orders.get(row.order_pk)) for row in rows]
+
+
+class KnownOrder(NamedTuple):
+    """What a target looks at in an order."""
+
+    pk: int
+    side: str
+    state: str

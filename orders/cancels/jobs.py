@@ -1,0 +1,207 @@
+"""Stop, resume and retry a job: each a recorded act of somebody who may."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils.timezone import now as clock
+
+from orders.access.denials import refuse
+from orders.access.permissions import holds
+from orders.audit import log
+from orders.cancels.intake import NAMES, Live, ask, asked_before
+from orders.lifecycle import transitions, wakeups
+from orders.lifecycle.targets import Target
+from orders.models import (
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Desk,
+    Event,
+    JobStatus,
+    OrderState,
+    Right,
+)
+from orders.models.cancels import LIVE
+from orders.models.lookups import AT_ONCE, portions
+
+NO_JOB = "There is no such job among your desks' jobs."
+RETRIED = [CancelStatus.REFUSED.value, CancelStatus.EXPIRED.value, CancelStatus.STOPPED.value]
+OVER = [CancelStatus.CANCELLED.value, CancelStatus.FILLED.value, CancelStatus.GONE.value]
+ENDED = "ended since"
+
+
+def stop(*, user, actor, job_id) -> str:
+    """From here on nothing new of the job is sent; what is under way is followed to its end.
+
+    What a sender claimed and has not recorded as a request is taken from it: nothing of it left.
+    """
+    job = _permitted(user, actor, job_id, "stop")
+    if job.is_panic:
+        return "A panic is not stopped: withdraw its lines that wait."
+    now = clock()
+    with transaction.atomic():
+        running = CancelJob.objects.filter(pk=job.pk, status=JobStatus.RUNNING)
+        if not running.update(status=JobStatus.STOPPING):
+            return f"Nothing to stop: the job is {job.get_status_display().lower()}."
+        claimed = Q(status=CancelStatus.SENDING, sent_at=None)  # and its request is not recorded
+        unsent = job.cancels.filter(Q(status=CancelStatus.QUEUED) | claimed)
+        stopped = transitions.halt(unsent, now)
+        transitions.finish_jobs({job.pk}, now)
+        under_way = job.cancels.filter(status__in=LIVE).count()
+        lines = _lines(job.cancels.filter(status=CancelStatus.STOPPED, concluded_at=now))
+        facts = {"stopped": stopped, "under_way": under_way}
+        log.append(_fact(Event.JOB_STOPPED, actor, job, now, facts, lines))
+    return f"Stopped: {stopped} not sent, {under_way} still being followed to their end."
+
+
+def resume(*, user, actor, job_id) -> str:
+    """Put the stopped cancels back in the queue, but for orders that another cancel has by now.
+
+    Nor is an order's that has ended since.
+    """
+    job = _permitted(user, actor, job_id, "resume")
+    try:
+        return _resume(actor, job)
+    except IntegrityError:  # a click took one of its orders between our look and our UPDATE
+        return _resume(actor, job)
+
+
+def _resume(actor, job):
+    now = clock()
+    with transaction.atomic():
+        halted = CancelJob.objects.filter(
+            pk=job.pk, status__in=[JobStatus.STOPPED, JobStatus.STOPPING]
+        )
+        if not halted.update(status=JobStatus.RUNNING, done_at=None):
+            return f"Nothing to resume: the job is {job.get_status_display().lower()}."
+        rows = _rows(job.cancels.filter(status=CancelStatus.STOPPED))
+        ended = _all_ended(rows)
+        free, taken = _free_and_taken([row for row in rows if row.pk not in ended])
+        skipped = {ENDED: len(ended), "already being cancelled": len(taken)}
+        queued = _queue(free, now)
+        lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
+        transitions.finish_jobs({job.pk}, now)
+        accounts = set(job.cancels.values_list("account_id", flat=True))
+        about = {"is_urgent": job.is_urgent, "count": queued // max(1, len(accounts))}
+        wakeups.deliver(account_ids=sorted(accounts), **about)
+        facts = {"queued": queued, "skipped": sum(skipped.values())}
+        log.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
+    told = (f", {count} skipped: {why}" for why, count in skipped.items() if count)
+    return f"Resumed: {queued} waiting to be sent{''.join(told)}."
+
+
+def retry(*, user, actor, job_id, request_key=None):
+    """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`.
+
+    Orders that have ended since are skipped.
+    """
+    job = _permitted(user, actor, job_id, "retry")
+    if before := asked_before(actor, [job.desk], request_key):
+        return before
+    failed = job.cancels.filter(status__in=RETRIED)
+    ended = _all_ended(_rows(failed))
+    again = failed.select_related("account__desk", "known_order").order_by("pk")
+    targets = [_target(cancel) for cancel in again if cancel.pk not in ended]
+    skipped = [(_target(cancel), ENDED) for cancel in again if cancel.pk in ended]
+    about = {"reason": f"Retry of job {job.pk}", "request_key": request_key, "retry_of": job}
+    return ask(actor, targets, skipped=skipped, **about)
+
+
+def has_left(job, statuses) -> bool:
+    """Whether the order of one of its cancels in these statuses has not ended since."""
+    failed, last = job.cancels.filter(status__in=statuses), 0
+    while rows := _rows(failed.filter(pk__gt=last), AT_ONCE):  # a page asks again and again
+        if len(_ended(rows)) < len(rows):
+            return True
+        last = rows[-1].pk
+    return False
+
+
+def may_go_on(*, user, job) -> bool:
+    """Whether this person, who may cancel, may also resume or retry: another's bulk job is not."""
+    if job.is_urgent or job.operator_id == user.pk:
+        return True
+    return Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=job.desk_id).exists()
+
+
+def _permitted(user, actor, job_id, act):
+    """The job, if this person may cancel on its desk, or pull a panic; a refusal is recorded."""
+    job = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
+    job = job.select_related("desk").first()
+    is_known = job is not None and (not job.is_panic or holds(user, Right.PANIC, desk=job.desk))
+    if not is_known or (act != "stop" and not may_go_on(user=user, job=job)):
+        refuse(actor=actor, what=f"{act} job {job_id}", said=NO_JOB)
+    return job
+
+
+def _rows(cancels, most=None):
+    """Of each the id, what is known of its order, and the order's names; the oldest first."""
+    columns = ("pk", "known_order__state", *NAMES)
+    return list(cancels.order_by("pk").values_list(*columns, named=True)[:most])
+
+
+def _all_ended(rows) -> set:
+    return set().union(*map(_ended, portions(rows)))
+
+
+def _ended(rows) -> set:
+    """Ids of those whose order has ended since: it is known as closed, or a newer cancel says so.
+
+    Looked up by name: as one query, PostgreSQL may hold each against every other.
+    """
+    newer = Cancel.objects.filter(status__in=OVER, pk__gt=rows[0].pk).order_by()
+    newer = newer.filter(account__in={row.account_id for row in rows})
+    ids = [row.order_id for row in rows if row.order_id]
+    names = [row.client_order_id for row in rows if not row.order_id]
+    over = set(newer.filter(order_id__in=ids).values_list("account_id", "order_id"))
+    over |= set(newer.filter(client_order_id__in=names).values_list("account_id", NAMES[2]))
+    return {
+        row.pk
+        for row in rows
+        if row.known_order__state == OrderState.CLOSED
+        or (row.account_id, row.order_id or row.client_order_id) in over
+    }
+
+
+def _free_and_taken(rows):
+    """Ids of those whose order no live cancel names, and of the others.
+
+    Compared here: in the database each would be held against every live cancel of its account.
+    """
+    live, free, taken = Live({row.account_id for row in rows}), [], []
+    for row in rows:
+        names = (row.account_id, row.order_id, row.client_order_id)
+        is_taken = live.has(*names) or live.has_name(row.account_id, row.client_order_id)
+        (taken if is_taken else free).append(row.pk)
+        live.add(*names)
+    return free, taken
+
+
+def _queue(pks, now) -> int:
+    """Put these cancels back in the queue, those that are stopped still; how many that were."""
+    stopped = Cancel.objects.filter(pk__any=set(pks), status=CancelStatus.STOPPED)
+    values = {"concluded_at": None, "requested_at": now, "explanation": ""}
+    return stopped.update(status=CancelStatus.QUEUED, **values)
+
+
+def _target(cancel):
+    return Target(
+        cancel.account,
+        cancel.symbol,
+        cancel.kind,
+        cancel.order_id,
+        cancel.client_order_id,
+        cancel.known_order,
+    )
+
+
+def _lines(cancels):
+    """An order row for each of these, with what became of it."""
+    named = cancels.order_by("pk").values_list(*NAMED)
+    return tuple(log.OrderLine(*columns) for columns in named)
+
+
+NAMED = ("account_id", "symbol", "order_id", "client_order_id", "pk", "status")  # of an `OrderLine`
+
+
+def _fact(event, actor, job, now, data, lines):
+    return log.Fact(event, actor, now, desk=job.desk, job=job, data=data, lines=lines)

@@ -1,0 +1,96 @@
+"""What an operator may ask: cancel these orders, cancel this id."""
+
+from dataclasses import replace
+
+from orders.access.denials import refuse
+from orders.cancels.intake import Asked, ask, asked_before
+from orders.lifecycle.targets import (
+    CannotAsk,
+    Target,
+    check_reason,
+    kind_of,
+    named_target,
+    open_targets,
+    target_of,
+    unusual,
+)
+from orders.models import Account, CancelKind, Desk, Order, Right
+
+__all__ = [
+    "Asked",
+    "CannotAsk",
+    "Target",
+    "kind_of",
+    "named_target",
+    "target_of",
+]  # belong to asking
+
+
+NOTHING_HERE = "There is no such order among your desks' orders."
+NO_ACCOUNT = "There is no such account among your desks' accounts."
+
+
+def cancel_orders(*, user, actor, order_ids, reason="", request_key=None, is_click=True) -> Asked:
+    """Ask to cancel known orders, given by our row ids; one job a desk.
+
+    Rows the person may not touch are left out as if they did not exist. Raises `NotAllowed` where
+    none is left, after recording the refusal. What is no single click needs the reason that a desk
+    asks for: raises `CannotAsk` without it.
+    """
+    orders = Order.objects.filter(pk__in=order_ids).visible_to(user)
+    orders = list(orders.select_related("account__desk").order_by("created_at", "pk"))
+    allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
+    if not orders or any(order.account.desk_id not in allowed for order in orders):
+        refuse(actor=actor, what=f"cancel {len(order_ids)} orders", said=NOTHING_HERE)
+    desks = {order.account.desk for order in orders}
+    if before := asked_before(actor, desks, request_key):
+        return before
+    if not is_click:
+        check_reason(desks, reason)
+    targets, skipped = open_targets(orders)
+    return ask(actor, targets, skipped=skipped, reason=reason, request_key=request_key)
+
+
+def cancel_by_id(
+    *,
+    user,
+    actor,
+    account_id,
+    symbol,
+    kind=CancelKind.ORDER,
+    order_id=None,
+    client_order_id=None,
+    reason="",
+    request_key=None,
+) -> Asked:
+    """Ask to cancel one order that the app need not know.
+
+    Raises `CannotAsk` with a sentence for each wrong input, `NotAllowed` for a foreign account.
+    """
+    return cancel_by_ids(
+        user=user,
+        actor=actor,
+        account_id=account_id,
+        symbol=symbol,
+        kind=kind,
+        ids=[(order_id, client_order_id)],
+        reason=reason,
+        request_key=request_key,
+    )
+
+
+def cancel_by_ids(
+    *, user, actor, account_id, symbol, kind, ids, reason="", request_key=None
+) -> Asked:
+    """Ask to cancel orders of one account and symbol in one act; all of them or none.
+
+    ``ids``: (order id, client order id) pairs, one of each pair None. Raises as `cancel_by_id`.
+    """
+    account = Account.objects.filter(pk=account_id).allowing(user, Right.CANCEL)
+    account = account.select_related("desk").first()
+    if account is None:
+        refuse(actor=actor, what=f"cancel an order of account {account_id}", said=NO_ACCOUNT)
+    about = {"account": account, "symbol": symbol, "kind": kind}
+    targets = [named_target(order_id=one, client_order_id=other, **about) for one, other in ids]
+    asked = ask(actor, targets, reason=reason, request_key=request_key)
+    return replace(asked, notes=tuple(filter(None, map(unusual, targets))))

@@ -1,0 +1,192 @@
+"""What a person may do about an open question: check, send again, close it, or mind it.
+
+Each is a recorded act and a conditional update: what a sender settled meanwhile stays settled.
+"""
+
+from functools import wraps
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders.access.denials import refuse
+from orders.access.permissions import holds
+from orders.audit import log
+from orders.evidence import restored_copy
+from orders.lifecycle import transitions, wakeups
+from orders.lifecycle.interpret import Conclusion
+from orders.lifecycle.targets import CannotAsk
+from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Proof, Right
+from orders.models.cancels import LONGEST_LIFE, OPEN_QUESTIONS
+from orders.models.clocks import is_ahead
+
+NO_QUESTION = "There is no such open question among your desks' cancels."
+SHORTEST_REASON = 3
+
+
+class _Refusal(Exception):
+    """Carries a refusal out of the transaction that it would be rolled back with."""
+
+    def __init__(self, actor, what):
+        self.actor, self.what = actor, what
+        super().__init__(what)
+
+
+def _recorded(act):
+    """Record a refusal after the act's own transaction is over, and raise it as `NotAllowed`."""
+
+    @wraps(act)
+    def guarded(**asked):
+        try:
+            return act(**asked)
+        except _Refusal as refusal:
+            return refuse(actor=refusal.actor, what=refusal.what, said=NO_QUESTION)
+
+    return guarded
+
+
+@_recorded
+def check_now(*, user, actor, cancel_ids, now=clock) -> str:
+    """Ask the exchange at once instead of at the next check."""
+    with transaction.atomic():
+        cancels = _open(user, actor, cancel_ids, Right.CANCEL, "check")
+        moment = now()
+        _those(cancels).update(next_check_at=moment)
+        log.append(*_facts(Event.CHECK_ASKED, actor, cancels, moment))
+        wakeups.settle(account_ids=sorted({cancel.account_id for cancel in cancels}))
+    return f"{_count(cancels)} being checked now."
+
+
+@_recorded
+def send_again(*, user, actor, cancel_ids, now=clock) -> str:
+    """Send a fresh attempt for each whose last request can no longer act.
+
+    Raises `CannotAsk` where none of them may be sent for: the text says why.
+    """
+    is_held = restored_copy.is_behind(now())
+    with transaction.atomic():
+        cancels = _open(user, actor, cancel_ids, Right.CANCEL, "send again")
+        if is_held:  # it would leave whenever somebody accepts the copy, hours later perhaps
+            raise CannotAsk(f"Not sent again: {restored_copy.FIRST}")
+        moment, running = now(), _running_jobs_of(cancels)
+        ready = [cancel for cancel in cancels if not _why_not_yet(cancel, moment, running)]
+        if not ready:
+            raise CannotAsk(_why_not_yet(cancels[0], moment, running))
+        _those(ready).update(
+            status=CancelStatus.QUEUED,
+            not_before_at=None,
+            next_check_at=None,
+            repeats=0,
+            was_refused=False,
+            explanation=f"{actor.operator_name} had it sent again.",
+        )
+        log.append(*_facts(Event.SENT_AGAIN, actor, ready, moment))
+        wakeups.deliver_again(ready)
+    left = len(cancels) - len(ready)
+    return f"{_count(ready)} being sent again" + (f", {left} not yet." if left else ".")
+
+
+@_recorded
+def close(*, user, actor, cancel_ids, reason, now=clock) -> str:
+    """End questions by a named person's word. They are never shown as cancelled by that."""
+    reason = " ".join(reason.split())
+    if len(reason) < SHORTEST_REASON:
+        raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
+    with transaction.atomic():
+        cancels = _open(user, actor, cancel_ids, Right.CLOSE, "close")
+        moment = now()
+        said = f"Closed by {actor.operator_name}: {reason}"
+        end = Conclusion(CancelStatus.CLOSED_BY_OPERATOR, Proof.NONE, said[:400])
+        transitions.write([(cancel, end) for cancel in cancels], moment)
+        log.append(*_facts(Event.QUESTION_CLOSED, actor, cancels, moment, reason=reason))
+    return f"{_count(cancels)} closed. The orders may still be open: nothing was sent."
+
+
+@_recorded
+def take(*, user, actor, cancel_ids, owner_id=None, now=clock) -> str:
+    """Mind these questions, or (a desk head) have another operator of the desk mind them.
+
+    Raises `CannotAsk` where the person named may not cancel there.
+    """
+    owner = user if owner_id in (None, user.pk) else _person(owner_id)
+    right = Right.CANCEL if owner.pk == user.pk else Right.CLOSE
+    with transaction.atomic():
+        cancels = _open(user, actor, cancel_ids, right, "take")
+        for desk in {cancel.account.desk for cancel in cancels}:
+            if not holds(owner, Right.CANCEL, desk=desk):
+                raise CannotAsk(f"{owner} may not cancel on {desk}.", field="owner")
+        _those(cancels).update(owner=owner)
+        name = owner.get_username()
+        log.append(*_facts(Event.QUESTION_OWNED, actor, cancels, now(), owner=name))
+    return f"{_count(cancels)} minded by {name}."
+
+
+def _open(user, actor, cancel_ids, right, what):
+    """The questions among these that are open and this person's to decide, locked."""
+    cancels = Cancel.objects.filter(pk__in=cancel_ids, status__in=OPEN_QUESTIONS)
+    desks = Desk.objects.allowing(user, right)
+    cancels = cancels.filter(account__desk__in=desks.values("pk")).order_by("pk")
+    cancels = list(
+        cancels.select_for_update(of=("self",), no_key=True).select_related(
+            "account__desk", "job__desk"
+        )
+    )
+    if not cancels:
+        raise _Refusal(actor, f"{what} {len(cancel_ids)} open questions")
+    return cancels
+
+
+def _those(cancels):
+    return Cancel.objects.filter(pk__in=[c.pk for c in cancels], status__in=OPEN_QUESTIONS)
+
+
+def _running_jobs_of(cancels):
+    """Ids of their jobs that run, locked: a stop comes before this act or after it."""
+    jobs = CancelJob.objects.filter(pk__in={cancel.job_id for cancel in cancels})
+    running = jobs.filter(status=JobStatus.RUNNING).order_by("pk")
+    return set(running.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def _why_not_yet(cancel, now, running):
+    """Why a fresh attempt may not be sent for this question, or nothing."""
+    ends_at = cancel.signature_ends_at
+    if ends_at and ends_at > now and not is_ahead(ends_at, now, LONGEST_LIFE):
+        left_s = (ends_at - now).total_seconds()
+        return f"The last request may still act for {left_s:.0f} s: wait, or check now."
+    if cancel.job_id not in running:  # no sender takes what a stopped job has queued
+        return f"Job {cancel.job_id} was stopped: resume it first, then send again."
+    if cancel.order_id is None and cancel.has_unanswered:
+        return (
+            "The order is known only by its client order id, which may name another order by "
+            "now: check now, or cancel the order by its order id."
+        )
+    return ""
+
+
+def _person(owner_id):
+    person = get_user_model().objects.filter(pk=owner_id, is_active=True).first()
+    if person is None:
+        raise CannotAsk("There is no such person.", field="owner")
+    return person
+
+
+def _count(cancels):
+    return f"{len(cancels)} question{'' if len(cancels) == 1 else 's'}"
+
+
+def _facts(event, actor, cancels, now, **data):
+    """A record for each job: who did what about which orders."""
+    by_job = {}
+    for cancel in cancels:
+        by_job.setdefault((cancel.job, cancel.account), []).append(cancel)
+    for (job, account), some in by_job.items():
+        yield log.Fact(
+            event=event,
+            actor=actor,
+            at=now,
+            outcome=CancelStatus.CLOSED_BY_OPERATOR if event == Event.QUESTION_CLOSED else "",
+            account=account,
+            job=job,
+            data={"count": len(some), **data},
+            lines=tuple(log.line_of(cancel) for cancel in some),
+        )

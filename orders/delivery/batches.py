@@ -1,0 +1,186 @@
+"""Put signed cancels into HTTP requests: one alone, or up to ten in a batch."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+
+from orders.exchange.client import THREADS, client
+from orders.models import CancelKind
+from orders.pacifica.client import AnswerLost, Unreachable
+from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
+
+logger = logging.getLogger(__name__)
+MOST_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
+ACTIONS = {CancelKind.ORDER: b"Cancel", CancelKind.STOP: b"CancelStopOrder"}
+STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
+LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
+
+
+@dataclass
+class Packet:
+    """One HTTP request: its cancels, their signed requests, and what the network made of it.
+
+    ``result``: an `Answer`, an `Unreachable`, or None where it was never sent.
+    """
+
+    cancels: list
+    requests: list
+    route: str
+    body: bytes
+    result: object = None
+
+    @property
+    def is_batch(self):
+        """Whether it goes through the batch route, whose answer speaks for each item."""
+        return self.route == BATCH_ROUTE
+
+
+def packed(pairs) -> list[Packet]:
+    """Packets for (cancel, signed request) pairs, in their order. TWAPs have no batch."""
+    alone = [pair for pair in pairs if pair[0].send_alone or pair[0].kind not in ACTIONS]
+    together = [pair for pair in pairs if not pair[0].send_alone and pair[0].kind in ACTIONS]
+    packets = [_batch(group) for group in _groups(together)]
+    return packets + [_single(*pair) for pair in alone]
+
+
+def send(
+    packets,
+    now: Callable[[], datetime],
+    is_stopped: Callable[[], bool],
+    api_config_key: str | None = None,
+):
+    """Send in parallel, touching no database in the threads.
+
+    What waited too long for its turn is not sent, nor anything once ``is_stopped`` says so; it is
+    asked before each leaves, and while some wait for a thread. Nothing that befalls one of them,
+    or that question, loses the answers to the others.
+    """
+    if not packets or _must_stop(is_stopped):
+        return
+    if len(packets) == 1:
+        _send(packets[0], now, api_config_key)
+        return
+    turns, waiting, pool = _Turns(), set(), _pool()
+    try:
+        for packet in packets:
+            if len(waiting) == THREADS:
+                _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            if waiting and turns.end_if(_must_stop(is_stopped)):
+                break
+            waiting.add(pool.submit(turns.take, packet, now, api_config_key))
+            turns.given += 1
+        while waiting:
+            _, waiting = wait(waiting, timeout=LOOK_EVERY_S if turns.are_taken else LOOK_SOON_S)
+            if not turns.are_taken:
+                turns.end_if(_must_stop(is_stopped))
+    except BaseException as error:
+        let_go()
+        pool.shutdown()  # nothing is left to be sent behind the caller's back
+        if not isinstance(error, RuntimeError):
+            raise
+        logger.error("No more threads could be had: the rest is sent later.")
+
+
+def let_go():
+    """End this thread's pool: for a thread that may not send again for long."""
+    if hasattr(_own, "pool"):
+        _own.pool.shutdown()
+        del _own.pool
+
+
+def _pool():
+    """This thread's own pool, kept for its next chunk: making threads costs as much as sending.
+
+    Never another's: urgent requests would queue behind bulk's, which may hang.
+    """
+    if not hasattr(_own, "pool"):
+        client()  # made once, before many threads would make it at the same moment
+        _own.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="send")
+    return _own.pool
+
+
+_own = threading.local()
+
+
+class _Turns:
+    """Whose turn has come: a packet whose thread is late is not sent once the turns have ended."""
+
+    def __init__(self):
+        self.given, self._taken, self._have_ended = 0, [], False
+
+    @property
+    def are_taken(self):
+        """Whether there is nothing left to keep from leaving."""
+        return self._have_ended or len(self._taken) >= self.given
+
+    def end_if(self, is_over):
+        """Let nothing more leave; whether that is so."""
+        self._have_ended = self._have_ended or is_over
+        return self._have_ended
+
+    def take(self, packet, now, api_config_key):
+        """In a thread: send it, unless it is too late for that."""
+        if not self._have_ended:
+            self._taken.append(packet)
+            _send(packet, now, api_config_key)
+
+
+def _send(packet, now, api_config_key):
+    oldest = packet.requests[0]
+    if now().timestamp() * 1000 - oldest.timestamp > oldest.expiry_window * STALE_AFTER:
+        return
+    try:
+        packet.result = client().post(packet.route, packet.body, api_config_key=api_config_key)
+    except Unreachable as unreachable:
+        packet.result = unreachable
+    except Exception as error:  # whatever it is: some bytes may have left before it
+        packet.result = _broken_off(type(error).__name__, packet, now())
+
+
+def _broken_off(what, packet, failed_at):
+    logger.error("Sending broke off unexpectedly: %s.", what)  # its own text may hold anything
+    reason = f"sending broke off unexpectedly ({what})"
+    url = client().base_url + packet.route
+    return AnswerLost(reason, url=url, sent_at=None, failed_at=failed_at, elapsed_ms=None)
+
+
+def _must_stop(is_stopped):
+    """Whether the rest must wait; where that cannot be told, it must."""
+    try:
+        return is_stopped()
+    except Exception as error:
+        logger.error("Whether to stop could not be asked: %s.", type(error).__name__)
+        return True
+
+
+def _single(cancel, request):
+    return Packet([cancel], [request], request.route, request.body)
+
+
+def _batch(group):
+    if len(group) == 1:
+        return _single(*group[0])
+    cancels, requests = [cancel for cancel, _ in group], [request for _, request in group]
+    actions = b",".join(_action(*pair) for pair in group)
+    return Packet(cancels, requests, BATCH_ROUTE, b'{"actions":[' + actions + b"]}")
+
+
+def _action(cancel, request):
+    return b'{"type":"' + ACTIONS[cancel.kind] + b'","data":' + request.body + b"}"
+
+
+def _groups(pairs):
+    """Runs of at most ten that fit one body."""
+    group, size = [], 0
+    for pair in pairs:
+        length = len(_action(*pair)) + 1
+        if group and (len(group) == BATCH_SIZE or size + length > MOST_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(pair)
+        size += length
+    if group:
+        yield group

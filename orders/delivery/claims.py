@@ -1,0 +1,104 @@
+"""Whose cancels are sent next, and the claim that makes them one sender's."""
+
+import uuid
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef
+
+from orders.lifecycle.wakeups import CHUNK
+from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
+from orders.models.cancels import LEASE
+
+
+class Turn(NamedTuple):
+    """Whose cancels are sent next for an account: one job's."""
+
+    account: Account
+    job_id: int
+    is_urgent: bool
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A claimed cancel: of its row what sending and concluding look at, by the same names.
+
+    A third of the time that a model instance takes; a chunk has hundreds.
+    """
+
+    pk: int
+    job_id: int
+    account_id: int
+    known_order_id: int | None
+    symbol: str
+    kind: str
+    order_id: int | None
+    client_order_id: str | None
+    is_urgent: bool
+    status: str
+    attempt: int
+    send_alone: bool
+    has_unanswered: bool
+    is_unnamed: bool  # the book said that its order has no client order id
+    claim_token: uuid.UUID
+    account: Account
+    job: CancelJob
+
+
+COLUMNS = tuple(field.name for field in fields(Held))[:-3]  # the rest is the same for all
+OWN_ORDER = OuterRef("known_order")
+
+
+def next_turn(account_id, now) -> Turn | None:
+    """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
+    ready = Cancel.objects.ready(now).filter(account_id=account_id)
+    first = ready.values_list("job_id", "is_urgent").first()
+    if first is None:
+        return None
+    account = Account.objects.select_related("desk", "api_config_key").get(pk=account_id)
+    return Turn(account, *first)
+
+
+def claim(turn, *, now, limit=CHUNK) -> list[Held]:
+    """Take a chunk of one job's queued cancels: true for one sender only, on any database.
+
+    One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
+    that carry the token are ours. What another sender is claiming just now is passed over, so that
+    those who were woken together share a job.
+    """
+    token = uuid.uuid4()
+    with transaction.atomic():
+        rows = list(_free(turn, now).values_list(*COLUMNS)[:limit])
+        looked_at = {row[0] for row in rows}
+        taken = Cancel.objects.filter(pk__any=looked_at, status=CancelStatus.QUEUED).update(
+            status=CancelStatus.SENDING,
+            claim_token=token,
+            attempt=F("attempt") + 1,
+            lease_until=now + LEASE,
+            sent_at=None,
+            not_before_at=None,
+        )
+        if taken < len(rows):  # somebody was faster
+            held = set(Cancel.objects.held(token, looked_at).values_list("pk", flat=True))
+            rows = [row for row in rows if row[0] in held]
+    return _chunk(turn, token, rows) if taken else []
+
+
+def _free(turn, now):
+    """What may be claimed of a turn, locked, without waiting for what others lock."""
+    skips = connection.features.has_select_for_update_skip_locked
+    rows = Cancel.objects.ready(now).filter(account=turn.account, job=turn.job_id)
+    rows = rows.annotate(is_unnamed=Exists(Order.objects.unnamed().filter(pk=OWN_ORDER)))
+    return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
+
+
+def _chunk(turn, token, rows):
+    """The claimed cancels, oldest first, as the claim left them."""
+    job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
+    if job.desk_id == turn.account.desk_id:  # a job is one desk's; else the account went elsewhere
+        job.desk = turn.account.desk
+    chunk = [Held(*row, token, turn.account, job) for row in rows]
+    for cancel in chunk:
+        cancel.status, cancel.attempt = CancelStatus.SENDING, cancel.attempt + 1
+    return chunk

@@ -1,0 +1,303 @@
+"""Deliver cancels: claim, sign, record, send, record, conclude.
+
+A chunk of one job's cancels on one account goes through six steps. No transaction is open while
+the network is awaited, and the threads that send touch no database.
+"""
+
+import functools
+import logging
+import threading
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.db.models import Case, Exists, OuterRef, Subquery, When
+from django.db.models.functions import Coalesce
+from django.utils.timezone import now as clock
+
+from desk.repeated_warnings import Matters
+from orders.access.permissions import holding, holds
+from orders.audit import log
+from orders.audit.phrases import several
+from orders.delivery import batches
+from orders.delivery.claims import claim, next_turn
+from orders.evidence import restored_copy
+from orders.exchange import client, credits
+from orders.exchange import clock as exchange_clock
+from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
+from orders.lifecycle import transitions, wakeups
+from orders.lifecycle.wakeups import CHUNK
+from orders.models import (
+    AgentWallet,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    PanicLine,
+    Right,
+)
+from orders.models.cancels import MARGIN
+from orders.models.clocks import is_ahead
+from orders.pacifica.signing import Unsignable
+
+PRICE = settings.CREDIT_PRICES["cancel"]
+STARTED_AT = clock()  # this process; what was sent before may have been left open by a dead sender
+SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held back for ever
+
+# Threads of one process that bulk may hold; whatever else there are is left for urgent work.
+BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
+
+# On SQLite one of them works at a time while the others' requests are under way. Threads that all
+# compute take Python from each other, also from the one whose open transaction every writer waits
+# for. On PostgreSQL transactions overlap, and a turn would keep its server waiting.
+_bulk_turn = threading.Semaphore(1 if settings.IS_SQLITE else settings.BULK_THREADS)
+
+
+def deliver_account(*, account_id, is_urgent_only=False, is_for_panic=False, now=clock) -> int:
+    """Send whatever is queued and may be sent for this account; how many cancels were claimed.
+
+    ``is_urgent_only``: leave bulk alone, which could keep the caller for minutes. ``is_for_panic``:
+    send although an older copy of the database was put back; what waited in that is held back.
+    """
+    claimed = 0
+    while chunk := _next_chunk(account_id, is_urgent_only, is_for_panic, now):
+        claimed += chunk
+    return claimed
+
+
+def _next_chunk(account_id, is_urgent_only, is_for_panic, now) -> int:
+    """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
+    turn = next_turn(account_id, now())
+    if turn is None or (is_urgent_only and not turn.is_urgent):
+        return 0
+    if restored_copy.is_behind(now()) and not is_for_panic:
+        return 0
+    if turn.is_urgent:
+        return _carry(turn, credits.URGENT, now)
+    if _must_settle_first(account_id, now()):
+        wakeups.settle(account_ids=[account_id], is_urgent=False)
+        return 0
+    if not BULK_THREADS.acquire(blocking=False):
+        return 0  # this process is busy enough with bulk; who holds it goes on with this too
+    try:
+        with _bulk_turn:
+            return _carry(turn, credits.BULK, now, send=_send_aside)
+    finally:
+        BULK_THREADS.release()
+
+
+def _send_aside(*about, **how):
+    """Send, and let the next thread work meanwhile."""
+    _bulk_turn.release()
+    try:
+        batches.send(*about, **how)
+    finally:
+        _bulk_turn.acquire()
+
+
+def _must_settle_first(account_id, now) -> bool:
+    """Whether bulk waits because this sender is new and the account's old questions were not asked
+    yet. Having asked once is enough, whatever was said; settling then wakes delivery."""
+    if now > STARTED_AT + SETTLE_FIRST_FOR or is_ahead(STARTED_AT, now):
+        return False
+    cancels = Cancel.objects.filter(account_id=account_id)
+    return cancels.has_left_open(STARTED_AT, now)
+
+
+def _carry(turn, purpose, now, **how):
+    """Ask the purse, claim no more than it grants, and settle with it afterwards."""
+    about = {"account": turn.account, "purpose": purpose}
+    grant = credits.take(wanted=CHUNK, price=PRICE, now=now(), **about)
+    chunk, left, quota = [], 0, None
+    try:
+        if grant.count:
+            chunk = claim(turn, now=now(), limit=grant.count)
+            left = len(chunk)  # unless it is known better
+            left, quota = deliver(chunk, now=now, **how) if chunk else (0, None)
+        else:  # waiting for credits is no idling
+            CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=now())
+    finally:
+        credits.settle(grant=grant, unused=grant.count - left, quota=quota, now=now())
+    return len(chunk)
+
+
+def deliver(chunk, *, now=clock, send=None):
+    """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
+    an answer stated or None."""
+    job, account = chunk[0].job, chunk[0].account
+    why_not = may_not_send(_asked(job, account), account)
+    if why_not:
+        failing.wrong(account.pk, why_not)
+        transitions.refuse_unsent(chunk, why_not, now())
+        return 0, None
+    try:
+        pairs, wallet = sign(chunk, now())
+        if not pairs:
+            return 0, None
+        packs = record_requests(batches.packed(pairs), now())
+    except (CannotOpen, KeySettingsWrong) as error:
+        failing.wrong(account.pk, f"Nothing is sent for {account}: {error}")
+        transitions.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
+        return 0, None
+    key = open_api_config_key(account)
+    halted = functools.partial(_must_halt, job.pk, wallet)
+    (send or batches.send)(packs, now, halted, api_config_key=key)
+    ends = transitions.conclude(packs, now())
+    _after(ends, account, job)
+    _warn(ends, account)
+    return transitions.left_of(packs), transitions.quota_of(packs)
+
+
+def _after(ends, account, job):
+    """Pause a throttled pool, and have open questions asked at once."""
+    pauses = [end.not_before_at for _, end in ends if end.is_throttled]
+    if pauses:
+        credits.pause(pool=credits.pool_of(account), until=max(pauses))
+    if any(end.status in {CancelStatus.UNKNOWN, CancelStatus.SETTLING} for _, end in ends):
+        wakeups.settle(account_ids=[account.pk], is_urgent=job.is_urgent)
+
+
+failing = Matters(logging.getLogger(__name__))
+FAILED = {CancelStatus.QUEUED, CancelStatus.UNKNOWN, CancelStatus.REFUSED}
+
+
+def _warn(ends, account):
+    """In this process's log: attempts that did not get through, and that they do again."""
+    failed = [end for _, end in ends if end.status in FAILED and not end.is_throttled]
+    if failed:
+        said = f"{several(len(failed), 'cancel')} did not get through: {failed[0].explanation}"
+        failing.wrong(account.pk, f"{account}: {said}")
+    elif ends:
+        failing.over(account.pk, f"{account}: cancels get through again.")
+
+
+def _asked(job, account):
+    """Who stands behind the job: behind a panic's cancels, who asked last for the account."""
+    return (job.is_panic and job.panic_lines.filter(account=account).first()) or job
+
+
+def may_not_send(job, account, *, panic=False) -> str:
+    """Why nothing may be sent for this job, or line of a panic, or nothing. Rights are asked again
+    here."""
+    right = Right.PANIC if panic else Right.CANCEL
+    if not account.is_active or not job.desk.is_active:
+        return f"Not sent: {account.name} or its desk was deactivated."
+    if job.desk != account.desk:
+        return f"Not sent: {account.name} went to another desk since this was asked."
+    operator = get_user_model().objects.get(pk=job.operator_id)  # as they are now
+    if not holds(operator, right, desk=job.desk):
+        return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
+    return ""
+
+
+def sign(chunk, now):
+    """(cancel, signed request) pairs, all with one timestamp, and the agent wallet that signed.
+
+    A cancel that cannot be put into a request is refused; its neighbours go without it.
+    """
+    wallet = signing_wallet(chunk[0].account)
+    signer = open_signer(wallet, despite_age=chunk[0].job.is_panic)
+    times = client.signing_times(now)
+    pairs, unsignable = [], {}
+    for cancel in chunk:
+        try:
+            pairs.append((cancel, _signed(signer, cancel, times)))
+        except Unsignable as error:
+            unsignable.setdefault(str(error), []).append(cancel)
+    for why, cancels in unsignable.items():
+        transitions.refuse_unsent(cancels, f"Not sent: {why}.", now)
+    return pairs, wallet
+
+
+def signing_wallet(account) -> AgentWallet:
+    """The newest active agent wallet. Raises `CannotOpen` where there is none."""
+    active = account.agent_wallets.filter(is_active=True).select_related("sealed_key")
+    wallet = active.order_by("-created_at").first()
+    if wallet is None:
+        raise CannotOpen(f"{account.name} has no active agent wallet: add one, then ask again.")
+    wallet.account = account
+    return wallet
+
+
+def _signed(signer, cancel, times):
+    return signer.cancel(
+        kind=cancel.kind,
+        symbol=cancel.symbol,
+        order_id=cancel.order_id,
+        client_order_id=cancel.client_order_id,
+        **times,
+    )
+
+
+def record_requests(packs, now) -> list[batches.Packet]:
+    """Commit the exact bytes before the first of them leaves; only what is still ours is sent.
+
+    Raises `CannotOpen` where the agent wallet was disabled since it signed.
+    """
+    cancels = [cancel for pack in packs for cancel in pack.cancels]
+    signing = _signing(cancels[0].account.agent_wallets, packs[0].requests[0].signer)
+    ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
+    drafts = {pack.body: log.draft(_request_fact(pack, now)) for pack in packs}
+    with transaction.atomic():
+        rows = Cancel.objects.held(cancels[0].claim_token, {cancel.pk for cancel in cancels})
+        mine = set(rows.locked())
+        packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
+        kept = {cancel.pk for pack in packs for cancel in pack.cancels}
+        Cancel.objects.filter(pk__any=kept).update(
+            sent_at=now,
+            clock_offset_ms=Case(
+                When(first_sent_at=None, then=exchange_clock.known(now)), default="clock_offset_ms"
+            ),
+            first_sent_at=Coalesce("first_sent_at", now),
+            signature_ends_at=ends_at,
+        )
+        # Locked until this is committed: whoever disables it comes before the request, or after.
+        if not signing.update(last_used_at=now):
+            raise CannotOpen("The agent wallet was disabled before the request left.")
+        log.append(*(drafts[pack.body] for pack in packs))
+    return packs
+
+
+def _must_halt(job_id, wallet):
+    """Whether nothing more may leave: its job was stopped, its agent wallet disabled, its account
+    or desk deactivated, or whoever asked lost the right or their own account."""
+    with connection.cursor() as cursor:
+        cursor.execute(*_may_go_on(job_id, wallet.account_id, wallet.public_key))
+        return cursor.fetchone() is None
+
+
+@functools.lru_cache(maxsize=64)
+def _may_go_on(job_id, account_id, public_key):
+    """That question as a statement and its values: asked before each request, it takes ten times
+    as long to put into SQL as to answer."""
+    lines = PanicLine.objects.filter(job=OuterRef("pk"), account=account_id)
+    asker = Coalesce(Subquery(lines.values("operator_id")[:1]), "operator_id")
+    running = CancelJob.objects.filter(
+        pk=job_id, status=JobStatus.RUNNING, desk__accounts=account_id
+    )
+    may = holding(Right.CANCEL, account_id=account_id).filter(user_id=OuterRef("asker"))
+    signs = _signing(AgentWallet.objects.filter(account=account_id), public_key)
+    running = running.annotate(asker=asker).filter(Exists(signs), Exists(may))
+    return running.order_by().values_list("pk").query.sql_with_params()
+
+
+def _signing(wallets, public_key):
+    """The agent wallet of this key, while it may sign."""
+    return wallets.filter(public_key=public_key, is_active=True).order_by("pk")
+
+
+def _request_fact(pack, now):
+    first = pack.cancels[0]
+    data = client.described(pack.route, pack.requests) | {"attempt": first.attempt}
+    return log.Fact(
+        event=Event.REQUEST,
+        actor=log.actor_of(first.job),
+        at=now,
+        account=first.account,
+        job=first.job,
+        data=data,
+        body=pack.body,
+        lines=tuple(log.line_of(cancel) for cancel in pack.cancels),
+    )

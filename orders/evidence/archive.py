@@ -1,0 +1,79 @@
+"""Archives: the whole log until a day, verified and self-contained. Nothing is ever deleted."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.utils.timezone import now as clock
+
+from orders.audit import log, reader
+from orders.evidence import bundle, checkpoints, verify
+from orders.models import AuditRecord, Event
+
+BY = "(terminal)"
+
+
+class CannotArchive(Exception):
+    """No archive was written; the text says why."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A written archive: its file, how many records, bytes, SHA-256 as hex."""
+
+    path: Path
+    count: int
+    length: int
+    sha256: str
+
+
+def archive(*, before, folder, now=clock) -> Archive:
+    """Write every record before a moment into one zip file in ``folder``; recorded.
+
+    All positions up to the last one before that moment: a chain without gaps. Raises
+    `CannotArchive` where there are none, or where the log is not whole.
+    """
+    last = _last_before(before)
+    _refuse_broken(last)
+    _cover()
+    name = f"pacifica-desk-archive-until-{before:%Y-%m-%d}"
+    work = folder / f"{name}.work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(mode=0o700)
+    try:
+        count = bundle.write_records(work, reader.entries(until=last))
+        words = f"every record before {before:%Y-%m-%d %H:%M} UTC"
+        about = {"query": {"to": before.isoformat()}, "words": words, "by": BY}
+        bundle.finish(work, count=count, now=now(), **about)
+        path = folder / f"{name}.zip"
+        length, sha256 = bundle.pack(work, path)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    data = {"before": before.isoformat(), "count": count, "last": last, "file_sha256": sha256}
+    log.record(log.Fact(Event.ARCHIVED, log.Actor(operator_name=BY), data=data))
+    return Archive(path, count, length, sha256)
+
+
+def _last_before(before):
+    """Position of the last record before a moment. Times may run a little out of order."""
+    earlier = AuditRecord.objects.filter(at__lt=before).order_by("-position")
+    last = earlier.values_list("position", flat=True).first()
+    if last is None:
+        raise CannotArchive("There is no record before that day.")
+    return last
+
+
+def _refuse_broken(last):
+    report = verify.verify(until=last)
+    if not report.is_whole:
+        raise CannotArchive(
+            f"The log is not whole ({report.fault_count} faults, first: {report.faults[0]}) "
+            "Run audit_verify; nothing was written."
+        )
+
+
+def _cover():
+    try:
+        checkpoints.make()
+    except checkpoints.CannotCheckpoint:
+        return

@@ -1,0 +1,84 @@
+"""What the sweep does for the log itself: checkpoints, and errands in a process of their own."""
+
+import logging
+import subprocess
+import sys
+from datetime import timedelta
+from functools import reduce
+from operator import or_
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils.timezone import now as clock
+
+from orders.evidence import checkpoints, exports, verification_requests
+from orders.models import (
+    AuditCheckpoint,
+    ErrandStatus,
+    Export,
+    PanicLine,
+    Restore,
+    Verification,
+)
+from orders.models.clocks import is_ahead
+
+logger = logging.getLogger(__name__)
+CHECKPOINT_EVERY = timedelta(seconds=60)
+KINDS = ((Export, exports.carry), (Verification, verification_requests.carry))
+
+
+def run_due(*, now=clock) -> int:
+    """Carry out every errand that nobody works on; how many. One that breaks has failed."""
+    carried = 0
+    for model, carry in KINDS:
+        while (errand := model.objects.take(now())) is not None:
+            carried += 1
+            try:
+                carry(errand, now=now)
+            except Exception:  # whatever broke it, the next one must still get its turn
+                logger.exception("%s broke.", errand)
+                said = "It broke; the sweep's log says why."
+                errand.finish(now(), ErrandStatus.FAILED, explanation=said)
+    return carried
+
+
+class Errands:
+    """Starts a process for what is due, so that long work slows no other duty of the sweep."""
+
+    def __init__(self):
+        self._process = None
+
+    def start_due(self, now):
+        """Start it, unless it runs already or there is nothing to do."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        if any(model.objects.takeable(now).exists() for model, _ in KINDS):
+            command = [sys.executable, "-m", "django", "run_errands"]
+            self._process = subprocess.Popen(command, cwd=settings.BASE_DIR)  # noqa: S603
+
+
+def checkpoint_due(now):
+    """Sign what is new, once a minute, a panic or an accepted copy at once; only with a key."""
+    if not settings.AUDIT_CHECKPOINT_KEY:
+        return
+    last = AuditCheckpoint.objects.first()
+    if last is not None and not _is_due(last, now):
+        return
+    try:
+        checkpoints.make()
+    except checkpoints.CannotCheckpoint as error:
+        logger.error("No checkpoint: %s", error)
+
+
+def _is_due(last, now):
+    """Whether a minute is over, or something of a panic is new: it shall not leave twice.
+
+    Also when a copy put back was accepted: until that is signed the log looks broken.
+    """
+    if last.at <= now - CHECKPOINT_EVERY or is_ahead(last.at, now):
+        return True
+    if Restore.objects.unsigned().exists():
+        return True
+    steps = ("asked_at", "last_sent_at", "answered_at", "seen_empty_at")
+    newer = (Q(**{f"{step}__gt": last.at}) for step in steps)
+    return PanicLine.objects.filter(reduce(or_, newer)).exists()

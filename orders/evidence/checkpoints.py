@@ -1,0 +1,293 @@
+"""Signed checkpoints of the log, kept in a file outside the database.
+
+Each is one line of JSON: how many records there are, the hash of the newest, the checkpoint
+before. Who rewrites the database cannot rewrite these without their key. Format, version 1::
+
+    {"at", "count", "first", "format", "head", "network", "number", "previous", "public_key",
+     "signature", "version"}
+
+``count``: records; ``head``, ``first``: hashes of the newest and of the first record; ``previous``:
+SHA-256 of the line before, without its line break (64 zeros for the first); ``public_key`` and
+``signature``: Ed25519 in base64, over the same object without ``signature``, as JSON with sorted
+keys, no spaces, pure ASCII.
+
+Version 2 is signed once after an older copy of the database was put back and accepted. It has four
+keys more: "accepted_at", "accepted_by", "reason", and "shared": of what the checkpoints before it
+signed, only records up to that one are in the database for certain. ``count`` may be less than
+that of the one before, and ``first`` another; all else is as in version 1.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.timezone import now as clock
+
+from orders.audit.hashing import FIRST_HASH, compact
+from orders.evidence import checkpoint_file
+from orders.evidence.checkpoint_file import CannotCheckpoint
+from orders.models import AuditCheckpoint, AuditRecord, Restore
+
+FORMAT = "pacifica-desk-checkpoint"
+OF_A_RESTORE = '"version":2'  # as the line of such a checkpoint says it
+CHECKPOINT_LOCK = 0x50414350  # any constant of our own, for PostgreSQL's advisory lock
+
+
+class CheckpointKeyWrong(Exception):
+    """A checkpoint key setting cannot be used; the text names it and never shows its value."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One line, read and found sound in itself."""
+
+    number: int
+    at: str
+    count: int
+    head: str
+    first: str
+    previous: str
+    network: str
+    public_key: str
+    line: str
+    shared: int | None = None  # this and the rest: of version 2 alone
+    accepted_at: str = ""
+    accepted_by: str = ""
+    reason: str = ""
+
+    @property
+    def is_of_a_restore(self) -> bool:
+        """Whether it goes on from an older copy that was put back."""
+        return self.shared is not None
+
+    @property
+    def line_hash(self) -> str:
+        """What the next checkpoint names as ``previous``."""
+        return hashlib.sha256(self.line.encode("ascii")).hexdigest()
+
+
+def signing_key() -> Ed25519PrivateKey | None:
+    """The key this process signs with; only the sweep needs it. Raises `CheckpointKeyWrong`."""
+    if not settings.AUDIT_CHECKPOINT_KEY:
+        return None
+    raw = _decoded("AUDIT_CHECKPOINT_KEY", settings.AUDIT_CHECKPOINT_KEY)
+    return Ed25519PrivateKey.from_private_bytes(raw)
+
+
+def trusted_keys() -> set[str]:
+    """Public keys, base64, whose checkpoints count here; empty where none is configured."""
+    listed = settings.AUDIT_CHECKPOINT_PUBLIC_KEYS.split(",")
+    found = {one.strip() for one in listed if one.strip()}
+    for one in found:
+        _decoded("AUDIT_CHECKPOINT_PUBLIC_KEYS", one)
+    private = signing_key()
+    return found | ({public_half(private)} if private else set())
+
+
+def public_half(private) -> str:
+    """The public half of a signing key, in base64."""
+    return base64.b64encode(private.public_key().public_bytes_raw()).decode()
+
+
+def new_key() -> tuple[str, str]:
+    """A new pair in base64: private (secret) and public."""
+    private = Ed25519PrivateKey.generate()
+    return base64.b64encode(private.private_bytes_raw()).decode(), public_half(private)
+
+
+def make(*, now=clock) -> Checkpoint | None:
+    """Sign what is new since the last checkpoint; None where nothing is.
+
+    Raises `CannotCheckpoint` where the log contradicts what was signed before, for a checkpoint
+    must never cover up what the last one shows; and where no key is configured.
+    """
+    key = signing_key()
+    if key is None:
+        raise CannotCheckpoint("AUDIT_CHECKPOINT_KEY: is not set, so no checkpoint can be signed.")
+    with checkpoint_file.locked() as file:
+        with transaction.atomic(durable=True):
+            went_on = _go_on(file, key, now())
+        _bring_up_to_date(file)  # first, for it refuses a file that is not this database's
+        with transaction.atomic(durable=True):
+            made = _insert(key, now())
+        _bring_up_to_date(file)
+    return made or went_on
+
+
+def is_ours(one, trusted) -> bool:
+    """Whether a sound checkpoint is of this network, and signed by a key that counts here."""
+    is_trusted = not trusted or one.public_key in trusted
+    return is_trusted and one.network == settings.PACIFICA_NETWORK
+
+
+def read(line: str) -> Checkpoint:
+    """One line as a `Checkpoint` whose signature holds. Raises ValueError with what is wrong."""
+    try:
+        told = json.loads(line)
+        signature = base64.b64decode(told.pop("signature"), validate=True)
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(told["public_key"]))
+        public.verify(signature, compact(told).encode("ascii"))
+        is_known = told.pop("format") == FORMAT
+        is_known &= told.pop("version") == (2 if type(told.get("shared")) is int else 1)
+        checkpoint = Checkpoint(**told, line=line)
+    except InvalidSignature:
+        raise ValueError("its signature does not hold") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise ValueError("it cannot be read") from None
+    if not is_known:
+        raise ValueError("it is of another format")
+    return checkpoint
+
+
+def _decoded(name, text):
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 32:
+        raise CheckpointKeyWrong(f"{name}: must be base64 of 32 bytes.")
+    return raw
+
+
+def _insert(key, now):
+    """The next checkpoint, stored; None where there is nothing new."""
+    _lock()
+    last = _last_sound()
+    hashes = AuditRecord.objects.order_by("-position").values_list("position", "hash")
+    count, head = hashes.first() or (0, FIRST_HASH)
+    if count == (last.count if last else 0):
+        return None
+    first = last.first if last else _hash_of(1)
+    return _next(key, last, now, count=count, head=head, first=first)
+
+
+def _next(key, last, now, **told):
+    """Sign what comes after ``last``, and store it."""
+    told |= {
+        "number": last.number + 1 if last else 1,
+        "previous": last.line_hash if last else FIRST_HASH,
+        "at": now.isoformat(timespec="milliseconds"),
+        "network": settings.PACIFICA_NETWORK,
+    }
+    line = _signed(key, **told)
+    made = read(line)
+    AuditCheckpoint.objects.create(number=made.number, at=now, count=made.count, line=line)
+    return made
+
+
+def _lock():
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
+
+
+def _hash_of(position):
+    return AuditRecord.objects.values_list("hash", flat=True).get(position=position)
+
+
+def _go_on(file, key, now):
+    """Go on after what this host's file tells of an accepted restore; None where there is none.
+
+    The checkpoints that the copy had not yet come back to it as lost, and the next says since when.
+    """
+    _lock()
+    accepted = Restore.objects.unsigned().first()
+    line, _ = checkpoint_file.last_line(file)
+    if accepted is None or not line or AuditCheckpoint.objects.filter(line=line).exists():
+        return None
+    last = _take_over(_sound(line), accepted, now)
+    newest = AuditRecord.objects.order_by("-position").values_list("position", "hash")[0]
+    made = _next(
+        key,
+        last,
+        now,
+        version=2,
+        count=newest[0],
+        head=newest[1],
+        first=_hash_of(1),
+        shared=accepted.shared,
+        accepted_at=accepted.accepted_at.isoformat(timespec="milliseconds"),
+        accepted_by=accepted.operator_name,
+        reason=accepted.reason,
+    )
+    Restore.objects.filter(pk=accepted.pk).update(checkpoint=made.number)
+    return made
+
+
+def _take_over(last, accepted, now):
+    """Store the file's checkpoints that the database lacks; ``last``, the newest of them."""
+    if last.line_hash != accepted.line_hash:
+        raise CannotCheckpoint(
+            f"This host's file ends with checkpoint {last.number}; an older copy was accepted "
+            f"after checkpoint {accepted.number} of another host's. If this host's sweep should "
+            "sign, keep this file as evidence and name a new AUDIT_CHECKPOINT_FILE."
+        )
+    copies = dict(AuditCheckpoint.objects.values_list("number", "line"))
+    for number, line in enumerate(checkpoint_file.lines(), 1):
+        if copies.get(number, line) != line:
+            raise CannotCheckpoint(
+                f"The file's checkpoint {number} is not the database's. {RESTORED}"
+            )
+        if number not in copies:
+            one = _sound(line)
+            about = {"number": number, "count": one.count, "line": line, "lost_at": now}
+            about["at"] = datetime.fromisoformat(one.at)
+            AuditCheckpoint.objects.create(**about)
+    return last
+
+
+def _last_sound():
+    """The newest checkpoint, provided that the log still says what it signed."""
+    line = AuditCheckpoint.objects.values_list("line", flat=True).first()
+    if line is None:
+        return None
+    try:
+        last = read(line)
+    except ValueError as error:
+        raise CannotCheckpoint(f"The newest stored checkpoint is not sound: {error}.") from None
+    here = AuditRecord.objects.filter(position=last.count).values_list("hash", flat=True)
+    if list(here) != [last.head]:
+        raise CannotCheckpoint(f"The log contradicts checkpoint {last.number}. {RESTORED}")
+    return last
+
+
+RESTORED = (
+    "Run audit_verify. If the database was restored from a backup, an administrator accepts that: "
+    "manage.py accept_restored."
+)
+
+
+def _signed(key, **told):
+    told = {"version": 1} | told | {"format": FORMAT, "public_key": public_half(key)}
+    signature = key.sign(compact(told).encode("ascii"))
+    return compact(told | {"signature": base64.b64encode(signature).decode()})
+
+
+def _bring_up_to_date(file):
+    """Write the stored checkpoints that this file lacks; a line torn by a crash is completed.
+
+    Raises `CannotCheckpoint` where the file's last line is not the database's: one was changed.
+    """
+    last, torn = checkpoint_file.last_line(file)
+    number = _sound(last).number if last else 0
+    copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
+    if last and list(copies.filter(number=number)) != [last]:
+        raise CannotCheckpoint(f"The file's checkpoints are not the database's. {RESTORED}")
+    due = "".join(f"{line}\n" for line in copies.filter(number__gt=number))
+    if not due.startswith(torn):
+        raise CannotCheckpoint("The file of checkpoints ends in a torn line that is not ours.")
+    checkpoint_file.append(file, due[len(torn) :])
+
+
+def _sound(line):
+    try:
+        return read(line)
+    except ValueError as error:
+        raise CannotCheckpoint(f"The file's last checkpoint is not sound: {error}.") from None

@@ -1,0 +1,132 @@
+"""Exports: asked for by people, written in the background, downloaded later; all of it recorded."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from desk import private
+from orders.access.denials import refuse
+from orders.access.permissions import holds
+from orders.audit import log, reader, search
+from orders.evidence import bundle, checkpoints
+from orders.models import ErrandStatus, Event, Export, Right
+
+NOT_YOURS = "Only auditors of a desk export its records."
+NO_LONGER = "Its asker may no longer export any desk's records."
+
+
+def ask(*, user, actor, query, now=clock) -> Export:
+    """Ask for the records that fit a query, of the desks where the person may export.
+
+    ``query``: as `search.matching`. Raises `NotAllowed`, `search.BadQuery`.
+    """
+    if not holds(user, Right.VERIFY):
+        refuse(actor=actor, what="export records", said=NOT_YOURS)
+    query = {name: value for name, value in query.items() if value and name != "desks"}
+    search.matching(query)
+    with transaction.atomic():
+        export = Export.objects.create(
+            **actor.columns(),
+            asked_at=now(),
+            query=json.dumps(query),
+            words=search.in_words(query)[:300],
+            until=reader.tip(),
+        )
+        log.append(_fact(export, Event.EXPORT_ASKED, {"query": query}))
+    return export
+
+
+def carry(export, *, now=clock):
+    """Write one claimed export to its end, or go on where another process left it."""
+    desks = export.exportable_desks()
+    if not desks:
+        export.finish(now(), ErrandStatus.FAILED, explanation=NO_LONGER)
+        return
+    query = json.loads(export.query) | {"desks": desks}
+    try:
+        _write(export, query, now)
+    except (bundle.LogBroken, OSError, checkpoints.CheckpointKeyWrong) as error:
+        export.finish(now(), ErrandStatus.FAILED, explanation=f"It could not be written: {error}")
+
+
+def record_download(*, export, actor):
+    """Record that somebody takes an export away, before a byte of it leaves."""
+    data = {"export": export.pk, "file_sha256": export.file_sha256, "words": export.words}
+    log.record(log.Fact(Event.EXPORT_DOWNLOADED, actor, data=data))
+
+
+def path_of(export) -> Path:
+    """Where the export's file is: in the export folder, whatever its row says."""
+    return settings.EXPORT_DIR / f"pacifica-desk-export-{export.pk}.zip"
+
+
+def opened(export):
+    """The export's file, open for reading, or None where it is not on this host."""
+    try:
+        return os.fdopen(os.open(path_of(export), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+    except OSError:
+        return None
+
+
+def _write(export, query, now):
+    private.make_folder(settings.EXPORT_DIR)
+    folder = settings.EXPORT_DIR / f"{export.key}.work"
+    private.make_folder(folder)
+    begun = json.loads(export.lengths)
+    if begun.get("version") != bundle.VERSION:  # of an earlier release: its lines are others
+        begun, export.done, export.record_count = {}, 0, 0
+    before = export.record_count or 0
+
+    def keep(position, lengths, count):
+        written = lengths | {"version": bundle.VERSION}
+        so_far = {"done": position, "lengths": json.dumps(written)}
+        if not export.keep(now(), record_count=before + count, **so_far):
+            raise bundle.LogBroken("another process took it over")
+
+    export.keep(now(), total=export.until)
+    found = search.matching(query)
+    entries = reader.entries(after=export.done, until=export.until, queryset=found)
+    count = before + bundle.write_records(folder, entries, lengths=begun, on_chunk=keep)
+    _cover()
+    about = {"query": query, "words": search.in_words(query), "by": export.operator_name}
+    manifest = bundle.finish(folder, count=count, now=now(), **about)
+    _complete(export, folder, manifest, now)
+
+
+def _complete(export, folder, manifest, now):
+    path = path_of(export)
+    length, sha256 = bundle.pack(folder, path)
+    values = {"file_name": path.name, "file_length": length, "file_sha256": sha256}
+    about = {name: manifest[name] for name in ("count", "first", "last", "is_covered")}
+    with transaction.atomic():
+        values |= {"record_count": manifest["count"], "explanation": _said(manifest)}
+        if export.finish(now(), ErrandStatus.DONE, **values):
+            log.append(_fact(export, Event.EXPORTED, about | {"file_sha256": sha256}))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _said(manifest):
+    if manifest["signature"] is None:
+        return "Not signed: AUDIT_CHECKPOINT_KEY is not set for the sweep."
+    if not manifest["is_covered"] and manifest["count"]:
+        return "Signed, but no checkpoint covers all of it."
+    return "Signed, and covered by a checkpoint."
+
+
+def _cover():
+    """A checkpoint for what is exported, where one can be made."""
+    try:
+        checkpoints.make()
+    except checkpoints.CannotCheckpoint:
+        return
+
+
+def _fact(export, event, data):
+    actor = log.Actor(export.operator_id, export.operator_name, export.session_hash, export.address)
+    about = {"export": export.pk, "words": export.words}
+    return log.Fact(event, actor, data=about | data)

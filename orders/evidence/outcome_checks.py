@@ -1,0 +1,242 @@
+"""Every cancelled order has its proof in the log, and every request its answer or its absence.
+
+Both are told from the recorded bytes, judged anew, never from what was concluded at the time.
+"""
+
+import json
+from collections import OrderedDict
+from datetime import timedelta
+
+from django.utils.timezone import now as clock
+
+from orders.audit import log
+from orders.audit.reader import Entry, Fault, entry_at
+from orders.models import AuditRecordOrder, CancelStatus, Event
+from orders.pacifica import answers
+from orders.pacifica.signing import BATCH_ROUTE
+
+MOST_KEPT = 100_000  # cancels remembered at once; older ones are looked up
+IN_FLIGHT = timedelta(seconds=90)  # a sender's lease, and time for the sweep to see it end
+CANCELLED = CancelStatus.CANCELLED
+ROW, CANCEL, ACCOUNT, SYMBOL, ORDER, CLIENT_ORDER, OUTCOME, DATA = range(8)  # of an order row
+ENDS_REQUEST = {Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT, Event.SENDER_LOST}
+
+
+class Proven:
+    """Where a record says *cancelled*, an earlier answer or read shows it."""
+
+    def __init__(self):
+        self._shown = OrderedDict()
+
+    def look(self, entry):
+        """Faults of one record."""
+        for cancel_id in shown_by(entry):
+            self._shown[cancel_id] = None
+            if len(self._shown) > MOST_KEPT:
+                self._shown.popitem(last=False)
+        event, outcome = entry.values["event"], entry.values["outcome"]
+        if event == Event.OUTCOME and outcome == CANCELLED:
+            yield from self._unproven(entry)
+
+    def end(self):
+        """Nothing is left open."""
+        return ()
+
+    def _unproven(self, entry):
+        for row in entry.rows:
+            cancel_id = row[CANCEL]
+            if cancel_id not in self._shown and not _is_shown_earlier(cancel_id, entry.position):
+                name = row[ORDER] or row[CLIENT_ORDER]
+                yield Fault(entry.position, f"order {name} is called cancelled without a proof")
+
+
+def shown_by(entry):
+    """Ids of the cancels that this record's bytes show to be cancelled."""
+    if entry.body is None or not entry.rows:
+        return []
+    if entry.values["event"] == Event.ANSWER:
+        return _accepted(entry)
+    if entry.values["event"] == Event.READ:
+        return _read_cancelled(entry)
+    return []
+
+
+def _accepted(entry):
+    """Cancels whose answer is the exchange's own yes."""
+    data, rows = entry.data, entry.rows
+    status, is_whole = data.get("status"), data.get("is_whole") is True
+    url = str(data.get("url"))
+    subjects = [_subject(entry, row) for row in rows]
+    about = {"status": status, "body": entry.body, "is_whole": is_whole}
+    if url.endswith(BATCH_ROUTE):
+        verdicts = answers.batch_verdicts(**about, count=len(rows), subjects=subjects)
+    elif url.endswith(("/orders/cancel", "/orders/stop/cancel")):
+        verdicts = [answers.cancel_verdict(**about, subject=subjects[0])]
+    else:
+        return []  # a TWAP's 200 only means asked, and a cancel-all proves no single order
+    pairs = zip(rows, verdicts, strict=False)
+    return [row[CANCEL] for row, verdict in pairs if verdict.kind == "accepted"]
+
+
+def _subject(entry, row):
+    """What an answer is held against: of older records, a batch item's order id alone."""
+    if not entry.data.get(log.NAMES_COMPARED):
+        is_batch = str(entry.data.get("url")).endswith(BATCH_ROUTE)
+        return answers.Subject(order_id=row[ORDER] if is_batch else None)
+    return answers.Subject(
+        order_id=row[ORDER],
+        client_order_id=row[CLIENT_ORDER],
+        symbol=row[SYMBOL],
+        account=entry.values["account_address"],
+    )
+
+
+def _read_cancelled(entry):
+    """Cancels whose order the exchange's history calls cancelled.
+
+    Of an answer too long to be kept whole, each order row holds the exchange's own.
+    """
+    if _is_of_another_account(entry):
+        return []
+    ended, is_cut = set(), (entry.values["body_length"] or 0) > len(entry.body)
+    kept = [_object(row[DATA]) for row in entry.rows] if is_cut else []
+    for item in [*_items(entry.body), *kept]:
+        if item.get("order_status") == CANCELLED:
+            ended |= {_order_id(item), str(item.get("client_order_id") or "").lower()}
+    ended -= {None, ""}
+    return [
+        row[CANCEL]
+        for row in entry.rows
+        if row[ORDER] in ended or (row[CLIENT_ORDER] or "").lower() in ended
+    ]
+
+
+def _is_of_another_account(entry):
+    """Whether a read names another account; of older records that was not asked."""
+    if not entry.data.get(log.NAMES_COMPARED):
+        return False
+    return bool(answers.other_account(entry.values["account_address"], entry.body))
+
+
+def _order_id(item):
+    """The order id a row states, or None: what an answer puts there can be anything."""
+    order_id = item.get("order_id")
+    return order_id if type(order_id) is int else None
+
+
+def _object(text):
+    try:
+        item = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return item if isinstance(item, dict) else {}
+
+
+def _items(body):
+    """The rows of a read's ``data``, as many as were kept whole: a long answer is cut at 64 KiB."""
+    text = body.decode("utf-8", errors="replace")
+    start = text.find('"data"')
+    start = text.find("[", start) + 1 if start >= 0 else 0
+    decoder = json.JSONDecoder()
+    while start > 0:
+        while text[start : start + 1] in {",", " ", "\n", "\r", "\t"}:
+            start += 1
+        try:
+            item, start = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(item, dict):
+            yield item
+
+
+def _is_shown_earlier(cancel_id, position):
+    """The same question to the database, for what is no longer remembered."""
+    if cancel_id is None:
+        return False
+    named = AuditRecordOrder.objects.filter(cancel_id=cancel_id, record_id__lt=position)
+    named = named.filter(record__event__in=[Event.ANSWER, Event.READ])
+    for earlier in named.order_by("-record_id").values_list("record_id", flat=True):
+        found = entry_at(earlier)
+        if isinstance(found, Entry) and cancel_id in shown_by(found):
+            return True
+    return False
+
+
+class Answered:
+    """Every request is followed by its answer or its absence; only the youngest may still wait.
+
+    A cancel has one request in flight at a time, so its id pairs the two.
+    """
+
+    def __init__(self, now=None, *, is_part=False):
+        """``is_part``: the walk ends before the log does; it is then told by its last record."""
+        self._now, self._is_part = now or clock(), is_part
+        self._open = OrderedDict()  # what was asked -> (position, at)
+
+    def look(self, entry):
+        """Faults of one request, or of what ends one."""
+        if self._is_part:
+            self._now = entry.values["at"]
+        event = entry.values["event"]
+        if event == Event.REQUEST:
+            for key in _asked(entry):
+                if key in self._open:
+                    yield self._fault(self._open.pop(key)[0])
+                self._open[key] = (entry.position, entry.values["at"])
+            if len(self._open) > MOST_KEPT:
+                yield self._fault(self._open.popitem(last=False)[1][0])
+        elif event in ENDS_REQUEST or event == Event.AGENT_WALLET_TESTED:
+            yield from self._ended(entry)
+
+    def end(self):
+        """Requests that never ended."""
+        late = {position for position, at in self._open.values() if self._now - at > IN_FLIGHT}
+        for position in sorted(late):
+            yield self._fault(position)
+
+    def _ended(self, entry):
+        if entry.values["event"] == Event.SENDER_LOST and not _names_cancels(entry):
+            self._lose(_whole(entry))
+        is_answer = entry.values["event"] == Event.ANSWER and not entry.data.get("is_late")
+        for key, outcome in _answered(entry):
+            if outcome and self._open.pop(key, None) is None and is_answer:
+                yield Fault(entry.position, "it answers a request that the log does not hold")
+
+    def _lose(self, whole):
+        """A panic's sender may have had several strategies' cancels on their way, all lost now."""
+        for key in [key for key in self._open if isinstance(key, tuple) and key[:3] == whole[:3]]:
+            del self._open[key]
+
+    def _fault(self, position):
+        return Fault(position, "this request has neither an answer nor the record of its absence")
+
+
+def _asked(entry):
+    """What a request asks about: cancels by their ids, or one thing as a whole."""
+    if _names_cancels(entry):
+        return [row[CANCEL] for row in entry.rows]
+    return [_whole(entry)]
+
+
+def _answered(entry):
+    """(what was asked, outcome) pairs; a row without outcome is a late answer: evidence only."""
+    if _names_cancels(entry):
+        return [(row[CANCEL], row[OUTCOME]) for row in entry.rows]
+    if entry.values["event"] == Event.AGENT_WALLET_TESTED:
+        outcome = entry.values["outcome"]
+        return [(_whole(entry), "" if outcome == "asked" else outcome)]
+    is_late = entry.data.get("is_late")
+    return [(_whole(entry), "" if is_late else entry.values["outcome"] or "answered")]
+
+
+def _names_cancels(entry):
+    return bool(entry.rows) and entry.rows[0][CANCEL] is not None
+
+
+def _whole(entry):
+    """The key of a request about no single order: a panic's line or strategy, or an agent wallet's
+    test."""
+    symbol = entry.rows[0][SYMBOL] if entry.rows else None
+    values = entry.values
+    of = (values["account_id"], values["job_id"], symbol)
+    return (*of, entry.data.get("public_key"), entry.data.get("strategy_id"))

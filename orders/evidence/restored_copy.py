@@ -1,0 +1,284 @@
+"""Notice that an older copy of the database was put back, and hold back all that waited in it.
+
+Senders compare the database with the newest checkpoint of this host's file before they claim
+anything. Checkpoints are committed to the database before they are written there: a file that
+tells of a record which is not here shows that the database lost it. What waited in the copy may
+have been sent since, so from then on only a person's word sends any of it.
+"""
+
+import logging
+from datetime import datetime
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import now as clock
+
+from orders.audit import log, reader
+from orders.evidence import checkpoint_file, checkpoints
+from orders.lifecycle import panic_facts, transitions
+from orders.lifecycle.interpret import Conclusion
+from orders.models import (
+    AuditCheckpoint,
+    AuditRecord,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    PanicLine,
+    PanicStatus,
+    Restore,
+)
+from orders.models.cancels import LIVE, LONGEST_LIFE
+from orders.models.clocks import is_ahead
+
+logger = logging.getLogger(__name__)
+
+
+class Behind(Exception):
+    """This database is older than its checkpoints: the text says so, and what to do."""
+
+
+MOST_TRIED = 10_000  # checkpoints, back from the newest, to find one that stands here
+WAITED = "Waiting when this copy of the database was taken; it may have been sent since."
+BY_A_PERSON = "Nothing is sent by itself: send it again or close it."
+FIRST = "an older copy of the database was put back, and no administrator has accepted it yet."
+PANIC_WAITED = f"{WAITED} No cancel-all is sent unless you say so."
+QUESTION = """
+    SELECT (SELECT record.hash FROM orders_auditrecord record
+            JOIN orders_auditcheckpoint copy ON copy.number = %s
+            WHERE record.position = %s),
+        EXISTS (SELECT 1 FROM orders_restore WHERE is_waiting),
+        (SELECT MAX(number) FROM orders_restore WHERE NOT is_waiting),
+        EXISTS (SELECT 1 FROM orders_auditcheckpoint)
+"""
+
+
+def is_behind(now) -> bool:
+    """Whether nothing may be sent, but for a panic that is newer than the copy put back.
+
+    What is found for the first time is recorded, and what waited is held back, before it returns.
+    """
+    behind = look(now)
+    if behind is None:
+        return False
+    if behind.pk is None:
+        _find(behind, now)
+    return True
+
+
+def look(now) -> Restore | None:
+    """The finding that nobody accepted, from the database or, not saved yet, from this host's file.
+
+    Writes nothing.
+    """
+    return state(now)[0]
+
+
+def state(now) -> tuple[Restore | None, bool]:
+    """The same, and whether any checkpoint was ever signed: else no copy could be noticed."""
+    signed = _newest_signed()
+    with connection.cursor() as cursor:
+        cursor.execute(QUESTION, [signed.number, signed.count] if signed else [0, 0])
+        found, is_waiting, accepted, is_guarded = cursor.fetchone()
+    is_newer = signed and found != signed.head and signed.number > (accepted or 0)
+    if is_waiting:
+        waiting = Restore.objects.waiting().first()
+        if not (is_newer and waiting and signed.number > waiting.number):
+            return waiting, bool(is_guarded)
+    return (_finding(signed, now) if is_newer else None), bool(is_guarded)
+
+
+def words(behind) -> str:
+    """Why nothing is sent, and what to do."""
+    at = f"{behind.signed_at[:19].replace('T', ' ')} UTC"
+    signed = f"checkpoint {behind.number} of {at}, of {behind.count} records"
+    if behind.is_other:
+        what = f"This is not the database of the checkpoint file: {signed}, is of another log."
+        why = "It was installed anew, or AUDIT_CHECKPOINT_FILE names another one's file."
+    else:
+        what = f"This database is older than its checkpoints: {signed}, is not in it."
+        why = f"An older copy was put back: what was recorded after {behind.shared} may be lost."
+    return f"{what} {why} Nothing is sent, but for a new panic, until an administrator accepts it."
+
+
+HOW = "Put the right database back, or run: manage.py accept_restored --operator NAME --reason TEXT"
+
+_kept = (None, None)  # what told the file's last look, and the newest sound checkpoint then
+_told = set()  # what this process has logged
+
+
+def _newest_signed():
+    """The newest sound checkpoint in this host's file; None where there is none."""
+    global _kept
+    try:
+        mark = checkpoint_file.mark()
+        if mark == _kept[0]:
+            return _kept[1]
+        newest = next((one for one in _sound(checkpoint_file.tail())), None)
+    except OSError as error:
+        _tell(
+            f"AUDIT_CHECKPOINT_FILE: cannot be read ({error.strerror}); a restored copy of the "
+            "database would not be noticed here."
+        )
+        return None
+    _kept = (mark, newest)
+    return newest
+
+
+def _sound(lines):
+    """Checkpoints of this network that a trusted key signed, the newest first."""
+    trusted = _trusted()
+    for line in reversed(lines):
+        try:
+            one = checkpoints.read(line)
+        except ValueError:
+            continue
+        if checkpoints.is_ours(one, trusted):
+            yield one
+
+
+def _trusted():
+    try:
+        return checkpoints.trusted_keys()
+    except checkpoints.CheckpointKeyWrong as error:
+        _tell(str(error))
+        return set()
+
+
+def _tell(said):
+    """Log it, once a process."""
+    if said not in _told:
+        _told.add(said)
+        logger.error(said)
+
+
+def _finding(signed, now):
+    first = AuditRecord.objects.filter(position=1).values_list("hash", flat=True).first()
+    is_other = first != signed.first
+    shared = 0 if is_other else _shared()
+    since = AuditRecord.objects.filter(position=shared).values_list("at", flat=True).first()
+    return Restore(
+        number=signed.number,
+        count=signed.count,
+        line_hash=signed.line_hash,
+        signed_at=signed.at,
+        shared=shared,
+        tip=reader.tip(),
+        lost_from=since,
+        is_other=is_other,
+        found_at=now,
+    )
+
+
+def _shared():
+    """Records up to the newest checkpoint of the file that this database agrees with."""
+    lines = list(checkpoint_file.lines())
+    for one in list(_sound(lines[-MOST_TRIED:])):
+        is_stored = AuditCheckpoint.objects.filter(number=one.number, line=one.line).exists()
+        if is_stored and reader.stands(one.count, one.head):
+            return one.count
+    return 0
+
+
+def _find(behind, now):
+    """Keep the finding, and hold back what waited; one of several senders does, in one step."""
+    try:
+        with transaction.atomic():
+            _widen(behind) or _begin(behind, now)
+    except IntegrityError:  # another sender was quicker
+        return
+    _tell(f"{words(behind)} {HOW}")
+
+
+def _widen(behind) -> bool:
+    """Where another host's file had told of less: it is the same finding still."""
+    values = {name: getattr(behind, name) for name in ("number", "count", "line_hash", "signed_at")}
+    return bool(Restore.objects.waiting().update(**values))
+
+
+def _begin(behind, now):
+    behind.save(force_insert=True)
+    since = _newest_time()
+    cancels, facts = _hold_back_cancels(since, now)
+    lines, more = _hold_back_lines(since, now)
+    told = ("number", "count", "signed_at", "shared", "tip", "is_other")
+    data = {name: getattr(behind, name) for name in told} | {"cancels": cancels, "lines": lines}
+    log.append(log.Fact(Event.DATABASE_BEHIND, at=now, data=data), *facts, *more)
+
+
+def _newest_time():
+    """The latest time that the file's newest checkpoints bear: what was in a copy is older."""
+    times = [datetime.fromisoformat(one.at) for one in _sound(checkpoint_file.tail())]
+    return max(times)
+
+
+def _is_fresh(asked_at, since, now):
+    """Whether somebody asked for it after the copy was put back."""
+    return asked_at is not None and asked_at > since and not is_ahead(asked_at, now)
+
+
+def _hold_back_cancels(since, now):
+    """Make each live cancel of the copy a question that a person decides; how many, the records."""
+    live = Cancel.objects.filter(status__in=LIVE)
+    jobs = CancelJob.objects.filter(pk__in=live.order_by().values("job_id")).order_by("pk")
+    list(jobs.select_for_update(no_key=True).values_list("pk"))  # first, as who stops a job does
+    rows = live.order_by("pk").select_for_update(of=("self",), no_key=True)
+    rows = rows.select_related("account__desk", "job__desk")
+    held = [one for one in rows if not _is_fresh(one.requested_at, since, now)]
+    lost = [one for one in held if one.status == CancelStatus.SENDING and one.sent_at]
+    said = f"{WAITED} {BY_A_PERSON}"
+    end = Conclusion(CancelStatus.UNKNOWN, explanation=said, next_check_at=now)
+    also = {"restored_at": now, "signature_ends_at": now + LONGEST_LIFE}
+    transitions.write([(one, end) for one in held], now, checks=0, was_refused=False, **also)
+    facts = [*_facts(Event.SENDER_LOST, lost, now), *_facts(Event.DATABASE_BEHIND, held, now)]
+    return len(held), facts
+
+
+def _facts(event, cancels, now):
+    """A record for each job and account: which orders waited, or were just being sent."""
+    groups = {}
+    for cancel in cancels:
+        groups.setdefault((cancel.job, cancel.account), []).append(cancel)
+    for (job, account), some in groups.items():
+        yield log.Fact(
+            event,
+            log.actor_of(job),
+            now,
+            outcome=CancelStatus.UNKNOWN,
+            account=account,
+            job=job,
+            data={"waited": len(some), "explanation": WAITED},
+            lines=tuple(log.line_of(one, outcome=CancelStatus.UNKNOWN) for one in some),
+        )
+
+
+def _hold_back_lines(since, now):
+    """Leave each unfinished line of a panic in the copy to a person; how many, the records."""
+    rows = PanicLine.objects.unfinished().order_by("pk")
+    rows = rows.select_for_update(of=("self",), no_key=True)
+    rows = rows.select_related("account__desk", "job__desk", "job__operator", "operator")
+    held = [one for one in rows if not _is_fresh(one.asked_at, since, now)]
+    values = {"status": PanicStatus.NEEDS_YOU, "explanation": PANIC_WAITED, "restored_at": now}
+    values |= {"has_open_request": False, "claim_token": None, "lease_until": None}
+    PanicLine.objects.filter(pk__in=[one.pk for one in held]).update(**values)
+    transitions.finish_jobs({one.job_id for one in held}, now)
+    facts = [panic_facts.lost_fact(one, now) for one in held if one.has_open_request]
+    about = (PanicStatus.NEEDS_YOU, PANIC_WAITED, now)
+    return len(held), facts + [panic_facts.outcome_fact(one, *about) for one in held]
+
+
+def check(now=clock):
+    """Compare at the start of a sender: what is found is held back, and logged."""
+    behind, is_guarded = state(now())
+    if is_behind(now()):
+        _tell(f"{words(look(now()))} {HOW}")
+    elif is_guarded and behind is None and _newest_signed() is None:
+        logger.warning(
+            "AUDIT_CHECKPOINT_FILE: no checkpoint of this database on this host; an older copy, "
+            "put back, is noticed only by a sender that has the file."
+        )
+
+
+def refuse_behind(now=clock):
+    """Raise `Behind` where nothing that is asked for now would be sent."""
+    if is_behind(now()):
+        raise Behind(f"{words(look(now()))} {HOW}")

@@ -1,0 +1,81 @@
+"""Verifications: somebody asks whether the log is whole, and the answer is kept and recorded."""
+
+import json
+
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders.access.denials import refuse
+from orders.access.permissions import holds
+from orders.audit import log, reader
+from orders.evidence import verify
+from orders.models import ErrandStatus, Event, Right, Verification
+from orders.models.desks import sees_everything
+
+NOT_YOURS = "Only auditors and administrators verify the log."
+MOST_SHOWN = 200  # faults kept for the page; the command names all of them
+
+
+def may_verify(user) -> bool:
+    """Whether this person may have the log verified. It tells positions, no contents."""
+    return sees_everything(user) or holds(user, Right.VERIFY)
+
+
+def ask(*, user, actor, now=clock) -> Verification:
+    """Ask for a walk over the whole log; one that waits or runs already serves. `NotAllowed`."""
+    if not may_verify(user):
+        refuse(actor=actor, what="verify the log", said=NOT_YOURS)
+    with transaction.atomic():
+        under_way = Verification.objects.filter(
+            status__in=[ErrandStatus.WAITING, ErrandStatus.RUNNING]
+        ).first()
+        if under_way is not None:
+            return under_way
+        verification = Verification.objects.create(**actor.columns(), asked_at=now())
+        log.append(log.Fact(Event.VERIFICATION_ASKED, actor))
+    return verification
+
+
+def carry(verification, *, now=clock):
+    """Walk the log and keep what was found."""
+    until = reader.tip()
+    verification.keep(now(), total=until)
+
+    def keep(position, until):
+        verification.keep(now(), done=position)
+
+    report = verify.verify(until=until, on_progress=keep)
+    told = report.as_json()
+    told["faults"] = told["faults"][:MOST_SHOWN]
+    values = {"fault_count": report.fault_count, "report": json.dumps(told), "done": until}
+    with transaction.atomic():
+        if verification.finish(now(), ErrandStatus.DONE, **values):
+            log.append(_fact(_asker(verification), report))
+
+
+def record(*, actor, report):
+    """Keep that somebody had the log walked, and what it showed."""
+    log.record(_fact(actor, report))
+
+
+def _asker(verification):
+    return log.Actor(
+        verification.operator_id,
+        verification.operator_name,
+        verification.session_hash,
+        verification.address,
+    )
+
+
+def _fact(actor, report):
+    data = {
+        "records": report.records,
+        "signatures": report.signatures,
+        "checkpoints": report.checkpoints,
+        "covered": report.covered,
+        "head": report.head,
+        "faults": report.fault_count,
+        "first_fault": str(report.faults[0]) if report.faults else "",
+    }
+    outcome = "whole" if report.is_whole else "not_whole"
+    return log.Fact(Event.VERIFIED, actor, outcome=outcome, data=data)

@@ -1,0 +1,172 @@
+"""Is the log whole, and does it show what it says? One walk over all of it, in constant memory."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError
+
+from orders.audit import reader
+from orders.audit.hashing import FIRST_HASH, chained, content_hash
+from orders.audit.reader import Broken, Fault
+from orders.evidence.checkpoint_trail import Trail
+from orders.evidence.outcome_checks import Answered, Proven
+from orders.evidence.request_checks import Signed
+
+MOST_NAMED = 1000  # faults kept in a report; all of them are counted
+SAYS_EVERY = 500
+
+
+@dataclass
+class Report:
+    """What a walk found. ``faults``: the first thousand; ``fault_count``: all of them."""
+
+    records: int = 0
+    signatures: int = 0
+    head: str = FIRST_HASH
+    checkpoints: int = 0
+    covered: int = 0  # records up to the newest checkpoint
+    faults: list = field(default_factory=list)
+    fault_count: int = 0
+    notes: list = field(default_factory=list)
+
+    @property
+    def is_whole(self):
+        """Whether nothing at all is wrong."""
+        return self.fault_count == 0
+
+    def as_json(self) -> dict:
+        """The same as plain values."""
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return plain | {
+            "is_whole": self.is_whole,
+            "faults": [vars(fault) for fault in self.faults],
+        }
+
+
+PLAIN = ("records", "signatures", "head", "checkpoints", "covered", "fault_count", "notes")
+
+
+def verify(*, until=None, on_fault=None, on_progress=None) -> Report:
+    """Walk the log up to ``until`` (its newest record) and report everything that is wrong.
+
+    ``on_fault(fault)`` hears each as it is found, ``on_progress(position, until)`` how far it is.
+    """
+    tip = reader.tip()
+    until = tip if until is None else until
+    report, trail, signed = Report(), Trail(), Signed()
+    checks = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
+    for fault in _faults(checks, until, report, on_progress):
+        report.fault_count += 1
+        if len(report.faults) < MOST_NAMED:
+            report.faults.append(fault)
+        if on_fault is not None:
+            on_fault(fault)
+    report.signatures, report.checkpoints, report.notes = signed.count, trail.number, trail.notes
+    report.covered = trail.newest.count if trail.newest else 0
+    return report
+
+
+def _faults(checks, until, report, on_progress):
+    for entry in reader.entries(until=until):
+        if isinstance(entry, Broken):
+            yield Fault(entry.position, entry.what)
+            continue
+        report.records += 1
+        report.head = entry.values["hash"]
+        for check in checks:
+            yield from _looked(check, entry)
+        if on_progress is not None and report.records % SAYS_EVERY == 0:
+            on_progress(entry.position, until)
+    newest = max(until, reader.tip())  # rows of what was appended meanwhile belong to records
+    yield from (Fault(one.position, one.what) for one in reader.strays(newest))
+    for check in checks:
+        yield from check.end()
+
+
+def _looked(check, entry):
+    """Faults of one record. One that makes a check itself fail is a fault; the walk goes on."""
+    try:
+        yield from check.look(entry)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        yield Fault(entry.position, f"it cannot be checked: {type(error).__name__}")
+
+
+class Chain:
+    """Every record follows the one before it, is what its hash says, and is under the checkpoints.
+
+    ``trail``: the checkpoints, a `checkpoint_trail.Trail`.
+    """
+
+    def __init__(self, trail):
+        self._head, self._next = FIRST_HASH, 1
+        self._trail, self._first = trail, None
+        self._agreed, self._is_rebuilt = 0, False
+
+    def look(self, entry):
+        """Faults of one record's place in the chain."""
+        values = entry.values
+        position, hash_ = values["position"], values["hash"]
+        if position > self._next:
+            yield _missing(self._next, position - 1)
+        elif position < self._next:
+            yield Fault(position, "it stands where no record can stand")
+        if values["previous_hash"] != self._head and position == self._next:
+            yield Fault(position, "it does not follow the record before it")
+        yield from _of_content(entry)
+        self._first = self._first or hash_
+        yield from self._signed_up_to(position, hash_)
+        self._head, self._next = hash_, position + 1
+
+    def end(self):
+        """What the checkpoints cover and the log no longer has.
+
+        One signed while the walk went on, or past its end, is about newer records: they are there.
+        """
+        last = self._next - 1
+        for found in self._trail.up_to(float("inf")):
+            if isinstance(found, Fault):
+                yield found
+            elif not reader.stands(found.count, found.head):
+                last = found.count
+        if last >= self._next:
+            yield _missing(self._next, last)
+
+    def _signed_up_to(self, position, hash_):
+        for found in self._trail.up_to(position):
+            if isinstance(found, Fault):
+                yield found
+            elif (found.count, found.head, found.first) == (position, hash_, self._first):
+                self._agreed = position
+            elif not self._is_rebuilt:
+                self._is_rebuilt = True  # every later checkpoint then disagrees as well
+                what = f"this is not the chain that checkpoint {found.number} signed"
+                yield Fault(self._agreed + 1, what, until=found.count)
+
+
+def _missing(first, last):
+    return Fault(first, "missing", until=last if last > first else None)
+
+
+def _of_content(entry):
+    values, position = entry.values, entry.values["position"]
+    try:
+        is_same = content_hash(values, entry.rows) == values["content_hash"]
+    except (AttributeError, TypeError, ValueError):
+        is_same = False
+    if not is_same:
+        yield Fault(position, "it was changed: its content is not what its hash covers")
+    if chained(values["previous_hash"], values["content_hash"]) != values["hash"]:
+        yield Fault(position, "its hash is not that of its content and the record before it")
+    if not _is_kept(values, entry.body):
+        yield Fault(position, "its payload was changed, added or removed")
+
+
+def _is_kept(values, body):
+    """Whether the kept bytes are those the record speaks of."""
+    if body is None:
+        return values["kept_sha256"] == ""
+    own = hashlib.sha256(body).hexdigest()
+    is_cut = values["body_length"] != len(body)
+    return own == values["kept_sha256"] and (is_cut or own == values["body_sha256"])

@@ -1,0 +1,58 @@
+"""Seal every stored key anew with the key that seals now, one at a time, so that it can stop."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from orders.audit import log
+from orders.keys import sealing
+from orders.models import Event, SealedApiConfigKey, SealedKey
+
+
+@dataclass(frozen=True)
+class Turned:
+    """What became of one stored key: sealed anew, or why not. ``said`` is for people."""
+
+    of: str
+    said: str
+    is_refused: bool = False
+
+
+def stored() -> dict[str, int]:
+    """How many keys are stored, by the id of what they are sealed with."""
+    found = Counter()
+    for model in (SealedKey, SealedApiConfigKey):
+        found.update(model.objects.values_list("sealed_with", flat=True))
+    return dict(sorted(found.items()))
+
+
+def rotate(*, actor):
+    """Seal each key anew that is not sealed with the newest one; yields what became of each.
+
+    Each is a transaction of its own: killed half-way, the next run does the rest.
+    """
+    newest = sealing.newest_key()
+    for model in (SealedKey, SealedApiConfigKey):
+        for pk in list(model.objects.exclude(sealed_with=newest).values_list("pk", flat=True)):
+            yield _turn(model.objects.get(pk=pk), actor)
+
+
+def _turn(sealed, actor):
+    is_agent_key = isinstance(sealed, SealedKey)
+    account = sealed.agent_wallet.account if is_agent_key else sealed.account
+    what = sealed.agent_wallet.public_key if is_agent_key else "API config key"
+    data = {"public_key": what, "sealed_with": sealed.sealed_with}
+    try:
+        key_id, anew = sealing.resealed(sealed)
+    except sealing.CannotOpen as refused:
+        fact = {"event": Event.KEY_REFUSED, "data": data | {"why": str(refused)}}
+        log.record(log.Fact(actor=actor, account=account, **fact))
+        return Turned(f"{account} {what}", str(refused), is_refused=True)
+    with transaction.atomic():
+        same = type(sealed).objects.filter(pk=sealed.pk, sealed=bytes(sealed.sealed))
+        if not same.update(sealed=anew, sealed_with=key_id):
+            return Turned(f"{account} {what}", "was replaced meanwhile")
+        data |= {"sealed_with": key_id, "was_sealed_with": sealed.sealed_with}
+        log.append(log.Fact(Event.KEY_SEALED_ANEW, actor, account=account, data=data))
+    return Turned(f"{account} {what}", f"sealed with {key_id}")

@@ -1,0 +1,294 @@
+"""Seal and open agent keys: read what people paste, bind what is sealed, open it in senders.
+
+Secrets are sealed with HPKE (X25519, HKDF-SHA256, AES-256-GCM) to a public key, so the web, which
+holds only that half, can take a key in and never read it again. ``info`` binds a sealed key to its
+network, account and agent wallet: copied to another row it opens nothing.
+"""
+
+import base64
+import binascii
+import re
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from django.conf import settings
+from django.utils.timezone import now as clock
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from orders.keys import pasted_keys
+from orders.keys.pasted_keys import BadAgentKey
+from orders.keys.signer import FOREIGN, CannotOpen, Signer
+from orders.models import SealedApiConfigKey, SealedKey
+
+__all__ = ["BadAgentKey", "CannotOpen", "Signer"]  # belong to taking in and opening
+
+SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+class KeySettingsWrong(Exception):
+    """A key setting cannot be used; the text names the setting and never shows its value."""
+
+
+def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
+    """The 64 secret bytes of an agent wallet, from any form people hold them in.
+
+    Accepts 64 bytes as base58 (Pacifica, Phantom), a 32-byte seed as base58, and the JSON array of
+    ``solana-keygen``. Raises `BadAgentKey` with a sentence that never repeats what was pasted.
+    """
+    raw = pasted_keys.secret_bytes(pasted)
+    _refuse_public(raw, public_key, account)
+    keypair = _keypair(raw)
+    if str(keypair.pubkey()) == account:
+        raise BadAgentKey(
+            "This is the account's main key. It can move funds and is refused: "
+            "make an agent wallet on Pacifica's API key page and paste that one's secret."
+        )
+    if str(keypair.pubkey()) != public_key:
+        may_be = "a public key, or " if _may_be_public(raw) else ""
+        raise BadAgentKey(
+            f"This is {may_be}a secret that belongs to {keypair.pubkey()}, not to the agent wallet "
+            "you named. Check both on Pacifica's API key page."
+        )
+    return bytes(keypair)
+
+
+def check_public_key(value: str, *, what: str) -> str:
+    """The same public key, if it is one: 32 bytes as base58. Raises `BadAgentKey`."""
+    try:
+        raw = pasted_keys.from_base58(pasted_keys.joined(value))
+    except BadAgentKey:
+        raw = b""
+    if len(raw) == 64:
+        raise BadAgentKey(f"This is a secret, not the {what}: it belongs in no other box.")
+    if len(raw) != 32:
+        raise BadAgentKey(f"The {what} must be a base58 public key of 32 bytes.")
+    return str(Pubkey.from_bytes(raw))
+
+
+def _refuse_public(raw, public_key, account):
+    """A seed has as many bytes as a public key, and everybody may know the latter."""
+    if len(raw) != 32:
+        return
+    named = {public_key: "the agent wallet's public key", account: "the account's address"}
+    if what := named.get(str(Pubkey.from_bytes(raw))):
+        raise BadAgentKey(
+            f"This is {what}, a public key, and not a secret. Paste the secret that Pacifica's "
+            "API key page showed once, when the agent wallet was made."
+        )
+
+
+def _may_be_public(raw):
+    return len(raw) == 32 and Pubkey.from_bytes(raw).is_on_curve()
+
+
+def seal(agent_wallet, secret: bytes) -> SealedKey:
+    """A sealed key, not yet saved, that only senders can open."""
+    key_id, public = sealing_key()
+    sealed = SUITE.encrypt(secret, public, info=_binding(agent_wallet))
+    return SealedKey(agent_wallet=agent_wallet, sealed_with=key_id, sealed=sealed)
+
+
+def open_signer(agent_wallet, *, despite_age=False) -> Signer:
+    """A signer for this agent wallet. Raises `CannotOpen`; there is no fallback.
+
+    One too old signs nothing, unless ``despite_age``: a panic must not wait for house-keeping.
+    """
+    if is_too_old(agent_wallet) and not despite_age:
+        raise CannotOpen(
+            f"This agent wallet is older than {settings.AGENT_WALLET_STOP_DAYS} days: make a new "
+            "one on Pacifica's API key page, add it here and disable this one."
+        )
+    sealed = getattr(agent_wallet, "sealed_key", None)
+    if sealed is None:
+        raise CannotOpen("No key is stored for this agent wallet: add it again.")
+    try:
+        keypair = Keypair.from_bytes(_opened(sealed, _binding(agent_wallet)))
+    except ValueError:
+        raise CannotOpen(CHANGED) from None
+    if str(keypair.pubkey()) != agent_wallet.public_key:
+        raise CannotOpen(FOREIGN)
+    return Signer(keypair, account=agent_wallet.account.address, public_key=agent_wallet.public_key)
+
+
+CHANGED = "The sealed key was changed or belongs elsewhere: add it again."
+
+
+def is_too_old(agent_wallet) -> bool:
+    """Whether this agent wallet was added so long ago that it signs no more."""
+    return (clock() - agent_wallet.created_at).days >= settings.AGENT_WALLET_STOP_DAYS
+
+
+def is_ageing(agent_wallet) -> bool:
+    """Whether this agent wallet should be replaced soon."""
+    return (clock() - agent_wallet.created_at).days >= settings.AGENT_WALLET_WARN_DAYS
+
+
+def resealed(sealed) -> tuple[str, bytes]:
+    """Key id and bytes of a sealed key once more, sealed with the key that seals now.
+
+    Opened again before it is given back, so that nothing is sealed to a key that nobody holds.
+    Raises `CannotOpen`, `KeySettingsWrong`.
+    """
+    is_agent_key = isinstance(sealed, SealedKey)
+    info = _binding(sealed.agent_wallet) if is_agent_key else _api_binding(sealed.account)
+    secret = _opened(sealed, info)
+    key_id, public = sealing_key()
+    private = opening_keys().get(key_id)
+    anew = SUITE.encrypt(secret, public, info=info)
+    if private is None or SUITE.decrypt(anew, private, info=info) != secret:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_OPENING_KEYS: does not hold {key_id!r}, which seals now: add it first."
+        )
+    return key_id, anew
+
+
+def _opened(sealed, info):
+    """The secret bytes of a sealed row. Raises `CannotOpen`."""
+    private = opening_keys().get(sealed.sealed_with)
+    if private is None:
+        raise CannotOpen(
+            f"This key is sealed to {sealed.sealed_with!r}, which this sender does not hold: "
+            "check AGENT_KEY_OPENING_KEYS."
+        )
+    try:
+        return SUITE.decrypt(bytes(sealed.sealed), private, info=info)
+    except (InvalidTag, ValueError):
+        raise CannotOpen(CHANGED) from None
+
+
+def seal_api_config_key(account, api_config_key: str) -> SealedApiConfigKey:
+    """A sealed API config key, not yet saved. Its form: docs.pacifica.fi api-config-keys."""
+    api_config_key = pasted_keys.joined(api_config_key)
+    if pasted_keys.API_CONFIG_KEY.fullmatch(api_config_key) is None:
+        raise BadAgentKey("An API config key has 8 characters, an underscore and base58 text.")
+    key_id, public = sealing_key()
+    sealed = SUITE.encrypt(api_config_key.encode(), public, info=_api_binding(account))
+    hint = api_config_key[:4]
+    return SealedApiConfigKey(account=account, hint=hint, sealed_with=key_id, sealed=sealed)
+
+
+def open_api_config_key(account) -> str | None:
+    """The account's API config key, or None where it has none or it does not open here.
+
+    Without it a request costs the keyless pool: dearer, never unsafe.
+    """
+    sealed = getattr(account, "api_config_key", None)
+    private = opening_keys().get(sealed.sealed_with) if sealed else None
+    if private is None:
+        return None
+    try:
+        return SUITE.decrypt(bytes(sealed.sealed), private, info=_api_binding(account)).decode()
+    except (InvalidTag, ValueError):
+        return None
+
+
+def opening_keys() -> dict[str, X25519PrivateKey]:
+    """The private halves this process holds, by id; the first one seals. Senders only."""
+    pairs = _pairs("AGENT_KEY_OPENING_KEYS", settings.AGENT_KEY_OPENING_KEYS)
+    found = {key_id: X25519PrivateKey.from_private_bytes(raw) for key_id, raw in pairs}
+    if len(found) < len(pairs):
+        raise KeySettingsWrong("AGENT_KEY_OPENING_KEYS: one id is there twice. Keep one of them.")
+    return found
+
+
+def sealing_key() -> tuple[str, X25519PublicKey]:
+    """The id and public half that new keys are sealed to."""
+    given = _pairs("AGENT_KEY_SEALING_KEY", settings.AGENT_KEY_SEALING_KEY)
+    if len(given) > 1:
+        raise KeySettingsWrong("AGENT_KEY_SEALING_KEY: takes one key; the newest seals.")
+    if given:
+        key_id, raw = given[0]
+        return key_id, X25519PublicKey.from_public_bytes(raw)
+    for key_id, private in opening_keys().items():
+        return key_id, private.public_key()
+    raise KeySettingsWrong(
+        "AGENT_KEY_SEALING_KEY: is not set, so no agent key can be taken in. "
+        "`python manage.py new_opening_key` makes a pair."
+    )
+
+
+def check_halves():
+    """Raise `KeySettingsWrong` where this process could not open what is sealed from now on."""
+    if not can_open():
+        raise KeySettingsWrong(
+            "AGENT_KEY_OPENING_KEYS: is not set here. Run this with the senders' settings."
+        )
+    key_id, public = sealing_key()
+    private = opening_keys().get(key_id)
+    if private is None:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_SEALING_KEY: seals with {key_id!r}, which AGENT_KEY_OPENING_KEYS does not "
+            "hold: add it there, or take the newest one's public half."
+        )
+    if private.public_key() != public:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_SEALING_KEY: is not the public half of {key_id!r} in "
+            "AGENT_KEY_OPENING_KEYS: take both lines that new_opening_key printed."
+        )
+
+
+def newest_key() -> str:
+    """The id under which everything is sealed anew. Raises `KeySettingsWrong` where the settings
+    disagree about it."""
+    check_halves()
+    key_id, _ = sealing_key()
+    first = next(iter(opening_keys()))
+    if key_id != first:
+        raise KeySettingsWrong(
+            f"AGENT_KEY_SEALING_KEY: seals with {key_id!r}, but {first!r} stands first in "
+            "AGENT_KEY_OPENING_KEYS. Put the newest first there, and its public half here."
+        )
+    return key_id
+
+
+def can_open() -> bool:
+    """Whether this process holds any opening key."""
+    return bool(settings.AGENT_KEY_OPENING_KEYS)
+
+
+def new_opening_key(key_id: str) -> tuple[str, str]:
+    """A new pair as the two settings' values: opening (secret) and sealing (public)."""
+    private = X25519PrivateKey.generate()
+    halves = private.private_bytes_raw(), private.public_key().public_bytes_raw()
+    return tuple(f"{key_id}:{base64.b64encode(half).decode()}" for half in halves)
+
+
+def _pairs(name, value):
+    return [_pair(name, part) for part in re.split(r"[,\s]+", value) if part]
+
+
+def _pair(name, part):
+    key_id, _, text = part.partition(":")
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if not key_id or len(raw) != 32:
+        raise KeySettingsWrong(f"{name}: each entry must be id:base64 of 32 bytes.")
+    return key_id, raw
+
+
+def _binding(agent_wallet):
+    """What a sealed key is bound to; changing any of it makes the key open nothing."""
+    parts = ["pacifica-desk agent key 1", settings.PACIFICA_NETWORK]
+    return "|".join([*parts, agent_wallet.account.address, agent_wallet.public_key]).encode()
+
+
+def _api_binding(account):
+    parts = ["pacifica-desk api config key 1", settings.PACIFICA_NETWORK, account.address]
+    return "|".join(parts).encode()
+
+
+def _keypair(raw):
+    try:
+        if len(raw) == 32:
+            return Keypair.from_seed(raw)
+        if len(raw) == 64 and bytes(Keypair.from_seed(raw[:32])) == raw:
+            return Keypair.from_bytes(raw)
+    except ValueError:
+        pass
+    if len(raw) == 64:
+        raise BadAgentKey("The two halves of this key do not match: it was cut or mixed up.")
+    raise BadAgentKey(f"An agent key has 64 bytes (or a 32-byte seed); this has {len(raw)}.")

@@ -1,0 +1,162 @@
+"""Take cancels that came to rest back to unknown where later evidence speaks against them.
+
+Only a record does that: the reopening stands in the transaction that records what was seen.
+"""
+
+from django.db.models import Q
+
+from orders.audit import log
+from orders.models import (
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Order,
+    OrderState,
+    Proof,
+)
+from orders.models.cancels import LIVE, OPEN_QUESTIONS, READ_LAG
+from orders.models.clocks import has_come
+
+SAID_NOT_OPEN = [
+    CancelStatus.CANCELLED.value,
+    CancelStatus.FILLED.value,
+    CancelStatus.GONE.value,
+    CancelStatus.NOT_FOUND.value,
+]
+SAID_NOT_OURS = [
+    CancelStatus.GONE.value,
+    CancelStatus.NOT_FOUND.value,
+    CancelStatus.REFUSED.value,
+]
+
+
+def seen_open(*, account, started_at, now) -> list[log.Fact]:
+    """Reopen what was said to be over though the book just read lists it; the records of it.
+
+    Call it after the book is written: our open orders are then what it listed.
+    """
+    listed = Order.objects.filter(account=account, state=OrderState.OPEN, last_seen_at=started_at)
+    pks = _said_not_open(account, set(listed.values_list("order_id", flat=True)))
+    if not pks:
+        return []
+    before = has_come("concluded_at", started_at - READ_LAG, READ_LAG)
+    against = _resting(account).filter(before, pk__any=pks, status__in=SAID_NOT_OPEN)
+    said = "Said to be {}, and yet listed among the open orders: asked again."
+    facts = _reopen(list(against), said, Proof.BOOK, now)
+    if facts:
+        ids = {line.order_id for fact in facts for line in fact.lines}
+        listed.filter(order_id__any=ids).update(has_contradiction=True)
+    return facts
+
+
+def _said_not_open(account, order_ids) -> set:
+    """Ids of the account's cancels of these orders that ended so. Asked by order ids alone: SQLite
+    would otherwise walk through all that the account ever cancelled, at every sync."""
+    named = Cancel.objects.filter(order_id__any=order_ids).order_by()
+    rows = named.values_list("pk", "account_id", "status")
+    return {pk for pk, of, status in rows if of == account.pk and status in SAID_NOT_OPEN}
+
+
+def seen_filled(*, account, order_ids, now, cancel_ids=()) -> list[log.Fact]:
+    """Reopen what was said to be cancelled though the history says that it filled.
+
+    ``cancel_ids``: of cancels that name their order by its client order id alone.
+    """
+    if not order_ids and not cancel_ids:
+        return []
+    named = Q(order_id__in=order_ids) | Q(pk__in=cancel_ids)
+    against = _resting(account).filter(named, status=CancelStatus.CANCELLED)
+    said = "Said to be {}, and yet the history says that it filled: asked again."
+    facts = _reopen(list(against), said, Proof.HISTORY, now)
+    if facts:
+        ids = {line.order_id for fact in facts for line in fact.lines} - {None}
+        Order.objects.filter(account=account, order_id__any=ids).update(has_contradiction=True)
+    return facts
+
+
+def answered_yes(*, cancels, now) -> list[log.Fact]:
+    """Reopen what ended without a cancel of ours though the exchange says yes, late, to one.
+
+    What the history says of an order that filled stands above an answer. Call it before anything
+    is appended to the log.
+    """
+    ids = [cancel.pk for cancel in cancels]
+    if not ids:
+        return []
+    resting = Cancel.objects.filter(pk__in=ids, status__in=SAID_NOT_OURS).order_by("pk")
+    rows = resting.select_for_update(of=("self",), no_key=True).select_related(
+        "account__desk", "job__desk"
+    )
+    said = "Said to be {}, and yet the exchange accepted the cancel, as a late answer says."
+    facts = _reopen(list(rows), said, Proof.ANSWER, now)
+    Cancel.objects.filter(pk__in=ids, status__in=OPEN_QUESTIONS).update(was_taken=True)
+    return facts
+
+
+def _resting(account):
+    cancels = Cancel.objects.filter(account=account).order_by("pk")
+    return cancels.select_for_update(of=("self",), no_key=True).select_related(
+        "account__desk", "job__desk"
+    )
+
+
+def _reopen(cancels, said, proof, now):
+    """A record for each job; the newest cancel of an order is asked about again."""
+    cancels, newest = sorted(cancels, key=lambda one: -one.pk), {}
+    for cancel in cancels:
+        newest.setdefault(cancel.order_id or cancel.client_order_id, cancel)
+    Cancel.objects.filter(pk__any={one.pk for one in cancels}).update(has_contradiction=True)
+    by_job = {}
+    for cancel in cancels:
+        was = cancel.get_status_display().lower()
+        is_newest = newest[cancel.order_id or cancel.client_order_id] is cancel
+        is_reopened = is_newest and _back_to_unknown(cancel, said.format(was), proof, now)
+        if is_reopened or not cancel.has_contradiction:
+            by_job.setdefault(cancel.job, []).append((cancel, was))
+    return [_fact(job, told, now) for job, told in by_job.items()]
+
+
+def _back_to_unknown(cancel, said, proof, now) -> bool:
+    """True where this very conclusion was taken back; an order with a live cancel has one."""
+    same_order = Q(order_id=cancel.order_id) if cancel.order_id else Q()
+    if cancel.client_order_id:
+        same_order |= Q(client_order_id=cancel.client_order_id)
+    if Cancel.objects.filter(same_order, account=cancel.account_id, status__in=LIVE).exists():
+        return False
+    same = Cancel.objects.filter(
+        pk=cancel.pk, status=cancel.status, concluded_at=cancel.concluded_at
+    )
+    values = {"status": CancelStatus.UNKNOWN, "proof": proof, "explanation": said}
+    values |= {
+        "next_check_at": now,
+        "checks": 0,
+        "repeats": 0,
+        "was_refused": False,
+        "concluded_at": None,
+        "amounts_due_at": None,
+    }
+    if not same.update(**values):
+        return False
+    _take_up(CancelJob.objects.filter(pk=cancel.job_id))
+    return True
+
+
+def _take_up(job):
+    """A job that was over has something to follow again; a stopped one still sends nothing."""
+    job.filter(status=JobStatus.DONE).update(status=JobStatus.RUNNING, done_at=None)
+    job.filter(status=JobStatus.STOPPED).update(status=JobStatus.STOPPING)
+
+
+def _fact(job, told, now):
+    first = told[0][0]
+    return log.Fact(
+        event=Event.CONTRADICTION,
+        actor=log.actor_of(job),
+        at=now,
+        account=first.account,
+        job=job,
+        data={"said": sorted({was for _, was in told}), "count": len(told)},
+        lines=tuple(log.line_of(cancel, outcome="reopened") for cancel, _ in told),
+    )

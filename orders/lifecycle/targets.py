@@ -1,0 +1,123 @@
+"""What a cancel is aimed at: one order of one account, known to us or only by name."""
+
+from dataclasses import dataclass, replace
+
+from orders.lifecycle.routes import kind_of
+from orders.models import Account, CancelKind, Order, OrderState
+from orders.pacifica import signing
+
+
+class CannotAsk(ValueError):
+    """The instruction makes no sense as it stands; ``field`` names the input, the text says why."""
+
+    def __init__(self, sentence, *, field=None):
+        super().__init__(sentence)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Target:
+    """One order to cancel, known to us (``order``) or only by name."""
+
+    account: Account
+    symbol: str
+    kind: str
+    order_id: int | None = None
+    client_order_id: str | None = None
+    order: Order | None = None
+
+
+LOOK_UP = object()
+
+
+def named_target(
+    *, account, symbol, kind, order_id=None, client_order_id=None, known=LOOK_UP
+) -> Target:
+    """A checked target. What we know of the order fills in the id the operator did not give.
+
+    ``known``: the order of this name or None, where the caller has looked it up already.
+    """
+    if not account.is_active:
+        raise CannotAsk(f"{account.name} is deactivated: nothing is sent for it.", field="account")
+    if kind not in CancelKind.values:
+        raise CannotAsk("Choose order, stop or TWAP.", field="kind")
+    if (order_id is None) == (not client_order_id):
+        raise CannotAsk("Give the order id or the client order id: one of them.", field="order_id")
+    _check_wire(kind, symbol, order_id, client_order_id)
+    if known is LOOK_UP and kind != CancelKind.TWAP:
+        known = _known(account, order_id, client_order_id)
+    if known in (None, LOOK_UP) or kind == CancelKind.TWAP:
+        client_order_id = client_order_id.lower() if client_order_id else None
+        return Target(account, symbol, kind, order_id, client_order_id)
+    if known.symbol != symbol:
+        raise CannotAsk(
+            f"That order is on {known.symbol}, not {symbol}. Symbols keep their case.",
+            field="symbol",
+        )
+    return replace(target_of(known), kind=kind)
+
+
+def target_of(order) -> Target:
+    """The target that cancels a known order, through the route its type asks for."""
+    return Target(
+        order.account, order.symbol, kind_of(order), order.order_id, order.client_order_id, order
+    )
+
+
+def unusual(target) -> str:
+    """What to say where a known order is cancelled by a route that its type does not suggest."""
+    order = target.order
+    if order is None or target.kind == kind_of(order):
+        return ""
+    asked, other = (CancelKind(kind).label.lower() for kind in (target.kind, kind_of(order)))
+    words = order.order_type.replace("_", " ")
+    return f"{order.order_id} is a {words} order: sent as {asked}, then as {other} if not found."
+
+
+def open_targets(orders):
+    """Targets of the orders that can be cancelled, and (target, why) of the others."""
+    targets, skipped = [], []
+    for order in orders:
+        if order.state != OrderState.OPEN:
+            skipped.append((target_of(order), "no longer open"))
+        elif not order.account.is_active:
+            skipped.append((target_of(order), "its account is deactivated"))
+        else:
+            targets.append(target_of(order))
+    return targets, skipped
+
+
+def check_reason(desks, reason):
+    """Raise `CannotAsk` where one of the desks asks for a reason and none is given."""
+    for desk in desks:
+        if desk.needs_reason and not reason.strip():
+            raise CannotAsk(f"{desk} asks for a reason.", field="reason")
+
+
+def check_symbol(symbol):
+    """Raise `CannotAsk` unless it can stand in a signed request as a symbol."""
+    if not symbol or not symbol.isascii() or not symbol.isprintable() or " " in symbol:
+        raise CannotAsk(
+            "Write the symbol as on Pacifica, case kept: BTC, kBONK, SOL-USDC.", field="symbol"
+        )
+
+
+def _check_wire(kind, symbol, order_id, client_order_id):
+    """The same rules the signer holds, each said at the input it belongs to."""
+    check_symbol(symbol)
+    if order_id is not None and not 0 < order_id <= signing.MAX_ORDER_ID:
+        raise CannotAsk("An order id is a whole number from 1 to 2^53.", field="order_id")
+    if client_order_id and signing.FULL_UUID.fullmatch(client_order_id) is None:
+        raise CannotAsk(
+            "A client order id is a full UUID with dashes, such as "
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479.",
+            field="client_order_id",
+        )
+
+
+def _known(account, order_id, client_order_id):
+    orders = account.orders.select_related("account__desk")
+    if order_id is not None:
+        return orders.filter(order_id=order_id).first()
+    named = orders.filter(client_order_id__iexact=client_order_id)
+    return named.order_by("-state", "-order_id").filter(state=OrderState.OPEN).first()

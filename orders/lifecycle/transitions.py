@@ -1,0 +1,330 @@
+"""Record what came back and write what it makes of its cancels, under their own fence.
+
+Every change of a cancel here stands in the same transaction as the record that says why.
+"""
+
+import logging
+import time
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
+
+from orders.audit import log
+from orders.audit.hashing import moment
+from orders.exchange import foreign_answers
+from orders.lifecycle import reopen, routes
+from orders.lifecycle.interpret import Conclusion, judge, refusal
+from orders.models import (
+    AmountsState,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Order,
+    OrderState,
+    PanicLine,
+    Proof,
+)
+from orders.models.cancels import AT_REST, LIVE
+from orders.pacifica.client import Answer
+from orders.pacifica.quota import quota
+from orders.pacifica.transport import has_left
+
+logger = logging.getLogger(__name__)
+WAITS_S = (0.1, 0.4, 1, 2, 4)  # between tries to keep answers; in all less than a lease
+
+
+def conclude(packs, now) -> list:
+    """Record every answer or its absence, and write what each proves, in one transaction.
+
+    The answers are nowhere but in memory: where the database cannot take them it is asked again.
+    Returns the (cancel, conclusion) pairs that were written; a late one writes nothing.
+    """
+    if not packs:
+        return []
+    ends = {pack.body: judge(pack, now) for pack in packs}
+    for wait_s in WAITS_S:
+        try:
+            return _conclude(packs, ends, now)
+        except OperationalError as error:  # restarted, busy, or the victim of a deadlock
+            if connection.in_atomic_block:
+                raise
+            logger.warning("Answers could not be kept (%s); trying again.", type(error).__name__)
+            connection.close()
+            time.sleep(wait_s)
+    return _conclude(packs, ends, now)
+
+
+def _conclude(packs, ends, now):
+    ends = _with_other_routes(packs, ends)
+    pairs = _pairs(packs, ends)
+    whole = {cancel.pk for cancel, _ in pairs}
+    drafts = _drafts(packs, ends, whole, now)  # now, while others may write: mostly all are held
+    with transaction.atomic():
+        mine = _still_held([cancel for cancel, _ in pairs])
+        written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
+        write(written, now, answered_at=now)
+        if left_of(packs):
+            CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
+        foreign_answers.tell_first(pairs, now)
+        facts = reopen.answered_yes(cancels=_late_yes(pairs, mine), now=now)
+        if mine != whole:
+            drafts = _drafts(packs, ends, mine, now)
+        log.append(*facts, *drafts, *_outcomes(_stopped_instead(written), now))
+    return written
+
+
+def _with_other_routes(packs, ends):
+    """The same, where what its route did not find may go by the other one at once."""
+    end_of = {cancel.pk: end for cancel, end in routes.at_once(_pairs(packs, ends))}
+    return {pack.body: [end_of[cancel.pk] for cancel in pack.cancels] for pack in packs}
+
+
+def _drafts(packs, ends, mine, now):
+    """The records of these answers and of what they prove of the cancels that are still ours."""
+    facts = [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
+    facts += _outcomes([pair for pair in _pairs(packs, ends) if pair[0].pk in mine], now)
+    return [log.draft(fact) for fact in facts]
+
+
+def _pairs(packs, ends):
+    return [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
+
+
+def _late_yes(pairs, mine):
+    """Cancels that the exchange accepted after another attempt, or a settler, had taken over."""
+    return [
+        cancel
+        for cancel, end in pairs
+        if end.status == CancelStatus.CANCELLED and cancel.pk not in mine
+    ]
+
+
+def left_of(packs) -> int:
+    """How many cancels left with them; the exchange counts no other."""
+    return sum(len(pack.cancels) for pack in packs if has_left(pack.result))
+
+
+def quota_of(packs):
+    """The least that any answer said is left, or None where none said it."""
+    stated = [quota(pack.result.headers) for pack in packs if isinstance(pack.result, Answer)]
+    stated = [one for one in stated if one and one.remaining_credits is not None]
+    return min(stated, key=lambda one: one.remaining_credits, default=None)
+
+
+def _still_held(chunk) -> set:
+    """Ids of the cancels that this very attempt still holds: a late one writes nothing."""
+    rows = Cancel.objects.held(chunk[0].claim_token, {cancel.pk for cancel in chunk})
+    return set(rows.locked())
+
+
+def write(pairs, now, **also):
+    """Write conclusions, one UPDATE for each distinct one, and what follows for orders and jobs.
+
+    The caller holds the rows. ``also``: columns that get the same value in every row.
+    """
+    groups = {}
+    for cancel, end in pairs:
+        groups.setdefault(end, []).append(cancel)
+    _lock_orders(pairs)
+    for end, cancels in groups.items():
+        is_at_rest = end.status in AT_REST
+        values = end.columns() | also | {"concluded_at": now if is_at_rest else None}
+        values |= {"claim_token": None, "lease_until": None}
+        values["amounts_due_at"] = now if _has_untold_amounts(end) else None
+        Cancel.objects.filter(pk__any={cancel.pk for cancel in cancels}).update(**values)
+        for cancel in cancels:
+            cancel.status = end.status
+        _close_orders(cancels, end, now)
+    finish_jobs({cancel.job_id for cancel, _ in pairs}, now)
+
+
+def _lock_orders(pairs):
+    """In one order, as syncs do, where they are many: two that met half-way would wait for ever."""
+    ids = {cancel.known_order_id for cancel, end in pairs if _is_end(end)} - {None}
+    if len(ids) > 1 and connection.features.has_select_for_update:
+        list(Order.objects.filter(pk__any=ids).locked())
+
+
+def _is_end(end):
+    return end.status == CancelStatus.CANCELLED or end.ending is not None
+
+
+def _has_untold_amounts(end):
+    """The exchange's yes does not tell how much had traded: the history is asked for it."""
+    is_told = end.filled_amount and end.cancelled_amount
+    return end.status == CancelStatus.CANCELLED and not is_told
+
+
+def _close_orders(cancels, end, now):
+    """An order whose cancel proved its end is no longer open."""
+    if not _is_end(end):
+        return
+    values, is_last_word = {"order_status": "cancelled", "reason": "cancel"}, Q()
+    if end.ending is not None:  # stands above a yes, whose amounts are still to be read
+        values, is_last_word = ending_values(end.ending), Q(amounts_state=AmountsState.TOLD)
+    if _has_untold_amounts(end):
+        values["amounts_state"] = AmountsState.BEING_READ
+    orders = Order.objects.filter(pk__any={cancel.known_order_id for cancel in cancels})
+    orders.exclude(is_last_word, state=OrderState.CLOSED).update(
+        state=OrderState.CLOSED,
+        closed_at=Coalesce("closed_at", Value(now)),
+        next_lookup_at=None,
+        **values,
+    )
+
+
+def ending_values(ending) -> dict:
+    """The order's columns that its ending fills; amounts stay the exchange's text."""
+    values = {"order_status": ending.status, "reason": ending.event}
+    is_told = ending.filled_amount and ending.cancelled_amount
+    values["amounts_state"] = AmountsState.TOLD if is_told else AmountsState.UNTOLD
+    for name in ("filled_amount", "cancelled_amount", "average_filled_price"):
+        if getattr(ending, name):
+            values[name] = getattr(ending, name)
+    return values
+
+
+def finish_jobs(job_ids, now):
+    """Jobs with nothing live are done; what a stopped job queued again is stopped too.
+
+    Their rows are locked first: of two chunks that end together, the later sees the other's end.
+    """
+    locked = CancelJob.objects.select_for_update(no_key=True).filter(pk__in=job_ids).order_by("pk")
+    status_of = dict(locked.values_list("pk", "status"))
+    live = Cancel.objects.filter(job=OuterRef("pk"), status__in=LIVE)
+    emptying = PanicLine.objects.unfinished().filter(job=OuterRef("pk"))
+    over = CancelJob.objects.filter(~Exists(live), ~Exists(emptying))
+    if stopping := [pk for pk, status in status_of.items() if status == JobStatus.STOPPING]:
+        queued = Cancel.objects.filter(job__in=stopping, status=CancelStatus.QUEUED)
+        halt(queued, now)
+        over.filter(pk__in=stopping).update(status=JobStatus.STOPPED)
+    if running := [pk for pk, status in status_of.items() if status == JobStatus.RUNNING]:
+        over.filter(pk__in=running).update(status=JobStatus.DONE, done_at=now)
+
+
+HALTED = "Its job was stopped."
+HALTED_UNANSWERED = "Its job was stopped. An earlier request had no answer: it may have acted."
+
+
+def halt(queued, now) -> int:
+    """Stop these unsent cancels; how many. What was last said of each may promise a request."""
+    said = When(has_unanswered=True, then=Value(HALTED_UNANSWERED))
+    said = Case(said, default=Value(HALTED))
+    values = {"claim_token": None, "lease_until": None, "explanation": said}
+    return queued.update(status=CancelStatus.STOPPED, concluded_at=now, **values)
+
+
+def _answer_fact(pack, ends, mine, now):
+    """The record of one answer, of its absence, or of a request that never left."""
+    first = pack.cancels[0]
+    event, data, body = described_result(pack.result)
+    data |= {"attempt": first.attempt, "explanation": ends[0].explanation}
+    if event == Event.ANSWER:
+        data[log.NAMES_COMPARED] = True
+    is_late = mine.isdisjoint(cancel.pk for cancel in pack.cancels)
+    if is_late:
+        data["is_late"] = True  # evidence only: another attempt holds the cancels by now
+    lines = [
+        log.line_of(cancel, outcome=end.status if cancel.pk in mine else "")
+        for cancel, end in zip(pack.cancels, ends, strict=True)
+    ]
+    outcomes = {line.outcome for line in lines}
+    return log.Fact(
+        event=event,
+        actor=log.actor_of(first.job),
+        at=now,
+        outcome=outcomes.pop() if len(outcomes) == 1 else "mixed",
+        account=first.account,
+        job=first.job,
+        data=data,
+        body=body,
+        lines=tuple(lines),
+    )
+
+
+def described_result(result):
+    """Event, data and bytes of an `Answer`, an `Unreachable` or nothing."""
+    if result is None:
+        return (
+            Event.NOT_SENT,
+            {"why": "it waited too long for its turn, or its job was stopped"},
+            None,
+        )
+    if isinstance(result, Answer):
+        return Event.ANSWER, log.described(result), result.body
+    data = {
+        "reason": result.reason,
+        "may_have_been_sent": result.may_have_been_sent,
+        "sent_at": moment(result.sent_at),
+        "failed_at": moment(result.failed_at),
+        "elapsed_ms": result.elapsed_ms,
+    }
+    if result.partial is None:
+        return Event.NO_ANSWER, data, None
+    data["partial"] = log.described(result.partial)
+    return Event.NO_ANSWER, data, result.partial.body
+
+
+def outcome_facts(pairs, now):
+    """A record for each outcome that was reached: which orders, how they ended, what shows it.
+
+    One for each account: those who ask the log about an account find it.
+    """
+    return _outcomes([*pairs, *_stopped_instead(pairs)], now)
+
+
+def _outcomes(pairs, now):
+    groups = {}
+    for cancel, end in pairs:
+        if end.status in AT_REST:
+            groups.setdefault((end, cancel.job_id, cancel.account_id), []).append(cancel)
+    for (end, *_), cancels in groups.items():
+        yield log.Fact(
+            event=Event.OUTCOME,
+            actor=log.actor_of(cancels[0].job),
+            at=now,
+            outcome=end.status,
+            account=cancels[0].account,
+            job=cancels[0].job,
+            data={
+                "proof": Proof(end.proof).label,
+                "explanation": end.explanation,
+                "filled_amount": end.filled_amount,
+                "cancelled_amount": end.cancelled_amount,
+            },
+            lines=tuple(log.line_of(cancel, outcome=end.status) for cancel in cancels),
+        )
+
+
+def _stopped_instead(pairs):
+    """What was to be sent again and is not, for its job was stopped meanwhile."""
+    queued = {cancel.pk: cancel for cancel, end in pairs if end.status == CancelStatus.QUEUED}
+    if not queued:
+        return []
+    stopped = Cancel.objects.filter(pk__in=queued, status=CancelStatus.STOPPED)
+    end = Conclusion(CancelStatus.STOPPED, Proof.NONE, HALTED)
+    return [(queued[pk], end) for pk in stopped.values_list("pk", flat=True)]
+
+
+def refuse_unsent(chunk, why, now, event=Event.NOT_SENT):
+    """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
+    with transaction.atomic():
+        mine = _still_held(chunk)
+        ends = [(cancel, refusal(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
+        pairs = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
+        if not pairs:
+            return
+        write(pairs, now)
+        why_fact = log.Fact(
+            event=event,
+            actor=log.actor_of(chunk[0].job),
+            at=now,
+            account=chunk[0].account,
+            job=chunk[0].job,
+            data={"why": why},
+            lines=tuple(log.line_of(cancel) for cancel, _ in pairs),
+        )
+        log.append(why_fact, *outcome_facts(pairs, now))

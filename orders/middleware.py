@@ -1,0 +1,148 @@
+"""What every request passes: sessions that are over end here, half-open doors lead nowhere."""
+
+import contextlib
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DataError
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
+from django.views.defaults import bad_request, permission_denied
+
+from orders.access import denials, second_factor, sessions
+from orders.access.permissions import NotAllowed
+from orders.access.sign_in_log import actor_of
+
+ENDED = "Your session has ended: sign in again."
+PROVE = "Confirm that it is you, then do it again: this act asks for it."
+UNSTORABLE = ("NUL (0x00)", "expected a number but got")  # Django's words
+HEADERS = {
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Gate:
+    """Middleware after authentication: ends sessions, demands the second factor and fresh proof."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if length_of(request) > settings.LARGEST_BODY:
+            response = render(request, "413.html", status=413)
+        else:
+            response = self.stopped(request) or self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    def stopped(self, request):
+        """The answer in place of the page, or None where the request may go on."""
+        if not request.user.is_authenticated:
+            return self.sign_in(request)
+        if sessions.is_over(request):
+            logout(request)
+            messages.warning(request, ENDED)
+            return self.sign_in(request)
+        sessions.touch(request)
+        owes = not sessions.is_verified(request) and second_factor.is_asked_of(request.user)
+        if owes and request.path not in open_paths():
+            return self.lead(request)
+        # its form would let whoever found a session guess the old password without end
+        is_new_password = request.path == reverse("admin:password_change")
+        return self.ask(request) if is_new_password and not sessions.is_fresh(request) else None
+
+    def sign_in(self, request):
+        """The way in for who sent a form without a session, then back to the page it stands on.
+
+        Pages ask a stranger for themselves.
+        """
+        is_page = request.method in {"GET", "HEAD"} or request.path in open_paths()
+        if is_page or not request.path.startswith(reverse("admin:index")):
+            return None
+        return redirect_to_login(page_of(request), reverse("admin:login"))
+
+    def lead(self, request):
+        """Show the way to the second factor; an act without it is refused."""
+        if request.method not in {"GET", "HEAD"}:
+            what = f"{request.method} {request.path} without the second factor"
+            denials.record(actor=actor_of(request), what=what)
+            return permission_denied(request, PermissionDenied("The second factor is missing."))
+        enrolled = second_factor.is_enrolled(request.user)
+        name = "admin:second_factor" if enrolled else "admin:enrol_second_factor"
+        return redirect(with_next(reverse(name), request.get_full_path()))
+
+    def process_exception(self, request, exception):
+        """What no view answers for itself: a value no column can hold, an act that wants proof.
+
+        An act that ended in *not yours* is recorded here, unless what refused it has done so.
+        """
+        if isinstance(exception, PermissionDenied | Http404):
+            return note(request, exception)
+        if is_unstorable(exception):
+            return bad_request(request, exception)
+        return self.ask(request) if isinstance(exception, sessions.NotFresh) else None
+
+    def ask(self, request):
+        """Ask for a fresh proof, and come back to the page the act began on."""
+        back = request.get_full_path() if request.method == "GET" else came_from(request)
+        messages.info(request, PROVE)
+        return redirect(with_next(reverse("admin:confirm_yourself"), back))
+
+
+def length_of(request) -> int:
+    """How many bytes of body the request says it has; without that, Django reads none."""
+    stated = str(request.META.get("CONTENT_LENGTH", ""))
+    return int(stated) if stated.isascii() and stated.isdigit() else 0
+
+
+def note(request, refusal):
+    """Record a refused act; nothing where somebody only looked."""
+    is_recorded = isinstance(refusal.__context__, NotAllowed)
+    if request.method not in {"GET", "HEAD"} and not is_recorded and request.user.is_authenticated:
+        denials.record(actor=actor_of(request), what=f"{request.method} {request.path}")
+
+
+def is_unstorable(exception) -> bool:
+    """Whether somebody sent what no column can hold, where the database was asked about it: a
+    number too large or none at all, a NUL, half an id."""
+    if isinstance(exception, ValueError):
+        return any(words in str(exception) for words in UNSTORABLE)
+    return isinstance(exception, OverflowError | DataError | ValidationError)
+
+
+def open_paths():
+    """The pages for people who gave a password and nothing else yet."""
+    names = ("second_factor", "enrol_second_factor", "logout", "login")
+    return {reverse(f"admin:{name}") for name in names}
+
+
+def page_of(request):
+    """The page on which the form of this request stands, as far as can be told."""
+    if request.headers.get("Referer"):
+        return came_from(request)
+    above = request.path.rstrip("/").rpartition("/")[0] + "/"
+    for address in (f"{above}change/", above):
+        with contextlib.suppress(Resolver404):
+            if (resolve(address).url_name or "").endswith(("_change", "_changelist")):
+                return address
+    return reverse("admin:index")
+
+
+def came_from(request):
+    """The page of this site on which a form was filled in, else the overview."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    if parts.netloc != request.get_host():
+        return reverse("admin:index")
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def with_next(address, wanted):
+    """An address that knows where to go afterwards."""
+    return f"{address}?{urlencode({'next': wanted})}"

@@ -1,0 +1,115 @@
+"""The cancel-all of one panic line, and what its answer makes of the line.
+
+One whose answer was lost is never sent again by itself: it could hit orders that are newer than
+the decision.
+"""
+
+from datetime import timedelta
+from functools import partial
+
+from django.utils.timezone import now as clock
+
+from orders.exchange.client import signing_times
+from orders.keys.sealing import CannotOpen, KeySettingsWrong
+from orders.lifecycle import interpret
+from orders.models import AgentWallet, Event, PanicStatus
+from orders.pacifica import answers
+from orders.pacifica.client import Answer
+from orders.pacifica.quota import slow_down_s
+from orders.pacifica.signing import Unsignable
+from orders.pacifica.transport import has_left
+from orders.panic.claimed_lines import LOST, NOT_AGAIN, answered, rest, writing
+from orders.panic.sending import exchange, signer_of, tell_of_another
+from orders.panic.strategies import Strategies
+
+AGAIN_AFTER_S = 1
+# Refusals after which nothing of the line would fare better, or would be about other orders.
+OVER = interpret.ABOUT_ALL | {"signature", "public_key", "symbol", "parameters", "expired"}
+
+
+def send(line, strategies=None) -> bool:
+    """Sign, record, send and record one cancel-all; whether to go on to reading back.
+
+    The line's strategies go first, as far as a moment allows.
+    """
+    strategies = strategies or Strategies(line)
+    strategies.begin()
+    try:
+        signer, wallet = signer_of(line)
+        strategies.cancel_first()
+        request = signer.cancel_all(
+            symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **signing_times(clock())
+        )
+        also = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
+        also |= {"status": PanicStatus.SENDING, "answered_at": None, "cancelled_count": None}
+        goes_on = exchange(line, request, partial(_conclude, line), **also)
+    except (CannotOpen, KeySettingsWrong, Unsignable) as error:
+        rest(line, str(error), Event.KEY_REFUSED)
+        return False
+    strategies.pay()
+    with writing():
+        AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=also["sent_at"])
+    return goes_on
+
+
+def _conclude(line, result, before) -> bool:
+    """What the answer to cancel-all makes of the line."""
+    if not has_left(result):
+        return _again(line, result, AGAIN_AFTER_S, f"Nothing was sent: {result.reason}.", **before)
+    verdict = None
+    if isinstance(result, Answer):
+        verdict = _verdict(line, result)
+    if verdict is not None and verdict.kind == "throttled":
+        said, did_nothing = "The exchange asked us to slow down (429).", before["cancel_alls"]
+        about = {"cancel_alls": did_nothing, "answered_at": clock()}
+        return _again(line, result, slow_down_s(result.headers), said, **about)
+    values, is_over = _concluded(verdict, result)
+    answered(line, result, verdict.kind if verdict else "unknown", **values)
+    return not is_over
+
+
+def _verdict(line, result):
+    """What the answer proves; one about another account or symbol is told of."""
+    subject = answers.Subject(
+        account=line.account.address, symbol=line.symbol or None, is_all_symbols=not line.symbol
+    )
+    about = {"subject": subject, "is_whole": result.is_whole}
+    verdict = answers.cancel_all_verdict(result.status, result.body, **about)
+    tell_of_another(line, verdict)
+    return verdict
+
+
+def _concluded(verdict, result):
+    """Columns for a verdict, and whether a person must act before anything more can be done."""
+    values = {"status": PanicStatus.FINISHING, "explanation": LOST}
+    if verdict is None:
+        return values, False
+    values |= {"answered_at": clock(), "explanation": _words(verdict, result)}
+    if verdict.kind == "accepted":
+        values["cancelled_count"] = verdict.count
+    is_over = verdict.kind == "refused" and verdict.cause in OVER
+    if is_over:
+        values |= {"status": PanicStatus.NEEDS_YOU, "lease_until": None}
+    return values, is_over
+
+
+def _words(verdict, result) -> str:
+    """What the exchange made of a cancel-all, and what that leaves open."""
+    if verdict.kind == "accepted":
+        return f"The exchange cancelled {verdict.count}."
+    if verdict.another:
+        said = f"The answer to cancel-all speaks of another {verdict.another}"
+        return f"{said}: it proves nothing. {NOT_AGAIN}"
+    if verdict.kind == "unknown":
+        return f"The answer to cancel-all proves nothing (HTTP {result.status}). {NOT_AGAIN}"
+    hint = interpret.hint(verdict, result)
+    said = f"{hint} The exchange said: {verdict.error}".strip()[:300]
+    return said if verdict.cause in OVER else f"{said}. {NOT_AGAIN}"
+
+
+def _again(line, result, wait_s, said, **values) -> bool:
+    """What certainly did nothing is sent again by itself, a moment later."""
+    said = f"{said} It is sent again by itself."
+    values |= {"explanation": said[:400], "status": PanicStatus.WAITING, "takes": 0}
+    answered(line, result, "waiting", lease_until=clock() + timedelta(seconds=wait_s), **values)
+    return False

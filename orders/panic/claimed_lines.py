@@ -1,0 +1,130 @@
+"""One line of a panic: written under its claim alone, each change with the record that says why."""
+
+import logging
+import threading
+from contextlib import contextmanager
+
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders.audit import log
+from orders.lifecycle import panic_facts, transitions
+from orders.models import PanicLine, PanicStatus
+from orders.models.cancels import LEASE
+
+logger = logging.getLogger(__name__)
+NOT_AGAIN = "It is not sent again unless you say so."
+LOST = f"The answer to cancel-all was lost. {NOT_AGAIN}"
+
+# The threads of one process write in turns: SQLite lets those that collide sleep up to 0.1 s.
+_turn = threading.Lock()
+
+
+@contextmanager
+def writing():
+    """One short transaction, in turn with the other threads of this process."""
+    with _turn, transaction.atomic():
+        yield
+
+
+class ClaimLost(Exception):
+    """Another sender holds the line by now, or a person withdrew it: nothing more is done here."""
+
+
+def keep(line, **values):
+    """Write to the line under its own claim. Raises `ClaimLost`, and then nothing is written."""
+    held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
+    if not held.update(**values):
+        raise ClaimLost(f"line {line.pk}")
+    for name, value in values.items():
+        setattr(line, name, value)
+
+
+def renewed(line) -> PanicLine:
+    """The line as it stands by now, with at least half a lease to go. Raises `ClaimLost`.
+
+    It may have waited for its turn since it was claimed, or its sender may have stood still. One
+    just claimed is only read: twenty writes more would keep the last cancel-all waiting.
+    """
+    if line.lease_until is None or line.lease_until < clock() + LEASE / 2:
+        with writing():
+            keep(line, lease_until=clock() + LEASE)
+    held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
+    found = held.select_related(*WITH).first()
+    if found is None:
+        raise ClaimLost(f"line {line.pk}")
+    return found
+
+
+WITH = ("account__desk", "job__desk", "job__operator", "operator")
+
+
+def lose(line):
+    """Record that a sender died between a request and its answer; reading back goes on."""
+    lost = {}
+    if line.status == PanicStatus.SENDING:
+        lost = {"status": PanicStatus.FINISHING, "explanation": LOST}
+    with writing():
+        keep(line, has_open_request=False, **lost)
+        log.append(panic_facts.lost_fact(line, clock()))
+
+
+def answered(line, result, outcome, **values):
+    """Record how the open request ended and write what that makes of the line."""
+    answered_all(line, [(result, outcome, {})], **values)
+
+
+def answered_all(line, ends, **values):
+    """The same of requests that went side by side, as (result, outcome, what names it) triples.
+
+    Too late, for another sender holds the line by now, it is evidence only: `ClaimLost` goes on.
+    """
+    try:
+        with writing():
+            keep(line, has_open_request=False, **values)
+            facts = [panic_facts.answer_fact(line, *end, **named) for *end, named in ends]
+            if line.status == PanicStatus.NEEDS_YOU:
+                facts.append(_over(line, clock()))
+            log.append(*facts)
+    except ClaimLost:
+        for result, _, named in ends:
+            log.record(panic_facts.answer_fact(line, result, "", is_late=True, **named))
+        raise
+
+
+def seen_empty(line, readings, explanation):
+    """The book was seen empty; the reads that show it are kept."""
+    now = clock()
+    values = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
+    with writing():
+        keep(line, seen_empty_at=now, left_open=0, lease_until=None, **values)
+        facts = [panic_facts.read_fact(line, each, now) for each in readings]
+        log.append(*facts, _over(line, now))
+
+
+def rest(line, explanation, *events, readings=()):
+    """Leave the line to a person; ``events``: what else the log shall say of it.
+
+    ``readings``: those that show why.
+    """
+    now, why = clock(), {"why": explanation}
+    about = panic_facts.base(line) | {"at": now, "data": why}
+    facts = [log.Fact(event=event, **about) for event in events]
+    facts += [panic_facts.read_fact(line, each, now) for each in readings]
+    if line.has_open_request:
+        facts.append(panic_facts.lost_fact(line, now))
+    values = {"status": PanicStatus.NEEDS_YOU, "explanation": explanation[:400]}
+    with writing():
+        keep(line, has_open_request=False, lease_until=None, **values)
+        log.append(*facts, _over(line, now))
+
+
+def _over(line, now):
+    """End the job where this was its last line; the record of how the line ended.
+
+    The job's row is locked here, before the log's lock: everybody takes them in this order.
+    """
+    if line.status == PanicStatus.NEEDS_YOU:
+        logger.warning("Job %s: %s needs somebody: %r", line.job_id, line.account, line.explanation)
+    transitions.finish_jobs({line.job_id}, now)
+    return panic_facts.outcome_fact(line, line.status, line.explanation, now)

@@ -1,0 +1,167 @@
+"""One decision, empty book: who may ask for it, and the record of it.
+
+What is asked here is carried out by `orders.panic.worker`, in a sender that needs neither Celery
+nor a broker.
+"""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Q
+from django.utils.timezone import now as clock
+
+from orders.access.denials import refuse
+from orders.audit import log
+from orders.evidence import restored_copy
+from orders.lifecycle.targets import CannotAsk, check_symbol
+from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
+from orders.models.orders import IS_STOP
+
+REASON, SCOPE = (CancelJob._meta.get_field(name) for name in ("reason", "scope"))
+LONGEST_SYMBOL = PanicLine._meta.get_field("symbol").max_length
+NO_DESK = "There is no such desk, or panic is not yours to pull there."
+
+
+@dataclass(frozen=True)
+class Warned:
+    """What a panic would do to protective orders, for the page that asks for it.
+
+    ``is_new``: no order of these accounts that we know of, open or over, has the symbol.
+    """
+
+    open_orders: int
+    stops: int
+    reduce_only: int
+    is_new: bool = False
+
+
+def scope(*, user, desk_id, account_ids=()) -> tuple[Desk, list[Account]]:
+    """The desk and the active accounts a panic would empty; empty where the person may not."""
+    desk = Desk.objects.allowing(user, Right.PANIC).filter(pk=desk_id).first()
+    if desk is None:
+        return None, []
+    accounts = desk.accounts.filter(is_active=True)
+    if account_ids:
+        accounts = accounts.filter(pk__in=account_ids)
+    return desk, list(accounts.order_by("name"))
+
+
+def left_out(*, desk) -> list[Account]:
+    """The desk's deactivated accounts, whose books no panic empties."""
+    return list(desk.accounts.filter(is_active=False).order_by("name"))
+
+
+def warned(*, accounts, symbol="") -> Warned:
+    """How many orders the scope holds by our last look, and how many protect a position."""
+    orders = Order.objects.open().filter(account__in=accounts)
+    known, is_new = Order.objects.filter(account__in=accounts), False
+    if symbol:
+        orders = orders.filter(symbol=symbol)
+        is_new = not known.filter(symbol=symbol).exists()
+    counts = orders.aggregate(
+        all=Count("pk"),
+        stops=Count("pk", filter=IS_STOP),
+        reduce_only=Count("pk", filter=Q(reduce_only=True)),
+    )
+    return Warned(counts["all"], counts["stops"], counts["reduce_only"], is_new)
+
+
+def pull(
+    *,
+    user,
+    actor,
+    desk_id,
+    account_ids=(),
+    symbol="",
+    keep_reduce_only=False,
+    reason="",
+    is_drill=False,
+    request_key=None,
+) -> CancelJob:
+    """Record a panic: a job with one line an account. The same ``request_key`` is the same panic.
+
+    Raises `NotAllowed`, or `CannotAsk` with a sentence. A drill takes only drill accounts.
+    """
+    restored_copy.is_behind(clock())  # before: what waits by then is older than this panic
+    desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
+    if desk is None or len(accounts) < len(set(account_ids)):
+        refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)
+    _check_symbol(symbol, desk)
+    if is_drill:
+        accounts = [account for account in accounts if account.is_drill]
+    if not accounts:
+        what = "drill account" if is_drill else "active account"
+        raise CannotAsk(f"{desk.name} has no {what} in this scope.", field="accounts")
+    about = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
+    which = sorted(account.pk for account in accounts)
+    key = uuid.uuid5(request_key or uuid.uuid4(), f"panic {desk.pk} {which} {about} {is_drill}")
+    earlier = CancelJob.objects.filter(request_key=key, operator_id=actor.operator_id).first()
+    if earlier is not None:
+        return earlier
+    try:
+        return _record(actor, desk, accounts, about, _cut(reason.strip(), REASON), is_drill, key)
+    except IntegrityError:  # the same click was recorded between our look and our insert
+        return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
+
+
+def _record(actor, desk, accounts, about, reason, is_drill, key):
+    now = clock()
+    with transaction.atomic():
+        job = CancelJob.objects.create(
+            desk=desk,
+            **actor.columns(),
+            request_key=key,
+            scope=_cut(in_words(desk, accounts, is_drill=is_drill, **about), SCOPE),
+            reason=reason,
+            is_panic=True,
+            is_drill=is_drill,
+            created_at=now,
+        )
+        about_line = about | actor.columns() | {"asked_at": now}
+        lines = [PanicLine(job=job, account=account, **about_line) for account in accounts]
+        PanicLine.objects.bulk_create(lines)
+        about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
+        log.append(fact(actor, desk, job, now, about, accounts))
+    return job
+
+
+def _check_symbol(symbol, desk):
+    """Raise `CannotAsk` where the desk's orders, open or over, show that the case is wrong.
+
+    A symbol that we never met is no reason to hold up a panic: the exchange refuses a wrong one.
+    """
+    if not symbol:
+        return
+    check_symbol(symbol)
+    if len(symbol) > LONGEST_SYMBOL:
+        said = f"A symbol has at most {LONGEST_SYMBOL} characters."
+        raise CannotAsk(said, field="symbol")
+    alike = Order.objects.filter(account__desk=desk, symbol__iexact=symbol).values_list("symbol")
+    met = {name for (name,) in alike.order_by().distinct()}
+    if met and symbol not in met:
+        said = f"Symbols keep their case: write {min(met)}, not {symbol}."
+        raise CannotAsk(said, field="symbol")
+
+
+def _cut(words, column):
+    """What fits its column: a panic never fails for its words."""
+    words = words.replace("\0", "")
+    return words if len(words) <= column.max_length else words[: column.max_length - 1] + "…"
+
+
+def in_words(desk, accounts, *, symbol, keep_reduce_only, is_drill) -> str:
+    """*Panic: every BTC order on 3 accounts of Momentum, sparing reduce-only*."""
+    what = "Drill" if is_drill else "Panic"
+    where = accounts[0].name if len(accounts) == 1 else f"{len(accounts)} accounts"
+    spared = ", sparing reduce-only" if keep_reduce_only else ""
+    return f"{what}: every {symbol + ' ' if symbol else ''}order on {where} of {desk}{spared}"
+
+
+def fact(actor, desk, job, now, about, accounts):
+    """The record of what a person said of a panic, on these accounts of it."""
+    data = about | {"accounts": [account.address for account in accounts]}
+    lines = tuple(log.OrderLine(account_id=account.pk) for account in accounts)
+    return log.Fact(
+        event=Event.PANIC, actor=actor, at=now, desk=desk, job=job, data=data, lines=lines
+    )

@@ -1,0 +1,110 @@
+"""Cancel what a cancel-all left over, each by its own route; strategies first, for they place
+orders again."""
+
+from datetime import timedelta
+
+from django.db.models import Max, Q
+from django.utils.timezone import now as clock
+
+from orders.cancels import intake
+from orders.delivery import worker
+from orders.exchange import clock as exchange_clock
+from orders.lifecycle.routes import kind_of
+from orders.lifecycle.targets import Target
+from orders.models import Cancel, CancelKind, CancelStatus, JobStatus
+from orders.models.cancels import LIVE
+from orders.models.clocks import is_ahead
+from orders.panic.claimed_lines import keep
+from orders.panic.open_orders import ORDERS, STRATEGIES, TWAPS
+from orders.panic.sending import why_not
+from orders.panic.strategies import Strategies
+
+LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so long after its yes
+
+
+class Leftovers:
+    """What a line's looks found, cancelled pass by pass; each strategy until the exchange said."""
+
+    def __init__(self, line, strategies=None):
+        self._line = line
+        self._strategies = strategies or Strategies(line)
+
+    def cancel(self, rows):
+        """One pass over the (route, row) pairs of a look."""
+        ids = [row.strategy_id for path, row in rows if path == STRATEGIES]
+        if ids and not why_not(self._line):  # else the next pass says so
+            self._strategies.cancel(ids)
+        line, offset = self._line, _offset()
+        singly = [one for one in rows if one[0] != STRATEGIES]
+        if due := [one for one in singly if not _may_lag(line, one, offset)]:
+            _cancel_singly(line, due)
+
+    def refusals(self) -> str:
+        """How many were refused, and why the first of them was."""
+        why = self._strategies.refusals()
+        refused = _own(self._line).filter(status=CancelStatus.REFUSED)
+        why += refused.order_by("pk").values_list("explanation", flat=True)
+        return f"{len(why)} refused: {why[0]}" if why else ""
+
+
+def _offset():
+    """The exchange's clock minus ours, where they differ by more than a measurement's error."""
+    known = exchange_clock.current(clock())
+    return timedelta(milliseconds=known.offset_ms if known and known.is_off else 0)
+
+
+def _may_lag(line, one, offset) -> bool:
+    """Whether an accepted cancel-all took it, and the book may only not show that yet."""
+    path, row = one
+    if path != ORDERS or kind_of(row) != CancelKind.ORDER or row.created_at is None:
+        return False
+    if line.cancelled_count is None:
+        return False
+    if not timedelta(0) <= clock() - line.answered_at <= LAG:  # a clock may have been set back
+        return False
+    return row.created_at <= (line.sent_at + offset).timestamp() * 1000
+
+
+def _cancel_singly(line, rows):
+    """A cancel for each that has none, and whatever waits is sent now."""
+    ids = {row.order_id for _, row in rows}
+    names = [row.client_order_id for _, row in rows if row.client_order_id]
+    _hurry(line, Q(order_id__any=ids) | Q(client_order_id__in=names))
+    tried = _own(line).filter(order_id__any=ids).exclude(status__in=LIVE)
+    tried = set(tried.values_list("order_id", flat=True))
+    known = {one.order_id: one for one in line.account.orders.filter(order_id__any=ids)}
+    rows = [(path, row) for path, row in rows if row.order_id not in tried]
+    targets = [_target(line, path, row, known.get(row.order_id)) for path, row in rows]
+    if targets:
+        intake.extend(line.job, targets)
+    about = {"account_id": line.account_id, "is_urgent_only": True, "is_for_panic": True}
+    if worker.deliver_account(**about):
+        _note_last_sent(line)
+
+
+def _own(line):
+    """The cancels of this panic on this account, since somebody asked for it last."""
+    own = line.job.cancels.filter(account=line.account)
+    if is_ahead(line.asked_at, clock()):
+        return own
+    return own.filter(requested_at__gte=line.asked_at)
+
+
+def _hurry(line, named):
+    """What waits in bulk for the same orders goes now; a stopped job's is not sent by this."""
+    waiting = Cancel.objects.filter(named, account=line.account, status=CancelStatus.QUEUED)
+    waiting = waiting.filter(is_urgent=False, job__status=JobStatus.RUNNING)
+    if waiting.exists():
+        waiting.update(is_urgent=True, not_before_at=None)
+
+
+def _note_last_sent(line):
+    sent = _own(line).filter(first_sent_at__isnull=False)
+    last_sent_at = sent.aggregate(last=Max("sent_at"))["last"]
+    if last_sent_at and last_sent_at > (line.last_sent_at or line.asked_at):
+        keep(line, last_sent_at=last_sent_at)
+
+
+def _target(line, path, row, known):
+    kind = CancelKind.TWAP if path == TWAPS else kind_of(row)
+    return Target(line.account, row.symbol, kind, row.order_id, row.client_order_id, known)

@@ -1,0 +1,128 @@
+"""Look at a whole book: its strategies, TWAPs and orders; and whether that shows it empty."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.timezone import now as clock
+
+from orders.exchange import odd_rows
+from orders.models.cancels import MARGIN
+from orders.pacifica import reads
+
+# What a look reads. Print orders (``/game/deposit``) are in no list (docs.pacifica.fi print pages).
+COVERS = (
+    "Seen empty covers orders, stops, TWAPs and order strategies. It does not cover Print orders "
+    "(deposit_to_game): the exchange's API lists none and cancels none, so look at the exchange."
+)
+STRATEGIES, TWAPS, ORDERS = "/order_strategies", "/orders/twap", "/orders"
+# Orders come last: what a strategy or a TWAP placed while the others were read is among them.
+ROUTES = [
+    (STRATEGIES, reads.order_strategies),
+    (TWAPS, reads.twap_orders),
+    (ORDERS, reads.open_orders),
+]
+
+
+@dataclass
+class Look:
+    """What one look found in scope, as (route, row) pairs; how many it spared.
+
+    ``trouble``: why some route proved nothing, in words; ``must_wait``: for want of credits.
+    ``absent``: which kind of orders this network does not have at all, in words.
+    ``odd``: (route, row) of those that could not be read and may be in scope.
+    """
+
+    began_at: datetime
+    rows: list = field(default_factory=list)
+    readings: list = field(default_factory=list)
+    odd: list = field(default_factory=list)
+    spared: int = 0
+    absent: str = ""
+    trouble: str = ""
+    must_wait: bool = False
+
+    @property
+    def is_empty(self):
+        """Every route was read, and nothing in scope is listed."""
+        return not self.rows and not self.odd and not self.trouble
+
+    @property
+    def count(self):
+        """How many are listed; None where some route could not be read."""
+        return None if self.trouble else len(self.rows) + len(self.odd)
+
+    @property
+    def odd_readings(self):
+        """The reads in which a row could not be read."""
+        return [each for each in self.readings if getattr(each.value, "odd", ())]
+
+    @property
+    def unread(self):
+        """Which rows could not be read, in words, or nothing."""
+        said = [odd_rows.on_route(path, self._odd_of(path)) for path, _ in ROUTES]
+        if not any(said):
+            return ""
+        return f"{''.join(said)}The account cannot be called empty: look at the exchange."
+
+    def _odd_of(self, path):
+        return [row for route, row in self.odd if route == path]
+
+
+def look(line, reader) -> Look:
+    """One look at the line's book. A route that cannot be read does not keep us from the others."""
+    found = Look(clock())
+    for path, parse in ROUTES:
+        answer = reader.ask(path, {"account": line.account.address}, parse)
+        found.readings.append(answer)
+        if answer.is_not_offered:
+            found.absent = answer.why
+            continue
+        if answer.value is None:
+            found.trouble = found.trouble or f"{path} could not be read: {answer.why}."
+            found.must_wait = found.must_wait or answer.must_wait
+            continue
+        for row in answer.value.rows:
+            _sort(line, path, row, found)
+        for odd in answer.value.odd:
+            _sort_odd(line, path, odd, found)
+    return found
+
+
+def strategy_ids(line, answer) -> list[str]:
+    """The strategies in the line's scope that one read listed; none where it proved nothing."""
+    found = Look(clock())
+    for row in answer.value.rows if answer.value is not None else ():
+        _sort(line, STRATEGIES, row, found)
+    return [row.strategy_id for _, row in found.rows]
+
+
+def settled_at(line) -> datetime | None:
+    """From when on an empty look proves an empty book; None where any does.
+
+    A cancel-all without a clear yes may act until its signature ends, and its answer may hide
+    that the exchange is still at it.
+    """
+    if line.cancelled_count is not None or line.sent_at is None:
+        return None
+    window = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS)
+    return line.sent_at + window + MARGIN
+
+
+def _sort(line, path, row, found):
+    if line.symbol and row.symbol and row.symbol != line.symbol:
+        return
+    reduce_only = getattr(row, "reduce_only", row.raw.get("reduce_only"))
+    if line.keep_reduce_only and reduce_only is True:
+        found.spared += 1
+        return
+    found.rows.append((path, row))
+
+
+def _sort_odd(line, path, odd, found):
+    """A row without its symbol is still cancelled where we know the order's, or is in the way."""
+    known = line.account.orders.filter(order_id=odd.order_id).first() if odd.order_id else None
+    if path == ORDERS and known is not None:
+        _sort(line, path, replace(odd.row, symbol=known.symbol), found)
+    elif not (line.symbol and odd.symbol and odd.symbol != line.symbol):
+        found.odd.append((path, odd))

@@ -1,0 +1,112 @@
+"""Read a book back after its cancel-all and cancel what is left, one by one, until it is empty."""
+
+import time
+
+from django.utils.timezone import now as clock
+
+from orders.exchange import reader as exchange_reader
+from orders.models.cancels import LONGEST_LIFE
+from orders.models.clocks import is_ahead
+from orders.panic import open_orders, stop_orders
+from orders.panic.claimed_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty, writing
+from orders.panic.leftovers import Leftovers
+from orders.panic.sending import why_not
+
+DEADLINE_S = 30
+CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
+FIRST_PAUSE_S, LONGEST_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
+LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
+
+
+def finish(line, is_halted=lambda: False, strategies=None, stops=None):
+    """Read back until the book is seen empty or the time is over, cancelling what is left.
+
+    ``is_halted``: whether this process shall leave the line to another one. ``stops``: those that
+    were known to be open before the cancel-all.
+    """
+    reader, leftovers = exchange_reader.Reader(line.account), Leftovers(line, strategies)
+    stops = stop_orders.known(line) if stops is None else stops
+    deadline, pause_s, entered = _Deadline(), FIRST_PAUSE_S, time.monotonic()
+    while True:
+        began = time.monotonic()
+        look = open_orders.look(line, reader)
+        wait_s = _unsettled_s(line, look, began - entered)
+        if look.is_empty and not wait_s:
+            return seen_empty(line, look.readings, _seen(line, look, stops))
+        with writing():
+            keep(line, left_open=look.count, lease_until=clock() + LEASE)
+        if deadline.is_over and not look.is_empty:
+            return rest(line, _given_up(line, look, leftovers, stops), readings=look.odd_readings)
+        if look.rows and (said := why_not(line)):
+            return rest(line, f"{said} {look.count} still listed.")
+        leftovers.cancel(look.rows)
+        if is_halted():
+            return keep(line, lease_until=None, takes=0)
+        if look.must_wait:
+            time.sleep(CREDIT_PAUSE_S)
+            deadline.put_off(time.monotonic() - began)
+            continue
+        time.sleep(wait_s if look.is_empty else pause_s)
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 1.6)
+
+
+class _Deadline:
+    """When a person is asked. Waiting for credits does not count, within limits."""
+
+    def __init__(self):
+        self._ends_at, self._spare_s = time.monotonic() + DEADLINE_S, CREDIT_WAIT_S
+
+    @property
+    def is_over(self):
+        return time.monotonic() > self._ends_at
+
+    def put_off(self, seconds):
+        """So long nothing could be read for want of credits."""
+        part = min(seconds, self._spare_s)
+        self._spare_s -= part
+        self._ends_at += part
+
+
+def _given_up(line, look, leftovers, stops) -> str:
+    """What is known of a line whose book was not seen empty in time."""
+    said = look.trouble or f"{look.count} still listed after {DEADLINE_S} s."
+    told = [look.unread, said, leftovers.refusals(), line.explanation]
+    return " ".join(filter(None, [*told, stop_orders.in_words(line, stops, look)]))
+
+
+def _unsettled_s(line, look, since_s) -> float:
+    """How long to wait for a look that proves more than this one; 0 where it is proof enough.
+
+    ``since_s``: how long after reading back began it was, whatever clocks say.
+    """
+    settled_at = open_orders.settled_at(line)
+    if settled_at is None or look.began_at >= settled_at:
+        return 0
+    left_s = (settled_at - clock()).total_seconds()
+    if _was_set_back(settled_at):
+        left_s = LONGEST_LIFE.total_seconds() - since_s
+        if left_s <= 0:
+            return 0
+    return min(LONGEST_WAIT_S, max(0.01, left_s))
+
+
+def _was_set_back(settled_at):
+    """Whether the clock was, since the request was sent: then its time tells nothing any more."""
+    return is_ahead(settled_at, clock(), LONGEST_LIFE)
+
+
+def _seen(line, look, stops) -> str:
+    """What is known of a line whose book was seen empty."""
+    said = line.explanation.replace(NOT_AGAIN, "").strip()
+    settled_at = open_orders.settled_at(line)
+    if _was_set_back(settled_at):
+        said += " The account was seen empty; the clock moved after the request was sent."
+    elif settled_at is not None:
+        said += " The account was seen empty after the request could act no more."
+    if look.spared:
+        many = "order was" if look.spared == 1 else "orders were"
+        said += f" {look.spared} reduce-only {many} spared."
+    said += f" {stop_orders.in_words(line, stops, look)}".rstrip()
+    if look.absent:
+        said += f" {look.absent[0].upper()}{look.absent[1:]}."
+    return said.strip()

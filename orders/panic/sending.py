@@ -1,0 +1,141 @@
+"""Sign, record and send the requests of a panic's line: a cancel-all, or strategies' cancels."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+from django.db import DatabaseError
+from django.utils.timezone import now as clock
+
+from orders.audit import log
+from orders.delivery import worker
+from orders.exchange import credits, foreign_answers
+from orders.exchange.client import client
+from orders.keys.sealing import open_api_config_key, open_signer
+from orders.lifecycle import panic_facts
+from orders.models import PanicLine
+from orders.pacifica import answers
+from orders.pacifica.client import Answer, Unreachable
+from orders.pacifica.quota import slow_down_s
+from orders.pacifica.transport import has_left
+from orders.panic.claimed_lines import LEASE, WITH, answered_all, keep, writing
+
+logger = logging.getLogger(__name__)
+MOST_AT_ONCE = 16  # strategies of one account; it may have a hundred
+
+
+def signer_of(line):
+    """(signer, agent wallet) of the line's account, however old the wallet is."""
+    wallet = worker.signing_wallet(line.account)
+    return open_signer(wallet, despite_age=True), wallet
+
+
+def why_not(line) -> str:
+    """Why nothing more may be signed for this line from now on, or nothing: a person, an account or
+    a desk may have been deactivated since it was taken."""
+    now = PanicLine.objects.select_related(*WITH).get(pk=line.pk)
+    return worker.may_not_send(now, now.account, panic=True)
+
+
+def exchange(line, request, conclude, **also):
+    """Record one signed request of this line, send it, have ``conclude`` write how it ended.
+
+    ``conclude(result, before)``: with the `Answer` or `Unreachable`, and the columns that were
+    written with the request as they stood before it, for one that never left. ``also``: further
+    such columns. Returns what it returns.
+    """
+    key = open_api_config_key(line.account)
+    about = {"wanted": 1, "price": worker.PRICE, "purpose": credits.URGENT}
+    grant = credits.take(account=line.account, now=clock(), **about)
+    also |= {"last_sent_at": also.get("sent_at") or clock()}
+    before = {name: getattr(line, name) for name in also}
+    with writing():
+        keep(line, has_open_request=True, lease_until=clock() + LEASE, **also)
+        log.append(panic_facts.request_fact(line, request))
+    result = _sent(request, key)
+    try:
+        return conclude(result, before)
+    finally:
+        _pay(grant, result)
+
+
+def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
+    """Record these cancels of strategies, send them side by side, record how each ended.
+
+    ``requests``: signed ones by strategy id. ``judge(strategy_id, result)``: a `Verdict` or None.
+    ``within_s``: for all of them together; what had no turn by then is not sent. ``seen``: the
+    `Reading` that asked for them. Returns verdicts by strategy id, None where nothing came back.
+    """
+    key, before, now = open_api_config_key(line.account), line.last_sent_at, clock()
+    about = {"wanted": len(requests), "price": worker.PRICE, "purpose": credits.URGENT}
+    grant = credits.take(account=line.account, now=now, **about)
+    facts = [panic_facts.read_fact(line, seen, now)] if seen else []
+    facts += [
+        panic_facts.request_fact(line, request, strategy_id=strategy_id)
+        for strategy_id, request in requests.items()
+    ]
+    with writing():
+        keep(line, has_open_request=True, lease_until=now + LEASE, last_sent_at=now)
+        log.append(*facts)
+    results = _side_by_side(list(requests.values()), key, within_s)
+    pairs = list(zip(requests, results, strict=True))
+    verdicts = {strategy_id: judge(strategy_id, result) for strategy_id, result in pairs}
+    ends = [
+        (result, verdicts[one].kind if verdicts[one] else "unknown", {"strategy_id": one})
+        for one, result in pairs
+    ]
+    values = {} if any(map(has_left, results)) else {"last_sent_at": before}
+    try:
+        answered_all(line, ends, **values)
+    finally:
+        _pay(grant, *results)
+    return verdicts
+
+
+def tell_of_another(line, verdict):
+    """Raise the matter where the answer speaks of something else than was asked."""
+    if verdict.another:
+        about = {"about": f"job {line.job_id}", "account": line.account}
+        with writing():
+            foreign_answers.tell(**about, another=verdict.another, now=clock())
+
+
+def _side_by_side(requests, key, within_s):
+    ends_at = time.monotonic() + within_s
+
+    def send(request):
+        left_s = ends_at - time.monotonic()
+        return _sent(request, key, left_s) if left_s > 0 else None
+
+    if len(requests) == 1:
+        return [send(requests[0])]
+    with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(requests))) as pool:
+        return list(pool.map(send, requests))
+
+
+def _sent(request, key, within_s=None):
+    try:
+        return client().post(request.route, request.body, api_config_key=key, within_s=within_s)
+    except Unreachable as unreachable:
+        return unreachable
+
+
+def _pay(grant, *results):
+    """Settle with the purse, last: its trouble may not cost an answer that we hold.
+
+    A cancel-all is sent even where a 429 holds the pool, and is booked all the same.
+    """
+    said = [result for result in results if isinstance(result, Answer)]
+    slow = [result for result in said if result.status == 429]
+    try:
+        with writing():
+            paid, unused = replace(grant, count=len(results)), sum(not has_left(r) for r in results)
+            quota = answers.quota(said[-1].headers) if said else None
+            credits.settle(grant=paid, unused=unused, quota=quota, now=clock())
+            if slow:
+                wait_s = max(slow_down_s(result.headers) for result in slow)
+                credits.pause(pool=grant.pool, until=clock() + timedelta(seconds=wait_s))
+    except DatabaseError:
+        logger.exception("A request of a panic could not be booked.")

@@ -1,0 +1,68 @@
+"""Which stop orders a panic took from a book and which it left, named as far as there is room."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from orders.models import OrderState
+from orders.models.orders import IS_STOP
+from orders.pacifica import kinds
+from orders.panic.open_orders import ORDERS
+
+NAMED = 4
+RECENT = timedelta(minutes=2)  # so long before the panic a stop may have been listed last
+
+
+class Stop(NamedTuple):
+    """What names a stop order, and whether it can only make a position smaller."""
+
+    order_id: int
+    symbol: str
+    is_reduce_only: bool
+
+
+def known(line) -> list[Stop]:
+    """The stops in the line's scope that we knew to be open when it was asked for."""
+    was_open = Q(state=OrderState.OPEN)
+    was_open |= Q(state=OrderState.VANISHED, last_seen_at__gte=line.asked_at - RECENT)
+    ours = line.job.cancels.filter(account=line.account, known_order__isnull=False)
+    was_open |= Q(pk__in=ours.values("known_order"))
+    orders = line.account.orders.filter(IS_STOP, was_open).order_by("order_id")
+    if line.symbol:
+        orders = orders.filter(symbol=line.symbol)
+    return [Stop(*row) for row in orders.values_list("order_id", "symbol", "reduce_only")]
+
+
+def in_words(line, before, look) -> str:
+    """*2 stops went: BTC 28000000042, … 1 stop stayed: …*; nothing where the book was not read.
+
+    ``before``: the known ones. What stayed is named from the book, known to us or not.
+    """
+    book = next((one for one in look.readings if one.path == ORDERS), None)
+    if book is None or book.value is None:
+        return ""
+    listed = {row.order_id for row in (*book.value.rows, *book.value.odd)}
+    gone = [stop for stop in before if stop.order_id not in listed]
+    left = [_stop(row) for row in book.value.rows if _is_stop_in_scope(line, row)]
+    said = [_named(gone, "went"), _named(left, "stayed")]
+    if line.keep_reduce_only and (lost := [stop for stop in gone if stop.is_reduce_only]):
+        said.insert(1, f"{len(lost)} of them reduce-only, though those were to be spared.")
+    return " ".join(filter(None, said))
+
+
+def _is_stop_in_scope(line, row):
+    is_in_scope = not line.symbol or row.symbol in (None, line.symbol)
+    return is_in_scope and kinds.is_stop(row.order_type, row.stop_price)
+
+
+def _stop(row):
+    return Stop(row.order_id, row.symbol or "", bool(row.reduce_only))
+
+
+def _named(stops, what):
+    if not stops:
+        return ""
+    names = ", ".join(f"{one.symbol} {one.order_id}".strip() for one in stops[:NAMED])
+    more = f", +{len(stops) - NAMED} more" if len(stops) > NAMED else ""
+    return f"{len(stops)} {'stop' if len(stops) == 1 else 'stops'} {what}: {names}{more}."

@@ -1,0 +1,121 @@
+"""Cancel the order strategies of a panic's line, side by side and before all else.
+
+A strategy may place orders again once those were cancelled, so it has to go first. But nothing may
+keep the cancel-all waiting: what is not read and answered within a moment is left to the passes
+that come after it.
+"""
+
+import logging
+from contextlib import contextmanager
+
+from django.utils.timezone import now as clock
+
+from orders.exchange import reader as exchange_reader
+from orders.exchange.client import signing_times
+from orders.keys.sealing import CannotOpen, KeySettingsWrong
+from orders.pacifica import answers, reads
+from orders.pacifica.client import Answer
+from orders.pacifica.signing import Unsignable
+from orders.panic import open_orders
+from orders.panic.claimed_lines import ClaimLost, writing
+from orders.panic.sending import exchange_all, signer_of, tell_of_another
+
+logger = logging.getLogger(__name__)
+READ_S, CANCEL_S = 0.4, 0.3  # at most so long a cancel-all waits for the one, and for the others
+PASS_S = 15  # for all of them in a later pass; half a lease
+
+
+@contextmanager
+def _harmless():
+    """Trouble with what goes before a cancel-all is logged, and keeps nothing from being sent."""
+    try:
+        yield
+    except ClaimLost:
+        raise
+    except Exception:
+        logger.exception("Strategies could not be cancelled before a cancel-all.")
+
+
+class Strategies:
+    """Those of one line, each asked for until the exchange took it or refused it."""
+
+    def __init__(self, line):
+        self._line = line
+        self._said = {}  # id -> why it was not cancelled, or nothing
+        self._under_way = self._unpaid = None
+
+    def begin(self):
+        """Start to read them, aside: the cancel-all is made ready meanwhile."""
+        if self._under_way is not None:
+            return
+        with _harmless():
+            reader = exchange_reader.Reader(self._line.account)
+            self._under_way = reader, reader.aside(*self._asked(), within_s=READ_S)
+
+    def cancel_first(self):
+        """Cancel what is listed before a cancel-all goes out. Whatever befalls, that one goes."""
+        with _harmless():
+            self._cancel_first()
+
+    def pay(self):
+        """Book the read that came before the cancel-all, now that it keeps nothing waiting."""
+        unpaid, self._unpaid = self._unpaid, None
+        if unpaid is None:
+            return
+        reader, seen = unpaid
+        with _harmless(), writing():
+            reader.book(seen)
+
+    def cancel(self, ids, *, within_s=PASS_S, seen=None):
+        """One pass: those of these ids that nothing is known of yet. It is safe to repeat."""
+        requests = self._signed([one for one in dict.fromkeys(ids) if one not in self._said])
+        if not requests:
+            return
+        about = {"judge": self._judge, "within_s": within_s, "seen": seen}
+        for strategy_id, verdict in exchange_all(self._line, requests, **about).items():
+            self._learn(strategy_id, verdict)
+
+    def refusals(self) -> list[str]:
+        """Why each of those that were not cancelled was not."""
+        return [said for said in self._said.values() if said]
+
+    def _cancel_first(self):
+        if self._under_way is None:
+            return
+        (reader, answer), self._under_way = self._under_way, None
+        seen = reader.judged(*self._asked(), reads.order_strategies, answer.result(READ_S))
+        self._unpaid = reader, seen
+        if ids := open_orders.strategy_ids(self._line, seen):
+            self.cancel(ids, within_s=CANCEL_S, seen=seen)
+
+    def _asked(self):
+        return open_orders.STRATEGIES, {"account": self._line.account.address}
+
+    def _signed(self, ids):
+        """Requests by strategy id; what cannot be signed is remembered."""
+        requests, signer = {}, None
+        for strategy_id in ids:
+            try:
+                signer = signer or signer_of(self._line)[0]
+                times = signing_times(clock())
+                requests[strategy_id] = signer.cancel_strategy(strategy_id=strategy_id, **times)
+            except (CannotOpen, KeySettingsWrong, Unsignable) as error:
+                self._said[strategy_id] = f"strategy {strategy_id}: {error}."
+        return requests
+
+    def _judge(self, strategy_id, result):
+        """What an answer proves of a strategy's cancel; None where there is none."""
+        if not isinstance(result, Answer):
+            return None
+        subject = answers.Subject(strategy_id=strategy_id, account=self._line.account.address)
+        about = {"subject": subject, "is_whole": result.is_whole}
+        return answers.cancel_verdict(result.status, result.body, **about)
+
+    def _learn(self, strategy_id, verdict):
+        """What is in doubt is sent again by the next pass, which is safe by its id."""
+        if verdict is None:
+            return
+        tell_of_another(self._line, verdict)
+        if verdict.kind not in {"unknown", "throttled"}:
+            said = f"strategy {strategy_id}: {verdict.hint} {verdict.error}".strip()
+            self._said[strategy_id] = said if verdict.kind == "refused" else ""

@@ -1,0 +1,178 @@
+"""Empty a book: strategies and cancel-all first, then read back and finish what is left singly.
+
+Needs neither Celery nor a broker: whoever calls claims lines here and carries each to an empty
+book, or to a person.
+"""
+
+import logging
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+)
+from django.db.models import F
+from django.utils.timezone import now as clock
+
+from orders.delivery import batches, worker
+from orders.evidence import restored_copy
+from orders.exchange import clock as exchange_clock
+from orders.exchange.client import THREADS
+from orders.keys.sealing import CannotOpen, KeySettingsWrong
+from orders.models import PanicLine, PanicStatus
+from orders.panic import cancel_all, readback, stop_orders
+from orders.panic.claimed_lines import LEASE, WITH, ClaimLost, keep, lose, renewed, rest
+from orders.panic.strategies import Strategies
+from orders.reconcile import sync
+
+logger = logging.getLogger(__name__)
+SOON = timedelta(seconds=1)
+MOST_TAKES = 5  # by senders that die or fail on it, before a person is asked
+
+
+class Emptier:
+    """Carries panic lines in threads of its own, so that the next panic is seen at once."""
+
+    def __init__(self):
+        self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="panic")
+        self._under_way, self._halted = set(), threading.Event()
+        self._wanted, self._counting = 0, threading.Lock()
+
+    def take_due(self, now, **only):
+        """Claim lines that no living sender holds, and start on them at once; the futures.
+
+        No more than there are free threads: a line that waited here would outlive its lease.
+        Where a cancel-all finds none, a book that is only being read back makes way.
+        """
+        self._under_way = {future for future in self._under_way if not future.done()}
+        lines = take(now, most=THREADS - len(self._under_way), **only)
+        futures = [self._pool.submit(_in_thread, line, self._must_leave) for line in lines]
+        self._under_way.update(futures)
+        if len(self._under_way) == THREADS:
+            waiting = PanicLine.objects.free(now).filter(status=PanicStatus.WAITING, **only)
+            with self._counting:
+                self._wanted = waiting.count()
+        return futures
+
+    def _must_leave(self):
+        """Whether a thread shall put its line back, for another sender or for a later moment."""
+        with self._counting:
+            is_wanted = self._wanted > 0
+            self._wanted -= is_wanted
+        return is_wanted or self._halted.is_set()
+
+    def close(self, *, is_hurried=False):
+        """Wait for what is under way; in a hurry only until each line can be left to others."""
+        if is_hurried:
+            self._halted.set()
+        self._pool.shutdown()
+
+
+def take(now, most=THREADS, **only) -> list[PanicLine]:
+    """Free lines with a fresh claim; one UPDATE, for the first must not wait for the last.
+
+    ``most``: how many at once; those whose cancel-all waits come first. ``only``: which lines to
+    look at. Nothing is written where there is nothing to take.
+    """
+    free, token = PanicLine.objects.free(now).filter(**only), uuid.uuid4()
+    claim = {"claim_token": token, "lease_until": now + LEASE, "takes": F("takes") + 1}
+    due = list(free.order_by("-status", "pk").values_list("pk", flat=True)[: max(0, most)])
+    if not due:
+        return []
+    restored_copy.is_behind(now)  # if so, what waited in an older copy is free no more
+    if not free.filter(pk__in=due).update(**claim):
+        return []
+    return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
+
+
+def carry(line, is_halted=lambda: False):
+    """One account from cancel-all to an empty book, or to a person, whatever befalls."""
+    try:
+        _carry(renewed(line), is_halted)
+    except ClaimLost as lost:
+        logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
+    except (OperationalError, InterfaceError):  # the database may be back in a moment
+        logger.exception("A panic line could not be written; it is taken again.")
+        _after_trouble(keep, line, lease_until=clock() + SOON)
+    except Exception as error:
+        logger.exception("A panic line could not be carried.")
+        _after_trouble(_give_up, line, error)
+    _read_in(line.job)
+
+
+def _carry(line, is_halted):
+    if why_not := _why_not(line):
+        return rest(line, why_not)
+    if line.has_open_request:  # its sender died: the answer is lost, not repeated
+        lose(line)
+    strategies = Strategies(line)
+    if line.status == PanicStatus.WAITING:
+        strategies.begin()
+    stops = stop_orders.known(line)  # before anything closes them
+    if line.status == PanicStatus.WAITING and not cancel_all.send(line, strategies):
+        return None
+    return readback.finish(line, is_halted, strategies, stops)
+
+
+def _after_trouble(act, line, *args, **about):
+    """Do it if the database lets us; else the lease runs out, and the next sender sees."""
+    try:
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+        act(line, *args, **about)
+    except (ClaimLost, DatabaseError) as error:
+        logger.warning("A panic line is left to its lease (%s).", type(error).__name__)
+
+
+def _give_up(line, error):
+    """Leave to a person what nobody foresaw."""
+    said = str(error) if isinstance(error, (CannotOpen, KeySettingsWrong)) else ""
+    said = said or f"Its sender failed ({type(error).__name__}); the log of the app says where."
+    line = renewed(line)
+    rest(line, f"{said} {line.explanation}".strip())
+
+
+def _read_in(job):
+    """Bring the known orders up to date, once that slows the emptying of no other book."""
+    try:
+        if job.panic_lines.unfinished().exists():
+            return
+        emptied = job.panic_lines.filter(status=PanicStatus.EMPTY)
+        for account_id in list(emptied.values_list("account_id", flat=True)):
+            sync.sync_account(account_id=account_id)
+    except Exception:  # the books are empty all the same
+        logger.exception("Emptied books could not be read in; the next sync does.")
+
+
+def _why_not(line) -> str:
+    """Why nothing more may be sent for this line by itself, or nothing."""
+    if line.takes > MOST_TAKES:
+        return f"Its senders failed {MOST_TAKES} times. {line.explanation}".strip()[:400]
+    limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
+    if line.status == PanicStatus.WAITING and _waited(line, limit) > limit:
+        minutes = max(1, round(limit.total_seconds() / 60))
+        return f"{_never(line)} within {minutes} min. The orders may be open."
+    return worker.may_not_send(line, line.account, panic=True)
+
+
+def _waited(line, limit):
+    return clock() - line.asked_at - exchange_clock.set_forward(limit)
+
+
+def _never(line):
+    was_sent = line.sent_at is not None and line.sent_at >= line.asked_at
+    return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
+
+
+def _in_thread(line, is_halted):
+    try:
+        carry(line, is_halted)
+    finally:
+        batches.let_go()
+        connection.close()

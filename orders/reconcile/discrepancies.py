@@ -1,0 +1,160 @@
+"""Drift: where the exchange's book and ours had come apart, listed until somebody has looked.
+
+Found by a sync, in its transaction. An order that filled ended as orders do: that is no drift.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils.timezone import now as clock
+
+from orders.access.denials import refuse
+from orders.audit import log
+from orders.exchange import clock as exchange_clock
+from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Restore, Right
+from orders.models.clocks import is_ahead
+from orders.reconcile.closures import FILLS, OURS
+
+SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
+NO_DRIFT = "There is no such discrepancy to acknowledge on your desks."
+WHOLE_BOOK = ("cancel_all_orders", "cancel_order_strategy")  # these name no single order
+
+
+def note(*, account, changes, now):
+    """Keep the drifts of one sync; one that is listed already is not listed twice."""
+    drifts = [
+        *(_drift(DriftKind.REAPPEARED, order, now) for order, _ in changes.reopened),
+        *(_drift(DriftKind.GONE, order, now, _unended(order)) for order in changes.unexplained),
+        *_closings(account, changes, now),
+    ]
+    for drift in drifts:
+        drift.account = account
+    Drift.objects.bulk_create(drifts, ignore_conflicts=True)
+
+
+def acknowledge(*, user, actor, drift_ids, now=clock) -> int:
+    """Record that somebody has looked at these; how many were still open and theirs to see.
+
+    Raises `NotAllowed` where there is none such on a desk where the person may cancel.
+    """
+    theirs = Drift.objects.open().filter(pk__in=drift_ids).allowing(user, Right.CANCEL)
+    if not theirs.exists():
+        refuse(actor=actor, what=f"acknowledge {_several(len(drift_ids))}", said=NO_DRIFT)
+    with transaction.atomic():
+        drifts = list(
+            theirs.select_for_update(of=("self",), no_key=True).select_related(
+                "account__desk", "order"
+            )
+        )
+        moment = now()
+        Drift.objects.filter(pk__in=[drift.pk for drift in drifts]).update(
+            acknowledged_at=moment, acknowledged_by=user
+        )
+        by_account = {}
+        for drift in drifts:
+            by_account.setdefault(drift.account, []).append(drift)
+        log.append(*(_fact(actor, account, some, moment) for account, some in by_account.items()))
+    return len(drifts)
+
+
+def _closings(account, changes, now):
+    edited = {order.replaces_order_id for order, _ in changes.new}
+    ended = [
+        (order, ending)
+        for order, ending in changes.closed
+        if ending.status not in FILLS and order.order_id not in edited
+    ]
+    ours = _ours(account, ended) | _lost(ended)
+    for order, ending in ended:
+        if ending.event not in OURS:
+            yield _drift(DriftKind.GONE, order, now, f"{ending.status}, {ending.event}")
+        elif order.order_id not in ours:
+            yield _drift(DriftKind.FOREIGN_CANCEL, order, now)
+
+
+def _lost(ended) -> set:
+    """Order ids among these a request of ours for which may be lost with a restored copy."""
+    if not ended or not Restore.objects.exists():
+        return set()
+    offset = exchange_clock.offset(clock())
+    return {
+        order.order_id
+        for order, ending in ended
+        if ending.at is not None and Restore.objects.may_hide(ending.at - offset)
+    }
+
+
+def _ours(account, ended) -> set:
+    """Order ids among these for which a request of ours was sent, alone or for a whole book."""
+    if not ended:
+        return set()
+    ids = [order.order_id for order, _ in ended]
+    sent = Cancel.objects.filter(account=account, order_id__in=ids, first_sent_at__isnull=False)
+    ours = set(sent.values_list("order_id", flat=True))
+    offsets = {timedelta(0), exchange_clock.offset(clock())}
+    asked = _whole_book_requests(account, ended, offsets)
+    return ours | {
+        order.order_id
+        for order, ending in ended
+        for asked_at in asked
+        if _may_have_ended(ending, asked_at, offsets)
+    }
+
+
+def _may_have_ended(ending, asked_at, offsets) -> bool:
+    """Whether a request for the whole book fits this end by either reading of the clocks."""
+    if ending.at is None or is_ahead(asked_at, clock()):  # ours was set back since
+        return True
+    return any(abs(ending.at - by - asked_at) <= SPAN for by in offsets)
+
+
+def _whole_book_requests(account, ended, offsets):
+    times = [ending.at for _, ending in ended if ending.at is not None]
+    since = (min(times) if times else clock()) - max(offsets) - SPAN
+    requests = AuditRecord.objects.filter(account=account, event=Event.REQUEST, at__gte=since)
+    return [
+        at
+        for at, data in requests.values_list("at", "data")
+        if any(kind in data for kind in WHOLE_BOOK)
+    ]
+
+
+SAID = {
+    DriftKind.GONE: "We believed it open; it is no longer listed.",
+    DriftKind.REAPPEARED: "We believed it closed; the exchange lists it as open.",
+    DriftKind.FOREIGN_CANCEL: "It was cancelled, and no request of ours was sent for it.",
+}
+
+
+def _unended(order):
+    """What the exchange calls an order that is not listed and has not ended."""
+    return "" if order.order_status in {"", "open"} else order.order_status
+
+
+def _drift(kind, order, now, detail=""):
+    said = f"{SAID[kind]} The exchange says: {detail}." if detail else SAID[kind]
+    return Drift(order=order, kind=kind, said=said[:300], seen_at=now)
+
+
+def _fact(actor, account, drifts, now):
+    return log.Fact(
+        event=Event.DRIFT_ACKNOWLEDGED,
+        actor=actor,
+        at=now,
+        account=account,
+        data={"count": len(drifts)},
+        lines=tuple(
+            log.OrderLine(
+                account_id=account.pk,
+                symbol=drift.order.symbol,
+                order_id=drift.order.order_id,
+                client_order_id=drift.order.client_order_id,
+                outcome=drift.kind,
+            )
+            for drift in drifts
+        ),
+    )
+
+
+def _several(count):
+    return "1 discrepancy" if count == 1 else f"{count} discrepancies"

@@ -1,0 +1,315 @@
+"""Read from the history what cancelled orders had filled: their cancel was accepted without it.
+
+The outcome stands and does not wait for this. The reads are paid for from what routine syncs may
+spend, and many orders are told by one page.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from math import ceil
+
+from django.db import connection, transaction
+from django.utils.timezone import now as clock
+
+from orders.audit import log
+from orders.exchange import clock as exchange_clock
+from orders.exchange import credits
+from orders.exchange import reader as exchange_reader
+from orders.lifecycle import reopen
+from orders.lifecycle.transitions import ending_values
+from orders.models import AmountsState, Cancel, CancelKind, CancelStatus, Order, OrderState, Proof
+from orders.models.clocks import has_come, is_ahead
+from orders.pacifica.strict_json import spelled
+from orders.reconcile import closures, findings, order_pasts
+from orders.reconcile.closures import ENDS, FILLS
+
+FEW = 2  # orders asked for by their ids; more are looked for in the pages
+MOST_AT_ONCE, MOST_PAGES, PAGE = 500, 20, 100
+AT_ONCE = 200  # rows of one statement
+UNFILLED = ENDS - FILLS
+MOST_LOOK_UPS = 20  # by id, of those that no page told; the others come sooner next time
+LEASE = timedelta(seconds=60)  # of whoever reads them
+SOONEST, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
+GIVE_UP_AFTER = timedelta(hours=1)  # where the exchange answered, and did not tell
+GIVE_UP_UNREAD_AFTER = timedelta(days=1)
+UNTOLD = "The exchange's history does not tell its amounts."
+
+
+def accounts_due(now):
+    """Ids of the accounts with amounts to be read, those of urgent cancels first."""
+    due = _due(now).order_by("-is_urgent", "pk").values_list("account_id", flat=True)
+    return list(dict.fromkeys(due[:MOST_AT_ONCE]))
+
+
+def read(*, account_id, now=clock) -> int:
+    """Read what is due of one account; of how many orders the amounts were told."""
+    told = 0
+    for routes, kinds in ROUTES:
+        cancels = _take(_due(now()).filter(account_id=account_id, kind__in=kinds), now())
+        if cancels:
+            told += _read(cancels, routes, now)
+    return told
+
+
+ROUTES = [
+    (findings.ORDERS, [CancelKind.ORDER, CancelKind.STOP]),
+    (findings.TWAPS, [CancelKind.TWAP]),
+]
+
+
+def fill_gone(*, account, closed):
+    """Write what traded of orders that were gone by the book alone into their cancels, once told.
+
+    ``closed``: the (order, `Ending`) pairs of a sync, whose record shows them.
+    """
+    told = {order.order_id: ending for order, ending in closed}
+    gone = _gone_untold(account, set(told)) if told else []
+    for cancel in gone:
+        ending = told[cancel.order_id]
+        if ending.filled_amount and ending.cancelled_amount:
+            cancel.filled_amount = ending.filled_amount
+            cancel.cancelled_amount = ending.cancelled_amount
+    Cancel.objects.bulk_update(gone, ["filled_amount", "cancelled_amount"], batch_size=AT_ONCE)
+
+
+def _gone_untold(account, order_ids):
+    """Locked, and none that is live: who concludes those locks their orders after them."""
+    named = Cancel.objects.filter(order_id__any=order_ids).order_by()
+    rows = named.values_list("pk", "account_id", "status", "proof", "filled_amount")
+    wanted = (account.pk, CancelStatus.GONE.value, Proof.BOOK.value, "")
+    pks = {pk for pk, *row in rows if tuple(row) == wanted}
+    gone = Cancel.objects.filter(pk__any=pks, status=CancelStatus.GONE).order_by("pk")
+    return list(gone.select_for_update(no_key=True)) if pks else []
+
+
+@dataclass
+class _Told:
+    """What the history told. ``rows``: (`Ending`, row, reading) by cancel id."""
+
+    rows: dict = field(default_factory=dict)
+    asked: set = field(default_factory=set)  # ids of cancels whose order was asked for by its id
+    last: object = None  # the last reading
+    is_unread: bool = False  # some read told nothing at all
+    must_wait: bool = False
+
+    def note(self, each):
+        """A read that was made."""
+        self.last = each
+        self.is_unread |= each.value is None and not each.is_unknown
+        self.must_wait |= each.must_wait
+
+
+def _due(now):
+    has_none_yet = has_come("amounts_due_at", now, max(LONGEST_PAUSE, LEASE))
+    return Cancel.objects.filter(has_none_yet, amounts_due_at__isnull=False)
+
+
+def _take(due, now):
+    """The cancels, each taken by one reader for a while; nothing is written where none is due."""
+    skips = connection.features.has_select_for_update_skip_locked
+    if not due.exists():
+        return []
+    with transaction.atomic():
+        rows = due.order_by("-is_urgent", "pk").select_for_update(skip_locked=skips, no_key=True)
+        ids = set(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        taken = Cancel.objects.filter(pk__any=ids)
+        taken.update(amounts_due_at=now + LEASE)
+        return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
+
+
+def _read(cancels, routes, now):
+    account = cancels[0].account
+    reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, now=now), _Told()
+    if len(cancels) > FEW or any(cancel.order_id is None for cancel in cancels):
+        _through_pages(reader, routes, account, cancels, told)
+    left = [one for one in cancels if one.pk not in told.rows and one.order_id is not None]
+    for cancel in left[:MOST_LOOK_UPS]:
+        if not told.must_wait:
+            _by_id(reader, routes, cancel, told)
+    return _write(cancels, told, now())
+
+
+def _through_pages(reader, routes, account, cancels, told):
+    offset = exchange_clock.offset(cancels[0].amounts_due_at - LEASE)
+
+    def needed(rows):
+        found = _among(rows, cancels, offset)
+        return ceil((len(cancels) - len(found)) / PAGE)
+
+    most = min(MOST_PAGES, 2 + 2 * len(cancels) // PAGE)
+    params = {"account": account.address}
+    pages = reader.pages(routes.history, params, routes.page, needed, most=most)
+    for each in pages.readings:
+        told.note(each)
+        rows = getattr(each.value, "rows", ())
+        for pk, row in _among(rows, cancels, offset).items():
+            told.rows.setdefault(pk, (order_pasts.of_row(row).ending, row, each))
+
+
+def _among(rows, cancels, offset) -> dict:
+    """The rows that tell how these cancels' orders ended, by cancel id."""
+    by_id, by_name = {}, {}
+    for row in rows:
+        past = order_pasts.of_row(row)
+        if past.ending is not None:
+            by_id[row.order_id] = row
+            by_name.setdefault(past.name, []).append((past, row))
+    found = {one.pk: _row_of(one, by_id, by_name, offset) for one in cancels}
+    return {pk: row for pk, row in found.items() if row is not None}
+
+
+def _row_of(cancel, by_id, by_name, offset):
+    """A name may be used again: it means the order that was there when our cancel came."""
+    if cancel.order_id is not None:
+        return by_id.get(cancel.order_id)
+    latest = cancel.concluded_at + offset + closures.CLOCK_SLACK
+    rows = [
+        row
+        for past, row in by_name.get(cancel.client_order_id.lower(), [])
+        if (past.created_at is None or past.created_at <= latest)
+        and closures.is_since(past.ending.at, cancel, offset) is not False
+    ]
+    return max(rows, key=lambda row: row.order_id, default=None)
+
+
+def _by_id(reader, routes, cancel, told):
+    order_id = cancel.order_id
+    each = reader.ask(routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id)
+    told.note(each)
+    if not each.must_wait:
+        told.asked.add(cancel.pk)
+    if each.value is not None:
+        past = order_pasts.of_events(each.value.rows)
+        if past.ending is not None:
+            told.rows[cancel.pk] = (past.ending, each.value.rows[0], each)
+
+
+def _write(cancels, told, now) -> int:
+    """What was told, where the cancel still says so and is still ours; the rest is asked later."""
+    account = cancels[0].account
+    with transaction.atomic():
+        cancels = _still_taken(cancels, now)
+        filled = [one for one in cancels if _is(told, one, FILLS)]
+        facts = reopen.seen_filled(
+            account=account,
+            order_ids={one.order_id for one in filled} - {None},
+            cancel_ids={one.pk for one in filled if one.order_id is None},
+            now=now,
+        )
+        known = [one for one in cancels if _is(told, one, UNFILLED) and _amounts(told, one)]
+        for cancel in known:
+            cancel.filled_amount, cancel.cancelled_amount = _amounts(told, cancel)
+            cancel.amounts_due_at = None
+        columns = ["filled_amount", "cancelled_amount", "amounts_due_at"]
+        Cancel.objects.bulk_update(known, columns, batch_size=AT_ONCE)
+        _write_orders(account, known, told)
+        ids = {one.pk for one in known}
+        untold = _ask_later([one for one in cancels if one.pk not in ids], told, now)
+        log.append(*facts, *_read_facts(known, told, now), *_untold_facts(untold, told, now))
+    return len(known)
+
+
+def _still_taken(cancels, now):
+    """Those that nobody took over since, and that are still called cancelled; locked."""
+    same = Cancel.objects.filter(pk__any={one.pk for one in cancels}, status=CancelStatus.CANCELLED)
+    rows = same.order_by("pk").select_for_update(no_key=True).values_list("pk", "amounts_due_at")
+    mine = {pk for pk, due_at in rows if due_at == cancels[0].amounts_due_at}
+    return [one for one in cancels if one.pk in mine]
+
+
+def _is(told, cancel, statuses) -> bool:
+    return cancel.pk in told.rows and told.rows[cancel.pk][0].status in statuses
+
+
+def _amounts(told, cancel):
+    """(filled, cancelled) as the exchange's text, or None where it does not tell both."""
+    ending = told.rows[cancel.pk][0]
+    both = ending.filled_amount, ending.cancelled_amount
+    return both if all(both) else None
+
+
+def _write_orders(account, known, told):
+    """The same of the orders themselves, where we know them."""
+    endings = {told.rows[one.pk][1].order_id: told.rows[one.pk][0] for one in known}
+    closed = account.orders.filter(order_id__any=set(endings), state=OrderState.CLOSED)
+    orders = list(closed.order_by("pk").select_for_update(no_key=True))
+    for order in orders:
+        for name, value in ending_values(endings[order.order_id]).items():
+            setattr(order, name, value)
+    Order.objects.bulk_update(orders, AMOUNTS, batch_size=AT_ONCE)
+
+
+AMOUNTS = ["filled_amount", "cancelled_amount", "average_filled_price", "amounts_state"]
+
+
+def _ask_later(cancels, told, now) -> list:
+    """Ever more slowly; those for whom the exchange was asked long enough are given up."""
+    later, untold = {}, []
+    for cancel in cancels:
+        was_asked = cancel.pk in told.asked or cancel.order_id is None
+        since = now - cancel.concluded_at
+        is_patient = told.is_unread or not was_asked
+        patience = GIVE_UP_UNREAD_AFTER if is_patient else GIVE_UP_AFTER
+        if since > patience or is_ahead(cancel.concluded_at, now):
+            untold.append(cancel)
+        else:
+            pause = max(SOONEST, since if was_asked else since / 8)
+            later.setdefault(now + min(LONGEST_PAUSE, pause), set()).add(cancel.pk)
+    for due_at, ids in later.items():
+        _cancelled(ids).update(amounts_due_at=due_at)
+    return _give_up(untold)
+
+
+def _cancelled(ids):
+    return Cancel.objects.filter(pk__any=ids, status=CancelStatus.CANCELLED)
+
+
+def _give_up(cancels) -> list:
+    """At last it is said that the exchange does not tell; of those that are still cancelled."""
+    still = set(_cancelled({one.pk for one in cancels}).values_list("pk", flat=True))
+    cancels, by_words = [one for one in cancels if one.pk in still], {}
+    for cancel in cancels:
+        by_words.setdefault(f"{cancel.explanation} {UNTOLD}"[:400], set()).add(cancel.pk)
+    for said, ids in by_words.items():
+        _cancelled(ids).update(amounts_due_at=None, explanation=said)
+    orders = Order.objects.filter(pk__any={one.known_order_id for one in cancels})
+    orders.filter(amounts_state=AmountsState.BEING_READ).update(amounts_state=AmountsState.UNTOLD)
+    return cancels
+
+
+def _untold_facts(cancels, told, now):
+    """A record for each job of what was given up, with the last read that was made for it."""
+    by_job = {}
+    for cancel in cancels:
+        by_job.setdefault(cancel.job_id, []).append(cancel)
+    for given_up in by_job.values():
+        lines = [log.line_of(one) for one in given_up]
+        fact = _fact(told.last, given_up[0], lines, now)
+        yield replace(fact, data=fact.data | {"amounts_untold": len(given_up)})
+
+
+def _read_facts(known, told, now):
+    """A record of each read that told some: its answer, the orders and their amounts."""
+    by_read = {}
+    for cancel in known:
+        each = told.rows[cancel.pk][2]
+        by_read.setdefault((id(each), cancel.job_id), (each, []))[1].append(cancel)
+    for each, cancels in by_read.values():
+        lines = [log.line_of(one, data=_row_text(told, one)) for one in cancels]
+        fact = _fact(each, cancels[0], lines, now)
+        amounts = {_name(one): [one.filled_amount, one.cancelled_amount] for one in cancels}
+        yield replace(fact, data=fact.data | {"amounts": amounts})
+
+
+def _fact(each, first, lines, now):
+    about = {"account": first.account, "job": first.job, "at": now, "lines": lines}
+    return exchange_reader.fact_of(each, actor=log.actor_of(first.job), **about)
+
+
+def _name(cancel) -> str:
+    return str(cancel.order_id or cancel.client_order_id)
+
+
+def _row_text(told, cancel) -> str:
+    """The exchange's row about the order, word for word."""
+    return spelled(told.rows[cancel.pk][1].raw)

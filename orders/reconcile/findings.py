@@ -1,0 +1,272 @@
+"""Gather what the exchange says of orders whose cancels are in question: book, then history."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from orders.exchange import reader as exchange_reader
+from orders.models import Order
+from orders.pacifica import reads
+from orders.reconcile import closures, history_lookup, history_pages
+from orders.reconcile.order_pasts import SAME_MOMENT, Edits, Past, of_open_row
+
+FEW = 3  # orders looked up one by one; more are looked for in the paged history first
+MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
+LONGEST = timedelta(seconds=12)  # no read of a round begins later
+FOR_EACH = timedelta(milliseconds=3)  # question, longer: many are found in one reading
+
+
+@dataclass
+class Evidence:
+    """What the exchange said when asked.
+
+    ``asked_at``: before the first read left, by our clock. ``offset``: the exchange's clock minus
+    ours. ``book``: open rows by order id, or None where that read proved nothing; ``named``: the
+    same by client order id in lower case. ``unknown``: order ids of which the exchange said that
+    its history has none. ``pages``: the paged history as far as it was read, or None. ``pasts``:
+    what was told of orders, by order id. ``seen``: order ids that this account's books listed
+    before. ``unowned``: what an order's id alone told, of orders that nothing shows to be this
+    account's. ``unread_ids``: why the look-up of an order id told nothing. ``odd``: the book's
+    rows that could not be read.
+    """
+
+    reader: exchange_reader.Reader
+    asked_at: datetime
+    offset: timedelta = timedelta(0)
+    book: dict | None = None
+    named: dict = field(default_factory=dict)
+    pasts: dict = field(default_factory=dict)
+    unknown: set = field(default_factory=set)
+    pages: exchange_reader.Pages | None = None
+    seen: set = field(default_factory=set)
+    unowned: dict = field(default_factory=dict)
+    unread_ids: dict = field(default_factory=dict)
+    odd: tuple = ()
+    readings: list = field(default_factory=list)
+    _names: dict = field(default_factory=dict)  # client order id -> order ids of the pasts
+    _edits: Edits | None = None
+    _known_reach: tuple | None = None
+
+    def row_of(self, cancel):
+        """The open row of this cancel's order, or None."""
+        return self.book.get(self.meant(cancel))
+
+    def past_of(self, cancel) -> Past | None:
+        """What the history says of this cancel's order, or None."""
+        return self.pasts.get(self.meant(cancel))
+
+    def meant(self, cancel) -> int | None:
+        """The order id that the cancel names, itself or by a client order id used more than once.
+
+        Then it is the oldest that had been made and had not ended when our first byte left: what
+        was made since, nobody asked to cancel.
+        """
+        if cancel.order_id:
+            return cancel.order_id
+        made = self._so_named(cancel.client_order_id.lower())
+        earliest, latest = self._left_between(cancel)
+        by_then = sorted(i for i, at in made.items() if not (at and latest and at > latest))
+        lived = [i for i in by_then if not self._had_ended(i, earliest)]
+        return lived[0] if lived else max(by_then, default=None)
+
+    def is_doubtful(self, cancel, row) -> bool:
+        """Whether an open row of this client order id may have been made after our first byte."""
+        earliest, _ = self._left_between(cancel)
+        made_at = closures.made_at(row)
+        return not cancel.order_id and bool(earliest and made_at and made_at > earliest)
+
+    def _left_between(self, cancel):
+        """Between which times of the exchange's our first byte left; Nones where none did."""
+        earliest, latest = closures.left_between(cancel, self.offset)
+        slack = closures.CLOCK_SLACK
+        return earliest and earliest - slack, latest and latest + slack
+
+    def _so_named(self, name):
+        made = {i: self.pasts[i].created_at for i in self._names.get(name, ())}
+        row = self.named.get(name)
+        return made if row is None else made | {row.order_id: closures.made_at(row)}
+
+    def _had_ended(self, order_id, moment):
+        past = self.pasts.get(order_id)
+        at = past.ending.at if past is not None and past.ending is not None else None
+        return bool(order_id not in self.book and at and moment and at < moment)
+
+    def add(self, past):
+        """Keep what was told of an order. Of two rows of one, what says an end, or came later."""
+        before = self.pasts.get(past.order_id)
+        if before is None or before.ending is None or past.ending is not None:
+            self.pasts[past.order_id], self._edits = past, None
+            self._names.setdefault(past.name, set()).add(past.order_id)
+
+    def last_edit_of(self, past) -> Past | None:
+        """The order that stands, or ended, in the place of this one by an edit; or None."""
+        if self._edits is None:
+            half_read = [one.row for one in self.odd if one.row is not None]
+            listed = [of_open_row(row) for row in (*self.book.values(), *half_read)]
+            closed = [one for one in self.pasts.values() if one.order_id not in self.book]
+            self._edits = Edits([*closed, *listed])
+        return self._edits.last_of(past)
+
+    def hides(self, cancel) -> bool:
+        """Whether a row of the book that could not be read may be this cancel's order."""
+        return self._has_nameless or (cancel.order_id is None and self._has_odd_name)
+
+    @cached_property
+    def _has_nameless(self):
+        return any(one.order_id is None for one in self.odd)
+
+    @cached_property
+    def _has_odd_name(self):
+        rows = [*(one.row for one in self.odd), *self.book.values()]
+        return any("client_order_id" in row.odd_fields for row in rows)
+
+    def is_unknown(self, cancel) -> bool:
+        """Whether the exchange said, in so many words, that it has no such order."""
+        return cancel.order_id in self.unknown or self.is_history_whole
+
+    @property
+    def is_history_whole(self) -> bool:
+        """Whether the paged history was read to its end, every row of it."""
+        return self.pages is not None and self.pages.is_complete
+
+    def unread(self, cancel) -> str:
+        """In words, why its history does not tell of this cancel's order."""
+        if cancel.order_id in self.unread_ids:
+            return self.unread_ids[cancel.order_id]
+        return self.pages.why if self.pages is not None else "it was not its turn"
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether something was not asked for want of credits."""
+        return any(each.must_wait for each in self.readings)
+
+    def is_ours(self, cancel) -> bool:
+        """Whether the order id is shown to be this account's: listed, or said yes to, before.
+
+        One found for a client order id was listed too.
+        """
+        is_told = cancel.known_order_id or cancel.client_order_id or cancel.was_accepted
+        return bool(is_told) or cancel.order_id in self.seen
+
+    def is_passed(self, past) -> bool:
+        """Whether the history was read past where this order would stand, however it is sorted."""
+        ended_at = past.ending.at if past.ending is not None else None
+        return self.is_history_whole or self._reach().is_past(past.created_at, ended_at)
+
+    def would_show_edit_of(self, past) -> bool:
+        """Whether the pages would show what an edit put in the place of this closed order."""
+        first, last = past.ending.at - SAME_MOMENT, past.ending.at + SAME_MOMENT
+        return self.is_history_whole or self._reach().is_past(first, last)
+
+    def _reach(self):
+        rows = self.pages.rows if self.pages is not None else ()
+        if self._known_reach is None or self._known_reach[0] is not rows:
+            self._known_reach = rows, history_pages.Reach(rows)
+        return self._known_reach[1]
+
+
+def gather(cancels, *, now, offset, before) -> Evidence:
+    """Read the book once, then the history of the orders it does not list.
+
+    ``before``: called before each read.
+    """
+    return _gather(cancels, now, offset, before, ORDERS)
+
+
+def gather_twaps(cancels, *, now, offset, before) -> Evidence:
+    """The same for TWAP orders, which have routes of their own."""
+    return _gather(cancels, now, offset, before, TWAPS)
+
+
+ORDERS = history_lookup.Routes(
+    "/orders",
+    reads.open_orders,
+    "/orders/history",
+    reads.history_page,
+    "/orders/history_by_id",
+    reads.history_events,
+)
+TWAPS = history_lookup.Routes(
+    "/orders/twap",
+    reads.twap_orders,
+    "/orders/twap/history",
+    reads.twap_history_page,
+    "/orders/twap/history_by_id",
+    reads.twap_events,
+)
+
+
+def _gather(cancels, now, offset, before, routes):
+    account = cancels[0].account
+    reader = exchange_reader.Reader(account, now=now, before=before)
+    evidence = Evidence(reader, asked_at=now(), offset=offset, seen=_seen(account, cancels))
+    params = {"account": account.address}
+    _read_book(evidence, routes, params)
+    if evidence.book is None:
+        return evidence
+    _list_half_read(evidence, cancels)
+    missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
+    until = evidence.asked_at + LONGEST + len(missing) * FOR_EACH
+    look = history_lookup.LookUp(evidence, routes, params, lambda: now() > until)
+    if len(missing) > FEW or any(_needs_pages(evidence, one) for one in missing):
+        look.through_history(missing)
+    left = _left(evidence, missing)
+    most = MOST_LOOK_UPS
+    if evidence.must_wait:  # no dear reads now, but for those that pages cannot reach on this purse
+        most = FEW if len(left) == len(missing) else 0
+    for cancel in left[:most]:
+        look.by_id(cancel)
+    if evidence.pages is None:
+        look.for_edits(missing)
+    return evidence
+
+
+def _seen(account, cancels):
+    """Order ids among these that the account's books have listed since they were asked for."""
+    wanted = {one.order_id for one in cancels if one.order_id and one.known_order_id is None}
+    orders = Order.objects.filter(account=account, order_id__any=wanted)
+    return set(orders.values_list("order_id", flat=True)) if wanted else set()
+
+
+def _is_missing(evidence, cancel):
+    row = evidence.row_of(cancel)
+    return row is None or evidence.is_doubtful(cancel, row)
+
+
+def _needs_pages(evidence, cancel):
+    """History by id tells not whose an order is, and cannot be asked by client order id."""
+    return cancel.order_id is None or not evidence.is_ours(cancel)
+
+
+def _left(evidence, missing):
+    """Cancels whose order ids are looked up one by one. One never shown to be ours that the whole
+    history has not is nobody's here: what its id would tell is another account's."""
+    return [
+        cancel
+        for cancel in sorted(missing, key=lambda cancel: cancel.checks)
+        if cancel.order_id
+        and cancel.order_id not in evidence.pasts
+        and not (evidence.is_history_whole and not evidence.is_ours(cancel))
+    ]
+
+
+def _read_book(evidence, routes, params):
+    answer = evidence.reader.ask(routes.book, params, routes.open_rows)
+    evidence.readings.append(answer)
+    if answer.value is not None:
+        evidence.odd = answer.value.odd
+        _list(evidence, answer.value.rows)
+
+
+def _list(evidence, rows):
+    evidence.book = (evidence.book or {}) | {row.order_id: row for row in rows}
+    evidence.named |= {r.client_order_id.lower(): r for r in rows if r.client_order_id}
+
+
+def _list_half_read(evidence, cancels):
+    """A row whose symbol could not be read is listed where a cancel names its order with one."""
+    symbols = {c.order_id or c.client_order_id.lower(): c.symbol for c in cancels}
+    for row in [one.row for one in evidence.odd if one.row is not None]:
+        name = (row.client_order_id or "").lower()
+        if symbol := symbols.get(row.order_id) or symbols.get(name):
+            _list(evidence, [replace(row, symbol=symbol)])

@@ -1,0 +1,163 @@
+"""Look up in the exchange's history what became of orders: page by page, or by their ids."""
+
+from dataclasses import dataclass
+
+from orders.exchange import credits
+from orders.models import Cancel, CancelKind
+from orders.reconcile import history_pages, order_pasts
+
+# Pages that one question is worth, by how often it was looked at; over its whole life less than a
+# hundred. Deep ones once the reads had time to catch up. Many are worth as many as reach them all,
+# while that is cheaper than to look each up by its id.
+PAGES = {1: 5, 2: 2, 3: 2, 4: 2, 5: 3, 6: 15, 7: 20}
+PAGES_LATER = 2
+DEEP = max(PAGES)  # looks after which the history was read as deep as it ever is
+PAGE = 100  # rows of one, where longer ones are refused
+MANY = 100  # questions whose reading leaves what is kept for urgent cancels
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Where one kind of order is read, and how."""
+
+    book: str
+    open_rows: object
+    history: str
+    page: object
+    by_id: str
+    events: object
+
+
+class LookUp:
+    """One round of looking up. ``evidence``: takes what is told; ``is_late``: asked before each."""
+
+    def __init__(self, evidence, routes, params, is_late):
+        self._evidence, self._routes, self._params = evidence, routes, params
+        self._is_late = is_late
+
+    def through_history(self, cancels):
+        """Read pages until all are found, and what edits put in their places, as deep as the
+        oldest of them needs."""
+        left, edits, read = _Left(cancels), _Edited(), 0
+
+        def needed(rows):
+            nonlocal read
+            edits.look_at(left.take(rows[read:]))
+            read, reach = len(rows), history_pages.Reach(rows)
+            is_over = rows and self._is_late()
+            if is_over or ((not left or left.is_past(reach)) and edits.is_past(reach)):
+                return 0
+            return 1 + len(left) // (10 * PAGE)
+
+        most = _pages_of(cancels)
+        if len(cancels) > most:
+            reach = most + 3 * _asked_since(cancels) // (2 * PAGE)
+            most = reach if reach <= len(cancels) else most
+        purpose = credits.PROOF if len(cancels) <= MANY else credits.BULK
+        self._pages(needed, most, purpose)
+
+    def for_edits(self, cancels):
+        """Look for what edits put in the place of orders that closed as an edit closes one."""
+        edits = _Edited()
+        closed = [one for one in cancels if self._may_be_edited(one)]
+        edits.look_at(self._evidence.past_of(one) for one in closed)
+        if not closed or self._is_late():
+            return
+
+        def needed(rows):
+            is_over = rows and (self._is_late() or edits.is_past(history_pages.Reach(rows)))
+            return 0 if is_over else 1
+
+        self._pages(needed, _pages_of(closed), credits.PROOF)
+
+    def by_id(self, cancel):
+        """Ask for the events of one order."""
+        if self._is_late():
+            return
+        evidence, routes, order_id = self._evidence, self._routes, cancel.order_id
+        params = {"order_id": order_id}
+        answer = evidence.reader.ask(routes.by_id, params, routes.events, order_id=order_id)
+        evidence.readings.append(answer)
+        if answer.is_unknown:
+            evidence.unknown.add(order_id)
+        elif answer.value is None:
+            evidence.unread_ids[order_id] = answer.why
+        elif evidence.is_ours(cancel):
+            evidence.add(order_pasts.of_events(answer.value.rows))
+        else:
+            evidence.unowned[order_id] = order_pasts.of_events(answer.value.rows)
+
+    def _pages(self, needed, most, purpose):
+        evidence, routes = self._evidence, self._routes
+        reader = evidence.reader.for_purpose(purpose)
+        pages = reader.pages(routes.history, self._params, routes.page, needed, most=most)
+        evidence.pages = pages
+        evidence.readings += pages.readings
+        for row in pages.rows:
+            evidence.add(order_pasts.of_row(row))
+
+    def _may_be_edited(self, cancel):
+        past = self._evidence.past_of(cancel)
+        if cancel.kind != CancelKind.ORDER or past is None or not past.may_be_edited:
+            return False
+        return self._evidence.last_edit_of(past) is None
+
+
+def _pages_of(cancels):
+    return max(PAGES.get(one.checks, PAGES_LATER) for one in cancels)
+
+
+def _asked_since(cancels):
+    """How many cancels of the account were asked for since the first of these: they may stand as
+    deep."""
+    first = min(cancel.pk for cancel in cancels)
+    return Cancel.objects.filter(account=cancels[0].account_id, pk__gte=first).count()
+
+
+class _Left:
+    """Names of orders that are still looked for, and how long ago the oldest of them was made."""
+
+    def __init__(self, cancels):
+        self._ids = {one.order_id: one for one in cancels if one.order_id}
+        self._names = {one.client_order_id.lower() for one in cancels if not one.order_id}
+
+    def __len__(self):
+        return len(self._ids) + len(self._names)
+
+    def take(self, rows):
+        """Look no longer for the orders of these rows; what they say of those that were."""
+        for row in rows:
+            name = (row.client_order_id or "").lower()
+            if self._ids.pop(row.order_id, None) or name in self._names:
+                self._names.discard(name)
+                yield order_pasts.of_row(row)
+
+    def is_past(self, reach) -> bool:
+        """Whether the rows were read past where each of the others would stand."""
+        known = [one.known_order for one in self._ids.values()]
+        made_at = {order and order.created_at for order in known}
+        if self._names or None in made_at:
+            return False
+        return reach.is_past(min(made_at))
+
+
+class _Edited:
+    """When orders closed that an edit may have closed: what it made was made at that moment."""
+
+    def __init__(self):
+        self._first = self._last = None
+
+    def look_at(self, told):
+        """Take in what was told of some orders."""
+        moments = [past.ending.at for past in told if past.may_be_edited]
+        if moments:
+            self._first = min([*moments, *filter(None, [self._first])])
+            self._last = max([*moments, *filter(None, [self._last])])
+
+    def is_past(self, reach) -> bool:
+        """Whether the rows were read past all that was made at those moments."""
+        if self._first is None:
+            return True
+        return reach.is_past(
+            self._first - order_pasts.SAME_MOMENT, self._last + order_pasts.SAME_MOMENT
+        )

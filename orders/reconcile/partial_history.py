@@ -1,0 +1,48 @@
+"""What is said of an order where the exchange told half of it: that half, and what was not read."""
+
+from orders.lifecycle.interpret import Conclusion
+from orders.models import CancelStatus, Proof
+
+ENDED = {"cancelled": "was cancelled", "rejected": "was rejected", "completed": "was completed"}
+
+
+def edited(last) -> str:
+    """What became of an order that was edited before our cancel could act. ``last``: the `Past` of
+    what came in its place."""
+    said = f"Edited before our cancel could act: replaced by order {last.order_id}, which"
+    if last.ending is not None:
+        return f"{said} {ENDED.get(last.ending.status, last.ending.status)}."
+    if last.is_in_doubt:
+        return f"{said} the exchange calls {last.status}."
+    return f"Edited before our cancel could act: it lives on as order {last.order_id}."
+
+
+def maybe_edited(why) -> str:
+    """Cancelled, and the pages that would show an edit were not read. What that made is not open:
+    the open orders would show it."""
+    said = "Cancelled, by our request or by an edit that put another order in its place, which has"
+    return f"{said} closed since: its history could not be read far enough ({why})."[:400]
+
+
+def whose(past, why) -> Conclusion:
+    """Of an order that is not open here and may be another account's."""
+    unread = f"Whether it is this account's could not be told: {why}. Check account and id."
+    if past.ending is None:
+        said = "No open order of this account has this id, though one of this id is open."
+        return _by_book(CancelStatus.NOT_FOUND, f"{said} {unread}")
+    said = f"Not open: the order of this id has ended ({past.ending.status})."
+    return _by_book(CancelStatus.GONE, f"{said} {unread}")
+
+
+def by_the_book(cancel, is_ours, why) -> Conclusion:
+    """Of an order of which only the open orders tell, by not listing it."""
+    unread = f"its history could not be read ({why})"
+    if cancel.order_id and is_ours:
+        said = f"No longer open. How it closed is not known: {unread}."
+        return _by_book(CancelStatus.GONE, said)
+    name = "id" if cancel.order_id else "client order id"
+    return _by_book(CancelStatus.NOT_FOUND, f"No open order has this {name}; {unread}.")
+
+
+def _by_book(status, said):
+    return Conclusion(status, Proof.BOOK, said[:400])

@@ -1,0 +1,106 @@
+"""Write what a round of asking made of its cancels, with the reads that show it."""
+
+from dataclasses import replace
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from orders.audit import log
+from orders.exchange import reader
+from orders.lifecycle import transitions, wakeups
+from orders.models import Cancel, CancelStatus, Restore
+from orders.reconcile import check_leases, closures
+from orders.reconcile.read_coverage import Shown
+
+AT_ONCE = 1000  # conclusions written together: an urgent cancel waits for no more
+
+
+def record_all(ends, found, now, *, hold):
+    """Write them by and by, those together that one page shows.
+
+    ``hold``: called with the cancels that are still to come, so that nobody else takes them.
+    """
+    ends = _without_strangers(_with_our_others(ends, found.offset), found.offset)
+    shown = Shown(found)
+    ends = sorted(ends, key=lambda pair: shown.page_of(pair[0]))
+    for first in range(0, len(ends), AT_ONCE):
+        if first:
+            hold([cancel for cancel, _ in ends[first:]])
+        record(ends[first : first + AT_ONCE], found, now, shown)
+
+
+def record(ends, found, now, shown):
+    """Write what is still ours to write, with the reads that show it, in one transaction."""
+    checks = F("checks") + 1
+    if found.book is None:  # the pace and the depth are those of looks that showed something
+        checks = Greatest(F("checks"), 1)
+    with transaction.atomic():
+        mine = check_leases.still_taken([cancel for cancel, _ in ends])
+        ends = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
+        if not ends:
+            return
+        transitions.write(ends, now, checks=checks)
+        settled = [(c, end) for c, end in ends if end.status != mine[c.pk]]
+        facts = _read_facts(settled, found, now, shown) if settled else []
+        log.append(*facts, *transitions.outcome_facts(settled, now))
+        _wake(ends)
+
+
+def _wake(ends):
+    """Have sent what is queued again, and the bulk that waited for a first look at the rest."""
+    wakeups.deliver_again([cancel for cancel, end in ends if end.status == CancelStatus.QUEUED])
+    if any(cancel.checks == 1 for cancel, _ in ends):
+        wakeups.deliver(account_ids=[ends[0][0].account_id], is_urgent=False)
+
+
+def _with_our_others(ends, offset):
+    """Where an earlier cancel of our own closed the order, it was not *someone else*."""
+    foreign = {c.order_id: (c, end) for c, end in ends if _is_somebodys(end) and c.order_id}
+    if not foreign:
+        return ends
+    others = Cancel.objects.filter(
+        account=ends[0][0].account_id, order_id__any=set(foreign), first_sent_at__isnull=False
+    ).exclude(pk__any={cancel.pk for cancel, _ in foreign.values()})
+    jobs = {}
+    for other in others.order_by("-pk"):
+        at = foreign[other.order_id][1].ending.at
+        if closures.is_since(at, other, offset) is not False:
+            jobs[other.order_id] = other.job_id
+    return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
+
+
+def _without_strangers(ends, offset):
+    """Where what closed an order may have been ours, and is lost with a copy put back."""
+    return [(cancel, _hidden(end, offset)) for cancel, end in ends]
+
+
+def _hidden(end, offset):
+    is_asked = _is_somebodys(end) and end.ending.at is not None
+    if not is_asked or not Restore.objects.may_hide(end.ending.at - offset):
+        return end
+    return replace(end, explanation=closures.BEFORE_A_RESTORE)
+
+
+def _is_somebodys(end):
+    return end.explanation == closures.BY_SOMEONE_ELSE
+
+
+def _by_job(end, job_id):
+    if job_id is None or not _is_somebodys(end):
+        return end
+    return replace(end, explanation=f"Cancelled before this request, by our own job {job_id}.")
+
+
+def _read_facts(settled, found, now, shown):
+    """A record for each read that settled some of these orders, naming those."""
+    first = settled[0][0]
+    for each in found.readings:
+        told = [pair for pair in settled if shown.tells_of(each, pair[0])]
+        lines = [
+            log.line_of(cancel, outcome=end.status, data=shown.kept_row(each, cancel))
+            for cancel, end in told
+        ]
+        about = {"account": first.account, "job": first.job, "at": now, "lines": lines}
+        if told:
+            yield reader.fact_of(each, actor=log.actor_of(first.job), **about)

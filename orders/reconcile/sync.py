@@ -1,0 +1,242 @@
+"""Bring the known orders of an account up to date with the exchange.
+
+The book says what is open. What is no longer in it closed somehow, and only the history says how:
+until it does, the order is *vanished*, never guessed. A constant number of queries, however many
+orders there are.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import ceil
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.timezone import now as clock
+
+from desk.repeated_warnings import Matters
+from orders.audit import log
+from orders.evidence import restored_copy
+from orders.exchange import clock as exchange_clock
+from orders.exchange import credits, odd_rows
+from orders.exchange import reader as exchange_reader
+from orders.lifecycle import reopen, wakeups
+from orders.models import Account, Event, Order, OrderState
+from orders.models.clocks import has_come, is_ahead
+from orders.pacifica import reads
+from orders.pacifica.strict_json import spelled
+from orders.reconcile import closures, discrepancies, filled_amounts, history_pages
+from orders.reconcile.diff import RAREST, REFRESHED, compare
+
+unread = Matters(logging.getLogger(__name__))
+FEW = 5  # orders looked up one by one
+PAGES, MOST_PAGES = 5, 60  # of the history, more the more orders are missing
+PAGE = 100  # rows of one (docs.pacifica.fi order-history page)
+
+
+@dataclass
+class History:
+    """How missing orders ended, by order id; the ids of all that the pages called filled.
+
+    ``words``: what the history calls those that it does not say to have ended.
+    """
+
+    endings: dict = field(default_factory=dict)
+    words: dict = field(default_factory=dict)
+    filled: list = field(default_factory=list)
+    readings: list = field(default_factory=list)
+
+    def add(self, order_id, status, ending, wanted):
+        """Keep what the history says of one order."""
+        if ending is not None and ending.status == "filled":
+            self.filled.append(order_id)
+        if order_id in wanted and ending is not None:
+            self.endings[order_id] = ending
+        elif order_id in wanted and status:
+            self.words[order_id] = status
+
+
+@dataclass(frozen=True)
+class Synced:
+    """How a sync went: the number of open orders, or why the book could not be read."""
+
+    open_orders: int | None = None
+    new: int = 0
+    closed: int = 0
+    problem: str = ""
+
+
+def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
+    """Read the account's book and apply it; None where another sync was quicker."""
+    started_at = now()
+    if not _claim(account_id, started_at, is_due_only):
+        return None
+    restored_copy.is_behind(started_at)
+    account = Account.objects.select_related("desk").get(pk=account_id)
+    purpose = credits.SYNC if is_due_only else credits.PROOF
+    reader = exchange_reader.Reader(account, purpose=purpose, now=now)
+    book = reader.ask("/orders", {"account": account.address}, reads.open_orders)
+    if book.must_wait:
+        return Synced(problem=book.why)  # a routine sync stretches its period
+    if book.value is None:
+        Account.objects.filter(pk=account_id).update(sync_error=book.why[:300])
+        unread.wrong(account_id, f"The open orders of {account} could not be read: {book.why}.")
+        return Synced(problem=book.why)
+    unread.over(account_id, f"The open orders of {account} are read again.")
+    history = _endings_of_missing(reader, account, book.value, started_at, now)
+    with transaction.atomic():
+        synced = _apply(account, book, history, started_at, now())
+    exchange_clock.measure(results=[book.result], now=now())
+    filled_amounts.read(account_id=account_id, now=now)
+    return synced
+
+
+def _claim(account_id, now, is_due_only):
+    """Write when this sync starts; a scheduled one only where none is under way or recent."""
+    accounts = Account.objects.filter(pk=account_id, is_active=True)
+    if is_due_only:
+        accounts = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S).filter(pk=account_id)
+    return accounts.order_by().update(sync_started_at=now)
+
+
+def _missing(account, listed, started_at) -> set:
+    """Order ids we hold as open or vanished that this read does not list and whose turn it is."""
+    orders = account.orders.exclude(state=OrderState.CLOSED).exclude(last_seen_at=started_at)
+    is_older = has_come("last_seen_at", started_at, timedelta(0))
+    is_due = Q(next_lookup_at__isnull=True) | has_come("next_lookup_at", started_at, RAREST)
+    return set(orders.filter(is_older, is_due).values_list("order_id", flat=True)) - listed
+
+
+def _endings_of_missing(reader, account, book, started_at, now):
+    """What the history tells, as `History`, where orders of ours are missing in the book."""
+    wanted = _missing(account, {row.order_id for row in (*book.rows, *book.odd)}, started_at)
+    history = History()
+    if wanted:
+        _through_history(reader, account, wanted, history, now)
+        for order_id in sorted(wanted - set(history.endings))[:FEW]:
+            history.readings.append(_by_id(reader, order_id, history, wanted))
+    return history
+
+
+def _through_history(reader, account, wanted, history, now):
+    """Read the newest pages. Many of them never take what is kept for urgent cancels."""
+
+    orders = account.orders.filter(order_id__any=wanted)
+    made_at = set(orders.values_list("created_at", flat=True))
+    oldest_at = None if None in made_at else min(made_at)
+
+    def needed(rows):
+        left = wanted - {row.order_id for row in rows}
+        return 0 if history_pages.Reach(rows).is_past(oldest_at) else ceil(len(left) / PAGE)
+
+    most = min(MOST_PAGES, PAGES + 2 * len(wanted) // PAGE)
+    if most > PAGES:
+        reader = reader.for_purpose(credits.SYNC)
+    params = {"account": account.address}
+    pages = reader.pages("/orders/history", params, reads.history_page, needed, most=most)
+    history.readings = pages.readings
+    for row in pages.rows:
+        history.add(row.order_id, row.order_status, closures.of_history_row(row), wanted)
+
+
+def _by_id(reader, order_id, history, wanted):
+    path, params = "/orders/history_by_id", {"order_id": order_id}
+    answer = reader.ask(path, params, reads.history_events, order_id=order_id)
+    if answer.value is not None:
+        status = answer.value.rows[0].order_status
+        history.add(order_id, status, closures.of_events(answer.value.rows), wanted)
+    return answer
+
+
+def _apply(account, book, history, started_at, now):
+    """Write what changed, and one record of it. A sync that was overtaken writes nothing."""
+    locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+    overtook_at = locked.synced_at
+    if overtook_at and overtook_at >= started_at and not is_ahead(overtook_at, started_at):
+        return None
+    changes = compare(account, book.value, history, started_at)
+    _write(account, changes, started_at, now)
+    filled_amounts.fill_gone(account=account, closed=changes.closed)
+    discrepancies.note(account=account, changes=changes, now=now)
+    trouble = odd_rows.sentence(book.value)
+    Account.objects.filter(pk=account.pk).update(
+        synced_at=started_at, sync_error="", book_trouble=trouble
+    )
+    facts = reopen.seen_open(account=account, started_at=started_at, now=now)
+    facts += reopen.seen_filled(account=account, order_ids=history.filled, now=now)
+    if facts:
+        wakeups.settle(account_ids=[account.pk])
+    if changes or not odd_rows.is_the_same(trouble, locked.book_trouble):
+        facts += _facts(account, changes, book, history.readings, now)
+    log.append(*facts)
+    return Synced(len(book.value.rows), len(changes.new), len(changes.closed))
+
+
+def _write(account, changes, started_at, now):
+    """New and changed rows in one statement, and one more for all that were seen."""
+    told = changes.new + changes.changed + changes.reopened + changes.closed
+    orders = [order for order, _ in told]
+    orders += changes.vanished + changes.unexplained + changes.hidden
+    if connection.features.has_select_for_update:  # as the cancels' ends do
+        list(account.orders.exclude(state=OrderState.CLOSED).locked())
+    for order in orders:
+        order.pk = None  # an upsert names its row by account and order id
+    Order.objects.bulk_create(
+        orders,
+        update_conflicts=True,
+        unique_fields=["account", "order_id"],
+        update_fields=REFRESHED,
+    )
+    open_orders = Order.objects.filter(account=account, state=OrderState.OPEN)
+    unseen = {order.order_id for order in changes.hidden}
+    open_orders.exclude(order_id__any=unseen).update(last_seen_at=started_at)
+
+
+def _facts(account, changes, book, history, now):
+    """One record of a sync that changed something: the changed rows word for word."""
+    told = [
+        *((order, "new", raw) for order, raw in changes.new),
+        *((order, "changed", raw) for order, raw in changes.changed),
+        *((order, "closed", _told(ending)) for order, ending in changes.closed),
+        *((order, "vanished", {"order_status": order.order_status}) for order in changes.vanished),
+    ]
+    yield _fact(Event.SYNC, account, told, book, history, now)
+    if changes.reopened:
+        told = [(order, "reopened", raw) for order, raw in changes.reopened]
+        yield _fact(Event.CONTRADICTION, account, told, book, history, now)
+
+
+def _told(ending):
+    return vars(ending) | {"at": None if ending.at is None else str(ending.at)}
+
+
+def _fact(event, account, told, book, history, now):
+    reads_made = [book, *history]
+    return log.Fact(
+        event=event,
+        at=now,
+        account=account,
+        data={"reads": [_described(each) for each in reads_made], "count": len(told)},
+        lines=tuple(_line(account, *each) for each in told),
+    )
+
+
+def _described(each):
+    """A read's route, answer and the length and hash of its body."""
+    described = {"path": each.path, "params": each.params, "why": each.why}
+    if hasattr(each.result, "body"):
+        sums = {"length": each.result.body_length, "sha256": each.result.body_sha256}
+        described |= log.described(each.result) | sums | odd_rows.facts(each.value)
+    return described
+
+
+def _line(account, order, outcome, raw):
+    return log.OrderLine(
+        account_id=account.pk,
+        symbol=order.symbol,
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        outcome=outcome,
+        data=spelled(raw),
+    )

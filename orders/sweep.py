@@ -1,0 +1,245 @@
+"""Everything that is due, done without a broker.
+
+Each duty runs in a thread of its own at its own pace, so that a slow exchange in one cannot hold
+up another. Any number of sweeps may run: every duty claims what it takes.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import close_old_connections, connection, transaction
+from django.utils.timezone import now as clock
+
+from orders.accounts import wallet_check
+from orders.alerts import watch
+from orders.audit import log
+from orders.delivery import worker
+from orders.evidence import background, restored_copy
+from orders.exchange import clock as exchange_clock
+from orders.lifecycle import transitions
+from orders.lifecycle.interpret import Conclusion
+from orders.models import (
+    Account,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    JobStatus,
+    Proof,
+    Sender,
+)
+from orders.models.clocks import has_come
+from orders.panic import worker as panic_worker
+from orders.reconcile import filled_amounts, resolve, sync
+
+logger = logging.getLogger(__name__)
+GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in
+
+
+@dataclass(frozen=True)
+class Duty:
+    """One thing the sweep does, and how long it rests in between, in seconds."""
+
+    name: str
+    act: object
+    rest_s: float
+
+
+def duties():
+    """All duties of a sweep."""
+    return [
+        Duty("heartbeat", lambda now: beat("sweep", now), 3),
+        Duty("panic", panic_worker.Emptier().take_due, 0.05),
+        Duty("deliver urgent", deliver_urgent, 0.2),
+        Duty("deliver", deliver_overdue, 0.5),
+        Duty("recover", recover_abandoned, 1),
+        Duty("settle", settle_due, 0.5),
+        Duty("sync", sync_due, 1),
+        Duty("read amounts", read_amounts, 1),
+        Duty("probe", probe_overdue, 1),
+        Duty("ask for tests", wallet_check.ask_daily, 60),
+        Duty("sign checkpoints", background.checkpoint_due, 5),
+        Duty("run errands", background.Errands().start_due, 1),
+        Duty("alert", watch.watch, 5),
+    ]
+
+
+class Sweep:
+    """Runs duties until it is stopped."""
+
+    def __init__(self, duties):
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(duty,), name=duty.name, daemon=True)
+            for duty in duties
+        ]
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s=15):
+        """Let each duty end what it is doing, then stop."""
+        self._stopping.set()
+        ends_at = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0, ends_at - time.monotonic()))
+
+    def _run(self, duty):
+        while not self._stopping.is_set():
+            close_old_connections()
+            try:
+                duty.act(clock())
+            except Exception:  # a duty must outlive whatever befalls one round of it
+                logger.exception("The sweep could not %s; it tries again.", duty.name)
+            self._stopping.wait(duty.rest_s)
+        connection.close()
+
+
+def deliver_urgent(now):
+    """The urgent ones alone: bulk may keep `deliver_overdue` busy for minutes."""
+    _deliver(Cancel.objects.ready(now).filter(is_urgent=True), now, is_urgent_only=True)
+
+
+def deliver_overdue(now):
+    """Deliver queued cancels that no worker took in time; expire what was never sent."""
+    expire_unsent(now)
+    _deliver(Cancel.objects.ready(now), now)
+
+
+def _deliver(ready, now, **how):
+    overdue = ready.filter(has_come("requested_at", now - GRACE, GRACE))
+    accounts = overdue.order_by().values_list("account_id", flat=True).distinct()
+    _each(accounts, lambda pk: worker.deliver_account(account_id=pk, **how))
+
+
+def _each(ids, act):
+    """Do it for each: one that fails must not starve those behind it."""
+    for pk in list(ids):
+        try:
+            act(pk)
+        except Exception:
+            logger.exception("The sweep could not do its part for %s; it tries again.", pk)
+            close_old_connections()  # the next must not fail for this one's
+
+
+def probe_overdue(now):
+    """Test the agent wallets whose test no worker took in time."""
+    _each(wallet_check.overdue(now, GRACE), lambda pk: wallet_check.probe(wallet_id=pk))
+
+
+def expire_unsent(now):
+    """What could never be sent says so, loudly, instead of waiting for ever.
+
+    An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
+    though there were credits: waiting for credits does not count, nor does a step of the clock.
+    """
+    unsent = Cancel.objects.filter(status=CancelStatus.QUEUED, first_sent_at__isnull=True)
+    unsent = unsent.filter(restored_at=None)  # what waited in a copy put back may have been sent
+    unsent = unsent.filter(job__status=JobStatus.RUNNING)  # others have none, and it has an index
+    limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
+    before = now - limit - exchange_clock.set_forward(limit)
+    _expire(unsent.filter(is_urgent=True, requested_at__lt=before), limit, now)
+    limit = timedelta(seconds=settings.BULK_EXPIRES_AFTER_S)
+    before = now - limit - exchange_clock.set_forward(limit)
+    idle = CancelJob.objects.running().idle_since(before)
+    _expire(unsent.filter(is_urgent=False, requested_at__lt=before, job__in=idle), limit, now)
+
+
+def _expire(stale, limit, now):
+    minutes = max(1, round(limit.total_seconds() / 60))
+    said = f"Never sent: by this machine's clock it waited for over {minutes} min."
+    said = f"{said} The order may be open."
+    end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
+    if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
+        return
+    restored_copy.is_behind(now)  # if so, what waited in an older copy is no longer queued
+    with transaction.atomic():
+        _lock_jobs_of(stale)
+        rows = stale.select_for_update(of=("self",), no_key=True).select_related(
+            "account__desk", "job__desk"
+        )
+        pairs = [(cancel, end) for cancel in rows]
+        if pairs:
+            transitions.write(pairs, now)
+            log.append(*transitions.outcome_facts(pairs, now))
+
+
+def _lock_jobs_of(cancels):
+    """Before their queued cancels, as somebody who stops a job does: else both wait for ever."""
+    jobs = CancelJob.objects.filter(pk__in=cancels.order_by().values("job_id")).order_by("pk")
+    list(jobs.select_for_update(no_key=True).values_list("pk"))
+
+
+def recover_abandoned(now):
+    """Take over from dead senders: what was never sent is queued again, the rest asked about."""
+    if not Cancel.objects.abandoned(now).exists():
+        return
+    restored_copy.is_behind(now)  # if so, nothing that waited in an older copy is queued again
+    with transaction.atomic():
+        rows = Cancel.objects.abandoned(now).order_by("pk")
+        rows = rows.select_for_update(of=("self",), no_key=True)
+        cancels = list(rows.select_related("account__desk", "job__desk"))
+        if not cancels:
+            return
+        pairs = [(cancel, _after_loss(cancel, now)) for cancel in cancels]
+        transitions.write(pairs, now)
+        losses = (_loss_fact(cancel, end, now) for cancel, end in pairs)
+        log.append(*losses, *transitions.outcome_facts(pairs, now))
+
+
+def settle_due(now):
+    """Ask about every open question whose check has come."""
+    accounts = Cancel.objects.due(now).order_by().values_list("account_id", flat=True).distinct()
+    _each(accounts, lambda pk: resolve.settle_account(account_id=pk))
+
+
+def sync_due(now):
+    """Read the books whose period is over, oldest first."""
+    due = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S)
+    accounts = due.values_list("pk", flat=True)
+    _each(accounts, lambda pk: sync.sync_account(account_id=pk, is_due_only=True))
+
+
+def read_amounts(now):
+    """Read what cancelled orders had filled, for accounts where an urgent one waits first."""
+    _each(filled_amounts.accounts_due(now), lambda pk: filled_amounts.read(account_id=pk))
+
+
+def beat(kind, now):
+    """Say that this sending process is alive."""
+    name = f"{kind} {socket.gethostname()} {os.getpid()}"
+    Sender.objects.update_or_create(
+        name=name, defaults={"kind": kind, "seen_at": now}, create_defaults=_new_sender(kind, now)
+    )
+    Sender.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+
+
+def _new_sender(kind, now):
+    return {"kind": kind, "started_at": now, "seen_at": now}
+
+
+def _after_loss(cancel, now):
+    if cancel.sent_at is None:
+        return Conclusion(CancelStatus.QUEUED, Proof.NONE, "Its sender stopped before sending it.")
+    said = "Its sender stopped while it was being sent. The exchange is being asked."
+    return Conclusion(CancelStatus.UNKNOWN, Proof.NONE, said, next_check_at=now)
+
+
+def _loss_fact(cancel, end, now):
+    return log.Fact(
+        event=Event.SENDER_LOST,
+        actor=log.actor_of(cancel.job),
+        at=now,
+        outcome=end.status,
+        account=cancel.account,
+        job=cancel.job,
+        data={"attempt": cancel.attempt, "explanation": end.explanation},
+        lines=(log.line_of(cancel, outcome=end.status),),
+    )

@@ -1,0 +1,211 @@
+"""Test an agent wallet: a harmless signed read that tells what is wrong, in words."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders import sweep
+from orders.accounts import wallet_check
+from orders.alerts import watch
+from orders.evidence import verify
+from orders.models import AgentWallet, Alert, AuditRecord, Event
+
+
+def after_test(firm, account=None):
+    wallet = (account or firm.account).agent_wallets.get()
+    wallet_check.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    wallet_check.probe(wallet_id=wallet.pk)
+    return AgentWallet.objects.get(pk=wallet.pk)
+
+
+def test_a_bound_wallet_is_bound(firm):
+    assert after_test(firm).test_outcome == wallet_check.BOUND
+
+
+def test_an_unbound_wallet_is_not_bound(firm):
+    account = firm.new_account("Unbound", firm.momentum, is_bound=False)
+    assert after_test(firm, account).test_outcome == wallet_check.NOT_BOUND
+
+
+def test_a_wallet_without_beta_access_is_told_so(firm):
+    firm.paper.rules(beta_required=[firm.account.agent_wallets.get().public_key])
+    assert after_test(firm).test_outcome == wallet_check.BETA
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "words"),
+    [
+        ({"kind": "drop"}, wallet_check.UNREACHABLE, "did not answer"),
+        ({"kind": "status", "status": 500, "body": "what?"}, wallet_check.CANNOT_TELL, "what?"),
+        (
+            {"kind": "status", "status": 400, "body": "Verification failed"},
+            wallet_check.REFUSED,
+            "Verification failed",
+        ),
+    ],
+    ids=["unreachable", "cannot tell", "signature"],
+)
+def test_what_else_can_be_wrong_is_told_apart(firm, fault, outcome, words):
+    firm.paper.fault("/agent/list", **fault)
+    wallet = after_test(firm)
+    assert wallet.test_outcome == outcome
+    assert words in wallet.test_said
+
+
+def test_the_signed_read_is_recorded_before_and_after(firm):
+    after_test(firm)
+    wanted = AuditRecord.objects.filter(event__in=[Event.AGENT_WALLET_TESTED, Event.REQUEST])
+    told = list(wanted.order_by("position").values_list("event", "outcome"))
+    tested_event = Event.AGENT_WALLET_TESTED
+    assert told == [(tested_event, "asked"), (Event.REQUEST, ""), (tested_event, "bound")]
+
+
+def test_the_absence_of_an_answer_is_recorded_with_its_times(firm):
+    firm.paper.fault("/agent/list", "drop")
+    after_test(firm)
+    told = json.loads(AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).first().data)
+    assert told["may_have_been_sent"] is True
+    assert told["reason"]
+    assert told["sent_at"] <= told["failed_at"]
+
+
+def test_a_test_is_made_once(firm):
+    wallet = firm.account.agent_wallets.get()
+    wallet_check.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    wallet_check.probe(wallet_id=wallet.pk)
+    wallet_check.probe(wallet_id=wallet.pk)
+    assert len(firm.paper.requests("/agent/list")) == 1
+
+
+@pytest.fixture
+def strange(firm):
+    """An agent wallet that the exchange accepts for our account, and that we do not hold."""
+    wallet, strange = firm.account.agent_wallets.get(), str(firm.keypair().pubkey())
+    firm.paper.account(firm.account.address, agents=[wallet.public_key, strange])
+    return strange
+
+
+def test_an_agent_wallet_that_we_do_not_hold_raises_an_alarm(firm, strange):
+    wallet = firm.account.agent_wallets.get()
+    said = after_test(firm).test_said
+    assert "ALARM" in said
+    assert strange in said
+    assert wallet.public_key not in said
+    assert strange in AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).first().data
+
+
+def test_wallets_that_we_hold_raise_none(firm):
+    assert "ALARM" not in after_test(firm).test_said
+
+
+def a_day_later(**more):
+    return timezone.now() + timedelta(days=1, **more)
+
+
+def round_of_the_sweep(now):
+    wallet_check.ask_daily(now)
+    sweep.probe_overdue(now + sweep.GRACE)
+
+
+def test_each_active_wallet_is_tested_once_a_day_on_the_record(firm):
+    AgentWallet.objects.exclude(account=firm.account).update(is_active=False)
+    AgentWallet.objects.update(created_at=timezone.now())  # the firm is a copy of an older one
+    round_of_the_sweep(a_day_later(minutes=-1))
+    assert firm.paper.requests("/agent/list") == []
+    round_of_the_sweep(a_day_later())
+    round_of_the_sweep(a_day_later(minutes=-1))
+    assert len(firm.paper.requests("/agent/list")) == 1
+    assert firm.account.agent_wallets.get().test_outcome == wallet_check.BOUND
+    asked = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED, outcome="asked")
+    assert [record.operator_name for record in asked] == ["(sender)"]
+    AgentWallet.objects.update(is_active=False)
+    round_of_the_sweep(a_day_later(hours=48))
+    assert len(firm.paper.requests("/agent/list")) == 1
+
+
+def test_an_alarm_is_told_and_stands_until_the_exchange_shows_otherwise(firm, strange):
+    wallet = after_test(firm)
+    watch.watch(timezone.now())
+    alert = Alert.objects.get()
+    assert alert.kind == "not_ours"
+    assert alert.desk_name == firm.momentum.name
+    assert strange in alert.said
+    firm.paper.fault("/agent/list", "drop")
+    assert strange in after_test(firm).test_said
+    watch.watch(timezone.now())
+    assert Alert.objects.get().over_at is None
+    firm.paper.account(firm.account.address, agents=[wallet.public_key])
+    after_test(firm)
+    watch.watch(timezone.now())
+    assert Alert.objects.get().over_at is not None
+
+
+def test_words_of_the_exchange_raise_no_alarm(firm):
+    firm.paper.fault("/agent/list", "status", status=400, body="ALARM: not one of ours")
+    assert "ALARM: not one of ours" in after_test(firm).test_said
+    watch.watch(timezone.now())
+    assert not Alert.objects.exists()
+
+
+def dies_in_a_test(firm, monkeypatch):
+    """A sender that stops once its request was sent; when it did, and the wallet it tested."""
+    wallet = firm.account.agent_wallets.get()
+    wallet_check.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    with monkeypatch.context() as patch:
+        patch.setattr(wallet_check, "_read", lambda wallet, answer: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            wallet_check.probe(wallet_id=wallet.pk)
+    return timezone.now(), wallet
+
+
+def test_a_test_whose_sender_died_is_made_again_and_its_request_gets_an_end(firm, monkeypatch):
+    died_at, wallet = dies_in_a_test(firm, monkeypatch)
+    sweep.probe_overdue(died_at + sweep.GRACE)
+    assert len(firm.paper.requests("/agent/list")) == 1
+    later = died_at + wallet_check.TAKEN_FOR
+    assert wallet_check.overdue(later, sweep.GRACE) == []
+    wallet_check.probe(wallet_id=wallet.pk, now=lambda: later)
+    assert firm.account.agent_wallets.get().test_outcome == wallet_check.BOUND
+    told = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).order_by("position")
+    assert list(told.values_list("outcome", flat=True)) == ["asked", "sender_lost", "bound"]
+    monkeypatch.setattr(
+        "orders.evidence.outcome_checks.clock", lambda: timezone.now() + timedelta(days=1)
+    )
+    assert verify.verify().faults == []
+
+
+def test_a_test_under_way_is_not_asked_for_anew(firm, monkeypatch):
+    died_at, wallet = dies_in_a_test(firm, monkeypatch)
+    wallet_check.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    wallet_check.probe(wallet_id=wallet.pk)
+    assert len(firm.paper.requests("/agent/list")) == 1
+    assert wallet_check.overdue(died_at + wallet_check.TAKEN_FOR * 2, sweep.GRACE) == [wallet.pk]
+
+
+def listing(firm, *agents):
+    body = json.dumps({"success": True, "data": {"agent_wallets": agents}})
+    firm.paper.fault("/agent/list", "status", status=200, body=body, times=None)
+
+
+def test_an_entry_that_cannot_be_read_hides_no_wallet_of_ours_and_raises_an_alarm(firm):
+    ours = firm.account.agent_wallets.get().public_key
+    listing(firm, {"key": ours}, ours)
+    wallet = after_test(firm)
+    assert wallet.test_outcome == wallet_check.BOUND
+    assert "ALARM" in wallet.test_said
+    assert f'{wallet_check.ODD} {{"key": "{ours[:9]}' in wallet.test_said
+
+
+def test_an_entry_that_cannot_be_read_hides_no_wallet_of_a_stranger(firm, strange):
+    listing(firm, 5, strange, firm.account.agent_wallets.get().public_key)
+    assert strange in after_test(firm).unheld
+
+
+def test_a_wallet_that_may_be_an_entry_that_cannot_be_read_is_not_called_unbound(firm):
+    listing(firm, 5)
+    wallet = after_test(firm)
+    assert wallet.test_outcome == wallet_check.CANNOT_TELL
+    assert wallet_check.MAYBE_ODD in wallet.test_said
+    assert f"{wallet_check.ODD} 5" in wallet.unheld

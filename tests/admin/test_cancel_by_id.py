@@ -1,0 +1,125 @@
+"""Cancel by id: every wrong input gets its own sentence, and nothing is asked."""
+
+import uuid
+
+import pytest
+
+from orders.models import AuditRecord, Cancel, CancelJob, Event
+from tests.helpers.screens import known_order, nothing_asked, page, signed_in, url
+
+SOME_UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+
+
+def ask(client, account, /, **fields):
+    """Fill in the form and send it."""
+    sound = {
+        "account": account.pk,
+        "symbol": "BTC",
+        "kind": "order",
+        "order_id": "28000000042",
+        "client_order_id": "",
+        "reason": "",
+        "request_key": str(uuid.uuid4()),
+    }
+    return client.post(url("orders_order_cancel_by_id"), sound | fields)
+
+
+def test_an_order_the_app_never_saw_is_cancelled_by_its_id(firm):
+    answer = ask(signed_in(firm.operator), firm.account, reason="runaway bot")
+    cancel = Cancel.objects.get()
+    assert answer.url == url("orders_canceljob_change", cancel.job_id)
+    assert (cancel.order_id, cancel.known_order, cancel.job.reason) == (
+        28_000_000_042,
+        None,
+        "runaway bot",
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "sentence"),
+    [
+        ("account", {"account": ""}, "Choose the account that owns the order."),
+        ("symbol", {"symbol": ""}, "Write the symbol of the order."),
+        ("symbol", {"symbol": "BÜC"}, "Write the symbol as on Pacifica"),
+        ("kind", {"kind": "everything"}, "Choose order, stop or TWAP."),
+        ("order_id", {"order_id": "12a"}, "An order id is digits only"),
+        ("order_id", {"order_id": "-5"}, "An order id is digits only"),
+        ("order_id", {"order_id": "²"}, "An order id is digits only"),
+        ("order_id", {"order_id": "0"}, "An order id is a whole number from 1 to 2^53."),
+        ("order_id", {"order_id": str(2**53 + 1)}, "An order id is a whole number from 1 to 2^53."),
+        ("order_id", {"order_id": ""}, "Give the order id or the client order id"),
+        ("order_id", {"client_order_id": SOME_UUID}, "Give the order id or the client order id"),
+        (
+            "client_order_id",
+            {"order_id": "", "client_order_id": "mine-7"},
+            "A client order id is a full UUID with dashes",
+        ),
+    ],
+)
+def test_each_wrong_input_has_its_sentence(firm, field, wrong, sentence):
+    answer = ask(signed_in(firm.operator), firm.account, **wrong)
+    assert answer.status_code == 422
+    form = answer.context["form"]
+    assert any(sentence in error for error in form.errors[field]), form.errors
+    assert sentence in answer.content.decode()
+    assert nothing_asked()
+
+
+def test_a_known_order_must_be_named_by_its_own_symbol(firm):
+    known_order(firm.account, 28_000_000_042, order_type="stop_limit")
+    operator = signed_in(firm.operator)
+    assert "That order is on BTC" in ask(operator, firm.account, symbol="btc").content.decode()
+    assert nothing_asked()
+
+
+def test_a_kind_that_the_type_does_not_suggest_is_taken_and_said(firm):
+    known_order(firm.account, 28_000_000_042, order_type="stop_limit")
+    operator = signed_in(firm.operator)
+    said = operator.get(ask(operator, firm.account).url).content.decode()
+    assert (
+        "1 cancel recorded. 28000000042 is a stop limit order: sent as order, then as stop" in said
+    )
+
+
+def test_a_deactivated_account_cannot_be_chosen(firm):
+    firm.account.is_active = False
+    firm.account.save()
+    answer = ask(signed_in(firm.operator), firm.account)
+    assert answer.status_code == 422
+    assert nothing_asked()
+
+
+def test_a_foreign_account_is_no_account_and_the_attempt_is_recorded(firm):
+    operator = signed_in(firm.operator)
+    missing = type("Missing", (), {"pk": 987_654})
+    texts = [ask(operator, one).context["form"].errors for one in (firm.foreign_account, missing)]
+    assert (
+        texts[0]
+        == texts[1]
+        == {"account": ["There is no such account among your desks' accounts."]}
+    )
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 2
+    assert nothing_asked()
+
+
+def test_the_select_offers_only_accounts_where_the_person_may_cancel(firm):
+    assert "Canary" not in page(signed_in(firm.operator), "orders_order_cancel_by_id")
+    text = page(signed_in(firm.viewer), "orders_order_cancel_by_id")
+    assert "Alpha" not in text
+    assert "There is no account on which you may cancel." in text
+
+
+def test_sending_the_form_twice_is_one_job(firm):
+    key = str(uuid.uuid4())
+    operator = signed_in(firm.operator)
+    first, second = (ask(operator, firm.account, request_key=key) for _ in range(2))
+    assert first.url == second.url
+    assert CancelJob.objects.count() == 1
+
+
+def test_an_order_already_being_cancelled_is_skipped_and_said_so(firm):
+    operator = signed_in(firm.operator)
+    ask(operator, firm.account)
+    ask(operator, firm.account)
+    assert "1 skipped: already being cancelled" in page(operator, "orders_order_changelist")
+    assert Cancel.objects.count() == 1

@@ -1,0 +1,119 @@
+"""Cancel selected: nothing is asked before it is confirmed, and then exactly what was shown."""
+
+import re
+import uuid
+
+from orders.models import AuditRecord, CancelJob, Desk, Event, Membership, Role
+from tests.helpers.bulk import tick
+from tests.helpers.screens import click, known_order, nothing_asked, page, signed_in, url
+
+
+def confirm(client, answer, **changes):
+    """Press the button of the confirmation page."""
+    text = answer.content.decode()
+    form = {
+        name: re.search(rf'name="{name}" value="([^"]*)"', text)[1]
+        for name in ("ids", "request_key")
+    }
+    return client.post(url("orders_order_cancel_selected"), form | changes)
+
+
+def test_the_confirmation_says_what_will_be_cancelled_and_asks_nothing(firm):
+    orders = [
+        known_order(firm.account, 71_000_000_001),
+        known_order(firm.account, 71_000_000_002, reduce_only=True, symbol="ETH", side="ask"),
+        known_order(firm.account, 71_000_000_003, order_type="stop_limit"),
+    ]
+    text = tick(signed_in(firm.operator), orders).content.decode()
+    assert "Cancel 3 orders?" in text
+    assert "1 reduce-only" in text
+    assert "1 stop or take-profit" in text
+    assert "ETH" in text
+    assert nothing_asked()
+
+
+def test_confirming_makes_one_job_of_exactly_these_orders_with_the_reason(firm):
+    orders = [known_order(firm.account, 71_000_000_001 + n) for n in range(3)]
+    operator = signed_in(firm.operator)
+    shown = tick(operator, orders)
+    known_order(firm.account, 71_000_000_009)  # appeared since
+    answer = confirm(operator, shown, reason="flat for the night")
+    job = CancelJob.objects.get()
+    assert answer.url == url("orders_canceljob_change", job.pk)
+    assert job.reason == "flat for the night"
+    assert set(job.cancels.values_list("known_order", flat=True)) == {o.pk for o in orders}
+    assert "3 cancels recorded." in page(operator, "orders_canceljob_change", job.pk)
+
+
+def test_a_desk_that_asks_for_a_reason_gets_one_for_a_few_orders_too(firm):
+    Desk.objects.update(needs_reason=True)
+    operator, order = signed_in(firm.operator), known_order(firm.account, 71_000_000_001)
+    shown = tick(operator, [order])
+    assert "required" in re.search(r"<input[^>]*name=.reason.[^>]*>", shown.content.decode())[0]
+    refused = confirm(operator, shown, reason="  ")
+    assert refused.status_code == 422
+    assert "Momentum asks for a reason." in refused.content.decode()
+    assert nothing_asked()
+    confirm(operator, refused, reason="fed day")
+    assert CancelJob.objects.get().reason == "fed day"
+
+
+def test_a_single_click_is_never_asked_for_a_reason(firm):
+    Desk.objects.update(needs_reason=True)
+    click(signed_in(firm.operator), known_order(firm.account, 71_000_000_001))
+    assert CancelJob.objects.count() == 1
+
+
+def test_confirming_twice_is_one_job(firm):
+    operator = signed_in(firm.operator)
+    shown = tick(operator, [known_order(firm.account, 71_000_000_001)])
+    assert confirm(operator, shown).url == confirm(operator, shown).url
+    assert CancelJob.objects.count() == 1
+
+
+def test_closed_and_foreign_rows_are_left_out_and_said_so(firm):
+    orders = [
+        known_order(firm.account, 71_000_000_001),
+        known_order(firm.account, 71_000_000_002, state="closed"),
+        known_order(firm.foreign_account, 66_000_000_001, symbol="CANARY"),
+    ]
+    text = tick(signed_in(firm.operator), orders, state="every").content.decode()
+    assert "Cancel 1 order?" in text
+    assert "1 of your selection is no longer open" in text
+    assert "CANARY" not in text
+
+
+def test_rows_one_may_only_look_at_are_left_out_and_said_so(firm):
+    Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.VIEWER)
+    orders = [
+        known_order(firm.account, 71_000_000_001),
+        known_order(firm.foreign_account, 66_000_000_001),
+    ]
+    text = tick(signed_in(firm.operator), orders).content.decode()
+    assert "Cancel 1 order?" in text
+    assert "1 of your selection is on a desk where you may not cancel" in text
+
+
+def test_a_forged_confirmation_with_foreign_ids_is_refused_on_the_record(firm):
+    foreign = known_order(firm.foreign_account, 66_000_000_001)
+    form = {"ids": str(foreign.pk), "request_key": str(uuid.uuid4())}
+    signed_in(firm.operator).post(url("orders_order_cancel_selected"), form)
+    assert nothing_asked()
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
+
+
+def test_a_viewer_is_offered_nothing_and_a_forged_post_is_refused(firm):
+    order = known_order(firm.account, 71_000_000_001)
+    viewer = signed_in(firm.viewer)
+    assert 'value="cancel_selected"' not in page(viewer, "orders_order_changelist")
+    tick(viewer, [order])
+    form = {"ids": str(order.pk), "request_key": str(uuid.uuid4())}
+    viewer.post(url("orders_order_cancel_selected"), form)
+    assert nothing_asked()
+
+
+def test_no_list_offers_to_delete(firm):
+    for user in (firm.operator, firm.administrator):
+        client = signed_in(user)
+        for name in ("order", "account", "canceljob", "auditrecord", "agentwallet"):
+            assert "delete_selected" not in page(client, f"orders_{name}_changelist")

@@ -1,0 +1,135 @@
+"""The screens of open questions and of drift: acts by POST, within rights, on record."""
+
+import pytest
+from django.utils.timezone import now
+
+from orders.models import (
+    AuditRecord,
+    Cancel,
+    CancelStatus,
+    Drift,
+    DriftKind,
+    Event,
+    ExchangeClock,
+    Order,
+)
+from tests.helpers.screens import click, known_order, page, signed_in, url
+
+
+@pytest.fixture
+def question(firm):
+    order = known_order(firm.account, 71_000_000_001)
+    click(signed_in(firm.operator), order)
+    Cancel.objects.update(
+        status=CancelStatus.UNKNOWN, next_check_at=now(), first_sent_at=now(), explanation="Lost."
+    )
+    return Cancel.objects.get()
+
+
+def choose(client, screen, what, row):
+    data = {"action": what, "_selected_action": [row.pk]}
+    return client.post(url(screen), data, follow=True).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("what", "event", "said"),
+    [
+        ("check_now", Event.CHECK_ASKED, "1 question being checked now."),
+        ("send_again", Event.SENT_AGAIN, "1 question being sent again."),
+        ("take", Event.QUESTION_OWNED, "1 question minded by olivia."),
+    ],
+)
+def test_an_operator_acts_on_a_question_and_is_told(firm, question, what, event, said):
+    text = choose(signed_in(firm.operator), "orders_cancel_changelist", what, question)
+    assert said in text
+    assert AuditRecord.objects.get(event=event).operator_name == "olivia"
+
+
+def test_a_desk_head_closes_a_question_after_saying_why(firm, question):
+    head = signed_in(firm.head)
+    text = choose(head, "orders_cancel_changelist", "close", question)
+    assert "may still be open" in text
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    form = {"ids": str(question.pk), "reason": "seen closed on the exchange's own page"}
+    head.post(url("orders_cancel_close"), form)
+    assert Cancel.objects.get().status == CancelStatus.CLOSED_BY_OPERATOR
+
+
+def test_closing_without_a_reason_says_so_and_closes_nothing(firm, question):
+    form = {"ids": str(question.pk), "reason": " "}
+    text = signed_in(firm.head).post(url("orders_cancel_close"), form, follow=True)
+    assert "Say why" in text.content.decode()
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("who", ["operator", "viewer", "auditor", "stranger", "administrator"])
+def test_nobody_else_closes_it(firm, question, who):
+    client = signed_in(getattr(firm, who))
+    client.post(url("orders_cancel_close"), {"ids": str(question.pk), "reason": "because"})
+    choose(client, "orders_cancel_changelist", "close", question)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+def test_looking_closes_nothing(firm, question):
+    assert signed_in(firm.head).get(url("orders_cancel_close")).status_code == 405
+
+
+def test_a_contradiction_and_its_minder_are_shown(firm, question):
+    Cancel.objects.update(has_contradiction=True, owner=firm.head)
+    text = page(signed_in(firm.operator), "orders_cancel_changelist")
+    assert "contradicted" in text
+    assert "hannah" in text
+
+
+def test_the_order_its_list_and_its_job_say_that_they_were_contradicted(firm, question):
+    client, job, order = signed_in(firm.operator), question.job, firm.account.orders.get()
+    pages = [
+        ("orders_canceljob_change", job.pk),
+        ("orders_order_change", order.pk),
+        ("orders_order_changelist",),
+    ]
+    for name in pages:
+        assert "contradicted" not in page(client, *name)
+    Cancel.objects.update(has_contradiction=True)
+    Order.objects.update(has_contradiction=True)
+    for name in pages:
+        assert "contradicted" in page(client, *name)
+
+
+@pytest.fixture
+def drift(firm):
+    order = known_order(firm.account, 71_000_000_009)
+    return Drift.objects.create(
+        account=firm.account,
+        order=order,
+        kind=DriftKind.FOREIGN_CANCEL,
+        said="It was cancelled, and no request of ours was sent for it.",
+        seen_at=now(),
+    )
+
+
+def test_drift_is_listed_until_somebody_acknowledges_it(firm, drift):
+    operator = signed_in(firm.operator)
+    assert "71000000009" in page(operator, "orders_drift_changelist")
+    assert "1 acknowledged." in choose(operator, "orders_drift_changelist", "acknowledge", drift)
+    assert "71000000009" not in page(operator, "orders_drift_changelist")
+
+
+@pytest.mark.parametrize("who", ["viewer", "stranger"])
+def test_drift_is_acknowledged_only_by_those_who_may_cancel_there(firm, drift, who):
+    choose(signed_in(getattr(firm, who)), "orders_drift_changelist", "acknowledge", drift)
+    assert Drift.objects.open().exists()
+
+
+def test_a_stranger_learns_nothing_of_drift(firm, drift):
+    assert "71000000009" not in page(signed_in(firm.stranger), "orders_drift_changelist")
+
+
+def test_the_overview_counts_drift_and_contradictions_and_tells_the_clock(firm, drift):
+    ExchangeClock.objects.create(pk=1, offset_ms=40_000, measured_at=now())
+    Order.objects.update(has_contradiction=True)
+    text = page(signed_in(firm.operator), "index")
+    assert "<b>1</b><span>discrepancy to look at" in text
+    assert "1</b><span>open order said to be closed before" in text
+    assert "40.0 s behind" in text
+    assert "<b>0</b><span>discrepancies to look at" in page(signed_in(firm.stranger), "index")

@@ -1,0 +1,124 @@
+"""What one agent wallet signed, and nothing that another signed for the same account."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from orders.accounts import provisioning, wallet_check
+from orders.audit import log, reader, search, signed_by_wallet
+from orders.cancels import requests
+from orders.delivery import worker
+from orders.models import AgentWallet, AuditRecord, Event
+from tests.helpers.screens import page, signed_in, url
+
+
+def cancelled(firm):
+    """A cancel that was sent with the account's newest agent wallet; its request."""
+    ids = [firm.order().pk]
+    requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+    worker.deliver_account(account_id=firm.account.pk)
+    return AuditRecord.objects.filter(event=Event.REQUEST).first()
+
+
+def another_wallet(firm):
+    """A second agent wallet of the account, in place of the first."""
+    agent, admin = firm.keypair(), firm.administrator
+    old = firm.account.agent_wallets.get()
+    provisioning.disable_agent_wallet(wallet=old, user=admin, actor=firm.actor(admin))
+    wallet, _ = provisioning.add_agent_wallet(
+        account=firm.account,
+        public_key=str(agent.pubkey()),
+        secret=str(agent),
+        user=admin,
+        actor=firm.actor(admin),
+    )
+    firm.paper.account(firm.account.address, agents=[old.public_key, wallet.public_key])
+    return AgentWallet.objects.get(pk=old.pk), wallet
+
+
+def found(firm, wallet, **asked):
+    return signed_by_wallet.look(wallet=wallet, user=firm.viewer, **asked)
+
+
+def test_each_key_has_what_it_signed_and_nothing_of_the_others(firm):
+    first = cancelled(firm)
+    old, new = another_wallet(firm)
+    second = cancelled(firm)
+    assert found(firm, old).requests == [first]
+    assert found(firm, new).requests == [second]
+
+
+def test_a_test_of_the_wallet_counts_too(firm):
+    wallet = firm.account.agent_wallets.get()
+    wallet_check.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
+    wallet_check.probe(wallet_id=wallet.pk)
+    assert len(found(firm, wallet).requests) == 1
+
+
+def test_only_the_signer_counts_wherever_else_the_key_is_named(firm):
+    wallet = firm.account.agent_wallets.get()
+    data = {"signer": "another", "signed_text": wallet.public_key}
+    log.record(log.Fact(Event.REQUEST, account=firm.account, data=data))
+    assert found(firm, wallet).requests == []
+
+
+@pytest.mark.parametrize(("stretch", "most"), [(3, 100), (1000, 2), (4, 1)])
+def test_page_by_page_every_request_is_found_once(firm, monkeypatch, stretch, most):
+    monkeypatch.setattr(signed_by_wallet, "STRETCH", stretch)
+    monkeypatch.setattr(signed_by_wallet, "MOST", most)
+    sent = [cancelled(firm).pk for _ in range(5)]
+    wallet, before, seen = firm.account.agent_wallets.get(), None, []
+    while True:
+        looked = found(firm, wallet, before=before)
+        seen += [one.pk for one in looked.requests]
+        if looked.before is None:
+            break
+        before = looked.before
+    assert seen == sorted(sent, reverse=True)
+
+
+def test_one_look_goes_through_one_stretch_of_the_account(firm, monkeypatch):
+    monkeypatch.setattr(signed_by_wallet, "STRETCH", 2)
+    oldest = cancelled(firm)
+    for _ in range(3):
+        log.record(log.Fact(Event.SYNC, account=firm.account))
+    looked = found(firm, firm.account.agent_wallets.get())
+    assert looked.requests == []
+    assert looked.before > oldest.pk
+
+
+def test_no_look_goes_back_to_before_the_key_was_added(firm, monkeypatch):
+    monkeypatch.setattr(signed_by_wallet, "STRETCH", 1)
+    monkeypatch.setattr(search, "SEVERAL", 1)
+    early = now() - timedelta(hours=3)
+    log.record(log.Fact(Event.SYNC, account=firm.account, at=early))
+    assert found(firm, firm.account.agent_wallets.get()).before is None
+
+
+def test_a_look_begins_where_the_key_was_disabled(firm, monkeypatch):
+    monkeypatch.setattr(signed_by_wallet, "STRETCH", 1)
+    monkeypatch.setattr(search, "SEVERAL", 1)
+    old, _ = another_wallet(firm)
+    late = now() + timedelta(hours=3)
+    log.record(log.Fact(Event.SYNC, account=firm.account, at=late))
+    assert found(firm, old).before < reader.tip()
+
+
+def test_another_desk_sees_none_of_it(firm):
+    cancelled(firm)
+    wallet = firm.account.agent_wallets.get()
+    assert signed_by_wallet.look(wallet=wallet, user=firm.stranger).requests == []
+    address = url("orders_agentwallet_signed", wallet.pk)
+    assert signed_in(firm.stranger).get(address).status_code == 404
+
+
+def test_the_wallets_page_leads_there(firm):
+    request, wallet = cancelled(firm), firm.account.agent_wallets.get()
+    viewer = signed_in(firm.viewer)
+    there = url("orders_agentwallet_signed", wallet.pk)
+    assert there in page(viewer, "orders_agentwallet_change", wallet.pk)
+    assert url("orders_auditrecord_change", request.pk) in page(
+        viewer, "orders_agentwallet_signed", wallet.pk
+    )
+    assert viewer.get(there, {"before": "x"}).status_code == 404

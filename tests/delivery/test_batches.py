@@ -1,0 +1,270 @@
+"""Ten cancels in one request: each item counts by itself, one culprit fails alone."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.utils import timezone
+
+from orders.cancels import requests
+from orders.delivery import batches, worker
+from orders.models import AuditRecord, Cancel, CancelStatus, Event
+from orders.pacifica import signing
+from tests.helpers.claims import claim
+
+
+def ask(firm, orders):
+    ids = [order.pk for order in orders]
+    requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+
+
+def deliver(firm):
+    worker.deliver_account(account_id=firm.account.pk)
+
+
+def statuses():
+    return list(Cancel.objects.order_by("pk").values_list("status", flat=True))
+
+
+def test_orders_go_ten_to_a_request_that_fits_the_body_bound(firm):
+    ask(firm, firm.orders(25))
+    deliver(firm)
+    seen = firm.paper.requests("/orders/batch")
+    assert sorted(len(one["order_ids"]) for one in seen) == [5, 10, 10]
+    sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
+    assert max(sizes) <= batches.MOST_BYTES
+    assert set(statuses()) == {CancelStatus.CANCELLED}
+
+
+def test_long_client_order_ids_still_fit_the_body_bound(firm):
+    rows = [{"client_order_id": f"f47ac10b-58cc-4372-a567-0e02b2c3d4{n:02d}"} for n in range(12)]
+    firm.paper.orders(firm.account.address, rows)
+    ids = [(None, row["client_order_id"]) for row in rows]
+    requests.cancel_by_ids(
+        user=firm.operator,
+        actor=firm.actor(),
+        account_id=firm.account.pk,
+        symbol="BTC",
+        kind="order",
+        ids=ids,
+    )
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.CANCELLED}
+    sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
+    assert max(sizes) <= batches.MOST_BYTES
+
+
+def test_stops_go_in_the_same_batch_and_twaps_alone(firm):
+    firm.orders(2, order_type="stop_limit", stop_price="40000")
+    ask(firm, [*firm.orders(2), *firm.account.orders.filter(order_type="stop_limit")])
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.CANCELLED}
+    assert len(firm.paper.requests("/orders/batch")) == 1
+
+
+def test_each_item_of_a_batch_counts_by_its_own_success(firm):
+    orders = firm.orders(3)
+    firm.paper.fill(orders[1].order_id)
+    ask(firm, orders)
+    deliver(firm)
+    assert statuses() == ["cancelled", "settling", "cancelled"]
+    assert AuditRecord.objects.get(event=Event.ANSWER).outcome == "mixed"
+
+
+def test_one_culprit_does_not_take_its_batch_along(firm):
+    """An action the exchange cannot verify refuses the whole batch; its neighbours get through."""
+    orders = firm.orders(4)
+    ask(firm, orders)
+    Cancel.objects.filter(order_id=orders[2].order_id).update(symbol="NOPE")
+    body = json.dumps(
+        {"success": False, "data": None, "error": "Invalid batch operation parameters", "code": 400}
+    )
+    firm.paper.fault("/orders/batch", "status", status=400, body=body)
+    deliver(firm)
+    deliver(firm)
+    by_order = dict(Cancel.objects.values_list("order_id", "status"))
+    assert [by_order[o.order_id] for o in orders][:2] == ["cancelled", "cancelled"]
+    assert by_order[orders[2].order_id] != "cancelled"
+    assert by_order[orders[3].order_id] == "cancelled"
+
+
+def test_a_cancel_that_cannot_be_signed_does_not_take_its_chunk_along(firm):
+    orders = firm.orders(3)
+    ask(firm, orders)
+    Cancel.objects.filter(order_id=orders[1].order_id).update(symbol="BÄR")
+    deliver(firm)
+    assert statuses() == ["cancelled", "refused", "cancelled"]
+    refused = Cancel.objects.get(status=CancelStatus.REFUSED)
+    assert "printable ASCII" in refused.explanation
+    record = AuditRecord.objects.get(event=Event.NOT_SENT)
+    assert list(record.order_rows.values_list("order_id", flat=True)) == [refused.order_id]
+
+
+def test_a_chunk_of_which_nothing_can_be_signed_sends_nothing(firm):
+    ask(firm, firm.orders(1))
+    Cancel.objects.update(symbol="BÄR")
+    deliver(firm)
+    assert statuses() == ["refused"]
+    assert firm.paper.requests() == firm.paper.requests("/orders")
+
+
+def test_a_batch_refused_for_the_agent_wallet_is_not_sent_ten_times_more(firm):
+    account = firm.new_account("Unbound", firm.momentum, is_bound=False)
+    ask(firm, firm.orders(5, account=account))
+    worker.deliver_account(account_id=account.pk)
+    assert set(statuses()) == {CancelStatus.REFUSED}
+    assert len(firm.paper.requests("/orders/batch")) == 1
+    assert not firm.paper.requests("/orders/cancel")
+
+
+@pytest.mark.parametrize("kind", ["apply_then_drop", "status"])
+def test_a_batch_without_a_clear_answer_is_unknown_for_all(firm, kind):
+    ask(firm, firm.orders(3))
+    firm.paper.fault("/orders/batch", kind)
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.UNKNOWN}
+
+
+def test_a_batch_with_the_wrong_number_of_results_is_unknown_for_all(firm):
+    ask(firm, firm.orders(3))
+    body = '{"success":true,"data":{"results":[{"success":true},{"success":true}]}}'
+    firm.paper.fault("/orders/batch", "status", status=200, body=body)
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.UNKNOWN}
+
+
+def test_a_batch_that_answers_for_another_order_is_unknown_for_all(firm):
+    ask(firm, firm.orders(2))
+    results = [{"success": True, "order_id": 7}, {"success": True}]
+    body = json.dumps({"success": True, "data": {"results": results}})
+    firm.paper.fault("/orders/batch", "status", status=200, body=body)
+    deliver(firm)
+    assert set(statuses()) == {CancelStatus.UNKNOWN}
+
+
+def test_every_signature_of_a_batch_is_on_record_with_its_text(firm):
+    ask(firm, firm.orders(3))
+    deliver(firm)
+    record = AuditRecord.objects.get(event=Event.REQUEST)
+    data, body = json.loads(record.data), json.loads(bytes(record.payload.body))
+    for action, text, signature in zip(
+        body["actions"], data["signed_texts"], data["signatures"], strict=True
+    ):
+        signed = action["data"]
+        payload = {name: signed[name] for name in ("symbol", "order_id")}
+        header = (signed["timestamp"], signed["expiry_window"])
+        assert text == signing.canonical_text("cancel_order", payload, *header)
+        assert signature == signed["signature"]
+    assert record.order_rows.count() == 3
+
+
+def ready_to_send(firm, count):
+    """Packets of so many cancels, claimed, signed and recorded."""
+    ask(firm, firm.orders(count))
+    chunk = claim(account_id=firm.account.pk, now=timezone.now())
+    pairs, _ = worker.sign(chunk, timezone.now())
+    return worker.record_requests(batches.packed(pairs), timezone.now())
+
+
+def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
+    """The look at the job while packets wait for a thread."""
+    packs = ready_to_send(firm, 25)
+    firm.paper.rules(latency_ms=400)
+    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
+    looks = iter([False])  # before the first one leaves
+    batches.send(packs, timezone.now, lambda: next(looks, True))
+    firm.paper.rules(latency_ms=0)
+    assert [pack.result is not None for pack in packs] == [True, False, False]
+
+
+def test_what_was_handed_to_a_thread_that_is_late_stays_unsent_too(firm, monkeypatch):
+    """The look goes on until the last one has really begun to leave."""
+    packs, stopped = ready_to_send(firm, 25), threading.Event()
+    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
+    send, looks = batches._send, iter([False, False, False])  # one before each is handed over
+
+    def slow(*about):
+        assert stopped.wait(60)
+        send(*about)
+
+    def look():
+        if next(looks, True):
+            stopped.set()
+        return stopped.is_set()
+
+    monkeypatch.setattr(batches, "_send", slow)
+    batches.send(packs, timezone.now, look)
+    assert [pack.result is not None for pack in packs] == [True, False, False]
+
+
+def test_a_look_that_fails_is_a_halt_and_keeps_the_answers(firm, monkeypatch):
+    """The database may be gone while requests wait."""
+    packs = ready_to_send(firm, 25)
+    firm.paper.rules(latency_ms=300)
+    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
+    looks = iter([False])  # and then it fails
+    batches.send(packs, timezone.now, lambda: next(looks))
+    assert [pack.result is not None for pack in packs] == [True, False, False]
+
+
+def break_off(monkeypatch, route):
+    """Something nobody thought of befalls requests to a route once their bytes have left."""
+    real = batches.client().post
+
+    def post(path, *args, **options):
+        answer = real(path, *args, **options)
+        if path == route:
+            raise MemoryError("secret")
+        return answer
+
+    monkeypatch.setattr(batches.client(), "post", post)
+
+
+@pytest.mark.parametrize("count", [1, 11])
+def test_a_request_that_breaks_off_unexpectedly_may_have_been_sent(firm, monkeypatch, count):
+    ask(firm, firm.orders(count))
+    break_off(monkeypatch, "/orders/batch" if count > 1 else "/orders/cancel")
+    deliver(firm)
+    alone = ["cancelled"] * (count - 10)
+    assert sorted(statuses()) == alone + ["unknown"] * min(count, 10)
+    record = AuditRecord.objects.get(event=Event.NO_ANSWER)
+    assert "MemoryError" in record.data
+    assert "secret" not in record.data
+
+
+def test_a_thread_that_cannot_be_had_leaves_nothing_to_be_sent_later(firm, monkeypatch):
+    """A machine may refuse more threads; what was handed to those there are is waited for."""
+    packs = ready_to_send(firm, 35)
+    firm.paper.rules(latency_ms=300)
+    start, started = threading.Thread.start, []
+
+    def few(thread):
+        started.append(thread)
+        if len(started) > 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    batches.let_go()
+    monkeypatch.setattr(threading.Thread, "start", few)
+    batches.send(packs, timezone.now, lambda: False)
+    firm.paper.rules(latency_ms=0)
+    assert [pack.result is not None for pack in packs] == [True, True, True, False]
+
+
+def test_two_threads_that_send_share_no_pool():
+    """An urgent request would queue behind bulk's, which may hang."""
+    with ThreadPoolExecutor(2) as threads:
+        both = threading.Barrier(2)
+        found = [threads.submit(lambda: (both.wait(5), batches._pool())) for _ in range(2)]
+    assert len({id(one.result()[1]) for one in found}) == 2
+    assert batches._pool() is batches._pool()
+
+
+def test_connections_of_every_sending_thread_are_kept(firm, settings, caplog):
+    """Else two chunks under way together would close each other's and connect anew."""
+    at_once = batches.THREADS * settings.BULK_THREADS
+    firm.paper.rules(latency_ms=200)
+    with ThreadPoolExecutor(at_once) as threads:
+        list(threads.map(lambda _: batches.client().post("/orders/cancel", b"{}"), range(at_once)))
+    assert "discarding" not in caplog.text

@@ -1,0 +1,238 @@
+"""Exports and archives: a stranger can check them, and sees when anything in them was changed."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders.access.permissions import NotAllowed
+from orders.audit import log, search
+from orders.cancels import requests
+from orders.delivery import worker
+from orders.evidence import archive as log_archive
+from orders.evidence import background, bundle, exports, request_checks
+from orders.evidence.standalone import verify_export
+from orders.models import AuditRecord, ErrandStatus, Event, Export
+
+
+@pytest.fixture(autouse=True)
+def _folders(settings, tmp_path):
+    settings.EXPORT_DIR = tmp_path / "exports"
+
+
+@pytest.fixture
+def busy(firm):
+    """A firm with something in its log on either desk."""
+    firm.paper.reset()
+    for account in (firm.account, firm.foreign_account):
+        agent = account.agent_wallets.get().public_key
+        firm.paper.account(account.address, agents=[agent])
+    orders = firm.orders(3)
+    ids = [order.pk for order in orders]
+    requests.cancel_orders(
+        user=firm.operator, actor=firm.actor(), order_ids=ids, reason="=1+1, she said"
+    )
+    worker.deliver_account(account_id=firm.account.pk)
+    firm.orders(2, account=firm.foreign_account)
+    return firm
+
+
+def export(firm, **query):
+    asked = exports.ask(user=firm.auditor, actor=firm.actor(firm.auditor), query=query)
+    background.run_due()
+    asked.refresh_from_db()
+    return asked
+
+
+def unpacked(done, tmp_path):
+    with zipfile.ZipFile(exports.path_of(done)) as bundle:
+        bundle.extractall(tmp_path)
+        return tmp_path / bundle.namelist()[0].partition("/")[0]
+
+
+def verify(path, *options):
+    """The verifier that the export brings along, in a Python that knows nothing of the app."""
+    script = path / "verify_export.py" if path.is_dir() else bundle.VERIFIER
+    command = [sys.executable, "-I", str(script), str(path), *options]
+    return subprocess.run(command, capture_output=True, text=True, cwd="/", env={}, check=False)
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+
+
+def test_an_export_holds_exactly_what_was_asked_for_and_checks_out(busy, tmp_path):
+    done = export(busy, event="request")
+    folder = unpacked(done, tmp_path)
+    assert (done.status, done.record_count) == (ErrandStatus.DONE, 1)
+    assert [line["record"]["event"] for line in lines_of(folder)] == ["request"]
+    said = verify(folder)
+    assert (said.returncode, "3 signatures" in said.stdout) == (0, True), said.stderr
+    assert verify(exports.path_of(done)).returncode == 0
+
+
+def test_an_export_never_leaves_the_desks_of_its_asker(busy, tmp_path):
+    lines = lines_of(unpacked(export(busy), tmp_path))
+    assert {line["record"]["desk_name"] for line in lines} == {"Momentum"}
+    assert (
+        len(lines)
+        == AuditRecord.objects.filter(
+            desk=busy.momentum, position__lte=Export.objects.get().until
+        ).count()
+    )
+
+
+def test_who_may_not_verify_may_not_export_and_it_is_recorded(busy):
+    for user in (busy.operator, busy.head, busy.viewer, busy.administrator):
+        with pytest.raises(NotAllowed):
+            exports.ask(user=user, actor=busy.actor(user), query={})
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 4
+
+
+def test_the_right_is_asked_again_when_the_export_is_written(busy):
+    asked = exports.ask(user=busy.auditor, actor=busy.actor(busy.auditor), query={})
+    busy.auditor.memberships.update(role="viewer")
+    background.run_due()
+    asked.refresh_from_db()
+    assert (asked.status, asked.file_name) == (ErrandStatus.FAILED, "")
+
+
+def test_asking_making_and_taking_away_an_export_are_records(busy):
+    done = export(busy)
+    exports.record_download(export=done, actor=busy.actor(busy.auditor))
+    wanted = [Event.EXPORT_ASKED, Event.EXPORTED, Event.EXPORT_DOWNLOADED]
+    found = AuditRecord.objects.filter(event__in=wanted).order_by("position")
+    assert [one.event for one in found] == wanted
+    assert {one.operator_name for one in found} == {"audrey"}
+
+
+def test_cells_cannot_become_formulas(busy, tmp_path):
+    folder = unpacked(export(busy), tmp_path)
+    rows = list(csv.reader(io.StringIO((folder / "records.csv").read_text(), newline="")))
+    assert len(rows) == len(lines_of(folder)) + 1
+    for bad in ("=1+1", "+1", "-1", "@x", "\t=1", " =1", "\r=1", "＝1", "|x", "%x"):
+        assert bundle.safe(bad).startswith("'")
+    assert bundle.safe("BTC") == "BTC"
+
+
+TAMPERINGS = {
+    "a word": lambda one: one["record"].update(operator_name="nobody"),
+    "a time": lambda one: one["record"].update(at="2020-01-01T00:00:00.000000+00:00"),
+    "an order": lambda one: one["record"]["orders"][0].__setitem__(3, "ETH"),
+    "the payload": lambda one: one.update(payload="e30="),
+    "its hash": lambda one: one.update(hash="0" * 64),
+    "its place": lambda one: one["record"].update(position=one["record"]["position"] + 1),
+    "a payload that is no text": lambda line: line.update(payload=[1]),
+    "a hash that is missing": lambda line: line["record"].pop("kept_sha256"),
+    "data nested without end": lambda line: line["record"].update(data="[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_a_changed_record_is_found_and_named(busy, tmp_path, what):
+    folder = unpacked(export(busy, event="request"), tmp_path)
+    (line,) = lines_of(folder)
+    position = line["record"]["position"]
+    TAMPERINGS[what](line)
+    (folder / "records.jsonl").write_text(json.dumps(line) + "\n")
+    said = verify(folder)
+    assert said.returncode == 1
+    assert "records.jsonl is not the file" in said.stderr
+    assert f"record {position}" in said.stderr or f"record {position + 1}" in said.stderr
+
+
+def test_a_left_out_or_added_record_is_found(busy, tmp_path):
+    folder = unpacked(export(busy), tmp_path)
+    whole = (folder / "records.jsonl").read_text().splitlines(keepends=True)
+    for changed in (whole[:-1], whole[1:], [*whole, whole[-1]]):
+        (folder / "records.jsonl").write_text("".join(changed))
+        assert verify(folder).returncode == 1
+
+
+def test_a_bundle_signed_anew_by_somebody_else_does_not_pass_for_ours(busy, settings, tmp_path):
+    done = export(busy)
+    ours = json.loads((unpacked(done, tmp_path / "a") / "manifest.json").read_text())["public_key"]
+    assert verify(exports.path_of(done), "--key", ours).returncode == 0
+    settings.AUDIT_CHECKPOINT_KEY = "A" * 43 + "="
+    forged = verify(unpacked(export(busy), tmp_path / "b"), "--key", ours)
+    assert (forged.returncode, "manifest is not signed" in forged.stderr) == (1, True)
+
+
+def test_without_a_key_the_export_says_that_nobody_signed_it(busy, settings, tmp_path):
+    settings.AUDIT_CHECKPOINT_KEY = ""
+    done = export(busy)
+    assert "Not signed" in done.explanation
+    said = verify(exports.path_of(done))
+    assert (said.returncode, "not signed" in said.stderr) == (1, True)
+
+
+def test_an_export_that_broke_off_goes_on_where_it_was(busy, tmp_path, monkeypatch):
+    monkeypatch.setattr("orders.audit.reader.CHUNK", 2)
+    asked = exports.ask(user=busy.auditor, actor=busy.actor(busy.auditor), query={})
+    real, written = bundle.write_records, []
+
+    def dies(folder, entries, **options):
+        def some():
+            for number, entry in enumerate(entries):
+                if number == 5:
+                    raise KeyboardInterrupt
+                yield entry
+
+        return real(folder, some(), **options)
+
+    monkeypatch.setattr(bundle, "write_records", dies)
+    with pytest.raises(KeyboardInterrupt):
+        background.run_due()
+    monkeypatch.setattr(
+        bundle, "write_records", lambda *a, **k: written.append(real(*a, **k)) or written[-1]
+    )
+    assert background.run_due() == 0  # its lease still stands
+    later = timezone.now() + timedelta(minutes=2)
+    assert background.run_due(now=lambda: later) == 1
+    asked.refresh_from_db()
+    assert written[0] == asked.record_count - 4
+    assert verify(exports.path_of(asked)).returncode == 0
+
+
+def test_a_query_in_other_words_than_ours_is_refused(firm):
+    with pytest.raises(search.BadQuery):
+        search.matching({"password": "x"})
+    with pytest.raises(search.BadQuery):
+        search.matching({"from": "yesterday"})
+
+
+def test_an_archive_holds_everything_before_a_day_and_checks_out(busy, tmp_path):
+    moment = timezone.now() + timedelta(seconds=1)
+    count = AuditRecord.objects.count()
+    archive = log_archive.archive(before=moment, folder=tmp_path)
+    assert archive.count == count
+    assert AuditRecord.objects.count() == count + 1  # the archive is itself a record
+    said = verify(archive.path)
+    assert said.returncode == 0, said.stderr
+
+
+def test_a_broken_log_is_not_archived(busy, tmp_path, monkeypatch):
+    monkeypatch.setattr("orders.evidence.verify.chained", lambda *hashes: "x")
+    with pytest.raises(log_archive.CannotArchive):
+        log_archive.archive(before=timezone.now(), folder=tmp_path)
+    assert list(tmp_path.glob("*archive*")) == []
+
+
+def test_ugly_bytes_survive_an_export(firm, tmp_path):
+    for ugly in (b"\x00nul", b"\xff\xfe", b"", b"x" * 100_000):
+        fact = log.Fact(Event.ANSWER, desk=firm.momentum, body=ugly, data={"t": "\x00\ud800"})
+        log.record(fact)
+    done = export(firm, event="answer")
+    assert verify(unpacked(done, tmp_path)).returncode == 0
+
+
+def test_the_standalone_verifier_knows_every_request_that_the_log_may_hold():
+    assert verify_export.TYPES == request_checks.TYPES
+    assert verify_export.ACTIONS == request_checks.ACTIONS
+    assert verify_export.HEADER == request_checks.HEADER

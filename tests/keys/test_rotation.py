@@ -1,0 +1,141 @@
+"""Keys are sealed anew under the newest key, one at a time, and grow too old to sign."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from orders.accounts import provisioning
+from orders.keys import rotation, sealing
+from orders.models import (
+    Account,
+    AgentWallet,
+    AuditRecord,
+    Cancel,
+    Event,
+    PanicLine,
+    SealedApiConfigKey,
+    SealedKey,
+)
+from orders.panic import decision, worker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def newest(firm, settings):
+    """A new key in front of the old one; every stored key is still sealed with the old."""
+    provisioning.set_api_config_key(
+        account=firm.account,
+        api_config_key="AbCd1234_2mBcDeFgH",
+        user=firm.administrator,
+        actor=firm.actor(firm.administrator),
+    )
+    opening, _ = sealing.new_opening_key("newest")
+    settings.AGENT_KEY_OPENING_KEYS = f"{opening},{settings.AGENT_KEY_OPENING_KEYS}"
+    return opening
+
+
+def sealed_with():
+    rows = [*SealedKey.objects.all(), *SealedApiConfigKey.objects.all()]
+    return [row.sealed_with for row in rows]
+
+
+def test_after_a_rotation_the_newest_key_alone_opens_everything(firm, newest, run, settings):
+    code, said, _ = run("rotate_keys")
+    assert (code, "3 keys sealed anew, 0 refused" in said) == (0, True)
+    assert sealed_with() == ["newest"] * 3
+    settings.AGENT_KEY_OPENING_KEYS = newest
+    assert sealing.open_signer(firm.account.agent_wallets.get())
+    account = Account.objects.get(pk=firm.account.pk)
+    assert sealing.open_api_config_key(account) == "AbCd1234_2mBcDeFgH"
+    assert AuditRecord.objects.filter(event=Event.KEY_SEALED_ANEW).count() == 3
+
+
+def test_a_rotation_killed_half_way_is_finished_by_the_next(firm, newest):
+    half = rotation.rotate(actor=firm.actor())
+    next(half)
+    half.close()
+    assert sorted(sealed_with()) == ["newest", "test", "test"]
+    assert len(list(rotation.rotate(actor=firm.actor()))) == 2
+    assert sealed_with() == ["newest"] * 3
+    assert list(rotation.rotate(actor=firm.actor())) == []
+
+
+def test_a_key_that_does_not_open_is_left_as_it_is_and_named(firm, newest, run):
+    first = SealedKey.objects.order_by("pk").first()
+    SealedKey.objects.filter(pk=first.pk).update(sealed=b"x" * 100)
+    code, said, wrong = run("rotate_keys")
+    assert code != 0
+    assert "Keep the old opening keys" in wrong
+    assert "2 keys sealed anew, 1 refused" in said
+    assert bytes(SealedKey.objects.get(pk=first.pk).sealed) == b"x" * 100
+    assert AuditRecord.objects.filter(event=Event.KEY_REFUSED).count() == 1
+
+
+def test_nothing_is_sealed_to_a_key_that_nobody_holds(firm, run, settings):
+    _, settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("elsewhere")
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_OPENING_KEYS" in wrong
+    assert set(sealed_with()) == {"test"}
+
+
+def test_a_sealing_key_left_behind_stops_the_rotation_by_name(firm, run, settings):
+    _, settings.AGENT_KEY_SEALING_KEY = old = sealing.new_opening_key("old")
+    new, _ = sealing.new_opening_key("new")
+    settings.AGENT_KEY_OPENING_KEYS = f"{new},{old[0]},{settings.AGENT_KEY_OPENING_KEYS}"
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_SEALING_KEY: seals with 'old', but 'new' stands first" in wrong
+    assert set(sealed_with()) == {"test"}
+
+
+def test_halves_of_two_pairs_under_one_id_are_refused(firm, run, settings):
+    _, settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("test")
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_SEALING_KEY: is not the public half of 'test'" in wrong
+
+
+def test_an_id_that_is_there_twice_is_refused(firm, run, settings):
+    again, _ = sealing.new_opening_key("test")
+    settings.AGENT_KEY_OPENING_KEYS = f"{again},{settings.AGENT_KEY_OPENING_KEYS}"
+    code, _, wrong = run("rotate_keys")
+    assert code != 0
+    assert "AGENT_KEY_OPENING_KEYS: one id is there twice" in wrong
+
+
+def test_a_run_with_nothing_to_do_says_what_it_found(firm, run):
+    code, said, _ = run("rotate_keys")
+    assert code == 0
+    assert said.strip() == "Stored keys: 2 sealed with 'test'. The first opening key is 'test'."
+    SealedKey.objects.all().delete()
+    assert "Stored keys: none." in run("rotate_keys")[1]
+
+
+def aged(wallet, days):
+    AgentWallet.objects.filter(pk=wallet.pk).update(created_at=now() - timedelta(days=days))
+    return AgentWallet.objects.get(pk=wallet.pk)
+
+
+def test_an_agent_wallet_too_old_signs_nothing_but_a_panic(firm, settings):
+    young = aged(firm.account.agent_wallets.get(), settings.AGENT_WALLET_STOP_DAYS - 1)
+    assert sealing.open_signer(young)
+    assert sealing.is_ageing(young)
+    old = aged(young, settings.AGENT_WALLET_STOP_DAYS)
+    with pytest.raises(sealing.CannotOpen, match="older than 180 days"):
+        sealing.open_signer(old)
+    assert sealing.open_signer(old, despite_age=True)
+    assert not sealing.is_ageing(aged(old, settings.AGENT_WALLET_WARN_DAYS - 1))
+
+
+def test_what_a_panic_left_over_is_signed_by_an_old_agent_wallet_too(firm, settings):
+    aged(firm.account.agent_wallets.get(), settings.AGENT_WALLET_STOP_DAYS)
+    firm.paper.rules(cancel_all_takes_stops=False)
+    firm.orders(1, order_type="stop_limit", stop_price="40000")
+    decision.pull(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
+    (line,) = worker.take(now())
+    worker.carry(line)
+    assert Cancel.objects.get().status == "cancelled"
+    assert PanicLine.objects.get().status == "empty"

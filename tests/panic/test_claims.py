@@ -1,0 +1,110 @@
+"""Panic lines have one sender at a time: a cancel-all that two would send hits newer orders."""
+
+import threading
+import time
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders.models import AuditRecord, Event, PanicLine, PanicStatus
+from orders.panic import decision, readback, sending, worker
+
+
+@pytest.fixture
+def line(firm):
+    """One line, claimed and not yet carried."""
+    firm.orders(2)
+    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    (line,) = worker.take(timezone.now())
+    return line
+
+
+def cancel_alls(firm):
+    return len(firm.paper.requests("/orders/cancel_all"))
+
+
+def test_a_line_that_waited_longer_than_its_lease_is_sent_by_the_next_sender_alone(firm, line):
+    PanicLine.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    (again,) = worker.take(timezone.now())
+    worker.carry(again)
+    worker.carry(line)
+    assert cancel_alls(firm) == 1
+    assert PanicLine.objects.get().status == PanicStatus.EMPTY
+
+
+def test_a_sender_that_stood_still_between_signing_and_recording_sends_nothing(
+    firm, line, monkeypatch
+):
+    real = sending.credits.take
+
+    def frozen(**about):
+        PanicLine.objects.update(claim_token=uuid.uuid4())
+        return real(**about)
+
+    monkeypatch.setattr(sending.credits, "take", frozen)
+    worker.carry(line)
+    assert cancel_alls(firm) == 0
+    assert not AuditRecord.objects.filter(event=Event.REQUEST, job=line.job).exists()
+    assert PanicLine.objects.get().status == PanicStatus.WAITING
+
+
+def test_a_claimed_line_is_carried_as_it_stands_not_as_it_was_read(firm, line):
+    """Its own sender had gone on already, as far as the answer."""
+    PanicLine.objects.update(status=PanicStatus.FINISHING)
+    worker.carry(line)
+    assert cancel_alls(firm) == 0
+
+
+def test_no_more_lines_are_taken_than_threads_are_free(committing_firm, monkeypatch):
+    firm, gate = committing_firm, threading.Event()
+    for n in range(4):
+        firm.new_account(f"Book {n}", firm.momentum)
+    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    monkeypatch.setattr(worker, "THREADS", 2)
+    monkeypatch.setattr(worker, "carry", lambda *_: gate.wait(10))
+    emptier = worker.Emptier()
+    try:
+        assert len(emptier.take_due(timezone.now())) == 2
+        assert emptier.take_due(timezone.now()) == []
+    finally:
+        gate.set()
+        emptier.close()
+    assert PanicLine.objects.filter(claim_token=None).count() == 3
+
+
+def test_a_cancel_all_that_waits_is_taken_before_a_book_that_is_read_back(firm):
+    firm.new_account("Beta", firm.momentum)
+    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    first, second = PanicLine.objects.order_by("pk")
+    PanicLine.objects.filter(pk=first.pk).update(status=PanicStatus.FINISHING)
+    assert worker.take(timezone.now(), most=1) == [second]
+
+
+def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
+    committing_firm, monkeypatch
+):
+    """One thread, two accounts, and the first book takes its time."""
+    firm = committing_firm
+    firm.new_account("Beta", firm.momentum)
+    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    first, second = PanicLine.objects.order_by("pk")
+
+    def is_empty(line):
+        return PanicLine.objects.get(pk=line.pk).status == PanicStatus.EMPTY
+
+    def slow_first(line, look, since_s):
+        return 0.05 if line.pk == first.pk and not is_empty(second) else 0
+
+    monkeypatch.setattr(worker, "THREADS", 1)
+    monkeypatch.setattr(readback, "_unsettled_s", slow_first)
+    emptier, ends_at = worker.Emptier(), time.monotonic() + 60
+    try:
+        while not (is_empty(first) and is_empty(second)) and time.monotonic() < ends_at:
+            emptier.take_due(timezone.now())
+            time.sleep(0.02)
+    finally:
+        emptier.close(is_hurried=True)
+    assert is_empty(second)
+    assert is_empty(first)

@@ -1,0 +1,165 @@
+"""Whatever order, paging and words the history has: no false outcome, an end in bounded reads."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from solders.keypair import Keypair
+
+from orders.cancels import requests
+from orders.delivery import worker
+from orders.models import Cancel, CancelKind, CancelStatus, CreditPool, Order, Proof
+from orders.models.cancels import LIVE
+from orders.reconcile import resolve, sync
+
+NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+MOST_HEAVY_READS = 100  # for one question
+LONGEST_S = 1800
+HISTORIES = ("/orders/history", "/orders/history_by_id")
+NOT_HERE = ("another account's, open", "another account's, filled", "never made")
+FATES = ("lost yes", "lost no", "filled", "by another", "expired", "edited, filled", "edited, open")
+
+
+def run_on(account):
+    """Settle whenever a check is due, as the sweep does; seconds until all is at rest, or None."""
+    began, t = timezone.now(), 0.0
+    while t <= LONGEST_S:
+        live = Cancel.objects.filter(account=account, status__in=LIVE)
+        due = [one.next_check_at or one.not_before_at or began for one in live]
+        if not due:
+            return t
+        t = max(t + 0.5, min((at - began).total_seconds() for at in due))
+        now = began + timedelta(seconds=t)
+        resolve.settle_account(account_id=account.pk, now=lambda now=now: now)
+        worker.deliver_account(account_id=account.pk, now=lambda now=now: now)
+    return None
+
+
+class Question:
+    """One order of an account among others, what befell it, and how somebody asks to cancel it."""
+
+    def __init__(self, firm, draw):
+        self.firm, self.paper = firm, firm.paper
+        self.account = firm.new_account(str(Keypair().pubkey())[:12], firm.momentum)
+        self.older, newer = draw(st.integers(0, 40)), draw(st.integers(0, 40))
+        self.closed(self.older)
+        self.fate = draw(st.sampled_from(FATES + NOT_HERE))
+        self.is_lost = self.fate.startswith("lost") or draw(st.booleans())  # the exchange's answer
+        self.ask_by = draw(st.sampled_from(["click", "id", "client id"]))
+        if self.fate in NOT_HERE:
+            self.ask_by = "id"
+        is_named = self.ask_by == "client id" or draw(st.booleans())
+        self.order_id = self.made([{"client_order_id": NAME} if is_named else {}])
+        if self.ask_by == "click":
+            sync.sync_account(account_id=self.account.pk)
+        self.closed(newer)
+
+    def made(self, orders):
+        """The id of the order in question."""
+        if self.fate == "never made":
+            return 28_999_999_999
+        owner = self.firm.foreign_account if self.fate in NOT_HERE else self.account
+        return self.paper.orders(owner.address, orders)[0]
+
+    def closed(self, count):
+        for order_id in self.paper.orders(self.account.address, count):
+            self.paper.close(order_id)
+
+    def ask(self):
+        """What befalls the order, and the cancel, once."""
+        if self.fate in {"filled", "another account's, filled"}:
+            self.paper.fill(self.order_id)
+        elif self.fate in {"by another", "expired"}:
+            event = "cancel" if self.fate == "by another" else "expired"
+            self.paper.close(self.order_id, event=event)
+        elif self.fate.startswith("edited"):
+            self.next_id = self.paper.edit(self.order_id, price="51000")
+            if self.fate == "edited, filled":
+                self.paper.fill(self.next_id)
+        kind = "drop" if self.fate == "lost no" else "apply_then_drop"
+        if self.is_lost:
+            self.paper.fault("/orders/cancel", kind)
+        about = {"user": self.firm.operator, "actor": self.firm.actor()}
+        if self.ask_by == "click":
+            order = Order.objects.get(account=self.account, order_id=self.order_id)
+            requests.cancel_orders(order_ids=[order.pk], **about)
+        else:
+            name = {"order_id": self.order_id}
+            if self.ask_by == "client id":
+                name = {"client_order_id": NAME}
+            about |= {"account_id": self.account.pk, "symbol": "BTC", "kind": CancelKind.ORDER}
+            requests.cancel_by_id(**about, **name)
+        worker.deliver_account(account_id=self.account.pk)
+
+    def check(self):
+        """That what was concluded is so, and what it took."""
+        assert run_on(self.account) is not None, self.fate
+        cancel = Cancel.objects.get(account=self.account)
+        truth = self.paper.truth(self.account.address)
+        heavy = sum(len(self.paper.requests(route)) for route in HISTORIES)
+        said = f"{self.fate} by {self.ask_by}: {cancel.status} {cancel.explanation} ({heavy} reads)"
+        assert heavy <= MOST_HEAVY_READS, said
+        if self.fate in NOT_HERE:
+            assert cancel.status in {CancelStatus.NOT_FOUND, CancelStatus.GONE}, said
+            assert cancel.status == CancelStatus.NOT_FOUND or not self.fate.endswith("open"), said
+            return
+        meant = [truth[self.order_id]]
+        if self.ask_by == "client id":
+            meant = [one for one in truth.values() if one["client_order_id"] == NAME]
+        ends = {one["order_status"] for one in meant}
+        if cancel.status in {CancelStatus.CANCELLED, CancelStatus.FILLED}:
+            assert cancel.status in ends, said
+        if cancel.status == CancelStatus.CANCELLED and self.ask_by != "client id":
+            assert not self.fate.startswith("edited"), said
+        if cancel.status in {CancelStatus.GONE, CancelStatus.NOT_FOUND}:
+            assert "open" not in ends, said
+        if cancel.status == CancelStatus.NOT_FOUND:  # no open order has it, and what was not read
+            assert (cancel.proof, "history" in cancel.explanation) == (Proof.BOOK, True), said
+
+
+def ask_and_check(firm, data):
+    """One question in one history."""
+    draw, paper = data.draw, firm.paper
+    firm.keypair = Keypair
+    paper.reset(accounts=firm.bound)
+    CreditPool.objects.all().delete()
+    asked = Question(firm, draw)
+    paper.rules(
+        history_order=draw(st.sampled_from(["newest", "oldest", "mixed"])),
+        history_cursor=draw(
+            st.sampled_from(["right", "repeated", "endless", "missing", "shifting"])
+        ),
+        history_names=draw(st.sampled_from(["docs", "mcp"])),
+        history_rows=draw(st.sampled_from([1, 3, 10, 25, 100])),
+        history_grows=draw(st.integers(0, 3)),
+        unknown_history=draw(st.sampled_from(["404", "empty"])),
+    )
+    for route in HISTORIES:
+        trouble = draw(st.sampled_from(["none", "none", "once", "some", "for good"]))
+        if trouble != "none":
+            times = {"once": 1, "some": 5, "for good": None}[trouble]
+            paper.fault(route, "status", times=times, skip=draw(st.integers(0, 3)), status=504)
+    asked.ask()
+    asked.check()
+
+
+OPTIONS = {
+    "deadline": None,
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
+
+
+@settings(max_examples=15, **OPTIONS)
+@given(data=st.data())
+def test_nothing_false_is_concluded_and_the_reads_are_bounded(firm, data):
+    ask_and_check(firm, data)
+
+
+@pytest.mark.exhaustive
+@settings(max_examples=500, **OPTIONS)
+@given(data=st.data())
+def test_nor_in_many_more_histories(firm, data):
+    ask_and_check(firm, data)

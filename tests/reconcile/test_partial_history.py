@@ -1,0 +1,69 @@
+"""What is shown of an order where the exchange's word for it is one that we do not know, or where
+an edit put another in its place."""
+
+import pytest
+
+from orders.models import Cancel, CancelStatus
+from orders.reconcile import closures, partial_history
+from orders.reconcile.order_pasts import Past
+from tests.reconcile.test_resolve import ask_and_deliver, settle
+
+
+def successor(status, ending=None):
+    return Past(8, None, "BTC", None, ending, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("filled", "replaced by order 8, which filled."),
+        ("cancelled", "replaced by order 8, which was cancelled."),
+        ("rejected", "replaced by order 8, which was rejected."),
+        ("completed", "replaced by order 8, which was completed."),
+        ("expired", "replaced by order 8, which expired."),
+    ],
+)
+def test_an_edited_order_says_how_the_one_in_its_place_ended(status, words):
+    last = successor(status, closures.Ending(status, "", "1", "0"))
+    assert partial_history.edited(last) == f"Edited before our cancel could act: {words}"
+
+
+@pytest.mark.parametrize("status", ["open", "partially_filled", ""])
+def test_an_edited_order_lives_on_where_the_one_in_its_place_is_open(status):
+    assert partial_history.edited(successor(status)).endswith("it lives on as order 8.")
+
+
+@pytest.mark.parametrize("status", ["pending_cancel", "paused", "triggered", "Filled"])
+def test_a_word_that_we_do_not_know_ends_nothing_and_is_shown_as_it_stands(status):
+    assert partial_history.edited(successor(status)).endswith(f"which the exchange calls {status}.")
+
+
+@pytest.mark.parametrize("name", [None, "f47ac10b-58cc-4372-a567-0e02b2c3d479"])
+def test_an_edited_order_whose_successor_filled_is_said_to_be_replaced(firm, name):
+    order = firm.order(**({"client_order_id": name} if name else {}))
+    new_id = firm.paper.edit(order.order_id, price="49000")
+    firm.paper.fill(new_id)
+    ask_and_deliver(firm, order)
+    cancel = settle(firm)
+    assert cancel.status == CancelStatus.GONE
+    said = f"Edited before our cancel could act: replaced by order {new_id}, which filled."
+    assert cancel.explanation == said
+
+
+@pytest.mark.parametrize(
+    ("status", "event"), [("cancelled", "force_cancel"), ("rejected", "self_trade_prevented")]
+)
+def test_an_event_of_the_exchanges_own_is_shown_in_its_words(firm, status, event):
+    order = firm.order()
+    firm.paper.close(order.order_id, event=event)
+    ask_and_deliver(firm, order)
+    cancel = settle(firm)
+    said = f"Closed by the exchange: {status}, {event}."
+    assert (cancel.status, cancel.explanation) == (CancelStatus.GONE, said)
+
+
+def test_an_event_that_we_do_not_know_claims_no_hand_and_no_moment():
+    ending = closures.Ending("cancelled", "liquidation_v2", "0", "1")
+    end = closures.conclusion(Cancel(), ending)
+    said = "Not open any more. The exchange's history says: cancelled, liquidation_v2."
+    assert (end.status, end.explanation) == (CancelStatus.GONE, said)
