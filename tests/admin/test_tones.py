@@ -17,7 +17,7 @@ def test_outcomes_that_ask_for_different_things_have_different_tones():
     assert len({tone(status) for status in told}) == len(told)
 
 
-@pytest.mark.parametrize("name", ["traded", "doubt"])
+@pytest.mark.parametrize("name", ["filled", "unknown"])
 def test_a_tone_is_drawn_everywhere_by_day_and_by_night(name):
     assert STYLES.count(f"--dk-{name}: #") == 2
     assert STYLES.count(f"--dk-{name}-bg: #") == 2

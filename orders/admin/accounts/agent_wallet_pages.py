@@ -131,7 +131,7 @@ class AgentWalletAdmin(ReadOnlyPage):
     @display(description="Account")
     def account_column(self, wallet):
         desk = visible(wallet.account.desk)
-        return format_html('<span class="dk-quiet">{}</span> {}', desk, visible(wallet.account))
+        return format_html('<span class="dk-muted">{}</span> {}', desk, visible(wallet.account))
 
     @display(description="Public key")
     def public_key_column(self, wallet):

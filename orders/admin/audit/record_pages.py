@@ -119,7 +119,7 @@ class AuditRecordAdmin(ReadOnlyPage):
     def who_column(self, record):
         where = " · ".join(filter(None, [visible(record.desk_name), visible(record.account_name)]))
         return format_html(
-            '<span class="dk-nowrap">{}</span> <span class="dk-quiet dk-where">{}</span>',
+            '<span class="dk-nowrap">{}</span> <span class="dk-muted dk-where">{}</span>',
             visible(sentences.by(record)) or "–",
             where,
         )

@@ -99,7 +99,7 @@ class JobAdmin(ReadOnlyPage):
 
     @display(description="Why")
     def reason_column(self, job):
-        return format_html('<span class="dk-quiet dk-clip">{}</span>', visible(job.reason) or "–")
+        return format_html('<span class="dk-muted dk-clip">{}</span>', visible(job.reason) or "–")
 
     def complete_rows(self, request, rows):
         complete(rows)

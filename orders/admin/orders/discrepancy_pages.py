@@ -66,7 +66,7 @@ class DriftAdmin(Screen):
     @display(description="Account")
     def account_column(self, drift):
         desk = visible(drift.account.desk)
-        return format_html('<span class="dk-quiet">{}</span> {}', desk, visible(drift.account))
+        return format_html('<span class="dk-muted">{}</span> {}', desk, visible(drift.account))
 
     @display(description="In words")
     def said_column(self, drift):

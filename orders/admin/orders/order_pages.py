@@ -76,7 +76,7 @@ class OrderAdmin(ReadOnlyPage):
         badges = "" if order.state == "open" else order.order_status or order.get_state_display()
         return format_html(
             '<span class="dk-order"><b>{}</b> <span class="dk-side dk-{}">{}</span> '
-            '<span class="dk-quiet">{}</span>{}{}{}{}</span>',
+            '<span class="dk-muted">{}</span>{}{}{}{}</span>',
             visible(order.symbol),
             order.side if order.side in sentences.SIDES else "plain",
             visible(sentences.SIDES.get(order.side, order.side)),
@@ -91,7 +91,7 @@ class OrderAdmin(ReadOnlyPage):
     def account_column(self, order):
         account = order.account
         return format_html(
-            '<span class="dk-nowrap"><span class="dk-quiet">{} ·</span> {}</span>',
+            '<span class="dk-nowrap"><span class="dk-muted">{} ·</span> {}</span>',
             visible(account.desk),
             visible(account),
         )
@@ -103,7 +103,7 @@ class OrderAdmin(ReadOnlyPage):
     @display(description="Open / initial", ordering="open_amount_number")
     def amount_column(self, order):
         return format_html(
-            '<span class="dk-number">{} <span class="dk-quiet">/ {}</span></span>',
+            '<span class="dk-number">{} <span class="dk-muted">/ {}</span></span>',
             open_amount(order),
             visible(order.initial_amount or "–"),
         )
@@ -111,7 +111,7 @@ class OrderAdmin(ReadOnlyPage):
     @display(description="Filled")
     def filled_column(self, order):
         if order.amounts_note:
-            return format_html('<span class="dk-quiet">{}</span>', order.amounts_note)
+            return format_html('<span class="dk-muted">{}</span>', order.amounts_note)
         return format_html('<span class="dk-number">{}</span>', visible(order.filled_amount or "–"))
 
     @display(description="Age", ordering="created_at")

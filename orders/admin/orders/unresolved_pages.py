@@ -121,7 +121,7 @@ class UnresolvedAdmin(Screen):
     @display(description="Account")
     def account_column(self, cancel):
         desk = visible(cancel.account.desk)
-        return format_html('<span class="dk-quiet">{}</span> {}', desk, visible(cancel.account))
+        return format_html('<span class="dk-muted">{}</span> {}', desk, visible(cancel.account))
 
     @display(description="Status")
     def status_column(self, cancel):
@@ -143,7 +143,7 @@ class UnresolvedAdmin(Screen):
     def next_check_column(self, cancel):
         checks = "no check" if not cancel.checks else f"{cancel.checks} so far"
         return format_html(
-            '<span class="dk-nowrap" title="{}">{} <span class="dk-quiet">{}</span></span>',
+            '<span class="dk-nowrap" title="{}">{} <span class="dk-muted">{}</span></span>',
             exact(cancel.next_check_at),
             exact(cancel.next_check_at)[11:19],
             checks,
