@@ -129,25 +129,50 @@ def test_records_of_it_read_as_sentences(behind):
     assert "Found waiting in a copy of the database that was put back: BTC" in said
 
 
-def test_an_export_of_what_came_after_says_it_and_verifies(behind, settings, tmp_path):
+@pytest.mark.parametrize("is_within", [False, True])
+def test_an_export_across_a_copy_put_back_says_it_and_verifies(
+    behind, settings, tmp_path, is_within
+):
+    said = verified(exported(behind, settings, tmp_path, is_within=is_within))
+    assert said.returncode == 0, said.stderr
+    assert "an older copy of the database was put back" in said.stdout
+    assert "disk failed" in said.stdout
+
+
+def test_a_restore_within_an_export_must_have_signed_its_chain(behind, settings, tmp_path):
+    folder = exported(behind, settings, tmp_path, is_within=True)
+    lines = (folder / "checkpoints.jsonl").read_text().splitlines()
+    told = json.loads(lines[0]) | {"head": "0" * 64}
+    del told["signature"]
+    forged = checkpoints._signed(checkpoints.signing_key(), **told)
+    (folder / "checkpoints.jsonl").write_text("\n".join([forged, *lines[1:], ""]))
+    said = verified(folder)
+    assert (said.returncode, "the chain is not the one" in said.stderr) == (1, True)
+
+
+def exported(firm, settings, tmp_path, *, is_within):
+    """An export, unpacked, of what was before and after; with the restore's checkpoint within it
+    or at its end."""
     settings.EXPORT_DIR = tmp_path
     assert restored_copy.is_behind(timezone.now())
-    actor = behind.actor(behind.administrator)
-    restored_copy_acceptance.accept(user=behind.administrator, actor=actor, reason="disk failed")
+    actor = firm.actor(firm.administrator)
+    restored_copy_acceptance.accept(user=firm.administrator, actor=actor, reason="disk failed")
     checkpoints.make()
-    about = {"user": behind.auditor, "actor": behind.actor(behind.auditor)}
+    if is_within:
+        about = {"user": firm.operator, "actor": firm.actor()}
+        requests.cancel_orders(order_ids=[firm.other.pk], **about)
+    about = {"user": firm.auditor, "actor": firm.actor(firm.auditor)}
     exports.ask(query={}, **about)
     exports.carry(Export.objects.take(timezone.now()))
     path = exports.path_of(Export.objects.get())
     with zipfile.ZipFile(path) as bundle:
         bundle.extractall(tmp_path)
-        script = next(name for name in bundle.namelist() if name.endswith("verify_export.py"))
-    done = subprocess.run(
-        [sys.executable, tmp_path / script, path], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "an older copy of the database was put back" in done.stdout
-    assert "disk failed" in done.stdout
+    return tmp_path / path.stem
+
+
+def verified(folder):
+    command = [sys.executable, folder / "verify_export.py", folder]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_no_writer_makes_another_believe_that_the_database_is_behind(firm):

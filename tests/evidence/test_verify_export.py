@@ -5,9 +5,11 @@ import csv
 import io
 import json
 import re
+import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -255,3 +257,72 @@ def test_an_export_that_an_earlier_release_began_is_written_anew(busy):  # noqa:
     Export.objects.filter(pk=asked.pk).update(done=3, record_count=3, lengths=lengths)
     background.run_due()
     assert verify(exports.path_of(asked)).returncode == 0
+
+
+def test_a_record_that_is_there_twice_is_a_fault_even_where_all_counts_agree(folder):
+    for name, first in (("records.jsonl", 0), ("records.csv", 1)):
+        lines = (folder / name).read_bytes().splitlines(keepends=True)
+        (folder / name).write_bytes(b"".join([*lines[: first + 1], *lines[first:]]))
+    sign_anew(folder, count=json.loads((folder / "manifest.json").read_text())["count"] + 1)
+    assert "record 1 is there twice" in found(folder)
+
+
+@pytest.mark.parametrize("data", [None, [1], {}, 5])
+def test_data_that_is_no_text_is_a_fault_of_its_record(folder, data):
+    def change(lines):
+        told = json.loads(lines[1])
+        told["record"]["data"] = data
+        return b"".join([lines[0], verify_export.compact(told) + b"\n", *lines[2:]])
+
+    said = rewritten(folder, change)
+    assert re.search(r"record \d+: its content is not what the chain holds", said)
+    assert "cannot be checked to its end" not in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_words_that_a_console_cannot_show_do_not_end_the_check(folder, encoding):
+    sign_anew(folder, words="слово \x1b[8m\nAll of it holds.")
+    command = [sys.executable, str(folder / "verify_export.py"), str(folder)]
+    env = {"PYTHONIOENCODING": encoding}
+    said = subprocess.run(command, capture_output=True, env=env, check=False)
+    assert (said.returncode, said.stderr) == (0, b"")
+    assert b"\x1b" not in said.stdout
+    assert said.stdout.splitlines()[-1] == b"All of it holds."
+    assert said.stdout.count(b"\nAll of it holds.") == 1
+
+
+def test_what_is_no_export_is_told_in_words(tmp_path):
+    empty, text, folder = (tmp_path / name for name in ("empty.zip", "text.zip", "folder"))
+    zipfile.ZipFile(empty, "w").close()
+    text.write_bytes(b"x")
+    folder.mkdir()
+    for path, why in {
+        empty: "it holds no manifest.json",
+        text: "it is no zip file, or not the whole of one",
+        folder: "it holds no manifest.json",
+        tmp_path / "gone": "there is no such file or folder",
+    }.items():
+        command = [sys.executable, "-I", str(bundle.VERIFIER), str(path)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (said.returncode, why in said.stderr) == (2, True), said.stderr
+
+
+def zipped(folder, path, *, prefix, extra=b""):
+    with zipfile.ZipFile(path, "w") as bundle:
+        for file in sorted(folder.iterdir()):
+            info = zipfile.ZipInfo(prefix + file.name)
+            info.extra = extra if file.name == "records.csv" else b""
+            bundle.writestr(info, file.read_bytes())
+    return path
+
+
+def test_files_zipped_anew_without_their_folder_are_still_an_export(folder, tmp_path):
+    assert verify(zipped(folder, tmp_path / "flat.zip", prefix="")).returncode == 0
+
+
+def test_a_second_name_that_other_readers_take_is_a_fault(folder, tmp_path):
+    name = b"e/other.csv"
+    checked = zlib.crc32(b"e/records.csv")
+    extra = struct.pack("<HHBL", 0x7075, 5 + len(name), 1, checked) + name
+    said = found(zipped(folder, tmp_path / "names.zip", prefix="e/", extra=extra))
+    assert "gives a file a second name" in said

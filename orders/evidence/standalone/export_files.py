@@ -18,6 +18,7 @@ COLUMNS = [
     *("account", "account_address", "job", "orders", "payload_bytes", "hash"),
 ]
 WHAT = COLUMNS.index("what")
+OTHER_NAME = 0x7075  # PKWARE's APPNOTE 4.6.9, the Unicode path
 FORMULA = set("=+-@\t\r\n|%＝＋－＠")
 csv.field_size_limit(1 << 30)  # the cell that names a big job's orders is long
 
@@ -50,7 +51,7 @@ def read(data, spelling=compact):
             faults.append("is not spelled as the log spells it")
     except UnicodeError:
         return None, ["is not pure ASCII"]
-    except (ValueError, TypeError, RecursionError):  # ValueError also for NaN and a huge number
+    except (ValueError, TypeError, AttributeError, RecursionError):  # NaN, a huge number, no text
         return None, faults[:1] or ["is no JSON of the log"]
     return value, faults[:1]
 
@@ -82,7 +83,8 @@ class Bundle:
         self.path, self.zip, self.prefix = Path(path), None, ""
         if self.path.is_file():
             self.zip = zipfile.ZipFile(path)
-            self.prefix = self.zip.namelist()[0].partition("/")[0] + "/"
+            folder, slash, _ = "".join(self.zip.namelist()[:1]).partition("/")
+            self.prefix = folder + slash if slash else ""
 
     def names(self):
         """Every file in it, as often as it is there."""
@@ -111,10 +113,23 @@ class Bundle:
             yield "the zip file holds a file twice"
         if self.zip is not None and not _is_seamless(self.zip, self.path):
             yield "the zip file holds bytes that belong to none of its files"
+        if self.zip is not None and any(_has_two_names(info) for info in self.zip.infolist()):
+            yield "the zip file gives a file a second name"
 
 
 def _bare(name, prefix):
-    return name[len(prefix) :] if name.startswith(prefix) else name
+    return name[len(prefix) :] if name.startswith(prefix) else "/" + name
+
+
+def _has_two_names(info):
+    """Whether an extra field holds another name, which some readers take and others pass over."""
+    rest = info.extra
+    while len(rest) >= 4:
+        field, length = struct.unpack("<HH", rest[:4])
+        if field == OTHER_NAME:
+            return True
+        rest = rest[4 + length :]
+    return bool(rest)
 
 
 def _is_seamless(archive, path):

@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 # ruff: noqa: E402
@@ -51,7 +52,12 @@ class Findings:
 
     def __call__(self, what):
         self.count += 1
-        print("WRONG  " + what, file=sys.stderr)
+        say("WRONG  " + what, file=sys.stderr)
+
+
+def say(text, **where):
+    """Print it; whatever is no plain character is told by its number."""
+    print("".join(one if one.isprintable() else ascii(one)[1:-1] for one in text), **where)
 
 
 def sha256(data):
@@ -103,7 +109,7 @@ def check_manifest(bundle, manifest, trusted, wrong):
 
 
 def check_checkpoints(bundle, manifest, trusted, wrong):
-    """The checkpoints at both ends of the chain, by count."""
+    """The checkpoints at both ends of the chain and of restores within it, by count."""
     ends, span = {}, manifest["chain"]
     lines = bundle.bytes_of("checkpoints.jsonl").splitlines(keepends=True)
     for number, line in enumerate(lines, 1):
@@ -114,7 +120,9 @@ def check_checkpoints(bundle, manifest, trusted, wrong):
             wrong(f"checkpoints.jsonl, line {number}: it is not soundly signed")
         elif told["network"] != manifest["network"]:
             wrong(f"checkpoints.jsonl, line {number}: it is another network's")
-        elif told["count"] in ends or told["count"] not in (span["after"], span["until"]):
+        elif told["format"] != "pacifica-desk-checkpoint":
+            wrong(f"checkpoints.jsonl, line {number}: it is no checkpoint")
+        elif told["count"] in ends or not stands_rightly(told, span):
             wrong(f"checkpoints.jsonl, line {number}: it stands at no end of the chain")
         else:
             ends[told["count"]] = told
@@ -123,9 +131,15 @@ def check_checkpoints(bundle, manifest, trusted, wrong):
     return ends
 
 
+def stands_rightly(told, span):
+    """At an end of the chain; within it where it tells of an older copy that was put back."""
+    is_within = span["after"] < told["count"] < span["until"]
+    return told["count"] in (span["after"], span["until"]) or (told["version"] == 2 and is_within)
+
+
 def tell_of_restore(told):
     """What a checkpoint says of an older copy of the database that was put back before it."""
-    print(
+    say(
         "NOTE   checkpoint {number}: an older copy of the database was put back before it; of the "
         "records signed until then those after {shared} are lost. Accepted by {accepted_by} at "
         "{accepted_at}: {reason}".format(**told)
@@ -148,7 +162,11 @@ def check_chain(bundle, manifest, ends, wrong):
             if not HASH.fullmatch(line):
                 wrong(f"chain.txt, line {position - span['after']}: it is no hash")
             hash_ = sha256((previous + content_hash).encode("ascii", "replace"))
+            if position in ends and ends[position]["head"] != hash_:
+                wrong(f"the chain is not the one that the checkpoint at {position} signed")
             while record is not None and place(record) == position:
+                if seen.last == position:
+                    wrong(f"record {position} is there twice")
                 seen.add(position, looked(record, content_hash, previous, hash_, wrong))
                 record = next(records, None)
         while record is not None:
@@ -158,8 +176,8 @@ def check_chain(bundle, manifest, ends, wrong):
     if [seen.count, seen.first, seen.last] != [manifest[name] for name in ("count", *ENDS)]:
         wrong(f"{seen} where the manifest says {manifest['count']}, {_span(manifest)}")
     is_covered = position in ends
-    if position != span["until"] or (is_covered and ends[position]["head"] != hash_):
-        wrong("the chain does not end where the checkpoint says")
+    if position != span["until"]:
+        wrong("the chain does not end where the manifest says")
     if manifest["is_covered"] is not is_covered:
         wrong("manifest.json says something else of the checkpoint at the end")
     return seen, is_covered
@@ -248,15 +266,30 @@ class Unknown(Exception):
     """Why this is no export that can be checked."""
 
 
+def opened(path):
+    """The export's files. Raises Unknown where it is none, or not all of one."""
+    if not Path(path).exists():
+        raise Unknown("there is no such file or folder")
+    try:
+        bundle = Bundle(path)
+    except zipfile.BadZipFile:
+        raise Unknown("it is no zip file, or not the whole of one") from None
+    if "manifest.json" not in bundle.names():
+        raise Unknown("it holds no manifest.json, as an export does")
+    return bundle
+
+
 def main():
     """Check one export; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a console may know few characters
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("export", help="the zip file, or its unpacked folder")
     parser.add_argument("--key", action="append", default=[], help="a trusted checkpoint key")
     options = parser.parse_args()
     wrong, trusted = Findings(), set(options.key)
     try:
-        bundle = Bundle(options.export)
+        bundle = opened(options.export)
         manifest = read_manifest(bundle, wrong)
         check_manifest(bundle, manifest, trusted, wrong)
         ends = check_checkpoints(bundle, manifest, trusted, wrong)
@@ -275,7 +308,7 @@ def main():
 
 def tell(manifest, seen, is_covered, trusted):
     """What was looked at, and what no verifier can know."""
-    print(f"Asked: {manifest['words']}. Made {manifest['made_at']} by {manifest['made_by']}.")
+    say(f"Asked: {manifest['words']}. Made {manifest['made_at']} by {manifest['made_by']}.")
     print(f"{seen}, {seen.signatures} signatures.")
     if manifest["version"] == 1:
         print(
