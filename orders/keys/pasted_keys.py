@@ -5,7 +5,6 @@ around a key, and break it over lines. No sentence here repeats any of what was 
 """
 
 import base64
-import binascii
 import json
 import re
 import unicodedata
@@ -100,7 +99,7 @@ def _is_base64(text, whole):
     try:
         plain = whole.rstrip("=").replace("-", "+").replace("_", "/")
         return len(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)) >= 16
-    except binascii.Error:
+    except ValueError:  # also where it holds other letters than ASCII
         return False
 
 

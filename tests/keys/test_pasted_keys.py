@@ -91,6 +91,13 @@ def test_what_is_no_secret_is_called_what_it_is(pasted, said):
     assert said in refusal(pasted)
 
 
+@pytest.mark.parametrize("mark", "+/=_-")
+@pytest.mark.parametrize("letter", ["é", "１", "\ud800", "а"])
+def test_a_letter_of_another_script_beside_a_mark_is_refused_in_words(letter, mark):
+    for text in (f"{AGENT}{letter}{mark}", f"{SEED.hex()}{mark}{letter}"):
+        assert refusal(text)
+
+
 def test_a_secret_whose_digits_stand_like_gaps_between_words_is_no_mnemonic():
     text = "abc2def3ghj4kmn5pqr6stu7vwx8yza9bcd2efg3hjk4mnp5qrs6tuv7wxy8"
     assert "recovery phrase" not in refusal(text)
