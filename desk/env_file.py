@@ -43,7 +43,7 @@ def _text(path):
 def _settings(text, file):
     """Values by name. ``file``: what to call it."""
     found, lines = {}, {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
@@ -56,6 +56,8 @@ def _settings(text, file):
 
 
 def _pair(line, where):
+    if "\0" in line:
+        wrong(_shown(line), f"{where} holds a NUL, which no setting can.")
     match = LINE.fullmatch(line)
     if match is None or match[2][:1].isspace():
         wrong(_shown(line), f"{where} must read NAME=value, without blanks around the =.")

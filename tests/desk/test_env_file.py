@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from desk.env_file import load
+from desk.given import text
 
 HUSH = "2026-11:hushHUSHhush0000000000000000000000000000000="
 
@@ -57,6 +58,27 @@ def test_a_faulty_line_is_named_by_its_setting_and_not_shown(tmp_path, line, cap
     assert said.startswith("AGENT_KEY_OPENING_KEYS: ")
     assert "2" in said or "3" in said
     assert "hush" not in said + caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("between", ["\0", "\0\0"])
+def test_a_nul_is_refused_by_name(tmp_path, between):
+    said = refusal(tmp_path, f"AGENT_KEY_OPENING_KEYS=hush{between}hush\n")
+    assert said.startswith("AGENT_KEY_OPENING_KEYS: line 1 of desk.env holds a NUL")
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("between", ["\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\x85"])
+def test_what_only_some_take_for_a_line_break_never_makes_a_value_a_name(
+    tmp_path, between, monkeypatch
+):
+    monkeypatch.delenv("PACIFICA_HUSH", raising=False)
+    file = tmp_path / "desk.env"
+    file.write_text(f"PACIFICA_HUSH=hush{between}HUSH\n", "utf-8")
+    load(file, is_named=True)
+    with pytest.raises(ImproperlyConfigured, match=r"^PACIFICA_HUSH: holds") as refused:
+        text("PACIFICA_HUSH")
+    assert "HUSH" not in str(refused.value).removeprefix("PACIFICA_HUSH")
+    monkeypatch.delenv("PACIFICA_HUSH")
 
 
 NAMELESS = [HUSH, f"{HUSH}=", HUSH.partition(":")[2], "hush hush", "=hush", "HUSH1+hush="]
