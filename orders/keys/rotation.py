@@ -17,6 +17,7 @@ class Turned:
     of: str
     said: str
     is_refused: bool = False
+    is_sealed: bool = False
 
 
 def stored() -> dict[str, int]:
@@ -35,7 +36,9 @@ def rotate(*, actor):
     newest = sealing.newest_key()
     for model in (SealedKey, SealedApiConfigKey):
         for pk in list(model.objects.exclude(sealed_with=newest).values_list("pk", flat=True)):
-            yield _turn(model.objects.get(pk=pk), actor)
+            sealed = model.objects.filter(pk=pk).first()
+            if sealed is not None:  # else somebody took it away meanwhile
+                yield _turn(sealed, actor)
 
 
 def _turn(sealed, actor):
@@ -55,4 +58,4 @@ def _turn(sealed, actor):
             return Turned(f"{account} {what}", "was replaced meanwhile")
         data |= {"sealed_with": key_id, "was_sealed_with": sealed.sealed_with}
         log.append(log.Fact(Event.KEY_SEALED_ANEW, actor, account=account, data=data))
-    return Turned(f"{account} {what}", f"sealed with {key_id}")
+    return Turned(f"{account} {what}", f"sealed with {key_id}", is_sealed=True)

@@ -62,6 +62,25 @@ def test_a_rotation_killed_half_way_is_finished_by_the_next(firm, newest):
     assert list(rotation.rotate(actor=firm.actor())) == []
 
 
+def test_a_key_taken_away_meanwhile_does_not_end_the_rotation(firm, newest):
+    half = rotation.rotate(actor=firm.actor())
+    next(half)
+    SealedKey.objects.exclude(sealed_with="newest").delete()
+    assert [one.is_sealed for one in half] == [True]
+    assert set(sealed_with()) == {"newest"}
+
+
+def test_a_key_replaced_meanwhile_is_not_counted_as_sealed_anew(firm, newest, run, monkeypatch):
+    def replaced(sealed):
+        type(sealed).objects.filter(pk=sealed.pk).update(sealed=b"of another")
+        return "newest", b"anew"
+
+    monkeypatch.setattr(sealing, "resealed", replaced)
+    code, said, _ = run("rotate_keys")
+    assert (code, "was replaced meanwhile" in said) == (0, True)
+    assert "0 keys sealed anew, 0 refused" in said
+
+
 def test_a_key_that_does_not_open_is_left_as_it_is_and_named(firm, newest, run):
     first = SealedKey.objects.order_by("pk").first()
     SealedKey.objects.filter(pk=first.pk).update(sealed=b"x" * 100)

@@ -21,7 +21,8 @@ class Command(BaseCommand):
             raise CommandError(str(wrong)) from None
         refused = sum(one.is_refused for one in turned)
         if turned:
-            self.stdout.write(f"{len(turned) - refused} keys sealed anew, {refused} refused.")
+            sealed = sum(one.is_sealed for one in turned)
+            self.stdout.write(f"{sealed} keys sealed anew, {refused} refused.")
         self.stdout.write(self.found())
         if refused:
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
