@@ -1,5 +1,6 @@
 """The commands: thin, idempotent, and clear about what was wrong."""
 
+import errno
 import json
 import stat
 from fnmatch import fnmatch
@@ -246,3 +247,29 @@ def test_a_key_goes_into_the_folder_of_the_code_only_where_asked(run, settings, 
 def test_a_key_file_in_the_folder_of_the_code_is_no_part_of_it(name, settings):
     ignored = (settings.BASE_DIR / ".gitignore").read_text().split()
     assert any(fnmatch(name, pattern) for pattern in ignored)
+
+
+@pytest.mark.parametrize("until", ["-5", "0", str(10**23), "x"])
+def test_a_place_that_no_record_can_have_is_never_whole(db, run, until):
+    code, said, wrong = run("audit_verify", f"--until={until}")
+    assert (code != 0, "whole" in said, "invalid position" in wrong) == (True, False, True)
+
+
+def test_a_checkpoint_file_that_cannot_be_read_is_named(db, run, settings, tmp_path):
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path
+    code, said, wrong = run("audit_verify")
+    assert (code, said) == (2, "")
+    assert wrong.strip().endswith("AUDIT_CHECKPOINT_FILE: cannot be read (Is a directory).")
+
+
+@pytest.mark.parametrize("command", [["new_opening_key", "--id", "n"], ["new_checkpoint_key"]])
+def test_a_key_that_does_not_get_onto_a_full_disk_leaves_no_file(
+    run, tmp_path, monkeypatch, command
+):
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    code, said, wrong = run(*command, "--file", str(tmp_path / "key"))
+    assert (code, said, list(tmp_path.iterdir())) == (2, "", [])
+    assert "cannot be written (No space left on device)" in wrong

@@ -2,13 +2,16 @@
 
 import json
 import sys
+from contextlib import contextmanager
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from orders.audit import log
 from orders.evidence import verification_requests, verify
 from orders.management import terminal
+
+MOST = 2**63 - 1  # what a database takes for a whole number
 
 
 class Command(BaseCommand):
@@ -23,12 +26,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         """How to tell it, and how far to go."""
         parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-        parser.add_argument("--until", type=int, help="the last position to look at")
+        parser.add_argument("--until", type=position, help="the last position to look at")
 
     def handle(self, *args, **options):
         """Name each fault as it is found; exit code 1 where there is one."""
         is_json = options["json"]
-        with terminal.in_words():
+        with terminal.in_words(), _readable():
             report = verify.verify(
                 until=options["until"],
                 on_fault=None if is_json else lambda fault: self.stderr.write(str(fault)),
@@ -67,6 +70,22 @@ class Command(BaseCommand):
         covered = f"{report.covered} of them under {_count(report.checkpoints, 'checkpoint')}"
         signatures = _count(report.signatures, "signature")
         self.stdout.write(f"{records}, whole. {covered}; {signatures} checked.")
+
+
+def position(text) -> int:
+    """A place in the log. Raises ValueError, as argparse wants it."""
+    if not 1 <= int(text) <= MOST:
+        raise ValueError(text)
+    return int(text)
+
+
+@contextmanager
+def _readable():
+    try:
+        yield
+    except OSError as error:
+        said = f"AUDIT_CHECKPOINT_FILE: cannot be read ({error.strerror})."
+        raise CommandError(said, returncode=terminal.WRONG_INPUT) from None
 
 
 def _count(number, noun):

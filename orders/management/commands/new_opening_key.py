@@ -61,11 +61,15 @@ def write_private(path, secret, *, in_checkout):
         _refuse(f"{path} exists already. It may hold the only copy of a key: choose another name.")
     except OSError as error:
         _refuse(f"{path} cannot be written ({error.strerror}).")
-    with os.fdopen(handle, "w") as file:
-        os.fchmod(handle, 0o400)
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(handle)
+    try:
+        with os.fdopen(handle, "w") as file:
+            os.fchmod(handle, 0o400)
+            file.write(secret + "\n")
+            file.flush()
+            os.fsync(handle)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # a part of a key opens nothing
+        _refuse(f"{path} cannot be written ({error.strerror}).")
 
 
 def _refuse(sentence):
