@@ -44,6 +44,12 @@ def test_rows_that_could_not_be_read_are_told_wherever_a_books_age_is(firm, name
     assert TROUBLE in text
 
 
+def test_a_panics_page_says_that_its_count_leaves_out_what_could_not_be_read(firm):
+    Account.objects.filter(pk=firm.account.pk).update(book_trouble=TROUBLE, synced_at=now())
+    text = page(signed_in(firm.operator), "orders_panicline_warned", desk=firm.momentum.pk)
+    assert f"may hold more than is counted.</b> {TROUBLE}" in text.replace("&quot;", '"')
+
+
 @pytest.mark.parametrize("order_by", ["", "3", "-3", "4", "5", "-5", "6", "-6"])
 def test_the_list_shows_an_order_with_gaps_however_it_is_sorted(firm, gaps, order_by):
     text = page(signed_in(firm.operator), "orders_order_changelist", o=order_by)
