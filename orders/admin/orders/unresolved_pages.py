@@ -133,7 +133,7 @@ class UnresolvedAdmin(Screen):
 
     @display(description="What is known")
     def explanation_column(self, cancel):
-        return format_html('<span class="dk-clip">{}</span>', visible(cancel.explanation))
+        return format_html('<span class="dk-sentence">{}</span>', visible(cancel.explanation))
 
     @display(description="Open for")
     def age_column(self, cancel):
@@ -141,7 +141,7 @@ class UnresolvedAdmin(Screen):
 
     @display(description="Next check (UTC)")
     def next_check_column(self, cancel):
-        checks = "no check" if not cancel.checks else f"{cancel.checks} so far"
+        checks = "none so far" if not cancel.checks else f"{cancel.checks} so far"
         return format_html(
             '<span class="dk-nowrap" title="{}">{} <span class="dk-muted">{}</span></span>',
             exact(cancel.next_check_at),
