@@ -1,6 +1,7 @@
 """Accounts, the agent wallets that sign for them, and the sealed keys nobody reads."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -9,10 +10,10 @@ from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 
-class AccountQuerySet(OfDesksQuerySet):
+class AccountQuerySet(OfDesksQuerySet["Account"]):
     """Accounts, by desk and by what is due."""
 
-    def due_for_sync(self, now, period_s):
+    def due_for_sync(self, now: datetime, period_s: float) -> Self:
         """Active accounts whose book was read longest ago, once their period is over."""
         period = timedelta(seconds=period_s)
         due = models.Q(sync_started_at=None) | has_come("sync_started_at", now - period, period)
@@ -48,16 +49,16 @@ class Account(models.Model):
             models.UniqueConstraint(fields=["desk", "address"], name="account_once_per_desk"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
     @property
-    def trouble(self):
+    def trouble(self) -> str:
         """Why its book is not known, or not whole, in words; or nothing."""
         return self.sync_error or self.book_trouble
 
     @property
-    def pool_address(self):
+    def pool_address(self) -> str:
         """The main account whose credits this account spends."""
         return self.main_address or self.address
 
@@ -91,7 +92,7 @@ class AgentWallet(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.public_key
 
 
@@ -107,7 +108,7 @@ class SealedKey(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "sealed"
 
 
@@ -124,5 +125,5 @@ class SealedApiConfigKey(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.hint}…"

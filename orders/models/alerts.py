@@ -1,6 +1,7 @@
 """Matters that people are told of outside the pages, each once, and once more when it is over."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.db import models
 
@@ -24,20 +25,22 @@ class AlertKind(models.TextChoices):
     RESTORED = "restored", "Database older than its checkpoints"
 
 
-class AlertQuerySet(models.QuerySet):
+class AlertQuerySet(models.QuerySet["Alert"]):
     """Alerts, by what is still to be done about them."""
 
-    def raise_once(self, *, kind, about, desk_name, said, now):
+    def raise_once(
+        self, *, kind: str, about: str, desk_name: str, said: str, now: datetime
+    ) -> None:
         """Raise a matter that does not stand yet; another sender may be first."""
         alert = Alert(kind=kind, about=about, desk_name=desk_name, said=said[:400])
         alert.raised_at = alert.next_tell_at = now
         self.bulk_create([alert], ignore_conflicts=True)
 
-    def current(self):
+    def current(self) -> Self:
         """Those whose matter is not over."""
         return self.filter(over_at__isnull=True)
 
-    def to_tell(self, now):
+    def to_tell(self, now: datetime) -> Self:
         """Those whose beginning or end nobody could be told yet, and whose turn it is."""
         beginning = models.Q(told_at__isnull=True, over_at__isnull=True)
         end = models.Q(told_at__isnull=False, over_at__isnull=False, told_over_at__isnull=True)
@@ -77,5 +80,5 @@ class Alert(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.about}".strip()

@@ -5,10 +5,15 @@ Django remakes a table on SQLite by copying it, which silently drops its trigger
 that touches one of these tables ends with ``append_only()``.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from django.apps.registry import Apps
 from django.db import migrations
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 # table -> the columns on which INSERT OR REPLACE could push an older row out
-TABLES = {
+TABLES: dict[str, list[tuple[str, ...]]] = {
     "orders_auditrecord": [("position",)],
     "orders_auditrecordorder": [("id",), ("record_id", "row")],
     "orders_auditpayload": [("record_id",)],
@@ -20,12 +25,12 @@ STAYS = f"{CANCELS}_stays"
 CANCELS_STAY = "cancels are never deleted: the audit log names them"
 
 
-def append_only():
+def append_only() -> migrations.RunPython:
     """The migration step that (re)creates every trigger."""
     return migrations.RunPython(install, uninstall)
 
 
-def install(apps, schema_editor):
+def install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Create the triggers of this engine; safe to run again."""
     uninstall(apps, schema_editor)
     vendor = schema_editor.connection.vendor
@@ -36,7 +41,7 @@ def install(apps, schema_editor):
         schema_editor.execute(statement)
 
 
-def uninstall(apps, schema_editor):
+def uninstall(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Drop the triggers of this engine where they exist."""
     is_postgresql = schema_editor.connection.vendor == "postgresql"
     for name, table in _triggers(schema_editor.connection.vendor).items():
@@ -45,13 +50,13 @@ def uninstall(apps, schema_editor):
         )
 
 
-def _triggers(vendor):
+def _triggers(vendor: str) -> dict[str, str]:
     """Names of all triggers, with the table of each."""
     names = {f"{table}_{name}": table for table in TABLES for name in TRIGGERS[vendor]}
     return names | {STAYS: CANCELS}
 
 
-def missing_triggers(connection):
+def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of triggers that should stand in this database and do not."""
     with connection.cursor() as cursor:
         cursor.execute(CATALOGUE[connection.vendor])
@@ -59,7 +64,7 @@ def missing_triggers(connection):
         return sorted(_triggers(connection.vendor).keys() - found)
 
 
-def _sqlite(table, keys):
+def _sqlite(table: str, keys: Iterable[Sequence[str]]) -> Iterator[str]:
     refuse = f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
     yield f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}"
     yield f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"
@@ -67,13 +72,13 @@ def _sqlite(table, keys):
     yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} {taken} {refuse}"
 
 
-def _exists(table, key):
+def _exists(table: str, key: Sequence[str]) -> str:
     """One EXISTS for each key: SQLite is twice as slow over one with an OR inside."""
     same = " AND ".join(f"{column} = NEW.{column}" for column in key)
     return f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 our own names
 
 
-def _postgresql(table, keys):
+def _postgresql(table: str, keys: Iterable[Sequence[str]]) -> Iterator[str]:
     yield (
         "CREATE OR REPLACE FUNCTION orders_append_only() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}'; END $$"
@@ -101,7 +106,10 @@ KEEP_CANCELS = {
         f"ALTER TABLE {CANCELS} ENABLE ALWAYS TRIGGER {STAYS}",
     ],
 }
-STATEMENTS = {"sqlite": _sqlite, "postgresql": _postgresql}
+STATEMENTS: dict[str, Callable[[str, Iterable[Sequence[str]]], Iterator[str]]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+}
 TRIGGERS = {
     "sqlite": ("no_update", "no_delete", "no_replace"),
     "postgresql": ("no_update", "no_delete", "no_truncate"),

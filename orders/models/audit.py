@@ -1,5 +1,7 @@
 """The audit log's tables. Rows are added, never changed; the database itself refuses."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -95,7 +97,7 @@ class Event(models.TextChoices):
     DATABASE_ACCEPTED = "database_accepted", "Restored copy accepted"
 
 
-def reference(to):
+def reference(to: str) -> "models.ForeignKey[Any, Any]":
     """A link to a row that the log outlives: it cannot be deleted while a record names it.
 
     Without an index of its own: those below serve, and each costs at every append.
@@ -163,22 +165,31 @@ class AuditRecord(models.Model):
             models.Index(fields=["address", "-position"], name="audit_address"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Record {self.position}"
 
 
-class OfRecordsQuerySet(OfDesksQuerySet):
+class OfRecordsQuerySet(OfDesksQuerySet["AuditRecordOrder"]):
     """Rows that belong to a desk through their record."""
 
     desk_path = "record__desk"
 
 
-def named(to, **how):
+def named(
+    to: str | type[models.Model], *, related_name: str, null: bool = False, db_index: bool = True
+) -> "models.ForeignKey[Any, Any]":
     """A link of an order row. PostgreSQL does not look each of them up: a bulk cancel writes three
     rows an order, and that took an eighth of its time. The verifier finds a row without its record,
     no cancel can be deleted (`append_only`), and an account is held by its records and orders.
     """
-    return models.ForeignKey(to, on_delete=models.PROTECT, db_constraint=False, **how)
+    return models.ForeignKey(
+        to,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        related_name=related_name,
+        null=null,
+        db_index=db_index,
+    )
 
 
 class AuditRecordOrder(models.Model):
@@ -211,7 +222,7 @@ class AuditRecordOrder(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.symbol} {self.order_id or self.client_order_id}"
 
 
@@ -226,5 +237,5 @@ class AuditPayload(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Payload of {self.record_id}"

@@ -1,7 +1,9 @@
 """Cancel jobs, their cancels, and the life of each."""
 
 import uuid
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -84,14 +86,14 @@ class Proof(models.IntegerChoices):
     HISTORY = 4, "the exchange's order history"
 
 
-class CancelJobQuerySet(OfDesksQuerySet):
+class CancelJobQuerySet(OfDesksQuerySet["CancelJob"]):
     """Jobs, by desk and status."""
 
-    def running(self):
+    def running(self) -> Self:
         """Jobs whose cancels may be sent."""
         return self.filter(status=JobStatus.RUNNING)
 
-    def idle_since(self, moment):
+    def idle_since(self, moment: datetime) -> Self:
         """Jobs that sent nothing since then though they could have."""
         idle = models.Q(idle_since_at__lt=moment)
         return self.filter(idle | models.Q(idle_since_at__isnull=True, created_at__lt=moment))
@@ -138,45 +140,45 @@ class CancelJob(models.Model):
         ]
         indexes = [models.Index(fields=["status", "desk"], name="job_under_way")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Job {self.pk}"
 
 
-class CancelQuerySet(OfAccountsQuerySet):
+class CancelQuerySet(OfAccountsQuerySet["Cancel"]):
     """Cancels, by desk, by life and by what is due."""
 
-    def live(self):
+    def live(self) -> Self:
         """Cancels that are not at rest."""
         return self.filter(status__in=LIVE)
 
-    def ready(self, now):
+    def ready(self, now: datetime) -> Self:
         """Queued cancels that may be sent now, urgent ones first, then the oldest."""
         may = models.Q(not_before_at__isnull=True) | has_come("not_before_at", now, LONGEST_WAIT)
         return self.filter(may, status=CancelStatus.QUEUED, job__status=JobStatus.RUNNING).order_by(
             "-is_urgent", "pk"
         )
 
-    def held(self, token, pks):
+    def held(self, token: uuid.UUID, pks: Collection[int]) -> Self:
         """Of these cancels, a set of ids, those that still carry this claim's token and are being
         sent."""
         return self.filter(pk__any=pks, claim_token=token, status=CancelStatus.SENDING)
 
-    def abandoned(self, now):
+    def abandoned(self, now: datetime) -> Self:
         """Cancels whose sender died with them in hand."""
         held = self.filter(has_come("lease_until", now, LEASE), status=CancelStatus.SENDING)
         return held.order_by("lease_until")
 
-    def open_questions(self):
+    def open_questions(self) -> Self:
         """Cancels whose outcome is being asked; each has a next check, which the index is over."""
         return self.filter(status__in=OPEN_QUESTIONS, next_check_at__isnull=False)
 
-    def has_left_open(self, since, now) -> bool:
+    def has_left_open(self, since: datetime, now: datetime) -> bool:
         """Whether something sent before ``since`` was not asked about: questions, and claims of
         dead senders that will become such."""
         before = self.filter(sent_at__lt=since)
         return before.open_questions().filter(checks=0).exists() or before.abandoned(now).exists()
 
-    def due(self, now):
+    def due(self, now: datetime) -> Self:
         """Open questions whose next check has come."""
         due = self.open_questions().filter(has_come("next_check_at", now, LONGEST_PAUSE))
         return due.order_by("next_check_at")
@@ -307,27 +309,27 @@ class Cancel(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Cancel {self.pk}"
 
     @property
-    def amounts_note(self):
+    def amounts_note(self) -> str:
         """What is to be said of its amounts while they are on their way."""
         return "Amounts being read." if self.amounts_due_at else ""
 
     @property
-    def was_accepted(self):
+    def was_accepted(self) -> bool:
         """True where the exchange said yes, if too late: with the order gone, that is enough."""
         return self.was_taken and self.kind != CancelKind.TWAP
 
     @property
-    def is_for_a_person(self):
+    def is_for_a_person(self) -> bool:
         """True where nothing was sent for it since the copy it waited in was put back."""
         return self.restored_at is not None and (
             self.sent_at is None or self.sent_at <= self.restored_at
         )
 
     @property
-    def is_at_rest(self):
+    def is_at_rest(self) -> bool:
         """True once nothing more will happen to it by itself."""
         return self.status in AT_REST

@@ -21,5 +21,5 @@ class AuditCheckpoint(models.Model):
         ordering = ["-number"]
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Checkpoint {self.number}"

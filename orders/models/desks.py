@@ -1,7 +1,16 @@
 """Desks, who belongs to them, and what each role may do there."""
 
+from typing import TYPE_CHECKING, Self, TypeVar
+
 from django.conf import settings
 from django.db import models
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+    Person = User | AnonymousUser
+
+Row = TypeVar("Row", bound=models.Model, covariant=True)
 
 
 class Right(models.TextChoices):
@@ -40,20 +49,20 @@ RIGHTS = {
 }
 
 
-def roles_with(right):
+def roles_with(right: Right) -> list[str]:
     """The roles that carry a right."""
     return [role.value for role, rights in RIGHTS.items() if right in rights]
 
 
-def sees_everything(user):
+def sees_everything(user: "Person") -> bool:
     """Administrators see every desk, so that they can run the app; they act on none by that."""
     return user.is_active and user.is_superuser
 
 
-class DeskQuerySet(models.QuerySet):
+class DeskQuerySet(models.QuerySet["Desk"]):
     """Desks, by who may do what."""
 
-    def allowing(self, user, right):
+    def allowing(self, user: "Person", right: Right) -> Self:
         """The desks where this person holds this right through a membership."""
         if not user.is_active:
             return self.none()
@@ -62,36 +71,36 @@ class DeskQuerySet(models.QuerySet):
             held = held.filter(models.Q(role=Role.HEAD) | models.Q(desk__operators_may_panic=True))
         return self.filter(is_active=True, pk__in=held.values("desk_id"))
 
-    def visible_to(self, user):
+    def visible_to(self, user: "Person") -> Self:
         """The desks this person may know of."""
         return self if sees_everything(user) else self.allowing(user, Right.VIEW)
 
 
-class OfDesksQuerySet(models.QuerySet):
+class OfDesksQuerySet(models.QuerySet[Row]):
     """Rows that belong to a desk, by who may do what there. Every door goes through these two."""
 
     desk_path = "desk"
 
-    def allowing(self, user, right):
+    def allowing(self, user: "Person", right: Right) -> Self:
         """The rows on desks where this person holds this right."""
         desks = Desk.objects.allowing(user, right)
         return self.filter(**{f"{self.desk_path}__in": desks.values("pk")})
 
-    def visible_to(self, user):
+    def visible_to(self, user: "Person") -> Self:
         """The rows this person may know of."""
         return self if sees_everything(user) else self.allowing(user, Right.VIEW)
 
-    def managed_by(self, user):
+    def managed_by(self, user: "Person") -> Self:
         """The rows on whose desk this person may add, test and disable agent wallets."""
         return self if sees_everything(user) else self.allowing(user, Right.AGENTS)
 
 
-class OfAccountsQuerySet(OfDesksQuerySet):
+class OfAccountsQuerySet(OfDesksQuerySet[Row]):
     """Rows that belong to a desk through their account."""
 
     desk_path = "account__desk"
 
-    def locked(self):
+    def locked(self) -> "models.QuerySet[Row, int]":
         """Ids of these rows, locked one after the other, in the one order."""
         return self.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)
 
@@ -111,7 +120,7 @@ class Desk(models.Model):
     class Meta:
         ordering = ["name"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
 
@@ -136,5 +145,5 @@ class Membership(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.user} is {self.get_role_display().lower()} of {self.desk}"

@@ -1,5 +1,7 @@
 """Where the exchange's books and ours had come apart."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 
@@ -14,10 +16,10 @@ class DriftKind(models.TextChoices):
     FOREIGN_CANCEL = "foreign_cancel", "Cancelled, and not by us"
 
 
-class DriftQuerySet(OfAccountsQuerySet):
+class DriftQuerySet(OfAccountsQuerySet["Drift"]):
     """Drifts, by whether anybody has looked at them."""
 
-    def open(self):
+    def open(self) -> Self:
         """Those that nobody has acknowledged yet."""
         return self.filter(acknowledged_at__isnull=True)
 
@@ -59,5 +61,5 @@ class Drift(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.order}"

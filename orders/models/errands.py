@@ -1,13 +1,19 @@
 """What is done with the whole log in the background: exports and verifications."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
 
 from orders.models.clocks import has_come
 from orders.models.desks import Desk, Right, sees_everything
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+Work = TypeVar("Work", bound="Errand", covariant=True)
 
 
 class ErrandStatus(models.TextChoices):
@@ -22,10 +28,10 @@ class ErrandStatus(models.TextChoices):
 LEASE = timedelta(seconds=60)
 
 
-class ErrandQuerySet(models.QuerySet):
+class ErrandQuerySet(models.QuerySet[Work]):
     """Errands, by what is due."""
 
-    def take(self, now):
+    def take(self, now: datetime) -> Work | None:
         """The oldest that nobody works on, claimed for the caller alone; None where there is none.
 
         One conditional UPDATE decides between two who try.
@@ -37,12 +43,12 @@ class ErrandQuerySet(models.QuerySet):
                 return self.get(pk=pk)
         return None
 
-    def takeable(self, now):
+    def takeable(self, now: datetime) -> Self:
         """Those nobody works on: waiting, or left behind by a process that died."""
         left = has_come("lease_until", now, LEASE) & models.Q(status=ErrandStatus.RUNNING)
         return self.filter(models.Q(status=ErrandStatus.WAITING) | left).order_by("pk")
 
-    def visible_to(self, user):
+    def visible_to(self, user: "Person") -> Self:
         """One's own, and for administrators all."""
         return self if sees_everything(user) else self.filter(operator_id=user.pk)
 
@@ -83,24 +89,24 @@ class Errand(models.Model):
             )
         ]
 
-    def __str__(self):
-        return f"{self._meta.verbose_name.capitalize()} {self.pk}"
+    def __str__(self) -> str:
+        return f"{str(self._meta.verbose_name).capitalize()} {self.pk}"
 
-    def keep(self, now, **values) -> bool:
+    def keep(self, now: datetime, **values: Any) -> bool:
         """Write how far it is and hold it longer; False where another process holds it by now."""
         for name, value in values.items():
             setattr(self, name, value)
         mine = type(self).objects.filter(pk=self.pk, claim_token=self.claim_token)
         return bool(mine.update(lease_until=now + LEASE, **values))
 
-    def finish(self, now, status, **values) -> bool:
+    def finish(self, now: datetime, status: str, **values: Any) -> bool:
         """End it, under its own claim."""
         rest = {"status": status, "finished_at": now, "claim_token": None}
         mine = type(self).objects.filter(pk=self.pk, claim_token=self.claim_token)
         return bool(mine.update(**rest, **values))
 
     @property
-    def percent(self):
+    def percent(self) -> int:
         """How far it is, 0 to 100."""
         if self.status == ErrandStatus.DONE:
             return 100
@@ -123,8 +129,9 @@ class Export(Errand):
     file_length = models.BigIntegerField(null=True)  # bytes
     file_sha256 = models.CharField(max_length=64, blank=True)
 
-    def exportable_desks(self):
+    def exportable_desks(self) -> list[int]:
         """Ids of the desks whose records its asker may still export."""
+        assert self.operator is not None  # an export is asked for by somebody
         desks = Desk.objects.allowing(self.operator, Right.VERIFY)
         return sorted(desks.values_list("pk", flat=True))
 

@@ -14,5 +14,5 @@ class Installation(models.Model):
             models.CheckConstraint(condition=models.Q(pk=1), name="installation_single_row")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.network

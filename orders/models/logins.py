@@ -1,13 +1,15 @@
 """What sign-ins leave behind: second factors, attempts that count, addresses known, what ended."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
 
-def of_user(related_name, **options):
+def of_user(related_name: str) -> "models.ForeignKey[Any, Any]":
     """A link to the person; nobody who ever signed in is deleted."""
     return models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name=related_name, **options
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name=related_name
     )
 
 
@@ -30,7 +32,7 @@ class SecondFactor(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Second factor of {self.user}"
 
 
@@ -47,7 +49,7 @@ class RecoveryCode(models.Model):
             models.UniqueConstraint(fields=["user", "code_hash"], name="recovery_code_once")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "Recovery code"
 
 
@@ -70,7 +72,7 @@ class SignInAttempt(models.Model):
             models.Index(fields=["address", "at"], name="attempt_address"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} from {self.address}"
 
 
@@ -87,7 +89,7 @@ class KnownAddress(models.Model):
             models.UniqueConstraint(fields=["user", "address"], name="known_address_once")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.user} from {self.address}"
 
 
@@ -105,5 +107,5 @@ class Standing(models.Model):
     class Meta:
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Sessions of {self.user}"

@@ -1,23 +1,31 @@
 """Row ids: long lists of them as one parameter or a few at a time, and texts that may be one."""
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
 from django.db.models import IntegerField, Lookup
 
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.sql.compiler import SQLCompiler
+
 AT_ONCE = 500  # rows that one query names or reads
+T = TypeVar("T")
 LARGEST = 2**63 - 1  # that a column of ours holds
 
 
-def number(text) -> int | None:
+def number(text: str) -> int | None:
     """A text from outside as a whole number that a column of ours holds; None where it is none."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST))
     return int(text) if is_number and int(text) <= LARGEST else None
 
 
-def is_row_id(text) -> bool:
+def is_row_id(text: str) -> bool:
     """Whether a text from outside may be a row's number."""
     return number(text) is not None
 
 
-def portions(rows, size=AT_ONCE):
+def portions(rows: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:
     """A list cut into lists of at most ``size``, in order."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
@@ -34,16 +42,20 @@ class AnyOf(Lookup):
     lookup_name = "any"
     prepare_rhs = False
 
-    def as_sqlite(self, compiler, connection):
+    def as_sqlite(
+        self, compiler: "SQLCompiler", connection: "BaseDatabaseWrapper"
+    ) -> tuple[str, list[Any]]:
         """SQLite takes the list as JSON."""
         name, params = self.process_lhs(compiler, connection)
         sql = f"{name} IN (SELECT value FROM json_each(%s))"  # noqa: S608 our own column
         return sql, [*params, f"[{self._joined()}]"]
 
-    def as_postgresql(self, compiler, connection):
+    def as_postgresql(
+        self, compiler: "SQLCompiler", connection: "BaseDatabaseWrapper"
+    ) -> tuple[str, list[Any]]:
         """PostgreSQL takes it as an array."""
         name, params = self.process_lhs(compiler, connection)
         return f"{name} = ANY(%s::bigint[])", [*params, f"{{{self._joined()}}}"]
 
-    def _joined(self):
+    def _joined(self) -> str:
         return ",".join([str(int(value)) for value in sorted(self.rhs - {None})])

@@ -1,10 +1,16 @@
 """Orders as the exchange reports them."""
 
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, Self, TypeVar
+
 from django.db import models
 
 from orders.models.desks import OfAccountsQuerySet
 from orders.models.lookups import portions
 from orders.pacifica import kinds
+
+Columns = TypeVar("Columns", bound=NamedTuple)
 
 
 class OrderState(models.TextChoices):
@@ -23,17 +29,19 @@ class AmountsState(models.TextChoices):
     UNTOLD = "untold", "Not told by the exchange"
 
 
-def amount_text(**options):
+def amount_text(
+    *, null: bool = False, blank: bool = False, default: Any = models.NOT_PROVIDED
+) -> "models.CharField[Any, Any]":
     """A price or amount exactly as the exchange wrote it; SQLite would round a decimal."""
-    return models.CharField(max_length=64, **options)
+    return models.CharField(max_length=64, null=null, blank=blank, default=default)
 
 
-def amount_number():
+def amount_number() -> "models.DecimalField[str | Decimal | None, Decimal | None]":
     """The same number for sorting and sums; the text beside it is the truth."""
     return models.DecimalField(max_digits=38, decimal_places=12, null=True, editable=False)
 
 
-def _is_stop():
+def _is_stop() -> models.Q:
     """The rule of `kinds.is_stop` as a query."""
     found = models.Q(stop_price__regex=kinds.SOME_PRICE)
     for word in kinds.STOP_WORDS:
@@ -44,14 +52,14 @@ def _is_stop():
 IS_STOP = _is_stop()
 
 
-class OrderQuerySet(OfAccountsQuerySet):
+class OrderQuerySet(OfAccountsQuerySet["Order"]):
     """Orders, by desk and state."""
 
-    def open(self):
+    def open(self) -> Self:
         """Orders that were listed when the book was last read."""
         return self.filter(state=OrderState.OPEN)
 
-    def columns(self, kind, pks):
+    def columns(self, kind: type[Columns], pks: Sequence[int]) -> Iterator[Columns]:
         """These rows as tuples of ``kind``, a `NamedTuple` of column names, in no order.
 
         Some at a time, and no whole row: thousands of those would take seconds.
@@ -60,7 +68,7 @@ class OrderQuerySet(OfAccountsQuerySet):
             rows = self.filter(pk__in=some).order_by().values_list(*kind._fields)
             yield from map(kind._make, rows)
 
-    def unnamed(self):
+    def unnamed(self) -> Self:
         """Orders that have no client order id, as a row said that was read whole."""
         has_none = models.Q(client_order_id=None) | models.Q(client_order_id="")
         return self.filter(has_none, trouble="")
@@ -137,17 +145,17 @@ class Order(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return " ".join(filter(None, [self.symbol, self.side, str(self.order_id)]))
 
     @property
-    def amounts_note(self):
+    def amounts_note(self) -> str:
         """What is to be said of its amounts, or nothing where they are told."""
         if self.amounts_state == AmountsState.TOLD:
             return ""
         return f"amounts {self.get_amounts_state_display().lower()}"
 
     @property
-    def is_stop(self):
+    def is_stop(self) -> bool:
         """Stop and take-profit orders have a cancel route of their own."""
         return kinds.is_stop(self.order_type, self.stop_price)

@@ -1,6 +1,7 @@
 """Panics: one line for each account whose book is to be emptied."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
@@ -8,6 +9,9 @@ from django.db import models
 from orders.models.cancels import LEASE
 from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
+
+if TYPE_CHECKING:
+    from orders.models.desks import Desk
 
 
 class PanicStatus(models.TextChoices):
@@ -37,28 +41,28 @@ UNFINISHED = [
 UNTAKEN_AFTER = timedelta(seconds=5)  # a sweep looks for panics twenty times a second
 
 
-class PanicLineQuerySet(OfAccountsQuerySet):
+class PanicLineQuerySet(OfAccountsQuerySet["PanicLine"]):
     """Lines, by desk and by what is due."""
 
-    def unfinished(self):
+    def unfinished(self) -> Self:
         """Lines whose book was neither seen empty nor given up on."""
         return self.filter(status__in=UNFINISHED)
 
-    def free(self, now):
+    def free(self, now: datetime) -> Self:
         """Unfinished lines that no living sender holds."""
         unheld = models.Q(lease_until__isnull=True) | has_come("lease_until", now, LEASE)
         return self.unfinished().filter(unheld)
 
-    def waiting_long(self, now):
+    def waiting_long(self, now: datetime) -> Self:
         """Lines that were asked for more than a moment ago, and whose cancel-all waits."""
         long_ago = has_come("asked_at", now - UNTAKEN_AFTER, UNTAKEN_AFTER)
         return self.filter(long_ago, status=PanicStatus.WAITING)
 
-    def untaken(self, now):
+    def untaken(self, now: datetime) -> Self:
         """Those of them that nobody holds: no sweep is at work."""
         return self.waiting_long(now).free(now)
 
-    def needing_somebody(self):
+    def needing_somebody(self) -> Self:
         """Lines that were given up on, until a person acts on them."""
         return self.filter(status=PanicStatus.NEEDS_YOU)
 
@@ -114,10 +118,10 @@ class PanicLine(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.account} {self.symbol}".strip()
 
     @property
-    def desk(self):
+    def desk(self) -> "Desk":
         """The desk whose rights count."""
         return self.job.desk

@@ -36,5 +36,5 @@ class Preview(models.Model):
         ordering = ["-made_at"]
         default_permissions = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Preview of {self.scope}"

@@ -1,6 +1,7 @@
 """When this database was found older than its checkpoints, and who accepted it as it is."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -8,18 +9,18 @@ from django.db import models
 SLACK = timedelta(seconds=2)  # what may remain between two clocks once both were compared
 
 
-class RestoreQuerySet(models.QuerySet):
+class RestoreQuerySet(models.QuerySet["Restore"]):
     """Restored copies, by whether somebody accepted them."""
 
-    def waiting(self):
+    def waiting(self) -> Self:
         """The one that nobody has accepted yet, if any: nothing is sent."""
         return self.filter(is_waiting=True)
 
-    def unsigned(self):
+    def unsigned(self) -> Self:
         """Those accepted that no checkpoint tells of yet."""
         return self.filter(is_waiting=False, checkpoint=None)
 
-    def may_hide(self, moment) -> bool:
+    def may_hide(self, moment: datetime) -> bool:
         """Whether what this app did at this moment may be lost with a restored copy."""
         begun = models.Q(lost_from__isnull=True) | models.Q(lost_from__lte=moment + SLACK)
         return self.filter(begun, found_at__gte=moment - SLACK).exists()
@@ -65,5 +66,5 @@ class Restore(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"Restored copy {self.pk}"

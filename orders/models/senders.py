@@ -1,6 +1,7 @@
 """The processes that may open keys and send, as they report themselves."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.db import models
 
@@ -9,10 +10,10 @@ from orders.models.clocks import MAY_DIFFER
 FRESH_FOR = timedelta(seconds=15)
 
 
-class SenderQuerySet(models.QuerySet):
+class SenderQuerySet(models.QuerySet["Sender"]):
     """Senders, by how lately they were heard."""
 
-    def fresh(self, now):
+    def fresh(self, now: datetime) -> Self:
         """Those heard of within the last fifteen seconds."""
         return self.filter(seen_at__gte=now - FRESH_FOR, seen_at__lte=now + MAY_DIFFER)
 
@@ -30,5 +31,5 @@ class Sender(models.Model):
     class Meta:
         ordering = ["-seen_at"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
