@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+from types import TracebackType
+from typing import Any
 
 from celery import Celery, signals
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +20,7 @@ HEARTBEAT_S = 3
 NICENESS_OF_BULK = 5  # clicks, pages and urgent senders on the same machine get the processor first
 
 
-def say_why(kind, error, trace):
+def say_why(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Celery's command line knows no setting that is wrong: end with its sentence, as others do."""
     if issubclass(kind, ImproperlyConfigured):
         print(f"Cannot start. {error}", file=sys.stderr)
@@ -30,7 +32,7 @@ sys.excepthook = say_why
 
 
 @signals.worker_init.connect
-def check(**kwargs):
+def check(**kwargs: Any) -> None:
     """A worker is a sender: it starts with everything that takes, or says what is missing."""
     from django.db import connections
 
@@ -51,7 +53,7 @@ def check(**kwargs):
 
 @signals.task_prerun.connect
 @signals.task_postrun.connect
-def keep_connection(**kwargs):
+def keep_connection(**kwargs: Any) -> None:
     """Keep a thread's database connection from task to task while it is sound, as pages do."""
     from django.db import close_old_connections
 
@@ -59,7 +61,7 @@ def keep_connection(**kwargs):
 
 
 @signals.worker_ready.connect
-def make_way(sender, **kwargs):
+def make_way(sender: Any, **kwargs: Any) -> None:
     """Keep nobody waiting: a worker for bulk alone is nice, and no worker stops to tidy up."""
     if set(sender.app.amqp.queues.consume_from) == {"bulk"}:
         os.nice(NICENESS_OF_BULK)  # of this thread, and so of the pool's that it is about to start
@@ -67,7 +69,7 @@ def make_way(sender, **kwargs):
 
 
 @signals.worker_ready.connect
-def beat(**kwargs):
+def beat(**kwargs: Any) -> None:
     """Tell the pages that something is sending, for as long as this worker lives."""
     from orders import sweep
 

@@ -1,6 +1,7 @@
 """Which database a site stands on, from one address, and how it is opened."""
 
 import sqlite3
+from typing import Any
 from urllib.parse import urlparse
 
 import environ
@@ -17,7 +18,7 @@ UNREADABLE = f"cannot be read: postgres://user:password@host:port/name. {CODED}"
 UNKNOWN_OPTION = f"has an option after its ? that PostgreSQL does not know. {CODED}"
 
 
-def database(url) -> dict:
+def database(url: str) -> dict[str, Any]:
     """Django's settings of the database that ``DATABASE_URL`` names, or a named error."""
     found = _read(url)
     found["CONN_MAX_AGE"] = 600
@@ -29,7 +30,7 @@ def database(url) -> dict:
     return found
 
 
-def _read(url):
+def _read(url: str) -> dict[str, Any]:
     """What the address says. No error repeats any of it: it may be the password."""
     try:
         parts = urlparse(url)
@@ -49,7 +50,7 @@ def _read(url):
     return found
 
 
-def _sound_options(options):
+def _sound_options(options: dict[str, Any]) -> dict[str, Any]:
     """What stands after the ``?``, as the driver takes it, or a named error."""
     if "pool" in options:
         wrong("DATABASE_URL", "takes no ?pool: connections are kept anyway; or use PgBouncer.")
@@ -66,7 +67,7 @@ def _sound_options(options):
     return theirs | ours
 
 
-def prepare_statements():
+def prepare_statements() -> None:
     """Have PostgreSQL prepare what this process asks more than once: a fifth to a quarter less work
     for it. For workers, which ask a few statements again and again; to be called as one starts.
 
@@ -86,7 +87,7 @@ def has_wal_bug() -> bool:
     return sqlite3.sqlite_version_info < (3, 51, 3)
 
 
-def sqlite_options(journal) -> dict:
+def sqlite_options(journal: str) -> dict[str, Any]:
     """How SQLite is opened. ``journal``: its journal mode.
 
     What a statement could have to undo stays in memory: in a file, those pages were four fifths

@@ -15,8 +15,10 @@ import stat
 import time
 import uuid
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
+from typing import Any
 
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
@@ -33,20 +35,22 @@ ASIDE = "unreadable"
 class Channel(virtual.Channel):
     """Messages are files named ``time_uuid.queue.msg``; any other ending is one on its way."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.folder = Path(self.connection.client.transport_options["folder"])
+        options: dict[str, Any] = self.connection.client.transport_options  # type: ignore[assignment, union-attr]
+        self.folder = Path(options["folder"])
         private.make_folder(self.folder)
-        self._listed = defaultdict(deque)  # oldest first; read anew once it is used up
-        self._stuck = set()  # names of what can be neither taken nor moved
+        # Oldest first; read anew once it is used up.
+        self._listed: defaultdict[str, deque[Path]] = defaultdict(deque)
+        self._stuck: set[str] = set()  # names of what can be neither taken nor moved
 
-    def _put(self, queue, message, **kwargs):
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         name = f"{time.time_ns()}_{uuid.uuid4().hex}"
         aside = self.folder / f"{name}.part"
         private.write(aside, str_to_bytes(dumps(message)))
         aside.rename(aside.with_name(f"{name}.{queue}.msg"))
 
-    def _get(self, queue, timeout=None):
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         while path := self._oldest(queue):
             taken = path.with_name(f"{path.name}.{uuid.uuid4().hex}.taken")
             try:
@@ -60,7 +64,7 @@ class Channel(virtual.Channel):
                 return message
         raise Empty
 
-    def _read(self, path):
+    def _read(self, path: Path) -> dict[str, Any] | None:
         """The message in this file, which is gone then; None where it is moved aside."""
         try:
             about = path.lstat()
@@ -75,7 +79,7 @@ class Channel(virtual.Channel):
             return None
         return message
 
-    def _set_aside(self, path, error):
+    def _set_aside(self, path: Path, error: Exception) -> None:
         """Out of the way, for a person to look at; its content is in no log."""
         logger.error("A message cannot be read (%s); %s is passed over.", _kind(error), path.name)
         try:
@@ -84,11 +88,11 @@ class Channel(virtual.Channel):
         except OSError as trouble:
             self._stick(path, trouble)
 
-    def _stick(self, path, error):
+    def _stick(self, path: Path, error: Exception) -> None:
         logger.error("%s can be neither taken nor moved (%s).", path.name, _kind(error))
         self._stuck.add(path.name)
 
-    def refuse(self, queue, message, error):
+    def refuse(self, queue: str, message: Any, error: Exception) -> None:
         """Move aside what was read and turned out to be no message."""
         path = self.folder / f"{time.time_ns()}_{uuid.uuid4().hex}.{queue}.refused"
         try:
@@ -98,23 +102,23 @@ class Channel(virtual.Channel):
             return
         self._set_aside(path, error)
 
-    def forget(self, message):
+    def forget(self, message: Any) -> None:
         """Not to be given back to its queue when this worker ends."""
         with contextlib.suppress(AttributeError, KeyError, TypeError):
             tag = message["properties"]["delivery_tag"]
             if self.qos.get(tag) is not None:
                 self.basic_ack(tag)
 
-    def _oldest(self, queue):
+    def _oldest(self, queue: str) -> Path | None:
         listed = self._listed[queue]
         if not listed:
             listed.extend(sorted(self._waiting(queue)))
         return listed.popleft() if listed else None
 
-    def _size(self, queue):
+    def _size(self, queue: str) -> int:
         return len(list(self._waiting(queue)))
 
-    def _purge(self, queue):
+    def _purge(self, queue: str) -> int:
         waiting = list(self._waiting(queue))
         for path in waiting:
             try:
@@ -123,12 +127,12 @@ class Channel(virtual.Channel):
                 self._set_aside(path, error)
         return len(waiting)
 
-    def _waiting(self, queue):
+    def _waiting(self, queue: str) -> Iterator[Path]:
         found = self.folder.glob(f"*.{queue}.msg")
         return (path for path in found if path.name not in self._stuck)
 
 
-def _kind(error):
+def _kind(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
@@ -140,20 +144,21 @@ class Transport(virtual.Transport):
     driver_type = driver_name = "embedded"
     implements = virtual.Transport.implements.extend(asynchronous=False)
 
-    def drain_events(self, connection, timeout=None):
+    def drain_events(self, connection: Any, timeout: Any = None) -> Any:  # type: ignore[override]
         """Wait for one message. Short waits let a worker notice soon that it shall stop."""
         timeout = timeout and min(timeout, LONGEST_WAIT_S)
         return super().drain_events(connection, timeout=timeout)
 
-    def _deliver(self, message, queue):
+    def _deliver(self, message: Any, queue: Any) -> None:
         """Celery itself ends where a message lacks what it takes for granted: it is passed over."""
         try:
             super()._deliver(message, queue)
         except Exception as error:
-            self.channels[0].refuse(queue, message, error)
-            for channel in self.channels:
+            channels: list[Channel] = self.channels  # type: ignore[assignment]
+            channels[0].refuse(queue, message, error)
+            for channel in channels:
                 channel.forget(message)
 
-    def driver_version(self):
+    def driver_version(self) -> str:
         """Shown by Celery's reports."""
         return "1"

@@ -7,6 +7,7 @@ value may stand in quotes. The environment wins over the file.
 import os
 import re
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from desk.given import wrong
@@ -17,7 +18,7 @@ NAME = re.compile(r"(?:export +)?([A-Z]+(?:_[A-Z]+)*)(?![A-Za-z0-9_+/])")
 ESCAPED = re.compile(r"\\(.)")
 
 
-def load(path, *, is_named) -> list[str]:
+def load(path: str | Path, *, is_named: bool) -> list[str]:
     """Put the file's settings into the environment; what to warn of, in sentences.
 
     ``is_named``: whether somebody asked for this very file, so that it must be there.
@@ -31,7 +32,7 @@ def load(path, *, is_named) -> list[str]:
     return _readable_by_others(path, given)
 
 
-def _text(path):
+def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError:
@@ -40,9 +41,10 @@ def _text(path):
         wrong("ENV_FILE", f"{path} cannot be read ({error.strerror}).")
 
 
-def _settings(text, file):
+def _settings(text: str, file: str) -> dict[str, str]:
     """Values by name. ``file``: what to call it."""
-    found, lines = {}, {}
+    found: dict[str, str] = {}
+    lines: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         if not line or line.startswith("#"):
@@ -55,7 +57,7 @@ def _settings(text, file):
     return found
 
 
-def _pair(line, where):
+def _pair(line: str, where: str) -> tuple[str, str]:
     if "\0" in line:
         wrong(_shown(line), f"{where} holds a NUL, which no setting can.")
     match = LINE.fullmatch(line)
@@ -64,7 +66,7 @@ def _pair(line, where):
     return match[1], match[2]
 
 
-def _value(line, value, where):
+def _value(line: str, value: str, where: str) -> str:
     """The value as it is meant; quotes are taken off."""
     quote = value[:1]
     if quote not in {"'", '"'}:
@@ -77,17 +79,17 @@ def _value(line, value, where):
     return ESCAPED.sub(_kept, inner) if quote == '"' else inner
 
 
-def _kept(match):
+def _kept(match: re.Match[str]) -> str:
     return match[0] if match[1] in "rnt" else match[1]
 
 
-def _shown(line):
+def _shown(line: str) -> str:
     """The setting that a faulty line is about; the file's own where that cannot be told."""
     match = NAME.match(line)
     return match[1] if match else "ENV_FILE"
 
 
-def _readable_by_others(path, given):
+def _readable_by_others(path: Path, given: Collection[str]) -> list[str]:
     is_secret = any(re.search("KEY|SECRET|PASSWORD|URL", name) for name in given)
     if is_secret and path.is_file() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return [f"ENV_FILE: others can read {path}, which holds secrets: chmod 0600."]

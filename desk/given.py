@@ -4,7 +4,9 @@ import difflib
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,12 +21,12 @@ ALIKE = 0.86  # from here on a name is taken for a slip of the pen
 asked = {"ENV_FILE"}  # every name that was looked up
 
 
-def wrong(name, what):
+def wrong(name: str, what: str) -> NoReturn:
     """The one way a setting is refused: its name, what is wrong, what to do."""
     raise ImproperlyConfigured(f"{name}: {what}") from None  # what failed may repeat the value
 
 
-def text(name, default=""):
+def text(name: str, default: str = "") -> str:
     """The value as it stands in the environment, or a named error where it cannot be meant so."""
     asked.add(name)
     value = os.environ.get(name)
@@ -35,7 +37,7 @@ def text(name, default=""):
     return value
 
 
-def _fault(value):
+def _fault(value: str) -> str:
     """What makes a value one that nobody means, or nothing; the value is not repeated."""
     if value != value.strip():
         return "has a blank or line break at its beginning or end: take it away."
@@ -52,17 +54,17 @@ def _fault(value):
     return ""
 
 
-def listed(name, default=()) -> list[str]:
+def listed(name: str, default: Iterable[str] = ()) -> list[str]:
     """What stands between commas, or a named error where there are blanks too."""
-    value = text(name, None)
-    if value is None:
+    value = text(name)
+    if name not in os.environ:
         return list(default)
     if re.search(r"\s", value):
         wrong(name, "has a blank in it: write commas alone between its parts.")
     return [part for part in value.split(",") if part]
 
 
-def number(name, default, low, high):
+def number(name: str, default: int, low: int, high: int) -> int:
     """A whole number within bounds, or a named error."""
     value = text(name, str(default))
     if not re.fullmatch(r"-?[0-9]{1,18}", value):
@@ -72,7 +74,7 @@ def number(name, default, low, high):
     return int(value)
 
 
-def yes_or_no(name, default):
+def yes_or_no(name: str, default: bool) -> bool:
     """A boolean written as true or false, or a named error."""
     value = text(name, str(default)).lower()
     if value not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
@@ -80,7 +82,7 @@ def yes_or_no(name, default):
     return value in {"true", "1", "yes", "on"}
 
 
-def address(name, default, *schemes):
+def address(name: str, default: str, *schemes: str) -> str:
     """A URL of one of these schemes, or nothing; else a named error."""
     value = text(name, default)
     if not value:
@@ -97,7 +99,7 @@ def address(name, default, *schemes):
     return value
 
 
-def path(name, default) -> Path:
+def path(name: str, default: str | Path) -> Path:
     """Where a file or folder is, or a named error."""
     value = text(name, str(default))
     if not value or value.startswith("~"):
@@ -105,7 +107,7 @@ def path(name, default) -> Path:
     return Path(value)
 
 
-def secret(name):
+def secret(name: str) -> str:
     """A secret: the value itself, or what is in the file that its namesake in _FILE names."""
     value, in_file = text(name), f"{name}_FILE"
     file = text(in_file)
@@ -119,12 +121,12 @@ def secret(name):
         wrong(in_file, str(broken))
 
 
-def is_loopback(url):
+def is_loopback(url: str) -> bool:
     """True only for plain HTTP to this very machine."""
     return LOOPBACK.fullmatch(url) is not None
 
 
-def is_host(name):
+def is_host(name: str) -> bool:
     """True for what Django compares a request's host with: no scheme, port or path."""
     return HOST.fullmatch(name) is not None
 
@@ -135,7 +137,7 @@ def slips() -> list[str]:
     return [f"{name}: {said}" for name in strange if (said := _slip(name))]
 
 
-def _slip(name):
+def _slip(name: str) -> str:
     near = difflib.get_close_matches(name, asked, n=1, cutoff=ALIKE)
     if near:
         return f"is no setting. Is {near[0]} meant?"

@@ -23,12 +23,12 @@ class RuleBroken(Exception):
 class Readers:
     """Who may do something with a file besides its owner: ids, or anybody."""
 
-    users: set = field(default_factory=set)
-    groups: set = field(default_factory=set)
+    users: set[int] = field(default_factory=set)
+    groups: set[int] = field(default_factory=set)
     is_anybody: bool = False
 
 
-def read(path) -> str:
+def read(path: str) -> str:
     """The text in the file, without blanks and line breaks around it. Raises `RuleBroken`."""
     try:
         # Not to be kept waiting by a pipe; what is judged is what is read, whatever links lead to.
@@ -40,7 +40,7 @@ def read(path) -> str:
         raise RuleBroken(f"cannot be read ({error.strerror}).") from None
 
 
-def check(found, acl=b""):
+def check(found: os.stat_result, acl: bytes | None = b"") -> None:
     """Raise `RuleBroken` where others than this process's user may read or change the file.
 
     ``found``: as `os.fstat` tells; ``acl``: its access control list, where it has one.
@@ -63,7 +63,7 @@ def check(found, acl=b""):
         raise RuleBroken("can be read by another user through its access list: setfacl -b.")
 
 
-def _readers(found, acl):
+def _readers(found: os.stat_result, acl: bytes | None) -> Readers:
     """Who besides the owner may read or change it."""
     if not acl:
         groups = {found.st_gid} if found.st_mode & stat.S_IRWXG else set()
@@ -81,14 +81,14 @@ def _readers(found, acl):
     return readers
 
 
-def _acl(handle):
+def _acl(handle: int) -> bytes | None:
     try:
         return os.getxattr(handle, ACL)
     except OSError:  # none, or a file system without them
         return b""
 
 
-def _text(raw):
+def _text(raw: bytes) -> str:
     if len(raw) > LONGEST:
         raise RuleBroken(f"is longer than {LONGEST} bytes: that is no key.")
     try:

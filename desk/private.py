@@ -8,7 +8,7 @@ OTHERS = 0o077
 OURS = ("desk.sqlite3", "broker", "exports", "checkpoints", "opening-keys", "secret-key")
 
 
-def make_folder(path):
+def make_folder(path: str | Path) -> None:
     """The folder, made with mode 0700 where it is missing; one that is there stays as it is."""
     path = Path(path)
     if not path.is_dir():
@@ -16,7 +16,7 @@ def make_folder(path):
         path.chmod(0o700)
 
 
-def make_own_folder(path) -> bool:
+def make_own_folder(path: str | Path) -> bool:
     """The same, and closed where it holds nothing but what is ours; whether others are shut out.
 
     A folder that other things are in may be the system's: it stays open.
@@ -29,12 +29,12 @@ def make_own_folder(path) -> bool:
     return is_ours and shut(path)
 
 
-def is_open(path) -> bool:
+def is_open(path: str | Path) -> bool:
     """Whether others may do anything with it."""
     return bool(Path(path).stat().st_mode & OTHERS)
 
 
-def make_file(path):
+def make_file(path: str | Path) -> None:
     """An empty file with mode 0600 where there is none; one of ours that is open is shut.
 
     One that is there is never opened: closing it again would take from this process the locks that
@@ -46,7 +46,7 @@ def make_file(path):
         shut(path)
 
 
-def opened(path, flags) -> int:
+def opened(path: str | Path, flags: int) -> int:
     """A handle on the file, made with mode 0600 where it is missing."""
     handle = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
     closed = _closed(os.fstat(handle))
@@ -55,7 +55,7 @@ def opened(path, flags) -> int:
     return handle
 
 
-def write(path, content: bytes):
+def write(path: str | Path, content: bytes) -> None:
     """A new file with this content, on the disk when this returns."""
     with os.fdopen(opened(path, os.O_WRONLY | os.O_EXCL), "wb") as file:
         file.write(content)
@@ -63,7 +63,7 @@ def write(path, content: bytes):
         os.fsync(file.fileno())
 
 
-def shut(path) -> bool:
+def shut(path: str | Path) -> bool:
     """Take from others what they may do with what is ours; whether it is shut to them."""
     path = Path(path)
     closed = _closed(path.stat())
@@ -72,7 +72,7 @@ def shut(path) -> bool:
     return not is_open(path)
 
 
-def _closed(found):
+def _closed(found: os.stat_result) -> int | None:
     """The mode to give to what others may do something with, if it is ours; else None."""
     is_due = found.st_mode & OTHERS and found.st_uid == os.geteuid()
     return stat.S_IMODE(found.st_mode) & 0o700 if is_due else None

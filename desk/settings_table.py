@@ -1,5 +1,6 @@
 """Every setting in one sentence. ``python -m desk.settings_table`` writes ``docs/settings.md``."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
@@ -153,12 +154,12 @@ SETTINGS = {
 }
 
 
-def page():
+def page() -> str:
     """The text of ``docs/settings.md``."""
     return "\n".join([INTRODUCTION, *(_table(*group) for group in SETTINGS.items())])
 
 
-def _table(heading, rows):
+def _table(heading: str, rows: Iterable[tuple[str, str, str]]) -> str:
     lines = [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in rows]
     head = [f"## {heading}", "", "| Setting | Default | What it does |", "|---|---|---|"]
     return "\n".join([*head, *lines, ""])

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
@@ -23,7 +24,7 @@ class _Probed(Exception):
     """Rolls the probe back."""
 
 
-def check_site():
+def check_site() -> None:
     """Everything that each process needs. Raises `CannotStart`."""
     for said in settings.SETTING_WARNINGS:
         logger.warning(said)
@@ -33,7 +34,7 @@ def check_site():
     _try(checkpoints.trusted_keys)
 
 
-def check_web():
+def check_web() -> None:
     """What the web needs, and what it must not hold where it is not practice: whoever broke into it
     could sign. Raises `CannotStart`."""
     check_site()
@@ -51,7 +52,7 @@ def check_web():
         )
 
 
-def check_sender():
+def check_sender() -> None:
     """Everything a sender needs besides: it must be able to open keys. Raises `CannotStart`."""
     check_site()
     if not sealing.can_open():
@@ -67,7 +68,7 @@ def check_sender():
         logger.warning(str(error))
 
 
-def _try(read):
+def _try(read: Callable[[], object]) -> None:
     """Read keys from the settings. Raises `CannotStart` where they are no keys."""
     try:
         read()
@@ -75,7 +76,7 @@ def _try(read):
         raise CannotStart(str(error)) from None
 
 
-def check_network():
+def check_network() -> None:
     """A database belongs to one network, set when it was first migrated."""
     try:
         network = Installation.objects.values_list("network", flat=True).first()
@@ -91,7 +92,7 @@ def check_network():
         )
 
 
-def check_append_only():
+def check_append_only() -> None:
     """Try to change a probe record inside a savepoint, and look for every trigger."""
     missing = missing_triggers(connection)
     if missing:
@@ -101,7 +102,7 @@ def check_append_only():
             raise CannotStart("The audit log is not append-only: a probe could be changed.")
 
 
-def warn_of_sqlite():
+def warn_of_sqlite() -> None:
     """Say where the SQLite library can, rarely, corrupt a database; for one process of a site."""
     if settings.IS_SQLITE and settings.HAS_WAL_BUG:
         logger.warning(
@@ -111,14 +112,14 @@ def warn_of_sqlite():
         )
 
 
-def _forbidden():
+def _forbidden() -> Iterator[Callable[[int], object]]:
     yield lambda probe: AuditRecord.objects.filter(pk=probe).update(outcome="changed")
     yield lambda probe: AuditPayload.objects.filter(pk=probe)._raw_delete("default")
     if connection.vendor == "sqlite":
         yield _replace
 
 
-def _replace(probe):
+def _replace(probe: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT OR REPLACE INTO orders_auditpayload (record_id, body) VALUES (%s, %s)",
@@ -126,7 +127,7 @@ def _replace(probe):
         )
 
 
-def _succeeds(act):
+def _succeeds(act: Callable[[int], object]) -> bool:
     """Whether a forbidden change of a probe record goes through; nothing of it stays."""
     try:
         with transaction.atomic():

@@ -3,15 +3,17 @@
 import gc
 import os
 import sys
+from typing import NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 NEVER_RETRY = 3  # gunicorn's word for a worker that cannot boot: it stops instead of starting again
 
 
-def checked_application():
+def checked_application() -> WSGIHandler:
     """The application, once everything holds that must; else one sentence and the end."""
     try:
         application = get_wsgi_application()
@@ -30,7 +32,7 @@ def checked_application():
     return application
 
 
-def refuse(error):
+def refuse(error: Exception) -> NoReturn:
     """End this process with the sentence alone."""
     print(f"Cannot start. {error}", file=sys.stderr, flush=True)
     sys.exit(NEVER_RETRY)

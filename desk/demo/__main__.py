@@ -11,7 +11,7 @@ from desk.demo import environment, stack
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "demo"
 
 
-def main():
+def main() -> None:
     """Read the options and run; exit code 0 after Ctrl-C."""
     options = read_options()
     options.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def main():
             sys.exit("Stopped.")
 
 
-def read_options():
+def read_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m desk.demo", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="where the pages are; 8000")

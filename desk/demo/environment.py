@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,8 @@ class Demo:
 
     folder: Path
     paper_port: int
-    web: dict
-    senders: dict
+    web: dict[str, str]
+    senders: dict[str, str]
 
     @property
     def logins_file(self) -> Path:
@@ -36,12 +37,13 @@ class Demo:
         return self.folder / "logins.json"
 
     @property
-    def logins(self) -> dict:
+    def logins(self) -> dict[str, str]:
         """Passwords by name of the person."""
-        return json.loads(self.logins_file.read_text())
+        logins: dict[str, str] = json.loads(self.logins_file.read_text())
+        return logins
 
 
-def prepare(*, folder, paper_port) -> Demo:
+def prepare(*, folder: Path, paper_port: int) -> Demo:
     """Make the secrets that are missing, in files only you can read."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     opening = folder / "opening-keys"
@@ -68,7 +70,7 @@ def prepare(*, folder, paper_port) -> Demo:
     return Demo(folder, paper_port, web, senders)
 
 
-def kept(path, make, *, mode=0o600) -> str:
+def kept(path: Path, make: Callable[[], str], *, mode: int = 0o600) -> str:
     """What the file holds; made first where there is none, with its final mode from the start."""
     if not path.exists():
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
@@ -77,14 +79,14 @@ def kept(path, make, *, mode=0o600) -> str:
     return path.read_text()
 
 
-def public_half(opening) -> str:
+def public_half(opening: str) -> str:
     """The sealing key of an opening key, both as settings write them: ``id:base64``."""
     key_id, _, private = opening.strip().partition(":")
     pair = X25519PrivateKey.from_private_bytes(base64.b64decode(private))
     return f"{key_id}:{text(pair.public_key().public_bytes_raw())}"
 
 
-def checkpoint_public_half(private) -> str:
+def checkpoint_public_half(private: str) -> str:
     """The public half of the key that signs checkpoints, both in base64."""
     pair = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private))
     return text(pair.public_key().public_bytes_raw())
@@ -96,6 +98,6 @@ def password() -> str:
     return "-".join([*words, str(secrets.randbelow(90) + 10)])
 
 
-def text(raw):
+def text(raw: bytes) -> str:
     """Bytes as base64."""
     return base64.b64encode(raw).decode()

@@ -7,17 +7,22 @@ import json
 import random
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 import django
 
 from desk.demo.firm import ACCOUNTS, ADMINISTRATOR, BASIS, MOMENTUM, PEOPLE, orders_of
 
+if TYPE_CHECKING:
+    from orders.models import Account, Desk
+
+
 SEED = 7  # the same firm for everybody
 direct = build_opener(ProxyHandler({}))  # this machine only, whatever proxy is configured
 
 
-def main(control, logins_file):
+def main(control: str, logins_file: str) -> None:
     """Migrate, gather static files, enrol everybody, place orders, read them in."""
     django.setup()
     from django.core.management import call_command
@@ -30,7 +35,7 @@ def main(control, logins_file):
         place_orders(control, account, random.Random(SEED + number))  # noqa: S311
 
 
-def enrol(passwords) -> dict:
+def enrol(passwords: dict[str, str]) -> dict[str, "Desk"]:
     """Desks and people; the desks by name."""
     from orders.accounts import provisioning
 
@@ -44,7 +49,7 @@ def enrol(passwords) -> dict:
     return desks
 
 
-def enrol_account(name, desks):
+def enrol_account(name: str, desks: "dict[str, Desk]") -> "Account":
     """The account with its agent wallet, whose keys are new and are kept nowhere but sealed."""
     from django.contrib.auth import get_user_model
     from solders.keypair import Keypair
@@ -71,7 +76,7 @@ def enrol_account(name, desks):
     return account
 
 
-def place_orders(control, account, dice):
+def place_orders(control: str, account: "Account", dice: random.Random) -> None:
     """Make the account known to the paper exchange; orders only where it never had any."""
     from orders.reconcile import sync
 
@@ -84,7 +89,7 @@ def place_orders(control, account, dice):
     sync.sync_account(account_id=account.pk)
 
 
-def ask(control, method, door, body=None):
+def ask(control: str, method: str, door: str, body: Any = None) -> Any:
     """One request to the paper exchange's control doors."""
     data = None if body is None else json.dumps(body).encode()
     with direct.open(Request(control + door, data, method=method), timeout=30) as answer:  # noqa: S310

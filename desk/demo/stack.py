@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
@@ -16,6 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 from honcho import manager as honcho
 from honcho.printer import Printer
 
+from desk.demo.environment import Demo
 from desk.demo.firm import PEOPLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,11 +31,17 @@ class CannotRun(Exception):
     """The demo cannot start; the text says why and what to do."""
 
 
-def prepare(demo):
+def prepare(demo: Demo) -> None:
     """Set the firm up beside a paper exchange that runs just for that, and keeps what it has."""
     print("Preparing the demo: database, pages, people, orders.", flush=True)
     control = f"http://127.0.0.1:{demo.paper_port}/_paper"
-    paper = subprocess.Popen(shlex.split(paper_command(demo)), env=demo.senders, cwd=ROOT, **QUIET)  # noqa: S603
+    paper = subprocess.Popen(  # noqa: S603
+        shlex.split(paper_command(demo)),
+        env=demo.senders,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         wait_for(f"{control}/rules", is_hopeless=lambda: paper.poll() is not None)
         seeding = [sys.executable, "-m", "desk.demo.seeding", control, str(demo.logins_file)]
@@ -44,7 +52,7 @@ def prepare(demo):
         paper.wait(PATIENCE_S)
 
 
-def run(demo, *, port) -> int:
+def run(demo: Demo, *, port: int) -> int:
     """Run everything until a signal comes or one process ends; the exit code."""
     if not is_free(port):
         raise CannotRun(f"Port {port} is taken. Choose another: make demo PORT={port + 1}")
@@ -55,10 +63,11 @@ def run(demo, *, port) -> int:
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     threading.Thread(target=announce, args=(demo, port), daemon=True).start()
     manager.loop()
-    return 0 if manager.returncode in {130, 143} else manager.returncode or 1
+    code: int | None = manager.returncode
+    return 0 if code in {130, 143} else code or 1
 
 
-def processes(demo, port):
+def processes(demo: Demo, port: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Name, command and environment of each; only senders can open keys."""
     python = shlex.quote(sys.executable)
     web = (
@@ -76,14 +85,14 @@ def processes(demo, port):
     yield "sweep", f"{python} manage.py sweep", demo.senders
 
 
-def paper_command(demo):
+def paper_command(demo: Demo) -> str:
     """The paper exchange, which keeps its orders over restarts."""
     state = shlex.quote(str(demo.folder / "paper.json"))
     python = shlex.quote(sys.executable)
     return f"{python} manage.py paper_exchange --port {demo.paper_port} --state {state}"
 
 
-def announce(demo, port):
+def announce(demo: Demo, port: int) -> None:
     """Once the pages answer, say where they are and who may sign in."""
     address = f"http://127.0.0.1:{port}/"
     try:
@@ -94,7 +103,7 @@ def announce(demo, port):
     print(banner(address, demo.logins), flush=True)
 
 
-def banner(address, logins) -> str:
+def banner(address: str, logins: dict[str, str]) -> str:
     """The address and the logins, easy to see among other lines."""
     lines = ["", f"  Pacifica Desk is ready:  {address}", ""]
     for name, (role, desks) in PEOPLE.items():
@@ -103,7 +112,7 @@ def banner(address, logins) -> str:
     return "\n".join(lines)
 
 
-def wait_for(url, *, is_hopeless=lambda: False):
+def wait_for(url: str, *, is_hopeless: Callable[[], bool] = lambda: False) -> None:
     """Return once the address answers. Raises `CannotRun` when it is hopeless or takes too long."""
     ends_at = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends_at and not is_hopeless():
@@ -122,7 +131,7 @@ def paper_port() -> int:
     return PAPER_PORT if is_free(PAPER_PORT) else free_port()
 
 
-def is_free(port) -> bool:
+def is_free(port: int) -> bool:
     """Whether nothing listens on this port of the loopback address."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -137,15 +146,13 @@ def free_port() -> int:
     """Any port of the loopback address that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
-class Output(Printer):
+class Output(Printer):  # type: ignore[misc]  # honcho has no types
     """Prints lines; a terminal that has gone away must not keep the processes from stopping."""
 
-    def write(self, message):
+    def write(self, message: str) -> None:
         with contextlib.suppress(OSError):
             super().write(message)
-
-
-QUIET = {"stdout": subprocess.DEVNULL, "start_new_session": True}

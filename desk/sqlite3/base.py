@@ -14,6 +14,7 @@ cursor's connection has ended its own wait, perhaps for that very thread.
 import contextlib
 import sqlite3
 import time
+from typing import Any
 
 from django.db.backends.sqlite3 import base
 
@@ -25,7 +26,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 0.0005, 0.005, 1.05  # between two look
 class DatabaseWrapper(base.DatabaseWrapper):
     """Of the setting ``timeout``, in seconds, nothing changes: whoever waited so long fails."""
 
-    def get_new_connection(self, conn_params):
+    transaction_mode: str  # set by Django as it reads the options
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         name = str(conn_params["database"])
         if not name.startswith("file:") and ":memory:" not in name:
             with contextlib.suppress(OSError):  # SQLite says what is wrong with it
@@ -33,9 +36,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             for beside in (f"{name}-wal", f"{name}-shm", f"{name}-journal"):
                 with contextlib.suppress(OSError):  # mostly there is none
                     private.shut(beside)
-        return super().get_new_connection(conn_params)
+        connection: sqlite3.Connection = super().get_new_connection(conn_params)
+        return connection
 
-    def _start_transaction_under_autocommit(self):
+    def _start_transaction_under_autocommit(self) -> None:
         timeout_s = self.settings_dict["OPTIONS"]["timeout"]
         ends_at = time.monotonic() + timeout_s
         pause_s = FIRST_PAUSE_S
@@ -48,7 +52,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._wait_ms(timeout_s * 1000)
 
-    def _has_begun(self, ends_at):
+    def _has_begun(self, ends_at: float) -> bool:
         try:
             self.connection.execute(f"BEGIN {self.transaction_mode}")
         except sqlite3.OperationalError as error:
@@ -57,5 +61,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         return True
 
-    def _wait_ms(self, ms):
+    def _wait_ms(self, ms: float) -> None:
         self.connection.execute(f"PRAGMA busy_timeout = {ms}")
