@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint lock format clean
+.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types lock format clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -49,6 +49,10 @@ lint: .venv/tests.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+types: .venv/tests.stamp  ## mypy, strict, where pyproject.toml does not excuse a package yet
+	@$(BIN)/mypy
 
 format: .venv/tests.stamp
 	@$(BIN)/ruff format .
@@ -58,7 +62,7 @@ lock: .venv/tests.stamp  ## requirements.txt anew: what the .in files name, all 
 	@$(LOCK) tests/requirements.in -o tests/requirements.txt
 
 clean:  ## everything that was made here but the demo's data
-	rm -rf .venv staticfiles .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv staticfiles .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make demo PYTHON=python3.12")'
