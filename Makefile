@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types lock format clean
+.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types check lock format clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -53,6 +53,9 @@ lint: .venv/tests.stamp
 
 types: .venv/tests.stamp  ## mypy, strict, where pyproject.toml does not excuse a package yet
 	@$(BIN)/mypy
+
+check: .venv/tests.stamp  ## what is run before a commit: .pre-commit-config.yaml
+	@$(BIN)/pre-commit run --all-files
 
 format: .venv/tests.stamp
 	@$(BIN)/ruff format .
