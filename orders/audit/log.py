@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils.timezone import now as clock
 
 from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact, moment
-from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
+from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, advisory_lock
 from orders.models.bulk_insert import insert
 
 KEPT_BYTES = 64 * 1024
@@ -161,13 +161,8 @@ RECORD_COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fie
 
 
 def _locked_tip():
-    """Position and hash of the newest record, under the lock that makes us the next writer.
-
-    On SQLite the open IMMEDIATE transaction is that lock.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+    """Position and hash of the newest record, under the lock that makes us the next writer."""
+    advisory_lock.hold(CHAIN_LOCK)
     newest = AuditRecord.objects.order_by("-position").values_list("position", "hash").first()
     return newest or (0, FIRST_HASH)
 

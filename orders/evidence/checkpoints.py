@@ -27,13 +27,13 @@ from datetime import datetime
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders.audit.hashing import FIRST_HASH, compact
 from orders.evidence import checkpoint_file
 from orders.evidence.checkpoint_file import CannotCheckpoint
-from orders.models import AuditCheckpoint, AuditRecord, Restore
+from orders.models import AuditCheckpoint, AuditRecord, Restore, advisory_lock
 
 FORMAT = "pacifica-desk-checkpoint"
 OF_A_RESTORE = '"version":2'  # as the line of such a checkpoint says it
@@ -158,7 +158,7 @@ def _decoded(name, text):
 
 def _insert(key, now):
     """The next checkpoint, stored; None where there is nothing new."""
-    _lock()
+    advisory_lock.hold(CHECKPOINT_LOCK)
     last = _last_sound()
     hashes = AuditRecord.objects.order_by("-position").values_list("position", "hash")
     count, head = hashes.first() or (0, FIRST_HASH)
@@ -182,12 +182,6 @@ def _next(key, last, now, **told):
     return made
 
 
-def _lock():
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
-
-
 def _hash_of(position):
     return AuditRecord.objects.values_list("hash", flat=True).get(position=position)
 
@@ -197,7 +191,7 @@ def _go_on(file, key, now):
 
     The checkpoints that the copy had not yet come back to it as lost, and the next says since when.
     """
-    _lock()
+    advisory_lock.hold(CHECKPOINT_LOCK)
     accepted = Restore.objects.unsigned().first()
     line, _ = checkpoint_file.last_line(file)
     if accepted is None or not line or AuditCheckpoint.objects.filter(line=line).exists():
