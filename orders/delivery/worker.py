@@ -38,7 +38,7 @@ from orders.models import (
     PanicLine,
     Right,
 )
-from orders.models.cancels import MARGIN
+from orders.models.cancels import LONGEST_LIFE
 from orders.models.clocks import is_ahead
 from orders.pacifica.signing import Unsignable
 
@@ -238,7 +238,7 @@ def record_requests(packs, now) -> list[batches.Packet]:
     """
     cancels = [cancel for pack in packs for cancel in pack.cancels]
     signing = _signing(cancels[0].account.agent_wallets, packs[0].requests[0].signer)
-    ends_at = now + timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN
+    ends_at = now + LONGEST_LIFE
     drafts = {pack.body: log.draft(_request_fact(pack, now)) for pack in packs}
     with transaction.atomic():
         rows = Cancel.objects.held(cancels[0].claim_token, {cancel.pk for cancel in cancels})
