@@ -27,8 +27,8 @@ from kombu.utils.json import dumps, loads
 from desk import private
 
 logger = logging.getLogger(__name__)
-LONGEST_WAIT_S = 0.5
-LONGEST_BYTES = 16 * 1024 * 1024  # ours have a few hundred
+MAX_WAIT_S = 0.5
+MAX_BYTES = 16 * 1024 * 1024  # ours have a few hundred
 ASIDE = "unreadable"
 
 
@@ -68,7 +68,7 @@ class Channel(virtual.Channel):
         """The message in this file, which is gone then; None where it is moved aside."""
         try:
             about = path.lstat()
-            if not stat.S_ISREG(about.st_mode) or about.st_size > LONGEST_BYTES:
+            if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_BYTES:
                 raise ValueError("no file of a message")
             message = loads(bytes_to_str(path.read_bytes()))
             if not isinstance(message, dict):
@@ -146,7 +146,7 @@ class Transport(virtual.Transport):
 
     def drain_events(self, connection: Any, timeout: Any = None) -> Any:  # type: ignore[override]
         """Wait for one message. Short waits let a worker notice soon that it shall stop."""
-        timeout = timeout and min(timeout, LONGEST_WAIT_S)
+        timeout = timeout and min(timeout, MAX_WAIT_S)
         return super().drain_events(connection, timeout=timeout)
 
     def _deliver(self, message: Any, queue: Any) -> None:

@@ -10,7 +10,7 @@ import stat
 import struct
 from dataclasses import dataclass, field
 
-LONGEST = 64 * 1024
+MAX_BYTES = 64 * 1024
 ACL = "system.posix_acl_access"
 USER, GROUP_OF_FILE, GROUP, OTHER = 0x02, 0x04, 0x08, 0x20  # tags, as in linux/posix_acl.h
 
@@ -35,7 +35,7 @@ def read(path: str) -> str:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             check(os.fstat(handle), _acl(handle))
-            return _text(file.read(LONGEST + 1))
+            return _text(file.read(MAX_BYTES + 1))
     except OSError as error:
         raise RuleBroken(f"cannot be read ({error.strerror}).") from None
 
@@ -89,8 +89,8 @@ def _acl(handle: int) -> bytes | None:
 
 
 def _text(raw: bytes) -> str:
-    if len(raw) > LONGEST:
-        raise RuleBroken(f"is longer than {LONGEST} bytes: that is no key.")
+    if len(raw) > MAX_BYTES:
+        raise RuleBroken(f"is longer than {MAX_BYTES} bytes: that is no key.")
     try:
         text = raw.decode("utf-8-sig").strip()
     except UnicodeDecodeError:

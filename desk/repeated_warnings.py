@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Hashable
 
 AGAIN_AFTER_S = 3600
-MOST = 10_000  # matters remembered; of more, the oldest is forgotten and may be told twice
+MAX_REMEMBERED = (
+    10_000  # matters remembered; of more, the oldest is forgotten and may be told twice
+)
 
 
 class Matters:
@@ -26,7 +28,7 @@ class Matters:
             if told_at is not None and now - told_at < AGAIN_AFTER_S:
                 return
             self._told[key] = now, words
-            if len(self._told) > MOST:
+            if len(self._told) > MAX_REMEMBERED:
                 del self._told[next(iter(self._told))]
         since = "" if told_at is None else " (still)"
         self._logger.warning("%s%s", _one_line(words), since)

@@ -133,7 +133,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "orders.middleware.Gate",
+    "orders.middleware.SignInMiddleware",
 ]
 TEMPLATES = [
     {
@@ -170,7 +170,7 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # Larger than any form of ours with its file; more is refused before a byte of it is read.
-LARGEST_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+MAX_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 # HTTPS is demanded wherever real orders are at stake; the demo is plain HTTP on loopback.
 HTTPS_ONLY = yes_or_no("HTTPS_ONLY", PACIFICA_NETWORK != "paper")

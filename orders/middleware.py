@@ -27,14 +27,14 @@ HEADERS = {
 }
 
 
-class Gate:
+class SignInMiddleware:
     """Middleware after authentication: ends sessions, demands the second factor and fresh proof."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        if length_of(request) > settings.LARGEST_BODY:
+        if length_of(request) > settings.MAX_BODY:
             response = render(request, "413.html", status=413)
         else:
             response = self.stopped(request) or self.get_response(request)

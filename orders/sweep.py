@@ -55,7 +55,7 @@ def duties():
     """All duties of a sweep."""
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
-        Duty("panic", panic_worker.Emptier().take_due, 0.05),
+        Duty("panic", panic_worker.PanicWorker().take_due, 0.05),
         Duty("deliver urgent", deliver_urgent, 0.2),
         Duty("deliver", deliver_overdue, 0.5),
         Duty("recover", recover_abandoned, 1),

@@ -20,7 +20,7 @@ from django.db.backends.sqlite3 import base
 
 from desk import private
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 0.0005, 0.005, 1.05  # between two looks
+FIRST_PAUSE_S, MAX_PAUSE_S, GROWTH = 0.0005, 0.005, 1.05  # between two looks
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -48,7 +48,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.wrap_database_errors:
                 while not self._has_begun(ends_at):
                     time.sleep(pause_s)
-                    pause_s = min(pause_s * GROWTH, LONGEST_PAUSE_S)
+                    pause_s = min(pause_s * GROWTH, MAX_PAUSE_S)
         finally:
             self._wait_ms(timeout_s * 1000)
 

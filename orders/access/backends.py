@@ -16,7 +16,7 @@ class MembershipBackend(ModelBackend):
         if not user.is_active:
             return False
         if app == "orders" and name in Right.values:
-            return permissions.holds(user, name, desk=obj)
+            return permissions.has_permission(user, name, desk=obj)
         return False
 
     def has_module_perms(self, user, app_label):

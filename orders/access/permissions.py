@@ -15,13 +15,13 @@ def rights_of(user):
     return rights | ({Right.VIEW} if sees_everything(user) else set())
 
 
-def holds(user, right, *, desk=None):
+def has_permission(user, right, *, desk=None):
     """Whether the person holds the right on this desk, or on any if none is named."""
     desks = Desk.objects.allowing(user, right)
     return desks.exists() if desk is None else desks.filter(pk=desk.pk).exists()
 
 
-def holding(right, *, account_id):
+def memberships_with(right, *, account_id):
     """The memberships by which active people hold this right where the account is by now, if it and
     its desk are active; to be narrowed to one person."""
     here = Membership.objects.filter(desk__accounts=account_id, desk__accounts__is_active=True)

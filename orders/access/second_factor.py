@@ -95,7 +95,7 @@ def is_right(*, user, code, now: datetime | None = None) -> bool:
     if factor is None:
         return False
     if len(code) == 6:
-        return _take(factor, code, now)
+        return _consume_code(factor, code, now)
     unused = RecoveryCode.objects.filter(user_id=user.pk, used_at__isnull=True)
     return bool(unused.filter(code_hash=_hash(user.pk, code)).update(used_at=now))
 
@@ -121,7 +121,7 @@ def _fact(user, actor, old, new):
     return log.Fact(Event.USER_CHANGED, actor, data=data)
 
 
-def _take(factor, code, now):
+def _consume_code(factor, code, now):
     """Whether the code fits a step that none was taken from yet; the step is taken with it.
 
     One conditional UPDATE decides between two who give the same code.

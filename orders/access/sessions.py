@@ -22,7 +22,7 @@ class NotFresh(Exception):
 def begin(request, user):
     """Start the clocks of a session that just signed in by password."""
     now = _now()
-    request.session.update({BEGAN: now, SEEN: now, FRESH: now, STANDING: standing_of(user.pk)})
+    request.session.update({BEGAN: now, SEEN: now, FRESH: now, STANDING: epoch_of(user.pk)})
 
 
 def verify(request):
@@ -37,10 +37,10 @@ def prove(request):
     request.session[FRESH] = _now()
 
 
-def keep(request):
+def keep_after_password(request):
     """Let this session outlive a change that ends the person's others."""
     request.session.cycle_key()
-    request.session[STANDING] = standing_of(request.user.pk)
+    request.session[STANDING] = epoch_of(request.user.pk)
 
 
 def is_verified(request) -> bool:
@@ -58,7 +58,7 @@ def is_over(request) -> bool:
         return True
     if now - seen > settings.SESSION_IDLE_MINUTES * 60:
         return True
-    return session.get(STANDING) != standing_of(request.user.pk)
+    return session.get(STANDING) != epoch_of(request.user.pk)
 
 
 def touch(request):
@@ -79,7 +79,7 @@ def is_fresh(request) -> bool:
     return 0 <= _now() - request.session.get(FRESH, 0) <= FRESH_FOR_S
 
 
-def standing_of(user_id) -> str:
+def epoch_of(user_id) -> str:
     """What a session stands on: roles, second factor, and how often all sessions were ended.
 
     Taken from the rows themselves, so that no door can change a role and leave sessions alive.

@@ -36,7 +36,7 @@ def enrol(*, request, code) -> list[str]:
 
     _is_proven(request, "second factor", confirm)
     del request.session[BEGUN]
-    sessions.keep(request)
+    sessions.keep_after_password(request)
     sessions.verify(request)
     throttling.know(user=user, address=client_address(request))
     return found

@@ -102,7 +102,7 @@ def probe(*, wallet_id, now=clock):
     """Carry out a test that was asked for: sign, record, send once, say what it shows."""
     if restored_copy.is_behind(now()):
         return
-    wallet = _take(wallet_id, now())
+    wallet = _take_over_test(wallet_id, now())
     if wallet is None:  # another sender took it
         return
     finding = _find_out(wallet, now)
@@ -123,7 +123,7 @@ def probe(*, wallet_id, now=clock):
         )
 
 
-def _take(wallet_id, now):
+def _take_over_test(wallet_id, now):
     """The wallet, held for a while, where its test is asked for and no other sender has it.
 
     Where another had it for too long, the end of its request is recorded first: it has none.
@@ -208,7 +208,7 @@ def _foreign(wallet, answer, another):
     """The answer is about something else: it is told of, and shows nothing."""
     account = wallet.account
     about = {"about": f"account {account.pk}", "account": account}
-    foreign_answers.tell(**about, another=another, now=clock())
+    foreign_answers.raise_alert(**about, another=another, now=clock())
     said = f"{WORDS[CANNOT_TELL]} The answer speaks of another {another}: it proves nothing."
     return Finding(CANNOT_TELL, said, answer)
 

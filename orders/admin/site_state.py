@@ -5,7 +5,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.functional import cached_property
 from django.utils.timezone import now as clock
 
-from orders.access.permissions import holds
+from orders.access.permissions import has_permission
 from orders.admin.jobs.progress import STILL_GOING
 from orders.admin.shared.job_links import job_url
 from orders.admin.shared.screens import is_administrator, rights_of
@@ -132,7 +132,7 @@ class SiteState:
     @cached_property
     def may_panic(self):
         """Whether there is a desk on which the person may pull a panic."""
-        return holds(self.request.user, Right.PANIC)
+        return has_permission(self.request.user, Right.PANIC)
 
     @property
     def is_signed_in(self):

@@ -28,7 +28,7 @@ from orders.models import (
     PanicLine,
     Sender,
 )
-from orders.models.alerts import LONGEST_PAUSE
+from orders.models.alerts import MAX_PAUSE
 from orders.models.clocks import has_come, is_ahead
 
 logger = logging.getLogger(__name__)
@@ -237,7 +237,7 @@ def _words(alert, is_over):
 
 
 def _try_later(alert, now):
-    pause_s = min(LONGEST_PAUSE.total_seconds(), 15 * 2 ** min(alert.failures, 6))
+    pause_s = min(MAX_PAUSE.total_seconds(), 15 * 2 ** min(alert.failures, 6))
     Alert.objects.filter(pk=alert.pk).update(
         failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s)
     )

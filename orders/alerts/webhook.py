@@ -6,7 +6,7 @@ import requests
 from django.conf import settings
 
 TIMEOUT_S = (3, 5)  # to connect, between bytes
-MOST_ANSWER_BYTES = 1024  # read and thrown away
+MAX_ANSWER_BYTES = 1024  # read and thrown away
 
 
 class CannotTell(Exception):
@@ -32,7 +32,7 @@ def post(payload: dict):
             stream=True,
         ) as answer:
             status = answer.status_code
-            next(answer.iter_content(MOST_ANSWER_BYTES), None)
+            next(answer.iter_content(MAX_ANSWER_BYTES), None)
     except (requests.RequestException, OSError, ValueError) as error:
         raise CannotTell(f"the webhook did not answer ({type(error).__name__})") from None
     finally:

@@ -20,8 +20,8 @@ from django.utils.timezone import is_naive, make_aware
 from orders.models import Account, AuditRecord, AuditRecordOrder, Desk
 from orders.models.lookups import number
 
-MANY = 20_000  # records: what has fewer is rare
-FEW = 1_000  # records: so few are named one by one, which no planner can mistake
+MANY_THRESHOLD = 20_000  # records: what has fewer is rare
+FEW_THRESHOLD = 1_000  # records: so few are named one by one, which no planner can mistake
 LATENESS = timedelta(hours=1)  # no record is older by more than one that was appended before it
 SEVERAL = 100  # records asked for where one would do, for a clock may have been wrong
 
@@ -87,14 +87,14 @@ def _led(parts):
     if len(parts) == 1 and parts[0].is_ordered:
         return [parts[0].leads]
     counted = [
-        (part.rows.order_by()[:MANY].count(), not part.is_ordered, place)
+        (part.rows.order_by()[:MANY_THRESHOLD].count(), not part.is_ordered, place)
         for place, part in enumerate(parts)
     ]
-    count, is_unordered, place = min(counted, default=(MANY, True, 0))
+    count, is_unordered, place = min(counted, default=(MANY_THRESHOLD, True, 0))
     conditions = [part.checks for part in parts]
-    if count < FEW:
+    if count < FEW_THRESHOLD:
         conditions[place] = Q(pk__in=list(parts[place].positions()))
-    elif count < MANY or not is_unordered:
+    elif count < MANY_THRESHOLD or not is_unordered:
         conditions[place] = parts[place].leads
     return conditions
 

@@ -13,7 +13,7 @@ from orders.audit.sentences import data_of
 from orders.models import AuditRecord, Event
 
 STRETCH = 20_000  # records of the account that one look goes through
-MOST = 100
+MAX_FOUND = 100
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Found:
     before: int | None
 
 
-def look(*, wallet, user, before=None) -> Found:
+def find(*, wallet, user, before=None) -> Found:
     """The newest requests this agent wallet signed, of those before a position."""
     of_account = AuditRecord.objects.visible_to(user).filter(account=wallet.account_id)
     of_account = of_account.order_by("-position")
@@ -36,10 +36,10 @@ def look(*, wallet, user, before=None) -> Found:
     if last is not None:
         of_account = of_account.filter(position__gte=last)
     is_request = Exact(Unindexed("event"), Event.REQUEST)
-    named = of_account.filter(is_request, data__contains=wallet.public_key)[: MOST + 1]
+    named = of_account.filter(is_request, data__contains=wallet.public_key)[: MAX_FOUND + 1]
     found = list(named)
-    signed = [one for one in found[:MOST] if is_signed_by(one, wallet.public_key)]
-    return Found(signed, found[MOST - 1].position if len(found) > MOST else last)
+    signed = [one for one in found[:MAX_FOUND] if is_signed_by(one, wallet.public_key)]
+    return Found(signed, found[MAX_FOUND - 1].position if len(found) > MAX_FOUND else last)
 
 
 def is_signed_by(record, public_key) -> bool:

@@ -19,7 +19,7 @@ SKIPPED = "skipped"  # an order row of what was asked for and became no cancel
 
 
 @dataclass(frozen=True)
-class Asked:
+class CancelReceipt:
     """What became of a request: the jobs made, how many cancels, and what was skipped and why."""
 
     jobs: tuple
@@ -39,7 +39,9 @@ class Asked:
         return " ".join([f"{text}.", *self.notes])
 
 
-def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> Asked:
+def record_request(
+    actor, targets, *, skipped=(), reason="", request_key=None, **about
+) -> CancelReceipt:
     """Record jobs, cancels and facts in one transaction, then wake the senders.
 
     One job a desk. ``skipped``: (target, why) pairs that were left out already, to record and to
@@ -57,7 +59,7 @@ def ask(actor, targets, *, skipped=(), reason="", request_key=None, **about) -> 
     return None
 
 
-def asked_before(actor, desks, request_key) -> Asked | None:
+def asked_before(actor, desks, request_key) -> CancelReceipt | None:
     """What this person asked for with this key before, whatever became of the orders since."""
     if request_key is None:
         return None
@@ -65,7 +67,7 @@ def asked_before(actor, desks, request_key) -> Asked | None:
     jobs = CancelJob.objects.filter(request_key__in=keys, operator_id=actor.operator_id)
     jobs = tuple(jobs.order_by("pk"))
     recorded = Cancel.objects.filter(job__in=jobs).count()
-    return Asked(jobs, recorded, is_repeated=True) if jobs else None
+    return CancelReceipt(jobs, recorded, is_repeated=True) if jobs else None
 
 
 def _key(request_key, desk):
@@ -118,7 +120,7 @@ def _record(actor, targets, skipped, reason, request_key, about):
             facts.append(_fact(actor, idle, (), (), now, left_out))
     log.append(*facts)
     recorded = sum(fact.data["count"] for fact in facts)
-    return Asked(tuple(jobs), recorded, tuple(told))
+    return CancelReceipt(tuple(jobs), recorded, tuple(told))
 
 
 def _wake(job, targets):

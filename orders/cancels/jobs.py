@@ -5,9 +5,9 @@ from django.db.models import Q
 from django.utils.timezone import now as clock
 
 from orders.access.denials import refuse
-from orders.access.permissions import holds
+from orders.access.permissions import has_permission
 from orders.audit import log
-from orders.cancels.intake import NAMES, Live, ask, asked_before
+from orders.cancels.intake import NAMES, Live, asked_before, record_request
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.targets import Target
 from orders.models import (
@@ -103,7 +103,7 @@ def retry(*, user, actor, job_id, request_key=None):
     targets = [_target(cancel) for cancel in again if cancel.pk not in ended]
     skipped = [(_target(cancel), ENDED) for cancel in again if cancel.pk in ended]
     about = {"reason": f"Retry of job {job.pk}", "request_key": request_key, "retry_of": job}
-    return ask(actor, targets, skipped=skipped, **about)
+    return record_request(actor, targets, skipped=skipped, **about)
 
 
 def has_left(job, statuses) -> bool:
@@ -127,7 +127,9 @@ def _permitted(user, actor, job_id, act):
     """The job, if this person may cancel on its desk, or pull a panic; a refusal is recorded."""
     job = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
     job = job.select_related("desk").first()
-    is_known = job is not None and (not job.is_panic or holds(user, Right.PANIC, desk=job.desk))
+    is_known = job is not None and (
+        not job.is_panic or has_permission(user, Right.PANIC, desk=job.desk)
+    )
     if not is_known or (act != "stop" and not may_go_on(user=user, job=job)):
         refuse(actor=actor, what=f"{act} job {job_id}", said=NO_JOB)
     return job

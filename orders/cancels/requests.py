@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from orders.access.denials import refuse
-from orders.cancels.intake import Asked, ask, asked_before
+from orders.cancels.intake import CancelReceipt, asked_before, record_request
 from orders.lifecycle.targets import (
     CannotAsk,
     Target,
@@ -17,7 +17,7 @@ from orders.lifecycle.targets import (
 from orders.models import Account, CancelKind, Desk, Order, Right
 
 __all__ = [
-    "Asked",
+    "CancelReceipt",
     "CannotAsk",
     "Target",
     "kind_of",
@@ -30,7 +30,9 @@ NOTHING_HERE = "There is no such order among your desks' orders."
 NO_ACCOUNT = "There is no such account among your desks' accounts."
 
 
-def cancel_orders(*, user, actor, order_ids, reason="", request_key=None, is_click=True) -> Asked:
+def cancel_orders(
+    *, user, actor, order_ids, reason="", request_key=None, is_click=True
+) -> CancelReceipt:
     """Ask to cancel known orders, given by our row ids; one job a desk.
 
     Rows the person may not touch are left out as if they did not exist. Raises `NotAllowed` where
@@ -48,7 +50,7 @@ def cancel_orders(*, user, actor, order_ids, reason="", request_key=None, is_cli
     if not is_click:
         check_reason(desks, reason)
     targets, skipped = open_targets(orders)
-    return ask(actor, targets, skipped=skipped, reason=reason, request_key=request_key)
+    return record_request(actor, targets, skipped=skipped, reason=reason, request_key=request_key)
 
 
 def cancel_by_id(
@@ -62,7 +64,7 @@ def cancel_by_id(
     client_order_id=None,
     reason="",
     request_key=None,
-) -> Asked:
+) -> CancelReceipt:
     """Ask to cancel one order that the app need not know.
 
     Raises `CannotAsk` with a sentence for each wrong input, `NotAllowed` for a foreign account.
@@ -81,7 +83,7 @@ def cancel_by_id(
 
 def cancel_by_ids(
     *, user, actor, account_id, symbol, kind, ids, reason="", request_key=None
-) -> Asked:
+) -> CancelReceipt:
     """Ask to cancel orders of one account and symbol in one act; all of them or none.
 
     ``ids``: (order id, client order id) pairs, one of each pair None. Raises as `cancel_by_id`.
@@ -92,5 +94,5 @@ def cancel_by_ids(
         refuse(actor=actor, what=f"cancel an order of account {account_id}", said=NO_ACCOUNT)
     about = {"account": account, "symbol": symbol, "kind": kind}
     targets = [named_target(order_id=one, client_order_id=other, **about) for one, other in ids]
-    asked = ask(actor, targets, reason=reason, request_key=request_key)
+    asked = record_request(actor, targets, reason=reason, request_key=request_key)
     return replace(asked, notes=tuple(filter(None, map(unusual, targets))))

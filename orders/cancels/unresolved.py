@@ -10,18 +10,18 @@ from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders.access.denials import refuse
-from orders.access.permissions import holds
+from orders.access.permissions import has_permission
 from orders.audit import log
 from orders.evidence import restored_copy
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Proof, Right
-from orders.models.cancels import LONGEST_LIFE, OPEN_QUESTIONS
+from orders.models.cancels import MAX_LIFE, OPEN_QUESTIONS
 from orders.models.clocks import is_ahead
 
 NO_QUESTION = "There is no such open question among your desks' cancels."
-SHORTEST_REASON = 3
+MIN_REASON = 3
 
 
 class _Refusal(Exception):
@@ -90,7 +90,7 @@ def send_again(*, user, actor, cancel_ids, now=clock) -> str:
 def close(*, user, actor, cancel_ids, reason, now=clock) -> str:
     """End questions by a named person's word. They are never shown as cancelled by that."""
     reason = " ".join(reason.split())
-    if len(reason) < SHORTEST_REASON:
+    if len(reason) < MIN_REASON:
         raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CLOSE, "close")
@@ -103,7 +103,7 @@ def close(*, user, actor, cancel_ids, reason, now=clock) -> str:
 
 
 @_recorded
-def take(*, user, actor, cancel_ids, owner_id=None, now=clock) -> str:
+def assign_owner(*, user, actor, cancel_ids, owner_id=None, now=clock) -> str:
     """Mind these questions, or (a desk head) have another operator of the desk mind them.
 
     Raises `CannotAsk` where the person named may not cancel there.
@@ -113,7 +113,7 @@ def take(*, user, actor, cancel_ids, owner_id=None, now=clock) -> str:
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, right, "take")
         for desk in {cancel.account.desk for cancel in cancels}:
-            if not holds(owner, Right.CANCEL, desk=desk):
+            if not has_permission(owner, Right.CANCEL, desk=desk):
                 raise CannotAsk(f"{owner} may not cancel on {desk}.", field="owner")
         _those(cancels).update(owner=owner)
         name = owner.get_username()
@@ -150,7 +150,7 @@ def _running_jobs_of(cancels):
 def _why_not_yet(cancel, now, running):
     """Why a fresh attempt may not be sent for this question, or nothing."""
     ends_at = cancel.signature_ends_at
-    if ends_at and ends_at > now and not is_ahead(ends_at, now, LONGEST_LIFE):
+    if ends_at and ends_at > now and not is_ahead(ends_at, now, MAX_LIFE):
         left_s = (ends_at - now).total_seconds()
         return f"The last request may still act for {left_s:.0f} s: wait, or check now."
     if cancel.job_id not in running:  # no sender takes what a stopped job has queued

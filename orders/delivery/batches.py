@@ -13,14 +13,14 @@ from orders.pacifica.client import AnswerLost, Unreachable
 from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
 
 logger = logging.getLogger(__name__)
-MOST_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
+MAX_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
 ACTIONS = {CancelKind.ORDER: b"Cancel", CancelKind.STOP: b"CancelStopOrder"}
 STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
 LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
 
 
 @dataclass
-class Packet:
+class OutgoingRequest:
     """One HTTP request: its cancels, their signed requests, and what the network made of it.
 
     ``result``: an `Answer`, an `Unreachable`, or None where it was never sent.
@@ -38,7 +38,7 @@ class Packet:
         return self.route == BATCH_ROUTE
 
 
-def packed(pairs) -> list[Packet]:
+def packed(pairs) -> list[OutgoingRequest]:
     """Packets for (cancel, signed request) pairs, in their order. TWAPs have no batch."""
     alone = [pair for pair in pairs if pair[0].send_alone or pair[0].kind not in ACTIONS]
     together = [pair for pair in pairs if not pair[0].send_alone and pair[0].kind in ACTIONS]
@@ -157,7 +157,7 @@ def _must_stop(is_stopped):
 
 
 def _single(cancel, request):
-    return Packet([cancel], [request], request.route, request.body)
+    return OutgoingRequest([cancel], [request], request.route, request.body)
 
 
 def _batch(group):
@@ -165,7 +165,7 @@ def _batch(group):
         return _single(*group[0])
     cancels, requests = [cancel for cancel, _ in group], [request for _, request in group]
     actions = b",".join(_action(*pair) for pair in group)
-    return Packet(cancels, requests, BATCH_ROUTE, b'{"actions":[' + actions + b"]}")
+    return OutgoingRequest(cancels, requests, BATCH_ROUTE, b'{"actions":[' + actions + b"]}")
 
 
 def _action(cancel, request):
@@ -177,7 +177,7 @@ def _groups(pairs):
     group, size = [], 0
     for pair in pairs:
         length = len(_action(*pair)) + 1
-        if group and (len(group) == BATCH_SIZE or size + length > MOST_BYTES):
+        if group and (len(group) == BATCH_SIZE or size + length > MAX_BYTES):
             yield group
             group, size = [], 0
         group.append(pair)

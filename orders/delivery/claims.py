@@ -12,7 +12,7 @@ from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
 from orders.models.cancels import LEASE
 
 
-class Turn(NamedTuple):
+class NextJob(NamedTuple):
     """Whose cancels are sent next for an account: one job's."""
 
     account: Account
@@ -21,7 +21,7 @@ class Turn(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class ClaimedCancel:
     """A claimed cancel: of its row what sending and concluding look at, by the same names.
 
     A third of the time that a model instance takes; a chunk has hundreds.
@@ -46,21 +46,21 @@ class Held:
     job: CancelJob
 
 
-COLUMNS = tuple(field.name for field in fields(Held))[:-3]  # the rest is the same for all
+COLUMNS = tuple(field.name for field in fields(ClaimedCancel))[:-3]  # the rest is the same for all
 OWN_ORDER = OuterRef("known_order")
 
 
-def next_turn(account_id, now) -> Turn | None:
+def next_job(account_id, now) -> NextJob | None:
     """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
     ready = Cancel.objects.ready(now).filter(account_id=account_id)
     first = ready.values_list("job_id", "is_urgent").first()
     if first is None:
         return None
     account = Account.objects.select_related("desk", "api_config_key").get(pk=account_id)
-    return Turn(account, *first)
+    return NextJob(account, *first)
 
 
-def claim(turn, *, now, limit=CHUNK) -> list[Held]:
+def claim(turn, *, now, limit=CHUNK) -> list[ClaimedCancel]:
     """Take a chunk of one job's queued cancels: true for one sender only, on any database.
 
     One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
@@ -98,7 +98,7 @@ def _chunk(turn, token, rows):
     job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
     if job.desk_id == turn.account.desk_id:  # a job is one desk's; else the account went elsewhere
         job.desk = turn.account.desk
-    chunk = [Held(*row, token, turn.account, job) for row in rows]
+    chunk = [ClaimedCancel(*row, token, turn.account, job) for row in rows]
     for cancel in chunk:
         cancel.status, cancel.attempt = CancelStatus.SENDING, cancel.attempt + 1
     return chunk

@@ -17,11 +17,11 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import now as clock
 
 from desk.repeated_warnings import Matters
-from orders.access.permissions import holding, holds
+from orders.access.permissions import has_permission, memberships_with
 from orders.audit import log
 from orders.audit.phrases import several
 from orders.delivery import batches
-from orders.delivery.claims import claim, next_turn
+from orders.delivery.claims import claim, next_job
 from orders.evidence import restored_copy
 from orders.exchange import client, credits
 from orders.exchange import clock as exchange_clock
@@ -38,7 +38,7 @@ from orders.models import (
     PanicLine,
     Right,
 )
-from orders.models.cancels import LONGEST_LIFE
+from orders.models.cancels import MAX_LIFE
 from orders.models.clocks import is_ahead
 from orders.pacifica.signing import Unsignable
 
@@ -69,7 +69,7 @@ def deliver_account(*, account_id, is_urgent_only=False, is_for_panic=False, now
 
 def _next_chunk(account_id, is_urgent_only, is_for_panic, now) -> int:
     """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
-    turn = next_turn(account_id, now())
+    turn = next_job(account_id, now())
     if turn is None or (is_urgent_only and not turn.is_urgent):
         return 0
     if restored_copy.is_behind(now()) and not is_for_panic:
@@ -109,7 +109,7 @@ def _must_settle_first(account_id, now) -> bool:
 def _carry(turn, purpose, now, **how):
     """Ask the purse, claim no more than it grants, and settle with it afterwards."""
     about = {"account": turn.account, "purpose": purpose}
-    grant = credits.take(wanted=CHUNK, price=PRICE, now=now(), **about)
+    grant = credits.reserve(wanted=CHUNK, price=PRICE, now=now(), **about)
     chunk, left, quota = [], 0, None
     try:
         if grant.count:
@@ -119,7 +119,7 @@ def _carry(turn, purpose, now, **how):
         else:  # waiting for credits is no idling
             CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=now())
     finally:
-        credits.settle(grant=grant, unused=grant.count - left, quota=quota, now=now())
+        credits.book(grant=grant, unused=grant.count - left, quota=quota, now=now())
     return len(chunk)
 
 
@@ -187,7 +187,7 @@ def may_not_send(job, account, *, panic=False) -> str:
     if job.desk != account.desk:
         return f"Not sent: {account.name} went to another desk since this was asked."
     operator = get_user_model().objects.get(pk=job.operator_id)  # as they are now
-    if not holds(operator, right, desk=job.desk):
+    if not has_permission(operator, right, desk=job.desk):
         return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
     return ""
 
@@ -231,14 +231,14 @@ def _signed(signer, cancel, times):
     )
 
 
-def record_requests(packs, now) -> list[batches.Packet]:
+def record_requests(packs, now) -> list[batches.OutgoingRequest]:
     """Commit the exact bytes before the first of them leaves; only what is still ours is sent.
 
     Raises `CannotOpen` where the agent wallet was disabled since it signed.
     """
     cancels = [cancel for pack in packs for cancel in pack.cancels]
     signing = _signing(cancels[0].account.agent_wallets, packs[0].requests[0].signer)
-    ends_at = now + LONGEST_LIFE
+    ends_at = now + MAX_LIFE
     drafts = {pack.body: log.draft(_request_fact(pack, now)) for pack in packs}
     with transaction.atomic():
         rows = Cancel.objects.held(cancels[0].claim_token, {cancel.pk for cancel in cancels})
@@ -277,7 +277,7 @@ def _may_go_on(job_id, account_id, public_key):
     running = CancelJob.objects.filter(
         pk=job_id, status=JobStatus.RUNNING, desk__accounts=account_id
     )
-    may = holding(Right.CANCEL, account_id=account_id).filter(user_id=OuterRef("asker"))
+    may = memberships_with(Right.CANCEL, account_id=account_id).filter(user_id=OuterRef("asker"))
     signs = _signing(AgentWallet.objects.filter(account=account_id), public_key)
     running = running.annotate(asker=asker).filter(Exists(signs), Exists(may))
     return running.order_by().values_list("pk").query.sql_with_params()

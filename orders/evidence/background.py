@@ -24,7 +24,7 @@ from orders.models.clocks import is_ahead
 
 logger = logging.getLogger(__name__)
 CHECKPOINT_EVERY = timedelta(seconds=60)
-KINDS = ((Export, exports.carry), (Verification, verification_requests.carry))
+KINDS = ((Export, exports.run), (Verification, verification_requests.run))
 
 
 def run_due(*, now=clock) -> int:

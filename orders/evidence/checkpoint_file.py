@@ -9,7 +9,7 @@ from django.conf import settings
 
 from desk import private
 
-LONGEST_TAIL = 64 * 1024
+MAX_TAIL = 64 * 1024
 
 
 class CannotCheckpoint(Exception):
@@ -72,7 +72,7 @@ def last_line(file):
 def _ends(file):
     """The whole lines of the last 64 KiB, and what is torn after them."""
     file.seek(0, os.SEEK_END)
-    start = max(0, file.tell() - LONGEST_TAIL)
+    start = max(0, file.tell() - MAX_TAIL)
     file.seek(start)
     *lines, torn = file.read().decode("ascii", "replace").split("\n")
     return lines[1:] if start else lines, torn

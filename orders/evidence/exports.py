@@ -11,7 +11,7 @@ from django.utils.timezone import now as clock
 
 from desk import private
 from orders.access.denials import refuse
-from orders.access.permissions import holds
+from orders.access.permissions import has_permission
 from orders.audit import log, reader, search
 from orders.evidence import bundle, checkpoints
 from orders.models import ErrandStatus, Event, Export, Right
@@ -25,7 +25,7 @@ def ask(*, user, actor, query, now=clock) -> Export:
 
     ``query``: as `search.matching`. Raises `NotAllowed`, `search.BadQuery`.
     """
-    if not holds(user, Right.VERIFY):
+    if not has_permission(user, Right.VERIFY):
         refuse(actor=actor, what="export records", said=NOT_YOURS)
     query = {name: value for name, value in query.items() if value and name != "desks"}
     search.matching(query)
@@ -41,7 +41,7 @@ def ask(*, user, actor, query, now=clock) -> Export:
     return export
 
 
-def carry(export, *, now=clock):
+def run(export, *, now=clock):
     """Write one claimed export to its end, or go on where another process left it."""
     desks = export.exportable_desks()
     if not desks:

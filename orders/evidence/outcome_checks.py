@@ -15,7 +15,7 @@ from orders.models import AuditRecordOrder, CancelStatus, Event
 from orders.pacifica import answers
 from orders.pacifica.signing import BATCH_ROUTE
 
-MOST_KEPT = 100_000  # cancels remembered at once; older ones are looked up
+MAX_KEPT = 100_000  # cancels remembered at once; older ones are looked up
 IN_FLIGHT = timedelta(seconds=90)  # a sender's lease, and time for the sweep to see it end
 CANCELLED = CancelStatus.CANCELLED
 ROW, CANCEL, ACCOUNT, SYMBOL, ORDER, CLIENT_ORDER, OUTCOME, DATA = range(8)  # of an order row
@@ -32,7 +32,7 @@ class Proven:
         """Faults of one record."""
         for cancel_id in shown_by(entry):
             self._shown[cancel_id] = None
-            if len(self._shown) > MOST_KEPT:
+            if len(self._shown) > MAX_KEPT:
                 self._shown.popitem(last=False)
         event, outcome = entry.values["event"], entry.values["outcome"]
         if event == Event.OUTCOME and outcome == CANCELLED:
@@ -183,7 +183,7 @@ class Answered:
                 if key in self._open:
                     yield self._fault(self._open.pop(key)[0])
                 self._open[key] = (entry.position, entry.values["at"])
-            if len(self._open) > MOST_KEPT:
+            if len(self._open) > MAX_KEPT:
                 yield self._fault(self._open.popitem(last=False)[1][0])
         elif event in ENDS_REQUEST or event == Event.AGENT_WALLET_TESTED:
             yield from self._ended(entry)

@@ -27,7 +27,7 @@ from orders.models import (
     PanicStatus,
     Restore,
 )
-from orders.models.cancels import LIVE, LONGEST_LIFE
+from orders.models.cancels import LIVE, MAX_LIFE
 from orders.models.clocks import is_ahead
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Behind(Exception):
     """This database is older than its checkpoints: the text says so, and what to do."""
 
 
-MOST_TRIED = 10_000  # checkpoints, back from the newest, to find one that stands here
+MAX_TRIED = 10_000  # checkpoints, back from the newest, to find one that stands here
 WAITED = "Waiting when this copy of the database was taken; it may have been sent since."
 BY_A_PERSON = "Nothing is sent by itself: send it again or close it."
 FIRST = "an older copy of the database was put back, and no administrator has accepted it yet."
@@ -172,7 +172,7 @@ def _finding(signed, now):
 def _shared():
     """Records up to the newest checkpoint of the file that this database agrees with."""
     lines = list(checkpoint_file.lines())
-    for one in list(_sound(lines[-MOST_TRIED:])):
+    for one in list(_sound(lines[-MAX_TRIED:])):
         is_stored = AuditCheckpoint.objects.filter(number=one.number, line=one.line).exists()
         if is_stored and reader.stands(one.count, one.head):
             return one.count
@@ -227,7 +227,7 @@ def _hold_back_cancels(since, now):
     lost = [one for one in held if one.status == CancelStatus.SENDING and one.sent_at]
     said = f"{WAITED} {BY_A_PERSON}"
     end = Conclusion(CancelStatus.UNKNOWN, explanation=said, next_check_at=now)
-    also = {"restored_at": now, "signature_ends_at": now + LONGEST_LIFE}
+    also = {"restored_at": now, "signature_ends_at": now + MAX_LIFE}
     transitions.write([(one, end) for one in held], now, checks=0, was_refused=False, **also)
     facts = [*_facts(Event.SENDER_LOST, lost, now), *_facts(Event.DATABASE_BEHIND, held, now)]
     return len(held), facts

@@ -17,7 +17,7 @@ from orders.models.desks import sees_everything
 
 NOT_YOURS = "Only administrators accept a restored copy of the database."
 NOTHING = "Nothing to accept: this database is not older than its checkpoints, as far as is known."
-SHORTEST_REASON, LONGEST_REASON = 3, 300
+MIN_REASON, MAX_REASON = 3, 300
 
 
 def accept(*, user, actor, reason, now=clock) -> str:
@@ -25,7 +25,7 @@ def accept(*, user, actor, reason, now=clock) -> str:
     if not sees_everything(user):
         refuse(actor=actor, what="accept a restored copy of the database", said=NOT_YOURS)
     reason = " ".join(reason.split()).replace("\0", "")
-    if len(reason) < SHORTEST_REASON:
+    if len(reason) < MIN_REASON:
         raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
     moment = now()
     if not restored_copy.is_behind(moment):
@@ -35,9 +35,9 @@ def accept(*, user, actor, reason, now=clock) -> str:
         if behind is None:  # somebody else was quicker
             return NOTHING
         values = {"operator_id": actor.operator_id, "operator_name": actor.operator_name}
-        values |= {"is_waiting": False, "accepted_at": moment, "reason": reason[:LONGEST_REASON]}
+        values |= {"is_waiting": False, "accepted_at": moment, "reason": reason[:MAX_REASON]}
         Restore.objects.filter(pk=behind.pk).update(**values)
-        log.append(_fact(behind, actor, reason[:LONGEST_REASON], moment))
+        log.append(_fact(behind, actor, reason[:MAX_REASON], moment))
     return f"Accepted: new cancels are sent again. {left()}"
 
 

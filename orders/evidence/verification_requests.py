@@ -6,19 +6,19 @@ from django.db import transaction
 from django.utils.timezone import now as clock
 
 from orders.access.denials import refuse
-from orders.access.permissions import holds
+from orders.access.permissions import has_permission
 from orders.audit import log, reader
 from orders.evidence import verify
 from orders.models import ErrandStatus, Event, Right, Verification
 from orders.models.desks import sees_everything
 
 NOT_YOURS = "Only auditors and administrators verify the log."
-MOST_SHOWN = 200  # faults kept for the page; the command names all of them
+MAX_SHOWN = 200  # faults kept for the page; the command names all of them
 
 
 def may_verify(user) -> bool:
     """Whether this person may have the log verified. It tells positions, no contents."""
-    return sees_everything(user) or holds(user, Right.VERIFY)
+    return sees_everything(user) or has_permission(user, Right.VERIFY)
 
 
 def ask(*, user, actor, now=clock) -> Verification:
@@ -36,7 +36,7 @@ def ask(*, user, actor, now=clock) -> Verification:
     return verification
 
 
-def carry(verification, *, now=clock):
+def run(verification, *, now=clock):
     """Walk the log and keep what was found."""
     until = reader.tip()
     verification.keep(now(), total=until)
@@ -46,7 +46,7 @@ def carry(verification, *, now=clock):
 
     report = verify.verify(until=until, on_progress=keep)
     told = report.as_json()
-    told["faults"] = told["faults"][:MOST_SHOWN]
+    told["faults"] = told["faults"][:MAX_SHOWN]
     values = {"fault_count": report.fault_count, "report": json.dumps(told), "done": until}
     with transaction.atomic():
         if verification.finish(now(), ErrandStatus.DONE, **values):

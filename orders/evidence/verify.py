@@ -12,7 +12,7 @@ from orders.evidence.checkpoint_trail import Trail
 from orders.evidence.outcome_checks import Answered, Proven
 from orders.evidence.request_checks import Signed
 
-MOST_NAMED = 1000  # faults kept in a report; all of them are counted
+MAX_NAMED = 1000  # faults kept in a report; all of them are counted
 SAYS_EVERY = 500
 
 
@@ -57,7 +57,7 @@ def verify(*, until=None, on_fault=None, on_progress=None) -> Report:
     checks = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
     for fault in _faults(checks, until, report, on_progress):
         report.fault_count += 1
-        if len(report.faults) < MOST_NAMED:
+        if len(report.faults) < MAX_NAMED:
             report.faults.append(fault)
         if on_fault is not None:
             on_fault(fault)

@@ -22,7 +22,7 @@ WINDOW_S = 60
 URGENT, PROOF, BULK, SYNC = "urgent", "proof", "bulk", "sync"
 KEYLESS = "keyless"
 HEAVY = ("/orders/history", "/orders/twap/history")  # CCXT's table lists these as heavy
-LONGEST_PAUSE = timedelta(seconds=60)  # after a 429
+MAX_PAUSE = timedelta(seconds=60)  # after a 429
 FORGET_AFTER = timedelta(seconds=30)  # what is in flight longer belonged to a sender that died
 
 
@@ -82,7 +82,7 @@ def price_of_read(path, pool) -> Decimal:
     return settings.CREDIT_PRICES["heavy_read_keyless" if pool == KEYLESS else "heavy_read"]
 
 
-def take(*, account, wanted, price, purpose, now) -> Grant:
+def reserve(*, account, wanted, price, purpose, now) -> Grant:
     """Take up to ``wanted`` requests' worth out of the pool before they are sent.
 
     Urgent cancels and proving reads are never withheld by our own count: the exchange alone may
@@ -119,12 +119,12 @@ def _unbooked(name, wanted, price, now):
 def _pause_s(pool, now):
     """Seconds for which a 429 still holds the pool; 0 where none does."""
     until = pool.paused_until
-    if until is None or is_ahead(until, now, LONGEST_PAUSE):
+    if until is None or is_ahead(until, now, MAX_PAUSE):
         return 0.0
     return max(0.0, (until - now).total_seconds())
 
 
-def settle(*, grant, unused, quota, now):
+def book(*, grant, unused, quota, now):
     """After the answers: give back what was not sent, and believe the exchange's own count.
 
     What was sent counts from now on: the exchange counts a minute from when it arrived there, so a

@@ -3,7 +3,7 @@
 from orders.models import Alert, AlertKind
 
 
-def tell(*, about, account, another, now):
+def raise_alert(*, about, account, another, now):
     """Raise the matter, once while it stands; call it before anything is appended to the log.
 
     ``about``: which job or account, as *job 12*. ``another``: what it speaks of, in words.
@@ -21,5 +21,7 @@ def tell_first(pairs, now):
     """Of (cancel, conclusion) pairs of one job, tell of the first that speaks of another."""
     for cancel, end in pairs:
         if end.another:
-            tell(about=f"job {cancel.job_id}", account=cancel.account, another=end.another, now=now)
+            raise_alert(
+                about=f"job {cancel.job_id}", account=cancel.account, another=end.another, now=now
+            )
             return

@@ -1,9 +1,9 @@
 """Rows of the exchange's lists that could not be read, in words and for the log. Pure."""
 
-MOST_NAMED = 2
-MOST_KEPT = 20
+MAX_NAMED = 2
+MAX_KEPT = 20
 RAW_CHARS = 120
-MOST_CHARS = 400
+MAX_CHARS = 400
 
 
 def sentence(value, *, of="open orders", known="orders") -> str:
@@ -19,7 +19,7 @@ def sentence(value, *, of="open orders", known="orders") -> str:
     said = f"{len(odd)} of {every} rows of the {of} could not be read: {named(odd)}."
     are = "is" if sound == 1 else "are"
     noun = known.removesuffix("s") if sound == 1 else known
-    return f"{said} {sound} {noun} {are} known; ask the exchange about the rest."[:MOST_CHARS]
+    return f"{said} {sound} {noun} {are} known; ask the exchange about the rest."[:MAX_CHARS]
 
 
 def is_the_same(sentence, other) -> bool:
@@ -35,8 +35,8 @@ def on_route(route, odd) -> str:
 
 def named(odd) -> str:
     """The first of them with their place and their text: *row 21: {…} and 3 more*."""
-    told = [f"row {one.position}: {_cut(one.raw)}" for one in odd[:MOST_NAMED]]
-    more = f" and {len(odd) - MOST_NAMED} more" if len(odd) > MOST_NAMED else ""
+    told = [f"row {one.position}: {_cut(one.raw)}" for one in odd[:MAX_NAMED]]
+    more = f" and {len(odd) - MAX_NAMED} more" if len(odd) > MAX_NAMED else ""
     return ", ".join(told) + more
 
 
@@ -45,7 +45,7 @@ def facts(value) -> dict:
     odd = getattr(value, "odd", ())
     if not odd:
         return {}
-    kept = [{"row": one.position, "why": one.why, "raw": one.raw} for one in odd[:MOST_KEPT]]
+    kept = [{"row": one.position, "why": one.why, "raw": one.raw} for one in odd[:MAX_KEPT]]
     return {"odd_count": len(odd), "odd_rows": kept}
 
 

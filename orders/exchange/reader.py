@@ -17,10 +17,10 @@ from orders.pacifica.quota import slow_down_s
 from orders.pacifica.reads import NotInHistory, NotOffered, Unreadable
 from orders.pacifica.transport import has_left
 
-MOST_PAGES = 5
+MAX_PAGES = 5
 LATEST_MS = 10**14  # in the year 5138
 LIMITS = ({}, {"limit": 1000}, {"limit": 4000})  # rows of the first page, the second, the others
-MOST_AT_ONCE = 25  # reads paid for together: seconds, not minutes, of an exchange that is slow
+MAX_AT_ONCE = 25  # reads paid for together: seconds, not minutes, of an exchange that is slow
 
 
 @dataclass
@@ -167,7 +167,7 @@ class Reader:
         grant = self._take(reading.path, 1, credits.URGENT)
         self._settle(grant, [reading])
 
-    def pages(self, path, params, parse, needed, most=MOST_PAGES) -> Pages:
+    def pages(self, path, params, parse, needed, most=MAX_PAGES) -> Pages:
         """Read a paged route until ``needed(rows)`` is 0, to its end, or no further than ``most``.
 
         ``needed``: at least how many pages more it takes, after the rows read so far. They are paid
@@ -176,7 +176,7 @@ class Reader:
         """
         pages = Pages(params=dict(params))
         while not pages.is_over and (left := most - len(pages.readings)) > 0:
-            wanted = min(needed(pages.rows), left, MOST_AT_ONCE)
+            wanted = min(needed(pages.rows), left, MAX_AT_ONCE)
             if wanted <= 0:
                 return pages
             grant = self._take(path, wanted)
@@ -195,7 +195,7 @@ class Reader:
         return run
 
     def _take(self, path, wanted, purpose=None):
-        return credits.take(
+        return credits.reserve(
             account=self._account,
             wanted=wanted,
             price=credits.price_of_read(path, self._pool),
@@ -208,7 +208,7 @@ class Reader:
         quotas = [_quota(each.result) for each in readings]
         stated = next((one for one in reversed(quotas) if one is not None), None)
         unused = grant.count - sum(has_left(each.result) for each in readings)
-        credits.settle(grant=grant, unused=unused, quota=stated, now=self._now())
+        credits.book(grant=grant, unused=unused, quota=stated, now=self._now())
         last = readings[-1].result
         if isinstance(last, Answer) and last.status == 429:
             wait = timedelta(seconds=slow_down_s(last.headers))
@@ -226,7 +226,7 @@ class Reader:
             return reading
         if another := answers.other_account(self._account.address, result.body):
             about = {"about": f"account {self._account.pk}", "account": self._account}
-            foreign_answers.tell(**about, another=another, now=clock())
+            foreign_answers.raise_alert(**about, another=another, now=clock())
             reading.why = f"the answer speaks of another {another}"
             return reading
         return _parsed(reading, parse, known)

@@ -11,8 +11,8 @@ import unicodedata
 
 import base58
 
-LONGEST = 4096  # characters: a JSON array of 64 numbers, each on an indented line, has a quarter
-LONGEST_BASE58 = 128  # 64 bytes have 88 at most
+MAX_CHARS = 4096  # characters: a JSON array of 64 numbers, each on an indented line, has a quarter
+MAX_BASE58 = 128  # 64 bytes have 88 at most
 AROUND = " \t\r\n,;'\"`´‘’‚‛“”„«»‹›"
 API_CONFIG_KEY = re.compile(r"[0-9A-Za-z]{8}_[1-9A-HJ-NP-Za-km-z]{8,60}")
 NOT_ONE = (
@@ -41,7 +41,7 @@ def joined(pasted: str) -> str:
 def secret_bytes(pasted: str) -> bytes:
     """The bytes of a secret in base58 or in a JSON array. Raises `BadAgentKey`, which says what it
     is instead where that can be told."""
-    if len(pasted) > LONGEST:
+    if len(pasted) > MAX_CHARS:
         raise BadAgentKey("This is longer than any agent key. Paste the secret alone.")
     text = bare(pasted)
     if re.fullmatch(r"[\[\]\d, ]+", text) and "," in text:
@@ -53,7 +53,7 @@ def secret_bytes(pasted: str) -> bytes:
 
 def from_base58(text: str) -> bytes:
     """Base58 to bytes; each leading 1 is a zero byte. Raises `BadAgentKey`."""
-    if not text or len(text) > LONGEST_BASE58:  # decoding takes the square of the length
+    if not text or len(text) > MAX_BASE58:  # decoding takes the square of the length
         raise BadAgentKey(NOT_ONE)
     try:
         return base58.b58decode(text)

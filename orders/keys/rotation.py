@@ -11,7 +11,7 @@ from orders.models import Event, SealedApiConfigKey, SealedKey
 
 
 @dataclass(frozen=True)
-class Turned:
+class RotationResult:
     """What became of one stored key: sealed anew, or why not. ``said`` is for people."""
 
     of: str
@@ -51,11 +51,11 @@ def _turn(sealed, actor):
     except sealing.CannotOpen as refused:
         fact = {"event": Event.KEY_REFUSED, "data": data | {"why": str(refused)}}
         log.record(log.Fact(actor=actor, account=account, **fact))
-        return Turned(f"{account} {what}", str(refused), is_refused=True)
+        return RotationResult(f"{account} {what}", str(refused), is_refused=True)
     with transaction.atomic():
         same = type(sealed).objects.filter(pk=sealed.pk, sealed=bytes(sealed.sealed))
         if not same.update(sealed=anew, sealed_with=key_id):
-            return Turned(f"{account} {what}", "was replaced meanwhile")
+            return RotationResult(f"{account} {what}", "was replaced meanwhile")
         data |= {"sealed_with": key_id, "was_sealed_with": sealed.sealed_with}
         log.append(log.Fact(Event.KEY_SEALED_ANEW, actor, account=account, data=data))
-    return Turned(f"{account} {what}", f"sealed with {key_id}", is_sealed=True)
+    return RotationResult(f"{account} {what}", f"sealed with {key_id}", is_sealed=True)

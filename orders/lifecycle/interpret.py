@@ -12,7 +12,7 @@ from orders.pacifica.client import Unreachable
 from orders.pacifica.quota import slow_down_s
 
 FIRST_CHECK_AFTER = timedelta(seconds=1)
-LONGEST_BACKOFF_S = 30
+MAX_BACKOFF_S = 30
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _unknown(explanation, now, proof=Proof.TRANSPORT):
 
 
 def _again(cancel, now, proof, explanation, wait_s=None):
-    wait_s = min(LONGEST_BACKOFF_S, 2 ** min(cancel.attempt - 1, 5)) if wait_s is None else wait_s
+    wait_s = min(MAX_BACKOFF_S, 2 ** min(cancel.attempt - 1, 5)) if wait_s is None else wait_s
     not_before_at = now + timedelta(seconds=wait_s)
     return Conclusion(CancelStatus.QUEUED, proof, explanation, not_before_at=not_before_at)
 

@@ -15,10 +15,10 @@ from celery import current_app
 from django.db import transaction
 
 logger = logging.getLogger(__name__)
-LONGEST_QUEUE = 1000
+MAX_QUEUE = 1000
 HAND_OVER_S = 0.02
 CHUNK = 250  # cancels that a sender takes at once
-MOST_SENDERS = 4  # that are woken for one account's bulk
+MAX_SENDERS = 4  # that are woken for one account's bulk
 URGENT, BULK = "urgent", "bulk"
 
 
@@ -27,7 +27,7 @@ class _Publisher:
 
     def __init__(self):
         self.pid = os.getpid()
-        self.waiting = queue.Queue(maxsize=LONGEST_QUEUE)
+        self.waiting = queue.Queue(maxsize=MAX_QUEUE)
         self.keeps_up = True
         threading.Thread(target=self._run, name="waking", daemon=True).start()
 
@@ -65,7 +65,7 @@ def deliver(*, account_ids, is_urgent: bool, count=1):
     For bulk several, as many as ``count`` cancels can keep busy: they share an account's chunks.
     """
     lane = URGENT if is_urgent else BULK
-    senders = 1 if is_urgent else min(MOST_SENDERS, 1 + count // CHUNK)
+    senders = 1 if is_urgent else min(MAX_SENDERS, 1 + count // CHUNK)
     for account_id in account_ids:
         for _ in range(senders):
             _after_commit("orders.deliver", [account_id, is_urgent], lane)

@@ -13,7 +13,7 @@ from orders.reconcile import resolve
 PAUSE_S = 0.1
 
 
-def carry(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
+def run_cancels(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
     """Deliver and settle until all are at rest or ``wait_s`` seconds are over; fresh rows.
 
     Other senders may run beside it: every step claims what it takes.

@@ -7,7 +7,7 @@ from django.db import models
 
 from orders.models.clocks import has_come
 
-LONGEST_PAUSE = timedelta(minutes=15)  # between tries to tell
+MAX_PAUSE = timedelta(minutes=15)  # between tries to tell
 
 
 class AlertKind(models.TextChoices):
@@ -44,7 +44,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Those whose beginning or end nobody could be told yet, and whose turn it is."""
         beginning = models.Q(told_at__isnull=True, over_at__isnull=True)
         end = models.Q(told_at__isnull=False, over_at__isnull=False, told_over_at__isnull=True)
-        return self.filter(beginning | end, has_come("next_tell_at", now, LONGEST_PAUSE))
+        return self.filter(beginning | end, has_come("next_tell_at", now, MAX_PAUSE))
 
 
 class Alert(models.Model):

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import DateTimeField, Model
 
-FEW = 3  # rows below which a COPY gains nothing
+COPY_THRESHOLD = 3  # rows below which a COPY gains nothing
 Row = Sequence[Any]  # plain values, one for each column
 AT_ONCE = 250  # rows of one statement, where the library takes that many values
 
@@ -22,7 +22,7 @@ def insert(model: type[Model], columns: Sequence[str], rows: Sequence[Row]) -> N
     if not rows:
         return
     into = f"{model._meta.db_table} ({', '.join(columns)})"
-    if connection.vendor == "postgresql" and len(rows) > FEW:
+    if connection.vendor == "postgresql" and len(rows) > COPY_THRESHOLD:
         with connection.cursor() as cursor, connection.wrap_database_errors:
             _copy(cursor, into, rows)
         return

@@ -15,9 +15,9 @@ from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 LEASE = timedelta(seconds=30)  # of a sender on what it claimed
 READ_LAG = timedelta(seconds=30)  # what a read may be behind what is known; seen up to 25 s
 MARGIN = timedelta(seconds=2)  # past a signature's end: the Date header has whole seconds
-LONGEST_LIFE = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN  # a request's
-LONGEST_WAIT = timedelta(seconds=60)  # before a cancel is sent again
-LONGEST_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30)  # of a check
+MAX_LIFE = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN  # a request's
+MAX_WAIT = timedelta(seconds=60)  # before a cancel is sent again
+MAX_CHECK_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30)  # of a check
 
 
 class JobStatus(models.TextChoices):
@@ -153,7 +153,7 @@ class CancelQuerySet(OfAccountsQuerySet["Cancel"]):
 
     def ready(self, now: datetime) -> Self:
         """Queued cancels that may be sent now, urgent ones first, then the oldest."""
-        may = models.Q(not_before_at__isnull=True) | has_come("not_before_at", now, LONGEST_WAIT)
+        may = models.Q(not_before_at__isnull=True) | has_come("not_before_at", now, MAX_WAIT)
         return self.filter(may, status=CancelStatus.QUEUED, job__status=JobStatus.RUNNING).order_by(
             "-is_urgent", "pk"
         )
@@ -180,7 +180,7 @@ class CancelQuerySet(OfAccountsQuerySet["Cancel"]):
 
     def due(self, now: datetime) -> Self:
         """Open questions whose next check has come."""
-        due = self.open_questions().filter(has_come("next_check_at", now, LONGEST_PAUSE))
+        due = self.open_questions().filter(has_come("next_check_at", now, MAX_CHECK_PAUSE))
         return due.order_by("next_check_at")
 
 

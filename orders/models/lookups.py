@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500  # rows that one query names or reads
 T = TypeVar("T")
-LARGEST = 2**63 - 1  # that a column of ours holds
+MAX_ROW_ID = 2**63 - 1  # that a column of ours holds
 
 
 def number(text: str) -> int | None:
     """A text from outside as a whole number that a column of ours holds; None where it is none."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST))
-    return int(text) if is_number and int(text) <= LARGEST else None
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ROW_ID))
+    return int(text) if is_number and int(text) <= MAX_ROW_ID else None
 
 
 def is_row_id(text: str) -> bool:

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
-MOST_CHARS = 60
+MAX_CHARS = 60
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 
 
@@ -20,7 +20,7 @@ def bound_of(listed) -> Bound:
     """The entries of the exchange's list, those that are public keys and those that are not."""
     keys = tuple(one for one in listed if _is_public_key(one))
     odd = (json.dumps(one) for one in listed if not _is_public_key(one))
-    return Bound(keys, tuple(text[:MOST_CHARS] for text in odd))
+    return Bound(keys, tuple(text[:MAX_CHARS] for text in odd))
 
 
 def _is_public_key(value):

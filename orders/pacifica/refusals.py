@@ -119,7 +119,7 @@ _OTHER = Meaning(REFUSED, "other", "")
 
 # Words that stand alone are short, on one line and free of markup, and a few words at the most
 # come before the known ones: a page or a report that merely holds them is no answer to us.
-MOST_BARE_CHARS = 200
+MAX_BARE_CHARS = 200
 _LEAD = r"(http )?(error:? )?(4\d\d:? )?(error:? )?([a-z'’-]+:? ){0,8}?"
 _BARE = re.compile(f"{_LEAD}({'|'.join(row[0] for row in _TEXTS)})")
 _AROUND = " \t\r\n\ufeff\"'"
@@ -142,7 +142,7 @@ def meaning_of_bare(words):
     them; what else they say leaves a doubt, which is a meaning too.
     """
     words = words.strip(_AROUND).lower()
-    if len(words) > MOST_BARE_CHARS or _NO_BARE.search(words):
+    if len(words) > MAX_BARE_CHARS or _NO_BARE.search(words):
         return None
     meaning = meaning_of_text(words)
     if meaning is None or meaning.kind != REFUSED:

@@ -18,7 +18,7 @@ from orders.pacifica.client import Answer
 from orders.pacifica.quota import slow_down_s
 from orders.pacifica.signing import Unsignable
 from orders.pacifica.transport import has_left
-from orders.panic.claimed_lines import LOST, NOT_AGAIN, answered, rest, writing
+from orders.panic.claimed_lines import LOST, NOT_AGAIN, leave_to_person, record_answer, writing
 from orders.panic.sending import exchange, signer_of, tell_of_another
 from orders.panic.strategies import Strategies
 
@@ -44,7 +44,7 @@ def send(line, strategies=None) -> bool:
         also |= {"status": PanicStatus.SENDING, "answered_at": None, "cancelled_count": None}
         goes_on = exchange(line, request, partial(_conclude, line), **also)
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
-        rest(line, str(error), Event.KEY_REFUSED)
+        leave_to_person(line, str(error), Event.KEY_REFUSED)
         return False
     strategies.pay()
     with writing():
@@ -64,7 +64,7 @@ def _conclude(line, result, before) -> bool:
         about = {"cancel_alls": did_nothing, "answered_at": clock()}
         return _again(line, result, slow_down_s(result.headers), said, **about)
     values, is_over = _concluded(verdict, result)
-    answered(line, result, verdict.kind if verdict else "unknown", **values)
+    record_answer(line, result, verdict.kind if verdict else "unknown", **values)
     return not is_over
 
 
@@ -111,5 +111,7 @@ def _again(line, result, wait_s, said, **values) -> bool:
     """What certainly did nothing is sent again by itself, a moment later."""
     said = f"{said} It is sent again by itself."
     values |= {"explanation": said[:400], "status": PanicStatus.WAITING, "takes": 0}
-    answered(line, result, "waiting", lease_until=clock() + timedelta(seconds=wait_s), **values)
+    record_answer(
+        line, result, "waiting", lease_until=clock() + timedelta(seconds=wait_s), **values
+    )
     return False

@@ -31,7 +31,7 @@ class ClaimLost(Exception):
     """Another sender holds the line by now, or a person withdrew it: nothing more is done here."""
 
 
-def keep(line, **values):
+def update_line(line, **values):
     """Write to the line under its own claim. Raises `ClaimLost`, and then nothing is written."""
     held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
     if not held.update(**values):
@@ -48,7 +48,7 @@ def renewed(line) -> PanicLine:
     """
     if line.lease_until is None or line.lease_until < clock() + LEASE / 2:
         with writing():
-            keep(line, lease_until=clock() + LEASE)
+            update_line(line, lease_until=clock() + LEASE)
     held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
     found = held.select_related(*WITH).first()
     if found is None:
@@ -59,29 +59,29 @@ def renewed(line) -> PanicLine:
 WITH = ("account__desk", "job__desk", "job__operator", "operator")
 
 
-def lose(line):
+def record_lost_answer(line):
     """Record that a sender died between a request and its answer; reading back goes on."""
     lost = {}
     if line.status == PanicStatus.SENDING:
         lost = {"status": PanicStatus.FINISHING, "explanation": LOST}
     with writing():
-        keep(line, has_open_request=False, **lost)
+        update_line(line, has_open_request=False, **lost)
         log.append(panic_facts.lost_fact(line, clock()))
 
 
-def answered(line, result, outcome, **values):
+def record_answer(line, result, outcome, **values):
     """Record how the open request ended and write what that makes of the line."""
-    answered_all(line, [(result, outcome, {})], **values)
+    record_answers(line, [(result, outcome, {})], **values)
 
 
-def answered_all(line, ends, **values):
+def record_answers(line, ends, **values):
     """The same of requests that went side by side, as (result, outcome, what names it) triples.
 
     Too late, for another sender holds the line by now, it is evidence only: `ClaimLost` goes on.
     """
     try:
         with writing():
-            keep(line, has_open_request=False, **values)
+            update_line(line, has_open_request=False, **values)
             facts = [panic_facts.answer_fact(line, *end, **named) for *end, named in ends]
             if line.status == PanicStatus.NEEDS_YOU:
                 facts.append(_over(line, clock()))
@@ -92,17 +92,17 @@ def answered_all(line, ends, **values):
         raise
 
 
-def seen_empty(line, readings, explanation):
+def record_empty(line, readings, explanation):
     """The book was seen empty; the reads that show it are kept."""
     now = clock()
     values = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
     with writing():
-        keep(line, seen_empty_at=now, left_open=0, lease_until=None, **values)
+        update_line(line, seen_empty_at=now, left_open=0, lease_until=None, **values)
         facts = [panic_facts.read_fact(line, each, now) for each in readings]
         log.append(*facts, _over(line, now))
 
 
-def rest(line, explanation, *events, readings=()):
+def leave_to_person(line, explanation, *events, readings=()):
     """Leave the line to a person; ``events``: what else the log shall say of it.
 
     ``readings``: those that show why.
@@ -115,7 +115,7 @@ def rest(line, explanation, *events, readings=()):
         facts.append(panic_facts.lost_fact(line, now))
     values = {"status": PanicStatus.NEEDS_YOU, "explanation": explanation[:400]}
     with writing():
-        keep(line, has_open_request=False, lease_until=None, **values)
+        update_line(line, has_open_request=False, lease_until=None, **values)
         log.append(*facts, _over(line, now))
 
 

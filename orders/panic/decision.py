@@ -19,7 +19,7 @@ from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Rig
 from orders.models.orders import IS_STOP
 
 REASON, SCOPE = (CancelJob._meta.get_field(name) for name in ("reason", "scope"))
-LONGEST_SYMBOL = PanicLine._meta.get_field("symbol").max_length
+MAX_SYMBOL = PanicLine._meta.get_field("symbol").max_length
 NO_DESK = "There is no such desk, or panic is not yours to pull there."
 
 
@@ -67,7 +67,7 @@ def warned(*, accounts, symbol="") -> Warned:
     return Warned(counts["all"], counts["stops"], counts["reduce_only"], is_new)
 
 
-def pull(
+def record_panic(
     *,
     user,
     actor,
@@ -100,12 +100,12 @@ def pull(
     if earlier is not None:
         return earlier
     try:
-        return _record(actor, desk, accounts, about, _cut(reason.strip(), REASON), is_drill, key)
+        return _insert(actor, desk, accounts, about, _cut(reason.strip(), REASON), is_drill, key)
     except IntegrityError:  # the same click was recorded between our look and our insert
         return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
 
 
-def _record(actor, desk, accounts, about, reason, is_drill, key):
+def _insert(actor, desk, accounts, about, reason, is_drill, key):
     now = clock()
     with transaction.atomic():
         job = CancelJob.objects.create(
@@ -134,8 +134,8 @@ def _check_symbol(symbol, desk):
     if not symbol:
         return
     check_symbol(symbol)
-    if len(symbol) > LONGEST_SYMBOL:
-        said = f"A symbol has at most {LONGEST_SYMBOL} characters."
+    if len(symbol) > MAX_SYMBOL:
+        said = f"A symbol has at most {MAX_SYMBOL} characters."
         raise CannotAsk(said, field="symbol")
     alike = Order.objects.filter(account__desk=desk, symbol__iexact=symbol).values_list("symbol")
     met = {name for (name,) in alike.order_by().distinct()}

@@ -14,7 +14,7 @@ from orders.lifecycle.targets import Target
 from orders.models import Cancel, CancelKind, CancelStatus, JobStatus
 from orders.models.cancels import LIVE
 from orders.models.clocks import is_ahead
-from orders.panic.claimed_lines import keep
+from orders.panic.claimed_lines import update_line
 from orders.panic.open_orders import ORDERS, STRATEGIES, TWAPS
 from orders.panic.sending import why_not
 from orders.panic.strategies import Strategies
@@ -102,7 +102,7 @@ def _note_last_sent(line):
     sent = _own(line).filter(first_sent_at__isnull=False)
     last_sent_at = sent.aggregate(last=Max("sent_at"))["last"]
     if last_sent_at and last_sent_at > (line.last_sent_at or line.asked_at):
-        keep(line, last_sent_at=last_sent_at)
+        update_line(line, last_sent_at=last_sent_at)
 
 
 def _target(line, path, row, known):

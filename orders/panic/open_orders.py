@@ -25,7 +25,7 @@ ROUTES = [
 
 
 @dataclass
-class Look:
+class OpenOrdersReading:
     """What one look found in scope, as (route, row) pairs; how many it spared.
 
     ``trouble``: why some route proved nothing, in words; ``must_wait``: for want of credits.
@@ -69,9 +69,9 @@ class Look:
         return [row for route, row in self.odd if route == path]
 
 
-def look(line, reader) -> Look:
+def read_everything_open(line, reader) -> OpenOrdersReading:
     """One look at the line's book. A route that cannot be read does not keep us from the others."""
-    found = Look(clock())
+    found = OpenOrdersReading(clock())
     for path, parse in ROUTES:
         answer = reader.ask(path, {"account": line.account.address}, parse)
         found.readings.append(answer)
@@ -91,7 +91,7 @@ def look(line, reader) -> Look:
 
 def strategy_ids(line, answer) -> list[str]:
     """The strategies in the line's scope that one read listed; none where it proved nothing."""
-    found = Look(clock())
+    found = OpenOrdersReading(clock())
     for row in answer.value.rows if answer.value is not None else ():
         _sort(line, STRATEGIES, row, found)
     return [row.strategy_id for _, row in found.rows]

@@ -5,17 +5,24 @@ import time
 from django.utils.timezone import now as clock
 
 from orders.exchange import reader as exchange_reader
-from orders.models.cancels import LONGEST_LIFE
+from orders.models.cancels import MAX_LIFE
 from orders.models.clocks import is_ahead
 from orders.panic import open_orders, stop_orders
-from orders.panic.claimed_lines import LEASE, NOT_AGAIN, keep, rest, seen_empty, writing
+from orders.panic.claimed_lines import (
+    LEASE,
+    NOT_AGAIN,
+    leave_to_person,
+    record_empty,
+    update_line,
+    writing,
+)
 from orders.panic.leftovers import Leftovers
 from orders.panic.sending import why_not
 
 DEADLINE_S = 30
 CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
-FIRST_PAUSE_S, LONGEST_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
-LONGEST_WAIT_S = 10  # for a signature's end, before the lease is renewed
+FIRST_PAUSE_S, MAX_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
+MAX_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
 
 def finish(line, is_halted=lambda: False, strategies=None, stops=None):
@@ -29,25 +36,27 @@ def finish(line, is_halted=lambda: False, strategies=None, stops=None):
     deadline, pause_s, entered = _Deadline(), FIRST_PAUSE_S, time.monotonic()
     while True:
         began = time.monotonic()
-        look = open_orders.look(line, reader)
+        look = open_orders.read_everything_open(line, reader)
         wait_s = _unsettled_s(line, look, began - entered)
         if look.is_empty and not wait_s:
-            return seen_empty(line, look.readings, _seen(line, look, stops))
+            return record_empty(line, look.readings, _seen(line, look, stops))
         with writing():
-            keep(line, left_open=look.count, lease_until=clock() + LEASE)
+            update_line(line, left_open=look.count, lease_until=clock() + LEASE)
         if deadline.is_over and not look.is_empty:
-            return rest(line, _given_up(line, look, leftovers, stops), readings=look.odd_readings)
+            return leave_to_person(
+                line, _given_up(line, look, leftovers, stops), readings=look.odd_readings
+            )
         if look.rows and (said := why_not(line)):
-            return rest(line, f"{said} {look.count} still listed.")
+            return leave_to_person(line, f"{said} {look.count} still listed.")
         leftovers.cancel(look.rows)
         if is_halted():
-            return keep(line, lease_until=None, takes=0)
+            return update_line(line, lease_until=None, takes=0)
         if look.must_wait:
             time.sleep(CREDIT_PAUSE_S)
             deadline.put_off(time.monotonic() - began)
             continue
         time.sleep(wait_s if look.is_empty else pause_s)
-        pause_s = min(LONGEST_PAUSE_S, pause_s * 1.6)
+        pause_s = min(MAX_PAUSE_S, pause_s * 1.6)
 
 
 class _Deadline:
@@ -84,15 +93,15 @@ def _unsettled_s(line, look, since_s) -> float:
         return 0
     left_s = (settled_at - clock()).total_seconds()
     if _was_set_back(settled_at):
-        left_s = LONGEST_LIFE.total_seconds() - since_s
+        left_s = MAX_LIFE.total_seconds() - since_s
         if left_s <= 0:
             return 0
-    return min(LONGEST_WAIT_S, max(0.01, left_s))
+    return min(MAX_WAIT_S, max(0.01, left_s))
 
 
 def _was_set_back(settled_at):
     """Whether the clock was, since the request was sent: then its time tells nothing any more."""
-    return is_ahead(settled_at, clock(), LONGEST_LIFE)
+    return is_ahead(settled_at, clock(), MAX_LIFE)
 
 
 def _seen(line, look, stops) -> str:

@@ -20,10 +20,10 @@ from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.quota import slow_down_s
 from orders.pacifica.transport import has_left
-from orders.panic.claimed_lines import LEASE, WITH, answered_all, keep, writing
+from orders.panic.claimed_lines import LEASE, WITH, record_answers, update_line, writing
 
 logger = logging.getLogger(__name__)
-MOST_AT_ONCE = 16  # strategies of one account; it may have a hundred
+MAX_AT_ONCE = 16  # strategies of one account; it may have a hundred
 
 
 def signer_of(line):
@@ -48,11 +48,11 @@ def exchange(line, request, conclude, **also):
     """
     key = open_api_config_key(line.account)
     about = {"wanted": 1, "price": worker.PRICE, "purpose": credits.URGENT}
-    grant = credits.take(account=line.account, now=clock(), **about)
+    grant = credits.reserve(account=line.account, now=clock(), **about)
     also |= {"last_sent_at": also.get("sent_at") or clock()}
     before = {name: getattr(line, name) for name in also}
     with writing():
-        keep(line, has_open_request=True, lease_until=clock() + LEASE, **also)
+        update_line(line, has_open_request=True, lease_until=clock() + LEASE, **also)
         log.append(panic_facts.request_fact(line, request))
     result = _sent(request, key)
     try:
@@ -70,14 +70,14 @@ def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
     """
     key, before, now = open_api_config_key(line.account), line.last_sent_at, clock()
     about = {"wanted": len(requests), "price": worker.PRICE, "purpose": credits.URGENT}
-    grant = credits.take(account=line.account, now=now, **about)
+    grant = credits.reserve(account=line.account, now=now, **about)
     facts = [panic_facts.read_fact(line, seen, now)] if seen else []
     facts += [
         panic_facts.request_fact(line, request, strategy_id=strategy_id)
         for strategy_id, request in requests.items()
     ]
     with writing():
-        keep(line, has_open_request=True, lease_until=now + LEASE, last_sent_at=now)
+        update_line(line, has_open_request=True, lease_until=now + LEASE, last_sent_at=now)
         log.append(*facts)
     results = _side_by_side(list(requests.values()), key, within_s)
     pairs = list(zip(requests, results, strict=True))
@@ -88,7 +88,7 @@ def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
     ]
     values = {} if any(map(has_left, results)) else {"last_sent_at": before}
     try:
-        answered_all(line, ends, **values)
+        record_answers(line, ends, **values)
     finally:
         _pay(grant, *results)
     return verdicts
@@ -99,7 +99,7 @@ def tell_of_another(line, verdict):
     if verdict.another:
         about = {"about": f"job {line.job_id}", "account": line.account}
         with writing():
-            foreign_answers.tell(**about, another=verdict.another, now=clock())
+            foreign_answers.raise_alert(**about, another=verdict.another, now=clock())
 
 
 def _side_by_side(requests, key, within_s):
@@ -111,7 +111,7 @@ def _side_by_side(requests, key, within_s):
 
     if len(requests) == 1:
         return [send(requests[0])]
-    with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(requests))) as pool:
+    with ThreadPoolExecutor(max_workers=min(MAX_AT_ONCE, len(requests))) as pool:
         return list(pool.map(send, requests))
 
 
@@ -133,7 +133,7 @@ def _pay(grant, *results):
         with writing():
             paid, unused = replace(grant, count=len(results)), sum(not has_left(r) for r in results)
             quota = answers.quota(said[-1].headers) if said else None
-            credits.settle(grant=paid, unused=unused, quota=quota, now=clock())
+            credits.book(grant=paid, unused=unused, quota=quota, now=clock())
             if slow:
                 wait_s = max(slow_down_s(result.headers) for result in slow)
                 credits.pause(pool=grant.pool, until=clock() + timedelta(seconds=wait_s))

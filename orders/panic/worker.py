@@ -27,16 +27,24 @@ from orders.exchange.client import THREADS
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.models import PanicLine, PanicStatus
 from orders.panic import cancel_all, readback, stop_orders
-from orders.panic.claimed_lines import LEASE, WITH, ClaimLost, keep, lose, renewed, rest
+from orders.panic.claimed_lines import (
+    LEASE,
+    WITH,
+    ClaimLost,
+    leave_to_person,
+    record_lost_answer,
+    renewed,
+    update_line,
+)
 from orders.panic.strategies import Strategies
 from orders.reconcile import sync
 
 logger = logging.getLogger(__name__)
 SOON = timedelta(seconds=1)
-MOST_TAKES = 5  # by senders that die or fail on it, before a person is asked
+MAX_TAKES = 5  # by senders that die or fail on it, before a person is asked
 
 
-class Emptier:
+class PanicWorker:
     """Carries panic lines in threads of its own, so that the next panic is seen at once."""
 
     def __init__(self):
@@ -51,7 +59,7 @@ class Emptier:
         Where a cancel-all finds none, a book that is only being read back makes way.
         """
         self._under_way = {future for future in self._under_way if not future.done()}
-        lines = take(now, most=THREADS - len(self._under_way), **only)
+        lines = claim_lines(now, most=THREADS - len(self._under_way), **only)
         futures = [self._pool.submit(_in_thread, line, self._must_leave) for line in lines]
         self._under_way.update(futures)
         if len(self._under_way) == THREADS:
@@ -74,7 +82,7 @@ class Emptier:
         self._pool.shutdown()
 
 
-def take(now, most=THREADS, **only) -> list[PanicLine]:
+def claim_lines(now, most=THREADS, **only) -> list[PanicLine]:
     """Free lines with a fresh claim; one UPDATE, for the first must not wait for the last.
 
     ``most``: how many at once; those whose cancel-all waits come first. ``only``: which lines to
@@ -91,26 +99,26 @@ def take(now, most=THREADS, **only) -> list[PanicLine]:
     return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 
 
-def carry(line, is_halted=lambda: False):
+def empty(line, is_halted=lambda: False):
     """One account from cancel-all to an empty book, or to a person, whatever befalls."""
     try:
-        _carry(renewed(line), is_halted)
+        _empty(renewed(line), is_halted)
     except ClaimLost as lost:
         logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
     except (OperationalError, InterfaceError):  # the database may be back in a moment
         logger.exception("A panic line could not be written; it is taken again.")
-        _after_trouble(keep, line, lease_until=clock() + SOON)
+        _after_trouble(update_line, line, lease_until=clock() + SOON)
     except Exception as error:
         logger.exception("A panic line could not be carried.")
         _after_trouble(_give_up, line, error)
     _read_in(line.job)
 
 
-def _carry(line, is_halted):
+def _empty(line, is_halted):
     if why_not := _why_not(line):
-        return rest(line, why_not)
+        return leave_to_person(line, why_not)
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
-        lose(line)
+        record_lost_answer(line)
     strategies = Strategies(line)
     if line.status == PanicStatus.WAITING:
         strategies.begin()
@@ -135,7 +143,7 @@ def _give_up(line, error):
     said = str(error) if isinstance(error, (CannotOpen, KeySettingsWrong)) else ""
     said = said or f"Its sender failed ({type(error).__name__}); the log of the app says where."
     line = renewed(line)
-    rest(line, f"{said} {line.explanation}".strip())
+    leave_to_person(line, f"{said} {line.explanation}".strip())
 
 
 def _read_in(job):
@@ -152,8 +160,8 @@ def _read_in(job):
 
 def _why_not(line) -> str:
     """Why nothing more may be sent for this line by itself, or nothing."""
-    if line.takes > MOST_TAKES:
-        return f"Its senders failed {MOST_TAKES} times. {line.explanation}".strip()[:400]
+    if line.takes > MAX_TAKES:
+        return f"Its senders failed {MAX_TAKES} times. {line.explanation}".strip()[:400]
     limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
     if line.status == PanicStatus.WAITING and _waited(line, limit) > limit:
         minutes = max(1, round(limit.total_seconds() / 60))
@@ -172,7 +180,7 @@ def _never(line):
 
 def _in_thread(line, is_halted):
     try:
-        carry(line, is_halted)
+        empty(line, is_halted)
     finally:
         batches.let_go()
         connection.close()

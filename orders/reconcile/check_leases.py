@@ -10,10 +10,10 @@ from orders.models import Cancel, CancelKind
 
 ONE_READ = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS)
 CHECK_LEASE = ONE_READ + timedelta(seconds=3)  # renewed before each read
-MOST_AT_ONCE = 10_000  # all of an account are answered by one reading
+MAX_AT_ONCE = 10_000  # all of an account are answered by one reading
 
 
-def take_due(*, account_id, now, is_twap) -> list[Cancel]:
+def lease_due(*, account_id, now, is_twap) -> list[Cancel]:
     """Questions that are due, the longest due first, each taken by one settler.
 
     Taking one moves its next check, so that a settler that dies holds it for seconds only.
@@ -24,7 +24,7 @@ def take_due(*, account_id, now, is_twap) -> list[Cancel]:
     with transaction.atomic():
         skips = connection.features.has_select_for_update_skip_locked
         rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips, no_key=True)
-        ids = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        ids = list(rows.values_list("pk", flat=True)[:MAX_AT_ONCE])
         taken = Cancel.objects.filter(pk__any=set(ids))
         taken.update(next_check_at=until)
         taken = list(taken.select_related("known_order"))

@@ -29,7 +29,7 @@ BY_EXCHANGE = {"force_cancel", "expired", "post_only_rejected", "self_trade_prev
 
 
 @dataclass(frozen=True)
-class Ending:
+class Closure:
     """The end of one order. ``status`` and ``event``: the exchange's words; amounts its text.
 
     ``at``: when, by the exchange's clock, or None where it does not say.
@@ -43,12 +43,12 @@ class Ending:
     average_filled_price: str = ""
 
 
-def of_events(rows) -> Ending | None:
+def of_events(rows) -> Closure | None:
     """From one order's events, newest first; None unless the newest says an end. TWAPs too."""
     newest = rows[0]
     if newest.order_status not in ENDS:
         return None
-    return Ending(
+    return Closure(
         status=newest.order_status,
         event=newest.event_type or "",
         filled_amount=newest.filled_amount or "",
@@ -57,11 +57,11 @@ def of_events(rows) -> Ending | None:
     )
 
 
-def of_history_row(row) -> Ending | None:
+def of_history_row(row) -> Closure | None:
     """From one row of the paged history; None unless it says an end. TWAPs too."""
     if row.order_status not in ENDS:
         return None
-    return Ending(
+    return Closure(
         status=row.order_status,
         event=getattr(row, "reason", None) or "",
         filled_amount=row.filled_amount or "",

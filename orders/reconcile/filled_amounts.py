@@ -23,13 +23,13 @@ from orders.pacifica.strict_json import spelled
 from orders.reconcile import closures, findings, order_pasts
 from orders.reconcile.closures import ENDS, FILLS
 
-FEW = 2  # orders asked for by their ids; more are looked for in the pages
-MOST_AT_ONCE, MOST_PAGES, PAGE = 500, 20, 100
+BY_ID_THRESHOLD = 2  # orders asked for by their ids; more are looked for in the pages
+MAX_AT_ONCE, MAX_PAGES, PAGE = 500, 20, 100
 AT_ONCE = 200  # rows of one statement
 UNFILLED = ENDS - FILLS
-MOST_LOOK_UPS = 20  # by id, of those that no page told; the others come sooner next time
+MAX_LOOK_UPS = 20  # by id, of those that no page told; the others come sooner next time
 LEASE = timedelta(seconds=60)  # of whoever reads them
-SOONEST, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
+MIN_PAUSE, MAX_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=1)  # where the exchange answered, and did not tell
 GIVE_UP_UNREAD_AFTER = timedelta(days=1)
 UNTOLD = "The exchange's history does not tell its amounts."
@@ -38,7 +38,7 @@ UNTOLD = "The exchange's history does not tell its amounts."
 def accounts_due(now):
     """Ids of the accounts with amounts to be read, those of urgent cancels first."""
     due = _due(now).order_by("-is_urgent", "pk").values_list("account_id", flat=True)
-    return list(dict.fromkeys(due[:MOST_AT_ONCE]))
+    return list(dict.fromkeys(due[:MAX_AT_ONCE]))
 
 
 def read(*, account_id, now=clock) -> int:
@@ -83,7 +83,7 @@ def _gone_untold(account, order_ids):
 
 
 @dataclass
-class _Told:
+class _Answers:
     """What the history told. ``rows``: (`Ending`, row, reading) by cancel id."""
 
     rows: dict = field(default_factory=dict)
@@ -100,7 +100,7 @@ class _Told:
 
 
 def _due(now):
-    has_none_yet = has_come("amounts_due_at", now, max(LONGEST_PAUSE, LEASE))
+    has_none_yet = has_come("amounts_due_at", now, max(MAX_PAUSE, LEASE))
     return Cancel.objects.filter(has_none_yet, amounts_due_at__isnull=False)
 
 
@@ -111,7 +111,7 @@ def _take(due, now):
         return []
     with transaction.atomic():
         rows = due.order_by("-is_urgent", "pk").select_for_update(skip_locked=skips, no_key=True)
-        ids = set(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        ids = set(rows.values_list("pk", flat=True)[:MAX_AT_ONCE])
         taken = Cancel.objects.filter(pk__any=ids)
         taken.update(amounts_due_at=now + LEASE)
         return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
@@ -119,11 +119,11 @@ def _take(due, now):
 
 def _read(cancels, routes, now):
     account = cancels[0].account
-    reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, now=now), _Told()
-    if len(cancels) > FEW or any(cancel.order_id is None for cancel in cancels):
+    reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, now=now), _Answers()
+    if len(cancels) > BY_ID_THRESHOLD or any(cancel.order_id is None for cancel in cancels):
         _through_pages(reader, routes, account, cancels, told)
     left = [one for one in cancels if one.pk not in told.rows and one.order_id is not None]
-    for cancel in left[:MOST_LOOK_UPS]:
+    for cancel in left[:MAX_LOOK_UPS]:
         if not told.must_wait:
             _by_id(reader, routes, cancel, told)
     return _write(cancels, told, now())
@@ -136,7 +136,7 @@ def _through_pages(reader, routes, account, cancels, told):
         found = _among(rows, cancels, offset)
         return ceil((len(cancels) - len(found)) / PAGE)
 
-    most = min(MOST_PAGES, 2 + 2 * len(cancels) // PAGE)
+    most = min(MAX_PAGES, 2 + 2 * len(cancels) // PAGE)
     params = {"account": account.address}
     pages = reader.pages(routes.history, params, routes.page, needed, most=most)
     for each in pages.readings:
@@ -253,8 +253,8 @@ def _ask_later(cancels, told, now) -> list:
         if since > patience or is_ahead(cancel.concluded_at, now):
             untold.append(cancel)
         else:
-            pause = max(SOONEST, since if was_asked else since / 8)
-            later.setdefault(now + min(LONGEST_PAUSE, pause), set()).add(cancel.pk)
+            pause = max(MIN_PAUSE, since if was_asked else since / 8)
+            later.setdefault(now + min(MAX_PAUSE, pause), set()).add(cancel.pk)
     for due_at, ids in later.items():
         _cancelled(ids).update(amounts_due_at=due_at)
     return _give_up(untold)

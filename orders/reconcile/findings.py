@@ -8,16 +8,16 @@ from orders.exchange import reader as exchange_reader
 from orders.models import Order
 from orders.pacifica import reads
 from orders.reconcile import closures, history_lookup, history_pages
-from orders.reconcile.order_pasts import SAME_MOMENT, Edits, Past, of_open_row
+from orders.reconcile.order_pasts import SAME_MOMENT, Edits, OrderPast, of_open_row
 
-FEW = 3  # orders looked up one by one; more are looked for in the paged history first
-MOST_LOOK_UPS = 20  # one by one in one round; the others wait for the next
-LONGEST = timedelta(seconds=12)  # no read of a round begins later
+BY_ID_THRESHOLD = 3  # orders looked up one by one; more are looked for in the paged history first
+MAX_LOOK_UPS = 20  # one by one in one round; the others wait for the next
+MAX_ROUND = timedelta(seconds=12)  # no read of a round begins later
 FOR_EACH = timedelta(milliseconds=3)  # question, longer: many are found in one reading
 
 
 @dataclass
-class Evidence:
+class Findings:
     """What the exchange said when asked.
 
     ``asked_at``: before the first read left, by our clock. ``offset``: the exchange's clock minus
@@ -51,7 +51,7 @@ class Evidence:
         """The open row of this cancel's order, or None."""
         return self.book.get(self.meant(cancel))
 
-    def past_of(self, cancel) -> Past | None:
+    def past_of(self, cancel) -> OrderPast | None:
         """What the history says of this cancel's order, or None."""
         return self.pasts.get(self.meant(cancel))
 
@@ -98,7 +98,7 @@ class Evidence:
             self.pasts[past.order_id], self._edits = past, None
             self._names.setdefault(past.name, set()).add(past.order_id)
 
-    def last_edit_of(self, past) -> Past | None:
+    def last_edit_of(self, past) -> OrderPast | None:
         """The order that stands, or ended, in the place of this one by an edit; or None."""
         if self._edits is None:
             half_read = [one.row for one in self.odd if one.row is not None]
@@ -165,7 +165,7 @@ class Evidence:
         return self._known_reach[1]
 
 
-def gather(cancels, *, now, offset, before) -> Evidence:
+def gather(cancels, *, now, offset, before) -> Findings:
     """Read the book once, then the history of the orders it does not list.
 
     ``before``: called before each read.
@@ -173,7 +173,7 @@ def gather(cancels, *, now, offset, before) -> Evidence:
     return _gather(cancels, now, offset, before, ORDERS)
 
 
-def gather_twaps(cancels, *, now, offset, before) -> Evidence:
+def gather_twaps(cancels, *, now, offset, before) -> Findings:
     """The same for TWAP orders, which have routes of their own."""
     return _gather(cancels, now, offset, before, TWAPS)
 
@@ -199,21 +199,21 @@ TWAPS = history_lookup.Routes(
 def _gather(cancels, now, offset, before, routes):
     account = cancels[0].account
     reader = exchange_reader.Reader(account, now=now, before=before)
-    evidence = Evidence(reader, asked_at=now(), offset=offset, seen=_seen(account, cancels))
+    evidence = Findings(reader, asked_at=now(), offset=offset, seen=_seen(account, cancels))
     params = {"account": account.address}
     _read_book(evidence, routes, params)
     if evidence.book is None:
         return evidence
     _list_half_read(evidence, cancels)
     missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
-    until = evidence.asked_at + LONGEST + len(missing) * FOR_EACH
+    until = evidence.asked_at + MAX_ROUND + len(missing) * FOR_EACH
     look = history_lookup.LookUp(evidence, routes, params, lambda: now() > until)
-    if len(missing) > FEW or any(_needs_pages(evidence, one) for one in missing):
+    if len(missing) > BY_ID_THRESHOLD or any(_needs_pages(evidence, one) for one in missing):
         look.through_history(missing)
     left = _left(evidence, missing)
-    most = MOST_LOOK_UPS
+    most = MAX_LOOK_UPS
     if evidence.must_wait:  # no dear reads now, but for those that pages cannot reach on this purse
-        most = FEW if len(left) == len(missing) else 0
+        most = BY_ID_THRESHOLD if len(left) == len(missing) else 0
     for cancel in left[:most]:
         look.by_id(cancel)
     if evidence.pages is None:

@@ -13,7 +13,7 @@ PAGES = {1: 5, 2: 2, 3: 2, 4: 2, 5: 3, 6: 15, 7: 20}
 PAGES_LATER = 2
 DEEP = max(PAGES)  # looks after which the history was read as deep as it ever is
 PAGE = 100  # rows of one, where longer ones are refused
-MANY = 100  # questions whose reading leaves what is kept for urgent cancels
+MANY_THRESHOLD = 100  # questions whose reading leaves what is kept for urgent cancels
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LookUp:
         if len(cancels) > most:
             reach = most + 3 * _asked_since(cancels) // (2 * PAGE)
             most = reach if reach <= len(cancels) else most
-        purpose = credits.PROOF if len(cancels) <= MANY else credits.BULK
+        purpose = credits.PROOF if len(cancels) <= MANY_THRESHOLD else credits.BULK
         self._pages(needed, most, purpose)
 
     def for_edits(self, cancels):

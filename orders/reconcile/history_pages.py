@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from orders.reconcile import closures
 
-FEWEST = 20  # rows in which an order is seen: two may fall by chance
+MIN_ROWS = 20  # rows in which an order is seen: two may fall by chance
 SORTED_BY = ("created_at", "updated_at")
 
 
@@ -39,6 +39,6 @@ class Reach:
 
 def _falls(rows, name):
     times = [closures.time_ms(row, name) for row in rows]
-    if len(times) < FEWEST or None in times or times[0] == times[-1]:
+    if len(times) < MIN_ROWS or None in times or times[0] == times[-1]:
         return False
     return all(one >= other for one, other in pairwise(times))

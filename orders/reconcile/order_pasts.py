@@ -14,14 +14,14 @@ SAME_INSTANT = timedelta(milliseconds=2)
 
 
 @dataclass(frozen=True)
-class Past:
+class OrderPast:
     """What the exchange says of one order. ``status``: its word; ``ending``: None unless an end."""
 
     order_id: int
     client_order_id: str | None
     symbol: str
     created_at: datetime | None
-    ending: closures.Ending | None
+    ending: closures.Closure | None
     status: str = ""
     side: str | None = None
 
@@ -43,25 +43,25 @@ class Past:
         return is_cancelled and end.at is not None
 
 
-def of_row(row) -> Past:
+def of_row(row) -> OrderPast:
     """From one row of the paged history."""
     return _past(row, closures.made_at(row), closures.of_history_row(row), row.order_status)
 
 
-def of_events(events) -> Past:
+def of_events(events) -> OrderPast:
     """From one order's events, newest first."""
     newest, made_at = events[0], closures.made_at(events[-1])
     return _past(newest, made_at, closures.of_events(events), newest.order_status)
 
 
-def of_open_row(row) -> Past:
+def of_open_row(row) -> OrderPast:
     """From one row of the open orders."""
     return _past(row, closures.made_at(row), None, "open")
 
 
 def _past(row, made_at, ending, status):
     about = (row.order_id, row.client_order_id, row.symbol, made_at, ending)
-    return Past(*about, status or "", row.side)
+    return OrderPast(*about, status or "", row.side)
 
 
 class Edits:
@@ -78,7 +78,7 @@ class Edits:
         ):
             self._made.setdefault(_kin(past), []).append(past)
 
-    def last_of(self, past) -> Past | None:
+    def last_of(self, past) -> OrderPast | None:
         """The order that stands, or ended, in the place of this one; None where there is none."""
         last = None
         while past is not None and past.may_be_edited:

@@ -5,7 +5,7 @@ from orders.pacifica.client import Answer
 from orders.pacifica.strict_json import spelled
 
 
-class Shown:
+class ReadCoverage:
     """The reads of one round, by the orders they speak of. ``found``: the `Evidence`."""
 
     def __init__(self, found):

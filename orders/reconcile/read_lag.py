@@ -6,7 +6,7 @@ A time that a clock wrote which was set back since is never a reason to wait.
 from datetime import timedelta
 
 from orders.models import CancelStatus
-from orders.models.cancels import LONGEST_LIFE, READ_LAG
+from orders.models.cancels import MAX_LIFE, READ_LAG
 from orders.models.clocks import is_ahead
 
 
@@ -19,7 +19,7 @@ def dead_at(cancel, offset, now, *, is_doubtful=False):
     if is_doubtful:
         return caught_up_at(cancel, offset, now)
     if cancel.answered_at is None or cancel.status == CancelStatus.UNKNOWN:
-        ends_at = by_now(cancel.signature_ends_at or cancel.requested_at, now, LONGEST_LIFE)
+        ends_at = by_now(cancel.signature_ends_at or cancel.requested_at, now, MAX_LIFE)
         return ends_at + max(timedelta(0), -offset) if ends_at else now - READ_LAG
     answered_at = by_now(cancel.answered_at, now)  # the book may lag behind it
     return answered_at + READ_LAG if answered_at else now - READ_LAG
@@ -36,5 +36,5 @@ def caught_up_at(cancel, offset, now):
     touched = [moment for moment in touched if moment and not is_ahead(moment, now)]
     if not touched:  # all of it was written before a clock was set back
         return (by_now(cancel.absent_since_at, now) or now) + READ_LAG
-    ends_at = by_now(cancel.signature_ends_at, now, LONGEST_LIFE) or max(touched)
+    ends_at = by_now(cancel.signature_ends_at, now, MAX_LIFE) or max(touched)
     return max(max(touched) + READ_LAG, ends_at + max(timedelta(0), -offset))

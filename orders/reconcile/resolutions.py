@@ -11,7 +11,7 @@ from orders.exchange import reader
 from orders.lifecycle import transitions, wakeups
 from orders.models import Cancel, CancelStatus, Restore
 from orders.reconcile import check_leases, closures
-from orders.reconcile.read_coverage import Shown
+from orders.reconcile.read_coverage import ReadCoverage
 
 AT_ONCE = 1000  # conclusions written together: an urgent cancel waits for no more
 
@@ -22,7 +22,7 @@ def record_all(ends, found, now, *, hold):
     ``hold``: called with the cancels that are still to come, so that nobody else takes them.
     """
     ends = _without_strangers(_with_our_others(ends, found.offset), found.offset)
-    shown = Shown(found)
+    shown = ReadCoverage(found)
     ends = sorted(ends, key=lambda pair: shown.page_of(pair[0]))
     for first in range(0, len(ends), AT_ONCE):
         if first:

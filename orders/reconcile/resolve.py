@@ -27,7 +27,7 @@ from orders.reconcile import (
 )
 from orders.reconcile.read_lag import by_now, caught_up_at, dead_at
 
-MOST_ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 PATIENCE = timedelta(minutes=5)  # with a history that cannot be read
 SLOWEST = 12  # checks after which the pace no longer slows
 UNREADABLE_S = 5  # the slowest pace while the exchange cannot be read
@@ -42,7 +42,7 @@ def settle_account(*, account_id, now=clock) -> int:
     )  # if so, what waited in an older copy becomes a person's question
     looked_at = 0
     for is_twap in (False, True):
-        cancels = check_leases.take_due(account_id=account_id, now=now(), is_twap=is_twap)
+        cancels = check_leases.lease_due(account_id=account_id, now=now(), is_twap=is_twap)
         if cancels:
             _settle(cancels, findings.gather_twaps if is_twap else findings.gather, now)
             looked_at += len(cancels)
@@ -154,7 +154,7 @@ def _still_open(cancel, row, found, now):
         return Conclusion(CancelStatus.REFUSED, Proof.ANSWER, cancel.explanation)
     if _another_holds(cancel, row.order_id):
         return keep_asking(cancel, now, "Another cancel of the same order is on its way.")
-    if cancel.repeats + 1 >= MOST_ATTEMPTS:
+    if cancel.repeats + 1 >= MAX_ATTEMPTS:
         cancel.checks = max(cancel.checks, SLOWEST)
         return keep_asking(cancel, now, f"Still open after {cancel.attempt} attempts: {NEEDS_YOU}.")
     said = f"Still open, and attempt {cancel.attempt} can no longer act: sending a fresh one."

@@ -30,8 +30,8 @@ from orders.reconcile import closures, discrepancies, filled_amounts, history_pa
 from orders.reconcile.diff import RAREST, REFRESHED, compare
 
 unread = Matters(logging.getLogger(__name__))
-FEW = 5  # orders looked up one by one
-PAGES, MOST_PAGES = 5, 60  # of the history, more the more orders are missing
+BY_ID_THRESHOLD = 5  # orders looked up one by one
+PAGES, MAX_PAGES = 5, 60  # of the history, more the more orders are missing
 PAGE = 100  # rows of one (docs.pacifica.fi order-history page)
 
 
@@ -114,7 +114,7 @@ def _endings_of_missing(reader, account, book, started_at, now):
     history = History()
     if wanted:
         _through_history(reader, account, wanted, history, now)
-        for order_id in sorted(wanted - set(history.endings))[:FEW]:
+        for order_id in sorted(wanted - set(history.endings))[:BY_ID_THRESHOLD]:
             history.readings.append(_by_id(reader, order_id, history, wanted))
     return history
 
@@ -130,7 +130,7 @@ def _through_history(reader, account, wanted, history, now):
         left = wanted - {row.order_id for row in rows}
         return 0 if history_pages.Reach(rows).is_past(oldest_at) else ceil(len(left) / PAGE)
 
-    most = min(MOST_PAGES, PAGES + 2 * len(wanted) // PAGE)
+    most = min(MAX_PAGES, PAGES + 2 * len(wanted) // PAGE)
     if most > PAGES:
         reader = reader.for_purpose(credits.SYNC)
     params = {"account": account.address}

@@ -81,7 +81,7 @@ def test_what_was_not_signed_yet_never_is(firm, lose):
 
 def look_first(monkeypatch, then):
     """Something happens once a panic has read the book for the first time."""
-    look, looks = open_orders.look, []
+    look, looks = open_orders.read_everything_open, []
 
     def looking(line, reader):
         found = look(line, reader)
@@ -90,17 +90,17 @@ def look_first(monkeypatch, then):
         looks.append(found)
         return found
 
-    monkeypatch.setattr(open_orders, "look", looking)
+    monkeypatch.setattr(open_orders, "read_everything_open", looking)
 
 
 @losses
 def test_a_panic_signs_nothing_for_what_its_cancel_all_left(firm, monkeypatch, lose):
     firm.paper.rules(cancel_all_takes_stops=False)
     firm.orders(3, order_type="stop_limit", stop_price="40000")
-    decision.pull(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
+    decision.record_panic(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
     look_first(monkeypatch, lambda: lose(firm))
-    (line,) = panic_worker.take(now())
-    panic_worker.carry(line)
+    (line,) = panic_worker.claim_lines(now())
+    panic_worker.empty(line)
     assert AuditRecord.objects.filter(event=Event.REQUEST).count() == 1  # the cancel-all
     line = PanicLine.objects.get()
     assert line.status == "needs_you"
@@ -110,9 +110,9 @@ def test_a_panic_signs_nothing_for_what_its_cancel_all_left(firm, monkeypatch, l
 
 @losses
 def test_a_panic_that_nobody_may_pull_any_more_sends_no_cancel_all(firm, lose):
-    decision.pull(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
+    decision.record_panic(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
     lose(firm)
-    (line,) = panic_worker.take(now())
-    panic_worker.carry(line)
+    (line,) = panic_worker.claim_lines(now())
+    panic_worker.empty(line)
     assert not AuditRecord.objects.filter(event=Event.REQUEST).exists()
     assert PanicLine.objects.get().status == "needs_you"

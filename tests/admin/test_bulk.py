@@ -241,8 +241,8 @@ def test_what_a_spreadsheet_calls_unicode_text_is_read(firm):
     ids=["nothing", "both", "empty", "picture", "nul", "large", "large-text", "foreign"],
 )
 def test_each_wrong_list_has_its_sentence(firm, monkeypatch, fields, sentence):
-    assert list_form.MOST_BYTES == 1024 * 1024
-    monkeypatch.setattr(list_form, "MOST_BYTES", 1000)
+    assert list_form.MAX_BYTES == 1024 * 1024
+    monkeypatch.setattr(list_form, "MAX_BYTES", 1000)
     answer = send_list(firm, **fields)
     assert answer.status_code == 422
     assert sentence in answer.content.decode()

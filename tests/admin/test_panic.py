@@ -35,7 +35,7 @@ def pull(client, firm, key=None, **fields):
 def carry():
     """What the sweep's panic duty does, one line after the other."""
     for pk in list(PanicLine.objects.free(timezone.now()).values_list("pk", flat=True)):
-        worker.carry(*worker.take(timezone.now(), pk=pk))
+        worker.empty(*worker.claim_lines(timezone.now(), pk=pk))
 
 
 @pytest.mark.parametrize("who", ["operator", "head"])

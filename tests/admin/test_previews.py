@@ -121,7 +121,7 @@ def test_sync_first_reads_the_books_and_makes_a_fresh_preview(firm, preview, mon
 
 
 def test_sync_first_reads_the_oldest_books_and_says_how_many_of_all(firm, monkeypatch):
-    monkeypatch.setattr(freshness, "MOST_ACCOUNTS", 2)
+    monkeypatch.setattr(freshness, "MAX_ACCOUNTS", 2)
     woken, client = [], signed_in(firm.head)
     monkeypatch.setattr(wakeups, "sync", lambda *, account_id: woken.append(account_id))
     accounts = [firm.account, *(firm.new_account(name, firm.momentum) for name in ("B", "C"))]

@@ -57,8 +57,8 @@ def fits(record, name, value):
 
 @pytest.mark.parametrize("many", [3, 1000])
 def test_every_filter_and_every_pair_finds_exactly_what_fits(firm, monkeypatch, many):
-    monkeypatch.setattr(search, "MANY", many)
-    monkeypatch.setattr(search, "FEW", many // 2)
+    monkeypatch.setattr(search, "MANY_THRESHOLD", many)
+    monkeypatch.setattr(search, "FEW_THRESHOLD", many // 2)
     monkeypatch.setattr(search, "SEVERAL", 2)
     log(firm)
     asked = {
@@ -90,7 +90,7 @@ def _key(part):
 
 
 def test_the_rarest_condition_leads_and_the_others_try_no_index(firm, monkeypatch):
-    monkeypatch.setattr(search, "MANY", 15)
+    monkeypatch.setattr(search, "MANY_THRESHOLD", 15)
     log(firm)
     query = {"operator": firm.head.username, "address": "10.0.0.3"}  # 20 and 10 records
     checked = '+"orders_auditrecord"."operator_id" ='
@@ -102,7 +102,7 @@ def test_the_rarest_condition_leads_and_the_others_try_no_index(firm, monkeypatc
         return caught[-1]["sql"]
 
     assert '"position" IN (' in asked(query)
-    monkeypatch.setattr(search, "FEW", 1)
+    monkeypatch.setattr(search, "FEW_THRESHOLD", 1)
     assert '"orders_auditrecord"."address" = ' in asked(query)
     assert checked in asked(query)
     assert "EXISTS(SELECT" in asked({"operator": firm.head.username, "symbol": "BTC"})
@@ -134,7 +134,7 @@ def test_the_page_says_so_and_shows_nothing_where_a_time_cannot_be_read(firm):
 
 @pytest.mark.parametrize(("most", "said"), [(1000, "40 audit records"), (39, "39 or more audit")])
 def test_a_list_says_where_its_count_stops(firm, monkeypatch, most, said):
-    monkeypatch.setattr("orders.admin.audit.record_pages.MOST_COUNTED", most)
+    monkeypatch.setattr("orders.admin.audit.record_pages.MAX_COUNTED", most)
     log(firm)
     query = {"from": f"{SINCE:%Y-%m-%dT%H:%M}"}
     viewer = firm.person("ada", firm.basis, "auditor")

@@ -38,7 +38,7 @@ def another_wallet(firm):
 
 
 def found(firm, wallet, **asked):
-    return signed_by_wallet.look(wallet=wallet, user=firm.viewer, **asked)
+    return signed_by_wallet.find(wallet=wallet, user=firm.viewer, **asked)
 
 
 def test_each_key_has_what_it_signed_and_nothing_of_the_others(firm):
@@ -66,7 +66,7 @@ def test_only_the_signer_counts_wherever_else_the_key_is_named(firm):
 @pytest.mark.parametrize(("stretch", "most"), [(3, 100), (1000, 2), (4, 1)])
 def test_page_by_page_every_request_is_found_once(firm, monkeypatch, stretch, most):
     monkeypatch.setattr(signed_by_wallet, "STRETCH", stretch)
-    monkeypatch.setattr(signed_by_wallet, "MOST", most)
+    monkeypatch.setattr(signed_by_wallet, "MAX_FOUND", most)
     sent = [cancelled(firm).pk for _ in range(5)]
     wallet, before, seen = firm.account.agent_wallets.get(), None, []
     while True:
@@ -108,7 +108,7 @@ def test_a_look_begins_where_the_key_was_disabled(firm, monkeypatch):
 def test_another_desk_sees_none_of_it(firm):
     cancelled(firm)
     wallet = firm.account.agent_wallets.get()
-    assert signed_by_wallet.look(wallet=wallet, user=firm.stranger).requests == []
+    assert signed_by_wallet.find(wallet=wallet, user=firm.stranger).requests == []
     address = url("orders_agentwallet_signed", wallet.pk)
     assert signed_in(firm.stranger).get(address).status_code == 404
 

@@ -254,7 +254,7 @@ def may_change(person, name, part) -> bool:
     if name not in ACTS:
         return False
     if part == "errands":
-        return permissions.holds(person, ACTS[name])
+        return permissions.has_permission(person, ACTS[name])
     return Desk.objects.allowing(person, ACTS[name]).filter(name=part).exists()
 
 

@@ -91,7 +91,7 @@ class World:
         drift = Drift.objects.create(
             account=account, order=closed, kind="gone", said=reason, seen_at=now()
         )
-        pulled = decision.pull(desk_id=desk.pk, symbol=symbol, reason=reason, **about)
+        pulled = decision.record_panic(desk_id=desk.pk, symbol=symbol, reason=reason, **about)
         wallet = account.agent_wallets.get()
         wallet_check.ask_for_test(wallet=wallet, user=head, actor=actor(head))
         export = exports.ask(user=auditor, actor=actor(auditor), query={"symbol": symbol})

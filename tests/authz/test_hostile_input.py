@@ -40,7 +40,7 @@ def test_a_body_larger_than_any_form_is_refused_before_it_is_read(firm, settings
         url("orders_preview_list"),
         b"x",
         content_type="multipart/form-data; boundary=x",
-        CONTENT_LENGTH=settings.LARGEST_BODY + 1,
+        CONTENT_LENGTH=settings.MAX_BODY + 1,
         **{"wsgi.input": Untouched(unread)},
     )
     assert answer.status_code == 413

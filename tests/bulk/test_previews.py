@@ -252,7 +252,7 @@ def test_whatever_the_filter_and_the_book_the_set_cancelled_is_the_set_confirmed
 
 def test_more_orders_than_one_act_may_name_are_refused_before_they_are_split(firm, monkeypatch):
     """Cut first, the second desk's orders would be missing without a word."""
-    monkeypatch.setattr(previews, "MOST_ORDERS", 3)
+    monkeypatch.setattr(previews, "MAX_ORDERS", 3)
     Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.OPERATOR)
     accounts = [firm.account, firm.account, firm.foreign_account, firm.foreign_account]
     for number, account in enumerate(accounts):

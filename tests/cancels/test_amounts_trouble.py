@@ -46,10 +46,10 @@ def states():
 
 def test_what_a_panics_cancel_all_took_has_its_amounts(firm, quick_panic):
     part_filled(firm, 12)
-    decision.pull(
+    decision.record_panic(
         user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk, reason="on fire"
     )
-    panic_worker.carry(*panic_worker.take(timezone.now(), pk=PanicLine.objects.get().pk))
+    panic_worker.empty(*panic_worker.claim_lines(timezone.now(), pk=PanicLine.objects.get().pk))
     sync.sync_account(account_id=firm.account.pk)
     until_over(firm)
     assert both(Order.objects) == {TOLD}
@@ -81,7 +81,7 @@ def test_a_second_cancel_of_the_same_order_takes_no_amounts_away(firm):
 
 
 def test_what_no_page_tells_is_asked_for_by_id_by_and_by(firm, monkeypatch):
-    monkeypatch.setattr(filled_amounts, "MOST_LOOK_UPS", 2)
+    monkeypatch.setattr(filled_amounts, "MAX_LOOK_UPS", 2)
     firm.paper.fault("/orders/history", "status", status=504, times=None)
     click(firm, *part_filled(firm, 9))
     until_over(firm, most=12)
@@ -89,7 +89,7 @@ def test_what_no_page_tells_is_asked_for_by_id_by_and_by(firm, monkeypatch):
 
 
 def test_an_order_that_the_history_never_tells_keeps_no_others_waiting(firm, monkeypatch):
-    monkeypatch.setattr(filled_amounts, "MOST_LOOK_UPS", 1)
+    monkeypatch.setattr(filled_amounts, "MAX_LOOK_UPS", 1)
     never, *orders = part_filled(firm, 5)
     firm.paper.fault("/orders/history", "status", status=504, times=None)
     firm.paper.fault(

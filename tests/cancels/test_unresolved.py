@@ -114,25 +114,25 @@ def test_what_was_settled_meanwhile_stays_settled(firm, question, what):
 
 
 def test_a_question_is_taken_by_name(firm, question):
-    act(firm, unresolved.take, question)
+    act(firm, unresolved.assign_owner, question)
     assert Cancel.objects.get().owner == firm.operator
     assert AuditRecord.objects.filter(event=Event.QUESTION_OWNED).count() == 1
 
 
 def test_a_desk_head_gives_it_to_someone_of_the_desk_only(firm, question):
-    act(firm, unresolved.take, question, firm.head, owner_id=firm.operator.pk)
+    act(firm, unresolved.assign_owner, question, firm.head, owner_id=firm.operator.pk)
     assert Cancel.objects.get().owner == firm.operator
     with pytest.raises(CannotAsk):
-        act(firm, unresolved.take, question, firm.head, owner_id=firm.stranger.pk)
+        act(firm, unresolved.assign_owner, question, firm.head, owner_id=firm.stranger.pk)
     with pytest.raises(NotAllowed):
-        act(firm, unresolved.take, question, firm.operator, owner_id=firm.head.pk)
+        act(firm, unresolved.assign_owner, question, firm.operator, owner_id=firm.head.pk)
 
 
 def test_every_act_on_a_question_reads_as_a_sentence_in_the_log(firm, question):
     from orders.audit import sentences
 
     act(firm, unresolved.check_now, question)
-    act(firm, unresolved.take, question)
+    act(firm, unresolved.assign_owner, question)
     act(firm, unresolved.send_again, question, now=later(8))
     Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=timezone.now())
     act(firm, unresolved.close, question, firm.head, reason="seen by phone")

@@ -33,7 +33,7 @@ def test_orders_go_ten_to_a_request_that_fits_the_body_bound(firm):
     seen = firm.paper.requests("/orders/batch")
     assert sorted(len(one["order_ids"]) for one in seen) == [5, 10, 10]
     sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
-    assert max(sizes) <= batches.MOST_BYTES
+    assert max(sizes) <= batches.MAX_BYTES
     assert set(statuses()) == {CancelStatus.CANCELLED}
 
 
@@ -52,7 +52,7 @@ def test_long_client_order_ids_still_fit_the_body_bound(firm):
     deliver(firm)
     assert set(statuses()) == {CancelStatus.CANCELLED}
     sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
-    assert max(sizes) <= batches.MOST_BYTES
+    assert max(sizes) <= batches.MAX_BYTES
 
 
 def test_stops_go_in_the_same_batch_and_twaps_alone(firm):

@@ -83,17 +83,17 @@ def conclude(firm):
 
 def end_a_panic(firm, act):
     """A sender ends the line of a panic, whose job's cancels another one concludes just then."""
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    (line,) = panic_worker.take(timezone.now())
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    (line,) = panic_worker.claim_lines(timezone.now())
     act(line)
 
 
 def see_empty(firm):
-    end_a_panic(firm, lambda line: claimed_lines.seen_empty(line, [], ""))
+    end_a_panic(firm, lambda line: claimed_lines.record_empty(line, [], ""))
 
 
 def give_up(firm):
-    end_a_panic(firm, lambda line: claimed_lines.rest(line, "The time is over."))
+    end_a_panic(firm, lambda line: claimed_lines.leave_to_person(line, "The time is over."))
 
 
 def recover(firm):

@@ -229,9 +229,9 @@ def test_of_many_such_answers_in_a_job_one_matter_stands(firm):
 
 def pulled(firm, **about):
     about |= {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
-    decision.pull(**about)
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    decision.record_panic(**about)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     return PanicLine.objects.get()
 
 

@@ -52,9 +52,9 @@ def by_id(firm, kind):
 
 
 def emptied(firm):
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     return PanicLine.objects.get()
 
 

@@ -223,7 +223,7 @@ def test_a_second_claim_gets_nothing_that_is_claimed(firm):
 
 def test_senders_that_looked_at_the_same_moment_share_a_job(firm):
     ask(firm, *firm.orders(5))
-    turns = [claims.next_turn(firm.account.pk, timezone.now()) for _ in range(2)]
+    turns = [claims.next_job(firm.account.pk, timezone.now()) for _ in range(2)]
     first, second = (claims.claim(turn, now=timezone.now(), limit=3) for turn in turns)
     assert [len(first), len(second)] == [3, 2]
     assert not {cancel.pk for cancel in first} & {cancel.pk for cancel in second}

@@ -66,8 +66,8 @@ def everything(firm):
     """All that sends or settles, one round."""
     account_id = firm.account.pk
     worker.deliver_account(account_id=account_id)
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     for now in (timezone.now(), timezone.now() + LATER):
         sweep.recover_abandoned(now)
         sweep.deliver_urgent(now)
@@ -207,14 +207,14 @@ def unanswered(firm, monkeypatch):
 
 
 def carry():
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
 
 
 @pytest.mark.parametrize("stage", [waiting, in_hand, unanswered], ids=lambda stage: stage.__name__)
 def test_a_panic_of_the_copy_takes_no_newer_order(firm, monkeypatch, stage):
     firm.orders(2)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     copy = stage(firm, monkeypatch)
     put_back(copy)
     newer = firm.paper.orders(firm.account.address, 2)
@@ -245,7 +245,7 @@ def behind(firm):
 
 def test_a_new_panic_is_sent_at_once(firm):
     behind(firm)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     everything(firm)
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
 
@@ -253,7 +253,7 @@ def test_a_new_panic_is_sent_at_once(firm):
 def test_a_new_panic_of_a_process_that_cannot_read_the_file_is_sent_all_the_same(firm, settings):
     behind(firm)
     file, settings.AUDIT_CHECKPOINT_FILE = settings.AUDIT_CHECKPOINT_FILE, "/nowhere/file"
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     settings.AUDIT_CHECKPOINT_FILE = file
     everything(firm)
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
@@ -420,7 +420,7 @@ def test_the_finding_is_one_however_many_look(firm):
 
 
 def test_what_a_panic_did_is_under_a_checkpoint_within_seconds(firm):
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     background.checkpoint_due(timezone.now())
     copy = Copy()
     carry()
@@ -431,7 +431,7 @@ def test_what_a_panic_did_is_under_a_checkpoint_within_seconds(firm):
 
 def test_a_copy_that_lacks_the_newest_checkpoint_is_older_though_its_records_stand(firm):
     firm.orders(2)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     copy = Copy()
     checkpoints.make()
     carry()

@@ -224,7 +224,7 @@ def test_an_answer_to_nothing_is_named(firm):
 
 
 def test_proofs_are_looked_up_where_memory_is_full(firm, monkeypatch):
-    monkeypatch.setattr("orders.evidence.outcome_checks.MOST_KEPT", 1)
+    monkeypatch.setattr("orders.evidence.outcome_checks.MAX_KEPT", 1)
     monkeypatch.setattr("orders.audit.reader.CHUNK", 2)
     cancel(firm, 12)
     assert "called cancelled without a proof" not in " ".join(said())

@@ -25,7 +25,7 @@ def at(seconds):
 
 def take(firm, wanted, purpose=BULK, seconds=0, price=HALF, account=None):
     account = account or firm.account
-    return credits.take(
+    return credits.reserve(
         account=account, wanted=wanted, price=price, purpose=purpose, now=at(seconds)
     )
 
@@ -34,7 +34,7 @@ def settle(grant, *, remaining=None, quota=None, unused=0, seconds=0):
     stated = None
     if remaining is not None:
         stated = Quota(Decimal(remaining), Decimal(quota or 100), 60, 60)
-    credits.settle(grant=grant, unused=unused, quota=stated, now=at(seconds))
+    credits.book(grant=grant, unused=unused, quota=stated, now=at(seconds))
 
 
 def left(firm, seconds=0):

@@ -53,7 +53,7 @@ SENDERS = ["urgent1", "bulk1", "sweep1", "sweep2"]
 EVERYBODY = [*SENDERS, "web"]
 STORM_S = 7.0
 JUMPED_S = 1.5
-MOST = 100  # orders of one act: more would have to be typed
+MAX_ORDERS = 100  # orders of one act: more would have to be typed
 
 
 def planned(rng, accounts):
@@ -75,12 +75,12 @@ def planned(rng, accounts):
 def _act(rng, account):
     """What an operator will ask: how many orders of what kind, and one that nobody has."""
     kind = rng.choices(list(KINDS), [6, 2, 2])[0]
-    count = rng.choice([1, 40, 80, MOST])
+    count = rng.choice([1, 40, 80, MAX_ORDERS])
     if kind == "twap":
         count = min(count, 8)  # each is a request of its own
     key = str(uuid.UUID(int=rng.getrandbits(128)))
     about = {"account": account, "kind": kind, "count": count, "key": key}
-    return about | {"has_stranger": count < MOST and rng.random() < 0.1}
+    return about | {"has_stranger": count < MAX_ORDERS and rng.random() < 0.1}
 
 
 def _mischief(rng):

@@ -18,7 +18,7 @@ from tests.faults.process import DIE_WITH_PARENT
 
 LIBC = ctypes.CDLL(None)
 QUEUES = ("urgent", "bulk")
-MOST_REPEATED = 40  # messages, each five times: more would only measure the broker
+MAX_REPEATED = 40  # messages, each five times: more would only measure the broker
 PATIENCE_S = 20
 
 
@@ -37,7 +37,7 @@ class FolderBroker:
 
     def repeat(self, times=5):
         """Deliver every waiting message so many times in all."""
-        for path in sorted(self.folder.glob("*.msg"))[:MOST_REPEATED]:
+        for path in sorted(self.folder.glob("*.msg"))[:MAX_REPEATED]:
             try:
                 body = path.read_bytes()
             except FileNotFoundError:  # a worker was quicker
@@ -71,7 +71,7 @@ class RedisBroker:
     def repeat(self, times=5):
         """Deliver every waiting message so many times in all."""
         for queue in QUEUES:
-            for message in self._redis.lrange(queue, 0, MOST_REPEATED):
+            for message in self._redis.lrange(queue, 0, MAX_REPEATED):
                 self._redis.lpush(queue, *[message] * (times - 1))
 
     def kill(self):

@@ -6,7 +6,7 @@ from orders.delivery import claims
 
 def claim(*, account_id, now, limit=claims.CHUNK):
     """Take what is next for the account; nothing where nothing may be sent."""
-    turn = claims.next_turn(account_id, now)
+    turn = claims.next_job(account_id, now)
     return claims.claim(turn, now=now, limit=limit) if turn else []
 
 

@@ -115,9 +115,9 @@ class Cell:
 
     def panic(self):
         about = {"user": self.firm.operator, "actor": self.firm.actor()}
-        decision.pull(desk_id=self.firm.momentum.pk, **about)
-        for line in panic_worker.take(timezone.now()):
-            panic_worker.carry(line)
+        decision.record_panic(desk_id=self.firm.momentum.pk, **about)
+        for line in panic_worker.claim_lines(timezone.now()):
+            panic_worker.empty(line)
         return PanicLine.objects.get()
 
     def truth(self):

@@ -153,8 +153,8 @@ def test_what_a_panic_left_over_is_signed_by_an_old_agent_wallet_too(firm, setti
     aged(firm.account.agent_wallets.get(), settings.AGENT_WALLET_STOP_DAYS)
     firm.paper.rules(cancel_all_takes_stops=False)
     firm.orders(1, order_type="stop_limit", stop_price="40000")
-    decision.pull(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
-    (line,) = worker.take(now())
-    worker.carry(line)
+    decision.record_panic(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
+    (line,) = worker.claim_lines(now())
+    worker.empty(line)
     assert Cancel.objects.get().status == "cancelled"
     assert PanicLine.objects.get().status == "empty"

@@ -137,9 +137,9 @@ def refused_keys():
 def test_a_panic_and_a_test_with_a_damaged_key_are_recorded_as_such(firm):
     damage(firm, "flip")
     wallet = firm.account.agent_wallets.get()
-    decision.pull(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
-    (line,) = panic_worker.take(now())
-    panic_worker.carry(line)
+    decision.record_panic(desk_id=firm.momentum.pk, user=firm.operator, actor=firm.actor())
+    (line,) = panic_worker.claim_lines(now())
+    panic_worker.empty(line)
     assert PanicLine.objects.get().status == "needs_you"
     wallet_check.ask_for_test(wallet=wallet, user=firm.head, actor=firm.actor(firm.head))
     wallet_check.probe(wallet_id=wallet.pk)

@@ -146,8 +146,8 @@ def test_our_lost_cancel_is_ours_however_far_the_clocks_are_apart(firm, offset_s
     sent_at = timezone.now()
     cancel = Cancel(has_unanswered=True, first_sent_at=sent_at)
     at = sent_at + timedelta(seconds=offset_s + 0.05)
-    ending = closures.Ending("cancelled", "cancel", "0", "1", at=at)
-    earlier = closures.Ending("cancelled", "cancel", "0", "1", at=at - timedelta(seconds=5))
+    ending = closures.Closure("cancelled", "cancel", "0", "1", at=at)
+    earlier = closures.Closure("cancelled", "cancel", "0", "1", at=at - timedelta(seconds=5))
     offset = timedelta(seconds=offset_s)
     assert closures.is_ours(cancel, ending, offset)
     assert not closures.is_ours(cancel, earlier, offset)
@@ -166,7 +166,7 @@ def test_a_clock_behind_ours_keeps_a_signature_alive_for_longer(firm):
 
 
 def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
-    monkeypatch.setattr(check_leases, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(check_leases, "MAX_AT_ONCE", 2)
     orders = firm.orders(3)
     firm.paper.fault("/orders/batch", "drop", times=None)
     requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
@@ -174,7 +174,7 @@ def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
     now = timezone.now() + timedelta(seconds=2)
     oldest = Cancel.objects.order_by("pk").first()
     Cancel.objects.filter(pk=oldest.pk).update(next_check_at=now - timedelta(seconds=30))
-    taken = check_leases.take_due(account_id=firm.account.pk, now=now, is_twap=False)
+    taken = check_leases.lease_due(account_id=firm.account.pk, now=now, is_twap=False)
     assert len(taken) == 2
     assert oldest in taken
 
@@ -285,28 +285,28 @@ def test_a_dead_settlers_questions_are_free_after_one_read(firm):
     ask_about_three_filled(firm)
     about = {"account_id": firm.account.pk, "is_twap": False}
     now = timezone.now()
-    assert check_leases.take_due(now=now, **about)
-    assert check_leases.take_due(now=now + check_leases.ONE_READ, **about) == []
+    assert check_leases.lease_due(now=now, **about)
+    assert check_leases.lease_due(now=now + check_leases.ONE_READ, **about) == []
     later = now + check_leases.ONE_READ + timedelta(seconds=4)
-    assert len(check_leases.take_due(now=later, **about)) == 3
+    assert len(check_leases.lease_due(now=later, **about)) == 3
 
 
 def test_a_living_settler_keeps_its_questions_read_by_read(firm):
     ask_about_three_filled(firm)
     now, about = timezone.now(), {"account_id": firm.account.pk, "is_twap": False}
-    taken = check_leases.take_due(now=now, **about)
+    taken = check_leases.lease_due(now=now, **about)
     late = now + check_leases.ONE_READ
     check_leases.hold(taken, late)
-    assert check_leases.take_due(now=late + check_leases.ONE_READ, **about) == []
+    assert check_leases.lease_due(now=late + check_leases.ONE_READ, **about) == []
     assert Cancel.objects.first().next_check_at == taken[0].next_check_at
 
 
 def test_a_settler_takes_nothing_back_from_the_one_that_followed(firm):
     ask_about_three_filled(firm)
     now, about = timezone.now(), {"account_id": firm.account.pk, "is_twap": False}
-    first = check_leases.take_due(now=now, **about)
+    first = check_leases.lease_due(now=now, **about)
     late = now + check_leases.CHECK_LEASE
-    second = check_leases.take_due(now=late, **about)
+    second = check_leases.lease_due(now=late, **about)
     check_leases.hold(first, late + timedelta(seconds=1))
     assert Cancel.objects.first().next_check_at == second[0].next_check_at
 

@@ -30,13 +30,13 @@ def _quick(quick_panic):
 def line(firm):
     """One line that waits."""
     firm.orders(2)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     return PanicLine.objects.get()
 
 
 def carry():
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.get()
 
 
@@ -70,9 +70,9 @@ def test_one_that_the_exchange_never_took_says_so(firm, line):
 
 
 def test_what_still_waits_can_be_withdrawn_and_is_not_sent_then(firm, line):
-    (held,) = worker.take(timezone.now())  # by a sender that has not begun
+    (held,) = worker.claim_lines(timezone.now())  # by a sender that has not begun
     assert "no cancel-all is sent" in say(actions.withdraw, firm, line, firm.head)
-    worker.carry(held)
+    worker.empty(held)
     line.refresh_from_db()
     assert (line.status, sent(firm)) == (PanicStatus.WITHDRAWN, 0)
     assert "Withdrawn by hannah" in line.explanation

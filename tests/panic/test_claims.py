@@ -16,8 +16,8 @@ from orders.panic import decision, readback, sending, worker
 def line(firm):
     """One line, claimed and not yet carried."""
     firm.orders(2)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    (line,) = worker.take(timezone.now())
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    (line,) = worker.claim_lines(timezone.now())
     return line
 
 
@@ -27,9 +27,9 @@ def cancel_alls(firm):
 
 def test_a_line_that_waited_longer_than_its_lease_is_sent_by_the_next_sender_alone(firm, line):
     PanicLine.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    (again,) = worker.take(timezone.now())
-    worker.carry(again)
-    worker.carry(line)
+    (again,) = worker.claim_lines(timezone.now())
+    worker.empty(again)
+    worker.empty(line)
     assert cancel_alls(firm) == 1
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
 
@@ -44,7 +44,7 @@ def test_a_sender_that_stood_still_between_signing_and_recording_sends_nothing(
         return real(**about)
 
     monkeypatch.setattr(sending.credits, "take", frozen)
-    worker.carry(line)
+    worker.empty(line)
     assert cancel_alls(firm) == 0
     assert not AuditRecord.objects.filter(event=Event.REQUEST, job=line.job).exists()
     assert PanicLine.objects.get().status == PanicStatus.WAITING
@@ -53,7 +53,7 @@ def test_a_sender_that_stood_still_between_signing_and_recording_sends_nothing(
 def test_a_claimed_line_is_carried_as_it_stands_not_as_it_was_read(firm, line):
     """Its own sender had gone on already, as far as the answer."""
     PanicLine.objects.update(status=PanicStatus.FINISHING)
-    worker.carry(line)
+    worker.empty(line)
     assert cancel_alls(firm) == 0
 
 
@@ -61,10 +61,10 @@ def test_no_more_lines_are_taken_than_threads_are_free(committing_firm, monkeypa
     firm, gate = committing_firm, threading.Event()
     for n in range(4):
         firm.new_account(f"Book {n}", firm.momentum)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     monkeypatch.setattr(worker, "THREADS", 2)
-    monkeypatch.setattr(worker, "carry", lambda *_: gate.wait(10))
-    emptier = worker.Emptier()
+    monkeypatch.setattr(worker, "empty", lambda *_: gate.wait(10))
+    emptier = worker.PanicWorker()
     try:
         assert len(emptier.take_due(timezone.now())) == 2
         assert emptier.take_due(timezone.now()) == []
@@ -76,10 +76,10 @@ def test_no_more_lines_are_taken_than_threads_are_free(committing_firm, monkeypa
 
 def test_a_cancel_all_that_waits_is_taken_before_a_book_that_is_read_back(firm):
     firm.new_account("Beta", firm.momentum)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     first, second = PanicLine.objects.order_by("pk")
     PanicLine.objects.filter(pk=first.pk).update(status=PanicStatus.FINISHING)
-    assert worker.take(timezone.now(), most=1) == [second]
+    assert worker.claim_lines(timezone.now(), most=1) == [second]
 
 
 def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
@@ -88,7 +88,7 @@ def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
     """One thread, two accounts, and the first book takes its time."""
     firm = committing_firm
     firm.new_account("Beta", firm.momentum)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     first, second = PanicLine.objects.order_by("pk")
 
     def is_empty(line):
@@ -99,7 +99,7 @@ def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
 
     monkeypatch.setattr(worker, "THREADS", 1)
     monkeypatch.setattr(readback, "_unsettled_s", slow_first)
-    emptier, ends_at = worker.Emptier(), time.monotonic() + 60
+    emptier, ends_at = worker.PanicWorker(), time.monotonic() + 60
     try:
         while not (is_empty(first) and is_empty(second)) and time.monotonic() < ends_at:
             emptier.take_due(timezone.now())

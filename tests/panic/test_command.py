@@ -30,7 +30,7 @@ def test_what_could_not_be_sent_is_withdrawn_when_the_command_gives_up(
     code, out, _ = run(*ASKED, "--wait", "0.5")
     assert code == 1
     assert "Withdrawn by olivia. The orders may be open." in out
-    assert worker.take(timezone.now() + timedelta(hours=1)) == []
+    assert worker.claim_lines(timezone.now() + timedelta(hours=1)) == []
 
 
 def test_leftovers_that_became_unknown_are_settled(committing_firm, run):
@@ -88,8 +88,8 @@ def test_a_line_is_left_to_others_when_its_process_must_go(committing_firm):
     firm = committing_firm
     firm.orders(1)
     firm.paper.fault("*", "stale_reads", for_ms=60_000)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    emptier = worker.Emptier()
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    emptier = worker.PanicWorker()
     emptier.take_due(timezone.now())
     emptier.close(is_hurried=True)
     line = PanicLine.objects.get()

@@ -35,12 +35,12 @@ def stops(firm):
 
 def pull(firm):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
-    return decision.pull(**about)
+    return decision.record_panic(**about)
 
 
 def carry():
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.get()
 
 
@@ -74,7 +74,7 @@ def test_an_order_is_cancelled_once_and_a_refusal_is_counted_with_its_reason(fir
 def bulk(firm, orders):
     """A bulk job whose cancels of these orders wait."""
     actor = firm.actor()
-    asked = intake.ask(actor, [target_of(order) for order in orders], scope="bulk")
+    asked = intake.record_request(actor, [target_of(order) for order in orders], scope="bulk")
     CancelJob.objects.filter(pk=asked.jobs[0].pk).update(is_urgent=False)
     Cancel.objects.update(is_urgent=False, not_before_at=timezone.now() + timedelta(minutes=5))
     return asked.jobs[0]
@@ -112,7 +112,7 @@ def test_what_a_stopping_job_still_holds_is_not_hurried(firm, stops):
     job = bulk(firm, stops)
     CancelJob.objects.filter(pk=job.pk).update(status=JobStatus.STOPPING)
     pull(firm)
-    (line,) = worker.take(timezone.now())
+    (line,) = worker.claim_lines(timezone.now())
     leftovers._hurry(line, Q(order_id__in=[order.order_id for order in stops]))
     assert not job.cancels.filter(is_urgent=True).exists()
 

@@ -11,7 +11,7 @@ migration = import_module("orders.migrations.0008_lines_of_a_panic")
 
 
 def test_an_older_line_was_asked_for_by_whoever_made_its_job(firm):
-    job = decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    job = decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     PanicLine.objects.update(operator=None, operator_name="", asked_at=None)
     migration.ask_with_the_job(apps, None)
     line = PanicLine.objects.get()

@@ -19,9 +19,9 @@ def _quick(quick_panic, monkeypatch):
 def emptied(firm, **about):
     firm.paper.fault("/orders/cancel_all", "drop", times=None)
     about |= {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
-    decision.pull(**about)
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    decision.record_panic(**about)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.get()
 
 

@@ -39,20 +39,20 @@ def _quick(quick_panic):
 def pull(firm, user=None, **options):
     user = user or firm.operator
     given = {"desk_id": firm.momentum.pk, "reason": "exchange is on fire"} | options
-    return decision.pull(user=user, actor=firm.actor(user), **given)
+    return decision.record_panic(user=user, actor=firm.actor(user), **given)
 
 
 def carry():
     """What the sweep's panic duty does, one line after the other."""
     for pk in list(PanicLine.objects.free(timezone.now()).values_list("pk", flat=True)):
-        worker.carry(*worker.take(timezone.now(), pk=pk))
+        worker.empty(*worker.claim_lines(timezone.now(), pk=pk))
     return PanicLine.objects.first()
 
 
 def carry_open():
     """The lines that are not over, one after the other."""
     for pk in list(PanicLine.objects.unfinished().values_list("pk", flat=True)):
-        worker.carry(*worker.take(timezone.now(), pk=pk))
+        worker.empty(*worker.claim_lines(timezone.now(), pk=pk))
 
 
 def killed(*_):
@@ -85,10 +85,10 @@ def test_books_are_read_in_only_once_the_last_of_them_is_empty(firm):
         firm.orders(2, account=account)
     pull(firm)
     first, second = PanicLine.objects.order_by("account__name")
-    worker.carry(*worker.take(timezone.now(), pk=first.pk))
+    worker.empty(*worker.claim_lines(timezone.now(), pk=first.pk))
     assert is_open(firm) == []
     assert Order.objects.open().count() == 4
-    worker.carry(*worker.take(timezone.now(), pk=second.pk))
+    worker.empty(*worker.claim_lines(timezone.now(), pk=second.pk))
     assert not Order.objects.open().exists()
 
 
@@ -279,7 +279,7 @@ def test_the_page_is_told_what_happens_to_protective_orders(firm):
 def test_the_sweep_sees_a_panic_by_itself(committing_firm):
     firm = committing_firm
     firm.orders(5)
-    emptier = worker.Emptier()
+    emptier = worker.PanicWorker()
     pull(firm)
     for future in emptier.take_due(timezone.now()):
         future.result()
@@ -292,7 +292,7 @@ def test_a_panic_leaves_no_sending_threads_behind(committing_firm):
     firm = committing_firm
     firm.orders(25)
     firm.paper.fault("/orders/cancel_all", "status", status=500)
-    before, emptier = sending_threads(), worker.Emptier()
+    before, emptier = sending_threads(), worker.PanicWorker()
     pull(firm)
     for future in emptier.take_due(timezone.now()):
         future.result()

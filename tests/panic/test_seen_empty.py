@@ -14,9 +14,9 @@ def _quick(quick_panic):
 
 def emptied(firm, **scope):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
-    decision.pull(**about | scope)
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    decision.record_panic(**about | scope)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.get()
 
 
@@ -56,7 +56,7 @@ def test_one_look_is_enough_where_the_exchange_said_yes(book):
 @pytest.fixture
 def looked_early(book, monkeypatch):
     """The first look is from before the signature's end; reads are stale no longer than that."""
-    real, looks = open_orders.look, []
+    real, looks = open_orders.read_everything_open, []
 
     def look(line, reader):
         looks.append(real(line, reader))
@@ -65,7 +65,7 @@ def looked_early(book, monkeypatch):
             book.paper.disarm()
         return looks[-1]
 
-    monkeypatch.setattr(open_orders, "look", look)
+    monkeypatch.setattr(open_orders, "read_everything_open", look)
 
 
 @pytest.mark.usefixtures("looked_early")

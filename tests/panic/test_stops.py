@@ -20,9 +20,9 @@ def _quick(quick_panic):
 
 def emptied(firm, **scope):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
-    decision.pull(**about | scope)
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    decision.record_panic(**about | scope)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.get()
 
 

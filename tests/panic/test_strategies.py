@@ -17,9 +17,9 @@ def _quick(quick_panic):
 
 def emptied(firm, **scope):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
-    decision.pull(**about | scope)
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    decision.record_panic(**about | scope)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.get()
 
 
@@ -163,8 +163,8 @@ def test_a_sender_that_dies_with_many_on_their_way_leaves_the_log_whole(firm, mo
         crash.setattr(sending, "answered_all", dies)
         emptied(firm)
     PanicLine.objects.update(lease_until=None)
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
     assert firm.paper.requests("/orders/cancel_all")
     assert AuditRecord.objects.filter(event=Event.SENDER_LOST).count() == 1

@@ -31,13 +31,13 @@ def line(firm):
 
 
 def pulled(firm):
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     return PanicLine.objects.select_related("account__desk", "job__desk").get()
 
 
 def carry():
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.get()
 
 
@@ -71,7 +71,7 @@ def test_what_nobody_foresaw_is_left_to_a_person_in_words(firm, line, monkeypatc
 def test_a_failure_in_a_thread_of_the_sweep_is_said_too(committing_firm, monkeypatch):
     pulled(committing_firm)
     monkeypatch.setattr(readback, "finish", failing(RuntimeError("whatever")))
-    emptier = worker.Emptier()
+    emptier = worker.PanicWorker()
     emptier.take_due(timezone.now())
     emptier.close()
     assert PanicLine.objects.get().status == PanicStatus.NEEDS_YOU
@@ -96,7 +96,7 @@ def test_a_database_that_comes_back_lets_the_next_sender_go_on(firm, line, monke
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OperationalError("gone")])
 def test_a_line_that_fails_its_senders_for_ever_is_left_to_a_person(firm, line, monkeypatch, error):
     monkeypatch.setattr(readback, "finish", failing(error))
-    for _ in range(worker.MOST_TAKES):
+    for _ in range(worker.MAX_TAKES):
         with suppress(KeyboardInterrupt):
             carry()
         PanicLine.objects.update(lease_until=None)
@@ -168,7 +168,7 @@ def test_an_answer_that_comes_after_another_took_over_is_evidence_only(firm, lin
 
 
 def test_a_late_answer_ends_no_request_of_the_sender_that_took_over(firm, line):
-    (line,) = worker.take(timezone.now())
+    (line,) = worker.claim_lines(timezone.now())
     signer, _ = sending.signer_of(line)
     times = signing_times(timezone.now())
     request = signer.cancel_strategy(strategy_id=str(uuid.uuid4()), **times)

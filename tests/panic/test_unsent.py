@@ -17,7 +17,7 @@ from tests.helpers.screens import page, signed_in, url
 def line(firm):
     """One line that waits; a worker is alive, a sweep is not."""
     sweep.beat("worker", timezone.now())
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     return PanicLine.objects.get()
 
 
@@ -35,7 +35,7 @@ def test_a_panic_that_no_sweep_takes_is_told_on_every_page(firm, line):
     assert NOBODY in page(client, "orders_order_changelist")
     assert NOBODY in page(client, "orders_canceljob_change", line.job_id)
     assert NOBODY not in page(signed_in(firm.stranger), "orders_order_changelist")
-    worker.take(timezone.now())
+    worker.claim_lines(timezone.now())
     assert NOBODY not in page(client, "orders_order_changelist")
 
 

@@ -19,12 +19,12 @@ def _quick(quick_panic):
 
 def pull(firm, **about):
     who = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
-    return decision.pull(**who | about)
+    return decision.record_panic(**who | about)
 
 
 def carry():
-    for line in worker.take(timezone.now()):
-        worker.carry(line)
+    for line in worker.claim_lines(timezone.now()):
+        worker.empty(line)
     return PanicLine.objects.first()
 
 
@@ -109,7 +109,7 @@ def test_a_cancel_all_in_a_paused_pool_is_sent_and_booked(firm, monkeypatch):
         name="keyless", defaults={"quota": 100, "spent": "{}", "paused_until": later}
     )
     pull(firm)
-    for line in worker.take(timezone.now()):
+    for line in worker.claim_lines(timezone.now()):
         worker.cancel_all.send(line)
     assert PanicLine.objects.get().cancelled_count == 0
     assert [(grant.count, unused) for grant, unused in booked] == [(1, 0)] * 2  # with a read

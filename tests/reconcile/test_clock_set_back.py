@@ -71,13 +71,13 @@ def test_a_pool_is_neither_paused_nor_spent(firm):
         "purpose": credits.BULK,
         "price": credits.settings.CREDIT_PRICES["cancel"],
     }
-    spent = credits.take(wanted=10**6, now=ahead(), **about)
+    spent = credits.reserve(wanted=10**6, now=ahead(), **about)
     credits.pause(pool=spent.pool, until=ahead())
-    assert credits.take(wanted=1, now=timezone.now(), **about).count == 1
+    assert credits.reserve(wanted=1, now=timezone.now(), **about).count == 1
     until = timezone.now() + timedelta(seconds=30)
     credits.pause(pool=spent.pool, until=until)
     assert CreditPool.objects.get().paused_until == until
-    assert credits.take(wanted=1, now=timezone.now(), **about).count == 0
+    assert credits.reserve(wanted=1, now=timezone.now(), **about).count == 0
 
 
 def test_an_account_is_synced_and_what_left_its_book_is_closed(firm):

@@ -15,8 +15,8 @@ from orders.models.cancels import LIVE
 from orders.reconcile import resolve, sync
 
 NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
-MOST_HEAVY_READS = 100  # for one question
-LONGEST_S = 1800
+MAX_HEAVY_READS = 100  # for one question
+MAX_S = 1800
 HISTORIES = ("/orders/history", "/orders/history_by_id")
 NOT_HERE = ("another account's, open", "another account's, filled", "never made")
 FATES = ("lost yes", "lost no", "filled", "by another", "expired", "edited, filled", "edited, open")
@@ -25,7 +25,7 @@ FATES = ("lost yes", "lost no", "filled", "by another", "expired", "edited, fill
 def run_on(account):
     """Settle whenever a check is due, as the sweep does; seconds until all is at rest, or None."""
     began, t = timezone.now(), 0.0
-    while t <= LONGEST_S:
+    while t <= MAX_S:
         live = Cancel.objects.filter(account=account, status__in=LIVE)
         due = [one.next_check_at or one.not_before_at or began for one in live]
         if not due:
@@ -100,7 +100,7 @@ class Question:
         truth = self.paper.truth(self.account.address)
         heavy = sum(len(self.paper.requests(route)) for route in HISTORIES)
         said = f"{self.fate} by {self.ask_by}: {cancel.status} {cancel.explanation} ({heavy} reads)"
-        assert heavy <= MOST_HEAVY_READS, said
+        assert heavy <= MAX_HEAVY_READS, said
         if self.fate in NOT_HERE:
             assert cancel.status in {CancelStatus.NOT_FOUND, CancelStatus.GONE}, said
             assert cancel.status == CancelStatus.NOT_FOUND or not self.fate.endswith("open"), said

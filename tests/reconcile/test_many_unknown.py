@@ -117,4 +117,4 @@ def test_where_the_purse_reaches_none_of_them_a_few_are_looked_up(firm, two_page
     for one in firm.paper.orders(firm.account.address, 250):
         firm.paper.close(one)
     settle(firm)
-    assert reads(firm)[1:] == [2, findings.FEW]
+    assert reads(firm)[1:] == [2, findings.BY_ID_THRESHOLD]

@@ -83,7 +83,7 @@ def test_what_cannot_be_told_says_that_the_clock_moved(firm, jump):
     cancel = Cancel(has_unanswered=True, first_sent_at=sent_at)
     cancel.clock_offset_ms = round(-jump.total_seconds() * 1000)
     between = timezone.now() + jump / 2
-    ending = closures.Ending("cancelled", "cancel", "0", "1", at=between)
+    ending = closures.Closure("cancelled", "cancel", "0", "1", at=between)
     assert closures.conclusion(cancel, ending).explanation == closures.CLOCK_MOVED
 
 
@@ -91,14 +91,14 @@ def test_a_cancel_before_either_reading_of_the_clock_is_someone_elses():
     sent_at = timezone.now()
     cancel = Cancel(has_unanswered=True, first_sent_at=sent_at, clock_offset_ms=-3_600_000)
     at = sent_at - timedelta(hours=2)
-    ending = closures.Ending("cancelled", "cancel", "0", "1", at=at)
+    ending = closures.Closure("cancelled", "cancel", "0", "1", at=at)
     end = closures.conclusion(cancel, ending)
     assert (end.status, end.explanation) == (CancelStatus.GONE, closures.BY_SOMEONE_ELSE)
 
 
 def test_a_request_that_the_exchange_refused_made_no_cancel_whatever_the_clock_did():
     cancel = Cancel(first_sent_at=timezone.now(), clock_offset_ms=-3_600_000)
-    ending = closures.Ending("cancelled", "cancel", "0", "1", at=timezone.now())
+    ending = closures.Closure("cancelled", "cancel", "0", "1", at=timezone.now())
     assert closures.conclusion(cancel, ending).explanation == closures.BY_SOMEONE_ELSE
 
 
@@ -157,15 +157,15 @@ def test_a_person_may_send_again_what_was_signed_by_a_clock_ahead(firm):
 
 @pytest.mark.parametrize("fault", ["apply_then_drop", "drop"])
 def test_a_panic_asked_and_sent_by_a_clock_ahead_ends(firm, quick_panic, fault, monkeypatch):
-    monkeypatch.setattr(readback, "LONGEST_LIFE", timedelta(milliseconds=100))
+    monkeypatch.setattr(readback, "MAX_LIFE", timedelta(milliseconds=100))
     monkeypatch.setattr(cancel_all, "clock", lambda: timezone.now() + JUMPS[-1])
     firm.orders(2)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     ahead = timezone.now() + JUMPS[-1]
     PanicLine.objects.update(asked_at=ahead, lease_until=ahead)
     firm.paper.fault("/orders/cancel_all", fault)
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     line = PanicLine.objects.get()
     assert line.status == PanicStatus.EMPTY
     assert "clock moved" in line.explanation
@@ -220,11 +220,11 @@ def test_an_expiry_says_by_which_clock_for_who_began_later_cannot_know_of_a_step
 
 def test_a_panic_is_sent_though_the_clock_stepped_while_it_waited(firm, set_clock, monkeypatch):
     firm.orders(2)
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     set_clock(JUMPS[-1])
     PanicLine.objects.update(asked_at=timezone.now() - JUMPS[-1])
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orders.reconcile.closures import Ending
-from orders.reconcile.order_pasts import Edits, Past
+from orders.reconcile.closures import Closure
+from orders.reconcile.order_pasts import Edits, OrderPast
 
 AT = datetime(2026, 11, 28, tzinfo=UTC)
 NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -13,9 +13,9 @@ NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
 def past(order_id, *, made_ms, name=None, ended_ms=None):
     ended_at = None if ended_ms is None else AT + timedelta(milliseconds=ended_ms)
-    ending = ended_at and Ending("cancelled", "cancel", "0", "1", ended_at)
+    ending = ended_at and Closure("cancelled", "cancel", "0", "1", ended_at)
     made_at = AT + timedelta(milliseconds=made_ms)
-    return Past(order_id, name, "BTC", made_at, ending, side="bid")
+    return OrderPast(order_id, name, "BTC", made_at, ending, side="bid")
 
 
 @pytest.mark.parametrize(

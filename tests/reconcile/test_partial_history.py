@@ -5,12 +5,12 @@ import pytest
 
 from orders.models import Cancel, CancelStatus
 from orders.reconcile import closures, partial_history
-from orders.reconcile.order_pasts import Past
+from orders.reconcile.order_pasts import OrderPast
 from tests.reconcile.test_resolve import ask_and_deliver, settle
 
 
 def successor(status, ending=None):
-    return Past(8, None, "BTC", None, ending, status)
+    return OrderPast(8, None, "BTC", None, ending, status)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def successor(status, ending=None):
     ],
 )
 def test_an_edited_order_says_how_the_one_in_its_place_ended(status, words):
-    last = successor(status, closures.Ending(status, "", "1", "0"))
+    last = successor(status, closures.Closure(status, "", "1", "0"))
     assert partial_history.edited(last) == f"Edited before our cancel could act: {words}"
 
 
@@ -63,7 +63,7 @@ def test_an_event_of_the_exchanges_own_is_shown_in_its_words(firm, status, event
 
 
 def test_an_event_that_we_do_not_know_claims_no_hand_and_no_moment():
-    ending = closures.Ending("cancelled", "liquidation_v2", "0", "1")
+    ending = closures.Closure("cancelled", "liquidation_v2", "0", "1")
     end = closures.conclusion(Cancel(), ending)
     said = "Not open any more. The exchange's history says: cancelled, liquidation_v2."
     assert (end.status, end.explanation) == (CancelStatus.GONE, said)

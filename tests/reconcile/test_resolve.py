@@ -253,8 +253,8 @@ def test_two_settlers_do_not_take_the_same_question(firm):
     ask_and_deliver(firm, order)
     later = timezone.now() + timedelta(seconds=2)
     options = {"account_id": firm.account.pk, "now": later, "is_twap": False}
-    assert len(check_leases.take_due(**options)) == 1
-    assert check_leases.take_due(**options) == []
+    assert len(check_leases.lease_due(**options)) == 1
+    assert check_leases.lease_due(**options) == []
 
 
 def test_what_was_decided_while_the_exchange_was_being_asked_stays_decided(firm, monkeypatch):

@@ -79,7 +79,7 @@ def test_a_look_that_only_just_began_is_none_yet(firm, monkeypatch):
     lose_an_answer(firm)
     start_a_sender(monkeypatch)
     ask(firm, 2)
-    check_leases.take_due(account_id=firm.account.pk, now=now(1.5), is_twap=False)
+    check_leases.lease_due(account_id=firm.account.pk, now=now(1.5), is_twap=False)
     deliver(firm)
     assert queued() == 2
 

@@ -155,7 +155,7 @@ def test_two_routes_that_both_find_nothing_are_not_tried_for_ever(firm):
         Cancel.objects.update(next_check_at=timezone.now())
         cancel = settle(firm, after_s=60 * minutes)
     assert "needs an operator" in cancel.explanation
-    assert len(tried(firm)) <= resolve.MOST_ATTEMPTS + 1
+    assert len(tried(firm)) <= resolve.MAX_ATTEMPTS + 1
 
 
 def test_an_unanswered_cancel_by_the_wrong_route_is_followed_by_the_right_one(firm):
@@ -172,9 +172,9 @@ def test_a_panic_reaches_a_stop_of_any_name(firm, quick_panic, order_type):
     firm.paper.rules(cancel_all_takes_stops=False)
     firm.order(**STOP)
     firm.paper.fault("/orders", "altered", times=None, change={"order_type": order_type})
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     assert is_open(firm) == []
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
 
@@ -183,9 +183,9 @@ def test_a_stop_of_amount_zero_rests_and_is_cancelled(firm, quick_panic):
     firm.paper.rules(cancel_all_takes_stops=False)
     order = firm.order(**STOP | {"initial_amount": "0"})
     assert Order.objects.open().get() == order
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     assert (is_open(firm), tried(firm)[-1]) == ([], STOPS)
 
 
@@ -201,7 +201,7 @@ def test_a_listed_twap_of_any_status_is_cancelled_by_a_panic(firm, quick_panic, 
     firm.paper.orders(firm.account.address, [{"order_type": "twap"}])
     firm.paper.fault("/orders/twap", "altered", times=None, change={"order_status": status})
     firm.paper.fault("/orders/cancel_all", "drop")
-    decision.pull(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    for line in panic_worker.take(timezone.now()):
-        panic_worker.carry(line)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line)
     assert is_open(firm) == []

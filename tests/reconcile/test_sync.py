@@ -231,7 +231,9 @@ def test_a_deep_history_costs_no_more_than_a_routine_sync_may_spend(firm, many_g
     settings.CREDIT_PRICES = settings.CREDIT_PRICES | {"heavy_read_keyless": quota / 5}
     sync(firm)
     assert len(firm.paper.requests("/orders/history")) == 1
-    assert Order.objects.filter(state=OrderState.CLOSED).count() == 100 + account_sync.FEW
+    assert (
+        Order.objects.filter(state=OrderState.CLOSED).count() == 100 + account_sync.BY_ID_THRESHOLD
+    )
 
 
 @pytest.fixture

@@ -169,8 +169,10 @@ class AccountAdmin(RecordedScreen):
             balance=credits.balance(account=account, now=clock()),
             api_key=SealedApiConfigKey.objects.filter(account=account).first(),
             may_manage=is_administrator(request),
-            may_panic=permissions.holds(request.user, Right.PANIC, desk=account.desk),
-            may_scope=permissions.holds(request.user, Right.CANCEL_SCOPE, desk=account.desk),
+            may_panic=permissions.has_permission(request.user, Right.PANIC, desk=account.desk),
+            may_scope=permissions.has_permission(
+                request.user, Right.CANCEL_SCOPE, desk=account.desk
+            ),
             book=freshness.book_of(Account.objects.filter(pk=account.pk)),
             wallets=account.agent_wallets.select_related("created_by"),
             jobs=panic_pages.mark(jobs.order_by("-created_at")[:10]),

@@ -175,7 +175,7 @@ class AgentWalletAdmin(ReadOnlyPage):
         form = AgentWalletForm(request.POST, user=request.user)
         if fields.foreign(form, "account"):
             denials.record(actor=actor_of(request), what=FOREIGN)
-        wallet = take_in(form, request) if form.is_valid() else None
+        wallet = add_from_form(form, request) if form.is_valid() else None
         if wallet is None:
             return self.form_page(request, form, status=422)
         messages.success(
@@ -217,7 +217,7 @@ class AgentWalletAdmin(ReadOnlyPage):
         before = request.GET.get("before", "")
         if before and not is_row_id(before):
             raise Http404
-        found = signed_by_wallet.look(
+        found = signed_by_wallet.find(
             wallet=wallet, user=request.user, before=int(before) if before else None
         )
         about = {
@@ -246,7 +246,7 @@ class AgentWalletAdmin(ReadOnlyPage):
 
 
 @sensitive_variables()
-def take_in(form, request):
+def add_from_form(form, request):
     """The wallet, sealed; None with the form's errors filled in where it was refused."""
     given = form.cleaned_data
     try:

@@ -7,7 +7,7 @@ from orders.audit import sentences
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Event
 
 ANSWERS = (Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT)
-LONGEST_PRETTY = 64 * 1024
+MAX_PRETTY = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def pretty(text) -> str:
 
     It is re-indented, not re-written: numbers keep their digits and doubled keys stay visible.
     """
-    if len(text) > LONGEST_PRETTY or not _is_json(text):
+    if len(text) > MAX_PRETTY or not _is_json(text):
         return ""
     out, depth, in_string, escaped, last = [], 0, False, False, ""
     for character in text:

@@ -17,7 +17,7 @@ from orders.audit import search, sentences
 from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
 from orders.templatetags.desk import exact, tone, visible
 
-MOST_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
+MAX_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
 
 
 class CappedPaginator(Paginator):
@@ -28,16 +28,16 @@ class CappedPaginator(Paginator):
     @cached_property
     def positions(self):
         """Where the rows of every page stand; one more than is shown tells that there are more."""
-        return list(self.object_list.values_list("pk", flat=True)[: MOST_COUNTED + 1])
+        return list(self.object_list.values_list("pk", flat=True)[: MAX_COUNTED + 1])
 
     @cached_property
     def count(self):
-        return min(len(self.positions), MOST_COUNTED)
+        return min(len(self.positions), MAX_COUNTED)
 
     @property
     def is_capped(self):
         """Whether there are more than the pages hold."""
-        return len(self.positions) > MOST_COUNTED
+        return len(self.positions) > MAX_COUNTED
 
     def page(self, number):
         number = self.validate_number(number)

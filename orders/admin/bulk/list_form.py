@@ -7,7 +7,7 @@ from django import forms
 from orders.admin.shared import fields
 from orders.models import Account, Right
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 TOO_LARGE = "The list is larger than 1 MiB: cut it into several."
 NOT_TEXT = "That file is not plain text: save the list as CSV or text, in UTF-8."
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -56,7 +56,7 @@ class ListForm(forms.Form):
 
     def clean_text(self):
         text = self.cleaned_data["text"]
-        if len(text.encode("utf-8", "replace")) > MOST_BYTES:
+        if len(text.encode("utf-8", "replace")) > MAX_BYTES:
             raise forms.ValidationError(TOO_LARGE)
         return text
 
@@ -65,7 +65,7 @@ class ListForm(forms.Form):
         file = self.cleaned_data["file"]
         if file is None:
             return ""
-        if file.size > MOST_BYTES:
+        if file.size > MAX_BYTES:
             raise forms.ValidationError(TOO_LARGE)
         text = _decoded(file.read())
         if any(character < " " and character not in "\r\n\t" for character in text):

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 
-from orders.access.permissions import NotAllowed, holds
+from orders.access.permissions import NotAllowed, has_permission
 from orders.access.sign_in_log import actor_of
 from orders.admin.jobs import appeared_since, csv_download
 from orders.admin.jobs.progress import complete, progress, symbols_of
@@ -63,7 +63,7 @@ class JobAdmin(ReadOnlyPage):
         """All that the log holds of a job, with its sums."""
         job = self.visible_or_404(request, str(object_id))
         life = order_history.of_job(job, request.user)
-        is_cut = len(life) == order_history.MOST_MOMENTS
+        is_cut = len(life) == order_history.MAX_MOMENTS
         told = {"job": job, "life": life, "is_cut": is_cut, "sums": timings.sums_of(job)}
         return self.page(request, "desk/jobs/job_records.html", title=f"The life of {job}", **told)
 
@@ -115,7 +115,7 @@ class JobAdmin(ReadOnlyPage):
         return {
             **facts,
             **progress(request, job),
-            "may_act": holds(request.user, Right.CANCEL, desk=job.desk),
+            "may_act": has_permission(request.user, Right.CANCEL, desk=job.desk),
             "may_go_on": jobs.may_go_on(user=request.user, job=job),
             "request_key": _key_of_retry(request, job),
         }

@@ -21,8 +21,8 @@ from orders.models import Account, Order, Right
 from orders.models.lookups import is_row_id
 from orders.templatetags.desk import age, visible
 
-LONGEST_ORDER_ID = 16  # digits of 2^53
-MOST_CELLS = 200
+MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
+MAX_CELLS = 200
 STALE_PAGE = "This page is too old to act on: reload it and click again."
 
 
@@ -170,7 +170,7 @@ class OrderAdmin(ReadOnlyPage):
     def cells_view(self, request):
         """The cancel cells of the orders named, for the page's poll."""
         self.guard_view(request)
-        wanted = [pk for pk in request.GET.getlist("order")[:MOST_CELLS] if is_row_id(pk)]
+        wanted = [pk for pk in request.GET.getlist("order")[:MAX_CELLS] if is_row_id(pk)]
         orders = self.get_queryset(request).filter(pk__in=wanted).select_related("account__desk")
         return fragment(cancel_cell.fresh(request, list(orders)))
 
@@ -217,7 +217,7 @@ class OrderAdmin(ReadOnlyPage):
 def order_id_begins(digits):
     """Order ids that are these digits or begin with them, as ranges an index can serve."""
     found = Q(order_id=int(digits[:19]))
-    for longer in range(1, LONGEST_ORDER_ID - len(digits) + 1):
+    for longer in range(1, MAX_ORDER_ID_DIGITS - len(digits) + 1):
         first = int(digits) * 10**longer
         found |= Q(order_id__gte=first, order_id__lt=first + 10**longer)
     return found

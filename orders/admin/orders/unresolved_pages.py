@@ -78,7 +78,7 @@ class UnresolvedAdmin(Screen):
 
     @action(description="I mind these", permissions=["cancel"])
     def take(self, request, queryset):
-        self.act(request, unresolved.take, _ids(queryset))
+        self.act(request, unresolved.assign_owner, _ids(queryset))
 
     @action(description="Close with a reason…", permissions=["close"])
     def close(self, request, queryset):

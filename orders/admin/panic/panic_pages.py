@@ -102,7 +102,7 @@ class PanicAdmin(Screen):
         )
 
     def has_view_permission(self, request, obj=None):
-        return permissions.holds(request.user, Right.PANIC)
+        return permissions.has_permission(request.user, Right.PANIC)
 
     def has_module_permission(self, request):
         """It stands in the way around by itself, not in a list of tables."""
@@ -136,7 +136,9 @@ class PanicAdmin(Screen):
                 requests.refuse(actor=actor, what="panic on a foreign desk", said=decision.NO_DESK)
             if not is_sound:
                 return None
-            return decision.pull(user=request.user, actor=actor, request_key=key, **form.asked())
+            return decision.record_panic(
+                user=request.user, actor=actor, request_key=key, **form.asked()
+            )
         except CannotAsk as wrong:
             form.add_error(wrong.field if wrong.field in form.fields else None, str(wrong))
         except NotAllowed as refused:
@@ -206,7 +208,7 @@ def lines(request, job) -> dict:
     return {
         "lines": rows,
         "needs_somebody": any(line.status == PanicStatus.NEEDS_YOU for line in rows),
-        "may_panic": permissions.holds(request.user, Right.PANIC, desk=job.desk),
+        "may_panic": permissions.has_permission(request.user, Right.PANIC, desk=job.desk),
         "needs_you": PanicStatus.NEEDS_YOU,
         "covers": COVERS,
     }

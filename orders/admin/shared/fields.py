@@ -79,14 +79,14 @@ class OfDeskBoxes(forms.CheckboxSelectMultiple):
         return option
 
 
-LONGEST_REASON = 300
+MAX_REASON = 300
 
 
 def reason_of(request) -> str:
     """Why somebody acts, as typed on a page without a form: one line, no control characters."""
     given = request.POST.get("reason", "")
     plain = "".join(" " if unicodedata.category(one) == "Cc" else one for one in given)
-    return " ".join(plain.split())[:LONGEST_REASON]
+    return " ".join(plain.split())[:MAX_REASON]
 
 
 def ids_of(request) -> list[int]:

@@ -11,7 +11,7 @@ from orders.lifecycle import wakeups
 from orders.models import Account, Order
 from orders.models.lookups import is_row_id
 
-MOST_ACCOUNTS = 50  # that one press reads; the next press reads others
+MAX_ACCOUNTS = 50  # that one press reads; the next press reads others
 OLDEST_FIRST = F("synced_at").asc(nulls_first=True)
 
 
@@ -32,7 +32,7 @@ class Book:
     @property
     def oldest(self):
         """The accounts whose books one press reads."""
-        return self.accounts[:MOST_ACCOUNTS]
+        return self.accounts[:MAX_ACCOUNTS]
 
     @property
     def count_read(self):
@@ -59,7 +59,7 @@ def book_of(accounts, *, asked_at=None) -> Book:
     rows = tuple(rows.order_by(OLDEST_FIRST, "name", "pk"))
     oldest = rows[0].synced_at if rows else None
     troubles = [(row, row.trouble) for row in rows if row.trouble]
-    return Book(rows, oldest, tuple(troubles[:MOST_ACCOUNTS]), asked_at)
+    return Book(rows, oldest, tuple(troubles[:MAX_ACCOUNTS]), asked_at)
 
 
 def open_orders(accounts) -> dict:
@@ -71,7 +71,7 @@ def open_orders(accounts) -> dict:
 def ask(accounts) -> int:
     """Have the oldest of these accounts' books read by a sender; how many were asked for."""
     ids = accounts.order_by(OLDEST_FIRST, "name", "pk").values_list("pk", flat=True)
-    ids = list(ids[:MOST_ACCOUNTS])
+    ids = list(ids[:MAX_ACCOUNTS])
     for account_id in ids:
         wakeups.sync(account_id=account_id)
     return len(ids)
@@ -79,5 +79,5 @@ def ask(accounts) -> int:
 
 def named_in(data, user):
     """The visible, active accounts that a request names."""
-    wanted = [pk for pk in data.getlist("account")[:MOST_ACCOUNTS] if is_row_id(pk)]
+    wanted = [pk for pk in data.getlist("account")[:MAX_ACCOUNTS] if is_row_id(pk)]
     return Account.objects.visible_to(user).filter(pk__in=wanted, is_active=True)

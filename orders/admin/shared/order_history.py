@@ -7,7 +7,7 @@ from django.db.models import Count, Q
 from orders.audit import sentences
 from orders.models import AuditRecord, AuditRecordOrder
 
-MOST_MOMENTS = 300
+MAX_MOMENTS = 300
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ def of_order(order, user) -> list[Moment]:
         named |= Q(order_id=None, client_order_id=order.client_order_id)
         named |= Q(order_id=None, client_order_id=order.client_order_id.lower())
     lines = AuditRecordOrder.objects.visible_to(user).filter(named, account=order.account_id)
-    lines = lines.select_related("record").order_by("-record__position", "row")[:MOST_MOMENTS]
+    lines = lines.select_related("record").order_by("-record__position", "row")[:MAX_MOMENTS]
     return moments([(line.record, line) for line in lines])
 
 
 def of_job(job, user) -> list[Moment]:
     """The newest records of a job; three queries."""
-    return of_records(list(AuditRecord.objects.visible_to(user).filter(job=job)[:MOST_MOMENTS]))
+    return of_records(list(AuditRecord.objects.visible_to(user).filter(job=job)[:MAX_MOMENTS]))
 
 
 def of_records(records) -> list[Moment]:

@@ -15,7 +15,7 @@ from unfold.views import ChangeList
 from orders.access import permissions
 from orders.models import Right
 from orders.models.desks import sees_everything
-from orders.models.lookups import LARGEST
+from orders.models.lookups import MAX_ROW_ID
 
 FRAGMENT = "Desk-Fragment"  # marks an answer that belongs into the page that asked
 
@@ -220,7 +220,7 @@ def _without_admin(view):
 
     @wraps(view)
     def call(request, *args, model_admin=None, **kwargs):
-        if any(isinstance(value, int) and value > LARGEST for value in kwargs.values()):
+        if any(isinstance(value, int) and value > MAX_ROW_ID for value in kwargs.values()):
             raise Http404
         return view(request, *args, **kwargs)
 

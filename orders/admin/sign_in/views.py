@@ -57,7 +57,7 @@ class PasswordForm(forms.Form):
     )
 
 
-def door(view):
+def password_required(view):
     """A view for people who gave their password, whatever else they still owe."""
 
     @never_cache
@@ -72,7 +72,7 @@ def door(view):
     return login_not_required(guarded)
 
 
-@door
+@password_required
 def second_factor(request):
     """Ask for the code that a password alone does not give."""
     if not access_second_factor.is_enrolled(request.user):
@@ -82,7 +82,7 @@ def second_factor(request):
     return _asked(request, CodeForm, _give_code, title="Second factor")
 
 
-@door
+@password_required
 def confirm_yourself(request):
     """Ask once more before an act that a passer-by at an open browser must not do."""
     if access_second_factor.is_enrolled(request.user):
@@ -90,7 +90,7 @@ def confirm_yourself(request):
     return _asked(request, PasswordForm, _give_password, title="Confirm that it is you")
 
 
-@door
+@password_required
 def enrol_second_factor(request):
     """Show the secret as a QR code, take the first code, show the recovery codes once."""
     user = request.user

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from orders.access.denials import refuse
 from orders.cancels.bulk import list_parser
-from orders.cancels.bulk.previews import GONE, MOST_ORDERS, freeze
+from orders.cancels.bulk.previews import GONE, MAX_ORDERS, freeze
 from orders.lifecycle.targets import CannotAsk, kind_of, named_target
 from orders.models import Account, Preview, Right
 from orders.models.lookups import portions
 from orders.pacifica.signing import FULL_UUID
 
-TOO_MANY = f"More than {MOST_ORDERS:,} lines: cut the list."
+TOO_MANY = f"More than {MAX_ORDERS:,} lines: cut the list."
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def of_list(*, user, actor, account_id, symbol, text) -> tuple[Preview | None, l
     if account is None:
         refuse(actor=actor, what=f"list for account {account_id}", said=GONE)
     given = list_parser.read(text)
-    if len(given) > MOST_ORDERS:
-        return None, [BadLine(given[MOST_ORDERS].number, "", TOO_MANY)]
+    if len(given) > MAX_ORDERS:
+        return None, [BadLine(given[MAX_ORDERS].number, "", TOO_MANY)]
     targets, bad = _targets(account, symbol, given)
     if not given:
         bad.append(BadLine(1, "", "The list holds no order id."))

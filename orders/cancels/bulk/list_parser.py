@@ -8,7 +8,7 @@ from orders.pacifica.signing import FULL_UUID
 
 BYTE_ORDER_MARK = "\ufeff"
 DELIMITERS = ",;\t"
-LONGEST = 10_000
+MAX_LINE = 10_000
 COLUMNS = {  # what a head may call them; of two that mean the same, the earlier word counts
     "order_id": ("order id", "orderid", "id"),
     "client_order_id": ("client order id", "clientorderid", "client id"),
@@ -57,7 +57,7 @@ def read(text) -> list[Line]:
 
 def _fields(line, delimiter):
     """The fields of a line, or None where a quotation is not closed."""
-    line = line[:LONGEST]  # the csv module raises on a field much longer
+    line = line[:MAX_LINE]  # the csv module raises on a field much longer
     if line.count('"') % 2:
         return None
     return [field.strip(" ") for field in next(csv.reader([line], delimiter=delimiter))]

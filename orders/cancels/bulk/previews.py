@@ -25,7 +25,7 @@ from orders.models.clocks import is_ahead
 
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
-MOST_ORDERS = 50_000
+MAX_ORDERS = 50_000
 ALREADY_FEWER = re.compile(r"^\d+ of (?=\d|a list)")
 FROZEN_FROM = (  # what of an order a frozen set and its order of work are made from
     "account_id",
@@ -128,7 +128,7 @@ def must_type(preview: Preview) -> str:
     return str(preview.count) if preview.count > preview.desk.confirm_above else ""
 
 
-def confirm(*, user, actor, preview_id, reason="", typed="") -> intake.Asked:
+def confirm(*, user, actor, preview_id, reason="", typed="") -> intake.CancelReceipt:
     """Run exactly the frozen set, once: a replayed confirmation gives the same job.
 
     Raises `NotAllowed`, or `CannotAsk` naming the field that is missing.
@@ -151,7 +151,7 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> intake.Asked:
         raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")
     targets = _targets(preview)
     _check_accounts(preview, targets)
-    return intake.ask(
+    return intake.record_request(
         actor,
         targets,
         reason=reason,
@@ -199,7 +199,7 @@ def _with_accounts(orders):
 
     Raises `CannotAsk` where there are too many: none may be missing when they are split by desk.
     """
-    found = list(orders.only(*FROZEN_FROM)[: MOST_ORDERS + 1])
+    found = list(orders.only(*FROZEN_FROM)[: MAX_ORDERS + 1])
     check_count(len(found))
     accounts = Account.objects.select_related("desk").in_bulk({o.account_id for o in found})
     for order in found:
@@ -235,8 +235,8 @@ def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Prev
 
 def check_count(count):
     """Raise `CannotAsk` where these are more orders than one act may name."""
-    if count > MOST_ORDERS:
-        raise CannotAsk(f"More than {MOST_ORDERS:,} orders: narrow it down, or use Panic.")
+    if count > MAX_ORDERS:
+        raise CannotAsk(f"More than {MAX_ORDERS:,} orders: narrow it down, or use Panic.")
 
 
 def _frozen(t):

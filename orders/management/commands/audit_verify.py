@@ -11,7 +11,7 @@ from orders.audit import log
 from orders.evidence import verification_requests, verify
 from orders.management import terminal
 
-MOST = 2**63 - 1  # what a database takes for a whole number
+MAX_WHOLE_NUMBER = 2**63 - 1  # what a database takes for a whole number
 
 
 class Command(BaseCommand):
@@ -74,7 +74,7 @@ class Command(BaseCommand):
 
 def position(text) -> int:
     """A place in the log. Raises ValueError, as argparse wants it."""
-    if not 1 <= int(text) <= MOST:
+    if not 1 <= int(text) <= MAX_WHOLE_NUMBER:
         raise ValueError(text)
     return int(text)
 

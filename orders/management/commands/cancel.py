@@ -46,7 +46,7 @@ class Command(BaseCommand):
             asked, named = _ask(options)
         for note in asked.notes:
             self.stderr.write(note)
-        fresh = carrying.carry(named, wait_s=options["wait"])
+        fresh = carrying.run_cancels(named, wait_s=options["wait"])
         if options["json"]:
             self.stdout.write(json.dumps([_as_json(cancel) for cancel in fresh], indent=2))
         else:

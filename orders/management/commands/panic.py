@@ -69,7 +69,7 @@ class Command(BaseCommand):
         who = {"user": user, "actor": actor}
         for account in decision.left_out(desk=desk):
             self.stderr.write(f"Not emptied: {account} is deactivated.")
-        job = decision.pull(
+        job = decision.record_panic(
             **who,
             desk_id=desk.pk,
             account_ids=[_account_id(desk, name) for name in options["account"]],
@@ -104,7 +104,7 @@ def _carry(job, wait_s):
 
     Lines are looked for all the time, so that one that has to wait holds up no other.
     """
-    emptier, settler, asking = worker.Emptier(), ThreadPoolExecutor(max_workers=1), None
+    emptier, settler, asking = worker.PanicWorker(), ThreadPoolExecutor(max_workers=1), None
     ends_at = time.monotonic() + wait_s
     while _is_going(job) and time.monotonic() < ends_at:
         emptier.take_due(clock(), job=job)
