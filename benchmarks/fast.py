@@ -10,7 +10,7 @@ import os
 import sys
 from datetime import UTC, datetime
 
-MOMENTS = ("take", "settle", "balances")
+MOMENTS = ("reserve", "book", "balances")
 
 
 def main(times, kind):

@@ -84,7 +84,7 @@ def timed(account):
     later = now() + timedelta(seconds=1)
     with mock.patch.object(reader.Reader, "_get", get), Queries(connection) as queries:
         begun = time.perf_counter()
-        synced = sync.sync_account(account_id=account.pk, now=lambda: later)
+        synced = sync.sync_account(account_id=account.pk, clock=lambda: later)
         seconds = time.perf_counter() - begun
     assert synced is not None, "the sync was overtaken"
     assert not synced.problem, synced.problem

@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import ProgrammingError
 from psycopg.conninfo import make_conninfo
 
-from desk.given import wrong
+from desk.setting_values import wrong
 
 POSTGRES = {"postgres", "postgresql"}
 READ = {"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS"}

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
-from desk.given import wrong
+from desk.setting_values import wrong
 
 LINE = re.compile(r"(?:export +)?([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 # Only what can be no part of a key is ever shown as a name: no digit, no small letter.

@@ -14,7 +14,8 @@ from django.urls import reverse_lazy
 from desk.appearance import CONTENT_SECURITY_POLICY, UNFOLD  # noqa: F401
 from desk.databases import database, has_wal_bug, sqlite_options
 from desk.env_file import load
-from desk.given import (
+from desk.private import make_own_folder
+from desk.setting_values import (
     address,
     is_host,
     is_loopback,
@@ -27,7 +28,6 @@ from desk.given import (
     wrong,
     yes_or_no,
 )
-from desk.private import make_own_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SETTING_WARNINGS = load(
@@ -181,7 +181,7 @@ TRUST_PROXY_HEADERS = yes_or_no("TRUST_PROXY_HEADERS", False)
 if TRUST_PROXY_HEADERS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "desk.reporting.DiscreetFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "desk.exception_reports.DiscreetFilter"
 
 # --- Who is at the door --------------------------------------------------------------------------
 

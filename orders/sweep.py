@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.accounts import wallet_check
 from orders.alerts import watch
@@ -95,7 +95,7 @@ class Sweep:
         while not self._stopping.is_set():
             close_old_connections()
             try:
-                duty.act(clock())
+                duty.act(timezone.now())
             except Exception:  # a duty must outlive whatever befalls one round of it
                 logger.exception("The sweep could not %s; it tries again.", duty.name)
             self._stopping.wait(duty.rest_s)

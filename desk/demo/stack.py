@@ -44,7 +44,7 @@ def prepare(demo: Demo) -> None:
     )
     try:
         wait_for(f"{control}/rules", is_hopeless=lambda: paper.poll() is not None)
-        seeding = [sys.executable, "-m", "desk.demo.seeding", control, str(demo.logins_file)]
+        seeding = [sys.executable, "-m", "desk.demo.seed", control, str(demo.logins_file)]
         if subprocess.run(seeding, env=demo.senders, cwd=ROOT, check=False).returncode:  # noqa: S603
             raise CannotRun("Its data could not be prepared; `make demo-reset` starts over.")
     finally:

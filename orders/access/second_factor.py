@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access import sessions
 from orders.audit import log
@@ -73,7 +73,7 @@ def uri(*, user, secret) -> str:
 @transaction.atomic
 def confirm(*, user, begun, code, actor, now: datetime | None = None) -> list[str]:
     """Enrol the authenticator that was begun; its recovery codes, shown once. `WrongCode`."""
-    now, sealed = now or clock(), _bytes(begun)
+    now, sealed = now or timezone.now(), _bytes(begun)
     if is_enrolled(user):
         raise WrongCode("A second factor is enrolled already.")
     step = _step_of(_open(user.pk, sealed), code, now)
@@ -90,7 +90,7 @@ def confirm(*, user, begun, code, actor, now: datetime | None = None) -> list[st
 
 def is_right(*, user, code, now: datetime | None = None) -> bool:
     """Whether this is the authenticator's code of now, or a recovery code; good once."""
-    now, code = now or clock(), "".join(str(code).split()).replace("-", "")
+    now, code = now or timezone.now(), "".join(str(code).split()).replace("-", "")
     factor = SecondFactor.objects.filter(user_id=user.pk).first()
     if factor is None:
         return False

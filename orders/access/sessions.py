@@ -5,7 +5,7 @@ import hashlib
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import F
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.models import Standing
 
@@ -104,4 +104,4 @@ def _is_by_hand(request):
 
 
 def _now():
-    return int(clock().timestamp())
+    return int(timezone.now().timestamp())

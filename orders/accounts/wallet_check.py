@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
@@ -71,7 +71,7 @@ def ask_for_test(*, wallet, user, actor) -> datetime:
     """
     if not AgentWallet.objects.managed_by(user).filter(pk=wallet.pk).exists():
         refuse(actor=actor, what=f"test agent wallet {wallet.pk}", said=NO_WALLET)
-    asked_at = clock()
+    asked_at = timezone.now()
     with transaction.atomic():
         waiting = AgentWallet.objects.filter(pk=wallet.pk).exclude(test_outcome=TESTING)
         waiting.update(test_asked_at=asked_at, tested_at=None, test_outcome="")
@@ -98,28 +98,28 @@ def ask_daily(now):
         )
 
 
-def probe(*, wallet_id, now=clock):
+def probe(*, wallet_id, clock=timezone.now):
     """Carry out a test that was asked for: sign, record, send once, say what it shows."""
-    if restored_copy.is_behind(now()):
+    if restored_copy.is_behind(clock()):
         return
-    wallet = _take_over_test(wallet_id, now())
+    wallet = _take_over_test(wallet_id, clock())
     if wallet is None:  # another sender took it
         return
-    finding = _find_out(wallet, now)
+    finding = _find_out(wallet, clock)
     is_list_read = finding.outcome in {BOUND, NOT_BOUND} or finding.unheld  # else it stands
     unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
     said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
     values = {"test_outcome": finding.outcome, "test_said": said[:400], "unheld": unheld}
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet_id).update(
-            **values, test_asked_at=None, tested_at=now()
+            **values, test_asked_at=None, tested_at=clock()
         )
         data, body = {"said": said, "unheld": list(finding.unheld)}, None
         if finding.result is not None:
             _, described, body = transitions.described_result(finding.result)
             data |= described
         log.append(
-            _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, now(), data, body)
+            _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, clock(), data, body)
         )
 
 
@@ -161,15 +161,15 @@ def overdue(now, grace):
 SENDER = log.Actor(operator_name="(sender)")
 
 
-def _find_out(wallet, now):
+def _find_out(wallet, clock):
     try:
-        request = open_signer(wallet).list_agent_wallets(**client.signing_times(now()))
+        request = open_signer(wallet).list_agent_wallets(**client.signing_times(clock()))
     except (CannotOpen, KeySettingsWrong) as error:
         why = {"why": str(error)}
-        log.record(_fact(wallet, SENDER, Event.KEY_REFUSED, CANNOT_SIGN, now(), why))
+        log.record(_fact(wallet, SENDER, Event.KEY_REFUSED, CANNOT_SIGN, clock(), why))
         return Finding(CANNOT_SIGN, f"{WORDS[CANNOT_SIGN]} {error}")
     data = client.described(request.route, [request])
-    log.record(_fact(wallet, SENDER, Event.REQUEST, "", now(), data, request.body))
+    log.record(_fact(wallet, SENDER, Event.REQUEST, "", clock(), data, request.body))
     try:
         answer = client.client().post(request.route, request.body)
     except Unreachable as unreachable:
@@ -208,7 +208,7 @@ def _foreign(wallet, answer, another):
     """The answer is about something else: it is told of, and shows nothing."""
     account = wallet.account
     about = {"about": f"account {account.pk}", "account": account}
-    foreign_answers.raise_alert(**about, another=another, now=clock())
+    foreign_answers.raise_alert(**about, another=another, now=timezone.now())
     said = f"{WORDS[CANNOT_TELL]} The answer speaks of another {another}: it proves nothing."
     return Finding(CANNOT_TELL, said, answer)
 

@@ -1,6 +1,6 @@
 """The start page: the state of the person's desks at a glance."""
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.admin.jobs.progress import complete
 from orders.admin.panic import panic_pages
@@ -36,7 +36,7 @@ def dashboard(request, context):
 def _by_desk(accounts):
     """Accounts by desk, each with its open orders and the credits left; three queries."""
     counts = freshness.open_orders(accounts)
-    balances = credits.balances(accounts=accounts, now=clock())
+    balances = credits.balances(accounts=accounts, now=timezone.now())
     desks = {}
     for account in accounts:
         account.open_orders = counts.get(account.pk, 0)

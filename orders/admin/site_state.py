@@ -2,8 +2,8 @@
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.timezone import now as clock
 
 from orders.access.permissions import has_permission
 from orders.admin.jobs.progress import STILL_GOING
@@ -41,11 +41,11 @@ class SiteState:
     @cached_property
     def is_sending(self):
         """Whether any sender was heard of lately."""
-        return Sender.objects.fresh(clock()).exists()
+        return Sender.objects.fresh(timezone.now()).exists()
 
     @cached_property
     def _restored(self):
-        return restored_copy.state(clock())
+        return restored_copy.state(timezone.now())
 
     @property
     def version(self):
@@ -88,7 +88,7 @@ class SiteState:
     @cached_property
     def clock(self):
         """The exchange's clock against ours, or None where it was not measured lately."""
-        return exchange_clock.current(clock())
+        return exchange_clock.current(timezone.now())
 
     @cached_property
     def running(self):
@@ -122,7 +122,7 @@ class SiteState:
     @cached_property
     def untaken_panics(self):
         """How many lines of a panic wait, and no sender takes them."""
-        return PanicLine.objects.untaken(clock()).visible_to(self.request.user).count()
+        return PanicLine.objects.untaken(timezone.now()).visible_to(self.request.user).count()
 
     @property
     def may_view(self):

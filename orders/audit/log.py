@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact, moment
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, advisory_lock
@@ -172,7 +172,7 @@ def _values(fact):
     actor, account, body = fact.actor, fact.account, fact.body
     desk = fact.desk or (account and account.desk)
     values = {
-        "at": fact.at or clock(),
+        "at": fact.at or timezone.now(),
         "event": str(fact.event),
         "outcome": str(fact.outcome),
         "operator_id": actor.operator_id,

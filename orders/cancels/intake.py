@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import log
 from orders.lifecycle import wakeups
@@ -86,7 +86,7 @@ def extend(job, targets) -> int:
 
 
 def _extend(job, targets):
-    now = clock()
+    now = timezone.now()
     with transaction.atomic():
         fresh, _ = _without_live(targets)
         if fresh:
@@ -96,7 +96,7 @@ def _extend(job, targets):
 
 
 def _record(actor, targets, skipped, reason, request_key, about):
-    now = clock()
+    now = timezone.now()
     by_desk = {}
     for target in targets:
         by_desk.setdefault(target.account.desk, ([], []))[0].append(target)

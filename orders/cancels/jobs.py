@@ -2,7 +2,7 @@
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.access.permissions import has_permission
@@ -37,7 +37,7 @@ def stop(*, user, actor, job_id) -> str:
     job = _permitted(user, actor, job_id, "stop")
     if job.is_panic:
         return "A panic is not stopped: withdraw its lines that wait."
-    now = clock()
+    now = timezone.now()
     with transaction.atomic():
         running = CancelJob.objects.filter(pk=job.pk, status=JobStatus.RUNNING)
         if not running.update(status=JobStatus.STOPPING):
@@ -66,7 +66,7 @@ def resume(*, user, actor, job_id) -> str:
 
 
 def _resume(actor, job):
-    now = clock()
+    now = timezone.now()
     with transaction.atomic():
         halted = CancelJob.objects.filter(
             pk=job.pk, status__in=[JobStatus.STOPPED, JobStatus.STOPPING]

@@ -7,7 +7,7 @@ from functools import wraps
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.access.permissions import has_permission
@@ -46,11 +46,11 @@ def _recorded(act):
 
 
 @_recorded
-def check_now(*, user, actor, cancel_ids, now=clock) -> str:
+def check_now(*, user, actor, cancel_ids, clock=timezone.now) -> str:
     """Ask the exchange at once instead of at the next check."""
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CANCEL, "check")
-        moment = now()
+        moment = clock()
         _those(cancels).update(next_check_at=moment)
         log.append(*_facts(Event.CHECK_ASKED, actor, cancels, moment))
         wakeups.settle(account_ids=sorted({cancel.account_id for cancel in cancels}))
@@ -58,17 +58,17 @@ def check_now(*, user, actor, cancel_ids, now=clock) -> str:
 
 
 @_recorded
-def send_again(*, user, actor, cancel_ids, now=clock) -> str:
+def send_again(*, user, actor, cancel_ids, clock=timezone.now) -> str:
     """Send a fresh attempt for each whose last request can no longer act.
 
     Raises `CannotAsk` where none of them may be sent for: the text says why.
     """
-    is_held = restored_copy.is_behind(now())
+    is_held = restored_copy.is_behind(clock())
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CANCEL, "send again")
         if is_held:  # it would leave whenever somebody accepts the copy, hours later perhaps
             raise CannotAsk(f"Not sent again: {restored_copy.FIRST}")
-        moment, running = now(), _running_jobs_of(cancels)
+        moment, running = clock(), _running_jobs_of(cancels)
         ready = [cancel for cancel in cancels if not _why_not_yet(cancel, moment, running)]
         if not ready:
             raise CannotAsk(_why_not_yet(cancels[0], moment, running))
@@ -87,14 +87,14 @@ def send_again(*, user, actor, cancel_ids, now=clock) -> str:
 
 
 @_recorded
-def close(*, user, actor, cancel_ids, reason, now=clock) -> str:
+def close(*, user, actor, cancel_ids, reason, clock=timezone.now) -> str:
     """End questions by a named person's word. They are never shown as cancelled by that."""
     reason = " ".join(reason.split())
     if len(reason) < MIN_REASON:
         raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CLOSE, "close")
-        moment = now()
+        moment = clock()
         said = f"Closed by {actor.operator_name}: {reason}"
         end = Conclusion(CancelStatus.CLOSED_BY_OPERATOR, Proof.NONE, said[:400])
         transitions.write([(cancel, end) for cancel in cancels], moment)
@@ -103,7 +103,7 @@ def close(*, user, actor, cancel_ids, reason, now=clock) -> str:
 
 
 @_recorded
-def assign_owner(*, user, actor, cancel_ids, owner_id=None, now=clock) -> str:
+def assign_owner(*, user, actor, cancel_ids, owner_id=None, clock=timezone.now) -> str:
     """Mind these questions, or (a desk head) have another operator of the desk mind them.
 
     Raises `CannotAsk` where the person named may not cancel there.
@@ -117,7 +117,7 @@ def assign_owner(*, user, actor, cancel_ids, owner_id=None, now=clock) -> str:
                 raise CannotAsk(f"{owner} may not cancel on {desk}.", field="owner")
         _those(cancels).update(owner=owner)
         name = owner.get_username()
-        log.append(*_facts(Event.QUESTION_OWNED, actor, cancels, now(), owner=name))
+        log.append(*_facts(Event.QUESTION_OWNED, actor, cancels, clock(), owner=name))
     return f"{_count(cancels)} minded by {name}."
 
 

@@ -48,7 +48,7 @@ def packed(pairs) -> list[OutgoingRequest]:
 
 def send(
     packets,
-    now: Callable[[], datetime],
+    clock: Callable[[], datetime],
     is_stopped: Callable[[], bool],
     api_config_key: str | None = None,
 ):
@@ -61,7 +61,7 @@ def send(
     if not packets or _must_stop(is_stopped):
         return
     if len(packets) == 1:
-        _send(packets[0], now, api_config_key)
+        _send(packets[0], clock, api_config_key)
         return
     turns, waiting, pool = _Turns(), set(), _pool()
     try:
@@ -70,7 +70,7 @@ def send(
                 _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             if waiting and turns.end_if(_must_stop(is_stopped)):
                 break
-            waiting.add(pool.submit(turns.take, packet, now, api_config_key))
+            waiting.add(pool.submit(turns.take, packet, clock, api_config_key))
             turns.given += 1
         while waiting:
             _, waiting = wait(waiting, timeout=LOOK_EVERY_S if turns.are_taken else LOOK_SOON_S)
@@ -121,23 +121,23 @@ class _Turns:
         self._have_ended = self._have_ended or is_over
         return self._have_ended
 
-    def take(self, packet, now, api_config_key):
+    def take(self, packet, clock, api_config_key):
         """In a thread: send it, unless it is too late for that."""
         if not self._have_ended:
             self._taken.append(packet)
-            _send(packet, now, api_config_key)
+            _send(packet, clock, api_config_key)
 
 
-def _send(packet, now, api_config_key):
+def _send(packet, clock, api_config_key):
     oldest = packet.requests[0]
-    if now().timestamp() * 1000 - oldest.timestamp > oldest.expiry_window * STALE_AFTER:
+    if clock().timestamp() * 1000 - oldest.timestamp > oldest.expiry_window * STALE_AFTER:
         return
     try:
         packet.result = client().post(packet.route, packet.body, api_config_key=api_config_key)
     except Unreachable as unreachable:
         packet.result = unreachable
     except Exception as error:  # whatever it is: some bytes may have left before it
-        packet.result = _broken_off(type(error).__name__, packet, now())
+        packet.result = _broken_off(type(error).__name__, packet, clock())
 
 
 def _broken_off(what, packet, failed_at):

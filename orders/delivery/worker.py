@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Case, Exists, OuterRef, Subquery, When
 from django.db.models.functions import Coalesce
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from desk.repeated_warnings import Matters
 from orders.access.permissions import has_permission, memberships_with
@@ -43,7 +43,8 @@ from orders.models.clocks import is_ahead
 from orders.pacifica.signing import Unsignable
 
 PRICE = settings.CREDIT_PRICES["cancel"]
-STARTED_AT = clock()  # this process; what was sent before may have been left open by a dead sender
+# When this process began; what was sent before may have been left open by a dead sender.
+STARTED_AT = timezone.now()
 SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held back for ever
 
 # Threads of one process that bulk may hold; whatever else there are is left for urgent work.
@@ -55,35 +56,37 @@ BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
 _bulk_turn = threading.Semaphore(1 if settings.IS_SQLITE else settings.BULK_THREADS)
 
 
-def deliver_account(*, account_id, is_urgent_only=False, is_for_panic=False, now=clock) -> int:
+def deliver_account(
+    *, account_id, is_urgent_only=False, is_for_panic=False, clock=timezone.now
+) -> int:
     """Send whatever is queued and may be sent for this account; how many cancels were claimed.
 
     ``is_urgent_only``: leave bulk alone, which could keep the caller for minutes. ``is_for_panic``:
     send although an older copy of the database was put back; what waited in that is held back.
     """
     claimed = 0
-    while chunk := _next_chunk(account_id, is_urgent_only, is_for_panic, now):
+    while chunk := _next_chunk(account_id, is_urgent_only, is_for_panic, clock):
         claimed += chunk
     return claimed
 
 
-def _next_chunk(account_id, is_urgent_only, is_for_panic, now) -> int:
+def _next_chunk(account_id, is_urgent_only, is_for_panic, clock) -> int:
     """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
-    turn = next_job(account_id, now())
+    turn = next_job(account_id, clock())
     if turn is None or (is_urgent_only and not turn.is_urgent):
         return 0
-    if restored_copy.is_behind(now()) and not is_for_panic:
+    if restored_copy.is_behind(clock()) and not is_for_panic:
         return 0
     if turn.is_urgent:
-        return _carry(turn, credits.URGENT, now)
-    if _must_settle_first(account_id, now()):
+        return _carry(turn, credits.URGENT, clock)
+    if _must_settle_first(account_id, clock()):
         wakeups.settle(account_ids=[account_id], is_urgent=False)
         return 0
     if not BULK_THREADS.acquire(blocking=False):
         return 0  # this process is busy enough with bulk; who holds it goes on with this too
     try:
         with _bulk_turn:
-            return _carry(turn, credits.BULK, now, send=_send_aside)
+            return _carry(turn, credits.BULK, clock, send=_send_aside)
     finally:
         BULK_THREADS.release()
 
@@ -106,45 +109,45 @@ def _must_settle_first(account_id, now) -> bool:
     return cancels.has_left_open(STARTED_AT, now)
 
 
-def _carry(turn, purpose, now, **how):
+def _carry(turn, purpose, clock, **how):
     """Ask the purse, claim no more than it grants, and settle with it afterwards."""
     about = {"account": turn.account, "purpose": purpose}
-    grant = credits.reserve(wanted=CHUNK, price=PRICE, now=now(), **about)
+    grant = credits.reserve(wanted=CHUNK, price=PRICE, now=clock(), **about)
     chunk, left, quota = [], 0, None
     try:
         if grant.count:
-            chunk = claim(turn, now=now(), limit=grant.count)
+            chunk = claim(turn, now=clock(), limit=grant.count)
             left = len(chunk)  # unless it is known better
-            left, quota = deliver(chunk, now=now, **how) if chunk else (0, None)
+            left, quota = deliver(chunk, clock=clock, **how) if chunk else (0, None)
         else:  # waiting for credits is no idling
-            CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=now())
+            CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=clock())
     finally:
-        credits.book(grant=grant, unused=grant.count - left, quota=quota, now=now())
+        credits.book(grant=grant, unused=grant.count - left, quota=quota, now=clock())
     return len(chunk)
 
 
-def deliver(chunk, *, now=clock, send=None):
+def deliver(chunk, *, clock=timezone.now, send=None):
     """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
     an answer stated or None."""
     job, account = chunk[0].job, chunk[0].account
     why_not = may_not_send(_asked(job, account), account)
     if why_not:
         failing.wrong(account.pk, why_not)
-        transitions.refuse_unsent(chunk, why_not, now())
+        transitions.refuse_unsent(chunk, why_not, clock())
         return 0, None
     try:
-        pairs, wallet = sign(chunk, now())
+        pairs, wallet = sign(chunk, clock())
         if not pairs:
             return 0, None
-        packs = record_requests(batches.packed(pairs), now())
+        packs = record_requests(batches.packed(pairs), clock())
     except (CannotOpen, KeySettingsWrong) as error:
         failing.wrong(account.pk, f"Nothing is sent for {account}: {error}")
-        transitions.refuse_unsent(chunk, str(error), now(), event=Event.KEY_REFUSED)
+        transitions.refuse_unsent(chunk, str(error), clock(), event=Event.KEY_REFUSED)
         return 0, None
     key = open_api_config_key(account)
     halted = functools.partial(_must_halt, job.pk, wallet)
-    (send or batches.send)(packs, now, halted, api_config_key=key)
-    ends = transitions.conclude(packs, now())
+    (send or batches.send)(packs, clock, halted, api_config_key=key)
+    ends = transitions.conclude(packs, clock())
     _after(ends, account, job)
     _warn(ends, account)
     return transitions.left_of(packs), transitions.quota_of(packs)

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import log, reader
 from orders.evidence import bundle, checkpoints, verify
@@ -27,7 +27,7 @@ class Archive:
     sha256: str
 
 
-def archive(*, before, folder, now=clock) -> Archive:
+def archive(*, before, folder, clock=timezone.now) -> Archive:
     """Write every record before a moment into one zip file in ``folder``; recorded.
 
     All positions up to the last one before that moment: a chain without gaps. Raises
@@ -44,7 +44,7 @@ def archive(*, before, folder, now=clock) -> Archive:
         count = bundle.write_records(work, reader.entries(until=last))
         words = f"every record before {before:%Y-%m-%d %H:%M} UTC"
         about = {"query": {"to": before.isoformat()}, "words": words, "by": BY}
-        bundle.finish(work, count=count, now=now(), **about)
+        bundle.finish(work, count=count, now=clock(), **about)
         path = folder / f"{name}.zip"
         length, sha256 = bundle.pack(work, path)
     finally:

@@ -9,7 +9,7 @@ from operator import or_
 
 from django.conf import settings
 from django.db.models import Q
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.evidence import checkpoints, exports, verification_requests
 from orders.models import (
@@ -27,18 +27,18 @@ CHECKPOINT_EVERY = timedelta(seconds=60)
 KINDS = ((Export, exports.run), (Verification, verification_requests.run))
 
 
-def run_due(*, now=clock) -> int:
+def run_due(*, clock=timezone.now) -> int:
     """Carry out every errand that nobody works on; how many. One that breaks has failed."""
     carried = 0
-    for model, carry in KINDS:
-        while (errand := model.objects.take(now())) is not None:
+    for model, run in KINDS:
+        while (errand := model.objects.claim(clock())) is not None:
             carried += 1
             try:
-                carry(errand, now=now)
+                run(errand, clock=clock)
             except Exception:  # whatever broke it, the next one must still get its turn
                 logger.exception("%s broke.", errand)
                 said = "It broke; the sweep's log says why."
-                errand.finish(now(), ErrandStatus.FAILED, explanation=said)
+                errand.finish(clock(), ErrandStatus.FAILED, explanation=said)
     return carried
 
 
@@ -52,7 +52,7 @@ class Errands:
         """Start it, unless it runs already or there is nothing to do."""
         if self._process is not None and self._process.poll() is None:
             return
-        if any(model.objects.takeable(now).exists() for model, _ in KINDS):
+        if any(model.objects.claimable(now).exists() for model, _ in KINDS):
             command = [sys.executable, "-m", "django", "run_errands"]
             self._process = subprocess.Popen(command, cwd=settings.BASE_DIR)  # noqa: S603
 

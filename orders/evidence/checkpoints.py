@@ -28,7 +28,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit.hashing import FIRST_HASH, compact
 from orders.evidence import checkpoint_file
@@ -102,7 +102,7 @@ def new_key() -> tuple[str, str]:
     return base64.b64encode(private.private_bytes_raw()).decode(), public_half(private)
 
 
-def make(*, now=clock) -> Checkpoint | None:
+def make(*, clock=timezone.now) -> Checkpoint | None:
     """Sign what is new since the last checkpoint; None where nothing is.
 
     Raises `CannotCheckpoint` where the log contradicts what was signed before, for a checkpoint
@@ -113,10 +113,10 @@ def make(*, now=clock) -> Checkpoint | None:
         raise CannotCheckpoint("AUDIT_CHECKPOINT_KEY: is not set, so no checkpoint can be signed.")
     with checkpoint_file.locked() as file:
         with transaction.atomic(durable=True):
-            went_on = _go_on(file, key, now())
+            went_on = _go_on(file, key, clock())
         _bring_up_to_date(file)  # first, for it refuses a file that is not this database's
         with transaction.atomic(durable=True):
-            made = _insert(key, now())
+            made = _insert(key, clock())
         _bring_up_to_date(file)
     return made or went_on
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from desk import private
 from orders.access.denials import refuse
@@ -20,7 +20,7 @@ NOT_YOURS = "Only auditors of a desk export its records."
 NO_LONGER = "Its asker may no longer export any desk's records."
 
 
-def ask(*, user, actor, query, now=clock) -> Export:
+def ask(*, user, actor, query, clock=timezone.now) -> Export:
     """Ask for the records that fit a query, of the desks where the person may export.
 
     ``query``: as `search.matching`. Raises `NotAllowed`, `search.BadQuery`.
@@ -32,7 +32,7 @@ def ask(*, user, actor, query, now=clock) -> Export:
     with transaction.atomic():
         export = Export.objects.create(
             **actor.columns(),
-            asked_at=now(),
+            asked_at=clock(),
             query=json.dumps(query),
             words=search.in_words(query)[:300],
             until=reader.tip(),
@@ -41,17 +41,17 @@ def ask(*, user, actor, query, now=clock) -> Export:
     return export
 
 
-def run(export, *, now=clock):
+def run(export, *, clock=timezone.now):
     """Write one claimed export to its end, or go on where another process left it."""
     desks = export.exportable_desks()
     if not desks:
-        export.finish(now(), ErrandStatus.FAILED, explanation=NO_LONGER)
+        export.finish(clock(), ErrandStatus.FAILED, explanation=NO_LONGER)
         return
     query = json.loads(export.query) | {"desks": desks}
     try:
-        _write(export, query, now)
+        _write(export, query, clock)
     except (bundle.LogBroken, OSError, checkpoints.CheckpointKeyWrong) as error:
-        export.finish(now(), ErrandStatus.FAILED, explanation=f"It could not be written: {error}")
+        export.finish(clock(), ErrandStatus.FAILED, explanation=f"It could not be written: {error}")
 
 
 def record_download(*, export, actor):
@@ -73,7 +73,7 @@ def opened(export):
         return None
 
 
-def _write(export, query, now):
+def _write(export, query, clock):
     private.make_folder(settings.EXPORT_DIR)
     folder = settings.EXPORT_DIR / f"{export.key}.work"
     private.make_folder(folder)
@@ -85,27 +85,27 @@ def _write(export, query, now):
     def keep(position, lengths, count):
         written = lengths | {"version": bundle.VERSION}
         so_far = {"done": position, "lengths": json.dumps(written)}
-        if not export.keep(now(), record_count=before + count, **so_far):
+        if not export.renew(clock(), record_count=before + count, **so_far):
             raise bundle.LogBroken("another process took it over")
 
-    export.keep(now(), total=export.until)
+    export.renew(clock(), total=export.until)
     found = search.matching(query)
     entries = reader.entries(after=export.done, until=export.until, queryset=found)
     count = before + bundle.write_records(folder, entries, lengths=begun, on_chunk=keep)
     _cover()
     about = {"query": query, "words": search.in_words(query), "by": export.operator_name}
-    manifest = bundle.finish(folder, count=count, now=now(), **about)
-    _complete(export, folder, manifest, now)
+    manifest = bundle.finish(folder, count=count, now=clock(), **about)
+    _complete(export, folder, manifest, clock)
 
 
-def _complete(export, folder, manifest, now):
+def _complete(export, folder, manifest, clock):
     path = path_of(export)
     length, sha256 = bundle.pack(folder, path)
     values = {"file_name": path.name, "file_length": length, "file_sha256": sha256}
     about = {name: manifest[name] for name in ("count", "first", "last", "is_covered")}
     with transaction.atomic():
         values |= {"record_count": manifest["count"], "explanation": _said(manifest)}
-        if export.finish(now(), ErrandStatus.DONE, **values):
+        if export.finish(clock(), ErrandStatus.DONE, **values):
             log.append(_fact(export, Event.EXPORTED, about | {"file_sha256": sha256}))
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -10,7 +10,7 @@ import logging
 from datetime import datetime
 
 from django.db import IntegrityError, connection, transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import log, reader
 from orders.evidence import checkpoint_file, checkpoints
@@ -266,11 +266,11 @@ def _hold_back_lines(since, now):
     return len(held), facts + [panic_facts.outcome_fact(one, *about) for one in held]
 
 
-def check(now=clock):
+def check(clock=timezone.now):
     """Compare at the start of a sender: what is found is held back, and logged."""
-    behind, is_guarded = state(now())
-    if is_behind(now()):
-        _tell(f"{words(look(now()))} {HOW}")
+    behind, is_guarded = state(clock())
+    if is_behind(clock()):
+        _tell(f"{words(look(clock()))} {HOW}")
     elif is_guarded and behind is None and _newest_signed() is None:
         logger.warning(
             "AUDIT_CHECKPOINT_FILE: no checkpoint of this database on this host; an older copy, "
@@ -278,7 +278,7 @@ def check(now=clock):
         )
 
 
-def refuse_behind(now=clock):
+def refuse_behind(clock=timezone.now):
     """Raise `Behind` where nothing that is asked for now would be sent."""
-    if is_behind(now()):
-        raise Behind(f"{words(look(now()))} {HOW}")
+    if is_behind(clock()):
+        raise Behind(f"{words(look(clock()))} {HOW}")

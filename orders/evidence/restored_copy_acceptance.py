@@ -5,7 +5,7 @@ send again or close, and as lines of a panic that need somebody.
 """
 
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
@@ -20,14 +20,14 @@ NOTHING = "Nothing to accept: this database is not older than its checkpoints, a
 MIN_REASON, MAX_REASON = 3, 300
 
 
-def accept(*, user, actor, reason, now=clock) -> str:
+def accept(*, user, actor, reason, clock=timezone.now) -> str:
     """Go on with this database as it is. Raises `NotAllowed`, or `CannotAsk` without a reason."""
     if not sees_everything(user):
         refuse(actor=actor, what="accept a restored copy of the database", said=NOT_YOURS)
     reason = " ".join(reason.split()).replace("\0", "")
     if len(reason) < MIN_REASON:
         raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
-    moment = now()
+    moment = clock()
     if not restored_copy.is_behind(moment):
         return NOTHING
     with transaction.atomic():

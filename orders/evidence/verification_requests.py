@@ -3,7 +3,7 @@
 import json
 
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.access.permissions import has_permission
@@ -21,7 +21,7 @@ def may_verify(user) -> bool:
     return sees_everything(user) or has_permission(user, Right.VERIFY)
 
 
-def ask(*, user, actor, now=clock) -> Verification:
+def ask(*, user, actor, clock=timezone.now) -> Verification:
     """Ask for a walk over the whole log; one that waits or runs already serves. `NotAllowed`."""
     if not may_verify(user):
         refuse(actor=actor, what="verify the log", said=NOT_YOURS)
@@ -31,25 +31,25 @@ def ask(*, user, actor, now=clock) -> Verification:
         ).first()
         if under_way is not None:
             return under_way
-        verification = Verification.objects.create(**actor.columns(), asked_at=now())
+        verification = Verification.objects.create(**actor.columns(), asked_at=clock())
         log.append(log.Fact(Event.VERIFICATION_ASKED, actor))
     return verification
 
 
-def run(verification, *, now=clock):
+def run(verification, *, clock=timezone.now):
     """Walk the log and keep what was found."""
     until = reader.tip()
-    verification.keep(now(), total=until)
+    verification.renew(clock(), total=until)
 
     def keep(position, until):
-        verification.keep(now(), done=position)
+        verification.renew(clock(), done=position)
 
     report = verify.verify(until=until, on_progress=keep)
     told = report.as_json()
     told["faults"] = told["faults"][:MAX_SHOWN]
     values = {"fault_count": report.fault_count, "report": json.dumps(told), "done": until}
     with transaction.atomic():
-        if verification.finish(now(), ErrandStatus.DONE, **values):
+        if verification.finish(clock(), ErrandStatus.DONE, **values):
             log.append(_fact(_asker(verification), report))
 
 

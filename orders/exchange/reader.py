@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import log
 from orders.exchange import credits, foreign_answers, odd_rows
@@ -130,15 +130,15 @@ class Reader:
     ``before``: called before each read.
     """
 
-    def __init__(self, account, *, purpose=credits.PROOF, now=clock, before=lambda: None):
-        self._account, self._purpose, self._now = account, purpose, now
+    def __init__(self, account, *, purpose=credits.PROOF, clock=timezone.now, before=lambda: None):
+        self._account, self._purpose, self._clock = account, purpose, clock
         self._before = before
         self._pool = credits.pool_of(account)
         self._api_config_key = sealing.open_api_config_key(account)
 
     def for_purpose(self, purpose):
         """The same, paid for from another part of the purse."""
-        return Reader(self._account, purpose=purpose, now=self._now, before=self._before)
+        return Reader(self._account, purpose=purpose, clock=self._clock, before=self._before)
 
     def ask(self, path, params, parse, **known) -> Reading:
         """Read a route and parse the answer; trouble of any kind ends in a `Reading` without value.
@@ -200,7 +200,7 @@ class Reader:
             wanted=wanted,
             price=credits.price_of_read(path, self._pool),
             purpose=purpose or self._purpose,
-            now=self._now(),
+            now=self._clock(),
         )
 
     def _settle(self, grant, readings):
@@ -208,11 +208,11 @@ class Reader:
         quotas = [_quota(each.result) for each in readings]
         stated = next((one for one in reversed(quotas) if one is not None), None)
         unused = grant.count - sum(has_left(each.result) for each in readings)
-        credits.book(grant=grant, unused=unused, quota=stated, now=self._now())
+        credits.book(grant=grant, unused=unused, quota=stated, now=self._clock())
         last = readings[-1].result
         if isinstance(last, Answer) and last.status == 429:
             wait = timedelta(seconds=slow_down_s(last.headers))
-            credits.pause(pool=grant.pool, until=self._now() + wait)
+            credits.pause(pool=grant.pool, until=self._clock() + wait)
 
     def _read(self, path, params, parse, known):
         self._before()
@@ -226,7 +226,7 @@ class Reader:
             return reading
         if another := answers.other_account(self._account.address, result.body):
             about = {"about": f"account {self._account.pk}", "account": self._account}
-            foreign_answers.raise_alert(**about, another=another, now=clock())
+            foreign_answers.raise_alert(**about, another=another, now=timezone.now())
             reading.why = f"the answer speaks of another {another}"
             return reading
         return _parsed(reading, parse, known)

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from django.conf import settings
-from django.utils.timezone import now as clock
+from django.utils import timezone
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
@@ -117,12 +117,12 @@ CHANGED = "The sealed key was changed or belongs elsewhere: add it again."
 
 def is_too_old(agent_wallet) -> bool:
     """Whether this agent wallet was added so long ago that it signs no more."""
-    return (clock() - agent_wallet.created_at).days >= settings.AGENT_WALLET_STOP_DAYS
+    return (timezone.now() - agent_wallet.created_at).days >= settings.AGENT_WALLET_STOP_DAYS
 
 
 def is_ageing(agent_wallet) -> bool:
     """Whether this agent wallet should be replaced soon."""
-    return (clock() - agent_wallet.created_at).days >= settings.AGENT_WALLET_WARN_DAYS
+    return (timezone.now() - agent_wallet.created_at).days >= settings.AGENT_WALLET_WARN_DAYS
 
 
 def resealed(sealed) -> tuple[str, bytes]:

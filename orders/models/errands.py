@@ -31,19 +31,19 @@ LEASE = timedelta(seconds=60)
 class ErrandQuerySet(models.QuerySet[Work]):
     """Errands, by what is due."""
 
-    def take(self, now: datetime) -> Work | None:
+    def claim(self, now: datetime) -> Work | None:
         """The oldest that nobody works on, claimed for the caller alone; None where there is none.
 
         One conditional UPDATE decides between two who try.
         """
         token = uuid.uuid4()
-        for pk in self.takeable(now).values_list("pk", flat=True)[:10]:
+        for pk in self.claimable(now).values_list("pk", flat=True)[:10]:
             claim = {"claim_token": token, "lease_until": now + LEASE}
-            if self.takeable(now).filter(pk=pk).update(status=ErrandStatus.RUNNING, **claim):
+            if self.claimable(now).filter(pk=pk).update(status=ErrandStatus.RUNNING, **claim):
                 return self.get(pk=pk)
         return None
 
-    def takeable(self, now: datetime) -> Self:
+    def claimable(self, now: datetime) -> Self:
         """Those nobody works on: waiting, or left behind by a process that died."""
         left = has_come("lease_until", now, LEASE) & models.Q(status=ErrandStatus.RUNNING)
         return self.filter(models.Q(status=ErrandStatus.WAITING) | left).order_by("pk")
@@ -92,7 +92,7 @@ class Errand(models.Model):
     def __str__(self) -> str:
         return f"{str(self._meta.verbose_name).capitalize()} {self.pk}"
 
-    def keep(self, now: datetime, **values: Any) -> bool:
+    def renew(self, now: datetime, **values: Any) -> bool:
         """Write how far it is and hold it longer; False where another process holds it by now."""
         for name, value in values.items():
             setattr(self, name, value)

@@ -1,7 +1,7 @@
 """What a person may say of one line of a panic once it was pulled; each word is recorded."""
 
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
@@ -15,7 +15,7 @@ from orders.panic.decision import NO_DESK, fact
 
 def send_again(*, user, actor, line_id) -> str:
     """A person's word to send cancel-all once more; from here on it is this person's panic."""
-    line, now = _permitted(user, actor, line_id, "repeat"), clock()
+    line, now = _permitted(user, actor, line_id, "repeat"), timezone.now()
     values = {"status": PanicStatus.WAITING, **_asked_by(actor, now)}
     if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, again=True):
         return _nothing("repeat", line)
@@ -24,7 +24,7 @@ def send_again(*, user, actor, line_id) -> str:
 
 def look_again(*, user, actor, line_id) -> str:
     """A person's word to read the book back once more, and cancel singly what it shows."""
-    line, now = _permitted(user, actor, line_id, "look again at"), clock()
+    line, now = _permitted(user, actor, line_id, "look again at"), timezone.now()
     values = {"status": PanicStatus.FINISHING, "explanation": _known(line)}
     values |= _asked_by(actor, now)
     if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, look_again=True):
@@ -34,7 +34,7 @@ def look_again(*, user, actor, line_id) -> str:
 
 def close(*, user, actor, line_id) -> str:
     """A person's word that they have seen to it; the book was not seen empty all the same."""
-    line, now = _permitted(user, actor, line_id, "close"), clock()
+    line, now = _permitted(user, actor, line_id, "close"), timezone.now()
     said = f"Closed by {actor.operator_name}. {line.explanation}"[:400]
     values = {"status": PanicStatus.CLOSED, "explanation": said}
     if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, closed=True):
@@ -44,7 +44,7 @@ def close(*, user, actor, line_id) -> str:
 
 def withdraw(*, user, actor, line_id) -> str:
     """A person's word that a cancel-all that still waits shall not be sent."""
-    line, now = _permitted(user, actor, line_id, "withdraw"), clock()
+    line, now = _permitted(user, actor, line_id, "withdraw"), timezone.now()
     said = f"Withdrawn by {actor.operator_name}. The orders may be open."
     values = {"status": PanicStatus.WITHDRAWN, "explanation": said}
     if not _move(line, actor, now, PanicStatus.WAITING, values, withdrawn=True):

@@ -19,7 +19,7 @@ from orders.pacifica.quota import slow_down_s
 from orders.pacifica.signing import Unsignable
 from orders.pacifica.transport import has_left
 from orders.panic.claimed_lines import LOST, NOT_AGAIN, leave_to_person, record_answer, writing
-from orders.panic.sending import exchange, signer_of, tell_of_another
+from orders.panic.exchange_requests import exchange, signer_of, tell_of_another
 from orders.panic.strategies import Strategies
 
 AGAIN_AFTER_S = 1
@@ -38,7 +38,9 @@ def send(line, strategies=None) -> bool:
         signer, wallet = signer_of(line)
         strategies.cancel_first()
         request = signer.cancel_all(
-            symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **signing_times(clock())
+            symbol=line.symbol,
+            exclude_reduce_only=line.keep_reduce_only,
+            **signing_times(clock()),
         )
         also = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
         also |= {"status": PanicStatus.SENDING, "answered_at": None, "cancelled_count": None}

@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import log
 from orders.lifecycle import panic_facts, transitions
@@ -46,9 +46,9 @@ def renewed(line) -> PanicLine:
     It may have waited for its turn since it was claimed, or its sender may have stood still. One
     just claimed is only read: twenty writes more would keep the last cancel-all waiting.
     """
-    if line.lease_until is None or line.lease_until < clock() + LEASE / 2:
+    if line.lease_until is None or line.lease_until < timezone.now() + LEASE / 2:
         with writing():
-            update_line(line, lease_until=clock() + LEASE)
+            update_line(line, lease_until=timezone.now() + LEASE)
     held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
     found = held.select_related(*WITH).first()
     if found is None:
@@ -66,7 +66,7 @@ def record_lost_answer(line):
         lost = {"status": PanicStatus.FINISHING, "explanation": LOST}
     with writing():
         update_line(line, has_open_request=False, **lost)
-        log.append(panic_facts.lost_fact(line, clock()))
+        log.append(panic_facts.lost_fact(line, timezone.now()))
 
 
 def record_answer(line, result, outcome, **values):
@@ -84,7 +84,7 @@ def record_answers(line, ends, **values):
             update_line(line, has_open_request=False, **values)
             facts = [panic_facts.answer_fact(line, *end, **named) for *end, named in ends]
             if line.status == PanicStatus.NEEDS_YOU:
-                facts.append(_over(line, clock()))
+                facts.append(_over(line, timezone.now()))
             log.append(*facts)
     except ClaimLost:
         for result, _, named in ends:
@@ -94,7 +94,7 @@ def record_answers(line, ends, **values):
 
 def record_empty(line, readings, explanation):
     """The book was seen empty; the reads that show it are kept."""
-    now = clock()
+    now = timezone.now()
     values = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
     with writing():
         update_line(line, seen_empty_at=now, left_open=0, lease_until=None, **values)
@@ -107,7 +107,7 @@ def leave_to_person(line, explanation, *events, readings=()):
 
     ``readings``: those that show why.
     """
-    now, why = clock(), {"why": explanation}
+    now, why = timezone.now(), {"why": explanation}
     about = panic_facts.base(line) | {"at": now, "data": why}
     facts = [log.Fact(event=event, **about) for event in events]
     facts += [panic_facts.read_fact(line, each, now) for each in readings]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
@@ -83,7 +83,7 @@ def record_panic(
 
     Raises `NotAllowed`, or `CannotAsk` with a sentence. A drill takes only drill accounts.
     """
-    restored_copy.is_behind(clock())  # before: what waits by then is older than this panic
+    restored_copy.is_behind(timezone.now())  # before: what waits by then is older than this panic
     desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
     if desk is None or len(accounts) < len(set(account_ids)):
         refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)
@@ -106,7 +106,7 @@ def record_panic(
 
 
 def _insert(actor, desk, accounts, about, reason, is_drill, key):
-    now = clock()
+    now = timezone.now()
     with transaction.atomic():
         job = CancelJob.objects.create(
             desk=desk,

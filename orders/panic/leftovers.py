@@ -4,7 +4,7 @@ orders again."""
 from datetime import timedelta
 
 from django.db.models import Max, Q
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.cancels import intake
 from orders.delivery import worker
@@ -15,8 +15,8 @@ from orders.models import Cancel, CancelKind, CancelStatus, JobStatus
 from orders.models.cancels import LIVE
 from orders.models.clocks import is_ahead
 from orders.panic.claimed_lines import update_line
+from orders.panic.exchange_requests import why_not
 from orders.panic.open_orders import ORDERS, STRATEGIES, TWAPS
-from orders.panic.sending import why_not
 from orders.panic.strategies import Strategies
 
 LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so long after its yes
@@ -49,7 +49,7 @@ class Leftovers:
 
 def _offset():
     """The exchange's clock minus ours, where they differ by more than a measurement's error."""
-    known = exchange_clock.current(clock())
+    known = exchange_clock.current(timezone.now())
     return timedelta(milliseconds=known.offset_ms if known and known.is_off else 0)
 
 
@@ -60,7 +60,8 @@ def _may_lag(line, one, offset) -> bool:
         return False
     if line.cancelled_count is None:
         return False
-    if not timedelta(0) <= clock() - line.answered_at <= LAG:  # a clock may have been set back
+    since = timezone.now() - line.answered_at  # negative where a clock was set back
+    if not timedelta(0) <= since <= LAG:
         return False
     return row.created_at <= (line.sent_at + offset).timestamp() * 1000
 
@@ -85,7 +86,7 @@ def _cancel_singly(line, rows):
 def _own(line):
     """The cancels of this panic on this account, since somebody asked for it last."""
     own = line.job.cancels.filter(account=line.account)
-    if is_ahead(line.asked_at, clock()):
+    if is_ahead(line.asked_at, timezone.now()):
         return own
     return own.filter(requested_at__gte=line.asked_at)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.exchange import odd_rows
 from orders.models.cancels import MARGIN
@@ -71,7 +71,7 @@ class OpenOrdersReading:
 
 def read_everything_open(line, reader) -> OpenOrdersReading:
     """One look at the line's book. A route that cannot be read does not keep us from the others."""
-    found = OpenOrdersReading(clock())
+    found = OpenOrdersReading(timezone.now())
     for path, parse in ROUTES:
         answer = reader.ask(path, {"account": line.account.address}, parse)
         found.readings.append(answer)
@@ -91,7 +91,7 @@ def read_everything_open(line, reader) -> OpenOrdersReading:
 
 def strategy_ids(line, answer) -> list[str]:
     """The strategies in the line's scope that one read listed; none where it proved nothing."""
-    found = OpenOrdersReading(clock())
+    found = OpenOrdersReading(timezone.now())
     for row in answer.value.rows if answer.value is not None else ():
         _sort(line, STRATEGIES, row, found)
     return [row.strategy_id for _, row in found.rows]

@@ -2,7 +2,7 @@
 
 import time
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.exchange import reader as exchange_reader
 from orders.models.cancels import MAX_LIFE
@@ -16,8 +16,8 @@ from orders.panic.claimed_lines import (
     update_line,
     writing,
 )
+from orders.panic.exchange_requests import why_not
 from orders.panic.leftovers import Leftovers
-from orders.panic.sending import why_not
 
 DEADLINE_S = 30
 CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
@@ -41,7 +41,7 @@ def finish(line, is_halted=lambda: False, strategies=None, stops=None):
         if look.is_empty and not wait_s:
             return record_empty(line, look.readings, _seen(line, look, stops))
         with writing():
-            update_line(line, left_open=look.count, lease_until=clock() + LEASE)
+            update_line(line, left_open=look.count, lease_until=timezone.now() + LEASE)
         if deadline.is_over and not look.is_empty:
             return leave_to_person(
                 line, _given_up(line, look, leftovers, stops), readings=look.odd_readings
@@ -91,7 +91,7 @@ def _unsettled_s(line, look, since_s) -> float:
     settled_at = open_orders.settled_at(line)
     if settled_at is None or look.began_at >= settled_at:
         return 0
-    left_s = (settled_at - clock()).total_seconds()
+    left_s = (settled_at - timezone.now()).total_seconds()
     if _was_set_back(settled_at):
         left_s = MAX_LIFE.total_seconds() - since_s
         if left_s <= 0:
@@ -101,7 +101,7 @@ def _unsettled_s(line, look, since_s) -> float:
 
 def _was_set_back(settled_at):
     """Whether the clock was, since the request was sent: then its time tells nothing any more."""
-    return is_ahead(settled_at, clock(), MAX_LIFE)
+    return is_ahead(settled_at, timezone.now(), MAX_LIFE)
 
 
 def _seen(line, look, stops) -> str:

@@ -8,7 +8,7 @@ that come after it.
 import logging
 from contextlib import contextmanager
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.exchange import reader as exchange_reader
 from orders.exchange.client import signing_times
@@ -18,7 +18,7 @@ from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
 from orders.panic import open_orders
 from orders.panic.claimed_lines import ClaimLost, writing
-from orders.panic.sending import exchange_all, signer_of, tell_of_another
+from orders.panic.exchange_requests import exchange_all, signer_of, tell_of_another
 
 logger = logging.getLogger(__name__)
 READ_S, CANCEL_S = 0.4, 0.3  # at most so long a cancel-all waits for the one, and for the others
@@ -97,7 +97,7 @@ class Strategies:
         for strategy_id in ids:
             try:
                 signer = signer or signer_of(self._line)[0]
-                times = signing_times(clock())
+                times = signing_times(timezone.now())
                 requests[strategy_id] = signer.cancel_strategy(strategy_id=strategy_id, **times)
             except (CannotOpen, KeySettingsWrong, Unsignable) as error:
                 self._said[strategy_id] = f"strategy {strategy_id}: {error}."

@@ -18,7 +18,7 @@ from django.db import (
     connection,
 )
 from django.db.models import F
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.delivery import batches, worker
 from orders.evidence import restored_copy
@@ -107,7 +107,7 @@ def empty(line, is_halted=lambda: False):
         logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
     except (OperationalError, InterfaceError):  # the database may be back in a moment
         logger.exception("A panic line could not be written; it is taken again.")
-        _after_trouble(update_line, line, lease_until=clock() + SOON)
+        _after_trouble(update_line, line, lease_until=timezone.now() + SOON)
     except Exception as error:
         logger.exception("A panic line could not be carried.")
         _after_trouble(_give_up, line, error)
@@ -170,7 +170,7 @@ def _why_not(line) -> str:
 
 
 def _waited(line, limit):
-    return clock() - line.asked_at - exchange_clock.set_forward(limit)
+    return timezone.now() - line.asked_at - exchange_clock.set_forward(limit)
 
 
 def _never(line):

@@ -6,7 +6,7 @@ Found by a sync, in its transaction. An order that filled ended as orders do: th
 from datetime import timedelta
 
 from django.db import transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
@@ -32,7 +32,7 @@ def note(*, account, changes, now):
     Drift.objects.bulk_create(drifts, ignore_conflicts=True)
 
 
-def acknowledge(*, user, actor, drift_ids, now=clock) -> int:
+def acknowledge(*, user, actor, drift_ids, clock=timezone.now) -> int:
     """Record that somebody has looked at these; how many were still open and theirs to see.
 
     Raises `NotAllowed` where there is none such on a desk where the person may cancel.
@@ -46,7 +46,7 @@ def acknowledge(*, user, actor, drift_ids, now=clock) -> int:
                 "account__desk", "order"
             )
         )
-        moment = now()
+        moment = clock()
         Drift.objects.filter(pk__in=[drift.pk for drift in drifts]).update(
             acknowledged_at=moment, acknowledged_by=user
         )
@@ -76,7 +76,7 @@ def _lost(ended) -> set:
     """Order ids among these a request of ours for which may be lost with a restored copy."""
     if not ended or not Restore.objects.exists():
         return set()
-    offset = exchange_clock.offset(clock())
+    offset = exchange_clock.offset(timezone.now())
     return {
         order.order_id
         for order, ending in ended
@@ -91,7 +91,7 @@ def _ours(account, ended) -> set:
     ids = [order.order_id for order, _ in ended]
     sent = Cancel.objects.filter(account=account, order_id__in=ids, first_sent_at__isnull=False)
     ours = set(sent.values_list("order_id", flat=True))
-    offsets = {timedelta(0), exchange_clock.offset(clock())}
+    offsets = {timedelta(0), exchange_clock.offset(timezone.now())}
     asked = _whole_book_requests(account, ended, offsets)
     return ours | {
         order.order_id
@@ -103,14 +103,14 @@ def _ours(account, ended) -> set:
 
 def _may_have_ended(ending, asked_at, offsets) -> bool:
     """Whether a request for the whole book fits this end by either reading of the clocks."""
-    if ending.at is None or is_ahead(asked_at, clock()):  # ours was set back since
+    if ending.at is None or is_ahead(asked_at, timezone.now()):  # ours was set back since
         return True
     return any(abs(ending.at - by - asked_at) <= SPAN for by in offsets)
 
 
 def _whole_book_requests(account, ended, offsets):
     times = [ending.at for _, ending in ended if ending.at is not None]
-    since = (min(times) if times else clock()) - max(offsets) - SPAN
+    since = (min(times) if times else timezone.now()) - max(offsets) - SPAN
     requests = AuditRecord.objects.filter(account=account, event=Event.REQUEST, at__gte=since)
     return [
         at

@@ -9,7 +9,7 @@ from datetime import timedelta
 from math import ceil
 
 from django.db import connection, transaction
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import log
 from orders.exchange import clock as exchange_clock
@@ -41,13 +41,13 @@ def accounts_due(now):
     return list(dict.fromkeys(due[:MAX_AT_ONCE]))
 
 
-def read(*, account_id, now=clock) -> int:
+def read(*, account_id, clock=timezone.now) -> int:
     """Read what is due of one account; of how many orders the amounts were told."""
     told = 0
     for routes, kinds in ROUTES:
-        cancels = _take(_due(now()).filter(account_id=account_id, kind__in=kinds), now())
+        cancels = _take(_due(clock()).filter(account_id=account_id, kind__in=kinds), clock())
         if cancels:
-            told += _read(cancels, routes, now)
+            told += _read(cancels, routes, clock)
     return told
 
 
@@ -117,16 +117,16 @@ def _take(due, now):
         return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
 
 
-def _read(cancels, routes, now):
+def _read(cancels, routes, clock):
     account = cancels[0].account
-    reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, now=now), _Answers()
+    reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, clock=clock), _Answers()
     if len(cancels) > BY_ID_THRESHOLD or any(cancel.order_id is None for cancel in cancels):
         _through_pages(reader, routes, account, cancels, told)
     left = [one for one in cancels if one.pk not in told.rows and one.order_id is not None]
     for cancel in left[:MAX_LOOK_UPS]:
         if not told.must_wait:
             _by_id(reader, routes, cancel, told)
-    return _write(cancels, told, now())
+    return _write(cancels, told, clock())
 
 
 def _through_pages(reader, routes, account, cancels, told):

@@ -165,17 +165,17 @@ class Findings:
         return self._known_reach[1]
 
 
-def gather(cancels, *, now, offset, before) -> Findings:
+def gather(cancels, *, clock, offset, before) -> Findings:
     """Read the book once, then the history of the orders it does not list.
 
     ``before``: called before each read.
     """
-    return _gather(cancels, now, offset, before, ORDERS)
+    return _gather(cancels, clock, offset, before, ORDERS)
 
 
-def gather_twaps(cancels, *, now, offset, before) -> Findings:
+def gather_twaps(cancels, *, clock, offset, before) -> Findings:
     """The same for TWAP orders, which have routes of their own."""
-    return _gather(cancels, now, offset, before, TWAPS)
+    return _gather(cancels, clock, offset, before, TWAPS)
 
 
 ORDERS = history_lookup.Routes(
@@ -196,10 +196,10 @@ TWAPS = history_lookup.Routes(
 )
 
 
-def _gather(cancels, now, offset, before, routes):
+def _gather(cancels, clock, offset, before, routes):
     account = cancels[0].account
-    reader = exchange_reader.Reader(account, now=now, before=before)
-    evidence = Findings(reader, asked_at=now(), offset=offset, seen=_seen(account, cancels))
+    reader = exchange_reader.Reader(account, clock=clock, before=before)
+    evidence = Findings(reader, asked_at=clock(), offset=offset, seen=_seen(account, cancels))
     params = {"account": account.address}
     _read_book(evidence, routes, params)
     if evidence.book is None:
@@ -207,7 +207,7 @@ def _gather(cancels, now, offset, before, routes):
     _list_half_read(evidence, cancels)
     missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
     until = evidence.asked_at + MAX_ROUND + len(missing) * FOR_EACH
-    look = history_lookup.LookUp(evidence, routes, params, lambda: now() > until)
+    look = history_lookup.LookUp(evidence, routes, params, lambda: clock() > until)
     if len(missing) > BY_ID_THRESHOLD or any(_needs_pages(evidence, one) for one in missing):
         look.through_history(missing)
     left = _left(evidence, missing)

@@ -8,7 +8,7 @@ book concludes nothing while an unanswered request could yet act on it.
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
@@ -35,31 +35,31 @@ IN_DOUBT_S = 300  # the slowest pace of what the exchange says and we cannot rea
 NEEDS_YOU = "needs an operator"
 
 
-def settle_account(*, account_id, now=clock) -> int:
+def settle_account(*, account_id, clock=timezone.now) -> int:
     """Look at the account's open questions that are due; how many were looked at."""
     restored_copy.is_behind(
-        now()
+        clock()
     )  # if so, what waited in an older copy becomes a person's question
     looked_at = 0
     for is_twap in (False, True):
-        cancels = check_leases.lease_due(account_id=account_id, now=now(), is_twap=is_twap)
+        cancels = check_leases.lease_due(account_id=account_id, now=clock(), is_twap=is_twap)
         if cancels:
-            _settle(cancels, findings.gather_twaps if is_twap else findings.gather, now)
+            _settle(cancels, findings.gather_twaps if is_twap else findings.gather, clock)
             looked_at += len(cancels)
     return looked_at
 
 
-def _settle(cancels, gather, now):
-    offset = exchange_clock.offset(now())
+def _settle(cancels, gather, clock):
+    offset = exchange_clock.offset(clock())
     found = gather(
-        cancels, now=now, offset=offset, before=lambda: check_leases.hold(cancels, now())
+        cancels, clock=clock, offset=offset, before=lambda: check_leases.hold(cancels, clock())
     )
-    moment = now()
+    moment = clock()
     exchange_clock.measure(results=[each.result for each in found.readings], now=moment)
     found.offset = exchange_clock.offset(moment)  # as these very answers show it
     ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
     _have_remembered(cancels, found)
-    resolutions.record_all(ends, found, moment, hold=lambda rest: check_leases.hold(rest, now()))
+    resolutions.record_all(ends, found, moment, hold=lambda rest: check_leases.hold(rest, clock()))
 
 
 def _have_remembered(cancels, found):

@@ -13,7 +13,7 @@ from math import ceil
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from desk.repeated_warnings import Matters
 from orders.audit import log
@@ -67,15 +67,15 @@ class Synced:
     problem: str = ""
 
 
-def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
+def sync_account(*, account_id, is_due_only=False, clock=timezone.now) -> Synced | None:
     """Read the account's book and apply it; None where another sync was quicker."""
-    started_at = now()
+    started_at = clock()
     if not _claim(account_id, started_at, is_due_only):
         return None
     restored_copy.is_behind(started_at)
     account = Account.objects.select_related("desk").get(pk=account_id)
     purpose = credits.SYNC if is_due_only else credits.PROOF
-    reader = exchange_reader.Reader(account, purpose=purpose, now=now)
+    reader = exchange_reader.Reader(account, purpose=purpose, clock=clock)
     book = reader.ask("/orders", {"account": account.address}, reads.open_orders)
     if book.must_wait:
         return Synced(problem=book.why)  # a routine sync stretches its period
@@ -84,11 +84,11 @@ def sync_account(*, account_id, is_due_only=False, now=clock) -> Synced | None:
         unread.wrong(account_id, f"The open orders of {account} could not be read: {book.why}.")
         return Synced(problem=book.why)
     unread.over(account_id, f"The open orders of {account} are read again.")
-    history = _endings_of_missing(reader, account, book.value, started_at, now)
+    history = _endings_of_missing(reader, account, book.value, started_at, clock)
     with transaction.atomic():
-        synced = _apply(account, book, history, started_at, now())
-    exchange_clock.measure(results=[book.result], now=now())
-    filled_amounts.read(account_id=account_id, now=now)
+        synced = _apply(account, book, history, started_at, clock())
+    exchange_clock.measure(results=[book.result], now=clock())
+    filled_amounts.read(account_id=account_id, clock=clock)
     return synced
 
 

@@ -4,8 +4,8 @@ import unicodedata
 from datetime import UTC
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.timezone import now as clock
 
 from orders.audit import sentences
 from orders.exchange.credits import KEYLESS
@@ -86,7 +86,7 @@ def ago(moment):
         '<time class="dk-nowrap" datetime="{}" title="{} UTC" data-ago>{}</time>',
         moment.isoformat(),
         exact(moment),
-        sentences.ago(moment, clock()),
+        sentences.ago(moment, timezone.now()),
     )
 
 
@@ -99,7 +99,7 @@ def age(moment):
         '<time class="dk-nowrap" datetime="{}" title="{} UTC" data-age>{}</time>',
         moment.isoformat(),
         exact(moment),
-        sentences.span((clock() - moment).total_seconds()),
+        sentences.span((timezone.now() - moment).total_seconds()),
     )
 
 

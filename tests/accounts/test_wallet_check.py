@@ -166,7 +166,7 @@ def test_a_test_whose_sender_died_is_made_again_and_its_request_gets_an_end(firm
     assert len(firm.paper.requests("/agent/list")) == 1
     later = died_at + wallet_check.TAKEN_FOR
     assert wallet_check.overdue(later, sweep.GRACE) == []
-    wallet_check.probe(wallet_id=wallet.pk, now=lambda: later)
+    wallet_check.probe(wallet_id=wallet.pk, clock=lambda: later)
     assert firm.account.agent_wallets.get().test_outcome == wallet_check.BOUND
     told = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).order_by("position")
     assert list(told.values_list("outcome", flat=True)) == ["asked", "sender_lost", "bound"]

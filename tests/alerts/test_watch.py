@@ -147,7 +147,7 @@ def test_tries_by_which_nothing_gets_through_do_not_hide_that_a_job_is_stuck(fir
     requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
     firm.paper.fault("/orders/cancel", "status", status=429)
     later = in_(130)
-    worker.deliver_account(account_id=firm.account.pk, now=lambda: later)
+    worker.deliver_account(account_id=firm.account.pk, clock=lambda: later)
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.sent_at) == (CancelStatus.QUEUED, later)
     assert stuck(131) == [f"job {cancel.job_id}"]

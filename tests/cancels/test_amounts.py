@@ -55,7 +55,7 @@ def by_id(firm, order_id, kind=CancelKind.ORDER):
 
 def read(firm, after_s=0):
     now = timezone.now() + timedelta(seconds=after_s)
-    return filled_amounts.read(account_id=firm.account.pk, now=lambda: now)
+    return filled_amounts.read(account_id=firm.account.pk, clock=lambda: now)
 
 
 def both(rows):
@@ -188,7 +188,7 @@ def test_a_cancel_by_client_order_id_that_filled_is_reopened_too(firm):
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.order_id) == (CancelStatus.UNKNOWN, None)
     later = timezone.now() + timedelta(seconds=2)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     assert (Cancel.objects.get().status, both(Cancel.objects)) == ("filled", {("0.5", "0")})
 
 
@@ -201,7 +201,7 @@ def test_a_cancel_gone_by_the_book_has_its_amounts_once_a_sync_reads_them(firm):
     for after_s in (2, 400):
         later = timezone.now() + timedelta(seconds=after_s)
         Cancel.objects.update(next_check_at=later)
-        resolve.settle_account(account_id=firm.account.pk, now=lambda later=later: later)
+        resolve.settle_account(account_id=firm.account.pk, clock=lambda later=later: later)
     assert both(Cancel.objects.filter(status=CancelStatus.GONE)) == {("", "")}
     firm.paper.disarm()
     sync.sync_account(account_id=firm.account.pk)

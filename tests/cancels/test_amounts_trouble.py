@@ -34,7 +34,7 @@ def until_over(firm, most=300):
     now, rounds = timezone.now(), 0
     while due := Cancel.objects.filter(amounts_due_at__isnull=False).order_by("amounts_due_at"):
         now = max(now, due[0].amounts_due_at)
-        filled_amounts.read(account_id=firm.account.pk, now=lambda now=now: now)
+        filled_amounts.read(account_id=firm.account.pk, clock=lambda now=now: now)
         rounds += 1
         assert rounds < most
     return rounds
@@ -103,7 +103,7 @@ def test_an_order_that_the_history_never_tells_keeps_no_others_waiting(firm, mon
     began = timezone.now()
     for after_s in range(0, 120, 2):
         filled_amounts.read(
-            account_id=firm.account.pk, now=lambda s=after_s: began + timedelta(seconds=s)
+            account_id=firm.account.pk, clock=lambda s=after_s: began + timedelta(seconds=s)
         )
     told = Order.objects.filter(amounts_state=AmountsState.TOLD).values_list("order_id", flat=True)
     assert set(told) == {order.order_id for order in orders}
@@ -129,7 +129,7 @@ def test_a_settled_cancel_without_amounts_asks_for_them_again(firm):
     firm.paper.fault("/orders/history_by_id", "altered", **row, times=None)
     click(firm, order)
     later = timezone.now() + timedelta(minutes=1)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
     assert states() == {AmountsState.BEING_READ}
     firm.paper.disarm()
@@ -171,12 +171,12 @@ def test_a_vanished_order_says_that_its_amounts_are_being_read(firm):
     order.refresh_from_db()
     assert (order.state, order.amounts_state) == (OrderState.VANISHED, AmountsState.BEING_READ)
     later = timezone.now() + timedelta(days=2)
-    sync.sync_account(account_id=firm.account.pk, now=lambda: later)
+    sync.sync_account(account_id=firm.account.pk, clock=lambda: later)
     order.refresh_from_db()
     assert (order.state, order.amounts_state) == (OrderState.VANISHED, AmountsState.UNTOLD)
     firm.paper.disarm()
     later += timedelta(days=1)
-    sync.sync_account(account_id=firm.account.pk, now=lambda: later)
+    sync.sync_account(account_id=firm.account.pk, clock=lambda: later)
     assert both(Order.objects) == {TOLD}
     assert states() == {AmountsState.TOLD}
 

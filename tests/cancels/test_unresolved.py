@@ -48,16 +48,16 @@ def test_it_is_not_sent_again_while_its_job_is_stopped(firm, question):
     about = {"user": firm.operator, "actor": firm.actor(), "job_id": question.job_id}
     jobs.stop(**about)
     with pytest.raises(CannotAsk, match="was stopped: resume it"):
-        act(firm, unresolved.send_again, question, now=later(8))
+        act(firm, unresolved.send_again, question, clock=later(8))
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
     jobs.resume(**about)
-    act(firm, unresolved.send_again, question, now=later(8))
+    act(firm, unresolved.send_again, question, clock=later(8))
     worker.deliver_account(account_id=firm.account.pk)
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
 
 
 def test_send_again_makes_a_fresh_attempt_on_record(firm, question):
-    act(firm, unresolved.send_again, question, now=later(8))
+    act(firm, unresolved.send_again, question, clock=later(8))
     worker.deliver_account(account_id=firm.account.pk)
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.attempt) == (CancelStatus.CANCELLED, 2)
@@ -69,7 +69,7 @@ def test_a_client_order_id_alone_is_not_sent_again(firm):
     firm.paper.fault("/orders/cancel", "apply_then_drop")
     cancel = by_id(firm, client_order_id=CLIENT_ORDER_ID)
     with pytest.raises(CannotAsk, match="client order id"):
-        act(firm, unresolved.send_again, cancel, now=later(60))
+        act(firm, unresolved.send_again, cancel, clock=later(60))
 
 
 def test_closed_by_a_desk_head_with_a_reason_and_never_as_cancelled(firm, question):
@@ -97,14 +97,14 @@ def test_only_a_desk_head_closes_and_a_refusal_is_recorded(firm, question, who):
     assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
 
 
-@pytest.mark.parametrize("what", ["check_now", "send_again", "take"])
+@pytest.mark.parametrize("what", ["check_now", "send_again", "assign_owner"])
 @pytest.mark.parametrize("who", ["viewer", "auditor", "stranger"])
 def test_only_those_who_may_cancel_there_act_on_a_question(firm, question, what, who):
     with pytest.raises(NotAllowed):
         act(firm, getattr(unresolved, what), question, getattr(firm, who))
 
 
-@pytest.mark.parametrize("what", ["check_now", "send_again", "close", "take"])
+@pytest.mark.parametrize("what", ["check_now", "send_again", "close", "assign_owner"])
 def test_what_was_settled_meanwhile_stays_settled(firm, question, what):
     Cancel.objects.update(status=CancelStatus.CANCELLED, concluded_at=timezone.now())
     options = {"reason": "enough"} if what == "close" else {}
@@ -133,7 +133,7 @@ def test_every_act_on_a_question_reads_as_a_sentence_in_the_log(firm, question):
 
     act(firm, unresolved.check_now, question)
     act(firm, unresolved.assign_owner, question)
-    act(firm, unresolved.send_again, question, now=later(8))
+    act(firm, unresolved.send_again, question, clock=later(8))
     Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=timezone.now())
     act(firm, unresolved.close, question, firm.head, reason="seen by phone")
     events = [Event.CHECK_ASKED, Event.QUESTION_OWNED, Event.SENT_AGAIN, Event.QUESTION_CLOSED]

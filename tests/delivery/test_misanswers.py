@@ -63,7 +63,7 @@ def by_id(firm, kind, order_id, **about):
 
 def settled(firm, after_s=0):
     moment = timezone.now() + timedelta(seconds=after_s)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: moment)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: moment)
     return Cancel.objects.latest("pk")
 
 

@@ -75,12 +75,12 @@ def test_a_bulk_job_that_could_send_and_did_not_expires(firm):
 def test_a_bulk_job_that_waits_for_credits_does_not_expire(firm, monkeypatch):
     ask(firm, 2)
     as_bulk(idle_for_s=601)
-    take = worker.credits.take
+    reserve = worker.credits.reserve
 
     def nothing(**asked):
-        return take(**asked | {"wanted": 0})
+        return reserve(**asked | {"wanted": 0})
 
-    monkeypatch.setattr(worker.credits, "take", nothing)
+    monkeypatch.setattr(worker.credits, "reserve", nothing)
     worker.deliver_account(account_id=firm.account.pk)
     sweep.expire_unsent(timezone.now())
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.QUEUED}

@@ -204,7 +204,7 @@ def test_what_waited_too_long_for_its_turn_is_not_sent(firm):
 
     worker.record_requests, restore = late, record_requests
     try:
-        worker.deliver(claim(account_id=firm.account.pk, now=now()), now=now)
+        worker.deliver(claim(account_id=firm.account.pk, now=now()), clock=now)
     finally:
         worker.record_requests = restore
     assert not firm.paper.requests("/orders/cancel")

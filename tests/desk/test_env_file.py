@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from desk.env_file import load
-from desk.given import text
+from desk.setting_values import text
 
 HUSH = "2026-11:hushHUSHhush0000000000000000000000000000000="
 

@@ -194,7 +194,7 @@ def test_an_export_that_broke_off_goes_on_where_it_was(busy, tmp_path, monkeypat
     )
     assert background.run_due() == 0  # its lease still stands
     later = timezone.now() + timedelta(minutes=2)
-    assert background.run_due(now=lambda: later) == 1
+    assert background.run_due(clock=lambda: later) == 1
     asked.refresh_from_db()
     assert written[0] == asked.record_count - 4
     assert verify(exports.path_of(asked)).returncode == 0

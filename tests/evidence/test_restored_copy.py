@@ -28,7 +28,7 @@ from orders.models import (
     PanicStatus,
     Restore,
 )
-from orders.panic import actions, decision, sending
+from orders.panic import actions, decision, exchange_requests
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve, sync
 from tests.helpers.claims import claim
@@ -73,7 +73,7 @@ def everything(firm):
         sweep.deliver_urgent(now)
         sweep.deliver_overdue(now)
         Cancel.objects.open_questions().update(next_check_at=now)
-        resolve.settle_account(account_id=account_id, now=lambda now=now: now)
+        resolve.settle_account(account_id=account_id, clock=lambda now=now: now)
     worker.deliver_account(account_id=account_id)
     sweep.expire_unsent(timezone.now() + timedelta(hours=1))
     sync.sync_account(account_id=account_id)
@@ -166,7 +166,7 @@ def test_a_cancel_of_the_copy_whose_order_is_open_waits_for_a_person(firm, stage
     assert restored_copy.WAITED in cancel.explanation
     assert len(posts(firm)) == before
     about = {"user": firm.operator, "actor": firm.actor(), "cancel_ids": [cancel.pk]}
-    unresolved.send_again(**about, now=lambda: timezone.now() + LATER)
+    unresolved.send_again(**about, clock=lambda: timezone.now() + LATER)
     worker.deliver_account(account_id=firm.account.pk)
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
 
@@ -189,7 +189,7 @@ def waiting(firm, monkeypatch):
 
 
 def in_hand(firm, monkeypatch, *, sends_first=False):
-    copies, send = [], sending._sent
+    copies, send = [], exchange_requests._sent
 
     def copied(request, key):
         result = send(request, key) if sends_first else None
@@ -197,7 +197,7 @@ def in_hand(firm, monkeypatch, *, sends_first=False):
         return result or send(request, key)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sending, "_sent", copied)
+        patch.setattr(exchange_requests, "_sent", copied)
         carry()
     return copies[0]
 

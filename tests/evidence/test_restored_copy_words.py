@@ -163,7 +163,7 @@ def exported(firm, settings, tmp_path, *, is_within):
         requests.cancel_orders(order_ids=[firm.other.pk], **about)
     about = {"user": firm.auditor, "actor": firm.actor(firm.auditor)}
     exports.ask(query={}, **about)
-    exports.run(Export.objects.take(timezone.now()))
+    exports.run(Export.objects.claim(timezone.now()))
     path = exports.path_of(Export.objects.get())
     with zipfile.ZipFile(path) as bundle:
         bundle.extractall(tmp_path)

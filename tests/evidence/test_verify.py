@@ -23,7 +23,7 @@ def cancel(firm, count=1, **fields):
 
 def settle(firm, after_s):
     later = timezone.now() + timedelta(seconds=after_s)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
 
 
 def said():

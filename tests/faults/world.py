@@ -96,7 +96,7 @@ class World:
 
     def deliver(self, point=None):
         """A sender sends what is queued, and may die of it."""
-        self._act(point, worker.deliver_account, account_id=self.firm.account.pk, now=self.now)
+        self._act(point, worker.deliver_account, account_id=self.firm.account.pk, clock=self.now)
 
     def freeze(self):
         """A sender stops when its bytes have left; what came back waits with it."""
@@ -116,7 +116,7 @@ class World:
 
     def settle(self, point=None):
         """A sender asks about what is due, and may die of it."""
-        self._act(point, resolve.settle_account, account_id=self.firm.account.pk, now=self.now)
+        self._act(point, resolve.settle_account, account_id=self.firm.account.pk, clock=self.now)
 
     def recover(self):
         """The sweep takes over from the dead, and gives up what could never be sent."""
@@ -125,7 +125,7 @@ class World:
 
     def sync(self):
         """The book is read."""
-        self._act(None, account_sync.sync_account, account_id=self.firm.account.pk, now=self.now)
+        self._act(None, account_sync.sync_account, account_id=self.firm.account.pk, clock=self.now)
 
     def lose_rights(self):
         """The operator is taken off the desk."""

@@ -109,7 +109,7 @@ class Cell:
                 return
             now = began + timedelta(seconds=seconds)
             Cancel.objects.filter(status__in=LIVE, next_check_at__gt=now).update(next_check_at=now)
-            resolve.settle_account(account_id=self.firm.account.pk, now=lambda now=now: now)
+            resolve.settle_account(account_id=self.firm.account.pk, clock=lambda now=now: now)
             Cancel.objects.filter(not_before_at__gt=timezone.now()).update(not_before_at=None)
             self.deliver()
 

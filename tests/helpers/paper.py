@@ -10,7 +10,7 @@ import urllib3
 from solders.keypair import Keypair
 
 from orders.pacifica import signing
-from orders.pacifica.paper import running
+from orders.pacifica.paper import background_server
 
 TIMEOUT_S = 10
 
@@ -118,7 +118,7 @@ class PaperHandle:
 @contextmanager
 def running_paper_exchange(latency_ms=0):
     """A paper exchange on a free port for as long as the block lasts; gives a `PaperHandle`."""
-    with running.in_background(latency_ms=latency_ms) as port:
+    with background_server.in_background(latency_ms=latency_ms) as port:
         handle = PaperHandle(port)
         try:
             yield handle
@@ -193,7 +193,7 @@ class Signatory:
 def _shared_paper_exchange() -> PaperHandle:
     # One a process, in a daemon thread, for as long as the process lives: starting is cheap, but
     # connections made before a restart would not survive it.
-    background = running.in_background()
+    background = background_server.in_background()
     _kept.append(background)
     return PaperHandle(background.__enter__())
 

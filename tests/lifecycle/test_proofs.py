@@ -68,7 +68,7 @@ def test_how_long_a_read_took_does_not_age_what_it_shows(firm):
         asked.append(1)
         return start + timedelta(seconds=3 if len(asked) <= 4 else 60)
 
-    resolve.settle_account(account_id=firm.account.pk, now=now)
+    resolve.settle_account(account_id=firm.account.pk, clock=now)
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
 
 
@@ -134,7 +134,7 @@ def test_a_cancel_event_of_our_own_earlier_job_is_not_someone_elses(firm):
     requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
     worker.deliver_account(account_id=firm.account.pk)
     later = timezone.now() + timedelta(seconds=2)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     cancel = Cancel.objects.exclude(pk=first.pk).get()
     assert cancel.status == CancelStatus.GONE
     assert f"our own job {first.job_id}" in cancel.explanation
@@ -277,7 +277,7 @@ def slow_clock():
 
 def test_a_round_of_reads_does_not_go_on_for_ever(firm):
     ask_about_three_filled(firm)
-    resolve.settle_account(account_id=firm.account.pk, now=slow_clock())
+    resolve.settle_account(account_id=firm.account.pk, clock=slow_clock())
     assert len(firm.paper.requests("/orders/history_by_id")) < 3
 
 
@@ -316,5 +316,5 @@ def test_a_slow_round_is_held_to_its_end(firm, monkeypatch):
     held = []
     monkeypatch.setattr(check_leases, "hold", lambda cancels, now: held.append(len(cancels)))
     later = timezone.now() + timedelta(seconds=2)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     assert held == [3] * 4

@@ -26,7 +26,7 @@ from tests.reconcile.test_resolve import ask_and_deliver, by_id, settle
 
 def sync(firm, after_s=0):
     later = timezone.now() + timedelta(seconds=after_s)
-    return account_sync.sync_account(account_id=firm.account.pk, now=lambda: later)
+    return account_sync.sync_account(account_id=firm.account.pk, clock=lambda: later)
 
 
 def falsely(firm, order, status=CancelStatus.CANCELLED, ago_s=60):
@@ -115,7 +115,7 @@ def test_said_cancelled_and_filled_in_the_history_is_settled_as_filled(firm):
     sync(firm)
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
     later = timezone.now() + timedelta(seconds=2)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     assert Cancel.objects.get().status == CancelStatus.FILLED
     assert CancelJob.objects.get().status == JobStatus.DONE
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
-from orders.panic import decision, readback, sending, worker
+from orders.panic import decision, exchange_requests, readback, worker
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ def test_a_line_that_waited_longer_than_its_lease_is_sent_by_the_next_sender_alo
 def test_a_sender_that_stood_still_between_signing_and_recording_sends_nothing(
     firm, line, monkeypatch
 ):
-    real = sending.credits.take
+    real = exchange_requests.credits.reserve
 
     def frozen(**about):
         PanicLine.objects.update(claim_token=uuid.uuid4())
         return real(**about)
 
-    monkeypatch.setattr(sending.credits, "take", frozen)
+    monkeypatch.setattr(exchange_requests.credits, "reserve", frozen)
     worker.empty(line)
     assert cancel_alls(firm) == 0
     assert not AuditRecord.objects.filter(event=Event.REQUEST, job=line.job).exists()

@@ -6,7 +6,7 @@ from django.utils import timezone
 from orders.evidence import verify
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
 from orders.pacifica.client import Client
-from orders.panic import decision, sending, strategies, worker
+from orders.panic import decision, exchange_requests, strategies, worker
 from tests.panic.test_trouble import is_whole
 
 
@@ -160,7 +160,7 @@ def test_a_sender_that_dies_with_many_on_their_way_leaves_the_log_whole(firm, mo
     for _ in range(3):
         strategy(firm)
     with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
-        crash.setattr(sending, "answered_all", dies)
+        crash.setattr(exchange_requests, "record_answers", dies)
         emptied(firm)
     PanicLine.objects.update(lease_until=None)
     for line in worker.claim_lines(timezone.now()):

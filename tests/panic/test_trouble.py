@@ -14,7 +14,7 @@ from orders.evidence import outcome_checks, verify
 from orders.exchange.client import signing_times
 from orders.lifecycle import panic_facts
 from orders.models import AuditRecord, Cancel, Event, JobStatus, PanicLine, PanicStatus
-from orders.panic import cancel_all, decision, readback, sending, worker
+from orders.panic import cancel_all, decision, exchange_requests, readback, worker
 from orders.reconcile import sync
 
 
@@ -122,14 +122,14 @@ def test_an_order_that_a_click_takes_meanwhile_stops_nothing(firm, line, monkeyp
 
 
 def test_trouble_with_the_purse_costs_no_answer(firm, line, monkeypatch):
-    real = sending.credits.settle
+    real = exchange_requests.credits.book
 
-    def settle(*, grant, **about):
+    def book(*, grant, **about):
         if not grant.is_booked:
             raise OperationalError("locked")
         return real(grant=grant, **about)
 
-    monkeypatch.setattr(sending.credits, "settle", settle)
+    monkeypatch.setattr(exchange_requests.credits, "book", book)
     line = carry()
     assert (line.status, line.cancelled_count) == (PanicStatus.EMPTY, 2)
 
@@ -139,7 +139,7 @@ def test_a_sender_that_dies_while_it_cancels_a_strategy_leaves_the_log_whole(
 ):
     a_strategy(firm)
     with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
-        crash.setattr(sending, "answered_all", failing(KeyboardInterrupt()))
+        crash.setattr(exchange_requests, "record_answers", failing(KeyboardInterrupt()))
         carry()
     assert not is_whole()
     PanicLine.objects.update(lease_until=None)
@@ -149,16 +149,16 @@ def test_a_sender_that_dies_while_it_cancels_a_strategy_leaves_the_log_whole(
 
 
 def test_an_answer_that_comes_after_another_took_over_is_evidence_only(firm, line, monkeypatch):
-    real = sending._sent
+    real = exchange_requests._sent
 
     def slow(request, key):
         result = real(request, key)
-        monkeypatch.setattr(sending, "_sent", real)
+        monkeypatch.setattr(exchange_requests, "_sent", real)
         PanicLine.objects.update(lease_until=timezone.now())
         carry()
         return result
 
-    monkeypatch.setattr(sending, "_sent", slow)
+    monkeypatch.setattr(exchange_requests, "_sent", slow)
     carry()
     answers = AuditRecord.objects.filter(event=Event.ANSWER, job=line.job)
     assert '"is_late":true' in answers.get().data
@@ -169,10 +169,10 @@ def test_an_answer_that_comes_after_another_took_over_is_evidence_only(firm, lin
 
 def test_a_late_answer_ends_no_request_of_the_sender_that_took_over(firm, line):
     (line,) = worker.claim_lines(timezone.now())
-    signer, _ = sending.signer_of(line)
+    signer, _ = exchange_requests.signer_of(line)
     times = signing_times(timezone.now())
     request = signer.cancel_strategy(strategy_id=str(uuid.uuid4()), **times)
-    result = sending._sent(request, None)
+    result = exchange_requests._sent(request, None)
     log.record(
         panic_facts.request_fact(line, request),
         panic_facts.lost_fact(line, timezone.now()),
@@ -183,7 +183,7 @@ def test_a_late_answer_ends_no_request_of_the_sender_that_took_over(firm, line):
     assert is_whole()
 
 
-@pytest.mark.parametrize("end", ["seen_empty", "rest"])
+@pytest.mark.parametrize("end", ["record_empty", "leave_to_person"])
 def test_a_sender_that_lost_its_claim_says_no_end(firm, line, monkeypatch, end):
     real = getattr(readback, end)
 
@@ -192,7 +192,7 @@ def test_a_sender_that_lost_its_claim_says_no_end(firm, line, monkeypatch, end):
         return real(*given, **more)
 
     monkeypatch.setattr(readback, end, taken_over)
-    if end == "rest":
+    if end == "leave_to_person":
         firm.paper.fault("*", "stale_reads", for_ms=60_000)
     line = carry()
     assert line.status == PanicStatus.FINISHING

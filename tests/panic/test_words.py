@@ -9,7 +9,7 @@ from django.utils import timezone
 from orders.exchange import client
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, CreditPool, PanicLine, PanicStatus
-from orders.panic import decision, readback, sending, worker
+from orders.panic import decision, exchange_requests, readback, worker
 
 
 @pytest.fixture(autouse=True)
@@ -100,8 +100,8 @@ def test_a_429_pauses_the_pool_and_the_line_for_as_long_as_it_says(firm):
 def test_a_cancel_all_in_a_paused_pool_is_sent_and_booked(firm, monkeypatch):
     booked = []
     monkeypatch.setattr(
-        sending.credits,
-        "settle",
+        exchange_requests.credits,
+        "book",
         lambda *, grant, unused, **_: booked.append((grant, unused)),
     )
     later = timezone.now() + timedelta(seconds=30)

@@ -99,8 +99,8 @@ def test_an_alert_an_errand_and_a_test_are_taken_up(firm):
     Alert.objects.create(kind="clock", said="x", raised_at=ahead(), next_tell_at=ahead())
     assert Alert.objects.to_tell(now).count() == 1
     Verification.objects.create(operator=firm.auditor, asked_at=now)
-    assert Verification.objects.take(ahead()) is not None
-    assert Verification.objects.take(now) is not None
+    assert Verification.objects.claim(ahead()) is not None
+    assert Verification.objects.claim(now) is not None
     AgentWallet.objects.update(test_asked_at=ahead(), test_outcome=wallet_check.TESTING)
     assert len(wallet_check.overdue(now, sweep.GRACE)) == 2
     wallet_check.probe(wallet_id=firm.account.agent_wallets.get().pk)

@@ -32,8 +32,8 @@ def run_on(account):
             return t
         t = max(t + 0.5, min((at - began).total_seconds() for at in due))
         now = began + timedelta(seconds=t)
-        resolve.settle_account(account_id=account.pk, now=lambda now=now: now)
-        worker.deliver_account(account_id=account.pk, now=lambda now=now: now)
+        resolve.settle_account(account_id=account.pk, clock=lambda now=now: now)
+        worker.deliver_account(account_id=account.pk, clock=lambda now=now: now)
     return None
 
 

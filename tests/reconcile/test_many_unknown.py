@@ -33,7 +33,7 @@ def unknown(firm, settings):
 
 def settle(firm, after_s=2):
     later = timezone.now() + timedelta(seconds=after_s)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     return set(Cancel.objects.values_list("status", flat=True))
 
 

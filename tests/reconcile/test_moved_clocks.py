@@ -40,13 +40,13 @@ def ask(firm, fault="apply_then_drop"):
 
 
 def deliver(firm, jump):
-    worker.deliver_account(account_id=firm.account.pk, now=lambda: timezone.now() + jump)
+    worker.deliver_account(account_id=firm.account.pk, clock=lambda: timezone.now() + jump)
 
 
 def settle(firm, jump=timedelta(0), after_s=2):
     moment = timezone.now() + jump + timedelta(seconds=after_s)
     Cancel.objects.update(next_check_at=moment)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: moment)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: moment)
     return Cancel.objects.get()
 
 
@@ -246,7 +246,7 @@ def test_guesses_at_a_clock_ahead_keep_nobody_waiting(firm):
 
 
 def test_a_checkpoint_is_signed_after_the_clock_was_set_right(firm):
-    checkpoints.make(now=lambda: timezone.now() + timedelta(minutes=14))
+    checkpoints.make(clock=lambda: timezone.now() + timedelta(minutes=14))
     log.record(log.Fact(Event.LOGIN))
     background.checkpoint_due(timezone.now())
     assert AuditCheckpoint.objects.count() == 2

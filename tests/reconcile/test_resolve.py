@@ -23,7 +23,7 @@ def ask_and_deliver(firm, order):
 def settle(firm, after_s=1.5):
     """Settle as if this many seconds had passed."""
     later = timezone.now() + timedelta(seconds=after_s)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     return Cancel.objects.get()
 
 
@@ -230,7 +230,7 @@ def test_many_missing_orders_are_looked_for_in_the_paged_history(firm):
     requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
     worker.deliver_account(account_id=firm.account.pk)
     later = timezone.now() + timedelta(seconds=2)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.FILLED}
     assert len(firm.paper.requests("/orders/history")) == 1
     assert not firm.paper.requests("/orders/history_by_id")

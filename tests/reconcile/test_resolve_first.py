@@ -43,7 +43,7 @@ def deliver(firm):
 
 
 def settle(firm, after_s=1.5):
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: now(after_s))
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: now(after_s))
 
 
 def lose_an_answer(firm):
@@ -118,7 +118,7 @@ def test_bulk_does_not_wait_for_ever_where_nobody_settles(firm, monkeypatch):
     ask(firm, 2)
     deliver(firm)
     assert queued() == 2
-    worker.deliver_account(account_id=firm.account.pk, now=lambda: now(51))
+    worker.deliver_account(account_id=firm.account.pk, clock=lambda: now(51))
     assert queued() == 0
 
 

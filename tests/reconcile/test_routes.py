@@ -41,8 +41,8 @@ def by_id(firm: Firm, order_id, kind):
 
 def settle(firm, after_s):
     at = timezone.now() + timedelta(seconds=after_s)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: at)
-    worker.deliver_account(account_id=firm.account.pk, now=lambda: at)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: at)
+    worker.deliver_account(account_id=firm.account.pk, clock=lambda: at)
     return Cancel.objects.get()
 
 

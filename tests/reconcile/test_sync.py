@@ -21,7 +21,7 @@ from orders.pacifica.fields import (
     is_name,
     is_text,
 )
-from orders.pacifica.paper import paging
+from orders.pacifica.paper import pages
 from orders.pacifica.rows import HistoryOrder, OpenOrder
 from orders.reconcile import sync as account_sync
 
@@ -105,7 +105,7 @@ def test_what_the_history_does_not_tell_stays_vanished_and_is_asked_again(firm):
     sync(firm)
     order.refresh_from_db()
     assert order.state == OrderState.VANISHED
-    sync(firm, now=later(31))
+    sync(firm, clock=later(31))
     order.refresh_from_db()
     assert (order.state, order.order_status) == (OrderState.CLOSED, "filled")
 
@@ -168,7 +168,7 @@ def test_a_sync_leaves_one_record_and_only_where_it_changed_something(firm):
 def test_a_scheduled_sync_leaves_a_fresh_book_alone(firm):
     sync(firm)
     assert sync(firm, is_due_only=True) is None
-    assert sync(firm, is_due_only=True, now=later(31)) is not None
+    assert sync(firm, is_due_only=True, clock=later(31)) is not None
 
 
 def test_a_sync_that_was_overtaken_writes_nothing(firm):
@@ -240,7 +240,7 @@ def test_a_deep_history_costs_no_more_than_a_routine_sync_may_spend(firm, many_g
 def short_pages(firm, monkeypatch, settings):
     """The exchange pages its history by five orders, and credits are plenty."""
     for limit in ("DEFAULT_LIMIT", "MAX_LIMIT"):
-        monkeypatch.setattr(paging, limit, 5)
+        monkeypatch.setattr(pages, limit, 5)
     monkeypatch.setattr(account_sync, "PAGE", 5)
     settings.CREDIT_QUOTAS = {"keyless": 10_000, "keyed": 10_000}
     CreditPool.objects.all().delete()
@@ -289,7 +289,7 @@ def test_a_scheduled_sync_waits_while_the_purse_is_low(firm):
     sync(firm)
     CreditPool.objects.update(quota=1)
     account = firm.account
-    assert "credits" in sync(firm, is_due_only=True, now=later(31)).problem
+    assert "credits" in sync(firm, is_due_only=True, clock=later(31)).problem
     assert len(firm.paper.requests("/orders")) == 1
     account.refresh_from_db()
     assert account.sync_error == ""

@@ -100,7 +100,7 @@ def recover(firm):
     """What a full disk interrupted is taken over once its lease has ended."""
     later = timezone.now() + LEASE + sweep.GRACE
     sweep.recover_abandoned(later)
-    resolve.settle_account(account_id=firm.account.pk, now=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
     worker.deliver_account(account_id=firm.account.pk)
 
 

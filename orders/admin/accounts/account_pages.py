@@ -6,9 +6,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef
 from django.http import Http404
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
-from django.utils.timezone import now as clock
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 
@@ -166,7 +166,7 @@ class AccountAdmin(RecordedScreen):
             "desk/accounts/account.html",
             title=visible(account.name),
             account=account,
-            balance=credits.balance(account=account, now=clock()),
+            balance=credits.balance(account=account, now=timezone.now()),
             api_key=SealedApiConfigKey.objects.filter(account=account).first(),
             may_manage=is_administrator(request),
             may_panic=permissions.has_permission(request.user, Right.PANIC, desk=account.desk),
@@ -194,7 +194,7 @@ class AccountAdmin(RecordedScreen):
         accounts = freshness.named_in(request.POST, request.user)
         if not freshness.ask(accounts):
             raise Http404
-        return _book_fragment(freshness.book_of(accounts, asked_at=clock()))
+        return _book_fragment(freshness.book_of(accounts, asked_at=timezone.now()))
 
     @method_decorator(require_safe)
     def book_view(self, request):

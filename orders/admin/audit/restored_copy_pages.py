@@ -4,8 +4,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.timezone import now as clock
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import sessions
@@ -35,7 +35,7 @@ class RestoreAdmin(Screen):
     @method_decorator(require_safe)
     def changelist_view(self, request, extra_context=None):
         self.guard_view(request)
-        behind = restored_copy.look(clock())
+        behind = restored_copy.look(timezone.now())
         return self.page(
             request,
             "desk/audit/restored_copies.html",

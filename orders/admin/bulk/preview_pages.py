@@ -7,8 +7,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.timezone import now as clock
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import sessions
@@ -137,7 +137,7 @@ class PreviewAdmin(Screen):
             "preview": preview,
             "jobs": preview.jobs.all(),
             "must_type": previews.must_type(preview),
-            "is_old": preview.made_at < clock() - previews.VALID_FOR,
+            "is_old": preview.made_at < timezone.now() - previews.VALID_FOR,
             "book": _book(preview, about.get("asked_at")),
             "errors": {},
         }
@@ -170,7 +170,7 @@ class PreviewAdmin(Screen):
     def sync_view(self, request, object_id):
         """Have the books in question read; the page then makes the preview anew by itself."""
         preview = self.visible_or_404(request, str(object_id))
-        asked_at = clock()
+        asked_at = timezone.now()
         freshness.ask(_accounts(preview))
         address = reverse(CHANGE, args=[preview.pk])
         return redirect(f"{address}?asked_at={asked_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}")
@@ -179,7 +179,7 @@ class PreviewAdmin(Screen):
     def fresh_view(self, request, object_id):
         """Whether the books were read since they were asked for."""
         preview = self.visible_or_404(request, str(object_id))
-        asked_at = _moment(request.GET.get("asked_at")) or clock()
+        asked_at = _moment(request.GET.get("asked_at")) or timezone.now()
         book = _book(preview, asked_at)
         facts = {"preview": preview, "book": book, "asked_at": asked_at}
         return fragment(render_to_string("desk/bulk/_preview_sync.html", facts, request))

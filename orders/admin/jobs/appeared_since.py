@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib import admin
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.admin.shared import filter_text
 from orders.cancels.bulk import previews
@@ -34,6 +34,6 @@ def since(request, job) -> Appeared | None:
 def _in_scope(request, preview):
     if previews.is_scope(preview):
         scope, desks = bulk_scope.from_text(preview.query), Desk.objects.visible_to(request.user)
-        return bulk_scope.inside(desks=desks, scope=scope, now=clock())
+        return bulk_scope.inside(desks=desks, scope=scope, now=timezone.now())
     orders = filter_text.orders_of(admin.site.get_model_admin(Order), request, preview.query)
     return orders.open().filter(account__desk=preview.desk_id, account__is_active=True)

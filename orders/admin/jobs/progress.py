@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.timezone import now as clock
 
 from orders.audit import sentences
 from orders.cancels import jobs
@@ -184,7 +184,7 @@ class Counted(Paginator):
 
 def progress(request, job) -> dict:
     """What a job's page shows of how far it is: its pace and one page of its cancels."""
-    pace, chosen = Pace(job, clock()), chosen_of(request)
+    pace, chosen = Pace(job, timezone.now()), chosen_of(request)
     rows = job.cancels.order_by("pk")
     rows = rows.filter(**{name: value for name, value in chosen.items() if value})
     count = rows.count() if chosen["symbol"] else pace.count(chosen)

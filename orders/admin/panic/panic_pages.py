@@ -9,8 +9,8 @@ from django.db.models import Count, Max, Q
 from django.http import Http404
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.timezone import now as clock
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import permissions
@@ -157,7 +157,7 @@ class PanicAdmin(Screen):
             warned=_warned(request.user, form),
             drills=list(drills_of(drills)),
             covers=COVERS,
-            has_sweep=Sender.objects.fresh(clock()).filter(kind="sweep").exists(),
+            has_sweep=Sender.objects.fresh(timezone.now()).filter(kind="sweep").exists(),
             request_key=request_key_of(request) or uuid.uuid4(),
             status=status,
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, F
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import sentences
 from orders.lifecycle import wakeups
@@ -27,7 +27,7 @@ class Book:
     @property
     def age(self):
         """In words, for the oldest."""
-        return sentences.book_age(self.synced_at, clock())
+        return sentences.book_age(self.synced_at, timezone.now())
 
     @property
     def oldest(self):
@@ -48,7 +48,7 @@ class Book:
     @property
     def is_waiting(self):
         """Whether a sync that was asked for has not come back."""
-        if self.asked_at is None or (clock() - self.asked_at).total_seconds() > 30:
+        if self.asked_at is None or (timezone.now() - self.asked_at).total_seconds() > 30:
             return False
         return not self.is_read
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Count
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.cancels.bulk.previews import frozen
 from orders.exchange import credits
@@ -71,7 +71,7 @@ def plan(preview: Preview) -> Plan:
     known = list(Order.objects.columns(Known, pks))
     accounts = Account.objects.in_bulk({row.account_pk for row in rows})
     sides = [order.side or "unknown" for order in known] + ["unknown"] * (len(rows) - len(known))
-    now = clock()
+    now = timezone.now()
     shares, requests = _shares(rows, accounts, now), _requests(rows)
     standing = [order for order in known if order.state == OrderState.OPEN]
     priced = [worth for worth in map(_worth, standing) if worth is not None]

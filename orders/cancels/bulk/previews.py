@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.cancels import intake
@@ -56,7 +56,7 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
     accounts = list(desk.accounts.filter(pk__in=scope.account_ids))
     if len(accounts) < len(set(scope.account_ids)):
         refuse(actor=actor, what=f"preview on desk {desk.pk}", said=GONE)
-    orders = _with_accounts(matching(user=user, scope=scope, now=clock()))
+    orders = _with_accounts(matching(user=user, scope=scope, now=timezone.now()))
     if scope.order_of_work == BEST_PRICE:
         orders = best_first(orders)
     about = {
@@ -139,7 +139,7 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> intake.CancelRec
         refuse(actor=actor, what=f"confirm preview {preview_id}", said=GONE)
     if before := intake.asked_before(actor, [preview.desk], preview.pk):
         return before
-    now = clock()
+    now = timezone.now()
     if preview.made_at < now - VALID_FOR or is_ahead(preview.made_at, now):
         raise CannotAsk(
             "This preview is older than 15 minutes: the open orders have changed. Make it anew."
@@ -223,7 +223,7 @@ def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Prev
     return Preview.objects.create(
         desk=desk,
         made_by=user,
-        made_at=clock(),
+        made_at=timezone.now(),
         scope=words if len(words) <= 200 else f"{words[:199]}…",
         query=query,
         is_everything=is_everything,

@@ -10,7 +10,7 @@ from desk import startup_checks
 from orders.cancels import requests
 from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk
-from orders.management import carrying, terminal
+from orders.management import cancel_runner, terminal
 from orders.models import Account, CancelKind, CancelStatus, Proof, Right
 from orders.models.cancels import LIVE
 
@@ -18,7 +18,7 @@ CANCELLED, ENDED_OTHERWISE, NOT_SETTLED = 0, 1, 3
 
 
 class Command(BaseCommand):
-    """Reads the options and says how it ended; `orders.cancels.requests` asks, `carrying` sends."""
+    """Read the options and say how it ended; `cancels.requests` asks, `cancel_runner` sends."""
 
     help = (
         "Cancels orders of one account. Exit code 0: every one is proven cancelled; 1: one ended "
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             asked, named = _ask(options)
         for note in asked.notes:
             self.stderr.write(note)
-        fresh = carrying.run_cancels(named, wait_s=options["wait"])
+        fresh = cancel_runner.run(named, wait_s=options["wait"])
         if options["json"]:
             self.stdout.write(json.dumps([_as_json(cancel) for cancel in fresh], indent=2))
         else:

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.models import Count
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from desk import startup_checks
 from orders.access.permissions import NotAllowed
@@ -16,7 +16,7 @@ from orders.audit import log
 from orders.audit.hashing import spelled
 from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk
-from orders.management import carrying
+from orders.management import cancel_runner
 from orders.models import Desk, PanicStatus
 from orders.panic import actions, decision, worker
 from orders.panic.open_orders import COVERS
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             who, job = self._pull(options)
         except (startup_checks.CannotStart, NotAllowed, CannotAsk) as error:
             raise CommandError(str(error), returncode=2) from None
-        if behind := restored_copy.look(clock()):
+        if behind := restored_copy.look(timezone.now()):
             self.stderr.write(
                 f"{restored_copy.words(behind)} This panic is sent. {restored_copy.HOW}"
             )
@@ -107,7 +107,7 @@ def _carry(job, wait_s):
     emptier, settler, asking = worker.PanicWorker(), ThreadPoolExecutor(max_workers=1), None
     ends_at = time.monotonic() + wait_s
     while _is_going(job) and time.monotonic() < ends_at:
-        emptier.take_due(clock(), job=job)
+        emptier.take_due(timezone.now(), job=job)
         if asking is None or asking.done():
             asking = settler.submit(_settle, job)
         time.sleep(PAUSE_S)
@@ -121,11 +121,11 @@ def _is_going(job):
 
 def _settle(job):
     """Ask about what became unknown, and take over from senders that died."""
-    now = clock()
+    now = timezone.now()
     due = job.cancels.due(now).order_by() | job.cancels.abandoned(now).order_by()
     try:
         for account_id in set(due.values_list("account_id", flat=True)):
-            carrying.push(account_id, True)
+            cancel_runner.push(account_id, True)
     finally:
         connection.close()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from orders.pacifica.paper import running
+from orders.pacifica.paper import background_server
 from orders.pacifica.paper.state import UnreadableState
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args, port, latency_ms, state, **options):
         """Serve until SIGINT or SIGTERM."""
         try:
-            running.run(port=port, latency_ms=latency_ms, state_file=state, say=self._say)
+            background_server.run(port=port, latency_ms=latency_ms, state_file=state, say=self._say)
         except OSError as error:
             raise CommandError(f"Cannot run: {error}") from error
         except UnreadableState as error:

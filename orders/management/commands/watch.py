@@ -6,7 +6,7 @@ import threading
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from desk.repeated_warnings import Matters
 from orders.alerts import watch
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stopping.set())
         while not stopping.is_set():
-            now = clock()
+            now = timezone.now()
             watch.watch(now)
             is_anyone_alive = Sender.objects.fresh(now).exists()
             if once and not is_anyone_alive:

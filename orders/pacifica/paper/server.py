@@ -5,10 +5,10 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from . import answering, control, envelopes
+from . import control, envelopes, request_handler
 from .envelopes import Answer
 from .exchange import PaperExchange
-from .spoiling import spoiled
+from .spoiled_answers import spoiled
 
 API = "/api/v1"
 CONTROL = "/_paper"
@@ -42,7 +42,7 @@ class Face:
         if raw and request.method == "GET":
             # CloudFront, which stands before the exchange, refuses a GET that carries a body.
             return await self._respond(envelopes.html(403))
-        asked = answering.noted(
+        asked = request_handler.noted(
             exchange,
             method=request.method,
             route=route,
@@ -54,7 +54,7 @@ class Face:
             fault = exchange.faults.take(route, asked.entry["account"])
             if fault is not None:
                 return await spoiled(exchange, asked, fault, request=request, respond=self._respond)
-        return await self._respond(answering.answered(exchange, asked))
+        return await self._respond(request_handler.answered(exchange, asked))
 
     async def _respond(self, answer):
         latency_ms = self.exchange.rules.latency_ms

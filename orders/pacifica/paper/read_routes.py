@@ -3,7 +3,7 @@
 from . import refusals, rows
 from .book import OPEN_STATUSES, STOP, TWAP
 from .envelopes import Answer, accepted, accepted_rows
-from .paging import page
+from .pages import page
 from .verification import public_key
 
 

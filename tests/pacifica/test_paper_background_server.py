@@ -230,5 +230,5 @@ def test_a_taken_port_is_said_in_one_sentence(paper_exchange):
 
 
 def test_the_package_needs_no_django():
-    code = "import sys, orders.pacifica.paper.running; sys.exit('django' in sys.modules)"
+    code = "import sys, orders.pacifica.paper.background_server; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

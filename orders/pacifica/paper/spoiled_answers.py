@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from . import answering, envelopes
-from .altering import altered_rows
+from . import envelopes, request_handler
+from .altered_rows import altered_rows
 from .envelopes import Answer
 from .faults import Fault
 from .refusals import Refused
@@ -34,11 +34,11 @@ async def spoiled(exchange, asked, fault: Fault, *, request, respond):
 async def _delay_before(exchange, asked, params, request, respond):
     if not await _slept(exchange, params["delay_ms"]):
         return _hang_up(request, reset=False)
-    return await respond(answering.answered(exchange, asked))
+    return await respond(request_handler.answered(exchange, asked))
 
 
 async def _delay_after(exchange, asked, params, request, respond):
-    answer = answering.answered(exchange, asked)
+    answer = request_handler.answered(exchange, asked)
     await asyncio.sleep(params["delay_ms"] / 1000)
     return await respond(answer)
 
@@ -49,20 +49,20 @@ async def _drop(exchange, asked, params, request, respond):
 
 
 async def _apply_then_drop(exchange, asked, params, request, respond):
-    answering.answered(exchange, asked)
+    request_handler.answered(exchange, asked)
     return _hang_up(request, reset=params["reset"])
 
 
 async def _status(exchange, asked, params, request, respond):
     if params["applied"]:
-        answering.answered(exchange, asked)
+        request_handler.answered(exchange, asked)
     else:
         asked.entry["verdict"] = "not_processed"
     return await respond(_made_up(exchange, params))
 
 
 async def _drip(exchange, asked, params, request, respond):
-    answer = answering.answered(exchange, asked)
+    answer = request_handler.answered(exchange, asked)
     size = params["chunk_bytes"]
     chunks = [answer.body[at : at + size] for at in range(0, len(answer.body), size)]
     return await _stream(request, answer, chunks, pause_s=params["interval_ms"] / 1000)
@@ -70,7 +70,7 @@ async def _drip(exchange, asked, params, request, respond):
 
 async def _huge(exchange, asked, params, request, respond):
     if params["applied"]:
-        answering.answered(exchange, asked)
+        request_handler.answered(exchange, asked)
     else:
         asked.entry["verdict"] = "not_processed"
     head, tail = envelopes.DONE[:-1] + b',"padding":"', b'"}'
@@ -82,7 +82,7 @@ async def _huge(exchange, asked, params, request, respond):
 async def _late(exchange, asked, params, request, respond):
     if not await _slept(exchange, params["delay_ms"]):
         return _hang_up(request, reset=False)
-    answering.answered(exchange, asked)
+    request_handler.answered(exchange, asked)
     loop = asyncio.get_running_loop()
     until = loop.time() + params["hold_ms"] / 1000
     while loop.time() < until and not _is_gone(request):
@@ -91,12 +91,12 @@ async def _late(exchange, asked, params, request, respond):
 
 
 async def _fill_first(exchange, asked, params, request, respond):
-    answering.fill_named_orders(exchange, asked, params["amount"])
-    return await respond(answering.answered(exchange, asked))
+    request_handler.fill_named_orders(exchange, asked, params["amount"])
+    return await respond(request_handler.answered(exchange, asked))
 
 
 async def _altered(exchange, asked, params, request, respond):
-    answer = answering.answered(exchange, asked)
+    answer = request_handler.answered(exchange, asked)
     return await respond(replace(answer, body=altered_rows(answer.body, **params)))
 
 

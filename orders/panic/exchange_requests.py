@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.db import DatabaseError
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders.audit import log
 from orders.delivery import worker
@@ -48,11 +48,11 @@ def exchange(line, request, conclude, **also):
     """
     key = open_api_config_key(line.account)
     about = {"wanted": 1, "price": worker.PRICE, "purpose": credits.URGENT}
-    grant = credits.reserve(account=line.account, now=clock(), **about)
-    also |= {"last_sent_at": also.get("sent_at") or clock()}
+    grant = credits.reserve(account=line.account, now=timezone.now(), **about)
+    also |= {"last_sent_at": also.get("sent_at") or timezone.now()}
     before = {name: getattr(line, name) for name in also}
     with writing():
-        update_line(line, has_open_request=True, lease_until=clock() + LEASE, **also)
+        update_line(line, has_open_request=True, lease_until=timezone.now() + LEASE, **also)
         log.append(panic_facts.request_fact(line, request))
     result = _sent(request, key)
     try:
@@ -68,7 +68,7 @@ def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
     ``within_s``: for all of them together; what had no turn by then is not sent. ``seen``: the
     `Reading` that asked for them. Returns verdicts by strategy id, None where nothing came back.
     """
-    key, before, now = open_api_config_key(line.account), line.last_sent_at, clock()
+    key, before, now = open_api_config_key(line.account), line.last_sent_at, timezone.now()
     about = {"wanted": len(requests), "price": worker.PRICE, "purpose": credits.URGENT}
     grant = credits.reserve(account=line.account, now=now, **about)
     facts = [panic_facts.read_fact(line, seen, now)] if seen else []
@@ -99,7 +99,7 @@ def tell_of_another(line, verdict):
     if verdict.another:
         about = {"about": f"job {line.job_id}", "account": line.account}
         with writing():
-            foreign_answers.raise_alert(**about, another=verdict.another, now=clock())
+            foreign_answers.raise_alert(**about, another=verdict.another, now=timezone.now())
 
 
 def _side_by_side(requests, key, within_s):
@@ -133,9 +133,9 @@ def _pay(grant, *results):
         with writing():
             paid, unused = replace(grant, count=len(results)), sum(not has_left(r) for r in results)
             quota = answers.quota(said[-1].headers) if said else None
-            credits.book(grant=paid, unused=unused, quota=quota, now=clock())
+            credits.book(grant=paid, unused=unused, quota=quota, now=timezone.now())
             if slow:
                 wait_s = max(slow_down_s(result.headers) for result in slow)
-                credits.pause(pool=grant.pool, until=clock() + timedelta(seconds=wait_s))
+                credits.pause(pool=grant.pool, until=timezone.now() + timedelta(seconds=wait_s))
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")

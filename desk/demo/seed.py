@@ -1,4 +1,4 @@
-"""`python -m desk.demo.seeding CONTROL LOGINS`: set the firm up; whatever is there already stays.
+"""`python -m desk.demo.seed CONTROL LOGINS`: set the firm up; whatever is there already stays.
 
 It runs in an environment of its own, as a sender's, beside a running paper exchange.
 """

@@ -10,7 +10,7 @@ from .actions import ACTIONS
 from .credits import cost_of_action, cost_of_read, owner_of
 from .envelopes import Answer
 from .forms import FORMS
-from .reading import READS, one_strategy
+from .read_routes import READS, one_strategy
 from .verification import verified
 
 BATCH = "/orders/batch"

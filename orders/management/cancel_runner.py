@@ -2,7 +2,7 @@
 
 import time
 
-from django.utils.timezone import now as clock
+from django.utils import timezone
 
 from orders import sweep
 from orders.delivery import worker
@@ -13,7 +13,7 @@ from orders.reconcile import resolve
 PAUSE_S = 0.1
 
 
-def run_cancels(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
+def run(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
     """Deliver and settle until all are at rest or ``wait_s`` seconds are over; fresh rows.
 
     Other senders may run beside it: every step claims what it takes.
@@ -34,6 +34,6 @@ def run_cancels(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
 
 def push(account_id, is_urgent_only):
     """Take over from the dead, deliver and settle: one round for one account."""
-    sweep.recover_abandoned(clock())
+    sweep.recover_abandoned(timezone.now())
     worker.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
     resolve.settle_account(account_id=account_id)
