@@ -246,7 +246,12 @@ EMAIL_URL = address("EMAIL_URL", "", "smtp", "smtp+tls", "smtp+ssl")
 if ALERT_EMAILS and not EMAIL_URL:
     wrong("EMAIL_URL", "is not set: e-mails to ALERT_EMAILS need a mail server.")
 if EMAIL_URL:
-    vars().update(environ.Env.email_url_config(EMAIL_URL))
+    _mail = environ.Env.email_url_config(EMAIL_URL)
+    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+    EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = "EMAIL_USE_TLS" in _mail, "EMAIL_USE_SSL" in _mail
+    del _mail
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "pacifica-desk@localhost")
 del EMAIL_URL  # it may hold a password under a name that Django would show
@@ -283,9 +288,13 @@ if EXPORT_DIR.exists() and not EXPORT_DIR.is_dir():
 if PACIFICA_NETWORK != "paper":
     if SECRET_KEY.startswith(("demo-", "django-insecure-", "change-me")) or len(SECRET_KEY) < 50:
         wrong("SECRET_KEY", f"a default or short key is refused on {PACIFICA_NETWORK}.")
-    for _name in ("AGENT_KEY_OPENING_KEYS", "AGENT_KEY_SEALING_KEY"):
-        if any(pair.strip().lower().startswith("demo") for pair in globals()[_name].split(",")):
+    for _name, _keys in {
+        "AGENT_KEY_OPENING_KEYS": AGENT_KEY_OPENING_KEYS,
+        "AGENT_KEY_SEALING_KEY": AGENT_KEY_SEALING_KEY,
+    }.items():
+        if any(pair.strip().lower().startswith("demo") for pair in _keys.split(",")):
             wrong(_name, f"the demo's keys are refused on {PACIFICA_NETWORK}.")
+    del _keys
     if DEBUG:
         wrong("DEBUG", f"must be off on {PACIFICA_NETWORK}.")
     if "*" in ALLOWED_HOSTS:

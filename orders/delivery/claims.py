@@ -60,7 +60,7 @@ def next_job(account_id, now) -> NextJob | None:
     return NextJob(account, *first)
 
 
-def claim(turn, *, now, limit=CHUNK) -> list[ClaimedCancel]:
+def claim(head, *, now, limit=CHUNK) -> list[ClaimedCancel]:
     """Take a chunk of one job's queued cancels: true for one sender only, on any database.
 
     One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
@@ -69,7 +69,7 @@ def claim(turn, *, now, limit=CHUNK) -> list[ClaimedCancel]:
     """
     token = uuid.uuid4()
     with transaction.atomic():
-        rows = list(_free(turn, now).values_list(*COLUMNS)[:limit])
+        rows = list(_free(head, now).values_list(*COLUMNS)[:limit])
         looked_at = {row[0] for row in rows}
         taken = Cancel.objects.filter(pk__any=looked_at, status=CancelStatus.QUEUED).update(
             status=CancelStatus.SENDING,
@@ -82,23 +82,23 @@ def claim(turn, *, now, limit=CHUNK) -> list[ClaimedCancel]:
         if taken < len(rows):  # somebody was faster
             held = set(Cancel.objects.held(token, looked_at).values_list("pk", flat=True))
             rows = [row for row in rows if row[0] in held]
-    return _chunk(turn, token, rows) if taken else []
+    return _chunk(head, token, rows) if taken else []
 
 
-def _free(turn, now):
-    """What may be claimed of a turn, locked, without waiting for what others lock."""
+def _free(head, now):
+    """What may be claimed of a head, locked, without waiting for what others lock."""
     skips = connection.features.has_select_for_update_skip_locked
-    rows = Cancel.objects.ready(now).filter(account=turn.account, job=turn.job_id)
+    rows = Cancel.objects.ready(now).filter(account=head.account, job=head.job_id)
     rows = rows.annotate(is_unnamed=Exists(Order.objects.unnamed().filter(pk=OWN_ORDER)))
     return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
 
 
-def _chunk(turn, token, rows):
+def _chunk(head, token, rows):
     """The claimed cancels, oldest first, as the claim left them."""
-    job = CancelJob.objects.select_related("operator").get(pk=turn.job_id)
-    if job.desk_id == turn.account.desk_id:  # a job is one desk's; else the account went elsewhere
-        job.desk = turn.account.desk
-    chunk = [ClaimedCancel(*row, token, turn.account, job) for row in rows]
+    job = CancelJob.objects.select_related("operator").get(pk=head.job_id)
+    if job.desk_id == head.account.desk_id:  # a job is one desk's; else the account went elsewhere
+        job.desk = head.account.desk
+    chunk = [ClaimedCancel(*row, token, head.account, job) for row in rows]
     for cancel in chunk:
         cancel.status, cancel.attempt = CancelStatus.SENDING, cancel.attempt + 1
     return chunk

@@ -6,7 +6,7 @@ the network is awaited, and the threads that send touch no database.
 
 import functools
 import logging
-import threading
+from contextlib import nullcontext
 from datetime import timedelta
 
 from django.conf import settings
@@ -20,7 +20,7 @@ from desk.repeated_warnings import Matters
 from orders.access.permissions import has_permission, memberships_with
 from orders.audit import log
 from orders.audit.phrases import several
-from orders.delivery import batches
+from orders.delivery import batches, turns
 from orders.delivery.claims import claim, next_job
 from orders.evidence import restored_copy
 from orders.exchange import client, credits
@@ -47,14 +47,6 @@ PRICE = settings.CREDIT_PRICES["cancel"]
 STARTED_AT = timezone.now()
 SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held back for ever
 
-# Threads of one process that bulk may hold; whatever else there are is left for urgent work.
-BULK_THREADS = threading.BoundedSemaphore(settings.BULK_THREADS)
-
-# On SQLite one of them works at a time while the others' requests are under way. Threads that all
-# compute take Python from each other, also from the one whose open transaction every writer waits
-# for. On PostgreSQL transactions overlap, and a turn would keep its server waiting.
-_bulk_turn = threading.Semaphore(1 if settings.IS_SQLITE else settings.BULK_THREADS)
-
 
 def deliver_account(
     *, account_id, is_urgent_only=False, is_for_panic=False, clock=timezone.now
@@ -71,33 +63,24 @@ def deliver_account(
 
 
 def _next_chunk(account_id, is_urgent_only, is_for_panic, clock) -> int:
-    """Carry one chunk through; 0 where there is nothing to send, or bulk must wait its turn."""
-    turn = next_job(account_id, clock())
-    if turn is None or (is_urgent_only and not turn.is_urgent):
+    """Deliver one chunk and count it; 0 where nothing is queued, or bulk must wait its turn."""
+    head = next_job(account_id, clock())
+    if head is None or (is_urgent_only and not head.is_urgent):
         return 0
     if restored_copy.is_behind(clock()) and not is_for_panic:
         return 0
-    if turn.is_urgent:
-        return _carry(turn, credits.URGENT, clock)
+    if head.is_urgent:
+        return _deliver_chunk(head, credits.URGENT, clock)
     if _must_settle_first(account_id, clock()):
         wakeups.settle(account_ids=[account_id], is_urgent=False)
         return 0
-    if not BULK_THREADS.acquire(blocking=False):
+    if not turns.BULK_THREADS.acquire(blocking=False):
         return 0  # this process is busy enough with bulk; who holds it goes on with this too
     try:
-        with _bulk_turn:
-            return _carry(turn, credits.BULK, clock, send=_send_aside)
+        with turns.bulk:
+            return _deliver_chunk(head, credits.BULK, clock, while_sending=turns.bulk.aside)
     finally:
-        BULK_THREADS.release()
-
-
-def _send_aside(*about, **how):
-    """Send, and let the next thread work meanwhile."""
-    _bulk_turn.release()
-    try:
-        batches.send(*about, **how)
-    finally:
-        _bulk_turn.acquire()
+        turns.BULK_THREADS.release()
 
 
 def _must_settle_first(account_id, now) -> bool:
@@ -109,28 +92,32 @@ def _must_settle_first(account_id, now) -> bool:
     return cancels.has_left_open(STARTED_AT, now)
 
 
-def _carry(turn, purpose, clock, **how):
-    """Ask the purse, claim no more than it grants, and settle with it afterwards."""
-    about = {"account": turn.account, "purpose": purpose}
+def _deliver_chunk(head, purpose, clock, while_sending=nullcontext) -> int:
+    """Reserve credits, claim no more than they pay for, deliver, book what was used."""
+    about = {"account": head.account, "purpose": purpose}
     grant = credits.reserve(wanted=CHUNK, price=PRICE, now=clock(), **about)
     chunk, left, quota = [], 0, None
     try:
         if grant.count:
-            chunk = claim(turn, now=clock(), limit=grant.count)
+            chunk = claim(head, now=clock(), limit=grant.count)
             left = len(chunk)  # unless it is known better
-            left, quota = deliver(chunk, clock=clock, **how) if chunk else (0, None)
+            if chunk:
+                left, quota = deliver(chunk, clock=clock, while_sending=while_sending)
         else:  # waiting for credits is no idling
-            CancelJob.objects.filter(pk=turn.job_id).update(idle_since_at=clock())
+            CancelJob.objects.filter(pk=head.job_id).update(idle_since_at=clock())
     finally:
         credits.book(grant=grant, unused=grant.count - left, quota=quota, now=clock())
     return len(chunk)
 
 
-def deliver(chunk, *, clock=timezone.now, send=None):
+def deliver(chunk, *, clock=timezone.now, while_sending=nullcontext):
     """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
-    an answer stated or None."""
+    an answer stated or None.
+
+    ``while_sending``: makes a context that is entered while the requests are under way.
+    """
     job, account = chunk[0].job, chunk[0].account
-    why_not = may_not_send(_asked(job, account), account)
+    why_not = may_not_send(_asker(job, account), account)
     if why_not:
         failing.wrong(account.pk, why_not)
         transitions.refuse_unsent(chunk, why_not, clock())
@@ -146,7 +133,8 @@ def deliver(chunk, *, clock=timezone.now, send=None):
         return 0, None
     key = open_api_config_key(account)
     halted = functools.partial(_must_halt, job.pk, wallet)
-    (send or batches.send)(packs, clock, halted, api_config_key=key)
+    with while_sending():
+        batches.send(packs, clock, halted, api_config_key=key)
     ends = transitions.conclude(packs, clock())
     _after(ends, account, job)
     _warn(ends, account)
@@ -176,9 +164,10 @@ def _warn(ends, account):
         failing.over(account.pk, f"{account}: cancels get through again.")
 
 
-def _asked(job, account):
+def _asker(job, account):
     """Who stands behind the job: behind a panic's cancels, who asked last for the account."""
-    return (job.is_panic and job.panic_lines.filter(account=account).first()) or job
+    line = job.panic_lines.filter(account=account).first() if job.is_panic else None
+    return job if line is None else line
 
 
 def may_not_send(job, account, *, panic=False) -> str:

@@ -1,6 +1,7 @@
 """An older copy of the database, put back, sends nothing that waited in it and blames nobody."""
 
 import json
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from orders.alerts import watch
 from orders.audit import log
 from orders.cancels import requests, unresolved
 from orders.cancels.bulk import previews
-from orders.delivery import batches, worker
+from orders.delivery import worker
 from orders.evidence import background, checkpoints, restored_copy, restored_copy_acceptance, verify
 from orders.lifecycle.targets import CannotAsk
 from orders.models import (
@@ -105,14 +106,15 @@ def recorded(firm, order, *, sends_first=False):
     ask(firm, order)
     chunk, copies = claim(account_id=firm.account.pk, now=timezone.now()), []
 
-    def send(*about, **how):
-        if sends_first:
-            batches.send(*about, **how)
-        copies.append(Copy())
+    @contextmanager
+    def while_sending():
         if not sends_first:
-            batches.send(*about, **how)
+            copies.append(Copy())
+        yield
+        if sends_first:
+            copies.append(Copy())
 
-    worker.deliver(chunk, send=send)
+    worker.deliver(chunk, while_sending=while_sending)
     return copies[0]
 
 
