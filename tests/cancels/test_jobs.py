@@ -13,7 +13,7 @@ from orders import sweep
 from orders.access.permissions import NotAllowed
 from orders.audit import log, sentences
 from orders.cancels import jobs, requests
-from orders.delivery import batches, worker
+from orders.delivery import batches, turns, worker
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -353,8 +353,8 @@ def test_bulk_leaves_a_thread_to_urgent_work(firm, settings, monkeypatch):
     settings.URGENT_UP_TO = 2
     orders = firm.orders(6)
     ask(firm, orders[:5])
-    monkeypatch.setattr(worker, "BULK_THREADS", worker.threading.BoundedSemaphore(1))
-    worker.BULK_THREADS.acquire()
+    monkeypatch.setattr(turns, "BULK_THREADS", threading.BoundedSemaphore(1))
+    turns.BULK_THREADS.acquire()
     deliver(firm)
     assert not firm.paper.requests("/orders/batch")
     ask(firm, orders[5:])
