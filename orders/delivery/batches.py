@@ -4,10 +4,10 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from datetime import datetime
 
 from orders.exchange.client import THREADS, client
+from orders.lifecycle.deliveries import OutgoingRequest
 from orders.models import CancelKind
 from orders.pacifica.client import AnswerLost, Unreachable
 from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
@@ -17,25 +17,6 @@ MAX_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits pag
 ACTIONS = {CancelKind.ORDER: b"Cancel", CancelKind.STOP: b"CancelStopOrder"}
 STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
 LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
-
-
-@dataclass
-class OutgoingRequest:
-    """One HTTP request: its cancels, their signed requests, and what the network made of it.
-
-    ``result``: an `Answer`, an `Unreachable`, or None where it was never sent.
-    """
-
-    cancels: list
-    requests: list
-    route: str
-    body: bytes
-    result: object = None
-
-    @property
-    def is_batch(self):
-        """Whether it goes through the batch route, whose answer speaks for each item."""
-        return self.route == BATCH_ROUTE
 
 
 def packed(pairs) -> list[OutgoingRequest]:

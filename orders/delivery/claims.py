@@ -1,12 +1,13 @@
 """Whose cancels are sent next, and the claim that makes them one sender's."""
 
 import uuid
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
+from orders.lifecycle.deliveries import ClaimedCancel
 from orders.lifecycle.wakeups import CHUNK
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
 from orders.models.cancels import LEASE
@@ -18,32 +19,6 @@ class NextJob(NamedTuple):
     account: Account
     job_id: int
     is_urgent: bool
-
-
-@dataclass(slots=True, eq=False)
-class ClaimedCancel:
-    """A claimed cancel: of its row what sending and concluding look at, by the same names.
-
-    A third of the time that a model instance takes; a chunk has hundreds.
-    """
-
-    pk: int
-    job_id: int
-    account_id: int
-    known_order_id: int | None
-    symbol: str
-    kind: str
-    order_id: int | None
-    client_order_id: str | None
-    is_urgent: bool
-    status: str
-    attempt: int
-    send_alone: bool
-    has_unanswered: bool
-    is_unnamed: bool  # the book said that its order has no client order id
-    claim_token: uuid.UUID
-    account: Account
-    job: CancelJob
 
 
 COLUMNS = tuple(field.name for field in fields(ClaimedCancel))[:-3]  # the rest is the same for all

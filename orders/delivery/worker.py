@@ -27,6 +27,7 @@ from orders.exchange import client, credits
 from orders.exchange import clock as exchange_clock
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.lifecycle import transitions, wakeups
+from orders.lifecycle.deliveries import OutgoingRequest
 from orders.lifecycle.wakeups import CHUNK
 from orders.models import (
     AgentWallet,
@@ -223,7 +224,7 @@ def _signed(signer, cancel, times):
     )
 
 
-def record_requests(packs, now) -> list[batches.OutgoingRequest]:
+def record_requests(packs, now) -> list[OutgoingRequest]:
     """Commit the exact bytes before the first of them leaves; only what is still ours is sent.
 
     Raises `CannotOpen` where the agent wallet was disabled since it signed.
