@@ -5,7 +5,7 @@ import sys
 from contextlib import contextmanager
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
 
 from desk import startup_checks
 from desk.startup_checks import CannotStart
@@ -19,6 +19,20 @@ from orders.keys.sealing import BadAgentKey, KeySettingsWrong
 WRONG_INPUT = 2  # as argparse exits
 WHERE = "(terminal)"  # in the log, in place of a network address
 NAMED = (BadAgentKey, Behind, CannotAsk, CannotEnrol, CannotStart, KeySettingsWrong, NotAllowed)
+NO_TEXT = "is not text in UTF-8."
+
+
+class DeskCommand(BaseCommand):
+    """What every command is: it refuses an argument that is no text before it does anything."""
+
+    def execute(self, *args, **options):
+        """Run it. Bytes that are not UTF-8 arrive as halves of surrogate pairs, which no database
+        stores and no terminal prints."""
+        for name, value in options.items():
+            parts = value if isinstance(value, list) else [value]
+            if not all(_is_text(str(part)) for part in parts):
+                raise CommandError(f"{name}: {NO_TEXT}", returncode=WRONG_INPUT)
+        return super().execute(*args, **options)
 
 
 @contextmanager
@@ -46,16 +60,30 @@ def actor_of(user) -> log.Actor:
 
 def read_password(prompt) -> str:
     """One line of standard input; asked for without echo at a terminal."""
-    if sys.stdin.isatty():
-        return getpass.getpass(f"{prompt}: ")
-    return sys.stdin.readline().rstrip("\r\n")
+    return _read(prompt, lambda: sys.stdin.readline().rstrip("\r\n"))
 
 
 def read_secret(prompt) -> str:
     """All of standard input, so that a key may span lines; asked for without echo at a terminal."""
-    if sys.stdin.isatty():
-        return getpass.getpass(f"{prompt}: ")
-    return sys.stdin.read()
+    return _read(prompt, sys.stdin.read)
+
+
+def _read(prompt, read):
+    try:
+        given = getpass.getpass(f"{prompt}: ") if sys.stdin.isatty() else read()
+    except UnicodeDecodeError:  # its own text repeats bytes of a secret
+        given = None
+    if given is None or not _is_text(given):
+        raise CommandError(f"Standard input: {NO_TEXT}", returncode=WRONG_INPUT)
+    return given
+
+
+def _is_text(given):
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def added(what, is_new) -> str:

@@ -1,12 +1,10 @@
 """`manage.py accept_restored`: go on with a database that is older than its checkpoints."""
 
-from django.core.management.base import BaseCommand
-
 from orders.evidence import checkpoints, restored_copy_acceptance
 from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.evidence.restored_copy_acceptance`."""
 
     help = (

@@ -1,12 +1,10 @@
 """`manage.py add_account NAME --desk D --address A`: add an account to a desk."""
 
-from django.core.management.base import BaseCommand
-
 from orders.accounts import provisioning
 from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the options; the work is in `orders.accounts.provisioning`."""
 
     help = "Adds an account to a desk. Does nothing where it is there already."

@@ -1,13 +1,12 @@
 """`manage.py add_administrator NAME`: add a person who runs the app."""
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand
 
 from orders.accounts import provisioning
 from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the name and the password; the work is in `orders.accounts.provisioning`."""
 
     help = (

@@ -1,14 +1,13 @@
 """`manage.py add_agent_wallet --account NAME --public-key K`: take an agent wallet's key in."""
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand
 
 from orders.accounts import provisioning
 from orders.audit import log
 from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the options and the secret; the work is in `orders.accounts.provisioning`."""
 
     help = (

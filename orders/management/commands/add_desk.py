@@ -1,12 +1,10 @@
 """`manage.py add_desk NAME`: add a desk."""
 
-from django.core.management.base import BaseCommand
-
 from orders.accounts import provisioning
 from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the name; the work is in `orders.accounts.provisioning`."""
 
     help = "Adds a desk. Does nothing where there is one of this name."

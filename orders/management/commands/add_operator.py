@@ -1,14 +1,13 @@
 """`manage.py add_operator NAME --desk D --role R`: add a person with a role on a desk."""
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand
 
 from orders.accounts import provisioning
 from orders.management import terminal
 from orders.models import Role
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the options and the password; the work is in `orders.accounts.provisioning`."""
 
     help = (

@@ -4,14 +4,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.dateparse import parse_date
 
 from orders.evidence import archive as log_archive
 from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.evidence.archive`."""
 
     help = (

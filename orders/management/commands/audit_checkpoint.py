@@ -1,12 +1,12 @@
 """`manage.py audit_checkpoint [--public-key]`: sign a checkpoint of the log now."""
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from orders.evidence import checkpoints
 from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.evidence.checkpoints`."""
 
     help = (

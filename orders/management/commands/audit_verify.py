@@ -4,7 +4,7 @@ import json
 import sys
 from contextlib import contextmanager
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from orders.audit import log
@@ -14,7 +14,7 @@ from orders.management import terminal
 MAX_WHOLE_NUMBER = 2**63 - 1  # what a database takes for a whole number
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.evidence.verify`."""
 
     help = (

@@ -3,7 +3,6 @@
 import json
 import sys
 
-from django.core.management.base import BaseCommand
 from django.db.models import Q
 
 from desk import startup_checks
@@ -17,7 +16,7 @@ from orders.models.cancels import LIVE
 CANCELLED, ENDED_OTHERWISE, NOT_SETTLED = 0, 1, 3
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Read the options and say how it ended; `cancels.requests` asks, `cancel_runner` sends."""
 
     help = (

@@ -1,12 +1,11 @@
 """`manage.py new_checkpoint_key [--file PATH]`: make the pair that signs checkpoints."""
 
-from django.core.management.base import BaseCommand
-
 from orders.evidence import checkpoints
+from orders.management import terminal
 from orders.management.commands.new_opening_key import add_file_arguments, write_private
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only writes the file; the pair is made in `orders.evidence.checkpoints`."""
 
     help = "Makes the pair that signs checkpoints of the audit log. Only the sweep gets the secret."

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from orders.keys import sealing as keys_sealing
-from orders.management.terminal import WRONG_INPUT
+from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the options and writes the file; the pair is made in `orders.keys.sealing`."""
 
     help = (
@@ -73,4 +73,4 @@ def write_private(path, secret, *, in_checkout):
 
 
 def _refuse(sentence):
-    raise CommandError(sentence, returncode=WRONG_INPUT)
+    raise CommandError(sentence, returncode=terminal.WRONG_INPUT)

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
@@ -16,7 +16,7 @@ from orders.audit import log
 from orders.audit.hashing import spelled
 from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk
-from orders.management import cancel_runner
+from orders.management import cancel_runner, terminal
 from orders.models import Desk, PanicStatus
 from orders.panic import actions, decision, worker
 from orders.panic.open_orders import COVERS
@@ -25,7 +25,7 @@ WAIT_S = 180  # a book is given up on after half a minute, and two more of waiti
 PAUSE_S = 0.05
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Exit code 0 only if every book in scope was seen empty; 1 if not; 2 for wrong input."""
 
     help = __doc__

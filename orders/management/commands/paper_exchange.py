@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from orders.management import terminal
 from orders.pacifica.paper import background_server
 from orders.pacifica.paper.state import UnreadableState
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the options; the work is in `orders.pacifica.paper`."""
 
     help = "Runs a local Pacifica for demo, tests and benchmarks, on the loopback address only."

@@ -1,13 +1,14 @@
 """Forget a person's lost authenticator; they set up a new one when they sign in next."""
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from orders.access import second_factor
 from orders.accounts.provisioning import COMMAND_LINE
+from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     help = __doc__
 
     def add_arguments(self, parser):

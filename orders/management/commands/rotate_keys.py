@@ -1,12 +1,13 @@
 """`manage.py rotate_keys`: seal every stored key anew with the newest key; safe to run again."""
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from orders.accounts.provisioning import COMMAND_LINE
 from orders.keys import rotation, sealing
+from orders.management import terminal
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only prints; the work is done in `orders.keys.rotation`."""
 
     help = (

@@ -2,15 +2,13 @@
 
 import os
 
-from django.core.management.base import BaseCommand
-
 from orders.evidence import background
 from orders.management import terminal
 
 POLITENESS = 10  # the site and the senders come first
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only starts it; the work is in `orders.evidence.background`. The sweep runs it by itself."""
 
     help = "Writes the exports and makes the verifications that people asked for."

@@ -3,15 +3,13 @@
 import signal
 import threading
 
-from django.core.management.base import BaseCommand
-
 from desk import startup_checks
 from orders.evidence import restored_copy
 from orders.management import terminal
 from orders.sweep import Sweep, duties
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only waits for the signal; the work is in `orders.sweep`."""
 
     help = (

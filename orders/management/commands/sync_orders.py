@@ -2,15 +2,13 @@
 
 import sys
 
-from django.core.management.base import BaseCommand
-
 from orders.accounts import provisioning
 from orders.management import terminal
 from orders.models import Account
 from orders.reconcile import sync
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only reads the options; the work is in `orders.reconcile.sync`."""
 
     help = "Reads the open orders of one account, or of all active ones, from the exchange."

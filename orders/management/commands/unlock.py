@@ -1,15 +1,15 @@
 """Let a person sign in again who was throttled after too many wrong guesses."""
 
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from orders.access import throttling
 from orders.accounts.provisioning import COMMAND_LINE
 from orders.audit import log
+from orders.management import terminal
 from orders.models import Event
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     help = __doc__
 
     def add_arguments(self, parser):

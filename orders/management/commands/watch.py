@@ -4,12 +4,13 @@ import logging
 import signal
 import threading
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import close_old_connections
 from django.utils import timezone
 
 from desk.repeated_warnings import Matters
 from orders.alerts import watch
+from orders.management import terminal
 from orders.models import Sender
 
 EVERY_S = 5
@@ -17,7 +18,7 @@ NOBODY = "Nobody is sending: no sender is alive. Start a sweep or a worker."
 nobody = Matters(logging.getLogger(__name__))
 
 
-class Command(BaseCommand):
+class Command(terminal.DeskCommand):
     """Only waits for the signal; the work is in `orders.alerts.watch`."""
 
     help = (
