@@ -1,8 +1,9 @@
 """Find records by what people ask for: one query, in the words of the log's own page.
 
 A log of millions is read along one index, from its newest record backwards. Which one is decided
-here and not left to the database: each condition is counted, no further than `MANY`, and the rarest
-leads; the others are only checked on the rows it leads to. `docs/audit-log.md` shows the plans.
+here and not left to the database: each condition is counted, no further than `MANY_THRESHOLD`, and
+the rarest leads; the others are only checked on the rows it leads to. `docs/audit-log.md` shows the
+plans.
 
 Times become positions first, for records are appended in the order of their times, but for the
 seconds a transaction takes and the clocks of several hosts (`LATENESS`).
