@@ -10,11 +10,13 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
+from desk import settings_table
 from desk.setting_values import wrong
 
 LINE = re.compile(r"(?:export +)?([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
-# Only what can be no part of a key is ever shown as a name: no digit, no small letter.
-NAME = re.compile(r"(?:export +)?([A-Z]+(?:_[A-Z]+)*)(?![A-Za-z0-9_+/])")
+NAME = re.compile(r"(?:export +)?([A-Z_]+)(?![A-Za-z0-9_+/])")
+# Of a faulty line nothing else is ever shown: it may be part of a key.
+KNOWN = {name for rows in settings_table.SETTINGS.values() for name, *_ in rows}
 ESCAPED = re.compile(r"\\(.)")
 
 
@@ -52,7 +54,7 @@ def _settings(text: str, file: str) -> dict[str, str]:
         where = f"line {number} of {file}"
         name, value = _pair(line, where)
         if name in found:
-            wrong(_shown(line), f"is set twice, in lines {lines[name]} and {number} of {file}.")
+            wrong(_shown(line), f"lines {lines[name]} and {number} of {file} set the same one.")
         found[name], lines[name] = _value(line, value, where), number
     return found
 
@@ -86,7 +88,7 @@ def _kept(match: re.Match[str]) -> str:
 def _shown(line: str) -> str:
     """The setting that a faulty line is about; the file's own where that cannot be told."""
     match = NAME.match(line)
-    return match[1] if match else "ENV_FILE"
+    return match[1] if match and match[1] in KNOWN else "ENV_FILE"
 
 
 def _readable_by_others(path: Path, given: Collection[str]) -> list[str]:

@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from desk.env_file import load
+from desk.env_file import KNOWN, load
 from desk.setting_values import text
 
 HUSH = "2026-11:hushHUSHhush0000000000000000000000000000000="
@@ -82,13 +82,25 @@ def test_what_only_some_take_for_a_line_break_never_makes_a_value_a_name(
 
 
 NAMELESS = [HUSH, f"{HUSH}=", HUSH.partition(":")[2], "hush hush", "=hush", "HUSH1+hush="]
+OF_CAPITALS = ["HUSHHUSH", "HUSH_HUSH", "HUSH HUSH", "HUSH: x", "HUSH= x", "HUSH=\0", 'HUSH="x']
 
 
-@pytest.mark.parametrize("line", NAMELESS)
+@pytest.mark.parametrize("line", [*NAMELESS, *OF_CAPITALS])
 def test_a_line_without_a_name_is_told_by_its_number(tmp_path, line, capfd, caplog):
     said = refusal(tmp_path, f"A=1\n{line}\n")
     assert said.startswith("ENV_FILE: line 2 of desk.env")
     assert "hush" not in (said + caplog.text + "".join(capfd.readouterr())).lower()
+
+
+def test_a_line_of_a_secret_that_stands_twice_is_told_by_its_numbers(tmp_path):
+    assert refusal(tmp_path, "A=1\nHUSHHUSH=\nHUSHHUSH=\n") == (
+        "ENV_FILE: lines 2 and 3 of desk.env set the same one."
+    )
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_known_setting_is_named(tmp_path, name):
+    assert refusal(tmp_path, f"{name} = hush\n").startswith(f"{name}: line 1 of desk.env")
 
 
 def test_a_file_that_was_asked_for_must_be_there(tmp_path):
