@@ -31,17 +31,16 @@ def lines():
 
 @contextlib.contextmanager
 def locked():
-    """The file, for one process of this host at a time."""
-    path = Path(settings.AUDIT_CHECKPOINT_FILE)
+    """The file, for one process of this host at a time. Raises `CannotCheckpoint`."""
     try:
-        handle = private.opened(path, os.O_RDWR | os.O_APPEND)
-    except OSError as error:
+        handle = private.opened(Path(settings.AUDIT_CHECKPOINT_FILE), os.O_RDWR | os.O_APPEND)
+        with os.fdopen(handle, "a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+    except OSError as error:  # also of a disk that is full, where a line then ends torn
         raise CannotCheckpoint(
-            f"AUDIT_CHECKPOINT_FILE: cannot be opened ({error.strerror})."
+            f"AUDIT_CHECKPOINT_FILE: cannot be written ({error.strerror})."
         ) from None
-    with os.fdopen(handle, "a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
 
 
 def mark():

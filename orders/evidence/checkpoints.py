@@ -242,10 +242,7 @@ def _last_sound():
     line = AuditCheckpoint.objects.values_list("line", flat=True).first()
     if line is None:
         return None
-    try:
-        last = read(line)
-    except ValueError as error:
-        raise CannotCheckpoint(f"The newest stored checkpoint is not sound: {error}.") from None
+    last = _sound(line, "The newest stored")
     here = AuditRecord.objects.filter(position=last.count).values_list("hash", flat=True)
     if list(here) != [last.head]:
         raise CannotCheckpoint(f"The log contradicts checkpoint {last.number}. {RESTORED}")
@@ -274,14 +271,17 @@ def _bring_up_to_date(file):
     copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
     if last and list(copies.filter(number=number)) != [last]:
         raise CannotCheckpoint(f"The file's checkpoints are not the database's. {RESTORED}")
-    due = "".join(f"{line}\n" for line in copies.filter(number__gt=number))
+    lines = list(copies.filter(number__gt=number))
+    for line in lines:  # what is none would stand in the file for ever
+        _sound(line, "A stored")
+    due = "".join(f"{line}\n" for line in lines)
     if not due.startswith(torn):
         raise CannotCheckpoint("The file of checkpoints ends in a torn line that is not ours.")
     checkpoint_file.append(file, due[len(torn) :])
 
 
-def _sound(line):
+def _sound(line, which="The file's last"):
     try:
         return read(line)
     except ValueError as error:
-        raise CannotCheckpoint(f"The file's last checkpoint is not sound: {error}.") from None
+        raise CannotCheckpoint(f"{which} checkpoint is not sound: {error}.") from None

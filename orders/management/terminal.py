@@ -13,12 +13,22 @@ from orders.access.permissions import NotAllowed
 from orders.accounts.provisioning import CannotEnrol
 from orders.audit import log
 from orders.cancels.requests import CannotAsk
+from orders.evidence.checkpoints import CheckpointKeyWrong
 from orders.evidence.restored_copy import Behind
 from orders.keys.sealing import BadAgentKey, KeySettingsWrong
 
 WRONG_INPUT = 2  # as argparse exits
 WHERE = "(terminal)"  # in the log, in place of a network address
-NAMED = (BadAgentKey, Behind, CannotAsk, CannotEnrol, CannotStart, KeySettingsWrong, NotAllowed)
+NAMED = (
+    BadAgentKey,
+    Behind,
+    CannotAsk,
+    CannotEnrol,
+    CannotStart,
+    CheckpointKeyWrong,
+    KeySettingsWrong,
+    NotAllowed,
+)
 NO_TEXT = "is not text in UTF-8."
 
 

@@ -26,7 +26,7 @@ class Command(terminal.DeskCommand):
                     self.stdout.write("\n".join(sorted(checkpoints.trusted_keys())))
                     return
                 made = checkpoints.make()
-        except (checkpoints.CannotCheckpoint, checkpoints.CheckpointKeyWrong) as error:
+        except checkpoints.CannotCheckpoint as error:
             raise CommandError(str(error)) from None
         if made is None:
             self.stdout.write("Nothing new since the last checkpoint.")
