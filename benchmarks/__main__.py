@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 from solders.keypair import Keypair
 
@@ -31,7 +32,7 @@ OURS = {
 SLOW = {"sdk", "ccxt"}  # one request at a time: fewer orders, or a run would take minutes
 
 
-def main():
+def main() -> None:
     options = _options()
     OUT.mkdir(parents=True, exist_ok=True)
     results = []
@@ -57,11 +58,11 @@ def _options():
     return parser.parse_args()
 
 
-def _numbers(text):
+def _numbers(text: str):
     return [int(part) for part in text.split(",")]
 
 
-def _timed(case, latency_ms, run, options):
+def _timed(case, latency_ms, run, options: dict[str, Any]):
     count = options.count if case not in SLOW else min(options.count, 200 if latency_ms else 500)
     with stage.Paper(latency_ms) as paper:
         took = (_ours if case in OURS else _peer)(case, paper, count, options)
@@ -69,7 +70,7 @@ def _timed(case, latency_ms, run, options):
     return {"case": case, "latency_ms": latency_ms, "run": run, "count": count, "rate": rate} | took
 
 
-def _peer(case, paper, count, options):
+def _peer(case, paper, count: int, options: dict[str, Any]):
     main, agent = Keypair(), Keypair()
     paper.account(main.pubkey(), agents=[agent.pubkey()])
     warm = 0 if case in SLOW else stage.WARM_UPS  # nothing of a loop of single requests gets warm
@@ -81,7 +82,7 @@ def _peer(case, paper, count, options):
     return _json_of(command, given, {})
 
 
-def _ours(case, paper, count, options):
+def _ours(case, paper, count: int, options: dict[str, Any]):
     with tempfile.TemporaryDirectory() as folder:
         more = {"DATA_DIR": folder, "PACIFICA_PAPER_URL": paper.url}
         if case == "postgres":
@@ -118,7 +119,7 @@ def _line(one):
     )
 
 
-def _medians(results, which):
+def _medians(results, which: str | dict[str, int]):
     """Median cancels per second by (case, latency)."""
     groups = {}
     for one in results:
@@ -126,7 +127,7 @@ def _medians(results, which):
     return {key: statistics.median(rates) for key, rates in groups.items()}
 
 
-def _table(when, medians, options):
+def _table(when, medians, options: dict[str, Any]):
     said = f"Medians of {options.runs} runs, {when}, cancels per second (ratio to the SDK's way):"
     lines = ["", said]
     for case in options.cases:

@@ -12,18 +12,20 @@ product.
 import itertools
 import statistics
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 from benchmarks import stage
 
 
-def main():
+def main() -> None:
     """Runs of both kinds in turn; medians of orders per second and what the chain takes."""
     parser = stage.options(__doc__, count=1000, runs=5, latency_ms=0)
     given = parser.parse_args()
-    more = {"AUDIT_CHECKPOINT_KEY": CHECKPOINT_KEY, "CREDITS_KEYLESS": 1_000_000}
+    more: dict[str, Any] = {"AUDIT_CHECKPOINT_KEY": CHECKPOINT_KEY, "CREDITS_KEYLESS": 1_000_000}
     with stage.Stage(given, **more) as theatre:
         firm = theatre.firm()
         found = {"chained": [], "plain": []}
@@ -61,7 +63,7 @@ def _run(firm, given, *, is_chained):
         return given.count / took, cpu / given.count * 1e6
 
 
-def _unchained():
+def _unchained() -> Iterator[Any]:
     """Records as rows and nothing more, far above the chained ones, so that both may stand."""
     positions = itertools.count(time.time_ns() // 1000)
     yield mock.patch("orders.audit.log._locked_tip", lambda: (next(positions) * 1000, ""))
@@ -76,7 +78,7 @@ def _unchained():
 NOT_HASHED = {"body_sha256": "", "kept_sha256": ""}
 
 
-def _tell(found, given):
+def _tell(found, given) -> None:
     """Medians; processor time tells more where other work shares the machine."""
     print(f"{given.count} cancels at {given.latency_ms} ms, {given.runs} runs of each in turn:")
     medians = {}

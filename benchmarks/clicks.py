@@ -13,7 +13,7 @@ from benchmarks import stage
 ROW_EVERY_S = 0.05
 
 
-def main():
+def main() -> None:
     given = stage.options(__doc__, count=200, latency_ms=25).parse_args()
     with stage.Stage(given) as site:
         orders = site.firm().orders(given.count)
@@ -35,7 +35,7 @@ def _clicked(site, orders):
     return stage.to_first_byte(site.paper, clicked), on_screen
 
 
-def _until_cancelled(operator, row):
+def _until_cancelled(operator, row) -> None:
     address = f"/admin/orders/order/cells/?order={row}"
     is_cancelled = lambda: "Cancelled" in operator.get(address)  # noqa: E731
     stage.until(is_cancelled, "Cancelled", every_s=ROW_EVERY_S)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 MOMENTS = ("reserve", "book", "balances")
 
 
-def main(times, kind):
+def main(times, kind) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     import django
 
@@ -31,7 +31,7 @@ def main(times, kind):
         app.worker_main(["-q", "worker", *flags])
 
 
-def hurry(times):
+def hurry(times) -> None:
     """Let the purse of this process see a clock that runs so many times as fast."""
     from orders import sweep
     from orders.exchange import credits
@@ -50,7 +50,7 @@ def hurry(times):
 
 
 def _hurried(function, times):
-    def hurried(*, now, **given):
+    def hurried(*, now: datetime, **given):
         return function(now=datetime.fromtimestamp(now.timestamp() * times, UTC), **given)
 
     return hurried

@@ -10,12 +10,19 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from orders.models import Desk
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 COUNT, TIMES = 10_000, 20
 OUTCOMES = {"cancelled": 7000, "queued": 2500, "gone": 300, "refused": 200}
 
 
-def main():
+def main() -> None:
     """Set the database up, look at the pages, tell the times."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
@@ -37,7 +44,7 @@ def main():
         measure()
 
 
-def measure():
+def measure() -> None:
     """Three accounts, ten thousand orders, one running job; then every page a few times."""
     from django.contrib.auth import get_user_model
     from solders.keypair import Keypair
@@ -75,20 +82,25 @@ def measure():
     assert CancelJob.objects.count() == 1
 
 
-def place(accounts):
+def place(accounts) -> None:
     """Orders that only the app knows."""
     from django.utils.timezone import now
 
     from orders.models import Order
 
     times = dict.fromkeys(("created_at", "updated_at", "first_seen_at", "last_seen_at"), now())
-    about = {"symbol": "BTC", "side": "bid", "order_type": "limit", "price": "50000"}
+    about: dict[str, Any] = {
+        "symbol": "BTC",
+        "side": "bid",
+        "order_type": "limit",
+        "price": "50000",
+    }
     about |= {"price_number": 50_000, "initial_amount": "0.5", "open_amount_number": "0.5"} | times
     rows = (Order(account=accounts[n % 3], order_id=10**11 + n, **about) for n in range(COUNT))
     Order.objects.bulk_create(rows, batch_size=500)
 
 
-def run(user, desk, frozen):
+def run(user: "Person", desk: Desk, frozen):
     """A job of the frozen set in the middle of its way."""
     from django.utils.timezone import now
 
@@ -127,7 +139,7 @@ def run(user, desk, frozen):
     return job
 
 
-def timed(client, address):
+def timed(client, address: str):
     """(wall seconds, CPU seconds) of one answer."""
     wall, cpu = time.perf_counter(), time.process_time()
     answer = client.get(address)
@@ -135,7 +147,7 @@ def timed(client, address):
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def tell(name, times):
+def tell(name: str, times) -> None:
     """One line: median, worst, and the CPU's part, in ms."""
     pairs = [one if isinstance(one, tuple) else (one, one) for one in times]
     walls, cpus = zip(*pairs, strict=True)

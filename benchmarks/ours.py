@@ -16,15 +16,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks import stage
+from orders.models import CancelJob
 
 LOOK_EVERY_S = 0.004  # one plain statement each: 0.1 ms of processor time, for what is timed
 UNSEEN = 0.75  # of the time of the job before, in which the next one is not looked at
 WORKER = [*stage.CELERY, "--concurrency", "2", "-Q", "bulk", *stage.QUIET]
 
 
-def main():
+def main() -> None:
     options = _options()
     os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
     import django
@@ -44,7 +46,7 @@ def _options():
     return parser.parse_args()
 
 
-def _run(options):
+def _run(options: dict[str, Any]):
     from tests.helpers.firm import Firm
     from tests.helpers.paper import PaperHandle
 
@@ -65,7 +67,7 @@ def _run(options):
             worker.wait()
 
 
-def _job(firm, count, workers, *, quiet_s):
+def _job(firm, count: int, workers, *, quiet_s):
     """One bulk job of that many fresh orders: its times and sums. It is not looked at before
     ``quiet_s`` are over, for looking takes processor time."""
     preview = _frozen(firm, count)
@@ -80,7 +82,7 @@ def _job(firm, count, workers, *, quiet_s):
     return told | {"cpu_s": cpu_s, "cancelled": job.cancels.filter(status="cancelled").count()}
 
 
-def _is_done(job):
+def _is_done(job: CancelJob) -> bool:
     """Done with its last cancel, in the same transaction. Asked past the models: it is cheaper."""
     from django.db import connection
 
@@ -89,7 +91,7 @@ def _is_done(job):
         return cursor.fetchone()
 
 
-def _frozen(firm, count):
+def _frozen(firm, count: int):
     latency_ms = firm.paper.rules()["latency_ms"]
     firm.paper.rules(latency_ms=0)
     firm.orders(count)

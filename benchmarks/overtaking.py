@@ -13,13 +13,14 @@ its first request arrived; that target is a second.
 import time
 
 from benchmarks import stage
+from orders.models import CancelJob
 
 EVERY_S = 0.1  # a click; a person is slower
 HELD_BACK_MS = 10_000
 BULK = "/orders/batch"
 
 
-def main():
+def main() -> None:
     given = stage.options(__doc__, count=10_000, clicks=100, latency_ms=25).parse_args()
     with stage.Stage(given) as site:
         firm = site.firm()
@@ -36,12 +37,12 @@ def main():
 class Overtaking:
     """The three measurements on one site."""
 
-    def __init__(self, site, firm, given):
+    def __init__(self, site, firm, given) -> None:
         self.site, self.firm, self.given = site, firm, given
         self.operator = stage.Browser(site.site, "olivia")
         self.first_ms = []
 
-    def measure(self):
+    def measure(self) -> None:
         clicked = self._clicked(lambda: True)
         idle = self._tell("idle", clicked)
         clicked = {}
@@ -69,10 +70,10 @@ class Overtaking:
         self.first_ms.append(stage.first_request(self.site.paper, BULK, mark) - at_ms)
         return job
 
-    def _is_running(self, job):
+    def _is_running(self, job: CancelJob) -> bool:
         return job.cancels.filter(status="queued").exists
 
-    def _clicked(self, goes_on, most=None):
+    def _clicked(self, goes_on, most: int | None = None):
         """Click at an even pace for as long as it goes on: when each was, by order id."""
         orders, clicked = self.firm.orders(most or self.given.clicks, symbol="ETH"), {}
         for order in orders:

@@ -12,15 +12,23 @@ empty; one figure for each account of each panic. The targets are p95 of one and
 """
 
 import time
+from typing import Any
 
 from benchmarks import stage
+from orders.models import CancelJob
 
 NO_BROKER = "redis://127.0.0.1:9/0"  # nothing listens on the discard port
 STOP = {"order_type": "stop_limit", "stop_price": "40000"}
 
 
-def main():
-    defaults = {"panics": 5, "accounts": 20, "count": 500, "stops": 0, "latency_ms": 25}
+def main() -> None:
+    defaults: dict[str, Any] = {
+        "panics": 5,
+        "accounts": 20,
+        "count": 500,
+        "stops": 0,
+        "latency_ms": 25,
+    }
     given = stage.options(__doc__, **defaults, only_sweep=0).parse_args()
     given.broker = NO_BROKER if given.only_sweep else given.broker
     with stage.Stage(given) as site:
@@ -60,14 +68,14 @@ def _pulled(site, firm, accounts, given):
     return _sent(site, accounts, mark, job), _seen_empty(job)
 
 
-def _sent(site, accounts, mark, job):
+def _sent(site, accounts, mark, job: CancelJob):
     asked = [one for one in site.paper.ledger(since=mark)["requests"] if one["method"] == "POST"]
     last_ms = {one["account"]: one["at_ms"] for one in asked}
     began_ms = job.created_at.timestamp() * 1000
     return [last_ms[account.address] - began_ms for account in accounts]
 
 
-def _seen_empty(job):
+def _seen_empty(job: CancelJob):
     lines = list(job.panic_lines.all())
     left = [line for line in lines if line.seen_empty_at is None]
     if left:

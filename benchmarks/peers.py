@@ -11,6 +11,11 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any
+
+from orders.pacifica.paper.exchange import PaperExchange
+from orders.pacifica.paper.verification import Signed
 
 SYMBOL, MARKET = "BTC", "BTC/USDC:USDC"
 
@@ -18,10 +23,10 @@ SYMBOL, MARKET = "BTC", "BTC/USDC:USDC"
 class Watch:
     """Times each burst that began under it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.rates = []
 
-    def bursts(self, given):
+    def bursts(self, given) -> Iterator[Any]:
         """The lists of order ids, one after the other."""
         for order_ids in given["bursts"]:
             self.began_s, self.began_cpu_s, self.done = time.perf_counter(), time.process_time(), 0
@@ -36,7 +41,7 @@ class Watch:
         return last | {"first_rate": self.rates[0]}
 
 
-def sdk_loop(given, address, agent, port):
+def sdk_loop(given, address: str, agent, port: int):
     """As the official SDK's scripts: sign, then one ``requests.post`` after another."""
     import base58
     import requests
@@ -56,7 +61,7 @@ def sdk_loop(given, address, agent, port):
     return watch.told()
 
 
-def ccxt_loop(given, address, agent, port):
+def ccxt_loop(given, address: str, agent, port: int):
     """CCXT's ``cancelOrder``, one after another, its limiter off."""
     import ccxt
 
@@ -72,17 +77,17 @@ def ccxt_loop(given, address, agent, port):
     return watch.told()
 
 
-def ccxt_gather(given, address, agent, port):
+def ccxt_gather(given, address: str, agent, port: int):
     """CCXT's async ``cancelOrder``, all at once."""
     return asyncio.run(_gather(given, address, agent, port, batch=1))
 
 
-def ccxt_batches(given, address, agent, port):
+def ccxt_batches(given, address: str, agent, port: int):
     """CCXT's async ``cancelOrders``, ten to a request, all at once."""
     return asyncio.run(_gather(given, address, agent, port, batch=10))
 
 
-async def _gather(given, address, agent, port, *, batch):
+async def _gather(given, address: str, agent, port: int, *, batch: list[tuple[str, Signed]]):
     import ccxt.async_support as ccxt
 
     exchange = _at(ccxt.pacifica(_options(given, address, agent)), port)
@@ -100,14 +105,14 @@ async def _gather(given, address, agent, port, *, batch):
         await exchange.close()
 
 
-def _calls(exchange, ids, batch):
+def _calls(exchange: PaperExchange, ids, batch: list[tuple[str, Signed]]):
     if batch == 1:
         return [exchange.cancel_order(order_id, MARKET) for order_id in ids]
     groups = [ids[at : at + batch] for at in range(0, len(ids), batch)]
     return [exchange.cancel_orders(group, MARKET) for group in groups]
 
 
-def _options(given, address, agent):
+def _options(given, address: str, agent):
     return {
         "walletAddress": address,
         "privateKey": given["secret"],
@@ -116,7 +121,7 @@ def _options(given, address, agent):
     }
 
 
-def _at(exchange, port):
+def _at(exchange: PaperExchange, port: int):
     url = f"http://127.0.0.1:{port}"
     for kind in ("api", "test"):
         exchange.urls[kind] = {"public": url, "private": url}
@@ -137,7 +142,7 @@ CASES = {
 }
 
 
-def main():
+def main() -> None:
     case, address, agent, port = sys.argv[1:]
     given = json.load(sys.stdin)
     print(json.dumps(CASES[case](given, address, agent, int(port))))

@@ -30,6 +30,6 @@ def svg(medians, names) -> str:
     return f"<svg {shape}>{background}{head}{''.join(parts)}</svg>"
 
 
-def _text(x, y, words, *, anchor="start", size=12):
+def _text(x, y, words: str, *, anchor: str = "start", size: int = 12):
     style = f'font-family="sans-serif" font-size="{size}" text-anchor="{anchor}"'
     return f'<text x="{x:.0f}" y="{y}" {style}>{escape(words)}</text>'

@@ -14,16 +14,19 @@ preview's estimate; the estimate is to be right within a tenth, the reserve (a f
 
 import time
 from collections import Counter, deque
+from typing import Any
 
 from benchmarks import stage
+from orders.models import Preview
+from orders.pacifica.paper.request_handler import Asked
 
 API_CONFIG_KEY = "benchmrk_2VfUX9xYzAbC"
 MINUTE_S = 60
 BULK_ROUTE = "/orders/batch"
 
 
-def main():
-    defaults = {"count": 10_000, "credits": 300, "times": 8, "latency_ms": 25}
+def main() -> None:
+    defaults: dict[str, Any] = {"count": 10_000, "credits": 300, "times": 8, "latency_ms": 25}
     given = stage.options(__doc__, **defaults).parse_args()
     with stage.Stage(given, CREDITS_KEYED=given.credits) as site:
         firm, urgent, preview = _prepared(site, given)
@@ -49,24 +52,24 @@ def _prepared(site, given):
     firm = site.firm()
     firm.orders(given.count)
     urgent = firm.orders(40, symbol="ETH")
-    keyed = {"api_key": API_CONFIG_KEY, "credits": given.credits}
+    keyed: dict[str, Any] = {"api_key": API_CONFIG_KEY, "credits": given.credits}
     address, agent = firm.account.address, firm.account.agent_keypair.pubkey()
     site.paper.account(address, agents=[agent], **keyed)
     window_s = MINUTE_S / given.times
     site.paper.rules(latency_ms=given.latency_ms, credit_window_s=window_s)
-    about = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
+    about: dict[str, Any] = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
     provisioning.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
     return firm, urgent, stage.frozen(firm, symbols=("BTC",))
 
 
-def _estimate(preview, given):
+def _estimate(preview: Preview, given):
     """What the preview's page says, in seconds of the purse."""
     from orders.cancels.bulk import estimate
 
     return estimate.plan(preview).estimated_s
 
 
-def _run(firm, urgent, preview, given) -> float:
+def _run(firm, urgent, preview: Preview, given) -> float:
     """Seconds from the confirmation to the last cancel at rest; an urgent cancel in each window."""
     from orders.cancels import requests
 
@@ -81,7 +84,7 @@ def _run(firm, urgent, preview, given) -> float:
     return (ended_at - job.created_at).total_seconds()
 
 
-def _tell(site, given, mark, address, urgent, estimated_s, took_s):
+def _tell(site, given, mark, address: str, urgent, estimated_s, took_s) -> None:
     asked = [one for one in site.paper.ledger(since=mark)["requests"] if _is_paid(one, address)]
     throttled = sum(one["status"] == 429 for one in asked)
     clicked, reserve = {order.order_id for order in urgent}, given.credits / 5
@@ -97,16 +100,16 @@ def _tell(site, given, mark, address, urgent, estimated_s, took_s):
     print(f"took {took_s:.0f} s of the purse, estimated {estimated_s:.0f} s: {off:+.1f} %")
 
 
-def _is_paid(one, address):
+def _is_paid(one, address: str) -> bool:
     """Whether it is charged to this account's purse: the desk's other accounts are read, too."""
     return one["account"] in {address, None}
 
 
-def _taken(asked):
+def _taken(asked: Asked):
     return sum(one["verdict"] == "accepted" for one in asked)
 
 
-def _least_left(asked, given):
+def _least_left(asked: Asked, given):
     """Quota less what these cost in the fullest window, by the ledger's times; what that was."""
     window_ms, least, parts = MINUTE_S / given.times * 1000, float(given.credits), {}
     charges, spent = deque(), Counter()

@@ -13,15 +13,23 @@ what really became of its order. The target is 90 s.
 
 import time
 from collections import Counter
+from typing import Any
 
 from benchmarks import stage
+from orders.models import CancelJob
 
 API_CONFIG_KEY = "benchmrk_2VfUX9xYzAbC"
 DEAF = {"/orders/batch": "apply_then_drop", "/orders/cancel": "apply_then_drop", "*": "drop"}
 
 
-def main():
-    defaults = {"count": 10_000, "older": 5_000, "page": 100, "latency_ms": 25, "credits": 12_000}
+def main() -> None:
+    defaults: dict[str, Any] = {
+        "count": 10_000,
+        "older": 5_000,
+        "page": 100,
+        "latency_ms": 25,
+        "credits": 12_000,
+    }
     given = stage.options(__doc__, **defaults).parse_args()
     with stage.Stage(given, CREDITS_KEYED=given.credits) as site:
         firm = _prepared(site, given)
@@ -51,7 +59,7 @@ def _prepared(site, given):
     site.paper.orders(address, list(amounts))
     sync.sync_account(account_id=firm.account.pk)
     site.paper.account(address, agents=[agent], api_key=API_CONFIG_KEY, credits=given.credits)
-    about = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
+    about: dict[str, Any] = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
     provisioning.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
     site.paper.rules(latency_ms=given.latency_ms, history_rows=given.page)
     return firm
@@ -68,7 +76,7 @@ def _all_unknown(site, firm, given):
     return job
 
 
-def _tell(site, firm, job, mark, took_s):
+def _tell(site, firm, job: CancelJob, mark, took_s) -> None:
     from orders.pacifica.paper import credits
 
     asked = [one for one in site.paper.ledger(since=mark)["requests"] if one["method"] == "GET"]

@@ -19,11 +19,13 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from desk.demo.stack import free_port, wait_for
+from orders.models import Preview
 from tests.helpers.paper import PaperHandle
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +51,7 @@ def options(description, **defaults):
 class Paper:
     """A paper exchange in a process of its own, unlimited in credits."""
 
-    def __init__(self, latency_ms):
+    def __init__(self, latency_ms) -> None:
         self.latency_ms = latency_ms
 
     def __enter__(self) -> PaperHandle:
@@ -64,7 +66,7 @@ class Paper:
         handle.rules(latency_ms=self.latency_ms)
         return handle
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc) -> None:
         self.process.terminate()
         self.process.wait()
 
@@ -82,7 +84,7 @@ def environment(**more) -> dict:
     }
 
 
-def fresh_database(url):
+def fresh_database(url: str) -> None:
     """Drop and make the PostgreSQL database that the address names."""
     import psycopg
 
@@ -95,7 +97,7 @@ def fresh_database(url):
 class Stage(contextlib.ExitStack):
     """A paper exchange and a migrated site; ``start`` adds processes, which end with the stage."""
 
-    def __init__(self, given, **settings):
+    def __init__(self, given, **settings) -> None:
         super().__init__()
         self.given, self.settings = given, settings
 
@@ -107,7 +109,7 @@ class Stage(contextlib.ExitStack):
             raise
         return self
 
-    def _build(self):
+    def _build(self) -> None:
         folder = self.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         paper = Paper(0)
         self.paper = self.enter_context(paper)
@@ -125,7 +127,7 @@ class Stage(contextlib.ExitStack):
             self.environment["CELERY_BROKER_URL"] = self.given.broker
         self._set_up()
 
-    def _set_up(self):
+    def _set_up(self) -> None:
         for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
             os.environ.pop(name, None)  # those are named by options only
         os.environ.update(self.environment)
@@ -143,7 +145,7 @@ class Stage(contextlib.ExitStack):
 
         return Firm(self.paper)
 
-    def start(self, *, workers=WORKERS, sweep=True, web=True):
+    def start(self, *, workers=WORKERS, sweep: bool = True, web: bool = True) -> None:
         """Start the processes as the README names them and wait until they are there."""
         for queues, threads in workers.items():
             self.run(*CELERY, "--concurrency", str(threads), "-Q", queues, *QUIET)
@@ -184,7 +186,7 @@ class Stage(contextlib.ExitStack):
 class Browser:
     """A person signed in over HTTP, who clicks."""
 
-    def __init__(self, site, name):
+    def __init__(self, site, name: str) -> None:
         self.site, self.session = site, requests.Session()
         self.session.trust_env = False
         from tests.helpers.firm import PASSWORD
@@ -228,7 +230,7 @@ def to_first_byte(paper, clicked) -> list:
     return [first[order_id] - at_ms for order_id, at_ms in clicked.items()]
 
 
-def first_request(paper, route, mark) -> int:
+def first_request(paper, route: str, mark) -> int:
     """When the first request of a route arrived that the ledger numbers ``mark`` or higher, ms."""
 
     def seen():
@@ -238,7 +240,7 @@ def first_request(paper, route, mark) -> int:
     return until(seen, f"a request to {route}", every_s=0.05)
 
 
-def await_senders(count):
+def await_senders(count: int) -> None:
     """Wait until so many sending processes were heard of."""
     from django.utils.timezone import now
 
@@ -247,7 +249,7 @@ def await_senders(count):
     until(lambda: Sender.objects.fresh(now()).count() >= count, "senders")
 
 
-def until(holds, what, *, every_s=0.02, patience_s=PATIENCE_S):
+def until(holds, what: str, *, every_s=0.02, patience_s=PATIENCE_S):
     """Wait for something to become true, and stop the command where it does not."""
     ends_at = time.monotonic() + patience_s
     while not (found := holds()):
@@ -266,21 +268,25 @@ def frozen(firm, **scope):
     return previews.of_scope(user=firm.head, actor=firm.actor(firm.head), scope=scope)
 
 
-def confirmed(firm, preview):
+def confirmed(firm, preview: Preview):
     """The job that the same desk head makes of it."""
     from orders.cancels.bulk import previews
 
-    about = {"user": firm.head, "actor": firm.actor(firm.head), "preview_id": preview.pk}
+    about: dict[str, Any] = {
+        "user": firm.head,
+        "actor": firm.actor(firm.head),
+        "preview_id": preview.pk,
+    }
     return previews.confirm(**about, typed=previews.must_type(preview)).jobs[0]
 
 
-def percentile(values, percent):
+def percentile(values: dict[str, Any], percent):
     """Of the values as they are, nearest rank."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, max(0, -(-len(ranked) * percent // 100) - 1))]
 
 
-def told(values) -> str:
+def told(values: dict[str, Any]) -> str:
     """*p50 12, p95 30, worst 41 (200)*."""
     cuts = f"p50 {statistics.median(values):.0f}, p95 {percentile(values, 95):.0f}"
     return f"{cuts}, worst {max(values):.0f} ms ({len(values)} of them)"

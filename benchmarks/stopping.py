@@ -11,12 +11,14 @@ import random
 import time
 
 from benchmarks import stage
+from orders.delivery.claims import NextJob
+from orders.models import CancelJob
 
 BULK = "/orders/batch"
 QUIET_S = 2  # so long after the press nothing more may have come
 
 
-def main():
+def main() -> None:
     given = stage.options(__doc__, tries=20, count=3000, latency_ms=25).parse_args()
     with stage.Stage(given) as site:
         firm = site.firm()
@@ -33,7 +35,7 @@ def main():
     print(f"within a second: {in_time} of {given.tries}")
 
 
-def _tried(site, firm, head, given):
+def _tried(site, firm, head: NextJob, given):
     """Milliseconds from the press to the arrival of the last request that it did not keep back."""
     site.paper.rules(latency_ms=0)
     firm.orders(given.count)
@@ -53,11 +55,11 @@ def _tried(site, firm, head, given):
     return max(sent) - pressed_ms
 
 
-def _is_new(one):
+def _is_new(one) -> bool:
     return one["method"] == "POST"
 
 
-def _check_the_rest(site, firm, job):
+def _check_the_rest(site, firm, job: CancelJob) -> None:
     """What was stopped is exactly what is still open on the exchange."""
     stage.until(lambda: not job.cancels.live().exists(), "what was under way")
     stopped = set(job.cancels.filter(status="stopped").values_list("order_id", flat=True))

@@ -14,11 +14,13 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from typing import Any
 
 from benchmarks.stage import Paper, environment, fresh_database
+from orders.models import Account
 
 
-def main():
+def main() -> None:
     """Set everything up, sync, tell."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=5000)
@@ -28,7 +30,11 @@ def main():
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Paper(0) as paper:
-        more = {"DATA_DIR": folder, "PACIFICA_PAPER_URL": paper.url, "CREDITS_KEYLESS": "1000000"}
+        more: dict[str, Any] = {
+            "DATA_DIR": folder,
+            "PACIFICA_PAPER_URL": paper.url,
+            "CREDITS_KEYLESS": "1000000",
+        }
         if options.database:
             fresh_database(options.database)
             more |= {"DATABASE_URL": options.database}
@@ -42,7 +48,7 @@ def main():
         measure(paper, options)
 
 
-def measure(paper, options):
+def measure(paper, options: dict[str, Any]) -> None:
     """Every kind of change to the book of one account."""
     from tests.helpers.firm import Firm
 
@@ -62,7 +68,7 @@ def measure(paper, options):
     print(f"closed by the history: {list(states).count('closed')} of {options.count}")
 
 
-def timed(account):
+def timed(account: Account):
     """(seconds in all, seconds of them for the exchange, queries, reads) of one sync."""
     from unittest import mock
 
@@ -94,7 +100,7 @@ def timed(account):
 class Queries:
     """Counts statements without keeping them: thousands of parameters would cost time."""
 
-    def __init__(self, connection):
+    def __init__(self, connection) -> None:
         self._connection, self.count = connection, 0
 
     def __enter__(self):
@@ -102,7 +108,7 @@ class Queries:
         self._wrapper.__enter__()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error) -> None:
         self._wrapper.__exit__(*error)
 
     def _counted(self, execute, *args):
@@ -110,7 +116,7 @@ class Queries:
         return execute(*args)
 
 
-def tell(name, syncs):
+def tell(name: str, syncs) -> None:
     """One line: medians of the times, and the counts, which must not differ."""
     whole, waited, queries, reads = zip(*syncs, strict=True)
     ours = [one - other for one, other in zip(whole, waited, strict=True)]

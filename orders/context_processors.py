@@ -1,8 +1,10 @@
 """What every template finds in its context."""
 
+from django.http import HttpRequest
+
 from orders.admin.site_state import SiteState
 
 
-def site_state(request):
+def site_state(request: HttpRequest) -> dict[str, SiteState]:
     """The template variable ``desk_site`` (Django's sign-in page has a ``site`` of its own)."""
     return {"desk_site": SiteState(request)}

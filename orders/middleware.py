@@ -1,6 +1,8 @@
 """What every request passes: sessions that are over end here, half-open doors lead nowhere."""
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -9,7 +11,8 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect, HttpResponseServerError
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.views.defaults import bad_request, permission_denied
@@ -30,10 +33,10 @@ HEADERS = {
 class SignInMiddleware:
     """Middleware after authentication: ends sessions, demands the second factor and fresh proof."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[..., Any]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse | HttpResponseServerError:
         if length_of(request) > settings.MAX_BODY:
             response = render(request, "413.html", status=413)
         else:
@@ -42,7 +45,7 @@ class SignInMiddleware:
             response.headers.setdefault(name, value)
         return response
 
-    def stopped(self, request):
+    def stopped(self, request: HttpRequest) -> HttpResponse | None:
         """The answer in place of the page, or None where the request may go on."""
         if not request.user.is_authenticated:
             return self.sign_in(request)
@@ -58,7 +61,7 @@ class SignInMiddleware:
         is_new_password = request.path == reverse("admin:password_change")
         return self.ask(request) if is_new_password and not sessions.is_fresh(request) else None
 
-    def sign_in(self, request):
+    def sign_in(self, request: HttpRequest) -> HttpResponseRedirect | None:
         """The way in for who sent a form without a session, then back to the page it stands on.
 
         Pages ask a stranger for themselves.
@@ -68,7 +71,7 @@ class SignInMiddleware:
             return None
         return redirect_to_login(page_of(request), reverse("admin:login"))
 
-    def lead(self, request):
+    def lead(self, request: HttpRequest) -> HttpResponse:
         """Show the way to the second factor; an act without it is refused."""
         if request.method not in {"GET", "HEAD"}:
             what = f"{request.method} {request.path} without the second factor"
@@ -78,7 +81,7 @@ class SignInMiddleware:
         name = "admin:second_factor" if enrolled else "admin:enrol_second_factor"
         return redirect(with_next(reverse(name), request.get_full_path()))
 
-    def process_exception(self, request, exception):
+    def process_exception(self, request: HttpRequest, exception: Any) -> HttpResponse | None:
         """What no view answers for itself: a value no column can hold, an act that wants proof.
 
         An act that ended in *not yours* is recorded here, unless what refused it has done so.
@@ -89,27 +92,27 @@ class SignInMiddleware:
             return bad_request(request, exception)
         return self.ask(request) if isinstance(exception, sessions.NotFresh) else None
 
-    def ask(self, request):
+    def ask(self, request: HttpRequest) -> HttpResponseRedirect:
         """Ask for a fresh proof, and come back to the page the act began on."""
         back = request.get_full_path() if request.method == "GET" else came_from(request)
         messages.info(request, PROVE)
         return redirect(with_next(reverse("admin:confirm_yourself"), back))
 
 
-def length_of(request) -> int:
+def length_of(request: HttpRequest) -> int:
     """How many bytes of body the request says it has; without that, Django reads none."""
     stated = str(request.META.get("CONTENT_LENGTH", ""))
     return int(stated) if stated.isascii() and stated.isdigit() else 0
 
 
-def note(request, refusal):
+def note(request: HttpRequest, refusal: PermissionDenied | Http404) -> None:
     """Record a refused act; nothing where somebody only looked."""
     is_recorded = isinstance(refusal.__context__, NotAllowed)
     if request.method not in {"GET", "HEAD"} and not is_recorded and request.user.is_authenticated:
         denials.record(actor=actor_of(request), what=f"{request.method} {request.path}")
 
 
-def is_unstorable(exception) -> bool:
+def is_unstorable(exception: Any) -> bool:
     """Whether somebody sent what no column can hold, where the database was asked about it: a
     number too large or none at all, a NUL, half an id."""
     if isinstance(exception, ValueError):
@@ -117,13 +120,13 @@ def is_unstorable(exception) -> bool:
     return isinstance(exception, OverflowError | DataError | ValidationError)
 
 
-def open_paths():
+def open_paths() -> set[str]:
     """The pages for people who gave a password and nothing else yet."""
     names = ("second_factor", "enrol_second_factor", "logout", "login")
     return {reverse(f"admin:{name}") for name in names}
 
 
-def page_of(request):
+def page_of(request: HttpRequest) -> str:
     """The page on which the form of this request stands, as far as can be told."""
     if request.headers.get("Referer"):
         return came_from(request)
@@ -135,7 +138,7 @@ def page_of(request):
     return reverse("admin:index")
 
 
-def came_from(request):
+def came_from(request: HttpRequest) -> str:
     """The page of this site on which a form was filled in, else the overview."""
     parts = urlsplit(request.headers.get("Referer", ""))
     if parts.netloc != request.get_host():
@@ -143,6 +146,6 @@ def came_from(request):
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def with_next(address, wanted):
+def with_next(address: str, wanted: str) -> str:
     """An address that knows where to go afterwards."""
     return f"{address}?{urlencode({'next': wanted})}"

@@ -9,8 +9,10 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
@@ -34,6 +36,8 @@ from orders.models import (
     Proof,
     Sender,
 )
+from orders.models.accounts import AccountQuerySet
+from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
 from orders.panic import worker as panic_worker
 from orders.reconcile import filled_amounts, resolve, sync
@@ -51,7 +55,7 @@ class Duty:
     rest_s: float
 
 
-def duties():
+def duties() -> list[Duty]:
     """All duties of a sweep."""
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
@@ -73,25 +77,25 @@ def duties():
 class Sweep:
     """Runs duties until it is stopped."""
 
-    def __init__(self, duties):
+    def __init__(self, duties: list[Duty]) -> None:
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(duty,), name=duty.name, daemon=True)
             for duty in duties
         ]
 
-    def start(self):
+    def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout_s=15):
+    def stop(self, timeout_s: int = 15) -> None:
         """Let each duty end what it is doing, then stop."""
         self._stopping.set()
         ends_at = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0, ends_at - time.monotonic()))
 
-    def _run(self, duty):
+    def _run(self, duty: Duty) -> None:
         while not self._stopping.is_set():
             close_old_connections()
             try:
@@ -102,24 +106,24 @@ class Sweep:
         connection.close()
 
 
-def deliver_urgent(now):
+def deliver_urgent(now: datetime) -> None:
     """The urgent ones alone: bulk may keep `deliver_overdue` busy for minutes."""
     _deliver(Cancel.objects.ready(now).filter(is_urgent=True), now, is_urgent_only=True)
 
 
-def deliver_overdue(now):
+def deliver_overdue(now: datetime) -> None:
     """Deliver queued cancels that no worker took in time; expire what was never sent."""
     expire_unsent(now)
     _deliver(Cancel.objects.ready(now), now)
 
 
-def _deliver(ready, now, **how):
+def _deliver(ready: CancelQuerySet, now: datetime, **how: bool) -> None:
     overdue = ready.filter(has_come("requested_at", now - GRACE, GRACE))
     accounts = overdue.order_by().values_list("account_id", flat=True).distinct()
     _each(accounts, lambda pk: worker.deliver_account(account_id=pk, **how))
 
 
-def _each(ids, act):
+def _each(ids: AccountQuerySet | CancelQuerySet | list[int], act: Callable[..., Any]) -> None:
     """Do it for each: one that fails must not starve those behind it."""
     for pk in list(ids):
         try:
@@ -129,12 +133,12 @@ def _each(ids, act):
             close_old_connections()  # the next must not fail for this one's
 
 
-def probe_overdue(now):
+def probe_overdue(now: datetime) -> None:
     """Test the agent wallets whose test no worker took in time."""
     _each(wallet_check.overdue(now, GRACE), lambda pk: wallet_check.probe(wallet_id=pk))
 
 
-def expire_unsent(now):
+def expire_unsent(now: datetime) -> None:
     """What could never be sent says so, loudly, instead of waiting for ever.
 
     An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
@@ -152,7 +156,7 @@ def expire_unsent(now):
     _expire(unsent.filter(is_urgent=False, requested_at__lt=before, job__in=idle), limit, now)
 
 
-def _expire(stale, limit, now):
+def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
     minutes = max(1, round(limit.total_seconds() / 60))
     said = f"Never sent: by this machine's clock it waited for over {minutes} min."
     said = f"{said} The order may be open."
@@ -171,13 +175,13 @@ def _expire(stale, limit, now):
             log.append(*transitions.outcome_facts(pairs, now))
 
 
-def _lock_jobs_of(cancels):
+def _lock_jobs_of(cancels: CancelQuerySet) -> None:
     """Before their queued cancels, as somebody who stops a job does: else both wait for ever."""
     jobs = CancelJob.objects.filter(pk__in=cancels.order_by().values("job_id")).order_by("pk")
     list(jobs.select_for_update(no_key=True).values_list("pk"))
 
 
-def recover_abandoned(now):
+def recover_abandoned(now: datetime) -> None:
     """Take over from dead senders: what was never sent is queued again, the rest asked about."""
     if not Cancel.objects.abandoned(now).exists():
         return
@@ -194,25 +198,25 @@ def recover_abandoned(now):
         log.append(*losses, *transitions.outcome_facts(pairs, now))
 
 
-def settle_due(now):
+def settle_due(now: datetime) -> None:
     """Ask about every open question whose check has come."""
     accounts = Cancel.objects.due(now).order_by().values_list("account_id", flat=True).distinct()
     _each(accounts, lambda pk: resolve.settle_account(account_id=pk))
 
 
-def sync_due(now):
+def sync_due(now: datetime) -> None:
     """Read the books whose period is over, oldest first."""
     due = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S)
     accounts = due.values_list("pk", flat=True)
     _each(accounts, lambda pk: sync.sync_account(account_id=pk, is_due_only=True))
 
 
-def read_amounts(now):
+def read_amounts(now: datetime) -> None:
     """Read what cancelled orders had filled, for accounts where an urgent one waits first."""
     _each(filled_amounts.accounts_due(now), lambda pk: filled_amounts.read(account_id=pk))
 
 
-def beat(kind, now):
+def beat(kind: str, now: datetime) -> None:
     """Say that this sending process is alive."""
     name = f"{kind} {socket.gethostname()} {os.getpid()}"
     Sender.objects.update_or_create(
@@ -221,18 +225,18 @@ def beat(kind, now):
     Sender.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
 
 
-def _new_sender(kind, now):
+def _new_sender(kind: str, now: datetime) -> dict[str, Any]:
     return {"kind": kind, "started_at": now, "seen_at": now}
 
 
-def _after_loss(cancel, now):
+def _after_loss(cancel: Cancel, now: datetime) -> Conclusion:
     if cancel.sent_at is None:
         return Conclusion(CancelStatus.QUEUED, Proof.NONE, "Its sender stopped before sending it.")
     said = "Its sender stopped while it was being sent. The exchange is being asked."
     return Conclusion(CancelStatus.UNKNOWN, Proof.NONE, said, next_check_at=now)
 
 
-def _loss_fact(cancel, end, now):
+def _loss_fact(cancel: Cancel, end: Conclusion, now: datetime) -> log.Fact:
     return log.Fact(
         event=Event.SENDER_LOST,
         actor=log.actor_of(cancel.job),

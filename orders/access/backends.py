@@ -1,17 +1,23 @@
 """Who signs in, and what they may do: Django's authentication backend."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 
 from orders.access import permissions, second_factor, throttling
 from orders.access.sign_in_log import client_address
 from orders.models import Right
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 class MembershipBackend(ModelBackend):
     """Signs in by password; answers ``orders.<right>`` for a desk, or for any desk at all."""
 
-    def has_perm(self, user, perm, obj=None):
+    def has_perm(self, user: "Person", perm, obj=None) -> bool:
         app, _, name = perm.partition(".")
         if not user.is_active:
             return False
@@ -19,14 +25,20 @@ class MembershipBackend(ModelBackend):
             return permissions.has_permission(user, name, desk=obj)
         return False
 
-    def has_module_perms(self, user, app_label):
+    def has_module_perms(self, user: "Person", app_label) -> bool:
         return user.is_active and app_label == "orders" and permissions.rights_of(user) != set()
 
 
 class GuardedBackend(MembershipBackend):
     """Signs in by password as Django does, but refuses to look at one guess too many."""
 
-    def authenticate(self, request, username=None, password=None, **kwargs):
+    def authenticate(
+        self,
+        request: HttpRequest,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> "Person | None":
         if username is None or password is None:
             return None
         if request is None:

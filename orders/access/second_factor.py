@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from cryptography.exceptions import InvalidTag
@@ -27,6 +28,10 @@ from orders.models import Event, Membership, RecoveryCode, Role, SecondFactor
 from orders.models.clocks import MAY_DIFFER
 from orders.models.desks import sees_everything
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+
 STEP_S = 30
 DRIFT = (0, -1, 1)  # steps an authenticator's clock may be off
 AHEAD = 2 + MAY_DIFFER // timedelta(seconds=STEP_S)  # the most that two codes of one moment differ
@@ -37,23 +42,23 @@ class WrongCode(ValueError):
     """The code is not the authenticator's, or was used before. The text is for the person."""
 
 
-def is_asked_of(user) -> bool:
+def is_asked_of(user: "Person") -> bool:
     """Whether this person must give a second factor: they have one, or their role acts."""
     return is_enrolled(user) or (settings.SECOND_FACTOR_REQUIRED and is_acting(user))
 
 
-def is_enrolled(user) -> bool:
+def is_enrolled(user: "Person") -> bool:
     """Whether this person has a confirmed authenticator."""
     return SecondFactor.objects.filter(user_id=user.pk).exists()
 
 
-def is_acting(user) -> bool:
+def is_acting(user: "Person") -> bool:
     """Whether this person may do more than look: on any desk, or as an administrator."""
     more = Membership.objects.filter(user_id=user.pk).exclude(role=Role.VIEWER)
     return sees_everything(user) or more.exists()
 
 
-def begin(*, user, begun="") -> tuple[str, str]:
+def begin(*, user: "Person", begun: str = "") -> tuple[str, str]:
     """A secret to enrol with, in base32, and the same sealed, to be kept until it is confirmed.
 
     ``begun``: what an earlier call gave to keep; it is shown again. Writes nothing.
@@ -63,7 +68,7 @@ def begin(*, user, begun="") -> tuple[str, str]:
     return base64.b32encode(secret).decode(), sealed
 
 
-def uri(*, user, secret) -> str:
+def uri(*, user: "Person", secret: str) -> str:
     """What the QR code says to an authenticator app."""
     issuer = f"Pacifica Desk {settings.PACIFICA_NETWORK}"
     label = quote(f"{issuer}:{user.get_username()}")
@@ -71,7 +76,9 @@ def uri(*, user, secret) -> str:
 
 
 @transaction.atomic
-def confirm(*, user, begun, code, actor, now: datetime | None = None) -> list[str]:
+def confirm(
+    *, user: "Person", begun: str, code: str, actor: log.Actor, now: datetime | None = None
+) -> list[str]:
     """Enrol the authenticator that was begun; its recovery codes, shown once. `WrongCode`."""
     now, sealed = now or timezone.now(), _bytes(begun)
     if is_enrolled(user):
@@ -88,7 +95,7 @@ def confirm(*, user, begun, code, actor, now: datetime | None = None) -> list[st
     return codes
 
 
-def is_right(*, user, code, now: datetime | None = None) -> bool:
+def is_right(*, user: "Person", code: str, now: datetime | None = None) -> bool:
     """Whether this is the authenticator's code of now, or a recovery code; good once."""
     now, code = now or timezone.now(), "".join(str(code).split()).replace("-", "")
     factor = SecondFactor.objects.filter(user_id=user.pk).first()
@@ -100,13 +107,13 @@ def is_right(*, user, code, now: datetime | None = None) -> bool:
     return bool(unused.filter(code_hash=_hash(user.pk, code)).update(used_at=now))
 
 
-def codes_left(*, user) -> int:
+def codes_left(*, user: "Person") -> int:
     """How many recovery codes are still good."""
     return RecoveryCode.objects.filter(user_id=user.pk, used_at__isnull=True).count()
 
 
 @transaction.atomic
-def reset(*, user, actor) -> bool:
+def reset(*, user: "Person", actor: log.Actor) -> bool:
     """Forget a lost authenticator and end every session; whether there was one."""
     RecoveryCode.objects.filter(user_id=user.pk).delete()
     had = bool(SecondFactor.objects.filter(user_id=user.pk).delete()[0])
@@ -116,12 +123,12 @@ def reset(*, user, actor) -> bool:
     return had
 
 
-def _fact(user, actor, old, new):
+def _fact(user: "Person", actor: log.Actor, old: str, new: str) -> log.Fact:
     data = {"user": user.get_username(), "changed": {"second factor": [old, new]}}
     return log.Fact(Event.USER_CHANGED, actor, data=data)
 
 
-def _consume_code(factor, code, now):
+def _consume_code(factor: SecondFactor, code: str, now: datetime) -> bool:
     """Whether the code fits a step that none was taken from yet; the step is taken with it.
 
     One conditional UPDATE decides between two who give the same code.
@@ -135,7 +142,7 @@ def _consume_code(factor, code, now):
     return bool(fresh.update(last_step=step))
 
 
-def _step_of(secret, code, now):
+def _step_of(secret: bytes | None, code: str, now: datetime) -> int | None:
     """The 30-second step whose code this is, or None."""
     code = str(code).strip().replace(" ", "")
     if secret is None or not (code.isascii() and code.isdigit()):
@@ -147,32 +154,32 @@ def _step_of(secret, code, now):
     return None
 
 
-def _new_code():
+def _new_code() -> str:
     """80 random bits as people can copy them: four groups of four."""
     text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
     return "-".join(text[at : at + 4] for at in range(0, 16, 4))
 
 
-def _hash(user_id, code):
+def _hash(user_id: int, code: str) -> str:
     code = code.replace("-", "").lower()
     return hmac.new(
         _key(b"recovery code"), f"{user_id}:{code}".encode(), hashlib.sha256
     ).hexdigest()
 
 
-def _key(use):
+def _key(use: bytes) -> bytes:
     """A key for one use, made from ``SECRET_KEY``."""
     return hmac.new(
         settings.SECRET_KEY.encode(), b"pacifica-desk 1 " + use, hashlib.sha256
     ).digest()
 
 
-def _seal(user_id, secret):
+def _seal(user_id: int, secret: bytes) -> bytes:
     nonce = os.urandom(12)
     return nonce + AESGCM(_key(b"second factor")).encrypt(nonce, secret, str(user_id).encode())
 
 
-def _open(user_id, sealed):
+def _open(user_id: int, sealed: bytes) -> bytes | None:
     """The secret, or None where it was sealed under another ``SECRET_KEY`` or for another."""
     try:
         cipher = AESGCM(_key(b"second factor"))
@@ -181,7 +188,7 @@ def _open(user_id, sealed):
         return None
 
 
-def _bytes(text):
+def _bytes(text: str) -> bytes:
     try:
         return base64.b64decode(text)
     except ValueError:

@@ -1,13 +1,19 @@
 """How long a sign-in holds: idle and absolute limits, what ends it everywhere, how fresh it is."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import F
+from django.http import HttpRequest
 from django.utils import timezone
 
 from orders.models import Standing
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 FRESH_FOR_S = 300
 SEEN_EVERY_S = 60  # an idle clock needs no write at every request
@@ -19,36 +25,36 @@ class NotFresh(Exception):
     """The act asks for a proof of who one is, given within the last five minutes."""
 
 
-def begin(request, user):
+def begin(request: HttpRequest, user: "Person") -> None:
     """Start the clocks of a session that just signed in by password."""
     now = _now()
     request.session.update({BEGAN: now, SEEN: now, FRESH: now, STANDING: epoch_of(user.pk)})
 
 
-def verify(request):
+def verify(request: HttpRequest) -> None:
     """The second factor was given: a new session key, and a fresh proof."""
     request.session.cycle_key()
     request.session[VERIFIED] = _now()
     prove(request)
 
 
-def prove(request):
+def prove(request: HttpRequest) -> None:
     """The person has just shown again who they are."""
     request.session[FRESH] = _now()
 
 
-def keep_after_password(request):
+def keep_after_password(request: HttpRequest) -> None:
     """Let this session outlive a change that ends the person's others."""
     request.session.cycle_key()
     request.session[STANDING] = epoch_of(request.user.pk)
 
 
-def is_verified(request) -> bool:
+def is_verified(request: HttpRequest) -> bool:
     """Whether this session gave its second factor."""
     return VERIFIED in request.session
 
 
-def is_over(request) -> bool:
+def is_over(request: HttpRequest) -> bool:
     """Whether the session of a signed-in person has ended: by time, or by what changed since."""
     session, now = request.session, _now()
     began, seen = session.get(BEGAN), session.get(SEEN)
@@ -61,25 +67,25 @@ def is_over(request) -> bool:
     return session.get(STANDING) != epoch_of(request.user.pk)
 
 
-def touch(request):
+def touch(request: HttpRequest) -> None:
     """The person did something; a page that looks by itself did not."""
     now = _now()
     if _is_by_hand(request) and abs(now - request.session.get(SEEN, 0)) >= SEEN_EVERY_S:
         request.session[SEEN] = now
 
 
-def demand_fresh(request):
+def demand_fresh(request: HttpRequest) -> None:
     """Raise `NotFresh` where the last proof is older than five minutes."""
     if not is_fresh(request):
         raise NotFresh
 
 
-def is_fresh(request) -> bool:
+def is_fresh(request: HttpRequest) -> bool:
     """Whether the person proved within the last five minutes who they are."""
     return 0 <= _now() - request.session.get(FRESH, 0) <= FRESH_FOR_S
 
 
-def epoch_of(user_id) -> str:
+def epoch_of(user_id: int) -> str:
     """What a session stands on: roles, second factor, and how often all sessions were ended.
 
     Taken from the rows themselves, so that no door can change a role and leave sessions alive.
@@ -91,17 +97,17 @@ def epoch_of(user_id) -> str:
     return hashlib.sha256(repr(list(rows.values_list(*columns))).encode()).hexdigest()
 
 
-def end_all(*, user):
+def end_all(*, user: "Person") -> None:
     """End every session of this person."""
     Standing.objects.get_or_create(user=user)
     Standing.objects.filter(user=user).update(epoch=F("epoch") + 1)
 
 
-def _is_by_hand(request):
+def _is_by_hand(request: HttpRequest) -> bool:
     headers = request.headers
     looks = "HX-Request" in headers or headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
     return request.method == "POST" or not looks
 
 
-def _now():
+def _now() -> int:
     return int(timezone.now().timestamp())

@@ -1,5 +1,10 @@
 """The one door for passwords and codes: throttled below every page, and recorded."""
 
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+
 from orders.access import second_factor, sessions, throttling
 from orders.access.sign_in_log import actor_of, client_address, record_failure
 from orders.audit import log
@@ -8,7 +13,7 @@ from orders.models import Event
 BEGUN = "desk_begun_factor"  # in the session, sealed, until the first code confirms it
 
 
-def give_code(*, request, code) -> bool:
+def give_code(*, request: HttpRequest, code: str) -> bool:
     """Take a second factor for the session; whether it was right. Raises `Throttled`."""
     user = request.user
     step = "second factor"
@@ -23,12 +28,12 @@ def give_code(*, request, code) -> bool:
     return True
 
 
-def enrol(*, request, code) -> list[str]:
+def enrol(*, request: HttpRequest, code: str) -> list[str]:
     """Enrol the authenticator that was begun; its recovery codes. `WrongCode`, `Throttled`."""
     user = request.user
     begun, found = request.session.get(BEGUN, ""), []
 
-    def confirm():
+    def confirm() -> bool:
         found.extend(
             second_factor.confirm(user=user, begun=begun, code=code, actor=actor_of(request))
         )
@@ -42,7 +47,7 @@ def enrol(*, request, code) -> list[str]:
     return found
 
 
-def give_password(*, request, password) -> bool:
+def give_password(*, request: HttpRequest, password: str) -> bool:
     """Prove again by password who one is, where no second factor is enrolled."""
     check = request.user.check_password
     is_right = _is_proven(request, "password again", lambda: check(password))
@@ -51,7 +56,7 @@ def give_password(*, request, password) -> bool:
     return is_right
 
 
-def is_own_password(*, request, password) -> bool:
+def is_own_password(*, request: HttpRequest, password: str) -> bool:
     """Whether this is the old password, asked for before a new one. Raises `Throttled`."""
     check = request.user.check_password
     return _is_proven(request, "old password", lambda: check(password))
@@ -61,14 +66,14 @@ class Throttled(Exception):
     """Too many wrong answers; the text says for how long, and is for the person."""
 
 
-def wait_words(wait_s) -> str:
+def wait_words(wait_s: int) -> str:
     """*Too many failed attempts. Try again in 3 minutes.*"""
     minutes = -(-wait_s // 60)
     span = "a minute" if minutes == 1 else f"{minutes} minutes"
     return f"Too many failed attempts. Try again in {span}."
 
 
-def _is_proven(request, step, check):
+def _is_proven(request: HttpRequest, step: str, check: Callable[..., Any]) -> bool | None:
     """Whether the check says so; counted and recorded as a guess where it does not."""
     user, address = request.user, client_address(request)
     verdict = throttling.begin(name=user.get_username(), address=address)

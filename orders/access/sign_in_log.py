@@ -2,21 +2,28 @@
 
 import hashlib
 import hmac
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import signals
+from django.contrib.auth.models import User
+from django.dispatch.dispatcher import Signal
+from django.http import HttpRequest
 
 from orders.access import sessions, throttling
 from orders.audit import log
 from orders.models import Event
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
 
-def actor_of(request) -> log.Actor:
+
+def actor_of(request: HttpRequest) -> log.Actor:
     """The person behind a web request, as the log keeps them."""
     return _actor(request, request.user if request.user.is_authenticated else None)
 
 
-def _actor(request, user):
+def _actor(request: HttpRequest, user: "Person") -> log.Actor:
     return log.Actor(
         operator_id=user.pk if user else None,
         operator_name=user.get_username() if user else "",
@@ -25,7 +32,7 @@ def _actor(request, user):
     )
 
 
-def session_hash(session_key) -> str:
+def session_hash(session_key: str) -> str:
     """A keyed hash that tells sessions apart and cannot be turned into one."""
     if not session_key:
         return ""
@@ -33,7 +40,7 @@ def session_hash(session_key) -> str:
     return hmac.new(key, b"session:" + session_key.encode(), hashlib.sha256).hexdigest()
 
 
-def client_address(request) -> str:
+def client_address(request: HttpRequest) -> str:
     """The peer's address; a proxy's header counts only where the setting says so."""
     if settings.TRUST_PROXY_HEADERS:
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[-1].strip()
@@ -41,37 +48,39 @@ def client_address(request) -> str:
     return request.META.get("REMOTE_ADDR", "")
 
 
-def connect():
+def connect() -> None:
     """Record sign-ins, failed sign-ins and sign-outs as they happen."""
     signals.user_logged_in.connect(_logged_in, dispatch_uid="audit_login")
     signals.user_logged_out.connect(_logged_out, dispatch_uid="audit_logout")
     signals.user_login_failed.connect(_login_failed, dispatch_uid="audit_login_failed")
 
 
-def _logged_in(sender, request, user, **kwargs):
+def _logged_in(sender: type[User], request: HttpRequest, user: "Person", **kwargs: Signal) -> None:
     sessions.begin(request, user)
     # the request itself may not know its user yet
     log.record(log.Fact(event=Event.LOGIN, actor=_actor(request, user)))
 
 
-def _logged_out(sender, request, user, **kwargs):
+def _logged_out(sender: type[User], request: HttpRequest, user: "Person", **kwargs: Signal) -> None:
     if user is not None:
         actor = log.Actor(user.pk, user.get_username(), address=client_address(request))
         log.record(log.Fact(event=Event.LOGOUT, actor=actor))
 
 
-def _login_failed(sender, credentials, request=None, **kwargs):
+def _login_failed(
+    sender: str, credentials: dict[str, str], request: HttpRequest | None = None, **kwargs: Signal
+) -> None:
     record_failure(request, credentials.get("username", ""))
 
 
-def name_tried(name) -> dict:
+def name_tried(name: str) -> dict[str, Any]:
     """What the log keeps of a name: a password typed into its box would stay there for ever."""
     if throttling.is_known(name):
         return {"name_tried": str(name)[:150]}
     return {"is_unknown_name": True}
 
 
-def record_failure(request, name, **about):
+def record_failure(request: HttpRequest, name: str, **about: str) -> None:
     """Record an attempt that failed; of those refused unseen only one a minute for each name."""
     verdict = getattr(request, "sign_in_verdict", None)
     if verdict is not None and verdict.is_told:

@@ -6,16 +6,23 @@ before is spared the limit on the name alone, so that strangers cannot keep a pe
 
 import hashlib
 import hmac
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now as clock
 
 from orders.models import KnownAddress, SignInAttempt
 from orders.models.clocks import MAY_DIFFER
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 WINDOW = timedelta(minutes=10)
 PER_PAIR, PER_NAME, PER_ADDRESS = 5, 10, 30
@@ -32,12 +39,12 @@ class Verdict:
     is_told: bool = False
 
     @property
-    def is_free(self):
+    def is_free(self) -> bool:
         """Whether the password may be looked at."""
         return not self.wait_s
 
 
-def begin(*, name, address, now=None) -> Verdict:
+def begin(*, name: str, address: str, now: datetime | None = None) -> Verdict:
     """Count this attempt, and say whether it is one too many.
 
     It is counted before anything is checked, so that guesses made at once count too.
@@ -57,31 +64,31 @@ def begin(*, name, address, now=None) -> Verdict:
     return Verdict(attempt.pk, max(1, int((max(ends) - now).total_seconds()) + 1), is_told)
 
 
-def succeed(*, verdict, user, address):
+def succeed(*, verdict: Verdict, user: "Person", address: str) -> None:
     """Forget what this person got wrong from this address; what others tried goes on counting."""
     SignInAttempt.objects.filter(pk=verdict.attempt_id).delete()
     name = folded(user.get_username())
     SignInAttempt.objects.filter(name=name, address=address).delete()
 
 
-def know(*, user, address, now=None):
+def know(*, user: "Person", address: str, now: datetime | None = None) -> None:
     """Remember that this person signed in from here, second factor and all."""
     KnownAddress.objects.update_or_create(
         user=user, address=address, defaults={"last_at": now or clock()}
     )
 
 
-def unlock(*, name) -> int:
+def unlock(*, name: str) -> int:
     """Forget every attempt under this name; how many there were."""
     return SignInAttempt.objects.filter(name=kept(name)).delete()[0]
 
 
-def is_known(name) -> bool:
+def is_known(name: str) -> bool:
     """Whether somebody has this name."""
     return get_user_model().objects.filter(username__iexact=folded(name)).exists()
 
 
-def kept(name) -> str:
+def kept(name: str) -> str:
     """Under what its attempts are counted: the name, or a keyed hash where nobody has it, for
     people type their password into the wrong box."""
     if is_known(name):
@@ -90,12 +97,12 @@ def kept(name) -> str:
     return "#" + hmac.new(settings.SECRET_KEY.encode(), tried, hashlib.sha256).hexdigest()
 
 
-def folded(name) -> str:
+def folded(name: str) -> str:
     """One name however its letters are written."""
     return str(name).strip().casefold().replace("\0", "")[:150]
 
 
-def _ends(attempt, now):
+def _ends(attempt: SignInAttempt, now: datetime) -> Iterator[datetime]:
     """When each limit that is passed lets go again; None for one that is not."""
     counted = _lately(now, WINDOW).filter(is_counted=True)
     named, here = counted.filter(name=attempt.name), counted.filter(address=attempt.address)
@@ -105,17 +112,17 @@ def _ends(attempt, now):
         yield _end(named, PER_NAME)
 
 
-def _lately(now, span):
+def _lately(now: datetime, span: timedelta) -> QuerySet[SignInAttempt]:
     """Attempts within this span; what a clock that ran ahead wrote keeps nobody waiting."""
     return SignInAttempt.objects.filter(at__gt=now - span, at__lte=now + MAY_DIFFER)
 
 
-def _end(attempts, most):
+def _end(attempts: QuerySet[SignInAttempt], most: int) -> datetime | None:
     """When fewer than ``most`` will be left, or None where no more than that are there."""
     newest = list(attempts.order_by("-at", "-pk").values_list("at", flat=True)[: most + 1])
     return newest[most] + WINDOW if len(newest) > most else None
 
 
-def _is_known(attempt):
+def _is_known(attempt: SignInAttempt) -> bool:
     known = KnownAddress.objects.filter(address=attempt.address)
     return known.filter(user__username__iexact=attempt.name).exists()

@@ -4,6 +4,8 @@ Keys are asked for by people, so their rights are asked here. Desks, people and 
 here from the terminal alone; administrators have forms of their own for them.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -23,6 +25,10 @@ from orders.models import (
 )
 from orders.models.desks import sees_everything
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+
 COMMAND_LINE = log.Actor(operator_name="(command line)")
 NOT_YOURS = "You may not manage the keys of such an account."
 
@@ -30,12 +36,12 @@ NOT_YOURS = "You may not manage the keys of such an account."
 class CannotEnrol(ValueError):
     """What was given cannot be set up; the text says what was wrong. ``field``: which input."""
 
-    def __init__(self, sentence, *, field=None):
+    def __init__(self, sentence: str, *, field: str | None = None) -> None:
         super().__init__(sentence)
         self.field = field
 
 
-def desk_named(name) -> Desk:
+def desk_named(name: str) -> Desk:
     """The desk of this name. Raises `CannotEnrol`."""
     desk = Desk.objects.filter(name=name).first()
     if desk is None:
@@ -43,7 +49,7 @@ def desk_named(name) -> Desk:
     return desk
 
 
-def account_named(name) -> Account:
+def account_named(name: str) -> Account:
     """The account of this name or address. Raises `CannotEnrol`."""
     found = Account.objects.filter(name=name) | Account.objects.filter(address=name)
     found = list(found.select_related("desk").distinct()[:2])
@@ -55,7 +61,7 @@ def account_named(name) -> Account:
 
 
 @transaction.atomic
-def add_desk(*, name, actor=COMMAND_LINE) -> tuple[Desk, bool]:
+def add_desk(*, name: str, actor: log.Actor = COMMAND_LINE) -> tuple[Desk, bool]:
     """A desk of this name, and whether it is new."""
     name = _label(name, "desk")
     desk, is_new = Desk.objects.get_or_create(name=name)
@@ -65,7 +71,14 @@ def add_desk(*, name, actor=COMMAND_LINE) -> tuple[Desk, bool]:
 
 
 @transaction.atomic
-def add_operator(*, name, desk, role, password=None, actor=COMMAND_LINE):
+def add_operator(
+    *,
+    name: str,
+    desk: Desk,
+    role: str,
+    password: str | None = None,
+    actor: log.Actor = COMMAND_LINE,
+) -> "tuple[Person, bool]":
     """A person with a role on a desk, and whether they are new. An existing password stays."""
     if role not in Role.values:
         raise CannotEnrol(f"The role must be one of {', '.join(Role.values)}.", field="role")
@@ -84,7 +97,9 @@ def add_operator(*, name, desk, role, password=None, actor=COMMAND_LINE):
 
 
 @transaction.atomic
-def add_administrator(*, name, password, actor=COMMAND_LINE):
+def add_administrator(
+    *, name: str, password: str | None, actor: log.Actor = COMMAND_LINE
+) -> "tuple[Person, bool]":
     """A person who runs the app, and whether they are new."""
     user, is_new = _user(name, password, is_superuser=True)
     if is_new:
@@ -93,7 +108,9 @@ def add_administrator(*, name, password, actor=COMMAND_LINE):
 
 
 @transaction.atomic
-def add_account(*, name, desk, address, actor=COMMAND_LINE) -> tuple[Account, bool]:
+def add_account(
+    *, name: str, desk: Desk, address: str, actor: log.Actor = COMMAND_LINE
+) -> tuple[Account, bool]:
     """An account on a desk, and whether it is new. Raises `CannotEnrol`."""
     name = _label(name, "account")
     try:
@@ -113,7 +130,9 @@ def add_account(*, name, desk, address, actor=COMMAND_LINE) -> tuple[Account, bo
     return account, True
 
 
-def add_agent_wallet(*, account, public_key, secret, user, actor) -> tuple[AgentWallet, bool]:
+def add_agent_wallet(
+    *, account: Account, public_key: str, secret: str, user: "Person", actor: log.Actor
+) -> tuple[AgentWallet, bool]:
     """Take an agent wallet's secret in, sealed, and whether it is new.
 
     Raises `BadAgentKey`, `NotAllowed`. ``secret`` is never stored in clear, recorded or repeated.
@@ -123,7 +142,9 @@ def add_agent_wallet(*, account, public_key, secret, user, actor) -> tuple[Agent
 
 
 @transaction.atomic
-def _take_in(account, public_key, secret, user, actor):
+def _take_in(
+    account: Account, public_key: str, secret: str, user: "Person", actor: log.Actor
+) -> tuple[AgentWallet, bool]:
     public_key = sealing.check_public_key(public_key, what="agent wallet's public key")
     raw = sealing.read_secret(secret, public_key=public_key, account=account.address)
     _refuse_shared(public_key, account)
@@ -140,20 +161,20 @@ def _take_in(account, public_key, secret, user, actor):
     return wallet, True
 
 
-def disable_agent_wallet(*, wallet, user, actor) -> bool:
+def disable_agent_wallet(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> bool:
     """Stop signing with this agent wallet before the next send; whether it was active."""
     _demand_agents(user, actor, wallet.account, f"disable agent wallet {wallet.pk}")
     return _switch(wallet, actor, Event.AGENT_WALLET_DISABLED, is_active=False)
 
 
-def enable_agent_wallet(*, wallet, user, actor) -> bool:
+def enable_agent_wallet(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> bool:
     """Sign with this agent wallet again; whether it was disabled."""
     _demand_agents(user, actor, wallet.account, f"enable agent wallet {wallet.pk}")
     return _switch(wallet, actor, Event.AGENT_WALLET_ENABLED, is_active=True)
 
 
 @transaction.atomic
-def _switch(wallet, actor, event, *, is_active):
+def _switch(wallet: AgentWallet, actor: log.Actor, event: Event, *, is_active: bool) -> bool:
     same = AgentWallet.objects.filter(pk=wallet.pk, is_active=not is_active)
     if not same.update(is_active=is_active):
         return False
@@ -161,7 +182,9 @@ def _switch(wallet, actor, event, *, is_active):
     return True
 
 
-def set_api_config_key(*, account, api_config_key, user, actor):
+def set_api_config_key(
+    *, account: Account, api_config_key: str, user: "Person", actor: log.Actor
+) -> None:
     """Keep an account's API config key, sealed, in place of any other; administrators only.
 
     The key is never stored in clear, recorded or repeated; the log names it by its beginning.
@@ -174,7 +197,7 @@ def set_api_config_key(*, account, api_config_key, user, actor):
         log.append(_api_config_key_fact(account, actor, {"set": sealed.hint}))
 
 
-def remove_api_config_key(*, account, user, actor) -> bool:
+def remove_api_config_key(*, account: Account, user: "Person", actor: log.Actor) -> bool:
     """Forget an account's API config key; whether there was one. Administrators only."""
     _demand(sees_everything(user), actor, f"remove the API config key of account {account.pk}")
     with transaction.atomic():
@@ -184,35 +207,37 @@ def remove_api_config_key(*, account, user, actor) -> bool:
     return True
 
 
-def _demand_agents(user, actor, account, what):
+def _demand_agents(user: "Person", actor: log.Actor, account: Account, what: str) -> None:
     _demand(Account.objects.managed_by(user).filter(pk=account.pk).exists(), actor, what)
 
 
-def _demand(is_allowed, actor, what):
+def _demand(is_allowed: bool, actor: log.Actor, what: str) -> None:
     if not is_allowed:
         refuse(actor=actor, what=what, said=NOT_YOURS)
 
 
-def membership_fact(membership, actor, *, is_removed=False) -> log.Fact:
+def membership_fact(
+    membership: Membership, actor: log.Actor, *, is_removed: bool = False
+) -> log.Fact:
     """The record of a membership given, changed or taken away."""
     data = {"user": membership.user.get_username(), "role": "" if is_removed else membership.role}
     return log.Fact(Event.MEMBERSHIP_CHANGED, actor, desk=membership.desk, data=data)
 
 
-def _wallet_fact(event, wallet, actor):
+def _wallet_fact(event: Event, wallet: AgentWallet, actor: log.Actor) -> log.Fact:
     return log.Fact(event, actor, account=wallet.account, data={"public_key": wallet.public_key})
 
 
-def _api_config_key_fact(account, actor, data):
+def _api_config_key_fact(account: Account, actor: log.Actor, data: dict[str, Any]) -> log.Fact:
     return log.Fact(Event.API_CONFIG_KEY_CHANGED, actor, account=account, data=data)
 
 
-def _user_fact(user, actor):
+def _user_fact(user: "Person", actor: log.Actor) -> log.Fact:
     data = {"added": user.get_username(), "is_administrator": user.is_superuser}
     return log.Fact(Event.USER_CHANGED, actor, data=data)
 
 
-def _refuse_shared(public_key, account):
+def _refuse_shared(public_key: str, account: Account) -> None:
     """The exchange does not bind a signature to an account, so two accounts never share a key."""
     held = AgentWallet.objects.filter(public_key=public_key)
     if held.exclude(account__address=account.address).exists():
@@ -221,7 +246,7 @@ def _refuse_shared(public_key, account):
         )
 
 
-def _user(name, password, *, is_superuser=False):
+def _user(name: str, password: str | None, *, is_superuser: bool = False) -> "tuple[Person, bool]":
     users = get_user_model()
     user = users.objects.filter(username=name).first()
     if user is not None:
@@ -237,7 +262,7 @@ def _user(name, password, *, is_superuser=False):
     return user, True
 
 
-def _label(text, what):
+def _label(text: str, what: str) -> str | None:
     text = (text or "").strip()
     if not text or len(text) > 80 or not text.isprintable():
         raise CannotEnrol(f"The {what}'s name must be 1 to 80 printable characters.", field="name")

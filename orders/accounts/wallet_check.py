@@ -3,11 +3,14 @@
 A person asks for it; and each is tested once a day, for somebody may bind another to the account.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -17,10 +20,17 @@ from orders.evidence import restored_copy
 from orders.exchange import client, foreign_answers
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_signer
 from orders.lifecycle import transitions, wakeups
-from orders.models import AgentWallet, Event
+from orders.models import Account, AgentWallet, Event
 from orders.models.clocks import has_come
+from orders.models.desks import OfAccountsQuerySet
 from orders.pacifica import answers
+from orders.pacifica.bound import Bound
 from orders.pacifica.client import Unreachable
+from orders.pacifica.transport import Answer
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 BOUND, NOT_BOUND, REFUSED = "bound", "not_bound", "signature_refused"
 BETA, UNREACHABLE, CANNOT_TELL = "beta_access", "unreachable", "cannot_tell"
@@ -64,7 +74,7 @@ class Finding:
     unheld: tuple | list = ()
 
 
-def ask_for_test(*, wallet, user, actor) -> datetime:
+def ask_for_test(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> datetime:
     """Record that somebody wants this agent wallet tested, and wake a sender to do it.
 
     Raises `NotAllowed`.
@@ -80,7 +90,7 @@ def ask_for_test(*, wallet, user, actor) -> datetime:
     return asked_at
 
 
-def ask_daily(now):
+def ask_daily(now: datetime) -> None:
     """Have every active agent wallet tested whose last test, or whose coming, is a day ago."""
     due = AgentWallet.objects.filter(test_asked_at=None, is_active=True)
     due = due.filter(account__is_active=True, account__desk__is_active=True)
@@ -98,7 +108,7 @@ def ask_daily(now):
         )
 
 
-def probe(*, wallet_id, clock=timezone.now):
+def probe(*, wallet_id: int, clock: Callable[..., Any] = timezone.now) -> None:
     """Carry out a test that was asked for: sign, record, send once, say what it shows."""
     if restored_copy.is_behind(clock()):
         return
@@ -109,7 +119,11 @@ def probe(*, wallet_id, clock=timezone.now):
     is_list_read = finding.outcome in {BOUND, NOT_BOUND} or finding.unheld  # else it stands
     unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
     said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
-    values = {"test_outcome": finding.outcome, "test_said": said[:400], "unheld": unheld}
+    values: dict[str, Any] = {
+        "test_outcome": finding.outcome,
+        "test_said": said[:400],
+        "unheld": unheld,
+    }
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet_id).update(
             **values, test_asked_at=None, tested_at=clock()
@@ -123,7 +137,7 @@ def probe(*, wallet_id, clock=timezone.now):
         )
 
 
-def _take_over_test(wallet_id, now):
+def _take_over_test(wallet_id: int, now: datetime) -> AgentWallet | None:
     """The wallet, held for a while, where its test is asked for and no other sender has it.
 
     Where another had it for too long, the end of its request is recorded first: it has none.
@@ -143,16 +157,16 @@ def _take_over_test(wallet_id, now):
     return wallet
 
 
-def _is_over(now):
+def _is_over(now: datetime) -> Q:
     return has_come("test_asked_at", now, TAKEN_FOR)
 
 
-def alarmed():
+def alarmed() -> OfAccountsQuerySet:
     """The active agent wallets whose last readable test found one that this app does not hold."""
     return AgentWallet.objects.filter(is_active=True).exclude(unheld="")
 
 
-def overdue(now, grace):
+def overdue(now: datetime, grace: timedelta) -> list[int]:
     """Ids of the wallets whose test no worker took in time."""
     wanted = AgentWallet.objects.filter(_is_over(now - grace))
     return list(wanted.values_list("pk", flat=True))
@@ -161,7 +175,7 @@ def overdue(now, grace):
 SENDER = log.Actor(operator_name="(sender)")
 
 
-def _find_out(wallet, clock):
+def _find_out(wallet: AgentWallet, clock: Callable[..., Any]) -> Finding | None:
     try:
         request = open_signer(wallet).list_agent_wallets(**client.signing_times(clock()))
     except (CannotOpen, KeySettingsWrong) as error:
@@ -177,7 +191,7 @@ def _find_out(wallet, clock):
     return _read(wallet, answer)
 
 
-def _read(wallet, answer):
+def _read(wallet: AgentWallet, answer: Answer) -> Finding:
     verdict, bound = answers.agent_wallets(
         status=answer.status,
         body=answer.body,
@@ -194,7 +208,7 @@ def _read(wallet, answer):
     return Finding(outcome, f"{said} {theirs}", answer)
 
 
-def _found(wallet, answer, bound):
+def _found(wallet: AgentWallet, answer: Answer, bound: Bound) -> Finding:
     """What the list shows. What cannot be read of it may be this agent wallet, or a foreign one."""
     unheld = [*_unheld(wallet.account, bound.keys), *(f"{ODD} {one}" for one in bound.odd)]
     if wallet.public_key in bound.keys:
@@ -204,22 +218,30 @@ def _found(wallet, answer, bound):
     return Finding(CANNOT_TELL, f"{WORDS[CANNOT_TELL]} {MAYBE_ODD}", answer, unheld)
 
 
-def _foreign(wallet, answer, another):
+def _foreign(wallet: AgentWallet, answer: Answer, another: str) -> Finding:
     """The answer is about something else: it is told of, and shows nothing."""
     account = wallet.account
-    about = {"about": f"account {account.pk}", "account": account}
+    about: dict[str, Any] = {"about": f"account {account.pk}", "account": account}
     foreign_answers.raise_alert(**about, another=another, now=timezone.now())
     said = f"{WORDS[CANNOT_TELL]} The answer speaks of another {another}: it proves nothing."
     return Finding(CANNOT_TELL, said, answer)
 
 
-def _unheld(account, bound):
+def _unheld(account: Account, bound: tuple[str, ...]) -> list[str]:
     """Agent wallets the exchange accepts for this account and that are not ours: who holds them?"""
     ours = AgentWallet.objects.filter(account__address=account.address)
     return sorted(set(bound) - set(ours.values_list("public_key", flat=True)))
 
 
-def _fact(wallet, actor, event, outcome, at, data, body=None):
+def _fact(
+    wallet: AgentWallet,
+    actor: log.Actor,
+    event: Event,
+    outcome: str,
+    at: datetime,
+    data: dict[str, Any],
+    body: bytes | None = None,
+) -> log.Fact:
     return log.Fact(
         event=event,
         actor=actor,

@@ -1,5 +1,9 @@
 """The way around, in the order in which operators need it."""
 
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpRequest
 from django.urls import reverse
 
 from orders.admin.shared.screens import is_administrator, rights_of
@@ -9,7 +13,7 @@ from orders.models import (
 )
 
 
-def navigation(request):
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The way around, in the order in which operators need it."""
     state = SiteState(request)
     held = rights_of(request)
@@ -26,7 +30,7 @@ def navigation(request):
     return groups
 
 
-def _cancelling(request, state, held):
+def _cancelling(request: HttpRequest, state: SiteState, held: set[Right]) -> list[dict[str, Any]]:
     items = [_item(request, "Orders", "list_alt", "admin:orders_order_changelist")]
     if Right.CANCEL in held:
         items.append(_item(request, "Cancel by id", "tag", "admin:orders_order_cancel_by_id"))
@@ -43,7 +47,7 @@ def _cancelling(request, state, held):
     return [*items, jobs, unresolved, drift]
 
 
-def _desk(request):
+def _desk(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         _item(request, "Accounts", "account_balance", "admin:orders_account_changelist"),
         _item(request, "Agent wallets", "key", "admin:orders_agentwallet_changelist"),
@@ -52,7 +56,7 @@ def _desk(request):
     ]
 
 
-def _evidence(request):
+def _evidence(request: HttpRequest) -> Iterator[dict[str, Any]]:
     """What only those see who check the log."""
     if Right.VERIFY in rights_of(request) or is_administrator(request):
         yield _item(request, "Exports", "download", "admin:orders_export_changelist")
@@ -60,13 +64,13 @@ def _evidence(request):
         yield _item(request, "Is the log whole?", "verified", name)
 
 
-def _item(request, title, icon, name):
+def _item(request: HttpRequest, title: str, icon: str, name: str) -> dict[str, Any]:
     link = reverse(name)
     by_id = reverse("admin:orders_order_cancel_by_id")
     is_here = request.path.startswith(link) and (link == by_id or request.path != by_id)
     return {"title": title, "icon": icon, "link": link, "active": is_here}
 
 
-def _mark(item, count, variant):
+def _mark(item: dict[str, Any], count: int, variant: str) -> None:
     if count:
         item["badge"], item["badge_variant"] = str(count), variant

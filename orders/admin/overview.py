@@ -1,5 +1,8 @@
 """The start page: the state of the person's desks at a glance."""
 
+from typing import Any
+
+from django.http import HttpRequest
 from django.utils import timezone
 
 from orders.admin.jobs.progress import complete
@@ -15,7 +18,7 @@ from orders.models import (
 )
 
 
-def dashboard(request, context):
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The state of the person's desks at a glance."""
     user = request.user
     accounts = Account.objects.visible_to(user).filter(is_active=True).select_related("desk")
@@ -33,7 +36,7 @@ def dashboard(request, context):
     }
 
 
-def _by_desk(accounts):
+def _by_desk(accounts: list[Account]) -> list[dict[str, Any]]:
     """Accounts by desk, each with its open orders and the credits left; three queries."""
     counts = freshness.open_orders(accounts)
     balances = credits.balances(accounts=accounts, now=timezone.now())

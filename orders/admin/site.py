@@ -1,8 +1,12 @@
 """The admin's site: our own way in, and what every page asks it for."""
 
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path
+from django.urls.resolvers import URLPattern
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 from unfold.sites import UnfoldAdminSite
@@ -18,7 +22,7 @@ class DeskAdminSite(UnfoldAdminSite):
 
     login_form = sign_in_views.SignInForm
 
-    def extra_urls(self):
+    def extra_urls(self) -> list[URLPattern]:
         """Pages that belong to no screen."""
         running = self.admin_view(self.running_view)
         return [
@@ -26,18 +30,20 @@ class DeskAdminSite(UnfoldAdminSite):
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
         ]
 
-    def each_context(self, request):
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The frame of every page, less the colours that the theme would write into a style."""
         return super().each_context(request) | {"colors": None}
 
-    def password_change(self, request, extra_context=None):
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """The page of a new password, in the frame of the others."""
         request.current_app = self.name
         frame = self.each_context(request) | (extra_context or {})
         return NewPassword.as_view(extra_context=frame)(request)
 
     @method_decorator(require_safe)
-    def running_view(self, request):
+    def running_view(self, request: HttpRequest) -> HttpResponse:
         """What runs now and whether anything sends: every page asks for it while it is open."""
         state = SiteState(request, here=request.GET.get("here"))
         if not state.may_view:

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -15,6 +16,7 @@ from orders.models import (
     Cancel,
     CancelJob,
     Drift,
+    ExchangeClock,
     Order,
     PanicLine,
     Right,
@@ -33,80 +35,80 @@ BANNERS = {
 class SiteState:
     """What the frame of a page asks for; each answer is looked up once, and only if it is shown."""
 
-    def __init__(self, request, here=None):
+    def __init__(self, request: HttpRequest, here=None) -> None:
         self.request, self.here = request, here or request.path
         self.network = settings.PACIFICA_NETWORK
         self.name, self.meaning = BANNERS[self.network]
 
     @cached_property
-    def is_sending(self):
+    def is_sending(self) -> bool:
         """Whether any sender was heard of lately."""
         return Sender.objects.fresh(timezone.now()).exists()
 
     @cached_property
-    def _restored(self):
+    def _restored(self) -> tuple[None, bool]:
         return restored_copy.state(timezone.now())
 
     @property
-    def version(self):
+    def version(self) -> str:
         """The app's version, for the foot of every page."""
         return VERSION
 
     @property
-    def restored(self):
+    def restored(self) -> str:
         """Why nothing is sent, where an older copy of the database was put back; or nothing."""
         behind, _ = self._restored
         return restored_copy.words(behind) if behind else ""
 
     @property
-    def is_unguarded(self):
+    def is_unguarded(self) -> bool:
         """Whether no checkpoint was ever signed: a copy put back could not be noticed."""
         return not self._restored[1]
 
     @cached_property
-    def may_accept(self):
+    def may_accept(self) -> bool:
         """Whether the person may accept a restored copy."""
         return is_administrator(self.request)
 
     @cached_property
-    def unresolved(self):
+    def unresolved(self) -> int:
         """How many open questions there are on the person's desks."""
         cancels = Cancel.objects.open_questions()
         return cancels.visible_to(self.request.user).count()
 
     @cached_property
-    def contradicted(self):
+    def contradicted(self) -> int:
         """How many open orders were said to be closed before."""
         orders = Order.objects.open().filter(has_contradiction=True)
         return orders.visible_to(self.request.user).count()
 
     @cached_property
-    def drifts(self):
+    def drifts(self) -> int:
         """How many drifts nobody on the person's desks has looked at."""
         return Drift.objects.open().visible_to(self.request.user).count()
 
     @cached_property
-    def clock(self):
+    def clock(self) -> ExchangeClock | None:
         """The exchange's clock against ours, or None where it was not measured lately."""
         return exchange_clock.current(timezone.now())
 
     @cached_property
-    def running(self):
+    def running(self) -> int:
         """How many jobs run on the person's desks."""
         return CancelJob.objects.running().visible_to(self.request.user).count()
 
     @property
-    def running_jobs(self):
+    def running_jobs(self) -> list[CancelJob]:
         """The newest bulk jobs and panics that run now on the person's desks."""
         return self._big_jobs[:JOBS_IN_FRAME]
 
     @property
-    def further_jobs(self):
+    def further_jobs(self) -> int:
         """How many more of them there are."""
         return len(self._big_jobs[JOBS_IN_FRAME:])
 
     @cached_property
-    def _big_jobs(self):
+    def _big_jobs(self) -> list[CancelJob]:
         """All of them, but for the one shown.
 
         A panic that was given up on stays until somebody who may acts on it.
@@ -120,22 +122,22 @@ class SiteState:
         return [job for job in shown.order_by("-created_at") if job_url(job) != self.here]
 
     @cached_property
-    def untaken_panics(self):
+    def untaken_panics(self) -> int:
         """How many lines of a panic wait, and no sender takes them."""
         return PanicLine.objects.untaken(timezone.now()).visible_to(self.request.user).count()
 
     @property
-    def may_view(self):
+    def may_view(self) -> bool:
         """Whether there is anything of a desk that the person may see."""
         return Right.VIEW in rights_of(self.request)
 
     @cached_property
-    def may_panic(self):
+    def may_panic(self) -> bool:
         """Whether there is a desk on which the person may pull a panic."""
         return has_permission(self.request.user, Right.PANIC)
 
     @property
-    def is_signed_in(self):
+    def is_signed_in(self) -> bool:
         """Whether there is anybody to tell more than the network."""
         user = getattr(self.request, "user", None)
         return user is not None and user.is_authenticated

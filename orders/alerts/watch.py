@@ -5,8 +5,9 @@ nothing twice. Where nothing is configured matters are still listed.
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from smtplib import SMTPException
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -30,6 +31,7 @@ from orders.models import (
 )
 from orders.models.alerts import MAX_PAUSE
 from orders.models.clocks import has_come, is_ahead
+from orders.models.panics import PanicLineQuerySet
 
 logger = logging.getLogger(__name__)
 standing = Matters(logger)
@@ -40,7 +42,7 @@ EXPIRED_FOR = timedelta(days=1)
 FOREIGN_ANSWER_FOR = timedelta(hours=1)  # raised where it came, for it leaves no state behind
 
 
-def watch(now):
+def watch(now: datetime) -> None:
     """One round: raise what is new, end what is over, tell both."""
     wanted = matters(now)
     standing.only({key: said for key, (_, said) in wanted.items()})
@@ -54,14 +56,14 @@ def watch(now):
     tell(now)
 
 
-def matters(now) -> dict:
+def matters(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     """What there is to tell of now: {(kind, about): (desk name, words)}."""
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
     of_senders = _restored(now) | _no_sender(now) | _clock(now)
     return of_jobs | _panics(now) | of_senders | _not_ours() | _foreign_answers(now)
 
 
-def tell(now):
+def tell(now: datetime) -> None:
     """Tell what is due, each claimed first; what fails is tried again, ever more rarely."""
     for alert in Alert.objects.to_tell(now):
         same = Alert.objects.filter(pk=alert.pk, next_tell_at=alert.next_tell_at)
@@ -80,7 +82,7 @@ def tell(now):
             log.record(_fact(alert, is_over))
 
 
-def _unresolved(now):
+def _unresolved(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     patience = timedelta(seconds=settings.ALERT_AFTER_S)
     sent_long_ago = has_come("first_sent_at", now - patience, patience)
     held_long_ago = has_come("restored_at", now - patience, patience)
@@ -96,7 +98,7 @@ def _unresolved(now):
     }
 
 
-def _stuck(now):
+def _stuck(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     long_ago = has_come("requested_at", now - STUCK_AFTER, STUCK_AFTER)
     waiting = Cancel.objects.filter(long_ago, status__in=WAITING)
     jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
@@ -115,7 +117,7 @@ def _stuck(now):
     return found
 
 
-def _expired(now):
+def _expired(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     """What gave up, until it is retried, for a day at the most."""
     since = now - EXPIRED_FOR
     jobs = CancelJob.objects.filter(created_at__gte=since, retries=None).order_by()
@@ -131,7 +133,7 @@ def _expired(now):
     }
 
 
-def _contradicted():
+def _contradicted() -> dict[str, Any]:
     asked = Cancel.objects.open_questions().filter(has_contradiction=True)
     jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
@@ -144,7 +146,7 @@ def _contradicted():
     }
 
 
-def _panics(now):
+def _panics(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     waiting, given_up = "waits and is not sent.", "was not seen empty and needs somebody."
     lines = PanicLine.objects
     return _panic(AlertKind.PANIC_WAITING, lines.waiting_long(now), waiting) | _panic(
@@ -152,7 +154,9 @@ def _panics(now):
     )
 
 
-def _panic(kind, lines, said):
+def _panic(
+    kind: AlertKind, lines: PanicLineQuerySet, said: str
+) -> dict[tuple[str, str], tuple[str, str]]:
     jobs = {}
     for line in lines.select_related("account", "job__desk"):
         jobs.setdefault(line.job, []).append(line.account.name)
@@ -165,14 +169,14 @@ def _panic(kind, lines, said):
     }
 
 
-def _restored(now):
+def _restored(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     if not restored_copy.is_behind(now):
         return {}
     said = f"{restored_copy.words(restored_copy.look(now))} {restored_copy.HOW}"
     return {(AlertKind.RESTORED.value, ""): ("", said)}
 
 
-def _no_sender(now):
+def _no_sender(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     waiting = Cancel.objects.live().aggregate(n=Count("pk"), since=Min("requested_at"))
     if Sender.objects.fresh(now).exists() or not waiting["n"]:
         return {}
@@ -180,7 +184,7 @@ def _no_sender(now):
     return {(AlertKind.NO_SENDER.value, ""): ("", said)}
 
 
-def _clock(now):
+def _clock(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     known = clock.current(now)
     if known is None or not known.is_off:
         return {}
@@ -188,7 +192,7 @@ def _clock(now):
     return {(AlertKind.CLOCK.value, ""): ("", said)}
 
 
-def _not_ours():
+def _not_ours() -> dict[tuple[str, str], tuple[str, str]]:
     alarmed = wallet_check.alarmed().select_related("account__desk").order_by("-pk")
     return {
         (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): (
@@ -199,20 +203,20 @@ def _not_ours():
     }
 
 
-def _foreign_answers(now):
+def _foreign_answers(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     """What was raised where such an answer came, for so long."""
     raised = Alert.objects.current().filter(kind=AlertKind.FOREIGN_ANSWER)
     lasting = raised.filter(raised_at__gt=now - FOREIGN_ANSWER_FOR)
     return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in lasting}
 
 
-def _raise(key, matter, now):
+def _raise(key: tuple[str, str], matter: tuple[str, str], now: datetime) -> None:
     kind, about = key
     desk_name, said = matter
     Alert.objects.raise_once(kind=kind, about=about, desk_name=desk_name, said=said, now=now)
 
 
-def _send(alert, is_over):
+def _send(alert: Alert, is_over: bool) -> None:
     """By every way that is configured; an e-mail server that takes it and a 2xx are enough."""
     state = "over" if is_over else "raised"
     if settings.ALERT_WEBHOOK_URL:
@@ -232,21 +236,21 @@ def _send(alert, is_over):
         send_mail(subject, _words(alert, is_over), None, settings.ALERT_EMAILS)
 
 
-def _words(alert, is_over):
+def _words(alert: Alert, is_over: bool) -> str:
     return f"Over: {alert.said}" if is_over else alert.said
 
 
-def _try_later(alert, now):
+def _try_later(alert: Alert, now: datetime) -> None:
     pause_s = min(MAX_PAUSE.total_seconds(), 15 * 2 ** min(alert.failures, 6))
     Alert.objects.filter(pk=alert.pk).update(
         failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s)
     )
 
 
-def _fact(alert, is_over):
+def _fact(alert: Alert, is_over: bool) -> log.Fact:
     data = {"kind": alert.kind, "about": alert.about, "said": alert.said, "is_over": is_over}
     return log.Fact(event=Event.ALERT, data=data)
 
 
-def _count(number):
+def _count(number: int) -> str:
     return f"{number} cancel{'' if number == 1 else 's'}"

@@ -13,7 +13,7 @@ class CannotTell(Exception):
     """The alert did not arrive. The text is safe to log: it names no address."""
 
 
-def post(payload: dict):
+def post(payload: dict[str, str]) -> None:
     """POST the payload as JSON. No redirect is followed, no proxy taken from the environment.
 
     Raises `CannotTell` unless the answer is a 2xx.

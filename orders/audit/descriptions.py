@@ -1,11 +1,14 @@
 """A sentence for every kind of record: who did what, what was sent, what came of it. Pure."""
 
+from typing import Any
+
 from orders.audit import phrases
 from orders.audit.house_descriptions import HOUSE
 from orders.audit.phrases import account, begun, ending, quoted, stopped, told
+from orders.models import AuditRecord, AuditRecordOrder
 
 
-def of(record, row=None, count=0) -> str:
+def of(record: AuditRecord, row: AuditRecordOrder | None = None, count: int = 0) -> str:
     """The sentence of a record, from its columns as attributes.
 
     ``row``: the order row to name; ``count``: how many rows the record has.
@@ -22,7 +25,7 @@ def of(record, row=None, count=0) -> str:
         return plain(record, data, who, orders)
 
 
-def plain(record, data, who, orders):
+def plain(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     """For an event that has no sentence of its own, or whose facts do not fit it."""
     by = phrases.by(record)
     by = f" {by}" if by == phrases.BY_COMMAND else f" by {by}" if by else ""
@@ -31,7 +34,7 @@ def plain(record, data, who, orders):
     return f"{event}{by}{f' ({where})' if where else ''}."
 
 
-def _asked(record, data, who, orders):
+def _asked(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str | None:
     scope, where = told(data, "scope"), f" ({record.desk_name})" if record.desk_name else ""
     reason, skipped = quoted(told(data, "reason")), data.get("skipped") or {}
     reason += "." if skipped and not reason.endswith((".", ".”", "!”", "?”")) else ""
@@ -42,22 +45,22 @@ def _asked(record, data, who, orders):
     return f"{who} asked to cancel {scope or orders}{where}{reason}{left_out}"
 
 
-def _job(record):
+def _job(record: AuditRecord) -> str:
     return f"job {record.job_id}" if record.job_id else "a job"
 
 
-def _job_stopped(record, data, who, orders):
+def _job_stopped(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     under_way = data.get("under_way")
     rest = f", {under_way} followed to the end" if under_way else ""
     return f"{who} stopped {_job(record)}: {data.get('stopped', 0)} not sent{rest}."
 
 
-def _job_resumed(record, data, who, orders):
+def _job_resumed(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     skipped = f", {data['skipped']} skipped" if data.get("skipped") else ""
     return f"{who} resumed {_job(record)}: {data.get('queued', 0)} waiting to be sent{skipped}."
 
 
-def _panic(record, data, who, orders):
+def _panic(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     symbol = f"{data['symbol']} " if data.get("symbol") else ""
     if data.get("again"):
         return f"{who} had every {symbol}order of {_job(record)} cancelled once more."
@@ -73,12 +76,12 @@ def _panic(record, data, who, orders):
     return f"{who} {did}{f': {what}' if what else ''}{quoted(told(data, 'reason'))}"
 
 
-def _request(record, data, who, orders):
+def _request(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     attempt = f", attempt {data['attempt']}" if isinstance(data.get("attempt"), int) else ""
     return f"Sent to the exchange: {phrases.subject(record, data, orders)}{attempt}."
 
 
-def _answer(record, data, who, orders):
+def _answer(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     outcome = data.get("own_outcome") or record.outcome
     end = f": {ending(outcome)}" if outcome else ""
     status = f" {data['status']}" if isinstance(data.get("status"), int) else ""
@@ -86,26 +89,26 @@ def _answer(record, data, who, orders):
     return f"The exchange answered{status}{phrases.elapsed(data)} about {about}{end}.{_late(data)}"
 
 
-def _late(data):
+def _late(data: dict[str, Any]) -> str:
     if not data.get("is_late"):
         return ""
     return " Too late to count: another attempt holds the cancel."
 
 
-def _no_answer(record, data, who, orders):
+def _no_answer(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     reason = told(data, "reason") or "unreachable"
     about = phrases.subject(record, data, orders, cancel="")
     return f"No answer about {about}{phrases.elapsed(data)}: {stopped(reason)}{_late(data)}"
 
 
-def _not_sent(record, data, who, orders):
+def _not_sent(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     why = stopped(told(data, "why"))
     if why.startswith("Not sent: "):  # it goes on as the sentence does: a name may stand there
         return f"Not sent: cancel of {orders}: {why.removeprefix('Not sent: ')}"
     return f"Not sent: cancel of {orders}. {begun(why)}".strip()
 
 
-def _read(record, data, who, orders):
+def _read(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str | None:
     if data.get("amounts"):
         return _read_amounts(data["amounts"], orders)
     if data.get("amounts_untold"):
@@ -118,19 +121,19 @@ def _read(record, data, who, orders):
     return f"Asked {path} about {about}: {said}{_odd(data)}"
 
 
-def _odd(data):
+def _odd(data: dict[str, Any]) -> str:
     odd = data.get("odd_count")
     return f" {phrases.several(odd, 'row')} could not be read." if odd else ""
 
 
-def _read_amounts(amounts, orders):
+def _read_amounts(amounts: Any, orders: str) -> str:
     if len(amounts) > 1:
         return f"The history told the amounts of {orders}."
     ((filled, cancelled),) = amounts.values()
     return f"The history told the amounts of {orders}: filled {filled}, cancelled {cancelled}."
 
 
-def _outcome(record, data, who, orders):
+def _outcome(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     proof = told(data, "proof")
     shown = f", shown by {proof}" if proof not in ("", "nothing yet") else ""
     of_panic = not told(data, "proof") and record.outcome in ("empty", "needs_you")
@@ -138,23 +141,23 @@ def _outcome(record, data, who, orders):
     return f"Outcome of {orders}: {ending(record.outcome) or 'not told'}{shown}.{why}".rstrip()
 
 
-def _sync(record, data, who, orders):
+def _sync(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     which = "" if orders == "an order" else f": {orders}"
     return f"The open orders of {account(record)} changed{which}."
 
 
-def _contradiction(record, data, who, orders):
+def _contradiction(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     again = "they are asked about" if data.get("count", 1) != 1 else "it is asked about"
     return f"New evidence contradicts what was concluded about {orders}: {again} again."
 
 
-def _sender_lost(record, data, who, orders):
+def _sender_lost(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     outcome = data.get("own_outcome") or record.outcome
     end = f": {ending(outcome)}" if outcome else ""
     return f"The sender stopped while it had {orders} in hand{end}."
 
 
-def _question(record, data, who, orders):
+def _question(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     did = {
         "check_asked": f"had {orders} checked at once.",
         "sent_again": f"had the cancel of {orders} sent again.",
@@ -166,7 +169,7 @@ def _question(record, data, who, orders):
     return f"{who} {did[record.event]}"
 
 
-def _alert(record, data, who, orders):
+def _alert(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     over, said = data.get("is_over"), stopped(told(data, "said"))
     return f"{'Told that this is over' if over else 'Told'}: {said or 'an alert without words.'}"
 

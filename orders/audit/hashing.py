@@ -9,6 +9,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 VERSION = 1
 FIRST_HASH = "0" * 64  # what the first record follows
@@ -19,7 +20,7 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fal
 SPELLED = (datetime, Decimal)
 
 
-def compact(value) -> str:
+def compact(value: dict[str, Any]) -> str:
     """The value's canonical text. Raises `NotJson`, which shows none of it."""
     try:
         return _ENCODER.encode(value)
@@ -31,14 +32,14 @@ class NotJson(TypeError):
     """A value that JSON cannot spell was to be recorded."""
 
 
-def spelled(value) -> str:
+def spelled(value: datetime) -> str:
     """A time or a decimal as the log writes it, for whoever makes JSON of what holds some."""
     if isinstance(value, SPELLED):
         return str(value)
     raise NotJson(f"A {type(value).__name__} is no JSON.")
 
 
-def moment(at) -> str | None:
+def moment(at: datetime) -> str | None:
     """A time as the log writes it."""
     return None if at is None else spelled(at)
 
@@ -74,7 +75,7 @@ COVERED_OF_ROW = (
 )
 
 
-def content(values, rows) -> dict:
+def content(values: dict[str, Any], rows: list[tuple[int | str | None, ...]]) -> dict[str, Any]:
     """What a record's content hash covers, as it is exported.
 
     ``values``: the record's columns by name; ``rows``: its order rows in order, each a sequence in
@@ -83,7 +84,9 @@ def content(values, rows) -> dict:
     return _without_position(values, rows) | {"position": values["position"]}
 
 
-def _without_position(values, rows):
+def _without_position(
+    values: dict[str, Any], rows: list[tuple[int | str | None, ...]]
+) -> dict[str, Any]:
     covered = {name: values[name] for name in COVERED}
     covered["version"] = VERSION
     covered["at"] = values["at"].astimezone(UTC).isoformat(timespec="microseconds")
@@ -91,7 +94,7 @@ def _without_position(values, rows):
     return covered
 
 
-def content_hash(values, rows) -> str:
+def content_hash(values: dict[str, Any], rows: list[tuple[int | str | None, ...]]) -> str:
     """SHA-256, as hex, of the canonical text."""
     return hashlib.sha256(compact(content(values, rows)).encode("ascii")).hexdigest()
 
@@ -102,7 +105,7 @@ class Content:
     Keys are sorted, so the canonical text falls in two where the position will stand.
     """
 
-    def __init__(self, values, rows):
+    def __init__(self, values: dict[str, Any], rows: list[tuple[int | str | None, ...]]) -> None:
         covered = _without_position(values, rows)
         before = {name: covered[name] for name in covered if name < "position"}
         after = {name: covered[name] for name in covered if name > "position"}

@@ -1,22 +1,24 @@
 """Sentences of what concerns the house itself: people, keys, exports, the log. Pure."""
 
 import re
+from typing import Any
 
 from orders.audit.phrases import account, begun, changes, ending, quoted, several, stopped, told
+from orders.models import AuditRecord
 
 
-def _wallet(record, data):
+def _wallet(record: AuditRecord, data: dict[str, Any]) -> str:
     return f"agent wallet {told(data, 'public_key')}".strip() + f" of {account(record)}"
 
 
 def _agent_wallet(done):
-    def say(record, data, who, orders):
+    def say(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
         return f"{who} {done} {_wallet(record, data)}."
 
     return say
 
 
-def _agent_wallet_tested(record, data, who, orders):
+def _agent_wallet_tested(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     if record.outcome == "asked":
         return f"{who} asked for a test of {_wallet(record, data)}."
     found = told(data, "found") or told(data, "said") or told(data, "explanation")
@@ -24,13 +26,13 @@ def _agent_wallet_tested(record, data, who, orders):
     return f"{begun(_wallet(record, data))} was tested: {stopped(found)}"
 
 
-def _key_refused(record, data, who, orders):
+def _key_refused(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     why = stopped(told(data, "why"))
     return f"A stored key of {account(record)} was refused{f': {why}' if why else '.'}"
 
 
-def _changed(noun, name_of):
-    def say(record, data, who, orders):
+def _changed(noun: str, name_of):
+    def say(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
         if "added" in data:
             return f"{who} added {noun} {data['added']}."
         name = f"{noun} {name_of(record, data)}".strip()
@@ -39,25 +41,25 @@ def _changed(noun, name_of):
     return say
 
 
-def _api_config_key(record, data, who, orders):
+def _api_config_key(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     did = "took the API config key off" if data.get("removed") else "gave an API config key to"
     hint = f" (it begins with {data['set']})" if data.get("set") else ""
     return f"{who} {did} {account(record)}{hint}."
 
 
-def _membership(record, data, who, orders):
+def _membership(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     person, desk = told(data, "user") or "somebody", record.desk_name or "a desk"
     if not data.get("role"):
         return f"{who} took {person} off {desk}."
     return f"{who} made {person} {data['role']} of {desk}."
 
 
-def _login(record, data, who, orders):
+def _login(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     by = " with a second factor" if record.outcome == "verified" else ""
     return f"{who} signed in{by} from {record.address or 'an unknown address'}."
 
 
-def _login_failed(record, data, who, orders):
+def _login_failed(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     step = f" at the {data['step']}" if data.get("step") else ""
     wait_s = data.get("throttled_for_s")
     wait = f"; refused unseen for {wait_s} s" if wait_s else ""
@@ -66,58 +68,58 @@ def _login_failed(record, data, who, orders):
     return f"Sign-in{name} failed{step}, from {record.address or 'somewhere'}{wait}."
 
 
-def _logout(record, data, who, orders):
+def _logout(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     return f"{who} signed out."
 
 
-def _act_refused(record, data, who, orders):
+def _act_refused(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     asked = re.sub(r"\b1 (order|drift)s\b", r"1 \1", told(data, "asked"))  # so it was once written
     return f"{who} was refused: {stopped(asked or 'an act')}"
 
 
-def _export_asked(record, data, who, orders):
+def _export_asked(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     return f"{who} asked for an export{_words(data)}."
 
 
-def _exported(record, data, who, orders):
+def _exported(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     return f"An export for {who} was made: {several(data.get('count'), 'record')}{_in(data)}."
 
 
-def _export_downloaded(record, data, who, orders):
+def _export_downloaded(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     return f"{who} took an export away{_words(data)}."
 
 
-def _words(data):
+def _words(data: dict[str, Any]) -> str:
     words = told(data, "words").rstrip(".")
     return f": {words}" if words else ""
 
 
-def _in(data):
+def _in(data: dict[str, Any]) -> str:
     words = told(data, "words")
     return f" ({words})" if words else ""
 
 
-def _verification_asked(record, data, who, orders):
+def _verification_asked(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     return f"{who} asked to have the log verified."
 
 
-def _verified(record, data, who, orders):
+def _verified(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     found = f"not whole, {several(data.get('faults'), 'fault')}"
     found = "whole" if record.outcome == "whole" else found
     return f"The log was verified for {who}: {found}, {several(data.get('records'), 'record')}."
 
 
-def _archived(record, data, who, orders):
+def _archived(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     before = f" before {data['before']}" if data.get("before") else ""
     return f"{who} archived {several(data.get('count'), 'record')}{before}."
 
 
-def _key_sealed_anew(record, data, who, orders):
+def _key_sealed_anew(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     key = f", with {data['sealed_with']}" if data.get("sealed_with") else ""
     return f"A key of {account(record)} was sealed anew{key}."
 
 
-def _database_behind(record, data, who, orders):
+def _database_behind(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     if "waited" in data:
         waited = "What waited may have been sent since."
         return f"Found waiting in a copy of the database that was put back: {orders}. {waited}"
@@ -129,7 +131,7 @@ def _database_behind(record, data, who, orders):
     return f"An older copy of the database was put back: {signed}. {held}"
 
 
-def _database_accepted(record, data, who, orders):
+def _database_accepted(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     shared = f" after {data['shared']}" if data.get("shared") is not None else ""
     lost = f"of {several(data.get('count'), 'signed record')}, those{shared or ' since'} are lost"
     return f"{who} accepted the database that was put back, {lost}{quoted(told(data, 'reason'))}"

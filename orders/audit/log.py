@@ -4,14 +4,22 @@ import hashlib
 import os
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact, moment
-from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, advisory_lock
+from orders.models import (
+    AuditPayload,
+    AuditRecord,
+    AuditRecordOrder,
+    CancelJob,
+    PanicLine,
+    advisory_lock,
+)
 from orders.models.bulk_insert import insert
+from orders.pacifica.transport import Answer
 
 KEPT_BYTES = 64 * 1024
 NAMES_COMPARED = "names_compared"  # in an answer's data: it was held against what was asked
@@ -27,7 +35,7 @@ class Actor:
     session_hash: str = ""
     address: str = ""
 
-    def columns(self) -> dict:
+    def columns(self) -> dict[str, Any]:
         """The same as columns of a row that one person asked for."""
         return asdict(self)
 
@@ -66,12 +74,12 @@ class Fact:
     lines: tuple = ()
 
 
-def actor_of(job) -> Actor:
+def actor_of(job: CancelJob | PanicLine) -> Actor:
     """The operator behind a job, as they were when they acted."""
     return Actor(job.operator_id, job.operator_name, job.session_hash, job.address)
 
 
-def line_of(cancel, outcome="", data="") -> OrderLine:
+def line_of(cancel: Any, outcome: str = "", data: str = "") -> OrderLine:
     """The order row with which the log names a cancel's order."""
     return OrderLine(
         account_id=cancel.account_id,
@@ -84,7 +92,7 @@ def line_of(cancel, outcome="", data="") -> OrderLine:
     )
 
 
-def described(answer) -> dict:
+def described(answer: Answer) -> dict[str, Any]:
     """What the log keeps of an answer beside its bytes. Times in UTC, durations in ms."""
     return {
         "status": answer.status,
@@ -115,7 +123,7 @@ class Draft(NamedTuple):
     content: Content
 
 
-def draft(fact) -> Draft:
+def draft(fact: Fact) -> Draft:
     """Make all of a fact's record that can be made before the chain is locked."""
     rows = [_line(line, row) for row, line in enumerate(fact.lines)]
     values = _values(fact)
@@ -160,14 +168,14 @@ def record(*facts: Fact) -> list[int]:
 RECORD_COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fields)
 
 
-def _locked_tip():
+def _locked_tip() -> tuple[int, str]:
     """Position and hash of the newest record, under the lock that makes us the next writer."""
     advisory_lock.hold(CHAIN_LOCK)
     newest = AuditRecord.objects.order_by("-position").values_list("position", "hash").first()
     return newest or (0, FIRST_HASH)
 
 
-def _values(fact):
+def _values(fact: Fact) -> dict[str, Any]:
     """The record's columns by name, all but its place in the chain."""
     actor, account, body = fact.actor, fact.account, fact.body
     desk = fact.desk or (account and account.desk)
@@ -194,7 +202,7 @@ def _values(fact):
 NO_BODY = {"body_length": None, "body_sha256": "", "kept_sha256": ""}
 
 
-def _sums(fact, body):
+def _sums(fact: Fact, body: bytes) -> dict[str, Any]:
     """Length and hash of the whole payload, and the hash of what is kept of it."""
     kept = hashlib.sha256(body[:KEPT_BYTES]).hexdigest()
     is_whole = len(body) <= KEPT_BYTES
@@ -206,7 +214,7 @@ def _sums(fact, body):
     }
 
 
-def _line(line, row):
+def _line(line: OrderLine, row: int) -> tuple[int | str | None, ...]:
     """An order row in the order of `COVERED_OF_ROW`."""
     return (
         row,

@@ -4,6 +4,9 @@ A record may be old or odd: what its facts do not tell is left out, never guesse
 """
 
 import json
+from typing import Any
+
+from orders.models import AuditRecord, AuditRecordOrder, CancelJob, Verification
 
 BY_COMMAND = "by the command line"
 TERMINAL = {"(command line)", "(terminal)"}
@@ -42,12 +45,12 @@ ENDINGS = {
 }
 
 
-def ending(outcome) -> str:
+def ending(outcome: str) -> str:
     """An outcome in words."""
     return ENDINGS.get(outcome) or str(outcome).replace("_", " ")
 
 
-def who(record) -> str:
+def who(record: AuditRecord) -> str:
     """Who acted, as a sentence begins with it."""
     name, is_command = record.operator_name, record.address in TERMINAL
     if name in TERMINAL or (is_command and not name):
@@ -57,7 +60,7 @@ def who(record) -> str:
     return f"{name} ({BY_COMMAND})" if is_command else name or "Somebody"
 
 
-def by(record) -> str:
+def by(record: AuditRecord | CancelJob | Verification) -> str:
     """Who acted, as a page's column shows it; empty for nobody."""
     name, is_command = record.operator_name, record.address in TERMINAL
     if name in TERMINAL or (is_command and not name):
@@ -67,7 +70,7 @@ def by(record) -> str:
     return f"{name}, {BY_COMMAND}" if is_command else name
 
 
-def of_orders(record, row, count) -> str:
+def of_orders(record: AuditRecord, row: AuditRecordOrder | None, count: int) -> str:
     """What a record speaks of: *BTC 28000000042*, *12 orders*, *the BTC orders of Alpha*."""
     names = (row.order_id, row.client_order_id) if row else (None, None)
     if count > 1:
@@ -77,31 +80,31 @@ def of_orders(record, row, count) -> str:
     return book(record, row.symbol) if row else "an order"
 
 
-def book(record, symbol="") -> str:
+def book(record: AuditRecord, symbol: str = "") -> str:
     """A whole book, or all orders of one symbol in it."""
     what = f"the open {symbol} orders" if symbol else "the open orders"
     return f"{what} of {account(record)}"
 
 
-def account(record) -> str:
+def account(record: AuditRecord) -> str:
     """The account's name."""
     return record.account_name or "an account"
 
 
-def several(number, noun) -> str:
+def several(number: int | dict[str, int] | list[int | list[Any] | None] | None, noun: str) -> str:
     """*1 order*, *2 orders*; *orders* where it is not told how many."""
     if not isinstance(number, int) or isinstance(number, bool):
         return f"{noun}s"
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def told(data, name) -> str:
+def told(data: dict[str, Any], name: str) -> str:
     """A fact as text; empty where there is none."""
     value = data.get(name)
     return "" if value is None or isinstance(value, dict | list) else str(value).strip()
 
 
-def stopped(words) -> str:
+def stopped(words: str) -> str:
     """Words that end with one full stop; empty words stay so."""
     words = str(words).strip()
     if not words or words[-1] in "!?…”":
@@ -109,28 +112,30 @@ def stopped(words) -> str:
     return f"{words.rstrip('.')}."
 
 
-def begun(words) -> str:
+def begun(words: str) -> str:
     """Words as a sentence begins with them."""
     return words[:1].upper() + words[1:]
 
 
-def quoted(reason) -> str:
+def quoted(reason: str) -> str:
     """*: “reason”*, or a full stop."""
     return f": “{reason}”" if reason else "."
 
 
-def elapsed(data) -> str:
+def elapsed(data: dict[str, Any]) -> str:
     """*in 12 ms*, after a blank."""
     ms = data.get("elapsed_ms")
     return f" in {ms:.0f} ms" if isinstance(ms, int | float) else ""
 
 
-def route(data) -> str:
+def route(data: dict[str, Any]) -> str:
     """The route that a request or an answer went by."""
     return "/" + told(data, "url").partition("/api/v1/")[2].partition("?")[0]
 
 
-def subject(record, data, orders, cancel="cancel of ") -> str:
+def subject(
+    record: AuditRecord, data: dict[str, Any], orders: str, cancel: str = "cancel of "
+) -> str:
     """What a request asked for: *cancel of BTC 42*, *cancel-all for the book of Alpha*."""
     path = route(data)
     if told(data, "strategy_id"):
@@ -142,7 +147,7 @@ def subject(record, data, orders, cancel="cancel of ") -> str:
     return f"{cancel}{orders}"
 
 
-def changes(data) -> str:
+def changes(data: dict[str, Any]) -> str:
     """What was changed, from what to what."""
     changed = data.get("changed")
     if not isinstance(changed, dict) or not changed:
@@ -150,7 +155,7 @@ def changes(data) -> str:
     return f": {', '.join(_change(name, values) for name, values in changed.items())}."
 
 
-def _change(name, values):
+def _change(name: str, values: int | list[str] | None) -> str | None:
     name, (old, new) = name.replace("_", " "), (YES_NO.get(each, each) for each in values)
     if old == new:
         return name
@@ -158,7 +163,7 @@ def _change(name, values):
     return f"{name}{before} to “{new}”" if new else f"{name}{before} to nothing"
 
 
-def data_of(record) -> dict:
+def data_of(record: AuditRecord) -> dict[str, Any]:
     """The record's own facts; empty where they cannot be read."""
     try:
         data = json.loads(record.data)

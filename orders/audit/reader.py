@@ -1,13 +1,18 @@
 """Read the log in order of position, whole records at a time, in constant memory."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from django.db import DatabaseError
+from django.db.models import QuerySet
 
 from orders.audit.hashing import COVERED_OF_ROW
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
+from orders.models.audit import OfRecordsQuerySet
+from orders.models.desks import OfDesksQuerySet
 
 CHUNK = 1000
 COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fields)
@@ -25,7 +30,7 @@ class Fault:
     what: str
     until: int | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self.position:
             return f"{self.what.capitalize()}."  # of the checkpoints, not of one record
         if self.until is None:
@@ -51,7 +56,7 @@ class Entry:
         return self.values["position"]
 
     @cached_property
-    def data(self) -> dict:
+    def data(self) -> dict[str, Any]:
         """Its own facts; empty where they cannot be read."""
         try:
             data = json.loads(self.values["data"])
@@ -73,12 +78,12 @@ def tip() -> int:
     return AuditRecord.objects.order_by("-position").values_list("pk", flat=True).first() or 0
 
 
-def stands(position, hash_) -> bool:
+def stands(position: int, hash_: str) -> bool:
     """Whether the record at this position has this hash now."""
     return AuditRecord.objects.filter(position=position, hash=hash_).exists()
 
 
-def entries(*, after=0, until=None, queryset=None):
+def entries(*, after: int = 0, until: int | None = None, queryset=None) -> Iterator[Entry]:
     """Every `Entry` past ``after`` up to ``until``, in order; `Broken` for what is none.
 
     ``queryset``: only these records; then rows that belong to no record are not looked for.
@@ -99,12 +104,14 @@ def entries(*, after=0, until=None, queryset=None):
         after = max(last, *(one.position for one in broken)) if broken else last
 
 
-def entry_at(position):
+def entry_at(position: int) -> Entry:
     """The `Entry` at one position, a `Broken`, or None where nothing stands."""
     return next(iter(entries(after=position - 1, until=position)), None)
 
 
-def _complete(found, span, broken, is_whole):
+def _complete(
+    found: list[dict[str, Any]], span: tuple[int, int], broken: list[Any], is_whole: bool
+) -> Iterator[Entry]:
     rows = _grouped(AuditRecordOrder, ROW_COLUMNS, span)
     bodies = dict(_within(AuditPayload, span).values_list("record_id", "body"))
     known = {one["position"] for one in found} | {one.position for one in broken}
@@ -121,7 +128,7 @@ def _complete(found, span, broken, is_whole):
     yield from waiting
 
 
-def _readable(chunk):
+def _readable(chunk: OfDesksQuerySet) -> tuple[list[dict[str, Any]], list[Any]]:
     """Rows as dicts, and what the database could not even hand out."""
     try:
         return [dict(zip(COLUMNS, row, strict=True)) for row in chunk], []
@@ -140,20 +147,24 @@ def _one_by_one(chunk):
     return found, broken
 
 
-def _within(model, span):
+def _within(
+    model: type[AuditPayload] | type[AuditRecordOrder], span: list[int] | tuple[int, int]
+) -> QuerySet[AuditPayload] | OfRecordsQuerySet:
     if isinstance(span, tuple):
         return model.objects.filter(record_id__gt=span[0], record_id__lte=span[1])
     return model.objects.filter(record_id__in=span)
 
 
-def _grouped(model, columns, span):
+def _grouped(
+    model: type[AuditRecordOrder], columns: tuple[str, ...], span: list[int] | tuple[int, int]
+) -> dict[int, list[tuple[int | str | None, ...]]]:
     groups = {}
     for row in _within(model, span).order_by("record_id", "row").values_list(*columns):
         groups.setdefault(row[0], []).append(row[1:])
     return groups
 
 
-def strays(until):
+def strays(until: int) -> Iterator[None]:
     """Rows and payloads past the newest record; appends made meanwhile are none."""
     known = AuditRecord.objects.filter(position__gt=until).order_by()
     for model in (AuditRecordOrder, AuditPayload):

@@ -9,16 +9,22 @@ Times become positions first, for records are appended in the order of their tim
 seconds a transaction takes and the clocks of several hosts (`LATENESS`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, Func, Max, Min, OuterRef, Q
 from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThan
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
+from desk.sqlite3.base import DatabaseWrapper
 from orders.models import Account, AuditRecord, AuditRecordOrder, Desk
+from orders.models.audit import OfRecordsQuerySet
+from orders.models.desks import OfDesksQuerySet
 from orders.models.lookups import number
 
 MANY_THRESHOLD = 20_000  # records: what has fewer is rare
@@ -39,7 +45,9 @@ class Unindexed(Func):
 
     template = "%(expressions)s"
 
-    def as_sqlite(self, compiler, connection, **context):
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any
+    ) -> tuple[str, list[Any]]:
         return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
@@ -56,13 +64,13 @@ class Part:
     rows: object
     is_ordered: bool
 
-    def positions(self):
+    def positions(self) -> OfRecordsQuerySet | OfDesksQuerySet:
         """Of the records it leads to."""
         column = "position" if self.rows.model is AuditRecord else "record_id"
         return self.rows.order_by().values_list(column, flat=True)
 
 
-def matching(query: dict):
+def matching(query: dict[str, Any]) -> OfDesksQuerySet | None:
     """Records that fit every part of the query.
 
     ``query``: any of operator (name), desk, account, job (ids), symbol, order (order id or client
@@ -83,7 +91,7 @@ def matching(query: dict):
     return _within(AuditRecord.objects, "position", span).filter(*conditions)
 
 
-def _led(parts):
+def _led(parts: list[Part]) -> list[Exists | In | Q]:
     """The conditions, the rarest as one that leads; none does where walking all is better."""
     if len(parts) == 1 and parts[0].is_ordered:
         return [parts[0].leads]
@@ -100,7 +108,7 @@ def _led(parts):
     return conditions
 
 
-def _times(query):
+def _times(query: dict[str, Any]) -> Iterator[GreaterThanOrEqual | LessThan]:
     """What a span of time asks of each record."""
     if "from" in query:
         yield GreaterThanOrEqual(Unindexed("at"), _moment(query["from"]))
@@ -108,7 +116,7 @@ def _times(query):
         yield LessThan(Unindexed("at"), _moment(query["to"]))
 
 
-def positions_between(query):
+def positions_between(query: dict[str, Any]) -> dict[str, int] | None:
     """Positions beyond which nothing between *from* and *to* can stand, by lookup."""
     span = {}
     if "from" in query:
@@ -120,17 +128,17 @@ def positions_between(query):
     return {lookup: position for lookup, position in span.items() if position is not None}
 
 
-def _within(rows, column, span):
+def _within(rows: Any, column: str, span: dict[str, int]) -> OfRecordsQuerySet | OfDesksQuerySet:
     return rows.filter(**{f"{column}__{lookup}": position for lookup, position in span.items()})
 
 
-def in_words(query: dict) -> str:
+def in_words(query: dict[str, Any]) -> str:
     """*operator olivia, symbol BTC*; *every record* where nothing narrows it."""
     told = [f"{name} {_named(name, value)}" for name, value in query.items() if value]
     return ", ".join(told) or "every record"
 
 
-def _named(name, value):
+def _named(name: str, value: str | list[int]) -> str:
     if name == "desks":
         return " or ".join(Desk.objects.filter(pk__in=value).values_list("name", flat=True))
     models = {"desk": Desk, "account": Account}
@@ -140,7 +148,7 @@ def _named(name, value):
     return str(value)
 
 
-def named(term):
+def named(term: str) -> OfRecordsQuerySet:
     """Order rows that name an order by exactly this order id or client order id."""
     wanted = Q(client_order_id=term) | Q(client_order_id=term.lower())
     if (order_id := number(term)) is not None:
@@ -152,13 +160,13 @@ def _by(column, of=str):
     return lambda value, span: _equal(span, **{column: of(value)})
 
 
-def _equal(span, **values):
+def _equal(span: dict[str, int], **values: int | str) -> Part:
     rows = _within(AuditRecord.objects.filter(**values), "position", span)
     checks = Q(*(Exact(Unindexed(column), value) for column, value in values.items()))
     return Part(Q(**values), checks, rows, is_ordered=True)
 
 
-def _operator(value, span):
+def _operator(value: str, span: dict[str, int]) -> Part:
     """By the person who bears the name now, whatever they were called when they acted; what a
     namesake did is not theirs. By the name alone where nobody bears it."""
     person = get_user_model().objects.filter(username=value).values_list("pk", flat=True).first()
@@ -167,7 +175,7 @@ def _operator(value, span):
     return _equal(span, operator_id=person)
 
 
-def _number(value):
+def _number(value: int | str) -> int | None:
     try:
         number = int(value)
     except (TypeError, ValueError):
@@ -177,7 +185,7 @@ def _number(value):
     return number
 
 
-def _moment(value):
+def _moment(value: str) -> datetime:
     try:
         moment = parse_datetime(str(value))
     except ValueError:
@@ -187,21 +195,21 @@ def _moment(value):
     return make_aware(moment) if is_naive(moment) else moment
 
 
-def _symbol(value, span):
+def _symbol(value: str, span: dict[str, int]) -> Part:
     return _of_rows(AuditRecordOrder.objects.filter(symbol=value), span)
 
 
-def _order(value, span):
+def _order(value: str, span: dict[str, int]) -> Part:
     return _of_rows(named(str(value).strip()), span)
 
 
-def _of_rows(rows, span):
+def _of_rows(rows: OfRecordsQuerySet, span: dict[str, int]) -> Part:
     rows = rows.order_by()
     here, found = Exists(rows.filter(record=OuterRef("pk"))), _within(rows, "record_id", span)
     return Part(Q(pk__in=found.values("record")), here, found, is_ordered=False)
 
 
-def _desks(value, span):
+def _desks(value: list[int], span: dict[str, int]) -> Part:
     ids = [_number(one) for one in value]
     rows = _within(AuditRecord.objects.filter(desk__in=ids), "position", span)
     return Part(Q(desk__in=ids), In(Unindexed("desk"), ids), rows, is_ordered=len(ids) == 1)

@@ -5,12 +5,18 @@ its account's records, no longer however large the log is, and says where the ne
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models.lookups import Exact
 
 from orders.audit.search import Unindexed, positions_between
 from orders.audit.sentences import data_of
-from orders.models import AuditRecord, Event
+from orders.models import AgentWallet, AuditRecord, Event
+from orders.models.desks import OfDesksQuerySet
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 STRETCH = 20_000  # records of the account that one look goes through
 MAX_FOUND = 100
@@ -24,7 +30,7 @@ class Found:
     before: int | None
 
 
-def find(*, wallet, user, before=None) -> Found:
+def find(*, wallet: AgentWallet, user: "Person", before: int | None = None) -> Found:
     """The newest requests this agent wallet signed, of those before a position."""
     of_account = AuditRecord.objects.visible_to(user).filter(account=wallet.account_id)
     of_account = of_account.order_by("-position")
@@ -42,12 +48,12 @@ def find(*, wallet, user, before=None) -> Found:
     return Found(signed, found[MAX_FOUND - 1].position if len(found) > MAX_FOUND else last)
 
 
-def is_signed_by(record, public_key) -> bool:
+def is_signed_by(record: AuditRecord, public_key: str) -> bool:
     """Whether a request carries the signature of exactly this key."""
     return data_of(record).get("signer") == public_key
 
 
-def _bounds(of_account, wallet):
+def _bounds(of_account: OfDesksQuerySet, wallet: AgentWallet) -> dict[str, int]:
     """It signed nothing before it was added, nor after it was disabled for good."""
     span = {"from": wallet.created_at.isoformat()}
     disabled = None if wallet.is_active else _disabled(of_account, wallet)
@@ -56,6 +62,6 @@ def _bounds(of_account, wallet):
     return positions_between(span)
 
 
-def _disabled(of_account, wallet):
+def _disabled(of_account: OfDesksQuerySet, wallet: AgentWallet) -> AuditRecord:
     wanted = of_account.filter(event=Event.AGENT_WALLET_DISABLED, data__contains=wallet.public_key)
     return wanted.first()

@@ -3,6 +3,8 @@
 import uuid
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -11,7 +13,8 @@ from django.utils import timezone
 
 from orders.audit import log
 from orders.lifecycle import wakeups
-from orders.models import Cancel, CancelJob, Event
+from orders.lifecycle.targets import Target
+from orders.models import Cancel, CancelJob, Desk, Event, Preview
 from orders.models.bulk_insert import insert
 from orders.models.cancels import LIVE
 
@@ -28,7 +31,7 @@ class CancelReceipt:
     is_repeated: bool = False  # the same act again: nothing new was recorded
     notes: tuple = ()  # sentences on what was taken as asked though it looks odd
 
-    def sentence(self):
+    def sentence(self) -> str:
         """One line for the operator: countable, and why anything was skipped."""
         cancels = f"{self.recorded} {'cancel' if self.recorded == 1 else 'cancels'}"
         text = f"Already recorded: {cancels}" if self.is_repeated else f"{cancels} recorded"
@@ -40,7 +43,13 @@ class CancelReceipt:
 
 
 def record_request(
-    actor, targets, *, skipped=(), reason="", request_key=None, **about
+    actor: log.Actor,
+    targets: list[Target],
+    *,
+    skipped: list[tuple[Target, str]] | tuple[Any, ...] = (),
+    reason: str = "",
+    request_key: uuid.UUID | None = None,
+    **about: str | CancelJob | Preview,
 ) -> CancelReceipt:
     """Record jobs, cancels and facts in one transaction, then wake the senders.
 
@@ -59,7 +68,11 @@ def record_request(
     return None
 
 
-def asked_before(actor, desks, request_key) -> CancelReceipt | None:
+def asked_before(
+    actor: log.Actor,
+    desks: dict[Desk, tuple[list[Target], list[tuple[str | Target, ...]]]] | list[Desk] | set[Desk],
+    request_key: uuid.UUID | None,
+) -> CancelReceipt | None:
     """What this person asked for with this key before, whatever became of the orders since."""
     if request_key is None:
         return None
@@ -70,11 +83,11 @@ def asked_before(actor, desks, request_key) -> CancelReceipt | None:
     return CancelReceipt(jobs, recorded, is_repeated=True) if jobs else None
 
 
-def _key(request_key, desk):
+def _key(request_key: uuid.UUID, desk: Desk) -> uuid.UUID:
     return uuid.uuid5(request_key, str(desk.pk))
 
 
-def extend(job, targets) -> int:
+def extend(job: CancelJob, targets: list[Target]) -> int:
     """Give a job more cancels, for orders that have no other live one; recorded as asked.
 
     A panic does this with what its cancel-all left over. Returns how many.
@@ -85,7 +98,7 @@ def extend(job, targets) -> int:
         return _extend(job, targets)
 
 
-def _extend(job, targets):
+def _extend(job: CancelJob, targets: list[Target]) -> int | None:
     now = timezone.now()
     with transaction.atomic():
         fresh, _ = _without_live(targets)
@@ -95,7 +108,14 @@ def _extend(job, targets):
     return len(fresh)
 
 
-def _record(actor, targets, skipped, reason, request_key, about):
+def _record(
+    actor: log.Actor,
+    targets: list[Target],
+    skipped: list[tuple[Target, str]],
+    reason: str,
+    request_key: uuid.UUID,
+    about: dict[str, Any],
+) -> CancelReceipt:
     now = timezone.now()
     by_desk = {}
     for target in targets:
@@ -123,7 +143,7 @@ def _record(actor, targets, skipped, reason, request_key, about):
     return CancelReceipt(tuple(jobs), recorded, tuple(told))
 
 
-def _wake(job, targets):
+def _wake(job: CancelJob, targets: list[Target]) -> None:
     accounts = sorted({target.account.pk for target in targets})
     count = len(targets) // len(accounts)
     wakeups.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
@@ -132,24 +152,24 @@ def _wake(job, targets):
 class Live:
     """The names under which live cancels of some accounts have their orders; one query."""
 
-    def __init__(self, account_ids):
+    def __init__(self, account_ids: set[int]) -> None:
         self._order_ids, self._by_client_id = set(), {}
         cancels = Cancel.objects.filter(account__in=account_ids, status__in=LIVE)
         for row in cancels.values_list(*NAMES):
             self.add(*row)
 
-    def add(self, account_id, order_id, client_order_id):
+    def add(self, account_id: int, order_id: int | None, client_order_id: str | None) -> None:
         """Have a cancel of an order of these names count as live."""
         if order_id:
             self._order_ids.add((account_id, order_id))
         if client_order_id:
             self._by_client_id[account_id, client_order_id] = order_id
 
-    def has_name(self, account_id, client_order_id) -> bool:
+    def has_name(self, account_id: int, client_order_id: str | None) -> bool:
         """Whether a live cancel has this client order id, of which there may be one."""
         return (account_id, client_order_id) in self._by_client_id
 
-    def has(self, account_id, order_id, client_order_id) -> bool:
+    def has(self, account_id: int, order_id: int | None, client_order_id: str | None) -> bool:
         """Whether a live cancel is, or may be, of this order.
 
         An edited order keeps its client order id under a new order id: it is another one.
@@ -160,7 +180,7 @@ class Live:
         return is_nameless or (account_id, order_id) in self._order_ids
 
 
-def _without_live(targets):
+def _without_live(targets: list[Target]) -> tuple[list[Target], list[tuple[str | Target, ...]]]:
     """Targets that have no other live cancel, and (target, why) of those that do."""
     live = Live({target.account.pk for target in targets})
     fresh, doubles = [], []
@@ -176,7 +196,15 @@ def _without_live(targets):
     return fresh, doubles
 
 
-def _new_job(actor, desk, targets, reason, key, now, about):
+def _new_job(
+    actor: log.Actor,
+    desk: Desk,
+    targets: list[Target],
+    reason: str,
+    key: uuid.UUID,
+    now: datetime,
+    about: dict[str, Any],
+) -> CancelJob:
     return CancelJob.objects.create(
         desk=desk,
         **actor.columns(),
@@ -188,7 +216,7 @@ def _new_job(actor, desk, targets, reason, key, now, about):
     )
 
 
-def _insert(job, targets, now) -> tuple:
+def _insert(job: CancelJob, targets: list[Target], now: datetime) -> tuple[log.OrderLine, ...]:
     """One queued cancel for each target; the log's order rows of them."""
     newest = job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
     rows = [_row(job, target, now) for target in targets]
@@ -201,7 +229,7 @@ def _insert(job, targets, now) -> tuple:
     )
 
 
-def _plain(default):
+def _plain(default: str) -> str:
     """A column's default as the database takes it."""
     return getattr(default, "value", default)
 
@@ -225,7 +253,7 @@ DEFAULTS = {  # of the columns that may not be null
 }
 
 
-def _row(job, target, now):
+def _row(job: CancelJob, target: Target, now: datetime) -> tuple[int | str | None, ...]:
     """The columns of `GIVEN`, then the defaults."""
     return (
         job.pk,
@@ -241,7 +269,7 @@ def _row(job, target, now):
     )
 
 
-def _line(target, cancel_id):
+def _line(target: Target, cancel_id: int) -> log.OrderLine:
     return log.OrderLine(
         account_id=target.account.pk,
         symbol=target.symbol,
@@ -251,7 +279,7 @@ def _line(target, cancel_id):
     )
 
 
-def in_words(targets) -> str:
+def in_words(targets: list[Target]) -> str:
     """What a job is about: *BTC bid 28000000042 on Momentum*, or *12 orders on 3 accounts*."""
     if len(targets) == 1:
         target = targets[0]
@@ -263,7 +291,14 @@ def in_words(targets) -> str:
     return f"{len(targets)} orders on {where}"
 
 
-def _fact(actor, job, targets, lines, now, left_out=()):
+def _fact(
+    actor: log.Actor,
+    job: CancelJob,
+    targets: list[Target] | tuple[Any, ...],
+    lines: tuple[log.OrderLine, ...],
+    now: datetime,
+    left_out: list[tuple[Target, str]] | tuple[Any, ...] = (),
+) -> log.Fact:
     """What was asked for; of orders that were left out too, each with a row of its own."""
     reasons = Counter(why for _, why in left_out)
     skipped = [target for target, _ in left_out]

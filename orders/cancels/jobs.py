@@ -1,5 +1,9 @@
 """Stop, resume and retry a job: each a recorded act of somebody who may."""
 
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -7,7 +11,7 @@ from django.utils import timezone
 from orders.access.denials import refuse
 from orders.access.permissions import has_permission
 from orders.audit import log
-from orders.cancels.intake import NAMES, Live, asked_before, record_request
+from orders.cancels.intake import NAMES, CancelReceipt, Live, asked_before, record_request
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.targets import Target
 from orders.models import (
@@ -20,8 +24,12 @@ from orders.models import (
     OrderState,
     Right,
 )
-from orders.models.cancels import LIVE
+from orders.models.cancels import LIVE, CancelQuerySet
 from orders.models.lookups import AT_ONCE, portions
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 NO_JOB = "There is no such job among your desks' jobs."
 RETRIED = [CancelStatus.REFUSED.value, CancelStatus.EXPIRED.value, CancelStatus.STOPPED.value]
@@ -29,7 +37,7 @@ OVER = [CancelStatus.CANCELLED.value, CancelStatus.FILLED.value, CancelStatus.GO
 ENDED = "ended since"
 
 
-def stop(*, user, actor, job_id) -> str:
+def stop(*, user: "Person", actor: log.Actor, job_id: int) -> str:
     """From here on nothing new of the job is sent; what is under way is followed to its end.
 
     What a sender claimed and has not recorded as a request is taken from it: nothing of it left.
@@ -53,7 +61,7 @@ def stop(*, user, actor, job_id) -> str:
     return f"Stopped: {stopped} not sent, {under_way} still being followed to their end."
 
 
-def resume(*, user, actor, job_id) -> str:
+def resume(*, user: "Person", actor: log.Actor, job_id: int) -> str:
     """Put the stopped cancels back in the queue, but for orders that another cancel has by now.
 
     Nor is an order's that has ended since.
@@ -65,7 +73,7 @@ def resume(*, user, actor, job_id) -> str:
         return _resume(actor, job)
 
 
-def _resume(actor, job):
+def _resume(actor: log.Actor, job: CancelJob) -> str:
     now = timezone.now()
     with transaction.atomic():
         halted = CancelJob.objects.filter(
@@ -81,7 +89,10 @@ def _resume(actor, job):
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         transitions.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
-        about = {"is_urgent": job.is_urgent, "count": queued // max(1, len(accounts))}
+        about: dict[str, Any] = {
+            "is_urgent": job.is_urgent,
+            "count": queued // max(1, len(accounts)),
+        }
         wakeups.deliver(account_ids=sorted(accounts), **about)
         facts = {"queued": queued, "skipped": sum(skipped.values())}
         log.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
@@ -89,7 +100,9 @@ def _resume(actor, job):
     return f"Resumed: {queued} waiting to be sent{''.join(told)}."
 
 
-def retry(*, user, actor, job_id, request_key=None):
+def retry(
+    *, user: "Person", actor: log.Actor, job_id: int, request_key: UUID | None = None
+) -> CancelReceipt | None:
     """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`.
 
     Orders that have ended since are skipped.
@@ -102,11 +115,15 @@ def retry(*, user, actor, job_id, request_key=None):
     again = failed.select_related("account__desk", "known_order").order_by("pk")
     targets = [_target(cancel) for cancel in again if cancel.pk not in ended]
     skipped = [(_target(cancel), ENDED) for cancel in again if cancel.pk in ended]
-    about = {"reason": f"Retry of job {job.pk}", "request_key": request_key, "retry_of": job}
+    about: dict[str, Any] = {
+        "reason": f"Retry of job {job.pk}",
+        "request_key": request_key,
+        "retry_of": job,
+    }
     return record_request(actor, targets, skipped=skipped, **about)
 
 
-def has_left(job, statuses) -> bool:
+def has_left(job: CancelJob, statuses: list[str]) -> bool:
     """Whether the order of one of its cancels in these statuses has not ended since."""
     failed, last = job.cancels.filter(status__in=statuses), 0
     while rows := _rows(failed.filter(pk__gt=last), AT_ONCE):  # a page asks again and again
@@ -116,14 +133,14 @@ def has_left(job, statuses) -> bool:
     return False
 
 
-def may_go_on(*, user, job) -> bool:
+def may_go_on(*, user: "Person", job: CancelJob) -> bool:
     """Whether this person, who may cancel, may also resume or retry: another's bulk job is not."""
     if job.is_urgent or job.operator_id == user.pk:
         return True
     return Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=job.desk_id).exists()
 
 
-def _permitted(user, actor, job_id, act):
+def _permitted(user: "Person", actor: log.Actor, job_id: int, act: str) -> CancelJob | None:
     """The job, if this person may cancel on its desk, or pull a panic; a refusal is recorded."""
     job = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
     job = job.select_related("desk").first()
@@ -135,17 +152,17 @@ def _permitted(user, actor, job_id, act):
     return job
 
 
-def _rows(cancels, most=None):
+def _rows(cancels: CancelQuerySet, most: int | None = None) -> list[Any]:
     """Of each the id, what is known of its order, and the order's names; the oldest first."""
     columns = ("pk", "known_order__state", *NAMES)
     return list(cancels.order_by("pk").values_list(*columns, named=True)[:most])
 
 
-def _all_ended(rows) -> set:
+def _all_ended(rows: list[Any]) -> set[int]:
     return set().union(*map(_ended, portions(rows)))
 
 
-def _ended(rows) -> set:
+def _ended(rows: list[Any]) -> set[int]:
     """Ids of those whose order has ended since: it is known as closed, or a newer cancel says so.
 
     Looked up by name: as one query, PostgreSQL may hold each against every other.
@@ -164,7 +181,7 @@ def _ended(rows) -> set:
     }
 
 
-def _free_and_taken(rows):
+def _free_and_taken(rows: list[Any]) -> tuple[list[int], list[int]]:
     """Ids of those whose order no live cancel names, and of the others.
 
     Compared here: in the database each would be held against every live cancel of its account.
@@ -178,14 +195,14 @@ def _free_and_taken(rows):
     return free, taken
 
 
-def _queue(pks, now) -> int:
+def _queue(pks: list[int], now: datetime) -> int:
     """Put these cancels back in the queue, those that are stopped still; how many that were."""
     stopped = Cancel.objects.filter(pk__any=set(pks), status=CancelStatus.STOPPED)
-    values = {"concluded_at": None, "requested_at": now, "explanation": ""}
+    values: dict[str, Any] = {"concluded_at": None, "requested_at": now, "explanation": ""}
     return stopped.update(status=CancelStatus.QUEUED, **values)
 
 
-def _target(cancel):
+def _target(cancel: Cancel) -> Target:
     return Target(
         cancel.account,
         cancel.symbol,
@@ -196,7 +213,7 @@ def _target(cancel):
     )
 
 
-def _lines(cancels):
+def _lines(cancels: CancelQuerySet) -> tuple[log.OrderLine, ...]:
     """An order row for each of these, with what became of it."""
     named = cancels.order_by("pk").values_list(*NAMED)
     return tuple(log.OrderLine(*columns) for columns in named)
@@ -205,5 +222,12 @@ def _lines(cancels):
 NAMED = ("account_id", "symbol", "order_id", "client_order_id", "pk", "status")  # of an `OrderLine`
 
 
-def _fact(event, actor, job, now, data, lines):
+def _fact(
+    event: Event,
+    actor: log.Actor,
+    job: CancelJob,
+    now: datetime,
+    data: dict[str, int],
+    lines: tuple[log.OrderLine, ...],
+) -> log.Fact:
     return log.Fact(event, actor, now, desk=job.desk, job=job, data=data, lines=lines)

@@ -1,8 +1,11 @@
 """What an operator may ask: cancel these orders, cancel this id."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from orders.access.denials import refuse
+from orders.audit.log import Actor
 from orders.cancels.intake import CancelReceipt, asked_before, record_request
 from orders.lifecycle.targets import (
     CannotAsk,
@@ -15,6 +18,10 @@ from orders.lifecycle.targets import (
     unusual,
 )
 from orders.models import Account, CancelKind, Desk, Order, Right
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 __all__ = [
     "CancelReceipt",
@@ -31,7 +38,13 @@ NO_ACCOUNT = "There is no such account among your desks' accounts."
 
 
 def cancel_orders(
-    *, user, actor, order_ids, reason="", request_key=None, is_click=True
+    *,
+    user: "Person",
+    actor: Actor,
+    order_ids: list[int],
+    reason: str = "",
+    request_key: UUID | None = None,
+    is_click: bool = True,
 ) -> CancelReceipt:
     """Ask to cancel known orders, given by our row ids; one job a desk.
 
@@ -55,15 +68,15 @@ def cancel_orders(
 
 def cancel_by_id(
     *,
-    user,
-    actor,
-    account_id,
-    symbol,
-    kind=CancelKind.ORDER,
-    order_id=None,
-    client_order_id=None,
-    reason="",
-    request_key=None,
+    user: "Person",
+    actor: Actor,
+    account_id: int,
+    symbol: str,
+    kind: str = CancelKind.ORDER,
+    order_id: int | None = None,
+    client_order_id: str | None = None,
+    reason: str = "",
+    request_key: UUID | None = None,
 ) -> CancelReceipt:
     """Ask to cancel one order that the app need not know.
 
@@ -82,7 +95,15 @@ def cancel_by_id(
 
 
 def cancel_by_ids(
-    *, user, actor, account_id, symbol, kind, ids, reason="", request_key=None
+    *,
+    user: "Person",
+    actor: Actor,
+    account_id: int,
+    symbol: str,
+    kind: str,
+    ids: list[tuple[int | None, str | None]],
+    reason: str = "",
+    request_key: UUID | None = None,
 ) -> CancelReceipt:
     """Ask to cancel orders of one account and symbol in one act; all of them or none.
 
@@ -92,7 +113,7 @@ def cancel_by_ids(
     account = account.select_related("desk").first()
     if account is None:
         refuse(actor=actor, what=f"cancel an order of account {account_id}", said=NO_ACCOUNT)
-    about = {"account": account, "symbol": symbol, "kind": kind}
+    about: dict[str, Any] = {"account": account, "symbol": symbol, "kind": kind}
     targets = [named_target(order_id=one, client_order_id=other, **about) for one, other in ids]
     asked = record_request(actor, targets, reason=reason, request_key=request_key)
     return replace(asked, notes=tuple(filter(None, map(unusual, targets))))

@@ -3,7 +3,10 @@
 Each is a recorded act and a conditional update: what a sender settled meanwhile stays settled.
 """
 
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -17,8 +20,12 @@ from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Proof, Right
-from orders.models.cancels import MAX_LIFE, OPEN_QUESTIONS
+from orders.models.cancels import MAX_LIFE, OPEN_QUESTIONS, CancelQuerySet
 from orders.models.clocks import is_ahead
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 NO_QUESTION = "There is no such open question among your desks' cancels."
 MIN_REASON = 3
@@ -27,7 +34,7 @@ MIN_REASON = 3
 class _Refusal(Exception):
     """Carries a refusal out of the transaction that it would be rolled back with."""
 
-    def __init__(self, actor, what):
+    def __init__(self, actor: log.Actor, what: str) -> None:
         self.actor, self.what = actor, what
         super().__init__(what)
 
@@ -36,7 +43,7 @@ def _recorded(act):
     """Record a refusal after the act's own transaction is over, and raise it as `NotAllowed`."""
 
     @wraps(act)
-    def guarded(**asked):
+    def guarded(**asked: Any) -> str | None:
         try:
             return act(**asked)
         except _Refusal as refusal:
@@ -46,7 +53,13 @@ def _recorded(act):
 
 
 @_recorded
-def check_now(*, user, actor, cancel_ids, clock=timezone.now) -> str:
+def check_now(
+    *,
+    user: "Person",
+    actor: log.Actor,
+    cancel_ids: list[int],
+    clock: Callable[..., Any] = timezone.now,
+) -> str:
     """Ask the exchange at once instead of at the next check."""
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CANCEL, "check")
@@ -58,7 +71,13 @@ def check_now(*, user, actor, cancel_ids, clock=timezone.now) -> str:
 
 
 @_recorded
-def send_again(*, user, actor, cancel_ids, clock=timezone.now) -> str:
+def send_again(
+    *,
+    user: "Person",
+    actor: log.Actor,
+    cancel_ids: list[int],
+    clock: Callable[..., Any] = timezone.now,
+) -> str:
     """Send a fresh attempt for each whose last request can no longer act.
 
     Raises `CannotAsk` where none of them may be sent for: the text says why.
@@ -87,7 +106,14 @@ def send_again(*, user, actor, cancel_ids, clock=timezone.now) -> str:
 
 
 @_recorded
-def close(*, user, actor, cancel_ids, reason, clock=timezone.now) -> str:
+def close(
+    *,
+    user: "Person",
+    actor: log.Actor,
+    cancel_ids: list[int],
+    reason: str,
+    clock: Callable[..., Any] = timezone.now,
+) -> str:
     """End questions by a named person's word. They are never shown as cancelled by that."""
     reason = " ".join(reason.split())
     if len(reason) < MIN_REASON:
@@ -103,7 +129,14 @@ def close(*, user, actor, cancel_ids, reason, clock=timezone.now) -> str:
 
 
 @_recorded
-def assign_owner(*, user, actor, cancel_ids, owner_id=None, clock=timezone.now) -> str:
+def assign_owner(
+    *,
+    user: "Person",
+    actor: log.Actor,
+    cancel_ids: list[int],
+    owner_id: int | None = None,
+    clock: Callable[..., Any] = timezone.now,
+) -> str:
     """Mind these questions, or (a desk head) have another operator of the desk mind them.
 
     Raises `CannotAsk` where the person named may not cancel there.
@@ -121,7 +154,9 @@ def assign_owner(*, user, actor, cancel_ids, owner_id=None, clock=timezone.now) 
     return f"{_count(cancels)} minded by {name}."
 
 
-def _open(user, actor, cancel_ids, right, what):
+def _open(
+    user: "Person", actor: log.Actor, cancel_ids: list[int], right: Right, what: str
+) -> list[Cancel] | None:
     """The questions among these that are open and this person's to decide, locked."""
     cancels = Cancel.objects.filter(pk__in=cancel_ids, status__in=OPEN_QUESTIONS)
     desks = Desk.objects.allowing(user, right)
@@ -136,18 +171,18 @@ def _open(user, actor, cancel_ids, right, what):
     return cancels
 
 
-def _those(cancels):
+def _those(cancels: list[Cancel]) -> CancelQuerySet:
     return Cancel.objects.filter(pk__in=[c.pk for c in cancels], status__in=OPEN_QUESTIONS)
 
 
-def _running_jobs_of(cancels):
+def _running_jobs_of(cancels: list[Cancel]) -> set[int]:
     """Ids of their jobs that run, locked: a stop comes before this act or after it."""
     jobs = CancelJob.objects.filter(pk__in={cancel.job_id for cancel in cancels})
     running = jobs.filter(status=JobStatus.RUNNING).order_by("pk")
     return set(running.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
-def _why_not_yet(cancel, now, running):
+def _why_not_yet(cancel: Cancel, now: datetime, running: set[int]) -> str:
     """Why a fresh attempt may not be sent for this question, or nothing."""
     ends_at = cancel.signature_ends_at
     if ends_at and ends_at > now and not is_ahead(ends_at, now, MAX_LIFE):
@@ -163,18 +198,20 @@ def _why_not_yet(cancel, now, running):
     return ""
 
 
-def _person(owner_id):
+def _person(owner_id: int) -> "Person":
     person = get_user_model().objects.filter(pk=owner_id, is_active=True).first()
     if person is None:
         raise CannotAsk("There is no such person.", field="owner")
     return person
 
 
-def _count(cancels):
+def _count(cancels: list[Cancel]) -> str:
     return f"{len(cancels)} question{'' if len(cancels) == 1 else 's'}"
 
 
-def _facts(event, actor, cancels, now, **data):
+def _facts(
+    event: Event, actor: log.Actor, cancels: list[Cancel], now: datetime, **data: Any
+) -> Iterator[log.Fact]:
     """A record for each job: who did what about which orders."""
     by_job = {}
     for cancel in cancels:

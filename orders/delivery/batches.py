@@ -2,12 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import datetime
+from typing import Any
 
 from orders.exchange.client import THREADS, client
-from orders.lifecycle.deliveries import OutgoingRequest
+from orders.keys.signer import SignedRequest
+from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.models import CancelKind
 from orders.pacifica.client import AnswerLost, Unreachable
 from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
@@ -19,7 +21,7 @@ STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
 LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
 
 
-def packed(pairs) -> list[OutgoingRequest]:
+def packed(pairs: list[tuple[ClaimedCancel, SignedRequest]]) -> list[OutgoingRequest]:
     """Packets for (cancel, signed request) pairs, in their order. TWAPs have no batch."""
     alone = [pair for pair in pairs if pair[0].send_alone or pair[0].kind not in ACTIONS]
     together = [pair for pair in pairs if not pair[0].send_alone and pair[0].kind in ACTIONS]
@@ -28,11 +30,11 @@ def packed(pairs) -> list[OutgoingRequest]:
 
 
 def send(
-    packets,
+    packets: list[OutgoingRequest],
     clock: Callable[[], datetime],
     is_stopped: Callable[[], bool],
     api_config_key: str | None = None,
-):
+) -> None:
     """Send in parallel, touching no database in the threads.
 
     What waited too long for its turn is not sent, nor anything once ``is_stopped`` says so; it is
@@ -65,14 +67,14 @@ def send(
         logger.error("No more threads could be had: the rest is sent later.")
 
 
-def let_go():
+def let_go() -> None:
     """End this thread's pool: for a thread that may not send again for long."""
     if hasattr(_own, "pool"):
         _own.pool.shutdown()
         del _own.pool
 
 
-def _pool():
+def _pool() -> Any:
     """This thread's own pool, kept for its next chunk: making threads costs as much as sending.
 
     Never another's: urgent requests would queue behind bulk's, which may hang.
@@ -89,27 +91,27 @@ _own = threading.local()
 class _Turns:
     """Whose turn has come: a packet whose thread is late is not sent once the turns have ended."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.given, self._taken, self._have_ended = 0, [], False
 
     @property
-    def are_taken(self):
+    def are_taken(self) -> bool:
         """Whether there is nothing left to keep from leaving."""
         return self._have_ended or len(self._taken) >= self.given
 
-    def end_if(self, is_over):
+    def end_if(self, is_over: bool) -> bool:
         """Let nothing more leave; whether that is so."""
         self._have_ended = self._have_ended or is_over
         return self._have_ended
 
-    def take(self, packet, clock, api_config_key):
+    def take(self, packet: OutgoingRequest, clock: Callable[..., Any], api_config_key) -> None:
         """In a thread: send it, unless it is too late for that."""
         if not self._have_ended:
             self._taken.append(packet)
             _send(packet, clock, api_config_key)
 
 
-def _send(packet, clock, api_config_key):
+def _send(packet: OutgoingRequest, clock: Callable[..., Any], api_config_key) -> None:
     oldest = packet.requests[0]
     if clock().timestamp() * 1000 - oldest.timestamp > oldest.expiry_window * STALE_AFTER:
         return
@@ -121,14 +123,14 @@ def _send(packet, clock, api_config_key):
         packet.result = _broken_off(type(error).__name__, packet, clock())
 
 
-def _broken_off(what, packet, failed_at):
+def _broken_off(what: str, packet: OutgoingRequest, failed_at: datetime) -> AnswerLost:
     logger.error("Sending broke off unexpectedly: %s.", what)  # its own text may hold anything
     reason = f"sending broke off unexpectedly ({what})"
     url = client().base_url + packet.route
     return AnswerLost(reason, url=url, sent_at=None, failed_at=failed_at, elapsed_ms=None)
 
 
-def _must_stop(is_stopped):
+def _must_stop(is_stopped: Any) -> bool:
     """Whether the rest must wait; where that cannot be told, it must."""
     try:
         return is_stopped()
@@ -137,11 +139,11 @@ def _must_stop(is_stopped):
         return True
 
 
-def _single(cancel, request):
+def _single(cancel: ClaimedCancel, request: SignedRequest) -> OutgoingRequest:
     return OutgoingRequest([cancel], [request], request.route, request.body)
 
 
-def _batch(group):
+def _batch(group: list[tuple[ClaimedCancel, SignedRequest]]) -> OutgoingRequest:
     if len(group) == 1:
         return _single(*group[0])
     cancels, requests = [cancel for cancel, _ in group], [request for _, request in group]
@@ -149,11 +151,13 @@ def _batch(group):
     return OutgoingRequest(cancels, requests, BATCH_ROUTE, b'{"actions":[' + actions + b"]}")
 
 
-def _action(cancel, request):
+def _action(cancel: ClaimedCancel, request: SignedRequest) -> bytes:
     return b'{"type":"' + ACTIONS[cancel.kind] + b'","data":' + request.body + b"}"
 
 
-def _groups(pairs):
+def _groups(
+    pairs: list[tuple[ClaimedCancel, SignedRequest]],
+) -> Iterator[list[tuple[ClaimedCancel, SignedRequest]]]:
     """Runs of at most ten that fit one body."""
     group, size = [], 0
     for pair in pairs:

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import fields
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -10,7 +11,7 @@ from django.db.models import Exists, F, OuterRef
 from orders.lifecycle.deliveries import ClaimedCancel
 from orders.lifecycle.wakeups import CHUNK
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
-from orders.models.cancels import LEASE
+from orders.models.cancels import LEASE, CancelQuerySet
 
 
 class NextJob(NamedTuple):
@@ -25,7 +26,7 @@ COLUMNS = tuple(field.name for field in fields(ClaimedCancel))[:-3]  # the rest 
 OWN_ORDER = OuterRef("known_order")
 
 
-def next_job(account_id, now) -> NextJob | None:
+def next_job(account_id: int, now: datetime) -> NextJob | None:
     """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
     ready = Cancel.objects.ready(now).filter(account_id=account_id)
     first = ready.values_list("job_id", "is_urgent").first()
@@ -35,7 +36,7 @@ def next_job(account_id, now) -> NextJob | None:
     return NextJob(account, *first)
 
 
-def claim(head, *, now, limit=CHUNK) -> list[ClaimedCancel]:
+def claim(head: NextJob, *, now: datetime, limit: int = CHUNK) -> list[ClaimedCancel]:
     """Take a chunk of one job's queued cancels: true for one sender only, on any database.
 
     One UPDATE writes a random token, the next attempt number (the fence) and a lease; only rows
@@ -60,7 +61,7 @@ def claim(head, *, now, limit=CHUNK) -> list[ClaimedCancel]:
     return _chunk(head, token, rows) if taken else []
 
 
-def _free(head, now):
+def _free(head: NextJob, now: datetime) -> CancelQuerySet:
     """What may be claimed of a head, locked, without waiting for what others lock."""
     skips = connection.features.has_select_for_update_skip_locked
     rows = Cancel.objects.ready(now).filter(account=head.account, job=head.job_id)
@@ -68,7 +69,9 @@ def _free(head, now):
     return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
 
 
-def _chunk(head, token, rows):
+def _chunk(
+    head: NextJob, token: uuid.UUID, rows: list[tuple[int | str | None, ...]]
+) -> list[ClaimedCancel]:
     """The claimed cancels, oldest first, as the claim left them."""
     job = CancelJob.objects.select_related("operator").get(pk=head.job_id)
     if job.desk_id == head.account.desk_id:  # a job is one desk's; else the account went elsewhere

@@ -6,8 +6,10 @@ the network is awaited, and the threads that send touch no database.
 
 import functools
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -21,15 +23,18 @@ from orders.access.permissions import has_permission, memberships_with
 from orders.audit import log
 from orders.audit.phrases import several
 from orders.delivery import batches, turns
-from orders.delivery.claims import claim, next_job
+from orders.delivery.claims import NextJob, claim, next_job
 from orders.evidence import restored_copy
 from orders.exchange import client, credits
 from orders.exchange import clock as exchange_clock
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
+from orders.keys.signer import SignedRequest, Signer
 from orders.lifecycle import transitions, wakeups
-from orders.lifecycle.deliveries import OutgoingRequest
+from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
+from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.wakeups import CHUNK
 from orders.models import (
+    Account,
     AgentWallet,
     Cancel,
     CancelJob,
@@ -41,6 +46,8 @@ from orders.models import (
 )
 from orders.models.cancels import MAX_LIFE
 from orders.models.clocks import is_ahead
+from orders.models.desks import OfAccountsQuerySet
+from orders.pacifica.quota import Quota
 from orders.pacifica.signing import Unsignable
 
 PRICE = settings.CREDIT_PRICES["cancel"]
@@ -50,7 +57,11 @@ SETTLE_FIRST_FOR = timedelta(minutes=1)  # longer than a lease: bulk is not held
 
 
 def deliver_account(
-    *, account_id, is_urgent_only=False, is_for_panic=False, clock=timezone.now
+    *,
+    account_id: int,
+    is_urgent_only: bool = False,
+    is_for_panic: bool = False,
+    clock: Callable[..., Any] = timezone.now,
 ) -> int:
     """Send whatever is queued and may be sent for this account; how many cancels were claimed.
 
@@ -63,7 +74,9 @@ def deliver_account(
     return claimed
 
 
-def _next_chunk(account_id, is_urgent_only, is_for_panic, clock) -> int:
+def _next_chunk(
+    account_id: int, is_urgent_only: bool, is_for_panic: bool, clock: Callable[..., Any]
+) -> int:
     """Deliver one chunk and count it; 0 where nothing is queued, or bulk must wait its turn."""
     head = next_job(account_id, clock())
     if head is None or (is_urgent_only and not head.is_urgent):
@@ -84,7 +97,7 @@ def _next_chunk(account_id, is_urgent_only, is_for_panic, clock) -> int:
         turns.BULK_THREADS.release()
 
 
-def _must_settle_first(account_id, now) -> bool:
+def _must_settle_first(account_id: int, now: datetime) -> bool:
     """Whether bulk waits because this sender is new and the account's old questions were not asked
     yet. Having asked once is enough, whatever was said; settling then wakes delivery."""
     if now > STARTED_AT + SETTLE_FIRST_FOR or is_ahead(STARTED_AT, now):
@@ -93,9 +106,14 @@ def _must_settle_first(account_id, now) -> bool:
     return cancels.has_left_open(STARTED_AT, now)
 
 
-def _deliver_chunk(head, purpose, clock, while_sending=nullcontext) -> int:
+def _deliver_chunk(
+    head: NextJob,
+    purpose: str,
+    clock: Callable[..., Any],
+    while_sending: Callable[..., Any] | type[Any] = nullcontext,
+) -> int:
     """Reserve credits, claim no more than they pay for, deliver, book what was used."""
-    about = {"account": head.account, "purpose": purpose}
+    about: dict[str, Any] = {"account": head.account, "purpose": purpose}
     grant = credits.reserve(wanted=CHUNK, price=PRICE, now=clock(), **about)
     chunk, left, quota = [], 0, None
     try:
@@ -111,7 +129,12 @@ def _deliver_chunk(head, purpose, clock, while_sending=nullcontext) -> int:
     return len(chunk)
 
 
-def deliver(chunk, *, clock=timezone.now, while_sending=nullcontext):
+def deliver(
+    chunk: list[ClaimedCancel],
+    *,
+    clock: Callable[..., Any] = timezone.now,
+    while_sending: Callable[..., Any] | type[Any] = nullcontext,
+) -> tuple[int, Quota | None] | None:
     """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
     an answer stated or None.
 
@@ -142,7 +165,7 @@ def deliver(chunk, *, clock=timezone.now, while_sending=nullcontext):
     return transitions.left_of(packs), transitions.quota_of(packs)
 
 
-def _after(ends, account, job):
+def _after(ends: list[tuple[ClaimedCancel, Conclusion]], account: Account, job: CancelJob) -> None:
     """Pause a throttled pool, and have open questions asked at once."""
     pauses = [end.not_before_at for _, end in ends if end.is_throttled]
     if pauses:
@@ -155,7 +178,7 @@ failing = Matters(logging.getLogger(__name__))
 FAILED = {CancelStatus.QUEUED, CancelStatus.UNKNOWN, CancelStatus.REFUSED}
 
 
-def _warn(ends, account):
+def _warn(ends: list[tuple[ClaimedCancel, Conclusion]], account: Account) -> None:
     """In this process's log: attempts that did not get through, and that they do again."""
     failed = [end for _, end in ends if end.status in FAILED and not end.is_throttled]
     if failed:
@@ -165,13 +188,13 @@ def _warn(ends, account):
         failing.over(account.pk, f"{account}: cancels get through again.")
 
 
-def _asker(job, account):
+def _asker(job: CancelJob, account: Account) -> CancelJob | PanicLine:
     """Who stands behind the job: behind a panic's cancels, who asked last for the account."""
     line = job.panic_lines.filter(account=account).first() if job.is_panic else None
     return job if line is None else line
 
 
-def may_not_send(job, account, *, panic=False) -> str:
+def may_not_send(job: CancelJob | PanicLine, account: Account, *, panic: bool = False) -> str:
     """Why nothing may be sent for this job, or line of a panic, or nothing. Rights are asked again
     here."""
     right = Right.PANIC if panic else Right.CANCEL
@@ -185,7 +208,9 @@ def may_not_send(job, account, *, panic=False) -> str:
     return ""
 
 
-def sign(chunk, now):
+def sign(
+    chunk: list[ClaimedCancel], now: datetime
+) -> tuple[list[tuple[ClaimedCancel | SignedRequest, ...]], AgentWallet]:
     """(cancel, signed request) pairs, all with one timestamp, and the agent wallet that signed.
 
     A cancel that cannot be put into a request is refused; its neighbours go without it.
@@ -204,7 +229,7 @@ def sign(chunk, now):
     return pairs, wallet
 
 
-def signing_wallet(account) -> AgentWallet:
+def signing_wallet(account: Account) -> AgentWallet:
     """The newest active agent wallet. Raises `CannotOpen` where there is none."""
     active = account.agent_wallets.filter(is_active=True).select_related("sealed_key")
     wallet = active.order_by("-created_at").first()
@@ -214,7 +239,7 @@ def signing_wallet(account) -> AgentWallet:
     return wallet
 
 
-def _signed(signer, cancel, times):
+def _signed(signer: Signer, cancel: ClaimedCancel, times: dict[str, int]) -> SignedRequest:
     return signer.cancel(
         kind=cancel.kind,
         symbol=cancel.symbol,
@@ -224,7 +249,7 @@ def _signed(signer, cancel, times):
     )
 
 
-def record_requests(packs, now) -> list[OutgoingRequest]:
+def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[OutgoingRequest]:
     """Commit the exact bytes before the first of them leaves; only what is still ours is sent.
 
     Raises `CannotOpen` where the agent wallet was disabled since it signed.
@@ -253,7 +278,7 @@ def record_requests(packs, now) -> list[OutgoingRequest]:
     return packs
 
 
-def _must_halt(job_id, wallet):
+def _must_halt(job_id: int, wallet: AgentWallet) -> bool:
     """Whether nothing more may leave: its job was stopped, its agent wallet disabled, its account
     or desk deactivated, or whoever asked lost the right or their own account."""
     with connection.cursor() as cursor:
@@ -262,7 +287,7 @@ def _must_halt(job_id, wallet):
 
 
 @functools.lru_cache(maxsize=64)
-def _may_go_on(job_id, account_id, public_key):
+def _may_go_on(job_id: int, account_id: int, public_key: str) -> tuple[str, tuple[int | str, ...]]:
     """That question as a statement and its values: asked before each request, it takes ten times
     as long to put into SQL as to answer."""
     lines = PanicLine.objects.filter(job=OuterRef("pk"), account=account_id)
@@ -276,12 +301,12 @@ def _may_go_on(job_id, account_id, public_key):
     return running.order_by().values_list("pk").query.sql_with_params()
 
 
-def _signing(wallets, public_key):
+def _signing(wallets: OfAccountsQuerySet, public_key: str) -> OfAccountsQuerySet:
     """The agent wallet of this key, while it may sign."""
     return wallets.filter(public_key=public_key, is_active=True).order_by("pk")
 
 
-def _request_fact(pack, now):
+def _request_fact(pack: OutgoingRequest, now: datetime) -> log.Fact:
     first = pack.cancels[0]
     data = client.described(pack.route, pack.requests) | {"attempt": first.attempt}
     return log.Fact(

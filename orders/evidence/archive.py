@@ -1,8 +1,11 @@
 """Archives: the whole log until a day, verified and self-contained. Nothing is ever deleted."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.utils import timezone
 
@@ -27,7 +30,7 @@ class Archive:
     sha256: str
 
 
-def archive(*, before, folder, clock=timezone.now) -> Archive:
+def archive(*, before: datetime, folder: Path, clock: Callable[..., Any] = timezone.now) -> Archive:
     """Write every record before a moment into one zip file in ``folder``; recorded.
 
     All positions up to the last one before that moment: a chain without gaps. Raises
@@ -43,7 +46,7 @@ def archive(*, before, folder, clock=timezone.now) -> Archive:
     try:
         count = bundle.write_records(work, reader.entries(until=last))
         words = f"every record before {before:%Y-%m-%d %H:%M} UTC"
-        about = {"query": {"to": before.isoformat()}, "words": words, "by": BY}
+        about: dict[str, Any] = {"query": {"to": before.isoformat()}, "words": words, "by": BY}
         bundle.finish(work, count=count, now=clock(), **about)
         path = folder / f"{name}.zip"
         length, sha256 = bundle.pack(work, path)
@@ -54,7 +57,7 @@ def archive(*, before, folder, clock=timezone.now) -> Archive:
     return Archive(path, count, length, sha256)
 
 
-def _last_before(before):
+def _last_before(before: datetime) -> int:
     """Position of the last record before a moment. Times may run a little out of order."""
     earlier = AuditRecord.objects.filter(at__lt=before).order_by("-position")
     last = earlier.values_list("position", flat=True).first()
@@ -63,7 +66,7 @@ def _last_before(before):
     return last
 
 
-def _refuse_broken(last):
+def _refuse_broken(last: int) -> None:
     report = verify.verify(until=last)
     if not report.is_whole:
         raise CannotArchive(
@@ -72,7 +75,7 @@ def _refuse_broken(last):
         )
 
 
-def _cover():
+def _cover() -> None:
     try:
         checkpoints.make()
     except checkpoints.CannotCheckpoint:

@@ -3,9 +3,11 @@
 import logging
 import subprocess
 import sys
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -27,7 +29,7 @@ CHECKPOINT_EVERY = timedelta(seconds=60)
 KINDS = ((Export, exports.run), (Verification, verification_requests.run))
 
 
-def run_due(*, clock=timezone.now) -> int:
+def run_due(*, clock: Callable[..., Any] = timezone.now) -> int:
     """Carry out every errand that nobody works on; how many. One that breaks has failed."""
     carried = 0
     for model, run in KINDS:
@@ -45,10 +47,10 @@ def run_due(*, clock=timezone.now) -> int:
 class Errands:
     """Starts a process for what is due, so that long work slows no other duty of the sweep."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._process = None
 
-    def start_due(self, now):
+    def start_due(self, now: datetime) -> None:
         """Start it, unless it runs already or there is nothing to do."""
         if self._process is not None and self._process.poll() is None:
             return
@@ -57,7 +59,7 @@ class Errands:
             self._process = subprocess.Popen(command, cwd=settings.BASE_DIR)  # noqa: S603
 
 
-def checkpoint_due(now):
+def checkpoint_due(now: datetime) -> None:
     """Sign what is new, once a minute, a panic or an accepted copy at once; only with a key."""
     if not settings.AUDIT_CHECKPOINT_KEY:
         return
@@ -70,7 +72,7 @@ def checkpoint_due(now):
         logger.error("No checkpoint: %s", error)
 
 
-def _is_due(last, now):
+def _is_due(last: AuditCheckpoint, now: datetime) -> bool:
     """Whether a minute is over, or something of a panic is new: it shall not leave twice.
 
     Also when a copy put back was accepted: until that is signed the log looks broken.

@@ -21,8 +21,11 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from django.conf import settings
 
@@ -61,7 +64,13 @@ class LogBroken(Exception):
     """The log holds something that is no record, so nothing sound can be written."""
 
 
-def write_records(folder, entries, *, lengths=None, on_chunk=None) -> int:
+def write_records(
+    folder: Path,
+    entries: Iterator[Any],
+    *,
+    lengths: dict[str, int] | None = None,
+    on_chunk: Callable[..., Any] | None = None,
+) -> int:
     """Write both files of records, going on from ``lengths`` (bytes by file name); how many.
 
     ``on_chunk(position, lengths, count)`` hears of each thousand written. Raises `LogBroken`.
@@ -84,7 +93,7 @@ def write_records(folder, entries, *, lengths=None, on_chunk=None) -> int:
     return count
 
 
-def line_of(entry) -> bytes:
+def line_of(entry: Entry) -> bytes:
     """One record, exactly, with its payload in base64 and the sentence that the table has."""
     values, body = entry.values, entry.body
     told = {name: values[name] for name in ("content_hash", "hash", "previous_hash")}
@@ -94,7 +103,7 @@ def line_of(entry) -> bytes:
     return hashing.compact(told).encode("ascii") + b"\n"
 
 
-def cells(entry) -> list:
+def cells(entry: Entry) -> list[int | str]:
     """One record as a row for spreadsheets."""
     values, rows = entry.values, entry.rows
     names = [str(row[4] or row[5] or "") for row in rows]
@@ -116,18 +125,18 @@ def cells(entry) -> list:
     ]
 
 
-def what(entry) -> str:
+def what(entry: Entry) -> str:
     """The sentence that says what the record is the record of."""
     rows = entry.rows
     first = _first(rows[0]) if rows else None
     return sentences.of_record(AuditRecord(**entry.values), row=first, count=len(rows))
 
 
-def _first(row):
+def _first(row: tuple[int | str | None, ...]):
     return SimpleNamespace(symbol=row[3], order_id=row[4], client_order_id=row[5])
 
 
-def safe(cell) -> str:
+def safe(cell: int | str | None) -> str:
     """A cell that no spreadsheet takes for a formula, and without NUL."""
     text = "" if cell is None else str(cell).replace("\0", "\N{SYMBOL FOR NULL}")
     return f"'{text}" if text.lstrip(" ")[:1] in FORMULA else text
@@ -136,7 +145,9 @@ def safe(cell) -> str:
 FORMULA = set("=+-@\t\r\n|%＝＋－＠")  # their wide forms start formulas too
 
 
-def finish(folder, *, query, words, by, count, now) -> dict:
+def finish(
+    folder: Path, *, query: dict[str, Any], words: str, by: str, count: int, now: datetime
+) -> dict[str, Any]:
     """Add chain, checkpoints, verifier and signed manifest to written records; the manifest."""
     first, last = _ends(folder / RECORDS)
     start, end = _bounds(first, last)
@@ -180,7 +191,7 @@ def verifier() -> str:
     return "".join(line for line in lines if not line.startswith("from export_"))
 
 
-def pack(folder, path) -> tuple[int, str]:
+def pack(folder: Path, path: Path) -> tuple[int, str]:
     """The folder as one zip file, whole or not at all; its length and SHA-256."""
     partial = path.with_suffix(".partial")
     with os.fdopen(private.opened(partial, os.O_RDWR | os.O_TRUNC), "w+b") as target:
@@ -194,7 +205,7 @@ def pack(folder, path) -> tuple[int, str]:
     return sums["length"], sums["sha256"]
 
 
-def _opened(path, length):
+def _opened(path: Path, length: int) -> Any:
     """The file cut to what is known to be written, ready for more."""
     handle = private.opened(path, os.O_RDWR)
     os.ftruncate(handle, length)
@@ -203,13 +214,13 @@ def _opened(path, length):
     return file
 
 
-def _row(row):
+def _row(row: list[int | str] | tuple[str, ...]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerow([safe(cell) for cell in row])
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _ends(path):
+def _ends(path: Path) -> tuple[int, int]:
     """First and last position in the written records; zeros where there are none."""
     with path.open("rb") as file:
         first = file.readline()
@@ -221,7 +232,7 @@ def _ends(path):
     return json.loads(first)["record"]["position"], json.loads(last)["record"]["position"]
 
 
-def _bounds(first, last):
+def _bounds(first: int, last: int) -> list[checkpoints.Checkpoint | None]:
     """The checkpoints before and at or after the span; None where none is."""
     standing = AuditCheckpoint.objects.filter(lost_at=None)
     before = standing.filter(count__lt=first).order_by("-number")
@@ -230,7 +241,7 @@ def _bounds(first, last):
     return [checkpoints.read(line) if line and last else None for line in lines]
 
 
-def _restores(start, end):
+def _restores(start, end: checkpoints.Checkpoint | None) -> list[checkpoints.Checkpoint]:
     """Checkpoints between these that go on from an older copy of the database, put back."""
     after, until = start.count if start else 0, end.count if end else 0
     between = AuditCheckpoint.objects.filter(count__gt=after, count__lt=until, lost_at=None)
@@ -238,20 +249,20 @@ def _restores(start, end):
     return [checkpoints.read(line) for line in lines.values_list("line", flat=True)]
 
 
-def _write_chain(path, after, until):
+def _write_chain(path: Path, after: int, until: int) -> None:
     hashes = AuditRecord.objects.filter(position__gt=after, position__lte=until)
     hashes = hashes.order_by("position").values_list("content_hash", flat=True)
     with path.open("w", encoding="ascii") as file:
         file.writelines(f"{one}\n" for one in hashes.iterator(chunk_size=10_000))
 
 
-def _sums(path):
+def _sums(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     return {"length": path.stat().st_size, "sha256": found}
 
 
-def _signed(told):
+def _signed(told: dict[str, Any]) -> dict[str, Any]:
     """With the checkpoints' key; a process without it says so in the manifest."""
     key = checkpoints.signing_key()
     told["public_key"] = checkpoints.public_half(key) if key else None

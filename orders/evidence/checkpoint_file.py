@@ -3,7 +3,9 @@
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -16,7 +18,7 @@ class CannotCheckpoint(Exception):
     """No checkpoint was made; the text says why and what to do."""
 
 
-def lines():
+def lines() -> Iterator[str]:
     """The file's whole lines as it is now; a last line without a break is still being written."""
     try:
         with Path(settings.AUDIT_CHECKPOINT_FILE).open("rb") as file:
@@ -30,7 +32,7 @@ def lines():
 
 
 @contextlib.contextmanager
-def locked():
+def locked() -> Iterator[Any]:
     """The file, for one process of this host at a time. Raises `CannotCheckpoint`."""
     try:
         handle = private.opened(Path(settings.AUDIT_CHECKPOINT_FILE), os.O_RDWR | os.O_APPEND)
@@ -43,7 +45,7 @@ def locked():
         ) from None
 
 
-def mark():
+def mark() -> tuple[int | str | None, ...]:
     """What changes whenever somebody writes to the file: a look that costs next to nothing."""
     path = settings.AUDIT_CHECKPOINT_FILE
     try:
@@ -62,13 +64,13 @@ def tail() -> list[str]:
         return []
 
 
-def last_line(file):
+def last_line(file: Any) -> tuple[str, str]:
     """The last whole line, and what is torn after it."""
     lines, torn = _ends(file)
     return (lines[-1] if lines else ""), torn
 
 
-def _ends(file):
+def _ends(file: Any) -> tuple[list[str], str]:
     """The whole lines of the last 64 KiB, and what is torn after them."""
     file.seek(0, os.SEEK_END)
     start = max(0, file.tell() - MAX_TAIL)
@@ -77,7 +79,7 @@ def _ends(file):
     return lines[1:] if start else lines, torn
 
 
-def append(file, text):
+def append(file: Any, text: str) -> None:
     """Add text at the end, and see it on the disk."""
     file.write(text.encode("ascii"))
     file.flush()

@@ -5,6 +5,7 @@ copy and that are still there, signed and in order, and speak of records that ar
 """
 
 import itertools
+from collections.abc import Iterator
 
 from django.conf import settings
 
@@ -21,7 +22,7 @@ class Trail:
     ``number``: how many held so far; ``newest``: the last of them; ``notes``: what to tell people.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.number, self.newest, self.notes = 0, None, []
         self._trusted = trusted_keys()
         self._only_copies = 0
@@ -29,7 +30,7 @@ class Trail:
         self._waiting = self._all()
         self._next = next(self._waiting, None)
 
-    def up_to(self, position):
+    def up_to(self, position: int) -> Iterator[Checkpoint]:
         """Yield what comes up to this many records: `Checkpoint`, or a `Fault` of the trail."""
         while self._next is not None and not (_count(self._next) > position):
             found, self._next = self._next, next(self._waiting, None)
@@ -38,7 +39,7 @@ class Trail:
             self._waiting = None
             self.notes += self._final_notes()
 
-    def _all(self):
+    def _all(self) -> Iterator[Fault | Checkpoint]:
         copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
         pairs = itertools.zip_longest(checkpoint_file.lines(), copies.iterator(chunk_size=500))
         for number, (line, copy) in enumerate(pairs, 1):
@@ -52,14 +53,14 @@ class Trail:
             if not self._is_lost(found):
                 yield found
 
-    def _is_lost(self, found):
+    def _is_lost(self, found: Fault | Checkpoint) -> bool:
         """Whether it speaks of records that were lost with a copy put back after it."""
         if not isinstance(found, Checkpoint):
             return False
         later = (one for one in self._restores if one.number > found.number)
         return any(found.count > one.shared for one in later)
 
-    def _checked(self, line):
+    def _checked(self, line: str) -> Fault | Checkpoint:
         """The checkpoint on this line where it goes on from the last one, or a fault."""
         try:
             one = read(line)
@@ -71,7 +72,7 @@ class Trail:
         self.number, self.newest = self.number + 1, one
         return one
 
-    def _why_not(self, one):
+    def _why_not(self, one: Checkpoint) -> str:
         last = self.newest
         if self._trusted and one.public_key not in self._trusted:
             return "it is signed by a key that is not trusted here"
@@ -86,7 +87,7 @@ class Trail:
             return "it contradicts the one before it"
         return ""
 
-    def _final_notes(self):
+    def _final_notes(self) -> Iterator[str]:
         if self.newest is None:
             yield (
                 "No checkpoint covers any record: set AUDIT_CHECKPOINT_KEY for the sweep. Until "
@@ -107,16 +108,16 @@ class Trail:
             )
 
 
-def _count(found):
+def _count(found: Fault | Checkpoint) -> int:
     """Where in the log a checkpoint stands; a fault of the trail comes at once."""
     return found.count if isinstance(found, Checkpoint) else 0
 
 
-def _fault(number, what):
+def _fault(number: int, what: str) -> Fault:
     return Fault(0, f"checkpoint {number}: {what}")
 
 
-def _restores(trusted):
+def _restores(trusted: set[str]) -> Iterator[Checkpoint]:
     """The sound checkpoints that go on from an older copy put back, wherever they stand."""
     copies = AuditCheckpoint.objects.filter(line__contains=OF_A_RESTORE).order_by("number")
     lines = dict.fromkeys(one for one in checkpoint_file.lines() if OF_A_RESTORE in one)
@@ -130,7 +131,7 @@ def _restores(trusted):
             yield one
 
 
-def _told(one):
+def _told(one: Checkpoint) -> str:
     """What a restore lost, and who accepted that."""
     return (
         f"An older copy of the database was put back before checkpoint {one.number}: of the "
@@ -139,7 +140,7 @@ def _told(one):
     )
 
 
-def _unsigned(accepted):
+def _unsigned(accepted: Restore) -> str:
     """Why the log looks broken in the seconds after an acceptance, and what ends that."""
     at = accepted.accepted_at.isoformat(timespec="milliseconds")
     return (

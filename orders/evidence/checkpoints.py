@@ -21,8 +21,10 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -91,7 +93,7 @@ def trusted_keys() -> set[str]:
     return found | ({public_half(private)} if private else set())
 
 
-def public_half(private) -> str:
+def public_half(private: Any) -> str:
     """The public half of a signing key, in base64."""
     return base64.b64encode(private.public_key().public_bytes_raw()).decode()
 
@@ -102,7 +104,7 @@ def new_key() -> tuple[str, str]:
     return base64.b64encode(private.private_bytes_raw()).decode(), public_half(private)
 
 
-def make(*, clock=timezone.now) -> Checkpoint | None:
+def make(*, clock: Callable[..., Any] = timezone.now) -> Checkpoint | None:
     """Sign what is new since the last checkpoint; None where nothing is.
 
     Raises `CannotCheckpoint` where the log contradicts what was signed before, for a checkpoint
@@ -121,7 +123,7 @@ def make(*, clock=timezone.now) -> Checkpoint | None:
     return made or went_on
 
 
-def is_ours(one, trusted) -> bool:
+def is_ours(one: Checkpoint, trusted: set[str]) -> bool:
     """Whether a sound checkpoint is of this network, and signed by a key that counts here."""
     is_trusted = not trusted or one.public_key in trusted
     return is_trusted and one.network == settings.PACIFICA_NETWORK
@@ -146,7 +148,7 @@ def read(line: str) -> Checkpoint:
     return checkpoint
 
 
-def _decoded(name, text):
+def _decoded(name: str, text: str) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -156,7 +158,7 @@ def _decoded(name, text):
     return raw
 
 
-def _insert(key, now):
+def _insert(key: Any, now: datetime) -> Checkpoint | None:
     """The next checkpoint, stored; None where there is nothing new."""
     advisory_lock.hold(CHECKPOINT_LOCK)
     last = _last_sound()
@@ -168,7 +170,7 @@ def _insert(key, now):
     return _next(key, last, now, count=count, head=head, first=first)
 
 
-def _next(key, last, now, **told):
+def _next(key: Any, last: Checkpoint | None, now: datetime, **told: int | str) -> Checkpoint:
     """Sign what comes after ``last``, and store it."""
     told |= {
         "number": last.number + 1 if last else 1,
@@ -182,11 +184,11 @@ def _next(key, last, now, **told):
     return made
 
 
-def _hash_of(position):
+def _hash_of(position: int) -> str:
     return AuditRecord.objects.values_list("hash", flat=True).get(position=position)
 
 
-def _go_on(file, key, now):
+def _go_on(file: Any, key: Any, now: datetime) -> Checkpoint | None:
     """Go on after what this host's file tells of an accepted restore; None where there is none.
 
     The checkpoints that the copy had not yet come back to it as lost, and the next says since when.
@@ -215,7 +217,7 @@ def _go_on(file, key, now):
     return made
 
 
-def _take_over(last, accepted, now):
+def _take_over(last: Checkpoint, accepted: Restore, now: datetime) -> Checkpoint:
     """Store the file's checkpoints that the database lacks; ``last``, the newest of them."""
     if last.line_hash != accepted.line_hash:
         raise CannotCheckpoint(
@@ -231,13 +233,18 @@ def _take_over(last, accepted, now):
             )
         if number not in copies:
             one = _sound(line)
-            about = {"number": number, "count": one.count, "line": line, "lost_at": now}
+            about: dict[str, Any] = {
+                "number": number,
+                "count": one.count,
+                "line": line,
+                "lost_at": now,
+            }
             about["at"] = datetime.fromisoformat(one.at)
             AuditCheckpoint.objects.create(**about)
     return last
 
 
-def _last_sound():
+def _last_sound() -> Checkpoint | None:
     """The newest checkpoint, provided that the log still says what it signed."""
     line = AuditCheckpoint.objects.values_list("line", flat=True).first()
     if line is None:
@@ -255,13 +262,13 @@ RESTORED = (
 )
 
 
-def _signed(key, **told):
+def _signed(key: Any, **told: int | str) -> str:
     told = {"version": 1} | told | {"format": FORMAT, "public_key": public_half(key)}
     signature = key.sign(compact(told).encode("ascii"))
     return compact(told | {"signature": base64.b64encode(signature).decode()})
 
 
-def _bring_up_to_date(file):
+def _bring_up_to_date(file: Any) -> None:
     """Write the stored checkpoints that this file lacks; a line torn by a crash is completed.
 
     Raises `CannotCheckpoint` where the file's last line is not the database's: one was changed.
@@ -280,7 +287,7 @@ def _bring_up_to_date(file):
     checkpoint_file.append(file, due[len(torn) :])
 
 
-def _sound(line, which="The file's last"):
+def _sound(line: str, which: str | dict[str, int] = "The file's last") -> Checkpoint:
     try:
         return read(line)
     except ValueError as error:

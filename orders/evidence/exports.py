@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -16,11 +18,21 @@ from orders.audit import log, reader, search
 from orders.evidence import bundle, checkpoints
 from orders.models import ErrandStatus, Event, Export, Right
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+
 NOT_YOURS = "Only auditors of a desk export its records."
 NO_LONGER = "Its asker may no longer export any desk's records."
 
 
-def ask(*, user, actor, query, clock=timezone.now) -> Export:
+def ask(
+    *,
+    user: "Person",
+    actor: log.Actor,
+    query: dict[str, str],
+    clock: Callable[..., Any] = timezone.now,
+) -> Export:
     """Ask for the records that fit a query, of the desks where the person may export.
 
     ``query``: as `search.matching`. Raises `NotAllowed`, `search.BadQuery`.
@@ -41,7 +53,7 @@ def ask(*, user, actor, query, clock=timezone.now) -> Export:
     return export
 
 
-def run(export, *, clock=timezone.now):
+def run(export: Export, *, clock: Callable[..., Any] = timezone.now) -> None:
     """Write one claimed export to its end, or go on where another process left it."""
     desks = export.exportable_desks()
     if not desks:
@@ -54,18 +66,18 @@ def run(export, *, clock=timezone.now):
         export.finish(clock(), ErrandStatus.FAILED, explanation=f"It could not be written: {error}")
 
 
-def record_download(*, export, actor):
+def record_download(*, export: Export, actor: log.Actor) -> None:
     """Record that somebody takes an export away, before a byte of it leaves."""
     data = {"export": export.pk, "file_sha256": export.file_sha256, "words": export.words}
     log.record(log.Fact(Event.EXPORT_DOWNLOADED, actor, data=data))
 
 
-def path_of(export) -> Path:
+def path_of(export: Export) -> Path:
     """Where the export's file is: in the export folder, whatever its row says."""
     return settings.EXPORT_DIR / f"pacifica-desk-export-{export.pk}.zip"
 
 
-def opened(export):
+def opened(export: Export) -> BinaryIO | None:
     """The export's file, open for reading, or None where it is not on this host."""
     try:
         return os.fdopen(os.open(path_of(export), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
@@ -73,7 +85,7 @@ def opened(export):
         return None
 
 
-def _write(export, query, clock):
+def _write(export: Export, query: dict[str, Any], clock: Callable[..., Any]) -> None:
     private.make_folder(settings.EXPORT_DIR)
     folder = settings.EXPORT_DIR / f"{export.key}.work"
     private.make_folder(folder)
@@ -82,9 +94,9 @@ def _write(export, query, clock):
         begun, export.done, export.record_count = {}, 0, 0
     before = export.record_count or 0
 
-    def keep(position, lengths, count):
+    def keep(position: int, lengths: dict[str, int], count: int) -> None:
         written = lengths | {"version": bundle.VERSION}
-        so_far = {"done": position, "lengths": json.dumps(written)}
+        so_far: dict[str, Any] = {"done": position, "lengths": json.dumps(written)}
         if not export.renew(clock(), record_count=before + count, **so_far):
             raise bundle.LogBroken("another process took it over")
 
@@ -93,15 +105,21 @@ def _write(export, query, clock):
     entries = reader.entries(after=export.done, until=export.until, queryset=found)
     count = before + bundle.write_records(folder, entries, lengths=begun, on_chunk=keep)
     _cover()
-    about = {"query": query, "words": search.in_words(query), "by": export.operator_name}
+    about: dict[str, Any] = {
+        "query": query,
+        "words": search.in_words(query),
+        "by": export.operator_name,
+    }
     manifest = bundle.finish(folder, count=count, now=clock(), **about)
     _complete(export, folder, manifest, clock)
 
 
-def _complete(export, folder, manifest, clock):
+def _complete(
+    export: Export, folder: Path, manifest: dict[str, Any], clock: Callable[..., Any]
+) -> None:
     path = path_of(export)
     length, sha256 = bundle.pack(folder, path)
-    values = {"file_name": path.name, "file_length": length, "file_sha256": sha256}
+    values: dict[str, Any] = {"file_name": path.name, "file_length": length, "file_sha256": sha256}
     about = {name: manifest[name] for name in ("count", "first", "last", "is_covered")}
     with transaction.atomic():
         values |= {"record_count": manifest["count"], "explanation": _said(manifest)}
@@ -110,7 +128,7 @@ def _complete(export, folder, manifest, clock):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _said(manifest):
+def _said(manifest: dict[str, Any]) -> str:
     if manifest["signature"] is None:
         return "Not signed: AUDIT_CHECKPOINT_KEY is not set for the sweep."
     if not manifest["is_covered"] and manifest["count"]:
@@ -118,7 +136,7 @@ def _said(manifest):
     return "Signed, and covered by a checkpoint."
 
 
-def _cover():
+def _cover() -> None:
     """A checkpoint for what is exported, where one can be made."""
     try:
         checkpoints.make()
@@ -126,7 +144,7 @@ def _cover():
         return
 
 
-def _fact(export, event, data):
+def _fact(export: Export, event: Event, data: dict[str, Any]) -> log.Fact:
     actor = log.Actor(export.operator_id, export.operator_name, export.session_hash, export.address)
     about = {"export": export.pk, "words": export.words}
     return log.Fact(event, actor, data=about | data)

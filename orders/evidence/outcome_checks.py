@@ -5,7 +5,9 @@ Both are told from the recorded bytes, judged anew, never from what was conclude
 
 import json
 from collections import OrderedDict
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils.timezone import now as clock
 
@@ -14,6 +16,7 @@ from orders.audit.reader import Entry, Fault, entry_at
 from orders.models import AuditRecordOrder, CancelStatus, Event
 from orders.pacifica import answers
 from orders.pacifica.signing import BATCH_ROUTE
+from orders.pacifica.whose import Subject
 
 MAX_KEPT = 100_000  # cancels remembered at once; older ones are looked up
 IN_FLIGHT = timedelta(seconds=90)  # a sender's lease, and time for the sweep to see it end
@@ -25,10 +28,10 @@ ENDS_REQUEST = {Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT, Event.SENDER_LOST
 class Proven:
     """Where a record says *cancelled*, an earlier answer or read shows it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._shown = OrderedDict()
 
-    def look(self, entry):
+    def look(self, entry: Entry) -> Iterator[Fault]:
         """Faults of one record."""
         for cancel_id in shown_by(entry):
             self._shown[cancel_id] = None
@@ -38,11 +41,11 @@ class Proven:
         if event == Event.OUTCOME and outcome == CANCELLED:
             yield from self._unproven(entry)
 
-    def end(self):
+    def end(self) -> tuple[Any, ...]:
         """Nothing is left open."""
         return ()
 
-    def _unproven(self, entry):
+    def _unproven(self, entry: Entry) -> Iterator[Fault]:
         for row in entry.rows:
             cancel_id = row[CANCEL]
             if cancel_id not in self._shown and not _is_shown_earlier(cancel_id, entry.position):
@@ -50,7 +53,7 @@ class Proven:
                 yield Fault(entry.position, f"order {name} is called cancelled without a proof")
 
 
-def shown_by(entry):
+def shown_by(entry: Entry) -> list[int]:
     """Ids of the cancels that this record's bytes show to be cancelled."""
     if entry.body is None or not entry.rows:
         return []
@@ -61,13 +64,13 @@ def shown_by(entry):
     return []
 
 
-def _accepted(entry):
+def _accepted(entry: Entry) -> list[int]:
     """Cancels whose answer is the exchange's own yes."""
     data, rows = entry.data, entry.rows
     status, is_whole = data.get("status"), data.get("is_whole") is True
     url = str(data.get("url"))
     subjects = [_subject(entry, row) for row in rows]
-    about = {"status": status, "body": entry.body, "is_whole": is_whole}
+    about: dict[str, Any] = {"status": status, "body": entry.body, "is_whole": is_whole}
     if url.endswith(BATCH_ROUTE):
         verdicts = answers.batch_verdicts(**about, count=len(rows), subjects=subjects)
     elif url.endswith(("/orders/cancel", "/orders/stop/cancel")):
@@ -78,7 +81,7 @@ def _accepted(entry):
     return [row[CANCEL] for row, verdict in pairs if verdict.kind == "accepted"]
 
 
-def _subject(entry, row):
+def _subject(entry: Entry, row: tuple[int | str | None, ...]) -> Subject:
     """What an answer is held against: of older records, a batch item's order id alone."""
     if not entry.data.get(log.NAMES_COMPARED):
         is_batch = str(entry.data.get("url")).endswith(BATCH_ROUTE)
@@ -91,7 +94,7 @@ def _subject(entry, row):
     )
 
 
-def _read_cancelled(entry):
+def _read_cancelled(entry: Entry) -> list[int]:
     """Cancels whose order the exchange's history calls cancelled.
 
     Of an answer too long to be kept whole, each order row holds the exchange's own.
@@ -111,20 +114,20 @@ def _read_cancelled(entry):
     ]
 
 
-def _is_of_another_account(entry):
+def _is_of_another_account(entry: Entry) -> bool:
     """Whether a read names another account; of older records that was not asked."""
     if not entry.data.get(log.NAMES_COMPARED):
         return False
     return bool(answers.other_account(entry.values["account_address"], entry.body))
 
 
-def _order_id(item):
+def _order_id(item: dict[str, Any]) -> int:
     """The order id a row states, or None: what an answer puts there can be anything."""
     order_id = item.get("order_id")
     return order_id if type(order_id) is int else None
 
 
-def _object(text):
+def _object(text: str) -> dict[str, Any]:
     try:
         item = json.loads(text)
     except (ValueError, TypeError, RecursionError):
@@ -132,7 +135,7 @@ def _object(text):
     return item if isinstance(item, dict) else {}
 
 
-def _items(body):
+def _items(body: bytes) -> Iterator[dict[str, Any]]:
     """The rows of a read's ``data``, as many as were kept whole: a long answer is cut at 64 KiB."""
     text = body.decode("utf-8", errors="replace")
     start = text.find('"data"')
@@ -149,7 +152,7 @@ def _items(body):
             yield item
 
 
-def _is_shown_earlier(cancel_id, position):
+def _is_shown_earlier(cancel_id: int | None, position: int) -> bool:
     """The same question to the database, for what is no longer remembered."""
     if cancel_id is None:
         return False
@@ -168,12 +171,12 @@ class Answered:
     A cancel has one request in flight at a time, so its id pairs the two.
     """
 
-    def __init__(self, now=None, *, is_part=False):
+    def __init__(self, now: datetime | None = None, *, is_part: bool = False) -> None:
         """``is_part``: the walk ends before the log does; it is then told by its last record."""
         self._now, self._is_part = now or clock(), is_part
         self._open = OrderedDict()  # what was asked -> (position, at)
 
-    def look(self, entry):
+    def look(self, entry: Entry) -> Iterator[Fault]:
         """Faults of one request, or of what ends one."""
         if self._is_part:
             self._now = entry.values["at"]
@@ -188,13 +191,13 @@ class Answered:
         elif event in ENDS_REQUEST or event == Event.AGENT_WALLET_TESTED:
             yield from self._ended(entry)
 
-    def end(self):
+    def end(self) -> Iterator[Fault]:
         """Requests that never ended."""
         late = {position for position, at in self._open.values() if self._now - at > IN_FLIGHT}
         for position in sorted(late):
             yield self._fault(position)
 
-    def _ended(self, entry):
+    def _ended(self, entry: Entry) -> Iterator[Fault]:
         if entry.values["event"] == Event.SENDER_LOST and not _names_cancels(entry):
             self._lose(_whole(entry))
         is_answer = entry.values["event"] == Event.ANSWER and not entry.data.get("is_late")
@@ -202,23 +205,23 @@ class Answered:
             if outcome and self._open.pop(key, None) is None and is_answer:
                 yield Fault(entry.position, "it answers a request that the log does not hold")
 
-    def _lose(self, whole):
+    def _lose(self, whole: tuple[int, int, str, None, None]) -> None:
         """A panic's sender may have had several strategies' cancels on their way, all lost now."""
         for key in [key for key in self._open if isinstance(key, tuple) and key[:3] == whole[:3]]:
             del self._open[key]
 
-    def _fault(self, position):
+    def _fault(self, position: int) -> Fault:
         return Fault(position, "this request has neither an answer nor the record of its absence")
 
 
-def _asked(entry):
+def _asked(entry: Entry) -> list[int | tuple[int, int | None, str | None, str | None, str | None]]:
     """What a request asks about: cancels by their ids, or one thing as a whole."""
     if _names_cancels(entry):
         return [row[CANCEL] for row in entry.rows]
     return [_whole(entry)]
 
 
-def _answered(entry):
+def _answered(entry: Entry) -> list[tuple[int | tuple[int | str | None, ...], str]]:
     """(what was asked, outcome) pairs; a row without outcome is a late answer: evidence only."""
     if _names_cancels(entry):
         return [(row[CANCEL], row[OUTCOME]) for row in entry.rows]
@@ -229,11 +232,11 @@ def _answered(entry):
     return [(_whole(entry), "" if is_late else entry.values["outcome"] or "answered")]
 
 
-def _names_cancels(entry):
+def _names_cancels(entry: Entry) -> bool:
     return bool(entry.rows) and entry.rows[0][CANCEL] is not None
 
 
-def _whole(entry):
+def _whole(entry: Entry) -> tuple[int, int | None, str | None, str | None, str | None]:
     """The key of a request about no single order: a panic's line or strategy, or an agent wallet's
     test."""
     symbol = entry.rows[0][SYMBOL] if entry.rows else None

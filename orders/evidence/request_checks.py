@@ -1,6 +1,9 @@
 """What a recorded request says, by its bytes alone, and whether its signatures hold."""
 
-from orders.audit.reader import Fault
+from collections.abc import Iterator
+from typing import Any
+
+from orders.audit.reader import Entry, Fault
 from orders.models import Event
 from orders.pacifica import signing, strict_json
 from orders.pacifica.signing import BATCH_ROUTE
@@ -41,7 +44,7 @@ def items(url: str, body: bytes) -> list[tuple[str, dict]]:
     return [(_known(ACTIONS, one.get("type")), _object(one.get("data"))) for one in listed]
 
 
-def text_of(signed_type: str, flat: dict) -> str:
+def text_of(signed_type: str, flat: dict[str, Any]) -> str:
     """The text that had to be signed for this flat body. Raises `Unsound`."""
     payload = {name: value for name, value in flat.items() if name not in HEADER}
     try:
@@ -55,11 +58,11 @@ def text_of(signed_type: str, flat: dict) -> str:
 class Signed:
     """Every request is what it was recorded as, and signed by a key the log saw added."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
         self._added = set()  # (account address, agent wallet)
 
-    def look(self, entry):
+    def look(self, entry: Entry) -> Iterator[Fault]:
         """Faults of one request."""
         event = entry.values["event"]
         if event == Event.AGENT_WALLET_ADDED:
@@ -74,11 +77,11 @@ class Signed:
         except Unsound as error:
             yield Fault(entry.position, str(error))
 
-    def end(self):
+    def end(self) -> tuple[Any, ...]:
         """Nothing is left open."""
         return ()
 
-    def _check(self, entry, place, signed_type, flat):
+    def _check(self, entry: Entry, place: int, signed_type: str, flat: dict[str, Any]) -> None:
         data = entry.data
         text, signer = text_of(signed_type, flat), flat.get("agent_wallet") or flat.get("account")
         if _recorded(data, "signed_text", place) != text:
@@ -94,7 +97,7 @@ class Signed:
             raise Unsound("a signature in it does not hold")
 
 
-def _recorded(data, name, place):
+def _recorded(data: dict[str, Any], name: str, place: int) -> str:
     """What the record says was signed at this place of the request."""
     if f"{name}s" not in data:
         return data.get(name) if place == 0 else None
@@ -102,7 +105,7 @@ def _recorded(data, name, place):
     return listed[place] if isinstance(listed, list) and place < len(listed) else None
 
 
-def _check_rows(entry, listed):
+def _check_rows(entry: Entry, listed: list[tuple[str, dict[str, Any]]]) -> None:
     """The order rows name the orders that the body names, in the same order."""
     if any(signed_type not in OF_ONE_ORDER for signed_type, _ in listed):
         return
@@ -114,18 +117,18 @@ def _check_rows(entry, listed):
         raise Unsound("its body names other orders than the record")
 
 
-def _name(flat):
+def _name(flat: dict[str, Any]) -> int:
     return flat["order_id"] if "order_id" in flat else flat.get("client_order_id")
 
 
-def _known(names, name):
+def _known(names: dict[str, str], name: str) -> str:
     try:
         return names[name]
     except (KeyError, TypeError):
         raise Unsound("it is no request that this app sends") from None
 
 
-def _object(value):
+def _object(value: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unsound("its body is no object")
     return value

@@ -7,7 +7,9 @@ have been sent since, so from then on only a person's word sends any of it.
 """
 
 import logging
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -52,7 +54,7 @@ QUESTION = """
 """
 
 
-def is_behind(now) -> bool:
+def is_behind(now: datetime) -> bool:
     """Whether nothing may be sent, but for a panic that is newer than the copy put back.
 
     What is found for the first time is recorded, and what waited is held back, before it returns.
@@ -65,7 +67,7 @@ def is_behind(now) -> bool:
     return True
 
 
-def look(now) -> Restore | None:
+def look(now: datetime) -> Restore | None:
     """The finding that nobody accepted, from the database or, not saved yet, from this host's file.
 
     Writes nothing.
@@ -73,7 +75,7 @@ def look(now) -> Restore | None:
     return state(now)[0]
 
 
-def state(now) -> tuple[Restore | None, bool]:
+def state(now: datetime) -> tuple[Restore | None, bool]:
     """The same, and whether any checkpoint was ever signed: else no copy could be noticed."""
     signed = _newest_signed()
     with connection.cursor() as cursor:
@@ -87,7 +89,7 @@ def state(now) -> tuple[Restore | None, bool]:
     return (_finding(signed, now) if is_newer else None), bool(is_guarded)
 
 
-def words(behind) -> str:
+def words(behind: Restore) -> str:
     """Why nothing is sent, and what to do."""
     at = f"{behind.signed_at[:19].replace('T', ' ')} UTC"
     signed = f"checkpoint {behind.number} of {at}, of {behind.count} records"
@@ -106,7 +108,7 @@ _kept = (None, None)  # what told the file's last look, and the newest sound che
 _told = set()  # what this process has logged
 
 
-def _newest_signed():
+def _newest_signed() -> checkpoints.Checkpoint | None:
     """The newest sound checkpoint in this host's file; None where there is none."""
     global _kept
     try:
@@ -124,7 +126,7 @@ def _newest_signed():
     return newest
 
 
-def _sound(lines):
+def _sound(lines: list[Any]) -> Iterator[checkpoints.Checkpoint]:
     """Checkpoints of this network that a trusted key signed, the newest first."""
     trusted = _trusted()
     for line in reversed(lines):
@@ -136,7 +138,7 @@ def _sound(lines):
             yield one
 
 
-def _trusted():
+def _trusted() -> set[str]:
     try:
         return checkpoints.trusted_keys()
     except checkpoints.CheckpointKeyWrong as error:
@@ -144,14 +146,14 @@ def _trusted():
         return set()
 
 
-def _tell(said):
+def _tell(said: str) -> None:
     """Log it, once a process."""
     if said not in _told:
         _told.add(said)
         logger.error(said)
 
 
-def _finding(signed, now):
+def _finding(signed: checkpoints.Checkpoint, now: datetime) -> Restore:
     first = AuditRecord.objects.filter(position=1).values_list("hash", flat=True).first()
     is_other = first != signed.first
     shared = 0 if is_other else _shared()
@@ -169,7 +171,7 @@ def _finding(signed, now):
     )
 
 
-def _shared():
+def _shared() -> int:
     """Records up to the newest checkpoint of the file that this database agrees with."""
     lines = list(checkpoint_file.lines())
     for one in list(_sound(lines[-MAX_TRIED:])):
@@ -179,7 +181,7 @@ def _shared():
     return 0
 
 
-def _find(behind, now):
+def _find(behind: Restore, now: datetime) -> None:
     """Keep the finding, and hold back what waited; one of several senders does, in one step."""
     try:
         with transaction.atomic():
@@ -189,13 +191,13 @@ def _find(behind, now):
     _tell(f"{words(behind)} {HOW}")
 
 
-def _widen(behind) -> bool:
+def _widen(behind: Restore) -> bool:
     """Where another host's file had told of less: it is the same finding still."""
     values = {name: getattr(behind, name) for name in ("number", "count", "line_hash", "signed_at")}
     return bool(Restore.objects.waiting().update(**values))
 
 
-def _begin(behind, now):
+def _begin(behind: Restore, now: datetime) -> None:
     behind.save(force_insert=True)
     since = _newest_time()
     cancels, facts = _hold_back_cancels(since, now)
@@ -205,18 +207,18 @@ def _begin(behind, now):
     log.append(log.Fact(Event.DATABASE_BEHIND, at=now, data=data), *facts, *more)
 
 
-def _newest_time():
+def _newest_time() -> datetime:
     """The latest time that the file's newest checkpoints bear: what was in a copy is older."""
     times = [datetime.fromisoformat(one.at) for one in _sound(checkpoint_file.tail())]
     return max(times)
 
 
-def _is_fresh(asked_at, since, now):
+def _is_fresh(asked_at: datetime, since: datetime, now: datetime) -> bool:
     """Whether somebody asked for it after the copy was put back."""
     return asked_at is not None and asked_at > since and not is_ahead(asked_at, now)
 
 
-def _hold_back_cancels(since, now):
+def _hold_back_cancels(since: datetime, now: datetime) -> tuple[int, list[log.Fact]]:
     """Make each live cancel of the copy a question that a person decides; how many, the records."""
     live = Cancel.objects.filter(status__in=LIVE)
     jobs = CancelJob.objects.filter(pk__in=live.order_by().values("job_id")).order_by("pk")
@@ -227,13 +229,13 @@ def _hold_back_cancels(since, now):
     lost = [one for one in held if one.status == CancelStatus.SENDING and one.sent_at]
     said = f"{WAITED} {BY_A_PERSON}"
     end = Conclusion(CancelStatus.UNKNOWN, explanation=said, next_check_at=now)
-    also = {"restored_at": now, "signature_ends_at": now + MAX_LIFE}
+    also: dict[str, Any] = {"restored_at": now, "signature_ends_at": now + MAX_LIFE}
     transitions.write([(one, end) for one in held], now, checks=0, was_refused=False, **also)
     facts = [*_facts(Event.SENDER_LOST, lost, now), *_facts(Event.DATABASE_BEHIND, held, now)]
     return len(held), facts
 
 
-def _facts(event, cancels, now):
+def _facts(event: Event, cancels: list[Any], now: datetime) -> Iterator[log.Fact]:
     """A record for each job and account: which orders waited, or were just being sent."""
     groups = {}
     for cancel in cancels:
@@ -251,13 +253,17 @@ def _facts(event, cancels, now):
         )
 
 
-def _hold_back_lines(since, now):
+def _hold_back_lines(since: datetime, now: datetime) -> tuple[int, list[log.Fact]]:
     """Leave each unfinished line of a panic in the copy to a person; how many, the records."""
     rows = PanicLine.objects.unfinished().order_by("pk")
     rows = rows.select_for_update(of=("self",), no_key=True)
     rows = rows.select_related("account__desk", "job__desk", "job__operator", "operator")
     held = [one for one in rows if not _is_fresh(one.asked_at, since, now)]
-    values = {"status": PanicStatus.NEEDS_YOU, "explanation": PANIC_WAITED, "restored_at": now}
+    values: dict[str, Any] = {
+        "status": PanicStatus.NEEDS_YOU,
+        "explanation": PANIC_WAITED,
+        "restored_at": now,
+    }
     values |= {"has_open_request": False, "claim_token": None, "lease_until": None}
     PanicLine.objects.filter(pk__in=[one.pk for one in held]).update(**values)
     transitions.finish_jobs({one.job_id for one in held}, now)
@@ -266,7 +272,7 @@ def _hold_back_lines(since, now):
     return len(held), facts + [panic_facts.outcome_fact(one, *about) for one in held]
 
 
-def check(clock=timezone.now):
+def check(clock: Callable[..., Any] = timezone.now) -> None:
     """Compare at the start of a sender: what is found is held back, and logged."""
     behind, is_guarded = state(clock())
     if is_behind(clock()):
@@ -278,7 +284,7 @@ def check(clock=timezone.now):
         )
 
 
-def refuse_behind(clock=timezone.now):
+def refuse_behind(clock: Callable[..., Any] = timezone.now) -> None:
     """Raise `Behind` where nothing that is asked for now would be sent."""
     if is_behind(clock()):
         raise Behind(f"{words(look(clock()))} {HOW}")

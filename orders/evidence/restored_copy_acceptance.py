@@ -4,6 +4,10 @@ From then on new acts are sent again. What waited in the copy stays with people:
 send again or close, and as lines of a panic that need somebody.
 """
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -15,12 +19,18 @@ from orders.models import Cancel, Event, PanicLine, Restore
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.models.desks import sees_everything
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+
 NOT_YOURS = "Only administrators accept a restored copy of the database."
 NOTHING = "Nothing to accept: this database is not older than its checkpoints, as far as is known."
 MIN_REASON, MAX_REASON = 3, 300
 
 
-def accept(*, user, actor, reason, clock=timezone.now) -> str:
+def accept(
+    *, user: "Person", actor: log.Actor, reason: str, clock: Callable[..., Any] = timezone.now
+) -> str:
     """Go on with this database as it is. Raises `NotAllowed`, or `CannotAsk` without a reason."""
     if not sees_everything(user):
         refuse(actor=actor, what="accept a restored copy of the database", said=NOT_YOURS)
@@ -34,7 +44,10 @@ def accept(*, user, actor, reason, clock=timezone.now) -> str:
         behind = Restore.objects.waiting().select_for_update(no_key=True).first()
         if behind is None:  # somebody else was quicker
             return NOTHING
-        values = {"operator_id": actor.operator_id, "operator_name": actor.operator_name}
+        values: dict[str, Any] = {
+            "operator_id": actor.operator_id,
+            "operator_name": actor.operator_name,
+        }
         values |= {"is_waiting": False, "accepted_at": moment, "reason": reason[:MAX_REASON]}
         Restore.objects.filter(pk=behind.pk).update(**values)
         log.append(_fact(behind, actor, reason[:MAX_REASON], moment))
@@ -53,7 +66,7 @@ def left() -> str:
     return f"Left to decide, one by one: {found} that waited when the copy was taken."
 
 
-def _fact(behind, actor, reason, now):
+def _fact(behind: Restore, actor: log.Actor, reason: str, now: datetime) -> log.Fact:
     told = ("number", "count", "signed_at", "shared", "tip", "is_other")
     data = {name: getattr(behind, name) for name in told} | {"reason": reason}
     return log.Fact(Event.DATABASE_ACCEPTED, actor, now, data=data)

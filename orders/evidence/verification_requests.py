@@ -1,6 +1,8 @@
 """Verifications: somebody asks whether the log is whole, and the answer is kept and recorded."""
 
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,16 +14,22 @@ from orders.evidence import verify
 from orders.models import ErrandStatus, Event, Right, Verification
 from orders.models.desks import sees_everything
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+
 NOT_YOURS = "Only auditors and administrators verify the log."
 MAX_SHOWN = 200  # faults kept for the page; the command names all of them
 
 
-def may_verify(user) -> bool:
+def may_verify(user: "Person") -> bool:
     """Whether this person may have the log verified. It tells positions, no contents."""
     return sees_everything(user) or has_permission(user, Right.VERIFY)
 
 
-def ask(*, user, actor, clock=timezone.now) -> Verification:
+def ask(
+    *, user: "Person", actor: log.Actor, clock: Callable[..., Any] = timezone.now
+) -> Verification:
     """Ask for a walk over the whole log; one that waits or runs already serves. `NotAllowed`."""
     if not may_verify(user):
         refuse(actor=actor, what="verify the log", said=NOT_YOURS)
@@ -36,29 +44,33 @@ def ask(*, user, actor, clock=timezone.now) -> Verification:
     return verification
 
 
-def run(verification, *, clock=timezone.now):
+def run(verification: Verification, *, clock: Callable[..., Any] = timezone.now) -> None:
     """Walk the log and keep what was found."""
     until = reader.tip()
     verification.renew(clock(), total=until)
 
-    def keep(position, until):
+    def keep(position: int, until) -> None:
         verification.renew(clock(), done=position)
 
     report = verify.verify(until=until, on_progress=keep)
     told = report.as_json()
     told["faults"] = told["faults"][:MAX_SHOWN]
-    values = {"fault_count": report.fault_count, "report": json.dumps(told), "done": until}
+    values: dict[str, Any] = {
+        "fault_count": report.fault_count,
+        "report": json.dumps(told),
+        "done": until,
+    }
     with transaction.atomic():
         if verification.finish(clock(), ErrandStatus.DONE, **values):
             log.append(_fact(_asker(verification), report))
 
 
-def record(*, actor, report):
+def record(*, actor: log.Actor, report: verify.Report) -> None:
     """Keep that somebody had the log walked, and what it showed."""
     log.record(_fact(actor, report))
 
 
-def _asker(verification):
+def _asker(verification: Verification) -> log.Actor:
     return log.Actor(
         verification.operator_id,
         verification.operator_name,
@@ -67,7 +79,7 @@ def _asker(verification):
     )
 
 
-def _fact(actor, report):
+def _fact(actor: log.Actor, report: verify.Report) -> log.Fact:
     data = {
         "records": report.records,
         "signatures": report.signatures,

@@ -1,7 +1,9 @@
 """Is the log whole, and does it show what it says? One walk over all of it, in constant memory."""
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import DatabaseError
 
@@ -30,11 +32,11 @@ class Report:
     notes: list = field(default_factory=list)
 
     @property
-    def is_whole(self):
+    def is_whole(self) -> bool:
         """Whether nothing at all is wrong."""
         return self.fault_count == 0
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
         """The same as plain values."""
         plain = {name: getattr(self, name) for name in PLAIN}
         return plain | {
@@ -46,7 +48,9 @@ class Report:
 PLAIN = ("records", "signatures", "head", "checkpoints", "covered", "fault_count", "notes")
 
 
-def verify(*, until=None, on_fault=None, on_progress=None) -> Report:
+def verify(
+    *, until: int | None = None, on_fault=None, on_progress: Callable[..., Any] | None = None
+) -> Report:
     """Walk the log up to ``until`` (its newest record) and report everything that is wrong.
 
     ``on_fault(fault)`` hears each as it is found, ``on_progress(position, until)`` how far it is.
@@ -66,7 +70,7 @@ def verify(*, until=None, on_fault=None, on_progress=None) -> Report:
     return report
 
 
-def _faults(checks, until, report, on_progress):
+def _faults(checks: list[Any], until: int, report: Report, on_progress) -> Iterator[Fault]:
     for entry in reader.entries(until=until):
         if isinstance(entry, Broken):
             yield Fault(entry.position, entry.what)
@@ -83,7 +87,7 @@ def _faults(checks, until, report, on_progress):
         yield from check.end()
 
 
-def _looked(check, entry):
+def _looked(check: "Chain", entry: reader.Entry) -> Iterator[Fault]:
     """Faults of one record. One that makes a check itself fail is a fault; the walk goes on."""
     try:
         yield from check.look(entry)
@@ -99,12 +103,12 @@ class Chain:
     ``trail``: the checkpoints, a `checkpoint_trail.Trail`.
     """
 
-    def __init__(self, trail):
+    def __init__(self, trail: Trail) -> None:
         self._head, self._next = FIRST_HASH, 1
         self._trail, self._first = trail, None
         self._agreed, self._is_rebuilt = 0, False
 
-    def look(self, entry):
+    def look(self, entry: reader.Entry) -> Iterator[Fault]:
         """Faults of one record's place in the chain."""
         values = entry.values
         position, hash_ = values["position"], values["hash"]
@@ -119,7 +123,7 @@ class Chain:
         yield from self._signed_up_to(position, hash_)
         self._head, self._next = hash_, position + 1
 
-    def end(self):
+    def end(self) -> Iterator[Fault]:
         """What the checkpoints cover and the log no longer has.
 
         One signed while the walk went on, or past its end, is about newer records: they are there.
@@ -133,7 +137,7 @@ class Chain:
         if last >= self._next:
             yield _missing(self._next, last)
 
-    def _signed_up_to(self, position, hash_):
+    def _signed_up_to(self, position: int, hash_: str) -> Iterator[Fault]:
         for found in self._trail.up_to(position):
             if isinstance(found, Fault):
                 yield found
@@ -145,11 +149,11 @@ class Chain:
                 yield Fault(self._agreed + 1, what, until=found.count)
 
 
-def _missing(first, last):
+def _missing(first: int, last: int) -> Fault:
     return Fault(first, "missing", until=last if last > first else None)
 
 
-def _of_content(entry):
+def _of_content(entry: reader.Entry) -> Iterator[Fault]:
     values, position = entry.values, entry.values["position"]
     try:
         is_same = content_hash(values, entry.rows) == values["content_hash"]
@@ -163,7 +167,7 @@ def _of_content(entry):
         yield Fault(position, "its payload was changed, added or removed")
 
 
-def _is_kept(values, body):
+def _is_kept(values: dict[str, Any], body: bytes | None) -> bool:
     """Whether the kept bytes are those the record speaks of."""
     if body is None:
         return values["kept_sha256"] == ""

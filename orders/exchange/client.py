@@ -1,9 +1,12 @@
 """The client of the configured exchange: one a process, its address from the settings alone."""
 
 import functools
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 
+from orders.keys.signer import SignedRequest
 from orders.pacifica.client import VERSION, Client
 
 THREADS = 32  # measured: more gain nothing below 100 ms of latency
@@ -23,13 +26,13 @@ def client() -> Client:
     )
 
 
-def signing_times(now) -> dict:
+def signing_times(now: datetime) -> dict[str, int]:
     """When a request is signed and how long its signature counts, both in milliseconds."""
     window = settings.PACIFICA_EXPIRY_WINDOW_MS
     return {"timestamp": int(now.timestamp() * 1000), "expiry_window": window}
 
 
-def described(route, requests) -> dict:
+def described(route: str, requests: list[SignedRequest]) -> dict[str, Any]:
     """What the log keeps of an HTTP request beside its bytes: of several signed ones, if a batch.
 
     ``requests``: `SignedRequest`s, all of one signer, account and time.

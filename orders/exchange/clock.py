@@ -6,14 +6,17 @@ on the machine. It is used where the exchange's times are compared with ours.
 
 import threading
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from statistics import median
+from typing import Any
 
-from django.db.models import Case, Exists, IntegerField, Subquery, When
+from django.db.models import Case, Exists, IntegerField, QuerySet, Subquery, When
 
 from orders.models import ExchangeClock
 from orders.models.clocks import FRESH_FOR
 from orders.pacifica.client import Answer
+from orders.pacifica.transport import AnswerLost
 
 EVERY = timedelta(seconds=5)
 QUICK = timedelta(seconds=1)  # a slower answer says too little about its middle
@@ -21,7 +24,7 @@ SHARE = 0.2  # of a new measurement in the smoothed one
 JUMP_MS = 3000  # beyond it a clock was set, and the old value says nothing
 
 
-def measure(*, results, now):
+def measure(*, results: list[Answer | AnswerLost], now: datetime) -> None:
     """Take `Answer`s among the results of requests into the smoothed offset, every 5 s at most."""
     offsets = [_offset(one) for one in results if isinstance(one, Answer)]
     offsets = [offset for offset in offsets if offset is not None]
@@ -35,7 +38,7 @@ def measure(*, results, now):
         _smooth(known, median(offsets), now)
 
 
-def known(now) -> Case:
+def known(now: datetime) -> Case:
     """The offset in ms for a statement that writes it down: as last measured, 0 where it never was.
 
     NULL where that is long ago by our clock: perhaps it was set since, and nobody can tell.
@@ -45,12 +48,12 @@ def known(now) -> Case:
     return Case(When(Exists(ever), then=lately), default=0, output_field=IntegerField())
 
 
-def current(now) -> ExchangeClock | None:
+def current(now: datetime) -> ExchangeClock | None:
     """The offset as last measured, or None where nothing fresh is known."""
     return _fresh(now).first()
 
 
-def offset(now) -> timedelta:
+def offset(now: datetime) -> timedelta:
     """The exchange's clock minus ours; nothing where it was not measured lately."""
     known = current(now)
     return timedelta(milliseconds=known.offset_ms if known else 0)
@@ -59,12 +62,14 @@ def offset(now) -> timedelta:
 class Steps:
     """How far this machine's clock was set while this process ran, by a clock that nobody sets."""
 
-    def __init__(self, wall=time.time, steady=None):
+    def __init__(
+        self, wall: Callable[..., Any] = time.time, steady: Callable[..., Any] | None = None
+    ) -> None:
         self._wall, self._steady = wall, steady or _since_boot
         self._lock, self._seen = threading.Lock(), []  # (since when, how far the two are apart)
         self.forward(timedelta(0))
 
-    def forward(self, within) -> timedelta:
+    def forward(self, within: timedelta) -> timedelta:
         """By how much it was set forward within this span, as far as this process can have seen."""
         with self._lock:
             at = self._steady()
@@ -79,7 +84,7 @@ class Steps:
         return timedelta(seconds=max(0, apart - min([apart, *lately])))
 
 
-def _since_boot():
+def _since_boot() -> float:
     """Time that goes on while the machine sleeps, where the system counts that."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
@@ -87,7 +92,7 @@ def _since_boot():
 steps = Steps()
 
 
-def set_forward(within) -> timedelta:
+def set_forward(within: timedelta) -> timedelta:
     """By how much this machine's clock was set forward within this span, as this process saw it.
 
     What waited meanwhile did not wait for that long.
@@ -95,17 +100,20 @@ def set_forward(within) -> timedelta:
     return steps.forward(within)
 
 
-def _fresh(now):
-    lately = {"measured_at__gt": now - FRESH_FOR, "measured_at__lt": now + FRESH_FOR}
+def _fresh(now: datetime) -> QuerySet[ExchangeClock]:
+    lately: dict[str, Any] = {
+        "measured_at__gt": now - FRESH_FOR,
+        "measured_at__lt": now + FRESH_FOR,
+    }
     return ExchangeClock.objects.filter(pk=1, **lately)
 
 
-def _offset(answer):
+def _offset(answer: Answer) -> int:
     quick = answer.first_byte_at - answer.sent_at <= QUICK
     return answer.clock_offset_ms if quick else None
 
 
-def _smooth(known, measured_ms, now):
+def _smooth(known: ExchangeClock, measured_ms: float, now: datetime) -> None:
     has_jumped = abs(measured_ms - known.offset_ms) > JUMP_MS or known.measured_at < now - FRESH_FOR
     value = measured_ms if has_jumped else known.offset_ms + SHARE * (measured_ms - known.offset_ms)
     same = ExchangeClock.objects.filter(pk=1, measured_at=known.measured_at)

@@ -8,15 +8,17 @@ for urgent cancels and for the reads that prove outcomes.
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from math import ceil
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from orders.models import CreditPool, SealedApiConfigKey
+from orders.models import Account, CreditPool, SealedApiConfigKey
 from orders.models.clocks import MAY_DIFFER, is_ahead
+from orders.pacifica.quota import Quota
 
 WINDOW_S = 60
 URGENT, PROOF, BULK, SYNC = "urgent", "proof", "bulk", "sync"
@@ -44,7 +46,7 @@ class Grant:
     is_sync: bool = False
 
     @property
-    def credits(self):
+    def credits(self) -> Decimal:
         """Credits taken out of the pool."""
         return self.count * self.price
 
@@ -60,29 +62,29 @@ class Balance:
     paused_until: object = None
 
     @property
-    def for_bulk(self):
+    def for_bulk(self) -> Decimal:
         """What bulk jobs may spend now: all but the reserve."""
         return max(Decimal(0), self.left - self.reserve)
 
-    def seconds_for(self, cost) -> float:
+    def seconds_for(self, cost: Decimal) -> float:
         """How long bulk cancels of this cost wait for credits: what is spent frees a minute on."""
         waiting, a_minute = max(Decimal(0), cost - self.for_bulk), self.quota - self.reserve
         return float(ceil(waiting / a_minute) * (WINDOW_S + 1)) if a_minute else 0.0
 
 
-def pool_of(account) -> str:
+def pool_of(account: Account) -> str:
     """The name of the pool that this account's requests are paid from."""
     return account.pool_address if hasattr(account, "api_config_key") else KEYLESS
 
 
-def price_of_read(path, pool) -> Decimal:
+def price_of_read(path: str, pool: str) -> Decimal:
     """What a GET costs. History is heavy: dearer still without an API config key."""
     if not path.startswith(HEAVY):
         return settings.CREDIT_PRICES["read"]
     return settings.CREDIT_PRICES["heavy_read_keyless" if pool == KEYLESS else "heavy_read"]
 
 
-def reserve(*, account, wanted, price, purpose, now) -> Grant:
+def reserve(*, account: Account, wanted: int, price: Decimal, purpose: str, now: datetime) -> Grant:
     """Take up to ``wanted`` requests' worth out of the pool before they are sent.
 
     Urgent cancels and proving reads are never withheld by our own count: the exchange alone may
@@ -110,13 +112,13 @@ def reserve(*, account, wanted, price, purpose, now) -> Grant:
     return Grant(name, count, price, wait_s, is_sync=purpose == SYNC, **since)
 
 
-def _unbooked(name, wanted, price, now):
+def _unbooked(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
     pool = CreditPool.objects.filter(name=name).first()
     since = _since(pool, _recent(pool, now), now) if pool else {}
     return Grant(name, wanted, price, is_booked=False, **since)
 
 
-def _pause_s(pool, now):
+def _pause_s(pool: CreditPool, now: datetime) -> float:
     """Seconds for which a 429 still holds the pool; 0 where none does."""
     until = pool.paused_until
     if until is None or is_ahead(until, now, MAX_PAUSE):
@@ -124,7 +126,7 @@ def _pause_s(pool, now):
     return max(0.0, (until - now).total_seconds())
 
 
-def book(*, grant, unused, quota, now):
+def book(*, grant: Grant, unused: int, quota: Quota | None, now: datetime) -> None:
     """After the answers: give back what was not sent, and believe the exchange's own count.
 
     What was sent counts from now on: the exchange counts a minute from when it arrived there, so a
@@ -146,7 +148,7 @@ def book(*, grant, unused, quota, now):
         _save(pool, spent)
 
 
-def pause(*, pool, until):
+def pause(*, pool: str, until: datetime) -> None:
     """A 429: nothing but urgent cancels leaves from this pool until then; the others go on."""
     with transaction.atomic():
         row = _locked(pool)
@@ -159,12 +161,12 @@ def pause(*, pool, until):
             row.save(update_fields=["paused_until"])
 
 
-def balance(*, account, now) -> Balance:
+def balance(*, account: Account, now: datetime) -> Balance:
     """What is left for an account, for people to see. Locks nothing."""
     return balances(accounts=[account], now=now)[account.pk]
 
 
-def balances(*, accounts, now) -> dict[int, Balance]:
+def balances(*, accounts: list[Account], now: datetime) -> dict[int, Balance]:
     """The same for many accounts, by account id, in two queries; some may share a pool."""
     keyed = SealedApiConfigKey.objects.filter(account__in=accounts)
     keyed = set(keyed.values_list("account_id", flat=True))
@@ -177,18 +179,18 @@ def balances(*, accounts, now) -> dict[int, Balance]:
     return {pk: found[name] for pk, name in names.items()}
 
 
-def _balance(pool, now):
+def _balance(pool: CreditPool, now: datetime) -> Balance:
     left = max(Decimal(0), pool.quota - _sum(_recent(pool, now)))
     paused_until = pool.paused_until if _pause_s(pool, now) else None
     return Balance(pool.name, pool.quota, left, _reserve(pool), paused_until)
 
 
-def _first(name):
+def _first(name: str) -> Decimal:
     """The quota to assume before the exchange has said one."""
     return settings.CREDIT_QUOTAS["keyless" if name == KEYLESS else "keyed"]
 
 
-def _locked(name):
+def _locked(name: str) -> CreditPool:
     """The pool's row, locked until the transaction ends; made on first use."""
     locked = CreditPool.objects.select_for_update().filter(name=name)
     pool = locked.first()
@@ -198,7 +200,7 @@ def _locked(name):
     return pool
 
 
-def _recent(pool, now):
+def _recent(pool: CreditPool, now: datetime) -> dict[int, list[Decimal]]:
     """What was spent within the window: second -> [all, of it by routine syncs]."""
     oldest = _second(now) - WINDOW_S - 1  # the last credits of a second leave with it
     newest = _second(now + MAY_DIFFER)  # later ones were spent before a clock was set back
@@ -206,25 +208,25 @@ def _recent(pool, now):
     return {s: [Decimal(n) for n in spent[s]] for s in spent if oldest < s <= newest}
 
 
-def _sum(spent, column=0):
+def _sum(spent: dict[int, list[Decimal]], column: int = 0) -> Decimal:
     return sum((both[column] for both in spent.values()), Decimal(0))
 
 
-def _since(pool, spent, now):
+def _since(pool: CreditPool, spent: dict[int, list[Decimal]], now: datetime) -> dict[str, Any]:
     """What tells a grant later whether others settled meanwhile; those under way still will."""
     already = max(Decimal(0), _spent_since(spent, _second(now)) - pool.in_flight)
     return {"second": _second(now), "already": already}
 
 
-def _spent_since(spent, second):
+def _spent_since(spent: dict[int, list[Decimal]], second: int) -> Decimal:
     return sum((both[0] for at, both in spent.items() if at >= second), Decimal(0))
 
 
-def _reserve(pool):
+def _reserve(pool: CreditPool) -> Decimal:
     return pool.quota * settings.CREDIT_RESERVE_PERCENT / 100
 
 
-def _free(pool, spent, purpose):
+def _free(pool: CreditPool, spent: dict[int, list[Decimal]], purpose: str) -> Decimal:
     """Credits this purpose may take now."""
     free = pool.quota - _sum(spent) - _reserve(pool)
     if purpose == SYNC:
@@ -232,7 +234,9 @@ def _free(pool, spent, purpose):
     return free
 
 
-def _spend(pool, spent, credits, purpose, now):
+def _spend(
+    pool: CreditPool, spent: dict[int, list[Decimal]], credits: Decimal, purpose: str, now: datetime
+) -> None:
     if not credits:
         return
     _add(spent, _second(now), credits, purpose == SYNC)
@@ -244,17 +248,21 @@ def _spend(pool, spent, credits, purpose, now):
     _save(pool, spent)
 
 
-def _add(spent, second, credits, is_sync=False):
+def _add(
+    spent: dict[int, list[Decimal]], second: int, credits: Decimal, is_sync: bool = False
+) -> None:
     both = spent.setdefault(second, [Decimal(0), Decimal(0)])
     both[0] += credits
     both[1] += credits if is_sync else 0
 
 
-def _second(now):
+def _second(now: datetime) -> int:
     return int(now.timestamp())
 
 
-def _believe(pool, spent, quota, is_newest, now):
+def _believe(
+    pool: CreditPool, spent: dict[int, list[Decimal]], quota: Quota, is_newest: bool, now: datetime
+) -> None:
     """Correct our count by the exchange's. Somebody else may be spending from the same pool.
 
     Upward only by the answer to what was taken last, while nothing else of ours is under way: an
@@ -271,7 +279,7 @@ def _believe(pool, spent, quota, is_newest, now):
         _forget(spent, -too_few)
 
 
-def _forget(spent, credits):
+def _forget(spent: dict[int, list[Decimal]], credits: Decimal) -> None:
     """Take so many off what leaves the window first: that is what the exchange let go already."""
     for second in sorted(spent):
         part = max(Decimal(0), min(credits, spent[second][0]))
@@ -279,11 +287,11 @@ def _forget(spent, credits):
         credits -= part
 
 
-def _save(pool, spent):
+def _save(pool: CreditPool, spent: dict[int, list[Decimal]]) -> None:
     pool.spent = json.dumps({str(s): [str(n) for n in both] for s, both in spent.items()})
     pool.save(update_fields=["quota", "spent", "in_flight", "taken_at"])
 
 
-def _until_freed(spent, now):
+def _until_freed(spent: dict[int, list[Decimal]], now: datetime) -> float:
     """Seconds until the oldest spending leaves the window."""
     return max(0.0, min(spent, default=0) + WINDOW_S + 1 - now.timestamp())

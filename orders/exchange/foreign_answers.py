@@ -1,9 +1,12 @@
 """Tell people at once of an answer that speaks of something else than was asked."""
 
-from orders.models import Alert, AlertKind
+from datetime import datetime
+from typing import Any
+
+from orders.models import Account, Alert, AlertKind
 
 
-def raise_alert(*, about, account, another, now):
+def raise_alert(*, about: str, account: Account, another: str, now: datetime) -> None:
     """Raise the matter, once while it stands; call it before anything is appended to the log.
 
     ``about``: which job or account, as *job 12*. ``another``: what it speaks of, in words.
@@ -17,7 +20,7 @@ def raise_alert(*, about, account, another, now):
     )
 
 
-def tell_first(pairs, now):
+def tell_first(pairs: list[tuple[Any, Any]], now: datetime) -> None:
     """Of (cancel, conclusion) pairs of one job, tell of the first that speaks of another."""
     for cancel, end in pairs:
         if end.another:

@@ -1,12 +1,17 @@
 """Rows of the exchange's lists that could not be read, in words and for the log. Pure."""
 
+from typing import Any
+
+from orders.pacifica.reads import HistoryPage, Listed, OpenOrders
+from orders.pacifica.rows import OddRow, OpenOrder
+
 MAX_NAMED = 2
 MAX_KEPT = 20
 RAW_CHARS = 120
 MAX_CHARS = 400
 
 
-def sentence(value, *, of="open orders", known="orders") -> str:
+def sentence(value: OpenOrders, *, of: str = "open orders", known: str = "orders") -> str:
     """What could not be read of a list, or nothing.
 
     *1 of 21 rows of the open orders could not be read: row 21: {…}. 20 orders are known; ask the
@@ -22,25 +27,25 @@ def sentence(value, *, of="open orders", known="orders") -> str:
     return f"{said} {sound} {noun} {are} known; ask the exchange about the rest."[:MAX_CHARS]
 
 
-def is_the_same(sentence, other) -> bool:
+def is_the_same(sentence: str, other: str) -> bool:
     """Whether as many rows could not be read: their text may change with every read."""
     return sentence.partition(":")[0] == other.partition(":")[0]
 
 
-def on_route(route, odd) -> str:
+def on_route(route: str, odd: list[OddRow]) -> str:
     """How many rows of one list could not be read, and which, or nothing."""
     rows = "1 row" if len(odd) == 1 else f"{len(odd)} rows"
     return f"{rows} of {route} could not be read: {named(odd)}. " if odd else ""
 
 
-def named(odd) -> str:
+def named(odd: list[OddRow] | tuple[OddRow]) -> str:
     """The first of them with their place and their text: *row 21: {…} and 3 more*."""
     told = [f"row {one.position}: {_cut(one.raw)}" for one in odd[:MAX_NAMED]]
     more = f" and {len(odd) - MAX_NAMED} more" if len(odd) > MAX_NAMED else ""
     return ", ".join(told) + more
 
 
-def facts(value) -> dict:
+def facts(value: HistoryPage | Listed | OpenOrders | None) -> dict[str, Any]:
     """What the log keeps of them beside the answer's own facts: how many, and the first few."""
     odd = getattr(value, "odd", ())
     if not odd:
@@ -49,7 +54,7 @@ def facts(value) -> dict:
     return {"odd_count": len(odd), "odd_rows": kept}
 
 
-def unread_fields(row) -> str:
+def unread_fields(row: OpenOrder) -> str:
     """What of one order the book does not tell, or tells in two ways; or nothing."""
     lost = [name for name in row.odd_fields if name not in row.differing]
     said = []
@@ -60,5 +65,5 @@ def unread_fields(row) -> str:
     return " ".join(said)[:300]
 
 
-def _cut(text):
+def _cut(text: str) -> str:
     return text if len(text) <= RAW_CHARS else f"{text[:RAW_CHARS]}…"

@@ -1,8 +1,10 @@
 """Ask the exchange, and keep what it said as evidence."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -10,12 +12,13 @@ from orders.audit import log
 from orders.exchange import credits, foreign_answers, odd_rows
 from orders.exchange.client import client
 from orders.keys import sealing
-from orders.models import Event
+from orders.models import Account, CancelJob, Event
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
-from orders.pacifica.quota import slow_down_s
+from orders.pacifica.quota import Quota, slow_down_s
 from orders.pacifica.reads import NotInHistory, NotOffered, Unreadable
-from orders.pacifica.transport import has_left
+from orders.pacifica.rows import HistoryOrder, TwapOrder
+from orders.pacifica.transport import NothingSent, has_left
 
 MAX_PAGES = 5
 LATEST_MS = 10**14  # in the year 5138
@@ -61,17 +64,17 @@ class Pages:
     _has_odd: bool = False
 
     @property
-    def must_wait(self):
+    def must_wait(self) -> bool:
         """Whether reading ended for want of credits."""
         return bool(self.readings) and self.readings[-1].must_wait
 
-    def asked(self) -> dict:
+    def asked(self) -> dict[str, Any]:
         """Parameters of the next page. The first has the usual length; where it is not enough,
         longer ones save reads (``limit`` up to 4000: pacifica-fi/pacifica-mcp)."""
         count = min(len(self.readings), len(LIMITS) - 1)
         return self.params if self.is_limited or not count else self.params | LIMITS[count]
 
-    def add(self, reading):
+    def add(self, reading: Reading) -> None:
         """Take in the next page."""
         self.readings.append(reading)
         page = reading.value
@@ -90,12 +93,12 @@ class Pages:
             self._cursors.add(page.next_cursor)
             self.params["cursor"] = page.next_cursor
 
-    def end(self, reading):
+    def end(self, reading: Reading) -> None:
         """Nothing could be asked: the reading says why."""
         self.readings.append(reading)
         self._stop(reading.why)
 
-    def _failed(self, reading):
+    def _failed(self, reading: Reading) -> None:
         """A long page may be refused, or too much at once, where the usual one is not."""
         result = reading.result
         is_throttled = isinstance(result, Answer) and result.status == 429
@@ -104,7 +107,7 @@ class Pages:
         else:
             self._stop(reading.why)
 
-    def _take_in(self, rows):
+    def _take_in(self, rows: tuple[HistoryOrder | TwapOrder, ...]) -> bool:
         """Keep the rows; whether some order among them had not come before."""
         is_more = False
         for row in rows:
@@ -115,11 +118,11 @@ class Pages:
                 self.rows.append(row)
         return is_more
 
-    def _finish(self):
+    def _finish(self) -> None:
         self.is_over, self.is_complete = True, not self._has_odd
         self.why = "a row of it could not be read" if self._has_odd else ""
 
-    def _stop(self, why):
+    def _stop(self, why: str) -> None:
         self.is_over, self.why = True, why
 
 
@@ -130,17 +133,26 @@ class Reader:
     ``before``: called before each read.
     """
 
-    def __init__(self, account, *, purpose=credits.PROOF, clock=timezone.now, before=lambda: None):
+    def __init__(
+        self,
+        account: Account,
+        *,
+        purpose: str = credits.PROOF,
+        clock: Callable[..., Any] = timezone.now,
+        before: Callable[..., Any] = lambda: None,
+    ) -> None:
         self._account, self._purpose, self._clock = account, purpose, clock
         self._before = before
         self._pool = credits.pool_of(account)
         self._api_config_key = sealing.open_api_config_key(account)
 
-    def for_purpose(self, purpose):
+    def for_purpose(self, purpose: str) -> "Reader":
         """The same, paid for from another part of the purse."""
         return Reader(self._account, purpose=purpose, clock=self._clock, before=self._before)
 
-    def ask(self, path, params, parse, **known) -> Reading:
+    def ask(
+        self, path: str, params: dict[str, Any], parse: Callable[..., Any], **known: int
+    ) -> Reading:
         """Read a route and parse the answer; trouble of any kind ends in a `Reading` without value.
 
         ``parse`` may raise `Unreadable`, or `NotInHistory`, which is an answer too.
@@ -152,7 +164,7 @@ class Reader:
         self._settle(grant, [reading])
         return reading
 
-    def aside(self, path, params, *, within_s):
+    def aside(self, path: str, params: dict[str, str], *, within_s: float) -> Future[Any]:
         """The future of a read's `Answer` or `Unreachable`, made at once in a thread of its own.
 
         For what may keep nobody waiting: neither purse nor database; `judged` and `book` follow.
@@ -162,12 +174,19 @@ class Reader:
         pool.shutdown(wait=False)
         return future
 
-    def book(self, reading):
+    def book(self, reading: Reading) -> None:
         """Pay for a read that was made without asking the purse."""
         grant = self._take(reading.path, 1, credits.URGENT)
         self._settle(grant, [reading])
 
-    def pages(self, path, params, parse, needed, most=MAX_PAGES) -> Pages:
+    def pages(
+        self,
+        path: str,
+        params: dict[str, str],
+        parse: Callable[..., Any],
+        needed: Callable[..., Any],
+        most: int = MAX_PAGES,
+    ) -> Pages:
         """Read a paged route until ``needed(rows)`` is 0, to its end, or no further than ``most``.
 
         ``needed``: at least how many pages more it takes, after the rows read so far. They are paid
@@ -186,7 +205,14 @@ class Reader:
             self._settle(grant, self._run(pages, path, parse, needed, grant.count))
         return pages
 
-    def _run(self, pages, path, parse, needed, count):
+    def _run(
+        self,
+        pages: Pages,
+        path: str,
+        parse: Callable[..., Any],
+        needed: Callable[..., Any],
+        count: int,
+    ) -> list[Reading]:
         """The readings of up to so many pages more."""
         run = []
         while len(run) < count and not pages.is_over and (not run or needed(pages.rows) > 0):
@@ -194,7 +220,7 @@ class Reader:
             pages.add(run[-1])
         return run
 
-    def _take(self, path, wanted, purpose=None):
+    def _take(self, path: str, wanted: int, purpose: str | None = None) -> credits.Grant:
         return credits.reserve(
             account=self._account,
             wanted=wanted,
@@ -203,7 +229,7 @@ class Reader:
             now=self._clock(),
         )
 
-    def _settle(self, grant, readings):
+    def _settle(self, grant: credits.Grant, readings: list[Reading]) -> None:
         """Believe what the last answer says is left, and wait where the exchange says so."""
         quotas = [_quota(each.result) for each in readings]
         stated = next((one for one in reversed(quotas) if one is not None), None)
@@ -214,41 +240,55 @@ class Reader:
             wait = timedelta(seconds=slow_down_s(last.headers))
             credits.pause(pool=grant.pool, until=self._clock() + wait)
 
-    def _read(self, path, params, parse, known):
+    def _read(
+        self, path: str, params: dict[str, Any], parse: Callable[..., Any], known: dict[str, int]
+    ) -> Reading:
         self._before()
         return self.judged(path, params, parse, self._get(path, params), **known)
 
-    def judged(self, path, params, parse, result, **known) -> Reading:
+    def judged(
+        self,
+        path: str,
+        params: dict[str, Any],
+        parse: Callable[..., Any],
+        result: Answer | NothingSent,
+        **known: int,
+    ) -> Reading:
         """What the result of a read proves."""
         reading = Reading(path, params, result)
         if isinstance(result, Unreachable):
             reading.why = result.reason
             return reading
         if another := answers.other_account(self._account.address, result.body):
-            about = {"about": f"account {self._account.pk}", "account": self._account}
+            about: dict[str, Any] = {
+                "about": f"account {self._account.pk}",
+                "account": self._account,
+            }
             foreign_answers.raise_alert(**about, another=another, now=timezone.now())
             reading.why = f"the answer speaks of another {another}"
             return reading
         return _parsed(reading, parse, known)
 
-    def _get(self, path, params, within_s=None):
-        about = {"api_config_key": self._api_config_key, "within_s": within_s}
+    def _get(
+        self, path: str, params: dict[str, Any], within_s: float | None = None
+    ) -> Answer | NothingSent:
+        about: dict[str, Any] = {"api_config_key": self._api_config_key, "within_s": within_s}
         try:
             return client().get(path, params, **about)
         except Unreachable as unreachable:
             return unreachable
 
 
-def _not_asked(path, params, grant):
+def _not_asked(path: str, params: dict[str, Any], grant: credits.Grant) -> Reading:
     why = f"waiting {grant.wait_s:.0f} s for credits"
     return Reading(path, params, None, why=why, must_wait=True)
 
 
-def _quota(result):
+def _quota(result: Answer | NothingSent) -> Quota | None:
     return answers.quota(result.headers) if isinstance(result, Answer) else None
 
 
-def _parsed(reading, parse, known):
+def _parsed(reading: Reading, parse: Callable[..., Any], known: dict[str, int]) -> Reading:
     result = reading.result
     try:
         reading.value = parse(result.status, result.body, is_whole=result.is_whole, **known)
@@ -261,7 +301,15 @@ def _parsed(reading, parse, known):
     return reading
 
 
-def fact_of(reading, *, actor, account, at, job=None, lines=()) -> log.Fact:
+def fact_of(
+    reading: Reading,
+    *,
+    actor: log.Actor,
+    account: Account,
+    at: datetime,
+    job: CancelJob | None = None,
+    lines: list[log.OrderLine] | tuple[log.OrderLine] = (),
+) -> log.Fact:
     """The record of a read that settled something: its whole answer, or why there was none."""
     data = {"path": reading.path, "params": reading.params, "why": reading.why}
     body = None
@@ -281,6 +329,6 @@ def fact_of(reading, *, actor, account, at, job=None, lines=()) -> log.Fact:
     )
 
 
-def moment(ms) -> datetime:
+def moment(ms: int) -> datetime:
     """The exchange's integer milliseconds as a UTC time; what no calendar holds as a far one."""
     return datetime.fromtimestamp(min(ms, LATEST_MS) / 1000, UTC)

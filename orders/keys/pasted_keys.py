@@ -63,7 +63,7 @@ def from_base58(text: str) -> bytes:
         raise BadAgentKey(NOT_ONE) from None
 
 
-def _array(text):
+def _array(text: str) -> bytes:
     try:
         found = json.loads(f"[{text.strip('[], ')}]")
         return bytes(found)
@@ -71,7 +71,7 @@ def _array(text):
         raise BadAgentKey(NO_ARRAY) from None
 
 
-def _called(text):
+def _called(text: str) -> str:
     """What this is, where it is surely no agent wallet's secret; or nothing."""
     whole = text.replace(" ", "")
     for is_it, said in KINDS:
@@ -80,20 +80,20 @@ def _called(text):
     return ""
 
 
-def _is_mnemonic(text, whole):
+def _is_mnemonic(text: str, whole: str) -> bool:
     words = re.sub(r"(?<!\w)\d+|[.,;:]", " ", text).split()  # base58 has digits within
     return len(words) >= 11 and all(re.fullmatch(r"[a-z]{3,10}", one.lower()) for one in words)
 
 
-def _is_hex(text, whole):
+def _is_hex(text: str, whole: str) -> bool:
     return re.fullmatch(r"(0[xX])?([0-9a-fA-F]{2}:?){16,}", whole) is not None
 
 
-def _is_api_config_key(text, whole):
+def _is_api_config_key(text: str, whole: str) -> bool:
     return API_CONFIG_KEY.fullmatch(whole) is not None
 
 
-def _is_base64(text, whole):
+def _is_base64(text: str, whole: str) -> bool:
     if not re.search(r"[+/=_-]", whole):
         return False
     try:

@@ -1,7 +1,9 @@
 """Seal every stored key anew with the key that seals now, one at a time, so that it can stop."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -28,7 +30,7 @@ def stored() -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def rotate(*, actor):
+def rotate(*, actor: log.Actor) -> Iterator[RotationResult]:
     """Seal each key anew that is not sealed with the newest one; yields what became of each.
 
     Each is a transaction of its own: killed half-way, the next run does the rest.
@@ -41,7 +43,7 @@ def rotate(*, actor):
                 yield _turn(sealed, actor)
 
 
-def _turn(sealed, actor):
+def _turn(sealed: SealedApiConfigKey | SealedKey, actor: log.Actor) -> RotationResult:
     is_agent_key = isinstance(sealed, SealedKey)
     account = sealed.agent_wallet.account if is_agent_key else sealed.account
     what = sealed.agent_wallet.public_key if is_agent_key else "API config key"
@@ -49,7 +51,7 @@ def _turn(sealed, actor):
     try:
         key_id, anew = sealing.resealed(sealed)
     except sealing.CannotOpen as refused:
-        fact = {"event": Event.KEY_REFUSED, "data": data | {"why": str(refused)}}
+        fact: dict[str, Any] = {"event": Event.KEY_REFUSED, "data": data | {"why": str(refused)}}
         log.record(log.Fact(actor=actor, account=account, **fact))
         return RotationResult(f"{account} {what}", str(refused), is_refused=True)
     with transaction.atomic():

@@ -8,6 +8,7 @@ network, account and agent wallet: copied to another row it opens nothing.
 import base64
 import binascii
 import re
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -20,7 +21,7 @@ from solders.pubkey import Pubkey
 from orders.keys import pasted_keys
 from orders.keys.pasted_keys import BadAgentKey
 from orders.keys.signer import FOREIGN, CannotOpen, Signer
-from orders.models import SealedApiConfigKey, SealedKey
+from orders.models import Account, AgentWallet, SealedApiConfigKey, SealedKey
 
 __all__ = ["BadAgentKey", "CannotOpen", "Signer"]  # belong to taking in and opening
 
@@ -67,7 +68,7 @@ def check_public_key(value: str, *, what: str) -> str:
     return str(Pubkey.from_bytes(raw))
 
 
-def _refuse_public(raw, public_key, account):
+def _refuse_public(raw: bytes, public_key: str, account: str) -> None:
     """A seed has as many bytes as a public key, and everybody may know the latter."""
     if len(raw) != 32:
         return
@@ -79,18 +80,18 @@ def _refuse_public(raw, public_key, account):
         )
 
 
-def _may_be_public(raw):
+def _may_be_public(raw: bytes) -> bool:
     return len(raw) == 32 and Pubkey.from_bytes(raw).is_on_curve()
 
 
-def seal(agent_wallet, secret: bytes) -> SealedKey:
+def seal(agent_wallet: AgentWallet, secret: bytes) -> SealedKey:
     """A sealed key, not yet saved, that only senders can open."""
     key_id, public = sealing_key()
     sealed = SUITE.encrypt(secret, public, info=_binding(agent_wallet))
     return SealedKey(agent_wallet=agent_wallet, sealed_with=key_id, sealed=sealed)
 
 
-def open_signer(agent_wallet, *, despite_age=False) -> Signer:
+def open_signer(agent_wallet: AgentWallet, *, despite_age: bool = False) -> Signer:
     """A signer for this agent wallet. Raises `CannotOpen`; there is no fallback.
 
     One too old signs nothing, unless ``despite_age``: a panic must not wait for house-keeping.
@@ -115,17 +116,17 @@ def open_signer(agent_wallet, *, despite_age=False) -> Signer:
 CHANGED = "The sealed key was changed or belongs elsewhere: add it again."
 
 
-def is_too_old(agent_wallet) -> bool:
+def is_too_old(agent_wallet: AgentWallet) -> bool:
     """Whether this agent wallet was added so long ago that it signs no more."""
     return (timezone.now() - agent_wallet.created_at).days >= settings.AGENT_WALLET_STOP_DAYS
 
 
-def is_ageing(agent_wallet) -> bool:
+def is_ageing(agent_wallet: AgentWallet) -> bool:
     """Whether this agent wallet should be replaced soon."""
     return (timezone.now() - agent_wallet.created_at).days >= settings.AGENT_WALLET_WARN_DAYS
 
 
-def resealed(sealed) -> tuple[str, bytes]:
+def resealed(sealed: SealedApiConfigKey | SealedKey) -> tuple[str, bytes]:
     """Key id and bytes of a sealed key once more, sealed with the key that seals now.
 
     Opened again before it is given back, so that nothing is sealed to a key that nobody holds.
@@ -144,7 +145,7 @@ def resealed(sealed) -> tuple[str, bytes]:
     return key_id, anew
 
 
-def _opened(sealed, info):
+def _opened(sealed: SealedKey, info: bytes) -> bytes | None:
     """The secret bytes of a sealed row. Raises `CannotOpen`."""
     private = opening_keys().get(sealed.sealed_with)
     if private is None:
@@ -158,7 +159,7 @@ def _opened(sealed, info):
         raise CannotOpen(CHANGED) from None
 
 
-def seal_api_config_key(account, api_config_key: str) -> SealedApiConfigKey:
+def seal_api_config_key(account: Account, api_config_key: str) -> SealedApiConfigKey:
     """A sealed API config key, not yet saved. Its form: docs.pacifica.fi api-config-keys."""
     api_config_key = pasted_keys.joined(api_config_key)
     if pasted_keys.API_CONFIG_KEY.fullmatch(api_config_key) is None:
@@ -169,7 +170,7 @@ def seal_api_config_key(account, api_config_key: str) -> SealedApiConfigKey:
     return SealedApiConfigKey(account=account, hint=hint, sealed_with=key_id, sealed=sealed)
 
 
-def open_api_config_key(account) -> str | None:
+def open_api_config_key(account: Account) -> str | None:
     """The account's API config key, or None where it has none or it does not open here.
 
     Without it a request costs the keyless pool: dearer, never unsafe.
@@ -209,7 +210,7 @@ def sealing_key() -> tuple[str, X25519PublicKey]:
     )
 
 
-def check_halves():
+def check_halves() -> None:
     """Raise `KeySettingsWrong` where this process could not open what is sealed from now on."""
     if not can_open():
         raise KeySettingsWrong(
@@ -255,11 +256,11 @@ def new_opening_key(key_id: str) -> tuple[str, str]:
     return tuple(f"{key_id}:{base64.b64encode(half).decode()}" for half in halves)
 
 
-def _pairs(name, value):
+def _pairs(name: str, value: str) -> list[tuple[str, bytes]]:
     return [_pair(name, part) for part in re.split(r"[,\s]+", value) if part]
 
 
-def _pair(name, part):
+def _pair(name: str, part: str) -> tuple[str, bytes]:
     key_id, _, text = part.partition(":")
     try:
         raw = base64.b64decode(text, validate=True)
@@ -270,18 +271,18 @@ def _pair(name, part):
     return key_id, raw
 
 
-def _binding(agent_wallet):
+def _binding(agent_wallet: AgentWallet) -> bytes:
     """What a sealed key is bound to; changing any of it makes the key open nothing."""
     parts = ["pacifica-desk agent key 1", settings.PACIFICA_NETWORK]
     return "|".join([*parts, agent_wallet.account.address, agent_wallet.public_key]).encode()
 
 
-def _api_binding(account):
+def _api_binding(account: Account) -> bytes:
     parts = ["pacifica-desk api config key 1", settings.PACIFICA_NETWORK, account.address]
     return "|".join(parts).encode()
 
 
-def _keypair(raw):
+def _keypair(raw: bytes) -> Any:
     try:
         if len(raw) == 32:
             return Keypair.from_seed(raw)

@@ -1,6 +1,7 @@
 """A signer that can say only a few things: cancels of one account, and one harmless read."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from solders.keypair import Keypair
 
@@ -36,40 +37,62 @@ class Signer:
     a third library; each is made by two, which must agree.
     """
 
-    def __init__(self, keypair: Keypair, *, account: str, public_key: str):
+    def __init__(self, keypair: Keypair, *, account: str, public_key: str) -> None:
         self._signing_key = signing.SigningKey(keypair)
         self._account = account
         self._public_key = public_key
         self._is_verified = False
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Signer {self._public_key} for {self._account}>"
 
-    def cancel(self, *, kind, symbol, order_id, client_order_id, timestamp, expiry_window):
+    def cancel(
+        self,
+        *,
+        kind: bytes | int | str,
+        symbol: int | str,
+        order_id: bytes | int | str | None,
+        client_order_id: int | str | None,
+        timestamp: int | str,
+        expiry_window: int | str,
+    ) -> SignedRequest | None:
         """A signed cancel of one order, by order id where it is known. Times in milliseconds."""
         make = CANCELS[kind]
         name = {"order_id": order_id} if order_id else {"client_order_id": client_order_id}
         return self._sign(make(symbol=symbol, **name), timestamp, expiry_window)
 
-    def cancel_all(self, *, symbol, exclude_reduce_only, timestamp, expiry_window):
+    def cancel_all(
+        self,
+        *,
+        symbol: Any,
+        exclude_reduce_only: Any,
+        timestamp: Any,
+        expiry_window: float | str | list[str] | None,
+    ) -> SignedRequest | None:
         """A signed cancel of every order, or of every order of one symbol. Times in ms."""
         operation = signing.cancel_all_orders(
             symbol=symbol or None, exclude_reduce_only=exclude_reduce_only
         )
         return self._sign(operation, timestamp, expiry_window)
 
-    def cancel_strategy(self, *, strategy_id, timestamp, expiry_window):
+    def cancel_strategy(
+        self, *, strategy_id: Any, timestamp: Any, expiry_window: Any
+    ) -> SignedRequest | None:
         """A signed cancel of one order strategy and its orders. Times in milliseconds."""
         operation = signing.cancel_order_strategy(strategy_id=strategy_id)
         return self._sign(operation, timestamp, expiry_window)
 
-    def list_agent_wallets(self, *, timestamp, expiry_window):
+    def list_agent_wallets(
+        self, *, timestamp: bytes | float | str | None, expiry_window: Any
+    ) -> SignedRequest | None:
         """A signed read that changes nothing. Times in milliseconds."""
         return self._sign(signing.list_agent_wallets(), timestamp, expiry_window)
 
-    def _sign(self, operation, timestamp, expiry_window):
+    def _sign(
+        self, operation: signing.Operation, timestamp: int | str | list[str], expiry_window: Any
+    ) -> SignedRequest | None:
         text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
-        header = {
+        header: dict[str, Any] = {
             "account": self._account,
             "timestamp": timestamp,
             "expiry_window": expiry_window,
@@ -84,7 +107,7 @@ class Signer:
             **header,
         )
 
-    def _signature(self, text):
+    def _signature(self, text: str) -> str:
         try:
             signature = signing.sign_text(text, self._signing_key)
         except signing.Disagreement:

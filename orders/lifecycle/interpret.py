@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models.functions import NullIf
 
+from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.models import CancelKind, CancelStatus, ExchangeClock, Proof
 from orders.models.clocks import WARN_ABOVE_MS
 from orders.pacifica import answers
 from orders.pacifica.client import Unreachable
 from orders.pacifica.quota import slow_down_s
+from orders.pacifica.transport import Answer, AnswerLost, NothingSent
+from orders.pacifica.verdicts import Verdict
+from orders.pacifica.whose import Subject
 
 FIRST_CHECK_AFTER = timedelta(seconds=1)
 MAX_BACKOFF_S = 30
@@ -39,7 +44,7 @@ class Conclusion:
     is_not_found: bool = False  # the exchange knows no such order on the route that was asked
     kind: str = ""  # whose route the next attempt takes, where that is another one
 
-    def columns(self) -> dict:
+    def columns(self) -> dict[str, Any]:
         """What it writes into its cancel."""
         values = {name: getattr(self, name) for name in WRITTEN}
         if self.status == CancelStatus.UNKNOWN:
@@ -70,7 +75,7 @@ WRITTEN = (
 )
 
 
-def judge(pack, now) -> list[Conclusion]:
+def judge(pack: OutgoingRequest, now: datetime) -> list[Conclusion]:
     """What the network's result proves of each of its cancels. The default is unknown."""
     result = pack.result
     if result is None:
@@ -85,9 +90,13 @@ def judge(pack, now) -> list[Conclusion]:
     return [BY_VERDICT[verdict.kind](verdict, result, cancel, now) for cancel, verdict in pairs]
 
 
-def _verdicts(pack):
+def _verdicts(pack: OutgoingRequest) -> list[Verdict]:
     result, subjects = pack.result, _subjects(pack)
-    about = {"status": result.status, "body": result.body, "is_whole": result.is_whole}
+    about: dict[str, Any] = {
+        "status": result.status,
+        "body": result.body,
+        "is_whole": result.is_whole,
+    }
     if pack.is_batch:
         return answers.batch_verdicts(**about, count=len(subjects), subjects=subjects)
     is_twap = pack.cancels[0].kind == CancelKind.TWAP
@@ -95,7 +104,7 @@ def _verdicts(pack):
     return [verdict_of(**about, subject=subjects[0])]
 
 
-def _subjects(pack):
+def _subjects(pack: OutgoingRequest) -> list[Subject]:
     """What each of its requests was about."""
     return [
         answers.Subject(
@@ -108,7 +117,9 @@ def _subjects(pack):
     ]
 
 
-def _refused_whole(verdict, result, cancel, now):
+def _refused_whole(
+    verdict: Verdict, result: Answer, cancel: ClaimedCancel, now: datetime
+) -> Conclusion:
     """One bad action refuses a whole batch: each is sent alone, so that only the culprit fails.
 
     Where the refusal is about the account or the agent wallet, all of them would fail alike.
@@ -122,49 +133,55 @@ def _refused_whole(verdict, result, cancel, now):
 ABOUT_ALL = {"agent", "beta", "whitelist", "region", "forbidden", "account", "trading_disabled"}
 
 
-def _unreachable(result, cancel, now):
+def _unreachable(
+    result: AnswerLost | NothingSent, cancel: ClaimedCancel, now: datetime
+) -> Conclusion:
     if not result.may_have_been_sent:
         said = f"Nothing was sent: {result.reason}. It is tried again."
         return _unsent(cancel, now, Proof.TRANSPORT, said)
     return _unknown(f"No answer: {result.reason}. The exchange is being asked.", now)
 
 
-def _unknown(explanation, now, proof=Proof.TRANSPORT):
+def _unknown(explanation: str, now: datetime, proof: Proof = Proof.TRANSPORT) -> Conclusion:
     check_at = now + FIRST_CHECK_AFTER
     return Conclusion(CancelStatus.UNKNOWN, proof, explanation, next_check_at=check_at)
 
 
-def _again(cancel, now, proof, explanation, wait_s=None):
+def _again(
+    cancel: ClaimedCancel, now: datetime, proof: Proof, explanation: str, wait_s: int | None = None
+) -> Conclusion:
     wait_s = min(MAX_BACKOFF_S, 2 ** min(cancel.attempt - 1, 5)) if wait_s is None else wait_s
     not_before_at = now + timedelta(seconds=wait_s)
     return Conclusion(CancelStatus.QUEUED, proof, explanation, not_before_at=not_before_at)
 
 
-def _unsent(cancel, now, proof, explanation):
+def _unsent(cancel: ClaimedCancel, now: datetime, proof: Proof, explanation: str) -> Conclusion:
     return replace(_again(cancel, now, proof, explanation), was_sent=False)
 
 
-def _accepted(verdict, result, cancel, now):
+def _accepted(verdict: Verdict, result: Answer, cancel: ClaimedCancel, now: datetime) -> Conclusion:
     return Conclusion(CancelStatus.CANCELLED, Proof.ANSWER, "The exchange accepted the cancel.")
 
 
-def _asked(verdict, result, cancel, now):
+def _asked(verdict: Verdict, result: Answer, cancel: ClaimedCancel, now: datetime) -> Conclusion:
     said = "The exchange took the request; whether the TWAP ended is being asked."
     return Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said, next_check_at=now, was_taken=True)
 
 
-def _not_found(verdict, result, cancel, now):
+def _not_found(
+    verdict: Verdict, result: Answer, cancel: ClaimedCancel, now: datetime
+) -> Conclusion:
     said = f"The exchange said: {verdict.error}. Its history is being asked how the order ended."
     end = Conclusion(CancelStatus.SETTLING, Proof.ANSWER, said[:400], next_check_at=now)
     return replace(end, is_not_found=True)
 
 
-def _refused(verdict, result, cancel, now):
+def _refused(verdict: Verdict, result: Answer, cancel: ClaimedCancel, now: datetime) -> Conclusion:
     said = f"{hint(verdict, result)} The exchange said: {verdict.error}".strip()
     return refusal(cancel, Proof.ANSWER, said[:400], now)
 
 
-def hint(verdict, result):
+def hint(verdict: Verdict, result: Answer) -> str:
     """What to do about a refusal. A clock that is off is told in words."""
     offset_ms = result.clock_offset_ms or 0
     if verdict.cause != "expired" or abs(offset_ms) <= WARN_ABOVE_MS:
@@ -172,20 +189,24 @@ def hint(verdict, result):
     return f"{ExchangeClock(offset_ms=offset_ms).in_words()} Set it right, then cancel again."
 
 
-def refusal(cancel, proof, said, now):
+def refusal(cancel: ClaimedCancel, proof: Proof, said: str, now: datetime) -> Conclusion:
     """A refusal, final only where no earlier request of ours can have done it already."""
     if not cancel.has_unanswered:
         return Conclusion(CancelStatus.REFUSED, proof, said)
     return Conclusion(CancelStatus.SETTLING, proof, said, next_check_at=now, was_refused=True)
 
 
-def _throttled(verdict, result, cancel, now):
+def _throttled(
+    verdict: Verdict, result: Answer, cancel: ClaimedCancel, now: datetime
+) -> Conclusion:
     said = "The exchange asked us to slow down (429); it is sent again by itself."
     wait_s = slow_down_s(result.headers)
     return replace(_again(cancel, now, Proof.ANSWER, said, wait_s=wait_s), is_throttled=True)
 
 
-def _proves_nothing(verdict, result, cancel, now):
+def _proves_nothing(
+    verdict: Verdict, result: Answer, cancel: ClaimedCancel, now: datetime
+) -> Conclusion:
     if verdict.another:
         said = f"The answer speaks of another {verdict.another}: the exchange is being asked."
         return replace(_unknown(said, now), another=verdict.another)

@@ -3,10 +3,14 @@
 Only a record does that: the reopening stands in the transaction that records what was seen.
 """
 
+from datetime import datetime
+from typing import Any
+
 from django.db.models import Q
 
 from orders.audit import log
 from orders.models import (
+    Account,
     Cancel,
     CancelJob,
     CancelStatus,
@@ -16,7 +20,7 @@ from orders.models import (
     OrderState,
     Proof,
 )
-from orders.models.cancels import LIVE, OPEN_QUESTIONS, READ_LAG
+from orders.models.cancels import LIVE, OPEN_QUESTIONS, READ_LAG, CancelJobQuerySet, CancelQuerySet
 from orders.models.clocks import has_come
 
 SAID_NOT_OPEN = [
@@ -32,7 +36,7 @@ SAID_NOT_OURS = [
 ]
 
 
-def seen_open(*, account, started_at, now) -> list[log.Fact]:
+def seen_open(*, account: Account, started_at: datetime, now: datetime) -> list[log.Fact]:
     """Reopen what was said to be over though the book just read lists it; the records of it.
 
     Call it after the book is written: our open orders are then what it listed.
@@ -51,7 +55,7 @@ def seen_open(*, account, started_at, now) -> list[log.Fact]:
     return facts
 
 
-def _said_not_open(account, order_ids) -> set:
+def _said_not_open(account: Account, order_ids: set[int]) -> set[int]:
     """Ids of the account's cancels of these orders that ended so. Asked by order ids alone: SQLite
     would otherwise walk through all that the account ever cancelled, at every sync."""
     named = Cancel.objects.filter(order_id__any=order_ids).order_by()
@@ -59,7 +63,13 @@ def _said_not_open(account, order_ids) -> set:
     return {pk for pk, of, status in rows if of == account.pk and status in SAID_NOT_OPEN}
 
 
-def seen_filled(*, account, order_ids, now, cancel_ids=()) -> list[log.Fact]:
+def seen_filled(
+    *,
+    account: Account,
+    order_ids: list[int] | set[Any],
+    now: datetime,
+    cancel_ids: set[Any] | tuple[Any, ...] = (),
+) -> list[log.Fact]:
     """Reopen what was said to be cancelled though the history says that it filled.
 
     ``cancel_ids``: of cancels that name their order by its client order id alone.
@@ -76,7 +86,7 @@ def seen_filled(*, account, order_ids, now, cancel_ids=()) -> list[log.Fact]:
     return facts
 
 
-def answered_yes(*, cancels, now) -> list[log.Fact]:
+def answered_yes(*, cancels: list[Any], now: datetime) -> list[log.Fact]:
     """Reopen what ended without a cancel of ours though the exchange says yes, late, to one.
 
     What the history says of an order that filled stands above an answer. Call it before anything
@@ -95,14 +105,14 @@ def answered_yes(*, cancels, now) -> list[log.Fact]:
     return facts
 
 
-def _resting(account):
+def _resting(account: Account) -> CancelQuerySet:
     cancels = Cancel.objects.filter(account=account).order_by("pk")
     return cancels.select_for_update(of=("self",), no_key=True).select_related(
         "account__desk", "job__desk"
     )
 
 
-def _reopen(cancels, said, proof, now):
+def _reopen(cancels: list[Cancel], said: str, proof: Proof, now: datetime) -> list[log.Fact]:
     """A record for each job; the newest cancel of an order is asked about again."""
     cancels, newest = sorted(cancels, key=lambda one: -one.pk), {}
     for cancel in cancels:
@@ -118,7 +128,7 @@ def _reopen(cancels, said, proof, now):
     return [_fact(job, told, now) for job, told in by_job.items()]
 
 
-def _back_to_unknown(cancel, said, proof, now) -> bool:
+def _back_to_unknown(cancel: Cancel, said: str, proof: Proof, now: datetime) -> bool:
     """True where this very conclusion was taken back; an order with a live cancel has one."""
     same_order = Q(order_id=cancel.order_id) if cancel.order_id else Q()
     if cancel.client_order_id:
@@ -128,7 +138,7 @@ def _back_to_unknown(cancel, said, proof, now) -> bool:
     same = Cancel.objects.filter(
         pk=cancel.pk, status=cancel.status, concluded_at=cancel.concluded_at
     )
-    values = {"status": CancelStatus.UNKNOWN, "proof": proof, "explanation": said}
+    values: dict[str, Any] = {"status": CancelStatus.UNKNOWN, "proof": proof, "explanation": said}
     values |= {
         "next_check_at": now,
         "checks": 0,
@@ -143,13 +153,13 @@ def _back_to_unknown(cancel, said, proof, now) -> bool:
     return True
 
 
-def _take_up(job):
+def _take_up(job: CancelJobQuerySet) -> None:
     """A job that was over has something to follow again; a stopped one still sends nothing."""
     job.filter(status=JobStatus.DONE).update(status=JobStatus.RUNNING, done_at=None)
     job.filter(status=JobStatus.STOPPED).update(status=JobStatus.STOPPING)
 
 
-def _fact(job, told, now):
+def _fact(job: CancelJob, told: list[tuple[Cancel, str]], now: datetime) -> log.Fact:
     first = told[0][0]
     return log.Fact(
         event=Event.CONTRADICTION,

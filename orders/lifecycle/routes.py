@@ -7,8 +7,11 @@ of its own, bounded as all fresh attempts are.
 
 from dataclasses import replace
 
-from orders.models import CancelKind, CancelStatus, Order
+from orders.lifecycle.deliveries import ClaimedCancel
+from orders.lifecycle.interpret import Conclusion
+from orders.models import Cancel, CancelKind, CancelStatus, Order
 from orders.pacifica import kinds
+from orders.pacifica.rows import OpenOrder, TwapOrder
 
 OTHER = {
     CancelKind.ORDER.value: CancelKind.STOP.value,
@@ -16,7 +19,7 @@ OTHER = {
 }
 
 
-def kind_of(order) -> str:
+def kind_of(order: Order | OpenOrder) -> str:
     """Stops have a route of their own; everything else listed in the book is an order.
 
     ``order``: an `Order`, or a row of the book.
@@ -25,7 +28,9 @@ def kind_of(order) -> str:
     return CancelKind.STOP if is_stop else CancelKind.ORDER
 
 
-def at_once(pairs):
+def at_once(
+    pairs: list[tuple[ClaimedCancel, Conclusion]],
+) -> list[tuple[ClaimedCancel, Conclusion]]:
     """(cancel, conclusion) pairs, in which a doubtful order that was not found is sent again.
 
     Doubtful is what we never saw, or whose type does not say for certain which route takes it.
@@ -43,12 +48,12 @@ def at_once(pairs):
     ]
 
 
-def is_due(cancel, row) -> bool:
+def is_due(cancel: Cancel, row: OpenOrder | TwapOrder) -> bool:
     """Whether an open order that was not found is tried by the other route without waiting."""
     return _was_not_found(cancel) and cancel.repeats == 0 and _is_doubtful(cancel, row)
 
 
-def next_kind(cancel, row) -> str:
+def next_kind(cancel: Cancel, row: OpenOrder | TwapOrder) -> str:
     """Whose route a fresh attempt at this open order takes; nothing where it is the same."""
     if cancel.kind not in OTHER:
         return ""
@@ -56,25 +61,25 @@ def next_kind(cancel, row) -> str:
     return wanted if wanted != cancel.kind else ""
 
 
-def _is_first(cancel):
+def _is_first(cancel: ClaimedCancel) -> bool:
     is_named = cancel.order_id is not None and cancel.kind in OTHER
     return is_named and cancel.attempt == 1 and not cancel.has_unanswered
 
 
-def _is_doubtful(cancel, order):
+def _is_doubtful(cancel: ClaimedCancel | Cancel, order: Order | OpenOrder | None) -> bool:
     """``order``: as we know it, or its row of the book; None where we do not."""
     if order is None or kind_of(order) != cancel.kind:
         return True
     return not kinds.is_certain(order.order_type, order.stop_price)
 
 
-def _was_not_found(cancel):
+def _was_not_found(cancel: Cancel) -> bool:
     """Whether the exchange's last word was that the route asked knows no such order."""
     is_asked = cancel.status == CancelStatus.SETTLING and cancel.answered_at is not None
     return is_asked and cancel.kind in OTHER and not (cancel.was_refused or cancel.was_taken)
 
 
-def _by_other(cancel, end):
+def _by_other(cancel: ClaimedCancel, end: Conclusion) -> Conclusion:
     kind = OTHER[cancel.kind]
     asked, other = (CancelKind(one).label.lower() for one in (cancel.kind, kind))
     said = f"{end.explanation.partition(' Its history')[0]} Not found as {asked}: sent as {other}."

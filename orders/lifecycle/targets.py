@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 
 from orders.lifecycle.routes import kind_of
-from orders.models import Account, CancelKind, Order, OrderState
+from orders.models import Account, CancelKind, Desk, Order, OrderState
 from orders.pacifica import signing
 
 
 class CannotAsk(ValueError):
     """The instruction makes no sense as it stands; ``field`` names the input, the text says why."""
 
-    def __init__(self, sentence, *, field=None):
+    def __init__(self, sentence: str, *, field: str | None = None) -> None:
         super().__init__(sentence)
         self.field = field
 
@@ -31,7 +31,13 @@ LOOK_UP = object()
 
 
 def named_target(
-    *, account, symbol, kind, order_id=None, client_order_id=None, known=LOOK_UP
+    *,
+    account: Account,
+    symbol: str,
+    kind: str,
+    order_id: int | None = None,
+    client_order_id: str | None = None,
+    known: object | Order | None = LOOK_UP,
 ) -> Target:
     """A checked target. What we know of the order fills in the id the operator did not give.
 
@@ -57,14 +63,14 @@ def named_target(
     return replace(target_of(known), kind=kind)
 
 
-def target_of(order) -> Target:
+def target_of(order: Order) -> Target:
     """The target that cancels a known order, through the route its type asks for."""
     return Target(
         order.account, order.symbol, kind_of(order), order.order_id, order.client_order_id, order
     )
 
 
-def unusual(target) -> str:
+def unusual(target: Target) -> str:
     """What to say where a known order is cancelled by a route that its type does not suggest."""
     order = target.order
     if order is None or target.kind == kind_of(order):
@@ -74,7 +80,7 @@ def unusual(target) -> str:
     return f"{order.order_id} is a {words} order: sent as {asked}, then as {other} if not found."
 
 
-def open_targets(orders):
+def open_targets(orders: list[Order]) -> tuple[list[Target], list[tuple[str | Target, ...]]]:
     """Targets of the orders that can be cancelled, and (target, why) of the others."""
     targets, skipped = [], []
     for order in orders:
@@ -87,14 +93,14 @@ def open_targets(orders):
     return targets, skipped
 
 
-def check_reason(desks, reason):
+def check_reason(desks: list[Desk] | set[Desk], reason: str) -> None:
     """Raise `CannotAsk` where one of the desks asks for a reason and none is given."""
     for desk in desks:
         if desk.needs_reason and not reason.strip():
             raise CannotAsk(f"{desk} asks for a reason.", field="reason")
 
 
-def check_symbol(symbol):
+def check_symbol(symbol: str) -> None:
     """Raise `CannotAsk` unless it can stand in a signed request as a symbol."""
     if not symbol or not symbol.isascii() or not symbol.isprintable() or " " in symbol:
         raise CannotAsk(
@@ -102,7 +108,7 @@ def check_symbol(symbol):
         )
 
 
-def _check_wire(kind, symbol, order_id, client_order_id):
+def _check_wire(kind: str, symbol: str, order_id: int | None, client_order_id: str | None) -> None:
     """The same rules the signer holds, each said at the input it belongs to."""
     check_symbol(symbol)
     if order_id is not None and not 0 < order_id <= signing.MAX_ORDER_ID:
@@ -115,7 +121,7 @@ def _check_wire(kind, symbol, order_id, client_order_id):
         )
 
 
-def _known(account, order_id, client_order_id):
+def _known(account: Account, order_id: int | None, client_order_id: str | None) -> Order | None:
     orders = account.orders.select_related("account__desk")
     if order_id is not None:
         return orders.filter(order_id=order_id).first()

@@ -5,15 +5,20 @@ Every change of a cancel here stands in the same transaction as the record that 
 
 import logging
 import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce
 
 from orders.audit import log
 from orders.audit.hashing import moment
 from orders.exchange import foreign_answers
 from orders.lifecycle import reopen, routes
+from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.lifecycle.interpret import Conclusion, judge, refusal
 from orders.models import (
     AmountsState,
@@ -27,16 +32,18 @@ from orders.models import (
     PanicLine,
     Proof,
 )
-from orders.models.cancels import AT_REST, LIVE
+from orders.models.cancels import AT_REST, LIVE, CancelQuerySet
 from orders.pacifica.client import Answer
-from orders.pacifica.quota import quota
-from orders.pacifica.transport import has_left
+from orders.pacifica.quota import Quota, quota
+from orders.pacifica.transport import AnswerLost, NothingSent, has_left
 
 logger = logging.getLogger(__name__)
 WAITS_S = (0.1, 0.4, 1, 2, 4)  # between tries to keep answers; in all less than a lease
 
 
-def conclude(packs, now) -> list:
+def conclude(
+    packs: list[OutgoingRequest], now: datetime
+) -> list[tuple[ClaimedCancel, Conclusion]] | None:
     """Record every answer or its absence, and write what each proves, in one transaction.
 
     The answers are nowhere but in memory: where the database cannot take them it is asked again.
@@ -57,7 +64,9 @@ def conclude(packs, now) -> list:
     return _conclude(packs, ends, now)
 
 
-def _conclude(packs, ends, now):
+def _conclude(
+    packs: list[OutgoingRequest], ends: dict[bytes, list[Conclusion]], now: datetime
+) -> list[tuple[ClaimedCancel, Conclusion]] | None:
     ends = _with_other_routes(packs, ends)
     pairs = _pairs(packs, ends)
     whole = {cancel.pk for cancel, _ in pairs}
@@ -76,24 +85,30 @@ def _conclude(packs, ends, now):
     return written
 
 
-def _with_other_routes(packs, ends):
+def _with_other_routes(
+    packs: list[OutgoingRequest], ends: dict[bytes, list[Conclusion]]
+) -> dict[bytes, list[Conclusion]]:
     """The same, where what its route did not find may go by the other one at once."""
     end_of = {cancel.pk: end for cancel, end in routes.at_once(_pairs(packs, ends))}
     return {pack.body: [end_of[cancel.pk] for cancel in pack.cancels] for pack in packs}
 
 
-def _drafts(packs, ends, mine, now):
+def _drafts(
+    packs: list[OutgoingRequest], ends: dict[bytes, list[Conclusion]], mine: set[int], now: datetime
+) -> list[log.Draft]:
     """The records of these answers and of what they prove of the cancels that are still ours."""
     facts = [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
     facts += _outcomes([pair for pair in _pairs(packs, ends) if pair[0].pk in mine], now)
     return [log.draft(fact) for fact in facts]
 
 
-def _pairs(packs, ends):
+def _pairs(
+    packs: list[OutgoingRequest], ends: dict[bytes, list[Conclusion]]
+) -> list[tuple[ClaimedCancel, Conclusion]]:
     return [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
 
 
-def _late_yes(pairs, mine):
+def _late_yes(pairs: list[tuple[ClaimedCancel, Conclusion]], mine: set[int]) -> list[Any]:
     """Cancels that the exchange accepted after another attempt, or a settler, had taken over."""
     return [
         cancel
@@ -102,25 +117,29 @@ def _late_yes(pairs, mine):
     ]
 
 
-def left_of(packs) -> int:
+def left_of(packs: list[OutgoingRequest]) -> int:
     """How many cancels left with them; the exchange counts no other."""
     return sum(len(pack.cancels) for pack in packs if has_left(pack.result))
 
 
-def quota_of(packs):
+def quota_of(packs: list[OutgoingRequest]) -> Quota | None:
     """The least that any answer said is left, or None where none said it."""
     stated = [quota(pack.result.headers) for pack in packs if isinstance(pack.result, Answer)]
     stated = [one for one in stated if one and one.remaining_credits is not None]
     return min(stated, key=lambda one: one.remaining_credits, default=None)
 
 
-def _still_held(chunk) -> set:
+def _still_held(chunk: list[ClaimedCancel]) -> set[int]:
     """Ids of the cancels that this very attempt still holds: a late one writes nothing."""
     rows = Cancel.objects.held(chunk[0].claim_token, {cancel.pk for cancel in chunk})
     return set(rows.locked())
 
 
-def write(pairs, now, **also):
+def write(
+    pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]],
+    now: datetime,
+    **also: int | datetime | CombinedExpression,
+) -> None:
     """Write conclusions, one UPDATE for each distinct one, and what follows for orders and jobs.
 
     The caller holds the rows. ``also``: columns that get the same value in every row.
@@ -141,24 +160,24 @@ def write(pairs, now, **also):
     finish_jobs({cancel.job_id for cancel, _ in pairs}, now)
 
 
-def _lock_orders(pairs):
+def _lock_orders(pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]]) -> None:
     """In one order, as syncs do, where they are many: two that met half-way would wait for ever."""
     ids = {cancel.known_order_id for cancel, end in pairs if _is_end(end)} - {None}
     if len(ids) > 1 and connection.features.has_select_for_update:
         list(Order.objects.filter(pk__any=ids).locked())
 
 
-def _is_end(end):
+def _is_end(end: Conclusion) -> bool:
     return end.status == CancelStatus.CANCELLED or end.ending is not None
 
 
-def _has_untold_amounts(end):
+def _has_untold_amounts(end: Conclusion) -> bool:
     """The exchange's yes does not tell how much had traded: the history is asked for it."""
     is_told = end.filled_amount and end.cancelled_amount
     return end.status == CancelStatus.CANCELLED and not is_told
 
 
-def _close_orders(cancels, end, now):
+def _close_orders(cancels: list[ClaimedCancel | Cancel], end: Conclusion, now: datetime) -> None:
     """An order whose cancel proved its end is no longer open."""
     if not _is_end(end):
         return
@@ -176,7 +195,7 @@ def _close_orders(cancels, end, now):
     )
 
 
-def ending_values(ending) -> dict:
+def ending_values(ending: Any) -> dict[str, Any]:
     """The order's columns that its ending fills; amounts stay the exchange's text."""
     values = {"order_status": ending.status, "reason": ending.event}
     is_told = ending.filled_amount and ending.cancelled_amount
@@ -187,7 +206,7 @@ def ending_values(ending) -> dict:
     return values
 
 
-def finish_jobs(job_ids, now):
+def finish_jobs(job_ids: set[int], now: datetime) -> None:
     """Jobs with nothing live are done; what a stopped job queued again is stopped too.
 
     Their rows are locked first: of two chunks that end together, the later sees the other's end.
@@ -209,15 +228,17 @@ HALTED = "Its job was stopped."
 HALTED_UNANSWERED = "Its job was stopped. An earlier request had no answer: it may have acted."
 
 
-def halt(queued, now) -> int:
+def halt(queued: CancelQuerySet, now: datetime) -> int:
     """Stop these unsent cancels; how many. What was last said of each may promise a request."""
     said = When(has_unanswered=True, then=Value(HALTED_UNANSWERED))
     said = Case(said, default=Value(HALTED))
-    values = {"claim_token": None, "lease_until": None, "explanation": said}
+    values: dict[str, Any] = {"claim_token": None, "lease_until": None, "explanation": said}
     return queued.update(status=CancelStatus.STOPPED, concluded_at=now, **values)
 
 
-def _answer_fact(pack, ends, mine, now):
+def _answer_fact(
+    pack: OutgoingRequest, ends: list[Conclusion], mine: set[int], now: datetime
+) -> log.Fact:
     """The record of one answer, of its absence, or of a request that never left."""
     first = pack.cancels[0]
     event, data, body = described_result(pack.result)
@@ -245,7 +266,9 @@ def _answer_fact(pack, ends, mine, now):
     )
 
 
-def described_result(result):
+def described_result(
+    result: Answer | AnswerLost | NothingSent | None,
+) -> tuple[Event, dict[str, Any], bytes | None]:
     """Event, data and bytes of an `Answer`, an `Unreachable` or nothing."""
     if result is None:
         return (
@@ -268,7 +291,9 @@ def described_result(result):
     return Event.NO_ANSWER, data, result.partial.body
 
 
-def outcome_facts(pairs, now):
+def outcome_facts(
+    pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]], now: datetime
+) -> Iterator[Any]:
     """A record for each outcome that was reached: which orders, how they ended, what shows it.
 
     One for each account: those who ask the log about an account find it.
@@ -276,7 +301,7 @@ def outcome_facts(pairs, now):
     return _outcomes([*pairs, *_stopped_instead(pairs)], now)
 
 
-def _outcomes(pairs, now):
+def _outcomes(pairs: list[tuple[ClaimedCancel, Conclusion]], now: datetime) -> Iterator[log.Fact]:
     groups = {}
     for cancel, end in pairs:
         if end.status in AT_REST:
@@ -299,7 +324,9 @@ def _outcomes(pairs, now):
         )
 
 
-def _stopped_instead(pairs):
+def _stopped_instead(
+    pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]],
+) -> list[tuple[ClaimedCancel, Conclusion]]:
     """What was to be sent again and is not, for its job was stopped meanwhile."""
     queued = {cancel.pk: cancel for cancel, end in pairs if end.status == CancelStatus.QUEUED}
     if not queued:
@@ -309,7 +336,9 @@ def _stopped_instead(pairs):
     return [(queued[pk], end) for pk in stopped.values_list("pk", flat=True)]
 
 
-def refuse_unsent(chunk, why, now, event=Event.NOT_SENT):
+def refuse_unsent(
+    chunk: list[ClaimedCancel], why: str, now: datetime, event: Event = Event.NOT_SENT
+) -> None:
     """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
     with transaction.atomic():
         mine = _still_held(chunk)

@@ -14,6 +14,8 @@ import threading
 from celery import current_app
 from django.db import transaction
 
+from orders.models import Cancel
+
 logger = logging.getLogger(__name__)
 MAX_QUEUE = 1000
 HAND_OVER_S = 0.02
@@ -25,13 +27,13 @@ URGENT, BULK = "urgent", "bulk"
 class _Publisher:
     """Hands messages to the broker from a daemon thread, one for each process."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.pid = os.getpid()
         self.waiting = queue.Queue(maxsize=MAX_QUEUE)
         self.keeps_up = True
         threading.Thread(target=self._run, name="waking", daemon=True).start()
 
-    def put(self, message):
+    def put(self, message: tuple[str, list[int], str]) -> None:
         handed_over = threading.Event()
         try:
             self.waiting.put_nowait((message, handed_over))
@@ -41,7 +43,7 @@ class _Publisher:
         if self.keeps_up:
             self.keeps_up = handed_over.wait(HAND_OVER_S)
 
-    def _run(self):
+    def _run(self) -> None:
         while True:
             (name, args, lane), handed_over = self.waiting.get()
             try:
@@ -59,7 +61,7 @@ _publisher = None
 _lock = threading.Lock()
 
 
-def deliver(*, account_ids, is_urgent: bool, count=1):
+def deliver(*, account_ids: list[int], is_urgent: bool, count: int = 1) -> None:
     """After commit, wake a worker for each of these accounts' queued cancels.
 
     For bulk several, as many as ``count`` cancels can keep busy: they share an account's chunks.
@@ -71,14 +73,14 @@ def deliver(*, account_ids, is_urgent: bool, count=1):
             _after_commit("orders.deliver", [account_id, is_urgent], lane)
 
 
-def deliver_again(cancels):
+def deliver_again(cancels: list[Cancel]) -> None:
     """The same for cancels that went back to the queue, each in its own lane."""
     for is_urgent in sorted({cancel.is_urgent for cancel in cancels}, reverse=True):
         accounts = {one.account_id for one in cancels if one.is_urgent == is_urgent}
         deliver(account_ids=sorted(accounts), is_urgent=is_urgent)
 
 
-def settle(*, account_ids, is_urgent=True):
+def settle(*, account_ids: list[int], is_urgent: bool = True) -> None:
     """After commit, wake a worker to ask the exchange about these accounts' open questions.
 
     Those that bulk left are asked in bulk's lane: reading a long book would keep urgent work.
@@ -87,21 +89,21 @@ def settle(*, account_ids, is_urgent=True):
         _after_commit("orders.settle", [account_id], URGENT if is_urgent else BULK)
 
 
-def sync(*, account_id: int):
+def sync(*, account_id: int) -> None:
     """After commit, wake a worker to read this account's book."""
     _after_commit("orders.sync", [account_id], URGENT)
 
 
-def probe(*, wallet_id: int):
+def probe(*, wallet_id: int) -> None:
     """After commit, wake a worker to test this agent wallet."""
     _after_commit("orders.probe", [wallet_id], URGENT)
 
 
-def _after_commit(name, args, lane):
+def _after_commit(name: str, args: list[int], lane: str) -> None:
     transaction.on_commit(lambda: _running_publisher().put((name, args, lane)))
 
 
-def _running_publisher():
+def _running_publisher() -> _Publisher:
     global _publisher
     with _lock:
         if _publisher is None or _publisher.pid != os.getpid():  # a fork does not carry threads

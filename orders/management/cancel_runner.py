@@ -1,6 +1,8 @@
 """Carry cancels to rest from this very process, with nothing else running."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 from django.utils import timezone
 
@@ -13,7 +15,9 @@ from orders.reconcile import resolve
 PAUSE_S = 0.1
 
 
-def run(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
+def run(
+    cancels: list[Cancel], *, wait_s: float, pause: Callable[..., Any] = time.sleep
+) -> list[Cancel]:
     """Deliver and settle until all are at rest or ``wait_s`` seconds are over; fresh rows.
 
     Other senders may run beside it: every step claims what it takes.
@@ -32,7 +36,7 @@ def run(cancels, *, wait_s, pause=time.sleep) -> list[Cancel]:
         pause(PAUSE_S)
 
 
-def push(account_id, is_urgent_only):
+def push(account_id: int, is_urgent_only: bool) -> None:
     """Take over from the dead, deliver and settle: one round for one account."""
     sweep.recover_abandoned(timezone.now())
     worker.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)

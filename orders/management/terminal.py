@@ -2,7 +2,9 @@
 
 import getpass
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
@@ -16,6 +18,10 @@ from orders.cancels.requests import CannotAsk
 from orders.evidence.checkpoints import CheckpointKeyWrong
 from orders.evidence.restored_copy import Behind
 from orders.keys.sealing import BadAgentKey, KeySettingsWrong
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 WRONG_INPUT = 2  # as argparse exits
 WHERE = "(terminal)"  # in the log, in place of a network address
@@ -46,7 +52,7 @@ class DeskCommand(BaseCommand):
 
 
 @contextmanager
-def in_words():
+def in_words() -> Iterator[None]:
     """Within, our named errors end the command with their sentence and exit code 2."""
     try:
         startup_checks.check_network()
@@ -55,7 +61,7 @@ def in_words():
         raise CommandError(str(error), returncode=WRONG_INPUT) from None
 
 
-def operator_named(name):
+def operator_named(name: str) -> "Person | None":
     """The active person of this name. Raises `CannotEnrol`."""
     user = get_user_model().objects.filter(username=name, is_active=True).first()
     if user is None:
@@ -63,22 +69,22 @@ def operator_named(name):
     return user
 
 
-def actor_of(user) -> log.Actor:
+def actor_of(user: "Person") -> log.Actor:
     """This person, acting from a terminal."""
     return log.Actor(user.pk, user.get_username(), address=WHERE)
 
 
-def read_password(prompt) -> str:
+def read_password(prompt: str) -> str:
     """One line of standard input; asked for without echo at a terminal."""
     return _read(prompt, lambda: sys.stdin.readline().rstrip("\r\n"))
 
 
-def read_secret(prompt) -> str:
+def read_secret(prompt: str) -> str:
     """All of standard input, so that a key may span lines; asked for without echo at a terminal."""
     return _read(prompt, sys.stdin.read)
 
 
-def _read(prompt, read):
+def _read(prompt: str, read):
     try:
         given = getpass.getpass(f"{prompt}: ") if sys.stdin.isatty() else read()
     except UnicodeDecodeError:  # its own text repeats bytes of a secret
@@ -88,7 +94,7 @@ def _read(prompt, read):
     return given
 
 
-def _is_text(given):
+def _is_text(given) -> bool:
     try:
         given.encode()
     except UnicodeEncodeError:
@@ -96,6 +102,6 @@ def _is_text(given):
     return True
 
 
-def added(what, is_new) -> str:
+def added(what: str, is_new: bool) -> str:
     """*Desk Momentum added.* or *Desk Momentum was there already.*"""
     return f"{what} added." if is_new else f"{what} was there already."

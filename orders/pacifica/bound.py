@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 MAX_CHARS = 60
 _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
@@ -16,12 +17,12 @@ class Bound:
     odd: tuple = ()
 
 
-def bound_of(listed) -> Bound:
+def bound_of(listed: list[Any]) -> Bound:
     """The entries of the exchange's list, those that are public keys and those that are not."""
     keys = tuple(one for one in listed if _is_public_key(one))
     odd = (json.dumps(one) for one in listed if not _is_public_key(one))
     return Bound(keys, tuple(text[:MAX_CHARS] for text in odd))
 
 
-def _is_public_key(value):
+def _is_public_key(value: Any) -> bool:
     return isinstance(value, str) and _BASE58_KEY.fullmatch(value) is not None

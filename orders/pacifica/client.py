@@ -9,6 +9,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from time import monotonic
+from typing import Any
 from urllib.parse import urlencode
 
 import requests
@@ -48,15 +49,15 @@ class Client:
     def __init__(
         self,
         *,
-        base_url,
-        connect_timeout_s=3.0,
-        read_timeout_s=10.0,
-        deadline_s=15.0,
-        pool_size=64,
+        base_url: str,
+        connect_timeout_s: float = 3.0,
+        read_timeout_s: float = 10.0,
+        deadline_s: float = 15.0,
+        pool_size: int = 64,
         proxy=None,
         ca_file=None,
-        user_agent=USER_AGENT,
-    ):
+        user_agent: str = USER_AGENT,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self._limits = {
             "connect_timeout_s": connect_timeout_s,
@@ -72,7 +73,14 @@ class Client:
         }
         self._made_in, self._adapter = os.getpid(), _DeadlineAdapter(**self._adapter_options)
 
-    def post(self, path, body, *, api_config_key=None, within_s=None):
+    def post(
+        self,
+        path: str,
+        body: bytes | str,
+        *,
+        api_config_key: str | None = None,
+        within_s: float | None = None,
+    ) -> Answer | None:
         """Send a signed request's exact bytes; `Answer`, or raise an `Unreachable`.
 
         ``within_s``: a deadline for this one alone, where it is nearer than the client's own.
@@ -85,7 +93,14 @@ class Client:
             "POST", url, body, headers, api_config_key, MAX_SIGNED_ANSWER_BYTES, within_s
         )
 
-    def get(self, path, params=None, *, api_config_key=None, within_s=None):
+    def get(
+        self,
+        path: str,
+        params: dict[str, Any] | None = None,
+        *,
+        api_config_key=None,
+        within_s: float | None = None,
+    ) -> Answer | None:
         """Read. Never with a body: CloudFront refuses such a GET (docs.pacifica.fi API FAQ).
 
         ``within_s``: as of `post`.
@@ -94,11 +109,20 @@ class Client:
         url = self.base_url + path + ("?" + urlencode(given) if given else "")
         return self._exchange("GET", url, None, {}, api_config_key, MAX_READ_ANSWER_BYTES, within_s)
 
-    def close(self):
+    def close(self) -> None:
         """Close the kept connections."""
         self._adapter.close()
 
-    def _exchange(self, method, url, body, headers, api_config_key, cap, within_s):
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        api_config_key,
+        cap: int,
+        within_s: float | None,
+    ) -> Answer | None:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, url, body
         request.headers = self._headers | headers | _key_header(api_config_key)
@@ -113,7 +137,7 @@ class Client:
             raise talk.unreachable(error) from error
         return talk.answer(is_whole=talk.is_whole)
 
-    def _process_adapter(self):
+    def _process_adapter(self) -> "_DeadlineAdapter":
         """A forked child shares its parent's sockets, so it gets connections of its own.
 
         Two threads may both make one just after a fork; the lesser evil, for a lock may be
@@ -140,20 +164,20 @@ _TROUBLE = (
 class _DeadlineAdapter(HTTPAdapter):
     """A requests adapter over connections.py: no retry, one TLS context, raw answers."""
 
-    def __init__(self, *, pool_size, ca_file):
+    def __init__(self, *, pool_size: int, ca_file) -> None:
         self._ca_file = ca_file
         super().__init__(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
 
-    def init_poolmanager(self, *args, **kwargs):
+    def init_poolmanager(self, *args: int, **kwargs: bool) -> None:
         super().init_poolmanager(*args, ssl_context=tls_context(self._ca_file), **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOLS
 
-    def proxy_manager_for(self, proxy, **kwargs):
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, ssl_context=tls_context(self._ca_file), **kwargs)
         manager.pool_classes_by_scheme = POOLS
         return manager
 
-    def cert_verify(self, conn, url, verify, cert):
+    def cert_verify(self, conn: Any, url: str, verify: bool, cert) -> None:
         """Certificates are checked against the shared context.
 
         requests would name its CA bundle here, and every new connection would read it again:
@@ -161,7 +185,7 @@ class _DeadlineAdapter(HTTPAdapter):
         """
         conn.cert_reqs = "CERT_REQUIRED"
 
-    def build_response(self, req, resp):
+    def build_response(self, req: Any, resp: Any) -> Any:
         """urllib3's answer as it came: no cookies kept, nothing decoded."""
         return resp
 
@@ -169,12 +193,14 @@ class _DeadlineAdapter(HTTPAdapter):
 class _Talk:
     """One exchange while it runs: what was received so far, turned into an Answer or an error."""
 
-    def __init__(self, url, exchange):
+    def __init__(self, url: str, exchange: Exchange) -> None:
         self.url, self.exchange = url, exchange
         self.started_at = datetime.now(UTC)
         self.raw, self.pieces, self.is_whole = None, [], False
 
-    def receive(self, adapter, request, proxies, cap):
+    def receive(
+        self, adapter: _DeadlineAdapter, request: Any, proxies: dict[str, Any], cap: int
+    ) -> None:
         begin(self.exchange)
         limits = (self.exchange.connect_left_s(), self.exchange.read_timeout_s)
         self.raw = adapter.send(request, stream=True, timeout=limits, proxies=proxies)
@@ -186,7 +212,7 @@ class _Talk:
             if not self.is_whole:
                 self.raw.close()  # a connection with an unread rest must not be used again
 
-    def _read_body(self, cap):
+    def _read_body(self, cap: int) -> bool:
         """Read up to ``cap`` bytes; True where the body ended within them."""
         left = cap
         while piece := self.raw.read1(min(_CHUNK_BYTES, left + 1), decode_content=False):
@@ -196,14 +222,14 @@ class _Talk:
             left -= len(piece)
         return True
 
-    def _has_stated_length(self):
+    def _has_stated_length(self) -> bool:
         """False where the answer states a length that is not what came."""
         stated = self.raw.headers.get("content-length")
         if stated is None or self.raw.headers.get("transfer-encoding") is not None:
             return True
         return stated == str(sum(map(len, self.pieces)))
 
-    def answer(self, *, is_whole):
+    def answer(self, *, is_whole: bool) -> Answer:
         now = monotonic()
         exchange = self.exchange
         return Answer(
@@ -218,7 +244,7 @@ class _Talk:
             elapsed_ms=round((now - exchange.started) * 1000),
         )
 
-    def unreachable(self, error):
+    def unreachable(self, error: Any) -> AnswerLost | NothingSent:
         """The named error for ``error``: what left decides, never the exception's type."""
         kind = NothingSent if self.exchange.sent is None else AnswerLost
         now = monotonic()
@@ -231,14 +257,14 @@ class _Talk:
             partial=self.answer(is_whole=False) if self.raw is not None else None,
         )
 
-    def _at(self, moment):
+    def _at(self, moment: float | None) -> datetime | None:
         """Wall time of a monotonic moment; one clock reading, so a clock step cannot reorder."""
         if moment is None:
             return None
         return self.started_at + timedelta(seconds=moment - self.exchange.started)
 
 
-def _key_header(api_config_key):
+def _key_header(api_config_key) -> dict[str, Any]:
     if api_config_key is None:
         return {}
     # Checked here because http.client's own complaint would repeat the key.

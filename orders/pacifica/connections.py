@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 from http.client import HTTPResponse
+from typing import Any
 
 import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -33,7 +34,14 @@ class Exchange:
     ``has_body``: whether a body follows the head, which then waits for it.
     """
 
-    def __init__(self, *, connect_timeout_s, read_timeout_s, deadline_s, has_body=False):
+    def __init__(
+        self,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        deadline_s: float,
+        has_body: bool = False,
+    ) -> None:
         self.started = time.monotonic()
         self.deadline = self.started + deadline_s
         self.connect_deadline = min(self.deadline, self.started + connect_timeout_s)
@@ -43,14 +51,14 @@ class Exchange:
         self.waits_for_body = has_body
         self.head = b""
 
-    def connect_left_s(self):
+    def connect_left_s(self) -> float:
         """Seconds left to have a connection, handshake included."""
         left = self.connect_deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("no connection in time")
         return left
 
-    def wait_left_s(self):
+    def wait_left_s(self) -> float:
         """Seconds one receive or send may wait: the read timeout, and never past the deadline."""
         left = self.deadline - time.monotonic()
         if left <= 0:
@@ -61,7 +69,7 @@ class Exchange:
 _thread = threading.local()  # the exchange this thread is in: urllib3 passes no context through
 
 
-def begin(exchange):
+def begin(exchange: Exchange) -> None:
     """Make ``exchange`` the one that this thread's connections keep to."""
     _thread.exchange = exchange
 
@@ -69,14 +77,14 @@ def begin(exchange):
 class _DeadlineReader(io.RawIOBase):
     """The receiving half of a socket; each receive waits no longer than the exchange allows."""
 
-    def __init__(self, sock, exchange):
+    def __init__(self, sock: Any, exchange: Exchange) -> None:
         self._sock, self._exchange = sock, exchange
         self._raw = sock.makefile("rb", buffering=0)
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: memoryview) -> int | None:
         self._sock.settimeout(self._exchange.wait_left_s())
         try:
             count = self._raw.readinto(buffer)
@@ -87,7 +95,7 @@ class _DeadlineReader(io.RawIOBase):
             self._exchange.first_byte = time.monotonic()
         return count
 
-    def close(self):
+    def close(self) -> None:
         if not self.closed:
             self._raw.close()
         super().close()
@@ -96,7 +104,7 @@ class _DeadlineReader(io.RawIOBase):
 class _DeadlineResponse(HTTPResponse):
     """http.client's answer, read through a `_DeadlineReader`."""
 
-    def __init__(self, sock, *args, **kwargs):
+    def __init__(self, sock: Any, *args, **kwargs: str) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()  # the reader http.client opened, still empty
         self.fp = io.BufferedReader(_DeadlineReader(sock, _thread.exchange))
@@ -109,17 +117,17 @@ class _Watched:
     _is_connecting = False
     _last_used = 0.0
 
-    def _new_conn(self):
+    def _new_conn(self) -> Any:
         return _connected_socket(self._dns_host, self.port, self.socket_options, _thread.exchange)
 
-    def connect(self):
+    def connect(self) -> None:
         self._is_connecting = True  # what is sent now is a proxy's CONNECT, not our request
         try:
             super().connect()
         finally:
             self._is_connecting = False
 
-    def send(self, data):
+    def send(self, data: bytes) -> None:
         if self.sock is None:
             self.connect()
         exchange = _thread.exchange
@@ -135,7 +143,7 @@ class _Watched:
         self._last_used = time.monotonic()
 
     @property
-    def is_connected(self):
+    def is_connected(self) -> bool:
         """Fit for another request: fresh, and with nothing unread that could pass for its answer.
 
         urllib3 looks at the socket only; bytes already decrypted wait inside TLS.
@@ -144,7 +152,7 @@ class _Watched:
             return False
         return super().is_connected
 
-    def _has_unread_tls(self):
+    def _has_unread_tls(self) -> bool:
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
 
@@ -168,14 +176,16 @@ POOLS = {"http": _PlainPool, "https": _TLSPool}  # by URL scheme
 
 
 @functools.cache
-def tls_context(ca_file):
+def tls_context(ca_file: str | None) -> Any:
     """The one verifying context per CA file; None means certifi's bundle."""
     context = ssl.create_default_context(cafile=ca_file or certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-def _connected_socket(host, port, options, exchange):
+def _connected_socket(
+    host: str, port: int, options: list[tuple[int, int, int]], exchange: Exchange
+) -> Any:
     """A TCP connection to the first address that takes one; each gets a fair share of the time."""
     addresses = _resolve(host, port, exchange)
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -195,7 +205,9 @@ def _connected_socket(host, port, options, exchange):
     raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
 
 
-def _resolve(host, port, exchange):
+def _resolve(
+    host: str, port: int, exchange: Exchange
+) -> list[tuple[Any, Any, int, str, tuple[int | str, ...]]]:
     """Addresses of ``host``. A name is looked up aside, for getaddrinfo knows no timeout."""
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -212,7 +224,7 @@ def _resolve(host, port, exchange):
     return addresses
 
 
-def _look_up(host, port, found):
+def _look_up(host: str, port: int, found: Any) -> None:
     try:
         found.put((socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), None))
     except (OSError, UnicodeError) as error:

@@ -5,6 +5,7 @@ Bounded before anything is expanded: nobody can make us write out 1e999999.
 
 import re
 from decimal import Decimal
+from typing import Any
 
 from .strict_json import Number
 
@@ -16,12 +17,12 @@ _ANY = re.compile(
 )
 
 
-def is_plain(value):
+def is_plain(value: Any) -> bool:
     """Whether it is a decimal's text already: it is then kept to the letter."""
     return isinstance(value, str) and _PLAIN.fullmatch(value) is not None
 
 
-def plain(value) -> str | None:
+def plain(value: Any) -> str | None:
     """The exact plain text of ``+1``, ``.5``, ``5.``, ``7.3e-7``, a number; None for all else."""
     text = _text(value)
     if text is None or _ANY.fullmatch(text) is None:
@@ -30,7 +31,7 @@ def plain(value) -> str | None:
     return spelled if is_plain(spelled) else None
 
 
-def _text(value):
+def _text(value: Any) -> str | None:
     if type(value) is int:
         return str(value)
     return value.text if isinstance(value, Number) else value if isinstance(value, str) else None

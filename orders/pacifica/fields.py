@@ -1,5 +1,8 @@
 """The fields of the exchange's rows: what each may hold, and how odd spellings of it read."""
 
+from collections.abc import Callable
+from typing import Any
+
 from .decimals import is_plain, plain
 from .strict_json import Repeated
 
@@ -8,34 +11,36 @@ MAX_TEXT_CHARS = 128
 MAX_NAME_CHARS = 64  # symbols, client order ids, and decimals as text
 
 
-def is_order_id(value):
+def is_order_id(value: Any) -> bool:
     return type(value) is int and 0 < value <= MAX_ORDER_ID
 
 
-def is_whole_number(value):
+def is_whole_number(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def is_flag(value):
+def is_flag(value: bool | str | dict[str, int] | None) -> bool:
     return type(value) is bool
 
 
 is_decimal = is_plain
 
 
-def is_text(value):
+def is_text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_TEXT_CHARS and value.isprintable()
 
 
-def is_name(value):
+def is_name(value: Any) -> bool:
     return is_text(value) and len(value) <= MAX_NAME_CHARS
 
 
-def is_object(value):
+def is_object(value: dict[str, Any] | None) -> bool:
     return isinstance(value, dict)
 
 
-def mended(value, check, is_nullable):
+def mended(
+    value: Any, check: Callable[..., Any], is_nullable: bool
+) -> tuple[int | str | None, bool]:
     """A value that failed its check: (it as we spell it, False), or (None, whether it is lost).
 
     What is null or empty where it may be says none; so does 0 for an order id.
@@ -50,18 +55,18 @@ def mended(value, check, is_nullable):
     return (mended, False) if check(mended) else (None, True)
 
 
-def _states_none(value, check):
+def _states_none(value: Any, check: Callable[..., Any]) -> bool:
     return check is is_order_id and type(value) is int and value == 0
 
 
-def _whole_of(value):
+def _whole_of(value: Any) -> int | None:
     """Digits in quotes, or a number such as 2.8e10: whole numbers all the same."""
     text = plain(value) or ""
     whole, _, rest = text.partition(".")
     return int(whole) if text and not rest.strip("0") else None
 
 
-def _nothing(value):
+def _nothing(value: Any) -> None:
     return None
 
 

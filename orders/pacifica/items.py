@@ -1,9 +1,13 @@
 """Items of a list in a signed request's answer: an odd one hides no other. Pure."""
 
+from typing import Any
+
+from orders.pacifica.strict_json import Number
+
 from .strict_json import Repeated, Unreadable, parse, parse_rows, spelled
 
 
-def readable(body, name):
+def readable(body: bytes, name: str) -> bytes:
     """The answer without what makes it unreadable in single items of its list ``name``.
 
     Of an odd item those fields stay that can be read, but its ``success`` becomes null: it says
@@ -17,7 +21,7 @@ def readable(body, name):
     return body
 
 
-def _mended(body, name):
+def _mended(body: bytes, name: str) -> bytes:
     try:
         envelope = parse_rows(body)
     except Unreadable:
@@ -31,14 +35,14 @@ def _mended(body, name):
     return spelled(envelope).encode()
 
 
-def _rest_of(item):
+def _rest_of(item: str | dict[str, Any] | Number) -> dict[str, str | None] | None:
     if not isinstance(item, dict):
         return None
     kept = {key: value for key, value in item.items() if _is_sound(value)}
     return kept | {"success": None} if "success" in item else kept
 
 
-def _is_sound(value):
+def _is_sound(value: Any) -> bool:
     if isinstance(value, Repeated):
         return False
     try:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 _FIELDS = {
     "remaining": ("ratelimit", re.compile(r";\s*r=([0-9]{1,9})(?![0-9])")),
@@ -22,7 +23,7 @@ class Quota:
     window_s: int | None
 
 
-def quota(headers):
+def quota(headers: dict[str, Any]) -> Quota | None:
     """The `Quota` in an answer's headers (lower-case names), or None without any. Never raises.
 
     Source: docs.pacifica.fi rate-limits page; ``"credits";r=1200;t=32`` means 120 credits left
@@ -39,17 +40,17 @@ def quota(headers):
     )
 
 
-def slow_down_s(headers) -> int:
+def slow_down_s(headers: dict[str, str]) -> int:
     """Seconds to wait after a 429, as its headers say: 1 to 60; 5 where they do not."""
     stated = quota(headers)
     return min(stated.resets_in_s if stated and stated.resets_in_s else 5, 60)
 
 
-def _number(headers, name, pattern):
+def _number(headers: dict[str, Any], name: str, pattern: Any) -> int | None:
     value = (headers or {}).get(name)
     match = pattern.search(value) if isinstance(value, str) else None
     return int(match.group(1)) if match else None
 
 
-def _credits(tenths):
+def _credits(tenths: int) -> Decimal:
     return None if tenths is None else Decimal(tenths) / 10

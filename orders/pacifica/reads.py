@@ -6,7 +6,9 @@ neither *empty* nor *absent* may be claimed past an odd row that could be the on
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .fields import is_name, is_whole_number
 from .rows import HistoryOrder, OpenOrder, OrderEvent, OrderStrategy, TwapOrder, rows_of
@@ -62,22 +64,24 @@ class HistoryPage:
     odd: tuple = ()
 
 
-def open_orders(status, body, *, is_whole=True):
+def open_orders(status: int, body: bytes, *, is_whole: bool = True) -> OpenOrders | None:
     """`OpenOrders` of GET ``/orders``; raises `Unreadable`."""
     return _open(OpenOrder, status, body, is_whole)
 
 
-def twap_orders(status, body, *, is_whole=True):
+def twap_orders(status: int, body: bytes, *, is_whole: bool = True) -> OpenOrders | None:
     """`OpenOrders` with `TwapOrder` rows of GET ``/orders/twap``; raises `Unreadable`."""
     return _open(TwapOrder, status, body, is_whole)
 
 
-def history_page(status, body, *, is_whole=True):
+def history_page(status: int, body: bytes, *, is_whole: bool = True) -> HistoryPage | None:
     """`HistoryPage` of GET ``/orders/history``; raises `Unreadable`."""
     return _page(HistoryOrder, status, body, is_whole)
 
 
-def history_events(status, body, order_id, *, is_whole=True):
+def history_events(
+    status: int, body: bytes, order_id: int, *, is_whole: bool = True
+) -> Listed | None:
     """`Listed` events of one order, newest first, of GET ``/orders/history_by_id``; one at least.
 
     Raises `NotInHistory` for the exchange's own 404 and for an empty list (the one was captured by
@@ -86,17 +90,17 @@ def history_events(status, body, order_id, *, is_whole=True):
     return _events(OrderEvent, status, body, order_id, is_whole)
 
 
-def twap_events(status, body, order_id, *, is_whole=True):
+def twap_events(status: int, body: bytes, order_id: int, *, is_whole: bool = True) -> Listed | None:
     """`Listed` `TwapOrder` events of GET ``/orders/twap/history_by_id``, as `history_events`."""
     return _events(TwapOrder, status, body, order_id, is_whole)
 
 
-def twap_history_page(status, body, *, is_whole=True):
+def twap_history_page(status: int, body: bytes, *, is_whole: bool = True) -> HistoryPage | None:
     """`HistoryPage` with `TwapOrder` rows of GET ``/orders/twap/history``; raises `Unreadable`."""
     return _page(TwapOrder, status, body, is_whole)
 
 
-def order_strategies(status, body, *, is_whole=True):
+def order_strategies(status: int, body: bytes, *, is_whole: bool = True) -> Listed | None:
     """The unfinished `OrderStrategy` rows of GET ``/order_strategies``, `Listed`.
 
     Raises `Unreadable`; `NotOffered` where the network has none: strategies are new, and not
@@ -109,7 +113,7 @@ def order_strategies(status, body, *, is_whole=True):
     return Listed(*rows_of(OrderStrategy, listed))
 
 
-def market_symbols(status, body, *, is_whole=True):
+def market_symbols(status: int, body: bytes, *, is_whole: bool = True) -> tuple[str, ...] | None:
     """The symbols that could be read of GET ``/info``, case kept; raises `Unreadable`.
 
     What it does not list may be a market all the same.
@@ -119,7 +123,9 @@ def market_symbols(status, body, *, is_whole=True):
     return tuple(symbol for symbol in symbols if is_name(symbol))
 
 
-def _page(kind, status, body, is_whole):
+def _page(
+    kind: type[HistoryOrder] | type[TwapOrder], status: int, body: bytes, is_whole: bool
+) -> HistoryPage | None:
     envelope = _envelope(status, body, is_whole)
     cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
     if not (isinstance(cursor, str) and 0 < len(cursor) <= MAX_CURSOR_CHARS):
@@ -128,14 +134,22 @@ def _page(kind, status, body, is_whole):
     return HistoryPage(rows, cursor, has_more is not False, odd)
 
 
-def _open(kind, status, body, is_whole):
+def _open(
+    kind: type[OpenOrder] | type[TwapOrder], status: int, body: bytes, is_whole: bool
+) -> OpenOrders | None:
     envelope = _envelope(status, body, is_whole)
     rows, odd = rows_of(kind, envelope.get("data"))
     last = envelope.get("last_order_id")
     return OpenOrders(rows, last if is_whole_number(last) else None, odd)
 
 
-def _events(kind, status, body, order_id, is_whole):
+def _events(
+    kind: type[OrderEvent] | type[TwapOrder],
+    status: int,
+    body: bytes,
+    order_id: int,
+    is_whole: bool,
+) -> Listed | None:
     if status == 404:
         _raise_if_not_in_history(body, order_id, is_whole)
     items = _envelope(status, body, is_whole).get("data")
@@ -148,7 +162,7 @@ def _events(kind, status, body, order_id, is_whole):
     return Listed(tuple(sorted(rows, key=_number_or_time(rows), reverse=True)), odd)
 
 
-def _number_or_time(rows):
+def _number_or_time(rows: list[OrderEvent | TwapOrder]) -> Callable[..., Any]:
     """Times can tie; history_id cannot (docs.pacifica.fi get-order-history-by-id)."""
     for name in ("history_id", "created_at"):
         if all(getattr(row, name, None) is not None for row in rows):
@@ -156,7 +170,7 @@ def _number_or_time(rows):
     return lambda row: 0
 
 
-def _raise_if_not_in_history(body, order_id, is_whole):
+def _raise_if_not_in_history(body: bytes, order_id: int, is_whole: bool) -> None:
     """Only the exchange's own words: a 404 of anything else means a wrong address, not no order.
 
     Seen: ``Order history not found for order ID: 123``, code 404.
@@ -174,14 +188,14 @@ def _raise_if_not_in_history(body, order_id, is_whole):
         raise NotInHistory(f"the exchange's history has no order {order_id}")
 
 
-def _envelope(status, body, is_whole):
+def _envelope(status: int, body: bytes, is_whole: bool) -> dict[str, Any] | None:
     """The envelope of a read that succeeded, its rows under ``data``."""
     envelope = _read(status, body, is_whole)
     _data_list(envelope)
     return envelope
 
 
-def _read(status, body, is_whole):
+def _read(status: int, body: bytes, is_whole: bool) -> dict[str, Any] | None:
     if not is_whole:
         raise Unreadable("the answer is not whole")
     if status != 200:
@@ -196,7 +210,7 @@ def _read(status, body, is_whole):
     return envelope
 
 
-def _why_not(status, body):
+def _why_not(status: int, body: bytes) -> str:
     """What a refused read says, and what to do about it where its words are known ones."""
     no = cancel_verdict(status, body)
     if no.kind != "refused" or not no.hint:
@@ -204,7 +218,7 @@ def _why_not(status, body):
     return f"HTTP {status}. {no.hint} The exchange said: {no.error or 'nothing'}"
 
 
-def _claims_success(body):
+def _claims_success(body: bytes) -> bool:
     """Whether a body says yes, whatever its status says."""
     try:
         envelope = parse(body)
@@ -213,7 +227,7 @@ def _claims_success(body):
     return isinstance(envelope, dict) and envelope.get("success", False) is not False
 
 
-def _data_list(envelope):
+def _data_list(envelope: dict[str, Any]) -> list[dict[str, Any]] | None:
     data = envelope.get("data")
     if not isinstance(data, list):
         raise Unreadable("data is no list")

@@ -126,7 +126,7 @@ _AROUND = " \t\r\n\ufeff\"'"
 _NO_BARE = re.compile(r"[<>{}\[\]\n\r]")
 
 
-def meaning_of_text(error):
+def meaning_of_text(error: str) -> Meaning | None:
     """The `Meaning` of an error text, or None where no known phrase is in it."""
     lowered = error.lower()
     for pattern, meaning in _MEANINGS:
@@ -135,7 +135,7 @@ def meaning_of_text(error):
     return None
 
 
-def meaning_of_bare(words):
+def meaning_of_bare(words: str) -> Meaning | None:
     """The `Meaning` of words without an envelope, or None where they are not the exchange's own.
 
     Seen live: a lone ``Verification failed`` or ``Unauthorized``. Only a refusal is taken from
@@ -150,7 +150,7 @@ def meaning_of_bare(words):
     return meaning if _BARE.match(words) else None
 
 
-def meaning_of_envelope(status, error, code):
+def meaning_of_envelope(status: int, error: str, code: int | None) -> Meaning:
     """The `Meaning` of a well-formed error envelope that came with a 4xx."""
     known = meaning_of_text(error)
     if known is not None:

@@ -5,7 +5,9 @@ Fields we do not know are ignored and kept in ``raw``; enumerations are plain te
 grown before. Amounts and prices stay the exchange's decimal text; times are integer ms.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from .fields import (
     is_decimal,
@@ -21,7 +23,9 @@ from .strict_json import Unreadable, spelled
 from .verdicts import safe_text
 
 
-def _of(check, *, is_nullable=False, also=None):
+def _of(
+    check: Callable[..., Any], *, is_nullable: bool = False, also: dict[str, Any] | None = None
+):
     """A dataclass field that a row should fill; a nullable one may be null or missing.
 
     ``also``: another name that it goes by.
@@ -149,7 +153,7 @@ class OrderStrategy(Row):
     definition: dict | None = _of(is_object, is_nullable=True)  # noqa: RUF009 a field
 
     @property
-    def symbol(self):
+    def symbol(self) -> str:
         """The symbol it trades, or empty where it does not say."""
         params = (self.definition or {}).get("params")
         symbol = params.get("symbol") if isinstance(params, dict) else None
@@ -186,7 +190,12 @@ _CHECKS = {kind: _checks(kind) for kind in _KINDS}
 _NEEDED = dict.fromkeys(_KINDS, ("order_id", "symbol")) | {OrderStrategy: ("strategy_id",)}
 
 
-def rows_of(kind, items, *, key=None):
+def rows_of(
+    kind: Any,
+    items: dict[str, Any] | list[int | dict[str, Any] | list[Any]],
+    *,
+    key: tuple[str, ...] | None = None,
+) -> tuple[tuple[Any, ...], tuple[OddRow, ...]] | None:
     """(readable rows of ``kind``, the odd ones): two tuples. `Unreadable` only where it is no list.
 
     Rows that name the same thing are one. ``key``: the fields that name it, the first of them at
@@ -215,7 +224,9 @@ def rows_of(kind, items, *, key=None):
     return tuple(sound), tuple(sorted(odd, key=lambda one: one.position))
 
 
-def _row(kind, checks, item):
+def _row(
+    kind: Any, checks: list[tuple[str, Callable[..., Any], bool, str | None]], item: dict[str, Any]
+) -> Any:
     values, odd = {"raw": item}, []
     for name, check, is_nullable, also in checks:
         value = item.get(name)
@@ -231,7 +242,7 @@ def _row(kind, checks, item):
     return kind(**values)
 
 
-def _merged(position, row, other):
+def _merged(position: int, row: Any, other: Any) -> tuple[int, Any]:
     """Two rows of one order. What one of them does not say readably is left to the other; where
     they differ, neither is believed."""
     values, odd, differing = {}, set(row.odd_fields + other.odd_fields), set(row.differing)
@@ -247,7 +258,7 @@ def _merged(position, row, other):
     return position, type(row)(**values, raw=row.raw)
 
 
-def _odd(position, row, missing):
+def _odd(position: int, row: Any, missing: list[str]) -> OddRow:
     why = f"{' and '.join(missing)} cannot be read"
     if set(missing) <= set(row.differing):
         why = f"one order is listed under two {' and '.join(missing)}s"
@@ -257,5 +268,5 @@ def _odd(position, row, missing):
     return OddRow(position, _shown(row.raw), why, order_id, symbol, kept)
 
 
-def _shown(item):
+def _shown(item: Any) -> str:
     return safe_text(spelled(item))

@@ -9,6 +9,7 @@ import functools
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import nacl.signing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -48,26 +49,30 @@ class Operation:
     payload: dict = field(default_factory=dict)
 
 
-def cancel_order(*, symbol: str, order_id: int | None = None, client_order_id: str | None = None):
+def cancel_order(
+    *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
+) -> Operation | None:
     """Cancel one resting order, named by exactly one of its ids."""
     return _one_order("cancel_order", "/orders/cancel", symbol, order_id, client_order_id)
 
 
 def cancel_stop_order(
     *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
-):
+) -> Operation | None:
     """Cancel one stop order; stops have a route of their own."""
     return _one_order("cancel_stop_order", "/orders/stop/cancel", symbol, order_id, client_order_id)
 
 
 def cancel_twap_order(
     *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
-):
+) -> Operation | None:
     """Cancel one TWAP order. By order id the exchange answers 200 even where nothing is there."""
     return _one_order("cancel_twap_order", "/orders/twap/cancel", symbol, order_id, client_order_id)
 
 
-def cancel_all_orders(*, symbol: str | None = None, exclude_reduce_only: bool = False):
+def cancel_all_orders(
+    *, symbol: str | None = None, exclude_reduce_only: bool = False
+) -> Operation | None:
     """Cancel every order of the account, or every order of one symbol."""
     payload = {"all_symbols": symbol is None, "exclude_reduce_only": bool(exclude_reduce_only)}
     if symbol is not None:
@@ -75,18 +80,20 @@ def cancel_all_orders(*, symbol: str | None = None, exclude_reduce_only: bool = 
     return Operation("cancel_all_orders", "/orders/cancel_all", payload)
 
 
-def cancel_order_strategy(*, strategy_id: str):
+def cancel_order_strategy(*, strategy_id: str) -> Operation | None:
     """Cancel an order strategy and its open orders."""
     payload = {"strategy_id": _uuid(strategy_id, "strategy_id")}
     return Operation("cancel_order_strategy", "/order_strategies/cancel", payload)
 
 
-def list_agent_wallets():
+def list_agent_wallets() -> Operation:
     """The one signed read: which agent wallets are bound to the account."""
     return Operation("list_agent_wallets", "/agent/list")
 
 
-def canonical_text(operation_type: str, payload: dict, timestamp: int, expiry_window: int) -> str:
+def canonical_text(
+    operation_type: str, payload: dict[str, Any], timestamp: int, expiry_window: int
+) -> str:
     """The exact text that is signed. ``timestamp`` and ``expiry_window`` in milliseconds.
 
     Raises `Unsignable` on any non-ASCII text: SDKs disagree on its bytes, and no cancel needs it.
@@ -114,7 +121,7 @@ class SigningKey:
     signature. To sign twice takes three fifths of the time that signing and checking does.
     """
 
-    def __init__(self, keypair: Keypair):
+    def __init__(self, keypair: Keypair) -> None:
         seed = bytes(keypair)[:SEED_BYTES]
         self._sodium = nacl.signing.SigningKey(seed)
         self._openssl = Ed25519PrivateKey.from_private_bytes(seed)
@@ -142,7 +149,7 @@ def is_signed_by(text: str, signature: str, public_key: str) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def _public_key(text):
+def _public_key(text: str) -> Any:
     return Pubkey.from_string(text)
 
 
@@ -154,7 +161,7 @@ def request_body(
     timestamp: int,
     expiry_window: int,
     signature: str,
-) -> dict:
+) -> dict[str, Any]:
     """The flat body the exchange takes: header fields and payload, no ``type``, no ``data``."""
     body = {"account": account}
     if agent_wallet is not None:
@@ -163,12 +170,18 @@ def request_body(
     return body | operation.payload
 
 
-def body_bytes(body: dict) -> bytes:
+def body_bytes(body: dict[str, Any]) -> bytes:
     """Compact JSON: ten cancels then fit the exchange's 4 KB bound for one body."""
     return _COMPACT.encode(body).encode("ascii")
 
 
-def _one_order(operation_type, route, symbol, order_id, client_order_id):
+def _one_order(
+    operation_type: str,
+    route: str,
+    symbol: str,
+    order_id: int | str | None,
+    client_order_id: str | None,
+) -> Operation | None:
     if (order_id is None) == (client_order_id is None):
         raise Unsignable("name the order by exactly one of order id and client order id")
     payload = {"symbol": _symbol(symbol)}
@@ -179,19 +192,19 @@ def _one_order(operation_type, route, symbol, order_id, client_order_id):
     return Operation(operation_type, route, payload)
 
 
-def _symbol(symbol):
+def _symbol(symbol: Any) -> str | None:
     if not isinstance(symbol, str) or not (symbol and symbol.isascii() and symbol.isprintable()):
         raise Unsignable("the symbol must be printable ASCII text, as on the wire")
     return symbol
 
 
-def _order_id(order_id):
+def _order_id(order_id: int | str) -> int | None:
     if type(order_id) is not int or not 0 < order_id <= MAX_ORDER_ID:
         raise Unsignable("the order id must be a whole number between 1 and 2^53")
     return order_id
 
 
-def _uuid(value, name):
+def _uuid(value: Any, name: str) -> str | None:
     if not isinstance(value, str) or FULL_UUID.fullmatch(value) is None:
         raise Unsignable(f"{name} must be a full UUID with dashes")
     return value

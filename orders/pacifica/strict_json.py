@@ -9,6 +9,7 @@ place, as a `Number` or `Repeated` or text that is not printable, and the row's 
 import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 MAX_INTEGER_CHARS = 20
 MAX_DEPTH = 32
@@ -18,7 +19,7 @@ class Unreadable(Exception):
     """The bytes do not say anything that could be relied on; the text says why."""
 
 
-def parse(body):
+def parse(body: bytes) -> str | dict[str, Any] | list[dict[str, bool]] | None:
     """The value that the UTF-8 JSON bytes spell; raises `Unreadable` and nothing else."""
     try:
         text = body.decode("utf-8")  # strict: refuses encoded surrogates and overlong forms
@@ -50,12 +51,19 @@ class Repeated:
     values: tuple
 
     @property
-    def is_one_value(self):
+    def is_one_value(self) -> bool:
         """Whether they all say the same."""
         return len({spelled(value) for value in self.values}) == 1
 
 
-def parse_rows(body):
+def parse_rows(
+    body: bytes,
+) -> (
+    str
+    | dict[str, Any]
+    | list[dict[str, Any] | list[int | dict[str, Any] | list[dict[str, Any]]]]
+    | None
+):
     """The value that the bytes spell, odd values kept in their places; raises `Unreadable`."""
     try:
         text = body.decode("utf-8", "surrogateescape")  # such text is not printable, so it shows
@@ -66,7 +74,7 @@ def parse_rows(body):
         raise Unreadable("not JSON") from None
 
 
-def spelled(value) -> str:
+def spelled(value: Any) -> str:
     """A value of `parse_rows` as ASCII JSON; numbers and repeated names as they came."""
     try:
         return json.dumps(value)
@@ -76,7 +84,7 @@ def spelled(value) -> str:
         return '"(nested too deeply)"'
 
 
-def _spelled(value, depth=0):
+def _spelled(value: Any, depth: int = 0) -> str:
     if depth > MAX_DEPTH:
         return '"(nested too deeply)"'
     if isinstance(value, Number):
@@ -93,7 +101,7 @@ def _spelled(value, depth=0):
     return f"{{{', '.join(pairs)}}}"
 
 
-def _refuse_bad_characters(value):
+def _refuse_bad_characters(value: str | dict[str, Any]) -> None:
     spelled = json.dumps(value, ensure_ascii=False)
     if "\\u0000" in spelled:
         raise Unreadable("holds a NUL character")
@@ -103,7 +111,7 @@ def _refuse_bad_characters(value):
         raise Unreadable("holds half of a surrogate pair") from None
 
 
-def _is_deeper_than(value, limit):
+def _is_deeper_than(value: str | dict[str, Any] | list[str | dict[str, bool]], limit: int) -> bool:
     """Level by level, not by recursion: the depth is the sender's choice."""
     level = [value] if type(value) in (dict, list) else []
     for _ in range(limit):
@@ -118,14 +126,14 @@ def _is_deeper_than(value, limit):
     return True
 
 
-def _object(pairs):
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise Unreadable("a key stands twice in one object")
     return found
 
 
-def _object_of_rows(pairs):
+def _object_of_rows(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         given = {}
@@ -136,24 +144,24 @@ def _object_of_rows(pairs):
     return found
 
 
-def _integer_of_rows(text):
+def _integer_of_rows(text: str) -> int | Number:
     return int(text) if len(text) <= MAX_INTEGER_CHARS else Number(text)
 
 
-def _integer(text):
+def _integer(text: str) -> int | None:
     if len(text) > MAX_INTEGER_CHARS:
         raise Unreadable("a whole number of more than twenty digits")
     return int(text)
 
 
-def _float(text):
+def _float(text: str) -> float | None:
     number = float(text)
     if not math.isfinite(number):
         raise Unreadable("a number beyond all bounds")
     return number
 
 
-def _constant(text):
+def _constant(text: str) -> None:
     raise Unreadable(f"{text} is no JSON")
 
 

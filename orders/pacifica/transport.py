@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
+from typing import Any
 
 import urllib3
 
@@ -45,17 +46,17 @@ class Answer:
     elapsed_ms: int
 
     @property
-    def body_length(self):
+    def body_length(self) -> int:
         """Bytes read."""
         return len(self.body)
 
     @property
-    def body_sha256(self):
+    def body_sha256(self) -> str:
         """Hex SHA-256 of the bytes read."""
         return hashlib.sha256(self.body).hexdigest()
 
     @property
-    def date_at(self):
+    def date_at(self) -> datetime | None:
         """The exchange's ``Date``, or None where there is no readable one."""
         try:
             date = parsedate_to_datetime(self.headers["date"])
@@ -64,7 +65,7 @@ class Answer:
             return None
 
     @property
-    def clock_offset_ms(self):
+    def clock_offset_ms(self) -> int | None:
         """The exchange's clock minus ours, or None. Good to half a second plus half the travel.
 
         ``Date`` is cut to whole seconds, so half a second is added; it is held against the middle
@@ -85,7 +86,16 @@ class Unreachable(Exception):
 
     may_have_been_sent = True
 
-    def __init__(self, reason, *, url, sent_at, failed_at, elapsed_ms, partial=None):
+    def __init__(
+        self,
+        reason: str,
+        *,
+        url: str,
+        sent_at: datetime | None,
+        failed_at: datetime,
+        elapsed_ms: int | None,
+        partial: Answer | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.url = url
@@ -105,7 +115,7 @@ class AnswerLost(Unreachable):
     """The request may have arrived and been carried out; its answer did not, or not whole."""
 
 
-def has_left(result) -> bool:
+def has_left(result: Answer | AnswerLost | NothingSent | None) -> bool:
     """Whether some byte of the request left; ``result``: None where nobody tried to send it."""
     return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
 
@@ -118,7 +128,7 @@ class Interim(HTTPException):
     """
 
 
-def kept_headers(headers):
+def kept_headers(headers: Any) -> dict[str, str]:
     """The allow-listed headers, lower-case, printable and cut: safe for any store and page."""
     kept = {}
     for name, value in headers.items():
@@ -127,7 +137,7 @@ def kept_headers(headers):
     return kept
 
 
-def plain_reason(error):
+def plain_reason(error: Any) -> str:
     """Words for the innermost cause; never an exception's text, which may hold anything."""
     causes = list(_causes(error))
     for kind, words in _REASONS:
@@ -137,7 +147,7 @@ def plain_reason(error):
     return f"the exchange of bytes failed ({type(causes[-1]).__name__})"
 
 
-def _causes(error):
+def _causes(error: Any) -> list[Any]:
     """``error`` and all it wraps; requests and urllib3 hide causes in args and ``reason``."""
     seen, waiting = [], [error]
     while waiting:

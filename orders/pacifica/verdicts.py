@@ -6,6 +6,7 @@ sight. So every doubt falls to unknown, and nothing here raises, whatever the by
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .bound import Bound, bound_of
 from .items import readable
@@ -54,7 +55,9 @@ class Verdict:
     another: str = ""
 
 
-def cancel_verdict(status, body, *, subject=None, is_whole=True):
+def cancel_verdict(
+    status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
+) -> Verdict:
     """Of a cancel of one order, stop order or strategy. Never raises.
 
     Source: captured answers carry ``data`` null; the docs show a bare ``{"success":true}``.
@@ -66,13 +69,17 @@ def cancel_verdict(status, body, *, subject=None, is_whole=True):
     return verdict
 
 
-def twap_verdict(status, body, *, subject=None, is_whole=True):
+def twap_verdict(
+    status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
+) -> Verdict:
     """Of a TWAP cancel: its 200 comes even where nothing was there, so it is only *asked*."""
     verdict = cancel_verdict(status, body, subject=subject, is_whole=is_whole)
     return replace(verdict, kind=ASKED) if verdict.kind == ACCEPTED else verdict
 
 
-def cancel_all_verdict(status, body, *, subject=None, is_whole=True):
+def cancel_all_verdict(
+    status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
+) -> Verdict:
     """Of a cancel-all. Accepted only with a readable ``cancelled_count``, kept in ``count``.
 
     Captured answers carry it inside ``data``, the docs at top level; two that differ are none.
@@ -91,7 +98,14 @@ def cancel_all_verdict(status, body, *, subject=None, is_whole=True):
     return replace(verdict, count=counts.pop())
 
 
-def batch_verdicts(status, body, count, *, subjects=(), is_whole=True):
+def batch_verdicts(
+    status: int,
+    body: bytes,
+    count: int,
+    *,
+    subjects: list[Subject] | tuple[Any, ...] = (),
+    is_whole: bool = True,
+) -> list[Verdict]:
     """One `Verdict` per action of a batch, in order; ``count``: how many were sent.
 
     ``subjects``: what each asked about. An item counts by its own ``success``; the outer one stays
@@ -114,7 +128,9 @@ def batch_verdicts(status, body, count, *, subjects=(), is_whole=True):
     return [_item_verdict(item) for item in results]
 
 
-def agent_wallets(status, body, *, subject=None, is_whole=True):
+def agent_wallets(
+    status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
+) -> tuple[Verdict, Bound]:
     """(`Verdict`, `Bound` agent wallets) of a ``list_agent_wallets``. Never raises.
 
     Accepted only with a list in ``data.agent_wallets``; else nothing is bound.
@@ -130,19 +146,21 @@ def agent_wallets(status, body, *, subject=None, is_whole=True):
     return verdict, bound_of(listed)
 
 
-def other_account(address, body):
+def other_account(address: str, body: bytes) -> str:
     """The account that a read names instead of this one, in words; mostly it names none."""
     found = another([Subject(account=address)], _value(body)) if b"ccount" in body else None
     return _about_another(found).another if found else ""
 
 
-def safe_text(text):
+def safe_text(text: str) -> str:
     """The exchange's words, fit to store and show: cut, printable, long base58 runs masked."""
     shown = "".join(c if c.isprintable() else " " for c in text[: MAX_ERROR_CHARS * 2])
     return _SECRET_LIKE.sub("[masked]", shown).strip()[:MAX_ERROR_CHARS]
 
 
-def _verdict(status, body, is_whole, *subjects):
+def _verdict(
+    status: int, body: bytes, is_whole: bool, *subjects: Subject | None
+) -> tuple[Verdict, dict[str, Any] | None]:
     """(verdict, envelope); the envelope is a dict exactly where the verdict is accepted."""
     envelope = _envelope(body) if is_whole else None
     if found := another(list(filter(None, subjects)), envelope):
@@ -154,7 +172,7 @@ def _verdict(status, body, is_whole, *subjects):
     return _refusal(status, body, envelope, is_whole), None
 
 
-def _is_contradictory(status, envelope):
+def _is_contradictory(status: int, envelope: dict[str, Any] | None) -> bool:
     """True for an object that is neither a yes nor a no, or a yes under a status that says no.
 
     A refusal may come from a front door with an envelope of its own, without ``success``.
@@ -164,7 +182,7 @@ def _is_contradictory(status, envelope):
     return "success" in envelope or status not in {*_REFUSING_STATUSES, 429}
 
 
-def is_yes(envelope):
+def is_yes(envelope: dict[str, Any]) -> bool:
     """True for an envelope that says yes and nothing against it.
 
     ``error`` and ``code`` are null or absent on success; CCXT has met a code of 200. ``data``
@@ -181,7 +199,7 @@ def is_yes(envelope):
     )
 
 
-def _refusal(status, body, envelope, is_whole):
+def _refusal(status: int, body: bytes, envelope: dict[str, Any] | None, is_whole: bool) -> Verdict:
     if status == 429:  # never reached the engine; the body may be empty
         return Verdict(THROTTLED, error=_words(body, envelope), cause="rate_limit")
     meaning = _meaning(status, body, envelope, is_whole)
@@ -200,7 +218,9 @@ def _refusal(status, body, envelope, is_whole):
     )
 
 
-def _meaning(status, body, envelope, is_whole):
+def _meaning(
+    status: int, body: bytes, envelope: dict[str, Any] | None, is_whole: bool
+) -> Meaning | None:
     """The `Meaning` of a no, or None where it is not one we could read."""
     if envelope is not None and envelope.get("success") is False:
         return _meaning_of_no(status, envelope)
@@ -209,13 +229,13 @@ def _meaning(status, body, envelope, is_whole):
     return None
 
 
-def _holds_known_words(body):
+def _holds_known_words(body: bytes) -> bool:
     """Whether the exchange may be speaking, if in no form that counts. A page is the front door."""
     words = _decoded(body).lstrip()
     return not words.startswith("<") and meaning_of_text(words) is not None
 
 
-def _meaning_of_no(status, envelope):
+def _meaning_of_no(status: int, envelope: dict[str, Any]) -> Meaning | None:
     """Of an envelope that says no: by its words, which under a 200 must be known ones."""
     said = _said(b"", envelope)
     if said and status in _REFUSING_STATUSES:
@@ -223,14 +243,14 @@ def _meaning_of_no(status, envelope):
     return meaning_of_text(said) if said and status == 200 else None
 
 
-def _about_another(found):
+def _about_another(found: tuple[str, int | str]) -> Verdict:
     """Of an answer to another question, be it a yes or a no."""
     noun, name = found
     shown = safe_text(str(name))[:MAX_NAMED_CHARS]
     return Verdict(UNKNOWN, cause="another", another=f"{noun} ({shown})")
 
 
-def _item_verdict(item):
+def _item_verdict(item: dict[str, Any]) -> Verdict:
     """Of one batch item: success, or failure with a text; or a refusal's known words alone."""
     if isinstance(item, str) or (isinstance(item, dict) and "success" not in item):
         words = item if isinstance(item, str) else _said(b"", item)
@@ -249,24 +269,24 @@ def _item_verdict(item):
     )
 
 
-def _envelope(body):
+def _envelope(body: bytes) -> dict[str, Any] | None:
     value = _value(body)
     return value if isinstance(value, dict) else None
 
 
-def _value(body):
+def _value(body: bytes) -> str | dict[str, Any] | list[dict[str, bool]] | None:
     try:
         return parse(body)
     except Unreadable:
         return None
 
 
-def _words(body, envelope):
+def _words(body: bytes, envelope: dict[str, Any] | None) -> str:
     """The error text, or the beginning of whatever came instead of an envelope."""
     return safe_text(_said(body, envelope))
 
 
-def _said(body, envelope):
+def _said(body: bytes, envelope: dict[str, Any] | None) -> str:
     """The same as it came: of an object its error or message, of a JSON text what it spells."""
     if envelope is not None:
         return _text(envelope, "error") or _text(envelope, "message")
@@ -275,23 +295,23 @@ def _said(body, envelope):
     return spelled if isinstance(spelled, str) else _decoded(beginning)
 
 
-def _decoded(data):
+def _decoded(data: bytes) -> str:
     return data[: MAX_ERROR_CHARS * 4].decode("utf-8", errors="replace")
 
 
-def _text(envelope, name):
+def _text(envelope: dict[str, Any] | None, name: str) -> str:
     """A text field's beginning: enough to classify, too short to make a pattern slow."""
     value = envelope.get(name) if envelope is not None else None
     return value[: MAX_ERROR_CHARS * 4] if isinstance(value, str) else ""
 
 
-def _code(envelope):
+def _code(envelope: dict[str, Any] | None) -> int | None:
     """The integer code; true and false are integers to Python, not to the exchange."""
     code = envelope.get("code") if envelope is not None else None
     return code if type(code) is int else None
 
 
-def _count(value):
+def _count(value: float | str) -> int | None:
     """A whole number not below zero, or its digits: one docs page types it as a string."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)

@@ -5,7 +5,9 @@ counts at any depth; all other fields are tolerated.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 MAX_WORDS = 1200  # of an error: enough to read, too short to make a pattern slow
 NOUNS = {
@@ -47,7 +49,9 @@ class Subject:
     is_all_symbols: bool = False
 
 
-def another(subjects, value):
+def another(
+    subjects: list[Subject], value: dict[str, Any] | None
+) -> tuple[str, float | str] | None:
     """The first (noun, name) in ``value`` that is none of the subjects'; else None.
 
     ``subjects``: of a batch several, each of which may be named.
@@ -60,7 +64,7 @@ def another(subjects, value):
     return _narrower(value) if is_of_all and isinstance(value, dict) else None
 
 
-def other_kind(subject, envelope):
+def other_kind(subject: Subject | None, envelope: dict[str, Any]) -> tuple[str, str] | None:
     """(noun, name) where a request about one order was answered as one of another kind."""
     if subject is None or (subject.order_id is None and subject.client_order_id is None):
         return None
@@ -71,7 +75,7 @@ def other_kind(subject, envelope):
     return None
 
 
-def _named(value, inside=""):
+def _named(value: dict[str, Any], inside: str = "") -> Iterator[tuple[str, int | str]]:
     """(field, name) pairs of all that ``value`` names, at any depth; the empty names nothing."""
     if isinstance(value, list):
         for each in value:
@@ -89,19 +93,19 @@ def _named(value, inside=""):
                 yield field, one
 
 
-def _in_words(error):
+def _in_words(error) -> Iterator[None]:
     """What the words of a no name: the exchange puts ids and addresses into some of them."""
     if isinstance(error, str):
         for field, pattern in _IN_WORDS:
             yield from ((field, stated) for stated in pattern.findall(error[:MAX_WORDS]))
 
 
-def _is_empty(stated):
+def _is_empty(stated: int | str | None) -> bool:
     """Null, an empty text, or the zero that stands for no order."""
     return stated is None or stated == "" or (type(stated) is int and stated == 0)
 
 
-def _is_same(field, stated, asked):
+def _is_same(field: str, stated: int | str, asked: int | str) -> bool:
     if field == "order_id":
         return _number(stated) == asked
     if not isinstance(stated, str):
@@ -111,18 +115,18 @@ def _is_same(field, stated, asked):
     return stated == asked  # symbols and addresses keep their case
 
 
-def _number(stated):
+def _number(stated: float | str) -> float | None:
     """An order id as a number or its digits; true and false are none."""
     if isinstance(stated, str):
         return int(stated) if _DIGITS.fullmatch(stated) else None
     return None if isinstance(stated, bool) else stated
 
 
-def _narrower(envelope):
+def _narrower(envelope: dict[str, Any]) -> tuple[str, str] | None:
     """The symbol that an answer is about as a whole, beside those of the orders it may list."""
     stated = [place.get("symbol") for place in _heads(envelope)]
     return next(((NOUNS["symbol"], one) for one in stated if not _is_empty(one)), None)
 
 
-def _heads(envelope):
+def _heads(envelope: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in (envelope, envelope.get("data")) if isinstance(one, dict)]

@@ -1,5 +1,8 @@
 """What a person may say of one line of a panic once it was pulled; each word is recorded."""
 
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,8 +15,11 @@ from orders.models.panics import UNFINISHED
 from orders.panic.claimed_lines import NOT_AGAIN
 from orders.panic.decision import NO_DESK, fact
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
 
-def send_again(*, user, actor, line_id) -> str:
+
+def send_again(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     """A person's word to send cancel-all once more; from here on it is this person's panic."""
     line, now = _permitted(user, actor, line_id, "repeat"), timezone.now()
     values = {"status": PanicStatus.WAITING, **_asked_by(actor, now)}
@@ -22,7 +28,7 @@ def send_again(*, user, actor, line_id) -> str:
     return f"Cancel-all for {line.account} is being sent once more."
 
 
-def look_again(*, user, actor, line_id) -> str:
+def look_again(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     """A person's word to read the book back once more, and cancel singly what it shows."""
     line, now = _permitted(user, actor, line_id, "look again at"), timezone.now()
     values = {"status": PanicStatus.FINISHING, "explanation": _known(line)}
@@ -32,7 +38,7 @@ def look_again(*, user, actor, line_id) -> str:
     return f"The open orders of {line.account} are being looked at again; no cancel-all is sent."
 
 
-def close(*, user, actor, line_id) -> str:
+def close(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     """A person's word that they have seen to it; the book was not seen empty all the same."""
     line, now = _permitted(user, actor, line_id, "close"), timezone.now()
     said = f"Closed by {actor.operator_name}. {line.explanation}"[:400]
@@ -42,7 +48,7 @@ def close(*, user, actor, line_id) -> str:
     return f"Closed: {line.account} needs nobody any more. It was not seen empty."
 
 
-def withdraw(*, user, actor, line_id) -> str:
+def withdraw(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     """A person's word that a cancel-all that still waits shall not be sent."""
     line, now = _permitted(user, actor, line_id, "withdraw"), timezone.now()
     said = f"Withdrawn by {actor.operator_name}. The orders may be open."
@@ -52,7 +58,7 @@ def withdraw(*, user, actor, line_id) -> str:
     return f"Withdrawn: no cancel-all is sent for {line.account}."
 
 
-def _permitted(user, actor, line_id, act):
+def _permitted(user: "Person", actor: log.Actor, line_id: int, act: str) -> PanicLine | None:
     """The line, if this person may panic on its desk; a refusal is recorded."""
     line = PanicLine.objects.allowing(user, Right.PANIC).filter(pk=line_id)
     line = line.select_related("account", "job__desk").first()
@@ -61,11 +67,18 @@ def _permitted(user, actor, line_id, act):
     return line
 
 
-def _asked_by(actor, now) -> dict:
+def _asked_by(actor: log.Actor, now: datetime) -> dict[str, Any]:
     return {**actor.columns(), "asked_at": now, "takes": 0}
 
 
-def _move(line, actor, now, old, values, **about) -> bool:
+def _move(
+    line: PanicLine,
+    actor: log.Actor,
+    now: datetime,
+    old: PanicStatus,
+    values: dict[str, Any],
+    **about: bool,
+) -> bool:
     """Take the line out of every sender's hands and write this, if it still stands so."""
     about |= {"symbol": line.symbol, "keep_reduce_only": line.keep_reduce_only}
     with transaction.atomic():
@@ -73,14 +86,14 @@ def _move(line, actor, now, old, values, **about) -> bool:
         if not same.update(claim_token=None, lease_until=None, **values):
             return False
         if values["status"] in UNFINISHED:
-            running = {"status": JobStatus.RUNNING, "done_at": None}
+            running: dict[str, Any] = {"status": JobStatus.RUNNING, "done_at": None}
             CancelJob.objects.filter(pk=line.job_id).update(**running)
         transitions.finish_jobs({line.job_id}, now)
         log.append(fact(actor, line.desk, line.job, now, about, [line.account]))
     return True
 
 
-def _known(line) -> str:
+def _known(line: PanicLine) -> str:
     """What is known of the line's cancel-all."""
     if line.cancelled_count is not None:
         return f"The exchange cancelled {line.cancelled_count}."
@@ -91,6 +104,6 @@ def _known(line) -> str:
     return f"Cancel-all got no clear yes. {NOT_AGAIN}"
 
 
-def _nothing(act, line):
+def _nothing(act: str, line: PanicLine) -> str:
     line.refresh_from_db(fields=["status"])
     return f"Nothing to {act}: {line.account} is {line.get_status_display().lower()}."

@@ -4,20 +4,22 @@ One whose answer was lost is never sent again by itself: it could hit orders tha
 the decision.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.utils.timezone import now as clock
 
 from orders.exchange.client import signing_times
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.lifecycle import interpret
-from orders.models import AgentWallet, Event, PanicStatus
+from orders.models import AgentWallet, Event, PanicLine, PanicStatus
 from orders.pacifica import answers
 from orders.pacifica.client import Answer
 from orders.pacifica.quota import slow_down_s
 from orders.pacifica.signing import Unsignable
-from orders.pacifica.transport import has_left
+from orders.pacifica.transport import AnswerLost, NothingSent, has_left
+from orders.pacifica.verdicts import Verdict
 from orders.panic.claimed_lines import LOST, NOT_AGAIN, leave_to_person, record_answer, writing
 from orders.panic.exchange_requests import exchange, signer_of, tell_of_another
 from orders.panic.strategies import Strategies
@@ -27,7 +29,7 @@ AGAIN_AFTER_S = 1
 OVER = interpret.ABOUT_ALL | {"signature", "public_key", "symbol", "parameters", "expired"}
 
 
-def send(line, strategies=None) -> bool:
+def send(line: PanicLine, strategies: Strategies | None = None) -> bool:
     """Sign, record, send and record one cancel-all; whether to go on to reading back.
 
     The line's strategies go first, as far as a moment allows.
@@ -42,7 +44,7 @@ def send(line, strategies=None) -> bool:
             exclude_reduce_only=line.keep_reduce_only,
             **signing_times(clock()),
         )
-        also = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
+        also: dict[str, Any] = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
         also |= {"status": PanicStatus.SENDING, "answered_at": None, "cancelled_count": None}
         goes_on = exchange(line, request, partial(_conclude, line), **also)
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
@@ -54,7 +56,9 @@ def send(line, strategies=None) -> bool:
     return goes_on
 
 
-def _conclude(line, result, before) -> bool:
+def _conclude(
+    line: PanicLine, result: Answer | AnswerLost | NothingSent, before: dict[str, Any]
+) -> bool:
     """What the answer to cancel-all makes of the line."""
     if not has_left(result):
         return _again(line, result, AGAIN_AFTER_S, f"Nothing was sent: {result.reason}.", **before)
@@ -63,25 +67,25 @@ def _conclude(line, result, before) -> bool:
         verdict = _verdict(line, result)
     if verdict is not None and verdict.kind == "throttled":
         said, did_nothing = "The exchange asked us to slow down (429).", before["cancel_alls"]
-        about = {"cancel_alls": did_nothing, "answered_at": clock()}
+        about: dict[str, Any] = {"cancel_alls": did_nothing, "answered_at": clock()}
         return _again(line, result, slow_down_s(result.headers), said, **about)
     values, is_over = _concluded(verdict, result)
     record_answer(line, result, verdict.kind if verdict else "unknown", **values)
     return not is_over
 
 
-def _verdict(line, result):
+def _verdict(line: PanicLine, result: Answer) -> Verdict:
     """What the answer proves; one about another account or symbol is told of."""
     subject = answers.Subject(
         account=line.account.address, symbol=line.symbol or None, is_all_symbols=not line.symbol
     )
-    about = {"subject": subject, "is_whole": result.is_whole}
+    about: dict[str, Any] = {"subject": subject, "is_whole": result.is_whole}
     verdict = answers.cancel_all_verdict(result.status, result.body, **about)
     tell_of_another(line, verdict)
     return verdict
 
 
-def _concluded(verdict, result):
+def _concluded(verdict: Verdict | None, result: Answer | AnswerLost) -> tuple[dict[str, Any], bool]:
     """Columns for a verdict, and whether a person must act before anything more can be done."""
     values = {"status": PanicStatus.FINISHING, "explanation": LOST}
     if verdict is None:
@@ -95,7 +99,7 @@ def _concluded(verdict, result):
     return values, is_over
 
 
-def _words(verdict, result) -> str:
+def _words(verdict: Verdict, result: Answer) -> str:
     """What the exchange made of a cancel-all, and what that leaves open."""
     if verdict.kind == "accepted":
         return f"The exchange cancelled {verdict.count}."
@@ -109,7 +113,13 @@ def _words(verdict, result) -> str:
     return said if verdict.cause in OVER else f"{said}. {NOT_AGAIN}"
 
 
-def _again(line, result, wait_s, said, **values) -> bool:
+def _again(
+    line: PanicLine,
+    result: Answer | NothingSent,
+    wait_s: int,
+    said: str,
+    **values: int | str | datetime | None,
+) -> bool:
     """What certainly did nothing is sent again by itself, a moment later."""
     said = f"{said} It is sent again by itself."
     values |= {"explanation": said[:400], "status": PanicStatus.WAITING, "takes": 0}

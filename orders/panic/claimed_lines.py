@@ -2,15 +2,20 @@
 
 import logging
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from orders.audit import log
+from orders.exchange.reader import Reading
 from orders.lifecycle import panic_facts, transitions
-from orders.models import PanicLine, PanicStatus
+from orders.models import Event, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
+from orders.pacifica.transport import Answer, AnswerLost, NothingSent
 
 logger = logging.getLogger(__name__)
 NOT_AGAIN = "It is not sent again unless you say so."
@@ -21,7 +26,7 @@ _turn = threading.Lock()
 
 
 @contextmanager
-def writing():
+def writing() -> Iterator[None]:
     """One short transaction, in turn with the other threads of this process."""
     with _turn, transaction.atomic():
         yield
@@ -31,7 +36,7 @@ class ClaimLost(Exception):
     """Another sender holds the line by now, or a person withdrew it: nothing more is done here."""
 
 
-def update_line(line, **values):
+def update_line(line: PanicLine, **values: int | str | datetime | None) -> None:
     """Write to the line under its own claim. Raises `ClaimLost`, and then nothing is written."""
     held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
     if not held.update(**values):
@@ -40,7 +45,7 @@ def update_line(line, **values):
         setattr(line, name, value)
 
 
-def renewed(line) -> PanicLine:
+def renewed(line: PanicLine) -> PanicLine:
     """The line as it stands by now, with at least half a lease to go. Raises `ClaimLost`.
 
     It may have waited for its turn since it was claimed, or its sender may have stood still. One
@@ -59,9 +64,9 @@ def renewed(line) -> PanicLine:
 WITH = ("account__desk", "job__desk", "job__operator", "operator")
 
 
-def record_lost_answer(line):
+def record_lost_answer(line: PanicLine) -> None:
     """Record that a sender died between a request and its answer; reading back goes on."""
-    lost = {}
+    lost: dict[str, Any] = {}
     if line.status == PanicStatus.SENDING:
         lost = {"status": PanicStatus.FINISHING, "explanation": LOST}
     with writing():
@@ -69,12 +74,21 @@ def record_lost_answer(line):
         log.append(panic_facts.lost_fact(line, timezone.now()))
 
 
-def record_answer(line, result, outcome, **values):
+def record_answer(
+    line: PanicLine,
+    result: Answer | AnswerLost | NothingSent,
+    outcome: str,
+    **values: int | str | datetime | None,
+) -> None:
     """Record how the open request ended and write what that makes of the line."""
     record_answers(line, [(result, outcome, {})], **values)
 
 
-def record_answers(line, ends, **values):
+def record_answers(
+    line: PanicLine,
+    ends: list[tuple[Answer | AnswerLost | NothingSent, str, dict[str, Any]]],
+    **values: int | str | datetime | None,
+) -> None:
     """The same of requests that went side by side, as (result, outcome, what names it) triples.
 
     Too late, for another sender holds the line by now, it is evidence only: `ClaimLost` goes on.
@@ -92,17 +106,22 @@ def record_answers(line, ends, **values):
         raise
 
 
-def record_empty(line, readings, explanation):
+def record_empty(line: PanicLine, readings: list[Reading], explanation: str) -> None:
     """The book was seen empty; the reads that show it are kept."""
     now = timezone.now()
-    values = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
+    values: dict[str, Any] = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
     with writing():
         update_line(line, seen_empty_at=now, left_open=0, lease_until=None, **values)
         facts = [panic_facts.read_fact(line, each, now) for each in readings]
         log.append(*facts, _over(line, now))
 
 
-def leave_to_person(line, explanation, *events, readings=()):
+def leave_to_person(
+    line: PanicLine,
+    explanation: str,
+    *events: Event,
+    readings: list[Reading] | tuple[Any, ...] = (),
+) -> None:
     """Leave the line to a person; ``events``: what else the log shall say of it.
 
     ``readings``: those that show why.
@@ -113,13 +132,13 @@ def leave_to_person(line, explanation, *events, readings=()):
     facts += [panic_facts.read_fact(line, each, now) for each in readings]
     if line.has_open_request:
         facts.append(panic_facts.lost_fact(line, now))
-    values = {"status": PanicStatus.NEEDS_YOU, "explanation": explanation[:400]}
+    values: dict[str, Any] = {"status": PanicStatus.NEEDS_YOU, "explanation": explanation[:400]}
     with writing():
         update_line(line, has_open_request=False, lease_until=None, **values)
         log.append(*facts, _over(line, now))
 
 
-def _over(line, now):
+def _over(line: PanicLine, now: datetime) -> log.Fact:
     """End the job where this was its last line; the record of how the line ended.
 
     The job's row is locked here, before the log's lock: everybody takes them in this order.

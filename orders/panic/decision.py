@@ -6,9 +6,12 @@ nor a broker.
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
+from django.db.models.fields import CharField
 from django.utils import timezone
 
 from orders.access.denials import refuse
@@ -17,6 +20,10 @@ from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk, check_symbol
 from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
 from orders.models.orders import IS_STOP
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 REASON, SCOPE = (CancelJob._meta.get_field(name) for name in ("reason", "scope"))
 MAX_SYMBOL = PanicLine._meta.get_field("symbol").max_length
@@ -36,7 +43,9 @@ class Warned:
     is_new: bool = False
 
 
-def scope(*, user, desk_id, account_ids=()) -> tuple[Desk, list[Account]]:
+def scope(
+    *, user: "Person", desk_id: int, account_ids: list[int] | tuple[Any, ...] = ()
+) -> tuple[Desk, list[Account]]:
     """The desk and the active accounts a panic would empty; empty where the person may not."""
     desk = Desk.objects.allowing(user, Right.PANIC).filter(pk=desk_id).first()
     if desk is None:
@@ -47,12 +56,12 @@ def scope(*, user, desk_id, account_ids=()) -> tuple[Desk, list[Account]]:
     return desk, list(accounts.order_by("name"))
 
 
-def left_out(*, desk) -> list[Account]:
+def left_out(*, desk: Desk) -> list[Account]:
     """The desk's deactivated accounts, whose books no panic empties."""
     return list(desk.accounts.filter(is_active=False).order_by("name"))
 
 
-def warned(*, accounts, symbol="") -> Warned:
+def warned(*, accounts: list[Account], symbol: str = "") -> Warned:
     """How many orders the scope holds by our last look, and how many protect a position."""
     orders = Order.objects.open().filter(account__in=accounts)
     known, is_new = Order.objects.filter(account__in=accounts), False
@@ -69,15 +78,15 @@ def warned(*, accounts, symbol="") -> Warned:
 
 def record_panic(
     *,
-    user,
-    actor,
-    desk_id,
-    account_ids=(),
-    symbol="",
-    keep_reduce_only=False,
-    reason="",
-    is_drill=False,
-    request_key=None,
+    user: "Person",
+    actor: log.Actor,
+    desk_id: int,
+    account_ids: list[int] | tuple[Any, ...] = (),
+    symbol: str = "",
+    keep_reduce_only: bool = False,
+    reason: str = "",
+    is_drill: bool = False,
+    request_key: uuid.UUID | None = None,
 ) -> CancelJob:
     """Record a panic: a job with one line an account. The same ``request_key`` is the same panic.
 
@@ -105,7 +114,15 @@ def record_panic(
         return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
 
 
-def _insert(actor, desk, accounts, about, reason, is_drill, key):
+def _insert(
+    actor: log.Actor,
+    desk: Desk,
+    accounts: list[Account],
+    about: dict[str, Any],
+    reason: str,
+    is_drill: bool,
+    key: uuid.UUID,
+) -> CancelJob:
     now = timezone.now()
     with transaction.atomic():
         job = CancelJob.objects.create(
@@ -126,7 +143,7 @@ def _insert(actor, desk, accounts, about, reason, is_drill, key):
     return job
 
 
-def _check_symbol(symbol, desk):
+def _check_symbol(symbol: str, desk: Desk) -> None:
     """Raise `CannotAsk` where the desk's orders, open or over, show that the case is wrong.
 
     A symbol that we never met is no reason to hold up a panic: the exchange refuses a wrong one.
@@ -144,13 +161,15 @@ def _check_symbol(symbol, desk):
         raise CannotAsk(said, field="symbol")
 
 
-def _cut(words, column):
+def _cut(words: str, column: CharField) -> str:
     """What fits its column: a panic never fails for its words."""
     words = words.replace("\0", "")
     return words if len(words) <= column.max_length else words[: column.max_length - 1] + "…"
 
 
-def in_words(desk, accounts, *, symbol, keep_reduce_only, is_drill) -> str:
+def in_words(
+    desk: Desk, accounts: list[Account], *, symbol: str, keep_reduce_only: bool, is_drill: bool
+) -> str:
     """*Panic: every BTC order on 3 accounts of Momentum, sparing reduce-only*."""
     what = "Drill" if is_drill else "Panic"
     where = accounts[0].name if len(accounts) == 1 else f"{len(accounts)} accounts"
@@ -158,7 +177,14 @@ def in_words(desk, accounts, *, symbol, keep_reduce_only, is_drill) -> str:
     return f"{what}: every {symbol + ' ' if symbol else ''}order on {where} of {desk}{spared}"
 
 
-def fact(actor, desk, job, now, about, accounts):
+def fact(
+    actor: log.Actor,
+    desk: Desk,
+    job: CancelJob,
+    now: datetime,
+    about: dict[str, Any],
+    accounts: list[Account],
+) -> log.Fact:
     """The record of what a person said of a panic, on these accounts of it."""
     data = about | {"accounts": [account.address for account in accounts]}
     lines = tuple(log.OrderLine(account_id=account.pk) for account in accounts)

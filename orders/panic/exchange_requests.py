@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError
 from django.utils import timezone
@@ -13,33 +15,41 @@ from orders.audit import log
 from orders.delivery import worker
 from orders.exchange import credits, foreign_answers
 from orders.exchange.client import client
+from orders.exchange.reader import Reading
 from orders.keys.sealing import open_api_config_key, open_signer
+from orders.keys.signer import SignedRequest, Signer
 from orders.lifecycle import panic_facts
-from orders.models import PanicLine
+from orders.models import AgentWallet, PanicLine, PanicStatus
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.quota import slow_down_s
-from orders.pacifica.transport import has_left
+from orders.pacifica.transport import AnswerLost, NothingSent, has_left
+from orders.pacifica.verdicts import Verdict
 from orders.panic.claimed_lines import LEASE, WITH, record_answers, update_line, writing
 
 logger = logging.getLogger(__name__)
 MAX_AT_ONCE = 16  # strategies of one account; it may have a hundred
 
 
-def signer_of(line):
+def signer_of(line: PanicLine) -> tuple[Signer, AgentWallet]:
     """(signer, agent wallet) of the line's account, however old the wallet is."""
     wallet = worker.signing_wallet(line.account)
     return open_signer(wallet, despite_age=True), wallet
 
 
-def why_not(line) -> str:
+def why_not(line: PanicLine) -> str:
     """Why nothing more may be signed for this line from now on, or nothing: a person, an account or
     a desk may have been deactivated since it was taken."""
     now = PanicLine.objects.select_related(*WITH).get(pk=line.pk)
     return worker.may_not_send(now, now.account, panic=True)
 
 
-def exchange(line, request, conclude, **also):
+def exchange(
+    line: PanicLine,
+    request: SignedRequest,
+    conclude: Any,
+    **also: int | datetime | PanicStatus | None,
+) -> bool | None:
     """Record one signed request of this line, send it, have ``conclude`` write how it ended.
 
     ``conclude(result, before)``: with the `Answer` or `Unreachable`, and the columns that were
@@ -47,7 +57,7 @@ def exchange(line, request, conclude, **also):
     such columns. Returns what it returns.
     """
     key = open_api_config_key(line.account)
-    about = {"wanted": 1, "price": worker.PRICE, "purpose": credits.URGENT}
+    about: dict[str, Any] = {"wanted": 1, "price": worker.PRICE, "purpose": credits.URGENT}
     grant = credits.reserve(account=line.account, now=timezone.now(), **about)
     also |= {"last_sent_at": also.get("sent_at") or timezone.now()}
     before = {name: getattr(line, name) for name in also}
@@ -61,7 +71,14 @@ def exchange(line, request, conclude, **also):
         _pay(grant, result)
 
 
-def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
+def exchange_all(
+    line: PanicLine,
+    requests: dict[str, SignedRequest],
+    *,
+    judge: Callable[..., Any],
+    within_s: float,
+    seen: Reading | None = None,
+) -> dict[str, Verdict | None] | None:
     """Record these cancels of strategies, send them side by side, record how each ended.
 
     ``requests``: signed ones by strategy id. ``judge(strategy_id, result)``: a `Verdict` or None.
@@ -69,7 +86,11 @@ def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
     `Reading` that asked for them. Returns verdicts by strategy id, None where nothing came back.
     """
     key, before, now = open_api_config_key(line.account), line.last_sent_at, timezone.now()
-    about = {"wanted": len(requests), "price": worker.PRICE, "purpose": credits.URGENT}
+    about: dict[str, Any] = {
+        "wanted": len(requests),
+        "price": worker.PRICE,
+        "purpose": credits.URGENT,
+    }
     grant = credits.reserve(account=line.account, now=now, **about)
     facts = [panic_facts.read_fact(line, seen, now)] if seen else []
     facts += [
@@ -94,18 +115,18 @@ def exchange_all(line, requests, *, judge, within_s, seen=None) -> dict:
     return verdicts
 
 
-def tell_of_another(line, verdict):
+def tell_of_another(line: PanicLine, verdict: Verdict) -> None:
     """Raise the matter where the answer speaks of something else than was asked."""
     if verdict.another:
-        about = {"about": f"job {line.job_id}", "account": line.account}
+        about: dict[str, Any] = {"about": f"job {line.job_id}", "account": line.account}
         with writing():
             foreign_answers.raise_alert(**about, another=verdict.another, now=timezone.now())
 
 
-def _side_by_side(requests, key, within_s):
+def _side_by_side(requests: list[SignedRequest], key, within_s: float) -> list[Answer | AnswerLost]:
     ends_at = time.monotonic() + within_s
 
-    def send(request):
+    def send(request: SignedRequest) -> Answer | AnswerLost | None:
         left_s = ends_at - time.monotonic()
         return _sent(request, key, left_s) if left_s > 0 else None
 
@@ -115,14 +136,16 @@ def _side_by_side(requests, key, within_s):
         return list(pool.map(send, requests))
 
 
-def _sent(request, key, within_s=None):
+def _sent(
+    request: SignedRequest, key, within_s: float | None = None
+) -> Answer | AnswerLost | NothingSent:
     try:
         return client().post(request.route, request.body, api_config_key=key, within_s=within_s)
     except Unreachable as unreachable:
         return unreachable
 
 
-def _pay(grant, *results):
+def _pay(grant: credits.Grant, *results: Answer | AnswerLost | NothingSent) -> None:
     """Settle with the purse, last: its trouble may not cost an answer that we hold.
 
     A cancel-all is sent even where a 429 holds the pool, and is booked all the same.

@@ -2,6 +2,7 @@
 orders again."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -11,9 +12,10 @@ from orders.delivery import worker
 from orders.exchange import clock as exchange_clock
 from orders.lifecycle.routes import kind_of
 from orders.lifecycle.targets import Target
-from orders.models import Cancel, CancelKind, CancelStatus, JobStatus
-from orders.models.cancels import LIVE
+from orders.models import Cancel, CancelKind, CancelStatus, JobStatus, Order, PanicLine
+from orders.models.cancels import LIVE, CancelQuerySet
 from orders.models.clocks import is_ahead
+from orders.pacifica.rows import OpenOrder, OrderStrategy, TwapOrder
 from orders.panic.claimed_lines import update_line
 from orders.panic.exchange_requests import why_not
 from orders.panic.open_orders import ORDERS, STRATEGIES, TWAPS
@@ -25,11 +27,11 @@ LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so l
 class Leftovers:
     """What a line's looks found, cancelled pass by pass; each strategy until the exchange said."""
 
-    def __init__(self, line, strategies=None):
+    def __init__(self, line: PanicLine, strategies: Strategies | None = None) -> None:
         self._line = line
         self._strategies = strategies or Strategies(line)
 
-    def cancel(self, rows):
+    def cancel(self, rows: list[tuple[str, OpenOrder | OrderStrategy]]) -> None:
         """One pass over the (route, row) pairs of a look."""
         ids = [row.strategy_id for path, row in rows if path == STRATEGIES]
         if ids and not why_not(self._line):  # else the next pass says so
@@ -47,13 +49,13 @@ class Leftovers:
         return f"{len(why)} refused: {why[0]}" if why else ""
 
 
-def _offset():
+def _offset() -> timedelta:
     """The exchange's clock minus ours, where they differ by more than a measurement's error."""
     known = exchange_clock.current(timezone.now())
     return timedelta(milliseconds=known.offset_ms if known and known.is_off else 0)
 
 
-def _may_lag(line, one, offset) -> bool:
+def _may_lag(line: PanicLine, one: tuple[str, OpenOrder | TwapOrder], offset: timedelta) -> bool:
     """Whether an accepted cancel-all took it, and the book may only not show that yet."""
     path, row = one
     if path != ORDERS or kind_of(row) != CancelKind.ORDER or row.created_at is None:
@@ -66,7 +68,7 @@ def _may_lag(line, one, offset) -> bool:
     return row.created_at <= (line.sent_at + offset).timestamp() * 1000
 
 
-def _cancel_singly(line, rows):
+def _cancel_singly(line: PanicLine, rows: list[tuple[str, OpenOrder | TwapOrder]]) -> None:
     """A cancel for each that has none, and whatever waits is sent now."""
     ids = {row.order_id for _, row in rows}
     names = [row.client_order_id for _, row in rows if row.client_order_id]
@@ -78,12 +80,16 @@ def _cancel_singly(line, rows):
     targets = [_target(line, path, row, known.get(row.order_id)) for path, row in rows]
     if targets:
         intake.extend(line.job, targets)
-    about = {"account_id": line.account_id, "is_urgent_only": True, "is_for_panic": True}
+    about: dict[str, Any] = {
+        "account_id": line.account_id,
+        "is_urgent_only": True,
+        "is_for_panic": True,
+    }
     if worker.deliver_account(**about):
         _note_last_sent(line)
 
 
-def _own(line):
+def _own(line: PanicLine) -> CancelQuerySet:
     """The cancels of this panic on this account, since somebody asked for it last."""
     own = line.job.cancels.filter(account=line.account)
     if is_ahead(line.asked_at, timezone.now()):
@@ -91,7 +97,7 @@ def _own(line):
     return own.filter(requested_at__gte=line.asked_at)
 
 
-def _hurry(line, named):
+def _hurry(line: PanicLine, named: Q) -> None:
     """What waits in bulk for the same orders goes now; a stopped job's is not sent by this."""
     waiting = Cancel.objects.filter(named, account=line.account, status=CancelStatus.QUEUED)
     waiting = waiting.filter(is_urgent=False, job__status=JobStatus.RUNNING)
@@ -99,13 +105,13 @@ def _hurry(line, named):
         waiting.update(is_urgent=True, not_before_at=None)
 
 
-def _note_last_sent(line):
+def _note_last_sent(line: PanicLine) -> None:
     sent = _own(line).filter(first_sent_at__isnull=False)
     last_sent_at = sent.aggregate(last=Max("sent_at"))["last"]
     if last_sent_at and last_sent_at > (line.last_sent_at or line.asked_at):
         update_line(line, last_sent_at=last_sent_at)
 
 
-def _target(line, path, row, known):
+def _target(line: PanicLine, path: str, row: OpenOrder, known: Order | None) -> Target:
     kind = CancelKind.TWAP if path == TWAPS else kind_of(row)
     return Target(line.account, row.symbol, kind, row.order_id, row.client_order_id, known)

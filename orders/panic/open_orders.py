@@ -7,8 +7,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from orders.exchange import odd_rows
+from orders.exchange.reader import Reader, Reading
+from orders.models import PanicLine
 from orders.models.cancels import MARGIN
 from orders.pacifica import reads
+from orders.pacifica.rows import OddRow, OpenOrder, OrderStrategy
 
 # What a look reads. Print orders (``/game/deposit``) are in no list (docs.pacifica.fi print pages).
 COVERS = (
@@ -43,33 +46,33 @@ class OpenOrdersReading:
     must_wait: bool = False
 
     @property
-    def is_empty(self):
+    def is_empty(self) -> bool:
         """Every route was read, and nothing in scope is listed."""
         return not self.rows and not self.odd and not self.trouble
 
     @property
-    def count(self):
+    def count(self) -> int | None:
         """How many are listed; None where some route could not be read."""
         return None if self.trouble else len(self.rows) + len(self.odd)
 
     @property
-    def odd_readings(self):
+    def odd_readings(self) -> list[Reading]:
         """The reads in which a row could not be read."""
         return [each for each in self.readings if getattr(each.value, "odd", ())]
 
     @property
-    def unread(self):
+    def unread(self) -> str:
         """Which rows could not be read, in words, or nothing."""
         said = [odd_rows.on_route(path, self._odd_of(path)) for path, _ in ROUTES]
         if not any(said):
             return ""
         return f"{''.join(said)}The account cannot be called empty: look at the exchange."
 
-    def _odd_of(self, path):
+    def _odd_of(self, path: str) -> list[OddRow]:
         return [row for route, row in self.odd if route == path]
 
 
-def read_everything_open(line, reader) -> OpenOrdersReading:
+def read_everything_open(line: PanicLine, reader: Reader) -> OpenOrdersReading:
     """One look at the line's book. A route that cannot be read does not keep us from the others."""
     found = OpenOrdersReading(timezone.now())
     for path, parse in ROUTES:
@@ -89,7 +92,7 @@ def read_everything_open(line, reader) -> OpenOrdersReading:
     return found
 
 
-def strategy_ids(line, answer) -> list[str]:
+def strategy_ids(line: PanicLine, answer: Reading) -> list[str]:
     """The strategies in the line's scope that one read listed; none where it proved nothing."""
     found = OpenOrdersReading(timezone.now())
     for row in answer.value.rows if answer.value is not None else ():
@@ -97,7 +100,7 @@ def strategy_ids(line, answer) -> list[str]:
     return [row.strategy_id for _, row in found.rows]
 
 
-def settled_at(line) -> datetime | None:
+def settled_at(line: PanicLine) -> datetime | None:
     """From when on an empty look proves an empty book; None where any does.
 
     A cancel-all without a clear yes may act until its signature ends, and its answer may hide
@@ -109,7 +112,9 @@ def settled_at(line) -> datetime | None:
     return line.sent_at + window + MARGIN
 
 
-def _sort(line, path, row, found):
+def _sort(
+    line: PanicLine, path: str, row: OpenOrder | OrderStrategy, found: OpenOrdersReading
+) -> None:
     if line.symbol and row.symbol and row.symbol != line.symbol:
         return
     reduce_only = getattr(row, "reduce_only", row.raw.get("reduce_only"))
@@ -119,7 +124,7 @@ def _sort(line, path, row, found):
     found.rows.append((path, row))
 
 
-def _sort_odd(line, path, odd, found):
+def _sort_odd(line: PanicLine, path: str, odd: OddRow, found: OpenOrdersReading) -> None:
     """A row without its symbol is still cancelled where we know the order's, or is in the way."""
     known = line.account.orders.filter(order_id=odd.order_id).first() if odd.order_id else None
     if path == ORDERS and known is not None:

@@ -1,10 +1,14 @@
 """Read a book back after its cancel-all and cancel what is left, one by one, until it is empty."""
 
 import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 
 from orders.exchange import reader as exchange_reader
+from orders.models import PanicLine
 from orders.models.cancels import MAX_LIFE
 from orders.models.clocks import is_ahead
 from orders.panic import open_orders, stop_orders
@@ -18,6 +22,7 @@ from orders.panic.claimed_lines import (
 )
 from orders.panic.exchange_requests import why_not
 from orders.panic.leftovers import Leftovers
+from orders.panic.strategies import Strategies
 
 DEADLINE_S = 30
 CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
@@ -25,7 +30,12 @@ FIRST_PAUSE_S, MAX_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
 MAX_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
 
-def finish(line, is_halted=lambda: False, strategies=None, stops=None):
+def finish(
+    line: PanicLine,
+    is_halted: Callable[..., Any] = lambda: False,
+    strategies: Strategies | None = None,
+    stops: list[stop_orders.Stop] | None = None,
+):
     """Read back until the book is seen empty or the time is over, cancelling what is left.
 
     ``is_halted``: whether this process shall leave the line to another one. ``stops``: those that
@@ -62,28 +72,33 @@ def finish(line, is_halted=lambda: False, strategies=None, stops=None):
 class _Deadline:
     """When a person is asked. Waiting for credits does not count, within limits."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._ends_at, self._spare_s = time.monotonic() + DEADLINE_S, CREDIT_WAIT_S
 
     @property
-    def is_over(self):
+    def is_over(self) -> bool:
         return time.monotonic() > self._ends_at
 
-    def put_off(self, seconds):
+    def put_off(self, seconds: float) -> None:
         """So long nothing could be read for want of credits."""
         part = min(seconds, self._spare_s)
         self._spare_s -= part
         self._ends_at += part
 
 
-def _given_up(line, look, leftovers, stops) -> str:
+def _given_up(
+    line: PanicLine,
+    look: open_orders.OpenOrdersReading,
+    leftovers: Leftovers,
+    stops: list[stop_orders.Stop],
+) -> str:
     """What is known of a line whose book was not seen empty in time."""
     said = look.trouble or f"{look.count} still listed after {DEADLINE_S} s."
     told = [look.unread, said, leftovers.refusals(), line.explanation]
     return " ".join(filter(None, [*told, stop_orders.in_words(line, stops, look)]))
 
 
-def _unsettled_s(line, look, since_s) -> float:
+def _unsettled_s(line: PanicLine, look: open_orders.OpenOrdersReading, since_s: float) -> float:
     """How long to wait for a look that proves more than this one; 0 where it is proof enough.
 
     ``since_s``: how long after reading back began it was, whatever clocks say.
@@ -99,12 +114,14 @@ def _unsettled_s(line, look, since_s) -> float:
     return min(MAX_WAIT_S, max(0.01, left_s))
 
 
-def _was_set_back(settled_at):
+def _was_set_back(settled_at: datetime | None) -> bool:
     """Whether the clock was, since the request was sent: then its time tells nothing any more."""
     return is_ahead(settled_at, timezone.now(), MAX_LIFE)
 
 
-def _seen(line, look, stops) -> str:
+def _seen(
+    line: PanicLine, look: open_orders.OpenOrdersReading, stops: list[stop_orders.Stop]
+) -> str:
     """What is known of a line whose book was seen empty."""
     said = line.explanation.replace(NOT_AGAIN, "").strip()
     settled_at = open_orders.settled_at(line)

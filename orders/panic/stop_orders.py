@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from orders.models import OrderState
+from orders.models import OrderState, PanicLine
 from orders.models.orders import IS_STOP
 from orders.pacifica import kinds
-from orders.panic.open_orders import ORDERS
+from orders.pacifica.rows import OpenOrder
+from orders.panic.open_orders import ORDERS, OpenOrdersReading
 
 NAMED = 4
 RECENT = timedelta(minutes=2)  # so long before the panic a stop may have been listed last
@@ -22,7 +23,7 @@ class Stop(NamedTuple):
     is_reduce_only: bool
 
 
-def known(line) -> list[Stop]:
+def known(line: PanicLine) -> list[Stop]:
     """The stops in the line's scope that we knew to be open when it was asked for."""
     was_open = Q(state=OrderState.OPEN)
     was_open |= Q(state=OrderState.VANISHED, last_seen_at__gte=line.asked_at - RECENT)
@@ -34,7 +35,7 @@ def known(line) -> list[Stop]:
     return [Stop(*row) for row in orders.values_list("order_id", "symbol", "reduce_only")]
 
 
-def in_words(line, before, look) -> str:
+def in_words(line: PanicLine, before: list[Stop], look: OpenOrdersReading) -> str:
     """*2 stops went: BTC 28000000042, … 1 stop stayed: …*; nothing where the book was not read.
 
     ``before``: the known ones. What stayed is named from the book, known to us or not.
@@ -51,16 +52,16 @@ def in_words(line, before, look) -> str:
     return " ".join(filter(None, said))
 
 
-def _is_stop_in_scope(line, row):
+def _is_stop_in_scope(line: PanicLine, row: OpenOrder) -> bool:
     is_in_scope = not line.symbol or row.symbol in (None, line.symbol)
     return is_in_scope and kinds.is_stop(row.order_type, row.stop_price)
 
 
-def _stop(row):
+def _stop(row: OpenOrder) -> Stop:
     return Stop(row.order_id, row.symbol or "", bool(row.reduce_only))
 
 
-def _named(stops, what):
+def _named(stops: list[Stop], what: str) -> str:
     if not stops:
         return ""
     names = ", ".join(f"{one.symbol} {one.order_id}".strip() for one in stops[:NAMED])

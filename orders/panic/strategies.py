@@ -6,16 +6,22 @@ that come after it.
 """
 
 import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.utils import timezone
 
 from orders.exchange import reader as exchange_reader
 from orders.exchange.client import signing_times
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
+from orders.keys.signer import SignedRequest
+from orders.models import PanicLine
 from orders.pacifica import answers, reads
 from orders.pacifica.client import Answer
 from orders.pacifica.signing import Unsignable
+from orders.pacifica.transport import AnswerLost
+from orders.pacifica.verdicts import Verdict
 from orders.panic import open_orders
 from orders.panic.claimed_lines import ClaimLost, writing
 from orders.panic.exchange_requests import exchange_all, signer_of, tell_of_another
@@ -26,7 +32,7 @@ PASS_S = 15  # for all of them in a later pass; half a lease
 
 
 @contextmanager
-def _harmless():
+def _harmless() -> Iterator[None]:
     """Trouble with what goes before a cancel-all is logged, and keeps nothing from being sent."""
     try:
         yield
@@ -39,12 +45,12 @@ def _harmless():
 class Strategies:
     """Those of one line, each asked for until the exchange took it or refused it."""
 
-    def __init__(self, line):
+    def __init__(self, line: PanicLine) -> None:
         self._line = line
         self._said = {}  # id -> why it was not cancelled, or nothing
         self._under_way = self._unpaid = None
 
-    def begin(self):
+    def begin(self) -> None:
         """Start to read them, aside: the cancel-all is made ready meanwhile."""
         if self._under_way is not None:
             return
@@ -52,12 +58,12 @@ class Strategies:
             reader = exchange_reader.Reader(self._line.account)
             self._under_way = reader, reader.aside(*self._asked(), within_s=READ_S)
 
-    def cancel_first(self):
+    def cancel_first(self) -> None:
         """Cancel what is listed before a cancel-all goes out. Whatever befalls, that one goes."""
         with _harmless():
             self._cancel_first()
 
-    def pay(self):
+    def pay(self) -> None:
         """Book the read that came before the cancel-all, now that it keeps nothing waiting."""
         unpaid, self._unpaid = self._unpaid, None
         if unpaid is None:
@@ -66,12 +72,18 @@ class Strategies:
         with _harmless(), writing():
             reader.book(seen)
 
-    def cancel(self, ids, *, within_s=PASS_S, seen=None):
+    def cancel(
+        self,
+        ids: list[str],
+        *,
+        within_s: float = PASS_S,
+        seen: exchange_reader.Reading | None = None,
+    ) -> None:
         """One pass: those of these ids that nothing is known of yet. It is safe to repeat."""
         requests = self._signed([one for one in dict.fromkeys(ids) if one not in self._said])
         if not requests:
             return
-        about = {"judge": self._judge, "within_s": within_s, "seen": seen}
+        about: dict[str, Any] = {"judge": self._judge, "within_s": within_s, "seen": seen}
         for strategy_id, verdict in exchange_all(self._line, requests, **about).items():
             self._learn(strategy_id, verdict)
 
@@ -79,7 +91,7 @@ class Strategies:
         """Why each of those that were not cancelled was not."""
         return [said for said in self._said.values() if said]
 
-    def _cancel_first(self):
+    def _cancel_first(self) -> None:
         if self._under_way is None:
             return
         (reader, answer), self._under_way = self._under_way, None
@@ -88,10 +100,10 @@ class Strategies:
         if ids := open_orders.strategy_ids(self._line, seen):
             self.cancel(ids, within_s=CANCEL_S, seen=seen)
 
-    def _asked(self):
+    def _asked(self) -> tuple[str, dict[str, str]]:
         return open_orders.STRATEGIES, {"account": self._line.account.address}
 
-    def _signed(self, ids):
+    def _signed(self, ids: list[str]) -> dict[str, SignedRequest]:
         """Requests by strategy id; what cannot be signed is remembered."""
         requests, signer = {}, None
         for strategy_id in ids:
@@ -103,15 +115,15 @@ class Strategies:
                 self._said[strategy_id] = f"strategy {strategy_id}: {error}."
         return requests
 
-    def _judge(self, strategy_id, result):
+    def _judge(self, strategy_id: str, result: Answer | AnswerLost | None) -> Verdict | None:
         """What an answer proves of a strategy's cancel; None where there is none."""
         if not isinstance(result, Answer):
             return None
         subject = answers.Subject(strategy_id=strategy_id, account=self._line.account.address)
-        about = {"subject": subject, "is_whole": result.is_whole}
+        about: dict[str, Any] = {"subject": subject, "is_whole": result.is_whole}
         return answers.cancel_verdict(result.status, result.body, **about)
 
-    def _learn(self, strategy_id, verdict):
+    def _learn(self, strategy_id: str, verdict: Verdict | None) -> None:
         """What is in doubt is sent again by the next pass, which is safe by its id."""
         if verdict is None:
             return

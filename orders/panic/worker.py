@@ -7,8 +7,10 @@ book, or to a person.
 import logging
 import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import (
@@ -25,7 +27,7 @@ from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.exchange.client import THREADS
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
-from orders.models import PanicLine, PanicStatus
+from orders.models import CancelJob, PanicLine, PanicStatus
 from orders.panic import cancel_all, readback, stop_orders
 from orders.panic.claimed_lines import (
     LEASE,
@@ -47,12 +49,12 @@ MAX_TAKES = 5  # by senders that die or fail on it, before a person is asked
 class PanicWorker:
     """Carries panic lines in threads of its own, so that the next panic is seen at once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="panic")
         self._under_way, self._halted = set(), threading.Event()
         self._wanted, self._counting = 0, threading.Lock()
 
-    def take_due(self, now, **only):
+    def take_due(self, now: datetime, **only: CancelJob) -> list[Future[Any]]:
         """Claim lines that no living sender holds, and start on them at once; the futures.
 
         No more than there are free threads: a line that waited here would outlive its lease.
@@ -68,28 +70,32 @@ class PanicWorker:
                 self._wanted = waiting.count()
         return futures
 
-    def _must_leave(self):
+    def _must_leave(self) -> bool:
         """Whether a thread shall put its line back, for another sender or for a later moment."""
         with self._counting:
             is_wanted = self._wanted > 0
             self._wanted -= is_wanted
         return is_wanted or self._halted.is_set()
 
-    def close(self, *, is_hurried=False):
+    def close(self, *, is_hurried: bool = False) -> None:
         """Wait for what is under way; in a hurry only until each line can be left to others."""
         if is_hurried:
             self._halted.set()
         self._pool.shutdown()
 
 
-def claim_lines(now, most=THREADS, **only) -> list[PanicLine]:
+def claim_lines(now: datetime, most: int = THREADS, **only: int | CancelJob) -> list[PanicLine]:
     """Free lines with a fresh claim; one UPDATE, for the first must not wait for the last.
 
     ``most``: how many at once; those whose cancel-all waits come first. ``only``: which lines to
     look at. Nothing is written where there is nothing to take.
     """
     free, token = PanicLine.objects.free(now).filter(**only), uuid.uuid4()
-    claim = {"claim_token": token, "lease_until": now + LEASE, "takes": F("takes") + 1}
+    claim: dict[str, Any] = {
+        "claim_token": token,
+        "lease_until": now + LEASE,
+        "takes": F("takes") + 1,
+    }
     due = list(free.order_by("-status", "pk").values_list("pk", flat=True)[: max(0, most)])
     if not due:
         return []
@@ -99,7 +105,7 @@ def claim_lines(now, most=THREADS, **only) -> list[PanicLine]:
     return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 
 
-def empty(line, is_halted=lambda: False):
+def empty(line: PanicLine, is_halted: Callable[..., Any] = lambda: False) -> None:
     """One account from cancel-all to an empty book, or to a person, whatever befalls."""
     try:
         _empty(renewed(line), is_halted)
@@ -114,7 +120,7 @@ def empty(line, is_halted=lambda: False):
     _read_in(line.job)
 
 
-def _empty(line, is_halted):
+def _empty(line: PanicLine, is_halted: Callable[..., Any]):
     if why_not := _why_not(line):
         return leave_to_person(line, why_not)
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
@@ -128,7 +134,9 @@ def _empty(line, is_halted):
     return readback.finish(line, is_halted, strategies, stops)
 
 
-def _after_trouble(act, line, *args, **about):
+def _after_trouble(
+    act: Callable[..., Any], line: PanicLine, *args: Exception, **about: datetime
+) -> None:
     """Do it if the database lets us; else the lease runs out, and the next sender sees."""
     try:
         if not connection.in_atomic_block:
@@ -138,7 +146,7 @@ def _after_trouble(act, line, *args, **about):
         logger.warning("A panic line is left to its lease (%s).", type(error).__name__)
 
 
-def _give_up(line, error):
+def _give_up(line: PanicLine, error: Exception) -> None:
     """Leave to a person what nobody foresaw."""
     said = str(error) if isinstance(error, (CannotOpen, KeySettingsWrong)) else ""
     said = said or f"Its sender failed ({type(error).__name__}); the log of the app says where."
@@ -146,7 +154,7 @@ def _give_up(line, error):
     leave_to_person(line, f"{said} {line.explanation}".strip())
 
 
-def _read_in(job):
+def _read_in(job: CancelJob) -> None:
     """Bring the known orders up to date, once that slows the emptying of no other book."""
     try:
         if job.panic_lines.unfinished().exists():
@@ -158,7 +166,7 @@ def _read_in(job):
         logger.exception("Emptied books could not be read in; the next sync does.")
 
 
-def _why_not(line) -> str:
+def _why_not(line: PanicLine) -> str:
     """Why nothing more may be sent for this line by itself, or nothing."""
     if line.takes > MAX_TAKES:
         return f"Its senders failed {MAX_TAKES} times. {line.explanation}".strip()[:400]
@@ -169,16 +177,16 @@ def _why_not(line) -> str:
     return worker.may_not_send(line, line.account, panic=True)
 
 
-def _waited(line, limit):
+def _waited(line: PanicLine, limit: timedelta) -> timedelta:
     return timezone.now() - line.asked_at - exchange_clock.set_forward(limit)
 
 
-def _never(line):
+def _never(line: PanicLine) -> str:
     was_sent = line.sent_at is not None and line.sent_at >= line.asked_at
     return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
 
 
-def _in_thread(line, is_halted):
+def _in_thread(line: PanicLine, is_halted: Callable[..., Any]) -> None:
     try:
         empty(line, is_halted)
     finally:

@@ -1,6 +1,6 @@
 """Which open questions a settler holds, and until when: each is asked about by one at a time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -13,7 +13,7 @@ CHECK_LEASE = ONE_READ + timedelta(seconds=3)  # renewed before each read
 MAX_AT_ONCE = 10_000  # all of an account are answered by one reading
 
 
-def lease_due(*, account_id, now, is_twap) -> list[Cancel]:
+def lease_due(*, account_id: int, now: datetime, is_twap: bool) -> list[Cancel]:
     """Questions that are due, the longest due first, each taken by one settler.
 
     Taking one moves its next check, so that a settler that dies holds it for seconds only.
@@ -34,7 +34,7 @@ def lease_due(*, account_id, now, is_twap) -> list[Cancel]:
     return taken
 
 
-def hold(cancels, now):
+def hold(cancels: list[Cancel], now: datetime) -> None:
     """Keep them for one more read, unless somebody else took them or had them checked anew."""
     held_until = cancels[0].next_check_at
     if held_until >= now + ONE_READ:
@@ -46,7 +46,7 @@ def hold(cancels, now):
         cancel.next_check_at = until
 
 
-def still_taken(cancels) -> dict:
+def still_taken(cancels: list[Cancel]) -> dict[int, str]:
     """Status by id of the cancels whose check is still ours: nobody moved them meanwhile."""
     rows = Cancel.objects.filter(pk__any={cancel.pk for cancel in cancels}).order_by("pk")
     rows = rows.select_for_update(no_key=True)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
+from typing import Any
 
 from orders.exchange.reader import moment
 from orders.lifecycle.interpret import Conclusion
-from orders.models import CancelStatus, Proof
+from orders.models import Cancel, CancelStatus, Proof
+from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder
 
 BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
 BY_WHOM = "Cancelled; whether by our request or another hand cannot be told: {}."
@@ -43,7 +45,7 @@ class Closure:
     average_filled_price: str = ""
 
 
-def of_events(rows) -> Closure | None:
+def of_events(rows: tuple[OrderEvent | TwapOrder, ...]) -> Closure | None:
     """From one order's events, newest first; None unless the newest says an end. TWAPs too."""
     newest = rows[0]
     if newest.order_status not in ENDS:
@@ -57,7 +59,7 @@ def of_events(rows) -> Closure | None:
     )
 
 
-def of_history_row(row) -> Closure | None:
+def of_history_row(row: HistoryOrder | TwapOrder) -> Closure | None:
     """From one row of the paged history; None unless it says an end. TWAPs too."""
     if row.order_status not in ENDS:
         return None
@@ -71,17 +73,17 @@ def of_history_row(row) -> Closure | None:
     )
 
 
-def made_at(row) -> datetime | None:
+def made_at(row: Any) -> datetime | None:
     """When the exchange made this row's order, or its event, by the exchange's clock."""
     return _moment(row, "created_at")
 
 
-def changed_at(row) -> datetime | None:
+def changed_at(row: HistoryOrder | TwapOrder) -> datetime | None:
     """When the exchange last changed this row's order, by the exchange's clock."""
     return _moment(row, "updated_at")
 
 
-def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
+def conclusion(cancel: Cancel, ending: Closure, *, offset: timedelta = timedelta(0)) -> Conclusion:
     """What an ending makes of a cancel. ``offset``: the exchange's clock minus ours."""
     if ending.status in FILLS:
         status, said = CancelStatus.FILLED, "Filled before the cancel could act."
@@ -107,7 +109,7 @@ def conclusion(cancel, ending, *, offset=timedelta(0)) -> Conclusion:
     )
 
 
-def _in_its_words(ending):
+def _in_its_words(ending: Closure) -> str:
     """The exchange's own words for an end, and no more: they claim no hand and no moment."""
     words = ", ".join(filter(None, [ending.status, ending.event]))
     if ending.event in BY_EXCHANGE or ending.status != "cancelled":
@@ -115,7 +117,7 @@ def _in_its_words(ending):
     return f"Not open any more. The exchange's history says: {words}."
 
 
-def is_ours(cancel, ending, offset=timedelta(0)) -> bool | None:
+def is_ours(cancel: Cancel, ending: Closure, offset: timedelta = timedelta(0)) -> bool | None:
     """A cancel event not earlier than our first byte, where a request of ours may have made it.
 
     None where that cannot be told: a clock moved between our first byte and now, or it waited in a
@@ -135,7 +137,7 @@ def is_ours(cancel, ending, offset=timedelta(0)) -> bool | None:
     return is_since(ending.at, cancel, offset)
 
 
-def _may_be_lost(cancel, ending, offset) -> bool | None:
+def _may_be_lost(cancel: Cancel, ending: Closure, offset: timedelta) -> bool | None:
     """The same of one that waited in a copy put back: since it was asked for it may be ours."""
     if ending.event not in OURS:
         return False
@@ -146,7 +148,7 @@ def _may_be_lost(cancel, ending, offset) -> bool | None:
     return False if ending.at is not None and ending.at < earliest else None
 
 
-def is_since(at, cancel, offset) -> bool | None:
+def is_since(at: datetime, cancel: Cancel, offset: timedelta) -> bool | None:
     """Whether a time of the exchange's is not before our first byte; None where none can tell."""
     earliest, latest = left_between(cancel, offset)
     if at is None or at >= latest - CLOCK_SLACK:
@@ -156,7 +158,7 @@ def is_since(at, cancel, offset) -> bool | None:
     return False if at < earliest - CLOCK_SLACK else None
 
 
-def left_between(cancel, offset):
+def left_between(cancel: Cancel, offset: timedelta) -> tuple[datetime | None, datetime | None]:
     """When our first byte left by the exchange's clock: (earliest, latest), each None if never.
 
     Two times where the offset of that moment is not the one of now: a clock was set since, or just
@@ -173,7 +175,7 @@ def left_between(cancel, offset):
     return sent_at + min(then, offset), sent_at + max(then, offset)
 
 
-def cannot_act_on(cancel, row):
+def cannot_act_on(cancel: Cancel, row: OpenOrder | TwapOrder) -> str:
     """Why our request, right or repeated, can never cancel this open order, or nothing."""
     if row.symbol != cancel.symbol:
         said = f"That order is on {row.symbol}, not {cancel.symbol}, and still open."
@@ -181,7 +183,7 @@ def cannot_act_on(cancel, row):
     return ""
 
 
-def _left(row):
+def _left(row: HistoryOrder | TwapOrder) -> str:
     """What was cancelled of an order that a history row says has ended."""
     if row.order_status in FILLS:
         return "0"
@@ -194,12 +196,12 @@ def _left(row):
     return f"{left:f}"
 
 
-def _moment(row, name):
+def _moment(row: Any, name: str) -> datetime:
     value = time_ms(row, name)
     return None if value is None else moment(value)
 
 
-def time_ms(row, name) -> int | None:
+def time_ms(row: Any, name: str) -> int | None:
     """A time of a row, in ms, where it has one that could be read."""
     value = getattr(row, name, None)
     return value if value is not None and 0 < value < 10**14 else None

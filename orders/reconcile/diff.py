@@ -1,15 +1,22 @@
 """Compare an account's book, as the exchange reads it out, with the orders we hold. Pure."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any
 
 from orders.exchange import odd_rows, reader
 from orders.lifecycle.transitions import ending_values
-from orders.models import AmountsState, Order, OrderState
+from orders.models import Account, AmountsState, Order, OrderState
 from orders.models.cancels import READ_LAG
 from orders.models.clocks import is_ahead
-from orders.reconcile.closures import OURS
+from orders.pacifica.reads import OpenOrders
+from orders.pacifica.rows import OpenOrder
+from orders.reconcile.closures import OURS, Closure
+
+if TYPE_CHECKING:
+    from orders.reconcile.sync import History
+
 
 LOOK_AGAIN = timedelta(seconds=30)
 RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explains
@@ -64,11 +71,11 @@ class Changes:
     unexplained: list = field(default_factory=list)  # Order, vanished for long
     hidden: list = field(default_factory=list)  # Order, maybe in a row that could not be read
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return any((self.new, self.changed, self.reopened, self.closed, self.vanished))
 
 
-def compare(account, book, found, started_at) -> Changes:
+def compare(account: Account, book: OpenOrders, found: "History", started_at: datetime) -> Changes:
     """What changed. ``book``: `OpenOrders`; ``found``: the `History` of missing orders.
 
     An odd row without an order id may be any order: none is then taken for vanished.
@@ -91,10 +98,12 @@ def compare(account, book, found, started_at) -> Changes:
     return changes
 
 
-def _compare_listed(changes, account, order, row, started_at):
+def _compare_listed(
+    changes: Changes, account: Account, order: Order | None, row: OpenOrder, started_at: datetime
+) -> None:
     values = values_of(row, order)
     if order is None:
-        seen = {"first_seen_at": started_at, "last_seen_at": started_at}
+        seen: dict[str, Any] = {"first_seen_at": started_at, "last_seen_at": started_at}
         order = Order(account=account, order_id=row.order_id, **seen, **values)
         changes.new.append((order, row.raw))
     elif order.state == OrderState.CLOSED:
@@ -106,15 +115,17 @@ def _compare_listed(changes, account, order, row, started_at):
         changes.changed.append((_refresh(order, values), row.raw))
 
 
-def _is_older(moment, started_at):
+def _is_older(moment: datetime, started_at: datetime) -> bool:
     return moment < started_at or is_ahead(moment, started_at)
 
 
-def _has_come(moment, now):
+def _has_come(moment: datetime, now: datetime) -> bool:
     return moment <= now or is_ahead(moment, now, RAREST)
 
 
-def _compare_missing(changes, order, found, started_at, is_whole):
+def _compare_missing(
+    changes: Changes, order: Order, found: "History", started_at: datetime, is_whole: bool
+) -> None:
     ending = found.endings.get(order.order_id)
     order.order_status = found.words.get(order.order_id, order.order_status)
     if ending is not None:
@@ -135,14 +146,14 @@ def _compare_missing(changes, order, found, started_at, is_whole):
         changes.unexplained.append(order)
 
 
-def _hide(changes, order, started_at):
+def _hide(changes: Changes, order: Order, started_at: datetime) -> None:
     """It may be the row that could not be read: open as far as anybody knows, and unseen."""
     _look_again(order, started_at)
     order.trouble = HIDDEN
     changes.hidden.append(order)
 
 
-def _look_again(order, started_at):
+def _look_again(order: Order, started_at: datetime) -> bool:
     """Whether a look-up in the history was due; the next comes the later, the longer it is gone."""
     if order.next_lookup_at is not None and not _has_come(order.next_lookup_at, started_at):
         return False
@@ -151,7 +162,7 @@ def _look_again(order, started_at):
     return True
 
 
-def _link_edits(changes):
+def _link_edits(changes: Changes) -> None:
     """An edit closes an order and makes a new one of the same client order id at that moment."""
     ended = {
         o.client_order_id: (o, ending.at) for o, ending in changes.closed if _may_be_edit(ending)
@@ -165,11 +176,11 @@ def _link_edits(changes):
             order.replaces_order_id = old.order_id
 
 
-def _may_be_edit(ending):
+def _may_be_edit(ending: Closure) -> bool:
     return ending.status == "cancelled" and ending.event in OURS
 
 
-def values_of(row, order=None) -> dict:
+def values_of(row: OpenOrder, order: Order | None = None) -> dict[str, str | None]:
     """An open order's columns from the book's row: the text as it came, numbers beside it.
 
     What could not be read stays as the order has it, where it is known.
@@ -188,14 +199,14 @@ def values_of(row, order=None) -> dict:
     return values
 
 
-def _left(initial, filled, cancelled):
+def _left(initial: str, filled: str, cancelled: str) -> Decimal | None:
     """What is open of an order, or None where one of the amounts is not known."""
     if not (initial and filled and cancelled):
         return None
     return EXACT.subtract(EXACT.subtract(Decimal(initial), Decimal(filled)), Decimal(cancelled))
 
 
-def number(text) -> Decimal | None:
+def number(text: str | Decimal) -> Decimal | None:
     """A decimal for sorting and sums, or None where there is none or it would not fit."""
     if text in (None, ""):
         return None
@@ -203,7 +214,7 @@ def number(text) -> Decimal | None:
     return value if value.copy_abs() < Decimal(10) ** 26 else None
 
 
-def _refresh(order, values):
+def _refresh(order: Order, values: dict[str, str | None]) -> Order:
     for name, value in values.items():
         setattr(order, name, value)
     order.state, order.order_status, order.reason = OrderState.OPEN, "open", ""

@@ -3,7 +3,9 @@
 Found by a sync, in its transaction. An order that filled ended as orders do: that is no drift.
 """
 
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,16 +13,31 @@ from django.utils import timezone
 from orders.access.denials import refuse
 from orders.audit import log
 from orders.exchange import clock as exchange_clock
-from orders.models import AuditRecord, Cancel, Drift, DriftKind, Event, Restore, Right
+from orders.models import (
+    Account,
+    AuditRecord,
+    Cancel,
+    Drift,
+    DriftKind,
+    Event,
+    Order,
+    Restore,
+    Right,
+)
 from orders.models.clocks import is_ahead
-from orders.reconcile.closures import FILLS, OURS
+from orders.reconcile.closures import FILLS, OURS, Closure
+from orders.reconcile.diff import Changes
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
 NO_DRIFT = "There is no such discrepancy to acknowledge on your desks."
 WHOLE_BOOK = ("cancel_all_orders", "cancel_order_strategy")  # these name no single order
 
 
-def note(*, account, changes, now):
+def note(*, account: Account, changes: Changes, now: datetime) -> None:
     """Keep the drifts of one sync; one that is listed already is not listed twice."""
     drifts = [
         *(_drift(DriftKind.REAPPEARED, order, now) for order, _ in changes.reopened),
@@ -32,7 +49,13 @@ def note(*, account, changes, now):
     Drift.objects.bulk_create(drifts, ignore_conflicts=True)
 
 
-def acknowledge(*, user, actor, drift_ids, clock=timezone.now) -> int:
+def acknowledge(
+    *,
+    user: "Person",
+    actor: log.Actor,
+    drift_ids: list[int],
+    clock: Callable[..., Any] = timezone.now,
+) -> int:
     """Record that somebody has looked at these; how many were still open and theirs to see.
 
     Raises `NotAllowed` where there is none such on a desk where the person may cancel.
@@ -57,7 +80,7 @@ def acknowledge(*, user, actor, drift_ids, clock=timezone.now) -> int:
     return len(drifts)
 
 
-def _closings(account, changes, now):
+def _closings(account: Account, changes: Changes, now: datetime) -> Iterator[Drift]:
     edited = {order.replaces_order_id for order, _ in changes.new}
     ended = [
         (order, ending)
@@ -72,7 +95,7 @@ def _closings(account, changes, now):
             yield _drift(DriftKind.FOREIGN_CANCEL, order, now)
 
 
-def _lost(ended) -> set:
+def _lost(ended: list[tuple[Order, Closure]]) -> set[Any]:
     """Order ids among these a request of ours for which may be lost with a restored copy."""
     if not ended or not Restore.objects.exists():
         return set()
@@ -84,7 +107,7 @@ def _lost(ended) -> set:
     }
 
 
-def _ours(account, ended) -> set:
+def _ours(account: Account, ended: list[tuple[Order, Closure]]) -> set[int]:
     """Order ids among these for which a request of ours was sent, alone or for a whole book."""
     if not ended:
         return set()
@@ -101,14 +124,16 @@ def _ours(account, ended) -> set:
     }
 
 
-def _may_have_ended(ending, asked_at, offsets) -> bool:
+def _may_have_ended(ending: Closure, asked_at: datetime, offsets: set[timedelta]) -> bool:
     """Whether a request for the whole book fits this end by either reading of the clocks."""
     if ending.at is None or is_ahead(asked_at, timezone.now()):  # ours was set back since
         return True
     return any(abs(ending.at - by - asked_at) <= SPAN for by in offsets)
 
 
-def _whole_book_requests(account, ended, offsets):
+def _whole_book_requests(
+    account: Account, ended: list[tuple[Order, Closure]], offsets: set[timedelta]
+) -> list[datetime]:
     times = [ending.at for _, ending in ended if ending.at is not None]
     since = (min(times) if times else timezone.now()) - max(offsets) - SPAN
     requests = AuditRecord.objects.filter(account=account, event=Event.REQUEST, at__gte=since)
@@ -126,17 +151,17 @@ SAID = {
 }
 
 
-def _unended(order):
+def _unended(order: Order) -> str:
     """What the exchange calls an order that is not listed and has not ended."""
     return "" if order.order_status in {"", "open"} else order.order_status
 
 
-def _drift(kind, order, now, detail=""):
+def _drift(kind: DriftKind, order: Order, now: datetime, detail: str = "") -> Drift:
     said = f"{SAID[kind]} The exchange says: {detail}." if detail else SAID[kind]
     return Drift(order=order, kind=kind, said=said[:300], seen_at=now)
 
 
-def _fact(actor, account, drifts, now):
+def _fact(actor: log.Actor, account: Account, drifts: list[Drift], now: datetime) -> log.Fact:
     return log.Fact(
         event=Event.DRIFT_ACKNOWLEDGED,
         actor=actor,
@@ -156,5 +181,5 @@ def _fact(actor, account, drifts, now):
     )
 
 
-def _several(count):
+def _several(count: int) -> str:
     return "1 discrepancy" if count == 1 else f"{count} discrepancies"

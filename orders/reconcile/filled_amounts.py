@@ -4,9 +4,11 @@ The outcome stands and does not wait for this. The reads are paid for from what 
 spend, and many orders are told by one page.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -17,11 +19,23 @@ from orders.exchange import credits
 from orders.exchange import reader as exchange_reader
 from orders.lifecycle import reopen
 from orders.lifecycle.transitions import ending_values
-from orders.models import AmountsState, Cancel, CancelKind, CancelStatus, Order, OrderState, Proof
+from orders.models import (
+    Account,
+    AmountsState,
+    Cancel,
+    CancelKind,
+    CancelStatus,
+    Order,
+    OrderState,
+    Proof,
+)
+from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
+from orders.pacifica.rows import HistoryOrder
 from orders.pacifica.strict_json import spelled
 from orders.reconcile import closures, findings, order_pasts
 from orders.reconcile.closures import ENDS, FILLS
+from orders.reconcile.history_lookup import Routes
 
 BY_ID_THRESHOLD = 2  # orders asked for by their ids; more are looked for in the pages
 MAX_AT_ONCE, MAX_PAGES, PAGE = 500, 20, 100
@@ -35,13 +49,13 @@ GIVE_UP_UNREAD_AFTER = timedelta(days=1)
 UNTOLD = "The exchange's history does not tell its amounts."
 
 
-def accounts_due(now):
+def accounts_due(now: datetime) -> list[int]:
     """Ids of the accounts with amounts to be read, those of urgent cancels first."""
     due = _due(now).order_by("-is_urgent", "pk").values_list("account_id", flat=True)
     return list(dict.fromkeys(due[:MAX_AT_ONCE]))
 
 
-def read(*, account_id, clock=timezone.now) -> int:
+def read(*, account_id: int, clock: Callable[..., Any] = timezone.now) -> int:
     """Read what is due of one account; of how many orders the amounts were told."""
     told = 0
     for routes, kinds in ROUTES:
@@ -57,7 +71,7 @@ ROUTES = [
 ]
 
 
-def fill_gone(*, account, closed):
+def fill_gone(*, account: Account, closed: list[tuple[Order, closures.Closure]]) -> None:
     """Write what traded of orders that were gone by the book alone into their cancels, once told.
 
     ``closed``: the (order, `Ending`) pairs of a sync, whose record shows them.
@@ -72,7 +86,7 @@ def fill_gone(*, account, closed):
     Cancel.objects.bulk_update(gone, ["filled_amount", "cancelled_amount"], batch_size=AT_ONCE)
 
 
-def _gone_untold(account, order_ids):
+def _gone_untold(account: Account, order_ids: set[int]) -> list[Cancel]:
     """Locked, and none that is live: who concludes those locks their orders after them."""
     named = Cancel.objects.filter(order_id__any=order_ids).order_by()
     rows = named.values_list("pk", "account_id", "status", "proof", "filled_amount")
@@ -92,19 +106,19 @@ class _Answers:
     is_unread: bool = False  # some read told nothing at all
     must_wait: bool = False
 
-    def note(self, each):
+    def note(self, each: exchange_reader.Reading) -> None:
         """A read that was made."""
         self.last = each
         self.is_unread |= each.value is None and not each.is_unknown
         self.must_wait |= each.must_wait
 
 
-def _due(now):
+def _due(now: datetime) -> CancelQuerySet:
     has_none_yet = has_come("amounts_due_at", now, max(MAX_PAUSE, LEASE))
     return Cancel.objects.filter(has_none_yet, amounts_due_at__isnull=False)
 
 
-def _take(due, now):
+def _take(due: CancelQuerySet, now: datetime) -> list[Cancel]:
     """The cancels, each taken by one reader for a while; nothing is written where none is due."""
     skips = connection.features.has_select_for_update_skip_locked
     if not due.exists():
@@ -117,7 +131,7 @@ def _take(due, now):
         return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
 
 
-def _read(cancels, routes, clock):
+def _read(cancels: list[Cancel], routes: Routes, clock: Callable[..., Any]) -> int:
     account = cancels[0].account
     reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, clock=clock), _Answers()
     if len(cancels) > BY_ID_THRESHOLD or any(cancel.order_id is None for cancel in cancels):
@@ -129,10 +143,16 @@ def _read(cancels, routes, clock):
     return _write(cancels, told, clock())
 
 
-def _through_pages(reader, routes, account, cancels, told):
+def _through_pages(
+    reader: exchange_reader.Reader,
+    routes: Routes,
+    account: Account,
+    cancels: list[Cancel],
+    told: _Answers,
+) -> None:
     offset = exchange_clock.offset(cancels[0].amounts_due_at - LEASE)
 
-    def needed(rows):
+    def needed(rows: list[Any]) -> int:
         found = _among(rows, cancels, offset)
         return ceil((len(cancels) - len(found)) / PAGE)
 
@@ -146,7 +166,9 @@ def _through_pages(reader, routes, account, cancels, told):
             told.rows.setdefault(pk, (order_pasts.of_row(row).ending, row, each))
 
 
-def _among(rows, cancels, offset) -> dict:
+def _among(
+    rows: list[Any] | tuple[HistoryOrder, ...], cancels: list[Cancel], offset: timedelta
+) -> dict[int, Any]:
     """The rows that tell how these cancels' orders ended, by cancel id."""
     by_id, by_name = {}, {}
     for row in rows:
@@ -158,7 +180,12 @@ def _among(rows, cancels, offset) -> dict:
     return {pk: row for pk, row in found.items() if row is not None}
 
 
-def _row_of(cancel, by_id, by_name, offset):
+def _row_of(
+    cancel: Cancel,
+    by_id: dict[int, Any],
+    by_name: dict[str, list[tuple[HistoryOrder | order_pasts.OrderPast, ...]]],
+    offset: timedelta,
+) -> HistoryOrder | None:
     """A name may be used again: it means the order that was there when our cancel came."""
     if cancel.order_id is not None:
         return by_id.get(cancel.order_id)
@@ -172,7 +199,7 @@ def _row_of(cancel, by_id, by_name, offset):
     return max(rows, key=lambda row: row.order_id, default=None)
 
 
-def _by_id(reader, routes, cancel, told):
+def _by_id(reader: exchange_reader.Reader, routes: Routes, cancel: Cancel, told: _Answers) -> None:
     order_id = cancel.order_id
     each = reader.ask(routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id)
     told.note(each)
@@ -184,7 +211,7 @@ def _by_id(reader, routes, cancel, told):
             told.rows[cancel.pk] = (past.ending, each.value.rows[0], each)
 
 
-def _write(cancels, told, now) -> int:
+def _write(cancels: list[Cancel], told: _Answers, now: datetime) -> int:
     """What was told, where the cancel still says so and is still ours; the rest is asked later."""
     account = cancels[0].account
     with transaction.atomic():
@@ -209,7 +236,7 @@ def _write(cancels, told, now) -> int:
     return len(known)
 
 
-def _still_taken(cancels, now):
+def _still_taken(cancels: list[Cancel], now: datetime) -> list[Cancel]:
     """Those that nobody took over since, and that are still called cancelled; locked."""
     same = Cancel.objects.filter(pk__any={one.pk for one in cancels}, status=CancelStatus.CANCELLED)
     rows = same.order_by("pk").select_for_update(no_key=True).values_list("pk", "amounts_due_at")
@@ -217,18 +244,18 @@ def _still_taken(cancels, now):
     return [one for one in cancels if one.pk in mine]
 
 
-def _is(told, cancel, statuses) -> bool:
+def _is(told: _Answers, cancel: Cancel, statuses: set[str]) -> bool:
     return cancel.pk in told.rows and told.rows[cancel.pk][0].status in statuses
 
 
-def _amounts(told, cancel):
+def _amounts(told: _Answers, cancel: Cancel) -> tuple[str, str]:
     """(filled, cancelled) as the exchange's text, or None where it does not tell both."""
     ending = told.rows[cancel.pk][0]
     both = ending.filled_amount, ending.cancelled_amount
     return both if all(both) else None
 
 
-def _write_orders(account, known, told):
+def _write_orders(account: Account, known: list[Cancel], told: _Answers) -> None:
     """The same of the orders themselves, where we know them."""
     endings = {told.rows[one.pk][1].order_id: told.rows[one.pk][0] for one in known}
     closed = account.orders.filter(order_id__any=set(endings), state=OrderState.CLOSED)
@@ -242,7 +269,7 @@ def _write_orders(account, known, told):
 AMOUNTS = ["filled_amount", "cancelled_amount", "average_filled_price", "amounts_state"]
 
 
-def _ask_later(cancels, told, now) -> list:
+def _ask_later(cancels: list[Cancel], told: _Answers, now: datetime) -> list[Any]:
     """Ever more slowly; those for whom the exchange was asked long enough are given up."""
     later, untold = {}, []
     for cancel in cancels:
@@ -260,11 +287,11 @@ def _ask_later(cancels, told, now) -> list:
     return _give_up(untold)
 
 
-def _cancelled(ids):
+def _cancelled(ids: set[int]) -> CancelQuerySet:
     return Cancel.objects.filter(pk__any=ids, status=CancelStatus.CANCELLED)
 
 
-def _give_up(cancels) -> list:
+def _give_up(cancels: list[Any]) -> list[Any]:
     """At last it is said that the exchange does not tell; of those that are still cancelled."""
     still = set(_cancelled({one.pk for one in cancels}).values_list("pk", flat=True))
     cancels, by_words = [one for one in cancels if one.pk in still], {}
@@ -277,7 +304,7 @@ def _give_up(cancels) -> list:
     return cancels
 
 
-def _untold_facts(cancels, told, now):
+def _untold_facts(cancels: list[Any], told: _Answers, now: datetime) -> Iterator[None]:
     """A record for each job of what was given up, with the last read that was made for it."""
     by_job = {}
     for cancel in cancels:
@@ -288,7 +315,7 @@ def _untold_facts(cancels, told, now):
         yield replace(fact, data=fact.data | {"amounts_untold": len(given_up)})
 
 
-def _read_facts(known, told, now):
+def _read_facts(known: list[Cancel], told: _Answers, now: datetime) -> Iterator[log.Fact]:
     """A record of each read that told some: its answer, the orders and their amounts."""
     by_read = {}
     for cancel in known:
@@ -301,15 +328,17 @@ def _read_facts(known, told, now):
         yield replace(fact, data=fact.data | {"amounts": amounts})
 
 
-def _fact(each, first, lines, now):
-    about = {"account": first.account, "job": first.job, "at": now, "lines": lines}
+def _fact(
+    each: exchange_reader.Reading, first: Cancel, lines: list[log.OrderLine], now: datetime
+) -> log.Fact:
+    about: dict[str, Any] = {"account": first.account, "job": first.job, "at": now, "lines": lines}
     return exchange_reader.fact_of(each, actor=log.actor_of(first.job), **about)
 
 
-def _name(cancel) -> str:
+def _name(cancel: Cancel) -> str:
     return str(cancel.order_id or cancel.client_order_id)
 
 
-def _row_text(told, cancel) -> str:
+def _row_text(told: _Answers, cancel: Cancel) -> str:
     """The exchange's row about the order, word for word."""
     return spelled(told.rows[cancel.pk][1].raw)

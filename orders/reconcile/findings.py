@@ -1,12 +1,15 @@
 """Gather what the exchange says of orders whose cancels are in question: book, then history."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from orders.exchange import reader as exchange_reader
-from orders.models import Order
+from orders.models import Account, Cancel, Order
 from orders.pacifica import reads
+from orders.pacifica.rows import OpenOrder, TwapOrder
 from orders.reconcile import closures, history_lookup, history_pages
 from orders.reconcile.order_pasts import SAME_MOMENT, Edits, OrderPast, of_open_row
 
@@ -47,15 +50,15 @@ class Findings:
     _edits: Edits | None = None
     _known_reach: tuple | None = None
 
-    def row_of(self, cancel):
+    def row_of(self, cancel: Cancel) -> OpenOrder | None:
         """The open row of this cancel's order, or None."""
         return self.book.get(self.meant(cancel))
 
-    def past_of(self, cancel) -> OrderPast | None:
+    def past_of(self, cancel: Cancel) -> OrderPast | None:
         """What the history says of this cancel's order, or None."""
         return self.pasts.get(self.meant(cancel))
 
-    def meant(self, cancel) -> int | None:
+    def meant(self, cancel: Cancel) -> int | None:
         """The order id that the cancel names, itself or by a client order id used more than once.
 
         Then it is the oldest that had been made and had not ended when our first byte left: what
@@ -69,36 +72,36 @@ class Findings:
         lived = [i for i in by_then if not self._had_ended(i, earliest)]
         return lived[0] if lived else max(by_then, default=None)
 
-    def is_doubtful(self, cancel, row) -> bool:
+    def is_doubtful(self, cancel: Cancel, row: OpenOrder | TwapOrder) -> bool:
         """Whether an open row of this client order id may have been made after our first byte."""
         earliest, _ = self._left_between(cancel)
         made_at = closures.made_at(row)
         return not cancel.order_id and bool(earliest and made_at and made_at > earliest)
 
-    def _left_between(self, cancel):
+    def _left_between(self, cancel: Cancel) -> tuple[datetime | None, datetime | None]:
         """Between which times of the exchange's our first byte left; Nones where none did."""
         earliest, latest = closures.left_between(cancel, self.offset)
         slack = closures.CLOCK_SLACK
         return earliest and earliest - slack, latest and latest + slack
 
-    def _so_named(self, name):
+    def _so_named(self, name: str) -> dict[int, datetime]:
         made = {i: self.pasts[i].created_at for i in self._names.get(name, ())}
         row = self.named.get(name)
         return made if row is None else made | {row.order_id: closures.made_at(row)}
 
-    def _had_ended(self, order_id, moment):
+    def _had_ended(self, order_id: int, moment: datetime) -> bool:
         past = self.pasts.get(order_id)
         at = past.ending.at if past is not None and past.ending is not None else None
         return bool(order_id not in self.book and at and moment and at < moment)
 
-    def add(self, past):
+    def add(self, past: OrderPast) -> None:
         """Keep what was told of an order. Of two rows of one, what says an end, or came later."""
         before = self.pasts.get(past.order_id)
         if before is None or before.ending is None or past.ending is not None:
             self.pasts[past.order_id], self._edits = past, None
             self._names.setdefault(past.name, set()).add(past.order_id)
 
-    def last_edit_of(self, past) -> OrderPast | None:
+    def last_edit_of(self, past: OrderPast) -> OrderPast | None:
         """The order that stands, or ended, in the place of this one by an edit; or None."""
         if self._edits is None:
             half_read = [one.row for one in self.odd if one.row is not None]
@@ -107,20 +110,20 @@ class Findings:
             self._edits = Edits([*closed, *listed])
         return self._edits.last_of(past)
 
-    def hides(self, cancel) -> bool:
+    def hides(self, cancel: Cancel) -> bool:
         """Whether a row of the book that could not be read may be this cancel's order."""
         return self._has_nameless or (cancel.order_id is None and self._has_odd_name)
 
     @cached_property
-    def _has_nameless(self):
+    def _has_nameless(self) -> bool:
         return any(one.order_id is None for one in self.odd)
 
     @cached_property
-    def _has_odd_name(self):
+    def _has_odd_name(self) -> bool:
         rows = [*(one.row for one in self.odd), *self.book.values()]
         return any("client_order_id" in row.odd_fields for row in rows)
 
-    def is_unknown(self, cancel) -> bool:
+    def is_unknown(self, cancel: Cancel) -> bool:
         """Whether the exchange said, in so many words, that it has no such order."""
         return cancel.order_id in self.unknown or self.is_history_whole
 
@@ -129,7 +132,7 @@ class Findings:
         """Whether the paged history was read to its end, every row of it."""
         return self.pages is not None and self.pages.is_complete
 
-    def unread(self, cancel) -> str:
+    def unread(self, cancel: Cancel) -> str:
         """In words, why its history does not tell of this cancel's order."""
         if cancel.order_id in self.unread_ids:
             return self.unread_ids[cancel.order_id]
@@ -140,7 +143,7 @@ class Findings:
         """Whether something was not asked for want of credits."""
         return any(each.must_wait for each in self.readings)
 
-    def is_ours(self, cancel) -> bool:
+    def is_ours(self, cancel: Cancel) -> bool:
         """Whether the order id is shown to be this account's: listed, or said yes to, before.
 
         One found for a client order id was listed too.
@@ -148,24 +151,30 @@ class Findings:
         is_told = cancel.known_order_id or cancel.client_order_id or cancel.was_accepted
         return bool(is_told) or cancel.order_id in self.seen
 
-    def is_passed(self, past) -> bool:
+    def is_passed(self, past: OrderPast) -> bool:
         """Whether the history was read past where this order would stand, however it is sorted."""
         ended_at = past.ending.at if past.ending is not None else None
         return self.is_history_whole or self._reach().is_past(past.created_at, ended_at)
 
-    def would_show_edit_of(self, past) -> bool:
+    def would_show_edit_of(self, past: OrderPast) -> bool:
         """Whether the pages would show what an edit put in the place of this closed order."""
         first, last = past.ending.at - SAME_MOMENT, past.ending.at + SAME_MOMENT
         return self.is_history_whole or self._reach().is_past(first, last)
 
-    def _reach(self):
+    def _reach(self) -> history_pages.Reach:
         rows = self.pages.rows if self.pages is not None else ()
         if self._known_reach is None or self._known_reach[0] is not rows:
             self._known_reach = rows, history_pages.Reach(rows)
         return self._known_reach[1]
 
 
-def gather(cancels, *, clock, offset, before) -> Findings:
+def gather(
+    cancels: list[Cancel],
+    *,
+    clock: Callable[..., Any],
+    offset: timedelta,
+    before: Callable[..., Any],
+) -> Findings:
     """Read the book once, then the history of the orders it does not list.
 
     ``before``: called before each read.
@@ -173,7 +182,13 @@ def gather(cancels, *, clock, offset, before) -> Findings:
     return _gather(cancels, clock, offset, before, ORDERS)
 
 
-def gather_twaps(cancels, *, clock, offset, before) -> Findings:
+def gather_twaps(
+    cancels: list[Cancel],
+    *,
+    clock: Callable[..., Any],
+    offset: timedelta,
+    before: Callable[..., Any],
+) -> Findings:
     """The same for TWAP orders, which have routes of their own."""
     return _gather(cancels, clock, offset, before, TWAPS)
 
@@ -196,7 +211,13 @@ TWAPS = history_lookup.Routes(
 )
 
 
-def _gather(cancels, clock, offset, before, routes):
+def _gather(
+    cancels: list[Cancel],
+    clock: Callable[..., Any],
+    offset: timedelta,
+    before: Callable[..., Any],
+    routes: history_lookup.Routes,
+) -> Findings:
     account = cancels[0].account
     reader = exchange_reader.Reader(account, clock=clock, before=before)
     evidence = Findings(reader, asked_at=clock(), offset=offset, seen=_seen(account, cancels))
@@ -221,24 +242,24 @@ def _gather(cancels, clock, offset, before, routes):
     return evidence
 
 
-def _seen(account, cancels):
+def _seen(account: Account, cancels: list[Cancel]) -> set[Any]:
     """Order ids among these that the account's books have listed since they were asked for."""
     wanted = {one.order_id for one in cancels if one.order_id and one.known_order_id is None}
     orders = Order.objects.filter(account=account, order_id__any=wanted)
     return set(orders.values_list("order_id", flat=True)) if wanted else set()
 
 
-def _is_missing(evidence, cancel):
+def _is_missing(evidence: Findings, cancel: Cancel) -> bool:
     row = evidence.row_of(cancel)
     return row is None or evidence.is_doubtful(cancel, row)
 
 
-def _needs_pages(evidence, cancel):
+def _needs_pages(evidence: Findings, cancel: Cancel) -> bool:
     """History by id tells not whose an order is, and cannot be asked by client order id."""
     return cancel.order_id is None or not evidence.is_ours(cancel)
 
 
-def _left(evidence, missing):
+def _left(evidence: Findings, missing: list[Cancel]) -> list[Cancel]:
     """Cancels whose order ids are looked up one by one. One never shown to be ours that the whole
     history has not is nobody's here: what its id would tell is another account's."""
     return [
@@ -250,7 +271,7 @@ def _left(evidence, missing):
     ]
 
 
-def _read_book(evidence, routes, params):
+def _read_book(evidence: Findings, routes: history_lookup.Routes, params: dict[str, str]) -> None:
     answer = evidence.reader.ask(routes.book, params, routes.open_rows)
     evidence.readings.append(answer)
     if answer.value is not None:
@@ -258,12 +279,12 @@ def _read_book(evidence, routes, params):
         _list(evidence, answer.value.rows)
 
 
-def _list(evidence, rows):
+def _list(evidence: Findings, rows: tuple[OpenOrder, ...]) -> None:
     evidence.book = (evidence.book or {}) | {row.order_id: row for row in rows}
     evidence.named |= {r.client_order_id.lower(): r for r in rows if r.client_order_id}
 
 
-def _list_half_read(evidence, cancels):
+def _list_half_read(evidence: Findings, cancels: list[Cancel]) -> None:
     """A row whose symbol could not be read is listed where a cancel names its order with one."""
     symbols = {c.order_id or c.client_order_id.lower(): c.symbol for c in cancels}
     for row in [one.row for one in evidence.odd if one.row is not None]:

@@ -1,10 +1,17 @@
 """Look up in the exchange's history what became of orders: page by page, or by their ids."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from orders.exchange import credits
 from orders.models import Cancel, CancelKind
+from orders.pacifica.rows import HistoryOrder
 from orders.reconcile import history_pages, order_pasts
+
+if TYPE_CHECKING:
+    from orders.reconcile.findings import Findings
+
 
 # Pages that one question is worth, by how often it was looked at; over its whole life less than a
 # hundred. Deep ones once the reads had time to catch up. Many are worth as many as reach them all,
@@ -31,16 +38,22 @@ class Routes:
 class LookUp:
     """One round of looking up. ``evidence``: takes what is told; ``is_late``: asked before each."""
 
-    def __init__(self, evidence, routes, params, is_late):
+    def __init__(
+        self,
+        evidence: "Findings",
+        routes: Routes,
+        params: dict[str, str],
+        is_late: Callable[..., Any],
+    ) -> None:
         self._evidence, self._routes, self._params = evidence, routes, params
         self._is_late = is_late
 
-    def through_history(self, cancels):
+    def through_history(self, cancels: list[Cancel]) -> None:
         """Read pages until all are found, and what edits put in their places, as deep as the
         oldest of them needs."""
         left, edits, read = _Left(cancels), _Edited(), 0
 
-        def needed(rows):
+        def needed(rows: list[HistoryOrder]) -> int:
             nonlocal read
             edits.look_at(left.take(rows[read:]))
             read, reach = len(rows), history_pages.Reach(rows)
@@ -56,7 +69,7 @@ class LookUp:
         purpose = credits.PROOF if len(cancels) <= MANY_THRESHOLD else credits.BULK
         self._pages(needed, most, purpose)
 
-    def for_edits(self, cancels):
+    def for_edits(self, cancels: list[Cancel]) -> None:
         """Look for what edits put in the place of orders that closed as an edit closes one."""
         edits = _Edited()
         closed = [one for one in cancels if self._may_be_edited(one)]
@@ -64,13 +77,13 @@ class LookUp:
         if not closed or self._is_late():
             return
 
-        def needed(rows):
+        def needed(rows: list[HistoryOrder]) -> int:
             is_over = rows and (self._is_late() or edits.is_past(history_pages.Reach(rows)))
             return 0 if is_over else 1
 
         self._pages(needed, _pages_of(closed), credits.PROOF)
 
-    def by_id(self, cancel):
+    def by_id(self, cancel: Cancel) -> None:
         """Ask for the events of one order."""
         if self._is_late():
             return
@@ -87,7 +100,7 @@ class LookUp:
         else:
             evidence.unowned[order_id] = order_pasts.of_events(answer.value.rows)
 
-    def _pages(self, needed, most, purpose):
+    def _pages(self, needed: Callable[..., Any], most: int, purpose: str) -> None:
         evidence, routes = self._evidence, self._routes
         reader = evidence.reader.for_purpose(purpose)
         pages = reader.pages(routes.history, self._params, routes.page, needed, most=most)
@@ -96,18 +109,18 @@ class LookUp:
         for row in pages.rows:
             evidence.add(order_pasts.of_row(row))
 
-    def _may_be_edited(self, cancel):
+    def _may_be_edited(self, cancel: Cancel) -> bool:
         past = self._evidence.past_of(cancel)
         if cancel.kind != CancelKind.ORDER or past is None or not past.may_be_edited:
             return False
         return self._evidence.last_edit_of(past) is None
 
 
-def _pages_of(cancels):
+def _pages_of(cancels: list[Cancel]) -> int:
     return max(PAGES.get(one.checks, PAGES_LATER) for one in cancels)
 
 
-def _asked_since(cancels):
+def _asked_since(cancels: list[Cancel]) -> int:
     """How many cancels of the account were asked for since the first of these: they may stand as
     deep."""
     first = min(cancel.pk for cancel in cancels)
@@ -117,14 +130,14 @@ def _asked_since(cancels):
 class _Left:
     """Names of orders that are still looked for, and how long ago the oldest of them was made."""
 
-    def __init__(self, cancels):
+    def __init__(self, cancels: list[Cancel]) -> None:
         self._ids = {one.order_id: one for one in cancels if one.order_id}
         self._names = {one.client_order_id.lower() for one in cancels if not one.order_id}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._ids) + len(self._names)
 
-    def take(self, rows):
+    def take(self, rows: list[Any]) -> Iterator[order_pasts.OrderPast]:
         """Look no longer for the orders of these rows; what they say of those that were."""
         for row in rows:
             name = (row.client_order_id or "").lower()
@@ -132,7 +145,7 @@ class _Left:
                 self._names.discard(name)
                 yield order_pasts.of_row(row)
 
-    def is_past(self, reach) -> bool:
+    def is_past(self, reach: history_pages.Reach) -> bool:
         """Whether the rows were read past where each of the others would stand."""
         known = [one.known_order for one in self._ids.values()]
         made_at = {order and order.created_at for order in known}
@@ -144,17 +157,17 @@ class _Left:
 class _Edited:
     """When orders closed that an edit may have closed: what it made was made at that moment."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._first = self._last = None
 
-    def look_at(self, told):
+    def look_at(self, told: Iterator[Any]) -> None:
         """Take in what was told of some orders."""
         moments = [past.ending.at for past in told if past.may_be_edited]
         if moments:
             self._first = min([*moments, *filter(None, [self._first])])
             self._last = max([*moments, *filter(None, [self._last])])
 
-    def is_past(self, reach) -> bool:
+    def is_past(self, reach: history_pages.Reach) -> bool:
         """Whether the rows were read past all that was made at those moments."""
         if self._first is None:
             return True

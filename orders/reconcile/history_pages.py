@@ -1,8 +1,10 @@
 """How far a paged history was read, told from its rows alone: what they are sorted by, nobody
 promises (docs.pacifica.fi says newest first, pacifica-fi/pacifica-mcp oldest first)."""
 
+from datetime import datetime
 from itertools import pairwise
 
+from orders.pacifica.rows import HistoryOrder
 from orders.reconcile import closures
 
 MIN_ROWS = 20  # rows in which an order is seen: two may fall by chance
@@ -15,13 +17,13 @@ class Reach:
     Only where they were seen falling, or rising, all the way, by when they were made or changed.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows: list[HistoryOrder]) -> None:
         self._falls_by = {name for name in SORTED_BY if _falls(rows, name)}
         self._rises = any(_falls(rows[::-1], name) for name in SORTED_BY)
         self._made_at = closures.made_at(rows[-1]) if rows else None
         self._changed_at = closures.changed_at(rows[-1]) if rows else None
 
-    def is_past(self, made_at, ended_at=None) -> bool:
+    def is_past(self, made_at: datetime, ended_at: datetime | None = None) -> bool:
         """Whether an order made, and ended, then would have come before the last of the rows.
 
         Where they fall by both, the stricter is asked of: an order changes no earlier than it is
@@ -37,7 +39,7 @@ class Reach:
         return is_known and self._made_at > ended_at
 
 
-def _falls(rows, name):
+def _falls(rows: list[HistoryOrder], name: str) -> bool:
     times = [closures.time_ms(row, name) for row in rows]
     if len(times) < MIN_ROWS or None in times or times[0] == times[-1]:
         return False

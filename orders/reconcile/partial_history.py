@@ -1,12 +1,13 @@
 """What is said of an order where the exchange told half of it: that half, and what was not read."""
 
 from orders.lifecycle.interpret import Conclusion
-from orders.models import CancelStatus, Proof
+from orders.models import Cancel, CancelStatus, Proof
+from orders.reconcile.order_pasts import OrderPast
 
 ENDED = {"cancelled": "was cancelled", "rejected": "was rejected", "completed": "was completed"}
 
 
-def edited(last) -> str:
+def edited(last: OrderPast) -> str:
     """What became of an order that was edited before our cancel could act. ``last``: the `Past` of
     what came in its place."""
     said = f"Edited before our cancel could act: replaced by order {last.order_id}, which"
@@ -17,14 +18,14 @@ def edited(last) -> str:
     return f"Edited before our cancel could act: it lives on as order {last.order_id}."
 
 
-def maybe_edited(why) -> str:
+def maybe_edited(why: str) -> str:
     """Cancelled, and the pages that would show an edit were not read. What that made is not open:
     the open orders would show it."""
     said = "Cancelled, by our request or by an edit that put another order in its place, which has"
     return f"{said} closed since: its history could not be read far enough ({why})."[:400]
 
 
-def whose(past, why) -> Conclusion:
+def whose(past: OrderPast, why: str) -> Conclusion:
     """Of an order that is not open here and may be another account's."""
     unread = f"Whether it is this account's could not be told: {why}. Check account and id."
     if past.ending is None:
@@ -34,7 +35,7 @@ def whose(past, why) -> Conclusion:
     return _by_book(CancelStatus.GONE, f"{said} {unread}")
 
 
-def by_the_book(cancel, is_ours, why) -> Conclusion:
+def by_the_book(cancel: Cancel, is_ours: bool, why: str) -> Conclusion:
     """Of an order of which only the open orders tell, by not listing it."""
     unread = f"its history could not be read ({why})"
     if cancel.order_id and is_ours:
@@ -44,5 +45,5 @@ def by_the_book(cancel, is_ours, why) -> Conclusion:
     return _by_book(CancelStatus.NOT_FOUND, f"No open order has this {name}; {unread}.")
 
 
-def _by_book(status, said):
+def _by_book(status: CancelStatus, said: str) -> Conclusion:
     return Conclusion(status, Proof.BOOK, said[:400])

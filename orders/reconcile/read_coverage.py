@@ -1,20 +1,25 @@
 """Which read shows what of which order, for the record: of many pages each order is in few."""
 
+from typing import Any
+
 from orders.audit import log
+from orders.exchange.reader import Reading
+from orders.models import Cancel
 from orders.pacifica.client import Answer
 from orders.pacifica.strict_json import spelled
+from orders.reconcile.findings import Findings
 
 
 class ReadCoverage:
     """The reads of one round, by the orders they speak of. ``found``: the `Evidence`."""
 
-    def __init__(self, found):
+    def __init__(self, found: Findings) -> None:
         self._found = found
         self._pages = found.pages.readings if found.pages is not None else []
         self._is_page = {id(each) for each in self._pages}
         self._rows = {id(each): _by_order_id(each) for each in found.readings}
 
-    def tells_of(self, each, cancel) -> bool:
+    def tells_of(self, each: Reading, cancel: Cancel) -> bool:
         """Whether this read is evidence about this cancel's order.
 
         Of the pages those that show it, or what came in its place; where none does, the last.
@@ -28,13 +33,13 @@ class ReadCoverage:
             return True
         return each is self._pages[-1] and order_id not in self._found.pasts
 
-    def page_of(self, cancel) -> int:
+    def page_of(self, cancel: Cancel) -> int:
         """Which page first shows this cancel's order; one after the last where none does."""
         order_id = self._found.meant(cancel)
         shows = (n for n, each in enumerate(self._pages) if order_id in self._rows[id(each)])
         return next(shows, len(self._pages))
 
-    def kept_row(self, each, cancel) -> str:
+    def kept_row(self, each: Reading, cancel: Cancel) -> str:
         """The exchange's row about this cancel's order, as JSON, where the log cuts this answer."""
         body = each.result.body if isinstance(each.result, Answer) else b""
         if len(body) <= log.KEPT_BYTES:
@@ -42,12 +47,12 @@ class ReadCoverage:
         row = self._rows[id(each)].get(self._found.meant(cancel))
         return "" if row is None else spelled(row.raw)
 
-    def _came_after(self, order_id):
+    def _came_after(self, order_id: int | None) -> int | None:
         past = self._found.pasts.get(order_id)
         last = self._found.last_edit_of(past) if past is not None else None
         return last.order_id if last is not None else order_id
 
 
-def _by_order_id(each):
+def _by_order_id(each: Reading) -> dict[int, Any]:
     rows = getattr(each.value, "rows", each.value) or ()
     return {row.order_id: row for row in reversed(rows)}

@@ -3,14 +3,16 @@
 A time that a clock wrote which was set back since is never a reason to wait.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from orders.models import CancelStatus
+from orders.models import Cancel, CancelStatus
 from orders.models.cancels import MAX_LIFE, READ_LAG
 from orders.models.clocks import is_ahead
 
 
-def dead_at(cancel, offset, now, *, is_doubtful=False):
+def dead_at(
+    cancel: Cancel, offset: timedelta, now: datetime, *, is_doubtful: bool = False
+) -> datetime:
     """When an order still in the book shows that our last request did not and will not act.
 
     A signature ends by the exchange's clock: one that is behind ours keeps it alive for longer.
@@ -25,12 +27,14 @@ def dead_at(cancel, offset, now, *, is_doubtful=False):
     return answered_at + READ_LAG if answered_at else now - READ_LAG
 
 
-def by_now(moment, now, longest=timedelta(0)):
+def by_now(
+    moment: datetime | None, now: datetime, longest: timedelta = timedelta(0)
+) -> datetime | None:
     """The moment, unless it was written by a clock that was set back since."""
     return None if is_ahead(moment, now, longest) else moment
 
 
-def caught_up_at(cancel, offset, now):
+def caught_up_at(cancel: Cancel, offset: timedelta, now: datetime) -> datetime:
     """From when on a read that shows nothing of our doing would have shown it."""
     touched = [cancel.requested_at, cancel.sent_at, cancel.answered_at]
     touched = [moment for moment in touched if moment and not is_ahead(moment, now)]

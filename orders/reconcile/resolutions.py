@@ -1,6 +1,9 @@
 """Write what a round of asking made of its cancels, with the reads that show it."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -9,14 +12,22 @@ from django.db.models.functions import Greatest
 from orders.audit import log
 from orders.exchange import reader
 from orders.lifecycle import transitions, wakeups
+from orders.lifecycle.interpret import Conclusion
 from orders.models import Cancel, CancelStatus, Restore
 from orders.reconcile import check_leases, closures
+from orders.reconcile.findings import Findings
 from orders.reconcile.read_coverage import ReadCoverage
 
 AT_ONCE = 1000  # conclusions written together: an urgent cancel waits for no more
 
 
-def record_all(ends, found, now, *, hold):
+def record_all(
+    ends: list[tuple[Cancel, Conclusion]],
+    found: Findings,
+    now: datetime,
+    *,
+    hold: Callable[..., Any],
+) -> None:
     """Write them by and by, those together that one page shows.
 
     ``hold``: called with the cancels that are still to come, so that nobody else takes them.
@@ -30,7 +41,9 @@ def record_all(ends, found, now, *, hold):
         record(ends[first : first + AT_ONCE], found, now, shown)
 
 
-def record(ends, found, now, shown):
+def record(
+    ends: list[tuple[Cancel, Conclusion]], found: Findings, now: datetime, shown: ReadCoverage
+) -> None:
     """Write what is still ours to write, with the reads that show it, in one transaction."""
     checks = F("checks") + 1
     if found.book is None:  # the pace and the depth are those of looks that showed something
@@ -47,14 +60,16 @@ def record(ends, found, now, shown):
         _wake(ends)
 
 
-def _wake(ends):
+def _wake(ends: list[tuple[Cancel, Conclusion]]) -> None:
     """Have sent what is queued again, and the bulk that waited for a first look at the rest."""
     wakeups.deliver_again([cancel for cancel, end in ends if end.status == CancelStatus.QUEUED])
     if any(cancel.checks == 1 for cancel, _ in ends):
         wakeups.deliver(account_ids=[ends[0][0].account_id], is_urgent=False)
 
 
-def _with_our_others(ends, offset):
+def _with_our_others(
+    ends: list[tuple[Cancel, Conclusion]], offset: timedelta
+) -> list[tuple[Cancel, Conclusion]]:
     """Where an earlier cancel of our own closed the order, it was not *someone else*."""
     foreign = {c.order_id: (c, end) for c, end in ends if _is_somebodys(end) and c.order_id}
     if not foreign:
@@ -70,29 +85,33 @@ def _with_our_others(ends, offset):
     return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
 
 
-def _without_strangers(ends, offset):
+def _without_strangers(
+    ends: list[tuple[Cancel, Conclusion]], offset: timedelta
+) -> list[tuple[Cancel, Conclusion]]:
     """Where what closed an order may have been ours, and is lost with a copy put back."""
     return [(cancel, _hidden(end, offset)) for cancel, end in ends]
 
 
-def _hidden(end, offset):
+def _hidden(end: Conclusion, offset: timedelta) -> Conclusion:
     is_asked = _is_somebodys(end) and end.ending.at is not None
     if not is_asked or not Restore.objects.may_hide(end.ending.at - offset):
         return end
     return replace(end, explanation=closures.BEFORE_A_RESTORE)
 
 
-def _is_somebodys(end):
+def _is_somebodys(end: Conclusion) -> bool:
     return end.explanation == closures.BY_SOMEONE_ELSE
 
 
-def _by_job(end, job_id):
+def _by_job(end: Conclusion, job_id: int | None) -> Conclusion:
     if job_id is None or not _is_somebodys(end):
         return end
     return replace(end, explanation=f"Cancelled before this request, by our own job {job_id}.")
 
 
-def _read_facts(settled, found, now, shown):
+def _read_facts(
+    settled: list[tuple[Cancel, Conclusion]], found: Findings, now: datetime, shown: ReadCoverage
+) -> Iterator[log.Fact]:
     """A record for each read that settled some of these orders, naming those."""
     first = settled[0][0]
     for each in found.readings:
@@ -101,6 +120,11 @@ def _read_facts(settled, found, now, shown):
             log.line_of(cancel, outcome=end.status, data=shown.kept_row(each, cancel))
             for cancel, end in told
         ]
-        about = {"account": first.account, "job": first.job, "at": now, "lines": lines}
+        about: dict[str, Any] = {
+            "account": first.account,
+            "job": first.job,
+            "at": now,
+            "lines": lines,
+        }
         if told:
             yield reader.fact_of(each, actor=log.actor_of(first.job), **about)

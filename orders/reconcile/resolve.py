@@ -5,8 +5,10 @@ thirty seconds, because the exchange's reads can lag behind its writes; and an o
 book concludes nothing while an unanswered request could yet act on it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from orders.lifecycle import routes
 from orders.lifecycle.interpret import Conclusion
 from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE, READ_LAG
+from orders.pacifica.rows import OpenOrder, TwapOrder
 from orders.reconcile import (
     check_leases,
     closures,
@@ -25,6 +28,7 @@ from orders.reconcile import (
     partial_history,
     resolutions,
 )
+from orders.reconcile.order_pasts import OrderPast
 from orders.reconcile.read_lag import by_now, caught_up_at, dead_at
 
 MAX_ATTEMPTS = 5
@@ -35,7 +39,7 @@ IN_DOUBT_S = 300  # the slowest pace of what the exchange says and we cannot rea
 NEEDS_YOU = "needs an operator"
 
 
-def settle_account(*, account_id, clock=timezone.now) -> int:
+def settle_account(*, account_id: int, clock: Callable[..., Any] = timezone.now) -> int:
     """Look at the account's open questions that are due; how many were looked at."""
     restored_copy.is_behind(
         clock()
@@ -49,7 +53,7 @@ def settle_account(*, account_id, clock=timezone.now) -> int:
     return looked_at
 
 
-def _settle(cancels, gather, clock):
+def _settle(cancels: list[Cancel], gather: Callable[..., Any], clock: Callable[..., Any]) -> None:
     offset = exchange_clock.offset(clock())
     found = gather(
         cancels, clock=clock, offset=offset, before=lambda: check_leases.hold(cancels, clock())
@@ -62,14 +66,14 @@ def _settle(cancels, gather, clock):
     resolutions.record_all(ends, found, moment, hold=lambda rest: check_leases.hold(rest, clock()))
 
 
-def _have_remembered(cancels, found):
+def _have_remembered(cancels: list[Cancel], found: findings.Findings) -> None:
     """Have a sync keep that the book lists an order never seen here. None knows of TWAPs."""
     orders = [c for c in cancels if found.book and c.kind != CancelKind.TWAP]
     if any(found.row_of(c) and not found.is_ours(c) for c in orders):
         Account.objects.filter(pk=orders[0].account_id).update(sync_started_at=None)  # due at once
 
 
-def weigh(cancel, found, now) -> Conclusion:
+def weigh(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion:
     """What the evidence makes of one cancel."""
     if found.book is None:
         return _unasked(cancel, found.readings[-1].why, now)
@@ -100,7 +104,7 @@ def weigh(cancel, found, now) -> Conclusion:
     return _unread(cancel, found, now)
 
 
-def _hidden(found):
+def _hidden(found: findings.Findings) -> str:
     """Why nobody can say that the order is no longer open."""
     if not found.odd:
         return "An open order's client order id could not be read; it may be this one."
@@ -109,14 +113,20 @@ def _hidden(found):
     return f"{said} Look at the exchange."
 
 
-def _remembering(cancel, end):
+def _remembering(cancel: Cancel, end: Conclusion) -> Conclusion:
     """While a refused one is asked about, what the exchange said of it stays in sight."""
     is_open = cancel.was_refused and end.status == cancel.status
     return replace(end, explanation=cancel.explanation) if is_open else end
 
 
 def keep_asking(
-    cancel, now, explanation, *, absent_since_at=None, until=None, slowest_s=30
+    cancel: Cancel,
+    now: datetime,
+    explanation: str,
+    *,
+    absent_since_at: datetime | None = None,
+    until: datetime | None = None,
+    slowest_s: int = 30,
 ) -> Conclusion:
     """The question stays open; it is looked at again, ever more slowly, up to every 30 s.
 
@@ -134,7 +144,9 @@ def keep_asking(
     )
 
 
-def _still_open(cancel, row, found, now):
+def _still_open(
+    cancel: Cancel, row: OpenOrder | TwapOrder, found: findings.Findings, now: datetime
+) -> Conclusion:
     """Listed as open. Once no earlier request can act, that attempt is dead: a fresh one."""
     why = closures.cannot_act_on(cancel, row)
     if why:
@@ -169,13 +181,13 @@ def _still_open(cancel, row, found, now):
     )
 
 
-def _another_holds(cancel, order_id):
+def _another_holds(cancel: Cancel, order_id: int) -> bool:
     """Whether another live cancel already names the order id that this one resolved to."""
     others = Cancel.objects.filter(account=cancel.account_id, order_id=order_id, status__in=LIVE)
     return others.exclude(pk=cancel.pk).exists()
 
 
-def _ended(cancel, past, found, now):
+def _ended(cancel: Cancel, past: OrderPast, found: findings.Findings, now: datetime) -> Conclusion:
     """The history says how it ended. A cancel event since our first byte can be our own."""
     if past.symbol != cancel.symbol:
         said = f"That order was on {past.symbol}, not {cancel.symbol}, and has closed."
@@ -191,7 +203,9 @@ def _ended(cancel, past, found, now):
     return _maybe_edited(cancel, end, found, now)
 
 
-def _maybe_edited(cancel, end, found, now):
+def _maybe_edited(
+    cancel: Cancel, end: Conclusion, found: findings.Findings, now: datetime
+) -> Conclusion:
     """Cancelled, by our lost request or by an edit: the pages that would show which were not read.
 
     What such an edit made is not open, for the open orders would show it.
@@ -206,7 +220,7 @@ def _maybe_edited(cancel, end, found, now):
 GONE = CancelStatus.GONE
 
 
-def _unasked(cancel, why, now):
+def _unasked(cancel: Cancel, why: str, now: datetime) -> Conclusion:
     """The open orders could not be read: all such questions come due at one moment, so that one
     reading answers them once the exchange is back."""
     said = f"Not known whether it is gone: the exchange could not be asked ({why})."
@@ -215,14 +229,14 @@ def _unasked(cancel, why, now):
     return replace(keep_asking(cancel, now, said), next_check_at=next_check_at)
 
 
-def _in_doubt(cancel, past, found, now):
+def _in_doubt(cancel: Cancel, past: OrderPast, found, now: datetime):
     """By a word of the exchange's that is no end, and that we do not know as open."""
     said = f"Not in the open orders, and the exchange calls it {past.status}: asked again."
     slowest_s = IN_DOUBT_S if cancel.checks > SLOWEST else 30
     return keep_asking(cancel, now, said, absent_since_at=found.asked_at, slowest_s=slowest_s)
 
 
-def _vanished(cancel, found, now):
+def _vanished(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion:
     """Not open any more, and the history has yet to say how: believed only once it lasts."""
     since = by_now(cancel.absent_since_at, now) or found.asked_at
     until = max(caught_up_at(cancel, found.offset, now), since + READ_LAG)
@@ -233,7 +247,7 @@ def _vanished(cancel, found, now):
     return Conclusion(GONE, Proof.BOOK, said)
 
 
-def _absent(cancel, found, now):
+def _absent(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion:
     """Neither open nor in the history. Believed only after the exchange's reads have caught up."""
     until = caught_up_at(cancel, found.offset, now)
     if found.asked_at < until:
@@ -244,7 +258,7 @@ def _absent(cancel, found, now):
     return Conclusion(CancelStatus.NOT_FOUND, Proof.HISTORY, said)
 
 
-def _unnamed(cancel, found, now):
+def _unnamed(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion:
     """A client order id the exchange says no open order has, in a history too long to read."""
     until = caught_up_at(cancel, found.offset, now)
     if found.asked_at < until or cancel.checks <= history_lookup.DEEP:
@@ -258,7 +272,7 @@ def _unnamed(cancel, found, now):
     return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said[:400])
 
 
-def _unowned(cancel, found, now):
+def _unowned(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion:
     """An order of this id exists; only the account's own pages could tell that it is ours."""
     until, past = caught_up_at(cancel, found.offset, now), found.unowned[cancel.order_id]
     is_passed = found.is_passed(past)
@@ -277,7 +291,7 @@ ELSEWHERE = "an order of this id exists elsewhere. Check account and id."
 NOT_THIS_ACCOUNTS = f"Not among this account's orders; {ELSEWHERE}"
 
 
-def _unread(cancel, found, now):
+def _unread(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion:
     """Not open, and its history cannot be read: after a while the open orders have to do."""
     since, why = by_now(cancel.absent_since_at, now) or found.asked_at, found.unread(cancel)
     until = max(caught_up_at(cancel, found.offset, now), since + PATIENCE)

@@ -6,9 +6,11 @@ orders there are.
 """
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,9 +27,10 @@ from orders.lifecycle import reopen, wakeups
 from orders.models import Account, Event, Order, OrderState
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
+from orders.pacifica.rows import HistoryOrder
 from orders.pacifica.strict_json import spelled
 from orders.reconcile import closures, discrepancies, filled_amounts, history_pages
-from orders.reconcile.diff import RAREST, REFRESHED, compare
+from orders.reconcile.diff import RAREST, REFRESHED, Changes, compare
 
 unread = Matters(logging.getLogger(__name__))
 BY_ID_THRESHOLD = 5  # orders looked up one by one
@@ -47,7 +50,9 @@ class History:
     filled: list = field(default_factory=list)
     readings: list = field(default_factory=list)
 
-    def add(self, order_id, status, ending, wanted):
+    def add(
+        self, order_id: int, status: str, ending: closures.Closure | None, wanted: set[int]
+    ) -> None:
         """Keep what the history says of one order."""
         if ending is not None and ending.status == "filled":
             self.filled.append(order_id)
@@ -67,7 +72,9 @@ class Synced:
     problem: str = ""
 
 
-def sync_account(*, account_id, is_due_only=False, clock=timezone.now) -> Synced | None:
+def sync_account(
+    *, account_id: int, is_due_only: bool = False, clock: Callable[..., Any] = timezone.now
+) -> Synced | None:
     """Read the account's book and apply it; None where another sync was quicker."""
     started_at = clock()
     if not _claim(account_id, started_at, is_due_only):
@@ -92,7 +99,7 @@ def sync_account(*, account_id, is_due_only=False, clock=timezone.now) -> Synced
     return synced
 
 
-def _claim(account_id, now, is_due_only):
+def _claim(account_id: int, now: datetime, is_due_only: bool) -> int:
     """Write when this sync starts; a scheduled one only where none is under way or recent."""
     accounts = Account.objects.filter(pk=account_id, is_active=True)
     if is_due_only:
@@ -100,7 +107,7 @@ def _claim(account_id, now, is_due_only):
     return accounts.order_by().update(sync_started_at=now)
 
 
-def _missing(account, listed, started_at) -> set:
+def _missing(account: Account, listed: set[int | None], started_at: datetime) -> set[int]:
     """Order ids we hold as open or vanished that this read does not list and whose turn it is."""
     orders = account.orders.exclude(state=OrderState.CLOSED).exclude(last_seen_at=started_at)
     is_older = has_come("last_seen_at", started_at, timedelta(0))
@@ -108,7 +115,13 @@ def _missing(account, listed, started_at) -> set:
     return set(orders.filter(is_older, is_due).values_list("order_id", flat=True)) - listed
 
 
-def _endings_of_missing(reader, account, book, started_at, now):
+def _endings_of_missing(
+    reader: exchange_reader.Reader,
+    account: Account,
+    book: reads.OpenOrders,
+    started_at: datetime,
+    now: Callable[..., Any],
+) -> History:
     """What the history tells, as `History`, where orders of ours are missing in the book."""
     wanted = _missing(account, {row.order_id for row in (*book.rows, *book.odd)}, started_at)
     history = History()
@@ -119,14 +132,20 @@ def _endings_of_missing(reader, account, book, started_at, now):
     return history
 
 
-def _through_history(reader, account, wanted, history, now):
+def _through_history(
+    reader: exchange_reader.Reader,
+    account: Account,
+    wanted: set[int],
+    history: History,
+    now: Callable[..., Any],
+) -> None:
     """Read the newest pages. Many of them never take what is kept for urgent cancels."""
 
     orders = account.orders.filter(order_id__any=wanted)
     made_at = set(orders.values_list("created_at", flat=True))
     oldest_at = None if None in made_at else min(made_at)
 
-    def needed(rows):
+    def needed(rows: list[HistoryOrder]) -> int:
         left = wanted - {row.order_id for row in rows}
         return 0 if history_pages.Reach(rows).is_past(oldest_at) else ceil(len(left) / PAGE)
 
@@ -140,7 +159,9 @@ def _through_history(reader, account, wanted, history, now):
         history.add(row.order_id, row.order_status, closures.of_history_row(row), wanted)
 
 
-def _by_id(reader, order_id, history, wanted):
+def _by_id(
+    reader: exchange_reader.Reader, order_id: int, history: History, wanted: set[int]
+) -> exchange_reader.Reading:
     path, params = "/orders/history_by_id", {"order_id": order_id}
     answer = reader.ask(path, params, reads.history_events, order_id=order_id)
     if answer.value is not None:
@@ -149,7 +170,13 @@ def _by_id(reader, order_id, history, wanted):
     return answer
 
 
-def _apply(account, book, history, started_at, now):
+def _apply(
+    account: Account,
+    book: exchange_reader.Reading,
+    history: History,
+    started_at: datetime,
+    now: datetime,
+) -> Synced | None:
     """Write what changed, and one record of it. A sync that was overtaken writes nothing."""
     locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     overtook_at = locked.synced_at
@@ -173,7 +200,7 @@ def _apply(account, book, history, started_at, now):
     return Synced(len(book.value.rows), len(changes.new), len(changes.closed))
 
 
-def _write(account, changes, started_at, now):
+def _write(account: Account, changes: Changes, started_at: datetime, now: datetime) -> None:
     """New and changed rows in one statement, and one more for all that were seen."""
     told = changes.new + changes.changed + changes.reopened + changes.closed
     orders = [order for order, _ in told]
@@ -193,7 +220,13 @@ def _write(account, changes, started_at, now):
     open_orders.exclude(order_id__any=unseen).update(last_seen_at=started_at)
 
 
-def _facts(account, changes, book, history, now):
+def _facts(
+    account: Account,
+    changes: Changes,
+    book: exchange_reader.Reading,
+    history: list[Any],
+    now: datetime,
+) -> Iterator[log.Fact]:
     """One record of a sync that changed something: the changed rows word for word."""
     told = [
         *((order, "new", raw) for order, raw in changes.new),
@@ -207,11 +240,18 @@ def _facts(account, changes, book, history, now):
         yield _fact(Event.CONTRADICTION, account, told, book, history, now)
 
 
-def _told(ending):
+def _told(ending: closures.Closure) -> dict[str, str]:
     return vars(ending) | {"at": None if ending.at is None else str(ending.at)}
 
 
-def _fact(event, account, told, book, history, now):
+def _fact(
+    event: Event,
+    account: Account,
+    told: list[tuple[Order, str, dict[str, Any]]],
+    book: exchange_reader.Reading,
+    history: list[exchange_reader.Reading],
+    now: datetime,
+) -> log.Fact:
     reads_made = [book, *history]
     return log.Fact(
         event=event,
@@ -222,7 +262,7 @@ def _fact(event, account, told, book, history, now):
     )
 
 
-def _described(each):
+def _described(each: exchange_reader.Reading) -> dict[str, Any]:
     """A read's route, answer and the length and hash of its body."""
     described = {"path": each.path, "params": each.params, "why": each.why}
     if hasattr(each.result, "body"):
@@ -231,7 +271,7 @@ def _described(each):
     return described
 
 
-def _line(account, order, outcome, raw):
+def _line(account: Account, order: Order, outcome: str, raw: dict[str, Any]) -> log.OrderLine:
     return log.OrderLine(
         account_id=account.pk,
         symbol=order.symbol,

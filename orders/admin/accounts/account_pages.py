@@ -1,14 +1,19 @@
 """Accounts: how old their books are, who signs for them, what is open."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef
-from django.http import Http404
+from django.db.models import Exists, OuterRef, Q
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 
@@ -36,7 +41,7 @@ from orders.templatetags.desk import ago, shortened, visible
 class AccountForm(forms.ModelForm):
     """Name, desk and address of an account; the address must be a public key."""
 
-    def clean_name(self):
+    def clean_name(self) -> str | None:
         name = self.cleaned_data["name"].strip()
         if not name.isprintable():
             raise forms.ValidationError("The account's name must be printable characters.")
@@ -49,7 +54,7 @@ class AccountForm(forms.ModelForm):
             "main_address": "Of a subaccount, which spends its main account's credits. Else empty.",
         }
 
-    def clean_main_address(self):
+    def clean_main_address(self) -> str | None:
         address = self.cleaned_data["main_address"].strip()
         if not address:
             return ""
@@ -58,7 +63,7 @@ class AccountForm(forms.ModelForm):
         except sealing.BadAgentKey as wrong:
             raise forms.ValidationError(str(wrong)) from None
 
-    def clean_address(self):
+    def clean_address(self) -> str | None:
         try:
             return sealing.check_public_key(self.cleaned_data["address"], what="address")
         except sealing.BadAgentKey as wrong:
@@ -84,7 +89,14 @@ class AccountAdmin(RecordedScreen):
     empty_sentence = "No account here yet. An administrator adds the desk's accounts."
 
     @property
-    def own_urls(self):
+    def own_urls(
+        self,
+    ) -> tuple[
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+    ]:
         return (
             ("sync/", "orders_account_sync", self.sync_view),
             ("book/", "orders_account_book", self.book_view),
@@ -92,47 +104,55 @@ class AccountAdmin(RecordedScreen):
             ("<int:object_id>/api-config-key/", "orders_account_api_key", self.api_key_view),
         )
 
-    def about(self, obj):
+    def about(self, obj: Account) -> dict[str, Account]:
         return {"account": obj}
 
-    def get_fields(self, request, obj=None):
+    def get_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
         fields = ("desk", "name", "address", "main_address", "is_drill", "is_active")
         return (*fields, "log_link") if obj else fields
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Account | None = None
+    ) -> tuple[str, str, str]:
         # An account keeps its desk and address: its orders, keys and records belong to both.
         return ("desk", "address", "log_link") if obj else ()
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse | None:
         """The form for administrators; everybody else sees the page that shows it."""
         if is_administrator(request):
             return super().change_view(request, object_id, form_url, extra_context)
         return self.page_view(request, object_id)
 
     @display(description="Log")
-    def log_link(self, account):
+    def log_link(self, account: Account) -> SafeString:
         return link_to_records(f"What was done on {visible(account.name)}", account=account.pk)
 
     @display(description="Account")
-    def name_column(self, account):
+    def name_column(self, account: Account) -> SafeString:
         off = "" if account.is_active else format_html(' <span class="dk-badge">deactivated</span>')
         drill = format_html(' <span class="dk-badge">drill</span>') if account.is_drill else ""
         return format_html("{}{}{}", visible(account.name), off, drill)
 
     @display(description="Desk")
-    def desk_column(self, account):
+    def desk_column(self, account: Account) -> str:
         return visible(account.desk)
 
     @display(description="Address")
-    def address_column(self, account):
+    def address_column(self, account: Account) -> SafeString:
         return key_with_copy(account.address)
 
     @display(description="Open orders")
-    def open_column(self, account):
+    def open_column(self, account: Account) -> SafeString:
         return format_html('<span class="dk-number">{}</span>', account.open_orders)
 
     @display(description="Read")
-    def book_column(self, account):
+    def book_column(self, account: Account) -> str:
         if not account.trouble:
             return ago(account.synced_at)
         trouble = visible(account.trouble)
@@ -141,15 +161,17 @@ class AccountAdmin(RecordedScreen):
         )
 
     @display(description="Agent wallet")
-    def wallet_column(self, account):
+    def wallet_column(self, account: Account) -> SafeString:
         if account.active_wallet is None:
             return format_html('<span class="dk-status dk-alarm">none: nothing can be sent</span>')
         return key_with_copy(account.active_wallet.public_key)
 
-    def complete_rows(self, request, rows):
+    def complete_rows(self, request: HttpRequest, rows: list[Account]) -> None:
         complete(rows)
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse | None:
         response = super().changelist_view(request, extra_context)
         if "cl" in getattr(response, "context_data", {}):
             accounts = Account.objects.visible_to(request.user).filter(is_active=True)
@@ -157,7 +179,7 @@ class AccountAdmin(RecordedScreen):
         return response
 
     @method_decorator(require_safe)
-    def page_view(self, request, object_id):
+    def page_view(self, request: HttpRequest, object_id: int | str) -> TemplateResponse | None:
         account = self.visible_or_404(request, str(object_id))
         complete([account])
         jobs = CancelJob.objects.filter(_is_about(account))
@@ -179,7 +201,7 @@ class AccountAdmin(RecordedScreen):
             may_manage_agents=is_administrator(request) or Right.AGENTS in rights_of(request),
         )
 
-    def api_key_view(self, request, object_id):
+    def api_key_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
         """Set, replace or remove an API config key; administrators only."""
         if not is_administrator(request):
             raise PermissionDenied
@@ -188,7 +210,7 @@ class AccountAdmin(RecordedScreen):
         return api_config_key_form.view(self, request, account)
 
     @method_decorator(require_POST)
-    def sync_view(self, request):
+    def sync_view(self, request: HttpRequest) -> HttpResponse | None:
         """Have the accounts named read by a sender, and show the age until it is new."""
         self.guard_view(request)
         accounts = freshness.named_in(request.POST, request.user)
@@ -197,7 +219,7 @@ class AccountAdmin(RecordedScreen):
         return _book_fragment(freshness.book_of(accounts, asked_at=timezone.now()))
 
     @method_decorator(require_safe)
-    def book_view(self, request):
+    def book_view(self, request: HttpRequest) -> HttpResponse:
         """The age of the books named, while a sync is awaited."""
         self.guard_view(request)
         asked_at = forms.DateTimeField(required=False)
@@ -209,17 +231,17 @@ class AccountAdmin(RecordedScreen):
         return _book_fragment(freshness.book_of(accounts, asked_at=asked_at))
 
 
-def _book_fragment(book):
+def _book_fragment(book: freshness.Book) -> HttpResponse:
     return fragment(render_to_string("desk/shared/_freshness.html", {"book": book}))
 
 
-def _is_about(account):
+def _is_about(account: Account) -> Q:
     """Whether a job cancels on the account, or is a panic that empties it."""
-    about = {"account": account, "job": OuterRef("pk")}
+    about: dict[str, Any] = {"account": account, "job": OuterRef("pk")}
     return Exists(Cancel.objects.filter(**about)) | Exists(PanicLine.objects.filter(**about))
 
 
-def complete(accounts):
+def complete(accounts: list[Account]) -> None:
     """Attach open orders and the active agent wallet to each account: two queries."""
     ids = [account.pk for account in accounts]
     counts = freshness.open_orders(accounts)
@@ -230,7 +252,7 @@ def complete(accounts):
         account.active_wallet = active.get(account.pk)
 
 
-def key_with_copy(key):
+def key_with_copy(key: str) -> SafeString:
     """A public key by its ends, whole in the title, with a button that copies it."""
     return format_html(
         '<span class="dk-key" title="{0}">{1}</span><button type="button" class="dk-copy" '

@@ -1,13 +1,19 @@
 """Agent wallets: who may sign for an account, taken in once and never shown again."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
@@ -31,13 +37,17 @@ from orders.models import Account, AgentWallet, AuditRecord, Right
 from orders.models.lookups import is_row_id
 from orders.templatetags.desk import ago, visible
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+
 FOREIGN = "add an agent wallet to an account of another desk"
 
 
 class Forgetful(UnfoldAdminTextInputWidget):
     """Never shows again what was typed: somebody will paste the secret into the wrong box."""
 
-    def format_value(self, value):
+    def format_value(self, value: str | None) -> None:
         return None
 
 
@@ -64,11 +74,11 @@ class AgentWalletForm(forms.Form):
         "shows it again. Never paste the main wallet's key: it is refused.",
     )
 
-    def __init__(self, *args, user, **kwargs):
+    def __init__(self, *args: QueryDict, user: "Person", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["account"].offer(Account.objects.managed_by(user))
 
-    def clean_public_key(self):
+    def clean_public_key(self) -> str | None:
         try:
             return sealing.check_public_key(
                 self.cleaned_data["public_key"], what="agent wallet's public key"
@@ -77,12 +87,12 @@ class AgentWalletForm(forms.Form):
             raise forms.ValidationError(str(wrong)) from None
 
 
-def is_about(record, wallet) -> bool:
+def is_about(record: AuditRecord, wallet: AgentWallet) -> bool:
     """Whether a record of an account speaks of this one of its agent wallets."""
     return sentences.data_of(record).get("public_key") == wallet.public_key
 
 
-def state_of(wallet) -> tuple[str, str]:
+def state_of(wallet: AgentWallet) -> tuple[str, str]:
     """What to call an agent wallet's state, and in which tone."""
     if not wallet.is_active:
         return "disabled", "warn"
@@ -91,7 +101,7 @@ def state_of(wallet) -> tuple[str, str]:
     return ("active, replace it soon", "warn") if sealing.is_ageing(wallet) else ("active", "good")
 
 
-def may_manage(user, wallet) -> bool:
+def may_manage(user: "Person", wallet: AgentWallet) -> bool:
     """Whether this person may test, disable and enable this agent wallet."""
     return AgentWallet.objects.managed_by(user).filter(pk=wallet.pk).exists()
 
@@ -116,7 +126,15 @@ class AgentWalletAdmin(ReadOnlyPage):
     )
 
     @property
-    def own_urls(self):
+    def own_urls(
+        self,
+    ) -> tuple[
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+    ]:
         return (
             ("<int:object_id>/disable/", "orders_agentwallet_disable", self.disable_view),
             ("<int:object_id>/enable/", "orders_agentwallet_enable", self.enable_view),
@@ -125,32 +143,32 @@ class AgentWalletAdmin(ReadOnlyPage):
             ("<int:object_id>/signed/", "orders_agentwallet_signed", self.signed_view),
         )
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return is_administrator(request) or Right.AGENTS in rights_of(request)
 
     @display(description="Account")
-    def account_column(self, wallet):
+    def account_column(self, wallet: AgentWallet) -> SafeString:
         desk = visible(wallet.account.desk)
         return format_html('<span class="dk-muted">{}</span> {}', desk, visible(wallet.account))
 
     @display(description="Public key")
-    def public_key_column(self, wallet):
+    def public_key_column(self, wallet: AgentWallet) -> SafeString:
         return key_with_copy(wallet.public_key)
 
     @display(description="State")
-    def state_column(self, wallet):
+    def state_column(self, wallet: AgentWallet) -> SafeString:
         word, tone = state_of(wallet)
         return format_html('<span class="dk-status dk-{}">{}</span>', tone, word)
 
     @display(description="Added")
-    def created_column(self, wallet):
+    def created_column(self, wallet: AgentWallet) -> SafeString:
         return format_html("{} by {}", ago(wallet.created_at), visible(wallet.created_by))
 
     @display(description="Last signed")
-    def used_column(self, wallet):
+    def used_column(self, wallet: AgentWallet) -> str:
         return ago(wallet.last_used_at)
 
-    def facts(self, request, wallet):
+    def facts(self, request: HttpRequest, wallet: AgentWallet) -> dict[str, Any]:
         records = AuditRecord.objects.visible_to(request.user).filter(
             account=wallet.account, event__startswith="agent_wallet"
         )[:200]
@@ -166,7 +184,9 @@ class AgentWalletAdmin(ReadOnlyPage):
 
     @method_decorator(sensitive_post_parameters())
     @method_decorator(sensitive_variables())
-    def add_view(self, request, form_url="", extra_context=None):
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse | None:
         if not self.has_add_permission(request):
             raise PermissionDenied
         sessions.demand_fresh(request)
@@ -183,35 +203,37 @@ class AgentWalletAdmin(ReadOnlyPage):
         )
         return redirect("admin:orders_agentwallet_change", wallet.pk)
 
-    def form_page(self, request, form, *, status=200):
+    def form_page(
+        self, request: HttpRequest, form: AgentWalletForm, *, status: int = 200
+    ) -> TemplateResponse:
         title = "Add an agent wallet"
-        about = {"title": title, "form": form, "status": status}
+        about: dict[str, Any] = {"title": title, "form": form, "status": status}
         return self.page(request, "desk/accounts/add_agent_wallet.html", **about)
 
     @method_decorator(require_POST)
-    def disable_view(self, request, object_id):
+    def disable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
         return self.switch(request, object_id, provisioning.disable_agent_wallet, "disabled")
 
     @method_decorator(require_POST)
-    def enable_view(self, request, object_id):
+    def enable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
         sessions.demand_fresh(request)
         return self.switch(request, object_id, provisioning.enable_agent_wallet, "enabled")
 
     @method_decorator(require_POST)
-    def test_view(self, request, object_id):
+    def test_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
         """Have a sender make one harmless signed read with this wallet."""
         wallet = self.done(request, object_id, wallet_check.ask_for_test)
         wallet.refresh_from_db()
         return fragment(render_to_string("desk/accounts/_wallet_test.html", {"wallet": wallet}))
 
     @method_decorator(require_safe)
-    def finding_view(self, request, object_id):
+    def finding_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """What the last test found, while it is awaited."""
         wallet = self.visible_or_404(request, str(object_id))
         return fragment(render_to_string("desk/accounts/_wallet_test.html", {"wallet": wallet}))
 
     @method_decorator(require_safe)
-    def signed_view(self, request, object_id):
+    def signed_view(self, request: HttpRequest, object_id: int) -> TemplateResponse | None:
         """The requests that this very key signed, page by page."""
         wallet = self.visible_or_404(request, str(object_id))
         before = request.GET.get("before", "")
@@ -220,7 +242,7 @@ class AgentWalletAdmin(ReadOnlyPage):
         found = signed_by_wallet.find(
             wallet=wallet, user=request.user, before=int(before) if before else None
         )
-        about = {
+        about: dict[str, Any] = {
             "wallet": wallet,
             "is_first": not before,
             "older": found.before,
@@ -229,13 +251,17 @@ class AgentWalletAdmin(ReadOnlyPage):
         title = f"Signed for {visible(wallet.account)}"
         return self.page(request, "desk/accounts/signed_requests.html", title=title, **about)
 
-    def switch(self, request, object_id, act, done):
+    def switch(
+        self, request: HttpRequest, object_id: int, act: Callable[..., Any], done: str
+    ) -> HttpResponseRedirect | None:
         """Disable or enable a wallet, and say so on its page."""
         wallet = self.done(request, object_id, act)
         messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")
         return redirect("admin:orders_agentwallet_change", wallet.pk)
 
-    def done(self, request, object_id, act):
+    def done(
+        self, request: HttpRequest, object_id: int, act: Callable[..., Any]
+    ) -> AgentWallet | None:
         """The wallet, after this was done with it; who may is decided below."""
         wallet = self.visible_or_404(request, str(object_id))
         try:
@@ -246,7 +272,7 @@ class AgentWalletAdmin(ReadOnlyPage):
 
 
 @sensitive_variables()
-def add_from_form(form, request):
+def add_from_form(form: AgentWalletForm, request: HttpRequest) -> AgentWallet | None:
     """The wallet, sealed; None with the form's errors filled in where it was refused."""
     given = form.cleaned_data
     try:

@@ -1,15 +1,22 @@
 """The form that takes an account's API config key in: written, never shown again."""
 
+from typing import TYPE_CHECKING, Any
+
 from django import forms
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_variables
 
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning
 from orders.keys import sealing
-from orders.models import SealedApiConfigKey
+from orders.models import Account, SealedApiConfigKey
 from orders.templatetags.desk import visible
+
+if TYPE_CHECKING:
+    from orders.admin.accounts.account_pages import AccountAdmin
+
 
 PAGE = "admin:orders_account_page"
 
@@ -29,13 +36,13 @@ class ApiConfigKeyForm(forms.Form):
     )
 
 
-def by(request) -> dict:
+def by(request: HttpRequest) -> dict[str, Any]:
     """Who asks, as the acts below want to know it."""
     return {"user": request.user, "actor": actor_of(request)}
 
 
 @sensitive_variables()
-def view(screen, request, account):
+def view(screen: "AccountAdmin", request: HttpRequest, account: Account) -> HttpResponse:
     """Show the form; on POST seal the key, or forget it."""
     if request.method == "POST" and request.POST.get("act") == "remove":
         was_there = provisioning.remove_api_config_key(account=account, **by(request))
@@ -58,7 +65,7 @@ def view(screen, request, account):
 
 
 @sensitive_variables()
-def _is_set(request, account, form):
+def _is_set(request: HttpRequest, account: Account, form: ApiConfigKeyForm) -> bool:
     """Whether the key could be sealed; otherwise the form says why not."""
     given = form.cleaned_data["api_config_key"]
     try:

@@ -3,12 +3,14 @@
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q
+from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.decorators import display
 
 from orders.admin.shared.recorded_screen import RecordedScreen
 from orders.admin.shared.screens import is_administrator
 from orders.models import Desk, Event
+from orders.models.desks import DeskQuerySet
 from orders.templatetags.desk import visible
 
 
@@ -23,7 +25,7 @@ class DeskForm(forms.ModelForm):
         }
         help_texts = {"operators_may_panic": "Otherwise the desk's heads alone may."}
 
-    def clean_name(self):
+    def clean_name(self) -> str | None:
         name = self.cleaned_data["name"].strip()
         if not name.isprintable():
             raise forms.ValidationError("The desk's name must be printable characters.")
@@ -40,26 +42,26 @@ class DeskAdmin(RecordedScreen):
     list_display = ("name_column", "accounts_column", "people_column")
     empty_sentence = "No desk yet. Add the first one, then its accounts and its people."
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
         return is_administrator(request)
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> DeskQuerySet:
         accounts = Count("accounts", filter=Q(accounts__is_active=True), distinct=True)
         people = Count("memberships", filter=Q(memberships__user__is_active=True), distinct=True)
         return super().get_queryset(request).annotate(n_accounts=accounts, n_people=people)
 
-    def about(self, obj):
+    def about(self, obj: Desk) -> dict[str, Desk]:
         return {"desk": obj}
 
     @display(description="Desk")
-    def name_column(self, desk):
+    def name_column(self, desk: Desk):
         off = "" if desk.is_active else format_html(' <span class="dk-badge">deactivated</span>')
         return format_html("{}{}", visible(desk.name), off)
 
     @display(description="Accounts")
-    def accounts_column(self, desk):
+    def accounts_column(self, desk: Desk):
         return desk.n_accounts
 
     @display(description="People")
-    def people_column(self, desk):
+    def people_column(self, desk: Desk):
         return desk.n_people

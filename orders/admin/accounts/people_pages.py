@@ -1,12 +1,16 @@
 """People and what they are on which desk, for administrators."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.contrib import admin
-from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import mark_safe
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -19,14 +23,17 @@ from orders.audit import log
 from orders.models import Event, Membership
 from orders.templatetags.desk import ago, visible
 
-User = get_user_model()
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+
 admin.site.unregister([User, Group])
 
 
 class PersonForm(UserChangeForm):
     """An administrator cannot lock themselves out by mistake."""
 
-    def clean(self):
+    def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         is_self = self.instance.pk == getattr(self, "acting_user_id", None)
         if is_self and not (cleaned.get("is_active") and cleaned.get("is_superuser")):
@@ -65,14 +72,16 @@ class PersonAdmin(RecordedScreen, UserAdmin):
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     empty_sentence = "Nobody fits."
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj: "Person | None" = None) -> bool:
         return is_administrator(request)
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people = super().get_queryset(request)
         return people.prefetch_related("memberships__desk")
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(
+        self, request: HttpRequest, obj: "Person | None" = None, **kwargs: bool | list[str]
+    ) -> type[Any]:
         form = super().get_form(request, obj, **kwargs)
         form.acting_user_id = request.user.pk
         if "is_superuser" in form.base_fields:
@@ -84,21 +93,29 @@ class PersonAdmin(RecordedScreen, UserAdmin):
             )
         return form
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse | None:
         if is_administrator(request):
             sessions.demand_fresh(request)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def get_inlines(self, request, obj):
+    def get_inlines(
+        self, request: HttpRequest, obj: "Person | None"
+    ) -> tuple[type[MembershipInline]]:
         return self.inlines if obj else ()
 
-    def save_model(self, request, obj, form, change):
+    def save_model(self, request: HttpRequest, obj: "Person", form: Any, change: bool) -> None:
         obj.is_staff = True  # everyone works in the admin; what they see is their desks'
         super().save_model(request, obj, form, change)
         if "is_active" in form.changed_data:
             sessions.end_all(user=obj)  # they do not come back with the person
 
-    def save_formset(self, request, form, formset, change):
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save memberships, and record each that was given, changed or taken away."""
         super().save_formset(request, form, formset, change)
         given = [*formset.new_objects, *(one for one, _ in formset.changed_objects)]
@@ -108,10 +125,12 @@ class PersonAdmin(RecordedScreen, UserAdmin):
         facts += [provisioning.membership_fact(one, actor, is_removed=True) for one in taken]
         log.append(*facts)
 
-    def record(self, request, obj, data):
+    def record(self, request: HttpRequest, obj: "Person", data: dict[str, Any]) -> None:
         super().record(request, obj, {"user": obj.get_username(), **data})
 
-    def user_change_password(self, request, id, form_url=""):
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse | None:
         if not is_administrator(request):
             raise PermissionDenied
         sessions.demand_fresh(request)
@@ -119,7 +138,7 @@ class PersonAdmin(RecordedScreen, UserAdmin):
             return super().user_change_password(request, id, form_url)
 
     @display(description="Log")
-    def log_link(self, person):
+    def log_link(self, person: "Person") -> SafeString:
         name = person.get_username()
         return link_to_records(f"What {visible(name)} did", operator=name)
 

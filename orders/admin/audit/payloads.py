@@ -2,9 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orders.audit import sentences
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Event
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 ANSWERS = (Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT)
 MAX_PRETTY = 64 * 1024
@@ -21,7 +26,7 @@ class Shown:
     is_cut: bool
 
 
-def shown(record) -> Shown | None:
+def shown(record: AuditRecord | None) -> Shown | None:
     """A record with its bytes as text; what is not UTF-8 is written as escapes."""
     if record is None:
         return None
@@ -31,7 +36,7 @@ def shown(record) -> Shown | None:
     return Shown(record, sentences.data_of(record), raw, pretty(raw), is_cut)
 
 
-def sides_of(record, user):
+def sides_of(record: AuditRecord, user: "Person") -> tuple[AuditRecord | None, AuditRecord | None]:
     """Request and answer of one attempt, from either of them; (None, None) for other records."""
     if record.event == Event.REQUEST:
         return record, _other(record, user, ANSWERS)
@@ -40,7 +45,7 @@ def sides_of(record, user):
     return None, None
 
 
-def _other(record, user, events):
+def _other(record: AuditRecord, user: "Person", events: tuple[Event, ...]) -> AuditRecord | None:
     """The record of the same attempt of the same cancel, on the other side of the wire."""
     attempt = sentences.data_of(record).get("attempt")
     cancel = record.order_rows.exclude(cancel=None).values_list("cancel", flat=True).first()
@@ -52,7 +57,7 @@ def _other(record, user, events):
     return same[0] if same else None
 
 
-def neighbours(record, user):
+def neighbours(record: AuditRecord, user: "Person") -> tuple[AuditRecord, AuditRecord | None]:
     """The records before and after this one among those the person may see."""
     seen = AuditRecord.objects.visible_to(user)
     earlier = seen.filter(position__lt=record.position).order_by("-position").first()
@@ -60,7 +65,7 @@ def neighbours(record, user):
     return earlier, later
 
 
-def pretty(text) -> str:
+def pretty(text: str) -> str:
     """The same JSON text with line breaks and indents, every other character kept.
 
     It is re-indented, not re-written: numbers keep their digits and doubled keys stay visible.
@@ -83,7 +88,7 @@ def pretty(text) -> str:
     return "".join(out)
 
 
-def _placed(character, depth, last):
+def _placed(character: str, depth: int, last: str) -> str:
     """One character outside strings, with the space its place asks for."""
     line = "\n" + "  " * min(depth, 40)
     if character in "{[,":
@@ -93,7 +98,7 @@ def _placed(character, depth, last):
     return ": " if character == ":" else character
 
 
-def _is_json(text):
+def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -101,6 +106,6 @@ def _is_json(text):
     return text.lstrip()[:1] in {"{", "["}
 
 
-def rows_of(record):
+def rows_of(record: AuditRecord) -> list[AuditRecordOrder]:
     """The order rows of a record, as many as a page can hold, with their accounts."""
     return list(record.order_rows.select_related("account", "cancel")[:200])

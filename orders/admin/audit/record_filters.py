@@ -1,14 +1,22 @@
 """The filter bar of the audit log; `orders.audit.search` finds what it asks, for exports too."""
 
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest
+
 from orders.admin.shared import filters
 from orders.admin.shared.filters import Choice, Text
 from orders.models import CancelStatus, Event
+from orders.models.desks import OfDesksQuerySet
+
+if TYPE_CHECKING:
+    from orders.admin.audit.record_pages import AuditRecordAdmin
 
 
 class Asked:
     """A filter that only shows what was asked; the list as a whole looks for it."""
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: OfDesksQuerySet) -> OfDesksQuerySet:
         return queryset
 
 
@@ -33,7 +41,9 @@ class EventFilter(Asked, Choice):
 
     title, parameter_name = "event", "event"
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: "AuditRecordAdmin"
+    ) -> list[tuple[str, str]]:
         return Event.choices
 
 
@@ -42,7 +52,9 @@ class OutcomeFilter(Asked, Choice):
 
     title, parameter_name = "outcome", "outcome"
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: "AuditRecordAdmin"
+    ) -> list[tuple[str, str]]:
         return CancelStatus.choices
 
 

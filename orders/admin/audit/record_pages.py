@@ -1,11 +1,16 @@
 """Audit records: what was asked, sent, answered and concluded; read-only."""
 
+from typing import Any
+
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Count
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
@@ -15,6 +20,7 @@ from orders.admin.audit.verification_and_export_pages import FILTERS, asked_of
 from orders.admin.shared.screens import ReadOnlyPage, Rows, is_administrator, rights_of
 from orders.audit import search, sentences
 from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
+from orders.models.desks import OfDesksQuerySet
 from orders.templatetags.desk import exact, tone, visible
 
 MAX_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
@@ -26,20 +32,20 @@ class CappedPaginator(Paginator):
     template_name = "desk/audit/_pagination.html"
 
     @cached_property
-    def positions(self):
+    def positions(self) -> list[int]:
         """Where the rows of every page stand; one more than is shown tells that there are more."""
         return list(self.object_list.values_list("pk", flat=True)[: MAX_COUNTED + 1])
 
     @cached_property
-    def count(self):
+    def count(self) -> int:
         return min(len(self.positions), MAX_COUNTED)
 
     @property
-    def is_capped(self):
+    def is_capped(self) -> bool:
         """Whether there are more than the pages hold."""
         return len(self.positions) > MAX_COUNTED
 
-    def page(self, number):
+    def page(self, number: int) -> Page:
         number = self.validate_number(number)
         shown = self.positions[: self.count][(number - 1) * self.per_page : number * self.per_page]
         rows = AuditRecord.objects.filter(pk__in=shown).order_by("-position")
@@ -49,7 +55,7 @@ class CappedPaginator(Paginator):
 class Records(Rows):
     """The list holds what an export of the same filter would hold, of the desks one may see."""
 
-    def get_queryset(self, request, exclude_parameters=None):
+    def get_queryset(self, request: HttpRequest, exclude_parameters=None) -> OfDesksQuerySet | None:
         super().get_queryset(request, exclude_parameters)  # makes the filter bar
         query = asked_of(request.GET)
         if not is_administrator(request):
@@ -61,7 +67,7 @@ class Records(Rows):
             messages.error(request, f"Nothing fits: {error}")
             return AuditRecord.objects.none()
 
-    def shown_rows(self):
+    def shown_rows(self) -> OfDesksQuerySet:
         # Django would ask a list that fits one page anew, without the limit.
         return self.paginator.page(self.page_num if self.multi_page else 1).object_list
 
@@ -87,7 +93,9 @@ class AuditRecordAdmin(ReadOnlyPage):
     empty_sentence = "No record fits. Take a filter away, or widen the time."
 
     @method_decorator(require_safe)
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse | None:
         asked = {name: request.GET[name] for name in FILTERS if request.GET.get(name, "").strip()}
         context = {
             "may_export": Right.VERIFY in rights_of(request),
@@ -96,27 +104,27 @@ class AuditRecordAdmin(ReadOnlyPage):
         return super().changelist_view(request, context | (extra_context or {}))
 
     @display(description="Time (UTC)")
-    def at_column(self, record):
+    def at_column(self, record: AuditRecord) -> SafeString:
         return format_html('<span class="dk-key dk-nowrap">{}</span>', exact(record.at))
 
     @display(description="What")
-    def sentence_column(self, record):
+    def sentence_column(self, record: AuditRecord) -> SafeString:
         said = sentences.of_record(record, row=record.first_row, count=record.row_count)
         return format_html('<span class="dk-sentence">{}</span>', visible(said))
 
     @display(description="Event")
-    def event_column(self, record):
+    def event_column(self, record: AuditRecord) -> SafeString:
         return format_html('<span class="dk-nowrap">{}</span>', record.get_event_display())
 
     @display(description="Outcome")
-    def outcome_column(self, record):
+    def outcome_column(self, record: AuditRecord) -> str:
         if not record.outcome:
             return ""
         word = sentences.ending(record.outcome)
         return format_html('<span class="dk-status dk-{}">{}</span>', tone(record.outcome), word)
 
     @display(description="Who, where")
-    def who_column(self, record):
+    def who_column(self, record: AuditRecord) -> SafeString:
         where = " · ".join(filter(None, [visible(record.desk_name), visible(record.account_name)]))
         return format_html(
             '<span class="dk-nowrap">{}</span> <span class="dk-muted dk-where">{}</span>',
@@ -124,13 +132,15 @@ class AuditRecordAdmin(ReadOnlyPage):
             where,
         )
 
-    def get_changelist(self, request, **kwargs):
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Records]:
         return Records
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: OfDesksQuerySet, search_term: str
+    ) -> tuple[OfDesksQuerySet, bool]:
         return queryset, False  # the whole list is searched at once
 
-    def complete_rows(self, request, rows):
+    def complete_rows(self, request: HttpRequest, rows: list[AuditRecord]) -> None:
         """Attach to each record its first order row and how many it has: two queries."""
         lines = AuditRecordOrder.objects.filter(record__in=rows).order_by()
         counts = dict(lines.values_list("record").annotate(Count("pk")))
@@ -139,7 +149,7 @@ class AuditRecordAdmin(ReadOnlyPage):
             record.row_count = counts.get(record.pk, 0)
             record.first_row = first.get(record.pk)
 
-    def facts(self, request, record):
+    def facts(self, request: HttpRequest, record: AuditRecord) -> dict[str, Any]:
         rows = payloads.rows_of(record)
         count = record.order_rows.count()
         said = sentences.of_record(record, row=rows[0] if rows else None, count=count)

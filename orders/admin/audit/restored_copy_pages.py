@@ -1,9 +1,14 @@
 """Restored copies: why nothing is sent, what waited, and an administrator's word to go on."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST, require_safe
@@ -26,14 +31,16 @@ class RestoreAdmin(Screen):
     """One page, for administrators: what was found, what is left to decide, who accepted what."""
 
     @property
-    def own_urls(self):
+    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]]]:
         return (("accept/", "orders_restore_accept", self.accept_view),)
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
         return is_administrator(request)
 
     @method_decorator(require_safe)
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse | None:
         self.guard_view(request)
         behind = restored_copy.look(timezone.now())
         return self.page(
@@ -50,10 +57,10 @@ class RestoreAdmin(Screen):
         )
 
     @method_decorator(require_POST)
-    def accept_view(self, request):
+    def accept_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
         """Go on with this database; recorded with the reason."""
         sessions.demand_fresh(request)
-        asked = {"actor": actor_of(request), "reason": fields.reason_of(request)}
+        asked: dict[str, Any] = {"actor": actor_of(request), "reason": fields.reason_of(request)}
         try:
             messages.success(request, restored_copy_acceptance.accept(user=request.user, **asked))
         except NotAllowed as error:
@@ -62,5 +69,11 @@ class RestoreAdmin(Screen):
             messages.warning(request, str(wrong))
         return redirect(LIST)
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
         raise Http404

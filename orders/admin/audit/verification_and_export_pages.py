@@ -1,13 +1,17 @@
 """Is the log whole? And exports of it: asked for here, written by the sweep, taken away here."""
 
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,6 +22,11 @@ from orders.admin.shared.screens import Screen, fragment, is_administrator, righ
 from orders.audit import reader, search
 from orders.evidence import checkpoints, exports, verification_requests
 from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
+from orders.pacifica.paper.verification import Signed
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 SHOWN = 20
 GOING = {ErrandStatus.WAITING, ErrandStatus.RUNNING}
@@ -30,29 +39,33 @@ class VerificationAdmin(Screen):
     """Whether the log is whole: the last walk over it, the last checkpoint, what is newer."""
 
     @property
-    def own_urls(self):
+    def own_urls(
+        self,
+    ) -> tuple[tuple[str, str, Callable[..., Any]], tuple[str, str, Callable[..., Any]]]:
         return (
             ("ask/", "orders_verification_ask", self.ask_view),
             ("state/", "orders_verification_state", self.state_view),
         )
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
         return verification_requests.may_verify(request.user)
 
     @method_decorator(require_safe)
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse | None:
         self.guard_view(request)
         title = "Is the log whole?"
         return self.page(request, "desk/audit/verification.html", title=title, **state())
 
     @method_decorator(require_safe)
-    def state_view(self, request):
+    def state_view(self, request: HttpRequest) -> HttpResponse | None:
         """The part of the page that changes while a verification runs."""
         self.guard_view(request)
         return fragment(render_to_string("desk/audit/_verification_state.html", state()))
 
     @method_decorator(require_POST)
-    def ask_view(self, request):
+    def ask_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
         """Have the log verified; the sweep does it."""
         try:
             verification_requests.ask(user=request.user, actor=actor_of(request))
@@ -60,11 +73,17 @@ class VerificationAdmin(Screen):
             raise PermissionDenied(str(error)) from None
         return redirect(WHOLE)
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
         raise Http404
 
 
-def state() -> dict:
+def state() -> dict[str, Any]:
     """What there is to say of the log's wholeness; a constant number of queries."""
     walks = list(Verification.objects.all()[:SHOWN])
     last = next((one for one in walks if one.status == ErrandStatus.DONE), None)
@@ -84,7 +103,7 @@ def state() -> dict:
     }
 
 
-def _told(signed):
+def _told(signed: Signed):
     """What the newest stored checkpoint says; nothing where somebody spoiled it."""
     try:
         return vars(checkpoints.read(signed.line)) if signed else {}
@@ -97,31 +116,39 @@ class ExportAdmin(Screen):
     """The person's own exports, newest first; administrators see who asked for which, no more."""
 
     @property
-    def own_urls(self):
+    def own_urls(
+        self,
+    ) -> tuple[
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+    ]:
         return (
             ("ask/", "orders_export_ask", self.ask_view),
             ("state/", "orders_export_state", self.state_view),
             ("<int:object_id>/download/", "orders_export_download", self.download_view),
         )
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
         return Right.VERIFY in rights_of(request) or is_administrator(request)
 
     @method_decorator(require_safe)
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse | None:
         self.guard_view(request)
         return self.page(
             request, "desk/audit/exports.html", title="Exports", **exports_of(request.user)
         )
 
     @method_decorator(require_safe)
-    def state_view(self, request):
+    def state_view(self, request: HttpRequest):
         """The part of the page that changes while an export is written."""
         self.guard_view(request)
         return fragment(render_to_string("desk/audit/_export_rows.html", exports_of(request.user)))
 
     @method_decorator(require_POST)
-    def ask_view(self, request):
+    def ask_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
         """Ask for the records that the log's page showed."""
         sessions.demand_fresh(request)
         try:
@@ -133,7 +160,7 @@ class ExportAdmin(Screen):
         return redirect(EXPORTS)
 
     @method_decorator(require_safe)
-    def download_view(self, request, object_id):
+    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
         """Take one's own export away; recorded before a byte of it leaves."""
         if Right.VERIFY not in rights_of(request):
             raise PermissionDenied
@@ -151,7 +178,13 @@ class ExportAdmin(Screen):
         answer["Cache-Control"] = "no-store"
         return answer
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
         raise Http404
 
 
@@ -161,13 +194,13 @@ FILTERS = {name: name for name in sorted(search.ASKED) if name not in {"desks", 
 }
 
 
-def asked_of(given) -> dict:
+def asked_of(given: QueryDict) -> dict[str, str]:
     """The query that an address line or a form of the log's page asks, as `search` takes it."""
     asked = {own: given.get(name, "").strip() for name, own in FILTERS.items()}
     return {name: value for name, value in asked.items() if value}
 
 
-def exports_of(user) -> dict:
+def exports_of(user: "Person") -> dict[str, Any]:
     """The exports that the person may know of.
 
     What they hold is their asker's desks' alone, so nobody else may take them away.

@@ -1,11 +1,18 @@
 """The form that takes a list of order ids of one account, pasted or as a file."""
 
 import codecs
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from orders.admin.shared import fields
 from orders.models import Account, Right
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 MAX_BYTES = 1024 * 1024
 TOO_LARGE = "The list is larger than 1 MiB: cut it into several."
@@ -50,17 +57,17 @@ class ListForm(forms.Form):
         help_text="CSV or plain text, at most 1 MiB.",
     )
 
-    def __init__(self, *args, user, **kwargs):
+    def __init__(self, *args: QueryDict | MultiValueDict, user: "Person", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
 
-    def clean_text(self):
+    def clean_text(self) -> str | None:
         text = self.cleaned_data["text"]
         if len(text.encode("utf-8", "replace")) > MAX_BYTES:
             raise forms.ValidationError(TOO_LARGE)
         return text
 
-    def clean_file(self):
+    def clean_file(self) -> str | None:
         """The file's text, or nothing where none was chosen."""
         file = self.cleaned_data["file"]
         if file is None:
@@ -74,7 +81,7 @@ class ListForm(forms.Form):
             raise forms.ValidationError("The file is empty.")
         return text
 
-    def clean(self):
+    def clean(self) -> None:
         text, file = self.cleaned_data.get("text"), self.cleaned_data.get("file")
         if text and text.strip() and file:
             self.add_error("file", "Paste the list or choose a file: one of them.")
@@ -82,12 +89,12 @@ class ListForm(forms.Form):
             self.add_error("text", "Paste the order ids, or choose a file that holds them.")
 
     @property
-    def given(self):
+    def given(self) -> str:
         """The list, however it was given."""
         return self.cleaned_data["file"] or self.cleaned_data["text"]
 
 
-def _decoded(content) -> str:
+def _decoded(content: bytes) -> str:
     """The file's text; a byte that is none stays visible as such, in its line."""
     encoding = "utf-16" if content.startswith(UTF_16) else "utf-8-sig"  # spreadsheets write both
     return content.decode(encoding, "replace")

@@ -1,11 +1,18 @@
 """Previews: what a bulk cancel would do, seen before it is confirmed, and confirmed once."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -23,6 +30,8 @@ from orders.cancels import requests
 from orders.cancels.bulk import estimate, from_list, previews
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, CancelJob, Order, Preview, Right
+from orders.models.accounts import AccountQuerySet
+from orders.models.desks import OfDesksQuerySet
 from orders.templatetags.desk import visible
 
 CHANGE = "admin:orders_preview_change"
@@ -33,7 +42,7 @@ class PreviewAdmin(Screen):
     """The two forms that make a preview, and the page on which its maker confirms it."""
 
     @property
-    def own_urls(self):
+    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
         return (
             ("scope/", "orders_preview_scope", self.scope_view),
             ("list/", "orders_preview_list", self.list_view),
@@ -43,23 +52,25 @@ class PreviewAdmin(Screen):
             ("<uuid:object_id>/anew/", "orders_preview_anew", self.anew_view),
         )
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
         return Right.CANCEL in rights_of(request)
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> OfDesksQuerySet:
         """One's own alone: another person's preview is as missing as a foreign desk's."""
         mine = super().get_queryset(request).filter(made_by=request.user)
         return mine.select_related("desk")
 
-    def has_module_permission(self, request):
+    def has_module_permission(self, request: HttpRequest) -> bool:
         """It stands in the way around by itself, not in a list of tables."""
         return False
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> None:
         self.guard_view(request)
         raise Http404
 
-    def scope_view(self, request):
+    def scope_view(self, request: HttpRequest) -> HttpResponse | None:
         """The scope form; on POST its preview."""
         self.guard_view(request)
         if Right.CANCEL_SCOPE not in rights_of(request):
@@ -75,7 +86,7 @@ class PreviewAdmin(Screen):
             )
         return redirect(CHANGE, made.pk)
 
-    def list_view(self, request):
+    def list_view(self, request: HttpRequest) -> HttpResponse | None:
         """The form for a list of order ids; on POST its preview, or its bad lines."""
         self.guard_view(request)
         if request.method != "POST":
@@ -90,7 +101,13 @@ class PreviewAdmin(Screen):
             )
         return redirect(CHANGE, made.pk)
 
-    def _made(self, request, form, own, make):
+    def _made(
+        self,
+        request: HttpRequest,
+        form: ListForm | ScopeForm,
+        own: tuple[str, ...],
+        make: Callable[..., Any],
+    ) -> Preview | None:
         """The preview that a form asks for, or None with its errors filled in."""
         is_sound = form.is_valid()
         try:
@@ -105,11 +122,11 @@ class PreviewAdmin(Screen):
                 form.add_error(None, str(refused))
         return None
 
-    def _of_scope(self, request, form):
+    def _of_scope(self, request: HttpRequest, form: ScopeForm) -> Preview | None:
         actor = actor_of(request)
         return previews.of_scope(user=request.user, actor=actor, scope=form.scope())
 
-    def _of_list(self, request, form):
+    def _of_list(self, request: HttpRequest, form: ListForm) -> Preview | None:
         given = form.cleaned_data
         made, form.bad = from_list.of_list(
             user=request.user,
@@ -120,18 +137,34 @@ class PreviewAdmin(Screen):
         )
         return made
 
-    def _form(self, request, template, title, form, *, status=200):
+    def _form(
+        self,
+        request: HttpRequest,
+        template: str,
+        title: str,
+        form: ListForm | ScopeForm,
+        *,
+        status: int = 200,
+    ) -> TemplateResponse:
         opts = CancelJob._meta  # the path back leads to the jobs
         return self.page(request, template, title=title, form=form, opts=opts, status=status)
 
     @method_decorator(require_safe)
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> TemplateResponse | None:
         """What would be cancelled, and the one button that asks for it."""
         preview = self.visible_or_404(request, object_id)
         return self._shown(request, preview, {"asked_at": _moment(request.GET.get("asked_at"))})
 
-    def _shown(self, request, preview, about, *, status=200):
-        facts = {
+    def _shown(
+        self, request: HttpRequest, preview: Preview, about: dict[str, Any], *, status: int = 200
+    ) -> TemplateResponse:
+        facts: dict[str, Any] = {
             "title": f"Preview: {visible(preview.scope)}",
             "opts": CancelJob._meta,
             "preview": preview,
@@ -148,12 +181,12 @@ class PreviewAdmin(Screen):
         return self.page(request, "desk/bulk/preview.html", **facts | about, status=status)
 
     @method_decorator(require_POST)
-    def confirm_view(self, request, object_id):
+    def confirm_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse | None:
         """Run exactly what was frozen; the same POST again finds the job it made before."""
         preview = self.visible_or_404(request, str(object_id))
         if previews.must_type(preview):
             sessions.demand_fresh(request)
-        given = {"reason": fields.reason_of(request)}
+        given: dict[str, Any] = {"reason": fields.reason_of(request)}
         given["typed"] = request.POST.get("typed", "")[:100]
         try:
             asked = previews.confirm(
@@ -167,7 +200,7 @@ class PreviewAdmin(Screen):
         return told(request, asked)
 
     @method_decorator(require_POST)
-    def sync_view(self, request, object_id):
+    def sync_view(self, request: HttpRequest, object_id: UUID) -> HttpResponseRedirect | None:
         """Have the books in question read; the page then makes the preview anew by itself."""
         preview = self.visible_or_404(request, str(object_id))
         asked_at = timezone.now()
@@ -176,7 +209,7 @@ class PreviewAdmin(Screen):
         return redirect(f"{address}?asked_at={asked_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}")
 
     @method_decorator(require_safe)
-    def fresh_view(self, request, object_id):
+    def fresh_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Whether the books were read since they were asked for."""
         preview = self.visible_or_404(request, str(object_id))
         asked_at = _moment(request.GET.get("asked_at")) or timezone.now()
@@ -185,7 +218,7 @@ class PreviewAdmin(Screen):
         return fragment(render_to_string("desk/bulk/_preview_sync.html", facts, request))
 
     @method_decorator(require_POST)
-    def anew_view(self, request, object_id):
+    def anew_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse | None:
         """The same preview by what is known now, in place of the old one."""
         preview = self.visible_or_404(request, str(object_id))
         try:
@@ -198,8 +231,8 @@ class PreviewAdmin(Screen):
             return HttpResponse(headers={"HX-Redirect": address})
         return redirect(address)
 
-    def _anew(self, request, preview):
-        about = {"user": request.user, "actor": actor_of(request)}
+    def _anew(self, request: HttpRequest, preview: Preview) -> Preview:
+        about: dict[str, Any] = {"user": request.user, "actor": actor_of(request)}
         if not preview.query or previews.is_scope(preview):
             return previews.anew(preview=preview, **about)
         screen = admin.site.get_model_admin(Order)
@@ -209,7 +242,7 @@ class PreviewAdmin(Screen):
         return previews.of_orders(orders=orders.filter(account__desk=preview.desk_id), **about)[0]
 
 
-def _accounts(preview):
+def _accounts(preview: Preview) -> AccountQuerySet:
     """The accounts whose orders a preview holds."""
     try:
         pks = {row.account_pk for row in previews.frozen(preview)}
@@ -218,18 +251,18 @@ def _accounts(preview):
     return Account.objects.filter(pk__in=pks, is_active=True)
 
 
-def _book(preview, asked_at):
+def _book(preview: Preview, asked_at: datetime | None) -> freshness.Book:
     return freshness.book_of(_accounts(preview), asked_at=asked_at)
 
 
-def _moment(text):
+def _moment(text: str | None) -> datetime | None:
     try:
         return forms.DateTimeField(required=False).clean(text or "")
     except forms.ValidationError:
         return None
 
 
-def _initial(request):
+def _initial(request: HttpRequest):
     """What a link to the form fills in: desk, accounts, symbols."""
     given = {name: request.GET.get(name) for name in ("desk", "symbols", "side")}
     given["accounts"] = request.GET.getlist("account")

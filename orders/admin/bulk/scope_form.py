@@ -1,11 +1,18 @@
 """The form in which a desk head says what to cancel: desk, accounts, symbols, side, and more."""
 
+from typing import TYPE_CHECKING, Any
+
 from django import forms
+from django.http import QueryDict
 
 from orders.admin.shared import fields
 from orders.cancels.bulk.scope import OLDEST, ORDER_OF_WORK, Scope
 from orders.lifecycle.targets import CannotAsk, check_symbol
 from orders.models import Account, Desk, Order, Right
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours")]
 SIDES = [("", "both sides"), ("bid", "bids"), ("ask", "asks")]
@@ -69,7 +76,7 @@ class ScopeForm(forms.Form):
         widget=fields.select(),
     )
 
-    def __init__(self, *args, user, **kwargs):
+    def __init__(self, *args: QueryDict, user: "Person", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         desks = Desk.objects.allowing(user, Right.CANCEL_SCOPE)
         self.fields["desk"].queryset = desks
@@ -83,7 +90,7 @@ class ScopeForm(forms.Form):
         symbols = orders.order_by("symbol").values_list("symbol", flat=True).distinct()
         self.open_symbols = [one for one in symbols if one.isprintable()]
 
-    def clean_symbols(self):
+    def clean_symbols(self) -> tuple[str, ...] | None:
         names = [part.strip() for part in self.cleaned_data["symbols"].split(",")]
         names = tuple(dict.fromkeys(name for name in names if name))
         try:
@@ -93,7 +100,7 @@ class ScopeForm(forms.Form):
             raise forms.ValidationError(str(wrong)) from None
         return names
 
-    def clean(self):
+    def clean(self) -> None:
         given = self.cleaned_data
         lowest, highest = given.get("min_price"), given.get("max_price")
         if lowest is not None and highest is not None and lowest > highest:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils import timezone
 
 from orders.admin.shared import filter_text
 from orders.cancels.bulk import previews
 from orders.cancels.bulk import scope as bulk_scope
-from orders.models import Desk, Order, Preview
+from orders.models import CancelJob, Desk, Order, Preview
+from orders.models.orders import OrderQuerySet
 
 SHOWN = 50
 
@@ -21,7 +23,7 @@ class Appeared:
     orders: tuple
 
 
-def since(request, job) -> Appeared | None:
+def since(request: HttpRequest, job: CancelJob) -> Appeared | None:
     """What a person may see of it; None where the orders were named one by one."""
     preview = Preview.objects.filter(pk=job.preview_id).first()
     if preview is None or not preview.query:
@@ -31,7 +33,7 @@ def since(request, job) -> Appeared | None:
     return Appeared(len(found), tuple(orders))
 
 
-def _in_scope(request, preview):
+def _in_scope(request: HttpRequest, preview: Preview) -> OrderQuerySet:
     if previews.is_scope(preview):
         scope, desks = bulk_scope.from_text(preview.query), Desk.objects.visible_to(request.user)
         return bulk_scope.inside(desks=desks, scope=scope, now=timezone.now())

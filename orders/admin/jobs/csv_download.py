@@ -1,6 +1,8 @@
 """A job's orders with their outcomes, to take away: recorded before a byte of it leaves."""
 
 import csv
+from collections.abc import Iterator
+from datetime import datetime
 from io import StringIO
 
 from django.http import HttpResponse
@@ -9,7 +11,7 @@ from orders.audit import log
 from orders.cancels.bulk import previews
 from orders.evidence.bundle import safe
 from orders.lifecycle.targets import CannotAsk
-from orders.models import Account, Event, Preview
+from orders.models import Account, Cancel, CancelJob, Event, Preview
 
 COLUMNS = (
     "account",
@@ -33,7 +35,7 @@ CHANGED = "skipped orders cannot be told: the frozen set was changed after it wa
 SKIPPED = "skipped: already being cancelled"
 
 
-def of_job(job, *, actor) -> HttpResponse:
+def of_job(job: CancelJob, *, actor: log.Actor) -> HttpResponse:
     """A CSV file with one line for each order of the frozen set, skipped ones too."""
     data = {"words": f"orders of {job}: {job.scope}"}
     log.record(log.Fact(Event.EXPORT_DOWNLOADED, actor=actor, desk=job.desk, job=job, data=data))
@@ -59,7 +61,7 @@ def of_job(job, *, actor) -> HttpResponse:
     )
 
 
-def _row(cancel):
+def _row(cancel: Cancel) -> tuple[int | str | None, ...]:
     notes = [cancel.amounts_note] if cancel.amounts_note else []
     return (
         cancel.account.name,
@@ -78,11 +80,13 @@ def _row(cancel):
     )
 
 
-def _moment(at):
+def _moment(at: datetime | None) -> str:
     return at.isoformat() if at else ""
 
 
-def _skipped(job, names):
+def _skipped(
+    job: CancelJob, names: set[tuple[int, int | None]]
+) -> Iterator[tuple[int | str | None, ...]]:
     """Rows of the frozen set that became no cancel, because another one had the order."""
     preview = Preview.objects.filter(pk=job.preview_id).first()
     try:

@@ -1,14 +1,20 @@
 """Jobs: who cancelled what and why, and how far it is."""
 
 import uuid
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import display
 
@@ -47,7 +53,7 @@ class JobAdmin(ReadOnlyPage):
     empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
 
     @property
-    def own_urls(self):
+    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
         return (
             ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
             ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
@@ -59,20 +65,25 @@ class JobAdmin(ReadOnlyPage):
         )
 
     @method_decorator(require_safe)
-    def life_view(self, request, object_id):
+    def life_view(self, request: HttpRequest, object_id: int) -> TemplateResponse | None:
         """All that the log holds of a job, with its sums."""
         job = self.visible_or_404(request, str(object_id))
         life = order_history.of_job(job, request.user)
         is_cut = len(life) == order_history.MAX_MOMENTS
-        told = {"job": job, "life": life, "is_cut": is_cut, "sums": timings.sums_of(job)}
+        told: dict[str, Any] = {
+            "job": job,
+            "life": life,
+            "is_cut": is_cut,
+            "sums": timings.sums_of(job),
+        }
         return self.page(request, "desk/jobs/job_records.html", title=f"The life of {job}", **told)
 
     @display(description="What")
-    def job_column(self, job):
+    def job_column(self, job: CancelJob) -> str:
         return visible(job.scope) or str(job)
 
     @display(description="Status")
-    def status_column(self, job):
+    def status_column(self, job: CancelJob) -> SafeString:
         if job.needs_somebody:
             return format_html('<span class="dk-status dk-alarm">{}</span>', "Needs you")
         return format_html(
@@ -80,36 +91,36 @@ class JobAdmin(ReadOnlyPage):
         )
 
     @display(description="Progress")
-    def progress_column(self, job):
+    def progress_column(self, job: CancelJob) -> SafeString:
         return render_to_string(
             "desk/jobs/_progress_bar.html", {"tally": job.tally, "is_small": True}
         )
 
     @display(description="Who")
-    def who_column(self, job):
+    def who_column(self, job: CancelJob) -> str:
         return by(job)
 
     @display(description="When")
-    def when_column(self, job):
+    def when_column(self, job: CancelJob) -> SafeString:
         return ago(job.created_at)
 
     @display(description="Desk")
-    def desk_column(self, job):
+    def desk_column(self, job: CancelJob) -> str:
         return visible(job.desk)
 
     @display(description="Why")
-    def reason_column(self, job):
+    def reason_column(self, job: CancelJob) -> SafeString:
         return format_html('<span class="dk-muted dk-clip">{}</span>', visible(job.reason) or "–")
 
-    def complete_rows(self, request, rows):
+    def complete_rows(self, request: HttpRequest, rows: list[CancelJob]) -> None:
         complete(rows)
         panic_pages.mark(rows)
 
-    def facts(self, request, job):
+    def facts(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         title = f"{job}: {visible(job.scope)}"
         return {"title": title, "symbols": symbols_of(job), **self.shown(request, job)}
 
-    def shown(self, request, job) -> dict:
+    def shown(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         """What the part of the page that changes needs."""
         facts = panic_pages.lines(request, job) if job.is_panic else {}
         return {
@@ -121,19 +132,19 @@ class JobAdmin(ReadOnlyPage):
         }
 
     @method_decorator(require_POST)
-    def stop_view(self, request, object_id):
+    def stop_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
         return self.act(request, object_id, jobs.stop)
 
     @method_decorator(require_POST)
-    def resume_view(self, request, object_id):
+    def resume_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
         return self.act(request, object_id, jobs.resume)
 
     @method_decorator(require_POST)
-    def retry_view(self, request, object_id):
+    def retry_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
         key = request_key_of(request)
         return self.act(request, object_id, partial(jobs.retry, request_key=key))
 
-    def act(self, request, object_id, what):
+    def act(self, request: HttpRequest, object_id: int, what: Any) -> HttpResponseRedirect | None:
         """Do this to the job and say what became of it; who may is decided below."""
         self.visible_or_404(request, str(object_id))
         try:
@@ -146,7 +157,7 @@ class JobAdmin(ReadOnlyPage):
         return told(request, said)
 
     @method_decorator(require_safe)
-    def progress_view(self, request, object_id):
+    def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
         """The part of the job's page that changes while it runs; the page asks until it is over."""
         job = self.visible_or_404(request, str(object_id))
         shown = self.shown(request, job)
@@ -154,7 +165,7 @@ class JobAdmin(ReadOnlyPage):
         return fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
 
     @method_decorator(require_safe)
-    def appeared_view(self, request, object_id):
+    def appeared_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
         """Orders that came into the scope after it was frozen; looked up once, when all is over."""
         job = self.visible_or_404(request, str(object_id))
         try:
@@ -164,12 +175,12 @@ class JobAdmin(ReadOnlyPage):
         return fragment(render_to_string("desk/jobs/_appeared_since.html", facts, request))
 
     @method_decorator(require_safe)
-    def download_view(self, request, object_id):
+    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
         """Every order of the job with its outcome, as CSV; that it was taken away is recorded."""
         job = self.visible_or_404(request, str(object_id))
         return csv_download.of_job(job, actor=actor_of(request))
 
 
-def _key_of_retry(request, job):
+def _key_of_retry(request: HttpRequest, job: CancelJob) -> uuid.UUID:
     """The same button, however often it is drawn anew for a person, asks for the same retry."""
     return uuid.uuid5(job.request_key, f"retry {job.retries.count()} by {request.user.pk}")

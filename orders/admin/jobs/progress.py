@@ -1,11 +1,13 @@
 """How far jobs are: their cancels by status, their speed, what is left of time and credits."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -13,8 +15,8 @@ from django.utils.functional import cached_property
 from orders.audit import sentences
 from orders.cancels import jobs
 from orders.cancels.bulk import estimate
-from orders.models import Account, Cancel, CancelStatus, JobStatus, Preview
-from orders.models.cancels import LIVE, OPEN_QUESTIONS
+from orders.models import Account, Cancel, CancelJob, CancelStatus, JobStatus, Preview
+from orders.models.cancels import LIVE, OPEN_QUESTIONS, CancelQuerySet
 from orders.models.lookups import is_row_id
 from orders.models.meanings import meanings
 from orders.pacifica.signing import BATCH_SIZE
@@ -32,7 +34,7 @@ NOT_WORKED_OFF = [  # at rest by a person's word or by the clock, which says not
 class Tally:
     """How many cancels of a job stand in each status, as parts of a bar."""
 
-    def __init__(self, counts):
+    def __init__(self, counts: Any) -> None:
         self.counts = counts
         self.total = sum(counts.values())
         self.resting = sum(n for status, n in counts.items() if status not in LIVE)
@@ -48,7 +50,7 @@ class Tally:
                 self.parts.append(self._part(status, count, start))
                 start += count
 
-    def _part(self, status, count, start):
+    def _part(self, status: str, count: int, start: int) -> dict[str, Any]:
         """A stretch of the bar, in per cent of its length."""
         return {
             "status": status,
@@ -60,13 +62,13 @@ class Tally:
         }
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """*3 of 5 at rest: 2 cancelled, 1 refused, 2 waiting to be sent*."""
         parts = ", ".join(f"{part['count']} {part['label'].lower()}" for part in self.parts)
         return f"{self.resting} of {self.total} at rest: {parts}" if parts else "No cancels."
 
 
-def tallies(rows) -> dict:
+def tallies(rows: list[CancelJob]) -> dict[int, Tally]:
     """The tally of each job, by job id; one query."""
     cancels = Cancel.objects.filter(job__in=[job.pk for job in rows]).order_by()
     counts = {job.pk: {} for job in rows}
@@ -75,7 +77,7 @@ def tallies(rows) -> dict:
     return {job_id: Tally(by_status) for job_id, by_status in counts.items()}
 
 
-def complete(rows):
+def complete(rows: list[CancelJob]) -> list[CancelJob]:
     """Attach its tally to each job."""
     found = tallies(rows)
     for job in rows:
@@ -86,7 +88,7 @@ def complete(rows):
 class Pace:
     """A job's tally, its cancels a second, the time and credits left: one look at its cancels."""
 
-    def __init__(self, job, now):
+    def __init__(self, job: CancelJob, now: datetime) -> None:
         self.job, self.now = job, now
         just_now = Q(concluded_at__gte=now - RATE_WINDOW) & ~Q(status__in=NOT_WORKED_OFF)
         groups = job.cancels.order_by().values_list("account_id", "status")
@@ -100,7 +102,7 @@ class Pace:
             by_status[status] += count
         self.tally = job.tally = Tally(by_status)
 
-    def count(self, chosen):
+    def count(self, chosen: dict[str, str]) -> int:
         """How many of its cancels fit the chosen status and account."""
         return sum(
             count
@@ -109,22 +111,22 @@ class Pace:
         )
 
     @cached_property
-    def accounts(self):
+    def accounts(self) -> dict[int, Account]:
         """The accounts of its cancels, by id."""
         return Account.objects.in_bulk({group[0] for group in self._groups})
 
     @property
-    def contradicted(self):
+    def contradicted(self) -> int:
         """How many of its cancels later evidence spoke against."""
         return sum(group[4] for group in self._groups)
 
     @property
-    def is_going(self):
+    def is_going(self) -> bool:
         """Whether anything can still happen to it by itself."""
         return self.job.status in STILL_GOING
 
     @cached_property
-    def may_resume(self):
+    def may_resume(self) -> bool:
         """Whether a resume could still send something, now or of what comes back to the queue."""
         if self.job.status == JobStatus.STOPPING:
             return True
@@ -132,12 +134,12 @@ class Pace:
         return is_stopped and jobs.has_left(self.job, [CancelStatus.STOPPED])
 
     @cached_property
-    def may_retry(self):
+    def may_retry(self) -> bool:
         """Whether a retry could still send something."""
         return self.tally.has_failed and jobs.has_left(self.job, jobs.RETRIED)
 
     @cached_property
-    def rate(self):
+    def rate(self) -> float:
         """Cancels worked off a second: lately while it runs, on the whole once done."""
         age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
         if not self.is_going:
@@ -146,17 +148,17 @@ class Pace:
         return lately / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
 
     @cached_property
-    def shares(self):
+    def shares(self) -> tuple[estimate.Share]:
         """What the waiting cancels take from each pool, and what it holds."""
         counts = dict.fromkeys(self.accounts.values(), 0)
         for account_id, status, count, *_ in self._groups:
             if status == CancelStatus.QUEUED:
                 counts[self.accounts[account_id]] += count
-        about = {"is_urgent": self.job.is_urgent, "before": self.job.pk}
+        about: dict[str, Any] = {"is_urgent": self.job.is_urgent, "before": self.job.pk}
         return estimate.shares_of(counts, now=self.now, **about)
 
     @property
-    def left(self):
+    def left(self) -> str:
         """The time left, in words; empty where there is nothing to wait for or nothing to tell."""
         if not self.is_going or not self.tally.waiting:
             return ""
@@ -167,7 +169,7 @@ class Pace:
         return sentences.span(seconds) if seconds >= 1 else "under 1 s"
 
     @property
-    def took(self):
+    def took(self) -> str:
         """From the act to the last outcome, in words."""
         if self.job.done_at is None:
             return ""
@@ -177,12 +179,12 @@ class Pace:
 class Counted(Paginator):
     """Pages of rows that were counted already."""
 
-    def __init__(self, rows, count):
+    def __init__(self, rows: CancelQuerySet, count: int) -> None:
         super().__init__(rows, PER_PAGE)
         self.count = count
 
 
-def progress(request, job) -> dict:
+def progress(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
     """What a job's page shows of how far it is: its pace and one page of its cancels."""
     pace, chosen = Pace(job, timezone.now()), chosen_of(request)
     rows = job.cancels.order_by("pk")
@@ -208,7 +210,7 @@ def progress(request, job) -> dict:
     }
 
 
-def chosen_of(request) -> dict:
+def chosen_of(request: HttpRequest) -> dict[str, str]:
     """By which status, symbol and account the job's cancels are filtered; unknown ones are none."""
     status, account = request.GET.get("status", ""), request.GET.get("account", "")
     symbol = request.GET.get("symbol", "").replace("\0", "")[:64]
@@ -219,11 +221,11 @@ def chosen_of(request) -> dict:
     }
 
 
-def _query(chosen, *names):
+def _query(chosen: dict[str, str], *names: str) -> str:
     return urlencode({name: chosen[name] for name in names if chosen[name]})
 
 
-def symbols_of(job) -> list:
+def symbols_of(job: CancelJob) -> list[str]:
     """The symbols by which a job's cancels can be filtered; asked once, when the page is opened."""
     symbols = job.cancels.order_by("symbol").values_list("symbol", flat=True)
     return [one for one in symbols.distinct() if one.isprintable()]

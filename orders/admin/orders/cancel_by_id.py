@@ -1,8 +1,11 @@
 """Cancel by id: one order, known to the app or not, named by the operator."""
 
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from orders.access.permissions import NotAllowed
@@ -11,7 +14,13 @@ from orders.admin.shared import fields
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import request_key_of
 from orders.cancels import requests
+from orders.cancels.intake import CancelReceipt
 from orders.models import Account, CancelKind, Right
+
+if TYPE_CHECKING:
+    from orders.admin.orders.order_pages import OrderAdmin
+    from orders.models.desks import Person
+
 
 NOT_A_NUMBER = "An order id is digits only, such as 28000000042."
 
@@ -58,11 +67,11 @@ class CancelByIdForm(forms.Form):
         widget=fields.themed_text(placeholder="Kept with the job and in the log"),
     )
 
-    def __init__(self, *args, user, **kwargs):
+    def __init__(self, *args: QueryDict, user: "Person", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
 
-    def clean_order_id(self):
+    def clean_order_id(self) -> int | None:
         text = self.cleaned_data["order_id"].strip()
         if not text:
             return None
@@ -70,16 +79,16 @@ class CancelByIdForm(forms.Form):
             raise forms.ValidationError(NOT_A_NUMBER)
         return int(text)
 
-    def clean_client_order_id(self):
+    def clean_client_order_id(self) -> str | None:
         return self.cleaned_data["client_order_id"].strip() or None
 
     @property
-    def names_a_foreign_account(self):
+    def names_a_foreign_account(self) -> bool:
         """Whether the account given is not one of the person's own: an act to be refused."""
         return self.has_error("account", "invalid_choice")
 
 
-def view(screen, request):
+def view(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse | None:
     """Show the form; on POST ask for the cancel and go to its job."""
     if request.method != "POST":
         return _page(screen, request, CancelByIdForm(user=request.user))
@@ -90,7 +99,7 @@ def view(screen, request):
     return told(request, asked)
 
 
-def _ask(request, form):
+def _ask(request: HttpRequest, form: CancelByIdForm) -> CancelReceipt | None:
     """What `requests` made of a sound form, or None with the form's errors filled in."""
     actor = actor_of(request)
     sound = form.is_valid()
@@ -116,7 +125,9 @@ def _ask(request, form):
     return None
 
 
-def _page(screen, request, form, *, status=200):
+def _page(
+    screen: "OrderAdmin", request: HttpRequest, form: CancelByIdForm, *, status: int = 200
+) -> TemplateResponse:
     return screen.page(
         request,
         "desk/orders/cancel_by_id.html",

@@ -3,14 +3,16 @@
 import uuid
 
 from django.db.models import Q
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.html import mark_safe
+from django.utils.safestring import SafeString
 
-from orders.models import Cancel, CancelKind, Desk, Right
+from orders.models import Cancel, CancelKind, Desk, Order, Right
 from orders.models.cancels import LIVE
 
 
-def complete(request, orders):
+def complete(request: HttpRequest, orders: list[Order]) -> None:
     """Attach to orders their latest cancel and whether this person may cancel them: two queries."""
     allowed = set(Desk.objects.allowing(request.user, Right.CANCEL).values_list("pk", flat=True))
     latest = latest_cancels(orders)
@@ -19,7 +21,7 @@ def complete(request, orders):
         order.cancel_shown = latest.get((order.account_id, order.order_id))
 
 
-def latest_cancels(orders) -> dict:
+def latest_cancels(orders: list[Order]) -> dict[tuple[int, int], Cancel]:
     """The newest cancel of each order that has one, by (account id, order id).
 
     A cancel asked for by client order id alone names the order only by that.
@@ -38,7 +40,7 @@ def latest_cancels(orders) -> dict:
     return latest
 
 
-def html(order, *, said=""):
+def html(order: Order, *, said: str = "") -> SafeString:
     """The cell as it stands; ``said``: a sentence for the person who just clicked."""
     cancel = order.cancel_shown
     is_live = cancel is not None and cancel.status in LIVE
@@ -53,7 +55,7 @@ def html(order, *, said=""):
     return mark_safe(render_to_string("desk/orders/_cancel_cell.html", context))  # noqa: S308 escaped there
 
 
-def fresh(request, orders, *, said=""):
+def fresh(request: HttpRequest, orders: list[Order], *, said: str = "") -> str:
     """The cells of these orders as they stand now, one after another."""
     complete(request, orders)
     return "".join(html(order, said=said) for order in orders)

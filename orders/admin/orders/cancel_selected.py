@@ -5,11 +5,14 @@ More than a few orders, or all that match the filter, are frozen into a preview 
 
 import uuid
 from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import Min
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
@@ -19,14 +22,21 @@ from orders.admin.shared.job_links import ORDERS, told
 from orders.admin.shared.screens import request_key_of
 from orders.cancels import requests
 from orders.cancels.bulk import previews
-from orders.models import Account, Desk, Right
+from orders.models import Account, Desk, Order, Right
+from orders.models.orders import OrderQuerySet
+
+if TYPE_CHECKING:
+    from orders.admin.orders.order_pages import OrderAdmin
+
 
 SHOWN = 200
 WHY_LEFT_OUT = "no longer open, on a deactivated account, or not yours to cancel"
 NOTHING = "None of the selected orders is open and yours to cancel."
 
 
-def confirm(screen, request, queryset):
+def confirm(
+    screen: "OrderAdmin", request: HttpRequest, queryset: OrderQuerySet
+) -> HttpResponse | None:
     """Say what will be cancelled and ask for nothing yet; many orders are frozen in a preview."""
     desks = Desk.objects.allowing(request.user, Right.CANCEL)
     mine = queryset.filter(account__desk__in=desks)
@@ -38,19 +48,24 @@ def confirm(screen, request, queryset):
     if not orders:
         messages.warning(request, NOTHING)
         return None
-    left_out = {"foreign": queryset.count() - mine.count(), "closed": mine.count() - len(orders)}
+    left_out: dict[str, Any] = {
+        "foreign": queryset.count() - mine.count(),
+        "closed": mine.count() - len(orders),
+    }
     return _page(screen, request, orders, **left_out)
 
 
-def _most(orders) -> int:
+def _most(orders: OrderQuerySet) -> int:
     """How many of these orders, at most, are confirmed without a preview and anything typed."""
     of_desks = orders.aggregate(least=Min("account__desk__confirm_above"))["least"]
     return settings.URGENT_UP_TO if of_desks is None else min(settings.URGENT_UP_TO, of_desks)
 
 
-def _frozen(screen, request, orders, *, is_all, chosen):
+def _frozen(
+    screen: "OrderAdmin", request: HttpRequest, orders: OrderQuerySet, *, is_all: bool, chosen: int
+) -> HttpResponse | None:
     """Freeze exactly the rows ticked, or exactly those the filter shows, and go to the preview."""
-    about = {}
+    about: dict[str, Any] = {}
     if is_all:
         query = filter_text.text_of(request)
         words, is_everything = filter_text.in_words(screen, request, query)
@@ -70,7 +85,15 @@ def _frozen(screen, request, orders, *, is_all, chosen):
     )
 
 
-def _page(screen, request, orders, *, request_key=None, status=200, **more):
+def _page(
+    screen: "OrderAdmin",
+    request: HttpRequest,
+    orders: list[Order],
+    *,
+    request_key: uuid.UUID | None = None,
+    status: int = 200,
+    **more: int | str,
+) -> TemplateResponse:
     accounts = Account.objects.filter(pk__in={order.account_id for order in orders})
     return screen.page(
         request,
@@ -90,7 +113,7 @@ def _page(screen, request, orders, *, request_key=None, status=200, **more):
     )
 
 
-def breakdown(orders):
+def breakdown(orders: list[Order]) -> list[tuple[tuple[str, ...], int]]:
     """How many orders for each account, symbol and side, the most first."""
     counts = Counter(
         (order.account.name, order.symbol, order.side or "side unknown") for order in orders
@@ -98,7 +121,7 @@ def breakdown(orders):
     return counts.most_common()
 
 
-def confirmed(screen, request):
+def confirmed(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse | None:
     """Ask for what was confirmed. The same POST again finds the job it made before."""
     key = request_key_of(request)
     ids = fields.ids_of(request)

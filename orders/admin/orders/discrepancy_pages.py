@@ -1,8 +1,11 @@
 """Drift: orders on which the exchange's book and ours had come apart, until somebody has looked."""
 
+from typing import Any
+
 from django.contrib import admin, messages
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from orders.access.permissions import NotAllowed
@@ -10,6 +13,7 @@ from orders.access.sign_in_log import actor_of
 from orders.admin.shared import filters
 from orders.admin.shared.screens import Screen, rights_of
 from orders.models import Drift, Right
+from orders.models.drifts import DriftQuerySet
 from orders.reconcile import discrepancies
 from orders.templatetags.desk import ago, visible
 
@@ -25,20 +29,28 @@ class DriftAdmin(Screen):
     actions = ("acknowledge",)
     empty_sentence = "No discrepancy: the exchange's open orders and ours agree."
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> DriftQuerySet:
         return super().get_queryset(request).open()
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse | None:
         return super().changelist_view(request, {"title": "Discrepancies"})
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
         raise Http404
 
-    def has_cancel_permission(self, request):
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
         return Right.CANCEL in rights_of(request)
 
     @action(description="I have looked at these", permissions=["cancel"])
-    def acknowledge(self, request, queryset):
+    def acknowledge(self, request: HttpRequest, queryset: DriftQuerySet) -> None:
         ids = list(queryset.values_list("pk", flat=True))
         try:
             count = discrepancies.acknowledge(
@@ -50,11 +62,11 @@ class DriftAdmin(Screen):
         messages.success(request, f"{count} acknowledged.")
 
     @display(description="What")
-    def kind_column(self, drift):
+    def kind_column(self, drift: Drift) -> SafeString:
         return format_html('<span class="dk-status dk-warn">{}</span>', drift.get_kind_display())
 
     @display(description="Order")
-    def order_column(self, drift):
+    def order_column(self, drift: Drift) -> SafeString:
         order = drift.order
         return format_html(
             '<b>{}</b> {} <span class="dk-key">{}</span>',
@@ -64,14 +76,14 @@ class DriftAdmin(Screen):
         )
 
     @display(description="Account")
-    def account_column(self, drift):
+    def account_column(self, drift: Drift) -> SafeString:
         desk = visible(drift.account.desk)
         return format_html('<span class="dk-muted">{}</span> {}', desk, visible(drift.account))
 
     @display(description="In words")
-    def said_column(self, drift):
+    def said_column(self, drift: Drift) -> str:
         return visible(drift.said)
 
     @display(description="Seen")
-    def seen_column(self, drift):
+    def seen_column(self, drift: Drift) -> SafeString:
         return ago(drift.seen_at)

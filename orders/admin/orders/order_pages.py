@@ -1,10 +1,14 @@
 """Orders: the list one cancels from, and the page that tells an order's life."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Q
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 from unfold.decorators import action, display
 
@@ -18,7 +22,9 @@ from orders.admin.shared.screens import ReadOnlyPage, fragment, refusal, request
 from orders.audit import sentences
 from orders.cancels import requests
 from orders.models import Account, Order, Right
+from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
+from orders.models.orders import OrderQuerySet
 from orders.templatetags.desk import age, visible
 
 MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
@@ -61,7 +67,14 @@ class OrderAdmin(ReadOnlyPage):
     )
 
     @property
-    def own_urls(self):
+    def own_urls(
+        self,
+    ) -> tuple[
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+        tuple[str, str, Callable[..., Any]],
+    ]:
         return (
             ("cells/", "orders_order_cells", self.cells_view),
             ("cancel-selected/", "orders_order_cancel_selected", self.confirmed_view),
@@ -72,7 +85,7 @@ class OrderAdmin(ReadOnlyPage):
     # Columns
 
     @display(description="Order")
-    def order_column(self, order):
+    def order_column(self, order: Order) -> SafeString:
         badges = "" if order.state == "open" else order.order_status or order.get_state_display()
         return format_html(
             '<span class="dk-order"><b>{}</b> <span class="dk-side dk-{}">{}</span> '
@@ -88,7 +101,7 @@ class OrderAdmin(ReadOnlyPage):
         )
 
     @display(description="Account")
-    def account_column(self, order):
+    def account_column(self, order: Order) -> SafeString:
         account = order.account
         return format_html(
             '<span class="dk-nowrap"><span class="dk-muted">{} ·</span> {}</span>',
@@ -97,11 +110,11 @@ class OrderAdmin(ReadOnlyPage):
         )
 
     @display(description="Price", ordering="price_number")
-    def price_column(self, order):
+    def price_column(self, order: Order) -> SafeString:
         return format_html('<span class="dk-number">{}</span>', visible(price_of(order)))
 
     @display(description="Open / initial", ordering="open_amount_number")
-    def amount_column(self, order):
+    def amount_column(self, order: Order) -> SafeString:
         return format_html(
             '<span class="dk-number">{} <span class="dk-muted">/ {}</span></span>',
             open_amount(order),
@@ -109,29 +122,31 @@ class OrderAdmin(ReadOnlyPage):
         )
 
     @display(description="Filled")
-    def filled_column(self, order):
+    def filled_column(self, order: Order) -> SafeString:
         if order.amounts_note:
             return format_html('<span class="dk-muted">{}</span>', order.amounts_note)
         return format_html('<span class="dk-number">{}</span>', visible(order.filled_amount or "–"))
 
     @display(description="Age", ordering="created_at")
-    def age_column(self, order):
+    def age_column(self, order: Order) -> str:
         return age(order.created_at)
 
     @display(description="Order id")
-    def order_id_column(self, order):
+    def order_id_column(self, order: Order) -> SafeString:
         return format_html('<span class="dk-key">{}</span>', order.order_id)
 
     @display(description="Cancel")
-    def cancel_column(self, order):
+    def cancel_column(self, order: Order) -> SafeString:
         return cancel_cell.html(order)
 
     # The list
 
-    def complete_rows(self, request, rows):
+    def complete_rows(self, request: HttpRequest, rows: list[Order]) -> None:
         cancel_cell.complete(request, rows)
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: OrderQuerySet, search_term: str
+    ) -> tuple[OrderQuerySet, bool]:
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -140,34 +155,36 @@ class OrderAdmin(ReadOnlyPage):
             named |= order_id_begins(term)
         return queryset.filter(named), False
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse | None:
         response = super().changelist_view(request, extra_context)
         changelist = getattr(response, "context_data", {}).get("cl")
         if changelist is not None:
             response.context_data["book"] = book_of(accounts_in_view(request))
         return response
 
-    def has_cancel_permission(self, request):
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Whether *Cancel selected* is offered; what is allowed is decided below."""
         return Right.CANCEL in rights_of(request)
 
     @action(description="Cancel selected…", permissions=["cancel"])
-    def cancel_selected(self, request, queryset):
+    def cancel_selected(self, request: HttpRequest, queryset: OrderQuerySet) -> HttpResponse | None:
         return orders_cancel_selected.confirm(self, request, queryset)
 
     @method_decorator(require_POST)
-    def confirmed_view(self, request):
+    def confirmed_view(self, request: HttpRequest) -> HttpResponse | None:
         self.guard_view(request)
         return orders_cancel_selected.confirmed(self, request)
 
-    def by_id_view(self, request):
+    def by_id_view(self, request: HttpRequest) -> HttpResponse | None:
         self.guard_view(request)
         return cancel_by_id.view(self, request)
 
     # One order
 
     @method_decorator(require_safe)
-    def cells_view(self, request):
+    def cells_view(self, request: HttpRequest) -> HttpResponse:
         """The cancel cells of the orders named, for the page's poll."""
         self.guard_view(request)
         wanted = [pk for pk in request.GET.getlist("order")[:MAX_CELLS] if is_row_id(pk)]
@@ -175,7 +192,7 @@ class OrderAdmin(ReadOnlyPage):
         return fragment(cancel_cell.fresh(request, list(orders)))
 
     @method_decorator(require_POST)
-    def cancel_view(self, request, object_id):
+    def cancel_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         self.guard_view(request)
         key = request_key_of(request)
         if key is None:
@@ -194,7 +211,7 @@ class OrderAdmin(ReadOnlyPage):
         order = self.get_queryset(request).select_related("account__desk").get(pk=object_id)
         return fragment(cancel_cell.fresh(request, [order], said=said))
 
-    def facts(self, request, order):
+    def facts(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         cancel_cell.complete(request, [order])
         return {
             "title": f"{visible(order.symbol)} {visible(order.side)} {order.order_id}",
@@ -207,14 +224,14 @@ class OrderAdmin(ReadOnlyPage):
             "steps": timings.of_order(order),
         }
 
-    def get_object(self, request, object_id, from_field=None):
+    def get_object(self, request: HttpRequest, object_id: str, from_field=None) -> Order | None:
         try:
             return self.get_queryset(request).select_related("account__desk").get(pk=object_id)
         except (Order.DoesNotExist, ValueError, OverflowError):
             raise Http404 from None
 
 
-def order_id_begins(digits):
+def order_id_begins(digits: str) -> Q:
     """Order ids that are these digits or begin with them, as ranges an index can serve."""
     found = Q(order_id=int(digits[:19]))
     for longer in range(1, MAX_ORDER_ID_DIGITS - len(digits) + 1):
@@ -223,7 +240,7 @@ def order_id_begins(digits):
     return found
 
 
-def accounts_in_view(request):
+def accounts_in_view(request: HttpRequest) -> AccountQuerySet:
     """The accounts whose orders the list can show: its account or desk filter, or all visible."""
     accounts = Account.objects.visible_to(request.user).filter(is_active=True)
     for name, column in (("account", "pk"), ("desk", "desk")):
@@ -233,19 +250,19 @@ def accounts_in_view(request):
     return accounts
 
 
-def price_of(order):
+def price_of(order: Order) -> str:
     """The limit price, or at which price a stop without one triggers."""
     if order.stop_price:
         return f"{order.price} @ {order.stop_price}" if order.price else f"@ {order.stop_price}"
     return order.price
 
 
-def open_amount(order):
+def open_amount(order: Order) -> str:
     """What is left to cancel, without the zeros the decimal column pads it with."""
     number = order.open_amount_number
     return "–" if number is None or order.state == "closed" else f"{number.normalize():f}"
 
 
-def badge(text):
+def badge(text: str) -> SafeString:
     """A small label beside a name."""
     return format_html('<span class="dk-badge">{}</span>', text)

@@ -1,11 +1,17 @@
 """Unresolved: cancels whose outcome is not proven yet, each a question somebody must watch."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import action, display
 
@@ -17,6 +23,7 @@ from orders.admin.shared.screens import Screen, rights_of
 from orders.cancels import unresolved
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Cancel, Right
+from orders.models.cancels import CancelQuerySet
 from orders.templatetags.desk import age, exact, tone, visible
 
 LIST = "admin:orders_cancel_changelist"
@@ -48,40 +55,48 @@ class UnresolvedAdmin(Screen):
     ordering = ("pk",)
     empty_sentence = "Nothing is unresolved: every cancel that was sent has a proven outcome."
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> CancelQuerySet:
         return super().get_queryset(request).open_questions()
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse | None:
         request.page_title = "Unresolved"
         return super().changelist_view(request, {"title": "Unresolved cancels"})
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
         raise Http404
 
     @property
-    def own_urls(self):
+    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]]]:
         return (("close/", "orders_cancel_close", self.close_view),)
 
-    def has_cancel_permission(self, request):
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
         return Right.CANCEL in rights_of(request)
 
-    def has_close_permission(self, request):
+    def has_close_permission(self, request: HttpRequest) -> bool:
         return Right.CLOSE in rights_of(request)
 
     @action(description="Check now", permissions=["cancel"])
-    def check_now(self, request, queryset):
+    def check_now(self, request: HttpRequest, queryset: CancelQuerySet) -> None:
         self.act(request, unresolved.check_now, _ids(queryset))
 
     @action(description="Send again", permissions=["cancel"])
-    def send_again(self, request, queryset):
+    def send_again(self, request: HttpRequest, queryset: CancelQuerySet) -> None:
         self.act(request, unresolved.send_again, _ids(queryset))
 
     @action(description="I mind these", permissions=["cancel"])
-    def take(self, request, queryset):
+    def take(self, request: HttpRequest, queryset: CancelQuerySet) -> None:
         self.act(request, unresolved.assign_owner, _ids(queryset))
 
     @action(description="Close with a reason…", permissions=["close"])
-    def close(self, request, queryset):
+    def close(self, request: HttpRequest, queryset: CancelQuerySet) -> TemplateResponse:
         """Ask for the reason; nothing is closed before it is given."""
         cancels = list(queryset.allowing(request.user, Right.CLOSE).select_related("account__desk"))
         if not cancels:
@@ -96,12 +111,14 @@ class UnresolvedAdmin(Screen):
         )
 
     @method_decorator(require_POST)
-    def close_view(self, request):
+    def close_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
         ids = fields.ids_of(request)
         self.act(request, unresolved.close, ids, reason=fields.reason_of(request))
         return redirect(LIST)
 
-    def act(self, request, what, cancel_ids, **options):
+    def act(
+        self, request: HttpRequest, what: Callable[..., Any], cancel_ids: list[int], **options: str
+    ) -> None:
         """Do it and say what became of it; who may is decided below."""
         self.guard_view(request)
         options |= {"user": request.user, "actor": actor_of(request), "cancel_ids": cancel_ids}
@@ -111,7 +128,7 @@ class UnresolvedAdmin(Screen):
             messages.warning(request, str(wrong))
 
     @display(description="Order")
-    def order_column(self, cancel):
+    def order_column(self, cancel: Cancel) -> SafeString:
         return format_html(
             '<b>{}</b> <span class="dk-key">{}</span>',
             visible(cancel.symbol),
@@ -119,12 +136,12 @@ class UnresolvedAdmin(Screen):
         )
 
     @display(description="Account")
-    def account_column(self, cancel):
+    def account_column(self, cancel: Cancel) -> SafeString:
         desk = visible(cancel.account.desk)
         return format_html('<span class="dk-muted">{}</span> {}', desk, visible(cancel.account))
 
     @display(description="Status")
-    def status_column(self, cancel):
+    def status_column(self, cancel: Cancel) -> SafeString:
         status = cancel.get_status_display()
         shown = format_html('<span class="dk-status dk-{}">{}</span>', tone(cancel.status), status)
         if not cancel.has_contradiction:
@@ -132,15 +149,15 @@ class UnresolvedAdmin(Screen):
         return format_html('{} <span class="dk-status dk-alarm">contradicted</span>', shown)
 
     @display(description="What is known")
-    def explanation_column(self, cancel):
+    def explanation_column(self, cancel: Cancel) -> SafeString:
         return format_html('<span class="dk-sentence">{}</span>', visible(cancel.explanation))
 
     @display(description="Open for")
-    def age_column(self, cancel):
+    def age_column(self, cancel: Cancel) -> SafeString:
         return age(cancel.requested_at)
 
     @display(description="Next check (UTC)")
-    def next_check_column(self, cancel):
+    def next_check_column(self, cancel: Cancel) -> SafeString:
         checks = "none so far" if not cancel.checks else f"{cancel.checks} so far"
         return format_html(
             '<span class="dk-nowrap" title="{}">{} <span class="dk-muted">{}</span></span>',
@@ -150,13 +167,13 @@ class UnresolvedAdmin(Screen):
         )
 
     @display(description="Minded by")
-    def owner_column(self, cancel):
+    def owner_column(self, cancel: Cancel) -> str:
         return visible(cancel.owner) if cancel.owner else "nobody"
 
     @display(description="Job")
-    def job_column(self, cancel):
+    def job_column(self, cancel: Cancel) -> SafeString:
         return format_html('<a class="dk-link" href="{}">{}</a>', job_url(cancel.job), cancel.job)
 
 
-def _ids(queryset):
+def _ids(queryset: CancelQuerySet) -> list[int]:
     return list(queryset.values_list("pk", flat=True))

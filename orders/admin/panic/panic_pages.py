@@ -1,14 +1,19 @@
 """Panic: the page with the red button, what it would do, and how far each account is."""
 
 import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Q
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST, require_safe
@@ -22,9 +27,14 @@ from orders.audit import sentences
 from orders.cancels import requests
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
+from orders.models.cancels import CancelJobQuerySet
 from orders.models.lookups import is_row_id
 from orders.panic import actions, decision
 from orders.panic.open_orders import COVERS
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 DRILLS_SHOWN = 10
 JOB = "admin:orders_canceljob_change"
@@ -64,7 +74,7 @@ class PanicForm(forms.Form):
         help_text="The same act, on the desk's drill accounts alone.",
     )
 
-    def __init__(self, *args, user, **kwargs):
+    def __init__(self, *args: QueryDict, user: "Person", **kwargs: dict[str, Any]) -> None:
         super().__init__(*args, **kwargs)
         desks = Desk.objects.allowing(user, Right.PANIC)
         self.fields["desk"].queryset = desks
@@ -73,12 +83,12 @@ class PanicForm(forms.Form):
         accounts = Account.objects.filter(desk__in=desks, is_active=True).select_related("desk")
         self.fields["accounts"].queryset = accounts
 
-    def clean(self):
+    def clean(self) -> None:
         desk, accounts = self.cleaned_data.get("desk"), self.cleaned_data.get("accounts") or ()
         if desk and any(account.desk_id != desk.pk for account in accounts):
             self.add_error("accounts", f"Tick accounts of {desk} only.")
 
-    def asked(self) -> dict:
+    def asked(self) -> dict[str, Any]:
         """What a sound form asks of `decision.pull`."""
         given = dict(self.cleaned_data)
         given["desk_id"] = given.pop("desk").pk
@@ -91,7 +101,7 @@ class PanicAdmin(Screen):
     """One page to pull a panic or a drill from; its progress is on the job's page."""
 
     @property
-    def own_urls(self):
+    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
         return (
             ("pull/", "orders_panicline_pull", self.pull_view),
             ("warned/", "orders_panicline_warned", self.warned_view),
@@ -101,22 +111,30 @@ class PanicAdmin(Screen):
             ("<int:object_id>/withdraw/", "orders_panicline_withdraw", self.withdraw_view),
         )
 
-    def has_view_permission(self, request, obj=None):
+    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
         return permissions.has_permission(request.user, Right.PANIC)
 
-    def has_module_permission(self, request):
+    def has_module_permission(self, request: HttpRequest) -> bool:
         """It stands in the way around by itself, not in a list of tables."""
         return False
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> None:
         self.guard_view(request)
         raise Http404
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
         self.guard_view(request)
         raise Http404
 
-    def pull_view(self, request):
+    def pull_view(self, request: HttpRequest) -> HttpResponse | None:
         """The page; on POST the panic is recorded, and a sender takes it at once."""
         self.guard_view(request)
         if request.method != "POST":
@@ -127,7 +145,7 @@ class PanicAdmin(Screen):
             return self._page(request, form, status=422)
         return redirect(JOB, job.pk)
 
-    def _pulled(self, request, form):
+    def _pulled(self, request: HttpRequest, form: PanicForm) -> CancelJob | None:
         """The job, or None with the form's errors filled in."""
         actor, is_sound = actor_of(request), form.is_valid()
         key = request_key_of(request)
@@ -146,7 +164,9 @@ class PanicAdmin(Screen):
                 form.add_error(None, str(refused))
         return None
 
-    def _page(self, request, form, *, status=200):
+    def _page(
+        self, request: HttpRequest, form: PanicForm, *, status: int = 200
+    ) -> TemplateResponse:
         drills = CancelJob.objects.visible_to(request.user).filter(is_drill=True)
         return self.page(
             request,
@@ -163,7 +183,7 @@ class PanicAdmin(Screen):
         )
 
     @method_decorator(require_safe)
-    def warned_view(self, request):
+    def warned_view(self, request: HttpRequest) -> HttpResponse:
         """What the scope holds as it is chosen now, protective orders above all."""
         self.guard_view(request)
         form = PanicForm(request.GET, user=request.user)
@@ -172,26 +192,28 @@ class PanicAdmin(Screen):
         return fragment(render_to_string("desk/panic/_warnings.html", shown, request))
 
     @method_decorator(require_POST)
-    def again_view(self, request, object_id):
+    def again_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
         """A person's word to send cancel-all once more; never offered while a sender is at it."""
         return self._act(request, object_id, actions.send_again)
 
     @method_decorator(require_POST)
-    def look_view(self, request, object_id):
+    def look_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         """A person's word to read the book back once more, without another cancel-all."""
         return self._act(request, object_id, actions.look_again)
 
     @method_decorator(require_POST)
-    def close_view(self, request, object_id):
+    def close_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         """A person's word that they have seen to a book that was not seen empty."""
         return self._act(request, object_id, actions.close)
 
     @method_decorator(require_POST)
-    def withdraw_view(self, request, object_id):
+    def withdraw_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         """A person's word that what still waits shall not be sent."""
         return self._act(request, object_id, actions.withdraw)
 
-    def _act(self, request, object_id, what):
+    def _act(
+        self, request: HttpRequest, object_id: int, what: Callable[..., Any]
+    ) -> HttpResponseRedirect | None:
         self.guard_view(request)
         line = PanicLine.objects.visible_to(request.user).filter(pk=object_id).first()
         try:
@@ -202,7 +224,7 @@ class PanicAdmin(Screen):
         return redirect(JOB, line.job_id)
 
 
-def lines(request, job) -> dict:
+def lines(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
     """One line for each account of a panic, and whether this person may repeat one."""
     rows = list(job.panic_lines.select_related("account").order_by("account__name"))
     return {
@@ -214,7 +236,7 @@ def lines(request, job) -> dict:
     }
 
 
-def mark(jobs) -> list:
+def mark(jobs: CancelJobQuerySet | list[CancelJob]) -> list[CancelJob]:
     """The same jobs, each with whether one of its lines needs somebody; one query."""
     jobs = list(jobs)
     lines = PanicLine.objects.needing_somebody().filter(job__in=[job.pk for job in jobs])
@@ -224,7 +246,7 @@ def mark(jobs) -> list:
     return jobs
 
 
-def drills_of(jobs):
+def drills_of(jobs: CancelJobQuerySet) -> Iterator[CancelJob]:
     """Jobs with their times: the last request sent, and when the last book was seen empty."""
     seen = Count("panic_lines", filter=Q(panic_lines__seen_empty_at__isnull=False))
     rows = jobs.select_related("desk").order_by("-created_at")
@@ -240,11 +262,11 @@ def drills_of(jobs):
         yield job
 
 
-def _took(job, moment):
+def _took(job: CancelJob, moment: datetime) -> str:
     return sentences.span((moment - job.created_at).total_seconds()) if moment else ""
 
 
-def _warned(user, form):
+def _warned(user: "Person", form: PanicForm) -> dict[str, Any] | None:
     """What the form's scope holds by our last look; None where it names no desk of theirs."""
     given = getattr(form, "cleaned_data", None) or {}
     desk = given.get("desk") or _first_desk(form)
@@ -260,7 +282,7 @@ def _warned(user, form):
     return shown | {"left_out": [] if chosen else left_out}
 
 
-def _first_desk(form):
+def _first_desk(form: PanicForm) -> Desk | None:
     """The desk that the form shows before anything is chosen; None where there are several."""
     desks = form.fields["desk"].queryset
     wanted = form.initial.get("desk") if not form.is_bound else None
@@ -269,7 +291,7 @@ def _first_desk(form):
     return desks.first() if form.fields["desk"].empty_label is None else None
 
 
-def _initial(request):
+def _initial(request: HttpRequest) -> dict[str, Any]:
     """What a link to the page fills in: a desk, an account, a symbol."""
     desk = request.GET.get("desk", "")
     given = {"desk": desk if is_row_id(desk) else None}

@@ -1,23 +1,24 @@
 """Style sheets, script and icon of every page."""
 
+from django.http import HttpRequest
 from django.templatetags.static import static
 
 
-def theme(request):
+def theme(request: HttpRequest) -> str:
     """The theme's colours as a style sheet of their own."""
     return static("desk/theme.css")
 
 
-def stylesheet(request):
+def stylesheet(request: HttpRequest) -> str:
     """Our own styles, beside the theme's."""
     return static("desk/desk.css")
 
 
-def favicon(request):
+def favicon(request: HttpRequest) -> str:
     """The mark in the browser's tab."""
     return static("desk/favicon.svg")
 
 
-def script(request):
+def script(request: HttpRequest) -> str:
     """Our own script, beside the theme's."""
     return static("desk/desk.js")

@@ -1,10 +1,15 @@
 """Inputs of our own forms: plain, dense, and never corrected or remembered by the browser."""
 
 import unicodedata
+from typing import Any
 
 from django import forms
+from django.forms.models import ModelChoiceIteratorValue
+from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from orders.models import Account
+from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
 
 QUIET = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
@@ -48,13 +53,13 @@ def box(**attrs):
 class OneAccount(forms.ModelChoiceField):
     """One account among those offered, named with its desk. The form sets which with `offer`."""
 
-    def __init__(self, **options):
+    def __init__(self, **options) -> None:
         super().__init__(queryset=None, empty_label="Choose an account", **options)
 
-    def label_from_instance(self, account):
+    def label_from_instance(self, account: Account) -> str:
         return f"{account.desk} · {account}"
 
-    def offer(self, accounts):
+    def offer(self, accounts: AccountQuerySet) -> None:
         """Let these active accounts be chosen."""
         self.queryset = accounts.filter(is_active=True).select_related("desk")
 
@@ -62,10 +67,10 @@ class OneAccount(forms.ModelChoiceField):
 class ByDesk(forms.ModelMultipleChoiceField):
     """Accounts with a box each; the page shows those of the chosen desk only."""
 
-    def label_from_instance(self, account):
+    def label_from_instance(self, account: Account) -> str:
         return str(account)
 
-    def __init__(self, **options):
+    def __init__(self, **options) -> None:
         widget = OfDeskBoxes()
         super().__init__(queryset=None, required=False, widget=widget, **options)
 
@@ -73,7 +78,13 @@ class ByDesk(forms.ModelMultipleChoiceField):
 class OfDeskBoxes(forms.CheckboxSelectMultiple):
     """Each box names its account's desk."""
 
-    def create_option(self, name, value, *args, **kwargs):
+    def create_option(
+        self,
+        name: str,
+        value: ModelChoiceIteratorValue,
+        *args: int | str,
+        **kwargs: dict[str, str] | None,
+    ) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
         option["attrs"]["data-of-desk"] = value.instance.desk_id
         return option
@@ -82,20 +93,20 @@ class OfDeskBoxes(forms.CheckboxSelectMultiple):
 MAX_REASON = 300
 
 
-def reason_of(request) -> str:
+def reason_of(request: HttpRequest) -> str:
     """Why somebody acts, as typed on a page without a form: one line, no control characters."""
     given = request.POST.get("reason", "")
     plain = "".join(" " if unicodedata.category(one) == "Cc" else one for one in given)
     return " ".join(plain.split())[:MAX_REASON]
 
 
-def ids_of(request) -> list[int]:
+def ids_of(request: HttpRequest) -> list[int]:
     """The rows a page named in its field ``ids``; none where one of them is no number."""
     listed = request.POST.get("ids", "").split(",")
     return [int(one) for one in listed] if all(map(is_row_id, listed)) else []
 
 
-def foreign(form, *names) -> bool:
+def foreign(form: Any, *names: str) -> bool:
     """Whether one of these inputs names a row that is not the person's: an act to be refused."""
     return any(form.has_error(name, code) for name in names for code in FOREIGN)
 

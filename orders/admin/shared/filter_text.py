@@ -1,29 +1,36 @@
 """A list's filter as a thing to keep: its orders now or later, and what it says in words."""
 
 import copy
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
 from orders.admin.shared.filters import StateFilter
+from orders.admin.shared.screens import Rows
 from orders.models import OrderState
+from orders.models.orders import OrderQuerySet
+
+if TYPE_CHECKING:
+    from orders.admin.orders.order_pages import OrderAdmin
+
 
 NOT_A_FILTER = ("p", "o")  # the page and the sorting choose no rows
 IN_ANY_CASE = (OrderState.OPEN.value, StateFilter.EVERY)  # only open orders are ever cancelled
 
 
-def text_of(request) -> str:
+def text_of(request: HttpRequest) -> str:
     """The filter in the address line of a list, as text; never empty."""
     kept = [(name, value) for name, value in request.GET.items() if name not in NOT_A_FILTER]
     return urlencode(sorted(kept)) or "state=open"
 
 
-def orders_of(screen, request, text):
+def orders_of(screen: "OrderAdmin", request: HttpRequest, text: str) -> OrderQuerySet:
     """The rows that this person's list shows under a filter, all pages of it."""
     return _list(screen, request, text).queryset
 
 
-def in_words(screen, request, text) -> tuple[str, bool]:
+def in_words(screen: "OrderAdmin", request: HttpRequest, text: str) -> tuple[str, bool]:
     """*every open order with symbol BTC, side Bid*, and whether it is all of a desk's."""
     shown = _list(screen, request, text)
     told = {"q": f"id {shown.query}"} if shown.query else {}
@@ -36,7 +43,7 @@ def in_words(screen, request, text) -> tuple[str, bool]:
     return f"every open order{words}", not set(told) - {"desk"}
 
 
-def _list(screen, request, text):
+def _list(screen: "OrderAdmin", request: HttpRequest, text: str) -> Rows:
     shown = copy.copy(request)
     shown.GET = QueryDict(text)
     return screen.get_changelist_instance(shown)

@@ -1,8 +1,12 @@
 """List filters that offer, and accept, only what the person may see."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest
 
 from orders.admin.shared.screens import scoped
 from orders.models import (
@@ -14,9 +18,16 @@ from orders.models import (
     Order,
     OrderState,
 )
-from orders.models.cancels import LIVE
+from orders.models.cancels import LIVE, CancelJobQuerySet, CancelQuerySet
 from orders.models.lookups import is_row_id
-from orders.models.orders import IS_STOP
+from orders.models.orders import IS_STOP, OrderQuerySet
+
+if TYPE_CHECKING:
+    from orders.admin.audit.record_pages import AuditRecordAdmin
+    from orders.admin.jobs.job_pages import JobAdmin
+    from orders.admin.orders.order_pages import OrderAdmin
+    from orders.admin.orders.unresolved_pages import UnresolvedAdmin
+
 
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
@@ -31,10 +42,10 @@ class Choice(admin.SimpleListFilter):
     any_label = "any"
     path = None
 
-    def has_output(self):
+    def has_output(self) -> bool:
         return True
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
         if value in (None, ""):
             return queryset
@@ -42,7 +53,9 @@ class Choice(admin.SimpleListFilter):
             return queryset.none()
         return self.narrowed(queryset, value)
 
-    def narrowed(self, queryset, value):
+    def narrowed(
+        self, queryset: CancelQuerySet | OrderQuerySet, value: str
+    ) -> CancelQuerySet | OrderQuerySet:
         """The rows that fit the chosen value."""
         return queryset.filter(**{self.path: value})
 
@@ -52,10 +65,14 @@ class Text(Choice):
 
     control = "text"
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: "AuditRecordAdmin | UnresolvedAdmin"
+    ) -> list[Any]:
         return []
 
-    def queryset(self, request, queryset):
+    def queryset(
+        self, request: HttpRequest, queryset: CancelJobQuerySet | CancelQuerySet | OrderQuerySet
+    ) -> CancelJobQuerySet | CancelQuerySet | OrderQuerySet:
         value = (self.value() or "").strip()
         if "\0" in value:
             return queryset.none()
@@ -67,7 +84,7 @@ class DeskFilter(Choice):
 
     title, parameter_name, path = "desk", "desk", "account__desk"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         desks = scoped(Desk.objects.all(), request.user)
         return [(str(pk), name) for pk, name in desks.values_list("pk", "name")]
 
@@ -83,7 +100,7 @@ class AccountFilter(Choice):
 
     title, parameter_name, path = "account", "account", "account"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         accounts = scoped(Account.objects.all(), request.user)
         rows = accounts.values_list("pk", "name", "desk__name")
         return [(str(pk), f"{desk} · {name}") for pk, name, desk in rows]
@@ -94,7 +111,9 @@ class SymbolFilter(Text):
 
     title, parameter_name, path = "symbol", "symbol", "symbol"
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: "AuditRecordAdmin | OrderAdmin | UnresolvedAdmin"
+    ) -> list[tuple[str, str]]:
         orders = scoped(Order.objects.open(), request.user).order_by("symbol")
         symbols = orders.values_list("symbol", flat=True).distinct()
         return [(one, one) for one in symbols if one.isprintable()]
@@ -106,23 +125,23 @@ class StateFilter(Choice):
     title, parameter_name, control = "state", "state", "tabs"
     EVERY = "every"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
         self.given = request.GET
         self.is_search = bool(request.GET.get("q", "").strip())
         return [*OrderState.choices, (self.EVERY, "All")]
 
     @property
-    def is_chosen(self):
+    def is_chosen(self) -> bool:
         """Whether the address line names a state, so that the other filters keep it."""
         return bool(super().value())
 
-    def value(self):
+    def value(self) -> str:
         return super().value() or (self.EVERY if self.is_search else OrderState.OPEN.value)
 
-    def narrowed(self, queryset, value):
+    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
         return queryset if value == self.EVERY else queryset.filter(state=value)
 
-    def listed(self):
+    def listed(self) -> Iterator[dict[str, Any]]:
         """The states as tabs: label, link with all other filters kept, whether one is there."""
         for value, label in self.lookup_choices:
             query = self.given.copy()
@@ -137,7 +156,7 @@ class SideFilter(Choice):
 
     title, parameter_name, path = "side", "side", "side"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
         return [("bid", "Bid"), ("ask", "Ask")]
 
 
@@ -146,10 +165,10 @@ class TypeFilter(Choice):
 
     title, parameter_name = "type", "type"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
         return [("limit", "Limit"), ("stop", "Stop or take profit"), ("other", "Other")]
 
-    def narrowed(self, queryset, value):
+    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
         limit = Q(order_type="limit") & ~IS_STOP
         return queryset.filter(
             {"limit": limit, "stop": IS_STOP, "other": ~Q(order_type="limit") & ~IS_STOP}[value]
@@ -161,10 +180,10 @@ class ReduceOnlyFilter(Choice):
 
     title, parameter_name = "reduce only", "reduce_only"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
         return YES_NO
 
-    def narrowed(self, queryset, value):
+    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
         return queryset.filter(reduce_only=value == "yes")
 
 
@@ -173,10 +192,10 @@ class LiveCancelFilter(Choice):
 
     title, parameter_name = "being cancelled", "live"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
         return YES_NO
 
-    def narrowed(self, queryset, value):
+    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
         live = Exists(Cancel.objects.filter(known_order=OuterRef("pk"), status__in=LIVE))
         return queryset.filter(live if value == "yes" else ~live)
 
@@ -186,7 +205,7 @@ class JobStatusFilter(Choice):
 
     title, parameter_name, path = "status", "status", "status"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin: "JobAdmin") -> list[tuple[str, str]]:
         return JobStatus.choices
 
 
@@ -195,7 +214,7 @@ class JobFilter(Text):
 
     title, parameter_name, path = "job", "job", "job"
 
-    def narrowed(self, queryset, value):
+    def narrowed(self, queryset: CancelQuerySet, value: str) -> CancelQuerySet:
         return super().narrowed(queryset, value) if is_row_id(value) else queryset.none()
 
 
@@ -210,7 +229,9 @@ class OperatorFilter(Text):
         is_borne = get_user_model().objects.filter(username=value).exists()
         return theirs if is_borne else super().narrowed(queryset, value)
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: "AuditRecordAdmin | JobAdmin"
+    ) -> list[tuple[str, str]]:
         members = scoped(Membership.objects.all(), request.user).order_by("user__username")
         names = members.values_list("user__username", flat=True).distinct()
         return [(name, name) for name in names]

@@ -2,14 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, F
+from django.http import QueryDict
 from django.utils import timezone
 
 from orders.audit import sentences
 from orders.lifecycle import wakeups
 from orders.models import Account, Order
+from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 MAX_ACCOUNTS = 50  # that one press reads; the next press reads others
 OLDEST_FIRST = F("synced_at").asc(nulls_first=True)
@@ -30,30 +37,30 @@ class Book:
         return sentences.book_age(self.synced_at, timezone.now())
 
     @property
-    def oldest(self):
+    def oldest(self) -> tuple[Account, ...]:
         """The accounts whose books one press reads."""
         return self.accounts[:MAX_ACCOUNTS]
 
     @property
-    def count_read(self):
+    def count_read(self) -> int:
         """How many were read since that was asked for."""
         moments = [account.synced_at for account in self.accounts if self.asked_at]
         return sum(moment is not None and moment >= self.asked_at for moment in moments)
 
     @property
-    def is_read(self):
+    def is_read(self) -> bool:
         """Whether a sync that was asked for has come back."""
         return self.asked_at is not None and self.count_read >= len(self.oldest) > 0
 
     @property
-    def is_waiting(self):
+    def is_waiting(self) -> bool:
         """Whether a sync that was asked for has not come back."""
         if self.asked_at is None or (timezone.now() - self.asked_at).total_seconds() > 30:
             return False
         return not self.is_read
 
 
-def book_of(accounts, *, asked_at=None) -> Book:
+def book_of(accounts: AccountQuerySet, *, asked_at: datetime | None = None) -> Book:
     """The age of these accounts' books, in one query."""
     rows = accounts.select_related(None).only("name", "synced_at", "sync_error", "book_trouble")
     rows = tuple(rows.order_by(OLDEST_FIRST, "name", "pk"))
@@ -62,13 +69,13 @@ def book_of(accounts, *, asked_at=None) -> Book:
     return Book(rows, oldest, tuple(troubles[:MAX_ACCOUNTS]), asked_at)
 
 
-def open_orders(accounts) -> dict:
+def open_orders(accounts: list[Account]) -> dict[int, int]:
     """How many orders are open, by account id, in one query."""
     orders = Order.objects.open().filter(account__in=[account.pk for account in accounts])
     return dict(orders.order_by().values_list("account").annotate(Count("pk")))
 
 
-def ask(accounts) -> int:
+def ask(accounts: AccountQuerySet) -> int:
     """Have the oldest of these accounts' books read by a sender; how many were asked for."""
     ids = accounts.order_by(OLDEST_FIRST, "name", "pk").values_list("pk", flat=True)
     ids = list(ids[:MAX_ACCOUNTS])
@@ -77,7 +84,7 @@ def ask(accounts) -> int:
     return len(ids)
 
 
-def named_in(data, user):
+def named_in(data: QueryDict, user: "Person") -> AccountQuerySet:
     """The visible, active accounts that a request names."""
     wanted = [pk for pk in data.getlist("account")[:MAX_ACCOUNTS] if is_row_id(pk)]
     return Account.objects.visible_to(user).filter(pk__in=wanted, is_active=True)

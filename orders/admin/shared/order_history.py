@@ -1,11 +1,16 @@
 """The life of one order: every record that speaks of it, newest first."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
 
 from orders.audit import sentences
-from orders.models import AuditRecord, AuditRecordOrder
+from orders.models import AuditRecord, AuditRecordOrder, CancelJob, Order
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 MAX_MOMENTS = 300
 
@@ -19,7 +24,7 @@ class Moment:
     gap: str
 
 
-def of_order(order, user) -> list[Moment]:
+def of_order(order: Order, user: "Person") -> list[Moment]:
     """The records that name this order by either id, newest first; one query."""
     named = Q(order_id=order.order_id)
     if order.client_order_id:
@@ -30,12 +35,12 @@ def of_order(order, user) -> list[Moment]:
     return moments([(line.record, line) for line in lines])
 
 
-def of_job(job, user) -> list[Moment]:
+def of_job(job: CancelJob, user: "Person") -> list[Moment]:
     """The newest records of a job; three queries."""
     return of_records(list(AuditRecord.objects.visible_to(user).filter(job=job)[:MAX_MOMENTS]))
 
 
-def of_records(records) -> list[Moment]:
+def of_records(records: list[AuditRecord]) -> list[Moment]:
     """These records, each told by its first order row; two queries."""
     lines = AuditRecordOrder.objects.filter(record__in=records).order_by()
     counts = dict(lines.values_list("record").annotate(Count("pk")))
@@ -43,7 +48,9 @@ def of_records(records) -> list[Moment]:
     return moments([(record, first.get(record.pk)) for record in records], counts)
 
 
-def moments(pairs, counts=None) -> list[Moment]:
+def moments(
+    pairs: list[tuple[AuditRecord, AuditRecordOrder | None]], counts: dict[int, int] | None = None
+) -> list[Moment]:
     """Records with the row each is told by, newest first, with the gaps between them."""
     told = []
     for (record, line), before in zip(pairs, [*pairs[1:], None], strict=False):

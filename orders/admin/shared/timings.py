@@ -2,14 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
+from typing import Any
 
 from django.db.models import Count, Max, Min, Sum
 from django.utils.dateparse import parse_datetime
 
 from orders.audit import sentences
-from orders.models import AuditRecord, Cancel, Event
+from orders.models import AuditRecord, Cancel, CancelJob, Event, Order
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,13 @@ class Step:
     total_ms: int
 
 
-def of_order(order) -> list[Step]:
+def of_order(order: Order) -> list[Step]:
     """The steps of the order's newest cancel, from the click to the proven end; two queries."""
     cancel = Cancel.objects.filter(known_order=order).order_by("-pk").first()
     return [] if cancel is None else _of_cancel(cancel)
 
 
-def _of_cancel(cancel):
+def _of_cancel(cancel: Cancel) -> list[Step]:
     found = AuditRecord.objects.filter(
         event__in=[Event.REQUEST, Event.ANSWER], order_rows__cancel=cancel
     ).order_by("position")
@@ -46,14 +47,14 @@ def _of_cancel(cancel):
 OF_ANSWER = (("Sent", "sent_at"), ("First byte back", "first_byte_at"), ("Answered", "answered_at"))
 
 
-def _moment(text):
+def _moment(text: str) -> datetime | None:
     try:
         return parse_datetime(text) if isinstance(text, str) else None
     except ValueError:
         return None
 
 
-def _with_gaps(moments):
+def _with_gaps(moments: list[tuple[str, datetime]]) -> list[Step]:
     moments.sort(key=lambda one: one[1])
     first = before = moments[0][1]
     steps = []
@@ -63,11 +64,11 @@ def _with_gaps(moments):
     return steps
 
 
-def _ms(span):
+def _ms(span: timedelta) -> int:
     return round(span.total_seconds() * 1000)
 
 
-def sums_of(job) -> dict:
+def sums_of(job: CancelJob) -> dict[str, Any]:
     """What the log holds of a job: records by kind, bytes, outcomes, how long answers took.
 
     Four queries, however long the job; answers are looked into up to the first thousand.

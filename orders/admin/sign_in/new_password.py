@@ -1,11 +1,16 @@
 """A person's own new password: the old one asked for is a guess like any other."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest, QueryDict
+from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
+from django.utils.datastructures import MultiValueDict
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from orders.access import sign_in
@@ -13,15 +18,24 @@ from orders.access.sign_in_log import actor_of
 from orders.audit import log
 from orders.models import Event
 
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 class NewPasswordForm(AdminOwnPasswordChangeForm):
     """Django's form, which says how long to wait after too many wrong guesses."""
 
-    def __init__(self, user, *args, request, **kwargs):
+    def __init__(
+        self,
+        user: "Person",
+        *args,
+        request: HttpRequest,
+        **kwargs: dict[str, Any] | QueryDict | MultiValueDict | None,
+    ) -> None:
         super().__init__(user, *args, **kwargs)
         self.request = request
 
-    def clean_old_password(self):
+    def clean_old_password(self) -> str | None:
         given = self.cleaned_data["old_password"]
         try:
             if sign_in.is_own_password(request=self.request, password=given):
@@ -37,10 +51,10 @@ class NewPassword(PasswordChangeView):
     form_class = NewPasswordForm
     success_url = reverse_lazy("admin:password_change_done")
 
-    def get_form_kwargs(self):
+    def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
 
-    def form_valid(self, form):
+    def form_valid(self, form: NewPasswordForm) -> HttpResponseRedirect:
         """Hashing takes long: it is done before anything is locked that senders wait for."""
         data = {"user": self.request.user.get_username()}
         data["changed"] = {"password": ["(not shown)", "(not shown)"]}

@@ -1,14 +1,18 @@
 """The pages between signing in and the desk: second factor, enrolment, proving it is you."""
 
+from collections.abc import Callable
+from typing import Any
+
 import segno
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
-from django.http import HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.urls.resolvers import URLPattern
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
@@ -27,7 +31,7 @@ WRONG_PASSWORD = "That is not your password."  # noqa: S105
 class SignInForm(AuthenticationForm):
     """Django's sign-in, which says how long to wait after too many wrong guesses."""
 
-    def get_invalid_login_error(self):
+    def get_invalid_login_error(self) -> ValidationError:
         verdict = getattr(self.request, "sign_in_verdict", None)
         if verdict is not None and not verdict.is_free:
             return ValidationError(sign_in.wait_words(verdict.wait_s), code="throttled")
@@ -62,7 +66,7 @@ def password_required(view):
 
     @never_cache
     @sensitive_post_parameters()
-    def guarded(request):
+    def guarded(request: HttpRequest) -> HttpResponse | None:
         if not request.user.is_authenticated:
             return redirect("admin:login")
         if request.method not in {"GET", "HEAD", "POST"}:
@@ -73,7 +77,7 @@ def password_required(view):
 
 
 @password_required
-def second_factor(request):
+def second_factor(request: HttpRequest) -> HttpResponse:
     """Ask for the code that a password alone does not give."""
     if not access_second_factor.is_enrolled(request.user):
         return redirect("admin:enrol_second_factor")
@@ -83,7 +87,7 @@ def second_factor(request):
 
 
 @password_required
-def confirm_yourself(request):
+def confirm_yourself(request: HttpRequest) -> HttpResponse:
     """Ask once more before an act that a passer-by at an open browser must not do."""
     if access_second_factor.is_enrolled(request.user):
         return _asked(request, CodeForm, _give_code, title="Confirm that it is you")
@@ -91,7 +95,7 @@ def confirm_yourself(request):
 
 
 @password_required
-def enrol_second_factor(request):
+def enrol_second_factor(request: HttpRequest) -> HttpResponse | None:
     """Show the secret as a QR code, take the first code, show the recovery codes once."""
     user = request.user
     if access_second_factor.is_enrolled(user):
@@ -110,14 +114,20 @@ def enrol_second_factor(request):
     return _enrolment(request, form, status=422)
 
 
-def next_of(request) -> str:
+def next_of(request: HttpRequest) -> str:
     """Where the person was going, if that is a page of this site."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
     return wanted if is_ours else reverse("admin:index")
 
 
-def _asked(request, form_class, give, *, title):
+def _asked(
+    request: HttpRequest,
+    form_class: type[CodeForm] | type[PasswordForm],
+    give: Callable[..., Any],
+    *,
+    title: str,
+) -> HttpResponse:
     form = form_class(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
@@ -127,21 +137,23 @@ def _asked(request, form_class, give, *, title):
         except sign_in.Throttled as wait:
             form.add_error(None, str(wait))
     status = 422 if form.is_bound else 200
-    about = {"form": form, "next": next_of(request), "status": status}
+    about: dict[str, Any] = {"form": form, "next": next_of(request), "status": status}
     return _page(request, "desk/sign_in/confirm.html", title=title, **about)
 
 
-def _give_code(request, form):
+def _give_code(request: HttpRequest, form: CodeForm) -> None:
     if not sign_in.give_code(request=request, code=form.cleaned_data["code"]):
         form.add_error("code", WRONG)
 
 
-def _give_password(request, form):
+def _give_password(request: HttpRequest, form: PasswordForm) -> None:
     if not sign_in.give_password(request=request, password=form.cleaned_data["password"]):
         form.add_error("password", WRONG_PASSWORD)
 
 
-def _enrolment(request, form, *, status=200):
+def _enrolment(
+    request: HttpRequest, form: CodeForm, *, status: int = 200
+) -> TemplateResponse | None:
     if request.method != "POST":
         sessions.demand_fresh(request)  # the page shows the secret
     begun = request.session.get(sign_in.BEGUN, "")
@@ -150,7 +162,7 @@ def _enrolment(request, form, *, status=200):
     )
     drawn = segno.make(access_second_factor.uri(user=request.user, secret=secret), error="m")
     svg = drawn.svg_inline(scale=5, border=3, dark="#000", light="#fff", omitsize=True)
-    about = {
+    about: dict[str, Any] = {
         "form": form,
         "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         "qr": mark_safe(svg),  # noqa: S308  drawn by us from our own text
@@ -159,7 +171,9 @@ def _enrolment(request, form, *, status=200):
     return _page(request, "desk/sign_in/enrol.html", title="Set up your second factor", **about)
 
 
-def _page(request, template, *, title, status=200, **context):
+def _page(
+    request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any
+) -> TemplateResponse:
     request.current_app = admin.site.name
     frame = {"title": title, "site_title": "Pacifica Desk"}
     frame["styles"] = [assets.theme(request), assets.stylesheet(request)]
@@ -167,7 +181,7 @@ def _page(request, template, *, title, status=200, **context):
     return TemplateResponse(request, template, frame | context, status=status)
 
 
-def addresses():
+def addresses() -> list[URLPattern]:
     """The door's pages, below the admin's own."""
     return [
         path("second-factor/", second_factor, name="second_factor"),

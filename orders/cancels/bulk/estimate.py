@@ -1,16 +1,17 @@
 """What confirming a preview would do, as far as can be told: counts, worth, credits, time."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
-from orders.cancels.bulk.previews import frozen
+from orders.cancels.bulk.previews import Frozen, frozen
 from orders.exchange import credits
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, OrderState, Preview
 from orders.pacifica.signing import BATCH_SIZE
@@ -31,7 +32,7 @@ class Share:
     ahead: int = 0
     is_urgent: bool = False
 
-    def wait_s(self, now) -> float:
+    def wait_s(self, now: datetime) -> float:
         """How long its last cancel waits: for a pause to end, and bulk for credits."""
         until = self.balance.paused_until
         pause_s = max(0.0, (until - now).total_seconds()) if until else 0.0
@@ -98,7 +99,9 @@ def plan(preview: Preview) -> Plan:
     )
 
 
-def shares_of(counts, *, now, is_urgent=False, before=None) -> tuple:
+def shares_of(
+    counts: dict[Account, int], *, now: datetime, is_urgent: bool = False, before: int | None = None
+) -> tuple[Share]:
     """What so many cancels of each account take from the pools. ``counts``: account -> cancels.
 
     ``before``: the id of the job they belong to, where it is made already.
@@ -115,7 +118,7 @@ def shares_of(counts, *, now, is_urgent=False, before=None) -> tuple:
     return tuple(Share(balance, cost, ahead[balance], is_urgent) for balance, cost in ranked)
 
 
-def _queued(before) -> dict:
+def _queued(before: int | None) -> dict[int, int]:
     """How many bulk cancels wait to be sent, by account id; of jobs older than ``before``."""
     running = CancelJob.objects.running().filter(is_urgent=False)
     if before is not None:
@@ -124,14 +127,14 @@ def _queued(before) -> dict:
     return dict(queued.values_list("account_id").annotate(Count("pk")))
 
 
-def seconds(shares, requests, *, now) -> float:
+def seconds(shares: tuple[Share], requests: float, *, now: datetime) -> float:
     """How long it takes: the pool that has to wait longest for credits, and the sending itself."""
     waits = [share.wait_s(now) for share in shares]
     requests += sum(share.ahead for share in shares) / BATCH_SIZE
     return round(max(waits, default=0.0) + requests * REQUEST_S, 1)
 
 
-def oldest_sync(accounts):
+def oldest_sync(accounts: Iterable[Any]) -> datetime | None:
     """When the book read longest ago was read; None where one never was."""
     moments = [account.synced_at for account in accounts]
     return None if None in moments else min(moments, default=None)
@@ -148,23 +151,23 @@ class Known(NamedTuple):
     state: str
 
 
-def _shares(rows, accounts, now):
+def _shares(rows: list[Frozen], accounts: dict[int, Account], now: datetime) -> tuple[Share]:
     by_pk = Counter(row.account_pk for row in rows)
     counts = {accounts[pk]: count for pk, count in by_pk.items()}
     return shares_of(counts, now=now, is_urgent=len(rows) <= settings.URGENT_UP_TO)
 
 
-def _requests(rows):
+def _requests(rows: list[Frozen]) -> int:
     return sum(
         -(-count // BATCH_SIZE) for count in Counter(row.account_pk for row in rows).values()
     )
 
 
-def _worth(order):
+def _worth(order: Known) -> Decimal | None:
     if order.price_number is None or order.open_amount_number is None:
         return None
     return order.price_number * order.open_amount_number
 
 
-def _ranked(names):
+def _ranked(names: Iterator[Any] | list[str]) -> tuple[tuple[str, int], ...]:
     return tuple(Counter(names).most_common())

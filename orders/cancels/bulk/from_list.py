@@ -1,15 +1,22 @@
 """Freeze a list of order ids of one account, pasted or uploaded; or say what is wrong with it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orders.access.denials import refuse
+from orders.audit.log import Actor
 from orders.cancels.bulk import list_parser
 from orders.cancels.bulk.previews import GONE, MAX_ORDERS, freeze
-from orders.lifecycle.targets import CannotAsk, kind_of, named_target
-from orders.models import Account, Preview, Right
+from orders.lifecycle.targets import CannotAsk, Target, kind_of, named_target
+from orders.models import Account, Order, Preview, Right
 from orders.models.lookups import portions
 from orders.pacifica.signing import FULL_UUID
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 TOO_MANY = f"More than {MAX_ORDERS:,} lines: cut the list."
 
@@ -23,7 +30,9 @@ class BadLine:
     why: str
 
 
-def of_list(*, user, actor, account_id, symbol, text) -> tuple[Preview | None, list[BadLine]]:
+def of_list(
+    *, user: "Person", actor: Actor, account_id: int, symbol: str, text: str
+) -> tuple[Preview | None, list[BadLine]]:
     """Freeze a pasted or uploaded list of order ids of one account: one a line, or CSV.
 
     A line may carry its own symbol and kind: ``28000000042``, ``28000000042,BTC``,
@@ -47,7 +56,9 @@ def of_list(*, user, actor, account_id, symbol, text) -> tuple[Preview | None, l
     return freeze(user, account.desk, targets, words=words), []
 
 
-def _targets(account, symbol, given):
+def _targets(
+    account: Account, symbol: str, given: list[list_parser.Line]
+) -> tuple[list[Target], list[BadLine]]:
     """The targets that the lines name, and the lines that name none."""
     known, targets, bad, seen = _known(account, given), [], [], {}
     for line in given:
@@ -63,11 +74,11 @@ def _targets(account, symbol, given):
     return targets, bad
 
 
-def _order_id(name):
+def _order_id(name: str) -> int | None:
     return int(name) if name.isascii() and name.isdigit() and len(name) < 20 else None
 
 
-def _known(account, given) -> dict:
+def _known(account: Account, given: list[list_parser.Line]) -> dict[int | str, Order]:
     """The orders of the account that the lines name, by order id or by client order id.
 
     A query for each 500 of them. Of a client order id's orders only the open one is meant.
@@ -81,7 +92,7 @@ def _known(account, given) -> dict:
     return known
 
 
-def _so_named(account, client_ids) -> list:
+def _so_named(account: Account, client_ids: set[str]) -> list[int]:
     """Row ids of the open orders with these client order ids, in whatever case each was given."""
     if not client_ids:
         return []
@@ -90,12 +101,14 @@ def _so_named(account, client_ids) -> list:
     return [pk for pk, name in rows if name.lower() in client_ids]
 
 
-def _found(orders, column, values):
+def _found(orders, column: str, values: list[int]) -> Iterator[Order]:
     for some in portions(values):
         yield from orders.filter(**{f"{column}__in": some})
 
 
-def _target_of(line, account, symbol, known):
+def _target_of(
+    line: list_parser.Line, account: Account, symbol: str, known: dict[int | str, Order]
+) -> Target | None:
     """The order that a line names. Raises `CannotAsk` with what is wrong about it."""
     if line.why:
         raise CannotAsk(line.why)
@@ -117,13 +130,13 @@ def _target_of(line, account, symbol, known):
     )
 
 
-def _check_account(named, account):
+def _check_account(named: str, account: Account) -> None:
     """Refuse a line whose own column names another account; the app's download guards its cells."""
     if named and named not in {account.address, account.name, f"'{account.name}"}:
         raise CannotAsk(f"is an order of {named[:64]}, not of {account.name}")
 
 
-def _checked_id(line):
+def _checked_id(line: list_parser.Line) -> int | None:
     """The order id of a line, or None for a client order id. Raises `CannotAsk`."""
     for text in (line.name, line.symbol, line.kind):
         if hidden := next((one for one in text if not _is_plain(one)), None):
@@ -138,14 +151,14 @@ def _checked_id(line):
     return order_id
 
 
-def _may_be_symbol(text):
+def _may_be_symbol(text: str) -> bool:
     """Further ids hide where separators are mixed; a symbol has a letter and no separator."""
     return any(map(str.isalpha, text)) and not any(
         one in text for one in f"{list_parser.DELIMITERS}# "
     )
 
 
-def _is_plain(character):
+def _is_plain(character: str) -> bool:
     return character.isprintable() and character not in HIDDEN
 
 

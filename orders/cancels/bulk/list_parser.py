@@ -34,7 +34,7 @@ class Line(NamedTuple):
     why: str = ""
 
 
-def read(text) -> list[Line]:
+def read(text: str) -> list[Line]:
     """The lines that are neither empty, nor a comment (#), nor the head that names the columns.
 
     A line of the file is a line of the list: a quoted field ends where its line does, for a stray
@@ -55,7 +55,7 @@ def read(text) -> list[Line]:
     return [_line(*record, head, width) for record in records[1:]]
 
 
-def _fields(line, delimiter):
+def _fields(line: str, delimiter: str) -> list[str] | None:
     """The fields of a line, or None where a quotation is not closed."""
     line = line[:MAX_LINE]  # the csv module raises on a field much longer
     if line.count('"') % 2:
@@ -63,11 +63,11 @@ def _fields(line, delimiter):
     return [field.strip(" ") for field in next(csv.reader([line], delimiter=delimiter))]
 
 
-def _is_content(line):
+def _is_content(line: str) -> bool | str:
     return line.strip() and not line.lstrip().startswith("#")
 
 
-def _delimiter(lines):
+def _delimiter(lines: list[str]) -> str:
     """What stands between the fields of the first line that has any."""
     for line in lines:
         bare = re.sub(r'"[^"]*"', "", line)
@@ -77,7 +77,7 @@ def _delimiter(lines):
     return ","
 
 
-def _head(fields) -> dict:
+def _head(fields: list[str]) -> dict[str, int]:
     """Where each column stands, if this is a line that names columns; else nothing."""
     if any(field[:1].isdigit() or FULL_UUID.fullmatch(field) for field in fields or []):
         return {}  # it names an order, whose symbol may be ID
@@ -90,7 +90,7 @@ def _head(fields) -> dict:
     return found
 
 
-def _line(number, raw, fields, head, width):
+def _line(number: int, raw: str, fields: list[str], head: dict[str, int], width: int) -> Line:
     if fields is None:
         return Line(number, raw, why=UNCLOSED)
     while len(fields) > 1 and not fields[-1]:

@@ -4,11 +4,13 @@ import hashlib
 import json
 import re
 from datetime import timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from django.utils import timezone
 
 from orders.access.denials import refuse
+from orders.audit.log import Actor
 from orders.cancels import intake
 from orders.cancels.bulk.scope import (
     BEST_PRICE,
@@ -22,6 +24,11 @@ from orders.cancels.bulk.scope import (
 from orders.lifecycle.targets import CannotAsk, Target, check_reason, kind_of
 from orders.models import Account, Desk, Order, OrderState, Preview, Restore, Right
 from orders.models.clocks import is_ahead
+from orders.models.orders import OrderQuerySet
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
@@ -50,7 +57,7 @@ class Frozen(NamedTuple):
     order_pk: int | None
 
 
-def of_scope(*, user, actor, scope: Scope) -> Preview:
+def of_scope(*, user: "Person", actor: Actor, scope: Scope) -> Preview:
     """Freeze the open orders that match a scope. Raises `NotAllowed` or `CannotAsk`."""
     desk = _desk(user, actor, scope.desk_id)
     accounts = list(desk.accounts.filter(pk__in=scope.account_ids))
@@ -59,7 +66,7 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
     orders = _with_accounts(matching(user=user, scope=scope, now=timezone.now()))
     if scope.order_of_work == BEST_PRICE:
         orders = best_first(orders)
-    about = {
+    about: dict[str, Any] = {
         "words": in_words(scope, desk=desk, accounts=accounts),
         "query": as_text(scope),
         "is_everything": scope.is_everything,
@@ -67,7 +74,15 @@ def of_scope(*, user, actor, scope: Scope) -> Preview:
     return freeze(user, desk, _targets_of(orders), **about)
 
 
-def of_orders(*, user, actor, orders, words="", query="", is_everything=False) -> list[Preview]:
+def of_orders(
+    *,
+    user: "Person",
+    actor: Actor,
+    orders: OrderQuerySet,
+    words: str = "",
+    query: str = "",
+    is_everything: bool = False,
+) -> list[Preview]:
     """Freeze known orders, such as all that match a list's filter: one preview a desk.
 
     ``query``: the filter, to be kept with them; ``words``: what it says, where there is one.
@@ -82,18 +97,18 @@ def of_orders(*, user, actor, orders, words="", query="", is_everything=False) -
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if any(desk.pk not in allowed for desk in by_desk):
         refuse(actor=actor, what="preview of selected orders", said=GONE)
-    about = {"query": query, "is_everything": is_everything}
+    about: dict[str, Any] = {"query": query, "is_everything": is_everything}
     return [
         freeze(user, desk, _targets_of(rows), words=words or _selected(rows), **about)
         for desk, rows in by_desk.items()
     ]
 
 
-def _selected(rows):
+def _selected(rows: list[Order]) -> str:
     return "1 selected order" if len(rows) == 1 else f"{len(rows)} selected orders"
 
 
-def anew(*, user, actor, preview) -> Preview:
+def anew(*, user: "Person", actor: Actor, preview: Preview) -> Preview:
     """The same once more by what is known now: a scope is matched again, named orders stay named.
 
     Orders that have closed since are left out. Raises as the making of a preview does.
@@ -110,13 +125,13 @@ def anew(*, user, actor, preview) -> Preview:
     return freeze(user, desk, targets, words=words)
 
 
-def _still_stands(target, desk):
+def _still_stands(target: Target, desk: Desk) -> bool:
     """Whether it can be asked for again: its order may be open, its account still is the desk's."""
     is_here = target.account.is_active and target.account.desk_id == desk.pk
     return is_here and (target.order is None or target.order.state == OrderState.OPEN)
 
 
-def is_scope(preview) -> bool:
+def is_scope(preview: Preview) -> bool:
     """Whether it was made from a scope, rather than a list's filter or orders named one by one."""
     return preview.query.startswith("{")
 
@@ -128,7 +143,9 @@ def must_type(preview: Preview) -> str:
     return str(preview.count) if preview.count > preview.desk.confirm_above else ""
 
 
-def confirm(*, user, actor, preview_id, reason="", typed="") -> intake.CancelReceipt:
+def confirm(
+    *, user: "Person", actor: Actor, preview_id: UUID, reason: str = "", typed: str = ""
+) -> intake.CancelReceipt:
     """Run exactly the frozen set, once: a replayed confirmation gives the same job.
 
     Raises `NotAllowed`, or `CannotAsk` naming the field that is missing.
@@ -162,7 +179,7 @@ def confirm(*, user, actor, preview_id, reason="", typed="") -> intake.CancelRec
     )
 
 
-def _check_accounts(preview, targets):
+def _check_accounts(preview: Preview, targets: list[Target]) -> None:
     """Raise `CannotAsk` where an account is by now another desk's, or nothing is sent for it."""
     for account in {target.account for target in targets}:
         if account.desk_id != preview.desk_id:
@@ -173,7 +190,7 @@ def _check_accounts(preview, targets):
             raise CannotAsk(f"{account.name} was deactivated since this was shown. Make it anew.")
 
 
-def since(preview: Preview, scope_orders) -> list[int]:
+def since(preview: Preview, scope_orders: OrderQuerySet) -> list[int]:
     """Row ids of orders in scope that appeared after the freeze: told of, never cancelled."""
     before = {row.order_pk for row in frozen(preview)}
     found = scope_orders.values_list("pk", flat=True)
@@ -187,14 +204,14 @@ def frozen(preview: Preview) -> list[Frozen]:
     return [Frozen(*row) for row in json.loads(preview.targets)]
 
 
-def _desk(user, actor, desk_id):
+def _desk(user: "Person", actor: Actor, desk_id: int) -> Desk | None:
     desk = Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=desk_id).first()
     if desk is None:
         refuse(actor=actor, what=f"preview on desk {desk_id}", said=GONE)
     return desk
 
 
-def _with_accounts(orders):
+def _with_accounts(orders: OrderQuerySet) -> list[Order] | None:
     """The orders as a list, each with its account and desk: quicker than a join of three tables.
 
     Raises `CannotAsk` where there are too many: none may be missing when they are split by desk.
@@ -207,13 +224,21 @@ def _with_accounts(orders):
     return found
 
 
-def _targets_of(orders):
+def _targets_of(orders: list[Order]) -> list[Target]:
     return [
         Target(o.account, o.symbol, kind_of(o), o.order_id, o.client_order_id, o) for o in orders
     ]
 
 
-def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Preview:
+def freeze(
+    user: "Person",
+    desk: Desk,
+    targets: list[Target],
+    *,
+    words: str,
+    query: str = "",
+    is_everything: bool = False,
+) -> Preview:
     """Keep these targets as they are now. Raises `CannotAsk` where they are none or too many."""
     if not targets:
         raise CannotAsk("Nothing matches: no open order is in this scope.")
@@ -233,18 +258,18 @@ def freeze(user, desk, targets, *, words, query="", is_everything=False) -> Prev
     )
 
 
-def check_count(count):
+def check_count(count: int) -> None:
     """Raise `CannotAsk` where these are more orders than one act may name."""
     if count > MAX_ORDERS:
         raise CannotAsk(f"More than {MAX_ORDERS:,} orders: narrow it down, or use Panic.")
 
 
-def _frozen(t):
+def _frozen(t: Target) -> Frozen:
     order_pk = t.order and t.order.pk
     return Frozen(t.account.pk, t.symbol, t.kind, t.order_id, t.client_order_id, order_pk)
 
 
-def _targets(preview):
+def _targets(preview: Preview) -> list[Target] | None:
     rows = frozen(preview)
     accounts = Account.objects.select_related("desk").in_bulk({row.account_pk for row in rows})
     pks = [row.order_pk for row in rows if row.order_pk]

@@ -4,12 +4,18 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
 from orders.audit.hashing import spelled
 from orders.models import Desk, Order, Right
-from orders.models.orders import IS_STOP
+from orders.models.desks import DeskQuerySet
+from orders.models.orders import IS_STOP, OrderQuerySet
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 OLDEST, BEST_PRICE, LARGEST = "oldest", "best_price", "largest"
 ORDER_OF_WORK = {
@@ -39,7 +45,7 @@ class Scope:
     order_of_work: str = field(default=OLDEST)
 
     @property
-    def is_everything(self):
+    def is_everything(self) -> bool:
         """Whether nothing narrows it down: every open order of the desk."""
         narrowing = (
             self.account_ids,
@@ -70,12 +76,12 @@ def from_text(text: str) -> Scope:
     return Scope(**fields)
 
 
-def matching(*, user, scope: Scope, now: datetime):
+def matching(*, user: "Person", scope: Scope, now: datetime) -> OrderQuerySet:
     """The open orders in scope that this person may cancel by scope, in the order of work."""
     return inside(desks=Desk.objects.allowing(user, Right.CANCEL_SCOPE), scope=scope, now=now)
 
 
-def inside(*, desks, scope: Scope, now: datetime):
+def inside(*, desks: DeskQuerySet, scope: Scope, now: datetime) -> OrderQuerySet:
     """The open orders in scope, if its desk is among these, in the order of work."""
     desks = desks.filter(pk=scope.desk_id)
     orders = Order.objects.open().filter(account__desk__in=desks, account__is_active=True)
@@ -88,7 +94,7 @@ def inside(*, desks, scope: Scope, now: datetime):
     return in_order(orders, scope.order_of_work)
 
 
-def in_order(orders, order_of_work):
+def in_order(orders: OrderQuerySet, order_of_work: str) -> OrderQuerySet:
     """The same orders, in the order they are to be worked on."""
     if order_of_work == LARGEST:
         worth = F("price_number") * F("open_amount_number")
@@ -98,7 +104,7 @@ def in_order(orders, order_of_work):
     return orders.order_by("created_at", "pk")
 
 
-def best_first(orders):
+def best_first(orders: list[Order]) -> list[Order]:
     """Bids from the highest, asks from the lowest, each symbol by itself, in turns."""
     bids = sorted((o for o in orders if o.side == "bid"), key=lambda o: -(o.price_number or 0))
     asks = sorted((o for o in orders if o.side != "bid"), key=lambda o: o.price_number or 0)
@@ -110,7 +116,7 @@ def best_first(orders):
     return sorted([*bids, *asks], key=lambda order: (ranks[order.pk], order.pk))
 
 
-def in_words(scope: Scope, *, desk, accounts=()) -> str:
+def in_words(scope: Scope, *, desk: Desk, accounts: list[Any] = ()) -> str:
     """*BTC, ETH bids on Alpha of Momentum, older than 60 s, sparing stops*."""
     side = f"{scope.side}s" if scope.side else "orders"
     what = f"{', '.join(scope.symbols)} {side}" if scope.symbols else f"every {side.rstrip('s')}"
@@ -130,7 +136,7 @@ def in_words(scope: Scope, *, desk, accounts=()) -> str:
     return ", ".join(parts)
 
 
-def _lookups(scope, now):
+def _lookups(scope: Scope, now: datetime) -> dict[str, Any]:
     lookups = {
         "account__in": scope.account_ids,
         "symbol__in": scope.symbols,

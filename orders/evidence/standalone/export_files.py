@@ -10,8 +10,10 @@ import io
 import json
 import struct
 import zipfile
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 COLUMNS = [
     *("position", "time_utc", "what", "event", "outcome", "operator", "address", "desk"),
@@ -23,7 +25,7 @@ FORMULA = set("=+-@\t\r\n|%＝＋－＠")
 csv.field_size_limit(1 << 30)  # the cell that names a big job's orders is long
 
 
-def compact(value):
+def compact(value: dict[str, Any]) -> bytes:
     """The one way the log writes JSON: sorted keys, no spaces, pure ASCII."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("ascii")
@@ -34,11 +36,13 @@ def indented(value):
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode("ascii")
 
 
-def read(data, spelling=compact):
+def read(
+    data: bytes | str, spelling: Callable[..., Any] | None = compact
+) -> tuple[dict[str, int], list[str]]:
     """A JSON value from bytes or text, and what is wrong with how it is spelled."""
     faults = []
 
-    def once(pairs):
+    def once(pairs: list[tuple[str, int]]) -> dict[str, int]:
         found = dict(pairs)
         if len(found) != len(pairs):
             faults.append("repeats a name")
@@ -62,13 +66,13 @@ def read_line(line):
     return told, faults if line.endswith(b"\n") else [*faults, "does not end"]
 
 
-def is_placed(told):
+def is_placed(told) -> bool:
     """Whether a line is one of a record with a place in the log."""
     is_told = isinstance(told, dict) and isinstance(told.get("record"), dict)
     return is_told and type(told["record"].get("position")) is int
 
 
-def decoded(text):
+def decoded(text: str) -> bytes | None:
     """Base64 to bytes. Raises ValueError where other text would stand for the same bytes."""
     data = base64.b64decode(text, validate=True)
     if base64.b64encode(data).decode() != text:
@@ -79,7 +83,7 @@ def decoded(text):
 class Bundle:
     """The export's files, from a zip file or a folder."""
 
-    def __init__(self, path):
+    def __init__(self, path) -> None:
         self.path, self.zip, self.prefix = Path(path), None, ""
         if self.path.is_file():
             self.zip = zipfile.ZipFile(path)
@@ -104,7 +108,7 @@ class Bundle:
         with self.open(name) as file:
             return file.read()
 
-    def faults(self, wanted):
+    def faults(self, wanted) -> Iterator[Any]:
         """What is in it that one reader of zip files or folders sees and another does not."""
         names = self.names()
         for name in sorted(set(names) ^ set(wanted)):
@@ -121,7 +125,7 @@ def _bare(name, prefix):
     return name[len(prefix) :] if name.startswith(prefix) else "/" + name
 
 
-def _has_two_names(info):
+def _has_two_names(info) -> bool:
     """Whether an extra field holds another name, which some readers take and others pass over."""
     rest = info.extra
     while len(rest) >= 4:
@@ -132,7 +136,7 @@ def _has_two_names(info):
     return bool(rest)
 
 
-def _is_seamless(archive, path):
+def _is_seamless(archive, path) -> bool:
     """Whether the members follow each other from the first byte on and nothing follows the end."""
     at = 0
     with path.open("rb") as file:
@@ -151,12 +155,12 @@ def _is_seamless(archive, path):
 class Table:
     """``records.csv``, compared row by row with what the records say."""
 
-    def __init__(self, file, has_words, wrong):
+    def __init__(self, file, has_words, wrong) -> None:
         self.has_words, self.wrong, self.is_lost = has_words, wrong, False
         self.rows = _rows(file)
         self.compare("its head", list(COLUMNS))
 
-    def check(self, name, line):
+    def check(self, name, line) -> None:
         """The row of one record."""
         if self.is_lost:
             return
@@ -168,12 +172,12 @@ class Table:
             return
         self.compare(name, wanted)
 
-    def end(self):
+    def end(self) -> None:
         """Nothing may follow."""
         if not self.is_lost and self._next() != (None, b""):
             self.wrong("records.csv holds more rows than there are records")
 
-    def compare(self, name, wanted):
+    def compare(self, name, wanted) -> None:
         """One row: each cell, and that it is written in the one way."""
         if self.is_lost:
             return
@@ -196,11 +200,11 @@ class Table:
             return None, b"?"
 
 
-def _rows(file):
+def _rows(file) -> Iterator[Any]:
     """The cells of each row, and its exact bytes."""
     taken = []
 
-    def lines():
+    def lines() -> Iterator[Any]:
         for line in file:
             taken.append(line)
             yield line.decode("utf-8")

@@ -22,7 +22,7 @@ class Unsound(Exception):
     """What is wrong with a request."""
 
 
-def check_request(record, body):
+def check_request(record: dict[str, str], body: bytes):
     """Rebuild every signed text from the body alone and check its signature; how many."""
     (data, faults), (whole, more) = read(record["data"]), read(body, spelling=None)
     if faults or more:
@@ -50,7 +50,7 @@ def signed_text(signed_type, flat):
     return compact({"type": signed_type, "data": payload, **header}).decode("ascii")
 
 
-def is_signed(data, signature, public_key):
+def is_signed(data, signature, public_key) -> bool:
     """Whether this Ed25519 signature (raw bytes) over the data holds."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)

@@ -16,7 +16,9 @@ import hashlib
 import re
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # ruff: noqa: E402
 sys.path.append(str(Path(__file__).resolve().parent))
@@ -47,15 +49,15 @@ MANIFEST = {
 class Findings:
     """Everything that does not hold, told as it is found."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, what):
+    def __call__(self, what) -> None:
         self.count += 1
         say("WRONG  " + what, file=sys.stderr)
 
 
-def say(text, **where):
+def say(text, **where) -> None:
     """Print it; whatever is no plain character is told by its number."""
     print("".join(one if one.isprintable() else ascii(one)[1:-1] for one in text), **where)
 
@@ -64,7 +66,7 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def is_sealed(told, trusted):
+def is_sealed(told, trusted) -> bool:
     """Whether a manifest or checkpoint is signed, and by a key that counts."""
     told = dict(told)
     signature, key = told.pop("signature", None), told.get("public_key")
@@ -90,7 +92,7 @@ def read_manifest(bundle, wrong):
     return told
 
 
-def check_manifest(bundle, manifest, trusted, wrong):
+def check_manifest(bundle, manifest, trusted, wrong) -> None:
     """The manifest's signature, and every file against it."""
     if not is_sealed(manifest, trusted):
         wrong("the manifest is not signed by the checkpoint key")
@@ -137,7 +139,7 @@ def stands_rightly(told, span):
     return told["count"] in (span["after"], span["until"]) or (told["version"] == 2 and is_within)
 
 
-def tell_of_restore(told):
+def tell_of_restore(told) -> None:
     """What a checkpoint says of an older copy of the database that was put back before it."""
     say(
         "NOTE   checkpoint {number}: an older copy of the database was put back before it; of the "
@@ -188,7 +190,7 @@ class Seen:
 
     count = first = last = signatures = 0
 
-    def add(self, position, signatures=0):
+    def add(self, position, signatures: int = 0) -> None:
         """One more record."""
         self.count += 1
         self.first, self.last = self.first or position, position
@@ -198,7 +200,7 @@ class Seen:
         return f"{self.count} records ({self.first} to {self.last})"
 
 
-def records_of(bundle, version, wrong):
+def records_of(bundle, version, wrong) -> Iterator[Any]:
     """Each record that can be placed; what is wrong with its line or its row is told."""
     with bundle.open("records.jsonl") as file, bundle.open("records.csv") as rows:
         table = Table(rows, version > 1, wrong)
@@ -306,7 +308,7 @@ def main():
     return 0
 
 
-def tell(manifest, seen, is_covered, trusted):
+def tell(manifest, seen, is_covered, trusted) -> None:
     """What was looked at, and what no verifier can know."""
     say(f"Asked: {manifest['words']}. Made {manifest['made_at']} by {manifest['made_by']}.")
     print(f"{seen}, {seen.signatures} signatures.")

@@ -1,5 +1,9 @@
 """`manage.py accept_restored`: go on with a database that is older than its checkpoints."""
 
+from typing import Any
+
+from django.core.management.base import CommandParser
+
 from orders.evidence import checkpoints, restored_copy_acceptance
 from orders.management import terminal
 
@@ -12,12 +16,12 @@ class Command(terminal.DeskCommand):
         "what waited in the copy is left to people, one by one. Recorded. Administrators only."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Who accepts it, and why."""
         parser.add_argument("--operator", required=True, help="an administrator")
         parser.add_argument("--reason", required=True)
 
-    def handle(self, *args, operator, reason, **options):
+    def handle(self, *args, operator: str, reason: str, **options: Any) -> None:
         """Accept; where this process holds the checkpoints' key, sign that at once."""
         with terminal.in_words():
             user = terminal.operator_named(operator)

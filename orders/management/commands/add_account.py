@@ -1,5 +1,7 @@
 """`manage.py add_account NAME --desk D --address A`: add an account to a desk."""
 
+from django.core.management.base import CommandParser
+
 from orders.accounts import provisioning
 from orders.management import terminal
 
@@ -9,13 +11,13 @@ class Command(terminal.DeskCommand):
 
     help = "Adds an account to a desk. Does nothing where it is there already."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """What to call it, whose it is, its public key."""
         parser.add_argument("name")
         parser.add_argument("--desk", required=True)
         parser.add_argument("--address", required=True, help="the account's public key, base58")
 
-    def handle(self, *args, name, desk, address, **options):
+    def handle(self, *args, name: str, desk: str, address: str, **options: int | None) -> None:
         """Add it, and say whether it is new."""
         with terminal.in_words():
             desk = provisioning.desk_named(desk)

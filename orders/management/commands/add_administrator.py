@@ -1,6 +1,7 @@
 """`manage.py add_administrator NAME`: add a person who runs the app."""
 
 from django.contrib.auth import get_user_model
+from django.core.management.base import CommandParser
 
 from orders.accounts import provisioning
 from orders.management import terminal
@@ -14,11 +15,11 @@ class Command(terminal.DeskCommand):
         "standard input. A person who exists stays as they are."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """The person's name."""
         parser.add_argument("name")
 
-    def handle(self, *args, name, **options):
+    def handle(self, *args, name: str, **options: int | None) -> None:
         """Add them, and say whether they are new."""
         with terminal.in_words():
             is_known = get_user_model().objects.filter(username=name).exists()

@@ -1,10 +1,16 @@
 """`manage.py add_agent_wallet --account NAME --public-key K`: take an agent wallet's key in."""
 
+from typing import TYPE_CHECKING
+
 from django.contrib.auth import get_user_model
+from django.core.management.base import CommandParser
 
 from orders.accounts import provisioning
 from orders.audit import log
 from orders.management import terminal
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
 
 
 class Command(terminal.DeskCommand):
@@ -15,13 +21,15 @@ class Command(terminal.DeskCommand):
         "from an argument, and is kept sealed."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Which account, which agent wallet, on whose behalf."""
         parser.add_argument("--account", required=True, help="name or address")
         parser.add_argument("--public-key", required=True, help="the agent wallet's public key")
         parser.add_argument("--operator", help="who adds it; without it the first administrator")
 
-    def handle(self, *args, account, public_key, operator, **options):
+    def handle(
+        self, *args, account: str, public_key: str, operator: str | None, **options: int | None
+    ) -> None:
         """Add it, and say whether it is new."""
         with terminal.in_words():
             account = provisioning.account_named(account)
@@ -36,7 +44,7 @@ class Command(terminal.DeskCommand):
         self.stdout.write(terminal.added(f"Agent wallet {wallet} of {account}", is_new))
 
 
-def _on_behalf_of(operator):
+def _on_behalf_of(operator: str | None) -> "tuple[Person, log.Actor]":
     """Who adds the agent wallet, and how the log names them."""
     if operator is None:
         return _administrator(), log.Actor(operator_name="(command line)")
@@ -44,7 +52,7 @@ def _on_behalf_of(operator):
     return user, terminal.actor_of(user)
 
 
-def _administrator():
+def _administrator() -> "Person":
     administrators = get_user_model().objects.filter(is_superuser=True, is_active=True)
     user = administrators.order_by("pk").first()
     if user is None:

@@ -1,5 +1,7 @@
 """`manage.py add_desk NAME`: add a desk."""
 
+from django.core.management.base import CommandParser
+
 from orders.accounts import provisioning
 from orders.management import terminal
 
@@ -9,11 +11,11 @@ class Command(terminal.DeskCommand):
 
     help = "Adds a desk. Does nothing where there is one of this name."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """The desk's name."""
         parser.add_argument("name")
 
-    def handle(self, *args, name, **options):
+    def handle(self, *args, name: str, **options: int | None) -> None:
         """Add it, and say whether it is new."""
         with terminal.in_words():
             desk, is_new = provisioning.add_desk(name=name)

@@ -1,6 +1,7 @@
 """`manage.py add_operator NAME --desk D --role R`: add a person with a role on a desk."""
 
 from django.contrib.auth import get_user_model
+from django.core.management.base import CommandParser
 
 from orders.accounts import provisioning
 from orders.management import terminal
@@ -15,13 +16,13 @@ class Command(terminal.DeskCommand):
         "A person who exists keeps their password and gets the role."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Who, where, as what."""
         parser.add_argument("name")
         parser.add_argument("--desk", required=True)
         parser.add_argument("--role", required=True, help=", ".join(Role.values))
 
-    def handle(self, *args, name, desk, role, **options):
+    def handle(self, *args, name: str, desk: str, role: str, **options: int | None) -> None:
         """Add them, and say whether they are new."""
         with terminal.in_words():
             desk = provisioning.desk_named(desk)

@@ -4,7 +4,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_date
 
 from orders.evidence import archive as log_archive
@@ -19,12 +19,12 @@ class Command(terminal.DeskCommand):
         "file that needs no app to be checked. Deletes nothing."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Until when, and where to."""
         parser.add_argument("--before", required=True, help="YYYY-MM-DD, that day not included")
         parser.add_argument("--to", type=Path, required=True, help="an existing folder")
 
-    def handle(self, *args, before, to, **options):
+    def handle(self, *args, before, to, **options) -> None:
         """Write the archive; exit code 1 where the log is not whole, and then nothing is kept."""
         try:
             day = parse_date(before)

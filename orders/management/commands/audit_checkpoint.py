@@ -1,6 +1,6 @@
 """`manage.py audit_checkpoint [--public-key]`: sign a checkpoint of the log now."""
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from orders.evidence import checkpoints
 from orders.management import terminal
@@ -14,11 +14,11 @@ class Command(terminal.DeskCommand):
         "database. The sweep does the same every minute while there are new records."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Whether only the public key is wanted."""
         parser.add_argument("--public-key", action="store_true", help="print the public key only")
 
-    def handle(self, *args, **options):
+    def handle(self, *args, **options) -> None:
         """Sign, or say why not; exit code 1 where the log contradicts an earlier checkpoint."""
         try:
             with terminal.in_words():

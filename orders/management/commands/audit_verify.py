@@ -2,9 +2,10 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from orders.audit import log
@@ -23,12 +24,12 @@ class Command(terminal.DeskCommand):
         "not be checked."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """How to tell it, and how far to go."""
         parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
         parser.add_argument("--until", type=position, help="the last position to look at")
 
-    def handle(self, *args, **options):
+    def handle(self, *args, **options: int | None) -> None:
         """Name each fault as it is found; exit code 1 where there is one."""
         is_json = options["json"]
         with terminal.in_words(), _readable():
@@ -45,7 +46,7 @@ class Command(terminal.DeskCommand):
         if not report.is_whole:
             sys.exit(1)
 
-    def _record(self, report):
+    def _record(self, report: verify.Report) -> None:
         """Keep that the log was verified; who may only read it still learns what was found."""
         actor = log.Actor(operator_name=terminal.WHERE, address=terminal.WHERE)
         try:
@@ -53,14 +54,14 @@ class Command(terminal.DeskCommand):
         except (DatabaseError, ValueError, OverflowError) as error:
             self.stderr.write(f"Note: this verification is not in the log: {error}")
 
-    def _progress(self, position, until):
+    def _progress(self, position: int, until) -> None:
         share = position / until
         bar = "#" * int(30 * share)
         self.stderr.write(f"\r[{bar:<30}] {share:4.0%} of {until} records", ending="")
         if position + verify.SAYS_EVERY > until:
             self.stderr.write("")
 
-    def _tell(self, report):
+    def _tell(self, report: verify.Report) -> None:
         for note in report.notes:
             self.stderr.write(f"Note: {note}")
         records = _count(report.records, "record")
@@ -72,7 +73,7 @@ class Command(terminal.DeskCommand):
         self.stdout.write(f"{records}, whole. {covered}; {signatures} checked.")
 
 
-def position(text) -> int:
+def position(text: str) -> int:
     """A place in the log. Raises ValueError, as argparse wants it."""
     if not 1 <= int(text) <= MAX_WHOLE_NUMBER:
         raise ValueError(text)
@@ -80,7 +81,7 @@ def position(text) -> int:
 
 
 @contextmanager
-def _readable():
+def _readable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -88,5 +89,5 @@ def _readable():
         raise CommandError(said, returncode=terminal.WRONG_INPUT) from None
 
 
-def _count(number, noun):
+def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

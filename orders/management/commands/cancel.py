@@ -2,16 +2,25 @@
 
 import json
 import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from django.core.management.base import CommandParser
 from django.db.models import Q
 
 from desk import startup_checks
+from orders.audit.log import Actor
 from orders.cancels import requests
+from orders.cancels.intake import CancelReceipt
 from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk
 from orders.management import cancel_runner, terminal
-from orders.models import Account, CancelKind, CancelStatus, Proof, Right
+from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof, Right
 from orders.models.cancels import LIVE
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
 
 CANCELLED, ENDED_OTHERWISE, NOT_SETTLED = 0, 1, 3
 
@@ -24,7 +33,7 @@ class Command(terminal.DeskCommand):
         "otherwise; 2: nothing was asked, the input or a setting is wrong; 3: not settled in time."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Who asks, for which orders, why, and how long to wait."""
         parser.add_argument("--operator", required=True, help="on whose behalf; their rights apply")
         parser.add_argument("--account", required=True, help="name or address")
@@ -37,7 +46,7 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds; 30")
         parser.add_argument("--json", action="store_true")
 
-    def handle(self, *args, **options):
+    def handle(self, *args, **options: int | str | None) -> None:
         """Ask, carry, say; the exit code tells scripts."""
         with terminal.in_words():
             startup_checks.check_sender()
@@ -54,7 +63,7 @@ class Command(terminal.DeskCommand):
         sys.exit(_exit_code(fresh))
 
 
-def _ask(options):
+def _ask(options: dict[str, Any]) -> tuple[CancelReceipt, list[Cancel]]:
     """Record the act: what became of it, and of each order named the newest cancel, ours or one
     that was live already."""
     if not options["reason"].strip():
@@ -76,12 +85,12 @@ def _ask(options):
     return asked, list(dict.fromkeys(_newest(account, *pair) for pair in ids))
 
 
-def _newest(account, order_id, client_order_id):
+def _newest(account: Account, order_id: int | None, client_order_id: str | None) -> Cancel:
     named = Q(order_id=order_id) if order_id else Q(client_order_id__iexact=client_order_id)
     return account.cancels.filter(named).order_by("-pk").first()
 
 
-def _account(user, actor, name):
+def _account(user: "Person", actor: Actor, name: str) -> Account:
     """The account of this name or address on this person's desks; a stranger learns nothing."""
     found = Account.objects.filter(Q(name=name) | Q(address=name)).allowing(user, Right.CANCEL)
     found = list(found.select_related("desk")[:2])
@@ -93,14 +102,14 @@ def _account(user, actor, name):
     return found[0]
 
 
-def _exit_code(fresh):
+def _exit_code(fresh: list[Cancel]) -> int:
     statuses = {cancel.status for cancel in fresh}
     if statuses & set(LIVE):
         return NOT_SETTLED
     return CANCELLED if statuses == {CancelStatus.CANCELLED} else ENDED_OTHERWISE
 
 
-def _in_words(cancel):
+def _in_words(cancel: Cancel) -> str:
     known = cancel.known_order
     side = f" {known.side}" if known and known.side else ""
     name = cancel.order_id or cancel.client_order_id
@@ -109,7 +118,7 @@ def _in_words(cancel):
     return f"{text} {said}".strip()
 
 
-def _as_json(cancel):
+def _as_json(cancel: Cancel) -> dict[str, Any]:
     return {
         "job": cancel.job_id,
         "account": cancel.account.name,
@@ -129,5 +138,5 @@ def _as_json(cancel):
     }
 
 
-def _time(at):
+def _time(at: datetime) -> str:
     return at and at.isoformat()

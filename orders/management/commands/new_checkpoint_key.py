@@ -1,5 +1,9 @@
 """`manage.py new_checkpoint_key [--file PATH]`: make the pair that signs checkpoints."""
 
+from pathlib import Path
+
+from django.core.management.base import CommandParser
+
 from orders.evidence import checkpoints
 from orders.management import terminal
 from orders.management.commands.new_opening_key import add_file_arguments, write_private
@@ -11,11 +15,11 @@ class Command(terminal.DeskCommand):
     help = "Makes the pair that signs checkpoints of the audit log. Only the sweep gets the secret."
     requires_system_checks = ()
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Where the private half goes."""
         add_file_arguments(parser)
 
-    def handle(self, *args, file, in_checkout, **options):
+    def handle(self, *args, file: Path, in_checkout: bool, **options: int | None) -> None:
         """Write the private half into the file, or print it where there is none."""
         private, public = checkpoints.new_key()
         if file is None:

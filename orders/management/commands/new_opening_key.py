@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from orders.keys import sealing as keys_sealing
 from orders.management import terminal
@@ -19,12 +19,14 @@ class Command(terminal.DeskCommand):
     )
     requires_system_checks = ()
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """What to call the pair, and where its private half goes."""
         parser.add_argument("--id", required=True, dest="key_id", help="such as 2026-11")
         add_file_arguments(parser)
 
-    def handle(self, *args, key_id, file, in_checkout, **options):
+    def handle(
+        self, *args, key_id: str, file: Path | None, in_checkout: bool, **options: int | None
+    ) -> None:
         """Write the private half into the file, or print it where there is none."""
         if not key_id or len(key_id) > 40 or not set(key_id) <= ALLOWED:
             _refuse("The id must be 1 to 40 letters, digits, dots, dashes or underscores.")
@@ -40,7 +42,7 @@ class Command(terminal.DeskCommand):
 ALLOWED = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
 
 
-def add_file_arguments(parser):
+def add_file_arguments(parser: CommandParser) -> None:
     """Where a private half goes; the checkout only where it is asked for."""
     parser.add_argument("--file", type=Path, help="for the private half; mode 0400")
     parser.add_argument(
@@ -48,7 +50,7 @@ def add_file_arguments(parser):
     )
 
 
-def write_private(path, secret, *, in_checkout):
+def write_private(path: Path, secret: str, *, in_checkout: bool) -> None:
     """Made with its final mode, so that nobody else can read it for even a moment."""
     if path.resolve().is_relative_to(settings.BASE_DIR) and not in_checkout:
         _refuse(
@@ -72,5 +74,5 @@ def write_private(path, secret, *, in_checkout):
         _refuse(f"{path} cannot be written ({error.strerror}).")
 
 
-def _refuse(sentence):
+def _refuse(sentence: str) -> None:
     raise CommandError(sentence, returncode=terminal.WRONG_INPUT)

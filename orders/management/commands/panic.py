@@ -3,9 +3,10 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
@@ -17,7 +18,7 @@ from orders.audit.hashing import spelled
 from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk
 from orders.management import cancel_runner, terminal
-from orders.models import Desk, PanicStatus
+from orders.models import CancelJob, Desk, PanicLine, PanicStatus
 from orders.panic import actions, decision, worker
 from orders.panic.open_orders import COVERS
 
@@ -30,7 +31,7 @@ class Command(terminal.DeskCommand):
 
     help = __doc__
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--desk", required=True)
         parser.add_argument("--account", action="append", default=[], help="name or address")
         parser.add_argument("--symbol", default="")
@@ -42,7 +43,7 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--wait", type=float, default=WAIT_S, metavar="S", help=wait)
         parser.add_argument("--json", action="store_true")
 
-    def handle(self, *args, **options):
+    def handle(self, *args, **options: int | str | None) -> None:
         try:
             startup_checks.check_sender()
             restored_copy.check()
@@ -60,13 +61,13 @@ class Command(terminal.DeskCommand):
         if any(line.status != PanicStatus.EMPTY for line in lines):
             raise SystemExit(1)
 
-    def _pull(self, options):
+    def _pull(self, options: dict[str, Any]) -> tuple[dict[str, Any], CancelJob]:
         user = get_user_model().objects.filter(username=options["operator"]).first()
         desk = Desk.objects.filter(name=options["desk"]).first()
         if user is None or desk is None:
             raise CannotAsk(f"No operator {options['operator']!r} or no desk {options['desk']!r}.")
         actor = log.Actor(user.pk, user.get_username(), address="(terminal)")
-        who = {"user": user, "actor": actor}
+        who: dict[str, Any] = {"user": user, "actor": actor}
         for account in decision.left_out(desk=desk):
             self.stderr.write(f"Not emptied: {account} is deactivated.")
         job = decision.record_panic(
@@ -80,7 +81,7 @@ class Command(terminal.DeskCommand):
         )
         return who, job
 
-    def _tell(self, lines, *, as_json):
+    def _tell(self, lines: list[PanicLine], *, as_json: bool) -> None:
         rows = [_row(line) for line in lines]
         if as_json:
             self.stdout.write(json.dumps(rows, default=spelled, indent=1))
@@ -91,7 +92,7 @@ class Command(terminal.DeskCommand):
         self.stdout.write(COVERS)
 
 
-def _account_id(desk, name):
+def _account_id(desk: Desk, name: str):
     found = desk.accounts.filter(name=name) | desk.accounts.filter(address=name)
     account = found.first()
     if account is None:
@@ -99,7 +100,7 @@ def _account_id(desk, name):
     return account.pk
 
 
-def _carry(job, wait_s):
+def _carry(job: CancelJob, wait_s: float) -> None:
     """Carry the job's lines and what they leave over, beside whatever senders there are.
 
     Lines are looked for all the time, so that one that has to wait holds up no other.
@@ -115,11 +116,11 @@ def _carry(job, wait_s):
     settler.shutdown()
 
 
-def _is_going(job):
+def _is_going(job: CancelJob) -> bool:
     return job.panic_lines.unfinished().exists() or job.cancels.live().exists()
 
 
-def _settle(job):
+def _settle(job: CancelJob) -> None:
     """Ask about what became unknown, and take over from senders that died."""
     now = timezone.now()
     due = job.cancels.due(now).order_by() | job.cancels.abandoned(now).order_by()
@@ -130,13 +131,13 @@ def _settle(job):
         connection.close()
 
 
-def _withdraw(job, who):
+def _withdraw(job: CancelJob, who: dict[str, Any]) -> None:
     """Nothing of this panic may fire once the person has turned away: what waits is withdrawn."""
     for line in job.panic_lines.filter(status=PanicStatus.WAITING):
         actions.withdraw(**who, line_id=line.pk)
 
 
-def _row(line):
+def _row(line: PanicLine) -> dict[str, Any]:
     left = line.job.cancels.filter(account=line.account).order_by("status")
     return {
         "job": line.job_id,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from orders.management import terminal
 from orders.pacifica.paper import background_server
@@ -15,13 +15,13 @@ class Command(terminal.DeskCommand):
     help = "Runs a local Pacifica for demo, tests and benchmarks, on the loopback address only."
     requires_system_checks = ()
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Port, latency, and where to keep state."""
         parser.add_argument("--port", type=int, default=8900, help="0 takes any free port")
         parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer")
         parser.add_argument("--state", type=Path, help="JSON file that keeps orders over restarts")
 
-    def handle(self, *args, port, latency_ms, state, **options):
+    def handle(self, *args, port: int, latency_ms, state, **options) -> None:
         """Serve until SIGINT or SIGTERM."""
         try:
             background_server.run(port=port, latency_ms=latency_ms, state_file=state, say=self._say)
@@ -30,6 +30,6 @@ class Command(terminal.DeskCommand):
         except UnreadableState as error:
             raise CommandError(str(error)) from error
 
-    def _say(self, line):
+    def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()

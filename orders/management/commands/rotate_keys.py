@@ -15,7 +15,7 @@ class Command(terminal.DeskCommand):
         "then take the old ones away. Killed half-way, run it again."
     )
 
-    def handle(self, *args, **options):
+    def handle(self, *args, **options: int | None) -> None:
         try:
             turned = [self.told(one) for one in rotation.rotate(actor=COMMAND_LINE)]
         except sealing.KeySettingsWrong as wrong:
@@ -28,12 +28,12 @@ class Command(terminal.DeskCommand):
         if refused:
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
 
-    def found(self):
+    def found(self) -> str:
         """*Nothing else is stored than 3 keys sealed with 'new'.* and so on."""
         stored = [f"{count} sealed with {key_id!r}" for key_id, count in rotation.stored().items()]
         newest = f"The first opening key is {sealing.newest_key()!r}."
         return f"Stored keys: {', '.join(stored) or 'none'}. {newest}"
 
-    def told(self, turned):
+    def told(self, turned: rotation.RotationResult) -> rotation.RotationResult:
         self.stdout.write(f"{turned.of}: {turned.said}")
         return turned

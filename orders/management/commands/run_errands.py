@@ -13,7 +13,7 @@ class Command(terminal.DeskCommand):
 
     help = "Writes the exports and makes the verifications that people asked for."
 
-    def handle(self, *args, **options):
+    def handle(self, *args, **options) -> None:
         """Say how many were carried out."""
         os.nice(POLITENESS)
         with terminal.in_words():

@@ -17,7 +17,7 @@ class Command(terminal.DeskCommand):
         "and syncs accounts. Any number may run."
     )
 
-    def handle(self, *args, **options):
+    def handle(self, *args, **options: int | None) -> None:
         """Sweep until SIGINT or SIGTERM."""
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,6 +2,8 @@
 
 import sys
 
+from django.core.management.base import CommandParser
+
 from orders.accounts import provisioning
 from orders.management import terminal
 from orders.models import Account
@@ -13,11 +15,11 @@ class Command(terminal.DeskCommand):
 
     help = "Reads the open orders of one account, or of all active ones, from the exchange."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Which account."""
         parser.add_argument("--account", help="name or address; without it all active accounts")
 
-    def handle(self, *args, account, **options):
+    def handle(self, *args, account: str | None, **options: int | None) -> None:
         """Sync each and say how many orders are open; exit code 1 where one could not be read."""
         with terminal.in_words():
             accounts = [provisioning.account_named(account)] if account else _all()
@@ -25,7 +27,7 @@ class Command(terminal.DeskCommand):
         if not all(read):
             sys.exit(1)
 
-    def _sync(self, account):
+    def _sync(self, account: Account) -> bool:
         synced = sync.sync_account(account_id=account.pk)
         if synced is None:
             self.stdout.write(f"{account}: another process is reading it now.")
@@ -38,6 +40,6 @@ class Command(terminal.DeskCommand):
         return True
 
 
-def _all():
+def _all() -> list[Account]:
     active = Account.objects.filter(is_active=True, desk__is_active=True)
     return list(active.select_related("desk"))

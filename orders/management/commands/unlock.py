@@ -1,5 +1,6 @@
 """Let a person sign in again who was throttled after too many wrong guesses."""
 
+from django.core.management.base import CommandParser
 from django.db import transaction
 
 from orders.access import throttling
@@ -12,11 +13,11 @@ from orders.models import Event
 class Command(terminal.DeskCommand):
     help = __doc__
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="the name as it is typed to sign in")
 
     @transaction.atomic
-    def handle(self, *, name, **options):
+    def handle(self, *, name: str, **options: int | None) -> None:
         count = throttling.unlock(name=name)
         user = name[:150] if throttling.is_known(name) else "a name nobody has"
         data = {"user": user, "changed": {"failed attempts": [str(count), "0"]}}

@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
 
@@ -28,11 +28,11 @@ class Command(terminal.DeskCommand):
         "sender is alive and with 1 where none is."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         """Once, or until told to stop."""
         parser.add_argument("--once", action="store_true", help="one round, then end")
 
-    def handle(self, *args, once, **options):
+    def handle(self, *args, once: bool, **options: int | None) -> None:
         """Watch until SIGINT or SIGTERM."""
         stopping = threading.Event()
         if not once:

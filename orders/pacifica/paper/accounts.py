@@ -1,6 +1,7 @@
 """Who trades here: accounts, the agent wallets bound to them, subaccounts and API config keys."""
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -20,12 +21,12 @@ class Account:
 class Accounts:
     """All accounts by address."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.by_address: dict[str, Account] = {}
         self.by_api_key: dict[str, Account] = {}
         self.revision = 0
 
-    def put(self, account: Account):
+    def put(self, account: Account) -> None:
         """Add the account, or replace what was known of it."""
         self.revision += 1
         self.by_address[account.address] = account
@@ -33,7 +34,7 @@ class Accounts:
             one.api_key: one for one in self.by_address.values() if one.api_key is not None
         }
 
-    def get(self, address) -> Account | None:
+    def get(self, address: str | None) -> Account | None:
         """The account, or None."""
         return self.by_address.get(address)
 
@@ -41,25 +42,25 @@ class Accounts:
         """The account whose pool of credits it shares: its main account, or itself."""
         return self.by_address.get(account.main, account)
 
-    def bind(self, address: str, agent: str):
+    def bind(self, address: str, agent: str) -> None:
         """Bind an agent wallet to the account."""
         agents = self.by_address[address].agents
         if agent not in agents:
             agents.append(agent)
         self.revision += 1
 
-    def revoke(self, address: str, agent: str | None = None):
+    def revoke(self, address: str, agent: str | None = None) -> None:
         """Unbind one agent wallet, or all."""
         account = self.by_address[address]
         account.agents = [one for one in account.agents if agent is not None and one != agent]
         self.revision += 1
 
-    def as_plain(self) -> list:
+    def as_plain(self) -> list[dict[str, Any]]:
         """Everything, as JSON can hold it."""
         return [asdict(account) for account in self.by_address.values()]
 
     @classmethod
-    def from_plain(cls, plain: list) -> "Accounts":
+    def from_plain(cls, plain: list[dict[str, Any]]) -> "Accounts":
         """The inverse of `as_plain`."""
         accounts = cls()
         for fields in plain:

@@ -1,6 +1,11 @@
 """What each signed route does, once its request is verified and paid for."""
 
 from decimal import Decimal
+from typing import Any
+
+from orders.pacifica.paper.book import PaperOrder
+from orders.pacifica.paper.exchange import PaperExchange
+from orders.pacifica.paper.verification import Signed
 
 from . import refusals
 from .book import ORDER, STOP, TWAP
@@ -8,7 +13,7 @@ from .engine import plain_text
 from .envelopes import Answer, accepted, placed
 
 
-def cancel(exchange, signed, request) -> Answer:
+def cancel(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """One limit order. A stop order is not found here; it has its own route."""
     order = _find(exchange, signed, ORDER)
     if order is None:
@@ -17,7 +22,7 @@ def cancel(exchange, signed, request) -> Answer:
     return Answer()
 
 
-def cancel_stop(exchange, signed, request) -> Answer:
+def cancel_stop(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """One stop order."""
     order = _find(exchange, signed, STOP)
     if order is None:
@@ -26,7 +31,7 @@ def cancel_stop(exchange, signed, request) -> Answer:
     return Answer()
 
 
-def cancel_twap(exchange, signed, request) -> Answer:
+def cancel_twap(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """One TWAP order. By order id it says yes even where nothing is there (docs.pacifica.fi)."""
     payload = dict(signed.payload)
     client_order_id = payload.get("client_order_id")
@@ -38,7 +43,7 @@ def cancel_twap(exchange, signed, request) -> Answer:
     return Answer()
 
 
-def cancel_all(exchange, signed, request) -> Answer:
+def cancel_all(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """Orders and TWAP orders of one symbol or all; stops by rule; the answer is a count."""
     payload = signed.payload
     symbol = None if payload["all_symbols"] else payload["symbol"]
@@ -54,7 +59,7 @@ def cancel_all(exchange, signed, request) -> Answer:
     return accepted({"cancelled_count": count})
 
 
-def cancel_strategy(exchange, signed, request) -> Answer:
+def cancel_strategy(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """A strategy and its open orders."""
     strategy = exchange.strategies.find_unfinished(account=signed.account, **signed.payload)
     if strategy is None:
@@ -63,7 +68,7 @@ def cancel_strategy(exchange, signed, request) -> Answer:
     return Answer()
 
 
-def create(exchange, signed, request) -> Answer:
+def create(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """A limit order that rests; an IOC order finds nobody and expires at once."""
     order = _place(exchange, signed, signed.payload["price"], "limit", request)
     if signed.payload["tif"] == "IOC":
@@ -71,7 +76,7 @@ def create(exchange, signed, request) -> Answer:
     return placed(order.order_id)
 
 
-def create_market(exchange, signed, request) -> Answer:
+def create_market(exchange: PaperExchange, signed: Signed, request) -> Answer:
     """A market order, filled at once at the mark price."""
     _check_symbol(exchange, signed.payload["symbol"])
     mark = exchange.markets[signed.payload["symbol"]]["_mark"]
@@ -80,7 +85,7 @@ def create_market(exchange, signed, request) -> Answer:
     return placed(order.order_id)
 
 
-def edit(exchange, signed, request) -> Answer:
+def edit(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """Cancel and place anew: a new order id, the same client order id."""
     payload = dict(signed.payload)
     price, amount = payload.pop("price"), payload.pop("amount", None)
@@ -91,24 +96,24 @@ def edit(exchange, signed, request) -> Answer:
     return placed(new.order_id)
 
 
-def list_agents(exchange, signed, request) -> Answer:
+def list_agents(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """The agent wallets bound to the account."""
     return accepted({"agent_wallets": list(exchange.accounts.get(signed.account).agents)})
 
 
-def bind_agent(exchange, signed, request) -> Answer:
+def bind_agent(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     """Let an agent wallet sign for the account."""
     exchange.accounts.bind(signed.account, signed.payload["agent_wallet"])
     return Answer()
 
 
-def revoke_agent(exchange, signed, request) -> Answer:
+def revoke_agent(exchange: PaperExchange, signed: Signed, request) -> Answer:
     """Take that right back."""
     exchange.accounts.revoke(signed.account, signed.payload["agent_wallet"])
     return Answer()
 
 
-def revoke_all_agents(exchange, signed, request) -> Answer:
+def revoke_all_agents(exchange: PaperExchange, signed: Signed, request) -> Answer:
     """Take it back from all."""
     exchange.accounts.revoke(signed.account)
     return Answer()
@@ -130,7 +135,7 @@ ACTIONS = {
 }
 
 
-def _find(exchange, signed, kind):
+def _find(exchange: PaperExchange, signed: Signed, kind: str) -> PaperOrder | None:
     """The open order that is named, or None; a client order id that was never used is refused."""
     payload = signed.payload
     _check_symbol(exchange, payload["symbol"])
@@ -140,16 +145,20 @@ def _find(exchange, signed, kind):
     return order
 
 
-def _find_by(exchange, account, kind, payload):
+def _find_by(
+    exchange: PaperExchange, account: str, kind: str, payload: dict[str, Any]
+) -> PaperOrder | None:
     return exchange.book.find_open(account=account, kind=kind, **payload)
 
 
-def _check_symbol(exchange, symbol):
+def _check_symbol(exchange: PaperExchange, symbol: str) -> None:
     if symbol not in exchange.markets:
         raise refusals.book_not_found(symbol)
 
 
-def _place(exchange, signed, price, order_type, request):
+def _place(
+    exchange: PaperExchange, signed: Signed, price: str, order_type: str, request: int
+) -> PaperOrder | None:
     payload = signed.payload
     _check_symbol(exchange, payload["symbol"])
     client_order_id = payload.get("client_order_id")

@@ -1,12 +1,23 @@
 """Alter the rows of an answer: odd fields, rows left out or added, words that nobody knows."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 PLACES = ("data", "results", "strategies")  # where an envelope holds its rows, one in another
 MARK = "\N{SNOWMAN}"  # in the place of a spelling that is put in when all is JSON
 
 
-def altered_rows(body: bytes, *, change, without, spelled, which, is_twin, beside) -> bytes:
+def altered_rows(
+    body: bytes,
+    *,
+    change: dict[str, Any],
+    without: list[str],
+    spelled: dict[str, str],
+    which: str | dict[str, int],
+    is_twin: bool,
+    beside: str,
+) -> bytes:
     """The same JSON with some rows altered; what holds no list of rows stays as it is.
 
     ``change``: fields to put; ``without``: names of fields to leave out; ``spelled``: fields to
@@ -29,14 +40,20 @@ def altered_rows(body: bytes, *, change, without, spelled, which, is_twin, besid
     return text.encode("utf-8", "surrogatepass")
 
 
-def _rows(held):
+def _rows(held: dict[str, Any]) -> list[dict[str, Any]]:
     """The list of rows in an envelope, wherever it keeps them, or None."""
     while isinstance(held, dict):
         held = next((held[name] for name in PLACES if held.get(name) is not None), None)
     return held if isinstance(held, list) else None
 
 
-def _altered(rows, change, without, which, is_twin):
+def _altered(
+    rows: list[dict[str, Any]],
+    change: dict[str, str | None],
+    without: list[str],
+    which: str | dict[str, int],
+    is_twin: bool,
+) -> Iterator[dict[str, Any]]:
     for place, row in enumerate(rows):
         is_meant = _is_meant(which, place, row, len(rows))
         if which != "none" and (is_twin or not is_meant):
@@ -45,7 +62,7 @@ def _altered(rows, change, without, which, is_twin):
             yield {name: value for name, value in (row | change).items() if name not in without}
 
 
-def _is_meant(which, place, row, count):
+def _is_meant(which: str | dict[str, int], place: int, row: dict[str, Any], count: int) -> bool:
     if isinstance(which, dict):
         return which.items() <= row.items()
     return which == "every" or place == {"first": 0, "last": count - 1, "added": count - 1}.get(

@@ -3,8 +3,10 @@
 import asyncio
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -28,7 +30,7 @@ def run(*, port: int, latency_ms: float, state_file: Path | None, say) -> None:
 
 
 @contextmanager
-def in_background(*, latency_ms: float = 0):
+def in_background(*, latency_ms: float = 0) -> Iterator[int]:
     """A paper exchange on a free loopback port, in a thread; gives the port."""
     running = _Background(Rules(latency_ms=latency_ms))
     running.start()
@@ -39,7 +41,7 @@ def in_background(*, latency_ms: float = 0):
 
 
 @contextmanager
-def on_signals(stop: asyncio.Event):
+def on_signals(stop: asyncio.Event) -> Iterator[Any]:
     """Within, SIGINT and SIGTERM set the event."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +53,7 @@ def on_signals(stop: asyncio.Event):
             loop.remove_signal_handler(number)
 
 
-async def _run(port, latency_ms, state_file, say):
+async def _run(port: int, latency_ms, state_file, say) -> None:
     exchange = PaperExchange(Rules(latency_ms=latency_ms))
     if state_file is not None and state.load(exchange, state_file):
         say(f"Kept {len(exchange.book.orders)} orders from {state_file}")
@@ -73,7 +75,7 @@ async def _run(port, latency_ms, state_file, say):
     say("Paper exchange stopped")
 
 
-async def _listen(exchange, port):
+async def _listen(exchange: PaperExchange, port: int) -> Any:
     loop = asyncio.get_running_loop()
     server = web.Server(
         Face(exchange), request_factory=_request, access_log=None, keepalive_timeout=75
@@ -82,43 +84,43 @@ async def _listen(exchange, port):
     return listener, server
 
 
-async def _close(listener, server):
+async def _close(listener: Any, server: Any) -> None:
     listener.close()
     server.pre_shutdown()
     await server.shutdown(GOODBYE_S)
 
 
-def _request(message, payload, protocol, writer, task):
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
     loop = asyncio.get_running_loop()
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
 class _Background(threading.Thread):
-    def __init__(self, rules):
+    def __init__(self, rules: Rules) -> None:
         super().__init__(name="paper-exchange", daemon=True)
         self.rules = rules
         self.port = None
         self._is_ready = threading.Event()
         self._error = None
 
-    def start(self):
+    def start(self) -> None:
         super().start()
         self._is_ready.wait()
         if self._error is not None:
             raise self._error
 
-    def run(self):
+    def run(self) -> None:
         try:
             asyncio.run(self._serve())
         except Exception as error:
             self._error = error
             self._is_ready.set()
 
-    def stop(self):
+    def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
         self.join(timeout=5)
 
-    async def _serve(self):
+    async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         listener, server = await _listen(PaperExchange(self.rules), 0)
         self.port = listener.sockets[0].getsockname()[1]

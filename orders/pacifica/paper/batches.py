@@ -5,6 +5,12 @@ the whole batch; an action the engine refuses does not stop those after it, and 
 stays a success.
 """
 
+from typing import Any
+
+from orders.pacifica.paper.exchange import PaperExchange
+from orders.pacifica.paper.rules import Rules
+from orders.pacifica.paper.verification import Signed
+
 from . import refusals
 from .actions import ACTIONS
 from .credits import CANCELS, cost_of_batch
@@ -15,7 +21,9 @@ from .verification import verified
 MAX_ACTIONS = 10
 
 
-def verified_batch(body, *, exchange) -> list[tuple[str, object]]:
+def verified_batch(
+    body: dict[str, list[dict[str, Any]]], *, exchange: PaperExchange
+) -> list[tuple[str, object]]:
     """(route, signed request) of each action; raises `Refused` if any one of them is not good."""
     actions = body.get("actions") if isinstance(body, dict) else None
     if not isinstance(actions, list) or not 0 < len(actions) <= MAX_ACTIONS:
@@ -23,20 +31,20 @@ def verified_batch(body, *, exchange) -> list[tuple[str, object]]:
     return [_verified_action(action, exchange) for action in actions]
 
 
-def cost(batch, *, rules) -> float:
+def cost(batch: list[tuple[str, Signed]], *, rules: Rules) -> float:
     """Credits of the whole batch."""
     cancels = sum(route in CANCELS for route, _ in batch)
     return cost_of_batch(cancels, len(batch) - cancels, rules=rules)
 
 
-def run(exchange, batch, entry) -> Answer:
+def run(exchange: PaperExchange, batch: list[tuple[str, Signed]], entry: dict[str, Any]) -> Answer:
     """Try every action; the results, in order, one an action."""
     results = [_run_one(exchange, route, signed, entry["n"]) for route, signed in batch]
     entry["results"] = [result["success"] for result in results]
     return accepted({"results": results})
 
 
-def _verified_action(action, exchange):
+def _verified_action(action: dict[str, Any], exchange: PaperExchange) -> tuple[str, Signed]:
     kind = action.get("type") if isinstance(action, dict) else None
     if not isinstance(kind, str) or kind not in BATCH_FORMS:
         raise _malformed()
@@ -44,7 +52,7 @@ def _verified_action(action, exchange):
     return route, verified(action.get("data"), form, exchange=exchange)
 
 
-def _run_one(exchange, route, signed, request):
+def _run_one(exchange: PaperExchange, route: str, signed: Signed, request: int) -> dict[str, Any]:
     try:
         exchange.check_account(signed.account)
         answer = ACTIONS[route](exchange, signed, request)
@@ -53,5 +61,5 @@ def _run_one(exchange, route, signed, request):
     return {"success": True, "order_id": answer.order_id, "error": None}
 
 
-def _malformed():
+def _malformed() -> refusals.Refused:
     return refusals.invalid_parameters("Invalid batch operation parameters")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..kinds import is_stop
 
@@ -68,7 +68,7 @@ class PaperOrder:
 class Book:
     """All orders of all accounts, open and closed."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.orders: dict[int, PaperOrder] = {}
         self.by_account: dict[str, list[PaperOrder]] = defaultdict(list)
         self.open: dict[str, dict[int, PaperOrder]] = defaultdict(dict)
@@ -76,7 +76,7 @@ class Book:
         self.last_order_id = FIRST_ORDER_ID - 1
         self.last_history_id = FIRST_HISTORY_ID - 1
 
-    def add(self, order: PaperOrder):
+    def add(self, order: PaperOrder) -> None:
         """Take in a new order; the highest id ever seen is the exchange's last one."""
         self.orders[order.order_id] = order
         self.by_account[order.account].append(order)
@@ -86,14 +86,22 @@ class Book:
             if order.client_order_id is not None:
                 self.open_client_ids[order.account, order.client_order_id] = order
 
-    def remove_closed(self, order: PaperOrder):
+    def remove_closed(self, order: PaperOrder) -> None:
         """It is no longer open; its past stays."""
         self.open[order.account].pop(order.order_id, None)
         key = (order.account, order.client_order_id)
         if self.open_client_ids.get(key) is order:
             del self.open_client_ids[key]
 
-    def find_open(self, *, account, kind, symbol, order_id=None, client_order_id=None):
+    def find_open(
+        self,
+        *,
+        account: str,
+        kind: str,
+        symbol: str,
+        order_id: int | None = None,
+        client_order_id: str | None = None,
+    ) -> PaperOrder | None:
         """The open order so named, or None; another account's, kind's or symbol's is not it."""
         if client_order_id is not None:
             order = self.open_client_ids.get((account, client_order_id))
@@ -103,7 +111,7 @@ class Book:
             return None
         return order
 
-    def as_plain(self) -> dict:
+    def as_plain(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
         return {
             "orders": [_plain(order) for order in self.orders.values()],
@@ -112,7 +120,7 @@ class Book:
         }
 
     @classmethod
-    def from_plain(cls, plain: dict) -> "Book":
+    def from_plain(cls, plain: dict[str, Any]) -> "Book":
         """The inverse of `as_plain`."""
         book = cls()
         for one in plain["orders"]:
@@ -126,5 +134,5 @@ class Book:
 STORED = tuple(one.name for one in fields(PaperOrder) if one.name != "row")
 
 
-def _plain(order):
+def _plain(order: PaperOrder) -> dict[str, Any]:
     return {name: getattr(order, name) for name in STORED}

@@ -4,8 +4,12 @@ import json
 import uuid
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from aiohttp import web
+
+from orders.pacifica.paper.book import PaperOrder
+from orders.pacifica.paper.exchange import PaperExchange
 
 from . import rows
 from .accounts import Account
@@ -39,7 +43,9 @@ class BadControl(ValueError):
     """The stage cannot be set so; the text says why."""
 
 
-def reset(exchange, body, query):
+def reset(
+    exchange: PaperExchange, body: dict[str, list[dict[str, Any]]], query: Any
+) -> dict[str, Any]:
     """POST reset ``accounts``: forget everything, then put these accounts, if any."""
     exchange.reset()
     for account in body.get("accounts", []):
@@ -47,7 +53,7 @@ def reset(exchange, body, query):
     return {}
 
 
-def put_account(exchange, body, query):
+def put_account(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, str]:
     """PUT accounts ``address``, ``agents``, ``main``, ``credits``, ``api_key``: add or replace."""
     try:
         account = Account(**body)
@@ -59,14 +65,16 @@ def put_account(exchange, body, query):
     return {"address": account.address}
 
 
-def add_orders(exchange, body, query):
+def add_orders(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, list[int]]:
     """POST orders ``account``, ``orders``: place them; a symbol unknown so far gets a market."""
     account = _known(exchange, body.get("account"))
     placed = [_placed(exchange, account, dict(fields)) for fields in body["orders"]]
     return {"order_ids": [order.order_id for order in placed]}
 
 
-def list_orders(exchange, body, query):
+def list_orders(
+    exchange: PaperExchange, body: dict[str, Any], query: Any
+) -> dict[str, list[dict[str, Any]]]:
     """GET orders ``account``: the truth of every order, open and closed, whatever reads show."""
     account = query.get("account")
     book = exchange.book
@@ -74,14 +82,14 @@ def list_orders(exchange, body, query):
     return {"orders": [rows.truth(order) for order in listed]}
 
 
-def fill(exchange, body, query):
+def fill(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, str]:
     """POST fills ``order_id``, ``amount`` (the rest without it), ``price``: somebody trades."""
     order = _open_order(exchange, body)
     exchange.engine.fill(order, amount=_decimal(body, "amount"), price=_decimal(body, "price"))
     return {"order_status": order.order_status, "filled_amount": order.filled_amount}
 
 
-def close(exchange, body, query):
+def close(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, str]:
     """POST closings ``order_id``, ``event``: closed by another hand or by the exchange."""
     event = body.get("event", "cancel")
     if event not in CLOSINGS:
@@ -91,7 +99,7 @@ def close(exchange, body, query):
     return {"order_status": order.order_status}
 
 
-def edit(exchange, body, query):
+def edit(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, int]:
     """POST edits ``order_id``, ``price``, ``amount``: its owner edits it; answers the new id."""
     new = exchange.engine.edit(
         _open_order(exchange, body), price=_decimal(body, "price"), amount=_decimal(body, "amount")
@@ -99,7 +107,7 @@ def edit(exchange, body, query):
     return {"order_id": new.order_id}
 
 
-def add_strategy(exchange, body, query):
+def add_strategy(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any]:
     """POST strategies ``account``, ``symbol``, ``orders``, ``replaces_after_ms``, ``strategy_id``.
 
     Places its orders; ``replaces_after_ms`` null keeps it from placing cancelled ones again.
@@ -124,23 +132,25 @@ def add_strategy(exchange, body, query):
     return {"strategy_id": strategy.strategy_id, "order_ids": ids}
 
 
-def get_rules(exchange, body, query):
+def get_rules(exchange: PaperExchange, body, query):
     """GET rules."""
     return asdict(exchange.rules)
 
 
-def put_rules(exchange, body, query):
+def put_rules(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any] | None:
     """PUT rules: change those named, all or none."""
     exchange.rules = changed(exchange.rules, body)
     return asdict(exchange.rules)
 
 
-def list_faults(exchange, body, query):
+def list_faults(
+    exchange: PaperExchange, body: dict[str, Any], query: Any
+) -> dict[str, list[dict[str, Any]]]:
     """GET faults: those still armed."""
     return {"faults": [asdict(fault) for fault in exchange.faults.armed]}
 
 
-def arm_fault(exchange, body, query):
+def arm_fault(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any] | None:
     """POST faults: arm one."""
     try:
         fault = exchange.faults.arm(**body)
@@ -151,14 +161,14 @@ def arm_fault(exchange, body, query):
     return asdict(fault)
 
 
-def disarm_faults(exchange, body, query):
+def disarm_faults(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any]:
     """DELETE faults: disarm all, stale reads too."""
     exchange.faults.armed.clear()
     exchange.stale = None
     return {}
 
 
-def read_ledger(exchange, body, query):
+def read_ledger(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any]:
     """GET ledger ``since``: requests and effects numbered so or higher."""
     text = query.get("since", "0")
     if not text.isdigit():
@@ -166,7 +176,7 @@ def read_ledger(exchange, body, query):
     return exchange.ledger.since(int(text))
 
 
-def empty_ledger(exchange, body, query):
+def empty_ledger(exchange: PaperExchange, body, query):
     """DELETE ledger: forget what was noted; the numbers go on."""
     last_n = exchange.ledger.last_n
     exchange.ledger = exchange.engine.ledger = Ledger()
@@ -193,7 +203,7 @@ DOORS = {
 }
 
 
-async def handled(exchange, request: web.BaseRequest, door: str) -> web.Response:
+async def handled(exchange: PaperExchange, request: web.BaseRequest, door: str) -> web.Response:
     """One control request; 400 with a sentence where it asks for what cannot be."""
     act = DOORS.get((request.method, door))
     if act is None:
@@ -211,13 +221,15 @@ async def handled(exchange, request: web.BaseRequest, door: str) -> web.Response
         return web.json_response({"error": sentence}, status=400)
 
 
-def _known(exchange, address):
+def _known(exchange: PaperExchange, address: str) -> str:
     if exchange.accounts.get(address) is None:
         raise BadControl(f"There is no account {address}; PUT it to /_paper/accounts first.")
     return address
 
 
-def _placed(exchange, account, fields, strategy_id=None):
+def _placed(
+    exchange: PaperExchange, account: str, fields: dict[str, Any], strategy_id: str | None = None
+) -> PaperOrder | None:
     unknown = set(fields) - ORDER_FIELDS
     if unknown:
         raise BadControl(f"An order has no {', '.join(sorted(unknown))}.")
@@ -233,14 +245,14 @@ def _placed(exchange, account, fields, strategy_id=None):
     return exchange.engine.place(account=account, strategy_id=strategy_id, **fields)
 
 
-def _open_order(exchange, body):
+def _open_order(exchange: PaperExchange, body: dict[str, Any]) -> PaperOrder | None:
     order = exchange.book.orders.get(body.get("order_id"))
     if order is None or order.order_status not in OPEN_STATUSES:
         raise BadControl(f"There is no open order {body.get('order_id')}.")
     return order
 
 
-def _decimal(fields, name):
+def _decimal(fields: dict[str, Any], name: str) -> str | None:
     """The decimal text of a field, or None without it."""
     if fields.get(name) is None:
         return None

@@ -10,6 +10,9 @@ A request with a known ``PF-API-KEY`` is charged to that key's main account.
 from collections import deque
 from dataclasses import dataclass, field
 
+from orders.pacifica.paper.accounts import Account, Accounts
+from orders.pacifica.paper.rules import Rules
+
 CANCEL, ORDINARY = 0.5, 1.0
 HEAVY_KEYLESS, HEAVY_WITH_KEY = 12.0, 3.0
 HEAVY_READS = frozenset(
@@ -48,7 +51,7 @@ class Pool:
         """When credits begin to come back: the oldest charge leaves the window."""
         return self.charges[0][0] + window_s - now if self.charges else window_s
 
-    def _forget(self, before):
+    def _forget(self, before: float) -> None:
         while self.charges and self.charges[0][0] <= before:
             self.spent -= self.charges.popleft()[1]
         if not self.charges:
@@ -58,10 +61,12 @@ class Pool:
 class Credits:
     """One pool a main account, one for the address."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
 
-    def spend(self, cost: float, *, owner, rules, now: float) -> tuple[bool, dict]:
+    def spend(
+        self, cost: float, *, owner: Account | None, rules: Rules, now: float
+    ) -> tuple[bool, dict]:
         """Charge the owner (an account with a quota, or None for the address), at ``now`` seconds.
 
         Returns whether it was enough, and the answer's headers; their numbers are ten times the
@@ -77,7 +82,7 @@ class Credits:
         return enough, _headers(quota - pool.spent, quota, reset_s, window_s)
 
 
-def owner_of(accounts, *, address, api_key):
+def owner_of(accounts: Accounts, *, address: str | None, api_key) -> Account | None:
     """The account whose own quota a request is charged to, or None for the address's pool."""
     account = accounts.by_api_key.get(api_key) if api_key else None
     account = account or accounts.get(address)
@@ -99,15 +104,15 @@ def cost_of_action(route: str) -> float:
     return CANCEL if route in CANCELS else ORDINARY
 
 
-def cost_of_batch(cancels: int, others: int, *, rules) -> float:
+def cost_of_batch(cancels: int, others: int, *, rules: Rules) -> float:
     """Credits of a batch. Undocumented: half a credit a cancel and at least one, or just one."""
     if rules.batch_costs == "per_request":
         return ORDINARY
     return max(ORDINARY, CANCEL * cancels + ORDINARY * others)
 
 
-def _headers(left, quota, reset_s, window_s):
+def _headers(left: float, quota: int, reset_s: float, window_s: int) -> dict[str, str]:
     return {
         "ratelimit": f'"credits";r={int(left * 10)};t={max(0, round(reset_s))}',
-        "ratelimit-policy": f'"credits";q={int(quota * 10)};w={max(1, round(window_s))}',
+        "ratelimit-policy": f'"credits";q={int(quota * 10)};w={max(1, window_s)}',
     }

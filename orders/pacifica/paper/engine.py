@@ -1,6 +1,11 @@
 """What happens to orders: placed, filled, edited, cancelled; each an event and an effect."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
+
+from orders.pacifica.paper.ledger import Ledger
+from orders.pacifica.paper.strategies import Strategies, Strategy
 
 from .book import ORDER, STOP, TWAP, Book, Event, PaperOrder
 
@@ -22,13 +27,22 @@ class Engine:
     request that is the cause, or None.
     """
 
-    def __init__(self, *, book: Book, ledger, strategies, clock):
+    def __init__(
+        self, *, book: Book, ledger: Ledger, strategies: Strategies, clock: Callable[..., Any]
+    ) -> None:
         self.book = book
         self.ledger = ledger
         self.strategies = strategies
         self.clock = clock
 
-    def place(self, *, account, order_id=None, request=None, **fields) -> PaperOrder:
+    def place(
+        self,
+        *,
+        account: str,
+        order_id: int | None = None,
+        request=None,
+        **fields: bool | str | None,
+    ) -> PaperOrder:
         """A new open order; ``fields`` as in `PaperOrder`."""
         now = self.clock()
         if order_id is None:
@@ -44,14 +58,24 @@ class Engine:
         self._happened(order, PLACINGS[order.kind], at=now, request=request)
         return order
 
-    def cancel(self, order: PaperOrder, *, event="cancel", request=None):
+    def cancel(
+        self, order: PaperOrder, *, event: str = "cancel", request: int | None = None
+    ) -> None:
         """Close an open order; what was not filled is cancelled. ``event``: one of `CLOSINGS`."""
         now = self.clock()
         self._cancel(order, event=event, at=now, request=request)
         if order.strategy_id is not None and event == "cancel":
             self.strategies.order_was_cancelled(order, at=now)
 
-    def cancel_all(self, *, account, symbol, spare_reduce_only, takes_stops, request) -> int:
+    def cancel_all(
+        self,
+        *,
+        account: str,
+        symbol: str | None,
+        spare_reduce_only: bool,
+        takes_stops: bool,
+        request: int,
+    ) -> int:
         """Cancel the account's orders and TWAP orders, of one symbol or (None) all; the count."""
         taken = [
             order
@@ -64,7 +88,7 @@ class Engine:
             self.cancel(order, request=request)
         return len(taken)
 
-    def cancel_strategy(self, strategy, *, request=None):
+    def cancel_strategy(self, strategy: Strategy, *, request: int | None = None) -> None:
         """End the strategy and cancel its open orders; fills stay."""
         now = self.clock()
         strategy.lifecycle, strategy.due, strategy.updated_at = "cancelled", [], now
@@ -72,7 +96,9 @@ class Engine:
             if order.strategy_id == strategy.strategy_id:
                 self._cancel(order, event="cancel", at=now, request=request)
 
-    def fill(self, order: PaperOrder, *, amount=None, price=None, request=None):
+    def fill(
+        self, order: PaperOrder, *, amount: str | None = None, price=None, request=None
+    ) -> None:
         """Fill some of an open order, or (None) the rest, at its own price unless told."""
         left = remaining(order)
         taken = left if amount is None else min(Decimal(amount), left)
@@ -90,7 +116,14 @@ class Engine:
             self.book.remove_closed(order)
         self._happened(order, event, at=self.clock(), request=request)
 
-    def edit(self, order: PaperOrder, *, price=None, amount=None, request=None) -> PaperOrder:
+    def edit(
+        self,
+        order: PaperOrder,
+        *,
+        price: str | None = None,
+        amount: str | None = None,
+        request: int | None = None,
+    ) -> PaperOrder:
         """Cancel the order and place a new one with a new id and the same client order id."""
         self._cancel(order, event="cancel", at=self.clock(), request=request)
         return self.place(
@@ -105,12 +138,12 @@ class Engine:
             request=request,
         )
 
-    def place_due(self):
+    def place_due(self) -> None:
         """Let strategies place again what is due."""
         for strategy, fields in self.strategies.take_due(at=self.clock()):
             self.place(account=strategy.account, strategy_id=strategy.strategy_id, **fields)
 
-    def _cancel(self, order, *, event, at, request):
+    def _cancel(self, order: PaperOrder, *, event: str, at: int, request: int | None) -> None:
         # Most orders were never touched: spare the hot path the decimals.
         if order.filled_amount == "0":
             order.cancelled_amount = order.initial_amount
@@ -120,13 +153,13 @@ class Engine:
         self.book.remove_closed(order)
         self._happened(order, event, at=at, request=request)
 
-    def _average_in(self, order, taken, price):
+    def _average_in(self, order: PaperOrder, taken: Decimal, price: Decimal) -> None:
         filled = Decimal(order.filled_amount)
         value = Decimal(order.average_filled_price) * filled + price * taken
         if filled + taken:
             order.average_filled_price = plain_text(value / (filled + taken))
 
-    def _happened(self, order, event, *, at, request):
+    def _happened(self, order: PaperOrder, event: str, *, at: int, request: int | None) -> None:
         self.book.last_history_id += 1
         order.updated_at, order.row = at, None
         order.events.append(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from .refusals import Refused
 from .rules import Rules
@@ -29,7 +30,9 @@ class Answer:
     order_id: int | None = None
 
 
-def accepted(data=None, **top_level) -> Answer:
+def accepted(
+    data: dict[str, Any] | list[dict[str, Any]] | None = None, **top_level: int | str | None
+) -> Answer:
     """The success envelope; ``top_level`` fields stand beside ``data``."""
     envelope = {"success": True, "data": data, "error": None, "code": None, **top_level}
     return Answer(body=as_json(envelope))
@@ -42,7 +45,7 @@ def placed(order_id: int) -> Answer:
     return answer
 
 
-def accepted_rows(rows: list[bytes], **top_level) -> Answer:
+def accepted_rows(rows: list[bytes], **top_level: int) -> Answer:
     """The success envelope around rows that are JSON bytes already."""
     tail = as_json({"error": None, "code": None, **top_level})
     return Answer(body=b'{"success":true,"data":[' + b",".join(rows) + b"]," + tail[1:])
@@ -67,6 +70,6 @@ def html(status: int) -> Answer:
     return Answer(status, HTML.format(status=status).encode(), "text/html")
 
 
-def as_json(value) -> bytes:
+def as_json(value: dict[str, Any]) -> bytes:
     """Compact JSON bytes."""
     return json.dumps(value, separators=(",", ":")).encode()

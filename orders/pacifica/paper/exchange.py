@@ -3,6 +3,8 @@
 import time
 from dataclasses import replace
 
+from orders.pacifica.paper.verification import Signed
+
 from . import refusals
 from .accounts import Accounts
 from .book import Book
@@ -20,12 +22,12 @@ FORGOTTEN_REPLAYS = 10_000
 class PaperExchange:
     """All state of one paper exchange. ``rules``: what it starts with, and goes back to."""
 
-    def __init__(self, rules: Rules | None = None):
+    def __init__(self, rules: Rules | None = None) -> None:
         self.first_rules = rules or Rules()
         self.resets = 0
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget everything; the rules are those of the start again."""
         self.resets += 1
         self.rules = replace(self.first_rules)
@@ -38,7 +40,7 @@ class PaperExchange:
         self.stale: tuple | None = None
         self.use(book=Book(), strategies=Strategies())
 
-    def use(self, *, book: Book, strategies: Strategies):
+    def use(self, *, book: Book, strategies: Strategies) -> None:
         """Trade on this book, with these strategies."""
         self.book = book
         self.strategies = strategies
@@ -55,12 +57,12 @@ class PaperExchange:
         now = self.now_ms()
         return now - now % self.rules.event_step_ms
 
-    def check_account(self, address: str):
+    def check_account(self, address: str) -> None:
         """Raises `Refused` where nobody ever deposited under that address."""
         if self.accounts.get(address) is None:
             raise refusals.account_not_found(address)
 
-    def check_replay(self, signed):
+    def check_replay(self, signed: Signed) -> None:
         """Raises `Refused` where this signature acted before; remembers it until it expires."""
         now = self.now_ms()
         if self.used_signatures.get(signed.signature, 0) >= now:
@@ -71,7 +73,7 @@ class PaperExchange:
             }
         self.used_signatures[signed.signature] = signed.timestamp + signed.expiry_window
 
-    def go_stale(self, *, for_ms: float, history: bool):
+    def go_stale(self, *, for_ms: float, history: bool) -> None:
         """Reads show the book as it is now, for so long."""
         self.stale = (time.monotonic() + for_ms / 1000, self.book.last_history_id, history)
 

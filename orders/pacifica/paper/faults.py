@@ -1,6 +1,7 @@
 """What can go wrong on the way, to order: faults waiting for the requests they will spoil."""
 
 from dataclasses import dataclass
+from typing import Any
 
 # Parameters each kind takes, with their defaults. Times in ms, sizes in bytes.
 KINDS = {
@@ -84,10 +85,19 @@ class Fault:
 class Faults:
     """The armed faults, first armed first."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.armed: list[Fault] = []
 
-    def arm(self, *, route="*", kind, times=1, skip=0, account=None, **params) -> Fault:
+    def arm(
+        self,
+        *,
+        route: str = "*",
+        kind: str,
+        times: int | str | None = 1,
+        skip: int = 0,
+        account: str | None = None,
+        **params: Any,
+    ) -> Fault:
         """Arm one; raises `BadFault` with a sentence."""
         if kind not in KINDS:
             raise BadFault(f"There is no fault {kind!r}. Kinds: {', '.join(KINDS)}.")
@@ -118,7 +128,7 @@ class Faults:
             return fault
         return None
 
-    def _count_down(self, fault):
+    def _count_down(self, fault: Fault) -> None:
         if fault.times is None:
             return
         fault.times -= 1

@@ -6,6 +6,7 @@ it does not know breaks the signature (docs.pacifica.fi operation-types; seen li
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..signing import FULL_UUID
 
@@ -13,54 +14,54 @@ MAX_INTEGER = 2**63 - 1
 DECIMAL = re.compile(r"\d{1,30}(\.\d{1,30})?")
 
 
-def is_text(value):
+def is_text(value: str | None) -> bool:
     """A non-empty string."""
     return isinstance(value, str) and 0 < len(value) <= 200
 
 
-def is_boolean(value):
+def is_boolean(value: bool) -> bool:
     """A real boolean, not a number or a word."""
     return value is True or value is False
 
 
-def is_whole(value):
+def is_whole(value: int) -> bool:
     """A JSON integer that is not negative; a string of digits is refused."""
     return type(value) is int and 0 <= value <= MAX_INTEGER
 
 
-def is_decimal(value):
+def is_decimal(value: str) -> bool:
     """A decimal number in a string."""
     return isinstance(value, str) and DECIMAL.fullmatch(value) is not None
 
 
-def is_uuid(value):
+def is_uuid(value: str) -> bool:
     """A full UUID with dashes."""
     return isinstance(value, str) and FULL_UUID.fullmatch(value) is not None
 
 
-def is_side(value):
+def is_side(value: str) -> bool:
     """``bid`` or ``ask``."""
     return value in ("bid", "ask")
 
 
-def is_tif(value):
+def is_tif(value: str) -> bool:
     """Time in force."""
     return value in ("GTC", "IOC", "ALO", "TOB")
 
 
-def _has_one_id(payload):
+def _has_one_id(payload: dict[str, Any]) -> bool:
     return ("order_id" in payload) != ("client_order_id" in payload)
 
 
-def _has_an_id(payload):
+def _has_an_id(payload: dict[str, Any]) -> bool:
     return "order_id" in payload or "client_order_id" in payload
 
 
-def _has_symbol_if_needed(payload):
+def _has_symbol_if_needed(payload: dict[str, Any]) -> bool:
     return payload["all_symbols"] or "symbol" in payload
 
 
-def _always(payload):
+def _always(payload: dict[str, Any]) -> bool:
     return True
 
 

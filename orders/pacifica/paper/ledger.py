@@ -3,6 +3,9 @@
 import time
 from bisect import bisect_left
 from operator import itemgetter
+from typing import Any
+
+from orders.pacifica.paper.book import PaperOrder
 
 NUMBER = itemgetter("n")
 
@@ -25,12 +28,14 @@ class Ledger:
     All ``at_ms`` are this machine's clock, whatever the exchange pretends its own to be.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.requests: list[dict] = []
         self.effects: list[dict] = []
         self.last_n = 0
 
-    def request(self, *, method: str, route: str, body_sha256: str | None, query: dict) -> dict:
+    def request(
+        self, *, method: str, route: str, body_sha256: str | None, query: dict[str, str]
+    ) -> dict[str, Any]:
         """Note a request as it arrives; the caller fills in the rest as it becomes known."""
         self.last_n += 1
         entry = {
@@ -54,7 +59,7 @@ class Ledger:
         self.requests.append(entry)
         return entry
 
-    def effect(self, *, order, event: str, request: int | None):
+    def effect(self, *, order: PaperOrder, event: str, request: int | None) -> None:
         """Note what just happened to an order."""
         self.last_n += 1
         self.effects.append(
@@ -72,7 +77,7 @@ class Ledger:
             }
         )
 
-    def since(self, n: int = 0) -> dict:
+    def since(self, n: int = 0) -> dict[str, Any]:
         """Everything numbered ``n`` or higher, and the ``next`` number to ask from."""
         return {
             "requests": self.requests[bisect_left(self.requests, n, key=NUMBER) :],

@@ -1,5 +1,7 @@
 """The markets that exist; shaped as GET /info says them (docs.pacifica.fi get-market-info)."""
 
+from typing import Any
+
 SINCE_MS = 1_748_881_333_944
 # Symbol, mark price, tick size, lot size, maximum leverage.
 KNOWN = (
@@ -24,7 +26,9 @@ KNOWN = (
 )
 
 
-def market(symbol, mark="1", tick="0.0001", lot="0.0001", leverage=5) -> dict:
+def market(
+    symbol: str, mark: str = "1", tick: str = "0.0001", lot: str = "0.0001", leverage: int = 5
+) -> dict[str, Any]:
     """One row of GET /info, and the mark price under ``_mark``. A dash in the symbol means spot."""
     base, is_spot = symbol.partition("-")[::2]
     return {

@@ -5,6 +5,10 @@ By rule the cursor is as bad as one has been feared to be; see `Rules`.
 
 import base64
 import binascii
+from typing import Any
+
+from orders.pacifica.paper.book import PaperOrder
+from orders.pacifica.paper.rules import Rules
 
 from . import refusals
 
@@ -12,7 +16,9 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 4000
 AGAIN = "again"  # leads to the first page
 
 
-def page(rows: list, *, limit: str | None, cursor: str | None, rules):
+def page(
+    rows: list[PaperOrder], *, limit: str | None, cursor: str | None, rules: Rules
+) -> tuple[list[PaperOrder], dict[str, Any]]:
     """The rows of one page and the fields ``next_cursor`` and ``has_more`` that go beside them.
 
     ``rows`` are oldest first. Raises `Refused` on a limit or cursor that is none.
@@ -35,7 +41,7 @@ ORDERS = {
 }
 
 
-def _beside(edge, has_more, rules):
+def _beside(edge: int, has_more: bool, rules: Rules) -> dict[str, Any]:
     """What says how to go on, as the rule has it. ``edge``: the position of the next page."""
     kind = rules.history_cursor
     cursors = {"missing": None, "repeated": AGAIN}
@@ -44,7 +50,7 @@ def _beside(edge, has_more, rules):
     return {"next_cursor": cursor, "has_more": has_more}
 
 
-def _limit(text):
+def _limit(text: str | None) -> int | None:
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < 1:
@@ -52,11 +58,11 @@ def _limit(text):
     return min(int(text), MAX_LIMIT)
 
 
-def _cursor(position):
+def _cursor(position: int) -> str:
     return base64.urlsafe_b64encode(b"p%d" % position).decode().rstrip("=")
 
 
-def _position(cursor):
+def _position(cursor: str) -> int | None:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         return int(raw.removeprefix(b"p"))

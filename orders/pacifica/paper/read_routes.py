@@ -1,5 +1,11 @@
 """The reading routes: unsigned, by public address."""
 
+from collections.abc import Callable
+from typing import Any
+
+from orders.pacifica.paper.book import Event, PaperOrder
+from orders.pacifica.paper.exchange import PaperExchange
+
 from . import refusals, rows
 from .book import OPEN_STATUSES, STOP, TWAP
 from .envelopes import Answer, accepted, accepted_rows
@@ -7,7 +13,7 @@ from .pages import page
 from .verification import public_key
 
 
-def open_orders(exchange, query) -> Answer:
+def open_orders(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /orders: orders and stops, TWAP orders not; as old as a stale read makes them."""
     account = _account(query)
     seen_until = exchange.stale_until_event()
@@ -19,45 +25,45 @@ def open_orders(exchange, query) -> Answer:
     return accepted_rows(found, last_order_id=exchange.book.last_order_id)
 
 
-def order_history(exchange, query) -> Answer:
+def order_history(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /orders/history: one row an order, paged."""
     return _history(exchange, query, rows.history_row, is_twap=False)
 
 
-def twap_history(exchange, query) -> Answer:
+def twap_history(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /orders/twap/history: one row a TWAP order, paged."""
     return _history(exchange, query, rows.twap_history_row, is_twap=True)
 
 
-def order_history_by_id(exchange, query) -> Answer:
+def order_history_by_id(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /orders/history_by_id: one row an event, newest first; needs no account."""
     return _history_by_id(exchange, query, rows.event_row, is_twap=False)
 
 
-def twap_history_by_id(exchange, query) -> Answer:
+def twap_history_by_id(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /orders/twap/history_by_id: one row an event, newest first."""
     return _history_by_id(exchange, query, rows.twap_event_row, is_twap=True)
 
 
-def open_twaps(exchange, query) -> Answer:
+def open_twaps(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /orders/twap: TWAP orders in execution."""
     listed = exchange.book.open.get(_account(query), {}).values()
     return accepted([rows.twap_row(order) for order in listed if order.kind == TWAP])
 
 
-def open_strategies(exchange, query) -> Answer:
+def open_strategies(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /order_strategies: those that have not finished."""
     found = exchange.strategies.of(_account(query), unfinished=True)
     return accepted({"strategies": [one.row() for one in found]})
 
 
-def strategy_history(exchange, query) -> Answer:
+def strategy_history(exchange: PaperExchange, query) -> Answer:
     """GET /order_strategies/history: those that have finished."""
     found = exchange.strategies.of(_account(query), unfinished=False)
     return accepted({"strategies": [one.row() for one in found]})
 
 
-def one_strategy(exchange, query) -> Answer:
+def one_strategy(exchange: PaperExchange, query) -> Answer:
     """GET /order_strategies/ID."""
     strategy = exchange.strategies.by_id.get(query["strategy_id"])
     if strategy is None or strategy.account != _account(query):
@@ -65,7 +71,7 @@ def one_strategy(exchange, query) -> Answer:
     return accepted(strategy.row())
 
 
-def account(exchange, query) -> Answer:
+def account(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /account: balances that never change, and the true counts of orders."""
     address = _account(query)
     if exchange.accounts.get(address) is None:
@@ -80,7 +86,7 @@ def account(exchange, query) -> Answer:
     )
 
 
-def markets(exchange, query) -> Answer:
+def markets(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /info."""
     public = [
         {name: value for name, value in row.items() if not name.startswith("_")}
@@ -89,7 +95,7 @@ def markets(exchange, query) -> Answer:
     return accepted(public)
 
 
-def prices(exchange, query) -> Answer:
+def prices(exchange: PaperExchange, query) -> Answer:
     """GET /info/prices: the mark price for every price there is."""
     now = exchange.now_ms()
     return accepted(
@@ -102,13 +108,13 @@ def prices(exchange, query) -> Answer:
     )
 
 
-def nothing(exchange, query) -> Answer:
+def nothing(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """An account's settings: an empty list."""
     _account(query)
     return accepted([])
 
 
-def positions(exchange, query) -> Answer:
+def positions(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /positions: nobody has any."""
     _account(query)
     return accepted([], last_order_id=exchange.book.last_order_id)
@@ -149,7 +155,7 @@ BALANCES = {
 }
 
 
-def _account(query):
+def _account(query: dict[str, str]) -> str:
     address = query.get("account")
     if not address:
         raise refusals.invalid_parameters()
@@ -157,21 +163,21 @@ def _account(query):
     return address
 
 
-def _order_id(query):
+def _order_id(query: dict[str, str]) -> int | None:
     text = query.get("order_id", "")
     if not (text.isascii() and text.isdigit()) or len(text) > 19:
         raise refusals.invalid_parameters()
     return int(text)
 
 
-def _seen(order, seen_until):
+def _seen(order: PaperOrder, seen_until: int | None) -> list[Event]:
     """The order's events up to a history id; all of them where that is None."""
     if seen_until is None:
         return order.events
     return [event for event in order.events if event.history_id <= seen_until]
 
 
-def _open_then(exchange, account, seen_until):
+def _open_then(exchange: PaperExchange, account: str, seen_until: int) -> list[bytes]:
     found = []
     for order in exchange.book.by_account.get(account, ()):
         seen = () if order.kind == TWAP else _seen(order, seen_until)
@@ -180,7 +186,9 @@ def _open_then(exchange, account, seen_until):
     return found
 
 
-def _history(exchange, query, row, *, is_twap):
+def _history(
+    exchange: PaperExchange, query: dict[str, str], row: Callable[..., Any], *, is_twap: bool
+) -> Answer | None:
     account, cursor = _account(query), query.get("cursor")
     if cursor is not None:
         _grow(exchange, account)
@@ -201,14 +209,21 @@ def _history(exchange, query, row, *, is_twap):
     return accepted(told, **beside)
 
 
-def _grow(exchange, account):
+def _grow(exchange: PaperExchange, account: str) -> None:
     """Orders that come and go while somebody reads page by page."""
     for _ in range(exchange.rules.history_grows):
-        about = {"symbol": "BTC", "side": "bid", "price": "1", "initial_amount": "1"}
+        about: dict[str, Any] = {
+            "symbol": "BTC",
+            "side": "bid",
+            "price": "1",
+            "initial_amount": "1",
+        }
         exchange.engine.cancel(exchange.engine.place(account=account, **about))
 
 
-def _history_by_id(exchange, query, row, *, is_twap):
+def _history_by_id(
+    exchange: PaperExchange, query: dict[str, str], row: Callable[..., Any], *, is_twap: bool
+) -> Answer | None:
     order_id = _order_id(query)
     order = exchange.book.orders.get(order_id)
     seen = ()

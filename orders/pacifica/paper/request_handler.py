@@ -4,6 +4,9 @@ import json
 import time
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
+
+from orders.pacifica.paper.exchange import PaperExchange
 
 from . import batches, envelopes, refusals
 from .actions import ACTIONS
@@ -30,7 +33,9 @@ class Asked:
     entry: dict
 
 
-def noted(exchange, *, method, route, query, raw, api_key) -> Asked:
+def noted(
+    exchange: PaperExchange, *, method: str, route: str, query: dict[str, str], raw: bytes, api_key
+) -> Asked:
     """Write the request into the ledger and parse it as far as it goes."""
     digest = sha256(raw).hexdigest() if raw else None
     entry = exchange.ledger.request(method=method, route=route, body_sha256=digest, query=query)
@@ -39,7 +44,7 @@ def noted(exchange, *, method, route, query, raw, api_key) -> Asked:
     return Asked(method, route, query, raw, api_key, body, entry)
 
 
-def answered(exchange, asked: Asked) -> Answer:
+def answered(exchange: PaperExchange, asked: Asked) -> Answer:
     """Let the exchange work; its own answer, without what faults make of it."""
     entry = asked.entry
     exchange.engine.place_due()
@@ -57,7 +62,7 @@ def answered(exchange, asked: Asked) -> Answer:
     return answer
 
 
-def fill_named_orders(exchange, asked: Asked, amount):
+def fill_named_orders(exchange: PaperExchange, asked: Asked, amount: str | None) -> None:
     """Somebody trades with the orders the request names, just before it is taken up."""
     entry = asked.entry
     ids = set(entry["order_ids"])
@@ -70,7 +75,7 @@ def fill_named_orders(exchange, asked: Asked, amount):
         exchange.engine.fill(order, amount=amount)
 
 
-def _worked(exchange, asked, headers):
+def _worked(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer | None:
     if asked.method == "GET":
         return _read(exchange, asked, headers)
     if asked.method != "POST":
@@ -85,7 +90,7 @@ def _worked(exchange, asked, headers):
     return _acted(exchange, asked, headers)
 
 
-def _read(exchange, asked, headers):
+def _read(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer | None:
     read = READS.get(asked.route)
     query = asked.query
     if read is None and asked.route.startswith(STRATEGY) and asked.route not in FORMS:
@@ -99,7 +104,7 @@ def _read(exchange, asked, headers):
     return read(exchange, query)
 
 
-def _address_read(exchange, asked):
+def _address_read(exchange: PaperExchange, asked: Asked) -> str:
     if "account" in asked.query:
         return asked.query["account"]
     # History by id names no account: it is the owner's.
@@ -108,21 +113,23 @@ def _address_read(exchange, asked):
     return order.account if order is not None else None
 
 
-def _acted(exchange, asked, headers):
+def _acted(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer:
     signed = verified(asked.body, FORMS[asked.route], exchange=exchange)
     _pay(exchange, asked, signed.account, cost_of_action(asked.route), headers)
     exchange.check_account(signed.account)
     return ACTIONS[asked.route](exchange, signed, asked.entry["n"])
 
 
-def _acted_batch(exchange, asked, headers):
+def _acted_batch(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer | None:
     batch = batches.verified_batch(asked.body, exchange=exchange)
     cost = batches.cost(batch, rules=exchange.rules)
     _pay(exchange, asked, batch[0][1].account, cost, headers)
     return batches.run(exchange, batch, asked.entry)
 
 
-def _pay(exchange, asked, address, cost, headers):
+def _pay(
+    exchange: PaperExchange, asked: Asked, address: str | None, cost: float, headers: dict[str, Any]
+) -> None:
     owner = owner_of(exchange.accounts, address=address, api_key=asked.api_key)
     enough, shown = exchange.credits.spend(
         cost, owner=owner, rules=exchange.rules, now=time.monotonic()
@@ -132,7 +139,7 @@ def _pay(exchange, asked, address, cost, headers):
         raise refusals.too_many_requests()
 
 
-def _no_such_route(exists):
+def _no_such_route(exists: bool) -> refusals.Refused:
     return (
         refusals.Refused(405, "Method not allowed")
         if exists
@@ -140,18 +147,18 @@ def _no_such_route(exists):
     )
 
 
-def _parsed(raw):
+def _parsed(raw: bytes) -> dict[str, Any] | None:
     try:
         return json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
 
 
-def _refuse_constant(name):
+def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _note_claims(entry, body):
+def _note_claims(entry: dict[str, Any], body: dict[str, Any] | None) -> None:
     """What the request says it is, whether or not that proves true."""
     if not isinstance(body, dict):
         return
@@ -163,7 +170,7 @@ def _note_claims(entry, body):
             _note_part(entry, part)
 
 
-def _note_part(entry, part):
+def _note_part(entry: dict[str, Any], part: dict[str, Any]) -> None:
     if entry["account"] is None:
         entry["account"] = _short(part.get("account"))
         entry["signer"] = _short(part.get("agent_wallet")) or entry["account"]
@@ -175,5 +182,5 @@ def _note_part(entry, part):
         entry["client_order_ids"].append(_short(part["client_order_id"]))
 
 
-def _short(value):
+def _short(value: int | str | None) -> int | str | None:
     return value if isinstance(value, (str, int)) else None

@@ -1,6 +1,7 @@
 """Orders and their events as the reading routes show them (docs.pacifica.fi, CCXT's captures)."""
 
 from dataclasses import replace
+from typing import Any
 
 from .book import TWAP, Event, PaperOrder
 from .envelopes import as_json
@@ -21,7 +22,7 @@ def open_row_then(order: PaperOrder, event: Event) -> bytes:
     return as_json(_open_row(order, event.filled_amount, event.created_at))
 
 
-def history_row(order: PaperOrder) -> dict:
+def history_row(order: PaperOrder) -> dict[str, Any]:
     """One row of GET /orders/history: an order as it stands."""
     return _identity(order) | {
         "initial_price": order.price,
@@ -37,14 +38,14 @@ def history_row(order: PaperOrder) -> dict:
     }
 
 
-def as_mcp_names_it(row: dict) -> dict:
+def as_mcp_names_it(row: dict[str, Any]) -> dict[str, Any]:
     """The same row under the names of the exchange's own MCP server (pacifica-fi/pacifica-mcp)."""
     row = dict(row)
     row["initial_amount"], row["price"] = row.pop("amount"), row.pop("initial_price")
     return row | {"cancelled_amount": "0", "history_id": row["order_id"]}
 
 
-def event_row(order: PaperOrder, event: Event) -> dict:
+def event_row(order: PaperOrder, event: Event) -> dict[str, Any]:
     """One row of GET /orders/history_by_id: the order's state after one event."""
     return (
         {"history_id": event.history_id}
@@ -63,7 +64,7 @@ def event_row(order: PaperOrder, event: Event) -> dict:
     )
 
 
-def twap_row(order: PaperOrder) -> dict:
+def twap_row(order: PaperOrder) -> dict[str, Any]:
     """One row of GET /orders/twap."""
     return _twap(order, order.filled_amount) | {
         "planned_sub_order_amount": order.initial_amount,
@@ -76,12 +77,12 @@ def twap_row(order: PaperOrder) -> dict:
     }
 
 
-def twap_history_row(order: PaperOrder) -> dict:
+def twap_history_row(order: PaperOrder) -> dict[str, Any]:
     """One row of GET /orders/twap/history."""
     return twap_row(order) | {"order_status": order.order_status} | _last_sub_order(order)
 
 
-def twap_event_row(order: PaperOrder, event: Event) -> dict:
+def twap_event_row(order: PaperOrder, event: Event) -> dict[str, Any]:
     """One row of GET /orders/twap/history_by_id."""
     return (
         {"history_id": event.history_id}
@@ -113,7 +114,7 @@ def as_it_was(order: PaperOrder, seen: list[Event]) -> PaperOrder | None:
     )
 
 
-def truth(order: PaperOrder) -> dict:
+def truth(order: PaperOrder) -> dict[str, Any]:
     """Everything about an order, for checkers; not a route of the real exchange."""
     return {
         "account": order.account,
@@ -131,7 +132,7 @@ def is_twap(order: PaperOrder) -> bool:
     return order.kind == TWAP
 
 
-def _identity(order):
+def _identity(order: PaperOrder) -> dict[str, Any]:
     return {
         "order_id": order.order_id,
         "client_order_id": order.client_order_id,
@@ -140,7 +141,7 @@ def _identity(order):
     }
 
 
-def _tail(order):
+def _tail(order: PaperOrder) -> dict[str, Any]:
     tail = {
         "stop_price": order.stop_price,
         "stop_parent_order_id": order.stop_parent_order_id,
@@ -151,7 +152,7 @@ def _tail(order):
     return tail
 
 
-def _open_row(order, filled_amount, updated_at):
+def _open_row(order: PaperOrder, filled_amount: str, updated_at: int) -> dict[str, Any]:
     return _identity(order) | {
         "price": order.price,
         "initial_amount": order.initial_amount,
@@ -165,7 +166,7 @@ def _open_row(order, filled_amount, updated_at):
     }
 
 
-def _twap(order, filled_amount):
+def _twap(order: PaperOrder, filled_amount: str) -> dict[str, Any]:
     return _identity(order) | {
         "initial_amount": order.initial_amount,
         "filled_amount": filled_amount,
@@ -174,7 +175,7 @@ def _twap(order, filled_amount):
     }
 
 
-def _last_sub_order(order):
+def _last_sub_order(order: PaperOrder) -> dict[str, str | None]:
     price = order.average_filled_price
     return {
         "average_price_of_last_filled_sub_order": None if price == "0" else price,

@@ -1,6 +1,7 @@
 """The switches of the paper exchange: dialects that the real one is known or feared to speak."""
 
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 
 class BadRule(ValueError):
@@ -76,14 +77,14 @@ NOT_NEGATIVE = {
 POSITIVE = {"event_step_ms", "credit_window_s", "history_rows"}
 
 
-def changed(rules: Rules, changes: dict) -> Rules:
+def changed(rules: Rules, changes: dict[str, Any]) -> Rules:
     """The rules with the changes applied; raises `BadRule` with a sentence, changes nothing."""
     for name, value in changes.items():
         _check(name, value)
     return replace(rules, **changes)
 
 
-def _check(name, value):
+def _check(name: str, value: Any) -> None:
     if name not in FIELDS:
         raise BadRule(f"There is no rule {name!r}. Rules: {', '.join(sorted(FIELDS))}.")
     one = FIELDS[name]

@@ -2,6 +2,7 @@
 
 import asyncio
 from email.utils import formatdate
+from typing import Any
 
 from aiohttp import web
 
@@ -22,7 +23,7 @@ class Face:
     A plain handler without router or middlewares: benchmarks measure clients against it.
     """
 
-    def __init__(self, exchange: PaperExchange):
+    def __init__(self, exchange: PaperExchange) -> None:
         self.exchange = exchange
         self._date = (0, "")
         self._answers = 0
@@ -36,7 +37,7 @@ class Face:
             return await control.handled(self.exchange, request, path[len(CONTROL) :])
         return self._response(Answer(404, b"Not found", "text/plain; charset=utf-8"))
 
-    async def _api(self, request, route):
+    async def _api(self, request: Any, route: str) -> Any:
         exchange = self.exchange
         raw = await _body(request)
         if raw and request.method == "GET":
@@ -56,13 +57,13 @@ class Face:
                 return await spoiled(exchange, asked, fault, request=request, respond=self._respond)
         return await self._respond(request_handler.answered(exchange, asked))
 
-    async def _respond(self, answer):
+    async def _respond(self, answer: Answer) -> Any:
         latency_ms = self.exchange.rules.latency_ms
         if latency_ms:
             await asyncio.sleep(latency_ms / 1000)
         return self._response(answer)
 
-    def _response(self, answer):
+    def _response(self, answer: Answer) -> Any:
         self._answers += 1
         headers = {
             "Content-Type": answer.content_type,
@@ -72,7 +73,7 @@ class Face:
         }
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
-    def _http_date(self):
+    def _http_date(self) -> str:
         """The exchange's clock as HTTP writes it, whole seconds."""
         second = self.exchange.now_ms() // 1000
         if self._date[0] != second:
@@ -80,7 +81,7 @@ class Face:
         return self._date[1]
 
 
-async def _body(request):
+async def _body(request: Any) -> Any:
     if not request.can_read_body:
         return b""
     try:

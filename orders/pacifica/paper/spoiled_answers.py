@@ -5,9 +5,13 @@ import base64
 import json
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from aiohttp import web
+
+from orders.pacifica.paper.exchange import PaperExchange
 
 from . import envelopes, request_handler
 from .altered_rows import altered_rows
@@ -22,7 +26,14 @@ CHUNK = 64 * 1024
 TEXTS = {429: "Rate limit exceeded", 500: "Internal server error", 504: "Request timed out"}
 
 
-async def spoiled(exchange, asked, fault: Fault, *, request, respond):
+async def spoiled(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    fault: Fault,
+    *,
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     """Handle the request as the fault wants it. ``respond`` makes the HTTP answer of an `Answer`.
 
     Returns a response; the connection may be gone by then.
@@ -31,29 +42,59 @@ async def spoiled(exchange, asked, fault: Fault, *, request, respond):
     return await SPOILERS[fault.kind](exchange, asked, fault.params, request, respond)
 
 
-async def _delay_before(exchange, asked, params, request, respond):
+async def _delay_before(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, int],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     if not await _slept(exchange, params["delay_ms"]):
         return _hang_up(request, reset=False)
     return await respond(request_handler.answered(exchange, asked))
 
 
-async def _delay_after(exchange, asked, params, request, respond):
+async def _delay_after(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, int],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     answer = request_handler.answered(exchange, asked)
     await asyncio.sleep(params["delay_ms"] / 1000)
     return await respond(answer)
 
 
-async def _drop(exchange, asked, params, request, respond):
+async def _drop(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, bool],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     asked.entry["verdict"] = "not_processed"
     return _hang_up(request, reset=params["reset"])
 
 
-async def _apply_then_drop(exchange, asked, params, request, respond):
+async def _apply_then_drop(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, bool],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     request_handler.answered(exchange, asked)
     return _hang_up(request, reset=params["reset"])
 
 
-async def _status(exchange, asked, params, request, respond):
+async def _status(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, Any],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     if params["applied"]:
         request_handler.answered(exchange, asked)
     else:
@@ -61,14 +102,26 @@ async def _status(exchange, asked, params, request, respond):
     return await respond(_made_up(exchange, params))
 
 
-async def _drip(exchange, asked, params, request, respond):
+async def _drip(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, int],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     answer = request_handler.answered(exchange, asked)
     size = params["chunk_bytes"]
     chunks = [answer.body[at : at + size] for at in range(0, len(answer.body), size)]
     return await _stream(request, answer, chunks, pause_s=params["interval_ms"] / 1000)
 
 
-async def _huge(exchange, asked, params, request, respond):
+async def _huge(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, Any],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     if params["applied"]:
         request_handler.answered(exchange, asked)
     else:
@@ -79,7 +132,13 @@ async def _huge(exchange, asked, params, request, respond):
     return await _stream(request, Answer(), chunks, pause_s=0)
 
 
-async def _late(exchange, asked, params, request, respond):
+async def _late(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, int],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     if not await _slept(exchange, params["delay_ms"]):
         return _hang_up(request, reset=False)
     request_handler.answered(exchange, asked)
@@ -90,12 +149,24 @@ async def _late(exchange, asked, params, request, respond):
     return _hang_up(request, reset=False)
 
 
-async def _fill_first(exchange, asked, params, request, respond):
+async def _fill_first(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, str | None],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     request_handler.fill_named_orders(exchange, asked, params["amount"])
     return await respond(request_handler.answered(exchange, asked))
 
 
-async def _altered(exchange, asked, params, request, respond):
+async def _altered(
+    exchange: PaperExchange,
+    asked: request_handler.Asked,
+    params: dict[str, Any],
+    request: Any,
+    respond: Callable[..., Any],
+) -> Any:
     answer = request_handler.answered(exchange, asked)
     return await respond(replace(answer, body=altered_rows(answer.body, **params)))
 
@@ -114,14 +185,14 @@ SPOILERS = {
 }
 
 
-async def _slept(exchange, delay_ms):
+async def _slept(exchange: PaperExchange, delay_ms: int) -> Any:
     """Whether the exchange is still the one that was asked: a reset ends what was waiting."""
     resets = exchange.resets
     await asyncio.sleep(delay_ms / 1000)
     return exchange.resets == resets
 
 
-def _made_up(exchange, params):
+def _made_up(exchange: PaperExchange, params: dict[str, Any]) -> Answer:
     status, body = params["status"], params["body"]
     if params["body_base64"] is not None:
         raw, content_type = base64.b64decode(params["body_base64"]), envelopes.JSON
@@ -138,7 +209,7 @@ def _made_up(exchange, params):
     return Answer(status, raw, params["content_type"] or content_type, dict(params["headers"]))
 
 
-async def _stream(request, answer, chunks, *, pause_s):
+async def _stream(request: Any, answer: Answer, chunks: list[bytes], *, pause_s: float) -> Any:
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_type = answer.content_type
     response.content_length = sum(map(len, chunks))
@@ -153,11 +224,11 @@ async def _stream(request, answer, chunks, *, pause_s):
     return response
 
 
-def _is_gone(request):
+def _is_gone(request: Any) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _hang_up(request, *, reset):
+def _hang_up(request: Any, *, reset: bool) -> Any:
     transport = request.transport
     if transport is not None:
         if reset:

@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from orders.pacifica.paper.exchange import PaperExchange
+
 from .accounts import Accounts
 from .book import Book
 from .markets import market
@@ -18,7 +20,7 @@ class UnreadableState(ValueError):
     """The state file holds something else; the text names it."""
 
 
-def save(exchange, path: Path):
+def save(exchange: PaperExchange, path: Path) -> None:
     """Write everything to the file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".new")
@@ -35,7 +37,7 @@ def save(exchange, path: Path):
     beside.replace(path)
 
 
-def load(exchange, path: Path) -> bool:
+def load(exchange: PaperExchange, path: Path) -> bool:
     """Take up what the file holds; False where there is none. Raises `UnreadableState`."""
     if not path.exists():
         return False
@@ -53,7 +55,7 @@ def load(exchange, path: Path) -> bool:
     return True
 
 
-async def keep(exchange, path: Path):
+async def keep(exchange: PaperExchange, path: Path) -> None:
     """Save whenever something changed, every few seconds, until cancelled."""
     saved = _mark(exchange)
     while True:
@@ -63,7 +65,7 @@ async def keep(exchange, path: Path):
             save(exchange, path)
 
 
-def _mark(exchange):
+def _mark(exchange: PaperExchange):
     """Differs whenever anything worth saving has changed."""
     book = id(exchange.book), exchange.book.last_history_id
     return *book, exchange.accounts.revision, len(exchange.strategies.by_id)

@@ -1,6 +1,9 @@
 """Order strategies: rules the exchange runs, which place orders again when those are cancelled."""
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from orders.pacifica.paper.book import PaperOrder
 
 UNFINISHED = frozenset({"pending", "open", "paused"})
 
@@ -30,7 +33,7 @@ class Strategy:
         """Whether it can still place orders."""
         return self.lifecycle in UNFINISHED
 
-    def row(self) -> dict:
+    def row(self) -> dict[str, Any]:
         """As the strategy routes show it (docs.pacifica.fi get-order-strategy)."""
         return {
             "strategy_id": self.strategy_id,
@@ -50,10 +53,10 @@ class Strategy:
 class Strategies:
     """All strategies by id."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.by_id: dict[str, Strategy] = {}
 
-    def add(self, strategy: Strategy):
+    def add(self, strategy: Strategy) -> None:
         """Take in a new strategy."""
         self.by_id[strategy.strategy_id] = strategy
 
@@ -69,7 +72,7 @@ class Strategies:
             return None
         return strategy
 
-    def order_was_cancelled(self, order, *, at: int):
+    def order_was_cancelled(self, order: PaperOrder, *, at: int) -> None:
         """Plan to place it again, if an unfinished strategy placed it."""
         strategy = self.by_id.get(order.strategy_id)
         if strategy is None or not strategy.is_unfinished or strategy.replaces_after_ms is None:
@@ -92,12 +95,12 @@ class Strategies:
                 strategy.due = [one for one in strategy.due if one[0] > at]
         return taken
 
-    def as_plain(self) -> list:
+    def as_plain(self) -> list[dict[str, Any]]:
         """Everything, as JSON can hold it."""
         return [asdict(strategy) for strategy in self.by_id.values()]
 
     @classmethod
-    def from_plain(cls, plain: list) -> "Strategies":
+    def from_plain(cls, plain: list[dict[str, Any]]) -> "Strategies":
         """The inverse of `as_plain`."""
         strategies = cls()
         for fields in plain:

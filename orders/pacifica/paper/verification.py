@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -9,6 +10,10 @@ from solders.signature import Signature
 from ..signing import canonical_text
 from . import refusals
 from .forms import Form, is_text, is_whole
+
+if TYPE_CHECKING:
+    from orders.pacifica.paper.exchange import PaperExchange
+
 
 # Documented for a request without the field; what must then be signed is not documented.
 DEFAULT_EXPIRY_WINDOW_MS = 30_000
@@ -26,7 +31,7 @@ class Signed:
     signature: str
 
 
-def verified(body, form: Form, *, exchange) -> Signed:
+def verified(body: dict[str, Any] | None, form: Form, *, exchange: "PaperExchange") -> Signed:
     """The request, if all is well; raises `Refused` at the first thing that is not."""
     signed = _shaped(body, form)
     account_key, signer_key = public_key(signed.account), public_key(signed.signer)
@@ -52,7 +57,7 @@ def public_key(text: str) -> Pubkey:
         raise refusals.invalid_public_key() from error
 
 
-def _shaped(body, form):
+def _shaped(body: dict[str, Any] | None, form: Form) -> Signed | None:
     if not isinstance(body, dict):
         raise refusals.invalid_parameters()
     account, signature = body.get("account"), body.get("signature")
@@ -67,7 +72,7 @@ def _shaped(body, form):
     return Signed(account, agent or account, _payload(body, form), timestamp, window, signature)
 
 
-def _payload(body, form):
+def _payload(body: dict[str, Any], form: Form) -> dict[str, Any]:
     payload = {}
     for name, is_right in form.required.items():
         if not is_right(body.get(name)):
@@ -83,14 +88,14 @@ def _payload(body, form):
     return payload
 
 
-def _signature(text):
+def _signature(text: str) -> Any:
     try:
         return Signature.from_string(text)
     except ValueError as error:
         raise refusals.invalid_signature() from error
 
 
-def _check_time(signed, exchange):
+def _check_time(signed: Signed, exchange: "PaperExchange") -> None:
     now = exchange.now_ms()
     if now > signed.timestamp + signed.expiry_window:
         raise refusals.invalid_message()
@@ -99,7 +104,7 @@ def _check_time(signed, exchange):
         raise refusals.invalid_message()
 
 
-def _signed_text(signed, form):
+def _signed_text(signed: Signed, form: Form) -> bytes:
     try:
         text = canonical_text(form.type, signed.payload, signed.timestamp, signed.expiry_window)
     except ValueError as error:
@@ -108,7 +113,7 @@ def _signed_text(signed, form):
     return text.encode("ascii")
 
 
-def _check_agent(signed, exchange):
+def _check_agent(signed: Signed, exchange: "PaperExchange") -> None:
     account = exchange.accounts.get(signed.account)
     if account is None or signed.signer not in account.agents:
         raise refusals.agent_not_authorized()
