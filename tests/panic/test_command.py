@@ -1,6 +1,7 @@
 """`manage.py panic`: empties books with everything else down, and ends with what is true."""
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from orders.exchange import client
 from orders.models import Account, Cancel, CancelStatus, PanicLine, PanicStatus
-from orders.panic import decision, worker
+from orders.panic import decision, exchange_requests, readback, worker
 from orders.reconcile import sync
 
 
@@ -43,14 +44,26 @@ def test_leftovers_that_became_unknown_are_settled(committing_firm, run):
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
 
 
-def test_a_book_that_must_wait_holds_up_no_other(committing_firm, run):
-    """Alpha is told to slow down for a second; Slow takes three to answer."""
-    firm = committing_firm
+def test_a_book_that_must_wait_holds_up_no_other(committing_firm, run, monkeypatch):
+    """Alpha is told to slow down for a second; Slow answers when Alpha was seen empty."""
+    firm, is_alpha_empty = committing_firm, threading.Event()
     slow = firm.new_account("Slow", firm.momentum)
-    delay = {"account": slow.address, "delay_ms": 3000}
-    firm.paper.fault("/orders/cancel_all", "delay_before", **delay)
     limits = {"status": 429, "headers": {"ratelimit": '"credits";r=0;t=1'}}
     firm.paper.fault("/orders/cancel_all", "status", account=firm.account.address, **limits)
+    really_send, really_empty = exchange_requests._sent, readback.record_empty
+
+    def send(request, *given):
+        if slow.address.encode() in request.body and "cancel_all" in request.route:
+            assert is_alpha_empty.wait(60), "Alpha waits for Slow"
+        return really_send(request, *given)
+
+    def record_empty(line, *given):
+        really_empty(line, *given)
+        if line.account_id == firm.account.pk:
+            is_alpha_empty.set()
+
+    monkeypatch.setattr(exchange_requests, "_sent", send)
+    monkeypatch.setattr(readback, "record_empty", record_empty)
     code, _, _ = run(*ASKED)
     lines = {line.account.name: line for line in PanicLine.objects.select_related("account")}
     assert code == 0
