@@ -103,12 +103,19 @@ class Findings:
 
     def last_edit_of(self, past: OrderPast) -> OrderPast | None:
         """The order that stands, or ended, in the place of this one by an edit; or None."""
+        return self._all_edits().last_of(past)
+
+    def maybe_edit_of(self, past) -> OrderPast | None:
+        """One that an edit put in the place of this order or of another that closed with it."""
+        return self._all_edits().maybe_of(past)
+
+    def _all_edits(self) -> Edits:
         if self._edits is None:
             half_read = [one.row for one in self.odd if one.row is not None]
             listed = [of_open_row(row) for row in (*self.book.values(), *half_read)]
             closed = [one for one in self.pasts.values() if one.order_id not in self.book]
             self._edits = Edits([*closed, *listed])
-        return self._edits.last_of(past)
+        return self._edits
 
     def hides(self, cancel: Cancel) -> bool:
         """Whether a row of the book that could not be read may be this cancel's order."""

@@ -18,6 +18,14 @@ def edited(last: OrderPast) -> str:
     return f"Edited before our cancel could act: it lives on as order {last.order_id}."
 
 
+def one_of_several(made: OrderPast) -> str:
+    """Cancelled as others were at that moment, one of which an edit replaced. ``made``: by what."""
+    return (
+        "Cancelled, by our request or by an edit: other orders closed at the same moment, and "
+        f"order {made.order_id} came in the place of this one or of one of those."
+    )
+
+
 def maybe_edited(why: str) -> str:
     """Cancelled, and the pages that would show an edit were not read. What that made is not open:
     the open orders would show it."""

@@ -48,8 +48,9 @@ class ReadCoverage:
         return "" if row is None else spelled(row.raw)
 
     def _came_after(self, order_id: int | None) -> int | None:
-        past = self._found.pasts.get(order_id)
-        last = self._found.last_edit_of(past) if past is not None else None
+        past, last = self._found.pasts.get(order_id), None
+        if past is not None:
+            last = self._found.last_edit_of(past) or self._found.maybe_edit_of(past)
         return last.order_id if last is not None else order_id
 
 

@@ -197,6 +197,11 @@ def _ended(cancel: Cancel, past: OrderPast, found: findings.Findings, now: datet
     last = None if is_certain else found.last_edit_of(past)
     if last is not None:
         return replace(end, status=GONE, explanation=partial_history.edited(last))
+    maybe = (
+        None if is_certain or end.status != CancelStatus.CANCELLED else found.maybe_edit_of(past)
+    )
+    if maybe is not None:
+        return replace(end, status=GONE, explanation=partial_history.one_of_several(maybe))
     is_plain = is_certain or cancel.kind != CancelKind.ORDER or not past.may_be_edited
     if end.status != CancelStatus.CANCELLED or is_plain or found.would_show_edit_of(past):
         return end

@@ -185,7 +185,7 @@ def ended(order_id, made_at_ms, **fields):
     row = {"order_id": order_id, "client_order_id": "0c", "symbol": "BTC", "side": "bid"}
     row |= {"created_at": made_at_ms, "updated_at": made_at_ms + 1000, "order_status": "cancelled"}
     row |= {"amount": "1", "filled_amount": "0.3", "reason": "cancel"}
-    return SimpleNamespace(**row | fields)
+    return SimpleNamespace(**row | fields, odd_fields=())
 
 
 def test_a_client_order_id_used_again_means_the_order_that_our_cancel_met():

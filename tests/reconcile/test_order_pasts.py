@@ -11,11 +11,12 @@ AT = datetime(2026, 11, 28, tzinfo=UTC)
 NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
 
-def past(order_id, *, made_ms, name=None, ended_ms=None):
+def past(order_id, *, made_ms, name=None, ended_ms=None, **about):
     ended_at = None if ended_ms is None else AT + timedelta(milliseconds=ended_ms)
     ending = ended_at and Closure("cancelled", "cancel", "0", "1", ended_at)
-    made_at = AT + timedelta(milliseconds=made_ms)
-    return OrderPast(order_id, name, "BTC", made_at, ending, side="bid")
+    made_at = None if made_ms is None else AT + timedelta(milliseconds=made_ms)
+    about = {"symbol": "BTC", "side": "bid"} | about
+    return OrderPast(order_id, name, created_at=made_at, ending=ending, **about)
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,43 @@ def test_an_order_placed_right_after_a_cancel_is_no_edit_of_it(name, later_ms, i
     old = past(1, made_ms=-60_000, ended_ms=0, name=name)
     new = past(2, made_ms=later_ms, name=name)
     assert Edits([old, new]).last_of(old) == (new if is_edit else None)
+
+
+def test_of_several_that_closed_as_one_was_made_none_is_called_edited():
+    """A cancel of many, and one that a bot, or an edit, placed at that moment."""
+    old = [past(n, made_ms=-60_000, ended_ms=n % 3) for n in range(1, 500)]
+    new = past(1000, made_ms=1)
+    edits = Edits([*old, new])
+    assert {edits.last_of(one) for one in old} == {None}
+    assert {edits.maybe_of(one) for one in old} == {new}
+
+
+def test_what_closed_alone_and_what_is_on_another_side_is_not_in_doubt():
+    old = past(1, made_ms=-60_000, ended_ms=0)
+    others = [past(2, made_ms=-60_000, ended_ms=0, side="ask"), past(3, made_ms=-9, ended_ms=500)]
+    new = past(4, made_ms=0)
+    edits = Edits([old, *others, new])
+    assert (edits.last_of(old), edits.maybe_of(old)) == (new, None)
+    assert [edits.maybe_of(one) for one in others] == [None, None]
+
+
+def test_a_chain_of_edits_ends_before_a_link_that_is_in_doubt():
+    first = past(1, made_ms=-60_000, ended_ms=0)
+    second, other = past(2, made_ms=0, ended_ms=90), past(3, made_ms=-5000, ended_ms=90)
+    last = past(4, made_ms=90)
+    assert Edits([first, second, other, last]).last_of(first) == second
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [
+        (None, {"side": None, "odd_fields": ("side",)}),
+        (None, {"symbol": None, "odd_fields": ("symbol",)}),
+        (NAME, {"name": None, "odd_fields": ("client_order_id",)}),
+        (NAME, {"name": NAME, "made_ms": None, "odd_fields": ("created_at",)}),
+    ],
+)
+def test_what_an_edit_made_is_found_though_some_of_it_cannot_be_read(name, about):
+    old = past(1, made_ms=-60_000, ended_ms=0, name=name)
+    new = past(2, **({"made_ms": 0, "name": name} | about))
+    assert Edits([old, new]).last_of(old) == new

@@ -1,10 +1,15 @@
 """What is shown of an order where the exchange's word for it is one that we do not know, or where
 an edit put another in its place."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from orders.cancels import requests
+from orders.delivery import worker
 from orders.models import Cancel, CancelStatus
-from orders.reconcile import closures, partial_history
+from orders.reconcile import closures, order_pasts, partial_history, resolve
 from orders.reconcile.order_pasts import OrderPast
 from tests.reconcile.test_resolve import ask_and_deliver, settle
 
@@ -48,6 +53,28 @@ def test_an_edited_order_whose_successor_filled_is_said_to_be_replaced(firm, nam
     assert cancel.status == CancelStatus.GONE
     said = f"Edited before our cancel could act: replaced by order {new_id}, which filled."
     assert cancel.explanation == said
+
+
+def test_of_orders_that_closed_together_none_is_called_edited_for_what_was_made_then(
+    firm, monkeypatch
+):
+    monkeypatch.setattr(order_pasts, "SAME_INSTANT", timedelta(minutes=5))
+    orders = firm.orders(3)
+    firm.paper.fault("/orders/batch", "apply_then_drop")
+    requests.cancel_orders(
+        user=firm.operator, actor=firm.actor(), order_ids=[order.pk for order in orders]
+    )
+    worker.deliver_account(account_id=firm.account.pk)
+    (new_id,) = firm.paper.orders(firm.account.address, [{"symbol": "BTC", "side": "bid"}])
+    later = timezone.now() + timedelta(seconds=2)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
+    *_, last = Cancel.objects.order_by("order_id")
+    assert (last.status, last.explanation) == (
+        CancelStatus.GONE,
+        "Cancelled, by our request or by an edit: other orders closed at the same moment, and "
+        f"order {new_id} came in the place of this one or of one of those.",
+    )
+    assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.GONE}
 
 
 @pytest.mark.parametrize(
