@@ -1,4 +1,4 @@
-"""What people paste where a key belongs: its bytes, or what it is instead. Pure.
+"""Read what people paste where a key belongs: its bytes, or what it is instead. Pure.
 
 Chats, spreadsheets and password stores put quotes, blanks of every kind and byte order marks
 around a key, and break it over lines. No sentence here repeats any of what was pasted.
@@ -8,6 +8,7 @@ import base64
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 
 import base58
 
@@ -27,32 +28,34 @@ class BadAgentKey(ValueError):
 
 
 def bare(pasted: str) -> str:
-    """The same without what copying puts around and into a key: invisible characters, quotes."""
+    """Return the text without what copying puts around and into a key: blanks, quotes, marks."""
     pasted = re.sub(r"\x1b\[20[01]~", "", pasted)  # how a terminal marks what was pasted into it
-    seen = "".join(one for one in pasted if unicodedata.category(one) not in {"Cf", "Mn"})
-    return " ".join(seen.split()).strip(AROUND)
+    visible = "".join(char for char in pasted if unicodedata.category(char) not in {"Cf", "Mn"})
+    return " ".join(visible.split()).strip(AROUND)
 
 
 def joined(pasted: str) -> str:
-    """The same in one piece: a key has no blanks."""
+    """Return the bare text in one piece: a key has no blanks."""
     return bare(pasted).replace(" ", "")
 
 
 def secret_bytes(pasted: str) -> bytes:
-    """The bytes of a secret in base58 or in a JSON array. Raises `BadAgentKey`, which says what it
-    is instead where that can be told."""
+    """Return the bytes of a secret in base58 or in a JSON array.
+
+    Raises `BadAgentKey`, which says what the text is instead where that can be told.
+    """
     if len(pasted) > MAX_CHARS:
         raise BadAgentKey("This is longer than any agent key. Paste the secret alone.")
     text = bare(pasted)
     if re.fullmatch(r"[\[\]\d, ]+", text) and "," in text:
         return _array(text)
-    if said := _called(text):
-        raise BadAgentKey(said)
+    if sentence := _what_else(text):
+        raise BadAgentKey(sentence)
     return from_base58(joined(text))
 
 
 def from_base58(text: str) -> bytes:
-    """Base58 to bytes; each leading 1 is a zero byte. Raises `BadAgentKey`."""
+    """Decode base58; each leading 1 is a zero byte. Raises `BadAgentKey`."""
     if not text or len(text) > MAX_BASE58:  # decoding takes the square of the length
         raise BadAgentKey(NOT_ONE)
     try:
@@ -65,24 +68,24 @@ def from_base58(text: str) -> bytes:
 
 def _array(text: str) -> bytes:
     try:
-        found = json.loads(f"[{text.strip('[], ')}]")
-        return bytes(found)
+        numbers = json.loads(f"[{text.strip('[], ')}]")
+        return bytes(numbers)
     except (ValueError, TypeError, RecursionError):
         raise BadAgentKey(NO_ARRAY) from None
 
 
-def _called(text: str) -> str:
-    """What this is, where it is surely no agent wallet's secret; or nothing."""
+def _what_else(text: str) -> str:
+    """Say what the text is, where it is surely no agent wallet's secret; else return nothing."""
     whole = text.replace(" ", "")
-    for is_it, said in KINDS:
-        if is_it(text, whole):
-            return said
+    for is_kind, sentence in KINDS:
+        if is_kind(text, whole):
+            return sentence
     return ""
 
 
 def _is_mnemonic(text: str, whole: str) -> bool:
     words = re.sub(r"(?<!\w)\d+|[.,;:]", " ", text).split()  # base58 has digits within
-    return len(words) >= 11 and all(re.fullmatch(r"[a-z]{3,10}", one.lower()) for one in words)
+    return len(words) >= 11 and all(re.fullmatch(r"[a-z]{3,10}", word.lower()) for word in words)
 
 
 def _is_hex(text: str, whole: str) -> bool:
@@ -103,7 +106,8 @@ def _is_base64(text: str, whole: str) -> bool:
         return False
 
 
-KINDS = (
+# (whether text and the same without blanks are of this kind, what to say of it)
+KINDS: tuple[tuple[Callable[[str, str], bool], str], ...] = (
     (
         lambda text, whole: whole.startswith("["),
         NO_ARRAY,

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 
@@ -23,36 +22,38 @@ class RotationResult:
 
 
 def stored() -> dict[str, int]:
-    """How many keys are stored, by the id of what they are sealed with."""
-    found = Counter()
+    """Count the stored keys by the id of the key that they are sealed with."""
+    counts: Counter[str] = Counter()
     for model in (SealedKey, SealedApiConfigKey):
-        found.update(model.objects.values_list("sealed_with", flat=True))
-    return dict(sorted(found.items()))
+        counts.update(model.objects.values_list("sealed_with", flat=True))
+    return dict(sorted(counts.items()))
 
 
 def rotate(*, actor: log.Actor) -> Iterator[RotationResult]:
-    """Seal each key anew that is not sealed with the newest one; yields what became of each.
+    """Seal each key anew that is not sealed with the newest one; yield what became of each.
 
-    Each is a transaction of its own: killed half-way, the next run does the rest.
+    Each key has a transaction of its own: after a crash the next run does the rest. Raises
+    `sealing.KeySettingsWrong`.
     """
     newest = sealing.newest_key()
     for model in (SealedKey, SealedApiConfigKey):
         for pk in list(model.objects.exclude(sealed_with=newest).values_list("pk", flat=True)):
             sealed = model.objects.filter(pk=pk).first()
             if sealed is not None:  # else somebody took it away meanwhile
-                yield _turn(sealed, actor)
+                yield _seal_anew(sealed, actor)
 
 
-def _turn(sealed: SealedApiConfigKey | SealedKey, actor: log.Actor) -> RotationResult:
-    is_agent_key = isinstance(sealed, SealedKey)
-    account = sealed.agent_wallet.account if is_agent_key else sealed.account
-    what = sealed.agent_wallet.public_key if is_agent_key else "API config key"
+def _seal_anew(sealed: SealedApiConfigKey | SealedKey, actor: log.Actor) -> RotationResult:
+    if isinstance(sealed, SealedKey):
+        account, what = sealed.agent_wallet.account, sealed.agent_wallet.public_key
+    else:
+        account, what = sealed.account, "API config key"
     data = {"public_key": what, "sealed_with": sealed.sealed_with}
     try:
         key_id, anew = sealing.resealed(sealed)
     except sealing.CannotOpen as refused:
-        fact: dict[str, Any] = {"event": Event.KEY_REFUSED, "data": data | {"why": str(refused)}}
-        log.record(log.Fact(actor=actor, account=account, **fact))
+        data |= {"why": str(refused)}
+        log.record(log.Fact(Event.KEY_REFUSED, actor, account=account, data=data))
         return RotationResult(f"{account} {what}", str(refused), is_refused=True)
     with transaction.atomic():
         same = type(sealed).objects.filter(pk=sealed.pk, sealed=bytes(sealed.sealed))

@@ -8,7 +8,6 @@ network, account and agent wallet: copied to another row it opens nothing.
 import base64
 import binascii
 import re
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -33,7 +32,7 @@ class KeySettingsWrong(Exception):
 
 
 def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
-    """The 64 secret bytes of an agent wallet, from any form people hold them in.
+    """Return the 64 secret bytes of an agent wallet, from any form people hold them in.
 
     Accepts 64 bytes as base58 (Pacifica, Phantom), a 32-byte seed as base58, and the JSON array of
     ``solana-keygen``. Raises `BadAgentKey` with a sentence that never repeats what was pasted.
@@ -56,7 +55,7 @@ def read_secret(pasted: str, *, public_key: str, account: str) -> bytes:
 
 
 def check_public_key(value: str, *, what: str) -> str:
-    """The same public key, if it is one: 32 bytes as base58. Raises `BadAgentKey`."""
+    """Return the public key, stripped; raise `BadAgentKey` unless it is base58 of 32 bytes."""
     try:
         raw = pasted_keys.from_base58(pasted_keys.joined(value))
     except BadAgentKey:
@@ -69,7 +68,7 @@ def check_public_key(value: str, *, what: str) -> str:
 
 
 def _refuse_public(raw: bytes, public_key: str, account: str) -> None:
-    """A seed has as many bytes as a public key, and everybody may know the latter."""
+    """Refuse a public key in a seed's place: both have 32 bytes, and the former is no secret."""
     if len(raw) != 32:
         return
     named = {public_key: "the agent wallet's public key", account: "the account's address"}
@@ -85,23 +84,23 @@ def _may_be_public(raw: bytes) -> bool:
 
 
 def seal(agent_wallet: AgentWallet, secret: bytes) -> SealedKey:
-    """A sealed key, not yet saved, that only senders can open."""
+    """Seal a secret; the row is not yet saved, and only senders can open it."""
     key_id, public = sealing_key()
     sealed = SUITE.encrypt(secret, public, info=_binding(agent_wallet))
     return SealedKey(agent_wallet=agent_wallet, sealed_with=key_id, sealed=sealed)
 
 
 def open_signer(agent_wallet: AgentWallet, *, despite_age: bool = False) -> Signer:
-    """A signer for this agent wallet. Raises `CannotOpen`; there is no fallback.
+    """Open a signer for this agent wallet. Raises `CannotOpen`; there is no fallback.
 
-    One too old signs nothing, unless ``despite_age``: a panic must not wait for house-keeping.
+    A wallet too old signs nothing, unless ``despite_age``: a panic must not wait for house-keeping.
     """
     if is_too_old(agent_wallet) and not despite_age:
         raise CannotOpen(
             f"This agent wallet is older than {settings.AGENT_WALLET_STOP_DAYS} days: make a new "
             "one on Pacifica's API key page, add it here and disable this one."
         )
-    sealed = getattr(agent_wallet, "sealed_key", None)
+    sealed: SealedKey | None = getattr(agent_wallet, "sealed_key", None)
     if sealed is None:
         raise CannotOpen("No key is stored for this agent wallet: add it again.")
     try:
@@ -127,13 +126,15 @@ def is_ageing(agent_wallet: AgentWallet) -> bool:
 
 
 def resealed(sealed: SealedApiConfigKey | SealedKey) -> tuple[str, bytes]:
-    """Key id and bytes of a sealed key once more, sealed with the key that seals now.
+    """Seal a stored key once more with the key that seals now; return its id and the bytes.
 
-    Opened again before it is given back, so that nothing is sealed to a key that nobody holds.
+    The result is opened again before it is returned: nothing is sealed to a key that nobody holds.
     Raises `CannotOpen`, `KeySettingsWrong`.
     """
-    is_agent_key = isinstance(sealed, SealedKey)
-    info = _binding(sealed.agent_wallet) if is_agent_key else _api_binding(sealed.account)
+    if isinstance(sealed, SealedKey):
+        info = _binding(sealed.agent_wallet)
+    else:
+        info = _api_binding(sealed.account)
     secret = _opened(sealed, info)
     key_id, public = sealing_key()
     private = opening_keys().get(key_id)
@@ -145,7 +146,7 @@ def resealed(sealed: SealedApiConfigKey | SealedKey) -> tuple[str, bytes]:
     return key_id, anew
 
 
-def _opened(sealed: SealedKey, info: bytes) -> bytes | None:
+def _opened(sealed: SealedApiConfigKey | SealedKey, info: bytes) -> bytes:
     """The secret bytes of a sealed row. Raises `CannotOpen`."""
     private = opening_keys().get(sealed.sealed_with)
     if private is None:
@@ -175,8 +176,10 @@ def open_api_config_key(account: Account) -> str | None:
 
     Without it a request costs the keyless pool: dearer, never unsafe.
     """
-    sealed = getattr(account, "api_config_key", None)
-    private = opening_keys().get(sealed.sealed_with) if sealed else None
+    sealed: SealedApiConfigKey | None = getattr(account, "api_config_key", None)
+    if sealed is None:
+        return None
+    private = opening_keys().get(sealed.sealed_with)
     if private is None:
         return None
     try:
@@ -188,19 +191,19 @@ def open_api_config_key(account: Account) -> str | None:
 def opening_keys() -> dict[str, X25519PrivateKey]:
     """The private halves this process holds, by id; the first one seals. Senders only."""
     pairs = _pairs("AGENT_KEY_OPENING_KEYS", settings.AGENT_KEY_OPENING_KEYS)
-    found = {key_id: X25519PrivateKey.from_private_bytes(raw) for key_id, raw in pairs}
-    if len(found) < len(pairs):
+    keys = {key_id: X25519PrivateKey.from_private_bytes(raw) for key_id, raw in pairs}
+    if len(keys) < len(pairs):
         raise KeySettingsWrong("AGENT_KEY_OPENING_KEYS: one id is there twice. Keep one of them.")
-    return found
+    return keys
 
 
 def sealing_key() -> tuple[str, X25519PublicKey]:
     """The id and public half that new keys are sealed to."""
-    given = _pairs("AGENT_KEY_SEALING_KEY", settings.AGENT_KEY_SEALING_KEY)
-    if len(given) > 1:
+    pairs = _pairs("AGENT_KEY_SEALING_KEY", settings.AGENT_KEY_SEALING_KEY)
+    if len(pairs) > 1:
         raise KeySettingsWrong("AGENT_KEY_SEALING_KEY: takes one key; the newest seals.")
-    if given:
-        key_id, raw = given[0]
+    if pairs:
+        key_id, raw = pairs[0]
         return key_id, X25519PublicKey.from_public_bytes(raw)
     for key_id, private in opening_keys().items():
         return key_id, private.public_key()
@@ -231,8 +234,10 @@ def check_halves() -> None:
 
 
 def newest_key() -> str:
-    """The id under which everything is sealed anew. Raises `KeySettingsWrong` where the settings
-    disagree about it."""
+    """Return the id of the key that everything is sealed anew with.
+
+    Raises `KeySettingsWrong` where the settings disagree about it.
+    """
     check_halves()
     key_id, _ = sealing_key()
     first = next(iter(opening_keys()))
@@ -250,10 +255,14 @@ def can_open() -> bool:
 
 
 def new_opening_key(key_id: str) -> tuple[str, str]:
-    """A new pair as the two settings' values: opening (secret) and sealing (public)."""
+    """Make a new pair; return the two settings' values: opening (secret), sealing (public)."""
     private = X25519PrivateKey.generate()
-    halves = private.private_bytes_raw(), private.public_key().public_bytes_raw()
-    return tuple(f"{key_id}:{base64.b64encode(half).decode()}" for half in halves)
+    opening, sealing = private.private_bytes_raw(), private.public_key().public_bytes_raw()
+    return _entry(key_id, opening), _entry(key_id, sealing)
+
+
+def _entry(key_id: str, half: bytes) -> str:
+    return f"{key_id}:{base64.b64encode(half).decode()}"
 
 
 def _pairs(name: str, value: str) -> list[tuple[str, bytes]]:
@@ -282,7 +291,7 @@ def _api_binding(account: Account) -> bytes:
     return "|".join(parts).encode()
 
 
-def _keypair(raw: bytes) -> Any:
+def _keypair(raw: bytes) -> Keypair:
     try:
         if len(raw) == 32:
             return Keypair.from_seed(raw)

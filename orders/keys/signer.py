@@ -1,7 +1,8 @@
 """A signer that can say only a few things: cancels of one account, and one harmless read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from solders.keypair import Keypair
 
@@ -49,62 +50,71 @@ class Signer:
     def cancel(
         self,
         *,
-        kind: bytes | int | str,
-        symbol: int | str,
-        order_id: bytes | int | str | None,
-        client_order_id: int | str | None,
-        timestamp: int | str,
-        expiry_window: int | str,
-    ) -> SignedRequest | None:
-        """A signed cancel of one order, by order id where it is known. Times in milliseconds."""
+        kind: str,
+        symbol: str,
+        order_id: int | None,
+        client_order_id: str | None,
+        timestamp: int,
+        expiry_window: int,
+    ) -> SignedRequest:
+        """Sign a cancel of one order, by order id where it is known. Times in milliseconds.
+
+        ``kind``: a `CancelKind`.
+        """
         make = CANCELS[kind]
-        name = {"order_id": order_id} if order_id else {"client_order_id": client_order_id}
-        return self._sign(make(symbol=symbol, **name), timestamp, expiry_window)
+        if order_id:
+            operation = make(symbol=symbol, order_id=order_id)
+        else:
+            operation = make(symbol=symbol, client_order_id=client_order_id)
+        return self._sign(operation, timestamp, expiry_window)
 
     def cancel_all(
         self,
         *,
-        symbol: Any,
-        exclude_reduce_only: Any,
-        timestamp: Any,
-        expiry_window: float | str | list[str] | None,
-    ) -> SignedRequest | None:
-        """A signed cancel of every order, or of every order of one symbol. Times in ms."""
+        symbol: str | None,
+        exclude_reduce_only: bool,
+        timestamp: int,
+        expiry_window: int,
+    ) -> SignedRequest:
+        """Sign a cancel of every order, or of every order of one symbol. Times in ms."""
         operation = signing.cancel_all_orders(
             symbol=symbol or None, exclude_reduce_only=exclude_reduce_only
         )
         return self._sign(operation, timestamp, expiry_window)
 
     def cancel_strategy(
-        self, *, strategy_id: Any, timestamp: Any, expiry_window: Any
-    ) -> SignedRequest | None:
-        """A signed cancel of one order strategy and its orders. Times in milliseconds."""
+        self, *, strategy_id: str, timestamp: int, expiry_window: int
+    ) -> SignedRequest:
+        """Sign a cancel of one order strategy and its orders. Times in milliseconds."""
         operation = signing.cancel_order_strategy(strategy_id=strategy_id)
         return self._sign(operation, timestamp, expiry_window)
 
-    def list_agent_wallets(
-        self, *, timestamp: bytes | float | str | None, expiry_window: Any
-    ) -> SignedRequest | None:
-        """A signed read that changes nothing. Times in milliseconds."""
+    def list_agent_wallets(self, *, timestamp: int, expiry_window: int) -> SignedRequest:
+        """Sign the one read, which changes nothing. Times in milliseconds."""
         return self._sign(signing.list_agent_wallets(), timestamp, expiry_window)
 
     def _sign(
-        self, operation: signing.Operation, timestamp: int | str | list[str], expiry_window: Any
-    ) -> SignedRequest | None:
+        self, operation: signing.Operation, timestamp: int, expiry_window: int
+    ) -> SignedRequest:
         text = signing.canonical_text(operation.type, operation.payload, timestamp, expiry_window)
-        header: dict[str, Any] = {
-            "account": self._account,
-            "timestamp": timestamp,
-            "expiry_window": expiry_window,
-            "signature": self._signature(text),
-        }
-        body = signing.request_body(operation, agent_wallet=self._public_key, **header)
+        signature = self._signature(text)
+        body = signing.request_body(
+            operation,
+            account=self._account,
+            agent_wallet=self._public_key,
+            timestamp=timestamp,
+            expiry_window=expiry_window,
+            signature=signature,
+        )
         return SignedRequest(
             route=operation.route,
             body=signing.body_bytes(body),
             text=text,
+            signature=signature,
             signer=self._public_key,
-            **header,
+            account=self._account,
+            timestamp=timestamp,
+            expiry_window=expiry_window,
         )
 
     def _signature(self, text: str) -> str:
@@ -123,7 +133,15 @@ DISAGREED = (
     "Two libraries signed differently with this agent wallet's key, so nothing was sent. This "
     "machine or its installation is at fault: send from another one, or install the app anew."
 )
-CANCELS = {
+
+
+class _OneOrderCancel(Protocol):
+    def __call__(
+        self, *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
+    ) -> signing.Operation: ...
+
+
+CANCELS: Mapping[str, _OneOrderCancel] = {
     CancelKind.ORDER: signing.cancel_order,
     CancelKind.STOP: signing.cancel_stop_order,
     CancelKind.TWAP: signing.cancel_twap_order,

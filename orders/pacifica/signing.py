@@ -46,41 +46,42 @@ class Operation:
 
     type: str
     route: str
-    payload: dict = field(default_factory=dict)
+    payload: dict[str, Any] = field(default_factory=dict)
 
 
 def cancel_order(
     *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
-) -> Operation | None:
+) -> Operation:
     """Cancel one resting order, named by exactly one of its ids."""
     return _one_order("cancel_order", "/orders/cancel", symbol, order_id, client_order_id)
 
 
 def cancel_stop_order(
     *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
-) -> Operation | None:
+) -> Operation:
     """Cancel one stop order; stops have a route of their own."""
     return _one_order("cancel_stop_order", "/orders/stop/cancel", symbol, order_id, client_order_id)
 
 
 def cancel_twap_order(
     *, symbol: str, order_id: int | None = None, client_order_id: str | None = None
-) -> Operation | None:
+) -> Operation:
     """Cancel one TWAP order. By order id the exchange answers 200 even where nothing is there."""
     return _one_order("cancel_twap_order", "/orders/twap/cancel", symbol, order_id, client_order_id)
 
 
-def cancel_all_orders(
-    *, symbol: str | None = None, exclude_reduce_only: bool = False
-) -> Operation | None:
+def cancel_all_orders(*, symbol: str | None = None, exclude_reduce_only: bool = False) -> Operation:
     """Cancel every order of the account, or every order of one symbol."""
-    payload = {"all_symbols": symbol is None, "exclude_reduce_only": bool(exclude_reduce_only)}
+    payload: dict[str, Any] = {
+        "all_symbols": symbol is None,
+        "exclude_reduce_only": bool(exclude_reduce_only),
+    }
     if symbol is not None:
         payload["symbol"] = _symbol(symbol)
     return Operation("cancel_all_orders", "/orders/cancel_all", payload)
 
 
-def cancel_order_strategy(*, strategy_id: str) -> Operation | None:
+def cancel_order_strategy(*, strategy_id: str) -> Operation:
     """Cancel an order strategy and its open orders."""
     payload = {"strategy_id": _uuid(strategy_id, "strategy_id")}
     return Operation("cancel_order_strategy", "/order_strategies/cancel", payload)
@@ -149,7 +150,7 @@ def is_signed_by(text: str, signature: str, public_key: str) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def _public_key(text: str) -> Any:
+def _public_key(text: str) -> Pubkey:
     return Pubkey.from_string(text)
 
 
@@ -163,7 +164,7 @@ def request_body(
     signature: str,
 ) -> dict[str, Any]:
     """The flat body the exchange takes: header fields and payload, no ``type``, no ``data``."""
-    body = {"account": account}
+    body: dict[str, Any] = {"account": account}
     if agent_wallet is not None:
         body["agent_wallet"] = agent_wallet
     body |= {"signature": signature, "timestamp": timestamp, "expiry_window": expiry_window}
@@ -179,12 +180,12 @@ def _one_order(
     operation_type: str,
     route: str,
     symbol: str,
-    order_id: int | str | None,
+    order_id: int | None,
     client_order_id: str | None,
-) -> Operation | None:
+) -> Operation:
     if (order_id is None) == (client_order_id is None):
         raise Unsignable("name the order by exactly one of order id and client order id")
-    payload = {"symbol": _symbol(symbol)}
+    payload: dict[str, Any] = {"symbol": _symbol(symbol)}
     if order_id is not None:
         payload["order_id"] = _order_id(order_id)
     else:
@@ -192,19 +193,19 @@ def _one_order(
     return Operation(operation_type, route, payload)
 
 
-def _symbol(symbol: Any) -> str | None:
+def _symbol(symbol: Any) -> str:
     if not isinstance(symbol, str) or not (symbol and symbol.isascii() and symbol.isprintable()):
         raise Unsignable("the symbol must be printable ASCII text, as on the wire")
     return symbol
 
 
-def _order_id(order_id: int | str) -> int | None:
+def _order_id(order_id: Any) -> int:
     if type(order_id) is not int or not 0 < order_id <= MAX_ORDER_ID:
         raise Unsignable("the order id must be a whole number between 1 and 2^53")
     return order_id
 
 
-def _uuid(value: Any, name: str) -> str | None:
+def _uuid(value: Any, name: str) -> str:
     if not isinstance(value, str) or FULL_UUID.fullmatch(value) is None:
         raise Unsignable(f"{name} must be a full UUID with dashes")
     return value
