@@ -16,8 +16,8 @@ demo-reset: .venv/site.stamp  ## the same, starting over
 test: .venv/tests.stamp  ## needs no PostgreSQL, no Redis, no browser
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-all:  ## everything that must hold: what the pipeline runs
-	@.ci/run
+test-all:  ## everything that must hold: what the pipeline runs; prints coverage by package
+	@COVERAGE=yes .ci/run
 
 browser-test: .venv/tests.stamp  ## needs chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
