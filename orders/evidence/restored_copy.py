@@ -28,6 +28,7 @@ from orders.models import (
     PanicLine,
     PanicStatus,
     Restore,
+    advisory_lock,
 )
 from orders.models.cancels import LIVE, MAX_LIFE
 from orders.models.clocks import is_ahead
@@ -39,6 +40,7 @@ class Behind(Exception):
     """This database is older than its checkpoints: the text says so, and what to do."""
 
 
+RESTORE_LOCK = 0x50414352  # any constant of our own, for PostgreSQL's advisory lock
 MAX_TRIED = 10_000  # checkpoints, back from the newest, to find one that stands here
 WAITED = "Waiting when this copy of the database was taken; it may have been sent since."
 BY_A_PERSON = "Nothing is sent by itself: send it again or close it."
@@ -185,10 +187,22 @@ def _find(behind: Restore, now: datetime) -> None:
     """Keep the finding, and hold back what waited; one of several senders does, in one step."""
     try:
         with transaction.atomic():
+            hold()
+            if _is_accepted(behind):  # while this sender looked
+                return
             _widen(behind) or _begin(behind, now)
     except IntegrityError:  # another sender was quicker
         return
     _tell(f"{words(behind)} {HOW}")
+
+
+def hold() -> None:
+    """Let nobody else find or accept an older copy until the transaction ends."""
+    advisory_lock.hold(RESTORE_LOCK)
+
+
+def _is_accepted(behind: Restore) -> bool:
+    return Restore.objects.filter(is_waiting=False, number__gte=behind.number).exists()
 
 
 def _widen(behind: Restore) -> bool:

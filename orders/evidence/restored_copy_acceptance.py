@@ -41,6 +41,7 @@ def accept(
     if not restored_copy.is_behind(moment):
         return NOTHING
     with transaction.atomic():
+        restored_copy.hold()
         behind = Restore.objects.waiting().select_for_update(no_key=True).first()
         if behind is None:  # somebody else was quicker
             return NOTHING

@@ -39,7 +39,8 @@ def rotate(*, actor: log.Actor) -> Iterator[RotationResult]:
     for model in (SealedKey, SealedApiConfigKey):
         for pk in list(model.objects.exclude(sealed_with=newest).values_list("pk", flat=True)):
             sealed = model.objects.filter(pk=pk).first()
-            if sealed is not None:  # else somebody took it away meanwhile
+            # Somebody may have taken it away meanwhile, or another run have sealed it anew.
+            if sealed is not None and sealed.sealed_with != newest:
                 yield _seal_anew(sealed, actor)
 
 

@@ -474,3 +474,19 @@ def test_people_are_alerted_of_what_is_left_to_decide(firm):
     assert restored_copy.is_behind(timezone.now())
     told = watch.matters(timezone.now() + timedelta(minutes=2))
     assert ("unresolved", f"job {Cancel.objects.get().job_id}") in told
+
+
+def test_a_sender_that_looked_before_an_acceptance_does_not_find_the_copy_again_after_it(firm):
+    copy = Copy()
+    log.record(log.Fact(Event.LOGIN))
+    put_back(copy)
+    seen = restored_copy.look(timezone.now())
+    actor = firm.actor(firm.administrator)
+    about = {"user": firm.administrator, "actor": actor, "reason": "drill"}
+    assert restored_copy_acceptance.accept(**about).startswith("Accepted")
+    ask(firm, firm.order())
+    restored_copy._find(seen, timezone.now())
+    assert not restored_copy.is_behind(timezone.now())
+    assert Restore.objects.get().is_waiting is False
+    assert Cancel.objects.get().status == CancelStatus.QUEUED
+    assert restored_copy_acceptance.accept(**about).startswith("Nothing to accept")

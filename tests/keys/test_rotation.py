@@ -70,6 +70,15 @@ def test_a_key_taken_away_meanwhile_does_not_end_the_rotation(firm, newest):
     assert set(sealed_with()) == {"newest"}
 
 
+def test_of_two_rotations_at_once_each_key_is_sealed_anew_by_one(firm, newest):
+    late = rotation.rotate(actor=firm.actor())
+    next(late)
+    assert len(list(rotation.rotate(actor=firm.actor()))) == 2
+    assert list(late) == []
+    assert sealed_with() == ["newest"] * 3
+    assert AuditRecord.objects.filter(event=Event.KEY_SEALED_ANEW).count() == 3
+
+
 def test_a_key_replaced_meanwhile_is_not_counted_as_sealed_anew(firm, newest, run, monkeypatch):
     def replaced(sealed):
         type(sealed).objects.filter(pk=sealed.pk).update(sealed=b"of another")
