@@ -9,9 +9,9 @@ from django.urls import path
 from django.urls.resolvers import URLPattern
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
-from unfold.sites import UnfoldAdminSite
 
 from orders.admin.shared.screens import fragment
+from orders.admin.shared.unfold import UnfoldAdminSite
 from orders.admin.sign_in import views as sign_in_views
 from orders.admin.sign_in.new_password import NewPassword
 from orders.admin.site_state import SiteState

@@ -1,6 +1,5 @@
 """Accounts: how old their books are, who signs for them, what is open."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -15,7 +14,6 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
-from unfold.decorators import display
 
 from orders.access import permissions, sessions
 from orders.admin.accounts import api_config_key_form
@@ -23,6 +21,7 @@ from orders.admin.panic import panic_pages
 from orders.admin.shared import filters, freshness
 from orders.admin.shared.recorded_screen import RecordedScreen, link_to_records
 from orders.admin.shared.screens import fragment, is_administrator, rights_of
+from orders.admin.shared.unfold import CustomUrl, display
 from orders.exchange import credits
 from orders.keys import sealing
 from orders.models import (
@@ -41,7 +40,7 @@ from orders.templatetags.desk import ago, shortened, visible
 class AccountForm(forms.ModelForm):
     """Name, desk and address of an account; the address must be a public key."""
 
-    def clean_name(self) -> str | None:
+    def clean_name(self) -> str:
         name = self.cleaned_data["name"].strip()
         if not name.isprintable():
             raise forms.ValidationError("The account's name must be printable characters.")
@@ -54,7 +53,7 @@ class AccountForm(forms.ModelForm):
             "main_address": "Of a subaccount, which spends its main account's credits. Else empty.",
         }
 
-    def clean_main_address(self) -> str | None:
+    def clean_main_address(self) -> str:
         address = self.cleaned_data["main_address"].strip()
         if not address:
             return ""
@@ -63,7 +62,7 @@ class AccountForm(forms.ModelForm):
         except sealing.BadAgentKey as wrong:
             raise forms.ValidationError(str(wrong)) from None
 
-    def clean_address(self) -> str | None:
+    def clean_address(self) -> str:
         try:
             return sealing.check_public_key(self.cleaned_data["address"], what="address")
         except sealing.BadAgentKey as wrong:
@@ -89,14 +88,7 @@ class AccountAdmin(RecordedScreen):
     empty_sentence = "No account here yet. An administrator adds the desk's accounts."
 
     @property
-    def own_urls(
-        self,
-    ) -> tuple[
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-    ]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("sync/", "orders_account_sync", self.sync_view),
             ("book/", "orders_account_book", self.book_view),
@@ -123,7 +115,7 @@ class AccountAdmin(RecordedScreen):
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         """The form for administrators; everybody else sees the page that shows it."""
         if is_administrator(request):
             return super().change_view(request, object_id, form_url, extra_context)
@@ -171,7 +163,7 @@ class AccountAdmin(RecordedScreen):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | None:
+    ) -> TemplateResponse:
         response = super().changelist_view(request, extra_context)
         if "cl" in getattr(response, "context_data", {}):
             accounts = Account.objects.visible_to(request.user).filter(is_active=True)
@@ -179,7 +171,7 @@ class AccountAdmin(RecordedScreen):
         return response
 
     @method_decorator(require_safe)
-    def page_view(self, request: HttpRequest, object_id: int | str) -> TemplateResponse | None:
+    def page_view(self, request: HttpRequest, object_id: int | str) -> TemplateResponse:
         account = self.visible_or_404(request, str(object_id))
         complete([account])
         jobs = CancelJob.objects.filter(_is_about(account))
@@ -201,7 +193,7 @@ class AccountAdmin(RecordedScreen):
             may_manage_agents=is_administrator(request) or Right.AGENTS in rights_of(request),
         )
 
-    def api_key_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
+    def api_key_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Set, replace or remove an API config key; administrators only."""
         if not is_administrator(request):
             raise PermissionDenied
@@ -210,7 +202,7 @@ class AccountAdmin(RecordedScreen):
         return api_config_key_form.view(self, request, account)
 
     @method_decorator(require_POST)
-    def sync_view(self, request: HttpRequest) -> HttpResponse | None:
+    def sync_view(self, request: HttpRequest) -> HttpResponse:
         """Have the accounts named read by a sender, and show the age until it is new."""
         self.guard_view(request)
         accounts = freshness.named_in(request.POST, request.user)

@@ -16,12 +16,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
-from unfold.decorators import display
-from unfold.widgets import (
-    UnfoldAdminPasswordWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-)
 
 from orders.access import denials, sessions
 from orders.access.permissions import NotAllowed
@@ -30,6 +24,13 @@ from orders.accounts import provisioning, wallet_check
 from orders.admin.accounts.account_pages import key_with_copy
 from orders.admin.shared import fields, filters, order_history
 from orders.admin.shared.screens import ReadOnlyPage, fragment, is_administrator, rights_of
+from orders.admin.shared.unfold import (
+    CustomUrl,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    display,
+)
 from orders.audit import sentences, signed_by_wallet
 from orders.cancels import requests
 from orders.keys import sealing
@@ -78,7 +79,7 @@ class AgentWalletForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["account"].offer(Account.objects.managed_by(user))
 
-    def clean_public_key(self) -> str | None:
+    def clean_public_key(self) -> str:
         try:
             return sealing.check_public_key(
                 self.cleaned_data["public_key"], what="agent wallet's public key"
@@ -126,15 +127,7 @@ class AgentWalletAdmin(ReadOnlyPage):
     )
 
     @property
-    def own_urls(
-        self,
-    ) -> tuple[
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-    ]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("<int:object_id>/disable/", "orders_agentwallet_disable", self.disable_view),
             ("<int:object_id>/enable/", "orders_agentwallet_enable", self.enable_view),
@@ -186,7 +179,7 @@ class AgentWalletAdmin(ReadOnlyPage):
     @method_decorator(sensitive_variables())
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         sessions.demand_fresh(request)
@@ -211,16 +204,16 @@ class AgentWalletAdmin(ReadOnlyPage):
         return self.page(request, "desk/accounts/add_agent_wallet.html", **about)
 
     @method_decorator(require_POST)
-    def disable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
+    def disable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         return self.switch(request, object_id, provisioning.disable_agent_wallet, "disabled")
 
     @method_decorator(require_POST)
-    def enable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
+    def enable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         sessions.demand_fresh(request)
         return self.switch(request, object_id, provisioning.enable_agent_wallet, "enabled")
 
     @method_decorator(require_POST)
-    def test_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
+    def test_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Have a sender make one harmless signed read with this wallet."""
         wallet = self.done(request, object_id, wallet_check.ask_for_test)
         wallet.refresh_from_db()
@@ -233,7 +226,7 @@ class AgentWalletAdmin(ReadOnlyPage):
         return fragment(render_to_string("desk/accounts/_wallet_test.html", {"wallet": wallet}))
 
     @method_decorator(require_safe)
-    def signed_view(self, request: HttpRequest, object_id: int) -> TemplateResponse | None:
+    def signed_view(self, request: HttpRequest, object_id: int) -> TemplateResponse:
         """The requests that this very key signed, page by page."""
         wallet = self.visible_or_404(request, str(object_id))
         before = request.GET.get("before", "")
@@ -253,7 +246,7 @@ class AgentWalletAdmin(ReadOnlyPage):
 
     def switch(
         self, request: HttpRequest, object_id: int, act: Callable[..., Any], done: str
-    ) -> HttpResponseRedirect | None:
+    ) -> HttpResponseRedirect:
         """Disable or enable a wallet, and say so on its page."""
         wallet = self.done(request, object_id, act)
         messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")

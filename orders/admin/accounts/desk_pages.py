@@ -5,10 +5,10 @@ from django.contrib import admin
 from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.decorators import display
 
 from orders.admin.shared.recorded_screen import RecordedScreen
 from orders.admin.shared.screens import is_administrator
+from orders.admin.shared.unfold import display
 from orders.models import Desk, Event
 from orders.models.desks import DeskQuerySet
 from orders.templatetags.desk import visible
@@ -25,7 +25,7 @@ class DeskForm(forms.ModelForm):
         }
         help_texts = {"operators_may_panic": "Otherwise the desk's heads alone may."}
 
-    def clean_name(self) -> str | None:
+    def clean_name(self) -> str:
         name = self.cleaned_data["name"].strip()
         if not name.isprintable():
             raise forms.ValidationError("The desk's name must be printable characters.")

@@ -11,14 +11,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import mark_safe
 from django.utils.safestring import SafeString
-from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from orders.access import sessions
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning
 from orders.admin.shared.recorded_screen import RecordedScreen, link_to_records
 from orders.admin.shared.screens import ScopedInline, is_administrator
+from orders.admin.shared.unfold import (
+    AdminPasswordChangeForm,
+    UserChangeForm,
+    UserCreationForm,
+    display,
+)
 from orders.audit import log
 from orders.models import Event, Membership
 from orders.templatetags.desk import ago, visible
@@ -99,7 +103,7 @@ class PersonAdmin(RecordedScreen, UserAdmin):
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         if is_administrator(request):
             sessions.demand_fresh(request)
         return super().changeform_view(request, object_id, form_url, extra_context)
@@ -130,7 +134,7 @@ class PersonAdmin(RecordedScreen, UserAdmin):
 
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         if not is_administrator(request):
             raise PermissionDenied
         sessions.demand_fresh(request)

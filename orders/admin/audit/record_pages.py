@@ -12,12 +12,12 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
-from unfold.decorators import display
 
 from orders.admin.audit import payloads
 from orders.admin.audit.record_filters import BAR
 from orders.admin.audit.verification_and_export_pages import FILTERS, asked_of
 from orders.admin.shared.screens import ReadOnlyPage, Rows, is_administrator, rights_of
+from orders.admin.shared.unfold import display
 from orders.audit import search, sentences
 from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
 from orders.models.desks import OfDesksQuerySet
@@ -95,7 +95,7 @@ class AuditRecordAdmin(ReadOnlyPage):
     @method_decorator(require_safe)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | None:
+    ) -> TemplateResponse:
         asked = {name: request.GET[name] for name in FILTERS if request.GET.get(name, "").strip()}
         context = {
             "may_export": Right.VERIFY in rights_of(request),

@@ -1,7 +1,6 @@
 """Restored copies: why nothing is sent, what waited, and an administrator's word to go on."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -18,6 +17,7 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
 from orders.admin.shared.screens import Screen, is_administrator
+from orders.admin.shared.unfold import CustomUrl
 from orders.evidence import restored_copy, restored_copy_acceptance
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Restore
@@ -31,7 +31,7 @@ class RestoreAdmin(Screen):
     """One page, for administrators: what was found, what is left to decide, who accepted what."""
 
     @property
-    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]]]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (("accept/", "orders_restore_accept", self.accept_view),)
 
     def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
@@ -40,7 +40,7 @@ class RestoreAdmin(Screen):
     @method_decorator(require_safe)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | None:
+    ) -> TemplateResponse:
         self.guard_view(request)
         behind = restored_copy.look(timezone.now())
         return self.page(
@@ -57,7 +57,7 @@ class RestoreAdmin(Screen):
         )
 
     @method_decorator(require_POST)
-    def accept_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
+    def accept_view(self, request: HttpRequest) -> HttpResponseRedirect:
         """Go on with this database; recorded with the reason."""
         sessions.demand_fresh(request)
         asked: dict[str, Any] = {"actor": actor_of(request), "reason": fields.reason_of(request)}
@@ -72,8 +72,8 @@ class RestoreAdmin(Screen):
     def change_view(
         self,
         request: HttpRequest,
-        object_id,
+        object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> None:
+    ) -> NoReturn:
         raise Http404

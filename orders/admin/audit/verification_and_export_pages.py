@@ -1,8 +1,7 @@
 """Is the log whole? And exports of it: asked for here, written by the sweep, taken away here."""
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -19,6 +18,7 @@ from orders.access import sessions
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared.screens import Screen, fragment, is_administrator, rights_of
+from orders.admin.shared.unfold import CustomUrl
 from orders.audit import reader, search
 from orders.evidence import checkpoints, exports, verification_requests
 from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
@@ -39,9 +39,7 @@ class VerificationAdmin(Screen):
     """Whether the log is whole: the last walk over it, the last checkpoint, what is newer."""
 
     @property
-    def own_urls(
-        self,
-    ) -> tuple[tuple[str, str, Callable[..., Any]], tuple[str, str, Callable[..., Any]]]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("ask/", "orders_verification_ask", self.ask_view),
             ("state/", "orders_verification_state", self.state_view),
@@ -53,19 +51,19 @@ class VerificationAdmin(Screen):
     @method_decorator(require_safe)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | None:
+    ) -> TemplateResponse:
         self.guard_view(request)
         title = "Is the log whole?"
         return self.page(request, "desk/audit/verification.html", title=title, **state())
 
     @method_decorator(require_safe)
-    def state_view(self, request: HttpRequest) -> HttpResponse | None:
+    def state_view(self, request: HttpRequest) -> HttpResponse:
         """The part of the page that changes while a verification runs."""
         self.guard_view(request)
         return fragment(render_to_string("desk/audit/_verification_state.html", state()))
 
     @method_decorator(require_POST)
-    def ask_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
+    def ask_view(self, request: HttpRequest) -> HttpResponseRedirect:
         """Have the log verified; the sweep does it."""
         try:
             verification_requests.ask(user=request.user, actor=actor_of(request))
@@ -76,10 +74,10 @@ class VerificationAdmin(Screen):
     def change_view(
         self,
         request: HttpRequest,
-        object_id,
+        object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> None:
+    ) -> NoReturn:
         raise Http404
 
 
@@ -116,13 +114,7 @@ class ExportAdmin(Screen):
     """The person's own exports, newest first; administrators see who asked for which, no more."""
 
     @property
-    def own_urls(
-        self,
-    ) -> tuple[
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-    ]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("ask/", "orders_export_ask", self.ask_view),
             ("state/", "orders_export_state", self.state_view),
@@ -135,7 +127,7 @@ class ExportAdmin(Screen):
     @method_decorator(require_safe)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | None:
+    ) -> TemplateResponse:
         self.guard_view(request)
         return self.page(
             request, "desk/audit/exports.html", title="Exports", **exports_of(request.user)
@@ -148,7 +140,7 @@ class ExportAdmin(Screen):
         return fragment(render_to_string("desk/audit/_export_rows.html", exports_of(request.user)))
 
     @method_decorator(require_POST)
-    def ask_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
+    def ask_view(self, request: HttpRequest) -> HttpResponseRedirect:
         """Ask for the records that the log's page showed."""
         sessions.demand_fresh(request)
         try:
@@ -160,7 +152,7 @@ class ExportAdmin(Screen):
         return redirect(EXPORTS)
 
     @method_decorator(require_safe)
-    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
+    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Take one's own export away; recorded before a byte of it leaves."""
         if Right.VERIFY not in rights_of(request):
             raise PermissionDenied
@@ -181,10 +173,10 @@ class ExportAdmin(Screen):
     def change_view(
         self,
         request: HttpRequest,
-        object_id,
+        object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> None:
+    ) -> NoReturn:
         raise Http404
 
 

@@ -61,13 +61,13 @@ class ListForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
 
-    def clean_text(self) -> str | None:
+    def clean_text(self) -> str:
         text = self.cleaned_data["text"]
         if len(text.encode("utf-8", "replace")) > MAX_BYTES:
             raise forms.ValidationError(TOO_LARGE)
         return text
 
-    def clean_file(self) -> str | None:
+    def clean_file(self) -> str:
         """The file's text, or nothing where none was chosen."""
         file = self.cleaned_data["file"]
         if file is None:

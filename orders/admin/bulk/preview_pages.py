@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django import forms
@@ -26,6 +26,7 @@ from orders.admin.bulk.scope_form import ScopeForm
 from orders.admin.shared import fields, filter_text, freshness
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import Screen, fragment, rights_of
+from orders.admin.shared.unfold import CustomUrl
 from orders.cancels import requests
 from orders.cancels.bulk import estimate, from_list, previews
 from orders.lifecycle.targets import CannotAsk
@@ -42,7 +43,7 @@ class PreviewAdmin(Screen):
     """The two forms that make a preview, and the page on which its maker confirms it."""
 
     @property
-    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("scope/", "orders_preview_scope", self.scope_view),
             ("list/", "orders_preview_list", self.list_view),
@@ -66,11 +67,11 @@ class PreviewAdmin(Screen):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> None:
+    ) -> NoReturn:
         self.guard_view(request)
         raise Http404
 
-    def scope_view(self, request: HttpRequest) -> HttpResponse | None:
+    def scope_view(self, request: HttpRequest) -> HttpResponse:
         """The scope form; on POST its preview."""
         self.guard_view(request)
         if Right.CANCEL_SCOPE not in rights_of(request):
@@ -86,7 +87,7 @@ class PreviewAdmin(Screen):
             )
         return redirect(CHANGE, made.pk)
 
-    def list_view(self, request: HttpRequest) -> HttpResponse | None:
+    def list_view(self, request: HttpRequest) -> HttpResponse:
         """The form for a list of order ids; on POST its preview, or its bad lines."""
         self.guard_view(request)
         if request.method != "POST":
@@ -156,7 +157,7 @@ class PreviewAdmin(Screen):
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> TemplateResponse | None:
+    ) -> TemplateResponse:
         """What would be cancelled, and the one button that asks for it."""
         preview = self.visible_or_404(request, object_id)
         return self._shown(request, preview, {"asked_at": _moment(request.GET.get("asked_at"))})
@@ -181,7 +182,7 @@ class PreviewAdmin(Screen):
         return self.page(request, "desk/bulk/preview.html", **facts | about, status=status)
 
     @method_decorator(require_POST)
-    def confirm_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse | None:
+    def confirm_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Run exactly what was frozen; the same POST again finds the job it made before."""
         preview = self.visible_or_404(request, str(object_id))
         if previews.must_type(preview):
@@ -200,7 +201,7 @@ class PreviewAdmin(Screen):
         return told(request, asked)
 
     @method_decorator(require_POST)
-    def sync_view(self, request: HttpRequest, object_id: UUID) -> HttpResponseRedirect | None:
+    def sync_view(self, request: HttpRequest, object_id: UUID) -> HttpResponseRedirect:
         """Have the books in question read; the page then makes the preview anew by itself."""
         preview = self.visible_or_404(request, str(object_id))
         asked_at = timezone.now()
@@ -218,7 +219,7 @@ class PreviewAdmin(Screen):
         return fragment(render_to_string("desk/bulk/_preview_sync.html", facts, request))
 
     @method_decorator(require_POST)
-    def anew_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse | None:
+    def anew_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """The same preview by what is known now, in place of the old one."""
         preview = self.visible_or_404(request, str(object_id))
         try:

@@ -1,7 +1,6 @@
 """Jobs: who cancelled what and why, and how far it is."""
 
 import uuid
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,6 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
-from unfold.decorators import display
 
 from orders.access.permissions import NotAllowed, has_permission
 from orders.access.sign_in_log import actor_of
@@ -26,6 +24,7 @@ from orders.admin.panic import panic_pages
 from orders.admin.shared import filters, order_history, timings
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
+from orders.admin.shared.unfold import CustomUrl, display
 from orders.cancels import jobs
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Right
@@ -53,7 +52,7 @@ class JobAdmin(ReadOnlyPage):
     empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
 
     @property
-    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
             ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
@@ -65,7 +64,7 @@ class JobAdmin(ReadOnlyPage):
         )
 
     @method_decorator(require_safe)
-    def life_view(self, request: HttpRequest, object_id: int) -> TemplateResponse | None:
+    def life_view(self, request: HttpRequest, object_id: int) -> TemplateResponse:
         """All that the log holds of a job, with its sums."""
         job = self.visible_or_404(request, str(object_id))
         life = order_history.of_job(job, request.user)
@@ -132,19 +131,19 @@ class JobAdmin(ReadOnlyPage):
         }
 
     @method_decorator(require_POST)
-    def stop_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
+    def stop_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         return self.act(request, object_id, jobs.stop)
 
     @method_decorator(require_POST)
-    def resume_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
+    def resume_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         return self.act(request, object_id, jobs.resume)
 
     @method_decorator(require_POST)
-    def retry_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
+    def retry_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         key = request_key_of(request)
         return self.act(request, object_id, partial(jobs.retry, request_key=key))
 
-    def act(self, request: HttpRequest, object_id: int, what: Any) -> HttpResponseRedirect | None:
+    def act(self, request: HttpRequest, object_id: int, what: Any) -> HttpResponseRedirect:
         """Do this to the job and say what became of it; who may is decided below."""
         self.visible_or_404(request, str(object_id))
         try:
@@ -157,7 +156,7 @@ class JobAdmin(ReadOnlyPage):
         return told(request, said)
 
     @method_decorator(require_safe)
-    def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
+    def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The part of the job's page that changes while it runs; the page asks until it is over."""
         job = self.visible_or_404(request, str(object_id))
         shown = self.shown(request, job)
@@ -165,7 +164,7 @@ class JobAdmin(ReadOnlyPage):
         return fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
 
     @method_decorator(require_safe)
-    def appeared_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
+    def appeared_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Orders that came into the scope after it was frozen; looked up once, when all is over."""
         job = self.visible_or_404(request, str(object_id))
         try:
@@ -175,7 +174,7 @@ class JobAdmin(ReadOnlyPage):
         return fragment(render_to_string("desk/jobs/_appeared_since.html", facts, request))
 
     @method_decorator(require_safe)
-    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponse | None:
+    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Every order of the job with its outcome, as CSV; that it was taken away is recorded."""
         job = self.visible_or_404(request, str(object_id))
         return csv_download.of_job(job, actor=actor_of(request))

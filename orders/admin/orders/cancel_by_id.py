@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
-from unfold.widgets import UnfoldAdminSelectWidget
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import request_key_of
+from orders.admin.shared.unfold import UnfoldAdminSelectWidget
 from orders.cancels import requests
 from orders.cancels.intake import CancelReceipt
 from orders.models import Account, CancelKind, Right
@@ -88,7 +88,7 @@ class CancelByIdForm(forms.Form):
         return self.has_error("account", "invalid_choice")
 
 
-def view(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse | None:
+def view(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
     """Show the form; on POST ask for the cancel and go to its job."""
     if request.method != "POST":
         return _page(screen, request, CancelByIdForm(user=request.user))

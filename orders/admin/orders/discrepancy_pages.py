@@ -1,17 +1,17 @@
 """Drift: orders on which the exchange's book and ours had come apart, until somebody has looked."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import filters
 from orders.admin.shared.screens import Screen, rights_of
+from orders.admin.shared.unfold import action, display
 from orders.models import Drift, Right
 from orders.models.drifts import DriftQuerySet
 from orders.reconcile import discrepancies
@@ -34,16 +34,16 @@ class DriftAdmin(Screen):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         return super().changelist_view(request, {"title": "Discrepancies"})
 
     def change_view(
         self,
         request: HttpRequest,
-        object_id,
+        object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> None:
+    ) -> NoReturn:
         raise Http404
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:

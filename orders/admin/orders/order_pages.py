@@ -1,6 +1,5 @@
 """Orders: the list one cancels from, and the page that tells an order's life."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +9,6 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
-from unfold.decorators import action, display
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
@@ -19,6 +17,7 @@ from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.shared import filters, order_history, timings
 from orders.admin.shared.freshness import book_of
 from orders.admin.shared.screens import ReadOnlyPage, fragment, refusal, request_key_of, rights_of
+from orders.admin.shared.unfold import CustomUrl, action, display
 from orders.audit import sentences
 from orders.cancels import requests
 from orders.models import Account, Order, Right
@@ -67,14 +66,7 @@ class OrderAdmin(ReadOnlyPage):
     )
 
     @property
-    def own_urls(
-        self,
-    ) -> tuple[
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-        tuple[str, str, Callable[..., Any]],
-    ]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("cells/", "orders_order_cells", self.cells_view),
             ("cancel-selected/", "orders_order_cancel_selected", self.confirmed_view),
@@ -157,7 +149,7 @@ class OrderAdmin(ReadOnlyPage):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         changelist = getattr(response, "context_data", {}).get("cl")
         if changelist is not None:
@@ -173,11 +165,11 @@ class OrderAdmin(ReadOnlyPage):
         return orders_cancel_selected.confirm(self, request, queryset)
 
     @method_decorator(require_POST)
-    def confirmed_view(self, request: HttpRequest) -> HttpResponse | None:
+    def confirmed_view(self, request: HttpRequest) -> HttpResponse:
         self.guard_view(request)
         return orders_cancel_selected.confirmed(self, request)
 
-    def by_id_view(self, request: HttpRequest) -> HttpResponse | None:
+    def by_id_view(self, request: HttpRequest) -> HttpResponse:
         self.guard_view(request)
         return cancel_by_id.view(self, request)
 
@@ -224,7 +216,9 @@ class OrderAdmin(ReadOnlyPage):
             "steps": timings.of_order(order),
         }
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field=None) -> Order | None:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Order | None:
         try:
             return self.get_queryset(request).select_related("account__desk").get(pk=object_id)
         except (Order.DoesNotExist, ValueError, OverflowError):

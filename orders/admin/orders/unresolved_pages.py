@@ -1,7 +1,7 @@
 """Unresolved: cancels whose outcome is not proven yet, each a question somebody must watch."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -13,13 +13,13 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.decorators import action, display
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields, filters
 from orders.admin.shared.job_links import job_url
 from orders.admin.shared.screens import Screen, rights_of
+from orders.admin.shared.unfold import CustomUrl, action, display
 from orders.cancels import unresolved
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Cancel, Right
@@ -60,7 +60,7 @@ class UnresolvedAdmin(Screen):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         request.page_title = "Unresolved"
         return super().changelist_view(request, {"title": "Unresolved cancels"})
 
@@ -70,11 +70,11 @@ class UnresolvedAdmin(Screen):
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> None:
+    ) -> NoReturn:
         raise Http404
 
     @property
-    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]]]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (("close/", "orders_cancel_close", self.close_view),)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
@@ -111,7 +111,7 @@ class UnresolvedAdmin(Screen):
         )
 
     @method_decorator(require_POST)
-    def close_view(self, request: HttpRequest) -> HttpResponseRedirect | None:
+    def close_view(self, request: HttpRequest) -> HttpResponseRedirect:
         ids = fields.ids_of(request)
         self.act(request, unresolved.close, ids, reason=fields.reason_of(request))
         return redirect(LIST)

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django import forms
 from django.contrib import admin, messages
@@ -23,6 +23,7 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
 from orders.admin.shared.screens import Screen, fragment, request_key_of
+from orders.admin.shared.unfold import CustomUrl
 from orders.audit import sentences
 from orders.cancels import requests
 from orders.lifecycle.targets import CannotAsk
@@ -101,7 +102,7 @@ class PanicAdmin(Screen):
     """One page to pull a panic or a drill from; its progress is on the job's page."""
 
     @property
-    def own_urls(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("pull/", "orders_panicline_pull", self.pull_view),
             ("warned/", "orders_panicline_warned", self.warned_view),
@@ -120,21 +121,21 @@ class PanicAdmin(Screen):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> None:
+    ) -> NoReturn:
         self.guard_view(request)
         raise Http404
 
     def change_view(
         self,
         request: HttpRequest,
-        object_id,
+        object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> None:
+    ) -> NoReturn:
         self.guard_view(request)
         raise Http404
 
-    def pull_view(self, request: HttpRequest) -> HttpResponse | None:
+    def pull_view(self, request: HttpRequest) -> HttpResponse:
         """The page; on POST the panic is recorded, and a sender takes it at once."""
         self.guard_view(request)
         if request.method != "POST":
@@ -192,7 +193,7 @@ class PanicAdmin(Screen):
         return fragment(render_to_string("desk/panic/_warnings.html", shown, request))
 
     @method_decorator(require_POST)
-    def again_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect | None:
+    def again_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         """A person's word to send cancel-all once more; never offered while a sender is at it."""
         return self._act(request, object_id, actions.send_again)
 
@@ -213,7 +214,7 @@ class PanicAdmin(Screen):
 
     def _act(
         self, request: HttpRequest, object_id: int, what: Callable[..., Any]
-    ) -> HttpResponseRedirect | None:
+    ) -> HttpResponseRedirect:
         self.guard_view(request)
         line = PanicLine.objects.visible_to(request.user).filter(pk=object_id).first()
         try:

@@ -1,60 +1,73 @@
 """Inputs of our own forms: plain, dense, and never corrected or remembered by the browser."""
 
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
-from django.forms.models import ModelChoiceIteratorValue
 from django.http import HttpRequest
-from unfold.widgets import UnfoldAdminTextInputWidget
 
+from orders.admin.shared.unfold import UnfoldAdminTextInputWidget
 from orders.models import Account
 from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
 
+if TYPE_CHECKING:
+    AccountField = forms.ModelChoiceField[Account]
+    AccountsField = forms.ModelMultipleChoiceField[Account]
+else:
+    AccountField = forms.ModelChoiceField
+    AccountsField = forms.ModelMultipleChoiceField
+
+Kind = TypeVar("Kind", bound=forms.Field)
+
 QUIET = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
 
 
-def text(**attrs):
+def text(**attrs: str | bool) -> forms.TextInput:
     """A line of text."""
     return forms.TextInput({"class": "dk-input"} | QUIET | attrs)
 
 
-def themed_text(**attrs):
+def themed_text(**attrs: str | bool) -> forms.TextInput:
     """A line of text in the theme's own look, for forms among the theme's own inputs."""
     return UnfoldAdminTextInputWidget(attrs=QUIET | attrs)
 
 
-def area(**attrs):
+def area(**attrs: str | bool) -> forms.Textarea:
     """Several lines of text."""
     return forms.Textarea({"class": "dk-input dk-area", "rows": 8} | QUIET | attrs)
 
 
-def number(**attrs):
+def number(**attrs: str | bool) -> forms.TextInput:
     """A number, typed with the keypad where there is one."""
     return text(inputmode="decimal", **attrs)
 
 
-def select(**attrs):
+def select(**attrs: str | bool) -> forms.Select:
     """One choice."""
     return forms.Select({"class": "dk-input"} | attrs)
 
 
-def boxes(**attrs):
+def boxes(**attrs: str | bool) -> forms.CheckboxSelectMultiple:
     """Several choices, each with a box to tick."""
     return forms.CheckboxSelectMultiple(attrs)
 
 
-def box(**attrs):
+def box(**attrs: str | bool) -> forms.CheckboxInput:
     """Yes or no."""
     return forms.CheckboxInput(attrs)
 
 
-class OneAccount(forms.ModelChoiceField):
+class OneAccount(AccountField):
     """One account among those offered, named with its desk. The form sets which with `offer`."""
 
-    def __init__(self, **options) -> None:
-        super().__init__(queryset=None, empty_label="Choose an account", **options)
+    def __init__(self, *, widget: forms.Select, error_messages: dict[str, str]) -> None:
+        super().__init__(
+            queryset=None,
+            empty_label="Choose an account",
+            widget=widget,
+            error_messages=error_messages,
+        )
 
     def label_from_instance(self, account: Account) -> str:
         return f"{account.desk} · {account}"
@@ -64,15 +77,15 @@ class OneAccount(forms.ModelChoiceField):
         self.queryset = accounts.filter(is_active=True).select_related("desk")
 
 
-class ByDesk(forms.ModelMultipleChoiceField):
+class ByDesk(AccountsField):
     """Accounts with a box each; the page shows those of the chosen desk only."""
 
     def label_from_instance(self, account: Account) -> str:
         return str(account)
 
-    def __init__(self, **options) -> None:
+    def __init__(self, *, help_text: str) -> None:
         widget = OfDeskBoxes()
-        super().__init__(queryset=None, required=False, widget=widget, **options)
+        super().__init__(queryset=None, required=False, widget=widget, help_text=help_text)
 
 
 class OfDeskBoxes(forms.CheckboxSelectMultiple):
@@ -81,13 +94,24 @@ class OfDeskBoxes(forms.CheckboxSelectMultiple):
     def create_option(
         self,
         name: str,
-        value: ModelChoiceIteratorValue,
-        *args: int | str,
-        **kwargs: dict[str, str] | None,
+        value: Any,  # a ModelChoiceIteratorValue
+        label: int | str,
+        selected: bool,
+        index: int,
+        subindex: int | None = None,
+        attrs: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        option = super().create_option(name, value, *args, **kwargs)
+        option = super().create_option(name, value, label, selected, index, subindex, attrs)
         option["attrs"]["data-of-desk"] = value.instance.desk_id
         return option
+
+
+def field_of(form: forms.Form, name: str, kind: type[Kind]) -> Kind:
+    """The form's own copy of an input that its class declares with a field of this kind."""
+    field = form.fields[name]
+    if not isinstance(field, kind):
+        raise TypeError(f"{name} is declared as another kind of field")
+    return field
 
 
 MAX_REASON = 300
@@ -95,8 +119,8 @@ MAX_REASON = 300
 
 def reason_of(request: HttpRequest) -> str:
     """Why somebody acts, as typed on a page without a form: one line, no control characters."""
-    given = request.POST.get("reason", "")
-    plain = "".join(" " if unicodedata.category(one) == "Cc" else one for one in given)
+    typed = request.POST.get("reason", "")
+    plain = "".join(" " if unicodedata.category(char) == "Cc" else char for char in typed)
     return " ".join(plain.split())[:MAX_REASON]
 
 
@@ -106,7 +130,7 @@ def ids_of(request: HttpRequest) -> list[int]:
     return [int(one) for one in listed] if all(map(is_row_id, listed)) else []
 
 
-def foreign(form: Any, *names: str) -> bool:
+def foreign(form: forms.Form, *names: str) -> bool:
     """Whether one of these inputs names a row that is not the person's: an act to be refused."""
     return any(form.has_error(name, code) for name in names for code in FOREIGN)
 

@@ -1,11 +1,11 @@
 """List filters that offer, and accept, only what the person may see."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from orders.admin.shared.screens import scoped
@@ -18,16 +18,11 @@ from orders.models import (
     Order,
     OrderState,
 )
-from orders.models.cancels import LIVE, CancelJobQuerySet, CancelQuerySet
+from orders.models.cancels import LIVE
 from orders.models.lookups import is_row_id
-from orders.models.orders import IS_STOP, OrderQuerySet
+from orders.models.orders import IS_STOP
 
-if TYPE_CHECKING:
-    from orders.admin.audit.record_pages import AuditRecordAdmin
-    from orders.admin.jobs.job_pages import JobAdmin
-    from orders.admin.orders.order_pages import OrderAdmin
-    from orders.admin.orders.unresolved_pages import UnresolvedAdmin
-
+Choices = list[tuple[str, str]]  # the value in the address line, and its label
 
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
@@ -38,14 +33,16 @@ class Choice(admin.SimpleListFilter):
     ``path``: the column compared. ``control``: how the filter bar draws it.
     """
 
+    title: str
+    parameter_name: str
     control = "select"
     any_label = "any"
-    path = None
+    path = ""
 
     def has_output(self) -> bool:
         return True
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         if value in (None, ""):
             return queryset
@@ -53,9 +50,7 @@ class Choice(admin.SimpleListFilter):
             return queryset.none()
         return self.narrowed(queryset, value)
 
-    def narrowed(
-        self, queryset: CancelQuerySet | OrderQuerySet, value: str
-    ) -> CancelQuerySet | OrderQuerySet:
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """The rows that fit the chosen value."""
         return queryset.filter(**{self.path: value})
 
@@ -65,14 +60,10 @@ class Text(Choice):
 
     control = "text"
 
-    def lookups(
-        self, request: HttpRequest, model_admin: "AuditRecordAdmin | UnresolvedAdmin"
-    ) -> list[Any]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return []
 
-    def queryset(
-        self, request: HttpRequest, queryset: CancelJobQuerySet | CancelQuerySet | OrderQuerySet
-    ) -> CancelJobQuerySet | CancelQuerySet | OrderQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = (self.value() or "").strip()
         if "\0" in value:
             return queryset.none()
@@ -84,7 +75,7 @@ class DeskFilter(Choice):
 
     title, parameter_name, path = "desk", "desk", "account__desk"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         desks = scoped(Desk.objects.all(), request.user)
         return [(str(pk), name) for pk, name in desks.values_list("pk", "name")]
 
@@ -100,7 +91,7 @@ class AccountFilter(Choice):
 
     title, parameter_name, path = "account", "account", "account"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         accounts = scoped(Account.objects.all(), request.user)
         rows = accounts.values_list("pk", "name", "desk__name")
         return [(str(pk), f"{desk} · {name}") for pk, name, desk in rows]
@@ -111,9 +102,7 @@ class SymbolFilter(Text):
 
     title, parameter_name, path = "symbol", "symbol", "symbol"
 
-    def lookups(
-        self, request: HttpRequest, model_admin: "AuditRecordAdmin | OrderAdmin | UnresolvedAdmin"
-    ) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         orders = scoped(Order.objects.open(), request.user).order_by("symbol")
         symbols = orders.values_list("symbol", flat=True).distinct()
         return [(one, one) for one in symbols if one.isprintable()]
@@ -125,8 +114,8 @@ class StateFilter(Choice):
     title, parameter_name, control = "state", "state", "tabs"
     EVERY = "every"
 
-    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
-        self.given = request.GET
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
+        self.address = request.GET
         self.is_search = bool(request.GET.get("q", "").strip())
         return [*OrderState.choices, (self.EVERY, "All")]
 
@@ -138,13 +127,13 @@ class StateFilter(Choice):
     def value(self) -> str:
         return super().value() or (self.EVERY if self.is_search else OrderState.OPEN.value)
 
-    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset if value == self.EVERY else queryset.filter(state=value)
 
     def listed(self) -> Iterator[dict[str, Any]]:
         """The states as tabs: label, link with all other filters kept, whether one is there."""
         for value, label in self.lookup_choices:
-            query = self.given.copy()
+            query = self.address.copy()
             query[self.parameter_name] = value
             query.pop("p", None)
             is_here = self.value() == value
@@ -156,7 +145,7 @@ class SideFilter(Choice):
 
     title, parameter_name, path = "side", "side", "side"
 
-    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return [("bid", "Bid"), ("ask", "Ask")]
 
 
@@ -165,10 +154,10 @@ class TypeFilter(Choice):
 
     title, parameter_name = "type", "type"
 
-    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return [("limit", "Limit"), ("stop", "Stop or take profit"), ("other", "Other")]
 
-    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         limit = Q(order_type="limit") & ~IS_STOP
         return queryset.filter(
             {"limit": limit, "stop": IS_STOP, "other": ~Q(order_type="limit") & ~IS_STOP}[value]
@@ -180,10 +169,10 @@ class ReduceOnlyFilter(Choice):
 
     title, parameter_name = "reduce only", "reduce_only"
 
-    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return YES_NO
 
-    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset.filter(reduce_only=value == "yes")
 
 
@@ -192,10 +181,10 @@ class LiveCancelFilter(Choice):
 
     title, parameter_name = "being cancelled", "live"
 
-    def lookups(self, request: HttpRequest, model_admin: "OrderAdmin") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return YES_NO
 
-    def narrowed(self, queryset: OrderQuerySet, value: str) -> OrderQuerySet:
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         live = Exists(Cancel.objects.filter(known_order=OuterRef("pk"), status__in=LIVE))
         return queryset.filter(live if value == "yes" else ~live)
 
@@ -205,7 +194,7 @@ class JobStatusFilter(Choice):
 
     title, parameter_name, path = "status", "status", "status"
 
-    def lookups(self, request: HttpRequest, model_admin: "JobAdmin") -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return JobStatus.choices
 
 
@@ -214,7 +203,7 @@ class JobFilter(Text):
 
     title, parameter_name, path = "job", "job", "job"
 
-    def narrowed(self, queryset: CancelQuerySet, value: str) -> CancelQuerySet:
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return super().narrowed(queryset, value) if is_row_id(value) else queryset.none()
 
 
@@ -223,15 +212,13 @@ class OperatorFilter(Text):
 
     title, parameter_name, path = "operator", "operator", "operator_name"
 
-    def narrowed(self, queryset, value):
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """By the person who bears the name now; by the name where nobody does."""
         theirs = queryset.filter(operator__username=value)
         is_borne = get_user_model().objects.filter(username=value).exists()
         return theirs if is_borne else super().narrowed(queryset, value)
 
-    def lookups(
-        self, request: HttpRequest, model_admin: "AuditRecordAdmin | JobAdmin"
-    ) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         members = scoped(Membership.objects.all(), request.user).order_by("user__username")
         names = members.values_list("user__username", flat=True).distinct()
         return [(name, name) for name in names]

@@ -26,13 +26,13 @@ OLDEST_FIRST = F("synced_at").asc(nulls_first=True)
 class Book:
     """The books of some accounts, the oldest first, and as old as that."""
 
-    accounts: tuple
+    accounts: tuple[Account, ...]
     synced_at: datetime | None
-    troubles: tuple  # (account, what went wrong) pairs
+    troubles: tuple[tuple[Account, str], ...]  # (account, what went wrong) pairs
     asked_at: datetime | None = None
 
     @property
-    def age(self):
+    def age(self) -> str:
         """In words, for the oldest."""
         return sentences.book_age(self.synced_at, timezone.now())
 
@@ -44,8 +44,11 @@ class Book:
     @property
     def count_read(self) -> int:
         """How many were read since that was asked for."""
-        moments = [account.synced_at for account in self.accounts if self.asked_at]
-        return sum(moment is not None and moment >= self.asked_at for moment in moments)
+        asked_at = self.asked_at
+        if asked_at is None:
+            return 0
+        moments = [account.synced_at for account in self.accounts]
+        return sum(moment is not None and moment >= asked_at for moment in moments)
 
     @property
     def is_read(self) -> bool:
@@ -62,8 +65,8 @@ class Book:
 
 def book_of(accounts: AccountQuerySet, *, asked_at: datetime | None = None) -> Book:
     """The age of these accounts' books, in one query."""
-    rows = accounts.select_related(None).only("name", "synced_at", "sync_error", "book_trouble")
-    rows = tuple(rows.order_by(OLDEST_FIRST, "name", "pk"))
+    plain = accounts.select_related(None).only("name", "synced_at", "sync_error", "book_trouble")
+    rows = tuple(plain.order_by(OLDEST_FIRST, "name", "pk"))
     oldest = rows[0].synced_at if rows else None
     troubles = [(row, row.trouble) for row in rows if row.trouble]
     return Book(rows, oldest, tuple(troubles[:MAX_ACCOUNTS]), asked_at)
@@ -77,8 +80,8 @@ def open_orders(accounts: list[Account]) -> dict[int, int]:
 
 def ask(accounts: AccountQuerySet) -> int:
     """Have the oldest of these accounts' books read by a sender; how many were asked for."""
-    ids = accounts.order_by(OLDEST_FIRST, "name", "pk").values_list("pk", flat=True)
-    ids = list(ids[:MAX_ACCOUNTS])
+    oldest = accounts.order_by(OLDEST_FIRST, "name", "pk").values_list("pk", flat=True)
+    ids = list(oldest[:MAX_ACCOUNTS])
     for account_id in ids:
         wakeups.sync(account_id=account_id)
     return len(ids)

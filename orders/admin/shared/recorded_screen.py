@@ -1,8 +1,9 @@
 """Forms of administrators: every change they make is recorded in the transaction that makes it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, TypedDict
 from urllib.parse import urlencode
 
+from django import forms
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -10,57 +11,59 @@ from django.utils.safestring import SafeString
 
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared.screens import Screen, is_administrator
+from orders.admin.shared.unfold import Row
 from orders.audit import log
-from orders.models import Account, Desk
-
-if TYPE_CHECKING:
-    from orders.models.desks import Person
-
+from orders.models import Account, Desk, Event
 
 UNTOLD = {"password", "password1", "password2", "usable_password"}
 
 
-class RecordedScreen(Screen):
+Changes = dict[str, list[str]]  # the old and the new value of each field
+
+
+class Named(TypedDict, total=False):
+    """The desk or account that a record names."""
+
+    desk: Desk
+    account: Account
+
+
+class RecordedScreen(Screen[Row]):
     """A screen on which administrators add and change rows. ``event``: what is recorded.
 
     Django calls `log_addition` and `log_change` inside the transaction that saves the form.
     """
 
-    event = None
+    event: ClassVar[Event]
     list_fullwidth = False
     list_filter = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_administrator(request)
 
-    def has_change_permission(
-        self, request: HttpRequest, obj: "Person | Account | None" = None
-    ) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return is_administrator(request)
 
     def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: list[Any] | None, add: bool = False
-    ) -> dict[str, list[str]]:
+        self, request: HttpRequest, form: forms.Form, formsets: Any, add: bool = False
+    ) -> Any:
+        """`Changes`, where Django would give a message of its own."""
         return changes_of(form)
 
-    def log_addition(
-        self, request: HttpRequest, obj: "Person | Account | Desk", message: dict[str, list[str]]
-    ) -> None:
+    def log_addition(self, request: HttpRequest, obj: Row, message: Changes) -> Any:
+        """Record that the row was added."""
         self.record(request, obj, {"added": str(obj)})
 
-    def log_change(
-        self, request: HttpRequest, obj: "Person | Account | Desk", message: dict[str, list[str]]
-    ) -> None:
+    def log_change(self, request: HttpRequest, obj: Row, message: Changes) -> Any:
+        """Record what of the row was changed."""
         if message:
             self.record(request, obj, {"changed": message})
 
-    def record(
-        self, request: HttpRequest, obj: "Person | Account | Desk", data: dict[str, Any]
-    ) -> None:
+    def record(self, request: HttpRequest, obj: Row, data: dict[str, Any]) -> None:
         """Append what was done to the log."""
         log.append(log.Fact(self.event, actor_of(request), data=data, **self.about(obj)))
 
-    def about(self, obj: "Person") -> dict[str, Any]:
+    def about(self, obj: Row) -> Named:
         """The desk or account that the record names."""
         return {}
 
@@ -71,9 +74,9 @@ def link_to_records(words: str, **asked: int | str) -> SafeString:
     return format_html('<a class="dk-link" href="{}">{}</a>', place, words)
 
 
-def changes_of(form: Any) -> dict[str, list[str]]:
+def changes_of(form: forms.Form) -> Changes:
     """Each changed field with its old and new value; of a password only that it changed."""
-    changed = {}
+    changed: Changes = {}
     for name in form.changed_data:
         if name in UNTOLD:
             changed["password"] = ["(not shown)", "(not shown)"]

@@ -3,36 +3,49 @@
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
+from django.contrib.admin import ShowFacets, SimpleListFilter
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.db.models.fields.related import ForeignKey
 from django.forms.models import ModelChoiceField
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
 from django.utils.html import escape
 from django.views.decorators.http import require_safe
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.views import ChangeList
 
 from orders.access import permissions
-from orders.models import AgentWallet, Cancel, Drift, Right
-from orders.models.desks import DeskQuerySet, sees_everything
+from orders.admin.shared.unfold import ChangeList, CustomUrl, ModelAdmin, Parent, Row, TabularInline
+from orders.models import Right
+from orders.models.desks import sees_everything
 from orders.models.lookups import MAX_ROW_ID
 
 if TYPE_CHECKING:
+    from django.db.models.options import Options
+
     from orders.models.desks import Person
 
+SomeRows = TypeVar("SomeRows", bound=QuerySet[Any])
 
 FRAGMENT = "Desk-Fragment"  # marks an answer that belongs into the page that asked
+DESK_RIGHTS = "desk_rights"  # where a request keeps what its person may do
+PAGE_TITLE = "page_title"  # where a request keeps the last step of the path at the top
 
 
 def rights_of(request: HttpRequest) -> set[Right]:
     """What the person may do on any desk, asked once a request."""
-    if not hasattr(request, "desk_rights"):
-        request.desk_rights = permissions.rights_of(request.user)
-    return request.desk_rights
+    rights: set[Right] | None = getattr(request, DESK_RIGHTS, None)
+    if rights is None:
+        rights = permissions.rights_of(request.user)
+        setattr(request, DESK_RIGHTS, rights)
+    return rights
+
+
+def name_page(request: HttpRequest, title: str) -> None:
+    """Name the last step of the path at the top, which the template reads off the request."""
+    setattr(request, PAGE_TITLE, title)
 
 
 def is_administrator(request: HttpRequest) -> bool:
@@ -40,10 +53,11 @@ def is_administrator(request: HttpRequest) -> bool:
     return sees_everything(request.user)
 
 
-def scoped(queryset: Any, user: "Person") -> Any:
+def scoped(queryset: SomeRows, user: "Person") -> SomeRows:
     """Only what this person may know of. Rows without a desk are for administrators."""
-    if hasattr(queryset, "visible_to"):
-        return queryset.visible_to(user)
+    visible_to: Callable[[Person], SomeRows] | None = getattr(queryset, "visible_to", None)
+    if visible_to is not None:
+        return visible_to(user)
     return queryset if sees_everything(user) else queryset.none()
 
 
@@ -68,6 +82,8 @@ def request_key_of(request: HttpRequest) -> uuid.UUID | None:
 class Rows(ChangeList):
     """A change list that lets its screen add to the rows of the page what one query can tell."""
 
+    model_admin: "Screen[Any]"
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.shown_rows())
@@ -79,22 +95,22 @@ class Rows(ChangeList):
         return self.result_list
 
 
-class Screen(ModelAdmin):
+class Screen(ModelAdmin[Row]):
     """The base of every screen. It shows rows of the person's own desks and changes nothing."""
 
-    actions = None
+    actions: tuple[str, ...] | None = None
+    list_filter: ClassVar[tuple[type[SimpleListFilter], ...]]
     list_per_page = 100
     list_max_show_all = 0
     list_fullwidth = True
     list_filter_submit = True
     show_full_result_count = False
-    show_facets = False
+    show_facets = ShowFacets.NEVER
     change_list_template = "desk/shared/change_list.html"
     empty_sentence = "There is nothing here yet."
-    page_template = None
-    sortable_by = ()
+    sortable_by: ClassVar[tuple[str, ...]] = ()
 
-    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return Right.VIEW in rights_of(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -103,13 +119,13 @@ class Screen(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> Any:  # of the model's own queryset class
         return scoped(super().get_queryset(request), request.user)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Rows]:
@@ -117,50 +133,54 @@ class Screen(ModelAdmin):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse | None:
+    ) -> HttpResponse:
         """The list. A forged bulk action is refused as such, where Django would say nothing."""
         wanted = request.POST.get("action", "")
         if wanted and wanted not in self.get_actions(request):
             raise PermissionDenied
         return super().changelist_view(request, extra_context)
 
-    def complete_rows(self, request: HttpRequest, rows: list[AgentWallet | Cancel | Drift]) -> None:
+    def complete_rows(self, request: HttpRequest, rows: list[Row]) -> None:
         """Attach to the rows of one page what their columns need, in a fixed number of queries."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only our own filters read the address line: no column can be guessed through it."""
         return lookup in {one.parameter_name for one in self.list_filter}
 
-    def get_sortable_by(self, request: HttpRequest) -> tuple[str, str, str]:
+    def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
         return self.sortable_by
 
     def formfield_for_foreignkey(
-        self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField:
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
         return super().formfield_for_foreignkey(
             db_field, request, **kwargs | {"queryset": choices_of(db_field, request)}
         )
 
-    def log_addition(self, request: HttpRequest, obj, message) -> None:
-        """The audit log is the one log; Django's own is not kept."""
+    def log_addition(self, request: HttpRequest, obj: Row, message: Any) -> Any:
+        """Keep no `LogEntry`, which nobody reads: the audit log is the one log."""
 
-    def log_change(self, request: HttpRequest, obj, message) -> None:
-        """The audit log is the one log; Django's own is not kept."""
+    def log_change(self, request: HttpRequest, obj: Row, message: Any) -> Any:
+        """Keep no `LogEntry`, which nobody reads: the audit log is the one log."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> None:
+    ) -> NoReturn:
         raise Http404
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> None:
+    ) -> NoReturn:
         raise PermissionDenied
 
-    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts, object_id) -> None:
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: "Options[Row]", object_id: str
+    ) -> NoReturn:
         raise Http404
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field=None) -> Any:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Row | None:
         try:
             return super().get_object(request, object_id, from_field)
         except OverflowError:  # more digits than SQLite's integers have
@@ -171,7 +191,7 @@ class Screen(ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
 
-    def visible_or_404(self, request: HttpRequest, object_id: str, *related) -> Any:
+    def visible_or_404(self, request: HttpRequest, object_id: str) -> Row:
         """The row, if the person may know of it; a foreign one is as missing as a missing one."""
         self.guard_view(request)
         row = self.get_object(request, object_id)
@@ -184,22 +204,24 @@ class Screen(ModelAdmin):
     ) -> TemplateResponse:
         """A whole page of the site with a template of ours."""
         request.current_app = self.admin_site.name
-        request.page_title = title  # the last step of the path at the top
+        name_page(request, title)
         site = self.admin_site.each_context(request)
         context = {**site, "title": title, "opts": self.opts, "media": self.media, **context}
         return TemplateResponse(request, template, context, status=status)
 
     @property
-    def own_urls(self) -> tuple[Any, ...]:
+    def own_urls(self) -> tuple[CustomUrl, ...]:
         """Views of this screen as (path, name, view) triples, wrapped by `get_custom_urls`."""
         return ()
 
-    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
+    def get_custom_urls(self) -> tuple[CustomUrl, ...]:
         return tuple((path, name, _without_admin(view)) for path, name, view in self.own_urls)
 
 
-class ReadOnlyPage(Screen):
+class ReadOnlyPage(Screen[Row]):
     """A screen whose rows have a page of their own instead of a form."""
+
+    page_template: ClassVar[str]
 
     @method_decorator(require_safe)
     def change_view(
@@ -208,48 +230,48 @@ class ReadOnlyPage(Screen):
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> TemplateResponse | None:
+    ) -> TemplateResponse:
         row = self.visible_or_404(request, object_id)
         return self.page(request, self.page_template, **self.facts(request, row))
 
-    def facts(self, request: HttpRequest, row) -> dict:
+    def facts(self, request: HttpRequest, row: Row) -> dict[str, Any]:
         """Title and everything else the row's page shows."""
         raise NotImplementedError
 
 
-class ScopedInline(TabularInline):
+class ScopedInline(TabularInline[Row, Parent]):
     """Rows within a page, their selects scoped like those of the page."""
 
     extra = 0
     hide_title = True
 
     def formfield_for_foreignkey(
-        self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField:
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
         return super().formfield_for_foreignkey(
             db_field, request, **kwargs | {"queryset": choices_of(db_field, request)}
         )
 
-    def has_view_permission(self, request: HttpRequest, obj: "Person | None" = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return is_administrator(request)
 
     has_add_permission = has_change_permission = has_delete_permission = has_view_permission
 
 
-def choices_of(db_field: ForeignKey, request: HttpRequest) -> DeskQuerySet:
+def choices_of(db_field: "ForeignKey[Any, Any]", request: HttpRequest) -> QuerySet[Any]:
     """What a form may offer for a link to another row."""
     return scoped(db_field.remote_field.model._default_manager.all(), request.user)
 
 
-def _without_admin(view: Callable[..., Any]) -> Callable[..., Any]:
+def _without_admin(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Unfold hands its custom views the model admin, which our bound methods have already."""
 
     @wraps(view)
     def call(
-        request: HttpRequest, *args, model_admin: Any = None, **kwargs: int | uuid.UUID
-    ) -> HttpResponse | None:
-        if any(isinstance(value, int) and value > MAX_ROW_ID for value in kwargs.values()):
+        request: HttpRequest, *, model_admin: "Screen[Row] | None" = None, **ids: int | uuid.UUID
+    ) -> HttpResponseBase:
+        if any(isinstance(value, int) and value > MAX_ROW_ID for value in ids.values()):
             raise Http404
-        return view(request, *args, **kwargs)
+        return view(request, **ids)
 
     return call

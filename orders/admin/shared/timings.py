@@ -33,7 +33,7 @@ def _of_cancel(cancel: Cancel) -> list[Step]:
     found = AuditRecord.objects.filter(
         event__in=[Event.REQUEST, Event.ANSWER], order_rows__cancel=cancel
     ).order_by("position")
-    moments = [("Clicked", cancel.requested_at)]
+    moments: list[tuple[str, datetime | None]] = [("Clicked", cancel.requested_at)]
     for record in found:
         if record.event == Event.REQUEST:
             moments.append(("Recorded for sending", record.at))
@@ -47,7 +47,8 @@ def _of_cancel(cancel: Cancel) -> list[Step]:
 OF_ANSWER = (("Sent", "sent_at"), ("First byte back", "first_byte_at"), ("Answered", "answered_at"))
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(text: Any) -> datetime | None:
+    """A moment as the log wrote it; None where it is no text or no time."""
     try:
         return parse_datetime(text) if isinstance(text, str) else None
     except ValueError:
@@ -77,8 +78,8 @@ def sums_of(job: CancelJob) -> dict[str, Any]:
     kinds = list(records.values("event").annotate(n=Count("pk"), bytes=Sum("body_length")))
     ends = records.aggregate(first=Min("at"), last=Max("at"))
     answers = records.filter(event=Event.ANSWER).order_by("position")[:1000]
-    took = [sentences.data_of(one).get("elapsed_ms") for one in answers.only("data")]
-    took = sorted(one for one in took if isinstance(one, int | float))
+    elapsed = [sentences.data_of(answer).get("elapsed_ms") for answer in answers.only("data")]
+    took = sorted(ms for ms in elapsed if isinstance(ms, int | float))
     outcomes = Counter(dict(job.cancels.order_by().values_list("status").annotate(Count("pk"))))
     return {
         "kinds": [one | {"label": Event(one["event"]).label} for one in kinds],

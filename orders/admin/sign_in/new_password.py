@@ -11,10 +11,10 @@ from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils.datastructures import MultiValueDict
-from unfold.forms import AdminOwnPasswordChangeForm
 
 from orders.access import sign_in
 from orders.access.sign_in_log import actor_of
+from orders.admin.shared.unfold import AdminOwnPasswordChangeForm
 from orders.audit import log
 from orders.models import Event
 
@@ -35,7 +35,7 @@ class NewPasswordForm(AdminOwnPasswordChangeForm):
         super().__init__(user, *args, **kwargs)
         self.request = request
 
-    def clean_old_password(self) -> str | None:
+    def clean_old_password(self) -> str:
         given = self.cleaned_data["old_password"]
         try:
             if sign_in.is_own_password(request=self.request, password=given):

@@ -17,12 +17,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from unfold.forms import AuthenticationForm
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from orders.access import second_factor as access_second_factor
 from orders.access import sessions, sign_in
 from orders.admin.shared import assets
+from orders.admin.shared.unfold import (
+    AuthenticationForm,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 WRONG = "That code does not fit, or was used before. Wait for the next one."
 WRONG_PASSWORD = "That is not your password."  # noqa: S105
@@ -66,7 +69,7 @@ def password_required(view):
 
     @never_cache
     @sensitive_post_parameters()
-    def guarded(request: HttpRequest) -> HttpResponse | None:
+    def guarded(request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
             return redirect("admin:login")
         if request.method not in {"GET", "HEAD", "POST"}:
@@ -95,7 +98,7 @@ def confirm_yourself(request: HttpRequest) -> HttpResponse:
 
 
 @password_required
-def enrol_second_factor(request: HttpRequest) -> HttpResponse | None:
+def enrol_second_factor(request: HttpRequest) -> HttpResponse:
     """Show the secret as a QR code, take the first code, show the recovery codes once."""
     user = request.user
     if access_second_factor.is_enrolled(user):
@@ -151,9 +154,7 @@ def _give_password(request: HttpRequest, form: PasswordForm) -> None:
         form.add_error("password", WRONG_PASSWORD)
 
 
-def _enrolment(
-    request: HttpRequest, form: CodeForm, *, status: int = 200
-) -> TemplateResponse | None:
+def _enrolment(request: HttpRequest, form: CodeForm, *, status: int = 200) -> TemplateResponse:
     if request.method != "POST":
         sessions.demand_fresh(request)  # the page shows the secret
     begun = request.session.get(sign_in.BEGUN, "")
