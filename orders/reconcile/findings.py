@@ -273,9 +273,18 @@ def _left(evidence: Findings, missing: list[Cancel]) -> list[Cancel]:
         cancel
         for cancel in sorted(missing, key=lambda cancel: cancel.checks)
         if cancel.order_id
-        and cancel.order_id not in evidence.pasts
+        and not _is_told(evidence, cancel)
         and not (evidence.is_history_whole and not evidence.is_ours(cancel))
     ]
+
+
+def _is_told(evidence: Findings, cancel: Cancel) -> bool:
+    """Whether the pages told how it closed, or call it by a word that we do not know.
+
+    A row that calls it open is from before its end: rows may come oldest first.
+    """
+    past = evidence.pasts.get(cancel.order_id)
+    return past is not None and (past.ending is not None or past.is_in_doubt)
 
 
 def _read_book(evidence: Findings, routes: history_lookup.Routes, params: dict[str, str]) -> None:

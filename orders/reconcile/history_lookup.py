@@ -95,7 +95,7 @@ class LookUp:
             evidence.unknown.add(order_id)
         elif answer.value is None:
             evidence.unread_ids[order_id] = answer.why
-        elif evidence.is_ours(cancel):
+        elif evidence.is_ours(cancel) or order_id in evidence.pasts:
             evidence.add(order_pasts.of_events(answer.value.rows))
         else:
             evidence.unowned[order_id] = order_pasts.of_events(answer.value.rows)

@@ -1,5 +1,6 @@
 """Whatever order, paging and words the history has: no false outcome, an end in bounded reads."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -163,3 +164,25 @@ def test_nothing_false_is_concluded_and_the_reads_are_bounded(firm, data):
 @given(data=st.data())
 def test_nor_in_many_more_histories(firm, data):
     ask_and_check(firm, data)
+
+
+def test_a_row_from_before_the_end_does_not_keep_the_end_from_being_looked_up(firm):
+    """Where rows come oldest first, one order's first row tells how it began."""
+    orders = firm.orders(5)
+    firm.paper.fault("/orders/batch", "apply_then_drop")
+    about = {"user": firm.operator, "actor": firm.actor()}
+    requests.cancel_orders(order_ids=[order.pk for order in orders], **about)
+    worker.deliver_account(account_id=firm.account.pk)
+    rows = [
+        {"order_id": one.order_id, "symbol": "BTC", "side": "bid", "order_status": "open"}
+        | {"amount": "0.5", "filled_amount": "0", "order_type": "limit", "reduce_only": False}
+        | {"created_at": 1_767_268_800_000, "updated_at": 1_767_268_800_000}
+        for one in orders
+    ]
+    page = {"success": True, "data": rows, "next_cursor": "more", "has_more": True}
+    firm.paper.fault("/orders/history", "status", times=None, status=200, body=json.dumps(page))
+    assert run_on(firm.account) is not None
+    for cancel in Cancel.objects.all():
+        assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.HISTORY)
+        assert cancel.explanation.startswith("Cancelled, by our request or by an edit")
+        assert cancel.cancelled_amount == "0.5"
