@@ -17,7 +17,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The way around, in the order in which operators need it."""
     state = SiteState(request)
     held = rights_of(request)
-    groups = []
+    groups: list[dict[str, Any]] = []
     if Right.VIEW in held:
         groups.append({"title": "Orders", "items": _cancelling(request, state, held)})
         groups.append({"title": "Desk", "items": _desk(request)})

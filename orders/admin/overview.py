@@ -40,7 +40,7 @@ def _by_desk(accounts: list[Account]) -> list[dict[str, Any]]:
     """Accounts by desk, each with its open orders and the credits left; three queries."""
     counts = freshness.open_orders(accounts)
     balances = credits.balances(accounts=accounts, now=timezone.now())
-    desks = {}
+    desks: dict[Desk, list[Account]] = {}
     for account in accounts:
         account.open_orders = counts.get(account.pk, 0)
         account.balance = balances[account.pk]

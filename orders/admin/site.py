@@ -36,7 +36,7 @@ class DeskAdminSite(UnfoldAdminSite):
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> Any:  # a page, or the way to the next: Django's stubs know the page alone
         """The page of a new password, in the frame of the others."""
         request.current_app = self.name
         frame = self.each_context(request) | (extra_context or {})

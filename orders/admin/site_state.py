@@ -19,6 +19,7 @@ from orders.models import (
     ExchangeClock,
     Order,
     PanicLine,
+    Restore,
     Right,
     Sender,
 )
@@ -35,7 +36,7 @@ BANNERS = {
 class SiteState:
     """What the frame of a page asks for; each answer is looked up once, and only if it is shown."""
 
-    def __init__(self, request: HttpRequest, here=None) -> None:
+    def __init__(self, request: HttpRequest, here: str | None = None) -> None:
         self.request, self.here = request, here or request.path
         self.network = settings.PACIFICA_NETWORK
         self.name, self.meaning = BANNERS[self.network]
@@ -46,7 +47,7 @@ class SiteState:
         return Sender.objects.fresh(timezone.now()).exists()
 
     @cached_property
-    def _restored(self) -> tuple[None, bool]:
+    def _restored(self) -> tuple[Restore | None, bool]:
         return restored_copy.state(timezone.now())
 
     @property
@@ -114,10 +115,12 @@ class SiteState:
         A panic that was given up on stays until somebody who may acts on it.
         """
         user = self.request.user
-        needing = PanicLine.objects.needing_somebody().allowing(user, Right.PANIC)
-        needing = Exists(needing.filter(job=OuterRef("pk")))
+        lines = PanicLine.objects.needing_somebody().allowing(user, Right.PANIC)
+        needing = Exists(lines.filter(job=OuterRef("pk")))
         big = Q(is_urgent=False) | Q(is_panic=True)
-        jobs = CancelJob.objects.visible_to(user).annotate(needs_somebody=needing)
+        jobs = CancelJob.objects.visible_to(user)
+        # Other screens attach the same name by a query of their own.
+        jobs = jobs.annotate(needs_somebody=needing)  # type: ignore[no-redef]
         shown = jobs.filter(big & Q(status__in=STILL_GOING) | Q(is_panic=True, needs_somebody=True))
         return [job for job in shown.order_by("-created_at") if job_url(job) != self.here]
 

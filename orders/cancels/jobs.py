@@ -102,7 +102,7 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
 
 def retry(
     *, user: "Person", actor: log.Actor, job_id: int, request_key: UUID | None = None
-) -> CancelReceipt | None:
+) -> CancelReceipt:
     """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`.
 
     Orders that have ended since are skipped.

@@ -1,7 +1,7 @@
 """Accounts, the agent wallets that sign for them, and the sealed keys nobody reads."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -39,6 +39,11 @@ class Account(models.Model):
     sync_error = models.CharField(max_length=300, blank=True, editable=False)
     # Which rows of the book last read could not be read, in words.
     book_trouble = models.CharField(max_length=400, blank=True, default="", editable=False)
+
+    if TYPE_CHECKING:  # what screens attach to the rows that they show
+        active_wallet: "AgentWallet | None"
+        balance: Any  # an `orders.exchange.credits.Balance`
+        open_orders: int
 
     objects = AccountQuerySet.as_manager()
 

@@ -1,6 +1,6 @@
 """The audit log's tables. Rows are added, never changed; the database itself refuses."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -144,6 +144,10 @@ class AuditRecord(models.Model):
     content_hash = models.CharField(max_length=64)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
+
+    if TYPE_CHECKING:  # what screens attach to the rows that they show
+        first_row: "AuditRecordOrder | None"
+        row_count: int
 
     objects = OfDesksQuerySet.as_manager()
 

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -128,6 +128,16 @@ class CancelJob(models.Model):
     # Since when it could have sent and did not; waiting for credits does not count.
     idle_since_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
+
+    if TYPE_CHECKING:  # what screens attach to the rows that they show
+        tally: Any  # an `orders.admin.jobs.progress.Tally`
+        needs_somebody: bool  # some line of a panic
+        last_sent_at: datetime | None  # this and the next three: of a panic's lines
+        empty_at: datetime | None
+        n_lines: int
+        n_empty: int
+        to_sent: str  # in words, from the act
+        to_empty: str
 
     objects = CancelJobQuerySet.as_manager()
 

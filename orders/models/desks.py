@@ -115,6 +115,10 @@ class Desk(models.Model):
     confirm_above = models.PositiveIntegerField(default=100)  # type the count to confirm more
     created_at = models.DateTimeField(auto_now_add=True)
 
+    if TYPE_CHECKING:  # what the list of desks is annotated with
+        n_accounts: int
+        n_people: int
+
     objects = DeskQuerySet.as_manager()
 
     class Meta:

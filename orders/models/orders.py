@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from django.db import models
 
 from orders.models.desks import OfAccountsQuerySet
 from orders.models.lookups import portions
 from orders.pacifica import kinds
+
+if TYPE_CHECKING:
+    from orders.models.cancels import Cancel
 
 Columns = TypeVar("Columns", bound=NamedTuple)
 
@@ -114,6 +117,10 @@ class Order(models.Model):
     )  # the order it was edited from
     trouble = models.CharField(max_length=300, blank=True, default="")  # with the book's row
     has_contradiction = models.BooleanField(default=False)  # said closed, and seen open since
+
+    if TYPE_CHECKING:  # what screens attach to the rows that they show
+        may_cancel: bool
+        cancel_shown: Cancel | None  # the newest of the order
 
     objects = OrderQuerySet.as_manager()
 

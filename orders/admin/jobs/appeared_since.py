@@ -20,12 +20,12 @@ class Appeared:
     """Orders in scope that the frozen set does not hold: how many, and the first of them."""
 
     count: int
-    orders: tuple
+    orders: tuple[Order, ...]
 
 
 def since(request: HttpRequest, job: CancelJob) -> Appeared | None:
     """What a person may see of it; None where the orders were named one by one."""
-    preview = Preview.objects.filter(pk=job.preview_id).first()
+    preview = job.preview
     if preview is None or not preview.query:
         return None
     found = previews.since(preview, _in_scope(request, preview))

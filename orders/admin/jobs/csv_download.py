@@ -11,7 +11,7 @@ from orders.audit import log
 from orders.cancels.bulk import previews
 from orders.evidence.bundle import safe
 from orders.lifecycle.targets import CannotAsk
-from orders.models import Account, Cancel, CancelJob, Event, Preview
+from orders.models import Account, Cancel, CancelJob, Event
 
 COLUMNS = (
     "account",
@@ -42,7 +42,7 @@ def of_job(job: CancelJob, *, actor: log.Actor) -> HttpResponse:
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    names = set()
+    names: set[tuple[int, int | str | None]] = set()
     accounts = Account.objects.in_bulk(set(job.cancels.values_list("account_id", flat=True)))
     for cancel in job.cancels.order_by("pk").iterator(1000):
         cancel.account = accounts[cancel.account_id]
@@ -85,10 +85,10 @@ def _moment(at: datetime | None) -> str:
 
 
 def _skipped(
-    job: CancelJob, names: set[tuple[int, int | None]]
+    job: CancelJob, names: set[tuple[int, int | str | None]]
 ) -> Iterator[tuple[int | str | None, ...]]:
     """Rows of the frozen set that became no cancel, because another one had the order."""
-    preview = Preview.objects.filter(pk=job.preview_id).first()
+    preview = job.preview
     try:
         rows = previews.frozen(preview) if preview else []
     except CannotAsk:

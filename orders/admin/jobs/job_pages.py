@@ -2,7 +2,7 @@
 
 import uuid
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -30,11 +30,22 @@ from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Right
 from orders.templatetags.desk import ago, by, tone, visible
 
+if TYPE_CHECKING:
+    from orders.audit.log import Actor
+    from orders.cancels.intake import CancelReceipt
+    from orders.models.desks import Person
+
 STOP_ASKING = 286  # htmx: swap this in and ask no more
 
 
+class Act(Protocol):
+    """What a person may do to a job. It returns a sentence, or what it recorded anew."""
+
+    def __call__(self, *, user: "Person", actor: "Actor", job_id: int) -> "str | CancelReceipt": ...
+
+
 @admin.register(CancelJob)
-class JobAdmin(ReadOnlyPage):
+class JobAdmin(ReadOnlyPage[CancelJob]):
     """Jobs of the person's desks, newest first."""
 
     list_display = (
@@ -69,13 +80,15 @@ class JobAdmin(ReadOnlyPage):
         job = self.visible_or_404(request, str(object_id))
         life = order_history.of_job(job, request.user)
         is_cut = len(life) == order_history.MAX_MOMENTS
-        told: dict[str, Any] = {
-            "job": job,
-            "life": life,
-            "is_cut": is_cut,
-            "sums": timings.sums_of(job),
-        }
-        return self.page(request, "desk/jobs/job_records.html", title=f"The life of {job}", **told)
+        return self.page(
+            request,
+            "desk/jobs/job_records.html",
+            title=f"The life of {job}",
+            job=job,
+            life=life,
+            is_cut=is_cut,
+            sums=timings.sums_of(job),
+        )
 
     @display(description="What")
     def job_column(self, job: CancelJob) -> str:
@@ -100,7 +113,7 @@ class JobAdmin(ReadOnlyPage):
         return by(job)
 
     @display(description="When")
-    def when_column(self, job: CancelJob) -> SafeString:
+    def when_column(self, job: CancelJob) -> str:
         return ago(job.created_at)
 
     @display(description="Desk")
@@ -143,17 +156,17 @@ class JobAdmin(ReadOnlyPage):
         key = request_key_of(request)
         return self.act(request, object_id, partial(jobs.retry, request_key=key))
 
-    def act(self, request: HttpRequest, object_id: int, what: Any) -> HttpResponseRedirect:
+    def act(self, request: HttpRequest, object_id: int, act: Act) -> HttpResponseRedirect:
         """Do this to the job and say what became of it; who may is decided below."""
         self.visible_or_404(request, str(object_id))
         try:
-            said = what(user=request.user, actor=actor_of(request), job_id=object_id)
+            outcome = act(user=request.user, actor=actor_of(request), job_id=object_id)
         except NotAllowed:
             raise PermissionDenied from None
-        if isinstance(said, str):
-            messages.info(request, said)
+        if isinstance(outcome, str):
+            messages.info(request, outcome)
             return redirect("admin:orders_canceljob_change", object_id)
-        return told(request, said)
+        return told(request, outcome)
 
     @method_decorator(require_safe)
     def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -168,7 +181,7 @@ class JobAdmin(ReadOnlyPage):
         """Orders that came into the scope after it was frozen; looked up once, when all is over."""
         job = self.visible_or_404(request, str(object_id))
         try:
-            facts = {"found": appeared_since.since(request, job)}
+            facts: dict[str, Any] = {"found": appeared_since.since(request, job)}
         except CannotAsk as changed:
             facts = {"trouble": str(changed)}
         return fragment(render_to_string("desk/jobs/_appeared_since.html", facts, request))

@@ -1,8 +1,9 @@
 """How far jobs are: their cancels by status, their speed, what is left of time and credits."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
@@ -21,6 +22,11 @@ from orders.models.lookups import is_row_id
 from orders.models.meanings import meanings
 from orders.pacifica.signing import BATCH_SIZE
 
+if TYPE_CHECKING:
+    CancelPaginator = Paginator[Cancel]
+else:
+    CancelPaginator = Paginator
+
 PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
 RATE_WINDOW = timedelta(seconds=10)
@@ -34,16 +40,17 @@ NOT_WORKED_OFF = [  # at rest by a person's word or by the clock, which says not
 class Tally:
     """How many cancels of a job stand in each status, as parts of a bar."""
 
-    def __init__(self, counts: Any) -> None:
+    def __init__(self, counts: Mapping[str, int]) -> None:
         self.counts = counts
         self.total = sum(counts.values())
         self.resting = sum(n for status, n in counts.items() if status not in LIVE)
-        self.worked_off = self.resting - sum(counts.get(one, 0) for one in NOT_WORKED_OFF)
+        self.worked_off = self.resting - sum(counts.get(status, 0) for status in NOT_WORKED_OFF)
         self.waiting = counts.get(CancelStatus.QUEUED, 0)
         self.unresolved = sum(counts.get(status, 0) for status in OPEN_QUESTIONS)
         self.has_stopped = CancelStatus.STOPPED in counts
         self.has_failed = any(status in counts for status in jobs.RETRIED)
-        self.parts, start = [], 0
+        self.parts: list[dict[str, Any]] = []
+        start = 0
         for status in CancelStatus.values:
             count = counts.get(status)
             if count:
@@ -71,7 +78,7 @@ class Tally:
 def tallies(rows: list[CancelJob]) -> dict[int, Tally]:
     """The tally of each job, by job id; one query."""
     cancels = Cancel.objects.filter(job__in=[job.pk for job in rows]).order_by()
-    counts = {job.pk: {} for job in rows}
+    counts: dict[int, dict[str, int]] = {job.pk: {} for job in rows}
     for job_id, status, count in cancels.values_list("job", "status").annotate(Count("pk")):
         counts[job_id][status] = count
     return {job_id: Tally(by_status) for job_id, by_status in counts.items()}
@@ -79,10 +86,20 @@ def tallies(rows: list[CancelJob]) -> dict[int, Tally]:
 
 def complete(rows: list[CancelJob]) -> list[CancelJob]:
     """Attach its tally to each job."""
-    found = tallies(rows)
+    by_job = tallies(rows)
     for job in rows:
-        job.tally = found[job.pk]
+        job.tally = by_job[job.pk]
     return rows
+
+
+class Group(NamedTuple):
+    """A job's cancels of one account in one status: how many, and how many of these stand out."""
+
+    account_id: int
+    status: str
+    size: int
+    just_now: int  # worked off within `RATE_WINDOW`
+    contradicted: int
 
 
 class Pace:
@@ -96,29 +113,30 @@ class Pace:
         groups = groups.annotate(
             n=Count("pk"), n_just_now=Count("pk", filter=just_now), n_contradicted=contradicted
         )
-        self._groups = list(groups)
-        by_status = Counter()
-        for _, status, count, *_ in self._groups:
-            by_status[status] += count
+        self._groups = [Group._make(row) for row in groups]
+        by_status: Counter[str] = Counter()
+        for group in self._groups:
+            by_status[group.status] += group.size
         self.tally = job.tally = Tally(by_status)
 
     def count(self, chosen: dict[str, str]) -> int:
         """How many of its cancels fit the chosen status and account."""
         return sum(
-            count
-            for account_id, status, count, *_ in self._groups
-            if chosen["account"] in ("", str(account_id)) and chosen["status"] in ("", status)
+            group.size
+            for group in self._groups
+            if chosen["account"] in ("", str(group.account_id))
+            and chosen["status"] in ("", group.status)
         )
 
     @cached_property
     def accounts(self) -> dict[int, Account]:
         """The accounts of its cancels, by id."""
-        return Account.objects.in_bulk({group[0] for group in self._groups})
+        return Account.objects.in_bulk({group.account_id for group in self._groups})
 
     @property
     def contradicted(self) -> int:
         """How many of its cancels later evidence spoke against."""
-        return sum(group[4] for group in self._groups)
+        return sum(group.contradicted for group in self._groups)
 
     @property
     def is_going(self) -> bool:
@@ -144,18 +162,18 @@ class Pace:
         age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
         if not self.is_going:
             return self.tally.worked_off / age_s if self.job.done_at and age_s > 0 else 0
-        lately = sum(group[3] for group in self._groups)
+        lately = sum(group.just_now for group in self._groups)
         return lately / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
 
     @cached_property
     def shares(self) -> tuple[estimate.Share]:
         """What the waiting cancels take from each pool, and what it holds."""
         counts = dict.fromkeys(self.accounts.values(), 0)
-        for account_id, status, count, *_ in self._groups:
-            if status == CancelStatus.QUEUED:
-                counts[self.accounts[account_id]] += count
-        about: dict[str, Any] = {"is_urgent": self.job.is_urgent, "before": self.job.pk}
-        return estimate.shares_of(counts, now=self.now, **about)
+        for group in self._groups:
+            if group.status == CancelStatus.QUEUED:
+                counts[self.accounts[group.account_id]] += group.size
+        is_urgent, before = self.job.is_urgent, self.job.pk
+        return estimate.shares_of(counts, now=self.now, is_urgent=is_urgent, before=before)
 
     @property
     def left(self) -> str:
@@ -176,7 +194,7 @@ class Pace:
         return sentences.span((self.job.done_at - self.job.created_at).total_seconds())
 
 
-class Counted(Paginator):
+class Counted(CancelPaginator):
     """Pages of rows that were counted already."""
 
     def __init__(self, rows: CancelQuerySet, count: int) -> None:
@@ -193,7 +211,7 @@ def progress(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
     page = Counted(rows, count).get_page(request.GET.get("p"))
     for cancel in page.object_list:
         cancel.account = pace.accounts[cancel.account_id]
-    frozen = Preview.objects.filter(pk=job.preview_id).values_list("count", flat=True).first()
+    frozen = _frozen_count(job)
     return {
         "job": job,
         "pace": pace,
@@ -208,6 +226,13 @@ def progress(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         "frozen": frozen,
         "skipped": frozen - pace.tally.total if frozen else 0,
     }
+
+
+def _frozen_count(job: CancelJob) -> int | None:
+    """How many orders the preview froze of which a job was made; None where there was none."""
+    if job.preview_id is None:
+        return None
+    return Preview.objects.filter(pk=job.preview_id).values_list("count", flat=True).first()
 
 
 def chosen_of(request: HttpRequest) -> dict[str, str]:
@@ -228,4 +253,4 @@ def _query(chosen: dict[str, str], *names: str) -> str:
 def symbols_of(job: CancelJob) -> list[str]:
     """The symbols by which a job's cancels can be filtered; asked once, when the page is opened."""
     symbols = job.cancels.order_by("symbol").values_list("symbol", flat=True)
-    return [one for one in symbols.distinct() if one.isprintable()]
+    return [symbol for symbol in symbols.distinct() if symbol.isprintable()]

@@ -1,12 +1,13 @@
 """Cancel by id: one order, known to the app or not, named by the operator."""
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 
+from orders.access.denials import refuse
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
@@ -67,9 +68,14 @@ class CancelByIdForm(forms.Form):
         widget=fields.themed_text(placeholder="Kept with the job and in the log"),
     )
 
-    def __init__(self, *args: QueryDict, user: "Person", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
+    def __init__(self, data: QueryDict | None = None, *, user: "Person") -> None:
+        super().__init__(data)
+        self.accounts.offer(Account.objects.allowing(user, Right.CANCEL))
+
+    @property
+    def accounts(self) -> fields.OneAccount:
+        """The input of the account."""
+        return fields.field_of(self, "account", fields.OneAccount)
 
     def clean_order_id(self) -> int | None:
         text = self.cleaned_data["order_id"].strip()
@@ -105,17 +111,17 @@ def _ask(request: HttpRequest, form: CancelByIdForm) -> CancelReceipt | None:
     sound = form.is_valid()
     try:
         if form.names_a_foreign_account:
-            requests.refuse(actor=actor, what="cancel by id", said=requests.NO_ACCOUNT)
+            refuse(actor=actor, what="cancel by id", said=requests.NO_ACCOUNT)
         if not sound:
             return None
-        given = dict(form.cleaned_data)
-        account = given.pop("account")
+        named = dict(form.cleaned_data)
+        account = named.pop("account")
         return requests.cancel_by_id(
             user=request.user,
             actor=actor,
             account_id=account.pk,
             request_key=request_key_of(request),
-            **given,
+            **named,
         )
     except requests.CannotAsk as wrong:
         form.add_error(wrong.field, str(wrong))
@@ -134,6 +140,6 @@ def _page(
         title="Cancel by id",
         status=status,
         form=form,
-        accounts=form.fields["account"].queryset.exists(),
+        accounts=form.accounts.is_offered,
         request_key=request_key_of(request) or uuid.uuid4(),
     )

@@ -5,8 +5,7 @@ import uuid
 from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.utils.html import mark_safe
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from orders.models import Cancel, CancelKind, Desk, Order, Right
 from orders.models.cancels import LIVE
@@ -21,19 +20,19 @@ def complete(request: HttpRequest, orders: list[Order]) -> None:
         order.cancel_shown = latest.get((order.account_id, order.order_id))
 
 
-def latest_cancels(orders: list[Order]) -> dict[tuple[int, int], Cancel]:
+def latest_cancels(orders: list[Order]) -> dict[tuple[int, int | None], Cancel]:
     """The newest cancel of each order that has one, by (account id, order id).
 
     A cancel asked for by client order id alone names the order only by that.
     """
-    by_client_id = {
+    by_client_id: dict[tuple[int, str | None], int] = {
         (o.account_id, o.client_order_id.lower()): o.order_id for o in orders if o.client_order_id
     }
     named = Q(order_id__in=[order.order_id for order in orders]) | Q(
         order_id=None, client_order_id__in=[name for _, name in by_client_id]
     )
     cancels = Cancel.objects.filter(named, account__in={order.account_id for order in orders})
-    latest = {}
+    latest: dict[tuple[int, int | None], Cancel] = {}
     for cancel in cancels.exclude(kind=CancelKind.TWAP).order_by("pk"):
         order_id = cancel.order_id or by_client_id.get((cancel.account_id, cancel.client_order_id))
         latest[cancel.account_id, order_id] = cancel

@@ -5,7 +5,7 @@ More than a few orders, or all that match the filter, are frozen into a preview 
 
 import uuid
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib import messages
@@ -44,15 +44,12 @@ def confirm(
     is_all = request.POST.get("select_across") == "1"
     if is_all or orders.count() > _most(orders):
         return _frozen(screen, request, orders, is_all=is_all, chosen=queryset.count())
-    orders = list(orders.select_related("account__desk"))
-    if not orders:
+    rows = list(orders.select_related("account__desk"))
+    if not rows:
         messages.warning(request, NOTHING)
         return None
-    left_out: dict[str, Any] = {
-        "foreign": queryset.count() - mine.count(),
-        "closed": mine.count() - len(orders),
-    }
-    return _page(screen, request, orders, **left_out)
+    foreign, closed = queryset.count() - mine.count(), mine.count() - len(rows)
+    return _page(screen, request, rows, foreign=foreign, closed=closed)
 
 
 def _most(orders: OrderQuerySet) -> int:
@@ -65,14 +62,19 @@ def _frozen(
     screen: "OrderAdmin", request: HttpRequest, orders: OrderQuerySet, *, is_all: bool, chosen: int
 ) -> HttpResponse | None:
     """Freeze exactly the rows ticked, or exactly those the filter shows, and go to the preview."""
-    about: dict[str, Any] = {}
+    words, query, is_everything = "", "", False
     if is_all:
         query = filter_text.text_of(request)
         words, is_everything = filter_text.in_words(screen, request, query)
-        about = {"words": words, "query": query, "is_everything": is_everything}
-    actor = actor_of(request)
     try:
-        made = previews.of_orders(user=request.user, actor=actor, orders=orders, **about)
+        made = previews.of_orders(
+            user=request.user,
+            actor=actor_of(request),
+            orders=orders,
+            words=words,
+            query=query,
+            is_everything=is_everything,
+        )
     except (requests.CannotAsk, NotAllowed) as wrong:
         messages.warning(request, str(wrong))
         return None
@@ -113,7 +115,7 @@ def _page(
     )
 
 
-def breakdown(orders: list[Order]) -> list[tuple[tuple[str, ...], int]]:
+def breakdown(orders: list[Order]) -> list[tuple[tuple[str, str, str], int]]:
     """How many orders for each account, symbol and side, the most first."""
     counts = Counter(
         (order.account.name, order.symbol, order.side or "side unknown") for order in orders
@@ -121,7 +123,7 @@ def breakdown(orders: list[Order]) -> list[tuple[tuple[str, ...], int]]:
     return counts.most_common()
 
 
-def confirmed(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse | None:
+def confirmed(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
     """Ask for what was confirmed. The same POST again finds the job it made before."""
     key = request_key_of(request)
     ids = fields.ids_of(request)

@@ -19,7 +19,7 @@ from orders.templatetags.desk import ago, visible
 
 
 @admin.register(Drift)
-class DriftAdmin(Screen):
+class DriftAdmin(Screen[Drift]):
     """Drifts that nobody has acknowledged, newest first."""
 
     list_display = ("kind_column", "order_column", "account_column", "said_column", "seen_column")
@@ -30,7 +30,8 @@ class DriftAdmin(Screen):
     empty_sentence = "No discrepancy: the exchange's open orders and ours agree."
 
     def get_queryset(self, request: HttpRequest) -> DriftQuerySet:
-        return super().get_queryset(request).open()
+        drifts: DriftQuerySet = super().get_queryset(request)
+        return drifts.open()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -85,5 +86,5 @@ class DriftAdmin(Screen):
         return visible(drift.said)
 
     @display(description="Seen")
-    def seen_column(self, drift: Drift) -> SafeString:
+    def seen_column(self, drift: Drift) -> str:
         return ago(drift.seen_at)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -16,7 +16,14 @@ from orders.admin.orders import cancel_by_id, cancel_cell
 from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.shared import filters, order_history, timings
 from orders.admin.shared.freshness import book_of
-from orders.admin.shared.screens import ReadOnlyPage, fragment, refusal, request_key_of, rights_of
+from orders.admin.shared.screens import (
+    ReadOnlyPage,
+    fragment,
+    list_context,
+    refusal,
+    request_key_of,
+    rights_of,
+)
 from orders.admin.shared.unfold import CustomUrl, action, display
 from orders.audit import sentences
 from orders.cancels import requests
@@ -32,7 +39,7 @@ STALE_PAGE = "This page is too old to act on: reload it and click again."
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyPage):
+class OrderAdmin(ReadOnlyPage[Order]):
     """Orders of the person's desks, open ones first, each with its Cancel button."""
 
     list_display = (
@@ -137,8 +144,8 @@ class OrderAdmin(ReadOnlyPage):
         cancel_cell.complete(request, rows)
 
     def get_search_results(
-        self, request: HttpRequest, queryset: OrderQuerySet, search_term: str
-    ) -> tuple[OrderQuerySet, bool]:
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -151,9 +158,9 @@ class OrderAdmin(ReadOnlyPage):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
-        changelist = getattr(response, "context_data", {}).get("cl")
-        if changelist is not None:
-            response.context_data["book"] = book_of(accounts_in_view(request))
+        context = list_context(response)
+        if context is not None:
+            context["book"] = book_of(accounts_in_view(request))
         return response
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
@@ -218,9 +225,10 @@ class OrderAdmin(ReadOnlyPage):
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Order | None:
+    ) -> Order:
         try:
-            return self.get_queryset(request).select_related("account__desk").get(pk=object_id)
+            orders: OrderQuerySet = self.get_queryset(request)
+            return orders.select_related("account__desk").get(pk=object_id)
         except (Order.DoesNotExist, ValueError, OverflowError):
             raise Http404 from None
 
@@ -246,9 +254,10 @@ def accounts_in_view(request: HttpRequest) -> AccountQuerySet:
 
 def price_of(order: Order) -> str:
     """The limit price, or at which price a stop without one triggers."""
+    price: str = order.price
     if order.stop_price:
-        return f"{order.price} @ {order.stop_price}" if order.price else f"@ {order.stop_price}"
-    return order.price
+        return f"{price} @ {order.stop_price}" if price else f"@ {order.stop_price}"
+    return price
 
 
 def open_amount(order: Order) -> str:

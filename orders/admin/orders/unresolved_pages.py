@@ -1,7 +1,7 @@
 """Unresolved: cancels whose outcome is not proven yet, each a question somebody must watch."""
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -18,7 +18,7 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields, filters
 from orders.admin.shared.job_links import job_url
-from orders.admin.shared.screens import Screen, rights_of
+from orders.admin.shared.screens import Screen, name_page, rights_of
 from orders.admin.shared.unfold import CustomUrl, action, display
 from orders.cancels import unresolved
 from orders.lifecycle.targets import CannotAsk
@@ -26,11 +26,21 @@ from orders.models import Cancel, Right
 from orders.models.cancels import CancelQuerySet
 from orders.templatetags.desk import age, exact, tone, visible
 
+if TYPE_CHECKING:
+    from orders.audit.log import Actor
+    from orders.models.desks import Person
+
 LIST = "admin:orders_cancel_changelist"
 
 
+class Act(Protocol):
+    """What a person may do to open questions. It returns what became of them, as a sentence."""
+
+    def __call__(self, *, user: "Person", actor: "Actor", cancel_ids: list[int]) -> str: ...
+
+
 @admin.register(Cancel)
-class UnresolvedAdmin(Screen):
+class UnresolvedAdmin(Screen[Cancel]):
     """Open questions, the oldest first."""
 
     list_display = (
@@ -56,12 +66,13 @@ class UnresolvedAdmin(Screen):
     empty_sentence = "Nothing is unresolved: every cancel that was sent has a proven outcome."
 
     def get_queryset(self, request: HttpRequest) -> CancelQuerySet:
-        return super().get_queryset(request).open_questions()
+        cancels: CancelQuerySet = super().get_queryset(request)
+        return cancels.open_questions()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        request.page_title = "Unresolved"
+        name_page(request, "Unresolved")
         return super().changelist_view(request, {"title": "Unresolved cancels"})
 
     def change_view(
@@ -113,17 +124,15 @@ class UnresolvedAdmin(Screen):
     @method_decorator(require_POST)
     def close_view(self, request: HttpRequest) -> HttpResponseRedirect:
         ids = fields.ids_of(request)
-        self.act(request, unresolved.close, ids, reason=fields.reason_of(request))
+        self.act(request, partial(unresolved.close, reason=fields.reason_of(request)), ids)
         return redirect(LIST)
 
-    def act(
-        self, request: HttpRequest, what: Callable[..., Any], cancel_ids: list[int], **options: str
-    ) -> None:
-        """Do it and say what became of it; who may is decided below."""
+    def act(self, request: HttpRequest, act: Act, cancel_ids: list[int]) -> None:
+        """Do this to the cancels and say what became of it; who may is decided below."""
         self.guard_view(request)
-        options |= {"user": request.user, "actor": actor_of(request), "cancel_ids": cancel_ids}
+        user, actor = request.user, actor_of(request)
         try:
-            messages.success(request, what(**options))
+            messages.success(request, act(user=user, actor=actor, cancel_ids=cancel_ids))
         except (CannotAsk, NotAllowed) as wrong:
             messages.warning(request, str(wrong))
 
@@ -153,7 +162,7 @@ class UnresolvedAdmin(Screen):
         return format_html('<span class="dk-sentence">{}</span>', visible(cancel.explanation))
 
     @display(description="Open for")
-    def age_column(self, cancel: Cancel) -> SafeString:
+    def age_column(self, cancel: Cancel) -> str:
         return age(cancel.requested_at)
 
     @display(description="Next check (UTC)")

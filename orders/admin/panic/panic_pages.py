@@ -1,7 +1,7 @@
 """Panic: the page with the red button, what it would do, and how far each account is."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -237,14 +237,14 @@ def lines(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
     }
 
 
-def mark(jobs: CancelJobQuerySet | list[CancelJob]) -> list[CancelJob]:
+def mark(jobs: Iterable[CancelJob]) -> list[CancelJob]:
     """The same jobs, each with whether one of its lines needs somebody; one query."""
-    jobs = list(jobs)
-    lines = PanicLine.objects.needing_somebody().filter(job__in=[job.pk for job in jobs])
+    rows = list(jobs)
+    lines = PanicLine.objects.needing_somebody().filter(job__in=[job.pk for job in rows])
     needing = set(lines.order_by().values_list("job_id", flat=True))
-    for job in jobs:
+    for job in rows:
         job.needs_somebody = job.pk in needing
-    return jobs
+    return rows
 
 
 def drills_of(jobs: CancelJobQuerySet) -> Iterator[CancelJob]:

@@ -72,6 +72,11 @@ class OneAccount(AccountField):
     def label_from_instance(self, account: Account) -> str:
         return f"{account.desk} · {account}"
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether there is any account to choose."""
+        return self.queryset is not None and self.queryset.exists()
+
     def offer(self, accounts: AccountQuerySet) -> None:
         """Let these active accounts be chosen."""
         self.queryset = accounts.filter(is_active=True).select_related("desk")

@@ -79,6 +79,12 @@ def request_key_of(request: HttpRequest) -> uuid.UUID | None:
         return None
 
 
+def list_context(response: HttpResponse) -> dict[str, Any] | None:
+    """What the template of a list is given; None where the answer is no list."""
+    context: dict[str, Any] = getattr(response, "context_data", None) or {}
+    return context if context.get("cl") is not None else None
+
+
 class Rows(ChangeList):
     """A change list that lets its screen add to the rows of the page what one query can tell."""
 
