@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import fields
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
@@ -22,7 +22,7 @@ class NextJob(NamedTuple):
     is_urgent: bool
 
 
-COLUMNS = tuple(field.name for field in fields(ClaimedCancel))[:-3]  # the rest is the same for all
+COLUMNS = tuple(field.name for field in fields(ClaimedCancel) if not field.kw_only)
 OWN_ORDER = OuterRef("known_order")
 
 
@@ -62,21 +62,22 @@ def claim(head: NextJob, *, now: datetime, limit: int = CHUNK) -> list[ClaimedCa
 
 
 def _free(head: NextJob, now: datetime) -> CancelQuerySet:
-    """What may be claimed of a head, locked, without waiting for what others lock."""
+    """What may be claimed of a job, locked, without waiting for what others lock."""
     skips = connection.features.has_select_for_update_skip_locked
     rows = Cancel.objects.ready(now).filter(account=head.account, job=head.job_id)
     rows = rows.annotate(is_unnamed=Exists(Order.objects.unnamed().filter(pk=OWN_ORDER)))
     return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
 
 
-def _chunk(
-    head: NextJob, token: uuid.UUID, rows: list[tuple[int | str | None, ...]]
-) -> list[ClaimedCancel]:
-    """The claimed cancels, oldest first, as the claim left them."""
+def _chunk(head: NextJob, token: uuid.UUID, rows: list[tuple[Any, ...]]) -> list[ClaimedCancel]:
+    """Make the claimed cancels, oldest first, as the claim left them.
+
+    ``rows``: values of `COLUMNS`, as they stood before the claim.
+    """
     job = CancelJob.objects.select_related("operator").get(pk=head.job_id)
     if job.desk_id == head.account.desk_id:  # a job is one desk's; else the account went elsewhere
         job.desk = head.account.desk
-    chunk = [ClaimedCancel(*row, token, head.account, job) for row in rows]
+    chunk = [ClaimedCancel(*row, claim_token=token, account=head.account, job=job) for row in rows]
     for cancel in chunk:
         cancel.status, cancel.attempt = CancelStatus.SENDING, cancel.attempt + 1
     return chunk

@@ -1,10 +1,10 @@
 """What travels from a claim to its outcome: the claimed cancels and the requests made of them."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from orders.keys.signer import SignedRequest
-from orders.models import Account, CancelJob
+from orders.models import Account, Cancel, CancelJob
 from orders.pacifica.signing import BATCH_ROUTE
 from orders.pacifica.transport import Answer, Unreachable
 
@@ -13,7 +13,7 @@ from orders.pacifica.transport import Answer, Unreachable
 class ClaimedCancel:
     """A claimed cancel: of its row what sending and concluding look at, by the same names.
 
-    A third of the time that a model instance takes; a chunk has hundreds.
+    To make one takes a third of the time that a model instance takes; a chunk has hundreds.
     """
 
     pk: int
@@ -30,9 +30,13 @@ class ClaimedCancel:
     send_alone: bool
     has_unanswered: bool
     is_unnamed: bool  # the book said that its order has no client order id
+    _: KW_ONLY  # the rest is the same for a whole chunk, and comes from no column
     claim_token: uuid.UUID
     account: Account
     job: CancelJob
+
+
+AnyCancel = ClaimedCancel | Cancel  # what may be concluded: claimed by a sender, or a locked row
 
 
 @dataclass

@@ -7,12 +7,12 @@ from typing import Any
 from django.db.models.functions import NullIf
 
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
+from orders.lifecycle.order_closure import Closure
 from orders.models import CancelKind, CancelStatus, ExchangeClock, Proof
 from orders.models.clocks import WARN_ABOVE_MS
 from orders.pacifica import answers
-from orders.pacifica.client import Unreachable
 from orders.pacifica.quota import slow_down_s
-from orders.pacifica.transport import Answer, AnswerLost, NothingSent
+from orders.pacifica.transport import Answer, Unreachable
 from orders.pacifica.verdicts import Verdict
 from orders.pacifica.whose import Subject
 
@@ -33,7 +33,7 @@ class Conclusion:
     cancelled_amount: str = ""
     was_taken: bool = False  # a TWAP's request that the exchange took without proving anything
     resolved_order_id: int | None = None  # found in the book for a client order id
-    ending: object = None  # the `Ending` that the history told
+    ending: Closure | None = None  # that the history told
     repeats: int | None = None  # fresh attempts so far, where this makes one more
     absent_since_at: datetime | None = None  # neither open nor ended since then
     was_sent: bool = True  # some byte of the request left
@@ -46,7 +46,7 @@ class Conclusion:
 
     def columns(self) -> dict[str, Any]:
         """What it writes into its cancel."""
-        values = {name: getattr(self, name) for name in WRITTEN}
+        values: dict[str, Any] = {name: getattr(self, name) for name in WRITTEN}
         if self.status == CancelStatus.UNKNOWN:
             values["has_unanswered"] = True
         if not self.was_sent:  # an attempt that never left was not the first that did
@@ -83,31 +83,28 @@ def judge(pack: OutgoingRequest, now: datetime) -> list[Conclusion]:
         return [_unsent(cancel, now, Proof.NONE, said) for cancel in pack.cancels]
     if isinstance(result, Unreachable):
         return [_unreachable(result, cancel, now) for cancel in pack.cancels]
-    verdicts = _verdicts(pack)
+    verdicts = _verdicts(pack, result)
     pairs = zip(pack.cancels, verdicts, strict=True)
     if pack.is_batch and {v.kind for v in verdicts} == {"refused"} and result.status != 200:
         return [_refused_whole(verdict, result, cancel, now) for cancel, verdict in pairs]
     return [BY_VERDICT[verdict.kind](verdict, result, cancel, now) for cancel, verdict in pairs]
 
 
-def _verdicts(pack: OutgoingRequest) -> list[Verdict]:
-    result, subjects = pack.result, _subjects(pack)
-    about: dict[str, Any] = {
-        "status": result.status,
-        "body": result.body,
-        "is_whole": result.is_whole,
-    }
+def _verdicts(pack: OutgoingRequest, result: Answer) -> list[Verdict]:
+    subjects, status, body = _subjects(pack), result.status, result.body
     if pack.is_batch:
-        return answers.batch_verdicts(**about, count=len(subjects), subjects=subjects)
+        return answers.batch_verdicts(
+            status, body, count=len(subjects), subjects=subjects, is_whole=result.is_whole
+        )
     is_twap = pack.cancels[0].kind == CancelKind.TWAP
     verdict_of = answers.twap_verdict if is_twap else answers.cancel_verdict
-    return [verdict_of(**about, subject=subjects[0])]
+    return [verdict_of(status, body, subject=subjects[0], is_whole=result.is_whole)]
 
 
 def _subjects(pack: OutgoingRequest) -> list[Subject]:
     """What each of its requests was about."""
     return [
-        answers.Subject(
+        Subject(
             order_id=cancel.order_id,
             client_order_id="" if cancel.is_unnamed else cancel.client_order_id,
             symbol=cancel.symbol,
@@ -133,9 +130,7 @@ def _refused_whole(
 ABOUT_ALL = {"agent", "beta", "whitelist", "region", "forbidden", "account", "trading_disabled"}
 
 
-def _unreachable(
-    result: AnswerLost | NothingSent, cancel: ClaimedCancel, now: datetime
-) -> Conclusion:
+def _unreachable(result: Unreachable, cancel: ClaimedCancel, now: datetime) -> Conclusion:
     if not result.may_have_been_sent:
         said = f"Nothing was sent: {result.reason}. It is tried again."
         return _unsent(cancel, now, Proof.TRANSPORT, said)

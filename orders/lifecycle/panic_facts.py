@@ -7,56 +7,88 @@ from orders.audit import log
 from orders.exchange import client, reader
 from orders.keys.signer import SignedRequest
 from orders.lifecycle import transitions
-from orders.models import Event, PanicLine, PanicStatus
-from orders.pacifica.transport import Answer, AnswerLost, NothingSent
+from orders.models import Event, PanicLine
+from orders.pacifica.transport import Answer, Unreachable
 
 
-def base(line: PanicLine) -> dict[str, Any]:
-    """Who asked last, where and about what: the same for every record of a line."""
-    about = (log.OrderLine(account_id=line.account_id, symbol=line.symbol),)
-    actor = log.actor_of(line)
-    return {"actor": actor, "account": line.account, "job": line.job, "lines": about}
+def fact_of(
+    line: PanicLine,
+    event: Event,
+    data: dict[str, Any],
+    *,
+    at: datetime | None = None,
+    outcome: str = "",
+    body: bytes | None = None,
+) -> log.Fact:
+    """Make a record about a line: who asked for it last, on which account, about which symbol.
 
-
-def request_fact(line: PanicLine, request: SignedRequest, **named: str) -> log.Fact:
-    """The record of one signed request of the line, before its first byte leaves.
-
-    ``named``: the ``strategy_id``, where it is about one; several go side by side.
+    ``at``: None means when it is appended.
     """
-    data = client.described(request.route, [request]) | named
-    return log.Fact(event=Event.REQUEST, data=data, body=request.body, **base(line))
+    return log.Fact(
+        event=event,
+        actor=log.actor_of(line),
+        at=at,
+        outcome=outcome,
+        account=line.account,
+        job=line.job,
+        data=data,
+        body=body,
+        lines=(_order_line(line),),
+    )
+
+
+def _order_line(line: PanicLine) -> log.OrderLine:
+    return log.OrderLine(account_id=line.account_id, symbol=line.symbol)
+
+
+def request_fact(line: PanicLine, request: SignedRequest, *, strategy_id: str = "") -> log.Fact:
+    """Record one signed request of the line, before its first byte leaves.
+
+    ``strategy_id``: of the strategy that it is about; several go side by side.
+    """
+    data = client.described(request.route, [request]) | _named(strategy_id)
+    return fact_of(line, Event.REQUEST, data, body=request.body)
 
 
 def answer_fact(
     line: PanicLine,
-    result: Answer | AnswerLost | NothingSent,
+    result: Answer | Unreachable | None,
     outcome: str,
     *,
     is_late: bool = False,
-    **named: str,
+    strategy_id: str = "",
 ) -> log.Fact:
-    """The record of what the network made of it; late where another sender holds the line."""
+    """Record what the network made of a request; late where another sender holds the line.
+
+    ``result``: None where the request was never sent.
+    """
     event, data, body = transitions.described_result(result)
-    data |= named | ({"is_late": True} if is_late else {})
-    return log.Fact(event=event, outcome=outcome, data=data, body=body, **base(line))
+    data |= _named(strategy_id) | ({"is_late": True} if is_late else {})
+    return fact_of(line, event, data, outcome=outcome, body=body)
+
+
+def _named(strategy_id: str) -> dict[str, Any]:
+    return {"strategy_id": strategy_id} if strategy_id else {}
 
 
 def lost_fact(line: PanicLine, now: datetime) -> log.Fact:
-    """The record of the requests whose sender died, or failed, before it wrote how they ended."""
+    """Record the requests whose sender died, or failed, before it wrote how they ended."""
     data = {"explanation": "Its sender stopped before the answer was recorded."}
-    outcome = "unknown"
-    return log.Fact(Event.SENDER_LOST, at=now, outcome=outcome, data=data, **base(line))
+    return fact_of(line, Event.SENDER_LOST, data, at=now, outcome="unknown")
 
 
-def read_fact(line: PanicLine, each: reader.Reading, now: datetime) -> log.Fact:
-    """The record of a read that showed what to cancel, or the book empty."""
-    about = base(line)
+def read_fact(line: PanicLine, reading: reader.Reading, now: datetime) -> log.Fact:
+    """Record a read that showed what to cancel, or that no order is open."""
     return reader.fact_of(
-        each, actor=about["actor"], account=line.account, at=now, job=line.job, lines=about["lines"]
+        reading,
+        actor=log.actor_of(line),
+        account=line.account,
+        at=now,
+        job=line.job,
+        lines=(_order_line(line),),
     )
 
 
-def outcome_fact(line: PanicLine, status: PanicStatus, explanation: str, now: datetime) -> log.Fact:
-    """The record of how the line ended."""
-    data = {"explanation": explanation}
-    return log.Fact(event=Event.OUTCOME, at=now, outcome=status, data=data, **base(line))
+def outcome_fact(line: PanicLine, status: str, explanation: str, now: datetime) -> log.Fact:
+    """Record how the line ended. ``status``: a `PanicStatus`."""
+    return fact_of(line, Event.OUTCOME, {"explanation": explanation}, at=now, outcome=status)

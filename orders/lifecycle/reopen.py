@@ -3,12 +3,14 @@
 Only a record does that: the reopening stands in the transaction that records what was seen.
 """
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
 
 from orders.audit import log
+from orders.lifecycle.deliveries import AnyCancel
 from orders.models import (
     Account,
     Cancel,
@@ -60,15 +62,19 @@ def _said_not_open(account: Account, order_ids: set[int]) -> set[int]:
     would otherwise walk through all that the account ever cancelled, at every sync."""
     named = Cancel.objects.filter(order_id__any=order_ids).order_by()
     rows = named.values_list("pk", "account_id", "status")
-    return {pk for pk, of, status in rows if of == account.pk and status in SAID_NOT_OPEN}
+    return {
+        pk
+        for pk, account_id, status in rows
+        if account_id == account.pk and status in SAID_NOT_OPEN
+    }
 
 
 def seen_filled(
     *,
     account: Account,
-    order_ids: list[int] | set[Any],
+    order_ids: Collection[int],
     now: datetime,
-    cancel_ids: set[Any] | tuple[Any, ...] = (),
+    cancel_ids: Collection[int] = (),
 ) -> list[log.Fact]:
     """Reopen what was said to be cancelled though the history says that it filled.
 
@@ -86,7 +92,7 @@ def seen_filled(
     return facts
 
 
-def answered_yes(*, cancels: list[Any], now: datetime) -> list[log.Fact]:
+def answered_yes(*, cancels: Iterable[AnyCancel], now: datetime) -> list[log.Fact]:
     """Reopen what ended without a cancel of ours though the exchange says yes, late, to one.
 
     What the history says of an order that filled stands above an answer. Call it before anything
@@ -113,23 +119,28 @@ def _resting(account: Account) -> CancelQuerySet:
 
 
 def _reopen(cancels: list[Cancel], said: str, proof: Proof, now: datetime) -> list[log.Fact]:
-    """A record for each job; the newest cancel of an order is asked about again."""
-    cancels, newest = sorted(cancels, key=lambda one: -one.pk), {}
+    """Ask again about the newest cancel of each order; a record for each job."""
+    cancels = sorted(cancels, key=lambda cancel: -cancel.pk)
+    newest: dict[int | str | None, Cancel] = {}
     for cancel in cancels:
         newest.setdefault(cancel.order_id or cancel.client_order_id, cancel)
-    Cancel.objects.filter(pk__any={one.pk for one in cancels}).update(has_contradiction=True)
-    by_job = {}
+    pks = {cancel.pk for cancel in cancels}
+    Cancel.objects.filter(pk__any=pks).update(has_contradiction=True)
+    by_job: dict[CancelJob, list[tuple[Cancel, str]]] = {}
     for cancel in cancels:
         was = cancel.get_status_display().lower()
         is_newest = newest[cancel.order_id or cancel.client_order_id] is cancel
         is_reopened = is_newest and _back_to_unknown(cancel, said.format(was), proof, now)
         if is_reopened or not cancel.has_contradiction:
             by_job.setdefault(cancel.job, []).append((cancel, was))
-    return [_fact(job, told, now) for job, told in by_job.items()]
+    return [_fact(job, pairs, now) for job, pairs in by_job.items()]
 
 
 def _back_to_unknown(cancel: Cancel, said: str, proof: Proof, now: datetime) -> bool:
-    """True where this very conclusion was taken back; an order with a live cancel has one."""
+    """Take this very conclusion back; whether that was done.
+
+    An order that has a live cancel keeps its conclusion: the order is asked about already.
+    """
     same_order = Q(order_id=cancel.order_id) if cancel.order_id else Q()
     if cancel.client_order_id:
         same_order |= Q(client_order_id=cancel.client_order_id)
@@ -154,19 +165,20 @@ def _back_to_unknown(cancel: Cancel, said: str, proof: Proof, now: datetime) -> 
 
 
 def _take_up(job: CancelJobQuerySet) -> None:
-    """A job that was over has something to follow again; a stopped one still sends nothing."""
+    """Have a job followed again that was over; a stopped one still sends nothing."""
     job.filter(status=JobStatus.DONE).update(status=JobStatus.RUNNING, done_at=None)
     job.filter(status=JobStatus.STOPPED).update(status=JobStatus.STOPPING)
 
 
-def _fact(job: CancelJob, told: list[tuple[Cancel, str]], now: datetime) -> log.Fact:
-    first = told[0][0]
+def _fact(job: CancelJob, pairs: list[tuple[Cancel, str]], now: datetime) -> log.Fact:
+    """Record what was reopened of a job: (cancel, what had been said of it) pairs."""
+    first = pairs[0][0]
     return log.Fact(
         event=Event.CONTRADICTION,
         actor=log.actor_of(job),
         at=now,
         account=first.account,
         job=job,
-        data={"said": sorted({was for _, was in told}), "count": len(told)},
-        lines=tuple(log.line_of(cancel, outcome="reopened") for cancel, _ in told),
+        data={"said": sorted({was for _, was in pairs}), "count": len(pairs)},
+        lines=tuple(log.line_of(cancel, outcome="reopened") for cancel, _ in pairs),
     )

@@ -7,7 +7,7 @@ of its own, bounded as all fresh attempts are.
 
 from dataclasses import replace
 
-from orders.lifecycle.deliveries import ClaimedCancel
+from orders.lifecycle.deliveries import AnyCancel, ClaimedCancel
 from orders.lifecycle.interpret import Conclusion
 from orders.models import Cancel, CancelKind, CancelStatus, Order
 from orders.pacifica import kinds
@@ -19,10 +19,10 @@ OTHER = {
 }
 
 
-def kind_of(order: Order | OpenOrder) -> str:
-    """Stops have a route of their own; everything else listed in the book is an order.
+def kind_of(order: Order | OpenOrder) -> CancelKind:
+    """Say which route cancels an order: stops have one of their own.
 
-    ``order``: an `Order`, or a row of the book.
+    ``order``: an `Order` that we know, or its row among the open orders.
     """
     is_stop = kinds.is_stop(order.order_type, order.stop_price)
     return CancelKind.STOP if is_stop else CancelKind.ORDER
@@ -49,25 +49,34 @@ def at_once(
 
 
 def is_due(cancel: Cancel, row: OpenOrder | TwapOrder) -> bool:
-    """Whether an open order that was not found is tried by the other route without waiting."""
-    return _was_not_found(cancel) and cancel.repeats == 0 and _is_doubtful(cancel, row)
+    """Whether an open order that was not found is tried by the other route without waiting.
+
+    A TWAP has no other route.
+    """
+    if isinstance(row, TwapOrder) or not _was_not_found(cancel):
+        return False
+    return cancel.repeats == 0 and _is_doubtful(cancel, row)
 
 
 def next_kind(cancel: Cancel, row: OpenOrder | TwapOrder) -> str:
     """Whose route a fresh attempt at this open order takes; nothing where it is the same."""
-    if cancel.kind not in OTHER:
+    if isinstance(row, TwapOrder) or cancel.kind not in OTHER:
         return ""
     wanted = OTHER[cancel.kind] if _was_not_found(cancel) else kind_of(row).value
     return wanted if wanted != cancel.kind else ""
 
 
 def _is_first(cancel: ClaimedCancel) -> bool:
+    """Whether it is the first attempt at an order that is named by its id."""
     is_named = cancel.order_id is not None and cancel.kind in OTHER
     return is_named and cancel.attempt == 1 and not cancel.has_unanswered
 
 
-def _is_doubtful(cancel: ClaimedCancel | Cancel, order: Order | OpenOrder | None) -> bool:
-    """``order``: as we know it, or its row of the book; None where we do not."""
+def _is_doubtful(cancel: AnyCancel, order: Order | OpenOrder | None) -> bool:
+    """Whether the type does not say for certain which route takes the order.
+
+    ``order``: as we know it, or its row among the open orders; None where we never saw it.
+    """
     if order is None or kind_of(order) != cancel.kind:
         return True
     return not kinds.is_certain(order.order_type, order.stop_price)

@@ -1,6 +1,8 @@
 """What a cancel is aimed at: one order of one account, known to us or only by name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from orders.lifecycle.routes import kind_of
 from orders.models import Account, CancelKind, Desk, Order, OrderState
@@ -8,7 +10,7 @@ from orders.pacifica import signing
 
 
 class CannotAsk(ValueError):
-    """The instruction makes no sense as it stands; ``field`` names the input, the text says why."""
+    """The instruction makes no sense as it stands. The text says why; ``field`` names the input."""
 
     def __init__(self, sentence: str, *, field: str | None = None) -> None:
         super().__init__(sentence)
@@ -27,7 +29,11 @@ class Target:
     order: Order | None = None
 
 
-LOOK_UP = object()
+class _LookUp(Enum):
+    LOOK_UP = "look up"
+
+
+LOOK_UP = _LookUp.LOOK_UP  # the caller has not looked the order up
 
 
 def named_target(
@@ -37,7 +43,7 @@ def named_target(
     kind: str,
     order_id: int | None = None,
     client_order_id: str | None = None,
-    known: object | Order | None = LOOK_UP,
+    known: Order | _LookUp | None = LOOK_UP,
 ) -> Target:
     """A checked target. What we know of the order fills in the id the operator did not give.
 
@@ -52,7 +58,7 @@ def named_target(
     _check_wire(kind, symbol, order_id, client_order_id)
     if known is LOOK_UP and kind != CancelKind.TWAP:
         known = _known(account, order_id, client_order_id)
-    if known in (None, LOOK_UP) or kind == CancelKind.TWAP:
+    if known is None or known is LOOK_UP or kind == CancelKind.TWAP:
         client_order_id = client_order_id.lower() if client_order_id else None
         return Target(account, symbol, kind, order_id, client_order_id)
     if known.symbol != symbol:
@@ -64,14 +70,14 @@ def named_target(
 
 
 def target_of(order: Order) -> Target:
-    """The target that cancels a known order, through the route its type asks for."""
+    """Aim at a known order, through the route that its type asks for."""
     return Target(
         order.account, order.symbol, kind_of(order), order.order_id, order.client_order_id, order
     )
 
 
 def unusual(target: Target) -> str:
-    """What to say where a known order is cancelled by a route that its type does not suggest."""
+    """Say that a known order is cancelled by a route that its type does not suggest, or nothing."""
     order = target.order
     if order is None or target.kind == kind_of(order):
         return ""
@@ -80,7 +86,7 @@ def unusual(target: Target) -> str:
     return f"{order.order_id} is a {words} order: sent as {asked}, then as {other} if not found."
 
 
-def open_targets(orders: list[Order]) -> tuple[list[Target], list[tuple[str | Target, ...]]]:
+def open_targets(orders: Iterable[Order]) -> tuple[list[Target], list[tuple[Target, str]]]:
     """Targets of the orders that can be cancelled, and (target, why) of the others."""
     targets, skipped = [], []
     for order in orders:
@@ -93,7 +99,7 @@ def open_targets(orders: list[Order]) -> tuple[list[Target], list[tuple[str | Ta
     return targets, skipped
 
 
-def check_reason(desks: list[Desk] | set[Desk], reason: str) -> None:
+def check_reason(desks: Iterable[Desk], reason: str) -> None:
     """Raise `CannotAsk` where one of the desks asks for a reason and none is given."""
     for desk in desks:
         if desk.needs_reason and not reason.strip():

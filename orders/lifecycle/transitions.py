@@ -5,21 +5,23 @@ Every change of a cancel here stands in the same transaction as the record that 
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
-from django.db.models.expressions import CombinedExpression
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from orders.audit import log
 from orders.audit.hashing import moment
 from orders.exchange import foreign_answers
 from orders.lifecycle import reopen, routes
-from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
+from orders.lifecycle.deliveries import AnyCancel, ClaimedCancel, OutgoingRequest
 from orders.lifecycle.interpret import Conclusion, judge, refusal
+from orders.lifecycle.order_closure import Closure
 from orders.models import (
     AmountsState,
     Cancel,
@@ -33,17 +35,14 @@ from orders.models import (
     Proof,
 )
 from orders.models.cancels import AT_REST, LIVE, CancelQuerySet
-from orders.pacifica.client import Answer
 from orders.pacifica.quota import Quota, quota
-from orders.pacifica.transport import AnswerLost, NothingSent, has_left
+from orders.pacifica.transport import Answer, Unreachable, has_left
 
 logger = logging.getLogger(__name__)
 WAITS_S = (0.1, 0.4, 1, 2, 4)  # between tries to keep answers; in all less than a lease
 
 
-def conclude(
-    packs: list[OutgoingRequest], now: datetime
-) -> list[tuple[ClaimedCancel, Conclusion]] | None:
+def conclude(packs: list[OutgoingRequest], now: datetime) -> list[tuple[ClaimedCancel, Conclusion]]:
     """Record every answer or its absence, and write what each proves, in one transaction.
 
     The answers are nowhere but in memory: where the database cannot take them it is asked again.
@@ -66,7 +65,7 @@ def conclude(
 
 def _conclude(
     packs: list[OutgoingRequest], ends: dict[bytes, list[Conclusion]], now: datetime
-) -> list[tuple[ClaimedCancel, Conclusion]] | None:
+) -> list[tuple[ClaimedCancel, Conclusion]]:
     ends = _with_other_routes(packs, ends)
     pairs = _pairs(packs, ends)
     whole = {cancel.pk for cancel, _ in pairs}
@@ -108,7 +107,7 @@ def _pairs(
     return [pair for pack in packs for pair in zip(pack.cancels, ends[pack.body], strict=True)]
 
 
-def _late_yes(pairs: list[tuple[ClaimedCancel, Conclusion]], mine: set[int]) -> list[Any]:
+def _late_yes(pairs: list[tuple[ClaimedCancel, Conclusion]], mine: set[int]) -> list[ClaimedCancel]:
     """Cancels that the exchange accepted after another attempt, or a settler, had taken over."""
     return [
         cancel
@@ -118,15 +117,20 @@ def _late_yes(pairs: list[tuple[ClaimedCancel, Conclusion]], mine: set[int]) -> 
 
 
 def left_of(packs: list[OutgoingRequest]) -> int:
-    """How many cancels left with them; the exchange counts no other."""
+    """Count the cancels that left with these requests; the exchange counts no other."""
     return sum(len(pack.cancels) for pack in packs if has_left(pack.result))
 
 
 def quota_of(packs: list[OutgoingRequest]) -> Quota | None:
-    """The least that any answer said is left, or None where none said it."""
-    stated = [quota(pack.result.headers) for pack in packs if isinstance(pack.result, Answer)]
-    stated = [one for one in stated if one and one.remaining_credits is not None]
-    return min(stated, key=lambda one: one.remaining_credits, default=None)
+    """Find the answer that says the fewest credits are left, or None where none says it."""
+    least: tuple[Decimal, Quota] | None = None
+    for pack in packs:
+        stated = quota(pack.result.headers) if isinstance(pack.result, Answer) else None
+        if stated is None or stated.remaining_credits is None:
+            continue
+        if least is None or stated.remaining_credits < least[0]:
+            least = stated.remaining_credits, stated
+    return None if least is None else least[1]
 
 
 def _still_held(chunk: list[ClaimedCancel]) -> set[int]:
@@ -136,15 +140,13 @@ def _still_held(chunk: list[ClaimedCancel]) -> set[int]:
 
 
 def write(
-    pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]],
-    now: datetime,
-    **also: int | datetime | CombinedExpression,
+    pairs: Sequence[tuple[AnyCancel, Conclusion]], now: datetime, **also: datetime | Combinable
 ) -> None:
     """Write conclusions, one UPDATE for each distinct one, and what follows for orders and jobs.
 
     The caller holds the rows. ``also``: columns that get the same value in every row.
     """
-    groups = {}
+    groups: dict[Conclusion, list[AnyCancel]] = {}
     for cancel, end in pairs:
         groups.setdefault(end, []).append(cancel)
     _lock_orders(pairs)
@@ -160,8 +162,11 @@ def write(
     finish_jobs({cancel.job_id for cancel, _ in pairs}, now)
 
 
-def _lock_orders(pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]]) -> None:
-    """In one order, as syncs do, where they are many: two that met half-way would wait for ever."""
+def _lock_orders(pairs: Sequence[tuple[AnyCancel, Conclusion]]) -> None:
+    """Lock orders that end, where they are several, in the order of their ids, as syncs do.
+
+    Two senders that locked them in different orders would wait for each other for ever.
+    """
     ids = {cancel.known_order_id for cancel, end in pairs if _is_end(end)} - {None}
     if len(ids) > 1 and connection.features.has_select_for_update:
         list(Order.objects.filter(pk__any=ids).locked())
@@ -172,16 +177,17 @@ def _is_end(end: Conclusion) -> bool:
 
 
 def _has_untold_amounts(end: Conclusion) -> bool:
-    """The exchange's yes does not tell how much had traded: the history is asked for it."""
+    """Whether the history must be asked how much had traded: the exchange's yes does not tell."""
     is_told = end.filled_amount and end.cancelled_amount
     return end.status == CancelStatus.CANCELLED and not is_told
 
 
-def _close_orders(cancels: list[ClaimedCancel | Cancel], end: Conclusion, now: datetime) -> None:
-    """An order whose cancel proved its end is no longer open."""
+def _close_orders(cancels: list[AnyCancel], end: Conclusion, now: datetime) -> None:
+    """Close the orders whose cancels proved their end."""
     if not _is_end(end):
         return
-    values, is_last_word = {"order_status": "cancelled", "reason": "cancel"}, Q()
+    values: dict[str, Any] = {"order_status": "cancelled", "reason": "cancel"}
+    is_last_word = Q()
     if end.ending is not None:  # stands above a yes, whose amounts are still to be read
         values, is_last_word = ending_values(end.ending), Q(amounts_state=AmountsState.TOLD)
     if _has_untold_amounts(end):
@@ -195,9 +201,9 @@ def _close_orders(cancels: list[ClaimedCancel | Cancel], end: Conclusion, now: d
     )
 
 
-def ending_values(ending: Any) -> dict[str, Any]:
+def ending_values(ending: Closure) -> dict[str, Any]:
     """The order's columns that its ending fills; amounts stay the exchange's text."""
-    values = {"order_status": ending.status, "reason": ending.event}
+    values: dict[str, Any] = {"order_status": ending.status, "reason": ending.event}
     is_told = ending.filled_amount and ending.cancelled_amount
     values["amounts_state"] = AmountsState.TOLD if is_told else AmountsState.UNTOLD
     for name in ("filled_amount", "cancelled_amount", "average_filled_price"):
@@ -207,7 +213,7 @@ def ending_values(ending: Any) -> dict[str, Any]:
 
 
 def finish_jobs(job_ids: set[int], now: datetime) -> None:
-    """Jobs with nothing live are done; what a stopped job queued again is stopped too.
+    """Mark jobs done that have nothing live; stop what a stopped job queued again.
 
     Their rows are locked first: of two chunks that end together, the later sees the other's end.
     """
@@ -230,10 +236,14 @@ HALTED_UNANSWERED = "Its job was stopped. An earlier request had no answer: it m
 
 def halt(queued: CancelQuerySet, now: datetime) -> int:
     """Stop these unsent cancels; how many. What was last said of each may promise a request."""
-    said = When(has_unanswered=True, then=Value(HALTED_UNANSWERED))
-    said = Case(said, default=Value(HALTED))
-    values: dict[str, Any] = {"claim_token": None, "lease_until": None, "explanation": said}
-    return queued.update(status=CancelStatus.STOPPED, concluded_at=now, **values)
+    unanswered = When(has_unanswered=True, then=Value(HALTED_UNANSWERED))
+    return queued.update(
+        status=CancelStatus.STOPPED,
+        concluded_at=now,
+        claim_token=None,
+        lease_until=None,
+        explanation=Case(unanswered, default=Value(HALTED)),
+    )
 
 
 def _answer_fact(
@@ -267,9 +277,12 @@ def _answer_fact(
 
 
 def described_result(
-    result: Answer | AnswerLost | NothingSent | None,
+    result: Answer | Unreachable | None,
 ) -> tuple[Event, dict[str, Any], bytes | None]:
-    """Event, data and bytes of an `Answer`, an `Unreachable` or nothing."""
+    """Event, data and bytes with which the log keeps a request's end.
+
+    ``result``: None where the request was never sent.
+    """
     if result is None:
         return (
             Event.NOT_SENT,
@@ -281,7 +294,7 @@ def described_result(
     data = {
         "reason": result.reason,
         "may_have_been_sent": result.may_have_been_sent,
-        "sent_at": moment(result.sent_at),
+        "sent_at": None if result.sent_at is None else moment(result.sent_at),
         "failed_at": moment(result.failed_at),
         "elapsed_ms": result.elapsed_ms,
     }
@@ -292,17 +305,17 @@ def described_result(
 
 
 def outcome_facts(
-    pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]], now: datetime
-) -> Iterator[Any]:
-    """A record for each outcome that was reached: which orders, how they ended, what shows it.
+    pairs: Sequence[tuple[AnyCancel, Conclusion]], now: datetime
+) -> Iterator[log.Fact]:
+    """Record each outcome that was reached: which orders, how they ended, what shows it.
 
     One for each account: those who ask the log about an account find it.
     """
     return _outcomes([*pairs, *_stopped_instead(pairs)], now)
 
 
-def _outcomes(pairs: list[tuple[ClaimedCancel, Conclusion]], now: datetime) -> Iterator[log.Fact]:
-    groups = {}
+def _outcomes(pairs: Iterable[tuple[AnyCancel, Conclusion]], now: datetime) -> Iterator[log.Fact]:
+    groups: dict[tuple[Conclusion, int, int], list[AnyCancel]] = {}
     for cancel, end in pairs:
         if end.status in AT_REST:
             groups.setdefault((end, cancel.job_id, cancel.account_id), []).append(cancel)
@@ -325,8 +338,8 @@ def _outcomes(pairs: list[tuple[ClaimedCancel, Conclusion]], now: datetime) -> I
 
 
 def _stopped_instead(
-    pairs: list[tuple[ClaimedCancel | Cancel, Conclusion]],
-) -> list[tuple[ClaimedCancel, Conclusion]]:
+    pairs: Sequence[tuple[AnyCancel, Conclusion]],
+) -> list[tuple[AnyCancel, Conclusion]]:
     """What was to be sent again and is not, for its job was stopped meanwhile."""
     queued = {cancel.pk: cancel for cancel, end in pairs if end.status == CancelStatus.QUEUED}
     if not queued:

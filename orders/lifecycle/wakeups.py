@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Collection
 
 from celery import current_app
 from django.db import transaction
@@ -22,6 +23,7 @@ HAND_OVER_S = 0.02
 CHUNK = 250  # cancels that a sender takes at once
 MAX_SENDERS = 4  # that are woken for one account's bulk
 URGENT, BULK = "urgent", "bulk"
+Message = tuple[str, list[int], str]  # the task's name, its arguments, its lane
 
 
 class _Publisher:
@@ -29,11 +31,11 @@ class _Publisher:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.waiting = queue.Queue(maxsize=MAX_QUEUE)
+        self.waiting: queue.Queue[tuple[Message, threading.Event]] = queue.Queue(maxsize=MAX_QUEUE)
         self.keeps_up = True
         threading.Thread(target=self._run, name="waking", daemon=True).start()
 
-    def put(self, message: tuple[str, list[int], str]) -> None:
+    def put(self, message: Message) -> None:
         handed_over = threading.Event()
         try:
             self.waiting.put_nowait((message, handed_over))
@@ -57,7 +59,7 @@ class _Publisher:
             handed_over.set()
 
 
-_publisher = None
+_publisher: _Publisher | None = None
 _lock = threading.Lock()
 
 
@@ -73,10 +75,10 @@ def deliver(*, account_ids: list[int], is_urgent: bool, count: int = 1) -> None:
             _after_commit("orders.deliver", [account_id, is_urgent], lane)
 
 
-def deliver_again(cancels: list[Cancel]) -> None:
-    """The same for cancels that went back to the queue, each in its own lane."""
+def deliver_again(cancels: Collection[Cancel]) -> None:
+    """After commit, wake workers for cancels that went back to the queue, each in its own lane."""
     for is_urgent in sorted({cancel.is_urgent for cancel in cancels}, reverse=True):
-        accounts = {one.account_id for one in cancels if one.is_urgent == is_urgent}
+        accounts = {cancel.account_id for cancel in cancels if cancel.is_urgent == is_urgent}
         deliver(account_ids=sorted(accounts), is_urgent=is_urgent)
 
 

@@ -115,7 +115,7 @@ class AnswerLost(Unreachable):
     """The request may have arrived and been carried out; its answer did not, or not whole."""
 
 
-def has_left(result: Answer | AnswerLost | NothingSent | None) -> bool:
+def has_left(result: Answer | Unreachable | None) -> bool:
     """Whether some byte of the request left; ``result``: None where nobody tried to send it."""
     return isinstance(result, Answer) or (result is not None and result.may_have_been_sent)
 

@@ -2,10 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,11 +15,13 @@ from orders.exchange.reader import Reading
 from orders.lifecycle import panic_facts, transitions
 from orders.models import Event, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
-from orders.pacifica.transport import Answer, AnswerLost, NothingSent
+from orders.pacifica.transport import Answer, Unreachable
 
 logger = logging.getLogger(__name__)
 NOT_AGAIN = "It is not sent again unless you say so."
 LOST = f"The answer to cancel-all was lost. {NOT_AGAIN}"
+
+ColumnValue = int | str | datetime | None
 
 # The threads of one process write in turns: SQLite lets those that collide sleep up to 0.1 s.
 _turn = threading.Lock()
@@ -36,7 +38,7 @@ class ClaimLost(Exception):
     """Another sender holds the line by now, or a person withdrew it: nothing more is done here."""
 
 
-def update_line(line: PanicLine, **values: int | str | datetime | None) -> None:
+def update_line(line: PanicLine, **values: ColumnValue) -> None:
     """Write to the line under its own claim. Raises `ClaimLost`, and then nothing is written."""
     held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
     if not held.update(**values):
@@ -74,40 +76,52 @@ def record_lost_answer(line: PanicLine) -> None:
         log.append(panic_facts.lost_fact(line, timezone.now()))
 
 
+class RequestEnd(NamedTuple):
+    """How one request of a line ended. ``result``: None where it was never sent.
+
+    ``strategy_id``: of the strategy that it was about, where it was about one.
+    """
+
+    result: Answer | Unreachable | None
+    outcome: str
+    strategy_id: str = ""
+
+
 def record_answer(
-    line: PanicLine,
-    result: Answer | AnswerLost | NothingSent,
-    outcome: str,
-    **values: int | str | datetime | None,
+    line: PanicLine, result: Answer | Unreachable, outcome: str, **values: ColumnValue
 ) -> None:
     """Record how the open request ended and write what that makes of the line."""
-    record_answers(line, [(result, outcome, {})], **values)
+    record_answers(line, [RequestEnd(result, outcome)], **values)
 
 
-def record_answers(
-    line: PanicLine,
-    ends: list[tuple[Answer | AnswerLost | NothingSent, str, dict[str, Any]]],
-    **values: int | str | datetime | None,
-) -> None:
-    """The same of requests that went side by side, as (result, outcome, what names it) triples.
+def record_answers(line: PanicLine, ends: list[RequestEnd], **values: ColumnValue) -> None:
+    """Record how requests ended that went side by side, and write what that makes of the line.
 
-    Too late, for another sender holds the line by now, it is evidence only: `ClaimLost` goes on.
+    Where another sender holds the line by now, they are recorded as late, which is evidence only,
+    and `ClaimLost` is raised.
     """
     try:
         with writing():
             update_line(line, has_open_request=False, **values)
-            facts = [panic_facts.answer_fact(line, *end, **named) for *end, named in ends]
+            facts = [
+                panic_facts.answer_fact(line, end.result, end.outcome, strategy_id=end.strategy_id)
+                for end in ends
+            ]
             if line.status == PanicStatus.NEEDS_YOU:
                 facts.append(_over(line, timezone.now()))
             log.append(*facts)
     except ClaimLost:
-        for result, _, named in ends:
-            log.record(panic_facts.answer_fact(line, result, "", is_late=True, **named))
+        for end in ends:
+            log.record(
+                panic_facts.answer_fact(
+                    line, end.result, "", is_late=True, strategy_id=end.strategy_id
+                )
+            )
         raise
 
 
 def record_empty(line: PanicLine, readings: list[Reading], explanation: str) -> None:
-    """The book was seen empty; the reads that show it are kept."""
+    """Record that no order was seen open any more, with the reads that show it."""
     now = timezone.now()
     values: dict[str, Any] = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
     with writing():
@@ -120,15 +134,14 @@ def leave_to_person(
     line: PanicLine,
     explanation: str,
     *events: Event,
-    readings: list[Reading] | tuple[Any, ...] = (),
+    readings: Sequence[Reading] = (),
 ) -> None:
     """Leave the line to a person; ``events``: what else the log shall say of it.
 
     ``readings``: those that show why.
     """
     now, why = timezone.now(), {"why": explanation}
-    about = panic_facts.base(line) | {"at": now, "data": why}
-    facts = [log.Fact(event=event, **about) for event in events]
+    facts = [panic_facts.fact_of(line, event, why, at=now) for event in events]
     facts += [panic_facts.read_fact(line, each, now) for each in readings]
     if line.has_open_request:
         facts.append(panic_facts.lost_fact(line, now))

@@ -20,12 +20,13 @@ from orders.keys.sealing import open_api_config_key, open_signer
 from orders.keys.signer import SignedRequest, Signer
 from orders.lifecycle import panic_facts
 from orders.models import AgentWallet, PanicLine, PanicStatus
+from orders.models.cancels import LEASE
 from orders.pacifica import answers
 from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.quota import slow_down_s
 from orders.pacifica.transport import AnswerLost, NothingSent, has_left
 from orders.pacifica.verdicts import Verdict
-from orders.panic.claimed_lines import LEASE, WITH, record_answers, update_line, writing
+from orders.panic.claimed_lines import WITH, RequestEnd, record_answers, update_line, writing
 
 logger = logging.getLogger(__name__)
 MAX_AT_ONCE = 16  # strategies of one account; it may have a hundred
@@ -104,8 +105,8 @@ def exchange_all(
     pairs = list(zip(requests, results, strict=True))
     verdicts = {strategy_id: judge(strategy_id, result) for strategy_id, result in pairs}
     ends = [
-        (result, verdicts[one].kind if verdicts[one] else "unknown", {"strategy_id": one})
-        for one, result in pairs
+        RequestEnd(result, _outcome_of(verdicts[strategy_id]), strategy_id)
+        for strategy_id, result in pairs
     ]
     values = {} if any(map(has_left, results)) else {"last_sent_at": before}
     try:
@@ -113,6 +114,10 @@ def exchange_all(
     finally:
         _pay(grant, *results)
     return verdicts
+
+
+def _outcome_of(verdict: Verdict | None) -> str:
+    return "unknown" if verdict is None else verdict.kind
 
 
 def tell_of_another(line: PanicLine, verdict: Verdict) -> None:

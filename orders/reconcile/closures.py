@@ -1,12 +1,12 @@
 """How an order ended, as the exchange's history tells it, and what that makes of a cancel."""
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
 from orders.exchange.reader import moment
 from orders.lifecycle.interpret import Conclusion
+from orders.lifecycle.order_closure import Closure
 from orders.models import Cancel, CancelStatus, Proof
 from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder
 
@@ -28,21 +28,6 @@ FILLS = {"filled", "completed"}
 EXACT = Context(prec=200)  # the usual 28 digits round
 OURS = {"", "cancel"}  # events that a request of ours can have made
 BY_EXCHANGE = {"force_cancel", "expired", "post_only_rejected", "self_trade_prevented"}
-
-
-@dataclass(frozen=True)
-class Closure:
-    """The end of one order. ``status`` and ``event``: the exchange's words; amounts its text.
-
-    ``at``: when, by the exchange's clock, or None where it does not say.
-    """
-
-    status: str
-    event: str
-    filled_amount: str
-    cancelled_amount: str
-    at: datetime | None = field(default=None, compare=False)  # those that differ in it are one
-    average_filled_price: str = ""
 
 
 def of_events(rows: tuple[OrderEvent | TwapOrder, ...]) -> Closure | None:

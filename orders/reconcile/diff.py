@@ -6,13 +6,14 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from orders.exchange import odd_rows, reader
+from orders.lifecycle.order_closure import Closure
 from orders.lifecycle.transitions import ending_values
 from orders.models import Account, AmountsState, Order, OrderState
 from orders.models.cancels import READ_LAG
 from orders.models.clocks import is_ahead
 from orders.pacifica.reads import OpenOrders
 from orders.pacifica.rows import OpenOrder
-from orders.reconcile.closures import OURS, Closure
+from orders.reconcile.closures import OURS
 
 if TYPE_CHECKING:
     from orders.reconcile.sync import History

@@ -13,6 +13,7 @@ from django.utils import timezone
 from orders.access.denials import refuse
 from orders.audit import log
 from orders.exchange import clock as exchange_clock
+from orders.lifecycle.order_closure import Closure
 from orders.models import (
     Account,
     AuditRecord,
@@ -25,7 +26,7 @@ from orders.models import (
     Right,
 )
 from orders.models.clocks import is_ahead
-from orders.reconcile.closures import FILLS, OURS, Closure
+from orders.reconcile.closures import FILLS, OURS
 from orders.reconcile.diff import Changes
 
 if TYPE_CHECKING:

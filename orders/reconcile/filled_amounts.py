@@ -18,6 +18,7 @@ from orders.exchange import clock as exchange_clock
 from orders.exchange import credits
 from orders.exchange import reader as exchange_reader
 from orders.lifecycle import reopen
+from orders.lifecycle.order_closure import Closure
 from orders.lifecycle.transitions import ending_values
 from orders.models import (
     Account,
@@ -71,7 +72,7 @@ ROUTES = [
 ]
 
 
-def fill_gone(*, account: Account, closed: list[tuple[Order, closures.Closure]]) -> None:
+def fill_gone(*, account: Account, closed: list[tuple[Order, Closure]]) -> None:
     """Write what traded of orders that were gone by the book alone into their cancels, once told.
 
     ``closed``: the (order, `Ending`) pairs of a sync, whose record shows them.

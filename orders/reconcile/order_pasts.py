@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from orders.lifecycle.order_closure import Closure
 from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder
 from orders.reconcile import closures
 
@@ -28,7 +29,7 @@ class OrderPast:
     client_order_id: str | None
     symbol: str
     created_at: datetime | None
-    ending: closures.Closure | None
+    ending: Closure | None
     status: str = ""
     side: str | None = None
     odd_fields: tuple = ()
@@ -67,7 +68,7 @@ def of_open_row(row: OpenOrder | TwapOrder) -> OrderPast:
     return _past(row, closures.made_at(row), None, "open")
 
 
-def _past(row: Any, made_at: datetime, ending: closures.Closure | None, status: str) -> OrderPast:
+def _past(row: Any, made_at: datetime, ending: Closure | None, status: str) -> OrderPast:
     about = (row.order_id, row.client_order_id, row.symbol, made_at, ending)
     return OrderPast(*about, status or "", row.side, row.odd_fields)
 

@@ -24,6 +24,7 @@ from orders.exchange import clock as exchange_clock
 from orders.exchange import credits, odd_rows
 from orders.exchange import reader as exchange_reader
 from orders.lifecycle import reopen, wakeups
+from orders.lifecycle.order_closure import Closure
 from orders.models import Account, Event, Order, OrderState
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
@@ -50,9 +51,7 @@ class History:
     filled: list = field(default_factory=list)
     readings: list = field(default_factory=list)
 
-    def add(
-        self, order_id: int, status: str, ending: closures.Closure | None, wanted: set[int]
-    ) -> None:
+    def add(self, order_id: int, status: str, ending: Closure | None, wanted: set[int]) -> None:
         """Keep what the history says of one order."""
         if ending is not None and ending.status == "filled":
             self.filled.append(order_id)
@@ -240,7 +239,7 @@ def _facts(
         yield _fact(Event.CONTRADICTION, account, told, book, history, now)
 
 
-def _told(ending: closures.Closure) -> dict[str, str]:
+def _told(ending: Closure) -> dict[str, str]:
     return vars(ending) | {"at": None if ending.at is None else str(ending.at)}
 
 
