@@ -3,9 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
-from typing import Any
 
 from orders.exchange.client import THREADS, client
 from orders.keys.signer import SignedRequest
@@ -16,13 +15,13 @@ from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
 
 logger = logging.getLogger(__name__)
 MAX_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
-ACTIONS = {CancelKind.ORDER: b"Cancel", CancelKind.STOP: b"CancelStopOrder"}
+ACTIONS = {CancelKind.ORDER.value: b"Cancel", CancelKind.STOP.value: b"CancelStopOrder"}
 STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
 LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
 
 
 def packed(pairs: list[tuple[ClaimedCancel, SignedRequest]]) -> list[OutgoingRequest]:
-    """Packets for (cancel, signed request) pairs, in their order. TWAPs have no batch."""
+    """Put (cancel, signed request) pairs into HTTP requests, in their order. TWAPs go alone."""
     alone = [pair for pair in pairs if pair[0].send_alone or pair[0].kind not in ACTIONS]
     together = [pair for pair in pairs if not pair[0].send_alone and pair[0].kind in ACTIONS]
     packets = [_batch(group) for group in _groups(together)]
@@ -46,7 +45,8 @@ def send(
     if len(packets) == 1:
         _send(packets[0], clock, api_config_key)
         return
-    turns, waiting, pool = _Turns(), set(), _pool()
+    turns, pool = _Turns(), _pool()
+    waiting: set[Future[None]] = set()
     try:
         for packet in packets:
             if len(waiting) == THREADS:
@@ -74,10 +74,11 @@ def let_go() -> None:
         del _own.pool
 
 
-def _pool() -> Any:
-    """This thread's own pool, kept for its next chunk: making threads costs as much as sending.
+def _pool() -> ThreadPoolExecutor:
+    """Give this thread its own pool, kept for its next chunk.
 
-    Never another's: urgent requests would queue behind bulk's, which may hang.
+    To make threads costs as much as to send. No thread takes another's pool: urgent requests
+    would queue behind bulk's, which may hang.
     """
     if not hasattr(_own, "pool"):
         client()  # made once, before many threads would make it at the same moment
@@ -85,14 +86,21 @@ def _pool() -> Any:
     return _own.pool
 
 
-_own = threading.local()
+class _Own(threading.local):
+    """What each thread has of its own."""
+
+    pool: ThreadPoolExecutor
+
+
+_own = _Own()
 
 
 class _Turns:
     """Whose turn has come: a packet whose thread is late is not sent once the turns have ended."""
 
     def __init__(self) -> None:
-        self.given, self._taken, self._have_ended = 0, [], False
+        self.given, self._have_ended = 0, False
+        self._taken: list[OutgoingRequest] = []
 
     @property
     def are_taken(self) -> bool:
@@ -104,14 +112,18 @@ class _Turns:
         self._have_ended = self._have_ended or is_over
         return self._have_ended
 
-    def take(self, packet: OutgoingRequest, clock: Callable[..., Any], api_config_key) -> None:
-        """In a thread: send it, unless it is too late for that."""
+    def take(
+        self, packet: OutgoingRequest, clock: Callable[[], datetime], api_config_key: str | None
+    ) -> None:
+        """In a thread, send the request, unless the turns have ended."""
         if not self._have_ended:
             self._taken.append(packet)
             _send(packet, clock, api_config_key)
 
 
-def _send(packet: OutgoingRequest, clock: Callable[..., Any], api_config_key) -> None:
+def _send(
+    packet: OutgoingRequest, clock: Callable[[], datetime], api_config_key: str | None
+) -> None:
     oldest = packet.requests[0]
     if clock().timestamp() * 1000 - oldest.timestamp > oldest.expiry_window * STALE_AFTER:
         return
@@ -130,7 +142,7 @@ def _broken_off(what: str, packet: OutgoingRequest, failed_at: datetime) -> Answ
     return AnswerLost(reason, url=url, sent_at=None, failed_at=failed_at, elapsed_ms=None)
 
 
-def _must_stop(is_stopped: Any) -> bool:
+def _must_stop(is_stopped: Callable[[], bool]) -> bool:
     """Whether the rest must wait; where that cannot be told, it must."""
     try:
         return is_stopped()
@@ -159,7 +171,8 @@ def _groups(
     pairs: list[tuple[ClaimedCancel, SignedRequest]],
 ) -> Iterator[list[tuple[ClaimedCancel, SignedRequest]]]:
     """Runs of at most ten that fit one body."""
-    group, size = [], 0
+    group: list[tuple[ClaimedCancel, SignedRequest]] = []
+    size = 0
     for pair in pairs:
         length = len(_action(*pair)) + 1
         if group and (len(group) == BATCH_SIZE or size + length > MAX_BYTES):

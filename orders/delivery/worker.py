@@ -7,14 +7,13 @@ the network is awaited, and the threads that send touch no database.
 import functools
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
-from django.db.models import Case, Exists, OuterRef, Subquery, When
+from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -28,7 +27,7 @@ from orders.evidence import restored_copy
 from orders.exchange import client, credits
 from orders.exchange import clock as exchange_clock
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
-from orders.keys.signer import SignedRequest, Signer
+from orders.keys.signer import SignedRequest
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.lifecycle.interpret import Conclusion
@@ -46,7 +45,6 @@ from orders.models import (
 )
 from orders.models.cancels import MAX_LIFE
 from orders.models.clocks import is_ahead
-from orders.models.desks import OfAccountsQuerySet
 from orders.pacifica.quota import Quota
 from orders.pacifica.signing import Unsignable
 
@@ -61,7 +59,7 @@ def deliver_account(
     account_id: int,
     is_urgent_only: bool = False,
     is_for_panic: bool = False,
-    clock: Callable[..., Any] = timezone.now,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> int:
     """Send whatever is queued and may be sent for this account; how many cancels were claimed.
 
@@ -75,7 +73,7 @@ def deliver_account(
 
 
 def _next_chunk(
-    account_id: int, is_urgent_only: bool, is_for_panic: bool, clock: Callable[..., Any]
+    account_id: int, is_urgent_only: bool, is_for_panic: bool, clock: Callable[[], datetime]
 ) -> int:
     """Deliver one chunk and count it; 0 where nothing is queued, or bulk must wait its turn."""
     head = next_job(account_id, clock())
@@ -98,8 +96,10 @@ def _next_chunk(
 
 
 def _must_settle_first(account_id: int, now: datetime) -> bool:
-    """Whether bulk waits because this sender is new and the account's old questions were not asked
-    yet. Having asked once is enough, whatever was said; settling then wakes delivery."""
+    """Whether bulk waits: this sender is new, and the account's old questions were not asked yet.
+
+    To have asked once is enough, whatever was said; settling then wakes delivery.
+    """
     if now > STARTED_AT + SETTLE_FIRST_FOR or is_ahead(STARTED_AT, now):
         return False
     cancels = Cancel.objects.filter(account_id=account_id)
@@ -109,13 +109,15 @@ def _must_settle_first(account_id: int, now: datetime) -> bool:
 def _deliver_chunk(
     head: NextJob,
     purpose: str,
-    clock: Callable[..., Any],
-    while_sending: Callable[..., Any] | type[Any] = nullcontext,
+    clock: Callable[[], datetime],
+    while_sending: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> int:
     """Reserve credits, claim no more than they pay for, deliver, book what was used."""
-    about: dict[str, Any] = {"account": head.account, "purpose": purpose}
-    grant = credits.reserve(wanted=CHUNK, price=PRICE, now=clock(), **about)
-    chunk, left, quota = [], 0, None
+    grant = credits.reserve(
+        account=head.account, wanted=CHUNK, price=PRICE, purpose=purpose, now=clock()
+    )
+    chunk: list[ClaimedCancel] = []
+    left, quota = 0, None
     try:
         if grant.count:
             chunk = claim(head, now=clock(), limit=grant.count)
@@ -132,12 +134,12 @@ def _deliver_chunk(
 def deliver(
     chunk: list[ClaimedCancel],
     *,
-    clock: Callable[..., Any] = timezone.now,
-    while_sending: Callable[..., Any] | type[Any] = nullcontext,
-) -> tuple[int, Quota | None] | None:
-    """Carry one claimed chunk to its conclusion: how many of its cancels left, and the `Quota` that
-    an answer stated or None.
+    clock: Callable[[], datetime] = timezone.now,
+    while_sending: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> tuple[int, Quota | None]:
+    """Carry one claimed chunk to its conclusion.
 
+    Returns how many of its cancels left, and the `Quota` that an answer stated, or None.
     ``while_sending``: makes a context that is entered while the requests are under way.
     """
     job, account = chunk[0].job, chunk[0].account
@@ -167,7 +169,7 @@ def deliver(
 
 def _after(ends: list[tuple[ClaimedCancel, Conclusion]], account: Account, job: CancelJob) -> None:
     """Pause a throttled pool, and have open questions asked at once."""
-    pauses = [end.not_before_at for _, end in ends if end.is_throttled]
+    pauses = [end.not_before_at for _, end in ends if end.is_throttled and end.not_before_at]
     if pauses:
         credits.pause(pool=credits.pool_of(account), until=max(pauses))
     if any(end.status in {CancelStatus.UNKNOWN, CancelStatus.SETTLING} for _, end in ends):
@@ -182,8 +184,10 @@ def _warn(ends: list[tuple[ClaimedCancel, Conclusion]], account: Account) -> Non
     """In this process's log: attempts that did not get through, and that they do again."""
     failed = [end for _, end in ends if end.status in FAILED and not end.is_throttled]
     if failed:
-        said = f"{several(len(failed), 'cancel')} did not get through: {failed[0].explanation}"
-        failing.wrong(account.pk, f"{account}: {said}")
+        cancels = several(len(failed), "cancel")
+        failing.wrong(
+            account.pk, f"{account}: {cancels} did not get through: {failed[0].explanation}"
+        )
     elif ends:
         failing.over(account.pk, f"{account}: cancels get through again.")
 
@@ -195,14 +199,17 @@ def _asker(job: CancelJob, account: Account) -> CancelJob | PanicLine:
 
 
 def may_not_send(job: CancelJob | PanicLine, account: Account, *, panic: bool = False) -> str:
-    """Why nothing may be sent for this job, or line of a panic, or nothing. Rights are asked again
-    here."""
+    """Why nothing may be sent for this job, or this line of a panic, or nothing.
+
+    Rights are asked for again here.
+    """
     right = Right.PANIC if panic else Right.CANCEL
     if not account.is_active or not job.desk.is_active:
         return f"Not sent: {account.name} or its desk was deactivated."
     if job.desk != account.desk:
         return f"Not sent: {account.name} went to another desk since this was asked."
-    operator = get_user_model().objects.get(pk=job.operator_id)  # as they are now
+    people = get_user_model().objects
+    operator = people.get(pk=job.operator_id)  # type: ignore[misc]  # of a line: null in no row
     if not has_permission(operator, right, desk=job.desk):
         return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
     return ""
@@ -210,18 +217,26 @@ def may_not_send(job: CancelJob | PanicLine, account: Account, *, panic: bool = 
 
 def sign(
     chunk: list[ClaimedCancel], now: datetime
-) -> tuple[list[tuple[ClaimedCancel | SignedRequest, ...]], AgentWallet]:
-    """(cancel, signed request) pairs, all with one timestamp, and the agent wallet that signed.
+) -> tuple[list[tuple[ClaimedCancel, SignedRequest]], AgentWallet]:
+    """Sign the chunk: (cancel, signed request) pairs of one timestamp, and the wallet that signed.
 
     A cancel that cannot be put into a request is refused; its neighbours go without it.
     """
     wallet = signing_wallet(chunk[0].account)
     signer = open_signer(wallet, despite_age=chunk[0].job.is_panic)
     times = client.signing_times(now)
-    pairs, unsignable = [], {}
+    pairs: list[tuple[ClaimedCancel, SignedRequest]] = []
+    unsignable: dict[str, list[ClaimedCancel]] = {}
     for cancel in chunk:
         try:
-            pairs.append((cancel, _signed(signer, cancel, times)))
+            request = signer.cancel(
+                kind=cancel.kind,
+                symbol=cancel.symbol,
+                order_id=cancel.order_id,
+                client_order_id=cancel.client_order_id,
+                **times,
+            )
+            pairs.append((cancel, request))
         except Unsignable as error:
             unsignable.setdefault(str(error), []).append(cancel)
     for why, cancels in unsignable.items():
@@ -239,23 +254,13 @@ def signing_wallet(account: Account) -> AgentWallet:
     return wallet
 
 
-def _signed(signer: Signer, cancel: ClaimedCancel, times: dict[str, int]) -> SignedRequest:
-    return signer.cancel(
-        kind=cancel.kind,
-        symbol=cancel.symbol,
-        order_id=cancel.order_id,
-        client_order_id=cancel.client_order_id,
-        **times,
-    )
-
-
 def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[OutgoingRequest]:
     """Commit the exact bytes before the first of them leaves; only what is still ours is sent.
 
     Raises `CannotOpen` where the agent wallet was disabled since it signed.
     """
     cancels = [cancel for pack in packs for cancel in pack.cancels]
-    signing = _signing(cancels[0].account.agent_wallets, packs[0].requests[0].signer)
+    signing = _signing(cancels[0].account_id, packs[0].requests[0].signer)
     ends_at = now + MAX_LIFE
     drafts = {pack.body: log.draft(_request_fact(pack, now)) for pack in packs}
     with transaction.atomic():
@@ -279,8 +284,11 @@ def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[Outgoin
 
 
 def _must_halt(job_id: int, wallet: AgentWallet) -> bool:
-    """Whether nothing more may leave: its job was stopped, its agent wallet disabled, its account
-    or desk deactivated, or whoever asked lost the right or their own account."""
+    """Whether nothing more may leave.
+
+    Its job was stopped, its agent wallet disabled, its account or desk deactivated, or whoever
+    asked lost the right or their own account.
+    """
     with connection.cursor() as cursor:
         cursor.execute(*_may_go_on(job_id, wallet.account_id, wallet.public_key))
         return cursor.fetchone() is None
@@ -288,22 +296,25 @@ def _must_halt(job_id: int, wallet: AgentWallet) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _may_go_on(job_id: int, account_id: int, public_key: str) -> tuple[str, tuple[int | str, ...]]:
-    """That question as a statement and its values: asked before each request, it takes ten times
-    as long to put into SQL as to answer."""
+    """The question of `_must_halt` as a statement and its values.
+
+    It is asked before each request, and takes ten times as long to put into SQL as to answer.
+    """
     lines = PanicLine.objects.filter(job=OuterRef("pk"), account=account_id)
     asker = Coalesce(Subquery(lines.values("operator_id")[:1]), "operator_id")
     running = CancelJob.objects.filter(
         pk=job_id, status=JobStatus.RUNNING, desk__accounts=account_id
     )
     may = memberships_with(Right.CANCEL, account_id=account_id).filter(user_id=OuterRef("asker"))
-    signs = _signing(AgentWallet.objects.filter(account=account_id), public_key)
+    signs = _signing(account_id, public_key)
     running = running.annotate(asker=asker).filter(Exists(signs), Exists(may))
     return running.order_by().values_list("pk").query.sql_with_params()
 
 
-def _signing(wallets: OfAccountsQuerySet, public_key: str) -> OfAccountsQuerySet:
-    """The agent wallet of this key, while it may sign."""
-    return wallets.filter(public_key=public_key, is_active=True).order_by("pk")
+def _signing(account_id: int, public_key: str) -> QuerySet[AgentWallet]:
+    """The account's agent wallet of this key, while it may sign."""
+    wallets = AgentWallet.objects.filter(account=account_id, public_key=public_key)
+    return wallets.filter(is_active=True).order_by("pk")
 
 
 def _request_fact(pack: OutgoingRequest, now: datetime) -> log.Fact:
