@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +36,6 @@ from orders.models import (
     Proof,
     Sender,
 )
-from orders.models.accounts import AccountQuerySet
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
 from orders.panic import worker as panic_worker
@@ -51,7 +50,7 @@ class Duty:
     """One thing the sweep does, and how long it rests in between, in seconds."""
 
     name: str
-    act: object
+    act: Callable[[datetime], object]  # takes the moment; what it returns is not looked at
     rest_s: float
 
 
@@ -85,6 +84,7 @@ class Sweep:
         ]
 
     def start(self) -> None:
+        """Begin every duty."""
         for thread in self._threads:
             thread.start()
 
@@ -107,7 +107,7 @@ class Sweep:
 
 
 def deliver_urgent(now: datetime) -> None:
-    """The urgent ones alone: bulk may keep `deliver_overdue` busy for minutes."""
+    """Deliver the urgent ones alone: bulk may keep `deliver_overdue` busy for minutes."""
     _deliver(Cancel.objects.ready(now).filter(is_urgent=True), now, is_urgent_only=True)
 
 
@@ -117,14 +117,14 @@ def deliver_overdue(now: datetime) -> None:
     _deliver(Cancel.objects.ready(now), now)
 
 
-def _deliver(ready: CancelQuerySet, now: datetime, **how: bool) -> None:
+def _deliver(ready: CancelQuerySet, now: datetime, *, is_urgent_only: bool = False) -> None:
     overdue = ready.filter(has_come("requested_at", now - GRACE, GRACE))
     accounts = overdue.order_by().values_list("account_id", flat=True).distinct()
-    _each(accounts, lambda pk: worker.deliver_account(account_id=pk, **how))
+    _each(accounts, lambda pk: worker.deliver_account(account_id=pk, is_urgent_only=is_urgent_only))
 
 
-def _each(ids: AccountQuerySet | CancelQuerySet | list[int], act: Callable[..., Any]) -> None:
-    """Do it for each: one that fails must not starve those behind it."""
+def _each(ids: Iterable[int], act: Callable[[int], object]) -> None:
+    """Act on each id: one that fails must not starve those behind it."""
     for pk in list(ids):
         try:
             act(pk)
@@ -139,7 +139,7 @@ def probe_overdue(now: datetime) -> None:
 
 
 def expire_unsent(now: datetime) -> None:
-    """What could never be sent says so, loudly, instead of waiting for ever.
+    """Expire what could never be sent, loudly, instead of letting it wait for ever.
 
     An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
     though there were credits: waiting for credits does not count, nor does a step of the clock.
@@ -158,9 +158,11 @@ def expire_unsent(now: datetime) -> None:
 
 def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
     minutes = max(1, round(limit.total_seconds() / 60))
-    said = f"Never sent: by this machine's clock it waited for over {minutes} min."
-    said = f"{said} The order may be open."
-    end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, said)
+    explanation = (
+        f"Never sent: by this machine's clock it waited for over {minutes} min. "
+        "The order may be open."
+    )
+    end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, explanation)
     if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
         return
     restored_copy.is_behind(now)  # if so, what waited in an older copy is no longer queued
@@ -176,7 +178,10 @@ def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
 
 
 def _lock_jobs_of(cancels: CancelQuerySet) -> None:
-    """Before their queued cancels, as somebody who stops a job does: else both wait for ever."""
+    """Lock the jobs before their queued cancels.
+
+    Somebody who stops a job does so too: in another order both would wait for ever.
+    """
     jobs = CancelJob.objects.filter(pk__in=cancels.order_by().values("job_id")).order_by("pk")
     list(jobs.select_for_update(no_key=True).values_list("pk"))
 
