@@ -132,12 +132,12 @@ class CancelJob(models.Model):
     if TYPE_CHECKING:  # what screens attach to the rows that they show
         tally: Any  # an `orders.admin.jobs.progress.Tally`
         needs_somebody: bool  # some line of a panic
-        last_sent_at: datetime | None  # this and the next three: of a panic's lines
+        last_sent_at: datetime | None  # of a panic's accounts, as the next three
         empty_at: datetime | None
         n_lines: int
         n_empty: int
-        to_sent: str  # in words, from the act
-        to_empty: str
+        to_sent: str  # how long a panic took to its last request, in words
+        to_empty: str  # and until its last account was seen empty
 
     objects = CancelJobQuerySet.as_manager()
 

@@ -4,10 +4,12 @@ import codecs
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from orders.admin.shared import fields
+from orders.cancels.bulk.from_list import BadLine
 from orders.models import Account, Right
 
 if TYPE_CHECKING:
@@ -57,12 +59,22 @@ class ListForm(forms.Form):
         help_text="CSV or plain text, at most 1 MiB.",
     )
 
-    def __init__(self, *args: QueryDict | MultiValueDict, user: "Person", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["account"].offer(Account.objects.allowing(user, Right.CANCEL))
+    bad: list[BadLine]  # lines that could not be read, once `from_list` was asked
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        files: "MultiValueDict[str, UploadedFile[Any]] | None" = None,
+        *,
+        user: "Person",
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, files, initial=initial)
+        accounts = Account.objects.allowing(user, Right.CANCEL)
+        fields.field_of(self, "account", fields.OneAccount).offer(accounts)
 
     def clean_text(self) -> str:
-        text = self.cleaned_data["text"]
+        text: str = self.cleaned_data["text"]
         if len(text.encode("utf-8", "replace")) > MAX_BYTES:
             raise forms.ValidationError(TOO_LARGE)
         return text
@@ -91,7 +103,8 @@ class ListForm(forms.Form):
     @property
     def given(self) -> str:
         """The list, however it was given."""
-        return self.cleaned_data["file"] or self.cleaned_data["text"]
+        text: str = self.cleaned_data["file"] or self.cleaned_data["text"]
+        return text
 
 
 def _decoded(content: bytes) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, NoReturn
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
@@ -19,6 +21,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import sessions
+from orders.access.denials import refuse
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.bulk.list_form import ListForm
@@ -27,19 +30,17 @@ from orders.admin.shared import fields, filter_text, freshness
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import Screen, fragment, rights_of
 from orders.admin.shared.unfold import CustomUrl
-from orders.cancels import requests
 from orders.cancels.bulk import estimate, from_list, previews
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, CancelJob, Order, Preview, Right
 from orders.models.accounts import AccountQuerySet
-from orders.models.desks import OfDesksQuerySet
 from orders.templatetags.desk import visible
 
 CHANGE = "admin:orders_preview_change"
 
 
 @admin.register(Preview)
-class PreviewAdmin(Screen):
+class PreviewAdmin(Screen[Preview]):
     """The two forms that make a preview, and the page on which its maker confirms it."""
 
     @property
@@ -53,13 +54,13 @@ class PreviewAdmin(Screen):
             ("<uuid:object_id>/anew/", "orders_preview_anew", self.anew_view),
         )
 
-    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Preview | None = None) -> bool:
         return Right.CANCEL in rights_of(request)
 
-    def get_queryset(self, request: HttpRequest) -> OfDesksQuerySet:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Preview]:
         """One's own alone: another person's preview is as missing as a foreign desk's."""
-        mine = super().get_queryset(request).filter(made_by=request.user)
-        return mine.select_related("desk")
+        visible_rows: QuerySet[Preview] = super().get_queryset(request)
+        return visible_rows.filter(made_by_id=request.user.pk).select_related("desk")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """It stands in the way around by itself, not in a list of tables."""
@@ -80,7 +81,9 @@ class PreviewAdmin(Screen):
             form = ScopeForm(user=request.user, initial=_initial(request))
             return self._form(request, "desk/bulk/scope_form.html", "Cancel by scope", form)
         form = ScopeForm(request.POST, user=request.user)
-        made = self._made(request, form, ("desk", "accounts"), self._of_scope)
+        made = self._made(
+            request, form, ("desk", "accounts"), partial(self._of_scope, request, form)
+        )
         if made is None:
             return self._form(
                 request, "desk/bulk/scope_form.html", "Cancel by scope", form, status=422
@@ -95,7 +98,8 @@ class PreviewAdmin(Screen):
             return self._form(request, "desk/bulk/list_form.html", "Cancel a list", form)
         form = ListForm(request.POST, request.FILES, user=request.user)
         form.bad = []
-        made = self._made(request, form, ("account",), self._of_list)
+        make = partial(self._of_list, request, form)
+        made = self._made(request, form, ("account",), make)
         if made is None:
             return self._form(
                 request, "desk/bulk/list_form.html", "Cancel a list", form, status=422
@@ -107,15 +111,15 @@ class PreviewAdmin(Screen):
         request: HttpRequest,
         form: ListForm | ScopeForm,
         own: tuple[str, ...],
-        make: Callable[..., Any],
+        make: Callable[[], Preview | None],
     ) -> Preview | None:
         """The preview that a form asks for, or None with its errors filled in."""
         is_sound = form.is_valid()
         try:
             if fields.foreign(form, *own):
                 actor = actor_of(request)
-                requests.refuse(actor=actor, what="preview of a foreign row", said=previews.GONE)
-            return make(request, form) if is_sound else None
+                refuse(actor=actor, what="preview of a foreign row", said=previews.GONE)
+            return make() if is_sound else None
         except CannotAsk as wrong:
             form.add_error(wrong.field if wrong.field in form.fields else None, str(wrong))
         except NotAllowed as refused:
@@ -123,17 +127,16 @@ class PreviewAdmin(Screen):
                 form.add_error(None, str(refused))
         return None
 
-    def _of_scope(self, request: HttpRequest, form: ScopeForm) -> Preview | None:
+    def _of_scope(self, request: HttpRequest, form: ScopeForm) -> Preview:
         actor = actor_of(request)
         return previews.of_scope(user=request.user, actor=actor, scope=form.scope())
 
     def _of_list(self, request: HttpRequest, form: ListForm) -> Preview | None:
-        given = form.cleaned_data
         made, form.bad = from_list.of_list(
             user=request.user,
             actor=actor_of(request),
-            account_id=given["account"].pk,
-            symbol=given["symbol"].strip(),
+            account_id=form.cleaned_data["account"].pk,
+            symbol=form.cleaned_data["symbol"].strip(),
             text=form.given,
         )
         return made
@@ -187,13 +190,17 @@ class PreviewAdmin(Screen):
         preview = self.visible_or_404(request, str(object_id))
         if previews.must_type(preview):
             sessions.demand_fresh(request)
-        given: dict[str, Any] = {"reason": fields.reason_of(request)}
-        given["typed"] = request.POST.get("typed", "")[:100]
+        reason, typed = fields.reason_of(request), request.POST.get("typed", "")[:100]
         try:
             asked = previews.confirm(
-                user=request.user, actor=actor_of(request), preview_id=preview.pk, **given
+                user=request.user,
+                actor=actor_of(request),
+                preview_id=preview.pk,
+                reason=reason,
+                typed=typed,
             )
         except CannotAsk as wrong:
+            given = {"reason": reason, "typed": typed}
             about = {"errors": {wrong.field or "": str(wrong)}, "given": given}
             return self._shown(request, preview, about, status=422)
         except NotAllowed:
@@ -233,14 +240,20 @@ class PreviewAdmin(Screen):
         return redirect(address)
 
     def _anew(self, request: HttpRequest, preview: Preview) -> Preview:
-        about: dict[str, Any] = {"user": request.user, "actor": actor_of(request)}
+        user, actor = request.user, actor_of(request)
         if not preview.query or previews.is_scope(preview):
-            return previews.anew(preview=preview, **about)
+            return previews.anew(user=user, actor=actor, preview=preview)
         screen = admin.site.get_model_admin(Order)
         orders = filter_text.orders_of(screen, request, preview.query)
-        about |= {"words": preview.scope, "query": preview.query}
-        about |= {"is_everything": preview.is_everything}
-        return previews.of_orders(orders=orders.filter(account__desk=preview.desk_id), **about)[0]
+        made = previews.of_orders(
+            user=user,
+            actor=actor,
+            orders=orders.filter(account__desk=preview.desk_id),
+            words=preview.scope,
+            query=preview.query,
+            is_everything=preview.is_everything,
+        )
+        return made[0]
 
 
 def _accounts(preview: Preview) -> AccountQuerySet:
@@ -258,13 +271,16 @@ def _book(preview: Preview, asked_at: datetime | None) -> freshness.Book:
 
 def _moment(text: str | None) -> datetime | None:
     try:
-        return forms.DateTimeField(required=False).clean(text or "")
+        moment: datetime | None = forms.DateTimeField(required=False).clean(text or "")
     except forms.ValidationError:
         return None
+    return moment
 
 
-def _initial(request: HttpRequest):
+def _initial(request: HttpRequest) -> dict[str, str | list[str]]:
     """What a link to the form fills in: desk, accounts, symbols."""
-    given = {name: request.GET.get(name) for name in ("desk", "symbols", "side")}
-    given["accounts"] = request.GET.getlist("account")
-    return {name: value for name, value in given.items() if value}
+    named: dict[str, str | list[str]] = {
+        name: request.GET.get(name, "") for name in ("desk", "symbols", "side")
+    }
+    named["accounts"] = request.GET.getlist("account")
+    return {name: value for name, value in named.items() if value}

@@ -18,10 +18,16 @@ UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours")]
 SIDES = [("", "both sides"), ("bid", "bids"), ("ask", "asks")]
 
 
+if TYPE_CHECKING:
+    DeskField = forms.ModelChoiceField[Desk]
+else:
+    DeskField = forms.ModelChoiceField
+
+
 class ScopeForm(forms.Form):
     """Empty inputs mean *any*. Parsing happens here; what matches is decided in `scope`."""
 
-    desk = forms.ModelChoiceField(
+    desk = DeskField(
         queryset=None,
         empty_label=None,
         widget=fields.select(**{"data-desks": ""}),
@@ -76,23 +82,29 @@ class ScopeForm(forms.Form):
         widget=fields.select(),
     )
 
-    def __init__(self, *args: QueryDict, user: "Person", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        user: "Person",
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial)
         desks = Desk.objects.allowing(user, Right.CANCEL_SCOPE)
-        self.fields["desk"].queryset = desks
+        fields.field_of(self, "desk", DeskField).queryset = desks
         accounts = Account.objects.filter(desk__in=desks, is_active=True).select_related("desk")
-        self.fields["accounts"].queryset = accounts
+        fields.field_of(self, "accounts", fields.ByDesk).queryset = accounts
         orders = Order.objects.open().filter(account__in=accounts)
         types = orders.order_by("order_type").values_list("order_type", flat=True).distinct()
-        self.fields["order_types"].choices = [
-            (one, one.replace("_", " ")) for one in types if one and one.isprintable()
+        fields.field_of(self, "order_types", forms.MultipleChoiceField).choices = [
+            (name, name.replace("_", " ")) for name in types if name and name.isprintable()
         ]
         symbols = orders.order_by("symbol").values_list("symbol", flat=True).distinct()
-        self.open_symbols = [one for one in symbols if one.isprintable()]
+        self.open_symbols = [symbol for symbol in symbols if symbol.isprintable()]
 
-    def clean_symbols(self) -> tuple[str, ...] | None:
-        names = [part.strip() for part in self.cleaned_data["symbols"].split(",")]
-        names = tuple(dict.fromkeys(name for name in names if name))
+    def clean_symbols(self) -> tuple[str, ...]:
+        parts = [part.strip() for part in self.cleaned_data["symbols"].split(",")]
+        names = tuple(dict.fromkeys(part for part in parts if part))
         try:
             for name in names:
                 check_symbol(name)

@@ -1,9 +1,9 @@
 """Panic: the page with the red button, what it would do, and how far each account is."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,13 +19,13 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import permissions
+from orders.access.denials import refuse
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
 from orders.admin.shared.screens import Screen, fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl
 from orders.audit import sentences
-from orders.cancels import requests
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
 from orders.models.cancels import CancelJobQuerySet
@@ -34,20 +34,34 @@ from orders.panic import actions, decision
 from orders.panic.open_orders import COVERS
 
 if TYPE_CHECKING:
+    from orders.audit.log import Actor
     from orders.models.desks import Person
 
 
 DRILLS_SHOWN = 10
+DESK_INPUT: dict[str, str | bool] = {"data-desks": "", "autofocus": True}
 JOB = "admin:orders_canceljob_change"
+
+
+if TYPE_CHECKING:
+    DeskField = forms.ModelChoiceField[Desk]
+else:
+    DeskField = forms.ModelChoiceField
+
+
+class Act(Protocol):
+    """What a person may do to a panic's account. It returns what became of it, as a sentence."""
+
+    def __call__(self, *, user: "Person", actor: "Actor", line_id: int) -> str: ...
 
 
 class PanicForm(forms.Form):
     """Which books to empty. The reason may wait; nothing here asks twice."""
 
-    desk = forms.ModelChoiceField(
+    desk = DeskField(
         queryset=None,
         empty_label=None,
-        widget=fields.select(**{"data-desks": "", "autofocus": True}),
+        widget=fields.select(**DESK_INPUT),
         error_messages={"required": "Choose the desk.", "invalid_choice": decision.NO_DESK},
     )
     accounts = fields.ByDesk(help_text="Tick none to empty every account of the desk.")
@@ -75,14 +89,23 @@ class PanicForm(forms.Form):
         help_text="The same act, on the desk's drill accounts alone.",
     )
 
-    def __init__(self, *args: QueryDict, user: "Person", **kwargs: dict[str, Any]) -> None:
-        super().__init__(*args, **kwargs)
-        desks = Desk.objects.allowing(user, Right.PANIC)
-        self.fields["desk"].queryset = desks
-        if desks.count() > 1:  # which one is the operator's to say, never the page's to guess
-            self.fields["desk"].empty_label = "Choose the desk"
-        accounts = Account.objects.filter(desk__in=desks, is_active=True).select_related("desk")
-        self.fields["accounts"].queryset = accounts
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        user: "Person",
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self.desks = Desk.objects.allowing(user, Right.PANIC)
+        desk = fields.field_of(self, "desk", DeskField)
+        desk.queryset = self.desks
+        # Which desk it is, is the operator's to say, never the page's to guess.
+        self.has_one_desk = self.desks.count() <= 1
+        if not self.has_one_desk:
+            desk.empty_label = "Choose the desk"
+        accounts = Account.objects.filter(desk__in=self.desks, is_active=True)
+        fields.field_of(self, "accounts", fields.ByDesk).queryset = accounts.select_related("desk")
 
     def clean(self) -> None:
         desk, accounts = self.cleaned_data.get("desk"), self.cleaned_data.get("accounts") or ()
@@ -91,14 +114,14 @@ class PanicForm(forms.Form):
 
     def asked(self) -> dict[str, Any]:
         """What a sound form asks of `decision.pull`."""
-        given = dict(self.cleaned_data)
-        given["desk_id"] = given.pop("desk").pk
-        given["account_ids"] = [account.pk for account in given.pop("accounts")]
-        return given
+        asked = dict(self.cleaned_data)
+        asked["desk_id"] = asked.pop("desk").pk
+        asked["account_ids"] = [account.pk for account in asked.pop("accounts")]
+        return asked
 
 
 @admin.register(PanicLine)
-class PanicAdmin(Screen):
+class PanicAdmin(Screen[PanicLine]):
     """One page to pull a panic or a drill from; its progress is on the job's page."""
 
     @property
@@ -112,7 +135,7 @@ class PanicAdmin(Screen):
             ("<int:object_id>/withdraw/", "orders_panicline_withdraw", self.withdraw_view),
         )
 
-    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: PanicLine | None = None) -> bool:
         return permissions.has_permission(request.user, Right.PANIC)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -152,7 +175,7 @@ class PanicAdmin(Screen):
         key = request_key_of(request)
         try:
             if fields.foreign(form, "desk", "accounts"):
-                requests.refuse(actor=actor, what="panic on a foreign desk", said=decision.NO_DESK)
+                refuse(actor=actor, what="panic on a foreign desk", said=decision.NO_DESK)
             if not is_sound:
                 return None
             return decision.record_panic(
@@ -212,16 +235,16 @@ class PanicAdmin(Screen):
         """A person's word that what still waits shall not be sent."""
         return self._act(request, object_id, actions.withdraw)
 
-    def _act(
-        self, request: HttpRequest, object_id: int, what: Callable[..., Any]
-    ) -> HttpResponseRedirect:
+    def _act(self, request: HttpRequest, object_id: int, act: Act) -> HttpResponseRedirect:
+        """Do this to a panic's account; who may is decided below, and who may does see it."""
         self.guard_view(request)
         line = PanicLine.objects.visible_to(request.user).filter(pk=object_id).first()
         try:
-            said = what(user=request.user, actor=actor_of(request), line_id=object_id)
+            sentence = act(user=request.user, actor=actor_of(request), line_id=object_id)
         except NotAllowed:
             raise (Http404 if line is None else PermissionDenied) from None
-        messages.info(request, said)
+        messages.info(request, sentence)
+        assert line is not None  # allowed above, and `Right.PANIC` comes with `Right.VIEW`
         return redirect(JOB, line.job_id)
 
 
@@ -251,7 +274,8 @@ def drills_of(jobs: CancelJobQuerySet) -> Iterator[CancelJob]:
     """Jobs with their times: the last request sent, and when the last book was seen empty."""
     seen = Count("panic_lines", filter=Q(panic_lines__seen_empty_at__isnull=False))
     rows = jobs.select_related("desk").order_by("-created_at")
-    rows = rows.annotate(
+    # The names are declared on the model too: a queryset of our own forgets what annotates it.
+    rows = rows.annotate(  # type: ignore[no-redef]
         last_sent_at=Max("panic_lines__last_sent_at"),
         empty_at=Max("panic_lines__seen_empty_at"),
         n_lines=Count("panic_lines"),
@@ -263,7 +287,7 @@ def drills_of(jobs: CancelJobQuerySet) -> Iterator[CancelJob]:
         yield job
 
 
-def _took(job: CancelJob, moment: datetime) -> str:
+def _took(job: CancelJob, moment: datetime | None) -> str:
     return sentences.span((moment - job.created_at).total_seconds()) if moment else ""
 
 
@@ -285,17 +309,18 @@ def _warned(user: "Person", form: PanicForm) -> dict[str, Any] | None:
 
 def _first_desk(form: PanicForm) -> Desk | None:
     """The desk that the form shows before anything is chosen; None where there are several."""
-    desks = form.fields["desk"].queryset
     wanted = form.initial.get("desk") if not form.is_bound else None
     if wanted:
-        return desks.filter(pk=wanted).first()
-    return desks.first() if form.fields["desk"].empty_label is None else None
+        return form.desks.filter(pk=wanted).first()
+    return form.desks.first() if form.has_one_desk else None
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
     """What a link to the page fills in: a desk, an account, a symbol."""
     desk = request.GET.get("desk", "")
-    given = {"desk": desk if is_row_id(desk) else None}
-    given["accounts"] = [pk for pk in request.GET.getlist("account") if is_row_id(pk)]
-    given["symbol"] = request.GET.get("symbol", "")[:64]
-    return {name: value for name, value in given.items() if value}
+    named = {
+        "desk": desk if is_row_id(desk) else None,
+        "accounts": [pk for pk in request.GET.getlist("account") if is_row_id(pk)],
+        "symbol": request.GET.get("symbol", "")[:64],
+    }
+    return {name: value for name, value in named.items() if value}

@@ -132,7 +132,7 @@ def reason_of(request: HttpRequest) -> str:
 def ids_of(request: HttpRequest) -> list[int]:
     """The rows a page named in its field ``ids``; none where one of them is no number."""
     listed = request.POST.get("ids", "").split(",")
-    return [int(one) for one in listed] if all(map(is_row_id, listed)) else []
+    return [int(pk) for pk in listed] if all(map(is_row_id, listed)) else []
 
 
 def foreign(form: forms.Form, *names: str) -> bool:
