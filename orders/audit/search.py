@@ -70,7 +70,7 @@ class Part:
         return self.rows.order_by().values_list(column, flat=True)
 
 
-def matching(query: dict[str, Any]) -> OfDesksQuerySet | None:
+def matching(query: dict[str, Any]) -> OfDesksQuerySet[AuditRecord]:
     """Records that fit every part of the query.
 
     ``query``: any of operator (name), desk, account, job (ids), symbol, order (order id or client

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orders.audit import sentences
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder, Event
@@ -20,7 +20,7 @@ class Shown:
     """One record with its payload. ``pretty`` is empty where the body is no JSON."""
 
     record: AuditRecord
-    data: dict
+    data: dict[str, Any]
     raw: str
     pretty: str
     is_cut: bool
@@ -57,7 +57,9 @@ def _other(record: AuditRecord, user: "Person", events: tuple[Event, ...]) -> Au
     return same[0] if same else None
 
 
-def neighbours(record: AuditRecord, user: "Person") -> tuple[AuditRecord, AuditRecord | None]:
+def neighbours(
+    record: AuditRecord, user: "Person"
+) -> tuple[AuditRecord | None, AuditRecord | None]:
     """The records before and after this one among those the person may see."""
     seen = AuditRecord.objects.visible_to(user)
     earlier = seen.filter(position__lt=record.position).order_by("-position").first()

@@ -1,22 +1,21 @@
 """The filter bar of the audit log; `orders.audit.search` finds what it asks, for exports too."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
+from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orders.admin.shared import filters
-from orders.admin.shared.filters import Choice, Text
+from orders.admin.shared.filters import Choice, Choices, Text
 from orders.models import CancelStatus, Event
-from orders.models.desks import OfDesksQuerySet
-
-if TYPE_CHECKING:
-    from orders.admin.audit.record_pages import AuditRecordAdmin
 
 
-class Asked:
+class Asked(SimpleListFilter):
     """A filter that only shows what was asked; the list as a whole looks for it."""
 
-    def queryset(self, request: HttpRequest, queryset: OfDesksQuerySet) -> OfDesksQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset
 
 
@@ -41,9 +40,7 @@ class EventFilter(Asked, Choice):
 
     title, parameter_name = "event", "event"
 
-    def lookups(
-        self, request: HttpRequest, model_admin: "AuditRecordAdmin"
-    ) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return Event.choices
 
 
@@ -52,9 +49,7 @@ class OutcomeFilter(Asked, Choice):
 
     title, parameter_name = "outcome", "outcome"
 
-    def lookups(
-        self, request: HttpRequest, model_admin: "AuditRecordAdmin"
-    ) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return CancelStatus.choices
 
 

@@ -1,12 +1,12 @@
 """Audit records: what was asked, sent, answered and concluded; read-only."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Page, Paginator
-from django.db.models import Count
-from django.http import HttpRequest
-from django.template.response import TemplateResponse
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -20,15 +20,21 @@ from orders.admin.shared.screens import ReadOnlyPage, Rows, is_administrator, ri
 from orders.admin.shared.unfold import display
 from orders.audit import search, sentences
 from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
-from orders.models.desks import OfDesksQuerySet
 from orders.templatetags.desk import exact, tone, visible
 
 MAX_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
 
 
-class CappedPaginator(Paginator):
+if TYPE_CHECKING:
+    RecordPaginator = Paginator[AuditRecord]
+else:
+    RecordPaginator = Paginator
+
+
+class CappedPaginator(RecordPaginator):
     """Walks no further than anyone pages: a log of millions of records has no total here."""
 
+    object_list: QuerySet[AuditRecord]
     template_name = "desk/audit/_pagination.html"
 
     @cached_property
@@ -45,19 +51,21 @@ class CappedPaginator(Paginator):
         """Whether there are more than the pages hold."""
         return len(self.positions) > MAX_COUNTED
 
-    def page(self, number: int) -> Page:
+    def page(self, number: int | str) -> Page[AuditRecord]:
         number = self.validate_number(number)
         shown = self.positions[: self.count][(number - 1) * self.per_page : number * self.per_page]
         rows = AuditRecord.objects.filter(pk__in=shown).order_by("-position")
-        return self._get_page(rows, number, self)
+        return Page(rows, number, self)
 
 
 class Records(Rows):
     """The list holds what an export of the same filter would hold, of the desks one may see."""
 
-    def get_queryset(self, request: HttpRequest, exclude_parameters=None) -> OfDesksQuerySet | None:
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[AuditRecord]:
         super().get_queryset(request, exclude_parameters)  # makes the filter bar
-        query = asked_of(request.GET)
+        query: dict[str, Any] = {**asked_of(request.GET)}
         if not is_administrator(request):
             desks = Desk.objects.visible_to(request.user)
             query["desks"] = list(desks.values_list("pk", flat=True))
@@ -67,13 +75,14 @@ class Records(Rows):
             messages.error(request, f"Nothing fits: {error}")
             return AuditRecord.objects.none()
 
-    def shown_rows(self) -> OfDesksQuerySet:
+    def shown_rows(self) -> Iterable[AuditRecord]:
         # Django would ask a list that fits one page anew, without the limit.
-        return self.paginator.page(self.page_num if self.multi_page else 1).object_list
+        page: Page[AuditRecord] = self.paginator.page(self.page_num if self.multi_page else 1)
+        return page.object_list
 
 
 @admin.register(AuditRecord)
-class AuditRecordAdmin(ReadOnlyPage):
+class AuditRecordAdmin(ReadOnlyPage[AuditRecord]):
     """The log of the person's desks, newest first."""
 
     list_display = (
@@ -95,7 +104,7 @@ class AuditRecordAdmin(ReadOnlyPage):
     @method_decorator(require_safe)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         asked = {name: request.GET[name] for name in FILTERS if request.GET.get(name, "").strip()}
         context = {
             "may_export": Right.VERIFY in rights_of(request),
@@ -136,8 +145,8 @@ class AuditRecordAdmin(ReadOnlyPage):
         return Records
 
     def get_search_results(
-        self, request: HttpRequest, queryset: OfDesksQuerySet, search_term: str
-    ) -> tuple[OfDesksQuerySet, bool]:
+        self, request: HttpRequest, queryset: QuerySet[AuditRecord], search_term: str
+    ) -> tuple[QuerySet[AuditRecord], bool]:
         return queryset, False  # the whole list is searched at once
 
     def complete_rows(self, request: HttpRequest, rows: list[AuditRecord]) -> None:

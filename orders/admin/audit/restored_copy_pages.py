@@ -27,14 +27,14 @@ SHOWN = 20
 
 
 @admin.register(Restore)
-class RestoreAdmin(Screen):
+class RestoreAdmin(Screen[Restore]):
     """One page, for administrators: what was found, what is left to decide, who accepted what."""
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:
         return (("accept/", "orders_restore_accept", self.accept_view),)
 
-    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Restore | None = None) -> bool:
         return is_administrator(request)
 
     @method_decorator(require_safe)
@@ -60,9 +60,12 @@ class RestoreAdmin(Screen):
     def accept_view(self, request: HttpRequest) -> HttpResponseRedirect:
         """Go on with this database; recorded with the reason."""
         sessions.demand_fresh(request)
-        asked: dict[str, Any] = {"actor": actor_of(request), "reason": fields.reason_of(request)}
+        actor, reason = actor_of(request), fields.reason_of(request)
         try:
-            messages.success(request, restored_copy_acceptance.accept(user=request.user, **asked))
+            sentence = restored_copy_acceptance.accept(
+                user=request.user, actor=actor, reason=reason
+            )
+            messages.success(request, sentence)
         except NotAllowed as error:
             raise PermissionDenied(str(error)) from None
         except CannotAsk as wrong:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    QueryDict,
+)
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -22,7 +29,6 @@ from orders.admin.shared.unfold import CustomUrl
 from orders.audit import reader, search
 from orders.evidence import checkpoints, exports, verification_requests
 from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
-from orders.pacifica.paper.verification import Signed
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
@@ -35,7 +41,7 @@ EXPORTS = "admin:orders_export_changelist"
 
 
 @admin.register(Verification)
-class VerificationAdmin(Screen):
+class VerificationAdmin(Screen[Verification]):
     """Whether the log is whole: the last walk over it, the last checkpoint, what is newer."""
 
     @property
@@ -45,7 +51,7 @@ class VerificationAdmin(Screen):
             ("state/", "orders_verification_state", self.state_view),
         )
 
-    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Verification | None = None) -> bool:
         return verification_requests.may_verify(request.user)
 
     @method_decorator(require_safe)
@@ -84,7 +90,7 @@ class VerificationAdmin(Screen):
 def state() -> dict[str, Any]:
     """What there is to say of the log's wholeness; a constant number of queries."""
     walks = list(Verification.objects.all()[:SHOWN])
-    last = next((one for one in walks if one.status == ErrandStatus.DONE), None)
+    last = next((walk for walk in walks if walk.status == ErrandStatus.DONE), None)
     signed, tip = AuditCheckpoint.objects.first(), reader.tip()
     return {
         "walks": walks,
@@ -92,7 +98,7 @@ def state() -> dict[str, Any]:
         "last": last,
         "report": json.loads(last.report) if last else {},
         "checkpoint": signed,
-        "told": _told(signed),
+        "told": _contents(signed),
         "tip": tip,
         "since_walk": tip - json.loads(last.report).get("records", 0) if last else tip,
         "since_checkpoint": tip - signed.count if signed else tip,
@@ -101,8 +107,8 @@ def state() -> dict[str, Any]:
     }
 
 
-def _told(signed: Signed):
-    """What the newest stored checkpoint says; nothing where somebody spoiled it."""
+def _contents(signed: AuditCheckpoint | None) -> dict[str, Any]:
+    """What the newest stored checkpoint says; nothing where there is none or it was spoiled."""
     try:
         return vars(checkpoints.read(signed.line)) if signed else {}
     except ValueError:
@@ -110,7 +116,7 @@ def _told(signed: Signed):
 
 
 @admin.register(Export)
-class ExportAdmin(Screen):
+class ExportAdmin(Screen[Export]):
     """The person's own exports, newest first; administrators see who asked for which, no more."""
 
     @property
@@ -121,7 +127,7 @@ class ExportAdmin(Screen):
             ("<int:object_id>/download/", "orders_export_download", self.download_view),
         )
 
-    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Export | None = None) -> bool:
         return Right.VERIFY in rights_of(request) or is_administrator(request)
 
     @method_decorator(require_safe)
@@ -134,7 +140,7 @@ class ExportAdmin(Screen):
         )
 
     @method_decorator(require_safe)
-    def state_view(self, request: HttpRequest):
+    def state_view(self, request: HttpRequest) -> HttpResponse:
         """The part of the page that changes while an export is written."""
         self.guard_view(request)
         return fragment(render_to_string("desk/audit/_export_rows.html", exports_of(request.user)))
@@ -152,12 +158,12 @@ class ExportAdmin(Screen):
         return redirect(EXPORTS)
 
     @method_decorator(require_safe)
-    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def download_view(self, request: HttpRequest, object_id: int) -> HttpResponseBase:
         """Take one's own export away; recorded before a byte of it leaves."""
         if Right.VERIFY not in rights_of(request):
             raise PermissionDenied
         sessions.demand_fresh(request)
-        export = Export.objects.filter(operator=request.user, pk=object_id).first()
+        export = Export.objects.filter(operator_id=request.user.pk, pk=object_id).first()
         if export is None or export.status != ErrandStatus.DONE:
             raise Http404
         file = exports.opened(export)
@@ -186,9 +192,9 @@ FILTERS = {name: name for name in sorted(search.ASKED) if name not in {"desks", 
 }
 
 
-def asked_of(given: QueryDict) -> dict[str, str]:
+def asked_of(data: QueryDict) -> dict[str, str]:
     """The query that an address line or a form of the log's page asks, as `search` takes it."""
-    asked = {own: given.get(name, "").strip() for name, own in FILTERS.items()}
+    asked = {own: data.get(name, "").strip() for name, own in FILTERS.items()}
     return {name: value for name, value in asked.items() if value}
 
 
@@ -198,5 +204,5 @@ def exports_of(user: "Person") -> dict[str, Any]:
     What they hold is their asker's desks' alone, so nobody else may take them away.
     """
     rows = list(Export.objects.visible_to(user)[:SHOWN])
-    is_going = any(one.status in GOING for one in rows)
+    is_going = any(export.status in GOING for export in rows)
     return {"exports": rows, "is_going": is_going, "person": user}

@@ -105,7 +105,7 @@ class SymbolFilter(Text):
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         orders = scoped(Order.objects.open(), request.user).order_by("symbol")
         symbols = orders.values_list("symbol", flat=True).distinct()
-        return [(one, one) for one in symbols if one.isprintable()]
+        return [(symbol, symbol) for symbol in symbols if symbol.isprintable()]
 
 
 class StateFilter(Choice):

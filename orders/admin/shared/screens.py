@@ -1,7 +1,7 @@
 """What every screen stands on: read-only, scoped to the person's desks, acts by POST alone."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
@@ -96,9 +96,10 @@ class Rows(ChangeList):
         self.full_result_count = self.result_count  # no second count, no second total
         self.model_admin.complete_rows(request, self.result_list)
 
-    def shown_rows(self) -> Any:
+    def shown_rows(self) -> Iterable[Any]:
         """The rows of the page, not read yet."""
-        return self.result_list
+        rows: Iterable[Any] = self.result_list
+        return rows
 
 
 class Screen(ModelAdmin[Row]):

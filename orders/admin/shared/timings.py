@@ -56,7 +56,7 @@ def _moment(text: Any) -> datetime | None:
 
 
 def _with_gaps(moments: list[tuple[str, datetime]]) -> list[Step]:
-    moments.sort(key=lambda one: one[1])
+    moments.sort(key=lambda moment: moment[1])
     first = before = moments[0][1]
     steps = []
     for label, at in moments:
@@ -82,7 +82,7 @@ def sums_of(job: CancelJob) -> dict[str, Any]:
     took = sorted(ms for ms in elapsed if isinstance(ms, int | float))
     outcomes = Counter(dict(job.cancels.order_by().values_list("status").annotate(Count("pk"))))
     return {
-        "kinds": [one | {"label": Event(one["event"]).label} for one in kinds],
+        "kinds": [kind | {"label": Event(kind["event"]).label} for kind in kinds],
         "outcomes": sorted(outcomes.items()),
         "cancels": sum(outcomes.values()),
         "span": sentences.span((ends["last"] - ends["first"]).total_seconds()) if kinds else "",
