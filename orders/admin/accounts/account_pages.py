@@ -1,6 +1,7 @@
 """Accounts: how old their books are, who signs for them, what is open."""
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -19,8 +20,8 @@ from orders.access import permissions, sessions
 from orders.admin.accounts import api_config_key_form
 from orders.admin.panic import panic_pages
 from orders.admin.shared import filters, freshness
-from orders.admin.shared.recorded_screen import RecordedScreen, link_to_records
-from orders.admin.shared.screens import fragment, is_administrator, rights_of
+from orders.admin.shared.recorded_screen import Named, RecordedScreen, link_to_records
+from orders.admin.shared.screens import fragment, is_administrator, list_context, rights_of
 from orders.admin.shared.unfold import CustomUrl, display
 from orders.exchange import credits
 from orders.keys import sealing
@@ -36,12 +37,17 @@ from orders.models import (
 )
 from orders.templatetags.desk import ago, shortened, visible
 
+if TYPE_CHECKING:
+    AccountModelForm = forms.ModelForm[Account]
+else:
+    AccountModelForm = forms.ModelForm
 
-class AccountForm(forms.ModelForm):
+
+class AccountForm(AccountModelForm):
     """Name, desk and address of an account; the address must be a public key."""
 
     def clean_name(self) -> str:
-        name = self.cleaned_data["name"].strip()
+        name: str = self.cleaned_data["name"].strip()
         if not name.isprintable():
             raise forms.ValidationError("The account's name must be printable characters.")
         return name
@@ -70,7 +76,7 @@ class AccountForm(forms.ModelForm):
 
 
 @admin.register(Account)
-class AccountAdmin(RecordedScreen):
+class AccountAdmin(RecordedScreen[Account]):
     """Accounts of the person's desks; administrators add them, rename and deactivate them."""
 
     form = AccountForm
@@ -96,7 +102,7 @@ class AccountAdmin(RecordedScreen):
             ("<int:object_id>/api-config-key/", "orders_account_api_key", self.api_key_view),
         )
 
-    def about(self, obj: Account) -> dict[str, Account]:
+    def about(self, obj: Account) -> Named:
         return {"account": obj}
 
     def get_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
@@ -105,7 +111,7 @@ class AccountAdmin(RecordedScreen):
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Account | None = None
-    ) -> tuple[str, str, str]:
+    ) -> tuple[str, ...]:
         # An account keeps its desk and address: its orders, keys and records belong to both.
         return ("desk", "address", "log_link") if obj else ()
 
@@ -163,11 +169,12 @@ class AccountAdmin(RecordedScreen):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
-        if "cl" in getattr(response, "context_data", {}):
+        context = list_context(response)
+        if context is not None:
             accounts = Account.objects.visible_to(request.user).filter(is_active=True)
-            response.context_data["book"] = freshness.book_of(accounts)
+            context["book"] = freshness.book_of(accounts)
         return response
 
     @method_decorator(require_safe)
@@ -214,9 +221,9 @@ class AccountAdmin(RecordedScreen):
     def book_view(self, request: HttpRequest) -> HttpResponse:
         """The age of the books named, while a sync is awaited."""
         self.guard_view(request)
-        asked_at = forms.DateTimeField(required=False)
+        asked_at: datetime | None
         try:
-            asked_at = asked_at.clean(request.GET.get("asked_at", ""))
+            asked_at = forms.DateTimeField(required=False).clean(request.GET.get("asked_at", ""))
         except forms.ValidationError:
             asked_at = None
         accounts = freshness.named_in(request.GET, request.user)
@@ -229,8 +236,9 @@ def _book_fragment(book: freshness.Book) -> HttpResponse:
 
 def _is_about(account: Account) -> Q:
     """Whether a job cancels on the account, or is a panic that empties it."""
-    about: dict[str, Any] = {"account": account, "job": OuterRef("pk")}
-    return Exists(Cancel.objects.filter(**about)) | Exists(PanicLine.objects.filter(**about))
+    cancels = Cancel.objects.filter(account=account, job=OuterRef("pk"))
+    lines = PanicLine.objects.filter(account=account, job=OuterRef("pk"))
+    return Exists(cancels) | Exists(lines)
 
 
 def complete(accounts: list[Account]) -> None:

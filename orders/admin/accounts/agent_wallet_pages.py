@@ -1,7 +1,6 @@
 """Agent wallets: who may sign for an account, taken in once and never shown again."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django import forms
 from django.contrib import admin, messages
@@ -39,7 +38,14 @@ from orders.models.lookups import is_row_id
 from orders.templatetags.desk import ago, visible
 
 if TYPE_CHECKING:
+    from orders.audit.log import Actor
     from orders.models.desks import Person
+
+
+class Act(Protocol):
+    """What a person may do with an agent wallet. Nobody needs what it returns."""
+
+    def __call__(self, *, wallet: AgentWallet, user: "Person", actor: "Actor") -> object: ...
 
 
 FOREIGN = "add an agent wallet to an account of another desk"
@@ -75,9 +81,10 @@ class AgentWalletForm(forms.Form):
         "shows it again. Never paste the main wallet's key: it is refused.",
     )
 
-    def __init__(self, *args: QueryDict, user: "Person", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["account"].offer(Account.objects.managed_by(user))
+    def __init__(self, data: QueryDict | None = None, *, user: "Person") -> None:
+        super().__init__(data)
+        accounts = Account.objects.managed_by(user)
+        fields.field_of(self, "account", fields.OneAccount).offer(accounts)
 
     def clean_public_key(self) -> str:
         try:
@@ -108,7 +115,7 @@ def may_manage(user: "Person", wallet: AgentWallet) -> bool:
 
 
 @admin.register(AgentWallet)
-class AgentWalletAdmin(ReadOnlyPage):
+class AgentWalletAdmin(ReadOnlyPage[AgentWallet]):
     """Agent wallets of the person's desks."""
 
     list_display = (
@@ -171,7 +178,7 @@ class AgentWalletAdmin(ReadOnlyPage):
             "state": state_of(wallet),
             "may_manage": may_manage(request.user, wallet),
             "life": order_history.moments(
-                [(one, None) for one in records if is_about(one, wallet)]
+                [(record, None) for record in records if is_about(record, wallet)]
             ),
         }
 
@@ -199,9 +206,13 @@ class AgentWalletAdmin(ReadOnlyPage):
     def form_page(
         self, request: HttpRequest, form: AgentWalletForm, *, status: int = 200
     ) -> TemplateResponse:
-        title = "Add an agent wallet"
-        about: dict[str, Any] = {"title": title, "form": form, "status": status}
-        return self.page(request, "desk/accounts/add_agent_wallet.html", **about)
+        return self.page(
+            request,
+            "desk/accounts/add_agent_wallet.html",
+            title="Add an agent wallet",
+            form=form,
+            status=status,
+        )
 
     @method_decorator(require_POST)
     def disable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
@@ -235,26 +246,25 @@ class AgentWalletAdmin(ReadOnlyPage):
         found = signed_by_wallet.find(
             wallet=wallet, user=request.user, before=int(before) if before else None
         )
-        about: dict[str, Any] = {
-            "wallet": wallet,
-            "is_first": not before,
-            "older": found.before,
-            "life": order_history.of_records(found.requests),
-        }
-        title = f"Signed for {visible(wallet.account)}"
-        return self.page(request, "desk/accounts/signed_requests.html", title=title, **about)
+        return self.page(
+            request,
+            "desk/accounts/signed_requests.html",
+            title=f"Signed for {visible(wallet.account)}",
+            wallet=wallet,
+            is_first=not before,
+            older=found.before,
+            life=order_history.of_records(found.requests),
+        )
 
     def switch(
-        self, request: HttpRequest, object_id: int, act: Callable[..., Any], done: str
+        self, request: HttpRequest, object_id: int, act: Act, done: str
     ) -> HttpResponseRedirect:
         """Disable or enable a wallet, and say so on its page."""
         wallet = self.done(request, object_id, act)
         messages.success(request, f"Agent wallet {wallet.public_key} is {done}.")
         return redirect("admin:orders_agentwallet_change", wallet.pk)
 
-    def done(
-        self, request: HttpRequest, object_id: int, act: Callable[..., Any]
-    ) -> AgentWallet | None:
+    def done(self, request: HttpRequest, object_id: int, act: Act) -> AgentWallet:
         """The wallet, after this was done with it; who may is decided below."""
         wallet = self.visible_or_404(request, str(object_id))
         try:

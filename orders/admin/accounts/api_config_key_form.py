@@ -1,6 +1,6 @@
 """The form that takes an account's API config key in: written, never shown again."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from django import forms
 from django.contrib import messages
@@ -16,6 +16,8 @@ from orders.templatetags.desk import visible
 
 if TYPE_CHECKING:
     from orders.admin.accounts.account_pages import AccountAdmin
+    from orders.audit.log import Actor
+    from orders.models.desks import Person
 
 
 PAGE = "admin:orders_account_page"
@@ -36,7 +38,14 @@ class ApiConfigKeyForm(forms.Form):
     )
 
 
-def by(request: HttpRequest) -> dict[str, Any]:
+class Asker(TypedDict):
+    """Who asks, as the acts on a key take it."""
+
+    user: "Person"
+    actor: "Actor"
+
+
+def by(request: HttpRequest) -> Asker:
     """Who asks, as the acts below want to know it."""
     return {"user": request.user, "actor": actor_of(request)}
 

@@ -1,20 +1,27 @@
 """Desks, for administrators."""
 
+from typing import TYPE_CHECKING
+
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from orders.admin.shared.recorded_screen import RecordedScreen
+from orders.admin.shared.recorded_screen import Named, RecordedScreen
 from orders.admin.shared.screens import is_administrator
 from orders.admin.shared.unfold import display
 from orders.models import Desk, Event
-from orders.models.desks import DeskQuerySet
 from orders.templatetags.desk import visible
 
+if TYPE_CHECKING:
+    DeskModelForm = forms.ModelForm[Desk]
+else:
+    DeskModelForm = forms.ModelForm
 
-class DeskForm(forms.ModelForm):
+
+class DeskForm(DeskModelForm):
     """A desk's name must be readable; its rules say what they mean."""
 
     class Meta:
@@ -26,14 +33,14 @@ class DeskForm(forms.ModelForm):
         help_texts = {"operators_may_panic": "Otherwise the desk's heads alone may."}
 
     def clean_name(self) -> str:
-        name = self.cleaned_data["name"].strip()
+        name: str = self.cleaned_data["name"].strip()
         if not name.isprintable():
             raise forms.ValidationError("The desk's name must be printable characters.")
         return name
 
 
 @admin.register(Desk)
-class DeskAdmin(RecordedScreen):
+class DeskAdmin(RecordedScreen[Desk]):
     """Desks are added, renamed and deactivated, never deleted: the log names them."""
 
     form = DeskForm
@@ -42,26 +49,29 @@ class DeskAdmin(RecordedScreen):
     list_display = ("name_column", "accounts_column", "people_column")
     empty_sentence = "No desk yet. Add the first one, then its accounts and its people."
 
-    def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Desk | None = None) -> bool:
         return is_administrator(request)
 
-    def get_queryset(self, request: HttpRequest) -> DeskQuerySet:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Desk]:
         accounts = Count("accounts", filter=Q(accounts__is_active=True), distinct=True)
         people = Count("memberships", filter=Q(memberships__user__is_active=True), distinct=True)
-        return super().get_queryset(request).annotate(n_accounts=accounts, n_people=people)
+        desks: QuerySet[Desk] = (
+            super().get_queryset(request).annotate(n_accounts=accounts, n_people=people)
+        )
+        return desks
 
-    def about(self, obj: Desk) -> dict[str, Desk]:
+    def about(self, obj: Desk) -> Named:
         return {"desk": obj}
 
     @display(description="Desk")
-    def name_column(self, desk: Desk):
+    def name_column(self, desk: Desk) -> SafeString:
         off = "" if desk.is_active else format_html(' <span class="dk-badge">deactivated</span>')
         return format_html("{}{}", visible(desk.name), off)
 
     @display(description="Accounts")
-    def accounts_column(self, desk: Desk):
+    def accounts_column(self, desk: Desk) -> int:
         return desk.n_accounts
 
     @display(description="People")
-    def people_column(self, desk: Desk):
+    def people_column(self, desk: Desk) -> int:
         return desk.n_people

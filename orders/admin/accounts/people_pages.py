@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
@@ -9,8 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import mark_safe
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from orders.access import sessions
 from orders.access.sign_in_log import actor_of
@@ -28,8 +28,9 @@ from orders.models import Event, Membership
 from orders.templatetags.desk import ago, visible
 
 if TYPE_CHECKING:
-    from orders.models.desks import Person
-
+    DjangoUserAdmin = UserAdmin[User]
+else:
+    DjangoUserAdmin = UserAdmin
 
 admin.site.unregister([User, Group])
 
@@ -37,15 +38,17 @@ admin.site.unregister([User, Group])
 class PersonForm(UserChangeForm):
     """An administrator cannot lock themselves out by mistake."""
 
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        is_self = self.instance.pk == getattr(self, "acting_user_id", None)
+    acting_user_id: int | None = None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        is_self = self.instance.pk == self.acting_user_id
         if is_self and not (cleaned.get("is_active") and cleaned.get("is_superuser")):
             raise ValidationError("You cannot deactivate yourself or stop being an administrator.")
         return cleaned
 
 
-class MembershipInline(ScopedInline):
+class MembershipInline(ScopedInline[Membership, User]):
     """The desks a person belongs to, one role on each."""
 
     model = Membership
@@ -53,7 +56,7 @@ class MembershipInline(ScopedInline):
 
 
 @admin.register(User)
-class PersonAdmin(RecordedScreen, UserAdmin):
+class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     """People are added and deactivated, never deleted: the log names them."""
 
     form = PersonForm
@@ -76,23 +79,23 @@ class PersonAdmin(RecordedScreen, UserAdmin):
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     empty_sentence = "Nobody fits."
 
-    def has_view_permission(self, request: HttpRequest, obj: "Person | None" = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return is_administrator(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        people = super().get_queryset(request)
+        people: QuerySet[User] = super().get_queryset(request)
         return people.prefetch_related("memberships__desk")
 
     def get_form(
-        self, request: HttpRequest, obj: "Person | None" = None, **kwargs: bool | list[str]
-    ) -> type[Any]:
-        form = super().get_form(request, obj, **kwargs)
-        form.acting_user_id = request.user.pk
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> "type[forms.ModelForm[User]]":
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if issubclass(form, PersonForm):
+            form.acting_user_id = request.user.pk
         if "is_superuser" in form.base_fields:
-            form.base_fields["is_superuser"].label = "Administrator"
-            form.base_fields[
-                "is_superuser"
-            ].help_text = (
+            administrator = form.base_fields["is_superuser"]
+            administrator.label = "Administrator"
+            administrator.help_text = (
                 "Runs the app: desks, people, accounts, agent wallets. Cancels nothing by that."
             )
         return form
@@ -109,11 +112,13 @@ class PersonAdmin(RecordedScreen, UserAdmin):
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_inlines(
-        self, request: HttpRequest, obj: "Person | None"
-    ) -> tuple[type[MembershipInline]]:
+        self, request: HttpRequest, obj: User | None
+    ) -> tuple[type[MembershipInline], ...]:
         return self.inlines if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: "Person", form: Any, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool
+    ) -> None:
         obj.is_staff = True  # everyone works in the admin; what they see is their desks'
         super().save_model(request, obj, form, change)
         if "is_active" in form.changed_data:
@@ -122,14 +127,19 @@ class PersonAdmin(RecordedScreen, UserAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save memberships, and record each that was given, changed or taken away."""
         super().save_formset(request, form, formset, change)
-        given = [*formset.new_objects, *(one for one, _ in formset.changed_objects)]
+        changed = [membership for membership, _ in formset.changed_objects]
         actor = actor_of(request)
-        facts = [provisioning.membership_fact(one, actor) for one in given]
-        taken = formset.deleted_objects
-        facts += [provisioning.membership_fact(one, actor, is_removed=True) for one in taken]
+        facts = [
+            provisioning.membership_fact(membership, actor)
+            for membership in [*formset.new_objects, *changed]
+        ]
+        facts += [
+            provisioning.membership_fact(membership, actor, is_removed=True)
+            for membership in formset.deleted_objects
+        ]
         log.append(*facts)
 
-    def record(self, request: HttpRequest, obj: "Person", data: dict[str, Any]) -> None:
+    def record(self, request: HttpRequest, obj: User, data: dict[str, Any]) -> None:
         super().record(request, obj, {"user": obj.get_username(), **data})
 
     def user_change_password(
@@ -142,25 +152,26 @@ class PersonAdmin(RecordedScreen, UserAdmin):
             return super().user_change_password(request, id, form_url)
 
     @display(description="Log")
-    def log_link(self, person: "Person") -> SafeString:
+    def log_link(self, person: User) -> SafeString:
         name = person.get_username()
         return link_to_records(f"What {visible(name)} did", operator=name)
 
     @display(description="Name")
-    def name_column(self, person):
+    def name_column(self, person: User) -> str:
         return visible(person.username)
 
     @display(description="State")
-    def state_column(self, person):
+    def state_column(self, person: User) -> str:
         if not person.is_active:
             return mark_safe('<span class="dk-badge">deactivated</span>')
         return "administrator" if person.is_superuser else "active"
 
     @display(description="Desks")
-    def desks_column(self, person):
-        roles = [f"{one.desk.name} ({one.get_role_display()})" for one in person.memberships.all()]
+    def desks_column(self, person: User) -> str:
+        memberships = person.memberships.all()
+        roles = [f"{held.desk.name} ({held.get_role_display()})" for held in memberships]
         return visible(", ".join(roles)) or "–"
 
     @display(description="Last signed in")
-    def seen_column(self, person):
+    def seen_column(self, person: User) -> str:
         return ago(person.last_login)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, TypedDict
 from urllib.parse import urlencode
 
 from django import forms
+from django.contrib.admin import SimpleListFilter
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -36,7 +37,7 @@ class RecordedScreen(Screen[Row]):
 
     event: ClassVar[Event]
     list_fullwidth = False
-    list_filter = ()
+    list_filter: ClassVar[tuple[type[SimpleListFilter], ...]] = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_administrator(request)

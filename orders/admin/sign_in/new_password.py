@@ -1,10 +1,13 @@
 """A person's own new password: the old one asked for is a guess like any other."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseRedirect
@@ -18,28 +21,28 @@ from orders.admin.shared.unfold import AdminOwnPasswordChangeForm
 from orders.audit import log
 from orders.models import Event
 
-if TYPE_CHECKING:
-    from orders.models.desks import Person
-
 
 class NewPasswordForm(AdminOwnPasswordChangeForm):
     """Django's form, which says how long to wait after too many wrong guesses."""
 
     def __init__(
         self,
-        user: "Person",
-        *args,
+        user: User,
+        data: QueryDict | None = None,
+        files: "MultiValueDict[str, UploadedFile[Any]] | None" = None,
+        *,
         request: HttpRequest,
-        **kwargs: dict[str, Any] | QueryDict | MultiValueDict | None,
+        initial: dict[str, Any] | None = None,
+        prefix: str | None = None,
     ) -> None:
-        super().__init__(user, *args, **kwargs)
+        super().__init__(user, data, files, initial=initial, prefix=prefix)
         self.request = request
 
     def clean_old_password(self) -> str:
-        given = self.cleaned_data["old_password"]
+        password: str = self.cleaned_data["old_password"]
         try:
-            if sign_in.is_own_password(request=self.request, password=given):
-                return given
+            if sign_in.is_own_password(request=self.request, password=password):
+                return password
         except sign_in.Throttled as wait:
             raise ValidationError(str(wait)) from None
         raise ValidationError(self.error_messages["password_incorrect"])
@@ -54,10 +57,10 @@ class NewPassword(PasswordChangeView):
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
 
-    def form_valid(self, form: NewPasswordForm) -> HttpResponseRedirect:
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponseRedirect:
         """Hashing takes long: it is done before anything is locked that senders wait for."""
-        data = {"user": self.request.user.get_username()}
-        data["changed"] = {"password": ["(not shown)", "(not shown)"]}
+        changed = {"password": ["(not shown)", "(not shown)"]}
+        data = {"user": self.request.user.get_username(), "changed": changed}
         fact = log.Fact(Event.USER_CHANGED, actor_of(self.request), data=data)
         form.save(commit=False)
         with transaction.atomic():

@@ -1,7 +1,7 @@
 """The pages between signing in and the desk: second factor, enrolment, proving it is you."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import segno
 from django import forms
@@ -26,6 +26,8 @@ from orders.admin.shared.unfold import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminTextInputWidget,
 )
+
+View = Callable[[HttpRequest], HttpResponse]
 
 WRONG = "That code does not fit, or was used before. Wait for the next one."
 WRONG_PASSWORD = "That is not your password."  # noqa: S105
@@ -64,7 +66,10 @@ class PasswordForm(forms.Form):
     )
 
 
-def password_required(view):
+Proof = TypeVar("Proof", CodeForm, PasswordForm)
+
+
+def password_required(view: View) -> View:
     """A view for people who gave their password, whatever else they still owe."""
 
     @never_cache
@@ -126,8 +131,8 @@ def next_of(request: HttpRequest) -> str:
 
 def _asked(
     request: HttpRequest,
-    form_class: type[CodeForm] | type[PasswordForm],
-    give: Callable[..., Any],
+    form_class: type[Proof],
+    give: Callable[[HttpRequest, Proof], None],
     *,
     title: str,
 ) -> HttpResponse:
@@ -140,8 +145,14 @@ def _asked(
         except sign_in.Throttled as wait:
             form.add_error(None, str(wait))
     status = 422 if form.is_bound else 200
-    about: dict[str, Any] = {"form": form, "next": next_of(request), "status": status}
-    return _page(request, "desk/sign_in/confirm.html", title=title, **about)
+    return _page(
+        request,
+        "desk/sign_in/confirm.html",
+        title=title,
+        form=form,
+        next=next_of(request),
+        status=status,
+    )
 
 
 def _give_code(request: HttpRequest, form: CodeForm) -> None:
@@ -163,22 +174,27 @@ def _enrolment(request: HttpRequest, form: CodeForm, *, status: int = 200) -> Te
     )
     drawn = segno.make(access_second_factor.uri(user=request.user, secret=secret), error="m")
     svg = drawn.svg_inline(scale=5, border=3, dark="#000", light="#fff", omitsize=True)
-    about: dict[str, Any] = {
-        "form": form,
-        "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
-        "qr": mark_safe(svg),  # noqa: S308  drawn by us from our own text
-        "status": status,
-    }
-    return _page(request, "desk/sign_in/enrol.html", title="Set up your second factor", **about)
+    return _page(
+        request,
+        "desk/sign_in/enrol.html",
+        title="Set up your second factor",
+        form=form,
+        secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+        qr=mark_safe(svg),  # noqa: S308  drawn by us from our own text
+        status=status,
+    )
 
 
 def _page(
     request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any
 ) -> TemplateResponse:
     request.current_app = admin.site.name
-    frame = {"title": title, "site_title": "Pacifica Desk"}
-    frame["styles"] = [assets.theme(request), assets.stylesheet(request)]
-    frame["scripts"] = [assets.script(request)]
+    frame: dict[str, Any] = {
+        "title": title,
+        "site_title": "Pacifica Desk",
+        "styles": [assets.theme(request), assets.stylesheet(request)],
+        "scripts": [assets.script(request)],
+    }
     return TemplateResponse(request, template, frame | context, status=status)
 
 
