@@ -13,14 +13,14 @@ _BASE58_KEY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 class Bound:
     """Public keys that may sign for an account; ``odd``: what else stood in their list, as text."""
 
-    keys: tuple = ()
-    odd: tuple = ()
+    keys: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
 
 def bound_of(listed: list[Any]) -> Bound:
-    """The entries of the exchange's list, those that are public keys and those that are not."""
-    keys = tuple(one for one in listed if _is_public_key(one))
-    odd = (json.dumps(one) for one in listed if not _is_public_key(one))
+    """Sort the entries of the exchange's list: public keys, and what is none."""
+    keys = tuple(entry for entry in listed if _is_public_key(entry))
+    odd = (json.dumps(entry) for entry in listed if not _is_public_key(entry))
     return Bound(keys, tuple(text[:MAX_CHARS] for text in odd))
 
 

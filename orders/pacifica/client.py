@@ -6,6 +6,7 @@ Nothing is retried, redirected, decoded or judged here; answers.py judges.
 """
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from time import monotonic
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 
 from .connections import POOLS, Exchange, begin, tls_context
 from .transport import (
@@ -54,33 +56,31 @@ class Client:
         read_timeout_s: float = 10.0,
         deadline_s: float = 15.0,
         pool_size: int = 64,
-        proxy=None,
-        ca_file=None,
+        proxy: str | None = None,
+        ca_file: str | None = None,
         user_agent: str = USER_AGENT,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._limits = {
-            "connect_timeout_s": connect_timeout_s,
-            "read_timeout_s": read_timeout_s,
-            "deadline_s": deadline_s,
-        }
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._deadline_s = deadline_s
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._adapter_options = {"pool_size": pool_size, "ca_file": ca_file}
+        self._pool_size, self._ca_file = pool_size, ca_file
         self._headers = {
             "User-Agent": user_agent,
             "Accept": "application/json",
             "Accept-Encoding": "identity",
         }
-        self._made_in, self._adapter = os.getpid(), _DeadlineAdapter(**self._adapter_options)
+        self._made_in, self._adapter = os.getpid(), self._new_adapter()
 
     def post(
         self,
         path: str,
-        body: bytes | str,
+        body: bytes,
         *,
         api_config_key: str | None = None,
         within_s: float | None = None,
-    ) -> Answer | None:
+    ) -> Answer:
         """Send a signed request's exact bytes; `Answer`, or raise an `Unreachable`.
 
         ``within_s``: a deadline for this one alone, where it is nearer than the client's own.
@@ -96,17 +96,17 @@ class Client:
     def get(
         self,
         path: str,
-        params: dict[str, Any] | None = None,
+        params: Mapping[str, str | int | None] | None = None,
         *,
-        api_config_key=None,
+        api_config_key: str | None = None,
         within_s: float | None = None,
-    ) -> Answer | None:
+    ) -> Answer:
         """Read. Never with a body: CloudFront refuses such a GET (docs.pacifica.fi API FAQ).
 
         ``within_s``: as of `post`.
         """
-        given = {name: value for name, value in (params or {}).items() if value is not None}
-        url = self.base_url + path + ("?" + urlencode(given) if given else "")
+        query = {name: value for name, value in (params or {}).items() if value is not None}
+        url = self.base_url + path + ("?" + urlencode(query) if query else "")
         return self._exchange("GET", url, None, {}, api_config_key, MAX_READ_ANSWER_BYTES, within_s)
 
     def close(self) -> None:
@@ -119,32 +119,38 @@ class Client:
         url: str,
         body: bytes | None,
         headers: dict[str, str],
-        api_config_key,
+        api_config_key: str | None,
         cap: int,
         within_s: float | None,
-    ) -> Answer | None:
+    ) -> Answer:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, url, body
-        request.headers = self._headers | headers | _key_header(api_config_key)
+        request.headers = CaseInsensitiveDict(self._headers | headers | _key_header(api_config_key))
         adapter = self._process_adapter()
-        limits = dict(self._limits)
-        if within_s is not None:
-            limits["deadline_s"] = min(within_s, limits["deadline_s"])
-        talk = _Talk(url, Exchange(**limits, has_body=bool(body)))
+        exchange = Exchange(
+            connect_timeout_s=self._connect_timeout_s,
+            read_timeout_s=self._read_timeout_s,
+            deadline_s=self._deadline_s if within_s is None else min(within_s, self._deadline_s),
+            has_body=bool(body),
+        )
+        talk = _Talk(url, exchange)
         try:
-            talk.receive(adapter, request, self._proxies, cap)
+            raw = talk.receive(adapter, request, self._proxies, cap)
         except _TROUBLE as error:
             raise talk.unreachable(error) from error
-        return talk.answer(is_whole=talk.is_whole)
+        return talk.answer(raw, is_whole=talk.is_whole)
+
+    def _new_adapter(self) -> "_DeadlineAdapter":
+        return _DeadlineAdapter(pool_size=self._pool_size, ca_file=self._ca_file)
 
     def _process_adapter(self) -> "_DeadlineAdapter":
-        """A forked child shares its parent's sockets, so it gets connections of its own.
+        """Return the adapter of this process: a forked child shares its parent's sockets.
 
         Two threads may both make one just after a fork; the lesser evil, for a lock may be
         held by a thread that the child does not have.
         """
         if self._made_in != os.getpid():
-            self._adapter = _DeadlineAdapter(**self._adapter_options)
+            self._adapter = self._new_adapter()
             self._made_in = os.getpid()
         return self._adapter
 
@@ -164,11 +170,11 @@ _TROUBLE = (
 class _DeadlineAdapter(HTTPAdapter):
     """A requests adapter over connections.py: no retry, one TLS context, raw answers."""
 
-    def __init__(self, *, pool_size: int, ca_file) -> None:
+    def __init__(self, *, pool_size: int, ca_file: str | None) -> None:
         self._ca_file = ca_file
         super().__init__(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
 
-    def init_poolmanager(self, *args: int, **kwargs: bool) -> None:
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=tls_context(self._ca_file), **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOLS
 
@@ -177,8 +183,8 @@ class _DeadlineAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = POOLS
         return manager
 
-    def cert_verify(self, conn: Any, url: str, verify: bool, cert) -> None:
-        """Certificates are checked against the shared context.
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Have certificates checked against the shared context.
 
         requests would name its CA bundle here, and every new connection would read it again:
         26 ms of CPU each.
@@ -186,7 +192,7 @@ class _DeadlineAdapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
     def build_response(self, req: Any, resp: Any) -> Any:
-        """urllib3's answer as it came: no cookies kept, nothing decoded."""
+        """Return urllib3's answer as it came: no cookies kept, nothing decoded."""
         return resp
 
 
@@ -196,75 +202,85 @@ class _Talk:
     def __init__(self, url: str, exchange: Exchange) -> None:
         self.url, self.exchange = url, exchange
         self.started_at = datetime.now(UTC)
-        self.raw, self.pieces, self.is_whole = None, [], False
+        self.raw: urllib3.HTTPResponse | None = None
+        self.pieces: list[bytes] = []
+        self.is_whole = False
 
     def receive(
-        self, adapter: _DeadlineAdapter, request: Any, proxies: dict[str, Any], cap: int
-    ) -> None:
+        self,
+        adapter: _DeadlineAdapter,
+        request: requests.PreparedRequest,
+        proxies: dict[str, str],
+        cap: int,
+    ) -> urllib3.HTTPResponse:
+        """Send the request and read its answer, up to ``cap`` bytes of it."""
         begin(self.exchange)
         limits = (self.exchange.connect_left_s(), self.exchange.read_timeout_s)
-        self.raw = adapter.send(request, stream=True, timeout=limits, proxies=proxies)
+        sent: Any = adapter.send(request, stream=True, timeout=limits, proxies=proxies)
+        raw: urllib3.HTTPResponse = sent  # `build_response` leaves it as urllib3 made it
+        self.raw = raw
         try:
-            if self.raw.status < 200:
+            if raw.status < 200:
                 raise Interim("an interim answer came where the final one was due")
-            self.is_whole = self._read_body(cap) and self._has_stated_length()
+            self.is_whole = self._read_body(raw, cap) and self._has_stated_length(raw)
         finally:
             if not self.is_whole:
-                self.raw.close()  # a connection with an unread rest must not be used again
+                raw.close()  # a connection with an unread rest must not be used again
+        return raw
 
-    def _read_body(self, cap: int) -> bool:
+    def _read_body(self, raw: urllib3.HTTPResponse, cap: int) -> bool:
         """Read up to ``cap`` bytes; True where the body ended within them."""
         left = cap
-        while piece := self.raw.read1(min(_CHUNK_BYTES, left + 1), decode_content=False):
+        while piece := raw.read1(min(_CHUNK_BYTES, left + 1), decode_content=False):
             self.pieces.append(piece[:left])
             if len(piece) > left:
                 return False
             left -= len(piece)
         return True
 
-    def _has_stated_length(self) -> bool:
-        """False where the answer states a length that is not what came."""
-        stated = self.raw.headers.get("content-length")
-        if stated is None or self.raw.headers.get("transfer-encoding") is not None:
+    def _has_stated_length(self, raw: urllib3.HTTPResponse) -> bool:
+        """Return False where the answer states a length that is not what came."""
+        stated = raw.headers.get("content-length")
+        if stated is None or raw.headers.get("transfer-encoding") is not None:
             return True
         return stated == str(sum(map(len, self.pieces)))
 
-    def answer(self, *, is_whole: bool) -> Answer:
-        now = monotonic()
-        exchange = self.exchange
+    def answer(self, raw: urllib3.HTTPResponse, *, is_whole: bool) -> Answer:
+        now, exchange = monotonic(), self.exchange
+        # Both are known once something answered.
+        sent = now if exchange.sent is None else exchange.sent
+        first_byte = now if exchange.first_byte is None else exchange.first_byte
         return Answer(
-            status=self.raw.status,
-            headers=kept_headers(self.raw.headers),
+            status=raw.status,
+            headers=kept_headers(raw.headers),
             body=b"".join(self.pieces),
             is_whole=is_whole,
             url=self.url,
-            sent_at=self._at(exchange.sent),
-            first_byte_at=self._at(exchange.first_byte),
+            sent_at=self._at(sent),
+            first_byte_at=self._at(first_byte),
             answered_at=self._at(now),
             elapsed_ms=round((now - exchange.started) * 1000),
         )
 
-    def unreachable(self, error: Any) -> AnswerLost | NothingSent:
-        """The named error for ``error``: what left decides, never the exception's type."""
-        kind = NothingSent if self.exchange.sent is None else AnswerLost
-        now = monotonic()
+    def unreachable(self, error: BaseException) -> AnswerLost | NothingSent:
+        """Name the error for ``error``: what left decides, never the exception's type."""
+        sent, now = self.exchange.sent, monotonic()
+        kind = NothingSent if sent is None else AnswerLost
         return kind(
             plain_reason(error),
             url=self.url,
-            sent_at=self._at(self.exchange.sent),
+            sent_at=None if sent is None else self._at(sent),
             failed_at=self._at(now),
             elapsed_ms=round((now - self.exchange.started) * 1000),
-            partial=self.answer(is_whole=False) if self.raw is not None else None,
+            partial=self.answer(self.raw, is_whole=False) if self.raw is not None else None,
         )
 
-    def _at(self, moment: float | None) -> datetime | None:
-        """Wall time of a monotonic moment; one clock reading, so a clock step cannot reorder."""
-        if moment is None:
-            return None
+    def _at(self, moment: float) -> datetime:
+        """Tell the wall time of a monotonic moment; one clock reading, so no step can reorder."""
         return self.started_at + timedelta(seconds=moment - self.exchange.started)
 
 
-def _key_header(api_config_key) -> dict[str, Any]:
+def _key_header(api_config_key: str | None) -> dict[str, str]:
     if api_config_key is None:
         return {}
     # Checked here because http.client's own complaint would repeat the key.

@@ -14,12 +14,19 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from http.client import HTTPResponse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+# (family, kind, protocol, canonical name, socket address) as socket.getaddrinfo gives them
+_Addresses = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
 
 IDLE_LIMIT_S = 20  # unused for longer: the exchange may be closing it just now, so open another
 
@@ -46,8 +53,8 @@ class Exchange:
         self.deadline = self.started + deadline_s
         self.connect_deadline = min(self.deadline, self.started + connect_timeout_s)
         self.read_timeout_s = read_timeout_s
-        self.sent = None
-        self.first_byte = None
+        self.sent: float | None = None
+        self.first_byte: float | None = None
         self.waits_for_body = has_body
         self.head = b""
 
@@ -66,7 +73,11 @@ class Exchange:
         return min(left, self.read_timeout_s)
 
 
-_thread = threading.local()  # the exchange this thread is in: urllib3 passes no context through
+class _Thread(threading.local):
+    exchange: Exchange
+
+
+_thread = _Thread()  # the exchange this thread is in: urllib3 passes no context through
 
 
 def begin(exchange: Exchange) -> None:
@@ -77,14 +88,14 @@ def begin(exchange: Exchange) -> None:
 class _DeadlineReader(io.RawIOBase):
     """The receiving half of a socket; each receive waits no longer than the exchange allows."""
 
-    def __init__(self, sock: Any, exchange: Exchange) -> None:
+    def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
         self._sock, self._exchange = sock, exchange
         self._raw = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int | None:
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
         self._sock.settimeout(self._exchange.wait_left_s())
         try:
             count = self._raw.readinto(buffer)
@@ -104,20 +115,26 @@ class _DeadlineReader(io.RawIOBase):
 class _DeadlineResponse(HTTPResponse):
     """http.client's answer, read through a `_DeadlineReader`."""
 
-    def __init__(self, sock: Any, *args, **kwargs: str) -> None:
-        super().__init__(sock, *args, **kwargs)
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
         self.fp.close()  # the reader http.client opened, still empty
         self.fp = io.BufferedReader(_DeadlineReader(sock, _thread.exchange))
 
 
-class _Watched:
-    """What both kinds of connection share: own connect, marked send, wary reuse."""
+class _Watched(HTTPConnection):
+    """A plain connection, and what a TLS one does like it: own connect, marked send, wary reuse."""
 
     response_class = _DeadlineResponse
     _is_connecting = False
     _last_used = 0.0
 
-    def _new_conn(self) -> Any:
+    def _new_conn(self) -> socket.socket:
         return _connected_socket(self._dns_host, self.port, self.socket_options, _thread.exchange)
 
     def connect(self) -> None:
@@ -127,7 +144,7 @@ class _Watched:
         finally:
             self._is_connecting = False
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:  # type: ignore[override]  # our bodies are bytes
         if self.sock is None:
             self.connect()
         exchange = _thread.exchange
@@ -144,7 +161,7 @@ class _Watched:
 
     @property
     def is_connected(self) -> bool:
-        """Fit for another request: fresh, and with nothing unread that could pass for its answer.
+        """Whether it is fit for another request: fresh, with nothing unread to pass for its answer.
 
         urllib3 looks at the socket only; bytes already decrypted wait inside TLS.
         """
@@ -156,16 +173,12 @@ class _Watched:
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
 
-class _PlainConnection(_Watched, HTTPConnection):
-    pass
-
-
 class _TLSConnection(_Watched, HTTPSConnection):
     pass
 
 
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
+    ConnectionCls = _Watched
 
 
 class _TLSPool(HTTPSConnectionPool):
@@ -176,17 +189,17 @@ POOLS = {"http": _PlainPool, "https": _TLSPool}  # by URL scheme
 
 
 @functools.cache
-def tls_context(ca_file: str | None) -> Any:
-    """The one verifying context per CA file; None means certifi's bundle."""
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Make the one verifying context per CA file; None means certifi's bundle."""
     context = ssl.create_default_context(cafile=ca_file or certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def _connected_socket(
-    host: str, port: int, options: list[tuple[int, int, int]], exchange: Exchange
-) -> Any:
-    """A TCP connection to the first address that takes one; each gets a fair share of the time."""
+    host: str, port: int, options: Sequence[tuple[int, int, int | bytes]] | None, exchange: Exchange
+) -> socket.socket:
+    """Open a TCP connection to the first address that takes one; each has a fair share of time."""
     addresses = _resolve(host, port, exchange)
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
@@ -205,27 +218,25 @@ def _connected_socket(
     raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
 
 
-def _resolve(
-    host: str, port: int, exchange: Exchange
-) -> list[tuple[Any, Any, int, str, tuple[int | str, ...]]]:
-    """Addresses of ``host``. A name is looked up aside, for getaddrinfo knows no timeout."""
+def _resolve(host: str, port: int, exchange: Exchange) -> _Addresses:
+    """Find addresses of ``host``. A name is looked up aside, for getaddrinfo knows no timeout."""
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass  # a name, not an address
-    found = queue.SimpleQueue()
-    threading.Thread(target=_look_up, args=(host, port, found), daemon=True).start()
+    answers: queue.SimpleQueue[_Addresses | Exception] = queue.SimpleQueue()
+    threading.Thread(target=_look_up, args=(host, port, answers), daemon=True).start()
     try:
-        addresses, error = found.get(timeout=exchange.connect_left_s())
+        answer = answers.get(timeout=exchange.connect_left_s())
     except queue.Empty:
         raise TimeoutError("the name was not resolved in time") from None
-    if error is not None:
-        raise error
-    return addresses
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
-def _look_up(host: str, port: int, found: Any) -> None:
+def _look_up(host: str, port: int, answers: "queue.SimpleQueue[_Addresses | Exception]") -> None:
     try:
-        found.put((socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), None))
+        answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError) as error:
-        found.put((None, error))
+        answers.put(error)

@@ -6,6 +6,8 @@ from typing import Any
 from .decimals import is_plain, plain
 from .strict_json import Repeated
 
+Check = Callable[[Any], bool]  # whether a value is what a field may hold
+
 MAX_ORDER_ID = 2**53
 MAX_TEXT_CHARS = 128
 MAX_NAME_CHARS = 64  # symbols, client order ids, and decimals as text
@@ -19,7 +21,7 @@ def is_whole_number(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def is_flag(value: bool | str | dict[str, int] | None) -> bool:
+def is_flag(value: Any) -> bool:
     return type(value) is bool
 
 
@@ -34,16 +36,14 @@ def is_name(value: Any) -> bool:
     return is_text(value) and len(value) <= MAX_NAME_CHARS
 
 
-def is_object(value: dict[str, Any] | None) -> bool:
+def is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def mended(
-    value: Any, check: Callable[..., Any], is_nullable: bool
-) -> tuple[int | str | None, bool]:
-    """A value that failed its check: (it as we spell it, False), or (None, whether it is lost).
+def mended(value: Any, check: Check, is_nullable: bool) -> tuple[Any, bool]:
+    """Mend a value that failed its check: (as we spell it, False) or (None, whether it is lost).
 
-    What is null or empty where it may be says none; so does 0 for an order id.
+    Null or empty means none where the field may have none; so does 0 for an order id.
     """
     if isinstance(value, Repeated) and value.is_one_value:
         value = value.values[0]
@@ -51,16 +51,16 @@ def mended(
         return value, False
     if is_nullable and (value is None or value == "" or _states_none(value, check)):
         return None, False
-    mended = _MENDS.get(check, _nothing)(value)
-    return (mended, False) if check(mended) else (None, True)
+    spelled = _MENDS.get(check, _nothing)(value)
+    return (spelled, False) if check(spelled) else (None, True)
 
 
-def _states_none(value: Any, check: Callable[..., Any]) -> bool:
+def _states_none(value: Any, check: Check) -> bool:
     return check is is_order_id and type(value) is int and value == 0
 
 
 def _whole_of(value: Any) -> int | None:
-    """Digits in quotes, or a number such as 2.8e10: whole numbers all the same."""
+    """Read digits in quotes, or a number such as 2.8e10: whole numbers all the same."""
     text = plain(value) or ""
     whole, _, rest = text.partition(".")
     return int(whole) if text and not rest.strip("0") else None
@@ -70,4 +70,8 @@ def _nothing(value: Any) -> None:
     return None
 
 
-_MENDS = {is_decimal: plain, is_order_id: _whole_of, is_whole_number: _whole_of}
+_MENDS: dict[Check, Callable[[Any], int | str | None]] = {
+    is_decimal: plain,
+    is_order_id: _whole_of,
+    is_whole_number: _whole_of,
+}

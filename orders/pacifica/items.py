@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from orders.pacifica.strict_json import Number
-
 from .strict_json import Repeated, Unreadable, parse, parse_rows, spelled
 
 
 def readable(body: bytes, name: str) -> bytes:
-    """The answer without what makes it unreadable in single items of its list ``name``.
+    """Take out of an answer what makes single items of its list ``name`` unreadable.
 
     Of an odd item those fields stay that can be read, but its ``success`` becomes null: it says
     neither yes nor no. What is odd elsewhere stays as it is, and so does an answer that is
@@ -35,7 +33,7 @@ def _mended(body: bytes, name: str) -> bytes:
     return spelled(envelope).encode()
 
 
-def _rest_of(item: str | dict[str, Any] | Number) -> dict[str, str | None] | None:
+def _rest_of(item: Any) -> dict[str, Any] | None:
     if not isinstance(item, dict):
         return None
     kept = {key: value for key, value in item.items() if _is_sound(value)}

@@ -20,15 +20,16 @@ DOCUMENTED = {
 }
 
 
-def is_stop(order_type: str, stop_price: str | None = None) -> bool:
+def is_stop(order_type: str | None, stop_price: str | None = None) -> bool:
     """True for what the stop route cancels. ``stop_price``: the exchange's text, or None."""
     return _has_price(stop_price) or any(word in (order_type or "").lower() for word in STOP_WORDS)
 
 
-def is_certain(order_type: str, stop_price: str | None = None) -> bool:
+def is_certain(order_type: str | None, stop_price: str | None = None) -> bool:
     """Whether the documentation knows the type, and the stop price says the same."""
-    named = DOCUMENTED.get(order_type)
-    return named is not None and named == is_stop(order_type, stop_price)
+    if order_type not in DOCUMENTED:
+        return False
+    return DOCUMENTED[order_type] == is_stop(order_type, stop_price)
 
 
 def _has_price(stop_price: str | None) -> bool:

@@ -6,18 +6,32 @@ neither *empty* nor *absent* may be claimed past an odd row that could be the on
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
 from .fields import is_name, is_whole_number
-from .rows import HistoryOrder, OpenOrder, OrderEvent, OrderStrategy, TwapOrder, rows_of
+from .rows import (
+    HistoryOrder,
+    OddRow,
+    OpenOrder,
+    OrderEvent,
+    OrderStrategy,
+    Row,
+    RowT,
+    TwapOrder,
+    rows_of,
+)
 from .strict_json import Repeated, Unreadable, parse, parse_rows
 from .verdicts import cancel_verdict, is_yes
 
 MAX_CURSOR_CHARS = 1024
 ONE_STAND = ("order_id", "updated_at", "history_id")  # a page may show an order twice as it went on
 _NOT_IN_HISTORY = re.compile(r"(?:order|twap)\b.*\bnot found\b(?:.*?([0-9]+))?", re.IGNORECASE)
+
+Row_co = TypeVar("Row_co", bound=Row, covariant=True)
+EventT = TypeVar("EventT", OrderEvent, TwapOrder)
 
 
 class NotInHistory(Exception):
@@ -29,28 +43,28 @@ class NotOffered(Exception):
 
 
 @dataclass(frozen=True)
-class Listed:
-    """The rows of a list, and the `OddRow`s beside them."""
+class Listed(Generic[Row_co]):
+    """The rows of a list, and the odd ones beside them."""
 
-    rows: tuple
-    odd: tuple
+    rows: tuple[Row_co, ...]
+    odd: tuple[OddRow, ...]
 
 
 @dataclass(frozen=True)
-class OpenOrders:
+class OpenOrders(Generic[Row_co]):
     """All open orders of an account, one row each.
 
     ``last_order_id``: the highest id in the whole exchange when the answer was built
     (docs.pacifica.fi last-order-id), or None where it was not stated.
     """
 
-    rows: tuple
+    rows: tuple[Row_co, ...]
     last_order_id: int | None
-    odd: tuple = ()
+    odd: tuple[OddRow, ...] = ()
 
 
 @dataclass(frozen=True)
-class HistoryPage:
+class HistoryPage(Generic[Row_co]):
     """One page; ask on with ``next_cursor`` while ``has_more``.
 
     Newest first by the docs, oldest first by pacifica-fi/pacifica-mcp. Without a cursor to ask on
@@ -58,31 +72,34 @@ class HistoryPage:
     *false* would have said so.
     """
 
-    rows: tuple
+    rows: tuple[Row_co, ...]
     next_cursor: str | None
     has_more: bool
-    odd: tuple = ()
+    odd: tuple[OddRow, ...] = ()
 
 
-def open_orders(status: int, body: bytes, *, is_whole: bool = True) -> OpenOrders | None:
-    """`OpenOrders` of GET ``/orders``; raises `Unreadable`."""
+AnyRows = Listed[Any] | OpenOrders[Any] | HistoryPage[Any]
+
+
+def open_orders(status: int, body: bytes, *, is_whole: bool = True) -> OpenOrders[OpenOrder]:
+    """Read the `OpenOrders` of GET ``/orders``; raises `Unreadable`."""
     return _open(OpenOrder, status, body, is_whole)
 
 
-def twap_orders(status: int, body: bytes, *, is_whole: bool = True) -> OpenOrders | None:
-    """`OpenOrders` with `TwapOrder` rows of GET ``/orders/twap``; raises `Unreadable`."""
+def twap_orders(status: int, body: bytes, *, is_whole: bool = True) -> OpenOrders[TwapOrder]:
+    """Read the `OpenOrders` of GET ``/orders/twap``; raises `Unreadable`."""
     return _open(TwapOrder, status, body, is_whole)
 
 
-def history_page(status: int, body: bytes, *, is_whole: bool = True) -> HistoryPage | None:
-    """`HistoryPage` of GET ``/orders/history``; raises `Unreadable`."""
+def history_page(status: int, body: bytes, *, is_whole: bool = True) -> HistoryPage[HistoryOrder]:
+    """Read a `HistoryPage` of GET ``/orders/history``; raises `Unreadable`."""
     return _page(HistoryOrder, status, body, is_whole)
 
 
 def history_events(
     status: int, body: bytes, order_id: int, *, is_whole: bool = True
-) -> Listed | None:
-    """`Listed` events of one order, newest first, of GET ``/orders/history_by_id``; one at least.
+) -> Listed[OrderEvent]:
+    """Read the events of one order, newest first, of GET ``/orders/history_by_id``; one at least.
 
     Raises `NotInHistory` for the exchange's own 404 and for an empty list (the one was captured by
     Hummingbot, the other by pacifica-fi/pacifica-mcp), `Unreadable` for all else.
@@ -90,18 +107,20 @@ def history_events(
     return _events(OrderEvent, status, body, order_id, is_whole)
 
 
-def twap_events(status: int, body: bytes, order_id: int, *, is_whole: bool = True) -> Listed | None:
-    """`Listed` `TwapOrder` events of GET ``/orders/twap/history_by_id``, as `history_events`."""
+def twap_events(
+    status: int, body: bytes, order_id: int, *, is_whole: bool = True
+) -> Listed[TwapOrder]:
+    """Read the events of one TWAP of GET ``/orders/twap/history_by_id``, as `history_events`."""
     return _events(TwapOrder, status, body, order_id, is_whole)
 
 
-def twap_history_page(status: int, body: bytes, *, is_whole: bool = True) -> HistoryPage | None:
-    """`HistoryPage` with `TwapOrder` rows of GET ``/orders/twap/history``; raises `Unreadable`."""
+def twap_history_page(status: int, body: bytes, *, is_whole: bool = True) -> HistoryPage[TwapOrder]:
+    """Read a `HistoryPage` of GET ``/orders/twap/history``; raises `Unreadable`."""
     return _page(TwapOrder, status, body, is_whole)
 
 
-def order_strategies(status: int, body: bytes, *, is_whole: bool = True) -> Listed | None:
-    """The unfinished `OrderStrategy` rows of GET ``/order_strategies``, `Listed`.
+def order_strategies(status: int, body: bytes, *, is_whole: bool = True) -> Listed[OrderStrategy]:
+    """Read the unfinished strategies of GET ``/order_strategies``.
 
     Raises `Unreadable`; `NotOffered` where the network has none: strategies are new, and not
     everywhere.
@@ -113,19 +132,17 @@ def order_strategies(status: int, body: bytes, *, is_whole: bool = True) -> List
     return Listed(*rows_of(OrderStrategy, listed))
 
 
-def market_symbols(status: int, body: bytes, *, is_whole: bool = True) -> tuple[str, ...] | None:
-    """The symbols that could be read of GET ``/info``, case kept; raises `Unreadable`.
+def market_symbols(status: int, body: bytes, *, is_whole: bool = True) -> tuple[str, ...]:
+    """Read the symbols of GET ``/info``, case kept; raises `Unreadable`.
 
     What it does not list may be a market all the same.
     """
     items = _data_list(_read(status, body, is_whole))
     symbols = [item.get("symbol") for item in items if isinstance(item, dict)]
-    return tuple(symbol for symbol in symbols if is_name(symbol))
+    return tuple(symbol for symbol in symbols if isinstance(symbol, str) and is_name(symbol))
 
 
-def _page(
-    kind: type[HistoryOrder] | type[TwapOrder], status: int, body: bytes, is_whole: bool
-) -> HistoryPage | None:
+def _page(kind: type[RowT], status: int, body: bytes, is_whole: bool) -> HistoryPage[RowT]:
     envelope = _envelope(status, body, is_whole)
     cursor, has_more = envelope.get("next_cursor"), envelope.get("has_more")
     if not (isinstance(cursor, str) and 0 < len(cursor) <= MAX_CURSOR_CHARS):
@@ -134,9 +151,7 @@ def _page(
     return HistoryPage(rows, cursor, has_more is not False, odd)
 
 
-def _open(
-    kind: type[OpenOrder] | type[TwapOrder], status: int, body: bytes, is_whole: bool
-) -> OpenOrders | None:
+def _open(kind: type[RowT], status: int, body: bytes, is_whole: bool) -> OpenOrders[RowT]:
     envelope = _envelope(status, body, is_whole)
     rows, odd = rows_of(kind, envelope.get("data"))
     last = envelope.get("last_order_id")
@@ -144,17 +159,13 @@ def _open(
 
 
 def _events(
-    kind: type[OrderEvent] | type[TwapOrder],
-    status: int,
-    body: bytes,
-    order_id: int,
-    is_whole: bool,
-) -> Listed | None:
+    kind: type[EventT], status: int, body: bytes, order_id: int, is_whole: bool
+) -> Listed[EventT]:
     if status == 404:
         _raise_if_not_in_history(body, order_id, is_whole)
     items = _envelope(status, body, is_whole).get("data")
-    found, odd = rows_of(kind, items, key=("history_id",))
-    rows = [row for row in found if row.order_id == order_id]
+    every, odd = rows_of(kind, items, key=("history_id",))
+    rows = [row for row in every if row.order_id == order_id]
     if not rows:
         if items:
             raise Unreadable("no event of this order could be read")
@@ -162,16 +173,19 @@ def _events(
     return Listed(tuple(sorted(rows, key=_number_or_time(rows), reverse=True)), odd)
 
 
-def _number_or_time(rows: list[OrderEvent | TwapOrder]) -> Callable[..., Any]:
-    """Times can tie; history_id cannot (docs.pacifica.fi get-order-history-by-id)."""
+def _number_or_time(rows: Sequence[OrderEvent | TwapOrder]) -> Callable[[object], int]:
+    """Choose what to sort by: history_id, which cannot tie, or the time, which can.
+
+    Source: docs.pacifica.fi get-order-history-by-id page.
+    """
     for name in ("history_id", "created_at"):
         if all(getattr(row, name, None) is not None for row in rows):
-            return lambda row: getattr(row, name)
+            return attrgetter(name)
     return lambda row: 0
 
 
 def _raise_if_not_in_history(body: bytes, order_id: int, is_whole: bool) -> None:
-    """Only the exchange's own words: a 404 of anything else means a wrong address, not no order.
+    """Raise `NotInHistory` for the exchange's own words alone: other 404s mean a wrong address.
 
     Seen: ``Order history not found for order ID: 123``, code 404.
     """
@@ -179,23 +193,23 @@ def _raise_if_not_in_history(body: bytes, order_id: int, is_whole: bool) -> None
     if not isinstance(envelope, dict) or envelope.get("success") is not False:
         return
     error, code = envelope.get("error"), envelope.get("code")
-    found = _NOT_IN_HISTORY.match(error[:300]) if isinstance(error, str) else None
-    if found is None or envelope.get("data") is not None:
+    words = _NOT_IN_HISTORY.match(error[:300]) if isinstance(error, str) else None
+    if words is None or envelope.get("data") is not None:
         return
     if not (code is None or (type(code) is int and code == 404)):
         return
-    if found.group(1) in (None, str(order_id)):
+    if words.group(1) in (None, str(order_id)):
         raise NotInHistory(f"the exchange's history has no order {order_id}")
 
 
-def _envelope(status: int, body: bytes, is_whole: bool) -> dict[str, Any] | None:
+def _envelope(status: int, body: bytes, is_whole: bool) -> dict[str, Any]:
     """The envelope of a read that succeeded, its rows under ``data``."""
     envelope = _read(status, body, is_whole)
     _data_list(envelope)
     return envelope
 
 
-def _read(status: int, body: bytes, is_whole: bool) -> dict[str, Any] | None:
+def _read(status: int, body: bytes, is_whole: bool) -> dict[str, Any]:
     if not is_whole:
         raise Unreadable("the answer is not whole")
     if status != 200:
@@ -227,7 +241,7 @@ def _claims_success(body: bytes) -> bool:
     return isinstance(envelope, dict) and envelope.get("success", False) is not False
 
 
-def _data_list(envelope: dict[str, Any]) -> list[dict[str, Any]] | None:
+def _data_list(envelope: dict[str, Any]) -> list[Any]:
     data = envelope.get("data")
     if not isinstance(data, list):
         raise Unreadable("data is no list")

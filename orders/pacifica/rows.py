@@ -5,11 +5,11 @@ Fields we do not know are ignored and kept in ``raw``; enumerations are plain te
 grown before. Amounts and prices stay the exchange's decimal text; times are integer ms.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, TypeVar
 
 from .fields import (
+    Check,
     is_decimal,
     is_flag,
     is_name,
@@ -23,28 +23,36 @@ from .strict_json import Unreadable, spelled
 from .verdicts import safe_text
 
 
-def _of(
-    check: Callable[..., Any], *, is_nullable: bool = False, also: dict[str, Any] | None = None
-):
-    """A dataclass field that a row should fill; a nullable one may be null or missing.
+class _FieldCheck(NamedTuple):
+    """How one field of a row is read. ``also``: another name that it goes by."""
 
-    ``also``: another name that it goes by.
+    name: str
+    check: Check
+    is_nullable: bool
+    also: str | None
+
+
+def _of(check: Check, *, is_nullable: bool = False, also: str | None = None) -> Any:
+    """Declare a dataclass field that a row should fill; a nullable one may be null or missing.
+
+    ``also``: another name that it goes by. The field is None where it could not be read, which its
+    own annotation says, but for what names the row: `rows_of` gives out no row without that.
     """
-    about = {"check": check, "is_nullable": is_nullable, "also": also}
-    return field(metadata=about, default=None)
+    how = {"check": check, "is_nullable": is_nullable, "also": also}
+    return field(metadata=how, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What every kind of row has beside its own fields.
+    """The fields that every kind of row has beside its own.
 
     ``odd_fields``: names of those that could not be read, and are None. ``differing``: those of
     them in which two rows of one order say different things. ``raw``: the row as it came.
     """
 
-    odd_fields: tuple = ()
-    differing: tuple = ()
-    raw: dict = field(repr=False)
+    odd_fields: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
+    raw: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +65,18 @@ class OpenOrder(Row):
     order_id: int = _of(is_order_id)
     client_order_id: str | None = _of(is_name, is_nullable=True)
     symbol: str = _of(is_name)
-    side: str = _of(is_text)
+    side: str | None = _of(is_text)
     price: str | None = _of(is_decimal, is_nullable=True)
-    initial_amount: str = _of(is_decimal)
-    filled_amount: str = _of(is_decimal)
-    cancelled_amount: str = _of(is_decimal)
+    initial_amount: str | None = _of(is_decimal)
+    filled_amount: str | None = _of(is_decimal)
+    cancelled_amount: str | None = _of(is_decimal)
     stop_price: str | None = _of(is_decimal, is_nullable=True)
-    order_type: str = _of(is_text)
+    order_type: str | None = _of(is_text)
     stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
     trigger_price_type: str | None = _of(is_text, is_nullable=True)
-    reduce_only: bool = _of(is_flag)
-    created_at: int = _of(is_whole_number)
-    updated_at: int = _of(is_whole_number)
+    reduce_only: bool | None = _of(is_flag)
+    created_at: int | None = _of(is_whole_number)
+    updated_at: int | None = _of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,42 +90,42 @@ class HistoryOrder(Row):
     history_id: int | None = _of(is_whole_number, is_nullable=True)
     client_order_id: str | None = _of(is_name, is_nullable=True)
     symbol: str = _of(is_name)
-    side: str = _of(is_text)
+    side: str | None = _of(is_text)
     initial_price: str | None = _of(is_decimal, is_nullable=True, also="price")
     average_filled_price: str | None = _of(is_decimal, is_nullable=True)
-    amount: str = _of(is_decimal, also="initial_amount")
-    filled_amount: str = _of(is_decimal)
+    amount: str | None = _of(is_decimal, also="initial_amount")
+    filled_amount: str | None = _of(is_decimal)
     cancelled_amount: str | None = _of(is_decimal, is_nullable=True)
-    order_status: str = _of(is_text)
-    order_type: str = _of(is_text)
+    order_status: str | None = _of(is_text)
+    order_type: str | None = _of(is_text)
     stop_price: str | None = _of(is_decimal, is_nullable=True)
     stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
-    reduce_only: bool = _of(is_flag)
+    reduce_only: bool | None = _of(is_flag)
     reason: str | None = _of(is_text, is_nullable=True)
-    created_at: int = _of(is_whole_number)
-    updated_at: int = _of(is_whole_number)
+    created_at: int | None = _of(is_whole_number)
+    updated_at: int | None = _of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Row):
     """One row of GET ``/orders/history_by_id``: one thing that happened to the order."""
 
-    history_id: int = _of(is_whole_number)
+    history_id: int | None = _of(is_whole_number)
     order_id: int = _of(is_order_id)
     client_order_id: str | None = _of(is_name, is_nullable=True)
     symbol: str = _of(is_name)
-    side: str = _of(is_text)
+    side: str | None = _of(is_text)
     price: str | None = _of(is_decimal, is_nullable=True)
-    initial_amount: str = _of(is_decimal)
-    filled_amount: str = _of(is_decimal)
-    cancelled_amount: str = _of(is_decimal)
-    event_type: str = _of(is_text)
-    order_type: str = _of(is_text)
-    order_status: str = _of(is_text)
+    initial_amount: str | None = _of(is_decimal)
+    filled_amount: str | None = _of(is_decimal)
+    cancelled_amount: str | None = _of(is_decimal)
+    event_type: str | None = _of(is_text)
+    order_type: str | None = _of(is_text)
+    order_status: str | None = _of(is_text)
     stop_price: str | None = _of(is_decimal, is_nullable=True)
     stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
-    reduce_only: bool = _of(is_flag)
-    created_at: int = _of(is_whole_number)
+    reduce_only: bool | None = _of(is_flag)
+    created_at: int | None = _of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +157,8 @@ class OrderStrategy(Row):
     """
 
     strategy_id: str = _of(is_text)
-    lifecycle: str = _of(is_text)
-    definition: dict | None = _of(is_object, is_nullable=True)  # noqa: RUF009 a field
+    lifecycle: str | None = _of(is_text)
+    definition: dict[str, Any] | None = _of(is_object, is_nullable=True)  # noqa: RUF009 a field
 
     @property
     def symbol(self) -> str:
@@ -158,6 +166,9 @@ class OrderStrategy(Row):
         params = (self.definition or {}).get("params")
         symbol = params.get("symbol") if isinstance(params, dict) else None
         return symbol if isinstance(symbol, str) else ""
+
+
+AnyOrder = OpenOrder | HistoryOrder | OrderEvent | TwapOrder
 
 
 @dataclass(frozen=True)
@@ -174,29 +185,27 @@ class OddRow:
     why: str
     order_id: int | None = None
     symbol: str | None = None
-    row: object = field(default=None, repr=False)
+    row: AnyOrder | None = field(default=None, repr=False)
 
 
-def _checks(kind):
-    return [
-        (name, each.metadata["check"], each.metadata["is_nullable"], each.metadata["also"])
-        for name, each in kind.__dataclass_fields__.items()
-        if each.metadata
-    ]
+RowT = TypeVar("RowT", bound=Row)
 
 
-_KINDS = (OpenOrder, HistoryOrder, OrderEvent, TwapOrder, OrderStrategy)
+def _checks(kind: type[Row]) -> list[_FieldCheck]:
+    return [_FieldCheck(each.name, **each.metadata) for each in fields(kind) if each.metadata]
+
+
+_ORDERS = (OpenOrder, HistoryOrder, OrderEvent, TwapOrder)
+_KINDS: tuple[type[Row], ...] = (*_ORDERS, OrderStrategy)
 _CHECKS = {kind: _checks(kind) for kind in _KINDS}
-_NEEDED = dict.fromkeys(_KINDS, ("order_id", "symbol")) | {OrderStrategy: ("strategy_id",)}
+_NEEDED: dict[type[Row], tuple[str, ...]] = dict.fromkeys(_KINDS, ("order_id", "symbol"))
+_NEEDED[OrderStrategy] = ("strategy_id",)
 
 
 def rows_of(
-    kind: Any,
-    items: dict[str, Any] | list[int | dict[str, Any] | list[Any]],
-    *,
-    key: tuple[str, ...] | None = None,
-) -> tuple[tuple[Any, ...], tuple[OddRow, ...]] | None:
-    """(readable rows of ``kind``, the odd ones): two tuples. `Unreadable` only where it is no list.
+    kind: type[RowT], items: Any, *, key: tuple[str, ...] | None = None
+) -> tuple[tuple[RowT, ...], tuple[OddRow, ...]]:
+    """Return (readable rows of ``kind``, the odd ones). Raises `Unreadable` only for no list.
 
     Rows that name the same thing are one. ``key``: the fields that name it, the first of them at
     least; the order id, or the strategy's, where nothing is said. A reader must not take an order
@@ -205,7 +214,8 @@ def rows_of(
     if not isinstance(items, list):
         raise Unreadable("the rows are no list")
     checks, needed = _CHECKS[kind], _NEEDED[kind]
-    rows, odd = {}, []
+    rows: dict[tuple[Any, ...], tuple[int, RowT]] = {}  # name -> (position, row)
+    odd: list[OddRow] = []
     for position, item in enumerate(items, 1):
         if not isinstance(item, dict):
             odd.append(OddRow(position, _shown(item), "it is no object"))
@@ -221,13 +231,12 @@ def rows_of(
             odd.append(_odd(position, row, missing))
         else:
             sound.append(row)
-    return tuple(sound), tuple(sorted(odd, key=lambda one: one.position))
+    return tuple(sound), tuple(sorted(odd, key=lambda row: row.position))
 
 
-def _row(
-    kind: Any, checks: list[tuple[str, Callable[..., Any], bool, str | None]], item: dict[str, Any]
-) -> Any:
-    values, odd = {"raw": item}, []
+def _row(kind: type[RowT], checks: list[_FieldCheck], item: dict[str, Any]) -> RowT:
+    values: dict[str, Any] = {"raw": item}
+    odd: list[str] = []
     for name, check, is_nullable, also in checks:
         value = item.get(name)
         if value is None and also is not None:
@@ -242,29 +251,33 @@ def _row(
     return kind(**values)
 
 
-def _merged(position: int, row: Any, other: Any) -> tuple[int, Any]:
-    """Two rows of one order. What one of them does not say readably is left to the other; where
-    they differ, neither is believed."""
-    values, odd, differing = {}, set(row.odd_fields + other.odd_fields), set(row.differing)
+def _merged(position: int, row: RowT, other: RowT) -> tuple[int, RowT]:
+    """Merge two rows of one order, and keep the first one's position.
+
+    What one of them does not say readably is left to the other; where they differ, neither is
+    believed.
+    """
+    values: dict[str, Any] = {}
+    odd, differing = set(row.odd_fields + other.odd_fields), set(row.differing)
     for name, *_ in _CHECKS[type(row)]:
-        told = [getattr(one, name) for one in (row, other) if name not in one.odd_fields]
-        if name in differing or (len(told) == 2 and told[0] != told[1]):
+        readable = [getattr(each, name) for each in (row, other) if name not in each.odd_fields]
+        if name in differing or (len(readable) == 2 and readable[0] != readable[1]):
             differing.add(name)
-            told = [None]
-        values[name] = told[0] if told else None
+            readable = [None]
+        values[name] = readable[0] if readable else None
     names = [name for name, *_ in _CHECKS[type(row)]]
     values["odd_fields"] = tuple(name for name in names if name in odd | differing)
     values["differing"] = tuple(name for name in names if name in differing)
     return position, type(row)(**values, raw=row.raw)
 
 
-def _odd(position: int, row: Any, missing: list[str]) -> OddRow:
+def _odd(position: int, row: Row, missing: list[str]) -> OddRow:
     why = f"{' and '.join(missing)} cannot be read"
     if set(missing) <= set(row.differing):
         why = f"one order is listed under two {' and '.join(missing)}s"
     order_id = getattr(row, "order_id", None)
     symbol = getattr(row, "symbol", None) or None
-    kept = row if order_id is not None else None
+    kept = row if isinstance(row, _ORDERS) and order_id is not None else None
     return OddRow(position, _shown(row.raw), why, order_id, symbol, kept)
 
 

@@ -9,7 +9,7 @@ place, as a `Number` or `Repeated` or text that is not printable, and the row's 
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 MAX_INTEGER_CHARS = 20
 MAX_DEPTH = 32
@@ -19,8 +19,8 @@ class Unreadable(Exception):
     """The bytes do not say anything that could be relied on; the text says why."""
 
 
-def parse(body: bytes) -> str | dict[str, Any] | list[dict[str, bool]] | None:
-    """The value that the UTF-8 JSON bytes spell; raises `Unreadable` and nothing else."""
+def parse(body: bytes) -> Any:
+    """Return the value that the UTF-8 JSON bytes spell; raise `Unreadable` and nothing else."""
     try:
         text = body.decode("utf-8")  # strict: refuses encoded surrogates and overlong forms
         value = _DECODER.decode(text)
@@ -48,7 +48,7 @@ class Number:
 class Repeated:
     """What stands under a name that one object has more than once, in the order it came."""
 
-    values: tuple
+    values: tuple[Any, ...]
 
     @property
     def is_one_value(self) -> bool:
@@ -56,15 +56,11 @@ class Repeated:
         return len({spelled(value) for value in self.values}) == 1
 
 
-def parse_rows(
-    body: bytes,
-) -> (
-    str
-    | dict[str, Any]
-    | list[dict[str, Any] | list[int | dict[str, Any] | list[dict[str, Any]]]]
-    | None
-):
-    """The value that the bytes spell, odd values kept in their places; raises `Unreadable`."""
+def parse_rows(body: bytes) -> Any:
+    """Return the value that the bytes spell, odd values kept in their places.
+
+    Raises `Unreadable`.
+    """
     try:
         text = body.decode("utf-8", "surrogateescape")  # such text is not printable, so it shows
         return _ROWS_DECODER.decode(text)
@@ -75,7 +71,7 @@ def parse_rows(
 
 
 def spelled(value: Any) -> str:
-    """A value of `parse_rows` as ASCII JSON; numbers and repeated names as they came."""
+    """Spell a value of `parse_rows` as ASCII JSON; numbers and repeated names as they came."""
     try:
         return json.dumps(value)
     except TypeError:  # it holds a Number or a Repeated
@@ -90,18 +86,18 @@ def _spelled(value: Any, depth: int = 0) -> str:
     if isinstance(value, Number):
         return value.text
     if isinstance(value, list):
-        return f"[{', '.join(_spelled(one, depth + 1) for one in value)}]"
+        return f"[{', '.join(_spelled(item, depth + 1) for item in value)}]"
     if not isinstance(value, dict):
         return json.dumps(value)
     pairs = (
-        f"{json.dumps(name)}: {_spelled(one, depth + 1)}"
-        for name, given in value.items()
-        for one in (given.values if isinstance(given, Repeated) else (given,))
+        f"{json.dumps(name)}: {_spelled(inner, depth + 1)}"
+        for name, field in value.items()
+        for inner in (field.values if isinstance(field, Repeated) else (field,))
     )
     return f"{{{', '.join(pairs)}}}"
 
 
-def _refuse_bad_characters(value: str | dict[str, Any]) -> None:
+def _refuse_bad_characters(value: Any) -> None:
     spelled = json.dumps(value, ensure_ascii=False)
     if "\\u0000" in spelled:
         raise Unreadable("holds a NUL character")
@@ -111,9 +107,9 @@ def _refuse_bad_characters(value: str | dict[str, Any]) -> None:
         raise Unreadable("holds half of a surrogate pair") from None
 
 
-def _is_deeper_than(value: str | dict[str, Any] | list[str | dict[str, bool]], limit: int) -> bool:
-    """Level by level, not by recursion: the depth is the sender's choice."""
-    level = [value] if type(value) in (dict, list) else []
+def _is_deeper_than(value: Any, limit: int) -> bool:
+    """Look level by level, not by recursion: the depth is the sender's choice."""
+    level: list[Any] = [value] if type(value) in (dict, list) else []
     for _ in range(limit):
         level = [
             child
@@ -126,42 +122,41 @@ def _is_deeper_than(value: str | dict[str, Any] | list[str | dict[str, bool]], l
     return True
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise Unreadable("a key stands twice in one object")
-    return found
+    return fields
 
 
 def _object_of_rows(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        given = {}
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        values: dict[str, list[Any]] = {}
         for name, value in pairs:
-            given.setdefault(name, []).append(value)
-        twice = {name: Repeated(tuple(all_)) for name, all_ in given.items() if len(all_) > 1}
-        found |= twice
-    return found
+            values.setdefault(name, []).append(value)
+        fields |= {name: Repeated(tuple(all_)) for name, all_ in values.items() if len(all_) > 1}
+    return fields
 
 
 def _integer_of_rows(text: str) -> int | Number:
     return int(text) if len(text) <= MAX_INTEGER_CHARS else Number(text)
 
 
-def _integer(text: str) -> int | None:
+def _integer(text: str) -> int:
     if len(text) > MAX_INTEGER_CHARS:
         raise Unreadable("a whole number of more than twenty digits")
     return int(text)
 
 
-def _float(text: str) -> float | None:
+def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise Unreadable("a number beyond all bounds")
     return number
 
 
-def _constant(text: str) -> None:
+def _constant(text: str) -> NoReturn:
     raise Unreadable(f"{text} is no JSON")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -36,7 +37,7 @@ class Answer:
     """
 
     status: int
-    headers: dict
+    headers: dict[str, str]
     body: bytes = field(repr=False)
     is_whole: bool
     url: str
@@ -80,7 +81,8 @@ class Answer:
 class Unreachable(Exception):
     """No answer. ``reason``: plain words, safe to store and show.
 
-    ``sent_at``: when our first byte left, or None. ``failed_at``: aware UTC. ``partial``: the
+    ``sent_at``: when our first byte left, or None. ``failed_at``: aware UTC.
+    ``elapsed_ms``: None where nobody timed it. ``partial``: the
     part of an answer that did arrive, as an `Answer` that is not whole, or None.
     """
 
@@ -128,8 +130,8 @@ class Interim(HTTPException):
     """
 
 
-def kept_headers(headers: Any) -> dict[str, str]:
-    """The allow-listed headers, lower-case, printable and cut: safe for any store and page."""
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Pick the allow-listed headers, lower-case, printable and cut: safe for any store and page."""
     kept = {}
     for name, value in headers.items():
         if name.lower() in KEPT_HEADERS:
@@ -137,8 +139,8 @@ def kept_headers(headers: Any) -> dict[str, str]:
     return kept
 
 
-def plain_reason(error: Any) -> str:
-    """Words for the innermost cause; never an exception's text, which may hold anything."""
+def plain_reason(error: BaseException) -> str:
+    """Find words for the innermost cause; never an exception's text, which may hold anything."""
     causes = list(_causes(error))
     for kind, words in _REASONS:
         for cause in causes:
@@ -147,19 +149,20 @@ def plain_reason(error: Any) -> str:
     return f"the exchange of bytes failed ({type(causes[-1]).__name__})"
 
 
-def _causes(error: Any) -> list[Any]:
+def _causes(error: BaseException) -> list[BaseException]:
     """``error`` and all it wraps; requests and urllib3 hide causes in args and ``reason``."""
-    seen, waiting = [], [error]
+    seen: list[BaseException] = []
+    waiting: list[Any] = [error]
     while waiting:
-        found = waiting.pop()
-        if isinstance(found, BaseException) and all(found is not known for known in seen):
-            seen.append(found)
-            waiting += [found.__cause__, found.__context__, getattr(found, "reason", None)]
-            waiting += found.args
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and all(cause is not known for known in seen):
+            seen.append(cause)
+            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
+            waiting += cause.args
     return seen
 
 
-_REASONS = (
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (DeadlinePassed, "no whole answer before the deadline"),
     (Interim, "an interim answer came where the final one was due"),
     (socket.gaierror, "the exchange's name could not be resolved"),

@@ -5,6 +5,7 @@ sight. So every doubt falls to unknown, and nothing here raises, whatever the by
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,8 +65,8 @@ def cancel_verdict(
     ``subject``: the `Subject` that was asked about; an answer about another proves nothing.
     """
     verdict, envelope = _verdict(status, body, is_whole, subject)
-    if verdict.kind == ACCEPTED and (found := other_kind(subject, envelope)):
-        return _about_another(found)
+    if verdict.kind == ACCEPTED and (other := other_kind(subject, envelope)):
+        return _about_another(other)
     return verdict
 
 
@@ -103,7 +104,7 @@ def batch_verdicts(
     body: bytes,
     count: int,
     *,
-    subjects: list[Subject] | tuple[Any, ...] = (),
+    subjects: Sequence[Subject] = (),
     is_whole: bool = True,
 ) -> list[Verdict]:
     """One `Verdict` per action of a batch, in order; ``count``: how many were sent.
@@ -122,9 +123,9 @@ def batch_verdicts(
     results = (data if isinstance(data, dict) else envelope).get("results")
     if not isinstance(results, list) or len(results) != count:
         return [Verdict(UNKNOWN, cause="shape")] * count
-    foreign = [another([one], item) for one, item in zip(subjects, results, strict=False)]
-    if found := next(filter(None, foreign), None):
-        return [_about_another(found)] * count
+    foreign = [another([own], item) for own, item in zip(subjects, results, strict=False)]
+    if other := next(filter(None, foreign), None):
+        return [_about_another(other)] * count
     return [_item_verdict(item) for item in results]
 
 
@@ -147,29 +148,29 @@ def agent_wallets(
 
 
 def other_account(address: str, body: bytes) -> str:
-    """The account that a read names instead of this one, in words; mostly it names none."""
-    found = another([Subject(account=address)], _value(body)) if b"ccount" in body else None
-    return _about_another(found).another if found else ""
+    """Return the account that a read names instead of this one, in words; mostly none, ``""``."""
+    other = another([Subject(account=address)], _value(body)) if b"ccount" in body else None
+    return _about_another(other).another if other else ""
 
 
 def safe_text(text: str) -> str:
-    """The exchange's words, fit to store and show: cut, printable, long base58 runs masked."""
+    """Make the exchange's words fit to store and show: cut, printable, long base58 runs masked."""
     shown = "".join(c if c.isprintable() else " " for c in text[: MAX_ERROR_CHARS * 2])
     return _SECRET_LIKE.sub("[masked]", shown).strip()[:MAX_ERROR_CHARS]
 
 
 def _verdict(
     status: int, body: bytes, is_whole: bool, *subjects: Subject | None
-) -> tuple[Verdict, dict[str, Any] | None]:
-    """(verdict, envelope); the envelope is a dict exactly where the verdict is accepted."""
+) -> tuple[Verdict, dict[str, Any]]:
+    """Return (verdict, envelope); the envelope is empty where the verdict is not accepted."""
     envelope = _envelope(body) if is_whole else None
-    if found := another(list(filter(None, subjects)), envelope):
-        return _about_another(found), None
+    if other := another(list(filter(None, subjects)), envelope):
+        return _about_another(other), {}
     if status == 200 and envelope is not None and is_yes(envelope):
         return Verdict(ACCEPTED), envelope
     if _is_contradictory(status, envelope):
-        return Verdict(UNKNOWN, error=_words(body, envelope), cause="shape"), None
-    return _refusal(status, body, envelope, is_whole), None
+        return Verdict(UNKNOWN, error=_words(body, envelope), cause="shape"), {}
+    return _refusal(status, body, envelope, is_whole), {}
 
 
 def _is_contradictory(status: int, envelope: dict[str, Any] | None) -> bool:
@@ -243,14 +244,14 @@ def _meaning_of_no(status: int, envelope: dict[str, Any]) -> Meaning | None:
     return meaning_of_text(said) if said and status == 200 else None
 
 
-def _about_another(found: tuple[str, int | str]) -> Verdict:
-    """Of an answer to another question, be it a yes or a no."""
-    noun, name = found
+def _about_another(other: tuple[str, Any]) -> Verdict:
+    """Judge an answer to another question, be it a yes or a no. ``other``: (noun, name)."""
+    noun, name = other
     shown = safe_text(str(name))[:MAX_NAMED_CHARS]
     return Verdict(UNKNOWN, cause="another", another=f"{noun} ({shown})")
 
 
-def _item_verdict(item: dict[str, Any]) -> Verdict:
+def _item_verdict(item: Any) -> Verdict:
     """Of one batch item: success, or failure with a text; or a refusal's known words alone."""
     if isinstance(item, str) or (isinstance(item, dict) and "success" not in item):
         words = item if isinstance(item, str) else _said(b"", item)
@@ -274,7 +275,7 @@ def _envelope(body: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _value(body: bytes) -> str | dict[str, Any] | list[dict[str, bool]] | None:
+def _value(body: bytes) -> Any:
     try:
         return parse(body)
     except Unreadable:
@@ -311,7 +312,7 @@ def _code(envelope: dict[str, Any] | None) -> int | None:
     return code if type(code) is int else None
 
 
-def _count(value: float | str) -> int | None:
+def _count(value: Any) -> int | None:
     """A whole number not below zero, or its digits: one docs page types it as a string."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)

@@ -5,7 +5,7 @@ counts at any depth; all other fields are tolerated.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,23 +49,21 @@ class Subject:
     is_all_symbols: bool = False
 
 
-def another(
-    subjects: list[Subject], value: dict[str, Any] | None
-) -> tuple[str, float | str] | None:
-    """The first (noun, name) in ``value`` that is none of the subjects'; else None.
+def another(subjects: Sequence[Subject], value: Any) -> tuple[str, Any] | None:
+    """Find the first (noun, name) in ``value`` that is none of the subjects'; else None.
 
-    ``subjects``: of a batch several, each of which may be named.
+    ``subjects``: of a batch several, each of which may be named. ``value``: parsed JSON.
     """
     for field, stated in _named(value):
         known = [getattr(subject, field) for subject in subjects]
-        if known and None not in known and not any(_is_same(field, stated, one) for one in known):
+        if known and None not in known and not any(_is_same(field, stated, own) for own in known):
             return NOUNS[field], stated
     is_of_all = any(subject.is_all_symbols for subject in subjects)
     return _narrower(value) if is_of_all and isinstance(value, dict) else None
 
 
 def other_kind(subject: Subject | None, envelope: dict[str, Any]) -> tuple[str, str] | None:
-    """(noun, name) where a request about one order was answered as one of another kind."""
+    """Return (noun, name) where a request about one order was answered as one of another kind."""
     if subject is None or (subject.order_id is None and subject.client_order_id is None):
         return None
     for place in _heads(envelope):
@@ -75,8 +73,8 @@ def other_kind(subject: Subject | None, envelope: dict[str, Any]) -> tuple[str, 
     return None
 
 
-def _named(value: dict[str, Any], inside: str = "") -> Iterator[tuple[str, int | str]]:
-    """(field, name) pairs of all that ``value`` names, at any depth; the empty names nothing."""
+def _named(value: Any, inside: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (field, name) of all that ``value`` names, at any depth; the empty names nothing."""
     if isinstance(value, list):
         for each in value:
             yield from _named(each, inside)
@@ -86,47 +84,47 @@ def _named(value: dict[str, Any], inside: str = "") -> Iterator[tuple[str, int |
     for key, inner in value.items():
         spelled = key.lower().replace("_", "")
         field = _FIELDS.get(spelled) or _INSIDE.get((inside, spelled))
-        for one in inner if isinstance(inner, list) else [inner]:
-            if isinstance(one, dict | list):
-                yield from _named(one, spelled)
-            elif field is not None and not _is_empty(one):
-                yield field, one
+        for stated in inner if isinstance(inner, list) else [inner]:
+            if isinstance(stated, dict | list):
+                yield from _named(stated, spelled)
+            elif field is not None and not _is_empty(stated):
+                yield field, stated
 
 
-def _in_words(error) -> Iterator[None]:
-    """What the words of a no name: the exchange puts ids and addresses into some of them."""
+def _in_words(error: Any) -> Iterator[tuple[str, str]]:
+    """Yield what the words of a no name: the exchange puts ids and addresses into some of them."""
     if isinstance(error, str):
         for field, pattern in _IN_WORDS:
             yield from ((field, stated) for stated in pattern.findall(error[:MAX_WORDS]))
 
 
-def _is_empty(stated: int | str | None) -> bool:
+def _is_empty(stated: Any) -> bool:
     """Null, an empty text, or the zero that stands for no order."""
     return stated is None or stated == "" or (type(stated) is int and stated == 0)
 
 
-def _is_same(field: str, stated: int | str, asked: int | str) -> bool:
+def _is_same(field: str, stated: Any, asked: Any) -> bool:
     if field == "order_id":
-        return _number(stated) == asked
+        return bool(_number(stated) == asked)
     if not isinstance(stated, str):
         return False
     if field in ("client_order_id", "strategy_id"):
-        return stated.lower() == asked.lower()
-    return stated == asked  # symbols and addresses keep their case
+        return bool(stated.lower() == asked.lower())
+    return bool(stated == asked)  # symbols and addresses keep their case
 
 
-def _number(stated: float | str) -> float | None:
+def _number(stated: Any) -> Any:
     """An order id as a number or its digits; true and false are none."""
     if isinstance(stated, str):
         return int(stated) if _DIGITS.fullmatch(stated) else None
     return None if isinstance(stated, bool) else stated
 
 
-def _narrower(envelope: dict[str, Any]) -> tuple[str, str] | None:
-    """The symbol that an answer is about as a whole, beside those of the orders it may list."""
+def _narrower(envelope: dict[str, Any]) -> tuple[str, Any] | None:
+    """Find the symbol that an answer as a whole is about, beside those of orders it may list."""
     stated = [place.get("symbol") for place in _heads(envelope)]
-    return next(((NOUNS["symbol"], one) for one in stated if not _is_empty(one)), None)
+    return next(((NOUNS["symbol"], name) for name in stated if not _is_empty(name)), None)
 
 
 def _heads(envelope: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in (envelope, envelope.get("data")) if isinstance(one, dict)]
+    return [place for place in (envelope, envelope.get("data")) if isinstance(place, dict)]

@@ -31,16 +31,16 @@ class Accounts:
         self.revision += 1
         self.by_address[account.address] = account
         self.by_api_key = {
-            one.api_key: one for one in self.by_address.values() if one.api_key is not None
+            each.api_key: each for each in self.by_address.values() if each.api_key is not None
         }
 
     def get(self, address: str | None) -> Account | None:
-        """The account, or None."""
-        return self.by_address.get(address)
+        """Find the account, or None."""
+        return None if address is None else self.by_address.get(address)
 
     def main_of(self, account: Account) -> Account:
-        """The account whose pool of credits it shares: its main account, or itself."""
-        return self.by_address.get(account.main, account)
+        """Find the account whose pool of credits it shares: its main account, or itself."""
+        return self.get(account.main) or account
 
     def bind(self, address: str, agent: str) -> None:
         """Bind an agent wallet to the account."""
@@ -52,7 +52,7 @@ class Accounts:
     def revoke(self, address: str, agent: str | None = None) -> None:
         """Unbind one agent wallet, or all."""
         account = self.by_address[address]
-        account.agents = [one for one in account.agents if agent is not None and one != agent]
+        account.agents = [each for each in account.agents if agent is not None and each != agent]
         self.revision += 1
 
     def as_plain(self) -> list[dict[str, Any]]:

@@ -1,20 +1,22 @@
 """What each signed route does, once its request is verified and paid for."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from orders.pacifica.paper.book import PaperOrder
-from orders.pacifica.paper.exchange import PaperExchange
-from orders.pacifica.paper.verification import Signed
-
 from . import refusals
-from .book import ORDER, STOP, TWAP
+from .book import ORDER, STOP, TWAP, PaperOrder
 from .engine import plain_text
 from .envelopes import Answer, accepted, placed
+from .exchange import PaperExchange
+from .verification import Signed
+
+# (exchange, signed request, its number in the ledger) -> answer
+Action = Callable[[PaperExchange, Signed, int], Answer]
 
 
 def cancel(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
-    """One limit order. A stop order is not found here; it has its own route."""
+    """Cancel one limit order. A stop order is not found here; it has its own route."""
     order = _find(exchange, signed, ORDER)
     if order is None:
         raise refusals.order_not_found(exchange.rules)
@@ -23,7 +25,7 @@ def cancel(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
 
 
 def cancel_stop(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
-    """One stop order."""
+    """Cancel one stop order."""
     order = _find(exchange, signed, STOP)
     if order is None:
         raise refusals.stop_order_not_found()
@@ -32,7 +34,7 @@ def cancel_stop(exchange: PaperExchange, signed: Signed, request: int) -> Answer
 
 
 def cancel_twap(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
-    """One TWAP order. By order id it says yes even where nothing is there (docs.pacifica.fi)."""
+    """Cancel one TWAP order. By order id it says yes in any case (docs.pacifica.fi)."""
     payload = dict(signed.payload)
     client_order_id = payload.get("client_order_id")
     order = exchange.book.find_open(account=signed.account, kind=TWAP, **payload)
@@ -44,7 +46,7 @@ def cancel_twap(exchange: PaperExchange, signed: Signed, request: int) -> Answer
 
 
 def cancel_all(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
-    """Orders and TWAP orders of one symbol or all; stops by rule; the answer is a count."""
+    """Cancel orders and TWAP orders of one symbol or all; stops by rule; answer how many."""
     payload = signed.payload
     symbol = None if payload["all_symbols"] else payload["symbol"]
     if symbol is not None:
@@ -60,7 +62,7 @@ def cancel_all(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
 
 
 def cancel_strategy(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
-    """A strategy and its open orders."""
+    """Cancel a strategy and its open orders."""
     strategy = exchange.strategies.find_unfinished(account=signed.account, **signed.payload)
     if strategy is None:
         raise refusals.strategy_not_found()
@@ -69,15 +71,15 @@ def cancel_strategy(exchange: PaperExchange, signed: Signed, request: int) -> An
 
 
 def create(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
-    """A limit order that rests; an IOC order finds nobody and expires at once."""
+    """Place a limit order, which rests; an IOC order finds nobody and expires at once."""
     order = _place(exchange, signed, signed.payload["price"], "limit", request)
     if signed.payload["tif"] == "IOC":
         exchange.engine.cancel(order, event="expired", request=request)
     return placed(order.order_id)
 
 
-def create_market(exchange: PaperExchange, signed: Signed, request) -> Answer:
-    """A market order, filled at once at the mark price."""
+def create_market(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
+    """Place a market order, filled at once at the mark price."""
     _check_symbol(exchange, signed.payload["symbol"])
     mark = exchange.markets[signed.payload["symbol"]]["_mark"]
     order = _place(exchange, signed, mark, "market", request)
@@ -97,8 +99,8 @@ def edit(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
 
 
 def list_agents(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
-    """The agent wallets bound to the account."""
-    return accepted({"agent_wallets": list(exchange.accounts.get(signed.account).agents)})
+    """List the agent wallets bound to the account."""
+    return accepted({"agent_wallets": list(exchange.accounts.by_address[signed.account].agents)})
 
 
 def bind_agent(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
@@ -107,19 +109,19 @@ def bind_agent(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
     return Answer()
 
 
-def revoke_agent(exchange: PaperExchange, signed: Signed, request) -> Answer:
-    """Take that right back."""
+def revoke_agent(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
+    """Take that right back from one agent wallet."""
     exchange.accounts.revoke(signed.account, signed.payload["agent_wallet"])
     return Answer()
 
 
-def revoke_all_agents(exchange: PaperExchange, signed: Signed, request) -> Answer:
-    """Take it back from all."""
+def revoke_all_agents(exchange: PaperExchange, signed: Signed, request: int) -> Answer:
+    """Take that right back from all agent wallets."""
     exchange.accounts.revoke(signed.account)
     return Answer()
 
 
-ACTIONS = {
+ACTIONS: dict[str, Action] = {
     "/orders/cancel": cancel,
     "/orders/stop/cancel": cancel_stop,
     "/orders/twap/cancel": cancel_twap,
@@ -136,7 +138,7 @@ ACTIONS = {
 
 
 def _find(exchange: PaperExchange, signed: Signed, kind: str) -> PaperOrder | None:
-    """The open order that is named, or None; a client order id that was never used is refused."""
+    """Find the open order that is named, or None; refuse a client order id that was never used."""
     payload = signed.payload
     _check_symbol(exchange, payload["symbol"])
     order = _find_by(exchange, signed.account, kind, payload)
@@ -158,11 +160,11 @@ def _check_symbol(exchange: PaperExchange, symbol: str) -> None:
 
 def _place(
     exchange: PaperExchange, signed: Signed, price: str, order_type: str, request: int
-) -> PaperOrder | None:
+) -> PaperOrder:
     payload = signed.payload
     _check_symbol(exchange, payload["symbol"])
-    client_order_id = payload.get("client_order_id")
-    if (signed.account, client_order_id) in exchange.book.open_client_ids:
+    client_order_id: str | None = payload.get("client_order_id")
+    if client_order_id is not None and exchange.book.is_in_use(signed.account, client_order_id):
         raise refusals.duplicate_client_order_id(client_order_id)
     value = Decimal(price) * Decimal(payload["amount"])
     if value < 10 and not payload["reduce_only"]:

@@ -14,11 +14,11 @@ def altered_rows(
     change: dict[str, Any],
     without: list[str],
     spelled: dict[str, str],
-    which: str | dict[str, int],
+    which: str | dict[str, Any],
     is_twin: bool,
     beside: str,
 ) -> bytes:
-    """The same JSON with some rows altered; what holds no list of rows stays as it is.
+    """Alter some rows of the JSON; what holds no list of rows stays as it is.
 
     ``change``: fields to put; ``without``: names of fields to leave out; ``spelled``: fields to
     put as the JSON text given, whatever that is; ``which``: ``first``, ``last``, ``every``,
@@ -40,8 +40,8 @@ def altered_rows(
     return text.encode("utf-8", "surrogatepass")
 
 
-def _rows(held: dict[str, Any]) -> list[dict[str, Any]]:
-    """The list of rows in an envelope, wherever it keeps them, or None."""
+def _rows(held: Any) -> list[Any] | None:
+    """Find the list of rows in an envelope, wherever it keeps them, or None."""
     while isinstance(held, dict):
         held = next((held[name] for name in PLACES if held.get(name) is not None), None)
     return held if isinstance(held, list) else None
@@ -49,9 +49,9 @@ def _rows(held: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _altered(
     rows: list[dict[str, Any]],
-    change: dict[str, str | None],
+    change: dict[str, Any],
     without: list[str],
-    which: str | dict[str, int],
+    which: str | dict[str, Any],
     is_twin: bool,
 ) -> Iterator[dict[str, Any]]:
     for place, row in enumerate(rows):
@@ -62,7 +62,7 @@ def _altered(
             yield {name: value for name, value in (row | change).items() if name not in without}
 
 
-def _is_meant(which: str | dict[str, int], place: int, row: dict[str, Any], count: int) -> bool:
+def _is_meant(which: str | dict[str, Any], place: int, row: dict[str, Any], count: int) -> bool:
     if isinstance(which, dict):
         return which.items() <= row.items()
     return which == "every" or place == {"first": 0, "last": count - 1, "added": count - 1}.get(

@@ -3,12 +3,15 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler
 
 from . import state
 from .exchange import PaperExchange
@@ -21,7 +24,9 @@ BACKLOG = 4096
 GOODBYE_S = 0.1
 
 
-def run(*, port: int, latency_ms: float, state_file: Path | None, say) -> None:
+def run(
+    *, port: int, latency_ms: float, state_file: Path | None, say: Callable[[str], object]
+) -> None:
     """Serve until SIGINT or SIGTERM. ``say`` is called with lines for people.
 
     Raises `OSError` where the port is taken and `UnreadableState` where the file is no state.
@@ -31,7 +36,7 @@ def run(*, port: int, latency_ms: float, state_file: Path | None, say) -> None:
 
 @contextmanager
 def in_background(*, latency_ms: float = 0) -> Iterator[int]:
-    """A paper exchange on a free loopback port, in a thread; gives the port."""
+    """Run a paper exchange on a free loopback port, in a thread; yield the port."""
     running = _Background(Rules(latency_ms=latency_ms))
     running.start()
     try:
@@ -41,8 +46,8 @@ def in_background(*, latency_ms: float = 0) -> Iterator[int]:
 
 
 @contextmanager
-def on_signals(stop: asyncio.Event) -> Iterator[Any]:
-    """Within, SIGINT and SIGTERM set the event."""
+def on_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Have SIGINT and SIGTERM set the event, within."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -53,7 +58,9 @@ def on_signals(stop: asyncio.Event) -> Iterator[Any]:
             loop.remove_signal_handler(number)
 
 
-async def _run(port: int, latency_ms, state_file, say) -> None:
+async def _run(
+    port: int, latency_ms: float, state_file: Path | None, say: Callable[[str], object]
+) -> None:
     exchange = PaperExchange(Rules(latency_ms=latency_ms))
     if state_file is not None and state.load(exchange, state_file):
         say(f"Kept {len(exchange.book.orders)} orders from {state_file}")
@@ -63,19 +70,21 @@ async def _run(port: int, latency_ms, state_file, say) -> None:
         port = listener.sockets[0].getsockname()[1]
         say(f"Paper exchange on http://{HOST}:{port}/api/v1")
         keeper = asyncio.create_task(state.keep(exchange, state_file)) if state_file else None
-        waiting = {asyncio.create_task(stop.wait())} | ({keeper} if keeper else set())
+        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(stop.wait())}
+        if keeper is not None:
+            waiting.add(keeper)
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         await _close(listener, server)
-    if keeper in done:
+    if keeper is not None and keeper in done:
         # It ends by itself only when it cannot save: say why instead of losing data silently.
         keeper.result()
-    if state_file is not None:
+    if keeper is not None and state_file is not None:
         keeper.cancel()
         state.save(exchange, state_file)
     say("Paper exchange stopped")
 
 
-async def _listen(exchange: PaperExchange, port: int) -> Any:
+async def _listen(exchange: PaperExchange, port: int) -> tuple[asyncio.Server, web.Server]:
     loop = asyncio.get_running_loop()
     server = web.Server(
         Face(exchange), request_factory=_request, access_log=None, keepalive_timeout=75
@@ -84,24 +93,33 @@ async def _listen(exchange: PaperExchange, port: int) -> Any:
     return listener, server
 
 
-async def _close(listener: Any, server: Any) -> None:
+async def _close(listener: asyncio.Server, server: web.Server) -> None:
     listener.close()
     server.pre_shutdown()
     await server.shutdown(GOODBYE_S)
 
 
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
     loop = asyncio.get_running_loop()
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
 class _Background(threading.Thread):
+    _loop: asyncio.AbstractEventLoop
+    _stopping: asyncio.Event
+
     def __init__(self, rules: Rules) -> None:
         super().__init__(name="paper-exchange", daemon=True)
         self.rules = rules
-        self.port = None
+        self.port = 0  # until it listens
         self._is_ready = threading.Event()
-        self._error = None
+        self._error: Exception | None = None
 
     def start(self) -> None:
         super().start()

@@ -7,24 +7,20 @@ stays a success.
 
 from typing import Any
 
-from orders.pacifica.paper.exchange import PaperExchange
-from orders.pacifica.paper.rules import Rules
-from orders.pacifica.paper.verification import Signed
-
 from . import refusals
 from .actions import ACTIONS
 from .credits import CANCELS, cost_of_batch
 from .envelopes import Answer, accepted
+from .exchange import PaperExchange
 from .forms import BATCH_FORMS
-from .verification import verified
+from .rules import Rules
+from .verification import Signed, verified
 
 MAX_ACTIONS = 10
 
 
-def verified_batch(
-    body: dict[str, list[dict[str, Any]]], *, exchange: PaperExchange
-) -> list[tuple[str, object]]:
-    """(route, signed request) of each action; raises `Refused` if any one of them is not good."""
+def verified_batch(body: Any, *, exchange: PaperExchange) -> list[tuple[str, Signed]]:
+    """Return (route, signed request) of each action; raise `Refused` if any of them is not good."""
     actions = body.get("actions") if isinstance(body, dict) else None
     if not isinstance(actions, list) or not 0 < len(actions) <= MAX_ACTIONS:
         raise _malformed()
@@ -32,19 +28,19 @@ def verified_batch(
 
 
 def cost(batch: list[tuple[str, Signed]], *, rules: Rules) -> float:
-    """Credits of the whole batch."""
+    """Sum the credits of the whole batch."""
     cancels = sum(route in CANCELS for route, _ in batch)
     return cost_of_batch(cancels, len(batch) - cancels, rules=rules)
 
 
 def run(exchange: PaperExchange, batch: list[tuple[str, Signed]], entry: dict[str, Any]) -> Answer:
-    """Try every action; the results, in order, one an action."""
+    """Try every action; answer the results, in order, one an action."""
     results = [_run_one(exchange, route, signed, entry["n"]) for route, signed in batch]
     entry["results"] = [result["success"] for result in results]
     return accepted({"results": results})
 
 
-def _verified_action(action: dict[str, Any], exchange: PaperExchange) -> tuple[str, Signed]:
+def _verified_action(action: Any, exchange: PaperExchange) -> tuple[str, Signed]:
     kind = action.get("type") if isinstance(action, dict) else None
     if not isinstance(kind, str) or kind not in BATCH_FORMS:
         raise _malformed()

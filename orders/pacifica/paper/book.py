@@ -48,7 +48,7 @@ class PaperOrder:
     average_filled_price: str = "0"
     order_status: str = "open"
     reason: str | None = None
-    events: list = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     # The row of GET /orders as JSON bytes, until the order changes.
     row: bytes | None = None
 
@@ -87,11 +87,17 @@ class Book:
                 self.open_client_ids[order.account, order.client_order_id] = order
 
     def remove_closed(self, order: PaperOrder) -> None:
-        """It is no longer open; its past stays."""
+        """Take a closed order off the open ones; its past stays."""
         self.open[order.account].pop(order.order_id, None)
+        if order.client_order_id is None:
+            return
         key = (order.account, order.client_order_id)
         if self.open_client_ids.get(key) is order:
             del self.open_client_ids[key]
+
+    def is_in_use(self, account: str, client_order_id: str) -> bool:
+        """Whether an open order of the account carries this client order id."""
+        return (account, client_order_id) in self.open_client_ids
 
     def find_open(
         self,
@@ -102,11 +108,13 @@ class Book:
         order_id: int | None = None,
         client_order_id: str | None = None,
     ) -> PaperOrder | None:
-        """The open order so named, or None; another account's, kind's or symbol's is not it."""
+        """Find the open order so named, or None; no other account's, kind's or symbol's will do."""
         if client_order_id is not None:
             order = self.open_client_ids.get((account, client_order_id))
+        elif order_id is not None and account in self.open:
+            order = self.open[account].get(order_id)
         else:
-            order = self.open[account].get(order_id) if account in self.open else None
+            order = None
         if order is None or order.kind != kind or order.symbol != symbol:
             return None
         return order
@@ -123,15 +131,15 @@ class Book:
     def from_plain(cls, plain: dict[str, Any]) -> "Book":
         """The inverse of `as_plain`."""
         book = cls()
-        for one in plain["orders"]:
-            events = [Event(*event) for event in one["events"]]
-            book.add(PaperOrder(**(one | {"events": events})))
+        for stored in plain["orders"]:
+            events = [Event(*event) for event in stored["events"]]
+            book.add(PaperOrder(**(stored | {"events": events})))
         book.last_order_id = plain["last_order_id"]
         book.last_history_id = plain["last_history_id"]
         return book
 
 
-STORED = tuple(one.name for one in fields(PaperOrder) if one.name != "row")
+STORED = tuple(each.name for each in fields(PaperOrder) if each.name != "row")
 
 
 def _plain(order: PaperOrder) -> dict[str, Any]:

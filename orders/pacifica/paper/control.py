@@ -2,19 +2,18 @@
 
 import json
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aiohttp import web
 
-from orders.pacifica.paper.book import PaperOrder
-from orders.pacifica.paper.exchange import PaperExchange
-
 from . import rows
 from .accounts import Account
-from .book import OPEN_STATUSES
+from .book import OPEN_STATUSES, PaperOrder
 from .engine import CLOSINGS
+from .exchange import PaperExchange
 from .faults import BadFault
 from .ledger import Ledger
 from .markets import market
@@ -22,6 +21,10 @@ from .refusals import Refused
 from .rules import BadRule, changed
 from .strategies import Strategy
 from .verification import public_key
+
+Query = Mapping[str, str]
+# (exchange, JSON object of the body, query) -> JSON object of the answer
+Door = Callable[[PaperExchange, dict[str, Any], Query], dict[str, Any]]
 
 ORDER_FIELDS = {
     "symbol",
@@ -43,9 +46,7 @@ class BadControl(ValueError):
     """The stage cannot be set so; the text says why."""
 
 
-def reset(
-    exchange: PaperExchange, body: dict[str, list[dict[str, Any]]], query: Any
-) -> dict[str, Any]:
+def reset(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """POST reset ``accounts``: forget everything, then put these accounts, if any."""
     exchange.reset()
     for account in body.get("accounts", []):
@@ -53,7 +54,7 @@ def reset(
     return {}
 
 
-def put_account(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, str]:
+def put_account(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, str]:
     """PUT accounts ``address``, ``agents``, ``main``, ``credits``, ``api_key``: add or replace."""
     try:
         account = Account(**body)
@@ -65,7 +66,7 @@ def put_account(exchange: PaperExchange, body: dict[str, Any], query: Any) -> di
     return {"address": account.address}
 
 
-def add_orders(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, list[int]]:
+def add_orders(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, list[int]]:
     """POST orders ``account``, ``orders``: place them; a symbol unknown so far gets a market."""
     account = _known(exchange, body.get("account"))
     placed = [_placed(exchange, account, dict(fields)) for fields in body["orders"]]
@@ -73,7 +74,7 @@ def add_orders(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dic
 
 
 def list_orders(
-    exchange: PaperExchange, body: dict[str, Any], query: Any
+    exchange: PaperExchange, body: dict[str, Any], query: Query
 ) -> dict[str, list[dict[str, Any]]]:
     """GET orders ``account``: the truth of every order, open and closed, whatever reads show."""
     account = query.get("account")
@@ -82,14 +83,14 @@ def list_orders(
     return {"orders": [rows.truth(order) for order in listed]}
 
 
-def fill(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, str]:
+def fill(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, str]:
     """POST fills ``order_id``, ``amount`` (the rest without it), ``price``: somebody trades."""
     order = _open_order(exchange, body)
     exchange.engine.fill(order, amount=_decimal(body, "amount"), price=_decimal(body, "price"))
     return {"order_status": order.order_status, "filled_amount": order.filled_amount}
 
 
-def close(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, str]:
+def close(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, str]:
     """POST closings ``order_id``, ``event``: closed by another hand or by the exchange."""
     event = body.get("event", "cancel")
     if event not in CLOSINGS:
@@ -99,7 +100,7 @@ def close(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str
     return {"order_status": order.order_status}
 
 
-def edit(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, int]:
+def edit(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, int]:
     """POST edits ``order_id``, ``price``, ``amount``: its owner edits it; answers the new id."""
     new = exchange.engine.edit(
         _open_order(exchange, body), price=_decimal(body, "price"), amount=_decimal(body, "amount")
@@ -107,7 +108,7 @@ def edit(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str,
     return {"order_id": new.order_id}
 
 
-def add_strategy(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any]:
+def add_strategy(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """POST strategies ``account``, ``symbol``, ``orders``, ``replaces_after_ms``, ``strategy_id``.
 
     Places its orders; ``replaces_after_ms`` null keeps it from placing cancelled ones again.
@@ -132,25 +133,25 @@ def add_strategy(exchange: PaperExchange, body: dict[str, Any], query: Any) -> d
     return {"strategy_id": strategy.strategy_id, "order_ids": ids}
 
 
-def get_rules(exchange: PaperExchange, body, query):
+def get_rules(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """GET rules."""
     return asdict(exchange.rules)
 
 
-def put_rules(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any] | None:
+def put_rules(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """PUT rules: change those named, all or none."""
     exchange.rules = changed(exchange.rules, body)
     return asdict(exchange.rules)
 
 
 def list_faults(
-    exchange: PaperExchange, body: dict[str, Any], query: Any
+    exchange: PaperExchange, body: dict[str, Any], query: Query
 ) -> dict[str, list[dict[str, Any]]]:
     """GET faults: those still armed."""
     return {"faults": [asdict(fault) for fault in exchange.faults.armed]}
 
 
-def arm_fault(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any] | None:
+def arm_fault(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """POST faults: arm one."""
     try:
         fault = exchange.faults.arm(**body)
@@ -161,14 +162,14 @@ def arm_fault(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict
     return asdict(fault)
 
 
-def disarm_faults(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any]:
+def disarm_faults(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """DELETE faults: disarm all, stale reads too."""
     exchange.faults.armed.clear()
     exchange.stale = None
     return {}
 
 
-def read_ledger(exchange: PaperExchange, body: dict[str, Any], query: Any) -> dict[str, Any]:
+def read_ledger(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """GET ledger ``since``: requests and effects numbered so or higher."""
     text = query.get("since", "0")
     if not text.isdigit():
@@ -176,7 +177,7 @@ def read_ledger(exchange: PaperExchange, body: dict[str, Any], query: Any) -> di
     return exchange.ledger.since(int(text))
 
 
-def empty_ledger(exchange: PaperExchange, body, query):
+def empty_ledger(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """DELETE ledger: forget what was noted; the numbers go on."""
     last_n = exchange.ledger.last_n
     exchange.ledger = exchange.engine.ledger = Ledger()
@@ -184,7 +185,7 @@ def empty_ledger(exchange: PaperExchange, body, query):
     return {}
 
 
-DOORS = {
+DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/reset"): reset,
     ("PUT", "/accounts"): put_account,
     ("POST", "/orders"): add_orders,
@@ -204,7 +205,7 @@ DOORS = {
 
 
 async def handled(exchange: PaperExchange, request: web.BaseRequest, door: str) -> web.Response:
-    """One control request; 400 with a sentence where it asks for what cannot be."""
+    """Handle one control request; 400 with a sentence where it asks for what cannot be."""
     act = DOORS.get((request.method, door))
     if act is None:
         return web.json_response({"error": "There is no such door."}, status=404)
@@ -221,15 +222,15 @@ async def handled(exchange: PaperExchange, request: web.BaseRequest, door: str) 
         return web.json_response({"error": sentence}, status=400)
 
 
-def _known(exchange: PaperExchange, address: str) -> str:
-    if exchange.accounts.get(address) is None:
+def _known(exchange: PaperExchange, address: str | None) -> str:
+    if address is None or exchange.accounts.get(address) is None:
         raise BadControl(f"There is no account {address}; PUT it to /_paper/accounts first.")
     return address
 
 
 def _placed(
     exchange: PaperExchange, account: str, fields: dict[str, Any], strategy_id: str | None = None
-) -> PaperOrder | None:
+) -> PaperOrder:
     unknown = set(fields) - ORDER_FIELDS
     if unknown:
         raise BadControl(f"An order has no {', '.join(sorted(unknown))}.")
@@ -245,19 +246,21 @@ def _placed(
     return exchange.engine.place(account=account, strategy_id=strategy_id, **fields)
 
 
-def _open_order(exchange: PaperExchange, body: dict[str, Any]) -> PaperOrder | None:
-    order = exchange.book.orders.get(body.get("order_id"))
+def _open_order(exchange: PaperExchange, body: dict[str, Any]) -> PaperOrder:
+    order_id: Any = body.get("order_id")
+    order = exchange.book.orders.get(order_id)
     if order is None or order.order_status not in OPEN_STATUSES:
-        raise BadControl(f"There is no open order {body.get('order_id')}.")
+        raise BadControl(f"There is no open order {order_id}.")
     return order
 
 
 def _decimal(fields: dict[str, Any], name: str) -> str | None:
-    """The decimal text of a field, or None without it."""
-    if fields.get(name) is None:
+    """Return the decimal text of a field, or None without it."""
+    text: str | None = fields.get(name)
+    if text is None:
         return None
     try:
-        Decimal(fields[name])
+        Decimal(text)
     except (InvalidOperation, TypeError) as error:
         raise BadControl(f"{name} is a decimal number in a string.") from error
-    return fields[name]
+    return text

@@ -10,8 +10,8 @@ A request with a known ``PF-API-KEY`` is charged to that key's main account.
 from collections import deque
 from dataclasses import dataclass, field
 
-from orders.pacifica.paper.accounts import Account, Accounts
-from orders.pacifica.paper.rules import Rules
+from .accounts import Account, Accounts
+from .rules import Rules
 
 CANCEL, ORDINARY = 0.5, 1.0
 HEAVY_KEYLESS, HEAVY_WITH_KEY = 12.0, 3.0
@@ -35,7 +35,7 @@ PLENTY = 100_000
 class Pool:
     """Credits spent within the window. ``charges`` holds (monotonic seconds, credits)."""
 
-    charges: deque = field(default_factory=deque)
+    charges: deque[tuple[float, float]] = field(default_factory=deque)
     spent: float = 0.0
 
     def spend(self, cost: float, *, quota: float, now: float, window_s: float) -> bool:
@@ -48,7 +48,7 @@ class Pool:
         return True
 
     def seconds_to_reset(self, *, now: float, window_s: float) -> float:
-        """When credits begin to come back: the oldest charge leaves the window."""
+        """Return when credits begin to come back: the oldest charge leaves the window."""
         return self.charges[0][0] + window_s - now if self.charges else window_s
 
     def _forget(self, before: float) -> None:
@@ -66,7 +66,7 @@ class Credits:
 
     def spend(
         self, cost: float, *, owner: Account | None, rules: Rules, now: float
-    ) -> tuple[bool, dict]:
+    ) -> tuple[bool, dict[str, str]]:
         """Charge the owner (an account with a quota, or None for the address), at ``now`` seconds.
 
         Returns whether it was enough, and the answer's headers; their numbers are ten times the
@@ -82,8 +82,8 @@ class Credits:
         return enough, _headers(quota - pool.spent, quota, reset_s, window_s)
 
 
-def owner_of(accounts: Accounts, *, address: str | None, api_key) -> Account | None:
-    """The account whose own quota a request is charged to, or None for the address's pool."""
+def owner_of(accounts: Accounts, *, address: str | None, api_key: str | None) -> Account | None:
+    """Find the account whose own quota a request is charged to, or None for the address's pool."""
     account = accounts.by_api_key.get(api_key) if api_key else None
     account = account or accounts.get(address)
     if account is None:
@@ -93,14 +93,14 @@ def owner_of(accounts: Accounts, *, address: str | None, api_key) -> Account | N
 
 
 def cost_of_read(route: str, *, has_key: bool) -> float:
-    """Credits of a GET: history is heavy, and less so with an API config key."""
+    """Return the credits of a GET: history is heavy, and less so with an API config key."""
     if route in HEAVY_READS:
         return HEAVY_WITH_KEY if has_key else HEAVY_KEYLESS
     return ORDINARY
 
 
 def cost_of_action(route: str) -> float:
-    """Credits of a signed request that is no batch."""
+    """Return the credits of a signed request that is no batch."""
     return CANCEL if route in CANCELS else ORDINARY
 
 
@@ -111,7 +111,7 @@ def cost_of_batch(cancels: int, others: int, *, rules: Rules) -> float:
     return max(ORDINARY, CANCEL * cancels + ORDINARY * others)
 
 
-def _headers(left: float, quota: int, reset_s: float, window_s: int) -> dict[str, str]:
+def _headers(left: float, quota: float, reset_s: float, window_s: float) -> dict[str, str]:
     return {
         "ratelimit": f'"credits";r={int(left * 10)};t={max(0, round(reset_s))}',
         "ratelimit-policy": f'"credits";q={int(quota * 10)};w={max(1, window_s)}',

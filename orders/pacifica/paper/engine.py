@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
-
-from orders.pacifica.paper.ledger import Ledger
-from orders.pacifica.paper.strategies import Strategies, Strategy
 
 from .book import ORDER, STOP, TWAP, Book, Event, PaperOrder
+from .ledger import Ledger
+from .strategies import Strategies, Strategy
 
 # Status and reason an order ends with, by the event that closes it (docs.pacifica.fi enumerations).
 CLOSINGS = {
@@ -28,7 +26,7 @@ class Engine:
     """
 
     def __init__(
-        self, *, book: Book, ledger: Ledger, strategies: Strategies, clock: Callable[..., Any]
+        self, *, book: Book, ledger: Ledger, strategies: Strategies, clock: Callable[[], int]
     ) -> None:
         self.book = book
         self.ledger = ledger
@@ -39,16 +37,42 @@ class Engine:
         self,
         *,
         account: str,
+        symbol: str,
+        side: str,
+        price: str,
+        initial_amount: str,
         order_id: int | None = None,
-        request=None,
-        **fields: bool | str | None,
+        client_order_id: str | None = None,
+        order_type: str = "limit",
+        reduce_only: bool = False,
+        stop_price: str | None = None,
+        stop_parent_order_id: int | None = None,
+        trigger_price_type: str | None = None,
+        strategy_id: str | None = None,
+        filled_amount: str = "0",
+        request: int | None = None,
     ) -> PaperOrder:
-        """A new open order; ``fields`` as in `PaperOrder`."""
+        """Place a new open order; all but ``request`` as in `PaperOrder`."""
         now = self.clock()
         if order_id is None:
             order_id = self.book.last_order_id + 1
         order = PaperOrder(
-            order_id=order_id, account=account, created_at=now, updated_at=now, **fields
+            order_id=order_id,
+            account=account,
+            symbol=symbol,
+            side=side,
+            price=price,
+            initial_amount=initial_amount,
+            created_at=now,
+            updated_at=now,
+            client_order_id=client_order_id,
+            order_type=order_type,
+            reduce_only=reduce_only,
+            stop_price=stop_price,
+            stop_parent_order_id=stop_parent_order_id,
+            trigger_price_type=trigger_price_type,
+            strategy_id=strategy_id,
+            filled_amount=filled_amount,
         )
         if order.kind == TWAP:
             order.order_status = "in_execution"
@@ -76,7 +100,7 @@ class Engine:
         takes_stops: bool,
         request: int,
     ) -> int:
-        """Cancel the account's orders and TWAP orders, of one symbol or (None) all; the count."""
+        """Cancel the account's orders and TWAP orders, of one symbol or (None) all; count."""
         taken = [
             order
             for order in self.book.open[account].values()
@@ -97,7 +121,12 @@ class Engine:
                 self._cancel(order, event="cancel", at=now, request=request)
 
     def fill(
-        self, order: PaperOrder, *, amount: str | None = None, price=None, request=None
+        self,
+        order: PaperOrder,
+        *,
+        amount: str | None = None,
+        price: str | None = None,
+        request: int | None = None,
     ) -> None:
         """Fill some of an open order, or (None) the rest, at its own price unless told."""
         left = remaining(order)

@@ -26,33 +26,31 @@ class Answer:
     status: int = 200
     body: bytes = DONE
     content_type: str = JSON
-    headers: dict = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     order_id: int | None = None
 
 
-def accepted(
-    data: dict[str, Any] | list[dict[str, Any]] | None = None, **top_level: int | str | None
-) -> Answer:
-    """The success envelope; ``top_level`` fields stand beside ``data``."""
+def accepted(data: dict[str, Any] | list[dict[str, Any]] | None = None, **top_level: Any) -> Answer:
+    """Make the success envelope; ``top_level`` fields stand beside ``data``."""
     envelope = {"success": True, "data": data, "error": None, "code": None, **top_level}
     return Answer(body=as_json(envelope))
 
 
 def placed(order_id: int) -> Answer:
-    """The success envelope of whatever makes an order."""
+    """Make the success envelope of whatever makes an order."""
     answer = accepted({"order_id": order_id})
     answer.order_id = order_id
     return answer
 
 
 def accepted_rows(rows: list[bytes], **top_level: int) -> Answer:
-    """The success envelope around rows that are JSON bytes already."""
+    """Make the success envelope around rows that are JSON bytes already."""
     tail = as_json({"error": None, "code": None, **top_level})
     return Answer(body=b'{"success":true,"data":[' + b",".join(rows) + b"]," + tail[1:])
 
 
 def refused(refusal: Refused, rules: Rules) -> Answer:
-    """The error envelope, or what the rules put in its place."""
+    """Make the error envelope, or what the rules put in its place."""
     if rules.error_body == "text":
         return Answer(refusal.status, refusal.text.encode(), "text/plain; charset=utf-8")
     if rules.error_body == "html":
@@ -66,10 +64,10 @@ def refused(refusal: Refused, rules: Rules) -> Answer:
 
 
 def html(status: int) -> Answer:
-    """The page CloudFront puts in front of the exchange."""
+    """Make the page CloudFront puts in front of the exchange."""
     return Answer(status, HTML.format(status=status).encode(), "text/html")
 
 
-def as_json(value: dict[str, Any]) -> bytes:
-    """Compact JSON bytes."""
+def as_json(value: Any) -> bytes:
+    """Spell the value as compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -3,8 +3,6 @@
 import time
 from dataclasses import replace
 
-from orders.pacifica.paper.verification import Signed
-
 from . import refusals
 from .accounts import Accounts
 from .book import Book
@@ -15,6 +13,7 @@ from .ledger import Ledger
 from .markets import known_markets
 from .rules import Rules
 from .strategies import Strategies
+from .verification import Signed
 
 FORGOTTEN_REPLAYS = 10_000
 
@@ -37,7 +36,8 @@ class PaperExchange:
         self.faults = Faults()
         self.ledger = Ledger()
         self.used_signatures: dict[str, int] = {}
-        self.stale: tuple | None = None
+        # (monotonic seconds until which, last history id shown, history routes too)
+        self.stale: tuple[float, int, bool] | None = None
         self.use(book=Book(), strategies=Strategies())
 
     def use(self, *, book: Book, strategies: Strategies) -> None:
@@ -58,23 +58,23 @@ class PaperExchange:
         return now - now % self.rules.event_step_ms
 
     def check_account(self, address: str) -> None:
-        """Raises `Refused` where nobody ever deposited under that address."""
+        """Raise `Refused` where nobody ever deposited under that address."""
         if self.accounts.get(address) is None:
             raise refusals.account_not_found(address)
 
     def check_replay(self, signed: Signed) -> None:
-        """Raises `Refused` where this signature acted before; remembers it until it expires."""
+        """Raise `Refused` where this signature acted before; remember it until it expires."""
         now = self.now_ms()
         if self.used_signatures.get(signed.signature, 0) >= now:
             raise refusals.invalid_message()
         if len(self.used_signatures) > FORGOTTEN_REPLAYS:
             self.used_signatures = {
-                one: until for one, until in self.used_signatures.items() if until >= now
+                used: until for used, until in self.used_signatures.items() if until >= now
             }
         self.used_signatures[signed.signature] = signed.timestamp + signed.expiry_window
 
     def go_stale(self, *, for_ms: float, history: bool) -> None:
-        """Reads show the book as it is now, for so long."""
+        """Let reads show the book as it is now, for so long."""
         self.stale = (time.monotonic() + for_ms / 1000, self.book.last_history_id, history)
 
     def stale_until_event(self, *, history: bool = False) -> int | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Parameters each kind takes, with their defaults. Times in ms, sizes in bytes.
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "delay_before": {"delay_ms": 1000},
     "delay_after": {"delay_ms": 1000},
     "apply_then_drop": {"reset": False},
@@ -75,7 +75,7 @@ class Fault:
     times: int | None
     skip: int
     account: str | None
-    params: dict
+    params: dict[str, Any]
 
     def fits(self, route: str, account: str | None) -> bool:
         """Whether it is meant for this request."""
@@ -93,12 +93,12 @@ class Faults:
         *,
         route: str = "*",
         kind: str,
-        times: int | str | None = 1,
+        times: int | None = 1,
         skip: int = 0,
         account: str | None = None,
         **params: Any,
     ) -> Fault:
-        """Arm one; raises `BadFault` with a sentence."""
+        """Arm one; raise `BadFault` with a sentence."""
         if kind not in KINDS:
             raise BadFault(f"There is no fault {kind!r}. Kinds: {', '.join(KINDS)}.")
         unknown = set(params) - set(KINDS[kind])
@@ -117,7 +117,7 @@ class Faults:
         return fault
 
     def take(self, route: str, account: str | None) -> Fault | None:
-        """The fault that spoils this request, or None; counts it down."""
+        """Find the fault that spoils this request, or None; count it down."""
         for fault in self.armed:
             if not fault.fits(route, account):
                 continue

@@ -5,46 +5,49 @@ it does not know breaks the signature (docs.pacifica.fi operation-types; seen li
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..signing import FULL_UUID
+
+Check = Callable[[Any], bool]  # whether a value is what a field takes
 
 MAX_INTEGER = 2**63 - 1
 DECIMAL = re.compile(r"\d{1,30}(\.\d{1,30})?")
 
 
-def is_text(value: str | None) -> bool:
+def is_text(value: Any) -> TypeGuard[str]:
     """A non-empty string."""
     return isinstance(value, str) and 0 < len(value) <= 200
 
 
-def is_boolean(value: bool) -> bool:
+def is_boolean(value: Any) -> bool:
     """A real boolean, not a number or a word."""
     return value is True or value is False
 
 
-def is_whole(value: int) -> bool:
+def is_whole(value: Any) -> TypeGuard[int]:
     """A JSON integer that is not negative; a string of digits is refused."""
     return type(value) is int and 0 <= value <= MAX_INTEGER
 
 
-def is_decimal(value: str) -> bool:
+def is_decimal(value: Any) -> bool:
     """A decimal number in a string."""
     return isinstance(value, str) and DECIMAL.fullmatch(value) is not None
 
 
-def is_uuid(value: str) -> bool:
+def is_uuid(value: Any) -> bool:
     """A full UUID with dashes."""
     return isinstance(value, str) and FULL_UUID.fullmatch(value) is not None
 
 
-def is_side(value: str) -> bool:
+def is_side(value: Any) -> bool:
     """``bid`` or ``ask``."""
     return value in ("bid", "ask")
 
 
-def is_tif(value: str) -> bool:
+def is_tif(value: Any) -> bool:
     """Time in force."""
     return value in ("GTC", "IOC", "ALO", "TOB")
 
@@ -67,23 +70,24 @@ def _always(payload: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Form:
-    """``type``: what is signed. ``required``, ``optional``: field name to its check.
+    """What one route takes. ``type``: what is signed.
 
+    ``required``, ``optional``: field name to its check.
     ``is_whole_right``: what must hold between the fields. ``main_only``: an agent may not sign it.
     """
 
     type: str
-    required: dict = field(default_factory=dict)
-    optional: dict = field(default_factory=dict)
-    is_whole_right: object = _always
+    required: dict[str, Check] = field(default_factory=dict)
+    optional: dict[str, Check] = field(default_factory=dict)
+    is_whole_right: Callable[[dict[str, Any]], bool] = _always
     main_only: bool = False
 
 
-SYMBOL = {"symbol": is_text}
-IDS = {"order_id": is_whole, "client_order_id": is_uuid}
+SYMBOL: dict[str, Check] = {"symbol": is_text}
+IDS: dict[str, Check] = {"order_id": is_whole, "client_order_id": is_uuid}
 NEW_ORDER = SYMBOL | {"amount": is_decimal, "side": is_side, "reduce_only": is_boolean}
-NEW_ORDER_EXTRAS = {"client_order_id": is_uuid, "builder_code": is_text}
-AGENT = {"agent_wallet": is_text}
+NEW_ORDER_EXTRAS: dict[str, Check] = {"client_order_id": is_uuid, "builder_code": is_text}
+AGENT: dict[str, Check] = {"agent_wallet": is_text}
 
 CANCEL = Form("cancel_order", SYMBOL, IDS, _has_one_id)
 CANCEL_STOP = Form("cancel_stop_order", SYMBOL, IDS, _has_one_id)

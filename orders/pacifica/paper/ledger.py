@@ -5,7 +5,7 @@ from bisect import bisect_left
 from operator import itemgetter
 from typing import Any
 
-from orders.pacifica.paper.book import PaperOrder
+from .book import PaperOrder
 
 NUMBER = itemgetter("n")
 
@@ -29,8 +29,8 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self.requests: list[dict] = []
-        self.effects: list[dict] = []
+        self.requests: list[dict[str, Any]] = []
+        self.effects: list[dict[str, Any]] = []
         self.last_n = 0
 
     def request(

@@ -29,7 +29,7 @@ KNOWN = (
 def market(
     symbol: str, mark: str = "1", tick: str = "0.0001", lot: str = "0.0001", leverage: int = 5
 ) -> dict[str, Any]:
-    """One row of GET /info, and the mark price under ``_mark``. A dash in the symbol means spot."""
+    """Make one row of GET /info, and the mark price under ``_mark``. A dash means spot."""
     base, is_spot = symbol.partition("-")[::2]
     return {
         "symbol": symbol,
@@ -50,7 +50,7 @@ def market(
     }
 
 
-def known_markets() -> dict[str, dict]:
-    """The markets a fresh exchange has, by symbol."""
-    rows = [market(*one) for one in KNOWN] + [market("SOL-USDC", "180", "0.01", "0.001", 1)]
+def known_markets() -> dict[str, dict[str, Any]]:
+    """Make the markets a fresh exchange has, by symbol."""
+    rows = [market(*known) for known in KNOWN] + [market("SOL-USDC", "180", "0.01", "0.001", 1)]
     return {row["symbol"]: row for row in rows}

@@ -5,12 +5,12 @@ By rule the cursor is as bad as one has been feared to be; see `Rules`.
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any
 
-from orders.pacifica.paper.book import PaperOrder
-from orders.pacifica.paper.rules import Rules
-
 from . import refusals
+from .book import PaperOrder
+from .rules import Rules
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 4000
 AGAIN = "again"  # leads to the first page
@@ -19,7 +19,7 @@ AGAIN = "again"  # leads to the first page
 def page(
     rows: list[PaperOrder], *, limit: str | None, cursor: str | None, rules: Rules
 ) -> tuple[list[PaperOrder], dict[str, Any]]:
-    """The rows of one page and the fields ``next_cursor`` and ``has_more`` that go beside them.
+    """Return the rows of one page, and the fields ``next_cursor`` and ``has_more`` beside them.
 
     ``rows`` are oldest first. Raises `Refused` on a limit or cursor that is none.
     """
@@ -34,7 +34,7 @@ def page(
     return rows[start : start + size], _beside(start + size, start + size < len(rows), rules)
 
 
-ORDERS = {
+ORDERS: dict[str, Callable[[list[PaperOrder]], list[PaperOrder]]] = {
     "oldest": lambda rows: rows,
     "newest": lambda rows: rows[::-1],
     "mixed": lambda rows: sorted(rows, key=lambda row: row.order_id * 2654435761 % 2**32),
@@ -42,7 +42,7 @@ ORDERS = {
 
 
 def _beside(edge: int, has_more: bool, rules: Rules) -> dict[str, Any]:
-    """What says how to go on, as the rule has it. ``edge``: the position of the next page."""
+    """Say how to go on, as the rule has it. ``edge``: the position of the next page."""
     kind = rules.history_cursor
     cursors = {"missing": None, "repeated": AGAIN}
     has_more = has_more or kind == "endless"
@@ -50,7 +50,7 @@ def _beside(edge: int, has_more: bool, rules: Rules) -> dict[str, Any]:
     return {"next_cursor": cursor, "has_more": has_more}
 
 
-def _limit(text: str | None) -> int | None:
+def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < 1:
@@ -62,7 +62,7 @@ def _cursor(position: int) -> str:
     return base64.urlsafe_b64encode(b"p%d" % position).decode().rstrip("=")
 
 
-def _position(cursor: str) -> int | None:
+def _position(cursor: str) -> int:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         return int(raw.removeprefix(b"p"))

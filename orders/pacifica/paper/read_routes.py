@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from orders.pacifica.paper.book import Event, PaperOrder
-from orders.pacifica.paper.exchange import PaperExchange
-
 from . import refusals, rows
-from .book import OPEN_STATUSES, STOP, TWAP
+from .book import OPEN_STATUSES, STOP, TWAP, Event, PaperOrder
 from .envelopes import Answer, accepted, accepted_rows
+from .exchange import PaperExchange
 from .pages import page
 from .verification import public_key
+
+Read = Callable[[PaperExchange, dict[str, str]], Answer]
 
 
 def open_orders(exchange: PaperExchange, query: dict[str, str]) -> Answer:
@@ -19,10 +19,10 @@ def open_orders(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     seen_until = exchange.stale_until_event()
     if seen_until is None:
         listed = exchange.book.open.get(account, {}).values()
-        found = [rows.open_row(order) for order in listed if order.kind != TWAP]
+        shown = [rows.open_row(order) for order in listed if order.kind != TWAP]
     else:
-        found = _open_then(exchange, account, seen_until)
-    return accepted_rows(found, last_order_id=exchange.book.last_order_id)
+        shown = _open_then(exchange, account, seen_until)
+    return accepted_rows(shown, last_order_id=exchange.book.last_order_id)
 
 
 def order_history(exchange: PaperExchange, query: dict[str, str]) -> Answer:
@@ -53,17 +53,17 @@ def open_twaps(exchange: PaperExchange, query: dict[str, str]) -> Answer:
 
 def open_strategies(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /order_strategies: those that have not finished."""
-    found = exchange.strategies.of(_account(query), unfinished=True)
-    return accepted({"strategies": [one.row() for one in found]})
+    strategies = exchange.strategies.of(_account(query), unfinished=True)
+    return accepted({"strategies": [strategy.row() for strategy in strategies]})
 
 
-def strategy_history(exchange: PaperExchange, query) -> Answer:
+def strategy_history(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /order_strategies/history: those that have finished."""
-    found = exchange.strategies.of(_account(query), unfinished=False)
-    return accepted({"strategies": [one.row() for one in found]})
+    strategies = exchange.strategies.of(_account(query), unfinished=False)
+    return accepted({"strategies": [strategy.row() for strategy in strategies]})
 
 
-def one_strategy(exchange: PaperExchange, query) -> Answer:
+def one_strategy(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /order_strategies/ID."""
     strategy = exchange.strategies.by_id.get(query["strategy_id"])
     if strategy is None or strategy.account != _account(query):
@@ -95,7 +95,7 @@ def markets(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     return accepted(public)
 
 
-def prices(exchange: PaperExchange, query) -> Answer:
+def prices(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     """GET /info/prices: the mark price for every price there is."""
     now = exchange.now_ms()
     return accepted(
@@ -120,7 +120,7 @@ def positions(exchange: PaperExchange, query: dict[str, str]) -> Answer:
     return accepted([], last_order_id=exchange.book.last_order_id)
 
 
-READS = {
+READS: dict[str, Read] = {
     "/orders": open_orders,
     "/orders/history": order_history,
     "/orders/history_by_id": order_history_by_id,
@@ -163,7 +163,7 @@ def _account(query: dict[str, str]) -> str:
     return address
 
 
-def _order_id(query: dict[str, str]) -> int | None:
+def _order_id(query: dict[str, str]) -> int:
     text = query.get("order_id", "")
     if not (text.isascii() and text.isdigit()) or len(text) > 19:
         raise refusals.invalid_parameters()
@@ -171,30 +171,34 @@ def _order_id(query: dict[str, str]) -> int | None:
 
 
 def _seen(order: PaperOrder, seen_until: int | None) -> list[Event]:
-    """The order's events up to a history id; all of them where that is None."""
+    """Return the order's events up to a history id; all of them where that is None."""
     if seen_until is None:
         return order.events
     return [event for event in order.events if event.history_id <= seen_until]
 
 
 def _open_then(exchange: PaperExchange, account: str, seen_until: int) -> list[bytes]:
-    found = []
-    for order in exchange.book.by_account.get(account, ()):
-        seen = () if order.kind == TWAP else _seen(order, seen_until)
+    shown = []
+    for order in exchange.book.by_account.get(account, []):
+        seen = [] if order.kind == TWAP else _seen(order, seen_until)
         if seen and seen[-1].order_status in OPEN_STATUSES:
-            found.append(rows.open_row_then(order, seen[-1]))
-    return found
+            shown.append(rows.open_row_then(order, seen[-1]))
+    return shown
 
 
 def _history(
-    exchange: PaperExchange, query: dict[str, str], row: Callable[..., Any], *, is_twap: bool
-) -> Answer | None:
+    exchange: PaperExchange,
+    query: dict[str, str],
+    row: Callable[[PaperOrder], dict[str, Any]],
+    *,
+    is_twap: bool,
+) -> Answer:
     account, cursor = _account(query), query.get("cursor")
     if cursor is not None:
         _grow(exchange, account)
     seen_until = exchange.stale_until_event(history=True)
-    orders = exchange.book.by_account.get(account, ())
-    orders = [one for one in orders if rows.is_twap(one) == is_twap]
+    every = exchange.book.by_account.get(account, [])
+    orders = [order for order in every if rows.is_twap(order) == is_twap]
     taken, beside = page(
         orders,
         limit=query.get("limit"),
@@ -202,33 +206,36 @@ def _history(
         rules=exchange.rules,
     )
     if seen_until is not None:
-        taken = [rows.as_it_was(one, _seen(one, seen_until)) for one in taken]
-    told = [row(one) for one in taken if one is not None]
+        earlier = [rows.as_it_was(order, _seen(order, seen_until)) for order in taken]
+        taken = [order for order in earlier if order is not None]
+    shown = [row(order) for order in taken]
     if exchange.rules.history_names == "mcp" and not is_twap:
-        told = [rows.as_mcp_names_it(one) for one in told]
-    return accepted(told, **beside)
+        shown = [rows.as_mcp_names_it(each) for each in shown]
+    return accepted(shown, **beside)
 
 
 def _grow(exchange: PaperExchange, account: str) -> None:
-    """Orders that come and go while somebody reads page by page."""
+    """Let orders come and go while somebody reads page by page."""
     for _ in range(exchange.rules.history_grows):
-        about: dict[str, Any] = {
-            "symbol": "BTC",
-            "side": "bid",
-            "price": "1",
-            "initial_amount": "1",
-        }
-        exchange.engine.cancel(exchange.engine.place(account=account, **about))
+        order = exchange.engine.place(
+            account=account, symbol="BTC", side="bid", price="1", initial_amount="1"
+        )
+        exchange.engine.cancel(order)
 
 
 def _history_by_id(
-    exchange: PaperExchange, query: dict[str, str], row: Callable[..., Any], *, is_twap: bool
-) -> Answer | None:
+    exchange: PaperExchange,
+    query: dict[str, str],
+    row: Callable[[PaperOrder, Event], dict[str, Any]],
+    *,
+    is_twap: bool,
+) -> Answer:
     order_id = _order_id(query)
     order = exchange.book.orders.get(order_id)
-    seen = ()
+    shown: list[dict[str, Any]] = []
     if order is not None and rows.is_twap(order) == is_twap:
         seen = _seen(order, exchange.stale_until_event(history=True))
-    if not seen and exchange.rules.unknown_history == "404":
+        shown = [row(order, event) for event in reversed(seen)]
+    if not shown and exchange.rules.unknown_history == "404":
         raise refusals.order_history_not_found(order_id)
-    return accepted([row(order, event) for event in reversed(seen)])
+    return accepted(shown)

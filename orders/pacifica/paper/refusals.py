@@ -3,7 +3,7 @@
 Sources: docs.pacifica.fi error pages of several ages, and bodies captured by CCXT and Hummingbot.
 """
 
-from orders.pacifica.paper.rules import Rules
+from .rules import Rules
 
 
 class Refused(Exception):

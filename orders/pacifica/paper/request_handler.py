@@ -4,14 +4,13 @@ import json
 import time
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
-
-from orders.pacifica.paper.exchange import PaperExchange
+from typing import Any, NoReturn
 
 from . import batches, envelopes, refusals
 from .actions import ACTIONS
 from .credits import cost_of_action, cost_of_read, owner_of
 from .envelopes import Answer
+from .exchange import PaperExchange
 from .forms import FORMS
 from .read_routes import READS, one_strategy
 from .verification import verified
@@ -26,15 +25,21 @@ class Asked:
 
     method: str
     route: str
-    query: dict
+    query: dict[str, str]
     raw: bytes
     api_key: str | None
-    body: object
-    entry: dict
+    body: Any
+    entry: dict[str, Any]
 
 
 def noted(
-    exchange: PaperExchange, *, method: str, route: str, query: dict[str, str], raw: bytes, api_key
+    exchange: PaperExchange,
+    *,
+    method: str,
+    route: str,
+    query: dict[str, str],
+    raw: bytes,
+    api_key: str | None,
 ) -> Asked:
     """Write the request into the ledger and parse it as far as it goes."""
     digest = sha256(raw).hexdigest() if raw else None
@@ -45,10 +50,10 @@ def noted(
 
 
 def answered(exchange: PaperExchange, asked: Asked) -> Answer:
-    """Let the exchange work; its own answer, without what faults make of it."""
+    """Let the exchange work; return its own answer, without what faults make of it."""
     entry = asked.entry
     exchange.engine.place_due()
-    answer_headers: dict = {}
+    answer_headers: dict[str, str] = {}
     try:
         answer = _worked(exchange, asked, answer_headers)
         entry["verdict"] = "accepted"
@@ -63,19 +68,21 @@ def answered(exchange: PaperExchange, asked: Asked) -> Answer:
 
 
 def fill_named_orders(exchange: PaperExchange, asked: Asked, amount: str | None) -> None:
-    """Somebody trades with the orders the request names, just before it is taken up."""
+    """Fill the orders that the request names, as if somebody traded just before it is taken up."""
     entry = asked.entry
     ids = set(entry["order_ids"])
     named = set(entry["client_order_ids"])
     mine = exchange.book.open.get(entry["account"], {})
-    taken = [one for one in mine.values() if one.order_id in ids or one.client_order_id in named]
+    taken = [
+        each for each in mine.values() if each.order_id in ids or each.client_order_id in named
+    ]
     if asked.route == "/orders/cancel_all":
         taken = list(mine.values())[:1]
     for order in taken:
         exchange.engine.fill(order, amount=amount)
 
 
-def _worked(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer | None:
+def _worked(exchange: PaperExchange, asked: Asked, headers: dict[str, str]) -> Answer:
     if asked.method == "GET":
         return _read(exchange, asked, headers)
     if asked.method != "POST":
@@ -90,7 +97,7 @@ def _worked(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> A
     return _acted(exchange, asked, headers)
 
 
-def _read(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer | None:
+def _read(exchange: PaperExchange, asked: Asked, headers: dict[str, str]) -> Answer:
     read = READS.get(asked.route)
     query = asked.query
     if read is None and asked.route.startswith(STRATEGY) and asked.route not in FORMS:
@@ -104,7 +111,7 @@ def _read(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Ans
     return read(exchange, query)
 
 
-def _address_read(exchange: PaperExchange, asked: Asked) -> str:
+def _address_read(exchange: PaperExchange, asked: Asked) -> str | None:
     if "account" in asked.query:
         return asked.query["account"]
     # History by id names no account: it is the owner's.
@@ -113,14 +120,14 @@ def _address_read(exchange: PaperExchange, asked: Asked) -> str:
     return order.account if order is not None else None
 
 
-def _acted(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer:
+def _acted(exchange: PaperExchange, asked: Asked, headers: dict[str, str]) -> Answer:
     signed = verified(asked.body, FORMS[asked.route], exchange=exchange)
     _pay(exchange, asked, signed.account, cost_of_action(asked.route), headers)
     exchange.check_account(signed.account)
     return ACTIONS[asked.route](exchange, signed, asked.entry["n"])
 
 
-def _acted_batch(exchange: PaperExchange, asked: Asked, headers: dict[str, Any]) -> Answer | None:
+def _acted_batch(exchange: PaperExchange, asked: Asked, headers: dict[str, str]) -> Answer:
     batch = batches.verified_batch(asked.body, exchange=exchange)
     cost = batches.cost(batch, rules=exchange.rules)
     _pay(exchange, asked, batch[0][1].account, cost, headers)
@@ -128,7 +135,7 @@ def _acted_batch(exchange: PaperExchange, asked: Asked, headers: dict[str, Any])
 
 
 def _pay(
-    exchange: PaperExchange, asked: Asked, address: str | None, cost: float, headers: dict[str, Any]
+    exchange: PaperExchange, asked: Asked, address: str | None, cost: float, headers: dict[str, str]
 ) -> None:
     owner = owner_of(exchange.accounts, address=address, api_key=asked.api_key)
     enough, shown = exchange.credits.spend(
@@ -147,24 +154,24 @@ def _no_such_route(exists: bool) -> refusals.Refused:
     )
 
 
-def _parsed(raw: bytes) -> dict[str, Any] | None:
+def _parsed(raw: bytes) -> Any:
     try:
         return json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _note_claims(entry: dict[str, Any], body: dict[str, Any] | None) -> None:
-    """What the request says it is, whether or not that proves true."""
+def _note_claims(entry: dict[str, Any], body: Any) -> None:
+    """Note what the request says it is, whether or not that proves true."""
     if not isinstance(body, dict):
         return
-    parts = [body]
+    parts: list[Any] = [body]
     if isinstance(body.get("actions"), list):
-        parts = [one.get("data") for one in body["actions"] if isinstance(one, dict)]
+        parts = [act.get("data") for act in body["actions"] if isinstance(act, dict)]
     for part in parts:
         if isinstance(part, dict):
             _note_part(entry, part)
@@ -182,5 +189,5 @@ def _note_part(entry: dict[str, Any], part: dict[str, Any]) -> None:
         entry["client_order_ids"].append(_short(part["client_order_id"]))
 
 
-def _short(value: int | str | None) -> int | str | None:
+def _short(value: Any) -> int | str | None:
     return value if isinstance(value, (str, int)) else None

@@ -142,7 +142,7 @@ def _identity(order: PaperOrder) -> dict[str, Any]:
 
 
 def _tail(order: PaperOrder) -> dict[str, Any]:
-    tail = {
+    tail: dict[str, Any] = {
         "stop_price": order.stop_price,
         "stop_parent_order_id": order.stop_parent_order_id,
         "reduce_only": order.reduce_only,

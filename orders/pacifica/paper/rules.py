@@ -46,7 +46,7 @@ class Rules:
     future_tolerance_ms: int | None = field(default=None, metadata={"kinds": (int, type(None))})
     event_step_ms: int = 1
     latency_ms: float = field(default=0, metadata={"kinds": (int, float)})
-    beta_required: tuple = field(default=(), metadata={"kinds": (list, tuple)})
+    beta_required: tuple[str, ...] = field(default=(), metadata={"kinds": (list, tuple)})
     credit_window_s: float = field(default=60, metadata={"kinds": (int, float)})
     ip_credits: float | None = field(default=None, metadata={"kinds": (int, float, type(None))})
     batch_costs: str = field(
@@ -66,7 +66,7 @@ class Rules:
     history_grows: int = 0
 
 
-FIELDS = {one.name: one for one in fields(Rules)}
+FIELDS = {each.name: each for each in fields(Rules)}
 NOT_NEGATIVE = {
     "latency_ms",
     "ip_credits",
@@ -78,7 +78,7 @@ POSITIVE = {"event_step_ms", "credit_window_s", "history_rows"}
 
 
 def changed(rules: Rules, changes: dict[str, Any]) -> Rules:
-    """The rules with the changes applied; raises `BadRule` with a sentence, changes nothing."""
+    """Apply the changes to a copy of the rules; raise `BadRule` with a sentence."""
     for name, value in changes.items():
         _check(name, value)
     return replace(rules, **changes)
@@ -87,11 +87,11 @@ def changed(rules: Rules, changes: dict[str, Any]) -> Rules:
 def _check(name: str, value: Any) -> None:
     if name not in FIELDS:
         raise BadRule(f"There is no rule {name!r}. Rules: {', '.join(sorted(FIELDS))}.")
-    one = FIELDS[name]
-    choices = one.metadata.get("choices")
+    rule = FIELDS[name]
+    choices = rule.metadata.get("choices")
     if choices and (value not in choices or isinstance(value, bool)):
         raise BadRule(f"Rule {name} takes one of {', '.join(map(str, choices))}.")
-    kinds = one.metadata.get("kinds", (type(one.default),))
+    kinds = rule.metadata.get("kinds", (type(rule.default),))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise BadRule(f"Rule {name} cannot be a {type(value).__name__}.")
     if value is not None and name in NOT_NEGATIVE and value < 0:

@@ -2,7 +2,6 @@
 
 import asyncio
 from email.utils import formatdate
-from typing import Any
 
 from aiohttp import web
 
@@ -29,7 +28,7 @@ class Face:
         self._answers = 0
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request in, one response out."""
+        """Take one request in and give one response out."""
         path = request.path
         if path.startswith(API):
             return await self._api(request, path[len(API) :])
@@ -37,7 +36,7 @@ class Face:
             return await control.handled(self.exchange, request, path[len(CONTROL) :])
         return self._response(Answer(404, b"Not found", "text/plain; charset=utf-8"))
 
-    async def _api(self, request: Any, route: str) -> Any:
+    async def _api(self, request: web.BaseRequest, route: str) -> web.StreamResponse:
         exchange = self.exchange
         raw = await _body(request)
         if raw and request.method == "GET":
@@ -57,13 +56,13 @@ class Face:
                 return await spoiled(exchange, asked, fault, request=request, respond=self._respond)
         return await self._respond(request_handler.answered(exchange, asked))
 
-    async def _respond(self, answer: Answer) -> Any:
+    async def _respond(self, answer: Answer) -> web.StreamResponse:
         latency_ms = self.exchange.rules.latency_ms
         if latency_ms:
             await asyncio.sleep(latency_ms / 1000)
         return self._response(answer)
 
-    def _response(self, answer: Answer) -> Any:
+    def _response(self, answer: Answer) -> web.StreamResponse:
         self._answers += 1
         headers = {
             "Content-Type": answer.content_type,
@@ -74,14 +73,14 @@ class Face:
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
     def _http_date(self) -> str:
-        """The exchange's clock as HTTP writes it, whole seconds."""
+        """Tell the exchange's clock as HTTP writes it, whole seconds."""
         second = self.exchange.now_ms() // 1000
         if self._date[0] != second:
             self._date = (second, formatdate(second, usegmt=True))
         return self._date[1]
 
 
-async def _body(request: Any) -> Any:
+async def _body(request: web.BaseRequest) -> bytes:
     if not request.can_read_body:
         return b""
     try:

@@ -5,19 +5,26 @@ import base64
 import json
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
-from orders.pacifica.paper.exchange import PaperExchange
-
 from . import envelopes, request_handler
 from .altered_rows import altered_rows
 from .envelopes import Answer
+from .exchange import PaperExchange
 from .faults import Fault
 from .refusals import Refused
+
+Respond = Callable[[Answer], Awaitable[web.StreamResponse]]
+# What one kind of fault makes of a request: (exchange, request as it came, the fault's
+# parameters, aiohttp's request, what makes the HTTP answer) -> response
+Spoiler = Callable[
+    [PaperExchange, request_handler.Asked, dict[str, Any], web.BaseRequest, Respond],
+    Awaitable[web.StreamResponse],
+]
 
 # A reset instead of an orderly close: linger on, zero seconds.
 NO_LINGER = struct.pack("ii", 1, 0)
@@ -31,9 +38,9 @@ async def spoiled(
     asked: request_handler.Asked,
     fault: Fault,
     *,
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     """Handle the request as the fault wants it. ``respond`` makes the HTTP answer of an `Answer`.
 
     Returns a response; the connection may be gone by then.
@@ -45,10 +52,10 @@ async def spoiled(
 async def _delay_before(
     exchange: PaperExchange,
     asked: request_handler.Asked,
-    params: dict[str, int],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    params: dict[str, Any],
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     if not await _slept(exchange, params["delay_ms"]):
         return _hang_up(request, reset=False)
     return await respond(request_handler.answered(exchange, asked))
@@ -57,10 +64,10 @@ async def _delay_before(
 async def _delay_after(
     exchange: PaperExchange,
     asked: request_handler.Asked,
-    params: dict[str, int],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    params: dict[str, Any],
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     answer = request_handler.answered(exchange, asked)
     await asyncio.sleep(params["delay_ms"] / 1000)
     return await respond(answer)
@@ -69,10 +76,10 @@ async def _delay_after(
 async def _drop(
     exchange: PaperExchange,
     asked: request_handler.Asked,
-    params: dict[str, bool],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    params: dict[str, Any],
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     asked.entry["verdict"] = "not_processed"
     return _hang_up(request, reset=params["reset"])
 
@@ -80,10 +87,10 @@ async def _drop(
 async def _apply_then_drop(
     exchange: PaperExchange,
     asked: request_handler.Asked,
-    params: dict[str, bool],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    params: dict[str, Any],
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     request_handler.answered(exchange, asked)
     return _hang_up(request, reset=params["reset"])
 
@@ -92,9 +99,9 @@ async def _status(
     exchange: PaperExchange,
     asked: request_handler.Asked,
     params: dict[str, Any],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     if params["applied"]:
         request_handler.answered(exchange, asked)
     else:
@@ -105,10 +112,10 @@ async def _status(
 async def _drip(
     exchange: PaperExchange,
     asked: request_handler.Asked,
-    params: dict[str, int],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    params: dict[str, Any],
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     answer = request_handler.answered(exchange, asked)
     size = params["chunk_bytes"]
     chunks = [answer.body[at : at + size] for at in range(0, len(answer.body), size)]
@@ -119,9 +126,9 @@ async def _huge(
     exchange: PaperExchange,
     asked: request_handler.Asked,
     params: dict[str, Any],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     if params["applied"]:
         request_handler.answered(exchange, asked)
     else:
@@ -135,10 +142,10 @@ async def _huge(
 async def _late(
     exchange: PaperExchange,
     asked: request_handler.Asked,
-    params: dict[str, int],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    params: dict[str, Any],
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     if not await _slept(exchange, params["delay_ms"]):
         return _hang_up(request, reset=False)
     request_handler.answered(exchange, asked)
@@ -152,10 +159,10 @@ async def _late(
 async def _fill_first(
     exchange: PaperExchange,
     asked: request_handler.Asked,
-    params: dict[str, str | None],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    params: dict[str, Any],
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     request_handler.fill_named_orders(exchange, asked, params["amount"])
     return await respond(request_handler.answered(exchange, asked))
 
@@ -164,14 +171,14 @@ async def _altered(
     exchange: PaperExchange,
     asked: request_handler.Asked,
     params: dict[str, Any],
-    request: Any,
-    respond: Callable[..., Any],
-) -> Any:
+    request: web.BaseRequest,
+    respond: Respond,
+) -> web.StreamResponse:
     answer = request_handler.answered(exchange, asked)
     return await respond(replace(answer, body=altered_rows(answer.body, **params)))
 
 
-SPOILERS = {
+SPOILERS: dict[str, Spoiler] = {
     "delay_before": _delay_before,
     "delay_after": _delay_after,
     "drop": _drop,
@@ -185,8 +192,8 @@ SPOILERS = {
 }
 
 
-async def _slept(exchange: PaperExchange, delay_ms: int) -> Any:
-    """Whether the exchange is still the one that was asked: a reset ends what was waiting."""
+async def _slept(exchange: PaperExchange, delay_ms: int) -> bool:
+    """Sleep; return whether no reset came meanwhile, for that ends what was waiting."""
     resets = exchange.resets
     await asyncio.sleep(delay_ms / 1000)
     return exchange.resets == resets
@@ -209,7 +216,9 @@ def _made_up(exchange: PaperExchange, params: dict[str, Any]) -> Answer:
     return Answer(status, raw, params["content_type"] or content_type, dict(params["headers"]))
 
 
-async def _stream(request: Any, answer: Answer, chunks: list[bytes], *, pause_s: float) -> Any:
+async def _stream(
+    request: web.BaseRequest, answer: Answer, chunks: list[bytes], *, pause_s: float
+) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_type = answer.content_type
     response.content_length = sum(map(len, chunks))
@@ -224,11 +233,11 @@ async def _stream(request: Any, answer: Answer, chunks: list[bytes], *, pause_s:
     return response
 
 
-def _is_gone(request: Any) -> bool:
+def _is_gone(request: web.BaseRequest) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _hang_up(request: Any, *, reset: bool) -> Any:
+def _hang_up(request: web.BaseRequest, *, reset: bool) -> web.StreamResponse:
     transport = request.transport
     if transport is not None:
         if reset:

@@ -5,10 +5,9 @@ import json
 import os
 from pathlib import Path
 
-from orders.pacifica.paper.exchange import PaperExchange
-
 from .accounts import Accounts
 from .book import Book
+from .exchange import PaperExchange
 from .markets import market
 from .strategies import Strategies
 
@@ -65,7 +64,7 @@ async def keep(exchange: PaperExchange, path: Path) -> None:
             save(exchange, path)
 
 
-def _mark(exchange: PaperExchange):
-    """Differs whenever anything worth saving has changed."""
+def _mark(exchange: PaperExchange) -> tuple[int, ...]:
+    """Return what differs whenever anything worth saving has changed."""
     book = id(exchange.book), exchange.book.last_history_id
     return *book, exchange.accounts.revision, len(exchange.strategies.by_id)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orders.pacifica.paper.book import PaperOrder
+from .book import PaperOrder
 
 UNFINISHED = frozenset({"pending", "open", "paused"})
 
@@ -24,9 +24,9 @@ class Strategy:
     strategy_type: str = "swarm"
     lifecycle: str = "open"
     revision: int = 1
-    orders: list = field(default_factory=list)
+    orders: list[dict[str, Any]] = field(default_factory=list)
     replaces_after_ms: int | None = 0
-    due: list = field(default_factory=list)
+    due: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def is_unfinished(self) -> bool:
@@ -62,8 +62,8 @@ class Strategies:
 
     def of(self, account: str, *, unfinished: bool) -> list[Strategy]:
         """The account's strategies that have not finished, or those that have; newest first."""
-        mine = [one for one in self.by_id.values() if one.account == account]
-        return [one for one in reversed(mine) if one.is_unfinished == unfinished]
+        mine = [each for each in self.by_id.values() if each.account == account]
+        return [each for each in reversed(mine) if each.is_unfinished == unfinished]
 
     def find_unfinished(self, *, account: str, strategy_id: str) -> Strategy | None:
         """The account's unfinished strategy of that id, or None."""
@@ -74,7 +74,7 @@ class Strategies:
 
     def order_was_cancelled(self, order: PaperOrder, *, at: int) -> None:
         """Plan to place it again, if an unfinished strategy placed it."""
-        strategy = self.by_id.get(order.strategy_id)
+        strategy = None if order.strategy_id is None else self.by_id.get(order.strategy_id)
         if strategy is None or not strategy.is_unfinished or strategy.replaces_after_ms is None:
             return
         fields = {
@@ -86,13 +86,13 @@ class Strategies:
         }
         strategy.due.append((at + strategy.replaces_after_ms, fields))
 
-    def take_due(self, *, at: int) -> list[tuple[Strategy, dict]]:
-        """The orders to place now, taken off the plan."""
+    def take_due(self, *, at: int) -> list[tuple[Strategy, dict[str, Any]]]:
+        """Take the orders to place now off the plan."""
         taken = []
         for strategy in self.by_id.values():
             if strategy.due:
                 taken += [(strategy, fields) for due_at, fields in strategy.due if due_at <= at]
-                strategy.due = [one for one in strategy.due if one[0] > at]
+                strategy.due = [planned for planned in strategy.due if planned[0] > at]
         return taken
 
     def as_plain(self) -> list[dict[str, Any]]:

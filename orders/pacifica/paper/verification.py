@@ -12,8 +12,7 @@ from . import refusals
 from .forms import Form, is_text, is_whole
 
 if TYPE_CHECKING:
-    from orders.pacifica.paper.exchange import PaperExchange
-
+    from .exchange import PaperExchange
 
 # Documented for a request without the field; what must then be signed is not documented.
 DEFAULT_EXPIRY_WINDOW_MS = 30_000
@@ -25,14 +24,14 @@ class Signed:
 
     account: str
     signer: str
-    payload: dict
+    payload: dict[str, Any]
     timestamp: int
     expiry_window: int
     signature: str
 
 
-def verified(body: dict[str, Any] | None, form: Form, *, exchange: "PaperExchange") -> Signed:
-    """The request, if all is well; raises `Refused` at the first thing that is not."""
+def verified(body: Any, form: Form, *, exchange: "PaperExchange") -> Signed:
+    """Return the request, if all is well; raise `Refused` at the first thing that is not."""
     signed = _shaped(body, form)
     account_key, signer_key = public_key(signed.account), public_key(signed.signer)
     signature = _signature(signed.signature)
@@ -50,14 +49,14 @@ def verified(body: dict[str, Any] | None, form: Form, *, exchange: "PaperExchang
 
 @lru_cache(maxsize=4096)
 def public_key(text: str) -> Pubkey:
-    """The key; raises `Refused` where it is not base58 of 32 bytes."""
+    """Read a public key; raise `Refused` where it is not base58 of 32 bytes."""
     try:
         return Pubkey.from_string(text)
     except ValueError as error:
         raise refusals.invalid_public_key() from error
 
 
-def _shaped(body: dict[str, Any] | None, form: Form) -> Signed | None:
+def _shaped(body: Any, form: Form) -> Signed:
     if not isinstance(body, dict):
         raise refusals.invalid_parameters()
     account, signature = body.get("account"), body.get("signature")
@@ -88,7 +87,7 @@ def _payload(body: dict[str, Any], form: Form) -> dict[str, Any]:
     return payload
 
 
-def _signature(text: str) -> Any:
+def _signature(text: str) -> Signature:
     try:
         return Signature.from_string(text)
     except ValueError as error:
