@@ -1,8 +1,9 @@
 """The client of the configured exchange: one a process, its address from the settings alone."""
 
 import functools
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from django.conf import settings
 
@@ -14,7 +15,7 @@ THREADS = 32  # measured: more gain nothing below 100 ms of latency
 
 @functools.cache
 def client() -> Client:
-    """The one door to the network this installation is for. It survives forks by itself."""
+    """Return the one door to the network this installation is for. It survives forks by itself."""
     return Client(
         base_url=settings.PACIFICA_URL,
         connect_timeout_s=settings.PACIFICA_CONNECT_TIMEOUT_MS / 1000,
@@ -26,26 +27,34 @@ def client() -> Client:
     )
 
 
-def signing_times(now: datetime) -> dict[str, int]:
+class SigningTimes(TypedDict):
     """When a request is signed and how long its signature counts, both in milliseconds."""
+
+    timestamp: int
+    expiry_window: int
+
+
+def signing_times(now: datetime) -> SigningTimes:
+    """Return the times with which a request is signed now."""
     window = settings.PACIFICA_EXPIRY_WINDOW_MS
     return {"timestamp": int(now.timestamp() * 1000), "expiry_window": window}
 
 
-def described(route: str, requests: list[SignedRequest]) -> dict[str, Any]:
-    """What the log keeps of an HTTP request beside its bytes: of several signed ones, if a batch.
+def described(route: str, requests: Sequence[SignedRequest]) -> dict[str, Any]:
+    """Describe an HTTP request for the log, which keeps this beside its bytes.
 
-    ``requests``: `SignedRequest`s, all of one signer, account and time.
+    ``requests``: the signed ones in it, all of one signer, account and time; several in a batch.
     """
     first = requests[0]
+    facts: dict[str, Any]
     if len(requests) > 1:
-        signed = {
+        facts = {
             "signed_texts": [request.text for request in requests],
             "signatures": [request.signature for request in requests],
         }
     else:
-        signed = {"signed_text": first.text, "signature": first.signature}
-    return signed | {
+        facts = {"signed_text": first.text, "signature": first.signature}
+    return facts | {
         "method": "POST",
         "url": settings.PACIFICA_URL + route,
         "signer": first.signer,

@@ -6,17 +6,15 @@ on the machine. It is used where the exchange's times are compared with ours.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
 
 from django.db.models import Case, Exists, IntegerField, QuerySet, Subquery, When
 
 from orders.models import ExchangeClock
 from orders.models.clocks import FRESH_FOR
-from orders.pacifica.client import Answer
-from orders.pacifica.transport import AnswerLost
+from orders.pacifica.transport import Answer, Unreachable
 
 EVERY = timedelta(seconds=5)
 QUICK = timedelta(seconds=1)  # a slower answer says too little about its middle
@@ -24,10 +22,10 @@ SHARE = 0.2  # of a new measurement in the smoothed one
 JUMP_MS = 3000  # beyond it a clock was set, and the old value says nothing
 
 
-def measure(*, results: list[Answer | AnswerLost], now: datetime) -> None:
+def measure(*, results: Iterable[Answer | Unreachable | None], now: datetime) -> None:
     """Take `Answer`s among the results of requests into the smoothed offset, every 5 s at most."""
-    offsets = [_offset(one) for one in results if isinstance(one, Answer)]
-    offsets = [offset for offset in offsets if offset is not None]
+    measured = [_offset(result) for result in results if isinstance(result, Answer)]
+    offsets = [offset for offset in measured if offset is not None]
     if not offsets:
         return
     known = ExchangeClock.objects.filter(pk=1).first()
@@ -39,9 +37,9 @@ def measure(*, results: list[Answer | AnswerLost], now: datetime) -> None:
 
 
 def known(now: datetime) -> Case:
-    """The offset in ms for a statement that writes it down: as last measured, 0 where it never was.
+    """Express the offset in ms for a statement that stores it: as last measured; 0 if it never was.
 
-    NULL where that is long ago by our clock: perhaps it was set since, and nobody can tell.
+    NULL where that is long ago by our clock: it may have been set since, and nobody can tell.
     """
     ever = ExchangeClock.objects.filter(pk=1)
     lately = Subquery(_fresh(now).values("offset_ms")[:1])
@@ -49,12 +47,12 @@ def known(now: datetime) -> Case:
 
 
 def current(now: datetime) -> ExchangeClock | None:
-    """The offset as last measured, or None where nothing fresh is known."""
+    """Return the offset as last measured, or None where nothing fresh is known."""
     return _fresh(now).first()
 
 
 def offset(now: datetime) -> timedelta:
-    """The exchange's clock minus ours; nothing where it was not measured lately."""
+    """Return the exchange's clock minus ours; 0 where it was not measured lately."""
     known = current(now)
     return timedelta(milliseconds=known.offset_ms if known else 0)
 
@@ -63,14 +61,15 @@ class Steps:
     """How far this machine's clock was set while this process ran, by a clock that nobody sets."""
 
     def __init__(
-        self, wall: Callable[..., Any] = time.time, steady: Callable[..., Any] | None = None
+        self, wall: Callable[[], float] = time.time, steady: Callable[[], float] | None = None
     ) -> None:
         self._wall, self._steady = wall, steady or _since_boot
-        self._lock, self._seen = threading.Lock(), []  # (since when, how far the two are apart)
+        self._lock = threading.Lock()
+        self._seen: list[tuple[float, float]] = []  # (since when, how far the two are apart)
         self.forward(timedelta(0))
 
     def forward(self, within: timedelta) -> timedelta:
-        """By how much it was set forward within this span, as far as this process can have seen."""
+        """Return by how much it was set forward within this span, as far as this process saw."""
         with self._lock:
             at = self._steady()
             apart = self._wall() - at
@@ -79,13 +78,13 @@ class Steps:
             begins_at = at - within.total_seconds()
             ends = [*[since for since, _ in self._seen[1:]], at]
             lately = [
-                one for (_, one), end in zip(self._seen, ends, strict=True) if end > begins_at
+                then for (_, then), end in zip(self._seen, ends, strict=True) if end > begins_at
             ]
         return timedelta(seconds=max(0, apart - min([apart, *lately])))
 
 
 def _since_boot() -> float:
-    """Time that goes on while the machine sleeps, where the system counts that."""
+    """Read a clock that goes on while the machine sleeps, where the system has one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -93,7 +92,7 @@ steps = Steps()
 
 
 def set_forward(within: timedelta) -> timedelta:
-    """By how much this machine's clock was set forward within this span, as this process saw it.
+    """Return by how much this machine's clock was set forward within this span, as seen here.
 
     What waited meanwhile did not wait for that long.
     """
@@ -101,14 +100,12 @@ def set_forward(within: timedelta) -> timedelta:
 
 
 def _fresh(now: datetime) -> QuerySet[ExchangeClock]:
-    lately: dict[str, Any] = {
-        "measured_at__gt": now - FRESH_FOR,
-        "measured_at__lt": now + FRESH_FOR,
-    }
-    return ExchangeClock.objects.filter(pk=1, **lately)
+    return ExchangeClock.objects.filter(
+        pk=1, measured_at__gt=now - FRESH_FOR, measured_at__lt=now + FRESH_FOR
+    )
 
 
-def _offset(answer: Answer) -> int:
+def _offset(answer: Answer) -> int | None:
     quick = answer.first_byte_at - answer.sent_at <= QUICK
     return answer.clock_offset_ms if quick else None
 

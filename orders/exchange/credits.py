@@ -7,11 +7,11 @@ for urgent cancels and for the reads that prove outcomes.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import ceil
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -59,7 +59,7 @@ class Balance:
     quota: Decimal
     left: Decimal
     reserve: Decimal
-    paused_until: object = None
+    paused_until: datetime | None = None
 
     @property
     def for_bulk(self) -> Decimal:
@@ -73,12 +73,12 @@ class Balance:
 
 
 def pool_of(account: Account) -> str:
-    """The name of the pool that this account's requests are paid from."""
+    """Name the pool that this account's requests are paid from."""
     return account.pool_address if hasattr(account, "api_config_key") else KEYLESS
 
 
 def price_of_read(path: str, pool: str) -> Decimal:
-    """What a GET costs. History is heavy: dearer still without an API config key."""
+    """Return what a GET costs. History is heavy: dearer still without an API config key."""
     if not path.startswith(HEAVY):
         return settings.CREDIT_PRICES["read"]
     return settings.CREDIT_PRICES["heavy_read_keyless" if pool == KEYLESS else "heavy_read"]
@@ -101,7 +101,7 @@ def reserve(*, account: Account, wanted: int, price: Decimal, purpose: str, now:
         if _pause_s(pool, now):
             return Grant(name, 0, price, _pause_s(pool, now))
         spent = _recent(pool, now)
-        since = _since(pool, spent, now)
+        already = _already(pool, spent, now)
         count = (
             wanted
             if purpose == PROOF
@@ -109,13 +109,23 @@ def reserve(*, account: Account, wanted: int, price: Decimal, purpose: str, now:
         )
         _spend(pool, spent, count * price, purpose, now)
         wait_s = 0 if count else _until_freed(spent, now)
-    return Grant(name, count, price, wait_s, is_sync=purpose == SYNC, **since)
+    return Grant(
+        name,
+        count,
+        price,
+        wait_s,
+        second=_second(now),
+        already=already,
+        is_sync=purpose == SYNC,
+    )
 
 
 def _unbooked(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
     pool = CreditPool.objects.filter(name=name).first()
-    since = _since(pool, _recent(pool, now), now) if pool else {}
-    return Grant(name, wanted, price, is_booked=False, **since)
+    if pool is None:
+        return Grant(name, wanted, price, is_booked=False)
+    already = _already(pool, _recent(pool, now), now)
+    return Grant(name, wanted, price, is_booked=False, second=_second(now), already=already)
 
 
 def _pause_s(pool: CreditPool, now: datetime) -> float:
@@ -162,21 +172,21 @@ def pause(*, pool: str, until: datetime) -> None:
 
 
 def balance(*, account: Account, now: datetime) -> Balance:
-    """What is left for an account, for people to see. Locks nothing."""
+    """Tell what is left for an account, for people to see. Locks nothing."""
     return balances(accounts=[account], now=now)[account.pk]
 
 
-def balances(*, accounts: list[Account], now: datetime) -> dict[int, Balance]:
-    """The same for many accounts, by account id, in two queries; some may share a pool."""
-    keyed = SealedApiConfigKey.objects.filter(account__in=accounts)
-    keyed = set(keyed.values_list("account_id", flat=True))
-    names = {one.pk: one.pool_address if one.pk in keyed else KEYLESS for one in accounts}
+def balances(*, accounts: Sequence[Account], now: datetime) -> dict[int, Balance]:
+    """Tell what is left for many accounts, by account id, in two queries; some may share a pool."""
+    keys = SealedApiConfigKey.objects.filter(account__in=accounts)
+    keyed = set(keys.values_list("account_id", flat=True))
+    names = {each.pk: each.pool_address if each.pk in keyed else KEYLESS for each in accounts}
     pools = {pool.name: pool for pool in CreditPool.objects.filter(name__in=names.values())}
-    found = {
+    by_name = {
         name: _balance(pools.get(name) or CreditPool(name=name, quota=_first(name)), now)
         for name in set(names.values())
     }
-    return {pk: found[name] for pk, name in names.items()}
+    return {pk: by_name[name] for pk, name in names.items()}
 
 
 def _balance(pool: CreditPool, now: datetime) -> Balance:
@@ -212,10 +222,12 @@ def _sum(spent: dict[int, list[Decimal]], column: int = 0) -> Decimal:
     return sum((both[column] for both in spent.values()), Decimal(0))
 
 
-def _since(pool: CreditPool, spent: dict[int, list[Decimal]], now: datetime) -> dict[str, Any]:
-    """What tells a grant later whether others settled meanwhile; those under way still will."""
-    already = max(Decimal(0), _spent_since(spent, _second(now)) - pool.in_flight)
-    return {"second": _second(now), "already": already}
+def _already(pool: CreditPool, spent: dict[int, list[Decimal]], now: datetime) -> Decimal:
+    """Sum what others spent in this second; what is under way they will still settle.
+
+    It tells a grant later whether others settled meanwhile.
+    """
+    return max(Decimal(0), _spent_since(spent, _second(now)) - pool.in_flight)
 
 
 def _spent_since(spent: dict[int, list[Decimal]], second: int) -> Decimal:

@@ -1,8 +1,9 @@
 """Rows of the exchange's lists that could not be read, in words and for the log. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from orders.pacifica.reads import HistoryPage, Listed, OpenOrders
+from orders.pacifica.reads import AnyRows
 from orders.pacifica.rows import OddRow, OpenOrder
 
 MAX_NAMED = 2
@@ -11,20 +12,19 @@ RAW_CHARS = 120
 MAX_CHARS = 400
 
 
-def sentence(value: OpenOrders, *, of: str = "open orders", known: str = "orders") -> str:
-    """What could not be read of a list, or nothing.
+def sentence(value: AnyRows | None, *, of: str = "open orders", known: str = "orders") -> str:
+    """Say what could not be read of a list, or nothing.
 
     *1 of 21 rows of the open orders could not be read: row 21: {…}. 20 orders are known; ask the
     exchange about the rest.*
     """
-    odd = getattr(value, "odd", ())
-    if not odd:
+    if value is None or not value.odd:
         return ""
-    every, sound = len(odd) + len(value.rows), len(value.rows)
-    said = f"{len(odd)} of {every} rows of the {of} could not be read: {named(odd)}."
+    odd, sound = value.odd, len(value.rows)
+    unread = f"{len(odd)} of {len(odd) + sound} rows of the {of} could not be read: {named(odd)}."
     are = "is" if sound == 1 else "are"
     noun = known.removesuffix("s") if sound == 1 else known
-    return f"{said} {sound} {noun} {are} known; ask the exchange about the rest."[:MAX_CHARS]
+    return f"{unread} {sound} {noun} {are} known; ask the exchange about the rest."[:MAX_CHARS]
 
 
 def is_the_same(sentence: str, other: str) -> bool:
@@ -32,37 +32,40 @@ def is_the_same(sentence: str, other: str) -> bool:
     return sentence.partition(":")[0] == other.partition(":")[0]
 
 
-def on_route(route: str, odd: list[OddRow]) -> str:
-    """How many rows of one list could not be read, and which, or nothing."""
+def on_route(route: str, odd: Sequence[OddRow]) -> str:
+    """Say how many rows of one list could not be read, and which, or nothing."""
     rows = "1 row" if len(odd) == 1 else f"{len(odd)} rows"
     return f"{rows} of {route} could not be read: {named(odd)}. " if odd else ""
 
 
-def named(odd: list[OddRow] | tuple[OddRow]) -> str:
-    """The first of them with their place and their text: *row 21: {…} and 3 more*."""
-    told = [f"row {one.position}: {_cut(one.raw)}" for one in odd[:MAX_NAMED]]
+def named(odd: Sequence[OddRow]) -> str:
+    """Name the first of them with their place and their text: *row 21: {…} and 3 more*."""
+    texts = [f"row {row.position}: {_cut(row.raw)}" for row in odd[:MAX_NAMED]]
     more = f" and {len(odd) - MAX_NAMED} more" if len(odd) > MAX_NAMED else ""
-    return ", ".join(told) + more
+    return ", ".join(texts) + more
 
 
-def facts(value: HistoryPage | Listed | OpenOrders | None) -> dict[str, Any]:
-    """What the log keeps of them beside the answer's own facts: how many, and the first few."""
-    odd = getattr(value, "odd", ())
-    if not odd:
+def facts(value: AnyRows | None) -> dict[str, Any]:
+    """Describe them for the log, beside the answer's own facts: how many, and the first few."""
+    if value is None or not value.odd:
         return {}
-    kept = [{"row": one.position, "why": one.why, "raw": one.raw} for one in odd[:MAX_KEPT]]
-    return {"odd_count": len(odd), "odd_rows": kept}
+    kept = [{"row": row.position, "why": row.why, "raw": row.raw} for row in value.odd[:MAX_KEPT]]
+    return {"odd_count": len(value.odd), "odd_rows": kept}
 
 
 def unread_fields(row: OpenOrder) -> str:
-    """What of one order the book does not tell, or tells in two ways; or nothing."""
+    """Say what of one order the book does not tell, or tells in two ways; or nothing."""
     lost = [name for name in row.odd_fields if name not in row.differing]
-    said = []
+    sentences = []
     if row.differing:
-        said.append(f"The exchange lists it twice, and differently: {', '.join(row.differing)}.")
+        sentences.append(
+            f"The exchange lists it twice, and differently: {', '.join(row.differing)}."
+        )
     if lost:
-        said.append(f"Could not be read when the open orders were last read: {', '.join(lost)}.")
-    return " ".join(said)[:300]
+        sentences.append(
+            f"Could not be read when the open orders were last read: {', '.join(lost)}."
+        )
+    return " ".join(sentences)[:300]
 
 
 def _cut(text: str) -> str:

@@ -1,10 +1,10 @@
 """Ask the exchange, and keep what it said as evidence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.utils import timezone
 
@@ -14,29 +14,37 @@ from orders.exchange.client import client
 from orders.keys import sealing
 from orders.models import Account, CancelJob, Event
 from orders.pacifica import answers
-from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.quota import Quota, slow_down_s
-from orders.pacifica.reads import NotInHistory, NotOffered, Unreadable
+from orders.pacifica.reads import AnyRows, HistoryPage, NotInHistory, NotOffered
 from orders.pacifica.rows import HistoryOrder, TwapOrder
-from orders.pacifica.transport import NothingSent, has_left
+from orders.pacifica.strict_json import Unreadable
+from orders.pacifica.transport import Answer, Unreachable, has_left
+
+Params = Mapping[str, str | int]
+RowsT = TypeVar("RowsT", bound=AnyRows)
+HistoryT = TypeVar("HistoryT", bound=HistoryOrder | TwapOrder)
+# A reader of answers of `orders.pacifica.reads`: (status, body, *, is_whole) -> what it proves.
+# That of one order's events takes ``order_id`` besides.
+Parse = Callable[..., RowsT]
 
 MAX_PAGES = 5
 LATEST_MS = 10**14  # in the year 5138
-LIMITS = ({}, {"limit": 1000}, {"limit": 4000})  # rows of the first page, the second, the others
+# Rows of the first page, the second, the others.
+LIMITS: tuple[dict[str, int], ...] = ({}, {"limit": 1000}, {"limit": 4000})
 MAX_AT_ONCE = 25  # reads paid for together: seconds, not minutes, of an exchange that is slow
 
 
 @dataclass
-class Reading:
-    """One read: ``result`` is an `Answer` or `Unreachable`; ``value`` what it proved, or None.
+class Reading(Generic[RowsT]):
+    """One read. ``result``: None where nothing was asked; ``value``: what it proved, or None.
 
     ``why``: in words, why it proved nothing.
     """
 
     path: str
-    params: dict
-    result: object
-    value: object = None
+    params: Params
+    result: Answer | Unreachable | None
+    value: RowsT | None = None
     why: str = ""
     must_wait: bool = False  # nothing was asked: the purse is low
     is_unknown: bool = False  # the exchange said that its history has no such order
@@ -44,23 +52,24 @@ class Reading:
 
 
 @dataclass
-class Pages:
-    """What a paged route told, read page by page from its beginning.
+class Pages(Generic[HistoryT]):
+    """The rows of a paged route, read page by page from its beginning.
 
     ``rows``: in the order they came, one that came again unchanged left out. ``is_complete``: the
     route's end was reached, and each row on the way there named its order: what is in none of them
     is not there. ``why``: in words, why it is not complete.
     """
 
-    params: dict
-    readings: list = field(default_factory=list)
-    rows: list = field(default_factory=list)
+    params: dict[str, str | int]
+    readings: list[Reading[HistoryPage[HistoryT]]] = field(default_factory=list)
+    rows: list[HistoryT] = field(default_factory=list)
     is_complete: bool = False
     is_over: bool = False
     why: str = "there are more pages"
     is_limited: bool = False  # long pages are refused: the usual ones are asked for
-    _known: dict = field(default_factory=dict)  # order id -> its rows as they came
-    _cursors: set = field(default_factory=set)
+    # order id -> its rows as they came
+    _known: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    _cursors: set[str] = field(default_factory=set)
     _has_odd: bool = False
 
     @property
@@ -68,13 +77,16 @@ class Pages:
         """Whether reading ended for want of credits."""
         return bool(self.readings) and self.readings[-1].must_wait
 
-    def asked(self) -> dict[str, Any]:
-        """Parameters of the next page. The first has the usual length; where it is not enough,
-        longer ones save reads (``limit`` up to 4000: pacifica-fi/pacifica-mcp)."""
+    def asked(self) -> Params:
+        """Return the parameters of the next page.
+
+        The first page has the usual length; where it is not enough, longer ones save reads
+        (``limit`` up to 4000: pacifica-fi/pacifica-mcp).
+        """
         count = min(len(self.readings), len(LIMITS) - 1)
         return self.params if self.is_limited or not count else self.params | LIMITS[count]
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: Reading[HistoryPage[HistoryT]]) -> None:
         """Take in the next page."""
         self.readings.append(reading)
         page = reading.value
@@ -93,13 +105,13 @@ class Pages:
             self._cursors.add(page.next_cursor)
             self.params["cursor"] = page.next_cursor
 
-    def end(self, reading: Reading) -> None:
-        """Nothing could be asked: the reading says why."""
+    def end(self, reading: Reading[HistoryPage[HistoryT]]) -> None:
+        """Stop here, for nothing could be asked: the reading says why."""
         self.readings.append(reading)
         self._stop(reading.why)
 
-    def _failed(self, reading: Reading) -> None:
-        """A long page may be refused, or too much at once, where the usual one is not."""
+    def _failed(self, reading: Reading[HistoryPage[HistoryT]]) -> None:
+        """Go on with pages of the usual length, where a long one may have been too much."""
         result = reading.result
         is_throttled = isinstance(result, Answer) and result.status == 429
         if "limit" in reading.params and not is_throttled:
@@ -107,8 +119,8 @@ class Pages:
         else:
             self._stop(reading.why)
 
-    def _take_in(self, rows: tuple[HistoryOrder | TwapOrder, ...]) -> bool:
-        """Keep the rows; whether some order among them had not come before."""
+    def _take_in(self, rows: Iterable[HistoryT]) -> bool:
+        """Keep the rows; return whether some order among them had not come before."""
         is_more = False
         for row in rows:
             before = self._known.setdefault(row.order_id, [])
@@ -138,8 +150,8 @@ class Reader:
         account: Account,
         *,
         purpose: str = credits.PROOF,
-        clock: Callable[..., Any] = timezone.now,
-        before: Callable[..., Any] = lambda: None,
+        clock: Callable[[], datetime] = timezone.now,
+        before: Callable[[], object] = lambda: None,
     ) -> None:
         self._account, self._purpose, self._clock = account, purpose, clock
         self._before = before
@@ -147,15 +159,14 @@ class Reader:
         self._api_config_key = sealing.open_api_config_key(account)
 
     def for_purpose(self, purpose: str) -> "Reader":
-        """The same, paid for from another part of the purse."""
+        """Make the same reader, paid for from another part of the purse."""
         return Reader(self._account, purpose=purpose, clock=self._clock, before=self._before)
 
-    def ask(
-        self, path: str, params: dict[str, Any], parse: Callable[..., Any], **known: int
-    ) -> Reading:
+    def ask(self, path: str, params: Params, parse: Parse[RowsT], **known: int) -> Reading[RowsT]:
         """Read a route and parse the answer; trouble of any kind ends in a `Reading` without value.
 
-        ``parse`` may raise `Unreadable`, or `NotInHistory`, which is an answer too.
+        ``parse`` may raise `Unreadable`, or `NotInHistory` and `NotOffered`, which are answers too.
+        ``known``: what it takes besides.
         """
         grant = self._take(path, 1)
         if not grant.count:
@@ -164,8 +175,8 @@ class Reader:
         self._settle(grant, [reading])
         return reading
 
-    def aside(self, path: str, params: dict[str, str], *, within_s: float) -> Future[Any]:
-        """The future of a read's `Answer` or `Unreachable`, made at once in a thread of its own.
+    def aside(self, path: str, params: Params, *, within_s: float) -> Future[Answer | Unreachable]:
+        """Make a read at once in a thread of its own; return the future of its result.
 
         For what may keep nobody waiting: neither purse nor database; `judged` and `book` follow.
         """
@@ -174,7 +185,7 @@ class Reader:
         pool.shutdown(wait=False)
         return future
 
-    def book(self, reading: Reading) -> None:
+    def book(self, reading: Reading[Any]) -> None:
         """Pay for a read that was made without asking the purse."""
         grant = self._take(reading.path, 1, credits.URGENT)
         self._settle(grant, [reading])
@@ -182,18 +193,18 @@ class Reader:
     def pages(
         self,
         path: str,
-        params: dict[str, str],
-        parse: Callable[..., Any],
-        needed: Callable[..., Any],
+        params: Params,
+        parse: Parse[HistoryPage[HistoryT]],
+        needed: Callable[[list[HistoryT]], int],
         most: int = MAX_PAGES,
-    ) -> Pages:
+    ) -> Pages[HistoryT]:
         """Read a paged route until ``needed(rows)`` is 0, to its end, or no further than ``most``.
 
         ``needed``: at least how many pages more it takes, after the rows read so far. They are paid
         for at once, so that reading many costs the database little. What the pages are sorted by
         is nobody's promise: `orders.reconcile.history_pages` tells it from the rows.
         """
-        pages = Pages(params=dict(params))
+        pages: Pages[HistoryT] = Pages(params=dict(params))
         while not pages.is_over and (left := most - len(pages.readings)) > 0:
             wanted = min(needed(pages.rows), left, MAX_AT_ONCE)
             if wanted <= 0:
@@ -207,14 +218,14 @@ class Reader:
 
     def _run(
         self,
-        pages: Pages,
+        pages: Pages[HistoryT],
         path: str,
-        parse: Callable[..., Any],
-        needed: Callable[..., Any],
+        parse: Parse[HistoryPage[HistoryT]],
+        needed: Callable[[list[HistoryT]], int],
         count: int,
-    ) -> list[Reading]:
-        """The readings of up to so many pages more."""
-        run = []
+    ) -> list[Reading[HistoryPage[HistoryT]]]:
+        """Read up to so many pages more."""
+        run: list[Reading[HistoryPage[HistoryT]]] = []
         while len(run) < count and not pages.is_over and (not run or needed(pages.rows) > 0):
             run.append(self._read(path, pages.asked(), parse, {}))
             pages.add(run[-1])
@@ -229,10 +240,10 @@ class Reader:
             now=self._clock(),
         )
 
-    def _settle(self, grant: credits.Grant, readings: list[Reading]) -> None:
+    def _settle(self, grant: credits.Grant, readings: Sequence[Reading[Any]]) -> None:
         """Believe what the last answer says is left, and wait where the exchange says so."""
         quotas = [_quota(each.result) for each in readings]
-        stated = next((one for one in reversed(quotas) if one is not None), None)
+        stated = next((quota for quota in reversed(quotas) if quota is not None), None)
         unused = grant.count - sum(has_left(each.result) for each in readings)
         credits.book(grant=grant, unused=unused, quota=stated, now=self._clock())
         last = readings[-1].result
@@ -241,57 +252,60 @@ class Reader:
             credits.pause(pool=grant.pool, until=self._clock() + wait)
 
     def _read(
-        self, path: str, params: dict[str, Any], parse: Callable[..., Any], known: dict[str, int]
-    ) -> Reading:
+        self, path: str, params: Params, parse: Parse[RowsT], known: dict[str, int]
+    ) -> Reading[RowsT]:
         self._before()
         return self.judged(path, params, parse, self._get(path, params), **known)
 
     def judged(
         self,
         path: str,
-        params: dict[str, Any],
-        parse: Callable[..., Any],
-        result: Answer | NothingSent,
+        params: Params,
+        parse: Parse[RowsT],
+        result: Answer | Unreachable,
         **known: int,
-    ) -> Reading:
-        """What the result of a read proves."""
-        reading = Reading(path, params, result)
+    ) -> Reading[RowsT]:
+        """Judge what the result of a read proves."""
+        reading: Reading[RowsT] = Reading(path, params, result)
         if isinstance(result, Unreachable):
             reading.why = result.reason
             return reading
         if another := answers.other_account(self._account.address, result.body):
-            about: dict[str, Any] = {
-                "about": f"account {self._account.pk}",
-                "account": self._account,
-            }
-            foreign_answers.raise_alert(**about, another=another, now=timezone.now())
+            foreign_answers.raise_alert(
+                about=f"account {self._account.pk}",
+                account=self._account,
+                another=another,
+                now=timezone.now(),
+            )
             reading.why = f"the answer speaks of another {another}"
             return reading
-        return _parsed(reading, parse, known)
+        return _parsed(reading, result, parse, known)
 
     def _get(
-        self, path: str, params: dict[str, Any], within_s: float | None = None
-    ) -> Answer | NothingSent:
-        about: dict[str, Any] = {"api_config_key": self._api_config_key, "within_s": within_s}
+        self, path: str, params: Params, within_s: float | None = None
+    ) -> Answer | Unreachable:
         try:
-            return client().get(path, params, **about)
+            return client().get(
+                path, params, api_config_key=self._api_config_key, within_s=within_s
+            )
         except Unreachable as unreachable:
             return unreachable
 
 
-def _not_asked(path: str, params: dict[str, Any], grant: credits.Grant) -> Reading:
+def _not_asked(path: str, params: Params, grant: credits.Grant) -> Reading[Any]:
     why = f"waiting {grant.wait_s:.0f} s for credits"
     return Reading(path, params, None, why=why, must_wait=True)
 
 
-def _quota(result: Answer | NothingSent) -> Quota | None:
+def _quota(result: Answer | Unreachable | None) -> Quota | None:
     return answers.quota(result.headers) if isinstance(result, Answer) else None
 
 
-def _parsed(reading: Reading, parse: Callable[..., Any], known: dict[str, int]) -> Reading:
-    result = reading.result
+def _parsed(
+    reading: Reading[RowsT], answer: Answer, parse: Parse[RowsT], known: dict[str, int]
+) -> Reading[RowsT]:
     try:
-        reading.value = parse(result.status, result.body, is_whole=result.is_whole, **known)
+        reading.value = parse(answer.status, answer.body, is_whole=answer.is_whole, **known)
     except Unreadable as unreadable:
         reading.why = str(unreadable)
     except NotInHistory as unknown:
@@ -302,16 +316,16 @@ def _parsed(reading: Reading, parse: Callable[..., Any], known: dict[str, int]) 
 
 
 def fact_of(
-    reading: Reading,
+    reading: Reading[Any],
     *,
     actor: log.Actor,
     account: Account,
     at: datetime,
     job: CancelJob | None = None,
-    lines: list[log.OrderLine] | tuple[log.OrderLine] = (),
+    lines: Iterable[log.OrderLine] = (),
 ) -> log.Fact:
-    """The record of a read that settled something: its whole answer, or why there was none."""
-    data = {"path": reading.path, "params": reading.params, "why": reading.why}
+    """Make the record of a read that settled something: its whole answer, or why it had none."""
+    data: dict[str, Any] = {"path": reading.path, "params": reading.params, "why": reading.why}
     body = None
     if isinstance(reading.result, Answer):
         data |= log.described(reading.result) | odd_rows.facts(reading.value)
@@ -330,5 +344,5 @@ def fact_of(
 
 
 def moment(ms: int) -> datetime:
-    """The exchange's integer milliseconds as a UTC time; what no calendar holds as a far one."""
+    """Turn the exchange's integer milliseconds into a UTC time; beyond the calendar, a far one."""
     return datetime.fromtimestamp(min(ms, LATEST_MS) / 1000, UTC)

@@ -77,7 +77,7 @@ def lost_fact(line: PanicLine, now: datetime) -> log.Fact:
     return fact_of(line, Event.SENDER_LOST, data, at=now, outcome="unknown")
 
 
-def read_fact(line: PanicLine, reading: reader.Reading, now: datetime) -> log.Fact:
+def read_fact(line: PanicLine, reading: reader.Reading[Any], now: datetime) -> log.Fact:
     """Record a read that showed what to cancel, or that no order is open."""
     return reader.fact_of(
         reading,
