@@ -18,16 +18,10 @@ UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours")]
 SIDES = [("", "both sides"), ("bid", "bids"), ("ask", "asks")]
 
 
-if TYPE_CHECKING:
-    DeskField = forms.ModelChoiceField[Desk]
-else:
-    DeskField = forms.ModelChoiceField
-
-
 class ScopeForm(forms.Form):
     """Empty inputs mean *any*. Parsing happens here; what matches is decided in `scope`."""
 
-    desk = DeskField(
+    desk = fields.DeskField(
         queryset=None,
         empty_label=None,
         widget=fields.select(**{"data-desks": ""}),
@@ -91,7 +85,7 @@ class ScopeForm(forms.Form):
     ) -> None:
         super().__init__(data, initial=initial)
         desks = Desk.objects.allowing(user, Right.CANCEL_SCOPE)
-        fields.field_of(self, "desk", DeskField).queryset = desks
+        fields.field_of(self, "desk", fields.DeskField).queryset = desks
         accounts = Account.objects.filter(desk__in=desks, is_active=True).select_related("desk")
         fields.field_of(self, "accounts", fields.ByDesk).queryset = accounts
         orders = Order.objects.open().filter(account__in=accounts)
@@ -113,28 +107,28 @@ class ScopeForm(forms.Form):
         return names
 
     def clean(self) -> None:
-        given = self.cleaned_data
-        lowest, highest = given.get("min_price"), given.get("max_price")
+        cleaned = self.cleaned_data
+        lowest, highest = cleaned.get("min_price"), cleaned.get("max_price")
         if lowest is not None and highest is not None and lowest > highest:
             self.add_error("max_price", "The highest price is below the lowest.")
-        desk, accounts = given.get("desk"), given.get("accounts") or ()
+        desk, accounts = cleaned.get("desk"), cleaned.get("accounts") or ()
         if desk and any(account.desk_id != desk.pk for account in accounts):
             self.add_error("accounts", f"Tick accounts of {desk} only.")
 
     def scope(self) -> Scope:
         """What a sound form asks for."""
-        given = self.cleaned_data
-        age = given["older_than"]
+        cleaned = self.cleaned_data
+        age = cleaned["older_than"]
         return Scope(
-            desk_id=given["desk"].pk,
-            account_ids=tuple(account.pk for account in given["accounts"]),
-            symbols=given["symbols"],
-            side=given["side"],
-            order_types=tuple(given["order_types"]),
-            min_age_s=age * int(given["unit"] or 60) if age else None,
-            min_price=given["min_price"],
-            max_price=given["max_price"],
-            spare_reduce_only=given["spare_reduce_only"],
-            spare_stops=given["spare_stops"],
-            order_of_work=given["order_of_work"],
+            desk_id=cleaned["desk"].pk,
+            account_ids=tuple(account.pk for account in cleaned["accounts"]),
+            symbols=cleaned["symbols"],
+            side=cleaned["side"],
+            order_types=tuple(cleaned["order_types"]),
+            min_age_s=age * int(cleaned["unit"] or 60) if age else None,
+            min_price=cleaned["min_price"],
+            max_price=cleaned["max_price"],
+            spare_reduce_only=cleaned["spare_reduce_only"],
+            spare_stops=cleaned["spare_stops"],
+            order_of_work=cleaned["order_of_work"],
         )

@@ -39,8 +39,8 @@ def latest_cancels(orders: list[Order]) -> dict[tuple[int, int | None], Cancel]:
     return latest
 
 
-def html(order: Order, *, said: str = "") -> SafeString:
-    """The cell as it stands; ``said``: a sentence for the person who just clicked."""
+def html(order: Order, *, sentence: str = "") -> SafeString:
+    """The cell as it stands; ``sentence``: for the person who just clicked."""
     cancel = order.cancel_shown
     is_live = cancel is not None and cancel.status in LIVE
     context = {
@@ -49,12 +49,12 @@ def html(order: Order, *, said: str = "") -> SafeString:
         "is_live": is_live,
         "can_ask": order.may_cancel and order.state == "open" and not is_live,
         "request_key": uuid.uuid4(),
-        "said": said,
+        "said": sentence,
     }
     return mark_safe(render_to_string("desk/orders/_cancel_cell.html", context))  # noqa: S308 escaped there
 
 
-def fresh(request: HttpRequest, orders: list[Order], *, said: str = "") -> str:
+def fresh(request: HttpRequest, orders: list[Order], *, sentence: str = "") -> str:
     """The cells of these orders as they stand now, one after another."""
     complete(request, orders)
-    return "".join(html(order, said=said) for order in orders)
+    return "".join(html(order, sentence=sentence) for order in orders)

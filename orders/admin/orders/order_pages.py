@@ -196,19 +196,18 @@ class OrderAdmin(ReadOnlyPage[Order]):
         key = request_key_of(request)
         if key is None:
             return refusal(STALE_PAGE, status=400)
-        said = ""
+        sentence = ""
         try:
             asked = requests.cancel_orders(
                 user=request.user, actor=actor_of(request), order_ids=[object_id], request_key=key
             )
-            said = "" if asked.recorded else asked.sentence()
+            sentence = "" if asked.recorded else asked.sentence()
         except NotAllowed as refused:
-            said = str(refused)
             if self.get_queryset(request).filter(pk=object_id).exists():
                 return refusal("Your role on this desk may not cancel orders.")
-            return refusal(said, status=404)
+            return refusal(str(refused), status=404)
         order = self.get_queryset(request).select_related("account__desk").get(pk=object_id)
-        return fragment(cancel_cell.fresh(request, [order], said=said))
+        return fragment(cancel_cell.fresh(request, [order], sentence=sentence))
 
     def facts(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         cancel_cell.complete(request, [order])

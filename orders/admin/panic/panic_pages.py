@@ -43,12 +43,6 @@ DESK_INPUT: dict[str, str | bool] = {"data-desks": "", "autofocus": True}
 JOB = "admin:orders_canceljob_change"
 
 
-if TYPE_CHECKING:
-    DeskField = forms.ModelChoiceField[Desk]
-else:
-    DeskField = forms.ModelChoiceField
-
-
 class Act(Protocol):
     """What a person may do to a panic's account. It returns what became of it, as a sentence."""
 
@@ -58,7 +52,7 @@ class Act(Protocol):
 class PanicForm(forms.Form):
     """Which books to empty. The reason may wait; nothing here asks twice."""
 
-    desk = DeskField(
+    desk = fields.DeskField(
         queryset=None,
         empty_label=None,
         widget=fields.select(**DESK_INPUT),
@@ -98,7 +92,7 @@ class PanicForm(forms.Form):
     ) -> None:
         super().__init__(data, initial=initial)
         self.desks = Desk.objects.allowing(user, Right.PANIC)
-        desk = fields.field_of(self, "desk", DeskField)
+        desk = fields.field_of(self, "desk", fields.DeskField)
         desk.queryset = self.desks
         # Which desk it is, is the operator's to say, never the page's to guess.
         self.has_one_desk = self.desks.count() <= 1
@@ -113,7 +107,7 @@ class PanicForm(forms.Form):
             self.add_error("accounts", f"Tick accounts of {desk} only.")
 
     def asked(self) -> dict[str, Any]:
-        """What a sound form asks of `decision.pull`."""
+        """What a sound form asks of `decision.record_panic`."""
         asked = dict(self.cleaned_data)
         asked["desk_id"] = asked.pop("desk").pk
         asked["account_ids"] = [account.pk for account in asked.pop("accounts")]

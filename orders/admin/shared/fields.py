@@ -7,16 +7,18 @@ from django import forms
 from django.http import HttpRequest
 
 from orders.admin.shared.unfold import UnfoldAdminTextInputWidget
-from orders.models import Account
+from orders.models import Account, Desk
 from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
 
 if TYPE_CHECKING:
     AccountField = forms.ModelChoiceField[Account]
     AccountsField = forms.ModelMultipleChoiceField[Account]
+    DeskField = forms.ModelChoiceField[Desk]
 else:
     AccountField = forms.ModelChoiceField
     AccountsField = forms.ModelMultipleChoiceField
+    DeskField = forms.ModelChoiceField
 
 Kind = TypeVar("Kind", bound=forms.Field)
 

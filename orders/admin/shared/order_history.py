@@ -52,11 +52,11 @@ def moments(
     pairs: list[tuple[AuditRecord, AuditRecordOrder | None]], counts: dict[int, int] | None = None
 ) -> list[Moment]:
     """Records with the row each is told by, newest first, with the gaps between them."""
-    told = []
+    life = []
     for (record, line), before in zip(pairs, [*pairs[1:], None], strict=False):
         gap = ""
         if before is not None:
             gap = f"+ {sentences.span((record.at - before[0].at).total_seconds())}"
         count = 1 if counts is None else counts.get(record.pk, 0)
-        told.append(Moment(record, sentences.of_record(record, row=line, count=count), gap))
-    return told
+        life.append(Moment(record, sentences.of_record(record, row=line, count=count), gap))
+    return life

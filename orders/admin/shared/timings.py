@@ -38,8 +38,8 @@ def _of_cancel(cancel: Cancel) -> list[Step]:
         if record.event == Event.REQUEST:
             moments.append(("Recorded for sending", record.at))
             continue
-        told = sentences.data_of(record)
-        moments += [(label, _moment(told.get(name))) for label, name in OF_ANSWER]
+        data = sentences.data_of(record)
+        moments += [(label, _moment(data.get(name))) for label, name in OF_ANSWER]
     moments.append(("Proven and recorded", cancel.concluded_at))
     return _with_gaps([(label, at) for label, at in moments if at is not None])
 
