@@ -137,6 +137,7 @@ class Client:
         try:
             raw = talk.receive(adapter, request, self._proxies, cap)
         except _TROUBLE as error:
+            exchange.hang_up()
             raise talk.unreachable(error) from error
         return talk.answer(raw, is_whole=talk.is_whole)
 

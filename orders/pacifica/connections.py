@@ -57,6 +57,15 @@ class Exchange:
         self.first_byte: float | None = None
         self.waits_for_body = has_body
         self.head = b""
+        self.reader: io.BufferedReader | None = None
+
+    def hang_up(self) -> None:
+        """Close what still reads from the socket: it would stay open until its garbage is found.
+
+        urllib3 closes the connection of an answer that is no HTTP and forgets the answer's reader.
+        """
+        if self.reader is not None:
+            self.reader.close()
 
     def connect_left_s(self) -> float:
         """Seconds left to have a connection, handshake included."""
@@ -124,7 +133,8 @@ class _DeadlineResponse(HTTPResponse):
     ) -> None:
         super().__init__(sock, debuglevel, method, url)
         self.fp.close()  # the reader http.client opened, still empty
-        self.fp = io.BufferedReader(_DeadlineReader(sock, _thread.exchange))
+        exchange = _thread.exchange
+        self.fp = exchange.reader = io.BufferedReader(_DeadlineReader(sock, exchange))
 
 
 class _Watched(HTTPConnection):

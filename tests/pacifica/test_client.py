@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from orders.pacifica import client as client_module
+from orders.pacifica import connections
 from orders.pacifica.client import AnswerLost, Client, NothingSent, Unreachable
 
 from .scripted_server import (
@@ -345,8 +346,16 @@ def test_broken_chunks_mean_the_answer_is_lost(rest):
         b"SSH-2.0-OpenSSH_9.2\r\n",
     ],
 )
-def test_what_is_not_http_means_the_answer_is_lost(ugly):
-    lost(answering(ugly))
+def test_what_is_not_http_means_the_answer_is_lost_and_leaves_no_socket_open(ugly, monkeypatch):
+    opened, really_connect = [], connections._connected_socket
+
+    def connect(*given):
+        opened.append(really_connect(*given))
+        return opened[-1]
+
+    monkeypatch.setattr(connections, "_connected_socket", connect)
+    error = lost(answering(ugly))  # held, with all that it refers to
+    assert [sock.fileno() for sock in opened] == [-1], error
 
 
 @pytest.mark.parametrize(
