@@ -67,7 +67,7 @@ class Balance:
         return max(Decimal(0), self.left - self.reserve)
 
     def seconds_for(self, cost: Decimal) -> float:
-        """How long bulk cancels of this cost wait for credits: what is spent frees a minute on."""
+        """Return how long bulk cancels of this cost wait: what is spent is free a minute on."""
         waiting, a_minute = max(Decimal(0), cost - self.for_bulk), self.quota - self.reserve
         return float(ceil(waiting / a_minute) * (WINDOW_S + 1)) if a_minute else 0.0
 
@@ -129,7 +129,7 @@ def _unbooked(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
 
 
 def _pause_s(pool: CreditPool, now: datetime) -> float:
-    """Seconds for which a 429 still holds the pool; 0 where none does."""
+    """Return the seconds for which a 429 still holds the pool; 0 where none does."""
     until = pool.paused_until
     if until is None or is_ahead(until, now, MAX_PAUSE):
         return 0.0
@@ -137,7 +137,7 @@ def _pause_s(pool: CreditPool, now: datetime) -> float:
 
 
 def book(*, grant: Grant, unused: int, quota: Quota | None, now: datetime) -> None:
-    """After the answers: give back what was not sent, and believe the exchange's own count.
+    """Give back, after the answers, what was not sent; believe the exchange's own count.
 
     What was sent counts from now on: the exchange counts a minute from when it arrived there, so a
     minute from when it was taken here would end too soon.
@@ -159,7 +159,7 @@ def book(*, grant: Grant, unused: int, quota: Quota | None, now: datetime) -> No
 
 
 def pause(*, pool: str, until: datetime) -> None:
-    """A 429: nothing but urgent cancels leaves from this pool until then; the others go on."""
+    """Pause a pool after a 429: until then nothing but urgent cancels leaves from it."""
     with transaction.atomic():
         row = _locked(pool)
         if (
@@ -196,12 +196,12 @@ def _balance(pool: CreditPool, now: datetime) -> Balance:
 
 
 def _first(name: str) -> Decimal:
-    """The quota to assume before the exchange has said one."""
+    """Return the quota to assume before the exchange has said one."""
     return settings.CREDIT_QUOTAS["keyless" if name == KEYLESS else "keyed"]
 
 
 def _locked(name: str) -> CreditPool:
-    """The pool's row, locked until the transaction ends; made on first use."""
+    """Lock the pool's row until the transaction ends; make it on first use."""
     locked = CreditPool.objects.select_for_update().filter(name=name)
     pool = locked.first()
     if pool is None:
@@ -211,7 +211,7 @@ def _locked(name: str) -> CreditPool:
 
 
 def _recent(pool: CreditPool, now: datetime) -> dict[int, list[Decimal]]:
-    """What was spent within the window: second -> [all, of it by routine syncs]."""
+    """Read what was spent within the window: second -> [all, of it by routine syncs]."""
     oldest = _second(now) - WINDOW_S - 1  # the last credits of a second leave with it
     newest = _second(now + MAY_DIFFER)  # later ones were spent before a clock was set back
     spent = {int(second): both for second, both in json.loads(pool.spent).items()}
@@ -239,7 +239,7 @@ def _reserve(pool: CreditPool) -> Decimal:
 
 
 def _free(pool: CreditPool, spent: dict[int, list[Decimal]], purpose: str) -> Decimal:
-    """Credits this purpose may take now."""
+    """Return the credits this purpose may take now."""
     free = pool.quota - _sum(spent) - _reserve(pool)
     if purpose == SYNC:
         return min(free, pool.quota * settings.CREDIT_SYNC_PERCENT / 100 - _sum(spent, 1))
@@ -305,5 +305,5 @@ def _save(pool: CreditPool, spent: dict[int, list[Decimal]]) -> None:
 
 
 def _until_freed(spent: dict[int, list[Decimal]], now: datetime) -> float:
-    """Seconds until the oldest spending leaves the window."""
+    """Return the seconds until the oldest spending leaves the window."""
     return max(0.0, min(spent, default=0) + WINDOW_S + 1 - now.timestamp())

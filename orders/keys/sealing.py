@@ -147,7 +147,7 @@ def resealed(sealed: SealedApiConfigKey | SealedKey) -> tuple[str, bytes]:
 
 
 def _opened(sealed: SealedApiConfigKey | SealedKey, info: bytes) -> bytes:
-    """The secret bytes of a sealed row. Raises `CannotOpen`."""
+    """Open a sealed row; return the secret bytes. Raises `CannotOpen`."""
     private = opening_keys().get(sealed.sealed_with)
     if private is None:
         raise CannotOpen(
@@ -161,7 +161,7 @@ def _opened(sealed: SealedApiConfigKey | SealedKey, info: bytes) -> bytes:
 
 
 def seal_api_config_key(account: Account, api_config_key: str) -> SealedApiConfigKey:
-    """A sealed API config key, not yet saved. Its form: docs.pacifica.fi api-config-keys."""
+    """Seal an API config key; the row is not saved. Its form: docs.pacifica.fi api-config-keys."""
     api_config_key = pasted_keys.joined(api_config_key)
     if pasted_keys.API_CONFIG_KEY.fullmatch(api_config_key) is None:
         raise BadAgentKey("An API config key has 8 characters, an underscore and base58 text.")
@@ -172,7 +172,7 @@ def seal_api_config_key(account: Account, api_config_key: str) -> SealedApiConfi
 
 
 def open_api_config_key(account: Account) -> str | None:
-    """The account's API config key, or None where it has none or it does not open here.
+    """Open the account's API config key; None where it has none or it does not open here.
 
     Without it a request costs the keyless pool: dearer, never unsafe.
     """
@@ -189,7 +189,7 @@ def open_api_config_key(account: Account) -> str | None:
 
 
 def opening_keys() -> dict[str, X25519PrivateKey]:
-    """The private halves this process holds, by id; the first one seals. Senders only."""
+    """Read the private halves this process holds, by id; the first one seals. Senders only."""
     pairs = _pairs("AGENT_KEY_OPENING_KEYS", settings.AGENT_KEY_OPENING_KEYS)
     keys = {key_id: X25519PrivateKey.from_private_bytes(raw) for key_id, raw in pairs}
     if len(keys) < len(pairs):
@@ -198,7 +198,7 @@ def opening_keys() -> dict[str, X25519PrivateKey]:
 
 
 def sealing_key() -> tuple[str, X25519PublicKey]:
-    """The id and public half that new keys are sealed to."""
+    """Return the id and public half that new keys are sealed to."""
     pairs = _pairs("AGENT_KEY_SEALING_KEY", settings.AGENT_KEY_SEALING_KEY)
     if len(pairs) > 1:
         raise KeySettingsWrong("AGENT_KEY_SEALING_KEY: takes one key; the newest seals.")
@@ -281,7 +281,7 @@ def _pair(name: str, part: str) -> tuple[str, bytes]:
 
 
 def _binding(agent_wallet: AgentWallet) -> bytes:
-    """What a sealed key is bound to; changing any of it makes the key open nothing."""
+    """Spell what a sealed key is bound to; changing any of it makes the key open nothing."""
     parts = ["pacifica-desk agent key 1", settings.PACIFICA_NETWORK]
     return "|".join([*parts, agent_wallet.account.address, agent_wallet.public_key]).encode()
 

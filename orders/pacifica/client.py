@@ -81,7 +81,7 @@ class Client:
         api_config_key: str | None = None,
         within_s: float | None = None,
     ) -> Answer:
-        """Send a signed request's exact bytes; `Answer`, or raise an `Unreachable`.
+        """Send a signed request's exact bytes; return an `Answer`, or raise an `Unreachable`.
 
         ``within_s``: a deadline for this one alone, where it is nearer than the client's own.
         """

@@ -68,14 +68,14 @@ class Exchange:
             self.reader.close()
 
     def connect_left_s(self) -> float:
-        """Seconds left to have a connection, handshake included."""
+        """Return the seconds left to have a connection, handshake included."""
         left = self.connect_deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("no connection in time")
         return left
 
     def wait_left_s(self) -> float:
-        """Seconds one receive or send may wait: the read timeout, and never past the deadline."""
+        """Return the seconds one receive or send may wait: never past the deadline."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise DeadlinePassed("the deadline of the whole exchange has passed")

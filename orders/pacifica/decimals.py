@@ -23,7 +23,7 @@ def is_plain(value: Any) -> bool:
 
 
 def plain(value: Any) -> str | None:
-    """The exact plain text of ``+1``, ``.5``, ``5.``, ``7.3e-7``, a number; None for all else."""
+    """Spell ``+1``, ``.5``, ``5.``, ``7.3e-7`` or a number exactly; None for all else."""
     text = _text(value)
     if text is None or _ANY.fullmatch(text) is None:
         return None

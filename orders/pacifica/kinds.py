@@ -21,7 +21,7 @@ DOCUMENTED = {
 
 
 def is_stop(order_type: str | None, stop_price: str | None = None) -> bool:
-    """True for what the stop route cancels. ``stop_price``: the exchange's text, or None."""
+    """Return True for what the stop route cancels. ``stop_price``: the exchange's text, or None."""
     return _has_price(stop_price) or any(word in (order_type or "").lower() for word in STOP_WORDS)
 
 

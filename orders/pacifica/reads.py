@@ -203,7 +203,7 @@ def _raise_if_not_in_history(body: bytes, order_id: int, is_whole: bool) -> None
 
 
 def _envelope(status: int, body: bytes, is_whole: bool) -> dict[str, Any]:
-    """The envelope of a read that succeeded, its rows under ``data``."""
+    """Return the envelope of a read that succeeded, its rows under ``data``."""
     envelope = _read(status, body, is_whole)
     _data_list(envelope)
     return envelope
@@ -225,7 +225,7 @@ def _read(status: int, body: bytes, is_whole: bool) -> dict[str, Any]:
 
 
 def _why_not(status: int, body: bytes) -> str:
-    """What a refused read says, and what to do about it where its words are known ones."""
+    """Say what a refused read says, and what to do about it where its words are known."""
     no = cancel_verdict(status, body)
     if no.kind != "refused" or not no.hint:
         return f"HTTP {status}"

@@ -127,7 +127,7 @@ _NO_BARE = re.compile(r"[<>{}\[\]\n\r]")
 
 
 def meaning_of_text(error: str) -> Meaning | None:
-    """The `Meaning` of an error text, or None where no known phrase is in it."""
+    """Find the `Meaning` of an error text, or None where no known phrase is in it."""
     lowered = error.lower()
     for pattern, meaning in _MEANINGS:
         if pattern.search(lowered):
@@ -136,7 +136,7 @@ def meaning_of_text(error: str) -> Meaning | None:
 
 
 def meaning_of_bare(words: str) -> Meaning | None:
-    """The `Meaning` of words without an envelope, or None where they are not the exchange's own.
+    """Find the `Meaning` of words without an envelope; None where they are another's.
 
     Seen live: a lone ``Verification failed`` or ``Unauthorized``. Only a refusal is taken from
     them; what else they say leaves a doubt, which is a meaning too.
@@ -151,7 +151,7 @@ def meaning_of_bare(words: str) -> Meaning | None:
 
 
 def meaning_of_envelope(status: int, error: str, code: int | None) -> Meaning:
-    """The `Meaning` of a well-formed error envelope that came with a 4xx."""
+    """Find the `Meaning` of a well-formed error envelope that came with a 4xx."""
     known = meaning_of_text(error)
     if known is not None:
         return known

@@ -88,14 +88,14 @@ def cancel_order_strategy(*, strategy_id: str) -> Operation:
 
 
 def list_agent_wallets() -> Operation:
-    """The one signed read: which agent wallets are bound to the account."""
+    """Ask which agent wallets are bound to the account: the one signed read."""
     return Operation("list_agent_wallets", "/agent/list")
 
 
 def canonical_text(
     operation_type: str, payload: dict[str, Any], timestamp: int, expiry_window: int
 ) -> str:
-    """The exact text that is signed. ``timestamp`` and ``expiry_window`` in milliseconds.
+    """Build the exact text that is signed. ``timestamp`` and ``expiry_window`` in milliseconds.
 
     Raises `Unsignable` on any non-ASCII text: SDKs disagree on its bytes, and no cancel needs it.
     """
@@ -128,7 +128,7 @@ class SigningKey:
         self._openssl = Ed25519PrivateKey.from_private_bytes(seed)
 
     def sign(self, message: bytes) -> bytes:
-        """The 64 bytes of the signature. Raises `Disagreement`."""
+        """Make the 64 bytes of the signature. Raises `Disagreement`."""
         signature = self._sodium.sign(message).signature
         if signature != self._openssl.sign(message):
             raise Disagreement
@@ -136,7 +136,7 @@ class SigningKey:
 
 
 def sign_text(text: str, key: SigningKey) -> str:
-    """Base58 of the Ed25519 signature over the text's bytes; leading zero bytes kept."""
+    """Sign the text's bytes with Ed25519; return base58, leading zero bytes kept."""
     return str(Signature.from_bytes(key.sign(text.encode("ascii"))))
 
 
@@ -163,7 +163,7 @@ def request_body(
     expiry_window: int,
     signature: str,
 ) -> dict[str, Any]:
-    """The flat body the exchange takes: header fields and payload, no ``type``, no ``data``."""
+    """Build the flat body that the exchange takes: header and payload, no ``type``, no ``data``."""
     body: dict[str, Any] = {"account": account}
     if agent_wallet is not None:
         body["agent_wallet"] = agent_wallet
@@ -172,7 +172,7 @@ def request_body(
 
 
 def body_bytes(body: dict[str, Any]) -> bytes:
-    """Compact JSON: ten cancels then fit the exchange's 4 KB bound for one body."""
+    """Spell compact JSON: ten cancels then fit the exchange's 4 KB bound for one body."""
     return _COMPACT.encode(body).encode("ascii")
 
 

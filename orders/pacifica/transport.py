@@ -81,9 +81,9 @@ class Answer:
 class Unreachable(Exception):
     """No answer. ``reason``: plain words, safe to store and show.
 
-    ``sent_at``: when our first byte left, or None. ``failed_at``: aware UTC.
-    ``elapsed_ms``: None where nobody timed it. ``partial``: the
-    part of an answer that did arrive, as an `Answer` that is not whole, or None.
+    ``sent_at``: when our first byte left, or None. ``failed_at``: aware UTC. ``elapsed_ms``: None
+    where nobody timed it. ``partial``: the part of an answer that did arrive, as an `Answer` that
+    is not whole, or None.
     """
 
     may_have_been_sent = True
@@ -150,7 +150,7 @@ def plain_reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """``error`` and all it wraps; requests and urllib3 hide causes in args and ``reason``."""
+    """List ``error`` and all it wraps; requests and urllib3 hide causes in args and ``reason``."""
     seen: list[BaseException] = []
     waiting: list[Any] = [error]
     while waiting:

@@ -59,7 +59,7 @@ class Verdict:
 def cancel_verdict(
     status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
 ) -> Verdict:
-    """Of a cancel of one order, stop order or strategy. Never raises.
+    """Judge a cancel of one order, stop order or strategy. Never raises.
 
     Source: captured answers carry ``data`` null; the docs show a bare ``{"success":true}``.
     ``subject``: the `Subject` that was asked about; an answer about another proves nothing.
@@ -73,7 +73,7 @@ def cancel_verdict(
 def twap_verdict(
     status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
 ) -> Verdict:
-    """Of a TWAP cancel: its 200 comes even where nothing was there, so it is only *asked*."""
+    """Judge a TWAP's cancel: its 200 comes even where nothing was there, so it is only *asked*."""
     verdict = cancel_verdict(status, body, subject=subject, is_whole=is_whole)
     return replace(verdict, kind=ASKED) if verdict.kind == ACCEPTED else verdict
 
@@ -81,7 +81,7 @@ def twap_verdict(
 def cancel_all_verdict(
     status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
 ) -> Verdict:
-    """Of a cancel-all. Accepted only with a readable ``cancelled_count``, kept in ``count``.
+    """Judge a cancel-all. Accepted only with a readable ``cancelled_count``, kept in ``count``.
 
     Captured answers carry it inside ``data``, the docs at top level; two that differ are none.
     """
@@ -107,7 +107,7 @@ def batch_verdicts(
     subjects: Sequence[Subject] = (),
     is_whole: bool = True,
 ) -> list[Verdict]:
-    """One `Verdict` per action of a batch, in order; ``count``: how many were sent.
+    """Judge a batch: one `Verdict` per action, in order. ``count``: how many were sent.
 
     ``subjects``: what each asked about. An item counts by its own ``success``; the outer one stays
     true when items fail. Any other number of items than was sent, or one that names another order
@@ -132,7 +132,7 @@ def batch_verdicts(
 def agent_wallets(
     status: int, body: bytes, *, subject: Subject | None = None, is_whole: bool = True
 ) -> tuple[Verdict, Bound]:
-    """(`Verdict`, `Bound` agent wallets) of a ``list_agent_wallets``. Never raises.
+    """Return (verdict, bound agent wallets) of a ``list_agent_wallets``. Never raises.
 
     Accepted only with a list in ``data.agent_wallets``; else nothing is bound.
     """
@@ -174,7 +174,7 @@ def _verdict(
 
 
 def _is_contradictory(status: int, envelope: dict[str, Any] | None) -> bool:
-    """True for an object that is neither a yes nor a no, or a yes under a status that says no.
+    """Return True for an object neither yes nor no, or a yes under a status that says no.
 
     A refusal may come from a front door with an envelope of its own, without ``success``.
     """
@@ -184,7 +184,7 @@ def _is_contradictory(status: int, envelope: dict[str, Any] | None) -> bool:
 
 
 def is_yes(envelope: dict[str, Any]) -> bool:
-    """True for an envelope that says yes and nothing against it.
+    """Return True for an envelope that says yes and nothing against it.
 
     ``error`` and ``code`` are null or absent on success; CCXT has met a code of 200. ``data``
     is null, absent or an object, and that object may not itself speak of a failure.
@@ -222,7 +222,7 @@ def _refusal(status: int, body: bytes, envelope: dict[str, Any] | None, is_whole
 def _meaning(
     status: int, body: bytes, envelope: dict[str, Any] | None, is_whole: bool
 ) -> Meaning | None:
-    """The `Meaning` of a no, or None where it is not one we could read."""
+    """Find the `Meaning` of a no, or None where it could not be read."""
     if envelope is not None and envelope.get("success") is False:
         return _meaning_of_no(status, envelope)
     if status in _REFUSING_STATUSES and is_whole:
@@ -237,7 +237,7 @@ def _holds_known_words(body: bytes) -> bool:
 
 
 def _meaning_of_no(status: int, envelope: dict[str, Any]) -> Meaning | None:
-    """Of an envelope that says no: by its words, which under a 200 must be known ones."""
+    """Find the meaning of an envelope that says no: by its words; a 200 needs known ones."""
     said = _said(b"", envelope)
     if said and status in _REFUSING_STATUSES:
         return meaning_of_envelope(status, said, _code(envelope))
@@ -252,7 +252,7 @@ def _about_another(other: tuple[str, Any]) -> Verdict:
 
 
 def _item_verdict(item: Any) -> Verdict:
-    """Of one batch item: success, or failure with a text; or a refusal's known words alone."""
+    """Judge a batch item: success, failure with a text, or a refusal's known words alone."""
     if isinstance(item, str) or (isinstance(item, dict) and "success" not in item):
         words = item if isinstance(item, str) else _said(b"", item)
         meaning = meaning_of_bare(words) or Meaning(UNKNOWN, "shape")
@@ -283,12 +283,12 @@ def _value(body: bytes) -> Any:
 
 
 def _words(body: bytes, envelope: dict[str, Any] | None) -> str:
-    """The error text, or the beginning of whatever came instead of an envelope."""
+    """Return the error text, or the beginning of whatever came instead of an envelope."""
     return safe_text(_said(body, envelope))
 
 
 def _said(body: bytes, envelope: dict[str, Any] | None) -> str:
-    """The same as it came: of an object its error or message, of a JSON text what it spells."""
+    """Return it as it came: an object's error or message, or what a JSON text spells."""
     if envelope is not None:
         return _text(envelope, "error") or _text(envelope, "message")
     beginning = body[: MAX_ERROR_CHARS * 4]
@@ -301,19 +301,19 @@ def _decoded(data: bytes) -> str:
 
 
 def _text(envelope: dict[str, Any] | None, name: str) -> str:
-    """A text field's beginning: enough to classify, too short to make a pattern slow."""
+    """Return a text field's beginning: enough to classify, too short to make a pattern slow."""
     value = envelope.get(name) if envelope is not None else None
     return value[: MAX_ERROR_CHARS * 4] if isinstance(value, str) else ""
 
 
 def _code(envelope: dict[str, Any] | None) -> int | None:
-    """The integer code; true and false are integers to Python, not to the exchange."""
+    """Return the integer code; true and false are integers to Python, not to the exchange."""
     code = envelope.get("code") if envelope is not None else None
     return code if type(code) is int else None
 
 
 def _count(value: Any) -> int | None:
-    """A whole number not below zero, or its digits: one docs page types it as a string."""
+    """Read a whole number not below zero, or its digits: one docs page types it as a string."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)
     return value if type(value) is int and 0 <= value <= 10**15 else None

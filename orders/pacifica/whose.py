@@ -99,7 +99,7 @@ def _in_words(error: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_empty(stated: Any) -> bool:
-    """Null, an empty text, or the zero that stands for no order."""
+    """Whether it is null, an empty text, or the zero that stands for no order."""
     return stated is None or stated == "" or (type(stated) is int and stated == 0)
 
 
@@ -114,7 +114,7 @@ def _is_same(field: str, stated: Any, asked: Any) -> bool:
 
 
 def _number(stated: Any) -> Any:
-    """An order id as a number or its digits; true and false are none."""
+    """Read an order id from a number or its digits; true and false are none."""
     if isinstance(stated, str):
         return int(stated) if _DIGITS.fullmatch(stated) else None
     return None if isinstance(stated, bool) else stated

@@ -56,12 +56,12 @@ class Accounts:
         self.revision += 1
 
     def as_plain(self) -> list[dict[str, Any]]:
-        """Everything, as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return [asdict(account) for account in self.by_address.values()]
 
     @classmethod
     def from_plain(cls, plain: list[dict[str, Any]]) -> "Accounts":
-        """The inverse of `as_plain`."""
+        """Make the same again from what `as_plain` returned."""
         accounts = cls()
         for fields in plain:
             accounts.put(Account(**fields))

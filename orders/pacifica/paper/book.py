@@ -120,7 +120,7 @@ class Book:
         return order
 
     def as_plain(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return {
             "orders": [_plain(order) for order in self.orders.values()],
             "last_order_id": self.last_order_id,
@@ -129,7 +129,7 @@ class Book:
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Book":
-        """The inverse of `as_plain`."""
+        """Make the same again from what `as_plain` returned."""
         book = cls()
         for stored in plain["orders"]:
             events = [Event(*event) for event in stored["events"]]

@@ -105,7 +105,7 @@ def cost_of_action(route: str) -> float:
 
 
 def cost_of_batch(cancels: int, others: int, *, rules: Rules) -> float:
-    """Credits of a batch. Undocumented: half a credit a cancel and at least one, or just one."""
+    """Return a batch's credits. Undocumented: half a credit a cancel and one at least, or one."""
     if rules.batch_costs == "per_request":
         return ORDINARY
     return max(ORDINARY, CANCEL * cancels + ORDINARY * others)

@@ -205,10 +205,10 @@ class Engine:
 
 
 def remaining(order: PaperOrder) -> Decimal:
-    """What can still fill."""
+    """Return what can still fill."""
     return Decimal(order.initial_amount) - Decimal(order.filled_amount)
 
 
 def plain_text(number: Decimal) -> str:
-    """A decimal as the wire writes it: no exponent, no trailing zeros."""
+    """Spell a decimal as the wire writes it: no exponent, no trailing zeros."""
     return format(number.normalize() + 0, "f")

@@ -49,11 +49,11 @@ class PaperExchange:
         )
 
     def now_ms(self) -> int:
-        """The exchange's own clock, ms since the epoch; off by the rule ``clock_offset_ms``."""
+        """Read the exchange's own clock in ms, off by the rule ``clock_offset_ms``."""
         return int(time.time() * 1000) + self.rules.clock_offset_ms
 
     def event_ms(self) -> int:
-        """The same, cut to the rule ``event_step_ms``."""
+        """Read the clock, cut to the rule ``event_step_ms``."""
         now = self.now_ms()
         return now - now % self.rules.event_step_ms
 
@@ -78,7 +78,7 @@ class PaperExchange:
         self.stale = (time.monotonic() + for_ms / 1000, self.book.last_history_id, history)
 
     def stale_until_event(self, *, history: bool = False) -> int | None:
-        """The last history id that reads may show, or None for all."""
+        """Return the last history id that reads may show, or None for all."""
         if self.stale is None:
             return None
         until, history_id, with_history = self.stale

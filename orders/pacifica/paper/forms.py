@@ -18,37 +18,37 @@ DECIMAL = re.compile(r"\d{1,30}(\.\d{1,30})?")
 
 
 def is_text(value: Any) -> TypeGuard[str]:
-    """A non-empty string."""
+    """Whether it is a non-empty string."""
     return isinstance(value, str) and 0 < len(value) <= 200
 
 
 def is_boolean(value: Any) -> bool:
-    """A real boolean, not a number or a word."""
+    """Whether it is a real boolean, not a number or a word."""
     return value is True or value is False
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
-    """A JSON integer that is not negative; a string of digits is refused."""
+    """Whether it is a JSON integer that is not negative; a string of digits is refused."""
     return type(value) is int and 0 <= value <= MAX_INTEGER
 
 
 def is_decimal(value: Any) -> bool:
-    """A decimal number in a string."""
+    """Whether it is a decimal number in a string."""
     return isinstance(value, str) and DECIMAL.fullmatch(value) is not None
 
 
 def is_uuid(value: Any) -> bool:
-    """A full UUID with dashes."""
+    """Whether it is a full UUID with dashes."""
     return isinstance(value, str) and FULL_UUID.fullmatch(value) is not None
 
 
 def is_side(value: Any) -> bool:
-    """``bid`` or ``ask``."""
+    """Whether it is ``bid`` or ``ask``."""
     return value in ("bid", "ask")
 
 
 def is_tif(value: Any) -> bool:
-    """Time in force."""
+    """Whether it is a time in force."""
     return value in ("GTC", "IOC", "ALO", "TOB")
 
 

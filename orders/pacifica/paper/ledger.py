@@ -78,7 +78,7 @@ class Ledger:
         )
 
     def since(self, n: int = 0) -> dict[str, Any]:
-        """Everything numbered ``n`` or higher, and the ``next`` number to ask from."""
+        """Return everything numbered ``n`` or higher, and the ``next`` number to ask from."""
         return {
             "requests": self.requests[bisect_left(self.requests, n, key=NUMBER) :],
             "effects": self.effects[bisect_left(self.effects, n, key=NUMBER) :],
@@ -87,5 +87,5 @@ class Ledger:
 
 
 def now_ms() -> int:
-    """This machine's clock in milliseconds since the epoch."""
+    """Read this machine's clock in milliseconds since the epoch."""
     return int(time.time() * 1000)

@@ -109,7 +109,7 @@ def prices(exchange: PaperExchange, query: dict[str, str]) -> Answer:
 
 
 def nothing(exchange: PaperExchange, query: dict[str, str]) -> Answer:
-    """An account's settings: an empty list."""
+    """GET /account/settings: an empty list."""
     _account(query)
     return accepted([])
 

@@ -11,19 +11,19 @@ CLOSED_BY_EVENT = frozenset({"cancelled", "rejected"})
 
 
 def open_row(order: PaperOrder) -> bytes:
-    """One row of GET /orders as JSON; kept with the order until it changes."""
+    """Spell one row of GET /orders as JSON; keep it with the order until it changes."""
     if order.row is None:
         order.row = as_json(_open_row(order, order.filled_amount, order.updated_at))
     return order.row
 
 
 def open_row_then(order: PaperOrder, event: Event) -> bytes:
-    """The same row as it was right after an earlier event."""
+    """Spell the same row as it was right after an earlier event."""
     return as_json(_open_row(order, event.filled_amount, event.created_at))
 
 
 def history_row(order: PaperOrder) -> dict[str, Any]:
-    """One row of GET /orders/history: an order as it stands."""
+    """Make one row of GET /orders/history: an order as it stands."""
     return _identity(order) | {
         "initial_price": order.price,
         "average_filled_price": order.average_filled_price,
@@ -39,14 +39,14 @@ def history_row(order: PaperOrder) -> dict[str, Any]:
 
 
 def as_mcp_names_it(row: dict[str, Any]) -> dict[str, Any]:
-    """The same row under the names of the exchange's own MCP server (pacifica-fi/pacifica-mcp)."""
+    """Name the row's fields as the exchange's own MCP server does (pacifica-fi/pacifica-mcp)."""
     row = dict(row)
     row["initial_amount"], row["price"] = row.pop("amount"), row.pop("initial_price")
     return row | {"cancelled_amount": "0", "history_id": row["order_id"]}
 
 
 def event_row(order: PaperOrder, event: Event) -> dict[str, Any]:
-    """One row of GET /orders/history_by_id: the order's state after one event."""
+    """Make one row of GET /orders/history_by_id: the order's state after one event."""
     return (
         {"history_id": event.history_id}
         | _identity(order)
@@ -65,7 +65,7 @@ def event_row(order: PaperOrder, event: Event) -> dict[str, Any]:
 
 
 def twap_row(order: PaperOrder) -> dict[str, Any]:
-    """One row of GET /orders/twap."""
+    """Make one row of GET /orders/twap."""
     return _twap(order, order.filled_amount) | {
         "planned_sub_order_amount": order.initial_amount,
         "planned_sub_order_count": SUB_ORDERS,
@@ -78,12 +78,12 @@ def twap_row(order: PaperOrder) -> dict[str, Any]:
 
 
 def twap_history_row(order: PaperOrder) -> dict[str, Any]:
-    """One row of GET /orders/twap/history."""
+    """Make one row of GET /orders/twap/history."""
     return twap_row(order) | {"order_status": order.order_status} | _last_sub_order(order)
 
 
 def twap_event_row(order: PaperOrder, event: Event) -> dict[str, Any]:
-    """One row of GET /orders/twap/history_by_id."""
+    """Make one row of GET /orders/twap/history_by_id."""
     return (
         {"history_id": event.history_id}
         | _twap(order, event.filled_amount)
@@ -99,7 +99,7 @@ def twap_event_row(order: PaperOrder, event: Event) -> dict[str, Any]:
 
 
 def as_it_was(order: PaperOrder, seen: list[Event]) -> PaperOrder | None:
-    """A copy of the order as the events seen so far left it; None where none was seen yet."""
+    """Copy the order as the events seen so far left it; None where none was seen yet."""
     if not seen:
         return None
     last = seen[-1]
@@ -115,7 +115,7 @@ def as_it_was(order: PaperOrder, seen: list[Event]) -> PaperOrder | None:
 
 
 def truth(order: PaperOrder) -> dict[str, Any]:
-    """Everything about an order, for checkers; not a route of the real exchange."""
+    """Tell everything about an order, for checkers; not a route of the real exchange."""
     return {
         "account": order.account,
         "kind": order.kind,

@@ -34,7 +34,7 @@ class Strategy:
         return self.lifecycle in UNFINISHED
 
     def row(self) -> dict[str, Any]:
-        """As the strategy routes show it (docs.pacifica.fi get-order-strategy)."""
+        """Make the row that the strategy routes show it (docs.pacifica.fi get-order-strategy)."""
         return {
             "strategy_id": self.strategy_id,
             "revision": self.revision,
@@ -61,12 +61,12 @@ class Strategies:
         self.by_id[strategy.strategy_id] = strategy
 
     def of(self, account: str, *, unfinished: bool) -> list[Strategy]:
-        """The account's strategies that have not finished, or those that have; newest first."""
+        """List the account's strategies that have not finished, or that have; newest first."""
         mine = [each for each in self.by_id.values() if each.account == account]
         return [each for each in reversed(mine) if each.is_unfinished == unfinished]
 
     def find_unfinished(self, *, account: str, strategy_id: str) -> Strategy | None:
-        """The account's unfinished strategy of that id, or None."""
+        """Find the account's unfinished strategy of that id, or None."""
         strategy = self.by_id.get(strategy_id)
         if strategy is None or strategy.account != account or not strategy.is_unfinished:
             return None
@@ -96,12 +96,12 @@ class Strategies:
         return taken
 
     def as_plain(self) -> list[dict[str, Any]]:
-        """Everything, as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return [asdict(strategy) for strategy in self.by_id.values()]
 
     @classmethod
     def from_plain(cls, plain: list[dict[str, Any]]) -> "Strategies":
-        """The inverse of `as_plain`."""
+        """Make the same again from what `as_plain` returned."""
         strategies = cls()
         for fields in plain:
             strategies.add(Strategy(**fields))
