@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from django.utils import timezone
 
@@ -23,15 +23,27 @@ from orders.pacifica.transport import Answer, Unreachable, has_left
 Params = Mapping[str, str | int]
 RowsT = TypeVar("RowsT", bound=AnyRows)
 HistoryT = TypeVar("HistoryT", bound=HistoryOrder | TwapOrder)
-# A reader of answers of `orders.pacifica.reads`: (status, body, *, is_whole) -> what it proves.
-# That of one order's events takes ``order_id`` besides.
-Parse = Callable[..., RowsT]
+RowsT_co = TypeVar("RowsT_co", bound=AnyRows, covariant=True)
 
 MAX_PAGES = 5
 LATEST_MS = 10**14  # in the year 5138
 # Rows of the first page, the second, the others.
 LIMITS: tuple[dict[str, int], ...] = ({}, {"limit": 1000}, {"limit": 4000})
 MAX_AT_ONCE = 25  # reads paid for together: seconds, not minutes, of an exchange that is slow
+
+
+class Parse(Protocol[RowsT_co]):
+    """A function of `orders.pacifica.reads`: what an answer proves."""
+
+    def __call__(self, status: int, body: bytes, /, *, is_whole: bool) -> RowsT_co: ...
+
+
+class ParseOfOrder(Protocol[RowsT_co]):
+    """The same of one order's events."""
+
+    def __call__(
+        self, status: int, body: bytes, /, order_id: int, *, is_whole: bool
+    ) -> RowsT_co: ...
 
 
 @dataclass
@@ -162,11 +174,20 @@ class Reader:
         """Make the same reader, paid for from another part of the purse."""
         return Reader(self._account, purpose=purpose, clock=self._clock, before=self._before)
 
-    def ask(self, path: str, params: Params, parse: Parse[RowsT], **known: int) -> Reading[RowsT]:
+    @overload
+    def ask(self, path: str, params: Params, parse: Parse[RowsT]) -> Reading[RowsT]: ...
+
+    @overload
+    def ask(
+        self, path: str, params: Params, parse: ParseOfOrder[RowsT], *, order_id: int
+    ) -> Reading[RowsT]: ...
+
+    def ask(
+        self, path: str, params: Params, parse: Callable[..., RowsT], **known: int
+    ) -> Reading[RowsT]:
         """Read a route and parse the answer; trouble of any kind ends in a `Reading` without value.
 
         ``parse`` may raise `Unreadable`, or `NotInHistory` and `NotOffered`, which are answers too.
-        ``known``: what it takes besides.
         """
         grant = self._take(path, 1)
         if not grant.count:
@@ -252,10 +273,10 @@ class Reader:
             credits.pause(pool=grant.pool, until=self._clock() + wait)
 
     def _read(
-        self, path: str, params: Params, parse: Parse[RowsT], known: dict[str, int]
+        self, path: str, params: Params, parse: Callable[..., RowsT], known: dict[str, int]
     ) -> Reading[RowsT]:
         self._before()
-        return self.judged(path, params, parse, self._get(path, params), **known)
+        return self._judged(path, params, parse, self._get(path, params), known)
 
     def judged(
         self,
@@ -263,9 +284,18 @@ class Reader:
         params: Params,
         parse: Parse[RowsT],
         result: Answer | Unreachable,
-        **known: int,
     ) -> Reading[RowsT]:
         """Judge what the result of a read proves."""
+        return self._judged(path, params, parse, result, {})
+
+    def _judged(
+        self,
+        path: str,
+        params: Params,
+        parse: Callable[..., RowsT],
+        result: Answer | Unreachable,
+        known: dict[str, int],
+    ) -> Reading[RowsT]:
         reading: Reading[RowsT] = Reading(path, params, result)
         if isinstance(result, Unreachable):
             reading.why = result.reason
@@ -302,7 +332,7 @@ def _quota(result: Answer | Unreachable | None) -> Quota | None:
 
 
 def _parsed(
-    reading: Reading[RowsT], answer: Answer, parse: Parse[RowsT], known: dict[str, int]
+    reading: Reading[RowsT], answer: Answer, parse: Callable[..., RowsT], known: dict[str, int]
 ) -> Reading[RowsT]:
     try:
         reading.value = parse(answer.status, answer.body, is_whole=answer.is_whole, **known)
