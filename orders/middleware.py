@@ -77,7 +77,7 @@ class SignInMiddleware:
             what = f"{request.method} {request.path} without the second factor"
             denials.record(actor=actor_of(request), what=what)
             return permission_denied(request, PermissionDenied("The second factor is missing."))
-        enrolled = second_factor.is_enrolled(request.user)
+        enrolled = second_factor.is_enrolled(sessions.person_of(request))
         name = "admin:second_factor" if enrolled else "admin:enrol_second_factor"
         return redirect(with_next(reverse(name), request.get_full_path()))
 

@@ -4,48 +4,56 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest
 
 from orders.access import permissions, second_factor, throttling
-from orders.access.sign_in_log import client_address
-from orders.models import Right
+from orders.access.sign_in_log import client_address, keep_verdict
+from orders.models import Desk, Right
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from orders.models.desks import Person
 
 
 class MembershipBackend(ModelBackend):
-    """Signs in by password; answers ``orders.<right>`` for a desk, or for any desk at all."""
+    """Sign in by password; answer ``orders.<right>`` for a desk, or for any desk at all."""
 
-    def has_perm(self, user: "Person", perm, obj=None) -> bool:
+    def has_perm(self, user_obj: "Person", perm: str, obj: Model | None = None) -> bool:
+        """Whether the person holds the right; ``obj`` is a desk, and no other row is answered."""
         app, _, name = perm.partition(".")
-        if not user.is_active:
+        if not user_obj.is_active or app != "orders" or name not in Right.values:
             return False
-        if app == "orders" and name in Right.values:
-            return permissions.has_permission(user, name, desk=obj)
-        return False
+        if obj is not None and not isinstance(obj, Desk):
+            return False
+        return permissions.has_permission(user_obj, Right(name), desk=obj)
 
-    def has_module_perms(self, user: "Person", app_label) -> bool:
-        return user.is_active and app_label == "orders" and permissions.rights_of(user) != set()
+    def has_module_perms(self, user_obj: "Person", app_label: str) -> bool:
+        """Whether the person holds any right in this app."""
+        if not user_obj.is_active or app_label != "orders":
+            return False
+        return permissions.rights_of(user_obj) != set()
 
 
 class GuardedBackend(MembershipBackend):
-    """Signs in by password as Django does, but refuses to look at one guess too many."""
+    """Sign in by password as Django does, but refuse to look at one guess too many."""
 
     def authenticate(
         self,
-        request: HttpRequest,
+        request: HttpRequest | None,
         username: str | None = None,
         password: str | None = None,
         **kwargs: Any,
-    ) -> "Person | None":
+    ) -> "User | None":
+        """Return the person whose password this is, or None. Raises `PermissionDenied` unseen."""
         if username is None or password is None:
             return None
         if request is None:
             return super().authenticate(request, username, password, **kwargs)
         address = client_address(request)
         verdict = throttling.begin(name=username, address=address)
-        request.sign_in_verdict = verdict
+        keep_verdict(request, verdict)
         if not verdict.is_free:
             raise PermissionDenied
         user = super().authenticate(request, username, password, **kwargs)

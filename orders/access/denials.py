@@ -1,11 +1,13 @@
-"""What becomes of an act that a person may not do: it is recorded, and tells a stranger nothing."""
+"""Refuse an act that a person may not do: record it, and tell a stranger nothing."""
+
+from typing import NoReturn
 
 from orders.access.permissions import NotAllowed
 from orders.audit import log
 from orders.models import Event
 
 
-def refuse(*, actor: log.Actor, what: str, said: str) -> None:
+def refuse(*, actor: log.Actor, what: str, said: str) -> NoReturn:
     """Record a refused act and raise `NotAllowed` with a sentence that tells a stranger nothing."""
     record(actor=actor, what=what)
     raise NotAllowed(said)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from orders.models import Desk, Membership, Right
+from orders.models import Desk, Membership, Right, Role
 from orders.models.desks import RIGHTS, OfDesksQuerySet, roles_with, sees_everything
 
 if TYPE_CHECKING:
@@ -14,10 +14,14 @@ class NotAllowed(Exception):
 
 
 def rights_of(user: "Person") -> set[Right]:
-    """The union of what a person may do on any of their desks."""
-    roles = Membership.objects.filter(user_id=user.pk, desk__is_active=True)
-    rights = set().union(*(RIGHTS[role] for role in set(roles.values_list("role", flat=True))))
-    return rights | ({Right.VIEW} if sees_everything(user) else set())
+    """Return the union of what a person may do on any of their desks; nothing for a stranger."""
+    if user.pk is None:
+        return set()
+    held = Membership.objects.filter(user_id=user.pk, desk__is_active=True)
+    rights = {Right.VIEW} if sees_everything(user) else set()
+    for role in set(held.values_list("role", flat=True)):
+        rights |= RIGHTS[Role(role)]
+    return rights
 
 
 def has_permission(user: "Person", right: Right, *, desk: Desk | None = None) -> bool:
@@ -26,9 +30,12 @@ def has_permission(user: "Person", right: Right, *, desk: Desk | None = None) ->
     return desks.exists() if desk is None else desks.filter(pk=desk.pk).exists()
 
 
-def memberships_with(right: Right, *, account_id: int) -> OfDesksQuerySet:
-    """The memberships by which active people hold this right where the account is by now, if it and
-    its desk are active; to be narrowed to one person."""
+def memberships_with(right: Right, *, account_id: int) -> OfDesksQuerySet[Membership]:
+    """Return the memberships by which active people hold this right over an account.
+
+    They are those of the desk that has the account now; none where account or desk is inactive. The
+    caller narrows them to one person.
+    """
     here = Membership.objects.filter(desk__accounts=account_id, desk__accounts__is_active=True)
     roles = roles_with(right)
     return here.filter(user__is_active=True, desk__is_active=True, role__in=roles)

@@ -29,7 +29,7 @@ from orders.models.clocks import MAY_DIFFER
 from orders.models.desks import sees_everything
 
 if TYPE_CHECKING:
-    from orders.models.desks import Person
+    from django.contrib.auth.models import User
 
 
 STEP_S = 30
@@ -42,34 +42,34 @@ class WrongCode(ValueError):
     """The code is not the authenticator's, or was used before. The text is for the person."""
 
 
-def is_asked_of(user: "Person") -> bool:
+def is_asked_of(user: "User") -> bool:
     """Whether this person must give a second factor: they have one, or their role acts."""
     return is_enrolled(user) or (settings.SECOND_FACTOR_REQUIRED and is_acting(user))
 
 
-def is_enrolled(user: "Person") -> bool:
+def is_enrolled(user: "User") -> bool:
     """Whether this person has a confirmed authenticator."""
     return SecondFactor.objects.filter(user_id=user.pk).exists()
 
 
-def is_acting(user: "Person") -> bool:
+def is_acting(user: "User") -> bool:
     """Whether this person may do more than look: on any desk, or as an administrator."""
     more = Membership.objects.filter(user_id=user.pk).exclude(role=Role.VIEWER)
     return sees_everything(user) or more.exists()
 
 
-def begin(*, user: "Person", begun: str = "") -> tuple[str, str]:
-    """A secret to enrol with, in base32, and the same sealed, to be kept until it is confirmed.
+def begin(*, user: "User", begun: str = "") -> tuple[str, str]:
+    """Make a secret to enrol with: in base32, and sealed, to be kept until it is confirmed.
 
-    ``begun``: what an earlier call gave to keep; it is shown again. Writes nothing.
+    ``begun``: the sealed secret of an earlier call; it is shown again. Writes nothing.
     """
     secret = _open(user.pk, _bytes(begun)) or os.urandom(20)
     sealed = base64.b64encode(_seal(user.pk, secret)).decode()
     return base64.b32encode(secret).decode(), sealed
 
 
-def uri(*, user: "Person", secret: str) -> str:
-    """What the QR code says to an authenticator app."""
+def uri(*, user: "User", secret: str) -> str:
+    """Return what the QR code says to an authenticator app."""
     issuer = f"Pacifica Desk {settings.PACIFICA_NETWORK}"
     label = quote(f"{issuer}:{user.get_username()}")
     return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer)}"
@@ -77,9 +77,9 @@ def uri(*, user: "Person", secret: str) -> str:
 
 @transaction.atomic
 def confirm(
-    *, user: "Person", begun: str, code: str, actor: log.Actor, now: datetime | None = None
+    *, user: "User", begun: str, code: str, actor: log.Actor, now: datetime | None = None
 ) -> list[str]:
-    """Enrol the authenticator that was begun; its recovery codes, shown once. `WrongCode`."""
+    """Enrol the authenticator that was begun; return its recovery codes. Raises `WrongCode`."""
     now, sealed = now or timezone.now(), _bytes(begun)
     if is_enrolled(user):
         raise WrongCode("A second factor is enrolled already.")
@@ -89,13 +89,13 @@ def confirm(
     SecondFactor.objects.create(user=user, sealed_secret=sealed, confirmed_at=now, last_step=step)
     RecoveryCode.objects.filter(user_id=user.pk).delete()
     codes = [_new_code() for _ in range(RECOVERY_CODES)]
-    hashes = [RecoveryCode(user_id=user.pk, code_hash=_hash(user.pk, one)) for one in codes]
+    hashes = [RecoveryCode(user_id=user.pk, code_hash=_hash(user.pk, each)) for each in codes]
     RecoveryCode.objects.bulk_create(hashes)
     log.append(_fact(user, actor, "none", "enrolled"))
     return codes
 
 
-def is_right(*, user: "Person", code: str, now: datetime | None = None) -> bool:
+def is_right(*, user: "User", code: str, now: datetime | None = None) -> bool:
     """Whether this is the authenticator's code of now, or a recovery code; good once."""
     now, code = now or timezone.now(), "".join(str(code).split()).replace("-", "")
     factor = SecondFactor.objects.filter(user_id=user.pk).first()
@@ -107,14 +107,14 @@ def is_right(*, user: "Person", code: str, now: datetime | None = None) -> bool:
     return bool(unused.filter(code_hash=_hash(user.pk, code)).update(used_at=now))
 
 
-def codes_left(*, user: "Person") -> int:
-    """How many recovery codes are still good."""
+def codes_left(*, user: "User") -> int:
+    """Count the recovery codes that are still good."""
     return RecoveryCode.objects.filter(user_id=user.pk, used_at__isnull=True).count()
 
 
 @transaction.atomic
-def reset(*, user: "Person", actor: log.Actor) -> bool:
-    """Forget a lost authenticator and end every session; whether there was one."""
+def reset(*, user: "User", actor: log.Actor) -> bool:
+    """Forget a lost authenticator and end every session; return whether there was one."""
     RecoveryCode.objects.filter(user_id=user.pk).delete()
     had = bool(SecondFactor.objects.filter(user_id=user.pk).delete()[0])
     if had:
@@ -123,7 +123,7 @@ def reset(*, user: "Person", actor: log.Actor) -> bool:
     return had
 
 
-def _fact(user: "Person", actor: log.Actor, old: str, new: str) -> log.Fact:
+def _fact(user: "User", actor: log.Actor, old: str, new: str) -> log.Fact:
     data = {"user": user.get_username(), "changed": {"second factor": [old, new]}}
     return log.Fact(Event.USER_CHANGED, actor, data=data)
 
@@ -143,7 +143,7 @@ def _consume_code(factor: SecondFactor, code: str, now: datetime) -> bool:
 
 
 def _step_of(secret: bytes | None, code: str, now: datetime) -> int | None:
-    """The 30-second step whose code this is, or None."""
+    """Return the 30-second step whose code this is, or None."""
     code = str(code).strip().replace(" ", "")
     if secret is None or not (code.isascii() and code.isdigit()):
         return None

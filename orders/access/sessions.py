@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,7 +13,7 @@ from django.utils import timezone
 from orders.models import Standing
 
 if TYPE_CHECKING:
-    from orders.models.desks import Person
+    from django.contrib.auth.models import User
 
 
 FRESH_FOR_S = 300
@@ -25,28 +26,35 @@ class NotFresh(Exception):
     """The act asks for a proof of who one is, given within the last five minutes."""
 
 
-def begin(request: HttpRequest, user: "Person") -> None:
+def person_of(request: HttpRequest) -> "User":
+    """Return the person who is signed in. Raises `PermissionDenied` where nobody is."""
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+    return request.user
+
+
+def begin(request: HttpRequest, user: "User") -> None:
     """Start the clocks of a session that just signed in by password."""
     now = _now()
     request.session.update({BEGAN: now, SEEN: now, FRESH: now, STANDING: epoch_of(user.pk)})
 
 
 def verify(request: HttpRequest) -> None:
-    """The second factor was given: a new session key, and a fresh proof."""
+    """Note that the second factor was given: a new session key, and a fresh proof."""
     request.session.cycle_key()
     request.session[VERIFIED] = _now()
     prove(request)
 
 
 def prove(request: HttpRequest) -> None:
-    """The person has just shown again who they are."""
+    """Note that the person has just shown again who they are."""
     request.session[FRESH] = _now()
 
 
 def keep_after_password(request: HttpRequest) -> None:
     """Let this session outlive a change that ends the person's others."""
     request.session.cycle_key()
-    request.session[STANDING] = epoch_of(request.user.pk)
+    request.session[STANDING] = epoch_of(person_of(request).pk)
 
 
 def is_verified(request: HttpRequest) -> bool:
@@ -64,11 +72,11 @@ def is_over(request: HttpRequest) -> bool:
         return True
     if now - seen > settings.SESSION_IDLE_MINUTES * 60:
         return True
-    return session.get(STANDING) != epoch_of(request.user.pk)
+    return session.get(STANDING) != epoch_of(person_of(request).pk)
 
 
 def touch(request: HttpRequest) -> None:
-    """The person did something; a page that looks by itself did not."""
+    """Note that the person did something; a page that looks by itself does not count."""
     now = _now()
     if _is_by_hand(request) and abs(now - request.session.get(SEEN, 0)) >= SEEN_EVERY_S:
         request.session[SEEN] = now
@@ -82,7 +90,8 @@ def demand_fresh(request: HttpRequest) -> None:
 
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the person proved within the last five minutes who they are."""
-    return 0 <= _now() - request.session.get(FRESH, 0) <= FRESH_FOR_S
+    shown_at: int = request.session.get(FRESH, 0)
+    return 0 <= _now() - shown_at <= FRESH_FOR_S
 
 
 def epoch_of(user_id: int) -> str:
@@ -92,12 +101,14 @@ def epoch_of(user_id: int) -> str:
     Django's own session hash does the same for the password.
     """
     rows = get_user_model().objects.filter(pk=user_id).order_by("memberships__desk")
-    columns = ("memberships__desk", "memberships__role", "is_superuser")
-    columns += ("second_factor__confirmed_at", "standing__epoch")
+    columns = (
+        *("memberships__desk", "memberships__role", "is_superuser"),
+        *("second_factor__confirmed_at", "standing__epoch"),
+    )
     return hashlib.sha256(repr(list(rows.values_list(*columns))).encode()).hexdigest()
 
 
-def end_all(*, user: "Person") -> None:
+def end_all(*, user: "User") -> None:
     """End every session of this person."""
     Standing.objects.get_or_create(user=user)
     Standing.objects.filter(user=user).update(epoch=F("epoch") + 1)

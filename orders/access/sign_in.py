@@ -1,12 +1,11 @@
 """The one door for passwords and codes: throttled below every page, and recorded."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpRequest
 
 from orders.access import second_factor, sessions, throttling
-from orders.access.sign_in_log import actor_of, client_address, record_failure
+from orders.access.sign_in_log import actor_of, client_address, keep_verdict, record_failure
 from orders.audit import log
 from orders.models import Event
 
@@ -14,8 +13,8 @@ BEGUN = "desk_begun_factor"  # in the session, sealed, until the first code conf
 
 
 def give_code(*, request: HttpRequest, code: str) -> bool:
-    """Take a second factor for the session; whether it was right. Raises `Throttled`."""
-    user = request.user
+    """Take a second factor for the session; return whether it was right. Raises `Throttled`."""
+    user = sessions.person_of(request)
     step = "second factor"
     if not _is_proven(request, step, lambda: second_factor.is_right(user=user, code=code)):
         return False
@@ -29,12 +28,16 @@ def give_code(*, request: HttpRequest, code: str) -> bool:
 
 
 def enrol(*, request: HttpRequest, code: str) -> list[str]:
-    """Enrol the authenticator that was begun; its recovery codes. `WrongCode`, `Throttled`."""
-    user = request.user
-    begun, found = request.session.get(BEGUN, ""), []
+    """Enrol the authenticator that was begun; return its recovery codes.
+
+    Raises `second_factor.WrongCode`, `Throttled`.
+    """
+    user = sessions.person_of(request)
+    begun: str = request.session.get(BEGUN, "")
+    recovery_codes: list[str] = []
 
     def confirm() -> bool:
-        found.extend(
+        recovery_codes.extend(
             second_factor.confirm(user=user, begun=begun, code=code, actor=actor_of(request))
         )
         return True
@@ -44,12 +47,12 @@ def enrol(*, request: HttpRequest, code: str) -> list[str]:
     sessions.keep_after_password(request)
     sessions.verify(request)
     throttling.know(user=user, address=client_address(request))
-    return found
+    return recovery_codes
 
 
 def give_password(*, request: HttpRequest, password: str) -> bool:
-    """Prove again by password who one is, where no second factor is enrolled."""
-    check = request.user.check_password
+    """Prove again by password who one is; return whether it was right. Raises `Throttled`."""
+    check = sessions.person_of(request).check_password
     is_right = _is_proven(request, "password again", lambda: check(password))
     if is_right:
         sessions.prove(request)
@@ -58,7 +61,7 @@ def give_password(*, request: HttpRequest, password: str) -> bool:
 
 def is_own_password(*, request: HttpRequest, password: str) -> bool:
     """Whether this is the old password, asked for before a new one. Raises `Throttled`."""
-    check = request.user.check_password
+    check = sessions.person_of(request).check_password
     return _is_proven(request, "old password", lambda: check(password))
 
 
@@ -73,11 +76,11 @@ def wait_words(wait_s: int) -> str:
     return f"Too many failed attempts. Try again in {span}."
 
 
-def _is_proven(request: HttpRequest, step: str, check: Callable[..., Any]) -> bool | None:
+def _is_proven(request: HttpRequest, step: str, check: Callable[[], bool]) -> bool:
     """Whether the check says so; counted and recorded as a guess where it does not."""
-    user, address = request.user, client_address(request)
+    user, address = sessions.person_of(request), client_address(request)
     verdict = throttling.begin(name=user.get_username(), address=address)
-    request.sign_in_verdict = verdict
+    keep_verdict(request, verdict)
     if verdict.is_free and check():
         throttling.succeed(verdict=verdict, user=user, address=address)
         return True

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.auth import signals
 from django.contrib.auth.models import User
-from django.dispatch.dispatcher import Signal
 from django.http import HttpRequest
 
 from orders.access import sessions, throttling
@@ -19,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def actor_of(request: HttpRequest) -> log.Actor:
-    """The person behind a web request, as the log keeps them."""
-    return _actor(request, request.user if request.user.is_authenticated else None)
+    """Return the person behind a web request, as the log keeps them."""
+    return _actor(request, request.user)
 
 
 def _actor(request: HttpRequest, user: "Person") -> log.Actor:
     return log.Actor(
-        operator_id=user.pk if user else None,
-        operator_name=user.get_username() if user else "",
+        operator_id=user.pk,
+        operator_name=user.get_username(),
         session_hash=session_hash(request.session.session_key),
         address=client_address(request),
     )
 
 
-def session_hash(session_key: str) -> str:
-    """A keyed hash that tells sessions apart and cannot be turned into one."""
+def session_hash(session_key: str | None) -> str:
+    """Return a keyed hash that tells sessions apart and cannot be turned into one; or nothing."""
     if not session_key:
         return ""
     key = settings.SECRET_KEY.encode()
@@ -41,11 +40,12 @@ def session_hash(session_key: str) -> str:
 
 
 def client_address(request: HttpRequest) -> str:
-    """The peer's address; a proxy's header counts only where the setting says so."""
+    """Return the peer's address; a proxy's header counts only where the setting says so."""
+    peer: str = request.META.get("REMOTE_ADDR", "")
     if settings.TRUST_PROXY_HEADERS:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[-1].strip()
-        return forwarded[:45] or request.META.get("REMOTE_ADDR", "")
-    return request.META.get("REMOTE_ADDR", "")
+        forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[-1].strip()
+        return forwarded[:45] or peer
+    return peer
 
 
 def connect() -> None:
@@ -55,20 +55,20 @@ def connect() -> None:
     signals.user_login_failed.connect(_login_failed, dispatch_uid="audit_login_failed")
 
 
-def _logged_in(sender: type[User], request: HttpRequest, user: "Person", **kwargs: Signal) -> None:
+def _logged_in(sender: type[User], request: HttpRequest, user: User, **kwargs: Any) -> None:
     sessions.begin(request, user)
     # the request itself may not know its user yet
     log.record(log.Fact(event=Event.LOGIN, actor=_actor(request, user)))
 
 
-def _logged_out(sender: type[User], request: HttpRequest, user: "Person", **kwargs: Signal) -> None:
+def _logged_out(sender: type[User], request: HttpRequest, user: User | None, **kwargs: Any) -> None:
     if user is not None:
         actor = log.Actor(user.pk, user.get_username(), address=client_address(request))
         log.record(log.Fact(event=Event.LOGOUT, actor=actor))
 
 
 def _login_failed(
-    sender: str, credentials: dict[str, str], request: HttpRequest | None = None, **kwargs: Signal
+    sender: str, credentials: dict[str, str], request: HttpRequest | None = None, **kwargs: Any
 ) -> None:
     record_failure(request, credentials.get("username", ""))
 
@@ -80,13 +80,26 @@ def name_tried(name: str) -> dict[str, Any]:
     return {"is_unknown_name": True}
 
 
-def record_failure(request: HttpRequest, name: str, **about: str) -> None:
-    """Record an attempt that failed; of those refused unseen only one a minute for each name."""
-    verdict = getattr(request, "sign_in_verdict", None)
+def keep_verdict(request: HttpRequest, verdict: throttling.Verdict) -> None:
+    """Keep with a request whether its attempt to sign in may go on."""
+    request.sign_in_verdict = verdict  # type: ignore[attr-defined]  # an attribute of ours
+
+
+def verdict_of(request: HttpRequest | None) -> throttling.Verdict | None:
+    """Return whether this request's attempt to sign in may go on; None where it made none."""
+    return getattr(request, "sign_in_verdict", None)
+
+
+def record_failure(request: HttpRequest | None, name: str, *, step: str = "") -> None:
+    """Record an attempt that failed; of those refused unseen only one a minute for each name.
+
+    ``step``: what was asked for beside the first password.
+    """
+    verdict = verdict_of(request)
     if verdict is not None and verdict.is_told:
         return
     address = client_address(request) if request is not None else ""
-    data = name_tried(name) | about
+    data = name_tried(name) | ({"step": step} if step else {})
     if verdict is not None and not verdict.is_free:
         data["throttled_for_s"] = verdict.wait_s
     log.record(log.Fact(Event.LOGIN_FAILED, actor=log.Actor(address=address), data=data))

@@ -1,4 +1,4 @@
-"""How often one may guess: by name and address together, by name alone, by address alone.
+"""Limit guesses: by name and address together, by name alone, by address alone.
 
 Refusals last for minutes and end by themselves. An address from which the person has signed in
 before is spared the limit on the name alone, so that strangers cannot keep a person out.
@@ -21,7 +21,7 @@ from orders.models import KnownAddress, SignInAttempt
 from orders.models.clocks import MAY_DIFFER
 
 if TYPE_CHECKING:
-    from orders.models.desks import Person
+    from django.contrib.auth.models import User
 
 
 WINDOW = timedelta(minutes=10)
@@ -32,7 +32,10 @@ TOLD_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an attempt may go on. ``wait_s``: else how long to wait; ``is_told``: said lately."""
+    """Whether an attempt may go on.
+
+    ``wait_s``: how long to wait where it may not; ``is_told``: a refusal was recorded lately.
+    """
 
     attempt_id: int
     wait_s: int = 0
@@ -47,7 +50,7 @@ class Verdict:
 def begin(*, name: str, address: str, now: datetime | None = None) -> Verdict:
     """Count this attempt, and say whether it is one too many.
 
-    It is counted before anything is checked, so that guesses made at once count too.
+    The attempt is counted before anything is checked, so that guesses made at once count too.
     """
     now, name = now or clock(), kept(name)
     with transaction.atomic():
@@ -64,14 +67,14 @@ def begin(*, name: str, address: str, now: datetime | None = None) -> Verdict:
     return Verdict(attempt.pk, max(1, int((max(ends) - now).total_seconds()) + 1), is_told)
 
 
-def succeed(*, verdict: Verdict, user: "Person", address: str) -> None:
+def succeed(*, verdict: Verdict, user: "User", address: str) -> None:
     """Forget what this person got wrong from this address; what others tried goes on counting."""
     SignInAttempt.objects.filter(pk=verdict.attempt_id).delete()
     name = folded(user.get_username())
     SignInAttempt.objects.filter(name=name, address=address).delete()
 
 
-def know(*, user: "Person", address: str, now: datetime | None = None) -> None:
+def know(*, user: "User", address: str, now: datetime | None = None) -> None:
     """Remember that this person signed in from here, second factor and all."""
     KnownAddress.objects.update_or_create(
         user=user, address=address, defaults={"last_at": now or clock()}
@@ -79,7 +82,7 @@ def know(*, user: "Person", address: str, now: datetime | None = None) -> None:
 
 
 def unlock(*, name: str) -> int:
-    """Forget every attempt under this name; how many there were."""
+    """Forget every attempt under this name; return how many there were."""
     return SignInAttempt.objects.filter(name=kept(name)).delete()[0]
 
 
@@ -89,8 +92,10 @@ def is_known(name: str) -> bool:
 
 
 def kept(name: str) -> str:
-    """Under what its attempts are counted: the name, or a keyed hash where nobody has it, for
-    people type their password into the wrong box."""
+    """Return what its attempts are counted under: the name, or a keyed hash where nobody has it.
+
+    People type their password into the wrong box.
+    """
     if is_known(name):
         return folded(name)
     tried = b"name tried:" + folded(name).encode("utf-8", "surrogatepass")
@@ -98,12 +103,12 @@ def kept(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """One name however its letters are written."""
+    """Return one name, however its letters are written."""
     return str(name).strip().casefold().replace("\0", "")[:150]
 
 
-def _ends(attempt: SignInAttempt, now: datetime) -> Iterator[datetime]:
-    """When each limit that is passed lets go again; None for one that is not."""
+def _ends(attempt: SignInAttempt, now: datetime) -> Iterator[datetime | None]:
+    """Yield when each limit that is passed lets go again; None for one that is not."""
     counted = _lately(now, WINDOW).filter(is_counted=True)
     named, here = counted.filter(name=attempt.name), counted.filter(address=attempt.address)
     yield _end(named.filter(address=attempt.address), PER_PAIR)
@@ -118,7 +123,7 @@ def _lately(now: datetime, span: timedelta) -> QuerySet[SignInAttempt]:
 
 
 def _end(attempts: QuerySet[SignInAttempt], most: int) -> datetime | None:
-    """When fewer than ``most`` will be left, or None where no more than that are there."""
+    """Return when fewer than ``most`` will be left, or None where no more than that are there."""
     newest = list(attempts.order_by("-at", "-pk").values_list("at", flat=True)[: most + 1])
     return newest[most] + WINDOW if len(newest) > most else None
 

@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from orders.access import second_factor as access_second_factor
-from orders.access import sessions, sign_in
+from orders.access import sessions, sign_in, sign_in_log
 from orders.admin.shared import assets
 from orders.admin.shared.unfold import (
     AuthenticationForm,
@@ -37,7 +37,7 @@ class SignInForm(AuthenticationForm):
     """Django's sign-in, which says how long to wait after too many wrong guesses."""
 
     def get_invalid_login_error(self) -> ValidationError:
-        verdict = getattr(self.request, "sign_in_verdict", None)
+        verdict = sign_in_log.verdict_of(self.request)
         if verdict is not None and not verdict.is_free:
             return ValidationError(sign_in.wait_words(verdict.wait_s), code="throttled")
         return super().get_invalid_login_error()
@@ -87,7 +87,7 @@ def password_required(view: View) -> View:
 @password_required
 def second_factor(request: HttpRequest) -> HttpResponse:
     """Ask for the code that a password alone does not give."""
-    if not access_second_factor.is_enrolled(request.user):
+    if not access_second_factor.is_enrolled(sessions.person_of(request)):
         return redirect("admin:enrol_second_factor")
     if sessions.is_verified(request):
         return redirect(next_of(request))
@@ -97,7 +97,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 @password_required
 def confirm_yourself(request: HttpRequest) -> HttpResponse:
     """Ask once more before an act that a passer-by at an open browser must not do."""
-    if access_second_factor.is_enrolled(request.user):
+    if access_second_factor.is_enrolled(sessions.person_of(request)):
         return _asked(request, CodeForm, _give_code, title="Confirm that it is you")
     return _asked(request, PasswordForm, _give_password, title="Confirm that it is you")
 
@@ -105,7 +105,7 @@ def confirm_yourself(request: HttpRequest) -> HttpResponse:
 @password_required
 def enrol_second_factor(request: HttpRequest) -> HttpResponse:
     """Show the secret as a QR code, take the first code, show the recovery codes once."""
-    user = request.user
+    user = sessions.person_of(request)
     if access_second_factor.is_enrolled(user):
         return redirect("admin:second_factor")
     if request.method != "POST":
@@ -168,11 +168,9 @@ def _give_password(request: HttpRequest, form: PasswordForm) -> None:
 def _enrolment(request: HttpRequest, form: CodeForm, *, status: int = 200) -> TemplateResponse:
     if request.method != "POST":
         sessions.demand_fresh(request)  # the page shows the secret
-    begun = request.session.get(sign_in.BEGUN, "")
-    secret, request.session[sign_in.BEGUN] = access_second_factor.begin(
-        user=request.user, begun=begun
-    )
-    drawn = segno.make(access_second_factor.uri(user=request.user, secret=secret), error="m")
+    user, begun = sessions.person_of(request), request.session.get(sign_in.BEGUN, "")
+    secret, request.session[sign_in.BEGUN] = access_second_factor.begin(user=user, begun=begun)
+    drawn = segno.make(access_second_factor.uri(user=user, secret=secret), error="m")
     svg = drawn.svg_inline(scale=5, border=3, dark="#000", light="#fff", omitsize=True)
     return _page(
         request,
