@@ -5,9 +5,9 @@ nothing twice. Where nothing is configured matters are still listed.
 """
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from smtplib import SMTPException
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -41,9 +41,12 @@ WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
 EXPIRED_FOR = timedelta(days=1)
 FOREIGN_ANSWER_FOR = timedelta(hours=1)  # raised where it came, for it leaves no state behind
 
+Key = tuple[str, str]  # kind, and what of that kind it is about
+Matter = tuple[str, str]  # desk name, words
+
 
 def watch(now: datetime) -> None:
-    """One round: raise what is new, end what is over, tell both."""
+    """Run one round: raise what is new, end what is over, tell both."""
     wanted = matters(now)
     standing.only({key: said for key, (_, said) in wanted.items()})
     current = {(alert.kind, alert.about): alert for alert in Alert.objects.current()}
@@ -56,8 +59,8 @@ def watch(now: datetime) -> None:
     tell(now)
 
 
-def matters(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
-    """What there is to tell of now: {(kind, about): (desk name, words)}."""
+def matters(now: datetime) -> dict[Key, Matter]:
+    """Return what there is to tell of now."""
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
     of_senders = _restored(now) | _no_sender(now) | _clock(now)
     return of_jobs | _panics(now) | of_senders | _not_ours() | _foreign_answers(now)
@@ -82,7 +85,7 @@ def tell(now: datetime) -> None:
             log.record(_fact(alert, is_over))
 
 
-def _unresolved(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
+def _unresolved(now: datetime) -> dict[Key, Matter]:
     patience = timedelta(seconds=settings.ALERT_AFTER_S)
     sent_long_ago = has_come("first_sent_at", now - patience, patience)
     held_long_ago = has_come("restored_at", now - patience, patience)
@@ -98,42 +101,45 @@ def _unresolved(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     }
 
 
-def _stuck(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
+def _stuck(now: datetime) -> dict[Key, Matter]:
     long_ago = has_come("requested_at", now - STUCK_AFTER, STUCK_AFTER)
     waiting = Cancel.objects.filter(long_ago, status__in=WAITING)
     jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
     # What waits again got nowhere, however often it was tried.
     sent = Max("cancels__sent_at", filter=~Q(cancels__status__in=WAITING))
-    jobs = jobs.annotate(sent=sent, concluded=Max("cancels__concluded_at"))
-    found = {}
-    for job in jobs.select_related("desk").order_by("pk"):
-        moves = filter(None, [job.created_at, job.sent, job.concluded])
+    moved = jobs.annotate(sent=sent, concluded=Max("cancels__concluded_at"))
+    matters_by_key: dict[Key, Matter] = {}
+    columns = moved.order_by("pk").values_list(
+        "pk", "desk__name", "created_at", "sent", "concluded"
+    )
+    for job_id, desk_name, *moments in columns:
+        moves: Iterator[datetime] = filter(None, moments)
         by_now = (moment for moment in moves if not is_ahead(moment, now))
         moved_at = max(by_now, default=now - STUCK_AFTER)
         if moved_at <= now - STUCK_AFTER:
             minutes = (now - moved_at).total_seconds() / 60
-            said = f"Job {job.pk}: nothing got through for {minutes:.0f} min; cancels are waiting."
-            found[AlertKind.STUCK_JOB.value, f"job {job.pk}"] = (job.desk.name, said)
-    return found
+            said = f"Job {job_id}: nothing got through for {minutes:.0f} min; cancels are waiting."
+            matters_by_key[AlertKind.STUCK_JOB.value, f"job {job_id}"] = (desk_name, said)
+    return matters_by_key
 
 
-def _expired(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
-    """What gave up, until it is retried, for a day at the most."""
+def _expired(now: datetime) -> dict[Key, Matter]:
+    """Return what gave up, until it is retried, for a day at the most."""
     since = now - EXPIRED_FOR
     jobs = CancelJob.objects.filter(created_at__gte=since, retries=None).order_by()
     expired = Cancel.objects.filter(status=CancelStatus.EXPIRED, job__in=jobs).order_by()
-    found = expired.values("job_id", "job__desk__name").annotate(n=Count("pk"))
+    by_job = expired.values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
         (AlertKind.STUCK_JOB.value, f"job {job['job_id']} expired"): (
             job["job__desk__name"],
             f"Job {job['job_id']}: {_count(job['n'])} expired, never sent. The orders may still be "
             "open.",
         )
-        for job in found
+        for job in by_job
     }
 
 
-def _contradicted() -> dict[str, Any]:
+def _contradicted() -> dict[Key, Matter]:
     asked = Cancel.objects.open_questions().filter(has_contradiction=True)
     jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
@@ -146,7 +152,7 @@ def _contradicted() -> dict[str, Any]:
     }
 
 
-def _panics(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
+def _panics(now: datetime) -> dict[Key, Matter]:
     waiting, given_up = "waits and is not sent.", "was not seen empty and needs somebody."
     lines = PanicLine.objects
     return _panic(AlertKind.PANIC_WAITING, lines.waiting_long(now), waiting) | _panic(
@@ -154,29 +160,25 @@ def _panics(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     )
 
 
-def _panic(
-    kind: AlertKind, lines: PanicLineQuerySet, said: str
-) -> dict[tuple[str, str], tuple[str, str]]:
-    jobs = {}
+def _panic(kind: AlertKind, lines: PanicLineQuerySet, said: str) -> dict[Key, Matter]:
+    names_by_job: dict[CancelJob, list[str]] = {}
     for line in lines.select_related("account", "job__desk"):
-        jobs.setdefault(line.job, []).append(line.account.name)
+        names_by_job.setdefault(line.job, []).append(line.account.name)
     return {
         (kind.value, f"job {job.pk}"): (
             job.desk.name,
             f"Job {job.pk}: the panic on {', '.join(names)} {said}",
         )
-        for job, names in jobs.items()
+        for job, names in names_by_job.items()
     }
 
 
-def _restored(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
-    if not restored_copy.is_behind(now):
-        return {}
-    said = f"{restored_copy.words(restored_copy.look(now))} {restored_copy.HOW}"
-    return {(AlertKind.RESTORED.value, ""): ("", said)}
+def _restored(now: datetime) -> dict[Key, Matter]:
+    said = restored_copy.warning(now)
+    return {(AlertKind.RESTORED.value, ""): ("", said)} if said else {}
 
 
-def _no_sender(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
+def _no_sender(now: datetime) -> dict[Key, Matter]:
     waiting = Cancel.objects.live().aggregate(n=Count("pk"), since=Min("requested_at"))
     if Sender.objects.fresh(now).exists() or not waiting["n"]:
         return {}
@@ -184,7 +186,7 @@ def _no_sender(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     return {(AlertKind.NO_SENDER.value, ""): ("", said)}
 
 
-def _clock(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
+def _clock(now: datetime) -> dict[Key, Matter]:
     known = clock.current(now)
     if known is None or not known.is_off:
         return {}
@@ -192,7 +194,7 @@ def _clock(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     return {(AlertKind.CLOCK.value, ""): ("", said)}
 
 
-def _not_ours() -> dict[tuple[str, str], tuple[str, str]]:
+def _not_ours() -> dict[Key, Matter]:
     alarmed = wallet_check.alarmed().select_related("account__desk").order_by("-pk")
     return {
         (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): (
@@ -203,21 +205,21 @@ def _not_ours() -> dict[tuple[str, str], tuple[str, str]]:
     }
 
 
-def _foreign_answers(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
-    """What was raised where such an answer came, for so long."""
+def _foreign_answers(now: datetime) -> dict[Key, Matter]:
+    """Return what was raised where such an answer came, for `FOREIGN_ANSWER_FOR`."""
     raised = Alert.objects.current().filter(kind=AlertKind.FOREIGN_ANSWER)
     lasting = raised.filter(raised_at__gt=now - FOREIGN_ANSWER_FOR)
     return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in lasting}
 
 
-def _raise(key: tuple[str, str], matter: tuple[str, str], now: datetime) -> None:
+def _raise(key: Key, matter: Matter, now: datetime) -> None:
     kind, about = key
     desk_name, said = matter
     Alert.objects.raise_once(kind=kind, about=about, desk_name=desk_name, said=said, now=now)
 
 
 def _send(alert: Alert, is_over: bool) -> None:
-    """By every way that is configured; an e-mail server that takes it and a 2xx are enough."""
+    """Send by every way that is configured; an e-mail server that takes it, a 2xx are enough."""
     state = "over" if is_over else "raised"
     if settings.ALERT_WEBHOOK_URL:
         webhook.post(

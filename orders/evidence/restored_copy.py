@@ -104,6 +104,14 @@ def words(behind: Restore) -> str:
     return f"{what} {why} Nothing is sent, but for a new panic, until an administrator accepts it."
 
 
+def warning(now: datetime) -> str:
+    """Say why nothing is sent, and how to go on; empty where the database is not behind."""
+    if not is_behind(now):
+        return ""
+    behind = look(now)
+    return f"{words(behind)} {HOW}" if behind else ""  # None: accepted in between
+
+
 HOW = "Put the right database back, or run: manage.py accept_restored --operator NAME --reason TEXT"
 
 _kept = (None, None)  # what told the file's last look, and the newest sound checkpoint then
@@ -289,8 +297,8 @@ def _hold_back_lines(since: datetime, now: datetime) -> tuple[int, list[log.Fact
 def check(clock: Callable[..., Any] = timezone.now) -> None:
     """Compare at the start of a sender: what is found is held back, and logged."""
     behind, is_guarded = state(clock())
-    if is_behind(clock()):
-        _tell(f"{words(look(clock()))} {HOW}")
+    if said := warning(clock()):
+        _tell(said)
     elif is_guarded and behind is None and _newest_signed() is None:
         logger.warning(
             "AUDIT_CHECKPOINT_FILE: no checkpoint of this database on this host; an older copy, "
@@ -300,5 +308,5 @@ def check(clock: Callable[..., Any] = timezone.now) -> None:
 
 def refuse_behind(clock: Callable[..., Any] = timezone.now) -> None:
     """Raise `Behind` where nothing that is asked for now would be sent."""
-    if is_behind(clock()):
-        raise Behind(f"{words(look(clock()))} {HOW}")
+    if said := warning(clock()):
+        raise Behind(said)
