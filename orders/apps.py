@@ -1,12 +1,11 @@
 """The orders app."""
 
 import sqlite3
+from typing import Any
 
 from django.apps import AppConfig
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.dispatch.dispatcher import Signal
-
-from desk.sqlite3.base import DatabaseWrapper
 
 
 class OrdersConfig(AppConfig):
@@ -16,6 +15,7 @@ class OrdersConfig(AppConfig):
     verbose_name = "Desk"
 
     def ready(self) -> None:
+        """Connect the signals and register the screens."""
         from orders.access import sign_in_log
         from orders.admin import registry  # noqa: F401
 
@@ -23,7 +23,7 @@ class OrdersConfig(AppConfig):
         connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")
 
 
-def widen_sqlite(connection: DatabaseWrapper, **kwargs: Signal | type[DatabaseWrapper]) -> None:
+def widen_sqlite(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Let one statement carry what the SQLite library takes, not the 999 values Django assumes."""
     if connection.vendor == "sqlite":
         limit = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)

@@ -6,5 +6,5 @@ from orders.admin.site_state import SiteState
 
 
 def site_state(request: HttpRequest) -> dict[str, SiteState]:
-    """The template variable ``desk_site`` (Django's sign-in page has a ``site`` of its own)."""
+    """Return ``desk_site`` (Django's sign-in page has a ``site`` of its own)."""
     return {"desk_site": SiteState(request)}

@@ -1,8 +1,7 @@
-"""What every request passes: sessions that are over end here, half-open doors lead nowhere."""
+"""Middleware that every request passes: end sessions that are over, ask for what is owed."""
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -12,7 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseRedirect, HttpResponseServerError
+from django.http.response import HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.views.defaults import bad_request, permission_denied
@@ -31,14 +30,14 @@ HEADERS = {
 
 
 class SignInMiddleware:
-    """Middleware after authentication: ends sessions, demands the second factor and fresh proof."""
+    """Middleware after authentication: end sessions, demand the second factor and fresh proof."""
 
-    def __init__(self, get_response: Callable[..., Any]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse | HttpResponseServerError:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if length_of(request) > settings.MAX_BODY:
-            response = render(request, "413.html", status=413)
+            response: HttpResponseBase = render(request, "413.html", status=413)
         else:
             response = self.stopped(request) or self.get_response(request)
         for name, value in HEADERS.items():
@@ -46,7 +45,7 @@ class SignInMiddleware:
         return response
 
     def stopped(self, request: HttpRequest) -> HttpResponse | None:
-        """The answer in place of the page, or None where the request may go on."""
+        """Return the answer in place of the page, or None where the request may go on."""
         if not request.user.is_authenticated:
             return self.sign_in(request)
         if sessions.is_over(request):
@@ -62,9 +61,9 @@ class SignInMiddleware:
         return self.ask(request) if is_new_password and not sessions.is_fresh(request) else None
 
     def sign_in(self, request: HttpRequest) -> HttpResponseRedirect | None:
-        """The way in for who sent a form without a session, then back to the page it stands on.
+        """Lead who sent a form without a session to sign in, then back to the form's page.
 
-        Pages ask a stranger for themselves.
+        Other pages ask a stranger to sign in by themselves: None.
         """
         is_page = request.method in {"GET", "HEAD"} or request.path in open_paths()
         if is_page or not request.path.startswith(reverse("admin:index")):
@@ -81,13 +80,14 @@ class SignInMiddleware:
         name = "admin:second_factor" if enrolled else "admin:enrol_second_factor"
         return redirect(with_next(reverse(name), request.get_full_path()))
 
-    def process_exception(self, request: HttpRequest, exception: Any) -> HttpResponse | None:
-        """What no view answers for itself: a value no column can hold, an act that wants proof.
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer what no view answers: a value that no column can hold, an act that wants proof.
 
         An act that ended in *not yours* is recorded here, unless what refused it has done so.
         """
         if isinstance(exception, PermissionDenied | Http404):
-            return note(request, exception)
+            note(request, exception)
+            return None
         if is_unstorable(exception):
             return bad_request(request, exception)
         return self.ask(request) if isinstance(exception, sessions.NotFresh) else None
@@ -100,7 +100,7 @@ class SignInMiddleware:
 
 
 def length_of(request: HttpRequest) -> int:
-    """How many bytes of body the request says it has; without that, Django reads none."""
+    """Return how many bytes of body the request states; without that, Django reads none."""
     stated = str(request.META.get("CONTENT_LENGTH", ""))
     return int(stated) if stated.isascii() and stated.isdigit() else 0
 
@@ -112,22 +112,24 @@ def note(request: HttpRequest, refusal: PermissionDenied | Http404) -> None:
         denials.record(actor=actor_of(request), what=f"{request.method} {request.path}")
 
 
-def is_unstorable(exception: Any) -> bool:
-    """Whether somebody sent what no column can hold, where the database was asked about it: a
-    number too large or none at all, a NUL, half an id."""
+def is_unstorable(exception: Exception) -> bool:
+    """Whether somebody sent what no column can hold, and the database was asked about it.
+
+    Such are a number too large or none at all, a NUL, half an id.
+    """
     if isinstance(exception, ValueError):
         return any(words in str(exception) for words in UNSTORABLE)
     return isinstance(exception, OverflowError | DataError | ValidationError)
 
 
 def open_paths() -> set[str]:
-    """The pages for people who gave a password and nothing else yet."""
+    """Return the pages for people who gave a password and nothing else yet."""
     names = ("second_factor", "enrol_second_factor", "logout", "login")
     return {reverse(f"admin:{name}") for name in names}
 
 
 def page_of(request: HttpRequest) -> str:
-    """The page on which the form of this request stands, as far as can be told."""
+    """Return the page on which the form of this request stands, as far as can be told."""
     if request.headers.get("Referer"):
         return came_from(request)
     above = request.path.rstrip("/").rpartition("/")[0] + "/"
@@ -139,7 +141,7 @@ def page_of(request: HttpRequest) -> str:
 
 
 def came_from(request: HttpRequest) -> str:
-    """The page of this site on which a form was filled in, else the overview."""
+    """Return the page of this site on which a form was filled in, else the overview."""
     parts = urlsplit(request.headers.get("Referer", ""))
     if parts.netloc != request.get_host():
         return reverse("admin:index")
@@ -147,5 +149,5 @@ def came_from(request: HttpRequest) -> str:
 
 
 def with_next(address: str, wanted: str) -> str:
-    """An address that knows where to go afterwards."""
+    """Return the address with the one to go to afterwards."""
     return f"{address}?{urlencode({'next': wanted})}"
