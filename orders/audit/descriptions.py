@@ -4,12 +4,12 @@ from typing import Any
 
 from orders.audit import phrases
 from orders.audit.house_descriptions import HOUSE
-from orders.audit.phrases import account, begun, ending, quoted, stopped, told
+from orders.audit.phrases import OrderName, Say, account, begun, ending, quoted, stopped, told
 from orders.models import AuditRecord, AuditRecordOrder
 
 
-def of(record: AuditRecord, row: AuditRecordOrder | None = None, count: int = 0) -> str:
-    """The sentence of a record, from its columns as attributes.
+def of(record: AuditRecord, row: AuditRecordOrder | OrderName | None = None, count: int = 0) -> str:
+    """Return the sentence of a record, from its columns as attributes.
 
     ``row``: the order row to name; ``count``: how many rows the record has.
     """
@@ -26,7 +26,7 @@ def of(record: AuditRecord, row: AuditRecordOrder | None = None, count: int = 0)
 
 
 def plain(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
-    """For an event that has no sentence of its own, or whose facts do not fit it."""
+    """Return a sentence for an event that has none of its own, or whose facts do not fit it."""
     by = phrases.by(record)
     by = f" {by}" if by == phrases.BY_COMMAND else f" by {by}" if by else ""
     where = record.account_name or record.desk_name
@@ -34,7 +34,7 @@ def plain(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> s
     return f"{event}{by}{f' ({where})' if where else ''}."
 
 
-def _asked(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str | None:
+def _asked(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     scope, where = told(data, "scope"), f" ({record.desk_name})" if record.desk_name else ""
     reason, skipped = quoted(told(data, "reason")), data.get("skipped") or {}
     reason += "." if skipped and not reason.endswith((".", ".”", "!”", "?”")) else ""
@@ -108,16 +108,16 @@ def _not_sent(record: AuditRecord, data: dict[str, Any], who: str, orders: str) 
     return f"Not sent: cancel of {orders}. {begun(why)}".strip()
 
 
-def _read(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str | None:
+def _read(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     if data.get("amounts"):
         return _read_amounts(data["amounts"], orders)
     if data.get("amounts_untold"):
         return f"The exchange did not tell the amounts of {orders}: asked no more."
     path = told(data, "path") or told(data, "url") or "the exchange"
     about = phrases.account(record) if orders == "an order" else orders
-    found = [told(data, "status") or told(data, "reason")]
-    found.append("" if told(data, "why") in found else told(data, "why"))
-    said = stopped(", ".join(filter(None, found)) or "no answer")
+    parts = [told(data, "status") or told(data, "reason")]
+    parts.append("" if told(data, "why") in parts else told(data, "why"))
+    said = stopped(", ".join(filter(None, parts)) or "no answer")
     return f"Asked {path} about {about}: {said}{_odd(data)}"
 
 
@@ -126,7 +126,7 @@ def _odd(data: dict[str, Any]) -> str:
     return f" {phrases.several(odd, 'row')} could not be read." if odd else ""
 
 
-def _read_amounts(amounts: Any, orders: str) -> str:
+def _read_amounts(amounts: dict[str, Any], orders: str) -> str:
     if len(amounts) > 1:
         return f"The history told the amounts of {orders}."
     ((filled, cancelled),) = amounts.values()
@@ -174,7 +174,7 @@ def _alert(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> 
     return f"{'Told that this is over' if over else 'Told'}: {said or 'an alert without words.'}"
 
 
-SENTENCES = HOUSE | {
+SENTENCES: dict[str, Say] = HOUSE | {
     "cancel_asked": _asked,
     "job_stopped": _job_stopped,
     "job_resumed": _job_resumed,

@@ -19,9 +19,11 @@ FIRST_HASH = "0" * 64  # what the first record follows
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 SPELLED = (datetime, Decimal)
 
+Row = tuple[int | str | None, ...]  # an order row, in the order of `COVERED_OF_ROW`
+
 
 def compact(value: dict[str, Any]) -> str:
-    """The value's canonical text. Raises `NotJson`, which shows none of it."""
+    """Return the value's canonical text. Raises `NotJson`, which shows none of it."""
     try:
         return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
@@ -32,15 +34,15 @@ class NotJson(TypeError):
     """A value that JSON cannot spell was to be recorded."""
 
 
-def spelled(value: datetime) -> str:
-    """A time or a decimal as the log writes it, for whoever makes JSON of what holds some."""
+def spelled(value: object) -> str:
+    """Return a time or a decimal as the log writes it; raise `NotJson` for anything else."""
     if isinstance(value, SPELLED):
         return str(value)
     raise NotJson(f"A {type(value).__name__} is no JSON.")
 
 
-def moment(at: datetime) -> str | None:
-    """A time as the log writes it."""
+def moment(at: datetime | None) -> str | None:
+    """Return a time as the log writes it; None where there is none."""
     return None if at is None else spelled(at)
 
 
@@ -75,8 +77,8 @@ COVERED_OF_ROW = (
 )
 
 
-def content(values: dict[str, Any], rows: list[tuple[int | str | None, ...]]) -> dict[str, Any]:
-    """What a record's content hash covers, as it is exported.
+def content(values: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
+    """Return what a record's content hash covers, as it is exported.
 
     ``values``: the record's columns by name; ``rows``: its order rows in order, each a sequence in
     the order of `COVERED_OF_ROW`.
@@ -84,9 +86,7 @@ def content(values: dict[str, Any], rows: list[tuple[int | str | None, ...]]) ->
     return _without_position(values, rows) | {"position": values["position"]}
 
 
-def _without_position(
-    values: dict[str, Any], rows: list[tuple[int | str | None, ...]]
-) -> dict[str, Any]:
+def _without_position(values: dict[str, Any], rows: list[Row]) -> dict[str, Any]:
     covered = {name: values[name] for name in COVERED}
     covered["version"] = VERSION
     covered["at"] = values["at"].astimezone(UTC).isoformat(timespec="microseconds")
@@ -94,8 +94,8 @@ def _without_position(
     return covered
 
 
-def content_hash(values: dict[str, Any], rows: list[tuple[int | str | None, ...]]) -> str:
-    """SHA-256, as hex, of the canonical text."""
+def content_hash(values: dict[str, Any], rows: list[Row]) -> str:
+    """Return SHA-256, as hex, of the canonical text."""
     return hashlib.sha256(compact(content(values, rows)).encode("ascii")).hexdigest()
 
 
@@ -105,7 +105,7 @@ class Content:
     Keys are sorted, so the canonical text falls in two where the position will stand.
     """
 
-    def __init__(self, values: dict[str, Any], rows: list[tuple[int | str | None, ...]]) -> None:
+    def __init__(self, values: dict[str, Any], rows: list[Row]) -> None:
         covered = _without_position(values, rows)
         before = {name: covered[name] for name in covered if name < "position"}
         after = {name: covered[name] for name in covered if name > "position"}
@@ -114,12 +114,12 @@ class Content:
         self._rest = "," + compact(after).removeprefix("{")
 
     def hash_at(self, position: int) -> str:
-        """The content hash of the record at this position."""
+        """Return the content hash of the record at this position, as hex."""
         whole = self._begun.copy()
         whole.update(f"{position}{self._rest}".encode("ascii"))
         return whole.hexdigest()
 
 
 def chained(previous_hash: str, content_hash: str) -> str:
-    """The hash of a record, from the one before it and its own content's."""
+    """Return the hash of a record, from the one before it and its own content's; all as hex."""
     return hashlib.sha256((previous_hash + content_hash).encode("ascii")).hexdigest()

@@ -1,9 +1,20 @@
 """Sentences of what concerns the house itself: people, keys, exports, the log. Pure."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from orders.audit.phrases import account, begun, changes, ending, quoted, several, stopped, told
+from orders.audit.phrases import (
+    Say,
+    account,
+    begun,
+    changes,
+    ending,
+    quoted,
+    several,
+    stopped,
+    told,
+)
 from orders.models import AuditRecord
 
 
@@ -11,7 +22,7 @@ def _wallet(record: AuditRecord, data: dict[str, Any]) -> str:
     return f"agent wallet {told(data, 'public_key')}".strip() + f" of {account(record)}"
 
 
-def _agent_wallet(done):
+def _agent_wallet(done: str) -> Say:
     def say(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
         return f"{who} {done} {_wallet(record, data)}."
 
@@ -31,7 +42,7 @@ def _key_refused(record: AuditRecord, data: dict[str, Any], who: str, orders: st
     return f"A stored key of {account(record)} was refused{f': {why}' if why else '.'}"
 
 
-def _changed(noun: str, name_of):
+def _changed(noun: str, name_of: Callable[[AuditRecord, dict[str, Any]], str]) -> Say:
     def say(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
         if "added" in data:
             return f"{who} added {noun} {data['added']}."
@@ -137,7 +148,7 @@ def _database_accepted(record: AuditRecord, data: dict[str, Any], who: str, orde
     return f"{who} accepted the database that was put back, {lost}{quoted(told(data, 'reason'))}"
 
 
-HOUSE = {
+HOUSE: dict[str, Say] = {
     "agent_wallet_added": _agent_wallet("added"),
     "agent_wallet_disabled": _agent_wallet("disabled"),
     "agent_wallet_enabled": _agent_wallet("enabled"),

@@ -4,17 +4,19 @@ import hashlib
 import os
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, chained, compact, moment
+from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, Row, chained, compact, moment
 from orders.models import (
+    Account,
     AuditPayload,
     AuditRecord,
     AuditRecordOrder,
     CancelJob,
+    Desk,
     PanicLine,
     advisory_lock,
 )
@@ -36,7 +38,7 @@ class Actor:
     address: str = ""
 
     def columns(self) -> dict[str, Any]:
-        """The same as columns of a row that one person asked for."""
+        """Return the same as columns of a row that one person asked for."""
         return asdict(self)
 
 
@@ -64,23 +66,42 @@ class Fact:
     actor: Actor = Actor()
     at: datetime | None = None
     outcome: str = ""
-    desk: object = None
-    account: object = None
-    job: object = None
-    data: dict = field(default_factory=dict)
+    desk: Desk | None = None
+    account: Account | None = None
+    job: CancelJob | None = None
+    data: dict[str, Any] = field(default_factory=dict)
     body: bytes | None = None
     whole_length: int | None = None
     whole_sha256: str = ""
-    lines: tuple = ()
+    lines: tuple[OrderLine, ...] = ()
 
 
 def actor_of(job: CancelJob | PanicLine) -> Actor:
-    """The operator behind a job, as they were when they acted."""
+    """Return the operator behind a job, as they were when they acted."""
     return Actor(job.operator_id, job.operator_name, job.session_hash, job.address)
 
 
-def line_of(cancel: Any, outcome: str = "", data: str = "") -> OrderLine:
-    """The order row with which the log names a cancel's order."""
+class OfCancel(Protocol):
+    """A cancel, as a row or as a sender holds it: which order it is about."""
+
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def account_id(self) -> int: ...
+
+    @property
+    def symbol(self) -> str: ...
+
+    @property
+    def order_id(self) -> int | None: ...
+
+    @property
+    def client_order_id(self) -> str | None: ...
+
+
+def line_of(cancel: OfCancel, outcome: str = "", data: str = "") -> OrderLine:
+    """Return the order row with which the log names a cancel's order."""
     return OrderLine(
         account_id=cancel.account_id,
         symbol=cancel.symbol,
@@ -93,7 +114,7 @@ def line_of(cancel: Any, outcome: str = "", data: str = "") -> OrderLine:
 
 
 def described(answer: Answer) -> dict[str, Any]:
-    """What the log keeps of an answer beside its bytes. Times in UTC, durations in ms."""
+    """Return what the log keeps of an answer beside its bytes. Times in UTC, durations in ms."""
     return {
         "status": answer.status,
         "headers": answer.headers,
@@ -117,8 +138,8 @@ class Draft(NamedTuple):
     ``values``: the record's columns by name; ``rows``: its order rows; ``content``: its hash.
     """
 
-    values: dict
-    rows: list
+    values: dict[str, Any]
+    rows: list[Row]
     body: bytes | None
     content: Content
 
@@ -131,7 +152,7 @@ def draft(fact: Fact) -> Draft:
 
 
 def append(*facts: Fact | Draft) -> list[int]:
-    """Add facts to the chain; their positions. Call it last in a short transaction.
+    """Add facts to the chain; return their positions. Call it last in a short transaction.
 
     It holds the chain's lock until that transaction ends. Raises `OutsideTransaction` where none
     is open.
@@ -160,7 +181,7 @@ def append(*facts: Fact | Draft) -> list[int]:
 
 
 def record(*facts: Fact) -> list[int]:
-    """Append facts that stand alone, in a transaction of their own; their positions."""
+    """Append facts that stand alone, in a transaction of their own; return their positions."""
     with transaction.atomic():
         return append(*facts)
 
@@ -169,17 +190,17 @@ RECORD_COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fie
 
 
 def _locked_tip() -> tuple[int, str]:
-    """Position and hash of the newest record, under the lock that makes us the next writer."""
+    """Return position and hash of the newest record, under the lock of the next writer."""
     advisory_lock.hold(CHAIN_LOCK)
     newest = AuditRecord.objects.order_by("-position").values_list("position", "hash").first()
     return newest or (0, FIRST_HASH)
 
 
 def _values(fact: Fact) -> dict[str, Any]:
-    """The record's columns by name, all but its place in the chain."""
+    """Return the record's columns by name, all but its place in the chain."""
     actor, account, body = fact.actor, fact.account, fact.body
-    desk = fact.desk or (account and account.desk)
-    values = {
+    desk = fact.desk or (account.desk if account else None)
+    values: dict[str, Any] = {
         "at": fact.at or timezone.now(),
         "event": str(fact.event),
         "outcome": str(fact.outcome),
@@ -199,11 +220,11 @@ def _values(fact: Fact) -> dict[str, Any]:
     return values | (NO_BODY if body is None else _sums(fact, body))
 
 
-NO_BODY = {"body_length": None, "body_sha256": "", "kept_sha256": ""}
+NO_BODY: dict[str, Any] = {"body_length": None, "body_sha256": "", "kept_sha256": ""}
 
 
 def _sums(fact: Fact, body: bytes) -> dict[str, Any]:
-    """Length and hash of the whole payload, and the hash of what is kept of it."""
+    """Return length and hash of the whole payload, and the hash of what is kept of it."""
     kept = hashlib.sha256(body[:KEPT_BYTES]).hexdigest()
     is_whole = len(body) <= KEPT_BYTES
     own = kept if is_whole else hashlib.sha256(body).hexdigest()
@@ -214,8 +235,8 @@ def _sums(fact: Fact, body: bytes) -> dict[str, Any]:
     }
 
 
-def _line(line: OrderLine, row: int) -> tuple[int | str | None, ...]:
-    """An order row in the order of `COVERED_OF_ROW`."""
+def _line(line: OrderLine, row: int) -> Row:
+    """Return an order row in the order of `COVERED_OF_ROW`."""
     return (
         row,
         line.cancel_id,

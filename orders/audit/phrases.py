@@ -4,9 +4,23 @@ A record may be old or odd: what its facts do not tell is left out, never guesse
 """
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from orders.models import AuditRecord, AuditRecordOrder, CancelJob, Verification
+
+# Makes a sentence of a record, its facts, who acted and which orders the record speaks of.
+Say = Callable[[AuditRecord, dict[str, Any], str, str], str]
+
+
+class OrderName(NamedTuple):
+    """What names an order where its row was read without the models."""
+
+    symbol: str
+    order_id: int | None
+    client_order_id: str | None
+    outcome: str = ""
+
 
 BY_COMMAND = "by the command line"
 TERMINAL = {"(command line)", "(terminal)"}
@@ -46,12 +60,12 @@ ENDINGS = {
 
 
 def ending(outcome: str) -> str:
-    """An outcome in words."""
+    """Return an outcome in words."""
     return ENDINGS.get(outcome) or str(outcome).replace("_", " ")
 
 
 def who(record: AuditRecord) -> str:
-    """Who acted, as a sentence begins with it."""
+    """Say who acted, as a sentence begins with it."""
     name, is_command = record.operator_name, record.address in TERMINAL
     if name in TERMINAL or (is_command and not name):
         return "The command line"
@@ -61,7 +75,7 @@ def who(record: AuditRecord) -> str:
 
 
 def by(record: AuditRecord | CancelJob | Verification) -> str:
-    """Who acted, as a page's column shows it; empty for nobody."""
+    """Say who acted, as a page's column shows it; empty for nobody."""
     name, is_command = record.operator_name, record.address in TERMINAL
     if name in TERMINAL or (is_command and not name):
         return BY_COMMAND
@@ -70,42 +84,42 @@ def by(record: AuditRecord | CancelJob | Verification) -> str:
     return f"{name}, {BY_COMMAND}" if is_command else name
 
 
-def of_orders(record: AuditRecord, row: AuditRecordOrder | None, count: int) -> str:
-    """What a record speaks of: *BTC 28000000042*, *12 orders*, *the BTC orders of Alpha*."""
-    names = (row.order_id, row.client_order_id) if row else (None, None)
+def of_orders(record: AuditRecord, row: AuditRecordOrder | OrderName | None, count: int) -> str:
+    """Say what a record speaks of: *BTC 28000000042*, *12 orders*, *the BTC orders of Alpha*."""
+    if row is None:
+        return several(count, "account") if count > 1 else "an order"
+    name = row.order_id or row.client_order_id
     if count > 1:
-        return several(count, "order" if any(names) else "account")
-    if any(names):
-        return f"{row.symbol} {names[0] or names[1]}".strip()
-    return book(record, row.symbol) if row else "an order"
+        return several(count, "order" if name else "account")
+    return f"{row.symbol} {name}".strip() if name else book(record, row.symbol)
 
 
 def book(record: AuditRecord, symbol: str = "") -> str:
-    """A whole book, or all orders of one symbol in it."""
+    """Name all open orders of an account, or those of one symbol."""
     what = f"the open {symbol} orders" if symbol else "the open orders"
     return f"{what} of {account(record)}"
 
 
 def account(record: AuditRecord) -> str:
-    """The account's name."""
+    """Return the account's name."""
     return record.account_name or "an account"
 
 
-def several(number: int | dict[str, int] | list[int | list[Any] | None] | None, noun: str) -> str:
-    """*1 order*, *2 orders*; *orders* where it is not told how many."""
+def several(number: Any, noun: str) -> str:
+    """Return *1 order*, *2 orders*; *orders* where a fact does not tell how many."""
     if not isinstance(number, int) or isinstance(number, bool):
         return f"{noun}s"
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def told(data: dict[str, Any], name: str) -> str:
-    """A fact as text; empty where there is none."""
+    """Return a fact as text; empty where there is none."""
     value = data.get(name)
     return "" if value is None or isinstance(value, dict | list) else str(value).strip()
 
 
 def stopped(words: str) -> str:
-    """Words that end with one full stop; empty words stay so."""
+    """End the words with one full stop; empty words stay so."""
     words = str(words).strip()
     if not words or words[-1] in "!?…”":
         return words
@@ -113,30 +127,30 @@ def stopped(words: str) -> str:
 
 
 def begun(words: str) -> str:
-    """Words as a sentence begins with them."""
+    """Return the words as a sentence begins with them."""
     return words[:1].upper() + words[1:]
 
 
 def quoted(reason: str) -> str:
-    """*: “reason”*, or a full stop."""
+    """Return *: “reason”*, or a full stop."""
     return f": “{reason}”" if reason else "."
 
 
 def elapsed(data: dict[str, Any]) -> str:
-    """*in 12 ms*, after a blank."""
+    """Return *in 12 ms*, after a blank; empty where no duration is told."""
     ms = data.get("elapsed_ms")
     return f" in {ms:.0f} ms" if isinstance(ms, int | float) else ""
 
 
 def route(data: dict[str, Any]) -> str:
-    """The route that a request or an answer went by."""
+    """Return the route that a request or an answer went by."""
     return "/" + told(data, "url").partition("/api/v1/")[2].partition("?")[0]
 
 
 def subject(
     record: AuditRecord, data: dict[str, Any], orders: str, cancel: str = "cancel of "
 ) -> str:
-    """What a request asked for: *cancel of BTC 42*, *cancel-all for the book of Alpha*."""
+    """Say what a request asked for: *cancel of BTC 42*, *cancel-all for the book of Alpha*."""
     path = route(data)
     if told(data, "strategy_id"):
         return f"cancel of order strategy {told(data, 'strategy_id')} of {account(record)}"
@@ -148,14 +162,14 @@ def subject(
 
 
 def changes(data: dict[str, Any]) -> str:
-    """What was changed, from what to what."""
+    """Say what was changed, from what to what."""
     changed = data.get("changed")
     if not isinstance(changed, dict) or not changed:
         return "."
     return f": {', '.join(_change(name, values) for name, values in changed.items())}."
 
 
-def _change(name: str, values: int | list[str] | None) -> str | None:
+def _change(name: str, values: list[Any]) -> str:
     name, (old, new) = name.replace("_", " "), (YES_NO.get(each, each) for each in values)
     if old == new:
         return name
@@ -164,7 +178,7 @@ def _change(name: str, values: int | list[str] | None) -> str | None:
 
 
 def data_of(record: AuditRecord) -> dict[str, Any]:
-    """The record's own facts; empty where they cannot be read."""
+    """Return the record's own facts; empty where they cannot be read."""
     try:
         data = json.loads(record.data)
     except (ValueError, TypeError, RecursionError):

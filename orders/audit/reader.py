@@ -4,19 +4,21 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
-from orders.audit.hashing import COVERED_OF_ROW
+from orders.audit.hashing import COVERED_OF_ROW, Row
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
-from orders.models.audit import OfRecordsQuerySet
 from orders.models.desks import OfDesksQuerySet
 
 CHUNK = 1000
 COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fields)
 ROW_COLUMNS = ("record_id", *COVERED_OF_ROW)
+
+Span = tuple[int, int] | list[int]  # positions: all past the first up to the second; or just these
+OfSpan = TypeVar("OfSpan", bound="QuerySet[Any]")
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,15 @@ class Entry:
     `COVERED_OF_ROW`; ``body``: the kept payload bytes or None.
     """
 
-    values: dict
-    rows: list
+    values: dict[str, Any]
+    rows: list[Row]
     body: bytes | None
 
     @property
     def position(self) -> int:
         """Its place in the log."""
-        return self.values["position"]
+        position: int = self.values["position"]
+        return position
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class Broken:
 
 
 def tip() -> int:
-    """Position of the newest record, 0 where there is none."""
+    """Return the position of the newest record, 0 where there is none."""
     return AuditRecord.objects.order_by("-position").values_list("pk", flat=True).first() or 0
 
 
@@ -83,14 +86,19 @@ def stands(position: int, hash_: str) -> bool:
     return AuditRecord.objects.filter(position=position, hash=hash_).exists()
 
 
-def entries(*, after: int = 0, until: int | None = None, queryset=None) -> Iterator[Entry]:
-    """Every `Entry` past ``after`` up to ``until``, in order; `Broken` for what is none.
+def entries(
+    *,
+    after: int = 0,
+    until: int | None = None,
+    queryset: OfDesksQuerySet[AuditRecord] | None = None,
+) -> Iterator[Entry | Broken]:
+    """Yield every `Entry` past ``after`` up to ``until``, in order; `Broken` for what is none.
 
     ``queryset``: only these records; then rows that belong to no record are not looked for.
     """
     until = tip() if until is None else until
     is_whole = queryset is None
-    records = AuditRecord.objects.all() if is_whole else queryset
+    records = AuditRecord.objects.all() if queryset is None else queryset
     while after < until:
         chunk = records.filter(position__gt=after, position__lte=until).order_by("position")
         found, broken = _readable(chunk.values_list(*COLUMNS)[:CHUNK])
@@ -99,21 +107,21 @@ def entries(*, after: int = 0, until: int | None = None, queryset=None) -> Itera
             yield from broken
             continue
         last = found[-1]["position"]
-        span = (after, last) if is_whole else [one["position"] for one in found]
+        span: Span = (after, last) if is_whole else [one["position"] for one in found]
         yield from _complete(found, span, broken, is_whole)
         after = max(last, *(one.position for one in broken)) if broken else last
 
 
-def entry_at(position: int) -> Entry:
-    """The `Entry` at one position, a `Broken`, or None where nothing stands."""
+def entry_at(position: int) -> Entry | Broken | None:
+    """Return the `Entry` at one position, a `Broken`, or None where nothing stands."""
     return next(iter(entries(after=position - 1, until=position)), None)
 
 
 def _complete(
-    found: list[dict[str, Any]], span: tuple[int, int], broken: list[Any], is_whole: bool
-) -> Iterator[Entry]:
-    rows = _grouped(AuditRecordOrder, ROW_COLUMNS, span)
-    bodies = dict(_within(AuditPayload, span).values_list("record_id", "body"))
+    found: list[dict[str, Any]], span: Span, broken: list[Broken], is_whole: bool
+) -> Iterator[Entry | Broken]:
+    rows = _grouped(span)
+    bodies = dict(_within(AuditPayload.objects.all(), span).values_list("record_id", "body"))
     known = {one["position"] for one in found} | {one.position for one in broken}
     if is_whole:
         for position in sorted((set(rows) | set(bodies)) - known):
@@ -128,16 +136,21 @@ def _complete(
     yield from waiting
 
 
-def _readable(chunk: OfDesksQuerySet) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Rows as dicts, and what the database could not even hand out."""
+def _readable(
+    chunk: QuerySet[AuditRecord, tuple[Any, ...]],
+) -> tuple[list[dict[str, Any]], list[Broken]]:
+    """Return rows as dicts, and what the database could not even hand out."""
     try:
         return [dict(zip(COLUMNS, row, strict=True)) for row in chunk], []
     except (DatabaseError, ValueError, TypeError, AttributeError):
         return _one_by_one(chunk)
 
 
-def _one_by_one(chunk):
-    found, broken = [], []
+def _one_by_one(
+    chunk: QuerySet[AuditRecord, tuple[Any, ...]],
+) -> tuple[list[dict[str, Any]], list[Broken]]:
+    found: list[dict[str, Any]] = []
+    broken: list[Broken] = []
     for position in chunk.values_list("position", flat=True):
         try:
             (row,) = AuditRecord.objects.filter(pk=position).values_list(*COLUMNS)
@@ -147,25 +160,23 @@ def _one_by_one(chunk):
     return found, broken
 
 
-def _within(
-    model: type[AuditPayload] | type[AuditRecordOrder], span: list[int] | tuple[int, int]
-) -> QuerySet[AuditPayload] | OfRecordsQuerySet:
+def _within(rows: OfSpan, span: Span) -> OfSpan:
     if isinstance(span, tuple):
-        return model.objects.filter(record_id__gt=span[0], record_id__lte=span[1])
-    return model.objects.filter(record_id__in=span)
+        return rows.filter(record_id__gt=span[0], record_id__lte=span[1])
+    return rows.filter(record_id__in=span)
 
 
-def _grouped(
-    model: type[AuditRecordOrder], columns: tuple[str, ...], span: list[int] | tuple[int, int]
-) -> dict[int, list[tuple[int | str | None, ...]]]:
-    groups = {}
-    for row in _within(model, span).order_by("record_id", "row").values_list(*columns):
+def _grouped(span: Span) -> dict[int, list[Row]]:
+    """Return the order rows by their record's position."""
+    groups: dict[int, list[Row]] = {}
+    rows = _within(AuditRecordOrder.objects.all(), span).order_by("record_id", "row")
+    for row in rows.values_list(*ROW_COLUMNS):
         groups.setdefault(row[0], []).append(row[1:])
     return groups
 
 
-def strays(until: int) -> Iterator[None]:
-    """Rows and payloads past the newest record; appends made meanwhile are none."""
+def strays(until: int) -> Iterator[Broken]:
+    """Yield rows and payloads past the newest record; appends made meanwhile are none."""
     known = AuditRecord.objects.filter(position__gt=until).order_by()
     for model in (AuditRecordOrder, AuditPayload):
         found = model.objects.filter(record_id__gt=until).exclude(record__in=known)

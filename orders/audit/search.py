@@ -9,19 +9,19 @@ Times become positions first, for records are appended in the order of their tim
 seconds a transaction takes and the clocks of several hosts (`LATENESS`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, Func, Max, Min, OuterRef, Q
-from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThan
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Exists, Func, Max, Min, OuterRef, Q, QuerySet
+from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThan, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from desk.sqlite3.base import DatabaseWrapper
 from orders.models import Account, AuditRecord, AuditRecordOrder, Desk
 from orders.models.audit import OfRecordsQuerySet
 from orders.models.desks import OfDesksQuerySet
@@ -31,6 +31,10 @@ MANY_THRESHOLD = 20_000  # records: what has fewer is rare
 FEW_THRESHOLD = 1_000  # records: so few are named one by one, which no planner can mistake
 LATENESS = timedelta(hours=1)  # no record is older by more than one that was appended before it
 SEVERAL = 100  # records asked for where one would do, for a clock may have been wrong
+
+Span = dict[str, int]  # positions by lookup: gt, lt
+Condition: TypeAlias = "Q | Exists | Lookup[Any]"
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 
 class BadQuery(ValueError):
@@ -46,8 +50,9 @@ class Unindexed(Func):
     template = "%(expressions)s"
 
     def as_sqlite(
-        self, compiler: SQLCompiler, connection: DatabaseWrapper, **context: Any
-    ) -> tuple[str, list[Any]]:
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, tuple[str | int, ...]]:
+        """Write the column with a plus before it."""
         return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
@@ -59,19 +64,19 @@ class Part:
     however many they are.
     """
 
-    leads: object
-    checks: object
-    rows: object
+    leads: Q
+    checks: Condition
+    rows: OfDesksQuerySet[AuditRecord] | OfRecordsQuerySet
     is_ordered: bool
 
-    def positions(self) -> OfRecordsQuerySet | OfDesksQuerySet:
-        """Of the records it leads to."""
+    def positions(self) -> list[int]:
+        """Return the positions of the records it leads to."""
         column = "position" if self.rows.model is AuditRecord else "record_id"
-        return self.rows.order_by().values_list(column, flat=True)
+        return list(self.rows.order_by().values_list(column, flat=True))
 
 
 def matching(query: dict[str, Any]) -> OfDesksQuerySet[AuditRecord]:
-    """Records that fit every part of the query.
+    """Return the records that fit every part of the query.
 
     ``query``: any of operator (name), desk, account, job (ids), symbol, order (order id or client
     order id), event, outcome, address, from, to (ISO 8601, UTC where it is not said), and desks (a
@@ -88,11 +93,11 @@ def matching(query: dict[str, Any]) -> OfDesksQuerySet[AuditRecord]:
     if {"event", "outcome"} <= query.keys():  # one index holds both
         parts.append(_equal(span, event=query["event"], outcome=query["outcome"]))
     conditions = [*_led(parts), *_times(query)]
-    return _within(AuditRecord.objects, "position", span).filter(*conditions)
+    return _within(AuditRecord.objects.all(), "position", span).filter(*conditions)
 
 
-def _led(parts: list[Part]) -> list[Exists | In | Q]:
-    """The conditions, the rarest as one that leads; none does where walking all is better."""
+def _led(parts: list[Part]) -> list[Condition]:
+    """Return the conditions; the rarest leads, or none where walking all is better."""
     if len(parts) == 1 and parts[0].is_ordered:
         return [parts[0].leads]
     counted = [
@@ -102,23 +107,23 @@ def _led(parts: list[Part]) -> list[Exists | In | Q]:
     count, is_unordered, place = min(counted, default=(MANY_THRESHOLD, True, 0))
     conditions = [part.checks for part in parts]
     if count < FEW_THRESHOLD:
-        conditions[place] = Q(pk__in=list(parts[place].positions()))
+        conditions[place] = Q(pk__in=parts[place].positions())
     elif count < MANY_THRESHOLD or not is_unordered:
         conditions[place] = parts[place].leads
     return conditions
 
 
-def _times(query: dict[str, Any]) -> Iterator[GreaterThanOrEqual | LessThan]:
-    """What a span of time asks of each record."""
+def _times(query: dict[str, Any]) -> Iterator[Condition]:
+    """Yield what a span of time asks of each record."""
     if "from" in query:
         yield GreaterThanOrEqual(Unindexed("at"), _moment(query["from"]))
     if "to" in query:
         yield LessThan(Unindexed("at"), _moment(query["to"]))
 
 
-def positions_between(query: dict[str, Any]) -> dict[str, int] | None:
-    """Positions beyond which nothing between *from* and *to* can stand, by lookup."""
-    span = {}
+def positions_between(query: dict[str, Any]) -> Span:
+    """Return positions beyond which nothing between *from* and *to* can stand, by lookup."""
+    span: dict[str, int | None] = {}
     if "from" in query:
         older = AuditRecord.objects.filter(at__lt=_moment(query["from"]) - LATENESS)
         span["gt"] = older.order_by("-at")[:SEVERAL].aggregate(found=Min("position"))["found"]
@@ -128,54 +133,59 @@ def positions_between(query: dict[str, Any]) -> dict[str, int] | None:
     return {lookup: position for lookup, position in span.items() if position is not None}
 
 
-def _within(rows: Any, column: str, span: dict[str, int]) -> OfRecordsQuerySet | OfDesksQuerySet:
+def _within(rows: Rows, column: str, span: Span) -> Rows:
     return rows.filter(**{f"{column}__{lookup}": position for lookup, position in span.items()})
 
 
 def in_words(query: dict[str, Any]) -> str:
-    """*operator olivia, symbol BTC*; *every record* where nothing narrows it."""
-    told = [f"{name} {_named(name, value)}" for name, value in query.items() if value]
-    return ", ".join(told) or "every record"
+    """Return *operator olivia, symbol BTC*; *every record* where nothing narrows it."""
+    parts = [f"{name} {_named(name, value)}" for name, value in query.items() if value]
+    return ", ".join(parts) or "every record"
 
 
-def _named(name: str, value: str | list[int]) -> str:
+def _named(name: str, value: Any) -> str:
     if name == "desks":
         return " or ".join(Desk.objects.filter(pk__in=value).values_list("name", flat=True))
-    models = {"desk": Desk, "account": Account}
-    if name in models:
-        found = models[name].objects.filter(pk=_number(value)).first()
-        return str(found or value)
+    if name == "desk":
+        return str(Desk.objects.filter(pk=_number(value)).first() or value)
+    if name == "account":
+        return str(Account.objects.filter(pk=_number(value)).first() or value)
     return str(value)
 
 
 def named(term: str) -> OfRecordsQuerySet:
-    """Order rows that name an order by exactly this order id or client order id."""
+    """Return order rows that name an order by exactly this order id or client order id."""
     wanted = Q(client_order_id=term) | Q(client_order_id=term.lower())
     if (order_id := number(term)) is not None:
         wanted |= Q(order_id=order_id)
     return AuditRecordOrder.objects.filter(wanted)
 
 
-def _by(column, of=str):
+Search = Callable[[Any, Span], Part]  # from what is searched for, and where
+
+
+def _by(column: str, of: Callable[[Any], int | str] = str) -> Search:
     return lambda value, span: _equal(span, **{column: of(value)})
 
 
-def _equal(span: dict[str, int], **values: int | str) -> Part:
+def _equal(span: Span, **values: int | str) -> Part:
     rows = _within(AuditRecord.objects.filter(**values), "position", span)
     checks = Q(*(Exact(Unindexed(column), value) for column, value in values.items()))
     return Part(Q(**values), checks, rows, is_ordered=True)
 
 
-def _operator(value: str, span: dict[str, int]) -> Part:
-    """By the person who bears the name now, whatever they were called when they acted; what a
-    namesake did is not theirs. By the name alone where nobody bears it."""
+def _operator(value: str, span: Span) -> Part:
+    """Search by the person who bears the name now, whatever their name was when they acted.
+
+    What a namesake did is not theirs. Where nobody bears the name, search by the name alone.
+    """
     person = get_user_model().objects.filter(username=value).values_list("pk", flat=True).first()
     if person is None:
         return _equal(span, operator_name=str(value))
     return _equal(span, operator_id=person)
 
 
-def _number(value: int | str) -> int | None:
+def _number(value: Any) -> int:
     try:
         number = int(value)
     except (TypeError, ValueError):
@@ -195,28 +205,28 @@ def _moment(value: str) -> datetime:
     return make_aware(moment) if is_naive(moment) else moment
 
 
-def _symbol(value: str, span: dict[str, int]) -> Part:
+def _symbol(value: str, span: Span) -> Part:
     return _of_rows(AuditRecordOrder.objects.filter(symbol=value), span)
 
 
-def _order(value: str, span: dict[str, int]) -> Part:
+def _order(value: str, span: Span) -> Part:
     return _of_rows(named(str(value).strip()), span)
 
 
-def _of_rows(rows: OfRecordsQuerySet, span: dict[str, int]) -> Part:
+def _of_rows(rows: OfRecordsQuerySet, span: Span) -> Part:
     rows = rows.order_by()
     here, found = Exists(rows.filter(record=OuterRef("pk"))), _within(rows, "record_id", span)
     return Part(Q(pk__in=found.values("record")), here, found, is_ordered=False)
 
 
-def _desks(value: list[int], span: dict[str, int]) -> Part:
-    ids = [_number(one) for one in value]
+def _desks(value: list[int], span: Span) -> Part:
+    ids = [_number(each) for each in value]
     rows = _within(AuditRecord.objects.filter(desk__in=ids), "position", span)
     return Part(Q(desk__in=ids), In(Unindexed("desk"), ids), rows, is_ordered=len(ids) == 1)
 
 
 # Those that tend to be narrow come first: among equally common ones the first leads.
-PARTS = {
+PARTS: dict[str, Search] = {
     "order": _order,
     "job": _by("job_id", _number),
     "address": _by("address"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models.lookups import Exact
 
-from orders.audit.search import Unindexed, positions_between
+from orders.audit.search import Span, Unindexed, positions_between
 from orders.audit.sentences import data_of
 from orders.models import AgentWallet, AuditRecord, Event
 from orders.models.desks import OfDesksQuerySet
@@ -26,12 +26,12 @@ MAX_FOUND = 100
 class Found:
     """Requests, newest first. ``before``: the position to look on from; None at the end."""
 
-    requests: list
+    requests: list[AuditRecord]
     before: int | None
 
 
 def find(*, wallet: AgentWallet, user: "Person", before: int | None = None) -> Found:
-    """The newest requests this agent wallet signed, of those before a position."""
+    """Find the newest requests this agent wallet signed, of those before a position."""
     of_account = AuditRecord.objects.visible_to(user).filter(account=wallet.account_id)
     of_account = of_account.order_by("-position")
     for lookup, position in _bounds(of_account, wallet).items():
@@ -44,7 +44,7 @@ def find(*, wallet: AgentWallet, user: "Person", before: int | None = None) -> F
     is_request = Exact(Unindexed("event"), Event.REQUEST)
     named = of_account.filter(is_request, data__contains=wallet.public_key)[: MAX_FOUND + 1]
     found = list(named)
-    signed = [one for one in found[:MAX_FOUND] if is_signed_by(one, wallet.public_key)]
+    signed = [each for each in found[:MAX_FOUND] if is_signed_by(each, wallet.public_key)]
     return Found(signed, found[MAX_FOUND - 1].position if len(found) > MAX_FOUND else last)
 
 
@@ -53,8 +53,8 @@ def is_signed_by(record: AuditRecord, public_key: str) -> bool:
     return data_of(record).get("signer") == public_key
 
 
-def _bounds(of_account: OfDesksQuerySet, wallet: AgentWallet) -> dict[str, int]:
-    """It signed nothing before it was added, nor after it was disabled for good."""
+def _bounds(of_account: OfDesksQuerySet[AuditRecord], wallet: AgentWallet) -> Span:
+    """Bound the positions: it signed nothing before it was added, nor once disabled for good."""
     span = {"from": wallet.created_at.isoformat()}
     disabled = None if wallet.is_active else _disabled(of_account, wallet)
     if disabled is not None:
@@ -62,6 +62,6 @@ def _bounds(of_account: OfDesksQuerySet, wallet: AgentWallet) -> dict[str, int]:
     return positions_between(span)
 
 
-def _disabled(of_account: OfDesksQuerySet, wallet: AgentWallet) -> AuditRecord:
+def _disabled(of_account: OfDesksQuerySet[AuditRecord], wallet: AgentWallet) -> AuditRecord | None:
     wanted = of_account.filter(event=Event.AGENT_WALLET_DISABLED, data__contains=wallet.public_key)
     return wanted.first()
