@@ -1,5 +1,6 @@
 """What two readers of an export could see differently is a fault with a name, never a traceback."""
 
+import ast
 import base64
 import csv
 import io
@@ -326,3 +327,12 @@ def test_a_second_name_that_other_readers_take_is_a_fault(folder, tmp_path):
     extra = struct.pack("<HHBL", 0x7075, 5 + len(name), 1, checked) + name
     said = found(zipped(folder, tmp_path / "names.zip", prefix="e/", extra=extra))
     assert "gives a file a second name" in said
+
+
+def test_the_verifier_starts_on_python_3_9():
+    tree = ast.parse(bundle.verifier(), feature_version=(3, 9))
+    asked = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.arg)]
+    types = [getattr(each, "annotation", None) or getattr(each, "returns", None) for each in asked]
+    # Before 3.10 a bare `X | None` fails where the function is defined; in quotes nobody reads it.
+    parts = [part for each in types if each for part in ast.walk(each)]
+    assert [ast.unparse(part) for part in parts if isinstance(part, ast.BinOp)] == []

@@ -1,5 +1,7 @@
 """The signed requests in an export: each text is rebuilt from its body, each signature checked."""
 
+from typing import Any
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from export_files import compact, read
@@ -22,14 +24,17 @@ class Unsound(Exception):
     """What is wrong with a request."""
 
 
-def check_request(record: dict[str, str], body: bytes):
-    """Rebuild every signed text from the body alone and check its signature; how many."""
+def check_request(record: dict[str, Any], body: bytes) -> int:
+    """Rebuild every signed text from the body alone and check its signature; return how many.
+
+    Raises `Unsound`.
+    """
     (data, faults), (whole, more) = read(record["data"]), read(body, spelling=None)
     if faults or more:
         raise Unsound(f"its {'data' if faults else 'body'} {(faults or more)[0]}")
     route = "/" + data["url"].partition("/api/v1/")[2]
     if route == "/orders/batch":
-        items = [(ACTIONS[one["type"]], one["data"]) for one in whole["actions"]]
+        items = [(ACTIONS[each["type"]], each["data"]) for each in whole["actions"]]
         said = data["signed_texts"]
     else:
         items, said = [(TYPES[route], whole)], [data["signed_text"]]
@@ -43,14 +48,15 @@ def check_request(record: dict[str, str], body: bytes):
     return len(items)
 
 
-def signed_text(signed_type, flat):
-    """What had to be signed for a flat request body, as the exchange documents it."""
+def signed_text(signed_type: str, flat: dict[str, Any]) -> str:
+    """Return what had to be signed for a flat request body, as the exchange documents it."""
     payload = {name: value for name, value in flat.items() if name not in HEADER}
     header = {"timestamp": flat["timestamp"], "expiry_window": flat["expiry_window"]}
-    return compact({"type": signed_type, "data": payload, **header}).decode("ascii")
+    text: bytes = compact({"type": signed_type, "data": payload, **header})
+    return text.decode("ascii")
 
 
-def is_signed(data, signature, public_key) -> bool:
+def is_signed(data: bytes, signature: bytes, public_key: bytes) -> bool:
     """Whether this Ed25519 signature (raw bytes) over the data holds."""
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
@@ -59,8 +65,8 @@ def is_signed(data, signature, public_key) -> bool:
     return True
 
 
-def base58(text):
-    """Base58 to bytes, leading zero bytes kept."""
+def base58(text: str) -> bytes:
+    """Decode base58, leading zero bytes kept."""
     number = 0
     for character in text:
         number = number * 58 + ALPHABET.index(character)

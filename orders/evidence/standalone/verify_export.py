@@ -13,12 +13,13 @@ does not; 2: it could not be checked.
 
 import argparse
 import hashlib
+import io
 import re
 import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 # ruff: noqa: E402
 sys.path.append(str(Path(__file__).resolve().parent))
@@ -52,48 +53,52 @@ class Findings:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, what) -> None:
+    def __call__(self, what: str) -> None:
+        """Tell of one thing that does not hold."""
         self.count += 1
         say("WRONG  " + what, file=sys.stderr)
 
 
-def say(text, **where) -> None:
-    """Print it; whatever is no plain character is told by its number."""
-    print("".join(one if one.isprintable() else ascii(one)[1:-1] for one in text), **where)
+def say(text: str, file: "TextIO | None" = None) -> None:
+    """Print a text; whatever is no plain character is told by its number."""
+    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), file=file)
 
 
-def sha256(data):
+def sha256(data: bytes) -> str:
+    """Return SHA-256 as hex."""
     return hashlib.sha256(data).hexdigest()
 
 
-def is_sealed(told, trusted) -> bool:
+def is_sealed(sealed: dict[str, Any], trusted: set[str]) -> bool:
     """Whether a manifest or checkpoint is signed, and by a key that counts."""
-    told = dict(told)
-    signature, key = told.pop("signature", None), told.get("public_key")
+    rest = dict(sealed)
+    signature, key = rest.pop("signature", None), rest.get("public_key")
     if not signature or not key or (trusted and key not in trusted):
         return False
     try:
-        return is_signed(compact(told), decoded(signature), decoded(key))
+        return bool(is_signed(compact(rest), decoded(signature), decoded(key)))
     except (ValueError, TypeError):
         return False
 
 
-def read_manifest(bundle, wrong):
-    """The manifest, in its one spelling. Raises Unknown."""
-    told, faults = read(bundle.bytes_of("manifest.json"), indented)
+def read_manifest(bundle: Bundle, wrong: Findings) -> dict[str, Any]:
+    """Read the manifest, in its one spelling. Raises `Unknown`."""
+    manifest, faults = read(bundle.bytes_of("manifest.json"), indented)
     for fault in faults:
         wrong("manifest.json " + fault)
-    if not isinstance(told, dict) or told.get("format") != "pacifica-desk-export":
+    if not isinstance(manifest, dict) or manifest.get("format") != "pacifica-desk-export":
         raise Unknown("its manifest.json is none of an export")
-    if repr(told.get("version")) not in ("1", "2"):
+    if repr(manifest.get("version")) not in ("1", "2"):
         raise Unknown("this verifier knows the versions 1 and 2 of an export alone")
-    if set(told) != MANIFEST:
+    if set(manifest) != MANIFEST:
         wrong("manifest.json has other names than a manifest")
-    return told
+    return manifest
 
 
-def check_manifest(bundle, manifest, trusted, wrong) -> None:
-    """The manifest's signature, and every file against it."""
+def check_manifest(
+    bundle: Bundle, manifest: dict[str, Any], trusted: set[str], wrong: Findings
+) -> None:
+    """Check the manifest's signature, and every file against the manifest."""
     if not is_sealed(manifest, trusted):
         wrong("the manifest is not signed by the checkpoint key")
     if set(manifest["files"]) != FILES:
@@ -110,9 +115,12 @@ def check_manifest(bundle, manifest, trusted, wrong) -> None:
             wrong(name + " is not the file that the manifest names")
 
 
-def check_checkpoints(bundle, manifest, trusted, wrong):
-    """The checkpoints at both ends of the chain and of restores within it, by count."""
-    ends, span = {}, manifest["chain"]
+def check_checkpoints(
+    bundle: Bundle, manifest: dict[str, Any], trusted: set[str], wrong: Findings
+) -> dict[int, dict[str, Any]]:
+    """Return the checkpoints at both ends of the chain and of restores within it, by count."""
+    ends: dict[int, dict[str, Any]] = {}
+    span = manifest["chain"]
     lines = bundle.bytes_of("checkpoints.jsonl").splitlines(keepends=True)
     for number, line in enumerate(lines, 1):
         told, faults = read_line(line)
@@ -133,23 +141,30 @@ def check_checkpoints(bundle, manifest, trusted, wrong):
     return ends
 
 
-def stands_rightly(told, span):
-    """At an end of the chain; within it where it tells of an older copy that was put back."""
-    is_within = span["after"] < told["count"] < span["until"]
-    return told["count"] in (span["after"], span["until"]) or (told["version"] == 2 and is_within)
+def stands_rightly(checkpoint: dict[str, Any], span: dict[str, Any]) -> bool:
+    """Whether it stands at an end of the chain, or within it and tells of a copy put back."""
+    count = checkpoint["count"]
+    if count in (span["after"], span["until"]):
+        return True
+    return checkpoint["version"] == 2 and bool(span["after"] < count < span["until"])
 
 
-def tell_of_restore(told) -> None:
-    """What a checkpoint says of an older copy of the database that was put back before it."""
+def tell_of_restore(checkpoint: dict[str, Any]) -> None:
+    """Say what a checkpoint tells of an older copy of the database, put back before it."""
     say(
         "NOTE   checkpoint {number}: an older copy of the database was put back before it; of the "
         "records signed until then those after {shared} are lost. Accepted by {accepted_by} at "
-        "{accepted_at}: {reason}".format(**told)
+        "{accepted_at}: {reason}".format(**checkpoint)
     )
 
 
-def check_chain(bundle, manifest, ends, wrong):
-    """Follow the chain; check every exported record where it is passed. How many, signatures."""
+def check_chain(
+    bundle: Bundle, manifest: dict[str, Any], ends: dict[int, dict[str, Any]], wrong: Findings
+) -> "tuple[Seen, bool]":
+    """Follow the chain; check every exported record where it is passed.
+
+    Returns what was seen, and whether a checkpoint covers the end.
+    """
     span, seen = manifest["chain"], Seen()
     hash_, position = span["after_hash"], span["after"]
     start = ends[position]["head"] if position in ends else FIRST_HASH
@@ -190,56 +205,61 @@ class Seen:
 
     count = first = last = signatures = 0
 
-    def add(self, position, signatures: int = 0) -> None:
-        """One more record."""
+    def add(self, position: int, signatures: int = 0) -> None:
+        """Count one more record."""
         self.count += 1
         self.first, self.last = self.first or position, position
         self.signatures += signatures
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.count} records ({self.first} to {self.last})"
 
 
-def records_of(bundle, version, wrong) -> Iterator[Any]:
-    """Each record that can be placed; what is wrong with its line or its row is told."""
+def records_of(bundle: Bundle, version: int, wrong: Findings) -> Iterator[dict[str, Any]]:
+    """Yield each record that can be placed; tell what is wrong with its line or its row."""
     with bundle.open("records.jsonl") as file, bundle.open("records.csv") as rows:
         table = Table(rows, version > 1, wrong)
         for number, line in enumerate(file, 1):
-            told, faults = read_line(line)
+            record, faults = read_line(line)
             name = f"records.jsonl, line {number}"
-            if is_placed(told):
-                name = f"record {place(told)}"
-                faults += _foreign(told, version)
-                yield told
+            if is_placed(record):
+                name = f"record {place(record)}"
+                faults += _foreign(record, version)
+                yield record
             for fault in faults:
                 wrong(f"{name}: its line {fault}")
-            table.check(name, told)
+            table.check(name, record)
         table.end()
 
 
-def _foreign(told, version):
-    is_known = set(told) == LINES[version] and set(told["record"]) == RECORD
-    data = read(told["record"].get("data"), spelling=None)[1]
+def _foreign(line: dict[str, Any], version: int) -> list[str]:
+    is_known = set(line) == LINES[version] and set(line["record"]) == RECORD
+    data = read(line["record"].get("data"), spelling=None)[1]
     repeats = [f"has data that {fault}" for fault in data if "repeats" in fault]
     return repeats if is_known else ["has other names than a record", *repeats]
 
 
-def place(line):
-    return line["record"]["position"]
+def place(line: dict[str, Any]) -> int:
+    """Return the position of a record that `is_placed`."""
+    position: int = line["record"]["position"]
+    return position
 
 
-def looked(line, *hashes_and_wrong):
+def looked(
+    line: dict[str, Any], content_hash: str, previous: str, hash_: str, wrong: Findings
+) -> int:
     """Check one record. One that makes the check itself fail is wrong; the walk goes on."""
     try:
-        return check_record(line, *hashes_and_wrong)
+        return check_record(line, content_hash, previous, hash_, wrong)
     except Exception as error:
-        wrong = hashes_and_wrong[-1]
         wrong(f"record {place(line)}: it cannot be checked: {type(error).__name__}")
         return 0
 
 
-def check_record(line, content_hash, previous, hash_, wrong):
-    """One record: its hashes, its payload, its signatures; how many of those."""
+def check_record(
+    line: dict[str, Any], content_hash: str, previous: str, hash_: str, wrong: Findings
+) -> int:
+    """Check one record's hashes, payload and signatures; return how many signatures."""
     record, name = line["record"], f"record {place(line)}: "
     if sha256(compact(record)) != content_hash:
         wrong(name + "its content is not what the chain holds at its position")
@@ -253,12 +273,12 @@ def check_record(line, content_hash, previous, hash_, wrong):
     if ("" if body is None else sha256(body)) != record["kept_sha256"]:
         wrong(name + "its payload is not the one it was recorded with")
     is_whole = body is not None and len(body) == record["body_length"]
-    if is_whole and sha256(body) != record["body_sha256"]:
+    if body is not None and is_whole and sha256(body) != record["body_sha256"]:
         wrong(name + "its whole payload has another hash")
     if record["event"] != "request":
         return 0
     try:
-        return check_request(record, body)
+        return int(check_request(record, body))
     except Exception as error:  # its bytes may hold anything
         wrong(name + (str(error) if isinstance(error, Unsound) else "it is no sound request"))
         return 0
@@ -268,8 +288,8 @@ class Unknown(Exception):
     """Why this is no export that can be checked."""
 
 
-def opened(path):
-    """The export's files. Raises Unknown where it is none, or not all of one."""
+def opened(path: str) -> Bundle:
+    """Open the export's files. Raises `Unknown` where it is none, or not all of one."""
     if not Path(path).exists():
         raise Unknown("there is no such file or folder")
     try:
@@ -281,11 +301,12 @@ def opened(path):
     return bundle
 
 
-def main():
-    """Check one export; the exit code."""
+def main() -> int:
+    """Check one export; return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a console may know few characters
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a console may know few characters
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("export", help="the zip file, or its unpacked folder")
     parser.add_argument("--key", action="append", default=[], help="a trusted checkpoint key")
     options = parser.parse_args()
@@ -308,8 +329,8 @@ def main():
     return 0
 
 
-def tell(manifest, seen, is_covered, trusted) -> None:
-    """What was looked at, and what no verifier can know."""
+def tell(manifest: dict[str, Any], seen: Seen, is_covered: bool, trusted: set[str]) -> None:
+    """Say what was looked at, and what no verifier can know."""
     say(f"Asked: {manifest['words']}. Made {manifest['made_at']} by {manifest['made_by']}.")
     print(f"{seen}, {seen.signatures} signatures.")
     if manifest["version"] == 1:
@@ -323,7 +344,7 @@ def tell(manifest, seen, is_covered, trusted) -> None:
     print("NOTE   an export cannot show that no other record fits what was asked.")
 
 
-def _span(manifest):
+def _span(manifest: dict[str, Any]) -> str:
     return f"{manifest['first']} to {manifest['last']}"
 
 
