@@ -19,7 +19,8 @@ FIRST_HASH = "0" * 64  # what the first record follows
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 SPELLED = (datetime, Decimal)
 
-Row = tuple[int | str | None, ...]  # an order row, in the order of `COVERED_OF_ROW`
+# An order row, in the order of `COVERED_OF_ROW`.
+Row = tuple[int, int | None, int, str, int | None, str | None, str, str]
 
 
 def compact(value: dict[str, Any]) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from django.utils import timezone
 
 from orders.audit import log, reader
 from orders.evidence import bundle, checkpoints, verify
+from orders.evidence.checkpoint_file import CannotCheckpoint
 from orders.models import AuditRecord, Event
 
 BY = "(terminal)"
@@ -30,8 +30,10 @@ class Archive:
     sha256: str
 
 
-def archive(*, before: datetime, folder: Path, clock: Callable[..., Any] = timezone.now) -> Archive:
-    """Write every record before a moment into one zip file in ``folder``; recorded.
+def archive(
+    *, before: datetime, folder: Path, clock: Callable[[], datetime] = timezone.now
+) -> Archive:
+    """Write every record before a moment into one zip file in ``folder``, and record that.
 
     All positions up to the last one before that moment: a chain without gaps. Raises
     `CannotArchive` where there are none, or where the log is not whole.
@@ -46,8 +48,8 @@ def archive(*, before: datetime, folder: Path, clock: Callable[..., Any] = timez
     try:
         count = bundle.write_records(work, reader.entries(until=last))
         words = f"every record before {before:%Y-%m-%d %H:%M} UTC"
-        about: dict[str, Any] = {"query": {"to": before.isoformat()}, "words": words, "by": BY}
-        bundle.finish(work, count=count, now=clock(), **about)
+        query = {"to": before.isoformat()}
+        bundle.finish(work, query=query, words=words, by=BY, count=count, now=clock())
         path = folder / f"{name}.zip"
         length, sha256 = bundle.pack(work, path)
     finally:
@@ -58,7 +60,10 @@ def archive(*, before: datetime, folder: Path, clock: Callable[..., Any] = timez
 
 
 def _last_before(before: datetime) -> int:
-    """Position of the last record before a moment. Times may run a little out of order."""
+    """Return the position of the last record before a moment. Raises `CannotArchive`.
+
+    Times may run a little out of order.
+    """
     earlier = AuditRecord.objects.filter(at__lt=before).order_by("-position")
     last = earlier.values_list("position", flat=True).first()
     if last is None:
@@ -78,5 +83,5 @@ def _refuse_broken(last: int) -> None:
 def _cover() -> None:
     try:
         checkpoints.make()
-    except checkpoints.CannotCheckpoint:
+    except CannotCheckpoint:
         return

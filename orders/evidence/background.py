@@ -5,15 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
-from typing import Any
+from typing import TypeVar
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
 from orders.evidence import checkpoints, exports, verification_requests
+from orders.evidence.checkpoint_file import CannotCheckpoint
 from orders.models import (
     AuditCheckpoint,
     ErrandStatus,
@@ -23,38 +24,47 @@ from orders.models import (
     Verification,
 )
 from orders.models.clocks import is_ahead
+from orders.models.errands import Errand, ErrandQuerySet
 
 logger = logging.getLogger(__name__)
 CHECKPOINT_EVERY = timedelta(seconds=60)
-KINDS = ((Export, exports.run), (Verification, verification_requests.run))
+Work = TypeVar("Work", bound=Errand)
 
 
-def run_due(*, clock: Callable[..., Any] = timezone.now) -> int:
-    """Carry out every errand that nobody works on; how many. One that breaks has failed."""
+def run_due(*, clock: Callable[[], datetime] = timezone.now) -> int:
+    """Carry out every errand that nobody works on; return how many. One that breaks has failed."""
+    run_export = partial(exports.run, clock=clock)
+    run_verification = partial(verification_requests.run, clock=clock)
+    exported = _run_all(Export.objects.all(), run_export, clock)
+    return exported + _run_all(Verification.objects.all(), run_verification, clock)
+
+
+def _run_all(
+    errands: ErrandQuerySet[Work], run: Callable[[Work], None], clock: Callable[[], datetime]
+) -> int:
     carried = 0
-    for model, run in KINDS:
-        while (errand := model.objects.claim(clock())) is not None:
-            carried += 1
-            try:
-                run(errand, clock=clock)
-            except Exception:  # whatever broke it, the next one must still get its turn
-                logger.exception("%s broke.", errand)
-                said = "It broke; the sweep's log says why."
-                errand.finish(clock(), ErrandStatus.FAILED, explanation=said)
+    while (errand := errands.claim(clock())) is not None:
+        carried += 1
+        try:
+            run(errand)
+        except Exception:  # whatever broke it, the next one must still get its turn
+            logger.exception("%s broke.", errand)
+            said = "It broke; the sweep's log says why."
+            errand.finish(clock(), ErrandStatus.FAILED, explanation=said)
     return carried
 
 
 class Errands:
-    """Starts a process for what is due, so that long work slows no other duty of the sweep."""
+    """Start a process for what is due, so that long work slows no other duty of the sweep."""
 
     def __init__(self) -> None:
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start_due(self, now: datetime) -> None:
         """Start it, unless it runs already or there is nothing to do."""
         if self._process is not None and self._process.poll() is None:
             return
-        if any(model.objects.claimable(now).exists() for model, _ in KINDS):
+        if any(model.objects.claimable(now).exists() for model in (Export, Verification)):
             command = [sys.executable, "-m", "django", "run_errands"]
             self._process = subprocess.Popen(command, cwd=settings.BASE_DIR)  # noqa: S603
 
@@ -68,14 +78,14 @@ def checkpoint_due(now: datetime) -> None:
         return
     try:
         checkpoints.make()
-    except checkpoints.CannotCheckpoint as error:
+    except CannotCheckpoint as error:
         logger.error("No checkpoint: %s", error)
 
 
 def _is_due(last: AuditCheckpoint, now: datetime) -> bool:
-    """Whether a minute is over, or something of a panic is new: it shall not leave twice.
+    """Whether a minute is over, or something of a panic is new: no panic may leave twice.
 
-    Also when a copy put back was accepted: until that is signed the log looks broken.
+    Also where a copy put back was accepted: until that is signed the log looks broken.
     """
     if last.at <= now - CHECKPOINT_EVERY or is_ahead(last.at, now):
         return True

@@ -24,15 +24,17 @@ import zipfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from desk import private
 from orders.audit import hashing, reader, sentences
-from orders.audit.reader import Entry
+from orders.audit.phrases import OrderName
+from orders.audit.reader import Broken, Entry
 from orders.evidence import checkpoints
+from orders.evidence.checkpoints import Checkpoint
 from orders.models import AuditCheckpoint, AuditRecord
 
 FORMAT = "pacifica-desk-export"
@@ -66,12 +68,12 @@ class LogBroken(Exception):
 
 def write_records(
     folder: Path,
-    entries: Iterator[Any],
+    entries: Iterator[Entry | Broken],
     *,
     lengths: dict[str, int] | None = None,
-    on_chunk: Callable[..., Any] | None = None,
+    on_chunk: Callable[[int, dict[str, int], int], None] | None = None,
 ) -> int:
-    """Write both files of records, going on from ``lengths`` (bytes by file name); how many.
+    """Write both files of records, going on from ``lengths`` (bytes by file name); return how many.
 
     ``on_chunk(position, lengths, count)`` hears of each thousand written. Raises `LogBroken`.
     """
@@ -94,17 +96,17 @@ def write_records(
 
 
 def line_of(entry: Entry) -> bytes:
-    """One record, exactly, with its payload in base64 and the sentence that the table has."""
+    """Return one record, exactly, with its payload in base64 and the table's sentence."""
     values, body = entry.values, entry.body
-    told = {name: values[name] for name in ("content_hash", "hash", "previous_hash")}
-    told["payload"] = None if body is None else base64.b64encode(body).decode()
-    told["record"] = hashing.content(values, entry.rows)
-    told["what"] = what(entry)
-    return hashing.compact(told).encode("ascii") + b"\n"
+    line = {name: values[name] for name in ("content_hash", "hash", "previous_hash")}
+    line["payload"] = None if body is None else base64.b64encode(body).decode()
+    line["record"] = hashing.content(values, entry.rows)
+    line["what"] = what(entry)
+    return hashing.compact(line).encode("ascii") + b"\n"
 
 
 def cells(entry: Entry) -> list[int | str]:
-    """One record as a row for spreadsheets."""
+    """Return one record as a row for spreadsheets, in the order of `COLUMNS`."""
     values, rows = entry.values, entry.rows
     names = [str(row[4] or row[5] or "") for row in rows]
     return [
@@ -126,18 +128,18 @@ def cells(entry: Entry) -> list[int | str]:
 
 
 def what(entry: Entry) -> str:
-    """The sentence that says what the record is the record of."""
+    """Return the sentence that says what the record is the record of."""
     rows = entry.rows
     first = _first(rows[0]) if rows else None
     return sentences.of_record(AuditRecord(**entry.values), row=first, count=len(rows))
 
 
-def _first(row: tuple[int | str | None, ...]):
-    return SimpleNamespace(symbol=row[3], order_id=row[4], client_order_id=row[5])
+def _first(row: hashing.Row) -> OrderName:
+    return OrderName(symbol=row[3], order_id=row[4], client_order_id=row[5])
 
 
 def safe(cell: int | str | None) -> str:
-    """A cell that no spreadsheet takes for a formula, and without NUL."""
+    """Return a cell that no spreadsheet takes for a formula, and without NUL."""
     text = "" if cell is None else str(cell).replace("\0", "\N{SYMBOL FOR NULL}")
     return f"'{text}" if text.lstrip(" ")[:1] in FORMULA else text
 
@@ -148,19 +150,19 @@ FORMULA = set("=+-@\t\r\n|%＝＋－＠")  # their wide forms start formulas too
 def finish(
     folder: Path, *, query: dict[str, Any], words: str, by: str, count: int, now: datetime
 ) -> dict[str, Any]:
-    """Add chain, checkpoints, verifier and signed manifest to written records; the manifest."""
+    """Add chain, checkpoints, verifier and signed manifest to written records.
+
+    Returns the manifest.
+    """
     first, last = _ends(folder / RECORDS)
     start, end = _bounds(first, last)
-    span = {
-        "after": start.count if start else 0,
-        "after_hash": start.head if start else hashing.FIRST_HASH,
-        "until": end.count if end else last,
-    }
-    _write_chain(folder / CHAIN, span["after"], span["until"])
-    kept = [one.line for one in (start, *_restores(start, end), end) if one]
+    after, until = start.count if start else 0, end.count if end else last
+    _write_chain(folder / CHAIN, after, until)
+    kept = [each.line for each in (start, *_restores(start, end), end) if each]
     (folder / CHECKPOINTS).write_text("".join(f"{line}\n" for line in kept), "ascii")
     (folder / VERIFIER.name).write_text(verifier(), "utf-8")
-    told = {
+    after_hash = start.head if start else hashing.FIRST_HASH
+    unsigned = {
         "format": FORMAT,
         "version": VERSION,
         "network": settings.PACIFICA_NETWORK,
@@ -171,20 +173,20 @@ def finish(
         "count": count,
         "first": first,
         "last": last,
-        "chain": span,
+        "chain": {"after": after, "after_hash": after_hash, "until": until},
         "is_covered": end is not None,
         "files": {name: _sums(folder / name) for name in (*FILES, VERIFIER.name)},
     }
-    told = _signed(told)
-    (folder / MANIFEST).write_text(json.dumps(told, indent=1, sort_keys=True), "ascii")
-    return told
+    manifest = _signed(unsigned)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), "ascii")
+    return manifest
 
 
 FILES = (RECORDS, TABLE, CHAIN, CHECKPOINTS)
 
 
 def verifier() -> str:
-    """The verifier in one file, with its parts where it imports them."""
+    """Return the verifier in one file, with its parts where it imports them."""
     head, mark, body = VERIFIER.read_text("utf-8").partition("from export_files import")
     parts = [part.read_text("utf-8") for part in PARTS]
     lines = "\n\n".join([head, *parts, mark + body]).splitlines(keepends=True)
@@ -192,7 +194,7 @@ def verifier() -> str:
 
 
 def pack(folder: Path, path: Path) -> tuple[int, str]:
-    """The folder as one zip file, whole or not at all; its length and SHA-256."""
+    """Write the folder as one zip file, whole or not at all; return its length and SHA-256."""
     partial = path.with_suffix(".partial")
     with os.fdopen(private.opened(partial, os.O_RDWR | os.O_TRUNC), "w+b") as target:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
@@ -205,8 +207,8 @@ def pack(folder: Path, path: Path) -> tuple[int, str]:
     return sums["length"], sums["sha256"]
 
 
-def _opened(path: Path, length: int) -> Any:
-    """The file cut to what is known to be written, ready for more."""
+def _opened(path: Path, length: int) -> BinaryIO:
+    """Open the file, cut to what is known to be written, ready for more."""
     handle = private.opened(path, os.O_RDWR)
     os.ftruncate(handle, length)
     file = os.fdopen(handle, "r+b", buffering=COPY_BYTES)
@@ -221,7 +223,7 @@ def _row(row: list[int | str] | tuple[str, ...]) -> bytes:
 
 
 def _ends(path: Path) -> tuple[int, int]:
-    """First and last position in the written records; zeros where there are none."""
+    """Return first and last position in the written records; zeros where there are none."""
     with path.open("rb") as file:
         first = file.readline()
         if not first:
@@ -232,17 +234,21 @@ def _ends(path: Path) -> tuple[int, int]:
     return json.loads(first)["record"]["position"], json.loads(last)["record"]["position"]
 
 
-def _bounds(first: int, last: int) -> list[checkpoints.Checkpoint | None]:
-    """The checkpoints before and at or after the span; None where none is."""
+def _bounds(first: int, last: int) -> tuple[Checkpoint | None, Checkpoint | None]:
+    """Return the checkpoints before and at or after the span; None where none is."""
     standing = AuditCheckpoint.objects.filter(lost_at=None)
     before = standing.filter(count__lt=first).order_by("-number")
     after = standing.filter(count__gte=last).order_by("number")
-    lines = [found.values_list("line", flat=True).first() for found in (before, after)]
-    return [checkpoints.read(line) if line and last else None for line in lines]
+    return (_first_of(before), _first_of(after)) if last else (None, None)
 
 
-def _restores(start, end: checkpoints.Checkpoint | None) -> list[checkpoints.Checkpoint]:
-    """Checkpoints between these that go on from an older copy of the database, put back."""
+def _first_of(stored: QuerySet[AuditCheckpoint]) -> Checkpoint | None:
+    line = stored.values_list("line", flat=True).first()
+    return checkpoints.read(line) if line else None
+
+
+def _restores(start: Checkpoint | None, end: Checkpoint | None) -> list[Checkpoint]:
+    """Return checkpoints between these that go on from an older copy of the database, put back."""
     after, until = start.count if start else 0, end.count if end else 0
     between = AuditCheckpoint.objects.filter(count__gt=after, count__lt=until, lost_at=None)
     lines = between.filter(line__contains=checkpoints.OF_A_RESTORE).order_by("number")
@@ -250,22 +256,22 @@ def _restores(start, end: checkpoints.Checkpoint | None) -> list[checkpoints.Che
 
 
 def _write_chain(path: Path, after: int, until: int) -> None:
-    hashes = AuditRecord.objects.filter(position__gt=after, position__lte=until)
-    hashes = hashes.order_by("position").values_list("content_hash", flat=True)
+    records = AuditRecord.objects.filter(position__gt=after, position__lte=until)
+    hashes = records.order_by("position").values_list("content_hash", flat=True)
     with path.open("w", encoding="ascii") as file:
-        file.writelines(f"{one}\n" for one in hashes.iterator(chunk_size=10_000))
+        file.writelines(f"{each}\n" for each in hashes.iterator(chunk_size=10_000))
 
 
 def _sums(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"length": path.stat().st_size, "sha256": found}
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"length": path.stat().st_size, "sha256": digest}
 
 
-def _signed(told: dict[str, Any]) -> dict[str, Any]:
-    """With the checkpoints' key; a process without it says so in the manifest."""
+def _signed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Sign with the checkpoints' key; a process without it says so in the manifest."""
     key = checkpoints.signing_key()
-    told["public_key"] = checkpoints.public_half(key) if key else None
-    text = hashing.compact(told).encode("ascii")
+    manifest["public_key"] = checkpoints.public_half(key) if key else None
+    text = hashing.compact(manifest).encode("ascii")
     signature = base64.b64encode(key.sign(text)).decode() if key else None
-    return told | {"signature": signature}
+    return manifest | {"signature": signature}

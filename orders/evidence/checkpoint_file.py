@@ -5,13 +5,14 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from django.conf import settings
 
 from desk import private
 
 MAX_TAIL = 64 * 1024
+Mark = tuple[int | str | None, ...]
 
 
 class CannotCheckpoint(Exception):
@@ -19,7 +20,7 @@ class CannotCheckpoint(Exception):
 
 
 def lines() -> Iterator[str]:
-    """The file's whole lines as it is now; a last line without a break is still being written."""
+    """Yield the file's whole lines; a last line without a break is still being written."""
     try:
         with Path(settings.AUDIT_CHECKPOINT_FILE).open("rb") as file:
             left = os.fstat(file.fileno()).st_size
@@ -32,8 +33,8 @@ def lines() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def locked() -> Iterator[Any]:
-    """The file, for one process of this host at a time. Raises `CannotCheckpoint`."""
+def locked() -> Iterator[BinaryIO]:
+    """Open the file for one process of this host at a time. Raises `CannotCheckpoint`."""
     try:
         handle = private.opened(Path(settings.AUDIT_CHECKPOINT_FILE), os.O_RDWR | os.O_APPEND)
         with os.fdopen(handle, "a+b") as file:
@@ -45,18 +46,18 @@ def locked() -> Iterator[Any]:
         ) from None
 
 
-def mark() -> tuple[int | str | None, ...]:
-    """What changes whenever somebody writes to the file: a look that costs next to nothing."""
+def mark() -> Mark:
+    """Return what changes whenever somebody writes to the file; it costs next to nothing."""
     path = settings.AUDIT_CHECKPOINT_FILE
     try:
-        about = Path(path).stat()
+        stat = Path(path).stat()
     except FileNotFoundError:
         return path, None
-    return path, about.st_ino, about.st_size, about.st_mtime_ns
+    return path, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def tail() -> list[str]:
-    """The whole lines at the file's end, the newest last; none where there is no file. `OSError`"""
+    """Return the whole lines at the file's end, the newest last; none without a file. `OSError`."""
     try:
         with Path(settings.AUDIT_CHECKPOINT_FILE).open("rb") as file:
             return _ends(file)[0]
@@ -64,14 +65,14 @@ def tail() -> list[str]:
         return []
 
 
-def last_line(file: Any) -> tuple[str, str]:
-    """The last whole line, and what is torn after it."""
+def last_line(file: BinaryIO) -> tuple[str, str]:
+    """Return the last whole line, and what is torn after it."""
     lines, torn = _ends(file)
     return (lines[-1] if lines else ""), torn
 
 
-def _ends(file: Any) -> tuple[list[str], str]:
-    """The whole lines of the last 64 KiB, and what is torn after them."""
+def _ends(file: BinaryIO) -> tuple[list[str], str]:
+    """Return the whole lines of the last 64 KiB, and what is torn after them."""
     file.seek(0, os.SEEK_END)
     start = max(0, file.tell() - MAX_TAIL)
     file.seek(start)
@@ -79,7 +80,7 @@ def _ends(file: Any) -> tuple[list[str], str]:
     return lines[1:] if start else lines, torn
 
 
-def append(file: Any, text: str) -> None:
+def append(file: BinaryIO, text: str) -> None:
     """Add text at the end, and see it on the disk."""
     file.write(text.encode("ascii"))
     file.flush()

@@ -1,4 +1,4 @@
-"""The checkpoints in order, as a walk over the log meets them: sound, following, agreeing or lost.
+"""Check the checkpoints in order, as a walk over the log meets them.
 
 After an older copy of the database was put back and accepted, the checkpoints signed between the
 copy and that are still there, signed and in order, and speak of records that are not.
@@ -12,7 +12,14 @@ from django.conf import settings
 from orders.audit.hashing import FIRST_HASH
 from orders.audit.reader import Fault
 from orders.evidence import checkpoint_file
-from orders.evidence.checkpoints import OF_A_RESTORE, Checkpoint, is_ours, read, trusted_keys
+from orders.evidence.checkpoints import (
+    OF_A_RESTORE,
+    Checkpoint,
+    accepted_at,
+    is_ours,
+    read,
+    trusted_keys,
+)
 from orders.models import AuditCheckpoint, Restore
 
 
@@ -23,20 +30,23 @@ class Trail:
     """
 
     def __init__(self) -> None:
-        self.number, self.newest, self.notes = 0, None, []
+        self.number = 0
+        self.newest: Checkpoint | None = None
+        self.notes: list[str] = []
         self._trusted = trusted_keys()
         self._only_copies = 0
         self._restores = list(_restores(self._trusted))
         self._waiting = self._all()
         self._next = next(self._waiting, None)
+        self._is_at_end = False
 
-    def up_to(self, position: int) -> Iterator[Checkpoint]:
+    def up_to(self, position: float) -> Iterator[Checkpoint | Fault]:
         """Yield what comes up to this many records: `Checkpoint`, or a `Fault` of the trail."""
         while self._next is not None and not (_count(self._next) > position):
             found, self._next = self._next, next(self._waiting, None)
             yield found
-        if self._next is None and self._waiting is not None:
-            self._waiting = None
+        if self._next is None and not self._is_at_end:
+            self._is_at_end = True
             self.notes += self._final_notes()
 
     def _all(self) -> Iterator[Fault | Checkpoint]:
@@ -57,11 +67,11 @@ class Trail:
         """Whether it speaks of records that were lost with a copy put back after it."""
         if not isinstance(found, Checkpoint):
             return False
-        later = (one for one in self._restores if one.number > found.number)
-        return any(found.count > one.shared for one in later)
+        later = (each.shared for each in self._restores if each.number > found.number)
+        return any(shared is not None and found.count > shared for shared in later)
 
     def _checked(self, line: str) -> Fault | Checkpoint:
-        """The checkpoint on this line where it goes on from the last one, or a fault."""
+        """Return the checkpoint on this line where it goes on from the last one, or a fault."""
         try:
             one = read(line)
         except ValueError as error:
@@ -81,7 +91,7 @@ class Trail:
         follows = (last.number + 1, last.line_hash) if last else (1, FIRST_HASH)
         if (one.number, one.previous) != follows:
             return "it does not follow the checkpoint before it"
-        if one.is_of_a_restore:
+        if one.shared is not None:  # it is of a restore
             return "" if last and one.shared <= last.count else "it goes on from none before it"
         if last and (one.count <= last.count or one.first != last.first):
             return "it contradicts the one before it"
@@ -109,7 +119,7 @@ class Trail:
 
 
 def _count(found: Fault | Checkpoint) -> int:
-    """Where in the log a checkpoint stands; a fault of the trail comes at once."""
+    """Return where in the log a checkpoint stands; a fault of the trail comes at once."""
     return found.count if isinstance(found, Checkpoint) else 0
 
 
@@ -118,7 +128,7 @@ def _fault(number: int, what: str) -> Fault:
 
 
 def _restores(trusted: set[str]) -> Iterator[Checkpoint]:
-    """The sound checkpoints that go on from an older copy put back, wherever they stand."""
+    """Yield the sound checkpoints that go on from an older copy put back, wherever they stand."""
     copies = AuditCheckpoint.objects.filter(line__contains=OF_A_RESTORE).order_by("number")
     lines = dict.fromkeys(one for one in checkpoint_file.lines() if OF_A_RESTORE in one)
     lines |= dict.fromkeys(copies.values_list("line", flat=True))
@@ -132,7 +142,7 @@ def _restores(trusted: set[str]) -> Iterator[Checkpoint]:
 
 
 def _told(one: Checkpoint) -> str:
-    """What a restore lost, and who accepted that."""
+    """Say what a restore lost, and who accepted that."""
     return (
         f"An older copy of the database was put back before checkpoint {one.number}: of the "
         f"records that the checkpoints before it signed, those after {one.shared} are lost or "
@@ -141,8 +151,8 @@ def _told(one: Checkpoint) -> str:
 
 
 def _unsigned(accepted: Restore) -> str:
-    """Why the log looks broken in the seconds after an acceptance, and what ends that."""
-    at = accepted.accepted_at.isoformat(timespec="milliseconds")
+    """Say why the log looks broken in the seconds after an acceptance, and what ends that."""
+    at = accepted_at(accepted)
     return (
         f"{accepted.operator_name} accepted an older copy of the database at {at}, but no "
         "checkpoint says so yet: until one does, what the copy lacks is missing here. The sweep "

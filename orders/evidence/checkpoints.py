@@ -24,7 +24,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -76,7 +76,7 @@ class Checkpoint:
 
 
 def signing_key() -> Ed25519PrivateKey | None:
-    """The key this process signs with; only the sweep needs it. Raises `CheckpointKeyWrong`."""
+    """Return the key this process signs with; only the sweep needs it. `CheckpointKeyWrong`."""
     if not settings.AUDIT_CHECKPOINT_KEY:
         return None
     raw = _decoded("AUDIT_CHECKPOINT_KEY", settings.AUDIT_CHECKPOINT_KEY)
@@ -84,27 +84,27 @@ def signing_key() -> Ed25519PrivateKey | None:
 
 
 def trusted_keys() -> set[str]:
-    """Public keys, base64, whose checkpoints count here; empty where none is configured."""
+    """Return the public keys, base64, that count here; empty where none is configured."""
     listed = settings.AUDIT_CHECKPOINT_PUBLIC_KEYS.split(",")
-    found = {one.strip() for one in listed if one.strip()}
-    for one in found:
-        _decoded("AUDIT_CHECKPOINT_PUBLIC_KEYS", one)
+    keys = {text.strip() for text in listed if text.strip()}
+    for key in keys:
+        _decoded("AUDIT_CHECKPOINT_PUBLIC_KEYS", key)
     private = signing_key()
-    return found | ({public_half(private)} if private else set())
+    return keys | ({public_half(private)} if private else set())
 
 
-def public_half(private: Any) -> str:
-    """The public half of a signing key, in base64."""
+def public_half(private: Ed25519PrivateKey) -> str:
+    """Return the public half of a signing key, in base64."""
     return base64.b64encode(private.public_key().public_bytes_raw()).decode()
 
 
 def new_key() -> tuple[str, str]:
-    """A new pair in base64: private (secret) and public."""
+    """Make a new pair in base64: private (secret) and public."""
     private = Ed25519PrivateKey.generate()
     return base64.b64encode(private.private_bytes_raw()).decode(), public_half(private)
 
 
-def make(*, clock: Callable[..., Any] = timezone.now) -> Checkpoint | None:
+def make(*, clock: Callable[[], datetime] = timezone.now) -> Checkpoint | None:
     """Sign what is new since the last checkpoint; None where nothing is.
 
     Raises `CannotCheckpoint` where the log contradicts what was signed before, for a checkpoint
@@ -130,7 +130,7 @@ def is_ours(one: Checkpoint, trusted: set[str]) -> bool:
 
 
 def read(line: str) -> Checkpoint:
-    """One line as a `Checkpoint` whose signature holds. Raises ValueError with what is wrong."""
+    """Read one line, whose signature must hold. Raises ValueError with what is wrong."""
     try:
         told = json.loads(line)
         signature = base64.b64decode(told.pop("signature"), validate=True)
@@ -158,8 +158,8 @@ def _decoded(name: str, text: str) -> bytes:
     return raw
 
 
-def _insert(key: Any, now: datetime) -> Checkpoint | None:
-    """The next checkpoint, stored; None where there is nothing new."""
+def _insert(key: Ed25519PrivateKey, now: datetime) -> Checkpoint | None:
+    """Store and return the next checkpoint; None where there is nothing new."""
     advisory_lock.hold(CHECKPOINT_LOCK)
     last = _last_sound()
     hashes = AuditRecord.objects.order_by("-position").values_list("position", "hash")
@@ -167,18 +167,20 @@ def _insert(key: Any, now: datetime) -> Checkpoint | None:
     if count == (last.count if last else 0):
         return None
     first = last.first if last else _hash_of(1)
-    return _next(key, last, now, count=count, head=head, first=first)
+    return _next(key, last, now, {"count": count, "head": head, "first": first})
 
 
-def _next(key: Any, last: Checkpoint | None, now: datetime, **told: int | str) -> Checkpoint:
+def _next(
+    key: Ed25519PrivateKey, last: Checkpoint | None, now: datetime, facts: dict[str, int | str]
+) -> Checkpoint:
     """Sign what comes after ``last``, and store it."""
-    told |= {
+    facts |= {
         "number": last.number + 1 if last else 1,
         "previous": last.line_hash if last else FIRST_HASH,
         "at": now.isoformat(timespec="milliseconds"),
         "network": settings.PACIFICA_NETWORK,
     }
-    line = _signed(key, **told)
+    line = _signed(key, **facts)
     made = read(line)
     AuditCheckpoint.objects.create(number=made.number, at=now, count=made.count, line=line)
     return made
@@ -188,7 +190,7 @@ def _hash_of(position: int) -> str:
     return AuditRecord.objects.values_list("hash", flat=True).get(position=position)
 
 
-def _go_on(file: Any, key: Any, now: datetime) -> Checkpoint | None:
+def _go_on(file: BinaryIO, key: Ed25519PrivateKey, now: datetime) -> Checkpoint | None:
     """Go on after what this host's file tells of an accepted restore; None where there is none.
 
     The checkpoints that the copy had not yet come back to it as lost, and the next says since when.
@@ -200,21 +202,25 @@ def _go_on(file: Any, key: Any, now: datetime) -> Checkpoint | None:
         return None
     last = _take_over(_sound(line), accepted, now)
     newest = AuditRecord.objects.order_by("-position").values_list("position", "hash")[0]
-    made = _next(
-        key,
-        last,
-        now,
-        version=2,
-        count=newest[0],
-        head=newest[1],
-        first=_hash_of(1),
-        shared=accepted.shared,
-        accepted_at=accepted.accepted_at.isoformat(timespec="milliseconds"),
-        accepted_by=accepted.operator_name,
-        reason=accepted.reason,
-    )
+    facts: dict[str, int | str] = {
+        "version": 2,
+        "count": newest[0],
+        "head": newest[1],
+        "first": _hash_of(1),
+        "shared": accepted.shared,
+        "accepted_at": accepted_at(accepted),
+        "accepted_by": accepted.operator_name,
+        "reason": accepted.reason,
+    }
+    made = _next(key, last, now, facts)
     Restore.objects.filter(pk=accepted.pk).update(checkpoint=made.number)
     return made
+
+
+def accepted_at(accepted: Restore) -> str:
+    """Return when an accepted copy was accepted, as a checkpoint writes it."""
+    assert accepted.accepted_at is not None  # written together with the acceptance
+    return accepted.accepted_at.isoformat(timespec="milliseconds")
 
 
 def _take_over(last: Checkpoint, accepted: Restore, now: datetime) -> Checkpoint:
@@ -232,20 +238,16 @@ def _take_over(last: Checkpoint, accepted: Restore, now: datetime) -> Checkpoint
                 f"The file's checkpoint {number} is not the database's. {RESTORED}"
             )
         if number not in copies:
-            one = _sound(line)
-            about: dict[str, Any] = {
-                "number": number,
-                "count": one.count,
-                "line": line,
-                "lost_at": now,
-            }
-            about["at"] = datetime.fromisoformat(one.at)
-            AuditCheckpoint.objects.create(**about)
+            lost = _sound(line)
+            at = datetime.fromisoformat(lost.at)
+            AuditCheckpoint.objects.create(
+                number=number, at=at, count=lost.count, line=line, lost_at=now
+            )
     return last
 
 
 def _last_sound() -> Checkpoint | None:
-    """The newest checkpoint, provided that the log still says what it signed."""
+    """Return the newest checkpoint, provided that the log still says what it signed."""
     line = AuditCheckpoint.objects.values_list("line", flat=True).first()
     if line is None:
         return None
@@ -262,13 +264,13 @@ RESTORED = (
 )
 
 
-def _signed(key: Any, **told: int | str) -> str:
-    told = {"version": 1} | told | {"format": FORMAT, "public_key": public_half(key)}
-    signature = key.sign(compact(told).encode("ascii"))
-    return compact(told | {"signature": base64.b64encode(signature).decode()})
+def _signed(key: Ed25519PrivateKey, **facts: int | str) -> str:
+    unsigned = {"version": 1} | facts | {"format": FORMAT, "public_key": public_half(key)}
+    signature = key.sign(compact(unsigned).encode("ascii"))
+    return compact(unsigned | {"signature": base64.b64encode(signature).decode()})
 
 
-def _bring_up_to_date(file: Any) -> None:
+def _bring_up_to_date(file: BinaryIO) -> None:
     """Write the stored checkpoints that this file lacks; a line torn by a crash is completed.
 
     Raises `CannotCheckpoint` where the file's last line is not the database's: one was changed.
@@ -287,7 +289,7 @@ def _bring_up_to_date(file: Any) -> None:
     checkpoint_file.append(file, due[len(torn) :])
 
 
-def _sound(line: str, which: str | dict[str, int] = "The file's last") -> Checkpoint:
+def _sound(line: str, which: str = "The file's last") -> Checkpoint:
     try:
         return read(line)
     except ValueError as error:

@@ -1,9 +1,10 @@
-"""Exports: asked for by people, written in the background, downloaded later; all of it recorded."""
+"""Exports: people ask for them, the background writes them; each step is recorded."""
 
 import json
 import os
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +17,7 @@ from orders.access.denials import refuse
 from orders.access.permissions import has_permission
 from orders.audit import log, reader, search
 from orders.evidence import bundle, checkpoints
+from orders.evidence.checkpoint_file import CannotCheckpoint
 from orders.models import ErrandStatus, Event, Export, Right
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ def ask(
     *,
     user: "Person",
     actor: log.Actor,
-    query: dict[str, str],
-    clock: Callable[..., Any] = timezone.now,
+    query: dict[str, Any],
+    clock: Callable[[], datetime] = timezone.now,
 ) -> Export:
     """Ask for the records that fit a query, of the desks where the person may export.
 
@@ -53,7 +55,7 @@ def ask(
     return export
 
 
-def run(export: Export, *, clock: Callable[..., Any] = timezone.now) -> None:
+def run(export: Export, *, clock: Callable[[], datetime] = timezone.now) -> None:
     """Write one claimed export to its end, or go on where another process left it."""
     desks = export.exportable_desks()
     if not desks:
@@ -73,19 +75,20 @@ def record_download(*, export: Export, actor: log.Actor) -> None:
 
 
 def path_of(export: Export) -> Path:
-    """Where the export's file is: in the export folder, whatever its row says."""
-    return settings.EXPORT_DIR / f"pacifica-desk-export-{export.pk}.zip"
+    """Return where the export's file is: in the export folder, whatever its row says."""
+    folder: Path = settings.EXPORT_DIR
+    return folder / f"pacifica-desk-export-{export.pk}.zip"
 
 
 def opened(export: Export) -> BinaryIO | None:
-    """The export's file, open for reading, or None where it is not on this host."""
+    """Open the export's file for reading; None where it is not on this host."""
     try:
         return os.fdopen(os.open(path_of(export), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
     except OSError:
         return None
 
 
-def _write(export: Export, query: dict[str, Any], clock: Callable[..., Any]) -> None:
+def _write(export: Export, query: dict[str, Any], clock: Callable[[], datetime]) -> None:
     private.make_folder(settings.EXPORT_DIR)
     folder = settings.EXPORT_DIR / f"{export.key}.work"
     private.make_folder(folder)
@@ -96,35 +99,47 @@ def _write(export: Export, query: dict[str, Any], clock: Callable[..., Any]) -> 
 
     def keep(position: int, lengths: dict[str, int], count: int) -> None:
         written = lengths | {"version": bundle.VERSION}
-        so_far: dict[str, Any] = {"done": position, "lengths": json.dumps(written)}
-        if not export.renew(clock(), record_count=before + count, **so_far):
+        so_far = before + count
+        is_ours = export.renew(
+            clock(), record_count=so_far, done=position, lengths=json.dumps(written)
+        )
+        if not is_ours:
             raise bundle.LogBroken("another process took it over")
 
     export.renew(clock(), total=export.until)
-    found = search.matching(query)
-    entries = reader.entries(after=export.done, until=export.until, queryset=found)
+    records = search.matching(query)
+    entries = reader.entries(after=export.done, until=export.until, queryset=records)
     count = before + bundle.write_records(folder, entries, lengths=begun, on_chunk=keep)
     _cover()
-    about: dict[str, Any] = {
-        "query": query,
-        "words": search.in_words(query),
-        "by": export.operator_name,
-    }
-    manifest = bundle.finish(folder, count=count, now=clock(), **about)
+    manifest = bundle.finish(
+        folder,
+        query=query,
+        words=search.in_words(query),
+        by=export.operator_name,
+        count=count,
+        now=clock(),
+    )
     _complete(export, folder, manifest, clock)
 
 
 def _complete(
-    export: Export, folder: Path, manifest: dict[str, Any], clock: Callable[..., Any]
+    export: Export, folder: Path, manifest: dict[str, Any], clock: Callable[[], datetime]
 ) -> None:
     path = path_of(export)
     length, sha256 = bundle.pack(folder, path)
-    values: dict[str, Any] = {"file_name": path.name, "file_length": length, "file_sha256": sha256}
-    about = {name: manifest[name] for name in ("count", "first", "last", "is_covered")}
+    facts = {name: manifest[name] for name in ("count", "first", "last", "is_covered")}
     with transaction.atomic():
-        values |= {"record_count": manifest["count"], "explanation": _said(manifest)}
-        if export.finish(clock(), ErrandStatus.DONE, **values):
-            log.append(_fact(export, Event.EXPORTED, about | {"file_sha256": sha256}))
+        is_ours = export.finish(
+            clock(),
+            ErrandStatus.DONE,
+            file_name=path.name,
+            file_length=length,
+            file_sha256=sha256,
+            record_count=manifest["count"],
+            explanation=_said(manifest),
+        )
+        if is_ours:
+            log.append(_fact(export, Event.EXPORTED, facts | {"file_sha256": sha256}))
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -137,14 +152,14 @@ def _said(manifest: dict[str, Any]) -> str:
 
 
 def _cover() -> None:
-    """A checkpoint for what is exported, where one can be made."""
+    """Make a checkpoint for what is exported, where one can be made."""
     try:
         checkpoints.make()
-    except checkpoints.CannotCheckpoint:
+    except CannotCheckpoint:
         return
 
 
-def _fact(export: Export, event: Event, data: dict[str, Any]) -> log.Fact:
+def _fact(export: Export, event: Event, facts: dict[str, Any]) -> log.Fact:
     actor = log.Actor(export.operator_id, export.operator_name, export.session_hash, export.address)
-    about = {"export": export.pk, "words": export.words}
-    return log.Fact(event, actor, data=about | data)
+    data = {"export": export.pk, "words": export.words} | facts
+    return log.Fact(event, actor, data=data)

@@ -7,11 +7,12 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.utils.timezone import now as clock
 
 from orders.audit import log
+from orders.audit.hashing import Row
 from orders.audit.reader import Entry, Fault, entry_at
 from orders.models import AuditRecordOrder, CancelStatus, Event
 from orders.pacifica import answers
@@ -21,18 +22,28 @@ from orders.pacifica.whose import Subject
 MAX_KEPT = 100_000  # cancels remembered at once; older ones are looked up
 IN_FLIGHT = timedelta(seconds=90)  # a sender's lease, and time for the sweep to see it end
 CANCELLED = CancelStatus.CANCELLED
-ROW, CANCEL, ACCOUNT, SYMBOL, ORDER, CLIENT_ORDER, OUTCOME, DATA = range(8)  # of an order row
+# Places in an order row.
+CANCEL: Final = 1
+SYMBOL: Final = 3
+ORDER: Final = 4
+CLIENT_ORDER: Final = 5
+OUTCOME: Final = 6
+DATA: Final = 7
 ENDS_REQUEST = {Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT, Event.SENDER_LOST}
+
+# A request about no single order: account, job, symbol, agent wallet, strategy.
+Whole = tuple[int | None, int | None, str | None, Any, Any]
+Asked = int | Whole | None  # what a request asks about: a cancel's id, or a whole
 
 
 class Proven:
     """Where a record says *cancelled*, an earlier answer or read shows it."""
 
     def __init__(self) -> None:
-        self._shown = OrderedDict()
+        self._shown: OrderedDict[int | None, None] = OrderedDict()
 
     def look(self, entry: Entry) -> Iterator[Fault]:
-        """Faults of one record."""
+        """Yield the faults of one record."""
         for cancel_id in shown_by(entry):
             self._shown[cancel_id] = None
             if len(self._shown) > MAX_KEPT:
@@ -41,8 +52,8 @@ class Proven:
         if event == Event.OUTCOME and outcome == CANCELLED:
             yield from self._unproven(entry)
 
-    def end(self) -> tuple[Any, ...]:
-        """Nothing is left open."""
+    def end(self) -> tuple[Fault, ...]:
+        """Return nothing: each record is judged by those before it."""
         return ()
 
     def _unproven(self, entry: Entry) -> Iterator[Fault]:
@@ -53,40 +64,42 @@ class Proven:
                 yield Fault(entry.position, f"order {name} is called cancelled without a proof")
 
 
-def shown_by(entry: Entry) -> list[int]:
-    """Ids of the cancels that this record's bytes show to be cancelled."""
+def shown_by(entry: Entry) -> list[int | None]:
+    """Return the ids of the cancels that this record's bytes show to be cancelled."""
     if entry.body is None or not entry.rows:
         return []
     if entry.values["event"] == Event.ANSWER:
-        return _accepted(entry)
+        return _accepted(entry, entry.body)
     if entry.values["event"] == Event.READ:
-        return _read_cancelled(entry)
+        return _read_cancelled(entry, entry.body)
     return []
 
 
-def _accepted(entry: Entry) -> list[int]:
-    """Cancels whose answer is the exchange's own yes."""
+def _accepted(entry: Entry, body: bytes) -> list[int | None]:
+    """Return the cancels whose answer is the exchange's own yes."""
     data, rows = entry.data, entry.rows
-    status, is_whole = data.get("status"), data.get("is_whole") is True
+    status: Any = data.get("status")
+    is_whole = data.get("is_whole") is True
     url = str(data.get("url"))
     subjects = [_subject(entry, row) for row in rows]
-    about: dict[str, Any] = {"status": status, "body": entry.body, "is_whole": is_whole}
     if url.endswith(BATCH_ROUTE):
-        verdicts = answers.batch_verdicts(**about, count=len(rows), subjects=subjects)
+        verdicts = answers.batch_verdicts(
+            status, body, len(rows), subjects=subjects, is_whole=is_whole
+        )
     elif url.endswith(("/orders/cancel", "/orders/stop/cancel")):
-        verdicts = [answers.cancel_verdict(**about, subject=subjects[0])]
+        verdicts = [answers.cancel_verdict(status, body, subject=subjects[0], is_whole=is_whole)]
     else:
         return []  # a TWAP's 200 only means asked, and a cancel-all proves no single order
     pairs = zip(rows, verdicts, strict=False)
     return [row[CANCEL] for row, verdict in pairs if verdict.kind == "accepted"]
 
 
-def _subject(entry: Entry, row: tuple[int | str | None, ...]) -> Subject:
-    """What an answer is held against: of older records, a batch item's order id alone."""
+def _subject(entry: Entry, row: Row) -> Subject:
+    """Return what an answer is held against: of older records, a batch item's order id alone."""
     if not entry.data.get(log.NAMES_COMPARED):
         is_batch = str(entry.data.get("url")).endswith(BATCH_ROUTE)
-        return answers.Subject(order_id=row[ORDER] if is_batch else None)
-    return answers.Subject(
+        return Subject(order_id=row[ORDER] if is_batch else None)
+    return Subject(
         order_id=row[ORDER],
         client_order_id=row[CLIENT_ORDER],
         symbol=row[SYMBOL],
@@ -94,16 +107,17 @@ def _subject(entry: Entry, row: tuple[int | str | None, ...]) -> Subject:
     )
 
 
-def _read_cancelled(entry: Entry) -> list[int]:
-    """Cancels whose order the exchange's history calls cancelled.
+def _read_cancelled(entry: Entry, body: bytes) -> list[int | None]:
+    """Return the cancels whose order the exchange's history calls cancelled.
 
     Of an answer too long to be kept whole, each order row holds the exchange's own.
     """
-    if _is_of_another_account(entry):
+    if _is_of_another_account(entry, body):
         return []
-    ended, is_cut = set(), (entry.values["body_length"] or 0) > len(entry.body)
+    ended: set[int | str | None] = set()
+    is_cut = (entry.values["body_length"] or 0) > len(body)
     kept = [_object(row[DATA]) for row in entry.rows] if is_cut else []
-    for item in [*_items(entry.body), *kept]:
+    for item in [*_items(body), *kept]:
         if item.get("order_status") == CANCELLED:
             ended |= {_order_id(item), str(item.get("client_order_id") or "").lower()}
     ended -= {None, ""}
@@ -114,15 +128,15 @@ def _read_cancelled(entry: Entry) -> list[int]:
     ]
 
 
-def _is_of_another_account(entry: Entry) -> bool:
+def _is_of_another_account(entry: Entry, body: bytes) -> bool:
     """Whether a read names another account; of older records that was not asked."""
     if not entry.data.get(log.NAMES_COMPARED):
         return False
-    return bool(answers.other_account(entry.values["account_address"], entry.body))
+    return bool(answers.other_account(entry.values["account_address"], body))
 
 
-def _order_id(item: dict[str, Any]) -> int:
-    """The order id a row states, or None: what an answer puts there can be anything."""
+def _order_id(item: dict[str, Any]) -> int | None:
+    """Return the order id a row states, or None: what an answer puts there can be anything."""
     order_id = item.get("order_id")
     return order_id if type(order_id) is int else None
 
@@ -136,7 +150,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _items(body: bytes) -> Iterator[dict[str, Any]]:
-    """The rows of a read's ``data``, as many as were kept whole: a long answer is cut at 64 KiB."""
+    """Yield the rows of a read's ``data`` that were kept whole: a long answer is cut at 64 KiB."""
     text = body.decode("utf-8", errors="replace")
     start = text.find('"data"')
     start = text.find("[", start) + 1 if start >= 0 else 0
@@ -153,7 +167,7 @@ def _items(body: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _is_shown_earlier(cancel_id: int | None, position: int) -> bool:
-    """The same question to the database, for what is no longer remembered."""
+    """Ask the database whether a record showed it, for what is no longer remembered."""
     if cancel_id is None:
         return False
     named = AuditRecordOrder.objects.filter(cancel_id=cancel_id, record_id__lt=position)
@@ -174,10 +188,10 @@ class Answered:
     def __init__(self, now: datetime | None = None, *, is_part: bool = False) -> None:
         """``is_part``: the walk ends before the log does; it is then told by its last record."""
         self._now, self._is_part = now or clock(), is_part
-        self._open = OrderedDict()  # what was asked -> (position, at)
+        self._open: OrderedDict[Asked, tuple[int, datetime]] = OrderedDict()  # position, at
 
     def look(self, entry: Entry) -> Iterator[Fault]:
-        """Faults of one request, or of what ends one."""
+        """Yield the faults of one request, or of what ends one."""
         if self._is_part:
             self._now = entry.values["at"]
         event = entry.values["event"]
@@ -192,7 +206,7 @@ class Answered:
             yield from self._ended(entry)
 
     def end(self) -> Iterator[Fault]:
-        """Requests that never ended."""
+        """Yield the requests that never ended."""
         late = {position for position, at in self._open.values() if self._now - at > IN_FLIGHT}
         for position in sorted(late):
             yield self._fault(position)
@@ -205,8 +219,8 @@ class Answered:
             if outcome and self._open.pop(key, None) is None and is_answer:
                 yield Fault(entry.position, "it answers a request that the log does not hold")
 
-    def _lose(self, whole: tuple[int, int, str, None, None]) -> None:
-        """A panic's sender may have had several strategies' cancels on their way, all lost now."""
+    def _lose(self, whole: Whole) -> None:
+        """Forget what a panic's sender had on its way: several strategies' cancels may be lost."""
         for key in [key for key in self._open if isinstance(key, tuple) and key[:3] == whole[:3]]:
             del self._open[key]
 
@@ -214,15 +228,15 @@ class Answered:
         return Fault(position, "this request has neither an answer nor the record of its absence")
 
 
-def _asked(entry: Entry) -> list[int | tuple[int, int | None, str | None, str | None, str | None]]:
-    """What a request asks about: cancels by their ids, or one thing as a whole."""
+def _asked(entry: Entry) -> list[Asked]:
+    """Return what a request asks about: cancels by their ids, or one thing as a whole."""
     if _names_cancels(entry):
         return [row[CANCEL] for row in entry.rows]
     return [_whole(entry)]
 
 
-def _answered(entry: Entry) -> list[tuple[int | tuple[int | str | None, ...], str]]:
-    """(what was asked, outcome) pairs; a row without outcome is a late answer: evidence only."""
+def _answered(entry: Entry) -> list[tuple[Asked, str]]:
+    """Return (what was asked, outcome) pairs; a late answer has no outcome: evidence only."""
     if _names_cancels(entry):
         return [(row[CANCEL], row[OUTCOME]) for row in entry.rows]
     if entry.values["event"] == Event.AGENT_WALLET_TESTED:
@@ -236,9 +250,11 @@ def _names_cancels(entry: Entry) -> bool:
     return bool(entry.rows) and entry.rows[0][CANCEL] is not None
 
 
-def _whole(entry: Entry) -> tuple[int, int | None, str | None, str | None, str | None]:
-    """The key of a request about no single order: a panic's line or strategy, or an agent wallet's
-    test."""
+def _whole(entry: Entry) -> Whole:
+    """Return the key of a request about no single order.
+
+    That is one of a panic's line or strategy, or of an agent wallet's test.
+    """
     symbol = entry.rows[0][SYMBOL] if entry.rows else None
     values = entry.values
     of = (values["account_id"], values["job_id"], symbol)

@@ -28,8 +28,8 @@ class Unsound(Exception):
     """The bytes are no request that this app could have signed; the text says why."""
 
 
-def items(url: str, body: bytes) -> list[tuple[str, dict]]:
-    """(signed type, flat body) of each instruction in a request. Raises `Unsound`."""
+def items(url: str, body: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """Return (signed type, flat body) of each instruction in a request. Raises `Unsound`."""
     route = "/" + url.partition("/api/v1/")[2]
     try:
         whole = strict_json.parse(body)
@@ -41,11 +41,11 @@ def items(url: str, body: bytes) -> list[tuple[str, dict]]:
     if not isinstance(actions, list) or not actions:
         raise Unsound("its batch holds no actions")
     listed = [_object(action) for action in actions]
-    return [(_known(ACTIONS, one.get("type")), _object(one.get("data"))) for one in listed]
+    return [(_known(ACTIONS, each.get("type")), _object(each.get("data"))) for each in listed]
 
 
 def text_of(signed_type: str, flat: dict[str, Any]) -> str:
-    """The text that had to be signed for this flat body. Raises `Unsound`."""
+    """Return the text that had to be signed for this flat body. Raises `Unsound`."""
     payload = {name: value for name, value in flat.items() if name not in HEADER}
     try:
         return signing.canonical_text(
@@ -60,10 +60,10 @@ class Signed:
 
     def __init__(self) -> None:
         self.count = 0
-        self._added = set()  # (account address, agent wallet)
+        self._added: set[tuple[Any, Any]] = set()  # account address, agent wallet
 
     def look(self, entry: Entry) -> Iterator[Fault]:
-        """Faults of one request."""
+        """Yield the faults of one request."""
         event = entry.values["event"]
         if event == Event.AGENT_WALLET_ADDED:
             self._added.add((entry.values["account_address"], entry.data.get("public_key")))
@@ -77,13 +77,14 @@ class Signed:
         except Unsound as error:
             yield Fault(entry.position, str(error))
 
-    def end(self) -> tuple[Any, ...]:
-        """Nothing is left open."""
+    def end(self) -> tuple[Fault, ...]:
+        """Return nothing: each request is judged by itself."""
         return ()
 
     def _check(self, entry: Entry, place: int, signed_type: str, flat: dict[str, Any]) -> None:
         data = entry.data
-        text, signer = text_of(signed_type, flat), flat.get("agent_wallet") or flat.get("account")
+        text = text_of(signed_type, flat)
+        signer: Any = flat.get("agent_wallet") or flat.get("account")
         if _recorded(data, "signed_text", place) != text:
             raise Unsound("its body says something else than the text recorded as signed")
         if _recorded(data, "signature", place) != flat.get("signature"):
@@ -97,8 +98,8 @@ class Signed:
             raise Unsound("a signature in it does not hold")
 
 
-def _recorded(data: dict[str, Any], name: str, place: int) -> str:
-    """What the record says was signed at this place of the request."""
+def _recorded(data: dict[str, Any], name: str, place: int) -> Any:
+    """Return what the record says was signed at this place of the request; None if nothing."""
     if f"{name}s" not in data:
         return data.get(name) if place == 0 else None
     listed = data[f"{name}s"]
@@ -106,7 +107,7 @@ def _recorded(data: dict[str, Any], name: str, place: int) -> str:
 
 
 def _check_rows(entry: Entry, listed: list[tuple[str, dict[str, Any]]]) -> None:
-    """The order rows name the orders that the body names, in the same order."""
+    """Raise `Unsound` unless the order rows name the body's orders, in the same order."""
     if any(signed_type not in OF_ONE_ORDER for signed_type, _ in listed):
         return
     said = [(flat.get("symbol"), _name(flat)) for _, flat in listed]
@@ -117,18 +118,18 @@ def _check_rows(entry: Entry, listed: list[tuple[str, dict[str, Any]]]) -> None:
         raise Unsound("its body names other orders than the record")
 
 
-def _name(flat: dict[str, Any]) -> int:
+def _name(flat: dict[str, Any]) -> Any:
     return flat["order_id"] if "order_id" in flat else flat.get("client_order_id")
 
 
-def _known(names: dict[str, str], name: str) -> str:
+def _known(names: dict[str, str], name: Any) -> str:
     try:
         return names[name]
     except (KeyError, TypeError):
         raise Unsound("it is no request that this app sends") from None
 
 
-def _object(value: dict[str, Any]) -> dict[str, Any]:
+def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unsound("its body is no object")
     return value

@@ -9,7 +9,6 @@ have been sent since, so from then on only a person's word sends any of it.
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -19,6 +18,7 @@ from orders.evidence import checkpoint_file, checkpoints
 from orders.lifecycle import panic_facts, transitions
 from orders.lifecycle.interpret import Conclusion
 from orders.models import (
+    Account,
     AuditCheckpoint,
     AuditRecord,
     Cancel,
@@ -70,29 +70,33 @@ def is_behind(now: datetime) -> bool:
 
 
 def look(now: datetime) -> Restore | None:
-    """The finding that nobody accepted, from the database or, not saved yet, from this host's file.
+    """Return the finding that nobody accepted, from the database or this host's file.
 
-    Writes nothing.
+    One from the file is not saved yet: this function writes nothing.
     """
     return state(now)[0]
 
 
 def state(now: datetime) -> tuple[Restore | None, bool]:
-    """The same, and whether any checkpoint was ever signed: else no copy could be noticed."""
+    """Return the finding, and whether any checkpoint was ever signed.
+
+    Without a checkpoint no restored copy could be noticed.
+    """
     signed = _newest_signed()
     with connection.cursor() as cursor:
         cursor.execute(QUESTION, [signed.number, signed.count] if signed else [0, 0])
-        found, is_waiting, accepted, is_guarded = cursor.fetchone()
-    is_newer = signed and found != signed.head and signed.number > (accepted or 0)
+        head, is_waiting, accepted, is_guarded = cursor.fetchone()
+    is_newer = signed and head != signed.head and signed.number > (accepted or 0)
+    newer = signed if is_newer else None
     if is_waiting:
         waiting = Restore.objects.waiting().first()
-        if not (is_newer and waiting and signed.number > waiting.number):
+        if not (newer and waiting and newer.number > waiting.number):
             return waiting, bool(is_guarded)
-    return (_finding(signed, now) if is_newer else None), bool(is_guarded)
+    return (_finding(newer, now) if newer else None), bool(is_guarded)
 
 
 def words(behind: Restore) -> str:
-    """Why nothing is sent, and what to do."""
+    """Say why nothing is sent, and what to do."""
     at = f"{behind.signed_at[:19].replace('T', ' ')} UTC"
     signed = f"checkpoint {behind.number} of {at}, of {behind.count} records"
     if behind.is_other:
@@ -114,12 +118,13 @@ def warning(now: datetime) -> str:
 
 HOW = "Put the right database back, or run: manage.py accept_restored --operator NAME --reason TEXT"
 
-_kept = (None, None)  # what told the file's last look, and the newest sound checkpoint then
-_told = set()  # what this process has logged
+# What told the file's last look, and the newest sound checkpoint then.
+_kept: tuple[checkpoint_file.Mark | None, checkpoints.Checkpoint | None] = (None, None)
+_told: set[str] = set()  # what this process has logged
 
 
 def _newest_signed() -> checkpoints.Checkpoint | None:
-    """The newest sound checkpoint in this host's file; None where there is none."""
+    """Return the newest sound checkpoint in this host's file; None where there is none."""
     global _kept
     try:
         mark = checkpoint_file.mark()
@@ -136,8 +141,8 @@ def _newest_signed() -> checkpoints.Checkpoint | None:
     return newest
 
 
-def _sound(lines: list[Any]) -> Iterator[checkpoints.Checkpoint]:
-    """Checkpoints of this network that a trusted key signed, the newest first."""
+def _sound(lines: list[str]) -> Iterator[checkpoints.Checkpoint]:
+    """Yield the checkpoints of this network that a trusted key signed, the newest first."""
     trusted = _trusted()
     for line in reversed(lines):
         try:
@@ -182,7 +187,7 @@ def _finding(signed: checkpoints.Checkpoint, now: datetime) -> Restore:
 
 
 def _shared() -> int:
-    """Records up to the newest checkpoint of the file that this database agrees with."""
+    """Count the records up to the newest checkpoint of the file that this database agrees with."""
     lines = list(checkpoint_file.lines())
     for one in list(_sound(lines[-MAX_TRIED:])):
         is_stored = AuditCheckpoint.objects.filter(number=one.number, line=one.line).exists()
@@ -198,7 +203,8 @@ def _find(behind: Restore, now: datetime) -> None:
             hold()
             if _is_accepted(behind):  # while this sender looked
                 return
-            _widen(behind) or _begin(behind, now)
+            if not _widen(behind):
+                _begin(behind, now)
     except IntegrityError:  # another sender was quicker
         return
     _tell(f"{words(behind)} {HOW}")
@@ -214,7 +220,7 @@ def _is_accepted(behind: Restore) -> bool:
 
 
 def _widen(behind: Restore) -> bool:
-    """Where another host's file had told of less: it is the same finding still."""
+    """Take over what this host's file tells, where another's told of less; whether it had."""
     values = {name: getattr(behind, name) for name in ("number", "count", "line_hash", "signed_at")}
     return bool(Restore.objects.waiting().update(**values))
 
@@ -230,18 +236,18 @@ def _begin(behind: Restore, now: datetime) -> None:
 
 
 def _newest_time() -> datetime:
-    """The latest time that the file's newest checkpoints bear: what was in a copy is older."""
+    """Return the latest time of the file's newest checkpoints: what was in a copy is older."""
     times = [datetime.fromisoformat(one.at) for one in _sound(checkpoint_file.tail())]
     return max(times)
 
 
-def _is_fresh(asked_at: datetime, since: datetime, now: datetime) -> bool:
+def _is_fresh(asked_at: datetime | None, since: datetime, now: datetime) -> bool:
     """Whether somebody asked for it after the copy was put back."""
     return asked_at is not None and asked_at > since and not is_ahead(asked_at, now)
 
 
 def _hold_back_cancels(since: datetime, now: datetime) -> tuple[int, list[log.Fact]]:
-    """Make each live cancel of the copy a question that a person decides; how many, the records."""
+    """Make each live cancel of the copy a question to a person; return how many, the records."""
     live = Cancel.objects.filter(status__in=LIVE)
     jobs = CancelJob.objects.filter(pk__in=live.order_by().values("job_id")).order_by("pk")
     list(jobs.select_for_update(no_key=True).values_list("pk"))  # first, as who stops a job does
@@ -251,15 +257,21 @@ def _hold_back_cancels(since: datetime, now: datetime) -> tuple[int, list[log.Fa
     lost = [one for one in held if one.status == CancelStatus.SENDING and one.sent_at]
     said = f"{WAITED} {BY_A_PERSON}"
     end = Conclusion(CancelStatus.UNKNOWN, explanation=said, next_check_at=now)
-    also: dict[str, Any] = {"restored_at": now, "signature_ends_at": now + MAX_LIFE}
-    transitions.write([(one, end) for one in held], now, checks=0, was_refused=False, **also)
+    transitions.write(
+        [(cancel, end) for cancel in held],
+        now,
+        checks=0,
+        was_refused=False,
+        restored_at=now,
+        signature_ends_at=now + MAX_LIFE,
+    )
     facts = [*_facts(Event.SENDER_LOST, lost, now), *_facts(Event.DATABASE_BEHIND, held, now)]
     return len(held), facts
 
 
-def _facts(event: Event, cancels: list[Any], now: datetime) -> Iterator[log.Fact]:
-    """A record for each job and account: which orders waited, or were just being sent."""
-    groups = {}
+def _facts(event: Event, cancels: list[Cancel], now: datetime) -> Iterator[log.Fact]:
+    """Yield a record for each job and account: which orders waited, or were just being sent."""
+    groups: dict[tuple[CancelJob, Account], list[Cancel]] = {}
     for cancel in cancels:
         groups.setdefault((cancel.job, cancel.account), []).append(cancel)
     for (job, account), some in groups.items():
@@ -281,20 +293,21 @@ def _hold_back_lines(since: datetime, now: datetime) -> tuple[int, list[log.Fact
     rows = rows.select_for_update(of=("self",), no_key=True)
     rows = rows.select_related("account__desk", "job__desk", "job__operator", "operator")
     held = [one for one in rows if not _is_fresh(one.asked_at, since, now)]
-    values: dict[str, Any] = {
-        "status": PanicStatus.NEEDS_YOU,
-        "explanation": PANIC_WAITED,
-        "restored_at": now,
-    }
-    values |= {"has_open_request": False, "claim_token": None, "lease_until": None}
-    PanicLine.objects.filter(pk__in=[one.pk for one in held]).update(**values)
+    PanicLine.objects.filter(pk__in=[line.pk for line in held]).update(
+        status=PanicStatus.NEEDS_YOU,
+        explanation=PANIC_WAITED,
+        restored_at=now,
+        has_open_request=False,
+        claim_token=None,
+        lease_until=None,
+    )
     transitions.finish_jobs({one.job_id for one in held}, now)
     facts = [panic_facts.lost_fact(one, now) for one in held if one.has_open_request]
     about = (PanicStatus.NEEDS_YOU, PANIC_WAITED, now)
     return len(held), facts + [panic_facts.outcome_fact(one, *about) for one in held]
 
 
-def check(clock: Callable[..., Any] = timezone.now) -> None:
+def check(clock: Callable[[], datetime] = timezone.now) -> None:
     """Compare at the start of a sender: what is found is held back, and logged."""
     behind, is_guarded = state(clock())
     if said := warning(clock()):
@@ -306,7 +319,7 @@ def check(clock: Callable[..., Any] = timezone.now) -> None:
         )
 
 
-def refuse_behind(clock: Callable[..., Any] = timezone.now) -> None:
+def refuse_behind(clock: Callable[[], datetime] = timezone.now) -> None:
     """Raise `Behind` where nothing that is asked for now would be sent."""
     if said := warning(clock()):
         raise Behind(said)

@@ -29,7 +29,7 @@ MIN_REASON, MAX_REASON = 3, 300
 
 
 def accept(
-    *, user: "Person", actor: log.Actor, reason: str, clock: Callable[..., Any] = timezone.now
+    *, user: "Person", actor: log.Actor, reason: str, clock: Callable[[], datetime] = timezone.now
 ) -> str:
     """Go on with this database as it is. Raises `NotAllowed`, or `CannotAsk` without a reason."""
     if not sees_everything(user):
@@ -56,15 +56,15 @@ def accept(
 
 
 def left() -> str:
-    """What of the copies put back still waits for a person, in words."""
+    """Say what of the copies put back still waits for a person."""
     questions = Cancel.objects.filter(status__in=OPEN_QUESTIONS, restored_at__isnull=False).count()
     lines = PanicLine.objects.needing_somebody().filter(restored_at__isnull=False).count()
     if not questions and not lines:
         return "Nothing that waited in it is left to decide."
     cancels = f"{questions} cancel{'' if questions == 1 else 's'}"
     panics = f"{lines} line{'' if lines == 1 else 's'} of a panic"
-    found = " and ".join(told for told, n in ((cancels, questions), (panics, lines)) if n)
-    return f"Left to decide, one by one: {found} that waited when the copy was taken."
+    left_over = " and ".join(words for words, n in ((cancels, questions), (panics, lines)) if n)
+    return f"Left to decide, one by one: {left_over} that waited when the copy was taken."
 
 
 def _fact(behind: Restore, actor: log.Actor, reason: str, now: datetime) -> log.Fact:

@@ -1,8 +1,9 @@
-"""Verifications: somebody asks whether the log is whole, and the answer is kept and recorded."""
+"""Verifications: a person asks whether the log is whole; the answer is kept and recorded."""
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -28,7 +29,7 @@ def may_verify(user: "Person") -> bool:
 
 
 def ask(
-    *, user: "Person", actor: log.Actor, clock: Callable[..., Any] = timezone.now
+    *, user: "Person", actor: log.Actor, clock: Callable[[], datetime] = timezone.now
 ) -> Verification:
     """Ask for a walk over the whole log; one that waits or runs already serves. `NotAllowed`."""
     if not may_verify(user):
@@ -44,24 +45,26 @@ def ask(
     return verification
 
 
-def run(verification: Verification, *, clock: Callable[..., Any] = timezone.now) -> None:
+def run(verification: Verification, *, clock: Callable[[], datetime] = timezone.now) -> None:
     """Walk the log and keep what was found."""
     until = reader.tip()
     verification.renew(clock(), total=until)
 
-    def keep(position: int, until) -> None:
+    def keep(position: int, until: int) -> None:
         verification.renew(clock(), done=position)
 
     report = verify.verify(until=until, on_progress=keep)
-    told = report.as_json()
-    told["faults"] = told["faults"][:MAX_SHOWN]
-    values: dict[str, Any] = {
-        "fault_count": report.fault_count,
-        "report": json.dumps(told),
-        "done": until,
-    }
+    shown = report.as_json()
+    shown["faults"] = shown["faults"][:MAX_SHOWN]
     with transaction.atomic():
-        if verification.finish(clock(), ErrandStatus.DONE, **values):
+        is_ours = verification.finish(
+            clock(),
+            ErrandStatus.DONE,
+            fault_count=report.fault_count,
+            report=json.dumps(shown),
+            done=until,
+        )
+        if is_ours:
             log.append(_fact(_asker(verification), report))
 
 

@@ -1,9 +1,9 @@
 """Is the log whole, and does it show what it says? One walk over all of it, in constant memory."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import DatabaseError
 
@@ -27,9 +27,9 @@ class Report:
     head: str = FIRST_HASH
     checkpoints: int = 0
     covered: int = 0  # records up to the newest checkpoint
-    faults: list = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     fault_count: int = 0
-    notes: list = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def is_whole(self) -> bool:
@@ -37,7 +37,7 @@ class Report:
         return self.fault_count == 0
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the same as plain values."""
         plain = {name: getattr(self, name) for name in PLAIN}
         return plain | {
             "is_whole": self.is_whole,
@@ -45,11 +45,27 @@ class Report:
         }
 
 
+class Check(Protocol):
+    """One check of every record, told of them in order."""
+
+    def look(self, entry: reader.Entry) -> Iterator[Fault]:
+        """Yield the faults of one record."""
+
+    def end(self) -> Iterable[Fault]:
+        """Return the faults that show only once all records were seen."""
+
+
 PLAIN = ("records", "signatures", "head", "checkpoints", "covered", "fault_count", "notes")
 
 
+Progress = Callable[[int, int], object]  # hears the position reached, and the last one
+
+
 def verify(
-    *, until: int | None = None, on_fault=None, on_progress: Callable[..., Any] | None = None
+    *,
+    until: int | None = None,
+    on_fault: Callable[[Fault], object] | None = None,
+    on_progress: Progress | None = None,
 ) -> Report:
     """Walk the log up to ``until`` (its newest record) and report everything that is wrong.
 
@@ -58,7 +74,7 @@ def verify(
     tip = reader.tip()
     until = tip if until is None else until
     report, trail, signed = Report(), Trail(), Signed()
-    checks = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
+    checks: list[Check] = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
     for fault in _faults(checks, until, report, on_progress):
         report.fault_count += 1
         if len(report.faults) < MAX_NAMED:
@@ -70,7 +86,9 @@ def verify(
     return report
 
 
-def _faults(checks: list[Any], until: int, report: Report, on_progress) -> Iterator[Fault]:
+def _faults(
+    checks: Sequence[Check], until: int, report: Report, on_progress: Progress | None
+) -> Iterator[Fault]:
     for entry in reader.entries(until=until):
         if isinstance(entry, Broken):
             yield Fault(entry.position, entry.what)
@@ -82,13 +100,13 @@ def _faults(checks: list[Any], until: int, report: Report, on_progress) -> Itera
         if on_progress is not None and report.records % SAYS_EVERY == 0:
             on_progress(entry.position, until)
     newest = max(until, reader.tip())  # rows of what was appended meanwhile belong to records
-    yield from (Fault(one.position, one.what) for one in reader.strays(newest))
+    yield from (Fault(stray.position, stray.what) for stray in reader.strays(newest))
     for check in checks:
         yield from check.end()
 
 
-def _looked(check: "Chain", entry: reader.Entry) -> Iterator[Fault]:
-    """Faults of one record. One that makes a check itself fail is a fault; the walk goes on."""
+def _looked(check: Check, entry: reader.Entry) -> Iterator[Fault]:
+    """Yield the faults of one record. A check that itself fails is a fault; the walk goes on."""
     try:
         yield from check.look(entry)
     except DatabaseError:
@@ -105,11 +123,12 @@ class Chain:
 
     def __init__(self, trail: Trail) -> None:
         self._head, self._next = FIRST_HASH, 1
-        self._trail, self._first = trail, None
+        self._trail = trail
+        self._first: str | None = None
         self._agreed, self._is_rebuilt = 0, False
 
     def look(self, entry: reader.Entry) -> Iterator[Fault]:
-        """Faults of one record's place in the chain."""
+        """Yield the faults of one record's place in the chain."""
         values = entry.values
         position, hash_ = values["position"], values["hash"]
         if position > self._next:
@@ -124,9 +143,10 @@ class Chain:
         self._head, self._next = hash_, position + 1
 
     def end(self) -> Iterator[Fault]:
-        """What the checkpoints cover and the log no longer has.
+        """Yield what the checkpoints cover and the log no longer has.
 
-        One signed while the walk went on, or past its end, is about newer records: they are there.
+        A checkpoint signed while the walk went on, or past its end, is about newer records: they
+        are there.
         """
         last = self._next - 1
         for found in self._trail.up_to(float("inf")):
@@ -156,7 +176,7 @@ def _missing(first: int, last: int) -> Fault:
 def _of_content(entry: reader.Entry) -> Iterator[Fault]:
     values, position = entry.values, entry.values["position"]
     try:
-        is_same = content_hash(values, entry.rows) == values["content_hash"]
+        is_same = bool(content_hash(values, entry.rows) == values["content_hash"])
     except (AttributeError, TypeError, ValueError):
         is_same = False
     if not is_same:
@@ -170,7 +190,7 @@ def _of_content(entry: reader.Entry) -> Iterator[Fault]:
 def _is_kept(values: dict[str, Any], body: bytes | None) -> bool:
     """Whether the kept bytes are those the record speaks of."""
     if body is None:
-        return values["kept_sha256"] == ""
+        return bool(values["kept_sha256"] == "")
     own = hashlib.sha256(body).hexdigest()
     is_cut = values["body_length"] != len(body)
-    return own == values["kept_sha256"] and (is_cut or own == values["body_sha256"])
+    return bool(own == values["kept_sha256"] and (is_cut or own == values["body_sha256"]))

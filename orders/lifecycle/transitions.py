@@ -140,7 +140,9 @@ def _still_held(chunk: list[ClaimedCancel]) -> set[int]:
 
 
 def write(
-    pairs: Sequence[tuple[AnyCancel, Conclusion]], now: datetime, **also: datetime | Combinable
+    pairs: Sequence[tuple[AnyCancel, Conclusion]],
+    now: datetime,
+    **also: int | datetime | Combinable,
 ) -> None:
     """Write conclusions, one UPDATE for each distinct one, and what follows for orders and jobs.
 
