@@ -5,12 +5,22 @@ A record may be old or odd: what its facts do not tell is left out, never guesse
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from orders.models import AuditRecord, AuditRecordOrder, CancelJob, Verification
+from orders.models import AuditRecord, AuditRecordOrder
 
 # Makes a sentence of a record, its facts, who acted and which orders the record speaks of.
 Say = Callable[[AuditRecord, dict[str, Any], str, str], str]
+
+
+class Acted(Protocol):
+    """A record, a job, a verification or an export: a row that names the person behind it."""
+
+    @property
+    def operator_name(self) -> str: ...
+
+    @property
+    def address(self) -> str: ...
 
 
 class OrderName(NamedTuple):
@@ -74,9 +84,9 @@ def who(record: AuditRecord) -> str:
     return f"{name} ({BY_COMMAND})" if is_command else name or "Somebody"
 
 
-def by(record: AuditRecord | CancelJob | Verification) -> str:
+def by(row: Acted) -> str:
     """Say who acted, as a page's column shows it; empty for nobody."""
-    name, is_command = record.operator_name, record.address in TERMINAL
+    name, is_command = row.operator_name, row.address in TERMINAL
     if name in TERMINAL or (is_command and not name):
         return BY_COMMAND
     if name == SENDER:

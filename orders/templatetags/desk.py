@@ -3,15 +3,15 @@
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 
 from orders.audit import sentences
+from orders.audit.phrases import Acted
 from orders.exchange.credits import KEYLESS
-from orders.models import AuditRecord, Cancel, CancelJob
+from orders.models import Cancel
 
 register = template.Library()
 TONES = {
@@ -41,9 +41,9 @@ TONES = {
 
 
 @register.filter
-def visible(text: Any) -> str:
-    """Text from outside with every invisible or direction-changing character spelled out."""
-    text = str(text or "")
+def visible(value: object) -> str:
+    """Show a value from outside; spell out invisible and direction-changing characters."""
+    text = str(value or "")
     if text.isprintable():  # nearly always, and a page of orders asks a thousand times
         return text
     return "".join(f"‹U+{ord(c):04X}›" if _is_hidden(c) else c for c in text)
@@ -54,26 +54,26 @@ def _is_hidden(character: str) -> bool:
 
 
 @register.filter
-def by(row: Any) -> str:
-    """Who acted: a person's name, or *by the command line*."""
+def by(row: Acted) -> str:
+    """Say who acted: a person's name, or *by the command line*."""
     return visible(sentences.by(row))
 
 
 @register.filter
-def place(row: AuditRecord | CancelJob) -> str:
-    """From which network address; empty for the command line, which `by` tells."""
+def place(row: Acted) -> str:
+    """Say from which network address; empty for the command line, which `by` names."""
     return "" if row.address in sentences.TERMINAL else row.address
 
 
 @register.filter
 def thousands(number: int) -> str:
-    """A count as people read it: *5,000*."""
+    """Write a count as people read it: *5,000*."""
     return f"{number:,}"
 
 
 @register.filter
 def exact(moment: datetime | None) -> str:
-    """A time in UTC to the millisecond."""
+    """Write a time in UTC to the millisecond."""
     if moment is None:
         return "–"
     moment = moment.astimezone(UTC)
@@ -82,7 +82,7 @@ def exact(moment: datetime | None) -> str:
 
 @register.filter
 def ago(moment: datetime | None) -> str:
-    """How long ago, kept up to date by the page; the exact time in the title."""
+    """Say how long ago; the page keeps it up to date. The exact time is in the title."""
     if moment is None:
         return "never"
     return format_html(
@@ -95,7 +95,7 @@ def ago(moment: datetime | None) -> str:
 
 @register.filter
 def age(moment: datetime | None) -> str:
-    """The same without the word *ago*."""
+    """Say how long ago, as `ago` does, without the word *ago*."""
     if moment is None:
         return "–"
     return format_html(
@@ -108,19 +108,19 @@ def age(moment: datetime | None) -> str:
 
 @register.filter
 def shortened(key: str) -> str:
-    """A public key by its ends."""
+    """Shorten a public key to its ends."""
     return key if len(key) <= 12 else f"{key[:5]}…{key[-4:]}"
 
 
 @register.filter
 def tone(status: str) -> str:
-    """The colour a status is shown in; its word stands beside it always."""
+    """Name the colour of a status; its word always stands beside it."""
     return TONES.get(str(status), "plain")
 
 
 @register.filter
 def after(moment: datetime | None, since: datetime) -> str:
-    """A time told as the span since another one; the exact time in the title."""
+    """Say how long after another time this one was; the exact time is in the title."""
     if moment is None:
         return "–"
     words = sentences.span((moment - since).total_seconds())
@@ -129,35 +129,35 @@ def after(moment: datetime | None, since: datetime) -> str:
 
 @register.filter
 def duration(seconds: float) -> str:
-    """How long something is going to take."""
+    """Say how long something is going to take."""
     return f"about {sentences.span(seconds)}" if seconds >= 1 else "under 1 s"
 
 
 @register.filter
 def plain_number(number: Decimal) -> str:
-    """A decimal without the zeros that pad it."""
+    """Write a decimal without the zeros that pad it."""
     return f"{number.normalize():,f}"
 
 
 @register.filter
 def usd(amount: Decimal) -> str:
-    """An amount in USD, to the dollar once it is more than a hundred."""
+    """Write an amount in USD; from a hundred on, to the dollar."""
     return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.2f}"
 
 
 @register.filter
 def per_second(rate: float) -> str:
-    """A rate with one decimal while it is small."""
+    """Write a rate; below ten, with one decimal."""
     return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
 
 
 @register.filter
 def pool(name: str) -> str:
-    """A pool of credits as people know it."""
+    """Name a pool of credits as people know it."""
     return "shared by all accounts without an API config key" if name == KEYLESS else name
 
 
 @register.simple_tag
 def took(cancel: Cancel) -> str:
-    """How long a cancel took, from the act to the proven outcome."""
+    """Say how long a cancel took, from the act to the proven outcome."""
     return sentences.took(cancel)
