@@ -1,7 +1,9 @@
-"""What is set up before anyone can cancel: desks, people, accounts, agent wallets. All recorded.
+"""Set up what must exist before anyone can cancel: desks, people, accounts, agent wallets.
 
-Keys are asked for by people, so their rights are asked here. Desks, people and accounts are added
-here from the terminal alone; administrators have forms of their own for them.
+Each act is recorded.
+
+People manage keys on pages, so their rights are checked here. Only the terminal adds desks, people
+and accounts through this module; administrators have forms of their own for them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,8 @@ from orders.models import (
 from orders.models.desks import sees_everything
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from orders.models.desks import Person
 
 
@@ -34,7 +38,7 @@ NOT_YOURS = "You may not manage the keys of such an account."
 
 
 class CannotEnrol(ValueError):
-    """What was given cannot be set up; the text says what was wrong. ``field``: which input."""
+    """An input cannot be set up; the text says what is wrong. ``field``: the name of the input."""
 
     def __init__(self, sentence: str, *, field: str | None = None) -> None:
         super().__init__(sentence)
@@ -42,7 +46,7 @@ class CannotEnrol(ValueError):
 
 
 def desk_named(name: str) -> Desk:
-    """The desk of this name. Raises `CannotEnrol`."""
+    """Find the desk of this name. Raises `CannotEnrol`."""
     desk = Desk.objects.filter(name=name).first()
     if desk is None:
         raise CannotEnrol(f"There is no desk named {name!r}: add it with add_desk.", field="desk")
@@ -50,19 +54,19 @@ def desk_named(name: str) -> Desk:
 
 
 def account_named(name: str) -> Account:
-    """The account of this name or address. Raises `CannotEnrol`."""
-    found = Account.objects.filter(name=name) | Account.objects.filter(address=name)
-    found = list(found.select_related("desk").distinct()[:2])
-    if not found:
+    """Find the account of this name or address. Raises `CannotEnrol`."""
+    named = Account.objects.filter(name=name) | Account.objects.filter(address=name)
+    accounts = list(named.select_related("desk").distinct()[:2])
+    if not accounts:
         raise CannotEnrol(f"No account {name!r}: add it with add_account.", field="account")
-    if len(found) > 1:
+    if len(accounts) > 1:
         raise CannotEnrol(f"{name!r} is on more than one desk: give the address.", field="account")
-    return found[0]
+    return accounts[0]
 
 
 @transaction.atomic
 def add_desk(*, name: str, actor: log.Actor = COMMAND_LINE) -> tuple[Desk, bool]:
-    """A desk of this name, and whether it is new."""
+    """Add a desk of this name; return it, and whether it is new."""
     name = _label(name, "desk")
     desk, is_new = Desk.objects.get_or_create(name=name)
     if is_new:
@@ -78,8 +82,11 @@ def add_operator(
     role: str,
     password: str | None = None,
     actor: log.Actor = COMMAND_LINE,
-) -> "tuple[Person, bool]":
-    """A person with a role on a desk, and whether they are new. An existing password stays."""
+) -> "tuple[User, bool]":
+    """Give a person a role on a desk; return them, and whether they are new.
+
+    An existing password stays. Raises `CannotEnrol`.
+    """
     if role not in Role.values:
         raise CannotEnrol(f"The role must be one of {', '.join(Role.values)}.", field="role")
     user, is_new = _user(name, password)
@@ -99,8 +106,11 @@ def add_operator(
 @transaction.atomic
 def add_administrator(
     *, name: str, password: str | None, actor: log.Actor = COMMAND_LINE
-) -> "tuple[Person, bool]":
-    """A person who runs the app, and whether they are new."""
+) -> "tuple[User, bool]":
+    """Add a person who runs the app; return them, and whether they are new.
+
+    An existing person stays as they are. Raises `CannotEnrol`.
+    """
     user, is_new = _user(name, password, is_superuser=True)
     if is_new:
         log.append(_user_fact(user, actor))
@@ -111,7 +121,7 @@ def add_administrator(
 def add_account(
     *, name: str, desk: Desk, address: str, actor: log.Actor = COMMAND_LINE
 ) -> tuple[Account, bool]:
-    """An account on a desk, and whether it is new. Raises `CannotEnrol`."""
+    """Add an account to a desk; return it, and whether it is new. Raises `CannotEnrol`."""
     name = _label(name, "account")
     try:
         address = sealing.check_public_key(address, what="address")
@@ -133,17 +143,18 @@ def add_account(
 def add_agent_wallet(
     *, account: Account, public_key: str, secret: str, user: "Person", actor: log.Actor
 ) -> tuple[AgentWallet, bool]:
-    """Take an agent wallet's secret in, sealed, and whether it is new.
+    """Seal and keep an agent wallet's secret; return the wallet, and whether it is new.
 
     Raises `BadAgentKey`, `NotAllowed`. ``secret`` is never stored in clear, recorded or repeated.
     """
     _demand_agents(user, actor, account, f"add an agent wallet to account {account.pk}")
-    return _take_in(account, public_key, secret, user, actor)
+    assert user.pk is not None  # nobody anonymous may manage agent wallets
+    return _take_in(account, public_key, secret, user.pk, actor)
 
 
 @transaction.atomic
 def _take_in(
-    account: Account, public_key: str, secret: str, user: "Person", actor: log.Actor
+    account: Account, public_key: str, secret: str, user_id: int, actor: log.Actor
 ) -> tuple[AgentWallet, bool]:
     public_key = sealing.check_public_key(public_key, what="agent wallet's public key")
     raw = sealing.read_secret(secret, public_key=public_key, account=account.address)
@@ -152,7 +163,9 @@ def _take_in(
     if wallet is not None and wallet.is_active:
         return wallet, False
     if wallet is None:
-        wallet = AgentWallet.objects.create(account=account, public_key=public_key, created_by=user)
+        wallet = AgentWallet.objects.create(
+            account=account, public_key=public_key, created_by_id=user_id
+        )
         sealing.seal(wallet, raw).save()
     else:
         AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True)
@@ -162,13 +175,13 @@ def _take_in(
 
 
 def disable_agent_wallet(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> bool:
-    """Stop signing with this agent wallet before the next send; whether it was active."""
+    """Stop signing with this agent wallet before the next send; return whether it was active."""
     _demand_agents(user, actor, wallet.account, f"disable agent wallet {wallet.pk}")
     return _switch(wallet, actor, Event.AGENT_WALLET_DISABLED, is_active=False)
 
 
 def enable_agent_wallet(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> bool:
-    """Sign with this agent wallet again; whether it was disabled."""
+    """Sign with this agent wallet again; return whether it was disabled."""
     _demand_agents(user, actor, wallet.account, f"enable agent wallet {wallet.pk}")
     return _switch(wallet, actor, Event.AGENT_WALLET_ENABLED, is_active=True)
 
@@ -198,7 +211,7 @@ def set_api_config_key(
 
 
 def remove_api_config_key(*, account: Account, user: "Person", actor: log.Actor) -> bool:
-    """Forget an account's API config key; whether there was one. Administrators only."""
+    """Forget an account's API config key; return whether there was one. Administrators only."""
     _demand(sees_everything(user), actor, f"remove the API config key of account {account.pk}")
     with transaction.atomic():
         if not SealedApiConfigKey.objects.filter(account=account).delete()[0]:
@@ -208,6 +221,7 @@ def remove_api_config_key(*, account: Account, user: "Person", actor: log.Actor)
 
 
 def _demand_agents(user: "Person", actor: log.Actor, account: Account, what: str) -> None:
+    """Raise `NotAllowed`, and record that, unless the person may manage this account's wallets."""
     _demand(Account.objects.managed_by(user).filter(pk=account.pk).exists(), actor, what)
 
 
@@ -219,7 +233,7 @@ def _demand(is_allowed: bool, actor: log.Actor, what: str) -> None:
 def membership_fact(
     membership: Membership, actor: log.Actor, *, is_removed: bool = False
 ) -> log.Fact:
-    """The record of a membership given, changed or taken away."""
+    """Make the record of a membership given, changed or taken away."""
     data = {"user": membership.user.get_username(), "role": "" if is_removed else membership.role}
     return log.Fact(Event.MEMBERSHIP_CHANGED, actor, desk=membership.desk, data=data)
 
@@ -232,21 +246,24 @@ def _api_config_key_fact(account: Account, actor: log.Actor, data: dict[str, Any
     return log.Fact(Event.API_CONFIG_KEY_CHANGED, actor, account=account, data=data)
 
 
-def _user_fact(user: "Person", actor: log.Actor) -> log.Fact:
+def _user_fact(user: "User", actor: log.Actor) -> log.Fact:
     data = {"added": user.get_username(), "is_administrator": user.is_superuser}
     return log.Fact(Event.USER_CHANGED, actor, data=data)
 
 
 def _refuse_shared(public_key: str, account: Account) -> None:
-    """The exchange does not bind a signature to an account, so two accounts never share a key."""
-    held = AgentWallet.objects.filter(public_key=public_key)
-    if held.exclude(account__address=account.address).exists():
+    """Refuse an agent wallet of another account.
+
+    The exchange does not bind a signature to an account, so two accounts never share a key.
+    """
+    same_key = AgentWallet.objects.filter(public_key=public_key)
+    if same_key.exclude(account__address=account.address).exists():
         raise sealing.BadAgentKey(
             "This agent wallet already signs for another account. Give each account its own."
         )
 
 
-def _user(name: str, password: str | None, *, is_superuser: bool = False) -> "tuple[Person, bool]":
+def _user(name: str, password: str | None, *, is_superuser: bool = False) -> "tuple[User, bool]":
     users = get_user_model()
     user = users.objects.filter(username=name).first()
     if user is not None:
@@ -262,7 +279,8 @@ def _user(name: str, password: str | None, *, is_superuser: bool = False) -> "tu
     return user, True
 
 
-def _label(text: str, what: str) -> str | None:
+def _label(text: str, what: str) -> str:
+    """Return a name without the space around it. Raises `CannotEnrol`."""
     text = (text or "").strip()
     if not text or len(text) > 80 or not text.isprintable():
         raise CannotEnrol(f"The {what}'s name must be 1 to 80 printable characters.", field="name")

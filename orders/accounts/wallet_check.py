@@ -1,6 +1,7 @@
-"""Test an agent wallet: one harmless signed read, made by a sender, told in words.
+"""Test an agent wallet: a sender makes one harmless signed read, and says what it shows.
 
-A person asks for it; and each is tested once a day, for somebody may bind another to the account.
+A person asks for a test. The app also tests each wallet once a day: somebody may have bound another
+wallet to the account.
 """
 
 from collections.abc import Callable
@@ -25,8 +26,7 @@ from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
 from orders.pacifica import answers
 from orders.pacifica.bound import Bound
-from orders.pacifica.client import Unreachable
-from orders.pacifica.transport import Answer
+from orders.pacifica.transport import Answer, Unreachable
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
@@ -63,21 +63,22 @@ BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "be
 
 @dataclass(frozen=True)
 class Finding:
-    """What a test showed: ``outcome`` is a word of `WORDS`; ``said`` the whole of it, in words.
+    """What a test showed. ``outcome``: a key of `WORDS`; ``said``: all that it showed, in words.
 
-    ``result``: the `Answer`, an `Unreachable`, or None where nothing was sent.
+    ``result``: None where nothing was sent. ``unheld``: public keys that the exchange accepts for
+    the account and this app does not hold, and entries of its list that cannot be read.
     """
 
     outcome: str
     said: str
-    result: object = None
-    unheld: tuple | list = ()
+    result: Answer | Unreachable | None = None
+    unheld: tuple[str, ...] = ()
 
 
 def ask_for_test(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> datetime:
-    """Record that somebody wants this agent wallet tested, and wake a sender to do it.
+    """Record that somebody wants this agent wallet tested, and wake a sender for it.
 
-    Raises `NotAllowed`.
+    Returns when that was. Raises `NotAllowed`.
     """
     if not AgentWallet.objects.managed_by(user).filter(pk=wallet.pk).exists():
         refuse(actor=actor, what=f"test agent wallet {wallet.pk}", said=NO_WALLET)
@@ -91,7 +92,7 @@ def ask_for_test(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> da
 
 
 def ask_daily(now: datetime) -> None:
-    """Have every active agent wallet tested whose last test, or whose coming, is a day ago."""
+    """Have each active agent wallet tested whose last test, or whose arrival, is a day ago."""
     due = AgentWallet.objects.filter(test_asked_at=None, is_active=True)
     due = due.filter(account__is_active=True, account__desk__is_active=True)
     due = due.annotate(last_at=Coalesce("tested_at", "created_at"))
@@ -104,12 +105,12 @@ def ask_daily(now: datetime) -> None:
         ids = [wallet.pk for wallet in wallets]
         AgentWallet.objects.filter(pk__in=ids).update(test_asked_at=now)
         log.append(
-            *(_fact(one, SENDER, Event.AGENT_WALLET_TESTED, "asked", now, {}) for one in wallets)
+            *(_fact(each, SENDER, Event.AGENT_WALLET_TESTED, "asked", now, {}) for each in wallets)
         )
 
 
-def probe(*, wallet_id: int, clock: Callable[..., Any] = timezone.now) -> None:
-    """Carry out a test that was asked for: sign, record, send once, say what it shows."""
+def probe(*, wallet_id: int, clock: Callable[[], datetime] = timezone.now) -> None:
+    """Carry out a test that was asked for: sign, record, send once, write what it shows."""
     if restored_copy.is_behind(clock()):
         return
     wallet = _take_over_test(wallet_id, clock())
@@ -119,16 +120,16 @@ def probe(*, wallet_id: int, clock: Callable[..., Any] = timezone.now) -> None:
     is_list_read = finding.outcome in {BOUND, NOT_BOUND} or finding.unheld  # else it stands
     unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
     said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
-    values: dict[str, Any] = {
-        "test_outcome": finding.outcome,
-        "test_said": said[:400],
-        "unheld": unheld,
-    }
+    data: dict[str, Any] = {"said": said, "unheld": list(finding.unheld)}
+    body = None
     with transaction.atomic():
         AgentWallet.objects.filter(pk=wallet_id).update(
-            **values, test_asked_at=None, tested_at=clock()
+            test_outcome=finding.outcome,
+            test_said=said[:400],
+            unheld=unheld,
+            test_asked_at=None,
+            tested_at=clock(),
         )
-        data, body = {"said": said, "unheld": list(finding.unheld)}, None
         if finding.result is not None:
             _, described, body = transitions.described_result(finding.result)
             data |= described
@@ -138,17 +139,18 @@ def probe(*, wallet_id: int, clock: Callable[..., Any] = timezone.now) -> None:
 
 
 def _take_over_test(wallet_id: int, now: datetime) -> AgentWallet | None:
-    """The wallet, held for a while, where its test is asked for and no other sender has it.
+    """Take the wallet for a while, where its test is asked for and no other sender has it.
 
-    Where another had it for too long, the end of its request is recorded first: it has none.
+    Returns None otherwise. Where another sender had it for too long, its test is recorded as lost.
     """
     asked = AgentWallet.objects.filter(pk=wallet_id, test_asked_at__isnull=False)
     with transaction.atomic():
         rows = asked.select_for_update(of=("self",), no_key=True).select_related("account__desk")
         wallet = rows.order_by("pk").first()
-        is_taken = wallet is not None and wallet.test_outcome == TESTING
-        is_held = is_taken and not asked.filter(_is_over(now)).exists()
-        if wallet is None or is_held:
+        if wallet is None:
+            return None
+        is_taken = wallet.test_outcome == TESTING
+        if is_taken and not asked.filter(_is_over(now)).exists():
             return None
         asked.update(test_asked_at=now + TAKEN_FOR, test_outcome=TESTING)
         if is_taken:
@@ -161,13 +163,13 @@ def _is_over(now: datetime) -> Q:
     return has_come("test_asked_at", now, TAKEN_FOR)
 
 
-def alarmed() -> OfAccountsQuerySet:
-    """The active agent wallets whose last readable test found one that this app does not hold."""
+def alarmed() -> OfAccountsQuerySet[AgentWallet]:
+    """Find active agent wallets whose last readable list names one that this app does not hold."""
     return AgentWallet.objects.filter(is_active=True).exclude(unheld="")
 
 
 def overdue(now: datetime, grace: timedelta) -> list[int]:
-    """Ids of the wallets whose test no worker took in time."""
+    """Return the ids of the wallets whose test no worker took in time."""
     wanted = AgentWallet.objects.filter(_is_over(now - grace))
     return list(wanted.values_list("pk", flat=True))
 
@@ -175,7 +177,8 @@ def overdue(now: datetime, grace: timedelta) -> list[int]:
 SENDER = log.Actor(operator_name="(sender)")
 
 
-def _find_out(wallet: AgentWallet, clock: Callable[..., Any]) -> Finding | None:
+def _find_out(wallet: AgentWallet, clock: Callable[[], datetime]) -> Finding:
+    """Sign and send the read, each recorded; return what it shows."""
     try:
         request = open_signer(wallet).list_agent_wallets(**client.signing_times(clock()))
     except (CannotOpen, KeySettingsWrong) as error:
@@ -209,8 +212,8 @@ def _read(wallet: AgentWallet, answer: Answer) -> Finding:
 
 
 def _found(wallet: AgentWallet, answer: Answer, bound: Bound) -> Finding:
-    """What the list shows. What cannot be read of it may be this agent wallet, or a foreign one."""
-    unheld = [*_unheld(wallet.account, bound.keys), *(f"{ODD} {one}" for one in bound.odd)]
+    """Say what the list shows. An entry that cannot be read may be this agent wallet or another."""
+    unheld = (*_unheld(wallet.account, bound.keys), *(f"{ODD} {entry}" for entry in bound.odd))
     if wallet.public_key in bound.keys:
         return Finding(BOUND, WORDS[BOUND], answer, unheld)
     if not bound.odd:
@@ -219,16 +222,17 @@ def _found(wallet: AgentWallet, answer: Answer, bound: Bound) -> Finding:
 
 
 def _foreign(wallet: AgentWallet, answer: Answer, another: str) -> Finding:
-    """The answer is about something else: it is told of, and shows nothing."""
+    """Raise an alert: the answer is about something else, and shows nothing."""
     account = wallet.account
-    about: dict[str, Any] = {"about": f"account {account.pk}", "account": account}
-    foreign_answers.raise_alert(**about, another=another, now=timezone.now())
+    foreign_answers.raise_alert(
+        about=f"account {account.pk}", account=account, another=another, now=timezone.now()
+    )
     said = f"{WORDS[CANNOT_TELL]} The answer speaks of another {another}: it proves nothing."
     return Finding(CANNOT_TELL, said, answer)
 
 
 def _unheld(account: Account, bound: tuple[str, ...]) -> list[str]:
-    """Agent wallets the exchange accepts for this account and that are not ours: who holds them?"""
+    """List the agent wallets that the exchange accepts for this account and we do not hold."""
     ours = AgentWallet.objects.filter(account__address=account.address)
     return sorted(set(bound) - set(ours.values_list("public_key", flat=True)))
 
