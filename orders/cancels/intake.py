@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,66 +20,81 @@ from orders.models.bulk_insert import insert
 from orders.models.cancels import LIVE
 
 SKIPPED = "skipped"  # an order row of what was asked for and became no cancel
+Skipped = tuple[Target, str]  # what was left out, and why
 
 
 @dataclass(frozen=True)
 class CancelReceipt:
     """What became of a request: the jobs made, how many cancels, and what was skipped and why."""
 
-    jobs: tuple
+    jobs: tuple[CancelJob, ...]
     recorded: int
-    skipped: tuple = ()  # (what, why) pairs, in words
+    skipped: tuple[tuple[int | str | None, str], ...] = ()  # (id of the order, why) pairs
     is_repeated: bool = False  # the same act again: nothing new was recorded
-    notes: tuple = ()  # sentences on what was taken as asked though it looks odd
+    notes: tuple[str, ...] = ()  # sentences on what was taken as asked though it looks odd
 
     def sentence(self) -> str:
-        """One line for the operator: countable, and why anything was skipped."""
+        """Say in one line how many cancels were recorded, and why any order was skipped."""
         cancels = f"{self.recorded} {'cancel' if self.recorded == 1 else 'cancels'}"
         text = f"Already recorded: {cancels}" if self.is_repeated else f"{cancels} recorded"
-        reasons = {}
+        reasons: dict[str, int] = {}
         for _, why in self.skipped:
             reasons[why] = reasons.get(why, 0) + 1
         text += "".join(f", {count} skipped: {why}" for why, count in reasons.items())
         return " ".join([f"{text}.", *self.notes])
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What the jobs of one request have in common: columns of `CancelJob`.
+
+    ``scope``: what was asked, in words; empty where the targets say it. ``key``: of the request;
+    each desk's job has one made from it.
+    """
+
+    reason: str
+    key: uuid.UUID
+    scope: str = ""
+    retry_of: CancelJob | None = None
+    preview: Preview | None = None
+    preview_sha256: str = ""
+
+
 def record_request(
     actor: log.Actor,
-    targets: list[Target],
+    targets: Sequence[Target],
     *,
-    skipped: list[tuple[Target, str]] | tuple[Any, ...] = (),
+    skipped: Sequence[Skipped] = (),
     reason: str = "",
     request_key: uuid.UUID | None = None,
-    **about: str | CancelJob | Preview,
+    scope: str = "",
+    retry_of: CancelJob | None = None,
+    preview: Preview | None = None,
+    preview_sha256: str = "",
 ) -> CancelReceipt:
     """Record jobs, cancels and facts in one transaction, then wake the senders.
 
-    One job a desk. ``skipped``: (target, why) pairs that were left out already, to record and to
-    tell of. ``request_key``: the same key again gives the same job. ``about``: further columns of
-    the job (``retry_of``, ``scope``, ``preview_sha256``).
+    One job a desk. ``skipped``: what was left out already, to record and to tell of.
+    ``request_key``: the same key again gives the same job. ``scope``: what was asked, in words,
+    where the targets alone do not say it. ``preview_sha256``: hash of the frozen set.
     """
-    request_key = request_key or uuid.uuid4()
-    for last_try in (False, True):
-        try:
-            with transaction.atomic():
-                return _record(actor, targets, list(skipped), reason.strip(), request_key, about)
-        except IntegrityError:  # another click was recorded between our look and our insert
-            if last_try:
-                raise
-    return None
+    key = request_key or uuid.uuid4()
+    request = _Request(reason.strip(), key, scope, retry_of, preview, preview_sha256)
+    try:
+        return _record(actor, targets, skipped, request)
+    except IntegrityError:  # another click was recorded between our look and our insert
+        return _record(actor, targets, skipped, request)
 
 
 def asked_before(
-    actor: log.Actor,
-    desks: dict[Desk, tuple[list[Target], list[tuple[str | Target, ...]]]] | list[Desk] | set[Desk],
-    request_key: uuid.UUID | None,
+    actor: log.Actor, desks: Iterable[Desk], request_key: uuid.UUID | None
 ) -> CancelReceipt | None:
-    """What this person asked for with this key before, whatever became of the orders since."""
+    """Find what this person asked for with this key before, whatever became of the orders since."""
     if request_key is None:
         return None
     keys = [_key(request_key, desk) for desk in desks]
-    jobs = CancelJob.objects.filter(request_key__in=keys, operator_id=actor.operator_id)
-    jobs = tuple(jobs.order_by("pk"))
+    made = CancelJob.objects.filter(request_key__in=keys, operator_id=actor.operator_id)
+    jobs = tuple(made.order_by("pk"))
     recorded = Cancel.objects.filter(job__in=jobs).count()
     return CancelReceipt(jobs, recorded, is_repeated=True) if jobs else None
 
@@ -87,10 +103,10 @@ def _key(request_key: uuid.UUID, desk: Desk) -> uuid.UUID:
     return uuid.uuid5(request_key, str(desk.pk))
 
 
-def extend(job: CancelJob, targets: list[Target]) -> int:
-    """Give a job more cancels, for orders that have no other live one; recorded as asked.
+def extend(job: CancelJob, targets: Sequence[Target]) -> int:
+    """Give a job more cancels, for orders that have no other live one; record them as asked.
 
-    A panic does this with what its cancel-all left over. Returns how many.
+    A panic does this with what its cancel-all left over. Returns how many were added.
     """
     try:
         return _extend(job, targets)
@@ -98,7 +114,7 @@ def extend(job: CancelJob, targets: list[Target]) -> int:
         return _extend(job, targets)
 
 
-def _extend(job: CancelJob, targets: list[Target]) -> int | None:
+def _extend(job: CancelJob, targets: Sequence[Target]) -> int:
     now = timezone.now()
     with transaction.atomic():
         fresh, _ = _without_live(targets)
@@ -108,35 +124,34 @@ def _extend(job: CancelJob, targets: list[Target]) -> int | None:
     return len(fresh)
 
 
+@transaction.atomic
 def _record(
-    actor: log.Actor,
-    targets: list[Target],
-    skipped: list[tuple[Target, str]],
-    reason: str,
-    request_key: uuid.UUID,
-    about: dict[str, Any],
+    actor: log.Actor, targets: Sequence[Target], skipped: Sequence[Skipped], request: _Request
 ) -> CancelReceipt:
     now = timezone.now()
-    by_desk = {}
+    by_desk: dict[Desk, tuple[list[Target], list[Skipped]]] = {}
     for target in targets:
         by_desk.setdefault(target.account.desk, ([], []))[0].append(target)
     for target, why in skipped:
         by_desk.setdefault(target.account.desk, ([], []))[1].append((target, why))
-    if before := asked_before(actor, by_desk, request_key):
+    if before := asked_before(actor, by_desk, request.key):
         return before
-    jobs, facts, told = [], [], []
+    jobs: list[CancelJob] = []
+    facts: list[log.Fact] = []
+    told: list[tuple[int | str | None, str]] = []
     for desk, (wanted, left_out) in by_desk.items():
         fresh, doubles = _without_live(wanted)
         left_out += doubles
         told += [(target.order_id or target.client_order_id, why) for target, why in left_out]
         if fresh:
-            job = _new_job(actor, desk, fresh, reason, _key(request_key, desk), now, about)
+            job = _new_job(actor, desk, fresh, request, now)
             jobs.append(job)
             facts.append(_fact(actor, job, fresh, _insert(job, fresh, now), now, left_out))
             _wake(job, fresh)
         elif left_out:
-            scope = about.get("scope") or in_words([target for target, _ in left_out])
-            idle = CancelJob(desk=desk, scope=scope, reason=reason)  # none is made for nothing
+            scope = request.scope or in_words([target for target, _ in left_out])
+            # No job is made for nothing.
+            idle = CancelJob(desk=desk, scope=scope, reason=request.reason)
             facts.append(_fact(actor, idle, (), (), now, left_out))
     log.append(*facts)
     recorded = sum(fact.data["count"] for fact in facts)
@@ -153,20 +168,21 @@ class Live:
     """The names under which live cancels of some accounts have their orders; one query."""
 
     def __init__(self, account_ids: set[int]) -> None:
-        self._order_ids, self._by_client_id = set(), {}
+        self._order_ids: set[tuple[int, int]] = set()
+        self._by_client_id: dict[tuple[int, str | None], int | None] = {}
         cancels = Cancel.objects.filter(account__in=account_ids, status__in=LIVE)
         for row in cancels.values_list(*NAMES):
             self.add(*row)
 
     def add(self, account_id: int, order_id: int | None, client_order_id: str | None) -> None:
-        """Have a cancel of an order of these names count as live."""
+        """Count a cancel of an order of these names as live."""
         if order_id:
             self._order_ids.add((account_id, order_id))
         if client_order_id:
             self._by_client_id[account_id, client_order_id] = order_id
 
     def has_name(self, account_id: int, client_order_id: str | None) -> bool:
-        """Whether a live cancel has this client order id, of which there may be one."""
+        """Whether a live cancel has this client order id. There may be no client order id."""
         return (account_id, client_order_id) in self._by_client_id
 
     def has(self, account_id: int, order_id: int | None, client_order_id: str | None) -> bool:
@@ -180,10 +196,11 @@ class Live:
         return is_nameless or (account_id, order_id) in self._order_ids
 
 
-def _without_live(targets: list[Target]) -> tuple[list[Target], list[tuple[str | Target, ...]]]:
-    """Targets that have no other live cancel, and (target, why) of those that do."""
+def _without_live(targets: Sequence[Target]) -> tuple[list[Target], list[Skipped]]:
+    """Separate the targets that have no other live cancel from those that do."""
     live = Live({target.account.pk for target in targets})
-    fresh, doubles = [], []
+    fresh: list[Target] = []
+    doubles: list[Skipped] = []
     for target in targets:
         account_id, names = target.account.pk, (target.order_id, target.client_order_id)
         if live.has(account_id, *names):
@@ -197,27 +214,24 @@ def _without_live(targets: list[Target]) -> tuple[list[Target], list[tuple[str |
 
 
 def _new_job(
-    actor: log.Actor,
-    desk: Desk,
-    targets: list[Target],
-    reason: str,
-    key: uuid.UUID,
-    now: datetime,
-    about: dict[str, Any],
+    actor: log.Actor, desk: Desk, targets: list[Target], request: _Request, now: datetime
 ) -> CancelJob:
     return CancelJob.objects.create(
         desk=desk,
         **actor.columns(),
-        request_key=key,
-        reason=reason,
+        request_key=_key(request.key, desk),
+        scope=request.scope or in_words(targets),
+        reason=request.reason,
+        retry_of=request.retry_of,
+        preview=request.preview,
+        preview_sha256=request.preview_sha256,
         is_urgent=len(targets) <= settings.URGENT_UP_TO,
         created_at=now,
-        **({"scope": in_words(targets)} | about),
     )
 
 
 def _insert(job: CancelJob, targets: list[Target], now: datetime) -> tuple[log.OrderLine, ...]:
-    """One queued cancel for each target; the log's order rows of them."""
+    """Insert one queued cancel for each target; return the log's order rows of them."""
     newest = job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
     rows = [_row(job, target, now) for target in targets]
     insert(Cancel, (*GIVEN, *DEFAULTS), rows)
@@ -225,13 +239,14 @@ def _insert(job: CancelJob, targets: list[Target], now: datetime) -> tuple[log.O
     added = job.cancels.filter(pk__gt=newest).values_list(*NAMES, "pk")
     ids = {tuple(names): pk for *names, pk in added}
     return tuple(
-        _line(one, ids[one.account.pk, one.order_id, one.client_order_id]) for one in targets
+        _line(target, ids[target.account.pk, target.order_id, target.client_order_id])
+        for target in targets
     )
 
 
-def _plain(default: str) -> str:
-    """A column's default as the database takes it."""
-    return getattr(default, "value", default)
+def _plain(value: Any) -> Any:
+    """Return a choice, or a column's default, as the database takes it."""
+    return getattr(value, "value", value)
 
 
 NAMES = ("account_id", "order_id", "client_order_id")  # of an order; one live cancel has them
@@ -253,13 +268,13 @@ DEFAULTS = {  # of the columns that may not be null
 }
 
 
-def _row(job: CancelJob, target: Target, now: datetime) -> tuple[int | str | None, ...]:
-    """The columns of `GIVEN`, then the defaults."""
+def _row(job: CancelJob, target: Target, now: datetime) -> tuple[Any, ...]:
+    """Return the columns of `GIVEN`, then the defaults."""
     return (
         job.pk,
         job.is_urgent,
         target.account.pk,
-        target.order and target.order.pk,
+        target.order.pk if target.order else None,
         target.symbol,
         _plain(target.kind),
         target.order_id,
@@ -269,7 +284,7 @@ def _row(job: CancelJob, target: Target, now: datetime) -> tuple[int | str | Non
     )
 
 
-def _line(target: Target, cancel_id: int) -> log.OrderLine:
+def _line(target: Target, cancel_id: int | None) -> log.OrderLine:
     return log.OrderLine(
         account_id=target.account.pk,
         symbol=target.symbol,
@@ -279,8 +294,8 @@ def _line(target: Target, cancel_id: int) -> log.OrderLine:
     )
 
 
-def in_words(targets: list[Target]) -> str:
-    """What a job is about: *BTC bid 28000000042 on Momentum*, or *12 orders on 3 accounts*."""
+def in_words(targets: Sequence[Target]) -> str:
+    """Say what a job is about: *BTC bid 28000000042 on Momentum*, or *12 orders on 3 accounts*."""
     if len(targets) == 1:
         target = targets[0]
         side = f" {target.order.side}" if target.order and target.order.side else ""
@@ -294,12 +309,12 @@ def in_words(targets: list[Target]) -> str:
 def _fact(
     actor: log.Actor,
     job: CancelJob,
-    targets: list[Target] | tuple[Any, ...],
+    targets: Sequence[Target],
     lines: tuple[log.OrderLine, ...],
     now: datetime,
-    left_out: list[tuple[Target, str]] | tuple[Any, ...] = (),
+    left_out: Sequence[Skipped] = (),
 ) -> log.Fact:
-    """What was asked for; of orders that were left out too, each with a row of its own."""
+    """Say what was asked for. An order that was left out has a row of its own too."""
     reasons = Counter(why for _, why in left_out)
     skipped = [target for target, _ in left_out]
     accounts = {target.account for target in (*targets, *skipped)}
@@ -319,5 +334,5 @@ def _fact(
             "frozen": len(lines) + len(skipped),
             "preview_sha256": job.preview_sha256,
         },
-        lines=(*lines, *(_line(one, None)._replace(outcome=SKIPPED) for one in skipped)),
+        lines=(*lines, *(_line(target, None)._replace(outcome=SKIPPED) for target in skipped)),
     )

@@ -1,7 +1,8 @@
-"""Stop, resume and retry a job: each a recorded act of somebody who may."""
+"""Stop, resume and retry a job. Each is a recorded act of a person who may do it."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -38,9 +39,10 @@ ENDED = "ended since"
 
 
 def stop(*, user: "Person", actor: log.Actor, job_id: int) -> str:
-    """From here on nothing new of the job is sent; what is under way is followed to its end.
+    """Send nothing new of the job from here on; what is under way is followed to its end.
 
-    What a sender claimed and has not recorded as a request is taken from it: nothing of it left.
+    A cancel that a sender claimed and has not recorded as a request is taken from it: nothing of it
+    left. Returns a sentence for the operator. Raises `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "stop")
     if job.is_panic:
@@ -62,9 +64,10 @@ def stop(*, user: "Person", actor: log.Actor, job_id: int) -> str:
 
 
 def resume(*, user: "Person", actor: log.Actor, job_id: int) -> str:
-    """Put the stopped cancels back in the queue, but for orders that another cancel has by now.
+    """Put the stopped cancels back in the queue, but skip some orders.
 
-    Nor is an order's that has ended since.
+    Skipped are orders that have ended since, and those that another cancel names by now. Returns a
+    sentence for the operator. Raises `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "resume")
     try:
@@ -89,11 +92,8 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         transitions.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
-        about: dict[str, Any] = {
-            "is_urgent": job.is_urgent,
-            "count": queued // max(1, len(accounts)),
-        }
-        wakeups.deliver(account_ids=sorted(accounts), **about)
+        each = queued // max(1, len(accounts))
+        wakeups.deliver(account_ids=sorted(accounts), is_urgent=job.is_urgent, count=each)
         facts = {"queued": queued, "skipped": sum(skipped.values())}
         log.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
     told = (f", {count} skipped: {why}" for why, count in skipped.items() if count)
@@ -103,9 +103,9 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
 def retry(
     *, user: "Person", actor: log.Actor, job_id: int, request_key: UUID | None = None
 ) -> CancelReceipt:
-    """A new job, linked to this one, for what was refused, expired or stopped. An `Asked`.
+    """Make a new job, linked to this one, for what was refused, expired or stopped.
 
-    Orders that have ended since are skipped.
+    Orders that have ended since are skipped. Raises `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "retry")
     if before := asked_before(actor, [job.desk], request_key):
@@ -115,12 +115,14 @@ def retry(
     again = failed.select_related("account__desk", "known_order").order_by("pk")
     targets = [_target(cancel) for cancel in again if cancel.pk not in ended]
     skipped = [(_target(cancel), ENDED) for cancel in again if cancel.pk in ended]
-    about: dict[str, Any] = {
-        "reason": f"Retry of job {job.pk}",
-        "request_key": request_key,
-        "retry_of": job,
-    }
-    return record_request(actor, targets, skipped=skipped, **about)
+    return record_request(
+        actor,
+        targets,
+        skipped=skipped,
+        reason=f"Retry of job {job.pk}",
+        request_key=request_key,
+        retry_of=job,
+    )
 
 
 def has_left(job: CancelJob, statuses: list[str]) -> bool:
@@ -134,38 +136,55 @@ def has_left(job: CancelJob, statuses: list[str]) -> bool:
 
 
 def may_go_on(*, user: "Person", job: CancelJob) -> bool:
-    """Whether this person, who may cancel, may also resume or retry: another's bulk job is not."""
+    """Whether this person, who may cancel, may also resume or retry this job.
+
+    Another person's bulk job needs the right to cancel by scope.
+    """
     if job.is_urgent or job.operator_id == user.pk:
         return True
     return Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=job.desk_id).exists()
 
 
-def _permitted(user: "Person", actor: log.Actor, job_id: int, act: str) -> CancelJob | None:
-    """The job, if this person may cancel on its desk, or pull a panic; a refusal is recorded."""
-    job = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
-    job = job.select_related("desk").first()
-    is_known = job is not None and (
-        not job.is_panic or has_permission(user, Right.PANIC, desk=job.desk)
-    )
-    if not is_known or (act != "stop" and not may_go_on(user=user, job=job)):
+def _permitted(user: "Person", actor: log.Actor, job_id: int, act: str) -> CancelJob:
+    """Find the job if this person may do this to it. Records a refusal and raises `NotAllowed`."""
+    jobs = CancelJob.objects.allowing(user, Right.CANCEL).filter(pk=job_id)
+    job = jobs.select_related("desk").first()
+    if job is None or not _may(user, job, act):
         refuse(actor=actor, what=f"{act} job {job_id}", said=NO_JOB)
     return job
 
 
-def _rows(cancels: CancelQuerySet, most: int | None = None) -> list[Any]:
-    """Of each the id, what is known of its order, and the order's names; the oldest first."""
-    columns = ("pk", "known_order__state", *NAMES)
-    return list(cancels.order_by("pk").values_list(*columns, named=True)[:most])
+def _may(user: "Person", job: CancelJob, act: str) -> bool:
+    if job.is_panic and not has_permission(user, Right.PANIC, desk=job.desk):
+        return False
+    return act == "stop" or may_go_on(user=user, job=job)
 
 
-def _all_ended(rows: list[Any]) -> set[int]:
+class CancelRow(NamedTuple):
+    """Of a cancel the id, what is known of its order, and the order's names."""
+
+    pk: int
+    known_state: str | None
+    account_id: int
+    order_id: int | None
+    client_order_id: str | None
+
+
+def _rows(cancels: CancelQuerySet, most: int | None = None) -> list[CancelRow]:
+    """Read the columns of at most so many of these cancels; the oldest first."""
+    rows = cancels.order_by("pk").values_list("pk", "known_order__state", *NAMES)
+    return [CancelRow._make(row) for row in rows[:most]]
+
+
+def _all_ended(rows: list[CancelRow]) -> set[int]:
     return set().union(*map(_ended, portions(rows)))
 
 
-def _ended(rows: list[Any]) -> set[int]:
-    """Ids of those whose order has ended since: it is known as closed, or a newer cancel says so.
+def _ended(rows: Sequence[CancelRow]) -> set[int]:
+    """Return the ids of those whose order has ended since.
 
-    Looked up by name: as one query, PostgreSQL may hold each against every other.
+    It is known as closed, or a newer cancel says so. Looked up by name: as one query, PostgreSQL
+    may compare each with every other.
     """
     newer = Cancel.objects.filter(status__in=OVER, pk__gt=rows[0].pk).order_by()
     newer = newer.filter(account__in={row.account_id for row in rows})
@@ -176,17 +195,19 @@ def _ended(rows: list[Any]) -> set[int]:
     return {
         row.pk
         for row in rows
-        if row.known_order__state == OrderState.CLOSED
+        if row.known_state == OrderState.CLOSED
         or (row.account_id, row.order_id or row.client_order_id) in over
     }
 
 
-def _free_and_taken(rows: list[Any]) -> tuple[list[int], list[int]]:
-    """Ids of those whose order no live cancel names, and of the others.
+def _free_and_taken(rows: list[CancelRow]) -> tuple[list[int], list[int]]:
+    """Return the ids of those whose order no live cancel names, and of the others.
 
     Compared here: in the database each would be held against every live cancel of its account.
     """
-    live, free, taken = Live({row.account_id for row in rows}), [], []
+    live = Live({row.account_id for row in rows})
+    free: list[int] = []
+    taken: list[int] = []
     for row in rows:
         names = (row.account_id, row.order_id, row.client_order_id)
         is_taken = live.has(*names) or live.has_name(row.account_id, row.client_order_id)
@@ -196,10 +217,11 @@ def _free_and_taken(rows: list[Any]) -> tuple[list[int], list[int]]:
 
 
 def _queue(pks: list[int], now: datetime) -> int:
-    """Put these cancels back in the queue, those that are stopped still; how many that were."""
+    """Put those of these cancels that are still stopped back in the queue; return how many."""
     stopped = Cancel.objects.filter(pk__any=set(pks), status=CancelStatus.STOPPED)
-    values: dict[str, Any] = {"concluded_at": None, "requested_at": now, "explanation": ""}
-    return stopped.update(status=CancelStatus.QUEUED, **values)
+    return stopped.update(
+        status=CancelStatus.QUEUED, concluded_at=None, requested_at=now, explanation=""
+    )
 
 
 def _target(cancel: Cancel) -> Target:
@@ -214,7 +236,7 @@ def _target(cancel: Cancel) -> Target:
 
 
 def _lines(cancels: CancelQuerySet) -> tuple[log.OrderLine, ...]:
-    """An order row for each of these, with what became of it."""
+    """Make an order row for each of these cancels, with what became of it."""
     named = cancels.order_by("pk").values_list(*NAMED)
     return tuple(log.OrderLine(*columns) for columns in named)
 

@@ -1,17 +1,17 @@
 """What an operator may ask: cancel these orders, cancel this id."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from orders.access.denials import refuse
 from orders.audit.log import Actor
 from orders.cancels.intake import CancelReceipt, asked_before, record_request
+from orders.lifecycle.routes import kind_of
 from orders.lifecycle.targets import (
     CannotAsk,
     Target,
     check_reason,
-    kind_of,
     named_target,
     open_targets,
     target_of,
@@ -30,7 +30,7 @@ __all__ = [
     "kind_of",
     "named_target",
     "target_of",
-]  # belong to asking
+]  # whoever asks needs these too
 
 
 NOTHING_HERE = "There is no such order among your desks' orders."
@@ -52,8 +52,8 @@ def cancel_orders(
     none is left, after recording the refusal. What is no single click needs the reason that a desk
     asks for: raises `CannotAsk` without it.
     """
-    orders = Order.objects.filter(pk__in=order_ids).visible_to(user)
-    orders = list(orders.select_related("account__desk").order_by("created_at", "pk"))
+    seen = Order.objects.filter(pk__in=order_ids).visible_to(user)
+    orders = list(seen.select_related("account__desk").order_by("created_at", "pk"))
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if not orders or any(order.account.desk_id not in allowed for order in orders):
         refuse(actor=actor, what=f"cancel {len(order_ids)} orders", said=NOTHING_HERE)
@@ -109,11 +109,19 @@ def cancel_by_ids(
 
     ``ids``: (order id, client order id) pairs, one of each pair None. Raises as `cancel_by_id`.
     """
-    account = Account.objects.filter(pk=account_id).allowing(user, Right.CANCEL)
-    account = account.select_related("desk").first()
+    allowed = Account.objects.filter(pk=account_id).allowing(user, Right.CANCEL)
+    account = allowed.select_related("desk").first()
     if account is None:
         refuse(actor=actor, what=f"cancel an order of account {account_id}", said=NO_ACCOUNT)
-    about: dict[str, Any] = {"account": account, "symbol": symbol, "kind": kind}
-    targets = [named_target(order_id=one, client_order_id=other, **about) for one, other in ids]
-    asked = record_request(actor, targets, reason=reason, request_key=request_key)
-    return replace(asked, notes=tuple(filter(None, map(unusual, targets))))
+    targets = [
+        named_target(
+            account=account,
+            symbol=symbol,
+            kind=kind,
+            order_id=order_id,
+            client_order_id=client_order_id,
+        )
+        for order_id, client_order_id in ids
+    ]
+    receipt = record_request(actor, targets, reason=reason, request_key=request_key)
+    return replace(receipt, notes=tuple(filter(None, map(unusual, targets))))

@@ -1,12 +1,12 @@
 """What a person may do about an open question: check, send again, close it, or mind it.
 
-Each is a recorded act and a conditional update: what a sender settled meanwhile stays settled.
+Each is a recorded act and a conditional update: what a sender resolved meanwhile stays resolved.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ParamSpec
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -19,35 +19,45 @@ from orders.evidence import restored_copy
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.targets import CannotAsk
-from orders.models import Cancel, CancelJob, CancelStatus, Desk, Event, JobStatus, Proof, Right
+from orders.models import (
+    Account,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Desk,
+    Event,
+    JobStatus,
+    Proof,
+    Right,
+)
 from orders.models.cancels import MAX_LIFE, OPEN_QUESTIONS, CancelQuerySet
 from orders.models.clocks import is_ahead
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
 
-
+Asked = ParamSpec("Asked")
 NO_QUESTION = "There is no such open question among your desks' cancels."
 MIN_REASON = 3
 
 
 class _Refusal(Exception):
-    """Carries a refusal out of the transaction that it would be rolled back with."""
+    """A refusal on its way out of the transaction that would roll its record back."""
 
     def __init__(self, actor: log.Actor, what: str) -> None:
         self.actor, self.what = actor, what
         super().__init__(what)
 
 
-def _recorded(act):
+def _recorded(act: Callable[Asked, str]) -> Callable[Asked, str]:
     """Record a refusal after the act's own transaction is over, and raise it as `NotAllowed`."""
 
     @wraps(act)
-    def guarded(**asked: Any) -> str | None:
+    def guarded(*args: Asked.args, **kwargs: Asked.kwargs) -> str:
         try:
-            return act(**asked)
+            return act(*args, **kwargs)
         except _Refusal as refusal:
-            return refuse(actor=refusal.actor, what=refusal.what, said=NO_QUESTION)
+            refuse(actor=refusal.actor, what=refusal.what, said=NO_QUESTION)
 
     return guarded
 
@@ -58,7 +68,7 @@ def check_now(
     user: "Person",
     actor: log.Actor,
     cancel_ids: list[int],
-    clock: Callable[..., Any] = timezone.now,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> str:
     """Ask the exchange at once instead of at the next check."""
     with transaction.atomic():
@@ -76,7 +86,7 @@ def send_again(
     user: "Person",
     actor: log.Actor,
     cancel_ids: list[int],
-    clock: Callable[..., Any] = timezone.now,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> str:
     """Send a fresh attempt for each whose last request can no longer act.
 
@@ -112,7 +122,7 @@ def close(
     actor: log.Actor,
     cancel_ids: list[int],
     reason: str,
-    clock: Callable[..., Any] = timezone.now,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> str:
     """End questions by a named person's word. They are never shown as cancelled by that."""
     reason = " ".join(reason.split())
@@ -135,13 +145,13 @@ def assign_owner(
     actor: log.Actor,
     cancel_ids: list[int],
     owner_id: int | None = None,
-    clock: Callable[..., Any] = timezone.now,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> str:
     """Mind these questions, or (a desk head) have another operator of the desk mind them.
 
     Raises `CannotAsk` where the person named may not cancel there.
     """
-    owner = user if owner_id in (None, user.pk) else _person(owner_id)
+    owner = user if owner_id is None or owner_id == user.pk else _person(owner_id)
     right = Right.CANCEL if owner.pk == user.pk else Right.CLOSE
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, right, "take")
@@ -156,16 +166,16 @@ def assign_owner(
 
 def _open(
     user: "Person", actor: log.Actor, cancel_ids: list[int], right: Right, what: str
-) -> list[Cancel] | None:
-    """The questions among these that are open and this person's to decide, locked."""
-    cancels = Cancel.objects.filter(pk__in=cancel_ids, status__in=OPEN_QUESTIONS)
+) -> list[Cancel]:
+    """Find and lock the questions among these that are open and this person's to decide.
+
+    Raises `_Refusal` where there are none.
+    """
     desks = Desk.objects.allowing(user, right)
-    cancels = cancels.filter(account__desk__in=desks.values("pk")).order_by("pk")
-    cancels = list(
-        cancels.select_for_update(of=("self",), no_key=True).select_related(
-            "account__desk", "job__desk"
-        )
-    )
+    questions = Cancel.objects.filter(pk__in=cancel_ids, status__in=OPEN_QUESTIONS)
+    questions = questions.filter(account__desk__in=desks.values("pk")).order_by("pk")
+    questions = questions.select_for_update(of=("self",), no_key=True)
+    cancels = list(questions.select_related("account__desk", "job__desk"))
     if not cancels:
         raise _Refusal(actor, f"{what} {len(cancel_ids)} open questions")
     return cancels
@@ -176,14 +186,14 @@ def _those(cancels: list[Cancel]) -> CancelQuerySet:
 
 
 def _running_jobs_of(cancels: list[Cancel]) -> set[int]:
-    """Ids of their jobs that run, locked: a stop comes before this act or after it."""
+    """Lock those of their jobs that run; return the ids. A stop comes before this or after it."""
     jobs = CancelJob.objects.filter(pk__in={cancel.job_id for cancel in cancels})
     running = jobs.filter(status=JobStatus.RUNNING).order_by("pk")
     return set(running.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
 def _why_not_yet(cancel: Cancel, now: datetime, running: set[int]) -> str:
-    """Why a fresh attempt may not be sent for this question, or nothing."""
+    """Say why a fresh attempt may not be sent for this question, or nothing."""
     ends_at = cancel.signature_ends_at
     if ends_at and ends_at > now and not is_ahead(ends_at, now, MAX_LIFE):
         left_s = (ends_at - now).total_seconds()
@@ -210,10 +220,13 @@ def _count(cancels: list[Cancel]) -> str:
 
 
 def _facts(
-    event: Event, actor: log.Actor, cancels: list[Cancel], now: datetime, **data: Any
+    event: Event, actor: log.Actor, cancels: list[Cancel], now: datetime, **data: str
 ) -> Iterator[log.Fact]:
-    """A record for each job: who did what about which orders."""
-    by_job = {}
+    """Make a record for each job and account: who did what about which orders.
+
+    ``data``: what the record says beside the count.
+    """
+    by_job: dict[tuple[CancelJob, Account], list[Cancel]] = {}
     for cancel in cancels:
         by_job.setdefault((cancel.job, cancel.account), []).append(cancel)
     for (job, account), some in by_job.items():

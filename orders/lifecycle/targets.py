@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
 from orders.lifecycle.routes import kind_of
 from orders.models import Account, CancelKind, Desk, Order, OrderState
@@ -17,6 +18,19 @@ class CannotAsk(ValueError):
         self.field = field
 
 
+class KnownOrder(Protocol):
+    """What a target looks at in an order that we know: an `Order`, or these columns of it."""
+
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def side(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Target:
     """One order to cancel, known to us (``order``) or only by name."""
@@ -26,7 +40,7 @@ class Target:
     kind: str
     order_id: int | None = None
     client_order_id: str | None = None
-    order: Order | None = None
+    order: KnownOrder | None = None
 
 
 class _LookUp(Enum):
@@ -79,7 +93,7 @@ def target_of(order: Order) -> Target:
 def unusual(target: Target) -> str:
     """Say that a known order is cancelled by a route that its type does not suggest, or nothing."""
     order = target.order
-    if order is None or target.kind == kind_of(order):
+    if not isinstance(order, Order) or target.kind == kind_of(order):
         return ""
     asked, other = (CancelKind(kind).label.lower() for kind in (target.kind, kind_of(order)))
     words = order.order_type.replace("_", " ")

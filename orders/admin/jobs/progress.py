@@ -166,7 +166,7 @@ class Pace:
         return lately / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
 
     @cached_property
-    def shares(self) -> tuple[estimate.Share]:
+    def shares(self) -> tuple[estimate.Share, ...]:
         """What the waiting cancels take from each pool, and what it holds."""
         counts = dict.fromkeys(self.accounts.values(), 0)
         for group in self._groups:

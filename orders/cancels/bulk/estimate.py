@@ -1,11 +1,11 @@
-"""What confirming a preview would do, as far as can be told: counts, worth, credits, time."""
+"""Estimate what confirming a preview would do: counts, worth, credits, time."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Count
@@ -33,7 +33,7 @@ class Share:
     is_urgent: bool = False
 
     def wait_s(self, now: datetime) -> float:
-        """How long its last cancel waits: for a pause to end, and bulk for credits."""
+        """Estimate how long its last cancel waits: for a pause to end, and bulk for credits."""
         until = self.balance.paused_until
         pause_s = max(0.0, (until - now).total_seconds()) if until else 0.0
         if self.is_urgent:  # may use the reserve, and more than our own count allows
@@ -46,27 +46,27 @@ class Plan:
     """What confirming a preview would do. Times in seconds, breakdowns as (name, count) pairs."""
 
     count: int
-    by_account: tuple
-    by_symbol: tuple
-    by_side: tuple
+    by_account: tuple[tuple[str, int], ...]
+    by_symbol: tuple[tuple[str, int], ...]
+    by_side: tuple[tuple[str, int], ...]
     notional: Decimal  # sum of price times open amount, in USD
     unpriced: int  # orders that this sum leaves out: market stops, and orders not known here
-    closed: int  # of them by our last look; no part of the sum either
+    closed: int  # orders that were closed at our last look; no part of the sum either
     unknown: int  # orders that this app has never seen
     oldest_at: datetime | None
     reduce_only: int
     stops: int
-    oldest_sync_at: datetime | None  # the age of the data; None where some book was never read
+    oldest_sync_at: datetime | None  # None where some account's open orders were never read
     requests: int
     credits: Decimal
     credits_left: Decimal
     estimated_s: float
     ahead: int  # bulk cancels of other jobs that wait for the same credits
-    shares: tuple
+    shares: tuple[Share, ...]
 
 
 def plan(preview: Preview) -> Plan:
-    """What confirming it would do; orders that closed since are counted as they were frozen."""
+    """Estimate what confirming a preview would do. Orders that closed since count as frozen."""
     rows = frozen(preview)
     pks = [row.order_pk for row in rows if row.order_pk]
     known = list(Order.objects.columns(Known, pks))
@@ -101,15 +101,17 @@ def plan(preview: Preview) -> Plan:
 
 def shares_of(
     counts: dict[Account, int], *, now: datetime, is_urgent: bool = False, before: int | None = None
-) -> tuple[Share]:
-    """What so many cancels of each account take from the pools. ``counts``: account -> cancels.
+) -> tuple[Share, ...]:
+    """Estimate what so many cancels of each account take from the pools of credits.
 
-    ``before``: the id of the job they belong to, where it is made already.
+    ``counts``: how many cancels, by account. ``before``: the id of the job they belong to, where it
+    is made already.
     """
     queued = {} if is_urgent else _queued(before)
     others = Account.objects.in_bulk(queued.keys() - {account.pk for account in counts})
     balances = credits.balances(accounts=[*counts, *others.values()], now=now)
-    costs, ahead = Counter(), Counter()
+    costs: dict[credits.Balance, Decimal] = defaultdict(Decimal)
+    ahead: Counter[credits.Balance] = Counter()
     for account, count in counts.items():
         costs[balances[account.pk]] += count * PRICE
     for account_id, count in queued.items():
@@ -119,7 +121,7 @@ def shares_of(
 
 
 def _queued(before: int | None) -> dict[int, int]:
-    """How many bulk cancels wait to be sent, by account id; of jobs older than ``before``."""
+    """Count the bulk cancels that wait to be sent, by account id; of jobs older than ``before``."""
     running = CancelJob.objects.running().filter(is_urgent=False)
     if before is not None:
         running = running.filter(pk__lt=before)
@@ -127,17 +129,21 @@ def _queued(before: int | None) -> dict[int, int]:
     return dict(queued.values_list("account_id").annotate(Count("pk")))
 
 
-def seconds(shares: tuple[Share], requests: float, *, now: datetime) -> float:
-    """How long it takes: the pool that has to wait longest for credits, and the sending itself."""
+def seconds(shares: Collection[Share], requests: float, *, now: datetime) -> float:
+    """Estimate the duration: the pool that waits longest for credits, and the sending itself."""
     waits = [share.wait_s(now) for share in shares]
     requests += sum(share.ahead for share in shares) / BATCH_SIZE
     return round(max(waits, default=0.0) + requests * REQUEST_S, 1)
 
 
-def oldest_sync(accounts: Iterable[Any]) -> datetime | None:
-    """When the book read longest ago was read; None where one never was."""
-    moments = [account.synced_at for account in accounts]
-    return None if None in moments else min(moments, default=None)
+def oldest_sync(accounts: Iterable[Account]) -> datetime | None:
+    """Say when the open orders read longest ago were read; None where some were never read."""
+    moments = []
+    for account in accounts:
+        if account.synced_at is None:
+            return None
+        moments.append(account.synced_at)
+    return min(moments, default=None)
 
 
 class Known(NamedTuple):
@@ -151,16 +157,15 @@ class Known(NamedTuple):
     state: str
 
 
-def _shares(rows: list[Frozen], accounts: dict[int, Account], now: datetime) -> tuple[Share]:
+def _shares(rows: list[Frozen], accounts: dict[int, Account], now: datetime) -> tuple[Share, ...]:
     by_pk = Counter(row.account_pk for row in rows)
     counts = {accounts[pk]: count for pk, count in by_pk.items()}
     return shares_of(counts, now=now, is_urgent=len(rows) <= settings.URGENT_UP_TO)
 
 
 def _requests(rows: list[Frozen]) -> int:
-    return sum(
-        -(-count // BATCH_SIZE) for count in Counter(row.account_pk for row in rows).values()
-    )
+    by_account = Counter(row.account_pk for row in rows)
+    return sum(-(-count // BATCH_SIZE) for count in by_account.values())
 
 
 def _worth(order: Known) -> Decimal | None:
@@ -169,5 +174,5 @@ def _worth(order: Known) -> Decimal | None:
     return order.price_number * order.open_amount_number
 
 
-def _ranked(names: Iterator[Any] | list[str]) -> tuple[tuple[str, int], ...]:
+def _ranked(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(Counter(names).most_common())

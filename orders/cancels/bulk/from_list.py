@@ -9,9 +9,11 @@ from orders.access.denials import refuse
 from orders.audit.log import Actor
 from orders.cancels.bulk import list_parser
 from orders.cancels.bulk.previews import GONE, MAX_ORDERS, freeze
-from orders.lifecycle.targets import CannotAsk, Target, kind_of, named_target
+from orders.lifecycle.routes import kind_of
+from orders.lifecycle.targets import CannotAsk, Target, named_target
 from orders.models import Account, Order, Preview, Right
 from orders.models.lookups import portions
+from orders.models.orders import OrderQuerySet
 from orders.pacifica.signing import FULL_UUID
 
 if TYPE_CHECKING:
@@ -40,15 +42,15 @@ def of_list(
     app does not know and lines that name none. Nothing is frozen while a line is bad: all bad
     lines are returned.
     """
-    account = Account.objects.allowing(user, Right.CANCEL).filter(pk=account_id, is_active=True)
-    account = account.select_related("desk").first()
+    allowed = Account.objects.allowing(user, Right.CANCEL).filter(pk=account_id, is_active=True)
+    account = allowed.select_related("desk").first()
     if account is None:
         refuse(actor=actor, what=f"list for account {account_id}", said=GONE)
-    given = list_parser.read(text)
-    if len(given) > MAX_ORDERS:
-        return None, [BadLine(given[MAX_ORDERS].number, "", TOO_MANY)]
-    targets, bad = _targets(account, symbol, given)
-    if not given:
+    lines = list_parser.read(text)
+    if len(lines) > MAX_ORDERS:
+        return None, [BadLine(lines[MAX_ORDERS].number, "", TOO_MANY)]
+    targets, bad = _targets(account, symbol, lines)
+    if not lines:
         bad.append(BadLine(1, "", "The list holds no order id."))
     if bad:
         return None, bad
@@ -57,11 +59,14 @@ def of_list(
 
 
 def _targets(
-    account: Account, symbol: str, given: list[list_parser.Line]
+    account: Account, symbol: str, lines: list[list_parser.Line]
 ) -> tuple[list[Target], list[BadLine]]:
-    """The targets that the lines name, and the lines that name none."""
-    known, targets, bad, seen = _known(account, given), [], [], {}
-    for line in given:
+    """Make the targets that the lines name, and say which lines name none."""
+    known = _known(account, lines)
+    targets: list[Target] = []
+    bad: list[BadLine] = []
+    seen: dict[int | str | None, int] = {}  # the line that named an order first
+    for line in lines:
         try:
             target = _target_of(line, account, symbol, known)
             name = target.order_id or target.client_order_id
@@ -78,38 +83,41 @@ def _order_id(name: str) -> int | None:
     return int(name) if name.isascii() and name.isdigit() and len(name) < 20 else None
 
 
-def _known(account: Account, given: list[list_parser.Line]) -> dict[int | str, Order]:
-    """The orders of the account that the lines name, by order id or by client order id.
+def _known(account: Account, lines: list[list_parser.Line]) -> dict[int | str, Order]:
+    """Find the orders of the account that the lines name, by order id or by client order id.
 
     A query for each 500 of them. Of a client order id's orders only the open one is meant.
     """
-    names = [line.name for line in given]
-    ids = [one for one in map(_order_id, names) if one is not None and one < 2**63]
+    names = [line.name for line in lines]
+    ids = [number for number in map(_order_id, names) if number is not None and number < 2**63]
     client_ids = {name.lower() for name in names if FULL_UUID.fullmatch(name)}
-    known = {order.order_id: order for order in _found(account.orders, "order_id", ids)}
+    known: dict[int | str, Order] = {}
+    for order in _found(account.orders.all(), "order_id", ids):
+        known[order.order_id] = order
     for order in _found(account.orders.order_by("order_id"), "pk", _so_named(account, client_ids)):
-        known[order.client_order_id.lower()] = order
+        if order.client_order_id is not None:
+            known[order.client_order_id.lower()] = order
     return known
 
 
 def _so_named(account: Account, client_ids: set[str]) -> list[int]:
-    """Row ids of the open orders with these client order ids, in whatever case each was given."""
+    """Return row ids of the open orders with these client order ids, in whatever case."""
     if not client_ids:
         return []
     named = account.orders.open().exclude(client_order_id=None)
     rows = named.values_list("pk", "client_order_id")
-    return [pk for pk, name in rows if name.lower() in client_ids]
+    return [pk for pk, name in rows if name is not None and name.lower() in client_ids]
 
 
-def _found(orders, column: str, values: list[int]) -> Iterator[Order]:
+def _found(orders: OrderQuerySet, column: str, values: list[int]) -> Iterator[Order]:
     for some in portions(values):
         yield from orders.filter(**{f"{column}__in": some})
 
 
 def _target_of(
     line: list_parser.Line, account: Account, symbol: str, known: dict[int | str, Order]
-) -> Target | None:
-    """The order that a line names. Raises `CannotAsk` with what is wrong about it."""
+) -> Target:
+    """Find the order that a line names. Raises `CannotAsk` with what is wrong about it."""
     if line.why:
         raise CannotAsk(line.why)
     _check_account(line.account, account)
@@ -131,15 +139,18 @@ def _target_of(
 
 
 def _check_account(named: str, account: Account) -> None:
-    """Refuse a line whose own column names another account; the app's download guards its cells."""
+    """Refuse a line whose own column names another account.
+
+    The app's own download puts an apostrophe before a name that a spreadsheet might run.
+    """
     if named and named not in {account.address, account.name, f"'{account.name}"}:
         raise CannotAsk(f"is an order of {named[:64]}, not of {account.name}")
 
 
 def _checked_id(line: list_parser.Line) -> int | None:
-    """The order id of a line, or None for a client order id. Raises `CannotAsk`."""
+    """Read the order id of a line; None for a client order id. Raises `CannotAsk`."""
     for text in (line.name, line.symbol, line.kind):
-        if hidden := next((one for one in text if not _is_plain(one)), None):
+        if hidden := next((character for character in text if not _is_plain(character)), None):
             raise CannotAsk(HIDDEN.get(hidden) or f"holds U+{ord(hidden):04X}, which is not seen")
     if CHANGED.fullmatch(line.name):
         raise CannotAsk("a spreadsheet changed this id: make its column text and save anew")
@@ -152,10 +163,9 @@ def _checked_id(line: list_parser.Line) -> int | None:
 
 
 def _may_be_symbol(text: str) -> bool:
-    """Further ids hide where separators are mixed; a symbol has a letter and no separator."""
-    return any(map(str.isalpha, text)) and not any(
-        one in text for one in f"{list_parser.DELIMITERS}# "
-    )
+    """Whether a text has a letter and no separator; further ids hide where separators are mixed."""
+    separators = f"{list_parser.DELIMITERS}# "
+    return any(map(str.isalpha, text)) and not any(mark in text for mark in separators)
 
 
 def _is_plain(character: str) -> bool:

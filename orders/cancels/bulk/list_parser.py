@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 
 def read(text: str) -> list[Line]:
-    """The lines that are neither empty, nor a comment (#), nor the head that names the columns.
+    """Read the lines, but not what is empty, a comment (#), or the head that names the columns.
 
     A line of the file is a line of the list: a quoted field ends where its line does, for a stray
     quotation mark must not swallow the orders that follow.
@@ -44,53 +44,56 @@ def read(text: str) -> list[Line]:
     numbered = [(number, line) for number, line in enumerate(lines, 1) if _is_content(line)]
     delimiter = _delimiter([line for _, line in numbered])
     records = [(number, line.strip(), _fields(line, delimiter)) for number, line in numbered]
-    head = _head(records[0][2]) if records else {}
+    first = (records[0][2] or []) if records else []
+    head = _head(first)
     if not head:
         return [_line(*record, PLAIN, len(PLAIN)) for record in records]
     if not head.keys() & {"order_id", "client_order_id"}:
         return [Line(*records[0][:2], why=NO_IDS)]
-    width = len(records[0][2])
+    width = len(first)
     if width == 1:  # it names the ids alone; the lines may hold more
         head, width = PLAIN, len(PLAIN)
     return [_line(*record, head, width) for record in records[1:]]
 
 
 def _fields(line: str, delimiter: str) -> list[str] | None:
-    """The fields of a line, or None where a quotation is not closed."""
+    """Split a line into its fields; None where a quotation is not closed."""
     line = line[:MAX_LINE]  # the csv module raises on a field much longer
     if line.count('"') % 2:
         return None
     return [field.strip(" ") for field in next(csv.reader([line], delimiter=delimiter))]
 
 
-def _is_content(line: str) -> bool | str:
-    return line.strip() and not line.lstrip().startswith("#")
+def _is_content(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 def _delimiter(lines: list[str]) -> str:
-    """What stands between the fields of the first line that has any."""
+    """Find what stands between the fields of the first line that has any."""
     for line in lines:
         bare = re.sub(r'"[^"]*"', "", line)
-        counts = {one: bare.count(one) for one in DELIMITERS}
+        counts = {delimiter: bare.count(delimiter) for delimiter in DELIMITERS}
         if any(counts.values()):
-            return max(counts, key=counts.get)
+            return max(counts, key=counts.__getitem__)
     return ","
 
 
 def _head(fields: list[str]) -> dict[str, int]:
-    """Where each column stands, if this is a line that names columns; else nothing."""
-    if any(field[:1].isdigit() or FULL_UUID.fullmatch(field) for field in fields or []):
+    """Find where each column stands, if this is a line that names columns; else nothing."""
+    if any(field[:1].isdigit() or FULL_UUID.fullmatch(field) for field in fields):
         return {}  # it names an order, whose symbol may be ID
-    words = [" ".join(re.split(r"[\s_-]+", field.lower())) for field in fields or []]
-    found = {}
+    words = [" ".join(re.split(r"[\s_-]+", field.lower())) for field in fields]
+    columns = {}
     for column, names in COLUMNS.items():
         places = [words.index(name) for name in names if name in words]
         if places:
-            found[column] = places[0]
-    return found
+            columns[column] = places[0]
+    return columns
 
 
-def _line(number: int, raw: str, fields: list[str], head: dict[str, int], width: int) -> Line:
+def _line(
+    number: int, raw: str, fields: list[str] | None, head: dict[str, int], width: int
+) -> Line:
     if fields is None:
         return Line(number, raw, why=UNCLOSED)
     while len(fields) > 1 and not fields[-1]:

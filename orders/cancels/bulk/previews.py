@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from django.utils import timezone
@@ -21,7 +21,8 @@ from orders.cancels.bulk.scope import (
     in_words,
     matching,
 )
-from orders.lifecycle.targets import CannotAsk, Target, check_reason, kind_of
+from orders.lifecycle.routes import kind_of
+from orders.lifecycle.targets import CannotAsk, Target, check_reason
 from orders.models import Account, Desk, Order, OrderState, Preview, Restore, Right
 from orders.models.clocks import is_ahead
 from orders.models.orders import OrderQuerySet
@@ -66,12 +67,14 @@ def of_scope(*, user: "Person", actor: Actor, scope: Scope) -> Preview:
     orders = _with_accounts(matching(user=user, scope=scope, now=timezone.now()))
     if scope.order_of_work == BEST_PRICE:
         orders = best_first(orders)
-    about: dict[str, Any] = {
-        "words": in_words(scope, desk=desk, accounts=accounts),
-        "query": as_text(scope),
-        "is_everything": scope.is_everything,
-    }
-    return freeze(user, desk, _targets_of(orders), **about)
+    return freeze(
+        user,
+        desk,
+        _targets_of(orders),
+        words=in_words(scope, desk=desk, accounts=accounts),
+        query=as_text(scope),
+        is_everything=scope.is_everything,
+    )
 
 
 def of_orders(
@@ -89,7 +92,7 @@ def of_orders(
     """
     orders = orders.visible_to(user).open().filter(account__is_active=True)
     orders = orders.select_related(None).order_by("created_at", "pk")
-    by_desk = {}
+    by_desk: dict[Desk, list[Order]] = {}
     for order in _with_accounts(orders):
         by_desk.setdefault(order.account.desk, []).append(order)
     if not by_desk:
@@ -97,9 +100,15 @@ def of_orders(
     allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if any(desk.pk not in allowed for desk in by_desk):
         refuse(actor=actor, what="preview of selected orders", said=GONE)
-    about: dict[str, Any] = {"query": query, "is_everything": is_everything}
     return [
-        freeze(user, desk, _targets_of(rows), words=words or _selected(rows), **about)
+        freeze(
+            user,
+            desk,
+            _targets_of(rows),
+            words=words or _selected(rows),
+            query=query,
+            is_everything=is_everything,
+        )
         for desk, rows in by_desk.items()
     ]
 
@@ -109,16 +118,17 @@ def _selected(rows: list[Order]) -> str:
 
 
 def anew(*, user: "Person", actor: Actor, preview: Preview) -> Preview:
-    """The same once more by what is known now: a scope is matched again, named orders stay named.
+    """Make a preview once more from what is known now.
 
-    Orders that have closed since are left out. Raises as the making of a preview does.
+    A scope is matched again, named orders stay named. Orders that have closed since are left out.
+    Raises as the making of a preview does.
     """
     if is_scope(preview):
         return of_scope(user=user, actor=actor, scope=from_text(preview.query))
     desk = Desk.objects.allowing(user, Right.CANCEL).filter(pk=preview.desk_id).first()
     if desk is None or preview.made_by_id != user.pk:
         refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
-    targets = [t for t in _targets(preview) if _still_stands(t, desk)]
+    targets = [target for target in _targets(preview) if _still_stands(target, desk)]
     words = preview.scope
     if len(targets) < preview.count:
         words = f"{len(targets)} of {ALREADY_FEWER.sub('', words)}"
@@ -126,18 +136,18 @@ def anew(*, user: "Person", actor: Actor, preview: Preview) -> Preview:
 
 
 def _still_stands(target: Target, desk: Desk) -> bool:
-    """Whether it can be asked for again: its order may be open, its account still is the desk's."""
+    """Whether a target can be asked for again: its order may be open, its account is the desk's."""
     is_here = target.account.is_active and target.account.desk_id == desk.pk
     return is_here and (target.order is None or target.order.state == OrderState.OPEN)
 
 
 def is_scope(preview: Preview) -> bool:
-    """Whether it was made from a scope, rather than a list's filter or orders named one by one."""
+    """Whether a preview was made from a scope, not from a filter or orders named one by one."""
     return preview.query.startswith("{")
 
 
 def must_type(preview: Preview) -> str:
-    """What to type to confirm: the desk's name for everything, the count for many, or nothing."""
+    """Say what must be typed to confirm: the desk's name for everything, the count for many."""
     if preview.is_everything:
         return preview.desk.name
     return str(preview.count) if preview.count > preview.desk.confirm_above else ""
@@ -150,8 +160,8 @@ def confirm(
 
     Raises `NotAllowed`, or `CannotAsk` naming the field that is missing.
     """
-    preview = Preview.objects.allowing(user, Right.CANCEL).filter(pk=preview_id, made_by=user)
-    preview = preview.select_related("desk").first()
+    mine = Preview.objects.allowing(user, Right.CANCEL).filter(made_by_id=user.pk)
+    preview = mine.filter(pk=preview_id).select_related("desk").first()
     if preview is None:
         refuse(actor=actor, what=f"confirm preview {preview_id}", said=GONE)
     if before := intake.asked_before(actor, [preview.desk], preview.pk):
@@ -191,37 +201,36 @@ def _check_accounts(preview: Preview, targets: list[Target]) -> None:
 
 
 def since(preview: Preview, scope_orders: OrderQuerySet) -> list[int]:
-    """Row ids of orders in scope that appeared after the freeze: told of, never cancelled."""
+    """Return row ids of orders in scope that appeared after the freeze; none is ever cancelled."""
     before = {row.order_pk for row in frozen(preview)}
-    found = scope_orders.values_list("pk", flat=True)
-    return [pk for pk in found if pk not in before]
+    return [pk for pk in scope_orders.values_list("pk", flat=True) if pk not in before]
 
 
 def frozen(preview: Preview) -> list[Frozen]:
-    """The frozen rows. Raises `CannotAsk` where they do not match their hash."""
+    """Read the frozen rows. Raises `CannotAsk` where they do not match their hash."""
     if hashlib.sha256(preview.targets.encode()).hexdigest() != preview.targets_sha256:
         raise CannotAsk("The frozen set was changed after it was shown. Make the preview anew.")
     return [Frozen(*row) for row in json.loads(preview.targets)]
 
 
-def _desk(user: "Person", actor: Actor, desk_id: int) -> Desk | None:
+def _desk(user: "Person", actor: Actor, desk_id: int) -> Desk:
     desk = Desk.objects.allowing(user, Right.CANCEL_SCOPE).filter(pk=desk_id).first()
     if desk is None:
         refuse(actor=actor, what=f"preview on desk {desk_id}", said=GONE)
     return desk
 
 
-def _with_accounts(orders: OrderQuerySet) -> list[Order] | None:
-    """The orders as a list, each with its account and desk: quicker than a join of three tables.
+def _with_accounts(orders: OrderQuerySet) -> list[Order]:
+    """Read the orders, each with its account and desk: quicker than a join of three tables.
 
     Raises `CannotAsk` where there are too many: none may be missing when they are split by desk.
     """
-    found = list(orders.only(*FROZEN_FROM)[: MAX_ORDERS + 1])
-    check_count(len(found))
-    accounts = Account.objects.select_related("desk").in_bulk({o.account_id for o in found})
-    for order in found:
-        order.account = accounts[order.account_id]
-    return found
+    rows = list(orders.only(*FROZEN_FROM)[: MAX_ORDERS + 1])
+    check_count(len(rows))
+    accounts = Account.objects.select_related("desk").in_bulk({row.account_id for row in rows})
+    for row in rows:
+        row.account = accounts[row.account_id]
+    return rows
 
 
 def _targets_of(orders: list[Order]) -> list[Target]:
@@ -243,11 +252,12 @@ def freeze(
     if not targets:
         raise CannotAsk("Nothing matches: no open order is in this scope.")
     check_count(len(targets))
+    assert user.pk is not None  # whoever comes here holds a right on the desk
     rows = [_frozen(target) for target in targets]
     text = json.dumps(rows, separators=(",", ":"))
     return Preview.objects.create(
         desk=desk,
-        made_by=user,
+        made_by_id=user.pk,
         made_at=timezone.now(),
         scope=words if len(words) <= 200 else f"{words[:199]}…",
         query=query,
@@ -265,20 +275,30 @@ def check_count(count: int) -> None:
 
 
 def _frozen(t: Target) -> Frozen:
-    order_pk = t.order and t.order.pk
+    order_pk = t.order.pk if t.order else None
     return Frozen(t.account.pk, t.symbol, t.kind, t.order_id, t.client_order_id, order_pk)
 
 
-def _targets(preview: Preview) -> list[Target] | None:
+def _targets(preview: Preview) -> list[Target]:
     rows = frozen(preview)
     accounts = Account.objects.select_related("desk").in_bulk({row.account_pk for row in rows})
     pks = [row.order_pk for row in rows if row.order_pk]
-    orders = {row.pk: row for row in Order.objects.columns(KnownOrder, pks)}
-    return [Target(accounts[row[0]], *row[1:5], orders.get(row.order_pk)) for row in rows]
+    orders = {row.pk: row for row in Order.objects.columns(OrderColumns, pks)}
+    return [
+        Target(
+            accounts[row.account_pk],
+            row.symbol,
+            row.kind,
+            row.order_id,
+            row.client_order_id,
+            orders.get(row.order_pk) if row.order_pk else None,
+        )
+        for row in rows
+    ]
 
 
-class KnownOrder(NamedTuple):
-    """What a target looks at in an order."""
+class OrderColumns(NamedTuple):
+    """What a target looks at in an order: a `KnownOrder`."""
 
     pk: int
     side: str

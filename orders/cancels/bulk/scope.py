@@ -1,7 +1,8 @@
 """Which orders a bulk cancel means: a scope in fields, as a query, and in words."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F
 
 from orders.audit.hashing import spelled
-from orders.models import Desk, Order, Right
+from orders.models import Account, Desk, Order, Right
 from orders.models.desks import DeskQuerySet
 from orders.models.orders import IS_STOP, OrderQuerySet
 
@@ -33,16 +34,16 @@ class Scope:
     """
 
     desk_id: int
-    account_ids: tuple = ()
-    symbols: tuple = ()
+    account_ids: tuple[int, ...] = ()
+    symbols: tuple[str, ...] = ()
     side: str = ""
-    order_types: tuple = ()
+    order_types: tuple[str, ...] = ()
     min_age_s: int | None = None
     min_price: Decimal | None = None
     max_price: Decimal | None = None
     spare_reduce_only: bool = False
     spare_stops: bool = False
-    order_of_work: str = field(default=OLDEST)
+    order_of_work: str = OLDEST
 
     @property
     def is_everything(self) -> bool:
@@ -62,12 +63,12 @@ class Scope:
 
 
 def as_text(scope: Scope) -> str:
-    """A scope as JSON text, to be kept with what was made from it."""
+    """Write a scope as JSON text, to be kept with what was made from it."""
     return json.dumps(asdict(scope), default=spelled)
 
 
 def from_text(text: str) -> Scope:
-    """The scope that `as_text` wrote."""
+    """Read the scope that `as_text` wrote."""
     fields = json.loads(text)
     for name in ("account_ids", "symbols", "order_types"):
         fields[name] = tuple(fields[name])
@@ -77,12 +78,12 @@ def from_text(text: str) -> Scope:
 
 
 def matching(*, user: "Person", scope: Scope, now: datetime) -> OrderQuerySet:
-    """The open orders in scope that this person may cancel by scope, in the order of work."""
+    """Find the open orders in scope that this person may cancel by scope, in the order of work."""
     return inside(desks=Desk.objects.allowing(user, Right.CANCEL_SCOPE), scope=scope, now=now)
 
 
 def inside(*, desks: DeskQuerySet, scope: Scope, now: datetime) -> OrderQuerySet:
-    """The open orders in scope, if its desk is among these, in the order of work."""
+    """Find the open orders in scope, if its desk is among these, in the order of work."""
     desks = desks.filter(pk=scope.desk_id)
     orders = Order.objects.open().filter(account__desk__in=desks, account__is_active=True)
     for name, value in _lookups(scope, now).items():
@@ -95,7 +96,7 @@ def inside(*, desks: DeskQuerySet, scope: Scope, now: datetime) -> OrderQuerySet
 
 
 def in_order(orders: OrderQuerySet, order_of_work: str) -> OrderQuerySet:
-    """The same orders, in the order they are to be worked on."""
+    """Sort orders as they are to be worked on."""
     if order_of_work == LARGEST:
         worth = F("price_number") * F("open_amount_number")
         return orders.order_by(worth.desc(nulls_last=True), "created_at", "pk")
@@ -105,19 +106,19 @@ def in_order(orders: OrderQuerySet, order_of_work: str) -> OrderQuerySet:
 
 
 def best_first(orders: list[Order]) -> list[Order]:
-    """Bids from the highest, asks from the lowest, each symbol by itself, in turns."""
+    """Sort bids from the highest and asks from the lowest, each symbol by itself, in turns."""
     bids = sorted((o for o in orders if o.side == "bid"), key=lambda o: -(o.price_number or 0))
     asks = sorted((o for o in orders if o.side != "bid"), key=lambda o: o.price_number or 0)
-    ranks = {}
+    ranks: dict[int, int] = {}
     for side in (bids, asks):
-        places = {}
+        places: dict[str, int] = {}
         for order in side:
             places[order.symbol] = ranks[order.pk] = places.get(order.symbol, -1) + 1
     return sorted([*bids, *asks], key=lambda order: (ranks[order.pk], order.pk))
 
 
-def in_words(scope: Scope, *, desk: Desk, accounts: list[Any] = ()) -> str:
-    """*BTC, ETH bids on Alpha of Momentum, older than 60 s, sparing stops*."""
+def in_words(scope: Scope, *, desk: Desk, accounts: Sequence[Account] = ()) -> str:
+    """Describe a scope: *BTC, ETH bids on Alpha of Momentum, older than 60 s, sparing stops*."""
     side = f"{scope.side}s" if scope.side else "orders"
     what = f"{', '.join(scope.symbols)} {side}" if scope.symbols else f"every {side.rstrip('s')}"
     parts = [f"{what} on {', '.join(a.name for a in accounts) or 'every account'} of {desk}"]
@@ -137,7 +138,7 @@ def in_words(scope: Scope, *, desk: Desk, accounts: list[Any] = ()) -> str:
 
 
 def _lookups(scope: Scope, now: datetime) -> dict[str, Any]:
-    lookups = {
+    lookups: dict[str, Any] = {
         "account__in": scope.account_ids,
         "symbol__in": scope.symbols,
         "side": scope.side,
