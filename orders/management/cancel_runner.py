@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from django.utils import timezone
 
@@ -16,11 +15,12 @@ PAUSE_S = 0.1
 
 
 def run(
-    cancels: list[Cancel], *, wait_s: float, pause: Callable[..., Any] = time.sleep
+    cancels: list[Cancel], *, wait_s: float, pause: Callable[[float], None] = time.sleep
 ) -> list[Cancel]:
-    """Deliver and settle until all are at rest or ``wait_s`` seconds are over; fresh rows.
+    """Deliver and resolve until all are at rest or ``wait_s`` seconds are over.
 
-    Other senders may run beside it: every step claims what it takes.
+    Returns the rows as they are then, in the same order. Other senders may run beside it:
+    every step claims what it takes.
     """
     ids = [cancel.pk for cancel in cancels]
     accounts = {cancel.account_id for cancel in cancels}
@@ -29,15 +29,15 @@ def run(
     while True:
         for account_id in accounts:
             push(account_id, is_urgent)
-        found = Cancel.objects.select_related("account", "known_order").in_bulk(ids)
-        fresh = [found[pk] for pk in ids]
+        by_pk = Cancel.objects.select_related("account", "known_order").in_bulk(ids)
+        fresh = [by_pk[pk] for pk in ids]
         if not any(cancel.status in LIVE for cancel in fresh) or time.monotonic() >= ends_at:
             return fresh
         pause(PAUSE_S)
 
 
 def push(account_id: int, is_urgent_only: bool) -> None:
-    """Take over from the dead, deliver and settle: one round for one account."""
+    """Take over from dead senders, deliver and resolve: one round for one account."""
     sweep.recover_abandoned(timezone.now())
     worker.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
     resolve.settle_account(account_id=account_id)

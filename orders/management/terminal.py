@@ -1,10 +1,10 @@
-"""What the commands share: wrong input in one sentence, and secrets read from standard input."""
+"""What the commands share: wrong input in one sentence, secrets read from standard input."""
 
 import getpass
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
@@ -20,7 +20,7 @@ from orders.evidence.restored_copy import Behind
 from orders.keys.sealing import BadAgentKey, KeySettingsWrong
 
 if TYPE_CHECKING:
-    from orders.models.desks import Person
+    from django.contrib.auth.models import User
 
 
 WRONG_INPUT = 2  # as argparse exits
@@ -39,11 +39,14 @@ NO_TEXT = "is not text in UTF-8."
 
 
 class DeskCommand(BaseCommand):
-    """What every command is: it refuses an argument that is no text before it does anything."""
+    """A command that refuses an argument that is no text before it does anything."""
 
-    def execute(self, *args, **options):
-        """Run it. Bytes that are not UTF-8 arrive as halves of surrogate pairs, which no database
-        stores and no terminal prints."""
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Check the options, then run the command.
+
+        Bytes that are not UTF-8 arrive as halves of surrogate pairs, which no database stores and
+        no terminal prints.
+        """
         for name, value in options.items():
             parts = value if isinstance(value, list) else [value]
             if not all(_is_text(str(part)) for part in parts):
@@ -53,7 +56,7 @@ class DeskCommand(BaseCommand):
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Within, our named errors end the command with their sentence and exit code 2."""
+    """Turn a named error raised within into the command's end: its sentence and exit code 2."""
     try:
         startup_checks.check_network()
         yield
@@ -61,47 +64,46 @@ def in_words() -> Iterator[None]:
         raise CommandError(str(error), returncode=WRONG_INPUT) from None
 
 
-def operator_named(name: str) -> "Person | None":
-    """The active person of this name. Raises `CannotEnrol`."""
+def operator_named(name: str) -> "User":
+    """Find the active person of this name. Raises `CannotEnrol`."""
     user = get_user_model().objects.filter(username=name, is_active=True).first()
     if user is None:
         raise CannotEnrol(f"There is no active operator named {name!r}.", field="operator")
     return user
 
 
-def actor_of(user: "Person") -> log.Actor:
-    """This person, acting from a terminal."""
+def actor_of(user: "User") -> log.Actor:
+    """Describe for the log this person, who acts from a terminal."""
     return log.Actor(user.pk, user.get_username(), address=WHERE)
 
 
 def read_password(prompt: str) -> str:
-    """One line of standard input; asked for without echo at a terminal."""
+    """Read one line of standard input; ask for it without echo at a terminal."""
     return _read(prompt, lambda: sys.stdin.readline().rstrip("\r\n"))
 
 
 def read_secret(prompt: str) -> str:
-    """All of standard input, so that a key may span lines; asked for without echo at a terminal."""
+    """Read all of standard input, for a key may span lines; at a terminal, ask without echo."""
     return _read(prompt, sys.stdin.read)
 
 
-def _read(prompt: str, read):
-    try:
-        given = getpass.getpass(f"{prompt}: ") if sys.stdin.isatty() else read()
-    except UnicodeDecodeError:  # its own text repeats bytes of a secret
-        given = None
-    if given is None or not _is_text(given):
+def _read(prompt: str, read: Callable[[], str]) -> str:
+    text: str | None = None
+    with suppress(UnicodeDecodeError):  # its own text repeats bytes of a secret
+        text = getpass.getpass(f"{prompt}: ") if sys.stdin.isatty() else read()
+    if text is None or not _is_text(text):
         raise CommandError(f"Standard input: {NO_TEXT}", returncode=WRONG_INPUT)
-    return given
+    return text
 
 
-def _is_text(given) -> bool:
+def _is_text(text: str) -> bool:
     try:
-        given.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True
 
 
 def added(what: str, is_new: bool) -> str:
-    """*Desk Momentum added.* or *Desk Momentum was there already.*"""
+    """Say *Desk Momentum added.* or *Desk Momentum was there already.*"""
     return f"{what} added." if is_new else f"{what} was there already."

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from orders.evidence import checkpoints, restored_copy_acceptance
+from orders.evidence.checkpoint_file import CannotCheckpoint
 from orders.management import terminal
 
 
@@ -21,7 +22,7 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--operator", required=True, help="an administrator")
         parser.add_argument("--reason", required=True)
 
-    def handle(self, *args, operator: str, reason: str, **options: Any) -> None:
+    def handle(self, *args: str, operator: str, reason: str, **options: Any) -> None:
         """Accept; where this process holds the checkpoints' key, sign that at once."""
         with terminal.in_words():
             user = terminal.operator_named(operator)
@@ -31,7 +32,7 @@ class Command(terminal.DeskCommand):
             )
         try:
             made = checkpoints.make()
-        except (checkpoints.CannotCheckpoint, checkpoints.CheckpointKeyWrong) as error:
+        except (CannotCheckpoint, checkpoints.CheckpointKeyWrong) as error:
             self.stderr.write(f"Not under a checkpoint yet; the sweep signs one. ({error})")
         else:
             self.stdout.write(f"Checkpoint {made.number} tells of it." if made else "")

@@ -1,5 +1,7 @@
 """`manage.py add_account NAME --desk D --address A`: add an account to a desk."""
 
+from typing import Any
+
 from django.core.management.base import CommandParser
 
 from orders.accounts import provisioning
@@ -17,9 +19,9 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--desk", required=True)
         parser.add_argument("--address", required=True, help="the account's public key, base58")
 
-    def handle(self, *args, name: str, desk: str, address: str, **options: int | None) -> None:
+    def handle(self, *args: str, name: str, desk: str, address: str, **options: Any) -> None:
         """Add it, and say whether it is new."""
         with terminal.in_words():
-            desk = provisioning.desk_named(desk)
-            account, is_new = provisioning.add_account(name=name, desk=desk, address=address)
-        self.stdout.write(terminal.added(f"Account {account} of {desk}", is_new))
+            place = provisioning.desk_named(desk)
+            account, is_new = provisioning.add_account(name=name, desk=place, address=address)
+        self.stdout.write(terminal.added(f"Account {account} of {place}", is_new))

@@ -1,5 +1,7 @@
 """`manage.py add_administrator NAME`: add a person who runs the app."""
 
+from typing import Any
+
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
 
@@ -19,7 +21,7 @@ class Command(terminal.DeskCommand):
         """The person's name."""
         parser.add_argument("name")
 
-    def handle(self, *args, name: str, **options: int | None) -> None:
+    def handle(self, *args: str, name: str, **options: Any) -> None:
         """Add them, and say whether they are new."""
         with terminal.in_words():
             is_known = get_user_model().objects.filter(username=name).exists()

@@ -1,6 +1,6 @@
 """`manage.py add_agent_wallet --account NAME --public-key K`: take an agent wallet's key in."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
@@ -10,7 +10,7 @@ from orders.audit import log
 from orders.management import terminal
 
 if TYPE_CHECKING:
-    from orders.models.desks import Person
+    from django.contrib.auth.models import User
 
 
 class Command(terminal.DeskCommand):
@@ -28,31 +28,31 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--operator", help="who adds it; without it the first administrator")
 
     def handle(
-        self, *args, account: str, public_key: str, operator: str | None, **options: int | None
+        self, *args: str, account: str, public_key: str, operator: str | None, **options: Any
     ) -> None:
         """Add it, and say whether it is new."""
         with terminal.in_words():
-            account = provisioning.account_named(account)
+            holder = provisioning.account_named(account)
             user, actor = _on_behalf_of(operator)
             wallet, is_new = provisioning.add_agent_wallet(
-                account=account,
+                account=holder,
                 public_key=public_key,
-                secret=terminal.read_secret(f"Secret key of the agent wallet for {account}"),
+                secret=terminal.read_secret(f"Secret key of the agent wallet for {holder}"),
                 user=user,
                 actor=actor,
             )
-        self.stdout.write(terminal.added(f"Agent wallet {wallet} of {account}", is_new))
+        self.stdout.write(terminal.added(f"Agent wallet {wallet} of {holder}", is_new))
 
 
-def _on_behalf_of(operator: str | None) -> "tuple[Person, log.Actor]":
-    """Who adds the agent wallet, and how the log names them."""
+def _on_behalf_of(operator: str | None) -> "tuple[User, log.Actor]":
+    """Find who adds the agent wallet, and say how the log names them."""
     if operator is None:
         return _administrator(), log.Actor(operator_name="(command line)")
     user = terminal.operator_named(operator)
     return user, terminal.actor_of(user)
 
 
-def _administrator() -> "Person":
+def _administrator() -> "User":
     administrators = get_user_model().objects.filter(is_superuser=True, is_active=True)
     user = administrators.order_by("pk").first()
     if user is None:

@@ -1,5 +1,7 @@
 """`manage.py add_desk NAME`: add a desk."""
 
+from typing import Any
+
 from django.core.management.base import CommandParser
 
 from orders.accounts import provisioning
@@ -15,7 +17,7 @@ class Command(terminal.DeskCommand):
         """The desk's name."""
         parser.add_argument("name")
 
-    def handle(self, *args, name: str, **options: int | None) -> None:
+    def handle(self, *args: str, name: str, **options: Any) -> None:
         """Add it, and say whether it is new."""
         with terminal.in_words():
             desk, is_new = provisioning.add_desk(name=name)

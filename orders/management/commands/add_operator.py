@@ -1,5 +1,7 @@
 """`manage.py add_operator NAME --desk D --role R`: add a person with a role on a desk."""
 
+from typing import Any
+
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
 
@@ -22,13 +24,13 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--desk", required=True)
         parser.add_argument("--role", required=True, help=", ".join(Role.values))
 
-    def handle(self, *args, name: str, desk: str, role: str, **options: int | None) -> None:
+    def handle(self, *args: str, name: str, desk: str, role: str, **options: Any) -> None:
         """Add them, and say whether they are new."""
         with terminal.in_words():
-            desk = provisioning.desk_named(desk)
+            place = provisioning.desk_named(desk)
             is_known = get_user_model().objects.filter(username=name).exists()
             password = None if is_known else terminal.read_password(f"Password for {name}")
             user, is_new = provisioning.add_operator(
-                name=name, desk=desk, role=role, password=password
+                name=name, desk=place, role=role, password=password
             )
-        self.stdout.write(terminal.added(f"{user}, {Role(role).label.lower()} of {desk},", is_new))
+        self.stdout.write(terminal.added(f"{user}, {Role(role).label.lower()} of {place},", is_new))

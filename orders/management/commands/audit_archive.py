@@ -3,6 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_date
@@ -24,7 +25,7 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--before", required=True, help="YYYY-MM-DD, that day not included")
         parser.add_argument("--to", type=Path, required=True, help="an existing folder")
 
-    def handle(self, *args, before, to, **options) -> None:
+    def handle(self, *args: str, before: str, to: Path, **options: Any) -> None:
         """Write the archive; exit code 1 where the log is not whole, and then nothing is kept."""
         try:
             day = parse_date(before)

@@ -1,9 +1,10 @@
 """`manage.py audit_verify [--json] [--until N]`: is the log whole, and true to its bytes?"""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import dumps
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
@@ -29,17 +30,16 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
         parser.add_argument("--until", type=position, help="the last position to look at")
 
-    def handle(self, *args, **options: int | None) -> None:
+    def handle(self, *args: str, json: bool, until: int | None, **options: Any) -> None:
         """Name each fault as it is found; exit code 1 where there is one."""
-        is_json = options["json"]
         with terminal.in_words(), _readable():
             report = verify.verify(
-                until=options["until"],
-                on_fault=None if is_json else lambda fault: self.stderr.write(str(fault)),
-                on_progress=None if is_json or not sys.stderr.isatty() else self._progress,
+                until=until,
+                on_fault=None if json else lambda fault: self.stderr.write(str(fault)),
+                on_progress=None if json or not sys.stderr.isatty() else self._progress,
             )
-        if is_json:
-            self.stdout.write(json.dumps(report.as_json(), indent=2))
+        if json:
+            self.stdout.write(dumps(report.as_json(), indent=2))
         else:
             self._tell(report)
         self._record(report)  # last: a log that is wrong may be past adding to
@@ -47,14 +47,14 @@ class Command(terminal.DeskCommand):
             sys.exit(1)
 
     def _record(self, report: verify.Report) -> None:
-        """Keep that the log was verified; who may only read it still learns what was found."""
+        """Record that the log was verified; who may only read it still learns what was found."""
         actor = log.Actor(operator_name=terminal.WHERE, address=terminal.WHERE)
         try:
             verification_requests.record(actor=actor, report=report)
         except (DatabaseError, ValueError, OverflowError) as error:
             self.stderr.write(f"Note: this verification is not in the log: {error}")
 
-    def _progress(self, position: int, until) -> None:
+    def _progress(self, position: int, until: int) -> None:
         share = position / until
         bar = "#" * int(30 * share)
         self.stderr.write(f"\r[{bar:<30}] {share:4.0%} of {until} records", ending="")
@@ -74,7 +74,7 @@ class Command(terminal.DeskCommand):
 
 
 def position(text: str) -> int:
-    """A place in the log. Raises ValueError, as argparse wants it."""
+    """Read a place in the log. Raises ValueError, as argparse wants it."""
     if not 1 <= int(text) <= MAX_WHOLE_NUMBER:
         raise ValueError(text)
     return int(text)

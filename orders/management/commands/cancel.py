@@ -1,14 +1,15 @@
 """`manage.py cancel`: cancel orders from a terminal, even with everything else down."""
 
-import json
 import sys
 from datetime import datetime
+from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandParser
 from django.db.models import Q
 
 from desk import startup_checks
+from orders.access.denials import refuse
 from orders.audit.log import Actor
 from orders.cancels import requests
 from orders.cancels.intake import CancelReceipt
@@ -19,7 +20,7 @@ from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof, Righ
 from orders.models.cancels import LIVE
 
 if TYPE_CHECKING:
-    from orders.models.desks import Person
+    from django.contrib.auth.models import User
 
 
 CANCELLED, ENDED_OTHERWISE, NOT_SETTLED = 0, 1, 3
@@ -46,60 +47,85 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds; 30")
         parser.add_argument("--json", action="store_true")
 
-    def handle(self, *args, **options: int | str | None) -> None:
-        """Ask, carry, say; the exit code tells scripts."""
+    def handle(
+        self,
+        *args: str,
+        operator: str,
+        account: str,
+        kind: str,
+        order_id: list[int],
+        client_order_id: list[str],
+        symbol: str,
+        reason: str,
+        wait: float,
+        json: bool,
+        **options: Any,
+    ) -> None:
+        """Ask, send and say how it ended; the exit code tells scripts."""
         with terminal.in_words():
             startup_checks.check_sender()
             restored_copy.refuse_behind()
-            asked, named = _ask(options)
-        for note in asked.notes:
+            ids: list[tuple[int | None, str | None]] = [(number, None) for number in order_id]
+            ids += [(None, name) for name in client_order_id]
+            receipt, named = _ask(operator, account, symbol, kind, ids, reason)
+        for note in receipt.notes:
             self.stderr.write(note)
-        fresh = cancel_runner.run(named, wait_s=options["wait"])
-        if options["json"]:
-            self.stdout.write(json.dumps([_as_json(cancel) for cancel in fresh], indent=2))
+        fresh = cancel_runner.run(named, wait_s=wait)
+        if json:
+            self.stdout.write(dumps([_as_json(cancel) for cancel in fresh], indent=2))
         else:
             for cancel in fresh:
                 self.stdout.write(_in_words(cancel))
         sys.exit(_exit_code(fresh))
 
 
-def _ask(options: dict[str, Any]) -> tuple[CancelReceipt, list[Cancel]]:
-    """Record the act: what became of it, and of each order named the newest cancel, ours or one
-    that was live already."""
-    if not options["reason"].strip():
+def _ask(
+    operator: str,
+    account_name: str,
+    symbol: str,
+    kind: str,
+    ids: list[tuple[int | None, str | None]],
+    reason: str,
+) -> tuple[CancelReceipt, list[Cancel]]:
+    """Record the act; return its receipt, and the newest cancel of each order named.
+
+    That is ours, or one that was live already. ``ids``: (order id, client order id) pairs.
+    """
+    if not reason.strip():
         raise CannotAsk("Give a reason: it is kept with the cancel.", field="reason")
-    user = terminal.operator_named(options["operator"])
+    user = terminal.operator_named(operator)
     actor = terminal.actor_of(user)
-    account = _account(user, actor, options["account"])
-    ids = [(one, None) for one in options["order_id"]]
-    ids += [(None, one) for one in options["client_order_id"]]
-    asked = requests.cancel_by_ids(
+    account = _account(user, actor, account_name)
+    receipt = requests.cancel_by_ids(
         user=user,
         actor=actor,
         account_id=account.pk,
-        symbol=options["symbol"],
-        kind=options["kind"],
+        symbol=symbol,
+        kind=kind,
         ids=ids,
-        reason=options["reason"],
+        reason=reason,
     )
-    return asked, list(dict.fromkeys(_newest(account, *pair) for pair in ids))
+    return receipt, list(dict.fromkeys(_newest(account, *pair) for pair in ids))
 
 
 def _newest(account: Account, order_id: int | None, client_order_id: str | None) -> Cancel:
     named = Q(order_id=order_id) if order_id else Q(client_order_id__iexact=client_order_id)
-    return account.cancels.filter(named).order_by("-pk").first()
+    return account.cancels.filter(named).latest("pk")
 
 
-def _account(user: "Person", actor: Actor, name: str) -> Account:
-    """The account of this name or address on this person's desks; a stranger learns nothing."""
-    found = Account.objects.filter(Q(name=name) | Q(address=name)).allowing(user, Right.CANCEL)
-    found = list(found.select_related("desk")[:2])
-    if not found:
-        said = requests.NO_ACCOUNT
-        requests.refuse(actor=actor, what=f"cancel an order of account {name}", said=said)
-    if len(found) > 1:
+def _account(user: "User", actor: Actor, name: str) -> Account:
+    """Find the account of this name or address on this person's desks; a stranger learns nothing.
+
+    Raises `NotAllowed`, or `CannotAsk` where several have the name.
+    """
+    named = Account.objects.filter(Q(name=name) | Q(address=name)).allowing(user, Right.CANCEL)
+    accounts = list(named.select_related("desk")[:2])
+    if not accounts:
+        what = f"cancel an order of account {name}"
+        refuse(actor=actor, what=what, said=requests.NO_ACCOUNT)
+    if len(accounts) > 1:
         raise CannotAsk(f"{name} is on more than one desk: give the address.", field="account")
-    return found[0]
+    return accounts[0]
 
 
 def _exit_code(fresh: list[Cancel]) -> int:
@@ -138,5 +164,5 @@ def _as_json(cancel: Cancel) -> dict[str, Any]:
     }
 
 
-def _time(at: datetime) -> str:
-    return at and at.isoformat()
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,6 +1,7 @@
 """`manage.py new_checkpoint_key [--file PATH]`: make the pair that signs checkpoints."""
 
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import CommandParser
 
@@ -19,7 +20,7 @@ class Command(terminal.DeskCommand):
         """Where the private half goes."""
         add_file_arguments(parser)
 
-    def handle(self, *args, file: Path, in_checkout: bool, **options: int | None) -> None:
+    def handle(self, *args: str, file: Path | None, in_checkout: bool, **options: Any) -> None:
         """Write the private half into the file, or print it where there is none."""
         private, public = checkpoints.new_key()
         if file is None:

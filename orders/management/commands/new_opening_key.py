@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
@@ -25,7 +26,7 @@ class Command(terminal.DeskCommand):
         add_file_arguments(parser)
 
     def handle(
-        self, *args, key_id: str, file: Path | None, in_checkout: bool, **options: int | None
+        self, *args: str, key_id: str, file: Path | None, in_checkout: bool, **options: Any
     ) -> None:
         """Write the private half into the file, or print it where there is none."""
         if not key_id or len(key_id) > 40 or not set(key_id) <= ALLOWED:
@@ -43,7 +44,7 @@ ALLOWED = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_
 
 
 def add_file_arguments(parser: CommandParser) -> None:
-    """Where a private half goes; the checkout only where it is asked for."""
+    """Add the options that say where a private half goes."""
     parser.add_argument("--file", type=Path, help="for the private half; mode 0400")
     parser.add_argument(
         "--in-checkout", action="store_true", help="even if that is in the folder of the code"
@@ -51,7 +52,7 @@ def add_file_arguments(parser: CommandParser) -> None:
 
 
 def write_private(path: Path, secret: str, *, in_checkout: bool) -> None:
-    """Made with its final mode, so that nobody else can read it for even a moment."""
+    """Write a new file with its final mode, so that nobody else can read it for even a moment."""
     if path.resolve().is_relative_to(settings.BASE_DIR) and not in_checkout:
         _refuse(
             f"{path} is in the folder of the code, from where keys get into copies and commits. "
@@ -74,5 +75,5 @@ def write_private(path: Path, secret: str, *, in_checkout: bool) -> None:
         _refuse(f"{path} cannot be written ({error.strerror}).")
 
 
-def _refuse(sentence: str) -> None:
+def _refuse(sentence: str) -> NoReturn:
     raise CommandError(sentence, returncode=terminal.WRONG_INPUT)

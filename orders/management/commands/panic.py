@@ -1,9 +1,9 @@
 """Empty a desk's books from the terminal, with web, workers, sweep and broker down."""
 
-import json
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from json import dumps
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
@@ -21,6 +21,9 @@ from orders.management import cancel_runner, terminal
 from orders.models import CancelJob, Desk, PanicLine, PanicStatus
 from orders.panic import actions, decision, worker
 from orders.panic.open_orders import COVERS
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 WAIT_S = 180  # a book is given up on after half a minute, and two more of waiting for credits
 PAUSE_S = 0.05
@@ -43,48 +46,54 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--wait", type=float, default=WAIT_S, metavar="S", help=wait)
         parser.add_argument("--json", action="store_true")
 
-    def handle(self, *args, **options: int | str | None) -> None:
+    def handle(
+        self,
+        *args: str,
+        desk: str,
+        account: list[str],
+        symbol: str,
+        keep_reduce_only: bool,
+        drill: bool,
+        operator: str,
+        reason: str,
+        wait: float,
+        json: bool,
+        **options: Any,
+    ) -> None:
         try:
             startup_checks.check_sender()
             restored_copy.check()
-            who, job = self._pull(options)
+            user, place = _operator_and_desk(operator, desk)
+            actor = log.Actor(user.pk, user.get_username(), address=terminal.WHERE)
+            for left_out in decision.left_out(desk=place):
+                self.stderr.write(f"Not emptied: {left_out} is deactivated.")
+            job = decision.record_panic(
+                user=user,
+                actor=actor,
+                desk_id=place.pk,
+                account_ids=[_account_id(place, name) for name in account],
+                symbol=symbol,
+                keep_reduce_only=keep_reduce_only,
+                reason=reason,
+                is_drill=drill,
+            )
         except (startup_checks.CannotStart, NotAllowed, CannotAsk) as error:
             raise CommandError(str(error), returncode=2) from None
         if behind := restored_copy.look(timezone.now()):
             self.stderr.write(
                 f"{restored_copy.words(behind)} This panic is sent. {restored_copy.HOW}"
             )
-        _carry(job, options["wait"])
-        _withdraw(job, who)
+        _carry(job, wait)
+        _withdraw(job, user, actor)
         lines = list(job.panic_lines.select_related("account", "job"))
-        self._tell(lines, as_json=options["json"])
+        self._tell(lines, as_json=json)
         if any(line.status != PanicStatus.EMPTY for line in lines):
             raise SystemExit(1)
-
-    def _pull(self, options: dict[str, Any]) -> tuple[dict[str, Any], CancelJob]:
-        user = get_user_model().objects.filter(username=options["operator"]).first()
-        desk = Desk.objects.filter(name=options["desk"]).first()
-        if user is None or desk is None:
-            raise CannotAsk(f"No operator {options['operator']!r} or no desk {options['desk']!r}.")
-        actor = log.Actor(user.pk, user.get_username(), address="(terminal)")
-        who: dict[str, Any] = {"user": user, "actor": actor}
-        for account in decision.left_out(desk=desk):
-            self.stderr.write(f"Not emptied: {account} is deactivated.")
-        job = decision.record_panic(
-            **who,
-            desk_id=desk.pk,
-            account_ids=[_account_id(desk, name) for name in options["account"]],
-            symbol=options["symbol"],
-            keep_reduce_only=options["keep_reduce_only"],
-            reason=options["reason"],
-            is_drill=options["drill"],
-        )
-        return who, job
 
     def _tell(self, lines: list[PanicLine], *, as_json: bool) -> None:
         rows = [_row(line) for line in lines]
         if as_json:
-            self.stdout.write(json.dumps(rows, default=spelled, indent=1))
+            self.stdout.write(dumps(rows, default=spelled, indent=1))
             self.stderr.write(COVERS)
             return
         for row in rows:
@@ -92,20 +101,29 @@ class Command(terminal.DeskCommand):
         self.stdout.write(COVERS)
 
 
-def _account_id(desk: Desk, name: str):
-    found = desk.accounts.filter(name=name) | desk.accounts.filter(address=name)
-    account = found.first()
+def _operator_and_desk(operator: str, desk_name: str) -> "tuple[User, Desk]":
+    user = get_user_model().objects.filter(username=operator).first()
+    desk = Desk.objects.filter(name=desk_name).first()
+    if user is None or desk is None:
+        raise CannotAsk(f"No operator {operator!r} or no desk {desk_name!r}.")
+    return user, desk
+
+
+def _account_id(desk: Desk, name: str) -> int:
+    named = desk.accounts.filter(name=name) | desk.accounts.filter(address=name)
+    account = named.first()
     if account is None:
         raise CannotAsk(f"{desk} has no account {name!r}.")
     return account.pk
 
 
 def _carry(job: CancelJob, wait_s: float) -> None:
-    """Carry the job's lines and what they leave over, beside whatever senders there are.
+    """Work on the job's lines and what they leave over, beside whatever senders there are.
 
     Lines are looked for all the time, so that one that has to wait holds up no other.
     """
-    emptier, settler, asking = worker.PanicWorker(), ThreadPoolExecutor(max_workers=1), None
+    emptier, settler = worker.PanicWorker(), ThreadPoolExecutor(max_workers=1)
+    asking: Future[None] | None = None
     ends_at = time.monotonic() + wait_s
     while _is_going(job) and time.monotonic() < ends_at:
         emptier.take_due(timezone.now(), job=job)
@@ -131,10 +149,10 @@ def _settle(job: CancelJob) -> None:
         connection.close()
 
 
-def _withdraw(job: CancelJob, who: dict[str, Any]) -> None:
-    """Nothing of this panic may fire once the person has turned away: what waits is withdrawn."""
+def _withdraw(job: CancelJob, user: "User", actor: log.Actor) -> None:
+    """Withdraw what waits: nothing of this panic may be sent once the person has turned away."""
     for line in job.panic_lines.filter(status=PanicStatus.WAITING):
-        actions.withdraw(**who, line_id=line.pk)
+        actions.withdraw(user=user, actor=actor, line_id=line.pk)
 
 
 def _row(line: PanicLine) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`manage.py paper_exchange`: run the paper exchange until told to stop."""
 
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
@@ -21,7 +22,9 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer")
         parser.add_argument("--state", type=Path, help="JSON file that keeps orders over restarts")
 
-    def handle(self, *args, port: int, latency_ms, state, **options) -> None:
+    def handle(
+        self, *args: str, port: int, latency_ms: float, state: Path | None, **options: Any
+    ) -> None:
         """Serve until SIGINT or SIGTERM."""
         try:
             background_server.run(port=port, latency_ms=latency_ms, state_file=state, say=self._say)

@@ -1,5 +1,7 @@
 """Forget a person's lost authenticator; they set up a new one when they sign in next."""
 
+from typing import Any
+
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
@@ -14,7 +16,7 @@ class Command(terminal.DeskCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
 
-    def handle(self, *, name: str, **options: int | None) -> None:
+    def handle(self, *, name: str, **options: Any) -> None:
         user = get_user_model().objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is nobody named {name!r}.")

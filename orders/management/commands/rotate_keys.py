@@ -1,5 +1,7 @@
 """`manage.py rotate_keys`: seal every stored key anew with the newest key; safe to run again."""
 
+from typing import Any
+
 from django.core.management.base import CommandError
 
 from orders.accounts.provisioning import COMMAND_LINE
@@ -15,25 +17,26 @@ class Command(terminal.DeskCommand):
         "then take the old ones away. Killed half-way, run it again."
     )
 
-    def handle(self, *args, **options: int | None) -> None:
+    def handle(self, *args: str, **options: Any) -> None:
         try:
-            turned = [self.told(one) for one in rotation.rotate(actor=COMMAND_LINE)]
+            results = [self.told(result) for result in rotation.rotate(actor=COMMAND_LINE)]
         except sealing.KeySettingsWrong as wrong:
             raise CommandError(str(wrong)) from None
-        refused = sum(one.is_refused for one in turned)
-        if turned:
-            sealed = sum(one.is_sealed for one in turned)
+        refused = sum(result.is_refused for result in results)
+        if results:
+            sealed = sum(result.is_sealed for result in results)
             self.stdout.write(f"{sealed} keys sealed anew, {refused} refused.")
         self.stdout.write(self.found())
         if refused:
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
 
     def found(self) -> str:
-        """*Nothing else is stored than 3 keys sealed with 'new'.* and so on."""
+        """Say which keys are stored: *Stored keys: 3 sealed with 'new'.* and so on."""
         stored = [f"{count} sealed with {key_id!r}" for key_id, count in rotation.stored().items()]
         newest = f"The first opening key is {sealing.newest_key()!r}."
         return f"Stored keys: {', '.join(stored) or 'none'}. {newest}"
 
-    def told(self, turned: rotation.RotationResult) -> rotation.RotationResult:
-        self.stdout.write(f"{turned.of}: {turned.said}")
-        return turned
+    def told(self, result: rotation.RotationResult) -> rotation.RotationResult:
+        """Print what became of one key as soon as it is known; return the same."""
+        self.stdout.write(f"{result.of}: {result.said}")
+        return result

@@ -1,6 +1,7 @@
 """`manage.py run_errands`: carry out exports and verifications that wait, then end."""
 
 import os
+from typing import Any
 
 from orders.evidence import background
 from orders.management import terminal
@@ -13,7 +14,7 @@ class Command(terminal.DeskCommand):
 
     help = "Writes the exports and makes the verifications that people asked for."
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: str, **options: Any) -> None:
         """Say how many were carried out."""
         os.nice(POLITENESS)
         with terminal.in_words():

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from typing import Any
 
 from desk import startup_checks
 from orders.evidence import restored_copy
@@ -17,7 +18,7 @@ class Command(terminal.DeskCommand):
         "and syncs accounts. Any number may run."
     )
 
-    def handle(self, *args, **options: int | None) -> None:
+    def handle(self, *args: str, **options: Any) -> None:
         """Sweep until SIGINT or SIGTERM."""
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

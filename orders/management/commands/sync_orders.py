@@ -1,6 +1,7 @@
 """`manage.py sync_orders [--account NAME]`: read the books of one account or all."""
 
 import sys
+from typing import Any
 
 from django.core.management.base import CommandParser
 
@@ -19,7 +20,7 @@ class Command(terminal.DeskCommand):
         """Which account."""
         parser.add_argument("--account", help="name or address; without it all active accounts")
 
-    def handle(self, *args, account: str | None, **options: int | None) -> None:
+    def handle(self, *args: str, account: str | None, **options: Any) -> None:
         """Sync each and say how many orders are open; exit code 1 where one could not be read."""
         with terminal.in_words():
             accounts = [provisioning.account_named(account)] if account else _all()

@@ -1,5 +1,7 @@
 """Let a person sign in again who was throttled after too many wrong guesses."""
 
+from typing import Any
+
 from django.core.management.base import CommandParser
 from django.db import transaction
 
@@ -17,7 +19,7 @@ class Command(terminal.DeskCommand):
         parser.add_argument("name", help="the name as it is typed to sign in")
 
     @transaction.atomic
-    def handle(self, *, name: str, **options: int | None) -> None:
+    def handle(self, *, name: str, **options: Any) -> None:
         count = throttling.unlock(name=name)
         user = name[:150] if throttling.is_known(name) else "a name nobody has"
         data = {"user": user, "changed": {"failed attempts": [str(count), "0"]}}

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
@@ -32,7 +33,7 @@ class Command(terminal.DeskCommand):
         """Once, or until told to stop."""
         parser.add_argument("--once", action="store_true", help="one round, then end")
 
-    def handle(self, *args, once: bool, **options: int | None) -> None:
+    def handle(self, *args: str, once: bool, **options: Any) -> None:
         """Watch until SIGINT or SIGTERM."""
         stopping = threading.Event()
         if not once:
