@@ -11,11 +11,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
 
 from solders.keypair import Keypair
 
 from benchmarks import plot, stage
+from benchmarks.plot import Medians
+from tests.helpers.paper import PaperHandle
 
 OUT = stage.ROOT / "data" / "bench"
 DATABASE = "pacifica_desk_bench"
@@ -35,7 +39,7 @@ SLOW = {"sdk", "ccxt"}  # one request at a time: fewer orders, or a run would ta
 def main() -> None:
     options = _options()
     OUT.mkdir(parents=True, exist_ok=True)
-    results = []
+    results: list[dict[str, Any]] = []
     for run in range(options.runs):
         for latency_ms in options.latencies:
             for case in options.cases:
@@ -47,7 +51,7 @@ def main() -> None:
     (OUT / "plot.svg").write_text(plot.svg(_medians(results, "rate"), PEERS | OURS))
 
 
-def _options():
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--count", type=int, default=1000)
@@ -58,11 +62,12 @@ def _options():
     return parser.parse_args()
 
 
-def _numbers(text: str):
+def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def _timed(case, latency_ms, run, options: dict[str, Any]):
+def _timed(case: str, latency_ms: int, run: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Time one case; return what its process printed, and under what it ran."""
     count = options.count if case not in SLOW else min(options.count, 200 if latency_ms else 500)
     with stage.Paper(latency_ms) as paper:
         took = (_ours if case in OURS else _peer)(case, paper, count, options)
@@ -70,19 +75,19 @@ def _timed(case, latency_ms, run, options: dict[str, Any]):
     return {"case": case, "latency_ms": latency_ms, "run": run, "count": count, "rate": rate} | took
 
 
-def _peer(case, paper, count: int, options: dict[str, Any]):
+def _peer(case: str, paper: PaperHandle, count: int, options: argparse.Namespace) -> dict[str, Any]:
     main, agent = Keypair(), Keypair()
     paper.account(main.pubkey(), agents=[agent.pubkey()])
     warm = 0 if case in SLOW else stage.WARM_UPS  # nothing of a loop of single requests gets warm
     bursts = [paper.orders(main.pubkey(), count) for _ in range(warm + 1)]
     given = {"secret": str(agent), "bursts": bursts}
     python = OUT / "venv" / "bin" / "python"
-    command = [python, stage.ROOT / "benchmarks" / "peers.py", case]
+    command: list[str | Path] = [python, stage.ROOT / "benchmarks" / "peers.py", case]
     command += [str(main.pubkey()), str(agent.pubkey()), str(paper.port)]
     return _json_of(command, given, {})
 
 
-def _ours(case, paper, count: int, options: dict[str, Any]):
+def _ours(case: str, paper: PaperHandle, count: int, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         more = {"DATA_DIR": folder, "PACIFICA_PAPER_URL": paper.url}
         if case == "postgres":
@@ -95,7 +100,13 @@ def _ours(case, paper, count: int, options: dict[str, Any]):
         return _json_of(command, None, more)
 
 
-def _json_of(command, given, more):
+def _json_of(
+    command: Iterable[str | Path], given: dict[str, Any] | None, more: dict[str, str]
+) -> dict[str, Any]:
+    """Run a command and read the last line that it prints.
+
+    ``given``: its standard input, as JSON; ``more``: its environment beside the usual one.
+    """
     done = subprocess.run(
         [str(part) for part in command],
         input=json.dumps(given),
@@ -107,29 +118,30 @@ def _json_of(command, given, more):
     )
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
 
 
-def _line(one):
-    name = (PEERS | OURS)[one["case"]]
-    cpu_us = one["cpu_s"] / max(1, one["cancelled"]) * 1e6
+def _line(result: dict[str, Any]) -> str:
+    name = (PEERS | OURS)[result["case"]]
+    cpu_us = result["cpu_s"] / max(1, result["cancelled"]) * 1e6
     return (
-        f"{one['latency_ms']:>4} ms  {name:<42} {one['rate']:8.0f}/s  {cpu_us:6.0f} µs CPU each"
-        f"  {one['cancelled']}/{one['count']} cancelled"
+        f"{result['latency_ms']:>4} ms  {name:<42} {result['rate']:8.0f}/s  "
+        f"{cpu_us:6.0f} µs CPU each  {result['cancelled']}/{result['count']} cancelled"
     )
 
 
-def _medians(results, which: str | dict[str, int]):
-    """Median cancels per second by (case, latency)."""
-    groups = {}
-    for one in results:
-        groups.setdefault((one["case"], one["latency_ms"]), []).append(one[which])
+def _medians(results: list[dict[str, Any]], which: Literal["rate", "first_rate"]) -> Medians:
+    """Return median cancels per second by (case, latency in ms)."""
+    groups: dict[tuple[str, int], list[float]] = {}
+    for result in results:
+        groups.setdefault((result["case"], result["latency_ms"]), []).append(result[which])
     return {key: statistics.median(rates) for key, rates in groups.items()}
 
 
-def _table(when, medians, options: dict[str, Any]):
-    said = f"Medians of {options.runs} runs, {when}, cancels per second (ratio to the SDK's way):"
-    lines = ["", said]
+def _table(when: str, medians: Medians, options: argparse.Namespace) -> str:
+    title = f"Medians of {options.runs} runs, {when}, cancels per second (ratio to the SDK's way):"
+    lines = ["", title]
     for case in options.cases:
         cells = []
         for latency_ms in options.latencies:

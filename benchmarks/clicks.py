@@ -7,8 +7,13 @@ Cancel on one order after another, and asks for the row as its page does until i
 """
 
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from benchmarks import stage
+
+if TYPE_CHECKING:
+    from orders.models import Order
 
 ROW_EVERY_S = 0.05
 
@@ -25,9 +30,11 @@ def main() -> None:
     print("click to Cancelled on the page:", stage.told(on_screen))
 
 
-def _clicked(site, orders):
-    """Milliseconds to the exchange and to *Cancelled*, one for each order."""
-    operator, clicked, on_screen = stage.Browser(site.site, "olivia"), {}, []
+def _clicked(site: stage.Stage, orders: "Sequence[Order]") -> tuple[list[float], list[float]]:
+    """Measure the milliseconds to the exchange and to *Cancelled*, one for each order."""
+    operator = stage.Browser(site.site, "olivia")
+    clicked: dict[int, float] = {}
+    on_screen: list[float] = []
     for order in orders:
         clicked[order.order_id] = operator.click(order.pk)
         _until_cancelled(operator, order.pk)
@@ -35,7 +42,7 @@ def _clicked(site, orders):
     return stage.to_first_byte(site.paper, clicked), on_screen
 
 
-def _until_cancelled(operator, row) -> None:
+def _until_cancelled(operator: stage.Browser, row: int) -> None:
     address = f"/admin/orders/order/cells/?order={row}"
     is_cancelled = lambda: "Cancelled" in operator.get(address)  # noqa: E731
     stage.until(is_cancelled, "Cancelled", every_s=ROW_EVERY_S)

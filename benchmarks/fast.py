@@ -8,12 +8,14 @@ purse is changed, and how long the sweep rests: signing, sending and recording s
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 MOMENTS = ("reserve", "book", "balances")
 
 
-def main(times, kind) -> None:
+def main(times: str, kind: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     import django
 
@@ -31,7 +33,7 @@ def main(times, kind) -> None:
         app.worker_main(["-q", "worker", *flags])
 
 
-def hurry(times) -> None:
+def hurry(times: float) -> None:
     """Let the purse of this process see a clock that runs so many times as fast."""
     from orders import sweep
     from orders.exchange import credits
@@ -40,7 +42,7 @@ def hurry(times) -> None:
         setattr(credits, name, _hurried(getattr(credits, name), times))
     duties = sweep.duties
 
-    def brisk():
+    def brisk() -> list[sweep.Duty]:
         return [
             sweep.Duty(duty.name, duty.act, duty.rest_s / times) if duty.name == "deliver" else duty
             for duty in duties()
@@ -49,9 +51,11 @@ def hurry(times) -> None:
     sweep.duties = brisk
 
 
-def _hurried(function, times):
-    def hurried(*, now: datetime, **given):
-        return function(now=datetime.fromtimestamp(now.timestamp() * times, UTC), **given)
+def _hurried(function: Callable[..., Any], times: float) -> Callable[..., Any]:
+    """Let a function of the purse, whatever else it takes, see a later ``now``."""
+
+    def hurried(*, now: datetime, **arguments: Any) -> Any:
+        return function(now=datetime.fromtimestamp(now.timestamp() * times, UTC), **arguments)
 
     return hurried
 

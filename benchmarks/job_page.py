@@ -12,10 +12,11 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from orders.models import Desk
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from django.contrib.auth.models import User
+    from django.test import Client
 
-if TYPE_CHECKING:
-    from orders.models.desks import Person
+    from orders.models import Account, CancelJob, Desk, Preview
 
 
 COUNT, TIMES = 10_000, 20
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def measure() -> None:
-    """Three accounts, ten thousand orders, one running job; then every page a few times."""
+    """Make three accounts, ten thousand orders, one running job; get every page a few times."""
     from django.contrib.auth import get_user_model
     from solders.keypair import Keypair
 
@@ -67,23 +68,24 @@ def measure() -> None:
     begin_s = time.perf_counter()
     orders, actor = Order.objects.all(), log.Actor(user.pk, "hannah")
     frozen = previews.of_orders(user=user, actor=actor, orders=orders, words="all of it")[0]
-    tell("freeze the set", [time.perf_counter() - begin_s])
-    asked = run(user, desk, frozen)
+    freeze_s = time.perf_counter() - begin_s
+    tell("freeze the set", [(freeze_s, freeze_s)])
+    job = run(user, desk, frozen)
     client = signed_in(user)
     for name, address in {
         "preview": url("orders_preview_change", frozen.pk),
-        "job page, first paint": url("orders_canceljob_change", asked.pk),
-        "job page, refresh": url("orders_canceljob_progress", asked.pk),
-        "refresh of page 200": url("orders_canceljob_progress", asked.pk) + "?p=200",
-        "refresh, one symbol": url("orders_canceljob_progress", asked.pk) + "?symbol=BTC",
-        "download": url("orders_canceljob_download", asked.pk),
+        "job page, first paint": url("orders_canceljob_change", job.pk),
+        "job page, refresh": url("orders_canceljob_progress", job.pk),
+        "refresh of page 200": url("orders_canceljob_progress", job.pk) + "?p=200",
+        "refresh, one symbol": url("orders_canceljob_progress", job.pk) + "?symbol=BTC",
+        "download": url("orders_canceljob_download", job.pk),
     }.items():
         tell(name, [timed(client, address) for _ in range(TIMES)])
     assert CancelJob.objects.count() == 1
 
 
-def place(accounts) -> None:
-    """Orders that only the app knows."""
+def place(accounts: "list[Account]") -> None:
+    """Make orders that only the app knows."""
     from django.utils.timezone import now
 
     from orders.models import Order
@@ -100,8 +102,8 @@ def place(accounts) -> None:
     Order.objects.bulk_create(rows, batch_size=500)
 
 
-def run(user: "Person", desk: Desk, frozen):
-    """A job of the frozen set in the middle of its way."""
+def run(user: "User", desk: "Desk", frozen: "Preview") -> "CancelJob":
+    """Make a job of the frozen set in the middle of its way."""
     from django.utils.timezone import now
 
     from orders.cancels.bulk import previews
@@ -139,18 +141,20 @@ def run(user: "Person", desk: Desk, frozen):
     return job
 
 
-def timed(client, address: str):
-    """(wall seconds, CPU seconds) of one answer."""
+def timed(client: "Client", address: str) -> tuple[float, float]:
+    """Measure (wall seconds, CPU seconds) of one answer."""
     wall, cpu = time.perf_counter(), time.process_time()
     answer = client.get(address)
     assert answer.status_code == 200, answer.status_code
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def tell(name: str, times) -> None:
-    """One line: median, worst, and the CPU's part, in ms."""
-    pairs = [one if isinstance(one, tuple) else (one, one) for one in times]
-    walls, cpus = zip(*pairs, strict=True)
+def tell(name: str, times: list[tuple[float, float]]) -> None:
+    """Print one line: median, worst, and the CPU's part, in ms.
+
+    ``times``: (wall seconds, CPU seconds) pairs.
+    """
+    walls, cpus = zip(*times, strict=True)
     sys.stdout.write(
         f"{name:24} median {statistics.median(walls) * 1000:6.0f} ms, worst "
         f"{max(walls) * 1000:6.0f} ms, CPU {statistics.median(cpus) * 1000:6.0f} ms\n"

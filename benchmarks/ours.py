@@ -16,11 +16,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from benchmarks import stage
-from orders.models import CancelJob
 
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from orders.models import CancelJob, Preview
+    from tests.helpers.firm import Firm
+
+Worker = subprocess.Popen[bytes]
 LOOK_EVERY_S = 0.004  # one plain statement each: 0.1 ms of processor time, for what is timed
 UNSEEN = 0.75  # of the time of the job before, in which the next one is not looked at
 WORKER = [*stage.CELERY, "--concurrency", "2", "-Q", "bulk", *stage.QUIET]
@@ -38,7 +42,7 @@ def main() -> None:
     print(json.dumps(_run(options)))
 
 
-def _options():
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
     parser.add_argument("count", type=int)
@@ -46,7 +50,23 @@ def _options():
     return parser.parse_args()
 
 
-def _run(options: dict[str, Any]):
+class Times(TypedDict):
+    """What one job took: seconds, CPU seconds of the workers, and how many were cancelled."""
+
+    seconds: float
+    confirm_s: float
+    first_s: float
+    cpu_s: float
+    cancelled: int
+
+
+class Figures(Times):
+    """What the last job took, and the rate of the first: cancels per second."""
+
+    first_rate: float
+
+
+def _run(options: argparse.Namespace) -> Figures:
     from tests.helpers.firm import Firm
     from tests.helpers.paper import PaperHandle
 
@@ -55,11 +75,10 @@ def _run(options: dict[str, Any]):
     workers = [subprocess.Popen([sys.executable, *WORKER]) for _ in range(options.workers)]
     try:
         stage.await_senders(options.workers)
-        jobs = [{"seconds": 0}]
-        for _ in range(stage.WARM_UPS + 1):  # a desk's processes have been up for a while
-            jobs.append(_job(firm, options.count, workers, quiet_s=jobs[-1]["seconds"] * UNSEEN))
-        first, *_, last = jobs[1:]
-        return last | {"first_rate": first["cancelled"] / first["seconds"]}
+        first = last = _job(firm, options.count, workers, quiet_s=0)
+        for _ in range(stage.WARM_UPS):  # a desk's processes have been up for a while
+            last = _job(firm, options.count, workers, quiet_s=last["seconds"] * UNSEEN)
+        return {**last, "first_rate": first["cancelled"] / first["seconds"]}
     finally:
         for worker in workers:
             worker.terminate()
@@ -67,9 +86,11 @@ def _run(options: dict[str, Any]):
             worker.wait()
 
 
-def _job(firm, count: int, workers, *, quiet_s):
-    """One bulk job of that many fresh orders: its times and sums. It is not looked at before
-    ``quiet_s`` are over, for looking takes processor time."""
+def _job(firm: "Firm", count: int, workers: list[Worker], *, quiet_s: float) -> Times:
+    """Run one bulk job of that many fresh orders; return its times and sums.
+
+    It is not looked at before ``quiet_s`` are over, for looking takes processor time.
+    """
     preview = _frozen(firm, count)
     before, asked = _cpu_of(workers), time.time()
     job = stage.confirmed(firm, preview)
@@ -77,21 +98,30 @@ def _job(firm, count: int, workers, *, quiet_s):
     time.sleep(quiet_s)
     stage.until(lambda: _is_done(job), "the job", every_s=LOOK_EVERY_S)
     seconds, cpu_s = time.time() - started, _cpu_of(workers) - before
-    first = job.cancels.order_by("first_sent_at").first().first_sent_at.timestamp()
-    told = {"seconds": seconds, "confirm_s": started - asked, "first_s": first - started}
-    return told | {"cpu_s": cpu_s, "cancelled": job.cancels.filter(status="cancelled").count()}
+    first_sent_at = job.cancels.earliest("first_sent_at").first_sent_at
+    assert first_sent_at is not None  # the job is done, so each of its cancels was sent
+    return {
+        "seconds": seconds,
+        "confirm_s": started - asked,
+        "first_s": first_sent_at.timestamp() - started,
+        "cpu_s": cpu_s,
+        "cancelled": job.cancels.filter(status="cancelled").count(),
+    }
 
 
-def _is_done(job: CancelJob) -> bool:
-    """Done with its last cancel, in the same transaction. Asked past the models: it is cheaper."""
+def _is_done(job: "CancelJob") -> bool:
+    """Whether a job is done, which it is in the transaction that ends its last cancel.
+
+    Asked past the models: that is cheaper.
+    """
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM orders_canceljob WHERE id = %s AND status = 'done'", [job.pk])
-        return cursor.fetchone()
+        return cursor.fetchone() is not None
 
 
-def _frozen(firm, count: int):
+def _frozen(firm: "Firm", count: int) -> "Preview":
     latency_ms = firm.paper.rules()["latency_ms"]
     firm.paper.rules(latency_ms=0)
     firm.orders(count)
@@ -99,8 +129,8 @@ def _frozen(firm, count: int):
     return stage.frozen(firm)
 
 
-def _cpu_of(workers):
-    """CPU seconds that these processes have used, from the system's own count."""
+def _cpu_of(workers: list[Worker]) -> float:
+    """Return the CPU seconds that these processes have used, from the system's own count."""
     ticks = os.sysconf("SC_CLK_TCK")
     total = 0
     for worker in workers:

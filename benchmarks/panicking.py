@@ -11,25 +11,25 @@ empty; one figure for each account of each panic. The targets are p95 of one and
 ``--only-sweep 1`` runs neither Celery workers nor, where it is Redis, a broker that answers.
 """
 
+import argparse
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from benchmarks import stage
-from orders.models import CancelJob
+
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from orders.models import Account, CancelJob
+    from tests.helpers.firm import Firm
 
 NO_BROKER = "redis://127.0.0.1:9/0"  # nothing listens on the discard port
 STOP = {"order_type": "stop_limit", "stop_price": "40000"}
 
 
 def main() -> None:
-    defaults: dict[str, Any] = {
-        "panics": 5,
-        "accounts": 20,
-        "count": 500,
-        "stops": 0,
-        "latency_ms": 25,
-    }
-    given = stage.options(__doc__, **defaults, only_sweep=0).parse_args()
+    parser = stage.options(
+        __doc__, panics=5, accounts=20, count=500, stops=0, latency_ms=25, only_sweep=0
+    )
+    given = parser.parse_args()
     given.broker = NO_BROKER if given.only_sweep else given.broker
     with stage.Stage(given) as site:
         firm = site.firm()
@@ -48,8 +48,10 @@ def main() -> None:
     print("recorded to its book seen empty:", stage.told(empty), "(p95 target 3000)")
 
 
-def _pulled(site, firm, accounts, given):
-    """(milliseconds to the last signed request, milliseconds to seen empty), one an account."""
+def _pulled(
+    site: stage.Stage, firm: "Firm", accounts: "list[Account]", given: argparse.Namespace
+) -> tuple[list[float], list[float]]:
+    """Pull a panic; return ms to the last signed request and ms to seen empty, by account."""
     from orders.models import CancelJob
 
     site.paper.rules(latency_ms=0)
@@ -68,19 +70,20 @@ def _pulled(site, firm, accounts, given):
     return _sent(site, accounts, mark, job), _seen_empty(job)
 
 
-def _sent(site, accounts, mark, job: CancelJob):
-    asked = [one for one in site.paper.ledger(since=mark)["requests"] if one["method"] == "POST"]
-    last_ms = {one["account"]: one["at_ms"] for one in asked}
+def _sent(site: stage.Stage, accounts: "list[Account]", mark: int, job: "CancelJob") -> list[float]:
+    entries = site.paper.ledger(since=mark)["requests"]
+    last_ms = {entry["account"]: entry["at_ms"] for entry in entries if entry["method"] == "POST"}
     began_ms = job.created_at.timestamp() * 1000
     return [last_ms[account.address] - began_ms for account in accounts]
 
 
-def _seen_empty(job: CancelJob):
-    lines = list(job.panic_lines.all())
-    left = [line for line in lines if line.seen_empty_at is None]
-    if left:
-        raise SystemExit(f"not seen empty: {left[0].account}: {left[0].explanation}")
-    return [(line.seen_empty_at - job.created_at).total_seconds() * 1000 for line in lines]
+def _seen_empty(job: "CancelJob") -> list[float]:
+    took_ms = []
+    for line in job.panic_lines.all():
+        if line.seen_empty_at is None:
+            raise SystemExit(f"not seen empty: {line.account}: {line.explanation}")
+        took_ms.append((line.seen_empty_at - job.created_at).total_seconds() * 1000)
+    return took_ms
 
 
 if __name__ == "__main__":

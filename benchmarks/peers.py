@@ -11,23 +11,37 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
-
-from orders.pacifica.paper.exchange import PaperExchange
-from orders.pacifica.paper.verification import Signed
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypedDict
 
 SYMBOL, MARKET = "BTC", "BTC/USDC:USDC"
+Exchange = Any  # CCXT's Pacifica; this file runs with CCXT and without the app around it
+
+
+class Given(TypedDict):
+    """What standard input holds: the agent wallet's secret, and bursts of order ids."""
+
+    secret: str
+    bursts: list[list[int]]
+
+
+class Figures(TypedDict):
+    """Of the last burst, and the first one's rate: cancels per second."""
+
+    seconds: float
+    cpu_s: float
+    cancelled: int
+    first_rate: float
 
 
 class Watch:
     """Times each burst that began under it."""
 
     def __init__(self) -> None:
-        self.rates = []
+        self.rates: list[float] = []
 
-    def bursts(self, given) -> Iterator[Any]:
-        """The lists of order ids, one after the other."""
+    def bursts(self, given: Given) -> Iterator[list[int]]:
+        """Yield the lists of order ids, one after the other."""
         for order_ids in given["bursts"]:
             self.began_s, self.began_cpu_s, self.done = time.perf_counter(), time.process_time(), 0
             yield order_ids
@@ -35,13 +49,17 @@ class Watch:
             self.cpu_s = time.process_time() - self.began_cpu_s
             self.rates.append(self.done / self.seconds)
 
-    def told(self) -> dict:
-        """Of the last burst, and the rate of the first; to be asked when all are over."""
-        last = {"seconds": self.seconds, "cpu_s": self.cpu_s, "cancelled": self.done}
-        return last | {"first_rate": self.rates[0]}
+    def told(self) -> Figures:
+        """Sum up, once all bursts are over."""
+        return {
+            "seconds": self.seconds,
+            "cpu_s": self.cpu_s,
+            "cancelled": self.done,
+            "first_rate": self.rates[0],
+        }
 
 
-def sdk_loop(given, address: str, agent, port: int):
+def sdk_loop(given: Given, address: str, agent: str, port: int) -> Figures:
     """As the official SDK's scripts: sign, then one ``requests.post`` after another."""
     import base58
     import requests
@@ -49,7 +67,7 @@ def sdk_loop(given, address: str, agent, port: int):
 
     keypair, watch = Keypair.from_base58_string(given["secret"]), Watch()
     url = f"http://127.0.0.1:{port}/api/v1/orders/cancel"
-    for order_id in (one for burst in watch.bursts(given) for one in burst):
+    for order_id in (order_id for burst in watch.bursts(given) for order_id in burst):
         payload = {"symbol": SYMBOL, "order_id": order_id}
         header = {"timestamp": int(time.time() * 1000), "expiry_window": 5000}
         message = {**header, "type": "cancel_order", "data": payload}
@@ -61,14 +79,14 @@ def sdk_loop(given, address: str, agent, port: int):
     return watch.told()
 
 
-def ccxt_loop(given, address: str, agent, port: int):
+def ccxt_loop(given: Given, address: str, agent: str, port: int) -> Figures:
     """CCXT's ``cancelOrder``, one after another, its limiter off."""
     import ccxt
 
     exchange = _at(ccxt.pacifica(_options(given, address, agent)), port)
     exchange.load_markets()
     watch = Watch()
-    for order_id in (one for burst in watch.bursts(given) for one in burst):
+    for order_id in (order_id for burst in watch.bursts(given) for order_id in burst):
         try:
             exchange.cancel_order(str(order_id), MARKET)
             watch.done += 1
@@ -77,17 +95,18 @@ def ccxt_loop(given, address: str, agent, port: int):
     return watch.told()
 
 
-def ccxt_gather(given, address: str, agent, port: int):
+def ccxt_gather(given: Given, address: str, agent: str, port: int) -> Figures:
     """CCXT's async ``cancelOrder``, all at once."""
     return asyncio.run(_gather(given, address, agent, port, batch=1))
 
 
-def ccxt_batches(given, address: str, agent, port: int):
+def ccxt_batches(given: Given, address: str, agent: str, port: int) -> Figures:
     """CCXT's async ``cancelOrders``, ten to a request, all at once."""
     return asyncio.run(_gather(given, address, agent, port, batch=10))
 
 
-async def _gather(given, address: str, agent, port: int, *, batch: list[tuple[str, Signed]]):
+async def _gather(given: Given, address: str, agent: str, port: int, *, batch: int) -> Figures:
+    """Cancel each burst at once, with ``batch`` orders to a request."""
     import ccxt.async_support as ccxt
 
     exchange = _at(ccxt.pacifica(_options(given, address, agent)), port)
@@ -99,20 +118,20 @@ async def _gather(given, address: str, agent, port: int, *, batch: list[tuple[st
                 *_calls(exchange, [str(order_id) for order_id in order_ids], batch),
                 return_exceptions=True,
             )
-            watch.done = batch * sum(not isinstance(one, Exception) for one in ended)
+            watch.done = batch * sum(not isinstance(end, Exception) for end in ended)
         return watch.told()
     finally:
         await exchange.close()
 
 
-def _calls(exchange: PaperExchange, ids, batch: list[tuple[str, Signed]]):
+def _calls(exchange: Exchange, ids: list[str], batch: int) -> list[Awaitable[Any]]:
     if batch == 1:
         return [exchange.cancel_order(order_id, MARKET) for order_id in ids]
     groups = [ids[at : at + batch] for at in range(0, len(ids), batch)]
     return [exchange.cancel_orders(group, MARKET) for group in groups]
 
 
-def _options(given, address: str, agent):
+def _options(given: Given, address: str, agent: str) -> dict[str, Any]:
     return {
         "walletAddress": address,
         "privateKey": given["secret"],
@@ -121,20 +140,20 @@ def _options(given, address: str, agent):
     }
 
 
-def _at(exchange: PaperExchange, port: int):
+def _at(exchange: Exchange, port: int) -> Exchange:
     url = f"http://127.0.0.1:{port}"
     for kind in ("api", "test"):
         exchange.urls[kind] = {"public": url, "private": url}
     return exchange
 
 
-def _sorted(value):
+def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
     return value
 
 
-CASES = {
+CASES: dict[str, Callable[[Given, str, str, int], Figures]] = {
     "sdk": sdk_loop,
     "ccxt": ccxt_loop,
     "ccxt-gather": ccxt_gather,

@@ -12,22 +12,27 @@ that was left in any window by what bulk and reads had spent, and the job's time
 preview's estimate; the estimate is to be right within a tenth, the reserve (a fifth) untouched.
 """
 
+import argparse
 import time
-from collections import Counter, deque
-from typing import Any
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import stage
-from orders.models import Preview
-from orders.pacifica.paper.request_handler import Asked
 
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from orders.models import Order, Preview
+    from tests.helpers.firm import Firm
+
+Entry = dict[str, Any]  # a request in the exchange's ledger
 API_CONFIG_KEY = "benchmrk_2VfUX9xYzAbC"
 MINUTE_S = 60
 BULK_ROUTE = "/orders/batch"
 
 
 def main() -> None:
-    defaults: dict[str, Any] = {"count": 10_000, "credits": 300, "times": 8, "latency_ms": 25}
-    given = stage.options(__doc__, **defaults).parse_args()
+    parser = stage.options(__doc__, count=10_000, credits=300, times=8, latency_ms=25)
+    given = parser.parse_args()
     with stage.Stage(given, CREDITS_KEYED=given.credits) as site:
         firm, urgent, preview = _prepared(site, given)
         for kind in ("worker", "sweep"):
@@ -39,38 +44,48 @@ def main() -> None:
             f"fast, {given.latency_ms} ms exchange, {site.conditions()}",
             flush=True,
         )
-        estimated_s = _estimate(preview, given)
+        estimated_s = _estimate(preview)
         mark = site.paper.ledger()["next"]
         took_s = _run(firm, urgent, preview, given)
         _tell(site, given, mark, firm.account.address, urgent, estimated_s, took_s * given.times)
 
 
-def _prepared(site, given):
-    """The firm, orders to click on meanwhile, and the preview of all the others."""
+def _prepared(
+    site: stage.Stage, given: argparse.Namespace
+) -> "tuple[Firm, Sequence[Order], Preview]":
+    """Set up the firm, orders to click on meanwhile, and the preview of all the others."""
     from orders.accounts import provisioning
 
     firm = site.firm()
     firm.orders(given.count)
     urgent = firm.orders(40, symbol="ETH")
-    keyed: dict[str, Any] = {"api_key": API_CONFIG_KEY, "credits": given.credits}
     address, agent = firm.account.address, firm.account.agent_keypair.pubkey()
-    site.paper.account(address, agents=[agent], **keyed)
+    site.paper.account(address, agents=[agent], api_key=API_CONFIG_KEY, credits=given.credits)
     window_s = MINUTE_S / given.times
     site.paper.rules(latency_ms=given.latency_ms, credit_window_s=window_s)
-    about: dict[str, Any] = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
-    provisioning.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
+    provisioning.set_api_config_key(
+        account=firm.account,
+        api_config_key=API_CONFIG_KEY,
+        user=firm.administrator,
+        actor=firm.actor(firm.administrator),
+    )
     return firm, urgent, stage.frozen(firm, symbols=("BTC",))
 
 
-def _estimate(preview: Preview, given):
-    """What the preview's page says, in seconds of the purse."""
+def _estimate(preview: "Preview") -> float:
+    """Return what the preview's page says, in seconds of the purse."""
     from orders.cancels.bulk import estimate
 
     return estimate.plan(preview).estimated_s
 
 
-def _run(firm, urgent, preview: Preview, given) -> float:
-    """Seconds from the confirmation to the last cancel at rest; an urgent cancel in each window."""
+def _run(
+    firm: "Firm", urgent: "Sequence[Order]", preview: "Preview", given: argparse.Namespace
+) -> float:
+    """Run the job, and ask for an urgent cancel in each window.
+
+    Returns the seconds from the confirmation to the last cancel at rest.
+    """
     from orders.cancels import requests
 
     job, orders, next_at = stage.confirmed(firm, preview), iter(urgent), time.monotonic()
@@ -80,18 +95,28 @@ def _run(firm, urgent, preview: Preview, given) -> float:
             ids = [next(orders).pk]
             requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
         time.sleep(0.1)
-    ended_at = max(job.cancels.values_list("concluded_at", flat=True))
+    ended_at = job.cancels.latest("concluded_at").concluded_at
+    assert ended_at is not None  # none of them is live any more
     return (ended_at - job.created_at).total_seconds()
 
 
-def _tell(site, given, mark, address: str, urgent, estimated_s, took_s) -> None:
-    asked = [one for one in site.paper.ledger(since=mark)["requests"] if _is_paid(one, address)]
-    throttled = sum(one["status"] == 429 for one in asked)
+def _tell(
+    site: stage.Stage,
+    given: argparse.Namespace,
+    mark: int,
+    address: str,
+    urgent: "Sequence[Order]",
+    estimated_s: float,
+    took_s: float,
+) -> None:
+    entries = site.paper.ledger(since=mark)["requests"]
+    paid = [entry for entry in entries if _is_paid(entry, address)]
+    throttled = sum(entry["status"] == 429 for entry in paid)
     clicked, reserve = {order.order_id for order in urgent}, given.credits / 5
-    clicks = [one for one in asked if clicked.intersection(one["order_ids"])]
-    left, parts = _least_left([one for one in asked if one not in clicks], given)
+    clicks = [entry for entry in paid if clicked.intersection(entry["order_ids"])]
+    left, parts = _least_left([entry for entry in paid if entry not in clicks], given)
     off = (took_s - estimated_s) / estimated_s * 100
-    print(f"answers of 429: {throttled} of {len(asked)} requests")
+    print(f"answers of 429: {throttled} of {len(paid)} requests")
     print(f"urgent cancels meanwhile: {len(clicks)}, taken {_taken(clicks)}")
     print(f"least left in any window: {left:g} of {given.credits} credits, reserve {reserve:g}")
     print(
@@ -100,39 +125,47 @@ def _tell(site, given, mark, address: str, urgent, estimated_s, took_s) -> None:
     print(f"took {took_s:.0f} s of the purse, estimated {estimated_s:.0f} s: {off:+.1f} %")
 
 
-def _is_paid(one, address: str) -> bool:
-    """Whether it is charged to this account's purse: the desk's other accounts are read, too."""
-    return one["account"] in {address, None}
+def _is_paid(entry: Entry, address: str) -> bool:
+    """Whether a request is charged to this account's purse: the desk's others are read, too."""
+    return entry["account"] in {address, None}
 
 
-def _taken(asked: Asked):
-    return sum(one["verdict"] == "accepted" for one in asked)
+def _taken(entries: list[Entry]) -> int:
+    return sum(entry["verdict"] == "accepted" for entry in entries)
 
 
-def _least_left(asked: Asked, given):
-    """Quota less what these cost in the fullest window, by the ledger's times; what that was."""
-    window_ms, least, parts = MINUTE_S / given.times * 1000, float(given.credits), {}
-    charges, spent = deque(), Counter()
-    for one in asked:
-        while charges and charges[0][0] <= one["at_ms"] - window_ms:
-            _, name, cost = charges.popleft()
-            spent[name] -= cost
-        charges.append((one["at_ms"], one["route"], _cost(one)))
-        spent[one["route"]] += _cost(one)
-        if given.credits - spent.total() < least:
-            least, parts = given.credits - spent.total(), dict(spent)
+def _least_left(entries: list[Entry], given: argparse.Namespace) -> tuple[float, dict[str, float]]:
+    """Return what these leave of the quota in the fullest window, and what was spent there.
+
+    Times are the ledger's; credits spent are by route.
+    """
+    window_ms, least = MINUTE_S / given.times * 1000, float(given.credits)
+    parts: dict[str, float] = {}
+    charges: deque[tuple[float, str, float]] = deque()  # (ms since the epoch, route, credits)
+    spent: dict[str, float] = defaultdict(float)
+    for entry in entries:
+        while charges and charges[0][0] <= entry["at_ms"] - window_ms:
+            _, route, cost = charges.popleft()
+            spent[route] -= cost
+        charges.append((entry["at_ms"], entry["route"], _cost(entry)))
+        spent[entry["route"]] += _cost(entry)
+        if given.credits - sum(spent.values()) < least:
+            least, parts = given.credits - sum(spent.values()), dict(spent)
     return least, parts
 
 
-def _cost(one):
-    """As the exchange's documentation says; see orders/pacifica/paper/credits.py."""
+def _cost(entry: Entry) -> float:
+    """Return a request's credits as the exchange's documentation says.
+
+    See orders/pacifica/paper/credits.py.
+    """
     from orders.pacifica.paper import credits
 
-    if one["method"] == "GET":
-        return credits.cost_of_read(one["route"], has_key=True)
-    if one["route"] == BULK_ROUTE:
-        return max(credits.ORDINARY, credits.CANCEL * len(one["order_ids"]))
-    return credits.cost_of_action(one["route"])
+    if entry["method"] == "GET":
+        return credits.cost_of_read(entry["route"], has_key=True)
+    if entry["route"] == BULK_ROUTE:
+        return max(credits.ORDINARY, credits.CANCEL * len(entry["order_ids"]))
+    return credits.cost_of_action(entry["route"])
 
 
 if __name__ == "__main__":

@@ -11,26 +11,26 @@ their credits (a quota of ``--credits`` a minute, with an API config key), and t
 what really became of its order. The target is 90 s.
 """
 
+import argparse
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING
 
 from benchmarks import stage
-from orders.models import CancelJob
+
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from orders.models import CancelJob
+    from tests.helpers.firm import Firm
 
 API_CONFIG_KEY = "benchmrk_2VfUX9xYzAbC"
 DEAF = {"/orders/batch": "apply_then_drop", "/orders/cancel": "apply_then_drop", "*": "drop"}
 
 
 def main() -> None:
-    defaults: dict[str, Any] = {
-        "count": 10_000,
-        "older": 5_000,
-        "page": 100,
-        "latency_ms": 25,
-        "credits": 12_000,
-    }
-    given = stage.options(__doc__, **defaults).parse_args()
+    parser = stage.options(
+        __doc__, count=10_000, older=5_000, page=100, latency_ms=25, credits=12_000
+    )
+    given = parser.parse_args()
     with stage.Stage(given, CREDITS_KEYED=given.credits) as site:
         firm = _prepared(site, given)
         site.start(web=False)
@@ -47,7 +47,7 @@ def main() -> None:
         _tell(site, firm, job, mark, took_s)
 
 
-def _prepared(site, given):
+def _prepared(site: stage.Stage, given: argparse.Namespace) -> "Firm":
     from orders.accounts import provisioning
     from orders.reconcile import sync
 
@@ -59,35 +59,40 @@ def _prepared(site, given):
     site.paper.orders(address, list(amounts))
     sync.sync_account(account_id=firm.account.pk)
     site.paper.account(address, agents=[agent], api_key=API_CONFIG_KEY, credits=given.credits)
-    about: dict[str, Any] = {"actor": firm.actor(firm.administrator), "user": firm.administrator}
-    provisioning.set_api_config_key(account=firm.account, api_config_key=API_CONFIG_KEY, **about)
+    provisioning.set_api_config_key(
+        account=firm.account,
+        api_config_key=API_CONFIG_KEY,
+        user=firm.administrator,
+        actor=firm.actor(firm.administrator),
+    )
     site.paper.rules(latency_ms=given.latency_ms, history_rows=given.page)
     return firm
 
 
-def _all_unknown(site, firm, given):
-    """The job, once each of its cancels was taken and none of them answered."""
-    job_of = stage.frozen(firm)
+def _all_unknown(site: stage.Stage, firm: "Firm", given: argparse.Namespace) -> "CancelJob":
+    """Run a job until each of its cancels was taken and none of them answered."""
+    preview = stage.frozen(firm)
     for route, kind in DEAF.items():
         site.paper.fault(route, kind, times=None)
-    job = stage.confirmed(firm, job_of)
+    job = stage.confirmed(firm, preview)
     unknown = job.cancels.filter(status="unknown")
     stage.until(lambda: unknown.count() == given.count, "all to be unknown", every_s=0.5)
     return job
 
 
-def _tell(site, firm, job: CancelJob, mark, took_s) -> None:
+def _tell(site: stage.Stage, firm: "Firm", job: "CancelJob", mark: int, took_s: float) -> None:
     from orders.pacifica.paper import credits
 
-    asked = [one for one in site.paper.ledger(since=mark)["requests"] if one["method"] == "GET"]
-    reads = Counter(one["route"] for one in asked)
-    cost = sum(credits.cost_of_read(one["route"], has_key=True) for one in asked)
-    told = dict(job.cancels.values_list("order_id", "status"))
+    entries = site.paper.ledger(since=mark)["requests"]
+    routes = [entry["route"] for entry in entries if entry["method"] == "GET"]
+    reads = Counter(routes)
+    cost = sum(credits.cost_of_read(route, has_key=True) for route in routes)
+    outcomes = dict(job.cancels.values_list("order_id", "status"))
     truth = site.paper.truth(firm.account.address)
-    false = sum(status != truth[order_id]["order_status"] for order_id, status in told.items())
+    false = sum(status != truth[order_id]["order_status"] for order_id, status in outcomes.items())
     print(f"all at rest after {took_s:.1f} s (target 90)")
     print(f"reads: {', '.join(f'{n} of {route}' for route, n in reads.items())}; {cost:g} credits")
-    print(f"outcomes that are not what became of the order: {false} of {len(told)}")
+    print(f"outcomes that are not what became of the order: {false} of {len(outcomes)}")
 
 
 if __name__ == "__main__":

@@ -18,16 +18,21 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
 from desk.demo.stack import free_port, wait_for
-from orders.models import Preview
 from tests.helpers.paper import PaperHandle
 
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from orders.models import CancelJob, Preview
+    from tests.helpers.firm import Firm
+
+T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 CELERY = ["-m", "celery", "-q", "-A", "desk", "worker", "--pool", "threads"]
 WORKERS = {"urgent": 8, "bulk": 4}  # threads of each worker, by the queues it serves
@@ -36,8 +41,8 @@ PATIENCE_S = 150
 WARM_UPS = 4  # of the same size, for ours and the peers alike, before the one that is timed
 
 
-def options(description, **defaults):
-    """A parser with what all of these commands take, and whole numbers of their own."""
+def options(description: str | None, **defaults: int) -> argparse.ArgumentParser:
+    """Make a parser with what all of these commands take, and whole numbers of their own."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -51,7 +56,7 @@ def options(description, **defaults):
 class Paper:
     """A paper exchange in a process of its own, unlimited in credits."""
 
-    def __init__(self, latency_ms) -> None:
+    def __init__(self, latency_ms: float) -> None:
         self.latency_ms = latency_ms
 
     def __enter__(self) -> PaperHandle:
@@ -61,18 +66,19 @@ class Paper:
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment()
         )
+        assert self.process.stdout is not None  # it is a pipe
         address = self.process.stdout.readline()
         handle = PaperHandle(int(address.rpartition(":")[2].split("/")[0]))
         handle.rules(latency_ms=self.latency_ms)
         return handle
 
-    def __exit__(self, *exc) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.process.terminate()
         self.process.wait()
 
 
-def environment(**more) -> dict:
-    """The environment of every process; nothing of yours leaks in."""
+def environment(**more: str) -> dict[str, str]:
+    """Make the environment of a process; nothing of yours leaks in."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return inherited | {
@@ -97,11 +103,14 @@ def fresh_database(url: str) -> None:
 class Stage(contextlib.ExitStack):
     """A paper exchange and a migrated site; ``start`` adds processes, which end with the stage."""
 
-    def __init__(self, given, **settings) -> None:
+    site: str  # the address of the web process
+    kinds: list[str]  # the processes that were started, in words
+
+    def __init__(self, given: argparse.Namespace, **settings: object) -> None:
         super().__init__()
         self.given, self.settings = given, settings
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         try:
             self._build()
         except BaseException:  # a signal, too: nothing of it is left behind
@@ -139,13 +148,15 @@ class Stage(contextlib.ExitStack):
         call_command("migrate", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
 
-    def firm(self):
-        """The tests' firm, known to the paper exchange too."""
+    def firm(self) -> "Firm":
+        """Set up the tests' firm, which the paper exchange knows too."""
         from tests.helpers.firm import Firm
 
         return Firm(self.paper)
 
-    def start(self, *, workers=WORKERS, sweep: bool = True, web: bool = True) -> None:
+    def start(
+        self, *, workers: Mapping[str, int] = WORKERS, sweep: bool = True, web: bool = True
+    ) -> None:
         """Start the processes as the README names them and wait until they are there."""
         for queues, threads in workers.items():
             self.run(*CELERY, "--concurrency", str(threads), "-Q", queues, *QUIET)
@@ -160,8 +171,8 @@ class Stage(contextlib.ExitStack):
         self.kinds = [f"worker {queues}" for queues in workers]
         self.kinds += ["sweep"] * sweep + ["gunicorn"] * web
 
-    def run(self, *arguments):
-        """One process of this Python, ended with the stage."""
+    def run(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start a process of this Python, which ends with the stage."""
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
@@ -174,7 +185,7 @@ class Stage(contextlib.ExitStack):
         return process
 
     def conditions(self) -> str:
-        """Under what a figure was measured."""
+        """Say under what a figure was measured."""
         from django.db import connection
 
         broker = urlsplit(os.environ.get("CELERY_BROKER_URL", "embedded://")).scheme
@@ -186,23 +197,25 @@ class Stage(contextlib.ExitStack):
 class Browser:
     """A person signed in over HTTP, who clicks."""
 
-    def __init__(self, site, name: str) -> None:
+    def __init__(self, site: str, name: str) -> None:
         self.site, self.session = site, requests.Session()
         self.session.trust_env = False
         from tests.helpers.firm import PASSWORD
 
         page = self.get("/admin/login/")
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
-        form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        if token is None:
+            raise SystemExit("the page to sign in has no token")
+        form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
         self.session.post(f"{site}/admin/login/", data=form, timeout=10).raise_for_status()
 
-    def get(self, path) -> str:
-        """The text of a page."""
+    def get(self, path: str) -> str:
+        """Return the text of a page."""
         answer = self.session.get(self.site + path, timeout=30)
         answer.raise_for_status()
         return answer.text
 
-    def post(self, path, **form):
+    def post(self, path: str, **form: str | int) -> requests.Response:
         """Press a button; where it leads is not followed."""
         token = {"X-CSRFToken": self.session.cookies["csrftoken"], "Referer": self.site}
         answer = self.session.post(
@@ -211,31 +224,37 @@ class Browser:
         answer.raise_for_status()
         return answer
 
-    def click(self, row) -> float:
-        """Press Cancel on an order's row; when, in ms since the epoch."""
+    def click(self, row: int) -> float:
+        """Press Cancel on an order's row; return when, in ms since the epoch."""
         at_ms = time.time() * 1000
         self.post(f"/admin/orders/order/{row}/cancel/", request_key=str(uuid.uuid4()))
         return at_ms
 
 
-def to_first_byte(paper, clicked) -> list:
-    """Milliseconds from each click to the exchange. ``clicked``: when, by order id."""
+def to_first_byte(paper: PaperHandle, clicked: dict[int, float]) -> list[float]:
+    """Measure the milliseconds from each click to the exchange.
 
-    def seen():
-        asked = paper.requests("/orders/cancel")
-        first = {one["order_ids"][0]: one["at_ms"] for one in reversed(asked)}
+    ``clicked``: when, in ms since the epoch, by order id.
+    """
+
+    def seen() -> dict[int, float] | None:
+        entries = paper.requests("/orders/cancel")
+        first = {entry["order_ids"][0]: entry["at_ms"] for entry in reversed(entries)}
         return first if clicked.keys() <= first.keys() else None
 
     first = until(seen, "every click at the exchange", every_s=0.5)
     return [first[order_id] - at_ms for order_id, at_ms in clicked.items()]
 
 
-def first_request(paper, route: str, mark) -> int:
-    """When the first request of a route arrived that the ledger numbers ``mark`` or higher, ms."""
+def first_request(paper: PaperHandle, route: str, mark: int) -> float:
+    """Wait for a request of a route; return when it arrived, in ms since the epoch.
 
-    def seen():
-        asked = paper.ledger(since=mark)["requests"]
-        return next((one["at_ms"] for one in asked if one["route"] == route), None)
+    ``mark``: the ledger's number from which on requests count.
+    """
+
+    def seen() -> float | None:
+        entries = paper.ledger(since=mark)["requests"]
+        return next((entry["at_ms"] for entry in entries if entry["route"] == route), None)
 
     return until(seen, f"a request to {route}", every_s=0.05)
 
@@ -249,44 +268,51 @@ def await_senders(count: int) -> None:
     until(lambda: Sender.objects.fresh(now()).count() >= count, "senders")
 
 
-def until(holds, what: str, *, every_s=0.02, patience_s=PATIENCE_S):
-    """Wait for something to become true, and stop the command where it does not."""
+def until(
+    holds: Callable[[], T | None],
+    what: str,
+    *,
+    every_s: float = 0.02,
+    patience_s: float = PATIENCE_S,
+) -> T:
+    """Wait for something to become true and return it; stop the command where it does not."""
     ends_at = time.monotonic() + patience_s
-    while not (found := holds()):
+    while not (result := holds()):
         if time.monotonic() > ends_at:
             raise SystemExit(f"gave up waiting for {what}")
         time.sleep(every_s)
-    return found
+    return result
 
 
-def frozen(firm, **scope):
-    """The preview of all open orders of a scope, as a desk head makes it."""
+def frozen(firm: "Firm", *, symbols: tuple[str, ...] = ()) -> "Preview":
+    """Make the preview of all open orders in these symbols, or in all, as a desk head does."""
     from orders.cancels.bulk import previews
     from orders.cancels.bulk.scope import Scope
 
-    scope = Scope(desk_id=firm.momentum.pk, **scope)
+    scope = Scope(desk_id=firm.momentum.pk, symbols=symbols)
     return previews.of_scope(user=firm.head, actor=firm.actor(firm.head), scope=scope)
 
 
-def confirmed(firm, preview: Preview):
-    """The job that the same desk head makes of it."""
+def confirmed(firm: "Firm", preview: "Preview") -> "CancelJob":
+    """Confirm a preview as the same desk head; return its job."""
     from orders.cancels.bulk import previews
 
-    about: dict[str, Any] = {
-        "user": firm.head,
-        "actor": firm.actor(firm.head),
-        "preview_id": preview.pk,
-    }
-    return previews.confirm(**about, typed=previews.must_type(preview)).jobs[0]
+    receipt = previews.confirm(
+        user=firm.head,
+        actor=firm.actor(firm.head),
+        preview_id=preview.pk,
+        typed=previews.must_type(preview),
+    )
+    return receipt.jobs[0]
 
 
-def percentile(values: dict[str, Any], percent):
-    """Of the values as they are, nearest rank."""
+def percentile(values: Collection[float], percent: int) -> float:
+    """Return a percentile of the values as they are, by nearest rank."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, max(0, -(-len(ranked) * percent // 100) - 1))]
 
 
-def told(values: dict[str, Any]) -> str:
-    """*p50 12, p95 30, worst 41 (200)*."""
+def told(values: Collection[float]) -> str:
+    """Sum up milliseconds: *p50 12, p95 30, worst 41 (200)*."""
     cuts = f"p50 {statistics.median(values):.0f}, p95 {percentile(values, 95):.0f}"
     return f"{cuts}, worst {max(values):.0f} ms ({len(values)} of them)"

@@ -7,12 +7,16 @@ Each try starts a bulk job of fresh orders, presses Stop over HTTP while it runs
 exchange's own ledger for the last request that arrived. The target is a second, in every try.
 """
 
+import argparse
 import random
 import time
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import stage
-from orders.delivery.claims import NextJob
-from orders.models import CancelJob
+
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from orders.models import CancelJob
+    from tests.helpers.firm import Firm
 
 BULK = "/orders/batch"
 QUIET_S = 2  # so long after the press nothing more may have come
@@ -35,8 +39,10 @@ def main() -> None:
     print(f"within a second: {in_time} of {given.tries}")
 
 
-def _tried(site, firm, head: NextJob, given):
-    """Milliseconds from the press to the arrival of the last request that it did not keep back."""
+def _tried(
+    site: stage.Stage, firm: "Firm", head: stage.Browser, given: argparse.Namespace
+) -> float:
+    """Stop one job; return the milliseconds from the press to the last request's arrival."""
     site.paper.rules(latency_ms=0)
     firm.orders(given.count)
     preview = stage.frozen(firm)
@@ -48,19 +54,20 @@ def _tried(site, firm, head: NextJob, given):
     pressed_ms = time.time() * 1000
     head.post(f"/admin/orders/canceljob/{job.pk}/stop/")
     time.sleep(QUIET_S)
-    sent = [one["at_ms"] for one in site.paper.ledger(since=mark)["requests"] if _is_new(one)]
+    entries = site.paper.ledger(since=mark)["requests"]
+    sent: list[float] = [entry["at_ms"] for entry in entries if _is_new(entry)]
     _check_the_rest(site, firm, job)
     head.post(f"/admin/orders/canceljob/{job.pk}/resume/")
     stage.until(lambda: not job.cancels.live().exists(), "the end of the resumed job")
     return max(sent) - pressed_ms
 
 
-def _is_new(one) -> bool:
-    return one["method"] == "POST"
+def _is_new(entry: dict[str, Any]) -> bool:
+    return bool(entry["method"] == "POST")
 
 
-def _check_the_rest(site, firm, job: CancelJob) -> None:
-    """What was stopped is exactly what is still open on the exchange."""
+def _check_the_rest(site: stage.Stage, firm: "Firm", job: "CancelJob") -> None:
+    """Check that what was stopped is exactly what is still open on the exchange."""
     stage.until(lambda: not job.cancels.live().exists(), "what was under way")
     stopped = set(job.cancels.filter(status="stopped").values_list("order_id", flat=True))
     truth = site.paper.truth(firm.account.address).items()

@@ -13,16 +13,22 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from benchmarks.stage import Paper, environment, fresh_database
-from orders.models import Account
+from tests.helpers.paper import PaperHandle
+
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    from orders.models import Account
 
 
 def main() -> None:
     """Set everything up, sync, tell."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--times", type=int, default=5, help="of the unchanged book")
     parser.add_argument(
@@ -30,7 +36,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Paper(0) as paper:
-        more: dict[str, Any] = {
+        more = {
             "DATA_DIR": folder,
             "PACIFICA_PAPER_URL": paper.url,
             "CREDITS_KEYLESS": "1000000",
@@ -48,8 +54,17 @@ def main() -> None:
         measure(paper, options)
 
 
-def measure(paper, options: dict[str, Any]) -> None:
-    """Every kind of change to the book of one account."""
+class Sync(NamedTuple):
+    """What one sync took: seconds in all and of them for the exchange; queries; reads."""
+
+    whole_s: float
+    exchange_s: float
+    queries: int
+    reads: int
+
+
+def measure(paper: PaperHandle, options: argparse.Namespace) -> None:
+    """Measure every kind of change to the open orders of one account."""
     from tests.helpers.firm import Firm
 
     firm = Firm(paper)
@@ -68,8 +83,8 @@ def measure(paper, options: dict[str, Any]) -> None:
     print(f"closed by the history: {list(states).count('closed')} of {options.count}")
 
 
-def timed(account: Account):
-    """(seconds in all, seconds of them for the exchange, queries, reads) of one sync."""
+def timed(account: "Account") -> Sync:
+    """Sync the account once."""
     from unittest import mock
 
     from django.db import connection
@@ -78,9 +93,10 @@ def timed(account: Account):
     from orders.exchange import reader
     from orders.reconcile import sync
 
-    waits, real = [], reader.Reader._get
+    waits: list[float] = []
+    real = reader.Reader._get
 
-    def get(*args):
+    def get(*args: Any) -> Any:
         begun = time.perf_counter()
         try:
             return real(*args)
@@ -94,37 +110,38 @@ def timed(account: Account):
         seconds = time.perf_counter() - begun
     assert synced is not None, "the sync was overtaken"
     assert not synced.problem, synced.problem
-    return seconds, sum(waits), queries.count, len(waits)
+    return Sync(seconds, sum(waits), queries.count, len(waits))
 
 
 class Queries:
     """Counts statements without keeping them: thousands of parameters would cost time."""
 
-    def __init__(self, connection) -> None:
+    def __init__(self, connection: "BaseDatabaseWrapper") -> None:
         self._connection, self.count = connection, 0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._wrapper = self._connection.execute_wrapper(self._counted)
         self._wrapper.__enter__()
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._wrapper.__exit__(*error)
 
-    def _counted(self, execute, *args):
+    def _counted(self, execute: Callable[..., Any], *args: Any) -> Any:
         self.count += 1
         return execute(*args)
 
 
-def tell(name: str, syncs) -> None:
-    """One line: medians of the times, and the counts, which must not differ."""
-    whole, waited, queries, reads = zip(*syncs, strict=True)
-    ours = [one - other for one, other in zip(whole, waited, strict=True)]
-    assert len(set(queries)) == len(set(reads)) == 1
+def tell(name: str, syncs: list[Sync]) -> None:
+    """Print one line: medians of the times, and the counts, which must not differ."""
+    whole = statistics.median(sync.whole_s for sync in syncs)
+    waited = statistics.median(sync.exchange_s for sync in syncs)
+    ours = [sync.whole_s - sync.exchange_s for sync in syncs]
+    assert len({(sync.queries, sync.reads) for sync in syncs}) == 1
     sys.stdout.write(
-        f"{name:12} {statistics.median(whole):6.2f} s, of them the exchange's "
-        f"{statistics.median(waited):5.2f} s, ours {statistics.median(ours):5.2f} s "
-        f"(worst {max(ours):.2f} s); {queries[0]} queries, {reads[0]} reads\n"
+        f"{name:12} {whole:6.2f} s, of them the exchange's {waited:5.2f} s, "
+        f"ours {statistics.median(ours):5.2f} s (worst {max(ours):.2f} s); "
+        f"{syncs[0].queries} queries, {syncs[0].reads} reads\n"
     )
 
 
