@@ -60,8 +60,8 @@ def begin(*, name: str, address: str, now: datetime | None = None) -> Verdict:
     if not ends:
         return Verdict(attempt.pk)
     with transaction.atomic():
-        told = _lately(now, TOLD_EVERY).filter(name=name, is_counted=False)
-        is_told = told.exists()
+        refused = _lately(now, TOLD_EVERY).filter(name=name, is_counted=False)
+        is_told = refused.exists()
         mine = SignInAttempt.objects.filter(pk=attempt.pk)
         mine.delete() if is_told else mine.update(is_counted=False)
     return Verdict(attempt.pk, max(1, int((max(ends) - now).total_seconds()) + 1), is_told)

@@ -85,8 +85,10 @@ def _answer(record: AuditRecord, data: dict[str, Any], who: str, orders: str) ->
     outcome = data.get("own_outcome") or record.outcome
     end = f": {ending(outcome)}" if outcome else ""
     status = f" {data['status']}" if isinstance(data.get("status"), int) else ""
-    about = phrases.subject(record, data, orders, cancel="")
-    return f"The exchange answered{status}{phrases.elapsed(data)} about {about}{end}.{_late(data)}"
+    subject = phrases.subject(record, data, orders, cancel="")
+    return (
+        f"The exchange answered{status}{phrases.elapsed(data)} about {subject}{end}.{_late(data)}"
+    )
 
 
 def _late(data: dict[str, Any]) -> str:
@@ -97,8 +99,8 @@ def _late(data: dict[str, Any]) -> str:
 
 def _no_answer(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     reason = told(data, "reason") or "unreachable"
-    about = phrases.subject(record, data, orders, cancel="")
-    return f"No answer about {about}{phrases.elapsed(data)}: {stopped(reason)}{_late(data)}"
+    subject = phrases.subject(record, data, orders, cancel="")
+    return f"No answer about {subject}{phrases.elapsed(data)}: {stopped(reason)}{_late(data)}"
 
 
 def _not_sent(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
@@ -114,11 +116,11 @@ def _read(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> s
     if data.get("amounts_untold"):
         return f"The exchange did not tell the amounts of {orders}: asked no more."
     path = told(data, "path") or told(data, "url") or "the exchange"
-    about = phrases.account(record) if orders == "an order" else orders
+    subject = phrases.account(record) if orders == "an order" else orders
     parts = [told(data, "status") or told(data, "reason")]
     parts.append("" if told(data, "why") in parts else told(data, "why"))
-    said = stopped(", ".join(filter(None, parts)) or "no answer")
-    return f"Asked {path} about {about}: {said}{_odd(data)}"
+    result = stopped(", ".join(filter(None, parts)) or "no answer")
+    return f"Asked {path} about {subject}: {result}{_odd(data)}"
 
 
 def _odd(data: dict[str, Any]) -> str:
@@ -170,8 +172,8 @@ def _question(record: AuditRecord, data: dict[str, Any], who: str, orders: str) 
 
 
 def _alert(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
-    over, said = data.get("is_over"), stopped(told(data, "said"))
-    return f"{'Told that this is over' if over else 'Told'}: {said or 'an alert without words.'}"
+    over, words = data.get("is_over"), stopped(told(data, "said"))
+    return f"{'Told that this is over' if over else 'Told'}: {words or 'an alert without words.'}"
 
 
 SENTENCES: dict[str, Say] = HOUSE | {

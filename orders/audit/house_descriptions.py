@@ -32,9 +32,9 @@ def _agent_wallet(done: str) -> Say:
 def _agent_wallet_tested(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     if record.outcome == "asked":
         return f"{who} asked for a test of {_wallet(record, data)}."
-    found = told(data, "found") or told(data, "said") or told(data, "explanation")
-    found = found or ending(record.outcome) or "nothing is told"
-    return f"{begun(_wallet(record, data))} was tested: {stopped(found)}"
+    result = told(data, "found") or told(data, "said") or told(data, "explanation")
+    result = result or ending(record.outcome) or "nothing is told"
+    return f"{begun(_wallet(record, data))} was tested: {stopped(result)}"
 
 
 def _key_refused(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
@@ -115,9 +115,9 @@ def _verification_asked(record: AuditRecord, data: dict[str, Any], who: str, ord
 
 
 def _verified(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
-    found = f"not whole, {several(data.get('faults'), 'fault')}"
-    found = "whole" if record.outcome == "whole" else found
-    return f"The log was verified for {who}: {found}, {several(data.get('records'), 'record')}."
+    faults = several(data.get("faults"), "fault")
+    verdict = "whole" if record.outcome == "whole" else f"not whole, {faults}"
+    return f"The log was verified for {who}: {verdict}, {several(data.get('records'), 'record')}."
 
 
 def _archived(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:

@@ -101,15 +101,15 @@ def entries(
     records = AuditRecord.objects.all() if queryset is None else queryset
     while after < until:
         chunk = records.filter(position__gt=after, position__lte=until).order_by("position")
-        found, broken = _readable(chunk.values_list(*COLUMNS)[:CHUNK])
-        if not found:
+        readable, broken = _readable(chunk.values_list(*COLUMNS)[:CHUNK])
+        if not readable:
             after = broken[-1].position if broken else until
             yield from broken
             continue
-        last = found[-1]["position"]
-        span: Span = (after, last) if is_whole else [one["position"] for one in found]
-        yield from _complete(found, span, broken, is_whole)
-        after = max(last, *(one.position for one in broken)) if broken else last
+        last = readable[-1]["position"]
+        span: Span = (after, last) if is_whole else [values["position"] for values in readable]
+        yield from _complete(readable, span, broken, is_whole)
+        after = max(last, *(each.position for each in broken)) if broken else last
 
 
 def entry_at(position: int) -> Entry | Broken | None:
@@ -118,16 +118,16 @@ def entry_at(position: int) -> Entry | Broken | None:
 
 
 def _complete(
-    found: list[dict[str, Any]], span: Span, broken: list[Broken], is_whole: bool
+    readable: list[dict[str, Any]], span: Span, broken: list[Broken], is_whole: bool
 ) -> Iterator[Entry | Broken]:
     rows = _grouped(span)
     bodies = dict(_within(AuditPayload.objects.all(), span).values_list("record_id", "body"))
-    known = {one["position"] for one in found} | {one.position for one in broken}
+    known = {values["position"] for values in readable} | {each.position for each in broken}
     if is_whole:
         for position in sorted((set(rows) | set(bodies)) - known):
             yield Broken(position, "order rows or a payload stand there without a record")
-    waiting = sorted(broken, key=lambda one: one.position)
-    for values in found:
+    waiting = sorted(broken, key=lambda each: each.position)
+    for values in readable:
         position = values["position"]
         while waiting and waiting[0].position < position:
             yield waiting.pop(0)
@@ -149,15 +149,15 @@ def _readable(
 def _one_by_one(
     chunk: QuerySet[AuditRecord, tuple[Any, ...]],
 ) -> tuple[list[dict[str, Any]], list[Broken]]:
-    found: list[dict[str, Any]] = []
+    readable: list[dict[str, Any]] = []
     broken: list[Broken] = []
     for position in chunk.values_list("position", flat=True):
         try:
             (row,) = AuditRecord.objects.filter(pk=position).values_list(*COLUMNS)
-            found.append(dict(zip(COLUMNS, row, strict=True)))
+            readable.append(dict(zip(COLUMNS, row, strict=True)))
         except (DatabaseError, ValueError, TypeError, AttributeError):
             broken.append(Broken(position, "a column of it cannot be read"))
-    return found, broken
+    return readable, broken
 
 
 def _within(rows: OfSpan, span: Span) -> OfSpan:
@@ -179,6 +179,6 @@ def strays(until: int) -> Iterator[Broken]:
     """Yield rows and payloads past the newest record; appends made meanwhile are none."""
     known = AuditRecord.objects.filter(position__gt=until).order_by()
     for model in (AuditRecordOrder, AuditPayload):
-        found = model.objects.filter(record_id__gt=until).exclude(record__in=known)
-        for position in sorted(set(found.values_list("record_id", flat=True)[:CHUNK])):
+        rows = model.objects.filter(record_id__gt=until).exclude(record__in=known)
+        for position in sorted(set(rows.values_list("record_id", flat=True)[:CHUNK])):
             yield Broken(position, "order rows or a payload stand there without a record")

@@ -126,10 +126,10 @@ def positions_between(query: dict[str, Any]) -> Span:
     span: dict[str, int | None] = {}
     if "from" in query:
         older = AuditRecord.objects.filter(at__lt=_moment(query["from"]) - LATENESS)
-        span["gt"] = older.order_by("-at")[:SEVERAL].aggregate(found=Min("position"))["found"]
+        span["gt"] = older.order_by("-at")[:SEVERAL].aggregate(first=Min("position"))["first"]
     if "to" in query:
         newer = AuditRecord.objects.filter(at__gte=_moment(query["to"]) + LATENESS)
-        span["lt"] = newer.order_by("at")[:SEVERAL].aggregate(found=Max("position"))["found"]
+        span["lt"] = newer.order_by("at")[:SEVERAL].aggregate(last=Max("position"))["last"]
     return {lookup: position for lookup, position in span.items() if position is not None}
 
 
@@ -215,8 +215,8 @@ def _order(value: str, span: Span) -> Part:
 
 def _of_rows(rows: OfRecordsQuerySet, span: Span) -> Part:
     rows = rows.order_by()
-    here, found = Exists(rows.filter(record=OuterRef("pk"))), _within(rows, "record_id", span)
-    return Part(Q(pk__in=found.values("record")), here, found, is_ordered=False)
+    checks, within = Exists(rows.filter(record=OuterRef("pk"))), _within(rows, "record_id", span)
+    return Part(Q(pk__in=within.values("record")), checks, within, is_ordered=False)
 
 
 def _desks(value: list[int], span: Span) -> Part:

@@ -43,9 +43,10 @@ def find(*, wallet: AgentWallet, user: "Person", before: int | None = None) -> F
         of_account = of_account.filter(position__gte=last)
     is_request = Exact(Unindexed("event"), Event.REQUEST)
     named = of_account.filter(is_request, data__contains=wallet.public_key)[: MAX_FOUND + 1]
-    found = list(named)
-    signed = [each for each in found[:MAX_FOUND] if is_signed_by(each, wallet.public_key)]
-    return Found(signed, found[MAX_FOUND - 1].position if len(found) > MAX_FOUND else last)
+    candidates = list(named)
+    signed = [each for each in candidates[:MAX_FOUND] if is_signed_by(each, wallet.public_key)]
+    is_cut = len(candidates) > MAX_FOUND
+    return Found(signed, candidates[MAX_FOUND - 1].position if is_cut else last)
 
 
 def is_signed_by(record: AuditRecord, public_key: str) -> bool:

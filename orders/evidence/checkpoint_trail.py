@@ -43,8 +43,8 @@ class Trail:
     def up_to(self, position: float) -> Iterator[Checkpoint | Fault]:
         """Yield what comes up to this many records: `Checkpoint`, or a `Fault` of the trail."""
         while self._next is not None and not (_count(self._next) > position):
-            found, self._next = self._next, next(self._waiting, None)
-            yield found
+            step, self._next = self._next, next(self._waiting, None)
+            yield step
         if self._next is None and not self._is_at_end:
             self._is_at_end = True
             self.notes += self._final_notes()
@@ -59,28 +59,28 @@ class Trail:
                 yield _fault(number, "the database's copy of it is missing")
             elif line != copy:
                 yield _fault(number, "the database's copy of it was changed")
-            found = self._checked(copy if line is None else line)
-            if not self._is_lost(found):
-                yield found
+            step = self._checked(copy if line is None else line)
+            if not self._is_lost(step):
+                yield step
 
-    def _is_lost(self, found: Fault | Checkpoint) -> bool:
+    def _is_lost(self, step: Fault | Checkpoint) -> bool:
         """Whether it speaks of records that were lost with a copy put back after it."""
-        if not isinstance(found, Checkpoint):
+        if not isinstance(step, Checkpoint):
             return False
-        later = (each.shared for each in self._restores if each.number > found.number)
-        return any(shared is not None and found.count > shared for shared in later)
+        later = (each.shared for each in self._restores if each.number > step.number)
+        return any(shared is not None and step.count > shared for shared in later)
 
     def _checked(self, line: str) -> Fault | Checkpoint:
         """Return the checkpoint on this line where it goes on from the last one, or a fault."""
         try:
-            one = read(line)
+            checkpoint = read(line)
         except ValueError as error:
             return _fault((self.newest.number if self.newest else 0) + 1, str(error))
-        why_not = self._why_not(one)
+        why_not = self._why_not(checkpoint)
         if why_not:
-            return _fault(one.number, why_not)
-        self.number, self.newest = self.number + 1, one
-        return one
+            return _fault(checkpoint.number, why_not)
+        self.number, self.newest = self.number + 1, checkpoint
+        return checkpoint
 
     def _why_not(self, one: Checkpoint) -> str:
         last = self.newest
@@ -118,9 +118,9 @@ class Trail:
             )
 
 
-def _count(found: Fault | Checkpoint) -> int:
+def _count(step: Fault | Checkpoint) -> int:
     """Return where in the log a checkpoint stands; a fault of the trail comes at once."""
-    return found.count if isinstance(found, Checkpoint) else 0
+    return step.count if isinstance(step, Checkpoint) else 0
 
 
 def _fault(number: int, what: str) -> Fault:
@@ -130,15 +130,15 @@ def _fault(number: int, what: str) -> Fault:
 def _restores(trusted: set[str]) -> Iterator[Checkpoint]:
     """Yield the sound checkpoints that go on from an older copy put back, wherever they stand."""
     copies = AuditCheckpoint.objects.filter(line__contains=OF_A_RESTORE).order_by("number")
-    lines = dict.fromkeys(one for one in checkpoint_file.lines() if OF_A_RESTORE in one)
+    lines = dict.fromkeys(line for line in checkpoint_file.lines() if OF_A_RESTORE in line)
     lines |= dict.fromkeys(copies.values_list("line", flat=True))
     for line in lines:
         try:
-            one = read(line)
+            checkpoint = read(line)
         except ValueError:
             continue
-        if is_ours(one, trusted):
-            yield one
+        if is_ours(checkpoint, trusted):
+            yield checkpoint
 
 
 def _told(one: Checkpoint) -> str:

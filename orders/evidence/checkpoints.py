@@ -123,22 +123,22 @@ def make(*, clock: Callable[[], datetime] = timezone.now) -> Checkpoint | None:
     return made or went_on
 
 
-def is_ours(one: Checkpoint, trusted: set[str]) -> bool:
+def is_ours(checkpoint: Checkpoint, trusted: set[str]) -> bool:
     """Whether a sound checkpoint is of this network, and signed by a key that counts here."""
-    is_trusted = not trusted or one.public_key in trusted
-    return is_trusted and one.network == settings.PACIFICA_NETWORK
+    is_trusted = not trusted or checkpoint.public_key in trusted
+    return is_trusted and checkpoint.network == settings.PACIFICA_NETWORK
 
 
 def read(line: str) -> Checkpoint:
     """Read one line, whose signature must hold. Raises ValueError with what is wrong."""
     try:
-        told = json.loads(line)
-        signature = base64.b64decode(told.pop("signature"), validate=True)
-        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(told["public_key"]))
-        public.verify(signature, compact(told).encode("ascii"))
-        is_known = told.pop("format") == FORMAT
-        is_known &= told.pop("version") == (2 if type(told.get("shared")) is int else 1)
-        checkpoint = Checkpoint(**told, line=line)
+        facts = json.loads(line)
+        signature = base64.b64decode(facts.pop("signature"), validate=True)
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(facts["public_key"]))
+        public.verify(signature, compact(facts).encode("ascii"))
+        is_known = facts.pop("format") == FORMAT
+        is_known &= facts.pop("version") == (2 if type(facts.get("shared")) is int else 1)
+        checkpoint = Checkpoint(**facts, line=line)
     except InvalidSignature:
         raise ValueError("its signature does not hold") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -173,8 +173,8 @@ def _is_shown_earlier(cancel_id: int | None, position: int) -> bool:
     named = AuditRecordOrder.objects.filter(cancel_id=cancel_id, record_id__lt=position)
     named = named.filter(record__event__in=[Event.ANSWER, Event.READ])
     for earlier in named.order_by("-record_id").values_list("record_id", flat=True):
-        found = entry_at(earlier)
-        if isinstance(found, Entry) and cancel_id in shown_by(found):
+        entry = entry_at(earlier)
+        if isinstance(entry, Entry) and cancel_id in shown_by(entry):
             return True
     return False
 

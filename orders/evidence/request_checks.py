@@ -110,11 +110,11 @@ def _check_rows(entry: Entry, listed: list[tuple[str, dict[str, Any]]]) -> None:
     """Raise `Unsound` unless the order rows name the body's orders, in the same order."""
     if any(signed_type not in OF_ONE_ORDER for signed_type, _ in listed):
         return
-    said = [(flat.get("symbol"), _name(flat)) for _, flat in listed]
+    named = [(flat.get("symbol"), _name(flat)) for _, flat in listed]
     # row, cancel, account, symbol, order id, client order id, …
     rows = [(row[3], row[4] if "order_id" in flat else row[5])
             for row, (_, flat) in zip(entry.rows, listed, strict=False)]  # fmt: skip
-    if len(entry.rows) != len(listed) or said != rows:
+    if len(entry.rows) != len(listed) or named != rows:
         raise Unsound("its body names other orders than the record")
 
 

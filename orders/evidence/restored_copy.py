@@ -130,7 +130,7 @@ def _newest_signed() -> checkpoints.Checkpoint | None:
         mark = checkpoint_file.mark()
         if mark == _kept[0]:
             return _kept[1]
-        newest = next((one for one in _sound(checkpoint_file.tail())), None)
+        newest = next(_sound(checkpoint_file.tail()), None)
     except OSError as error:
         _tell(
             f"AUDIT_CHECKPOINT_FILE: cannot be read ({error.strerror}); a restored copy of the "
@@ -146,11 +146,11 @@ def _sound(lines: list[str]) -> Iterator[checkpoints.Checkpoint]:
     trusted = _trusted()
     for line in reversed(lines):
         try:
-            one = checkpoints.read(line)
+            checkpoint = checkpoints.read(line)
         except ValueError:
             continue
-        if checkpoints.is_ours(one, trusted):
-            yield one
+        if checkpoints.is_ours(checkpoint, trusted):
+            yield checkpoint
 
 
 def _trusted() -> set[str]:
@@ -161,11 +161,11 @@ def _trusted() -> set[str]:
         return set()
 
 
-def _tell(said: str) -> None:
-    """Log it, once a process."""
-    if said not in _told:
-        _told.add(said)
-        logger.error(said)
+def _tell(sentence: str) -> None:
+    """Log a sentence, once a process."""
+    if sentence not in _told:
+        _told.add(sentence)
+        logger.error(sentence)
 
 
 def _finding(signed: checkpoints.Checkpoint, now: datetime) -> Restore:
@@ -189,10 +189,12 @@ def _finding(signed: checkpoints.Checkpoint, now: datetime) -> Restore:
 def _shared() -> int:
     """Count the records up to the newest checkpoint of the file that this database agrees with."""
     lines = list(checkpoint_file.lines())
-    for one in list(_sound(lines[-MAX_TRIED:])):
-        is_stored = AuditCheckpoint.objects.filter(number=one.number, line=one.line).exists()
-        if is_stored and reader.stands(one.count, one.head):
-            return one.count
+    for checkpoint in list(_sound(lines[-MAX_TRIED:])):
+        is_stored = AuditCheckpoint.objects.filter(
+            number=checkpoint.number, line=checkpoint.line
+        ).exists()
+        if is_stored and reader.stands(checkpoint.count, checkpoint.head):
+            return checkpoint.count
     return 0
 
 
@@ -230,14 +232,14 @@ def _begin(behind: Restore, now: datetime) -> None:
     since = _newest_time()
     cancels, facts = _hold_back_cancels(since, now)
     lines, more = _hold_back_lines(since, now)
-    told = ("number", "count", "signed_at", "shared", "tip", "is_other")
-    data = {name: getattr(behind, name) for name in told} | {"cancels": cancels, "lines": lines}
+    names = ("number", "count", "signed_at", "shared", "tip", "is_other")
+    data = {name: getattr(behind, name) for name in names} | {"cancels": cancels, "lines": lines}
     log.append(log.Fact(Event.DATABASE_BEHIND, at=now, data=data), *facts, *more)
 
 
 def _newest_time() -> datetime:
     """Return the latest time of the file's newest checkpoints: what was in a copy is older."""
-    times = [datetime.fromisoformat(one.at) for one in _sound(checkpoint_file.tail())]
+    times = [datetime.fromisoformat(checkpoint.at) for checkpoint in _sound(checkpoint_file.tail())]
     return max(times)
 
 
@@ -253,10 +255,10 @@ def _hold_back_cancels(since: datetime, now: datetime) -> tuple[int, list[log.Fa
     list(jobs.select_for_update(no_key=True).values_list("pk"))  # first, as who stops a job does
     rows = live.order_by("pk").select_for_update(of=("self",), no_key=True)
     rows = rows.select_related("account__desk", "job__desk")
-    held = [one for one in rows if not _is_fresh(one.requested_at, since, now)]
-    lost = [one for one in held if one.status == CancelStatus.SENDING and one.sent_at]
-    said = f"{WAITED} {BY_A_PERSON}"
-    end = Conclusion(CancelStatus.UNKNOWN, explanation=said, next_check_at=now)
+    held = [cancel for cancel in rows if not _is_fresh(cancel.requested_at, since, now)]
+    lost = [each for each in held if each.status == CancelStatus.SENDING and each.sent_at]
+    explanation = f"{WAITED} {BY_A_PERSON}"
+    end = Conclusion(CancelStatus.UNKNOWN, explanation=explanation, next_check_at=now)
     transitions.write(
         [(cancel, end) for cancel in held],
         now,
@@ -283,7 +285,7 @@ def _facts(event: Event, cancels: list[Cancel], now: datetime) -> Iterator[log.F
             account=account,
             job=job,
             data={"waited": len(some), "explanation": WAITED},
-            lines=tuple(log.line_of(one, outcome=CancelStatus.UNKNOWN) for one in some),
+            lines=tuple(log.line_of(cancel, outcome=CancelStatus.UNKNOWN) for cancel in some),
         )
 
 
@@ -292,7 +294,7 @@ def _hold_back_lines(since: datetime, now: datetime) -> tuple[int, list[log.Fact
     rows = PanicLine.objects.unfinished().order_by("pk")
     rows = rows.select_for_update(of=("self",), no_key=True)
     rows = rows.select_related("account__desk", "job__desk", "job__operator", "operator")
-    held = [one for one in rows if not _is_fresh(one.asked_at, since, now)]
+    held = [line for line in rows if not _is_fresh(line.asked_at, since, now)]
     PanicLine.objects.filter(pk__in=[line.pk for line in held]).update(
         status=PanicStatus.NEEDS_YOU,
         explanation=PANIC_WAITED,
@@ -301,10 +303,11 @@ def _hold_back_lines(since: datetime, now: datetime) -> tuple[int, list[log.Fact
         claim_token=None,
         lease_until=None,
     )
-    transitions.finish_jobs({one.job_id for one in held}, now)
-    facts = [panic_facts.lost_fact(one, now) for one in held if one.has_open_request]
-    about = (PanicStatus.NEEDS_YOU, PANIC_WAITED, now)
-    return len(held), facts + [panic_facts.outcome_fact(one, *about) for one in held]
+    transitions.finish_jobs({line.job_id for line in held}, now)
+    facts = [panic_facts.lost_fact(line, now) for line in held if line.has_open_request]
+    for line in held:
+        facts.append(panic_facts.outcome_fact(line, PanicStatus.NEEDS_YOU, PANIC_WAITED, now))
+    return len(held), facts
 
 
 def check(clock: Callable[[], datetime] = timezone.now) -> None:

@@ -6,7 +6,7 @@ send again or close, and as lines of a panic that need somebody.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -45,12 +45,13 @@ def accept(
         behind = Restore.objects.waiting().select_for_update(no_key=True).first()
         if behind is None:  # somebody else was quicker
             return NOTHING
-        values: dict[str, Any] = {
-            "operator_id": actor.operator_id,
-            "operator_name": actor.operator_name,
-        }
-        values |= {"is_waiting": False, "accepted_at": moment, "reason": reason[:MAX_REASON]}
-        Restore.objects.filter(pk=behind.pk).update(**values)
+        Restore.objects.filter(pk=behind.pk).update(
+            operator_id=actor.operator_id,
+            operator_name=actor.operator_name,
+            is_waiting=False,
+            accepted_at=moment,
+            reason=reason[:MAX_REASON],
+        )
         log.append(_fact(behind, actor, reason[:MAX_REASON], moment))
     return f"Accepted: new cancels are sent again. {left()}"
 
@@ -68,6 +69,6 @@ def left() -> str:
 
 
 def _fact(behind: Restore, actor: log.Actor, reason: str, now: datetime) -> log.Fact:
-    told = ("number", "count", "signed_at", "shared", "tip", "is_other")
-    data = {name: getattr(behind, name) for name in told} | {"reason": reason}
+    names = ("number", "count", "signed_at", "shared", "tip", "is_other")
+    data = {name: getattr(behind, name) for name in names} | {"reason": reason}
     return log.Fact(Event.DATABASE_ACCEPTED, actor, now, data=data)
