@@ -20,6 +20,9 @@ MAX_WAIT = timedelta(seconds=60)  # before a cancel is sent again
 MAX_CHECK_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30)  # of a check
 
 
+MAX_SCOPE, MAX_REASON = 200, 300  # characters
+
+
 class JobStatus(models.TextChoices):
     """The life of a job."""
 
@@ -111,7 +114,7 @@ class CancelJob(models.Model):
     address = models.CharField(max_length=45, blank=True)  # where the operator acted from
     # One act, one job, however often the browser sends it.
     request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    scope = models.CharField(max_length=200)  # what was asked, in words
+    scope = models.CharField(max_length=MAX_SCOPE)  # what was asked, in words
     retry_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="retries"
     )
@@ -119,7 +122,7 @@ class CancelJob(models.Model):
         "Preview", on_delete=models.PROTECT, null=True, related_name="jobs"
     )
     preview_sha256 = models.CharField(max_length=64, blank=True)  # hash of the frozen set
-    reason = models.CharField(max_length=300, blank=True)
+    reason = models.CharField(max_length=MAX_REASON, blank=True)
     is_urgent = models.BooleanField(default=True)
     is_panic = models.BooleanField(default=False)
     is_drill = models.BooleanField(default=False)

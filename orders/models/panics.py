@@ -38,6 +38,7 @@ UNFINISHED = [
     PanicStatus.SENDING.value,
     PanicStatus.FINISHING.value,
 ]
+MAX_SYMBOL = 64  # characters
 UNTAKEN_AFTER = timedelta(seconds=5)  # a sweep looks for panics twenty times a second
 
 
@@ -72,7 +73,7 @@ class PanicLine(models.Model):
 
     job = models.ForeignKey("CancelJob", on_delete=models.PROTECT, related_name="panic_lines")
     account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="panic_lines")
-    symbol = models.CharField(max_length=64, blank=True)  # empty: every symbol
+    symbol = models.CharField(max_length=MAX_SYMBOL, blank=True)  # empty: every symbol
     keep_reduce_only = models.BooleanField(default=False)
     status = models.CharField(max_length=16, choices=PanicStatus, default=PanicStatus.WAITING)
     # Who asked for it last, as they were when they acted: sent under this name and these rights.
@@ -125,3 +126,8 @@ class PanicLine(models.Model):
     def desk(self) -> "Desk":
         """The desk whose rights count."""
         return self.job.desk
+
+    @property
+    def last_asked_at(self) -> datetime:
+        """When somebody asked for it last; with its job, where nothing later is kept."""
+        return self.asked_at or self.job.created_at

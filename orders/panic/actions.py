@@ -23,7 +23,7 @@ def send_again(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     """A person's word to send cancel-all once more; from here on it is this person's panic."""
     line, now = _permitted(user, actor, line_id, "repeat"), timezone.now()
     values = {"status": PanicStatus.WAITING, **_asked_by(actor, now)}
-    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, again=True):
+    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, "again"):
         return _nothing("repeat", line)
     return f"Cancel-all for {line.account} is being sent once more."
 
@@ -31,9 +31,8 @@ def send_again(*, user: "Person", actor: log.Actor, line_id: int) -> str:
 def look_again(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     """A person's word to read the book back once more, and cancel singly what it shows."""
     line, now = _permitted(user, actor, line_id, "look again at"), timezone.now()
-    values = {"status": PanicStatus.FINISHING, "explanation": _known(line)}
-    values |= _asked_by(actor, now)
-    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, look_again=True):
+    values = {"status": PanicStatus.FINISHING, "explanation": _known(line), **_asked_by(actor, now)}
+    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, "look_again"):
         return _nothing("look at", line)
     return f"The open orders of {line.account} are being looked at again; no cancel-all is sent."
 
@@ -43,7 +42,7 @@ def close(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     line, now = _permitted(user, actor, line_id, "close"), timezone.now()
     said = f"Closed by {actor.operator_name}. {line.explanation}"[:400]
     values = {"status": PanicStatus.CLOSED, "explanation": said}
-    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, closed=True):
+    if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, "closed"):
         return _nothing("close", line)
     return f"Closed: {line.account} needs nobody any more. It was not seen empty."
 
@@ -53,15 +52,18 @@ def withdraw(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     line, now = _permitted(user, actor, line_id, "withdraw"), timezone.now()
     said = f"Withdrawn by {actor.operator_name}. The orders may be open."
     values = {"status": PanicStatus.WITHDRAWN, "explanation": said}
-    if not _move(line, actor, now, PanicStatus.WAITING, values, withdrawn=True):
+    if not _move(line, actor, now, PanicStatus.WAITING, values, "withdrawn"):
         return _nothing("withdraw", line)
     return f"Withdrawn: no cancel-all is sent for {line.account}."
 
 
-def _permitted(user: "Person", actor: log.Actor, line_id: int, act: str) -> PanicLine | None:
-    """The line, if this person may panic on its desk; a refusal is recorded."""
-    line = PanicLine.objects.allowing(user, Right.PANIC).filter(pk=line_id)
-    line = line.select_related("account", "job__desk").first()
+def _permitted(user: "Person", actor: log.Actor, line_id: int, act: str) -> PanicLine:
+    """The line, if this person may panic on its desk; else a refusal is recorded.
+
+    Raises `NotAllowed`.
+    """
+    lines = PanicLine.objects.allowing(user, Right.PANIC).filter(pk=line_id)
+    line = lines.select_related("account", "job__desk").first()
     if line is None:
         refuse(actor=actor, what=f"{act} panic line {line_id}", said=NO_DESK)
     return line
@@ -77,17 +79,20 @@ def _move(
     now: datetime,
     old: PanicStatus,
     values: dict[str, Any],
-    **about: bool,
+    word: str,
 ) -> bool:
-    """Take the line out of every sender's hands and write this, if it still stands so."""
-    about |= {"symbol": line.symbol, "keep_reduce_only": line.keep_reduce_only}
+    """Take the line out of every sender's hands and write ``values``, if it still stands so.
+
+    ``word``: what the person said of it, as the record names it.
+    """
+    about = {word: True, "symbol": line.symbol, "keep_reduce_only": line.keep_reduce_only}
     with transaction.atomic():
         same = PanicLine.objects.filter(pk=line.pk, status=old)
         if not same.update(claim_token=None, lease_until=None, **values):
             return False
         if values["status"] in UNFINISHED:
-            running: dict[str, Any] = {"status": JobStatus.RUNNING, "done_at": None}
-            CancelJob.objects.filter(pk=line.job_id).update(**running)
+            jobs = CancelJob.objects.filter(pk=line.job_id)
+            jobs.update(status=JobStatus.RUNNING, done_at=None)
         transitions.finish_jobs({line.job_id}, now)
         log.append(fact(actor, line.desk, line.job, now, about, [line.account]))
     return True

@@ -4,7 +4,7 @@ One whose answer was lost is never sent again by itself: it could hit orders tha
 the decision.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,18 @@ from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.lifecycle import interpret
 from orders.models import AgentWallet, Event, PanicLine, PanicStatus
 from orders.pacifica import answers
-from orders.pacifica.client import Answer
 from orders.pacifica.quota import slow_down_s
 from orders.pacifica.signing import Unsignable
-from orders.pacifica.transport import AnswerLost, NothingSent, has_left
+from orders.pacifica.transport import Answer, Unreachable, has_left
 from orders.pacifica.verdicts import Verdict
-from orders.panic.claimed_lines import LOST, NOT_AGAIN, leave_to_person, record_answer, writing
+from orders.panic.claimed_lines import (
+    LOST,
+    NOT_AGAIN,
+    ColumnValue,
+    leave_to_person,
+    record_answer,
+    writing,
+)
 from orders.panic.exchange_requests import exchange, signer_of, tell_of_another
 from orders.panic.strategies import Strategies
 
@@ -44,33 +50,43 @@ def send(line: PanicLine, strategies: Strategies | None = None) -> bool:
             exclude_reduce_only=line.keep_reduce_only,
             **signing_times(clock()),
         )
-        also: dict[str, Any] = {"sent_at": clock(), "cancel_alls": line.cancel_alls + 1}
-        also |= {"status": PanicStatus.SENDING, "answered_at": None, "cancelled_count": None}
-        goes_on = exchange(line, request, partial(_conclude, line), **also)
+        sent_at = clock()
+        goes_on = exchange(
+            line,
+            request,
+            partial(_conclude, line),
+            sent_at=sent_at,
+            cancel_alls=line.cancel_alls + 1,
+            status=PanicStatus.SENDING,
+            answered_at=None,
+            cancelled_count=None,
+        )
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         leave_to_person(line, str(error), Event.KEY_REFUSED)
         return False
     strategies.pay()
     with writing():
-        AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=also["sent_at"])
+        AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=sent_at)
     return goes_on
 
 
-def _conclude(
-    line: PanicLine, result: Answer | AnswerLost | NothingSent, before: dict[str, Any]
-) -> bool:
-    """What the answer to cancel-all makes of the line."""
-    if not has_left(result):
+def _conclude(line: PanicLine, result: Answer | Unreachable, before: dict[str, Any]) -> bool:
+    """Record what the answer to cancel-all makes of the line; whether to go on to reading back.
+
+    ``before``: columns as they stood before the request was recorded.
+    """
+    if isinstance(result, Unreachable) and not has_left(result):
         return _again(line, result, AGAIN_AFTER_S, f"Nothing was sent: {result.reason}.", **before)
-    verdict = None
-    if isinstance(result, Answer):
-        verdict = _verdict(line, result)
-    if verdict is not None and verdict.kind == "throttled":
+    if isinstance(result, Unreachable):
+        record_answer(line, result, "unknown", status=PanicStatus.FINISHING, explanation=LOST)
+        return True
+    verdict = _verdict(line, result)
+    if verdict.kind == "throttled":
         said, did_nothing = "The exchange asked us to slow down (429).", before["cancel_alls"]
-        about: dict[str, Any] = {"cancel_alls": did_nothing, "answered_at": clock()}
-        return _again(line, result, slow_down_s(result.headers), said, **about)
+        wait_s = slow_down_s(result.headers)
+        return _again(line, result, wait_s, said, cancel_alls=did_nothing, answered_at=clock())
     values, is_over = _concluded(verdict, result)
-    record_answer(line, result, verdict.kind if verdict else "unknown", **values)
+    record_answer(line, result, verdict.kind, **values)
     return not is_over
 
 
@@ -79,18 +95,17 @@ def _verdict(line: PanicLine, result: Answer) -> Verdict:
     subject = answers.Subject(
         account=line.account.address, symbol=line.symbol or None, is_all_symbols=not line.symbol
     )
-    about: dict[str, Any] = {"subject": subject, "is_whole": result.is_whole}
-    verdict = answers.cancel_all_verdict(result.status, result.body, **about)
+    verdict = answers.cancel_all_verdict(
+        result.status, result.body, subject=subject, is_whole=result.is_whole
+    )
     tell_of_another(line, verdict)
     return verdict
 
 
-def _concluded(verdict: Verdict | None, result: Answer | AnswerLost) -> tuple[dict[str, Any], bool]:
+def _concluded(verdict: Verdict, result: Answer) -> tuple[dict[str, Any], bool]:
     """Columns for a verdict, and whether a person must act before anything more can be done."""
-    values = {"status": PanicStatus.FINISHING, "explanation": LOST}
-    if verdict is None:
-        return values, False
-    values |= {"answered_at": clock(), "explanation": _words(verdict, result)}
+    values: dict[str, Any] = {"status": PanicStatus.FINISHING, "answered_at": clock()}
+    values["explanation"] = _words(verdict, result)
     if verdict.kind == "accepted":
         values["cancelled_count"] = verdict.count
     is_over = verdict.kind == "refused" and verdict.cause in OVER
@@ -115,12 +130,12 @@ def _words(verdict: Verdict, result: Answer) -> str:
 
 def _again(
     line: PanicLine,
-    result: Answer | NothingSent,
+    result: Answer | Unreachable,
     wait_s: int,
     said: str,
-    **values: int | str | datetime | None,
+    **values: ColumnValue,
 ) -> bool:
-    """What certainly did nothing is sent again by itself, a moment later."""
+    """Have a request that certainly did nothing sent again by itself, a moment later."""
     said = f"{said} It is sent again by itself."
     values |= {"explanation": said[:400], "status": PanicStatus.WAITING, "takes": 0}
     record_answer(

@@ -15,6 +15,7 @@ from orders.exchange.reader import Reading
 from orders.lifecycle import panic_facts, transitions
 from orders.models import Event, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
+from orders.pacifica.reads import AnyRows
 from orders.pacifica.transport import Answer, Unreachable
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ WITH = ("account__desk", "job__desk", "job__operator", "operator")
 
 def record_lost_answer(line: PanicLine) -> None:
     """Record that a sender died between a request and its answer; reading back goes on."""
-    lost: dict[str, Any] = {}
+    lost: dict[str, ColumnValue] = {}
     if line.status == PanicStatus.SENDING:
         lost = {"status": PanicStatus.FINISHING, "explanation": LOST}
     with writing():
@@ -120,7 +121,7 @@ def record_answers(line: PanicLine, ends: list[RequestEnd], **values: ColumnValu
         raise
 
 
-def record_empty(line: PanicLine, readings: list[Reading], explanation: str) -> None:
+def record_empty(line: PanicLine, readings: Sequence[Reading[AnyRows]], explanation: str) -> None:
     """Record that no order was seen open any more, with the reads that show it."""
     now = timezone.now()
     values: dict[str, Any] = {"status": PanicStatus.EMPTY, "explanation": explanation[:400]}
@@ -134,7 +135,7 @@ def leave_to_person(
     line: PanicLine,
     explanation: str,
     *events: Event,
-    readings: Sequence[Reading] = (),
+    readings: Sequence[Reading[AnyRows]] = (),
 ) -> None:
     """Leave the line to a person; ``events``: what else the log shall say of it.
 

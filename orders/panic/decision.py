@@ -5,13 +5,13 @@ nor a broker.
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
-from django.db.models.fields import CharField
 from django.utils import timezone
 
 from orders.access.denials import refuse
@@ -19,14 +19,14 @@ from orders.audit import log
 from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk, check_symbol
 from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
+from orders.models.cancels import MAX_REASON, MAX_SCOPE
 from orders.models.orders import IS_STOP
+from orders.models.panics import MAX_SYMBOL
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
-REASON, SCOPE = (CancelJob._meta.get_field(name) for name in ("reason", "scope"))
-MAX_SYMBOL = PanicLine._meta.get_field("symbol").max_length
 NO_DESK = "There is no such desk, or panic is not yours to pull there."
 
 
@@ -44,9 +44,9 @@ class Warned:
 
 
 def scope(
-    *, user: "Person", desk_id: int, account_ids: list[int] | tuple[Any, ...] = ()
-) -> tuple[Desk, list[Account]]:
-    """The desk and the active accounts a panic would empty; empty where the person may not."""
+    *, user: "Person", desk_id: int, account_ids: Collection[int] = ()
+) -> tuple[Desk | None, list[Account]]:
+    """The desk and the active accounts that a panic would empty; None where the person may not."""
     desk = Desk.objects.allowing(user, Right.PANIC).filter(pk=desk_id).first()
     if desk is None:
         return None, []
@@ -81,7 +81,7 @@ def record_panic(
     user: "Person",
     actor: log.Actor,
     desk_id: int,
-    account_ids: list[int] | tuple[Any, ...] = (),
+    account_ids: Collection[int] = (),
     symbol: str = "",
     keep_reduce_only: bool = False,
     reason: str = "",
@@ -109,7 +109,9 @@ def record_panic(
     if earlier is not None:
         return earlier
     try:
-        return _insert(actor, desk, accounts, about, _cut(reason.strip(), REASON), is_drill, key)
+        return _insert(
+            actor, desk, accounts, about, _cut(reason.strip(), MAX_REASON), is_drill, key
+        )
     except IntegrityError:  # the same click was recorded between our look and our insert
         return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
 
@@ -129,7 +131,7 @@ def _insert(
             desk=desk,
             **actor.columns(),
             request_key=key,
-            scope=_cut(in_words(desk, accounts, is_drill=is_drill, **about), SCOPE),
+            scope=_cut(in_words(desk, accounts, is_drill=is_drill, **about), MAX_SCOPE),
             reason=reason,
             is_panic=True,
             is_drill=is_drill,
@@ -152,8 +154,7 @@ def _check_symbol(symbol: str, desk: Desk) -> None:
         return
     check_symbol(symbol)
     if len(symbol) > MAX_SYMBOL:
-        said = f"A symbol has at most {MAX_SYMBOL} characters."
-        raise CannotAsk(said, field="symbol")
+        raise CannotAsk(f"A symbol has at most {MAX_SYMBOL} characters.", field="symbol")
     alike = Order.objects.filter(account__desk=desk, symbol__iexact=symbol).values_list("symbol")
     met = {name for (name,) in alike.order_by().distinct()}
     if met and symbol not in met:
@@ -161,10 +162,10 @@ def _check_symbol(symbol: str, desk: Desk) -> None:
         raise CannotAsk(said, field="symbol")
 
 
-def _cut(words: str, column: CharField) -> str:
-    """What fits its column: a panic never fails for its words."""
+def _cut(words: str, limit: int) -> str:
+    """Cut words to so many characters, as fits their column: a panic never fails for its words."""
     words = words.replace("\0", "")
-    return words if len(words) <= column.max_length else words[: column.max_length - 1] + "…"
+    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def in_words(

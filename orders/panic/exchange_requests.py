@@ -19,14 +19,22 @@ from orders.exchange.reader import Reading
 from orders.keys.sealing import open_api_config_key, open_signer
 from orders.keys.signer import SignedRequest, Signer
 from orders.lifecycle import panic_facts
-from orders.models import AgentWallet, PanicLine, PanicStatus
+from orders.models import AgentWallet, PanicLine
 from orders.models.cancels import LEASE
 from orders.pacifica import answers
-from orders.pacifica.client import Answer, Unreachable
 from orders.pacifica.quota import slow_down_s
-from orders.pacifica.transport import AnswerLost, NothingSent, has_left
+from orders.pacifica.reads import Listed
+from orders.pacifica.rows import OrderStrategy
+from orders.pacifica.transport import Answer, Unreachable, has_left
 from orders.pacifica.verdicts import Verdict
-from orders.panic.claimed_lines import WITH, RequestEnd, record_answers, update_line, writing
+from orders.panic.claimed_lines import (
+    WITH,
+    ColumnValue,
+    RequestEnd,
+    record_answers,
+    update_line,
+    writing,
+)
 
 logger = logging.getLogger(__name__)
 MAX_AT_ONCE = 16  # strategies of one account; it may have a hundred
@@ -48,9 +56,9 @@ def why_not(line: PanicLine) -> str:
 def exchange(
     line: PanicLine,
     request: SignedRequest,
-    conclude: Any,
-    **also: int | datetime | PanicStatus | None,
-) -> bool | None:
+    conclude: Callable[[Answer | Unreachable, dict[str, Any]], bool],
+    **also: ColumnValue,
+) -> bool:
     """Record one signed request of this line, send it, have ``conclude`` write how it ended.
 
     ``conclude(result, before)``: with the `Answer` or `Unreachable`, and the columns that were
@@ -58,8 +66,7 @@ def exchange(
     such columns. Returns what it returns.
     """
     key = open_api_config_key(line.account)
-    about: dict[str, Any] = {"wanted": 1, "price": worker.PRICE, "purpose": credits.URGENT}
-    grant = credits.reserve(account=line.account, now=timezone.now(), **about)
+    grant = _grant(line, 1, timezone.now())
     also |= {"last_sent_at": also.get("sent_at") or timezone.now()}
     before = {name: getattr(line, name) for name in also}
     with writing():
@@ -76,10 +83,10 @@ def exchange_all(
     line: PanicLine,
     requests: dict[str, SignedRequest],
     *,
-    judge: Callable[..., Any],
+    judge: Callable[[str, Answer | Unreachable | None], Verdict | None],
     within_s: float,
-    seen: Reading | None = None,
-) -> dict[str, Verdict | None] | None:
+    seen: Reading[Listed[OrderStrategy]] | None = None,
+) -> dict[str, Verdict | None]:
     """Record these cancels of strategies, send them side by side, record how each ended.
 
     ``requests``: signed ones by strategy id. ``judge(strategy_id, result)``: a `Verdict` or None.
@@ -87,12 +94,7 @@ def exchange_all(
     `Reading` that asked for them. Returns verdicts by strategy id, None where nothing came back.
     """
     key, before, now = open_api_config_key(line.account), line.last_sent_at, timezone.now()
-    about: dict[str, Any] = {
-        "wanted": len(requests),
-        "price": worker.PRICE,
-        "purpose": credits.URGENT,
-    }
-    grant = credits.reserve(account=line.account, now=now, **about)
+    grant = _grant(line, len(requests), now)
     facts = [panic_facts.read_fact(line, seen, now)] if seen else []
     facts += [
         panic_facts.request_fact(line, request, strategy_id=strategy_id)
@@ -108,12 +110,20 @@ def exchange_all(
         RequestEnd(result, _outcome_of(verdicts[strategy_id]), strategy_id)
         for strategy_id, result in pairs
     ]
-    values = {} if any(map(has_left, results)) else {"last_sent_at": before}
+    values: dict[str, ColumnValue] = {}
+    if not any(map(has_left, results)):
+        values["last_sent_at"] = before
     try:
         record_answers(line, ends, **values)
     finally:
         _pay(grant, *results)
     return verdicts
+
+
+def _grant(line: PanicLine, wanted: int, now: datetime) -> credits.Grant:
+    return credits.reserve(
+        account=line.account, wanted=wanted, price=worker.PRICE, purpose=credits.URGENT, now=now
+    )
 
 
 def _outcome_of(verdict: Verdict | None) -> str:
@@ -123,15 +133,22 @@ def _outcome_of(verdict: Verdict | None) -> str:
 def tell_of_another(line: PanicLine, verdict: Verdict) -> None:
     """Raise the matter where the answer speaks of something else than was asked."""
     if verdict.another:
-        about: dict[str, Any] = {"about": f"job {line.job_id}", "account": line.account}
         with writing():
-            foreign_answers.raise_alert(**about, another=verdict.another, now=timezone.now())
+            foreign_answers.raise_alert(
+                about=f"job {line.job_id}",
+                account=line.account,
+                another=verdict.another,
+                now=timezone.now(),
+            )
 
 
-def _side_by_side(requests: list[SignedRequest], key, within_s: float) -> list[Answer | AnswerLost]:
+def _side_by_side(
+    requests: list[SignedRequest], key: str | None, within_s: float
+) -> list[Answer | Unreachable | None]:
+    """Send each in a thread of its own; None for what had no turn in time. ``key``: as `_sent`."""
     ends_at = time.monotonic() + within_s
 
-    def send(request: SignedRequest) -> Answer | AnswerLost | None:
+    def send(request: SignedRequest) -> Answer | Unreachable | None:
         left_s = ends_at - time.monotonic()
         return _sent(request, key, left_s) if left_s > 0 else None
 
@@ -142,28 +159,29 @@ def _side_by_side(requests: list[SignedRequest], key, within_s: float) -> list[A
 
 
 def _sent(
-    request: SignedRequest, key, within_s: float | None = None
-) -> Answer | AnswerLost | NothingSent:
+    request: SignedRequest, key: str | None, within_s: float | None = None
+) -> Answer | Unreachable:
+    """Send a request. ``key``: the account's API config key, or None where it has none."""
     try:
         return client().post(request.route, request.body, api_config_key=key, within_s=within_s)
     except Unreachable as unreachable:
         return unreachable
 
 
-def _pay(grant: credits.Grant, *results: Answer | AnswerLost | NothingSent) -> None:
+def _pay(grant: credits.Grant, *results: Answer | Unreachable | None) -> None:
     """Settle with the purse, last: its trouble may not cost an answer that we hold.
 
     A cancel-all is sent even where a 429 holds the pool, and is booked all the same.
     """
-    said = [result for result in results if isinstance(result, Answer)]
-    slow = [result for result in said if result.status == 429]
+    given = [result for result in results if isinstance(result, Answer)]
+    slow = [answer for answer in given if answer.status == 429]
     try:
         with writing():
             paid, unused = replace(grant, count=len(results)), sum(not has_left(r) for r in results)
-            quota = answers.quota(said[-1].headers) if said else None
+            quota = answers.quota(given[-1].headers) if given else None
             credits.book(grant=paid, unused=unused, quota=quota, now=timezone.now())
             if slow:
-                wait_s = max(slow_down_s(result.headers) for result in slow)
+                wait_s = max(slow_down_s(answer.headers) for answer in slow)
                 credits.pause(pool=grant.pool, until=timezone.now() + timedelta(seconds=wait_s))
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")

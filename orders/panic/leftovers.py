@@ -2,7 +2,6 @@
 orders again."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -18,7 +17,7 @@ from orders.models.clocks import is_ahead
 from orders.pacifica.rows import OpenOrder, OrderStrategy, TwapOrder
 from orders.panic.claimed_lines import update_line
 from orders.panic.exchange_requests import why_not
-from orders.panic.open_orders import ORDERS, STRATEGIES, TWAPS
+from orders.panic.open_orders import OpenRow
 from orders.panic.strategies import Strategies
 
 LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so long after its yes
@@ -31,14 +30,14 @@ class Leftovers:
         self._line = line
         self._strategies = strategies or Strategies(line)
 
-    def cancel(self, rows: list[tuple[str, OpenOrder | OrderStrategy]]) -> None:
-        """One pass over the (route, row) pairs of a look."""
-        ids = [row.strategy_id for path, row in rows if path == STRATEGIES]
+    def cancel(self, rows: list[OpenRow]) -> None:
+        """Make one pass over the rows of a look."""
+        ids = [row.strategy_id for row in rows if isinstance(row, OrderStrategy)]
         if ids and not why_not(self._line):  # else the next pass says so
             self._strategies.cancel(ids)
         line, offset = self._line, _offset()
-        singly = [one for one in rows if one[0] != STRATEGIES]
-        if due := [one for one in singly if not _may_lag(line, one, offset)]:
+        singly = [row for row in rows if not isinstance(row, OrderStrategy)]
+        if due := [row for row in singly if not _may_lag(line, row, offset)]:
             _cancel_singly(line, due)
 
     def refusals(self) -> str:
@@ -55,12 +54,11 @@ def _offset() -> timedelta:
     return timedelta(milliseconds=known.offset_ms if known and known.is_off else 0)
 
 
-def _may_lag(line: PanicLine, one: tuple[str, OpenOrder | TwapOrder], offset: timedelta) -> bool:
-    """Whether an accepted cancel-all took it, and the book may only not show that yet."""
-    path, row = one
-    if path != ORDERS or kind_of(row) != CancelKind.ORDER or row.created_at is None:
+def _may_lag(line: PanicLine, row: OpenOrder | TwapOrder, offset: timedelta) -> bool:
+    """Whether an accepted cancel-all took it, and the open orders may only not show that yet."""
+    if not isinstance(row, OpenOrder) or kind_of(row) != CancelKind.ORDER or row.created_at is None:
         return False
-    if line.cancelled_count is None:
+    if line.cancelled_count is None or line.sent_at is None or line.answered_at is None:
         return False
     since = timezone.now() - line.answered_at  # negative where a clock was set back
     if not timedelta(0) <= since <= LAG:
@@ -68,33 +66,29 @@ def _may_lag(line: PanicLine, one: tuple[str, OpenOrder | TwapOrder], offset: ti
     return row.created_at <= (line.sent_at + offset).timestamp() * 1000
 
 
-def _cancel_singly(line: PanicLine, rows: list[tuple[str, OpenOrder | TwapOrder]]) -> None:
-    """A cancel for each that has none, and whatever waits is sent now."""
-    ids = {row.order_id for _, row in rows}
-    names = [row.client_order_id for _, row in rows if row.client_order_id]
+def _cancel_singly(line: PanicLine, rows: list[OpenOrder | TwapOrder]) -> None:
+    """Make a cancel for each that has none, and send now whatever waits."""
+    ids = {row.order_id for row in rows}
+    names = [row.client_order_id for row in rows if row.client_order_id]
     _hurry(line, Q(order_id__any=ids) | Q(client_order_id__in=names))
-    tried = _own(line).filter(order_id__any=ids).exclude(status__in=LIVE)
-    tried = set(tried.values_list("order_id", flat=True))
-    known = {one.order_id: one for one in line.account.orders.filter(order_id__any=ids)}
-    rows = [(path, row) for path, row in rows if row.order_id not in tried]
-    targets = [_target(line, path, row, known.get(row.order_id)) for path, row in rows]
+    ended = _own(line).filter(order_id__any=ids).exclude(status__in=LIVE)
+    tried = set(ended.values_list("order_id", flat=True))
+    known = {order.order_id: order for order in line.account.orders.filter(order_id__any=ids)}
+    targets = [
+        _target(line, row, known.get(row.order_id)) for row in rows if row.order_id not in tried
+    ]
     if targets:
         intake.extend(line.job, targets)
-    about: dict[str, Any] = {
-        "account_id": line.account_id,
-        "is_urgent_only": True,
-        "is_for_panic": True,
-    }
-    if worker.deliver_account(**about):
+    if worker.deliver_account(account_id=line.account_id, is_urgent_only=True, is_for_panic=True):
         _note_last_sent(line)
 
 
 def _own(line: PanicLine) -> CancelQuerySet:
     """The cancels of this panic on this account, since somebody asked for it last."""
     own = line.job.cancels.filter(account=line.account)
-    if is_ahead(line.asked_at, timezone.now()):
+    if is_ahead(line.last_asked_at, timezone.now()):
         return own
-    return own.filter(requested_at__gte=line.asked_at)
+    return own.filter(requested_at__gte=line.last_asked_at)
 
 
 def _hurry(line: PanicLine, named: Q) -> None:
@@ -108,10 +102,10 @@ def _hurry(line: PanicLine, named: Q) -> None:
 def _note_last_sent(line: PanicLine) -> None:
     sent = _own(line).filter(first_sent_at__isnull=False)
     last_sent_at = sent.aggregate(last=Max("sent_at"))["last"]
-    if last_sent_at and last_sent_at > (line.last_sent_at or line.asked_at):
+    if last_sent_at and last_sent_at > (line.last_sent_at or line.last_asked_at):
         update_line(line, last_sent_at=last_sent_at)
 
 
-def _target(line: PanicLine, path: str, row: OpenOrder, known: Order | None) -> Target:
-    kind = CancelKind.TWAP if path == TWAPS else kind_of(row)
+def _target(line: PanicLine, row: OpenOrder | TwapOrder, known: Order | None) -> Target:
+    kind = CancelKind.TWAP if isinstance(row, TwapOrder) else kind_of(row)
     return Target(line.account, row.symbol, kind, row.order_id, row.client_order_id, known)

@@ -7,11 +7,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from orders.exchange import odd_rows
-from orders.exchange.reader import Reader, Reading
+from orders.exchange.reader import Parse, Reader, Reading
 from orders.models import PanicLine
 from orders.models.cancels import MARGIN
 from orders.pacifica import reads
-from orders.pacifica.rows import OddRow, OpenOrder, OrderStrategy
+from orders.pacifica.reads import AnyRows, Listed
+from orders.pacifica.rows import OddRow, OpenOrder, OrderStrategy, TwapOrder
 
 # What a look reads. Print orders (``/game/deposit``) are in no list (docs.pacifica.fi print pages).
 COVERS = (
@@ -20,11 +21,14 @@ COVERS = (
 )
 STRATEGIES, TWAPS, ORDERS = "/order_strategies", "/orders/twap", "/orders"
 # Orders come last: what a strategy or a TWAP placed while the others were read is among them.
-ROUTES = [
+ROUTES: list[tuple[str, Parse[AnyRows]]] = [
     (STRATEGIES, reads.order_strategies),
     (TWAPS, reads.twap_orders),
     (ORDERS, reads.open_orders),
 ]
+
+
+OpenRow = OpenOrder | TwapOrder | OrderStrategy
 
 
 @dataclass
@@ -37,9 +41,9 @@ class OpenOrdersReading:
     """
 
     began_at: datetime
-    rows: list = field(default_factory=list)
-    readings: list = field(default_factory=list)
-    odd: list = field(default_factory=list)
+    rows: list[tuple[str, OpenRow]] = field(default_factory=list)
+    readings: list[Reading[AnyRows]] = field(default_factory=list)
+    odd: list[tuple[str, OddRow]] = field(default_factory=list)
     spared: int = 0
     absent: str = ""
     trouble: str = ""
@@ -56,9 +60,9 @@ class OpenOrdersReading:
         return None if self.trouble else len(self.rows) + len(self.odd)
 
     @property
-    def odd_readings(self) -> list[Reading]:
+    def odd_readings(self) -> list[Reading[AnyRows]]:
         """The reads in which a row could not be read."""
-        return [each for each in self.readings if getattr(each.value, "odd", ())]
+        return [each for each in self.readings if each.value is not None and each.value.odd]
 
     @property
     def unread(self) -> str:
@@ -92,12 +96,12 @@ def read_everything_open(line: PanicLine, reader: Reader) -> OpenOrdersReading:
     return found
 
 
-def strategy_ids(line: PanicLine, answer: Reading) -> list[str]:
+def strategy_ids(line: PanicLine, answer: Reading[Listed[OrderStrategy]]) -> list[str]:
     """The strategies in the line's scope that one read listed; none where it proved nothing."""
     found = OpenOrdersReading(timezone.now())
     for row in answer.value.rows if answer.value is not None else ():
         _sort(line, STRATEGIES, row, found)
-    return [row.strategy_id for _, row in found.rows]
+    return [row.strategy_id for _, row in found.rows if isinstance(row, OrderStrategy)]
 
 
 def settled_at(line: PanicLine) -> datetime | None:
@@ -112,9 +116,8 @@ def settled_at(line: PanicLine) -> datetime | None:
     return line.sent_at + window + MARGIN
 
 
-def _sort(
-    line: PanicLine, path: str, row: OpenOrder | OrderStrategy, found: OpenOrdersReading
-) -> None:
+def _sort(line: PanicLine, path: str, row: OpenRow, found: OpenOrdersReading) -> None:
+    """Keep a row that is in the line's scope; count one that is spared."""
     if line.symbol and row.symbol and row.symbol != line.symbol:
         return
     reduce_only = getattr(row, "reduce_only", row.raw.get("reduce_only"))
@@ -125,9 +128,9 @@ def _sort(
 
 
 def _sort_odd(line: PanicLine, path: str, odd: OddRow, found: OpenOrdersReading) -> None:
-    """A row without its symbol is still cancelled where we know the order's, or is in the way."""
+    """Complete a row without its symbol where we know the order's; else keep it as odd."""
     known = line.account.orders.filter(order_id=odd.order_id).first() if odd.order_id else None
-    if path == ORDERS and known is not None:
+    if isinstance(odd.row, OpenOrder) and known is not None:
         _sort(line, path, replace(odd.row, symbol=known.symbol), found)
     elif not (line.symbol and odd.symbol and odd.symbol != line.symbol):
         found.odd.append((path, odd))

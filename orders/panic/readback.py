@@ -3,17 +3,15 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
 from orders.exchange import reader as exchange_reader
 from orders.models import PanicLine
-from orders.models.cancels import MAX_LIFE
+from orders.models.cancels import LEASE, MAX_LIFE
 from orders.models.clocks import is_ahead
 from orders.panic import open_orders, stop_orders
 from orders.panic.claimed_lines import (
-    LEASE,
     NOT_AGAIN,
     leave_to_person,
     record_empty,
@@ -32,10 +30,10 @@ MAX_WAIT_S = 10  # for a signature's end, before the lease is renewed
 
 def finish(
     line: PanicLine,
-    is_halted: Callable[..., Any] = lambda: False,
+    is_halted: Callable[[], bool] = lambda: False,
     strategies: Strategies | None = None,
     stops: list[stop_orders.Stop] | None = None,
-):
+) -> None:
     """Read back until the book is seen empty or the time is over, cancelling what is left.
 
     ``is_halted``: whether this process shall leave the line to another one. ``stops``: those that
@@ -43,7 +41,8 @@ def finish(
     """
     reader, leftovers = exchange_reader.Reader(line.account), Leftovers(line, strategies)
     stops = stop_orders.known(line) if stops is None else stops
-    deadline, pause_s, entered = _Deadline(), FIRST_PAUSE_S, time.monotonic()
+    deadline, entered = _Deadline(), time.monotonic()
+    pause_s: float = FIRST_PAUSE_S
     while True:
         began = time.monotonic()
         look = open_orders.read_everything_open(line, reader)
@@ -58,7 +57,7 @@ def finish(
             )
         if look.rows and (said := why_not(line)):
             return leave_to_person(line, f"{said} {look.count} still listed.")
-        leftovers.cancel(look.rows)
+        leftovers.cancel([row for _, row in look.rows])
         if is_halted():
             return update_line(line, lease_until=None, takes=0)
         if look.must_wait:
@@ -73,14 +72,15 @@ class _Deadline:
     """When a person is asked. Waiting for credits does not count, within limits."""
 
     def __init__(self) -> None:
-        self._ends_at, self._spare_s = time.monotonic() + DEADLINE_S, CREDIT_WAIT_S
+        self._ends_at = time.monotonic() + DEADLINE_S
+        self._spare_s: float = CREDIT_WAIT_S
 
     @property
     def is_over(self) -> bool:
         return time.monotonic() > self._ends_at
 
     def put_off(self, seconds: float) -> None:
-        """So long nothing could be read for want of credits."""
+        """Begin later by the seconds in which nothing could be read for want of credits."""
         part = min(seconds, self._spare_s)
         self._spare_s -= part
         self._ends_at += part

@@ -26,13 +26,16 @@ class Stop(NamedTuple):
 def known(line: PanicLine) -> list[Stop]:
     """The stops in the line's scope that we knew to be open when it was asked for."""
     was_open = Q(state=OrderState.OPEN)
-    was_open |= Q(state=OrderState.VANISHED, last_seen_at__gte=line.asked_at - RECENT)
+    was_open |= Q(state=OrderState.VANISHED, last_seen_at__gte=line.last_asked_at - RECENT)
     ours = line.job.cancels.filter(account=line.account, known_order__isnull=False)
     was_open |= Q(pk__in=ours.values("known_order"))
     orders = line.account.orders.filter(IS_STOP, was_open).order_by("order_id")
     if line.symbol:
         orders = orders.filter(symbol=line.symbol)
-    return [Stop(*row) for row in orders.values_list("order_id", "symbol", "reduce_only")]
+    rows = orders.values_list("order_id", "symbol", "reduce_only")
+    return [
+        Stop(order_id, symbol, bool(is_reduce_only)) for order_id, symbol, is_reduce_only in rows
+    ]
 
 
 def in_words(line: PanicLine, before: list[Stop], look: OpenOrdersReading) -> str:

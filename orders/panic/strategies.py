@@ -7,20 +7,21 @@ that come after it.
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
 
 from django.utils import timezone
 
-from orders.exchange import reader as exchange_reader
 from orders.exchange.client import signing_times
+from orders.exchange.reader import Reader, Reading
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
-from orders.keys.signer import SignedRequest
+from orders.keys.signer import SignedRequest, Signer
 from orders.models import PanicLine
 from orders.pacifica import answers, reads
-from orders.pacifica.client import Answer
+from orders.pacifica.reads import Listed
+from orders.pacifica.rows import OrderStrategy
 from orders.pacifica.signing import Unsignable
-from orders.pacifica.transport import AnswerLost
+from orders.pacifica.transport import Answer, Unreachable
 from orders.pacifica.verdicts import Verdict
 from orders.panic import open_orders
 from orders.panic.claimed_lines import ClaimLost, writing
@@ -43,19 +44,20 @@ def _harmless() -> Iterator[None]:
 
 
 class Strategies:
-    """Those of one line, each asked for until the exchange took it or refused it."""
+    """The strategies of one line, each asked for until the exchange took it or refused it."""
 
     def __init__(self, line: PanicLine) -> None:
         self._line = line
-        self._said = {}  # id -> why it was not cancelled, or nothing
-        self._under_way = self._unpaid = None
+        self._said: dict[str, str] = {}  # id -> why it was not cancelled, or nothing
+        self._under_way: tuple[Reader, Future[Answer | Unreachable]] | None = None
+        self._unpaid: tuple[Reader, Reading[Listed[OrderStrategy]]] | None = None
 
     def begin(self) -> None:
         """Start to read them, aside: the cancel-all is made ready meanwhile."""
         if self._under_way is not None:
             return
         with _harmless():
-            reader = exchange_reader.Reader(self._line.account)
+            reader = Reader(self._line.account)
             self._under_way = reader, reader.aside(*self._asked(), within_s=READ_S)
 
     def cancel_first(self) -> None:
@@ -77,14 +79,16 @@ class Strategies:
         ids: list[str],
         *,
         within_s: float = PASS_S,
-        seen: exchange_reader.Reading | None = None,
+        seen: Reading[Listed[OrderStrategy]] | None = None,
     ) -> None:
         """One pass: those of these ids that nothing is known of yet. It is safe to repeat."""
         requests = self._signed([one for one in dict.fromkeys(ids) if one not in self._said])
         if not requests:
             return
-        about: dict[str, Any] = {"judge": self._judge, "within_s": within_s, "seen": seen}
-        for strategy_id, verdict in exchange_all(self._line, requests, **about).items():
+        verdicts = exchange_all(
+            self._line, requests, judge=self._judge, within_s=within_s, seen=seen
+        )
+        for strategy_id, verdict in verdicts.items():
             self._learn(strategy_id, verdict)
 
     def refusals(self) -> list[str]:
@@ -105,7 +109,8 @@ class Strategies:
 
     def _signed(self, ids: list[str]) -> dict[str, SignedRequest]:
         """Requests by strategy id; what cannot be signed is remembered."""
-        requests, signer = {}, None
+        requests: dict[str, SignedRequest] = {}
+        signer: Signer | None = None
         for strategy_id in ids:
             try:
                 signer = signer or signer_of(self._line)[0]
@@ -115,16 +120,17 @@ class Strategies:
                 self._said[strategy_id] = f"strategy {strategy_id}: {error}."
         return requests
 
-    def _judge(self, strategy_id: str, result: Answer | AnswerLost | None) -> Verdict | None:
+    def _judge(self, strategy_id: str, result: Answer | Unreachable | None) -> Verdict | None:
         """What an answer proves of a strategy's cancel; None where there is none."""
         if not isinstance(result, Answer):
             return None
         subject = answers.Subject(strategy_id=strategy_id, account=self._line.account.address)
-        about: dict[str, Any] = {"subject": subject, "is_whole": result.is_whole}
-        return answers.cancel_verdict(result.status, result.body, **about)
+        return answers.cancel_verdict(
+            result.status, result.body, subject=subject, is_whole=result.is_whole
+        )
 
     def _learn(self, strategy_id: str, verdict: Verdict | None) -> None:
-        """What is in doubt is sent again by the next pass, which is safe by its id."""
+        """Remember an end; the next pass sends again what is in doubt, which is safe by its id."""
         if verdict is None:
             return
         tell_of_another(self._line, verdict)

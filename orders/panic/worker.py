@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -28,9 +29,9 @@ from orders.exchange import clock as exchange_clock
 from orders.exchange.client import THREADS
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.models import CancelJob, PanicLine, PanicStatus
+from orders.models.cancels import LEASE
 from orders.panic import cancel_all, readback, stop_orders
 from orders.panic.claimed_lines import (
-    LEASE,
     WITH,
     ClaimLost,
     leave_to_person,
@@ -51,10 +52,11 @@ class PanicWorker:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="panic")
-        self._under_way, self._halted = set(), threading.Event()
+        self._under_way: set[Future[None]] = set()
+        self._halted = threading.Event()
         self._wanted, self._counting = 0, threading.Lock()
 
-    def take_due(self, now: datetime, **only: CancelJob) -> list[Future[Any]]:
+    def take_due(self, now: datetime, **only: CancelJob) -> list[Future[None]]:
         """Claim lines that no living sender holds, and start on them at once; the futures.
 
         No more than there are free threads: a line that waited here would outlive its lease.
@@ -105,22 +107,22 @@ def claim_lines(now: datetime, most: int = THREADS, **only: int | CancelJob) -> 
     return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 
 
-def empty(line: PanicLine, is_halted: Callable[..., Any] = lambda: False) -> None:
-    """One account from cancel-all to an empty book, or to a person, whatever befalls."""
+def empty(line: PanicLine, is_halted: Callable[[], bool] = lambda: False) -> None:
+    """Carry one account from cancel-all to an empty book, or to a person, whatever befalls."""
     try:
         _empty(renewed(line), is_halted)
     except ClaimLost as lost:
         logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
     except (OperationalError, InterfaceError):  # the database may be back in a moment
         logger.exception("A panic line could not be written; it is taken again.")
-        _after_trouble(update_line, line, lease_until=timezone.now() + SOON)
+        _after_trouble(partial(update_line, line, lease_until=timezone.now() + SOON))
     except Exception as error:
         logger.exception("A panic line could not be carried.")
-        _after_trouble(_give_up, line, error)
+        _after_trouble(partial(_give_up, line, error))
     _read_in(line.job)
 
 
-def _empty(line: PanicLine, is_halted: Callable[..., Any]):
+def _empty(line: PanicLine, is_halted: Callable[[], bool]) -> None:
     if why_not := _why_not(line):
         return leave_to_person(line, why_not)
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
@@ -134,14 +136,12 @@ def _empty(line: PanicLine, is_halted: Callable[..., Any]):
     return readback.finish(line, is_halted, strategies, stops)
 
 
-def _after_trouble(
-    act: Callable[..., Any], line: PanicLine, *args: Exception, **about: datetime
-) -> None:
-    """Do it if the database lets us; else the lease runs out, and the next sender sees."""
+def _after_trouble(act: Callable[[], None]) -> None:
+    """Act if the database lets us; else the lease runs out, and the next sender sees."""
     try:
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
-        act(line, *args, **about)
+        act()
     except (ClaimLost, DatabaseError) as error:
         logger.warning("A panic line is left to its lease (%s).", type(error).__name__)
 
@@ -178,15 +178,15 @@ def _why_not(line: PanicLine) -> str:
 
 
 def _waited(line: PanicLine, limit: timedelta) -> timedelta:
-    return timezone.now() - line.asked_at - exchange_clock.set_forward(limit)
+    return timezone.now() - line.last_asked_at - exchange_clock.set_forward(limit)
 
 
 def _never(line: PanicLine) -> str:
-    was_sent = line.sent_at is not None and line.sent_at >= line.asked_at
+    was_sent = line.sent_at is not None and line.sent_at >= line.last_asked_at
     return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
 
 
-def _in_thread(line: PanicLine, is_halted: Callable[..., Any]) -> None:
+def _in_thread(line: PanicLine, is_halted: Callable[[], bool]) -> None:
     try:
         empty(line, is_halted)
     finally:
