@@ -25,9 +25,9 @@ def lease_due(*, account_id: int, now: datetime, is_twap: bool) -> list[Cancel]:
         skips = connection.features.has_select_for_update_skip_locked
         rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips, no_key=True)
         ids = list(rows.values_list("pk", flat=True)[:MAX_AT_ONCE])
-        taken = Cancel.objects.filter(pk__any=set(ids))
-        taken.update(next_check_at=until)
-        taken = list(taken.select_related("known_order"))
+        due = Cancel.objects.filter(pk__any=set(ids))
+        due.update(next_check_at=until)
+        taken = list(due.select_related("known_order"))
         prefetch_related_objects(taken, "account__desk", "job__desk")
     for cancel in taken:
         cancel.checks += 1  # written with what it showed
@@ -37,7 +37,7 @@ def lease_due(*, account_id: int, now: datetime, is_twap: bool) -> list[Cancel]:
 def hold(cancels: list[Cancel], now: datetime) -> None:
     """Keep them for one more read, unless somebody else took them or had them checked anew."""
     held_until = cancels[0].next_check_at
-    if held_until >= now + ONE_READ:
+    if held_until is None or held_until >= now + ONE_READ:
         return
     until = now + CHECK_LEASE
     mine = Cancel.objects.filter(pk__any={c.pk for c in cancels}, next_check_at=held_until)

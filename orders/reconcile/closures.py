@@ -1,14 +1,14 @@
 """How an order ended, as the exchange's history tells it, and what that makes of a cancel."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
-from typing import Any
 
 from orders.exchange.reader import moment
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.order_closure import Closure
 from orders.models import Cancel, CancelStatus, Proof
-from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder
+from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, Row, TwapOrder
 
 BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
 BY_WHOM = "Cancelled; whether by our request or another hand cannot be told: {}."
@@ -30,7 +30,7 @@ OURS = {"", "cancel"}  # events that a request of ours can have made
 BY_EXCHANGE = {"force_cancel", "expired", "post_only_rejected", "self_trade_prevented"}
 
 
-def of_events(rows: tuple[OrderEvent | TwapOrder, ...]) -> Closure | None:
+def of_events(rows: Sequence[OrderEvent | TwapOrder]) -> Closure | None:
     """From one order's events, newest first; None unless the newest says an end. TWAPs too."""
     newest = rows[0]
     if newest.order_status not in ENDS:
@@ -58,7 +58,7 @@ def of_history_row(row: HistoryOrder | TwapOrder) -> Closure | None:
     )
 
 
-def made_at(row: Any) -> datetime | None:
+def made_at(row: Row) -> datetime | None:
     """When the exchange made this row's order, or its event, by the exchange's clock."""
     return _moment(row, "created_at")
 
@@ -133,25 +133,31 @@ def _may_be_lost(cancel: Cancel, ending: Closure, offset: timedelta) -> bool | N
     return False if ending.at is not None and ending.at < earliest else None
 
 
-def is_since(at: datetime, cancel: Cancel, offset: timedelta) -> bool | None:
-    """Whether a time of the exchange's is not before our first byte; None where none can tell."""
-    earliest, latest = left_between(cancel, offset)
-    if at is None or at >= latest - CLOCK_SLACK:
+def is_since(at: datetime | None, cancel: Cancel, offset: timedelta) -> bool | None:
+    """Whether a time of the exchange's is not before our first byte; None where none can tell.
+
+    ``at``: None where the exchange does not say when, which may be any time.
+    """
+    span = left_between(cancel, offset)
+    if at is None or span is None:
+        return True if at is None else None
+    earliest, latest = span
+    if at >= latest - CLOCK_SLACK:
         return True
     if cancel.clock_offset_ms is None:
         earliest -= FURTHEST
     return False if at < earliest - CLOCK_SLACK else None
 
 
-def left_between(cancel: Cancel, offset: timedelta) -> tuple[datetime | None, datetime | None]:
-    """When our first byte left by the exchange's clock: (earliest, latest), each None if never.
+def left_between(cancel: Cancel, offset: timedelta) -> tuple[datetime, datetime] | None:
+    """When our first byte left by the exchange's clock: (earliest, latest), or None if never.
 
     Two times where the offset of that moment is not the one of now: a clock was set since, or just
     before, and which of them holds for it nobody can tell.
     """
     sent_at = cancel.first_sent_at
     if sent_at is None:
-        return None, None
+        return None
     then = offset
     if cancel.clock_offset_ms is not None:
         then = timedelta(milliseconds=cancel.clock_offset_ms)
@@ -168,7 +174,7 @@ def cannot_act_on(cancel: Cancel, row: OpenOrder | TwapOrder) -> str:
     return ""
 
 
-def _left(row: HistoryOrder | TwapOrder) -> str:
+def _left(row: HistoryOrder | OrderEvent | TwapOrder) -> str:
     """What was cancelled of an order that a history row says has ended."""
     if row.order_status in FILLS:
         return "0"
@@ -181,12 +187,12 @@ def _left(row: HistoryOrder | TwapOrder) -> str:
     return f"{left:f}"
 
 
-def _moment(row: Any, name: str) -> datetime:
+def _moment(row: Row, name: str) -> datetime | None:
     value = time_ms(row, name)
     return None if value is None else moment(value)
 
 
-def time_ms(row: Any, name: str) -> int | None:
+def time_ms(row: Row, name: str) -> int | None:
     """A time of a row, in ms, where it has one that could be read."""
     value = getattr(row, name, None)
     return value if value is not None and 0 < value < 10**14 else None

@@ -64,25 +64,27 @@ REFRESHED = (
 class Changes:
     """What one sync found, as order rows with the exchange's own words beside them."""
 
-    new: list = field(default_factory=list)  # (Order, raw row)
-    changed: list = field(default_factory=list)
-    reopened: list = field(default_factory=list)
-    closed: list = field(default_factory=list)  # (Order, Ending)
-    vanished: list = field(default_factory=list)  # Order
-    unexplained: list = field(default_factory=list)  # Order, vanished for long
-    hidden: list = field(default_factory=list)  # Order, maybe in a row that could not be read
+    new: list[tuple[Order, dict[str, Any]]] = field(default_factory=list)
+    changed: list[tuple[Order, dict[str, Any]]] = field(default_factory=list)
+    reopened: list[tuple[Order, dict[str, Any]]] = field(default_factory=list)
+    closed: list[tuple[Order, Closure]] = field(default_factory=list)
+    vanished: list[Order] = field(default_factory=list)
+    unexplained: list[Order] = field(default_factory=list)  # vanished for long
+    hidden: list[Order] = field(default_factory=list)  # maybe in a row that could not be read
 
     def __bool__(self) -> bool:
         return any((self.new, self.changed, self.reopened, self.closed, self.vanished))
 
 
-def compare(account: Account, book: OpenOrders, found: "History", started_at: datetime) -> Changes:
-    """What changed. ``book``: `OpenOrders`; ``found``: the `History` of missing orders.
+def compare(
+    account: Account, book: OpenOrders[OpenOrder], found: "History", started_at: datetime
+) -> Changes:
+    """Find what changed. ``book``: the open orders; ``found``: the history of missing ones.
 
     An odd row without an order id may be any order: none is then taken for vanished.
     """
     changes, listed = Changes(), {row.order_id: row for row in book.rows}
-    half_read = {one.order_id: one.row for one in book.odd if one.order_id is not None}
+    half_read = {odd.row.order_id: odd.row for odd in book.odd if isinstance(odd.row, OpenOrder)}
     is_whole = len(half_read) == len(book.odd)
     known = {o.order_id: o for o in account.orders.exclude(state=OrderState.CLOSED)}
     unknown = (listed.keys() | half_read.keys()) - known.keys()
@@ -148,7 +150,7 @@ def _compare_missing(
 
 
 def _hide(changes: Changes, order: Order, started_at: datetime) -> None:
-    """It may be the row that could not be read: open as far as anybody knows, and unseen."""
+    """Keep an order open that was not seen: it may be the row that could not be read."""
     _look_again(order, started_at)
     order.trouble = HIDDEN
     changes.hidden.append(order)
@@ -164,7 +166,10 @@ def _look_again(order: Order, started_at: datetime) -> bool:
 
 
 def _link_edits(changes: Changes) -> None:
-    """An edit closes an order and makes a new one of the same client order id at that moment."""
+    """Link new orders to those they were edited from.
+
+    An edit closes an order and makes a new one of the same client order id at that moment.
+    """
     ended = {
         o.client_order_id: (o, ending.at) for o, ending in changes.closed if _may_be_edit(ending)
     }
@@ -181,12 +186,12 @@ def _may_be_edit(ending: Closure) -> bool:
     return ending.status == "cancelled" and ending.event in OURS
 
 
-def values_of(row: OpenOrder, order: Order | None = None) -> dict[str, str | None]:
+def values_of(row: OpenOrder, order: Order | None = None) -> dict[str, Any]:
     """An open order's columns from the book's row: the text as it came, numbers beside it.
 
     What could not be read stays as the order has it, where it is known.
     """
-    values = {name: getattr(row, name) for name in FROM_BOOK}
+    values: dict[str, Any] = {name: getattr(row, name) for name in FROM_BOOK}
     values["price"] = row.price or ""
     for name in ("created_at", "updated_at"):
         values[name] = None if values[name] is None else reader.moment(values[name])
@@ -200,22 +205,22 @@ def values_of(row: OpenOrder, order: Order | None = None) -> dict[str, str | Non
     return values
 
 
-def _left(initial: str, filled: str, cancelled: str) -> Decimal | None:
+def _left(initial: str | None, filled: str | None, cancelled: str | None) -> Decimal | None:
     """What is open of an order, or None where one of the amounts is not known."""
     if not (initial and filled and cancelled):
         return None
     return EXACT.subtract(EXACT.subtract(Decimal(initial), Decimal(filled)), Decimal(cancelled))
 
 
-def number(text: str | Decimal) -> Decimal | None:
+def number(text: str | Decimal | None) -> Decimal | None:
     """A decimal for sorting and sums, or None where there is none or it would not fit."""
-    if text in (None, ""):
+    if text is None or text == "":
         return None
     value = Decimal(text).quantize(STEP, context=EXACT)
     return value if value.copy_abs() < Decimal(10) ** 26 else None
 
 
-def _refresh(order: Order, values: dict[str, str | None]) -> Order:
+def _refresh(order: Order, values: dict[str, Any]) -> Order:
     for name, value in values.items():
         setattr(order, name, value)
     order.state, order.order_status, order.reason = OrderState.OPEN, "open", ""

@@ -5,7 +5,7 @@ Found by a sync, in its transaction. An order that filled ended as orders do: th
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -55,7 +55,7 @@ def acknowledge(
     user: "Person",
     actor: log.Actor,
     drift_ids: list[int],
-    clock: Callable[..., Any] = timezone.now,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> int:
     """Record that somebody has looked at these; how many were still open and theirs to see.
 
@@ -74,7 +74,7 @@ def acknowledge(
         Drift.objects.filter(pk__in=[drift.pk for drift in drifts]).update(
             acknowledged_at=moment, acknowledged_by=user
         )
-        by_account = {}
+        by_account: dict[Account, list[Drift]] = {}
         for drift in drifts:
             by_account.setdefault(drift.account, []).append(drift)
         log.append(*(_fact(actor, account, some, moment) for account, some in by_account.items()))
@@ -96,7 +96,7 @@ def _closings(account: Account, changes: Changes, now: datetime) -> Iterator[Dri
             yield _drift(DriftKind.FOREIGN_CANCEL, order, now)
 
 
-def _lost(ended: list[tuple[Order, Closure]]) -> set[Any]:
+def _lost(ended: list[tuple[Order, Closure]]) -> set[int]:
     """Order ids among these a request of ours for which may be lost with a restored copy."""
     if not ended or not Restore.objects.exists():
         return set()
@@ -114,7 +114,7 @@ def _ours(account: Account, ended: list[tuple[Order, Closure]]) -> set[int]:
         return set()
     ids = [order.order_id for order, _ in ended]
     sent = Cancel.objects.filter(account=account, order_id__in=ids, first_sent_at__isnull=False)
-    ours = set(sent.values_list("order_id", flat=True))
+    ours = {pk for pk in sent.values_list("order_id", flat=True) if pk is not None}
     offsets = {timedelta(0), exchange_clock.offset(timezone.now())}
     asked = _whole_book_requests(account, ended, offsets)
     return ours | {

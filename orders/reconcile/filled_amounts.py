@@ -4,7 +4,7 @@ The outcome stands and does not wait for this. The reads are paid for from what 
 spend, and many orders are told by one page.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -17,6 +17,7 @@ from orders.audit import log
 from orders.exchange import clock as exchange_clock
 from orders.exchange import credits
 from orders.exchange import reader as exchange_reader
+from orders.exchange.reader import Reading
 from orders.lifecycle import reopen
 from orders.lifecycle.order_closure import Closure
 from orders.lifecycle.transitions import ending_values
@@ -32,11 +33,12 @@ from orders.models import (
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
-from orders.pacifica.rows import HistoryOrder
+from orders.pacifica.rows import AnyOrder
 from orders.pacifica.strict_json import spelled
 from orders.reconcile import closures, findings, order_pasts
 from orders.reconcile.closures import ENDS, FILLS
-from orders.reconcile.history_lookup import Routes
+from orders.reconcile.history_lookup import Routes, name_of
+from orders.reconcile.history_pages import HistoryRow
 
 BY_ID_THRESHOLD = 2  # orders asked for by their ids; more are looked for in the pages
 MAX_AT_ONCE, MAX_PAGES, PAGE = 500, 20, 100
@@ -56,7 +58,7 @@ def accounts_due(now: datetime) -> list[int]:
     return list(dict.fromkeys(due[:MAX_AT_ONCE]))
 
 
-def read(*, account_id: int, clock: Callable[..., Any] = timezone.now) -> int:
+def read(*, account_id: int, clock: Callable[[], datetime] = timezone.now) -> int:
     """Read what is due of one account; of how many orders the amounts were told."""
     told = 0
     for routes, kinds in ROUTES:
@@ -75,20 +77,23 @@ ROUTES = [
 def fill_gone(*, account: Account, closed: list[tuple[Order, Closure]]) -> None:
     """Write what traded of orders that were gone by the book alone into their cancels, once told.
 
-    ``closed``: the (order, `Ending`) pairs of a sync, whose record shows them.
+    ``closed``: the (order, end) pairs of a sync, whose record shows them.
     """
     told = {order.order_id: ending for order, ending in closed}
     gone = _gone_untold(account, set(told)) if told else []
     for cancel in gone:
-        ending = told[cancel.order_id]
-        if ending.filled_amount and ending.cancelled_amount:
+        ending = told.get(cancel.order_id) if cancel.order_id is not None else None
+        if ending is not None and ending.filled_amount and ending.cancelled_amount:
             cancel.filled_amount = ending.filled_amount
             cancel.cancelled_amount = ending.cancelled_amount
     Cancel.objects.bulk_update(gone, ["filled_amount", "cancelled_amount"], batch_size=AT_ONCE)
 
 
 def _gone_untold(account: Account, order_ids: set[int]) -> list[Cancel]:
-    """Locked, and none that is live: who concludes those locks their orders after them."""
+    """Cancels that the book alone showed to be gone, with no amounts yet; locked.
+
+    None of them is live: who concludes a live one locks its order after it.
+    """
     named = Cancel.objects.filter(order_id__any=order_ids).order_by()
     rows = named.values_list("pk", "account_id", "status", "proof", "filled_amount")
     wanted = (account.pk, CancelStatus.GONE.value, Proof.BOOK.value, "")
@@ -99,16 +104,16 @@ def _gone_untold(account: Account, order_ids: set[int]) -> list[Cancel]:
 
 @dataclass
 class _Answers:
-    """What the history told. ``rows``: (`Ending`, row, reading) by cancel id."""
+    """What the history told. ``rows``: (end, row, reading) by cancel id."""
 
-    rows: dict = field(default_factory=dict)
-    asked: set = field(default_factory=set)  # ids of cancels whose order was asked for by its id
-    last: object = None  # the last reading
+    rows: dict[int, tuple[Closure, AnyOrder, Reading[Any]]] = field(default_factory=dict)
+    asked: set[int] = field(default_factory=set)  # cancels whose order was asked for by its id
+    last: Reading[Any] | None = None
     is_unread: bool = False  # some read told nothing at all
     must_wait: bool = False
 
-    def note(self, each: exchange_reader.Reading) -> None:
-        """A read that was made."""
+    def note(self, each: Reading[Any]) -> None:
+        """Take in a read that was made."""
         self.last = each
         self.is_unread |= each.value is None and not each.is_unknown
         self.must_wait |= each.must_wait
@@ -132,7 +137,7 @@ def _take(due: CancelQuerySet, now: datetime) -> list[Cancel]:
         return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
 
 
-def _read(cancels: list[Cancel], routes: Routes, clock: Callable[..., Any]) -> int:
+def _read(cancels: list[Cancel], routes: Routes, clock: Callable[[], datetime]) -> int:
     account = cancels[0].account
     reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, clock=clock), _Answers()
     if len(cancels) > BY_ID_THRESHOLD or any(cancel.order_id is None for cancel in cancels):
@@ -151,57 +156,69 @@ def _through_pages(
     cancels: list[Cancel],
     told: _Answers,
 ) -> None:
-    offset = exchange_clock.offset(cancels[0].amounts_due_at - LEASE)
+    until = cancels[0].amounts_due_at
+    offset = timedelta(0) if until is None else exchange_clock.offset(until - LEASE)
 
-    def needed(rows: list[Any]) -> int:
-        found = _among(rows, cancels, offset)
-        return ceil((len(cancels) - len(found)) / PAGE)
+    def needed(rows: list[HistoryRow]) -> int:
+        return ceil((len(cancels) - len(_among(rows, cancels, offset))) / PAGE)
 
     most = min(MAX_PAGES, 2 + 2 * len(cancels) // PAGE)
     params = {"account": account.address}
     pages = reader.pages(routes.history, params, routes.page, needed, most=most)
     for each in pages.readings:
         told.note(each)
-        rows = getattr(each.value, "rows", ())
-        for pk, row in _among(rows, cancels, offset).items():
-            told.rows.setdefault(pk, (order_pasts.of_row(row).ending, row, each))
+        rows = each.value.rows if each.value is not None else ()
+        for pk, (ending, row) in _among(rows, cancels, offset).items():
+            told.rows.setdefault(pk, (ending, row, each))
 
 
 def _among(
-    rows: list[Any] | tuple[HistoryOrder, ...], cancels: list[Cancel], offset: timedelta
-) -> dict[int, Any]:
+    rows: Sequence[HistoryRow], cancels: list[Cancel], offset: timedelta
+) -> dict[int, tuple[Closure, HistoryRow]]:
     """The rows that tell how these cancels' orders ended, by cancel id."""
-    by_id, by_name = {}, {}
+    by_id: dict[int, tuple[Closure, HistoryRow]] = {}
+    by_name: dict[str, list[tuple[Closure, HistoryRow]]] = {}
     for row in rows:
-        past = order_pasts.of_row(row)
-        if past.ending is not None:
-            by_id[row.order_id] = row
-            by_name.setdefault(past.name, []).append((past, row))
-    found = {one.pk: _row_of(one, by_id, by_name, offset) for one in cancels}
-    return {pk: row for pk, row in found.items() if row is not None}
+        ending = closures.of_history_row(row)
+        if ending is not None:
+            by_id[row.order_id] = ending, row
+            by_name.setdefault((row.client_order_id or "").lower(), []).append((ending, row))
+    found = {one.pk: _end_of(one, by_id, by_name, offset) for one in cancels}
+    return {pk: pair for pk, pair in found.items() if pair is not None}
 
 
-def _row_of(
+def _end_of(
     cancel: Cancel,
-    by_id: dict[int, Any],
-    by_name: dict[str, list[tuple[HistoryOrder | order_pasts.OrderPast, ...]]],
+    by_id: dict[int, tuple[Closure, HistoryRow]],
+    by_name: dict[str, list[tuple[Closure, HistoryRow]]],
     offset: timedelta,
-) -> HistoryOrder | None:
-    """A name may be used again: it means the order that was there when our cancel came."""
+) -> tuple[Closure, HistoryRow] | None:
+    """The end of the cancel's order, with the row that tells it.
+
+    A name may be used again: it means the order that was there when our cancel came.
+    """
     if cancel.order_id is not None:
         return by_id.get(cancel.order_id)
+    if cancel.concluded_at is None:
+        return None
     latest = cancel.concluded_at + offset + closures.CLOCK_SLACK
-    rows = [
-        row
-        for past, row in by_name.get(cancel.client_order_id.lower(), [])
-        if (past.created_at is None or past.created_at <= latest)
-        and closures.is_since(past.ending.at, cancel, offset) is not False
+    pairs = [
+        (ending, row)
+        for ending, row in by_name.get(name_of(cancel), [])
+        if _is_made_by(latest, row) and closures.is_since(ending.at, cancel, offset) is not False
     ]
-    return max(rows, key=lambda row: row.order_id, default=None)
+    return max(pairs, key=lambda pair: pair[1].order_id, default=None)
+
+
+def _is_made_by(latest: datetime, row: HistoryRow) -> bool:
+    made_at = closures.made_at(row)
+    return made_at is None or made_at <= latest
 
 
 def _by_id(reader: exchange_reader.Reader, routes: Routes, cancel: Cancel, told: _Answers) -> None:
     order_id = cancel.order_id
+    if order_id is None:
+        return
     each = reader.ask(routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id)
     told.note(each)
     if not each.must_wait:
@@ -220,14 +237,17 @@ def _write(cancels: list[Cancel], told: _Answers, now: datetime) -> int:
         filled = [one for one in cancels if _is(told, one, FILLS)]
         facts = reopen.seen_filled(
             account=account,
-            order_ids={one.order_id for one in filled} - {None},
+            order_ids={one.order_id for one in filled if one.order_id is not None},
             cancel_ids={one.pk for one in filled if one.order_id is None},
             now=now,
         )
-        known = [one for one in cancels if _is(told, one, UNFILLED) and _amounts(told, one)]
-        for cancel in known:
-            cancel.filled_amount, cancel.cancelled_amount = _amounts(told, cancel)
-            cancel.amounts_due_at = None
+        known = []
+        for cancel in cancels:
+            amounts = _amounts(told, cancel) if _is(told, cancel, UNFILLED) else None
+            if amounts is not None:
+                cancel.filled_amount, cancel.cancelled_amount = amounts
+                cancel.amounts_due_at = None
+                known.append(cancel)
         columns = ["filled_amount", "cancelled_amount", "amounts_due_at"]
         Cancel.objects.bulk_update(known, columns, batch_size=AT_ONCE)
         _write_orders(account, known, told)
@@ -249,7 +269,7 @@ def _is(told: _Answers, cancel: Cancel, statuses: set[str]) -> bool:
     return cancel.pk in told.rows and told.rows[cancel.pk][0].status in statuses
 
 
-def _amounts(told: _Answers, cancel: Cancel) -> tuple[str, str]:
+def _amounts(told: _Answers, cancel: Cancel) -> tuple[str, str] | None:
     """(filled, cancelled) as the exchange's text, or None where it does not tell both."""
     ending = told.rows[cancel.pk][0]
     both = ending.filled_amount, ending.cancelled_amount
@@ -257,7 +277,7 @@ def _amounts(told: _Answers, cancel: Cancel) -> tuple[str, str]:
 
 
 def _write_orders(account: Account, known: list[Cancel], told: _Answers) -> None:
-    """The same of the orders themselves, where we know them."""
+    """Write the amounts into the orders too, where we know them."""
     endings = {told.rows[one.pk][1].order_id: told.rows[one.pk][0] for one in known}
     closed = account.orders.filter(order_id__any=set(endings), state=OrderState.CLOSED)
     orders = list(closed.order_by("pk").select_for_update(no_key=True))
@@ -270,12 +290,16 @@ def _write_orders(account: Account, known: list[Cancel], told: _Answers) -> None
 AMOUNTS = ["filled_amount", "cancelled_amount", "average_filled_price", "amounts_state"]
 
 
-def _ask_later(cancels: list[Cancel], told: _Answers, now: datetime) -> list[Any]:
-    """Ever more slowly; those for whom the exchange was asked long enough are given up."""
-    later, untold = {}, []
+def _ask_later(cancels: list[Cancel], told: _Answers, now: datetime) -> list[Cancel]:
+    """Have these asked about again, ever more slowly; give up those asked about long enough.
+
+    Returns those that were given up.
+    """
+    later: dict[datetime, set[int]] = {}
+    untold: list[Cancel] = []
     for cancel in cancels:
         was_asked = cancel.pk in told.asked or cancel.order_id is None
-        since = now - cancel.concluded_at
+        since = now - (cancel.concluded_at or now)
         is_patient = told.is_unread or not was_asked
         patience = GIVE_UP_UNREAD_AFTER if is_patient else GIVE_UP_AFTER
         if since > patience or is_ahead(cancel.concluded_at, now):
@@ -292,10 +316,11 @@ def _cancelled(ids: set[int]) -> CancelQuerySet:
     return Cancel.objects.filter(pk__any=ids, status=CancelStatus.CANCELLED)
 
 
-def _give_up(cancels: list[Any]) -> list[Any]:
-    """At last it is said that the exchange does not tell; of those that are still cancelled."""
+def _give_up(cancels: list[Cancel]) -> list[Cancel]:
+    """Say of those that are still cancelled that the exchange does not tell; return them."""
     still = set(_cancelled({one.pk for one in cancels}).values_list("pk", flat=True))
-    cancels, by_words = [one for one in cancels if one.pk in still], {}
+    cancels = [cancel for cancel in cancels if cancel.pk in still]
+    by_words: dict[str, set[int]] = {}
     for cancel in cancels:
         by_words.setdefault(f"{cancel.explanation} {UNTOLD}"[:400], set()).add(cancel.pk)
     for said, ids in by_words.items():
@@ -305,9 +330,11 @@ def _give_up(cancels: list[Any]) -> list[Any]:
     return cancels
 
 
-def _untold_facts(cancels: list[Any], told: _Answers, now: datetime) -> Iterator[None]:
-    """A record for each job of what was given up, with the last read that was made for it."""
-    by_job = {}
+def _untold_facts(cancels: list[Cancel], told: _Answers, now: datetime) -> Iterator[log.Fact]:
+    """Record for each job what was given up, with the last read that was made for it."""
+    if told.last is None:
+        return
+    by_job: dict[int, list[Cancel]] = {}
     for cancel in cancels:
         by_job.setdefault(cancel.job_id, []).append(cancel)
     for given_up in by_job.values():
@@ -317,8 +344,8 @@ def _untold_facts(cancels: list[Any], told: _Answers, now: datetime) -> Iterator
 
 
 def _read_facts(known: list[Cancel], told: _Answers, now: datetime) -> Iterator[log.Fact]:
-    """A record of each read that told some: its answer, the orders and their amounts."""
-    by_read = {}
+    """Record each read that told some: its answer, the orders and their amounts."""
+    by_read: dict[tuple[int, int], tuple[Reading[Any], list[Cancel]]] = {}
     for cancel in known:
         each = told.rows[cancel.pk][2]
         by_read.setdefault((id(each), cancel.job_id), (each, []))[1].append(cancel)
@@ -329,11 +356,15 @@ def _read_facts(known: list[Cancel], told: _Answers, now: datetime) -> Iterator[
         yield replace(fact, data=fact.data | {"amounts": amounts})
 
 
-def _fact(
-    each: exchange_reader.Reading, first: Cancel, lines: list[log.OrderLine], now: datetime
-) -> log.Fact:
-    about: dict[str, Any] = {"account": first.account, "job": first.job, "at": now, "lines": lines}
-    return exchange_reader.fact_of(each, actor=log.actor_of(first.job), **about)
+def _fact(each: Reading[Any], first: Cancel, lines: list[log.OrderLine], now: datetime) -> log.Fact:
+    return exchange_reader.fact_of(
+        each,
+        actor=log.actor_of(first.job),
+        account=first.account,
+        job=first.job,
+        at=now,
+        lines=lines,
+    )
 
 
 def _name(cancel: Cancel) -> str:

@@ -1,6 +1,6 @@
 """Gather what the exchange says of orders whose cancels are in question: book, then history."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -9,14 +9,23 @@ from typing import Any
 from orders.exchange import reader as exchange_reader
 from orders.models import Account, Cancel, Order
 from orders.pacifica import reads
-from orders.pacifica.rows import OpenOrder, TwapOrder
+from orders.pacifica.rows import OddRow, OpenOrder, TwapOrder
 from orders.reconcile import closures, history_lookup, history_pages
+from orders.reconcile.history_pages import HistoryRow
 from orders.reconcile.order_pasts import SAME_MOMENT, Edits, OrderPast, of_open_row
 
 BY_ID_THRESHOLD = 3  # orders looked up one by one; more are looked for in the paged history first
 MAX_LOOK_UPS = 20  # one by one in one round; the others wait for the next
 MAX_ROUND = timedelta(seconds=12)  # no read of a round begins later
 FOR_EACH = timedelta(milliseconds=3)  # question, longer: many are found in one reading
+
+
+OpenRow = OpenOrder | TwapOrder
+
+
+def _half_read(odd: Sequence[OddRow]) -> list[OpenRow]:
+    """The odd rows of open orders, as far as they could be read."""
+    return [one.row for one in odd if isinstance(one.row, OpenOrder | TwapOrder)]
 
 
 @dataclass
@@ -36,27 +45,34 @@ class Findings:
     reader: exchange_reader.Reader
     asked_at: datetime
     offset: timedelta = timedelta(0)
-    book: dict | None = None
-    named: dict = field(default_factory=dict)
-    pasts: dict = field(default_factory=dict)
-    unknown: set = field(default_factory=set)
-    pages: exchange_reader.Pages | None = None
-    seen: set = field(default_factory=set)
-    unowned: dict = field(default_factory=dict)
-    unread_ids: dict = field(default_factory=dict)
-    odd: tuple = ()
-    readings: list = field(default_factory=list)
-    _names: dict = field(default_factory=dict)  # client order id -> order ids of the pasts
+    book: dict[int, OpenRow] | None = None
+    named: dict[str, OpenRow] = field(default_factory=dict)
+    pasts: dict[int, OrderPast] = field(default_factory=dict)
+    unknown: set[int] = field(default_factory=set)
+    pages: exchange_reader.Pages[HistoryRow] | None = None
+    seen: set[int] = field(default_factory=set)
+    unowned: dict[int, OrderPast] = field(default_factory=dict)
+    unread_ids: dict[int, str] = field(default_factory=dict)
+    odd: tuple[OddRow, ...] = ()
+    readings: list[exchange_reader.Reading[Any]] = field(default_factory=list)
+    _names: dict[str, set[int]] = field(default_factory=dict)  # -> order ids of the pasts
     _edits: Edits | None = None
-    _known_reach: tuple | None = None
+    _known_reach: tuple[Sequence[HistoryRow], history_pages.Reach] | None = None
 
-    def row_of(self, cancel: Cancel) -> OpenOrder | None:
+    @property
+    def listed(self) -> dict[int, OpenRow]:
+        """The book, or nothing where its read proved nothing."""
+        return self.book or {}
+
+    def row_of(self, cancel: Cancel) -> OpenRow | None:
         """The open row of this cancel's order, or None."""
-        return self.book.get(self.meant(cancel))
+        order_id = self.meant(cancel)
+        return None if order_id is None else self.listed.get(order_id)
 
     def past_of(self, cancel: Cancel) -> OrderPast | None:
         """What the history says of this cancel's order, or None."""
-        return self.pasts.get(self.meant(cancel))
+        order_id = self.meant(cancel)
+        return None if order_id is None else self.pasts.get(order_id)
 
     def meant(self, cancel: Cancel) -> int | None:
         """The order id that the cancel names, itself or by a client order id used more than once.
@@ -66,13 +82,13 @@ class Findings:
         """
         if cancel.order_id:
             return cancel.order_id
-        made = self._so_named(cancel.client_order_id.lower())
+        made = self._so_named(history_lookup.name_of(cancel))
         earliest, latest = self._left_between(cancel)
         by_then = sorted(i for i, at in made.items() if not (at and latest and at > latest))
         lived = [i for i in by_then if not self._had_ended(i, earliest)]
         return lived[0] if lived else max(by_then, default=None)
 
-    def is_doubtful(self, cancel: Cancel, row: OpenOrder | TwapOrder) -> bool:
+    def is_doubtful(self, cancel: Cancel, row: OpenRow) -> bool:
         """Whether an open row of this client order id may have been made after our first byte."""
         earliest, _ = self._left_between(cancel)
         made_at = closures.made_at(row)
@@ -80,19 +96,22 @@ class Findings:
 
     def _left_between(self, cancel: Cancel) -> tuple[datetime | None, datetime | None]:
         """Between which times of the exchange's our first byte left; Nones where none did."""
-        earliest, latest = closures.left_between(cancel, self.offset)
-        slack = closures.CLOCK_SLACK
-        return earliest and earliest - slack, latest and latest + slack
+        span = closures.left_between(cancel, self.offset)
+        if span is None:
+            return None, None
+        earliest, latest = span
+        return earliest - closures.CLOCK_SLACK, latest + closures.CLOCK_SLACK
 
-    def _so_named(self, name: str) -> dict[int, datetime]:
+    def _so_named(self, name: str) -> dict[int, datetime | None]:
+        """When the orders of this client order id were made, by order id."""
         made = {i: self.pasts[i].created_at for i in self._names.get(name, ())}
         row = self.named.get(name)
         return made if row is None else made | {row.order_id: closures.made_at(row)}
 
-    def _had_ended(self, order_id: int, moment: datetime) -> bool:
+    def _had_ended(self, order_id: int, moment: datetime | None) -> bool:
         past = self.pasts.get(order_id)
         at = past.ending.at if past is not None and past.ending is not None else None
-        return bool(order_id not in self.book and at and moment and at < moment)
+        return bool(order_id not in self.listed and at and moment and at < moment)
 
     def add(self, past: OrderPast) -> None:
         """Keep what was told of an order. Of two rows of one, what says an end, or came later."""
@@ -105,15 +124,15 @@ class Findings:
         """The order that stands, or ended, in the place of this one by an edit; or None."""
         return self._all_edits().last_of(past)
 
-    def maybe_edit_of(self, past) -> OrderPast | None:
+    def maybe_edit_of(self, past: OrderPast) -> OrderPast | None:
         """One that an edit put in the place of this order or of another that closed with it."""
         return self._all_edits().maybe_of(past)
 
     def _all_edits(self) -> Edits:
         if self._edits is None:
-            half_read = [one.row for one in self.odd if one.row is not None]
-            listed = [of_open_row(row) for row in (*self.book.values(), *half_read)]
-            closed = [one for one in self.pasts.values() if one.order_id not in self.book]
+            half_read = _half_read(self.odd)
+            listed = [of_open_row(row) for row in (*self.listed.values(), *half_read)]
+            closed = [past for past in self.pasts.values() if past.order_id not in self.listed]
             self._edits = Edits([*closed, *listed])
         return self._edits
 
@@ -127,7 +146,7 @@ class Findings:
 
     @cached_property
     def _has_odd_name(self) -> bool:
-        rows = [*(one.row for one in self.odd), *self.book.values()]
+        rows = [*_half_read(self.odd), *self.listed.values()]
         return any("client_order_id" in row.odd_fields for row in rows)
 
     def is_unknown(self, cancel: Cancel) -> bool:
@@ -165,11 +184,13 @@ class Findings:
 
     def would_show_edit_of(self, past: OrderPast) -> bool:
         """Whether the pages would show what an edit put in the place of this closed order."""
-        first, last = past.ending.at - SAME_MOMENT, past.ending.at + SAME_MOMENT
-        return self.is_history_whole or self._reach().is_past(first, last)
+        if self.is_history_whole:
+            return True
+        at = past.edited_at
+        return at is not None and self._reach().is_past(at - SAME_MOMENT, at + SAME_MOMENT)
 
     def _reach(self) -> history_pages.Reach:
-        rows = self.pages.rows if self.pages is not None else ()
+        rows: Sequence[HistoryRow] = self.pages.rows if self.pages is not None else ()
         if self._known_reach is None or self._known_reach[0] is not rows:
             self._known_reach = rows, history_pages.Reach(rows)
         return self._known_reach[1]
@@ -178,9 +199,9 @@ class Findings:
 def gather(
     cancels: list[Cancel],
     *,
-    clock: Callable[..., Any],
+    clock: Callable[[], datetime],
     offset: timedelta,
-    before: Callable[..., Any],
+    before: Callable[[], object],
 ) -> Findings:
     """Read the book once, then the history of the orders it does not list.
 
@@ -192,9 +213,9 @@ def gather(
 def gather_twaps(
     cancels: list[Cancel],
     *,
-    clock: Callable[..., Any],
+    clock: Callable[[], datetime],
     offset: timedelta,
-    before: Callable[..., Any],
+    before: Callable[[], object],
 ) -> Findings:
     """The same for TWAP orders, which have routes of their own."""
     return _gather(cancels, clock, offset, before, TWAPS)
@@ -220,9 +241,9 @@ TWAPS = history_lookup.Routes(
 
 def _gather(
     cancels: list[Cancel],
-    clock: Callable[..., Any],
+    clock: Callable[[], datetime],
     offset: timedelta,
-    before: Callable[..., Any],
+    before: Callable[[], object],
     routes: history_lookup.Routes,
 ) -> Findings:
     account = cancels[0].account
@@ -249,7 +270,7 @@ def _gather(
     return evidence
 
 
-def _seen(account: Account, cancels: list[Cancel]) -> set[Any]:
+def _seen(account: Account, cancels: list[Cancel]) -> set[int]:
     """Order ids among these that the account's books have listed since they were asked for."""
     wanted = {one.order_id for one in cancels if one.order_id and one.known_order_id is None}
     orders = Order.objects.filter(account=account, order_id__any=wanted)
@@ -262,13 +283,16 @@ def _is_missing(evidence: Findings, cancel: Cancel) -> bool:
 
 
 def _needs_pages(evidence: Findings, cancel: Cancel) -> bool:
-    """History by id tells not whose an order is, and cannot be asked by client order id."""
+    """Whether history by id is not enough: it does not say whose an order is, nor knows names."""
     return cancel.order_id is None or not evidence.is_ours(cancel)
 
 
 def _left(evidence: Findings, missing: list[Cancel]) -> list[Cancel]:
-    """Cancels whose order ids are looked up one by one. One never shown to be ours that the whole
-    history has not is nobody's here: what its id would tell is another account's."""
+    """Cancels whose order ids are looked up one by one.
+
+    An order id never shown to be ours that the whole history does not have is nobody's here: what
+    a look-up would tell is another account's.
+    """
     return [
         cancel
         for cancel in sorted(missing, key=lambda cancel: cancel.checks)
@@ -283,7 +307,7 @@ def _is_told(evidence: Findings, cancel: Cancel) -> bool:
 
     A row that calls it open is from before its end: rows may come oldest first.
     """
-    past = evidence.pasts.get(cancel.order_id)
+    past = None if cancel.order_id is None else evidence.pasts.get(cancel.order_id)
     return past is not None and (past.ending is not None or past.is_in_doubt)
 
 
@@ -295,15 +319,15 @@ def _read_book(evidence: Findings, routes: history_lookup.Routes, params: dict[s
         _list(evidence, answer.value.rows)
 
 
-def _list(evidence: Findings, rows: tuple[OpenOrder, ...]) -> None:
-    evidence.book = (evidence.book or {}) | {row.order_id: row for row in rows}
+def _list(evidence: Findings, rows: Sequence[OpenRow]) -> None:
+    evidence.book = evidence.listed | {row.order_id: row for row in rows}
     evidence.named |= {r.client_order_id.lower(): r for r in rows if r.client_order_id}
 
 
 def _list_half_read(evidence: Findings, cancels: list[Cancel]) -> None:
     """A row whose symbol could not be read is listed where a cancel names its order with one."""
-    symbols = {c.order_id or c.client_order_id.lower(): c.symbol for c in cancels}
-    for row in [one.row for one in evidence.odd if one.row is not None]:
+    symbols = {c.order_id or history_lookup.name_of(c): c.symbol for c in cancels}
+    for row in _half_read(evidence.odd):
         name = (row.client_order_id or "").lower()
         if symbol := symbols.get(row.order_id) or symbols.get(name):
             _list(evidence, [replace(row, symbol=symbol)])

@@ -1,13 +1,17 @@
 """Look up in the exchange's history what became of orders: page by page, or by their ids."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from orders.exchange import credits
+from orders.exchange.reader import Parse, ParseOfOrder
 from orders.models import Cancel, CancelKind
-from orders.pacifica.rows import HistoryOrder
+from orders.pacifica.reads import HistoryPage, Listed, OpenOrders
+from orders.pacifica.rows import OpenOrder, OrderEvent, TwapOrder
 from orders.reconcile import history_pages, order_pasts
+from orders.reconcile.history_pages import HistoryRow
 
 if TYPE_CHECKING:
     from orders.reconcile.findings import Findings
@@ -28,11 +32,11 @@ class Routes:
     """Where one kind of order is read, and how."""
 
     book: str
-    open_rows: object
+    open_rows: Parse[OpenOrders[OpenOrder | TwapOrder]]
     history: str
-    page: object
+    page: Parse[HistoryPage[HistoryRow]]
     by_id: str
-    events: object
+    events: ParseOfOrder[Listed[OrderEvent | TwapOrder]]
 
 
 class LookUp:
@@ -43,17 +47,19 @@ class LookUp:
         evidence: "Findings",
         routes: Routes,
         params: dict[str, str],
-        is_late: Callable[..., Any],
+        is_late: Callable[[], bool],
     ) -> None:
         self._evidence, self._routes, self._params = evidence, routes, params
         self._is_late = is_late
 
     def through_history(self, cancels: list[Cancel]) -> None:
-        """Read pages until all are found, and what edits put in their places, as deep as the
-        oldest of them needs."""
+        """Read pages until all are found, and what edits put in their places.
+
+        Read as deep as the oldest of them needs.
+        """
         left, edits, read = _Left(cancels), _Edited(), 0
 
-        def needed(rows: list[HistoryOrder]) -> int:
+        def needed(rows: list[HistoryRow]) -> int:
             nonlocal read
             edits.look_at(left.take(rows[read:]))
             read, reach = len(rows), history_pages.Reach(rows)
@@ -77,17 +83,17 @@ class LookUp:
         if not closed or self._is_late():
             return
 
-        def needed(rows: list[HistoryOrder]) -> int:
+        def needed(rows: list[HistoryRow]) -> int:
             is_over = rows and (self._is_late() or edits.is_past(history_pages.Reach(rows)))
             return 0 if is_over else 1
 
         self._pages(needed, _pages_of(closed), credits.PROOF)
 
     def by_id(self, cancel: Cancel) -> None:
-        """Ask for the events of one order."""
-        if self._is_late():
-            return
+        """Ask for the events of one order, which the cancel names by its order id."""
         evidence, routes, order_id = self._evidence, self._routes, cancel.order_id
+        if order_id is None or self._is_late():
+            return
         params = {"order_id": order_id}
         answer = evidence.reader.ask(routes.by_id, params, routes.events, order_id=order_id)
         evidence.readings.append(answer)
@@ -100,7 +106,7 @@ class LookUp:
         else:
             evidence.unowned[order_id] = order_pasts.of_events(answer.value.rows)
 
-    def _pages(self, needed: Callable[..., Any], most: int, purpose: str) -> None:
+    def _pages(self, needed: Callable[[list[HistoryRow]], int], most: int, purpose: str) -> None:
         evidence, routes = self._evidence, self._routes
         reader = evidence.reader.for_purpose(purpose)
         pages = reader.pages(routes.history, self._params, routes.page, needed, most=most)
@@ -121,10 +127,14 @@ def _pages_of(cancels: list[Cancel]) -> int:
 
 
 def _asked_since(cancels: list[Cancel]) -> int:
-    """How many cancels of the account were asked for since the first of these: they may stand as
-    deep."""
+    """Count the account's cancels asked for since the first of these: they may stand as deep."""
     first = min(cancel.pk for cancel in cancels)
     return Cancel.objects.filter(account=cancels[0].account_id, pk__gte=first).count()
+
+
+def name_of(cancel: Cancel) -> str:
+    """The client order id in lower case, or empty where the cancel has none."""
+    return (cancel.client_order_id or "").lower()
 
 
 class _Left:
@@ -132,12 +142,12 @@ class _Left:
 
     def __init__(self, cancels: list[Cancel]) -> None:
         self._ids = {one.order_id: one for one in cancels if one.order_id}
-        self._names = {one.client_order_id.lower() for one in cancels if not one.order_id}
+        self._names = {name_of(one) for one in cancels if not one.order_id}
 
     def __len__(self) -> int:
         return len(self._ids) + len(self._names)
 
-    def take(self, rows: list[Any]) -> Iterator[order_pasts.OrderPast]:
+    def take(self, rows: Iterable[HistoryRow]) -> Iterator[order_pasts.OrderPast]:
         """Look no longer for the orders of these rows; what they say of those that were."""
         for row in rows:
             name = (row.client_order_id or "").lower()
@@ -147,9 +157,9 @@ class _Left:
 
     def is_past(self, reach: history_pages.Reach) -> bool:
         """Whether the rows were read past where each of the others would stand."""
-        known = [one.known_order for one in self._ids.values()]
-        made_at = {order and order.created_at for order in known}
-        if self._names or None in made_at:
+        orders = [cancel.known_order for cancel in self._ids.values()]
+        made_at = [order.created_at for order in orders if order and order.created_at]
+        if self._names or len(made_at) < len(orders):
             return False
         return reach.is_past(min(made_at))
 
@@ -158,18 +168,19 @@ class _Edited:
     """When orders closed that an edit may have closed: what it made was made at that moment."""
 
     def __init__(self) -> None:
-        self._first = self._last = None
+        self._first: datetime | None = None
+        self._last: datetime | None = None
 
-    def look_at(self, told: Iterator[Any]) -> None:
+    def look_at(self, pasts: Iterable[order_pasts.OrderPast | None]) -> None:
         """Take in what was told of some orders."""
-        moments = [past.ending.at for past in told if past.may_be_edited]
+        moments = [past.edited_at for past in pasts if past and past.edited_at]
         if moments:
             self._first = min([*moments, *filter(None, [self._first])])
             self._last = max([*moments, *filter(None, [self._last])])
 
     def is_past(self, reach: history_pages.Reach) -> bool:
         """Whether the rows were read past all that was made at those moments."""
-        if self._first is None:
+        if self._first is None or self._last is None:
             return True
         return reach.is_past(
             self._first - order_pasts.SAME_MOMENT, self._last + order_pasts.SAME_MOMENT

@@ -1,14 +1,14 @@
 """What the exchange says of single orders, and which of them an edit put in another's place."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from operator import attrgetter, itemgetter
 
 from orders.lifecycle.order_closure import Closure
-from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, TwapOrder
+from orders.pacifica.rows import AnyOrder, HistoryOrder, OpenOrder, OrderEvent, TwapOrder
 from orders.reconcile import closures
 
 OPEN = {"", "open", "partially_filled", "in_execution"}
@@ -16,6 +16,7 @@ SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the nex
 # Where no client order id says that it is the next: times have whole milliseconds, and a bot places
 # anew within a few of them.
 SAME_INSTANT = timedelta(milliseconds=2)
+Kin = str | tuple[str, str | None]  # a client order id, else symbol and side
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class OrderPast:
     ending: Closure | None
     status: str = ""
     side: str | None = None
-    odd_fields: tuple = ()
+    odd_fields: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -45,32 +46,48 @@ class OrderPast:
         return self.ending is None and self.status not in OPEN
 
     @property
-    def may_be_edited(self) -> bool:
-        """Closed as an edit closes an order, at a moment that is known."""
+    def edited_at(self) -> datetime | None:
+        """When it closed, where it closed as an edit closes an order, at a moment that is known."""
         end = self.ending
-        is_cancelled = end is not None and end.status == "cancelled" and end.event in closures.OURS
-        return is_cancelled and end.at is not None
+        if end is None or end.status != "cancelled" or end.event not in closures.OURS:
+            return None
+        return end.at
+
+    @property
+    def may_be_edited(self) -> bool:
+        """Whether it closed as an edit closes an order, at a moment that is known."""
+        return self.edited_at is not None
 
 
 def of_row(row: HistoryOrder | TwapOrder) -> OrderPast:
-    """From one row of the paged history."""
+    """Take what one row of the paged history says."""
     return _past(row, closures.made_at(row), closures.of_history_row(row), row.order_status)
 
 
-def of_events(events: tuple[OrderEvent | TwapOrder, ...]) -> OrderPast:
-    """From one order's events, newest first."""
+def of_events(events: Sequence[OrderEvent | TwapOrder]) -> OrderPast:
+    """Take what one order's events say, newest first."""
     newest, made_at = events[0], closures.made_at(events[-1])
     return _past(newest, made_at, closures.of_events(events), newest.order_status)
 
 
 def of_open_row(row: OpenOrder | TwapOrder) -> OrderPast:
-    """From one row of the open orders."""
+    """Take what one row of the open orders says."""
     return _past(row, closures.made_at(row), None, "open")
 
 
-def _past(row: Any, made_at: datetime, ending: Closure | None, status: str) -> OrderPast:
-    about = (row.order_id, row.client_order_id, row.symbol, made_at, ending)
-    return OrderPast(*about, status or "", row.side, row.odd_fields)
+def _past(
+    row: AnyOrder, made_at: datetime | None, ending: Closure | None, status: str | None
+) -> OrderPast:
+    return OrderPast(
+        order_id=row.order_id,
+        client_order_id=row.client_order_id,
+        symbol=row.symbol,
+        created_at=made_at,
+        ending=ending,
+        status=status or "",
+        side=row.side,
+        odd_fields=row.odd_fields,
+    )
 
 
 class Edits:
@@ -82,60 +99,63 @@ class Edits:
 
     def __init__(self, pasts: Iterable[OrderPast]) -> None:
         pasts = list(pasts)
-        self._made = sorted((one for one in pasts if one.created_at), key=_created_at)
-        self._named = {}
-        for one in sorted(pasts, key=lambda one: one.order_id):
-            self._named.setdefault(one.name, []).append(one)
-        self._closed = {}
-        for one in pasts:
-            if not one.name and one.may_be_edited:
-                self._closed.setdefault(_kin(one), []).append(one.ending.at)
+        made = ((past.created_at, past) for past in pasts if past.created_at)
+        self._made = sorted(made, key=itemgetter(0))
+        self._named: dict[str, list[OrderPast]] = {}
+        for past in sorted(pasts, key=attrgetter("order_id")):
+            self._named.setdefault(past.name, []).append(past)
+        self._closed: dict[Kin, list[datetime]] = {}
+        for past in pasts:
+            if not past.name and past.edited_at is not None:
+                self._closed.setdefault(_kin(past), []).append(past.edited_at)
         for moments in self._closed.values():
             moments.sort()
 
     def last_of(self, past: OrderPast | None) -> OrderPast | None:
         """The order that stands, or ended, in the place of this one; None where there is none."""
         last = None
-        while past is not None and past.may_be_edited and not self._is_one_of_several(past):
-            past = self._next_of(past)
+        while past is not None and past.edited_at is not None:
+            if self._is_one_of_several(past, past.edited_at):
+                break
+            past = self._next_of(past, past.edited_at)
             last = past or last
         return last
 
     def maybe_of(self, past: OrderPast) -> OrderPast | None:
         """An order made as this one closed, where others closed too: it came in the place of one
         of them."""
-        if not past.may_be_edited or not self._is_one_of_several(past):
+        at = past.edited_at
+        if at is None or not self._is_one_of_several(past, at):
             return None
-        return self._next_of(past)
+        return self._next_of(past, at)
 
-    def _is_one_of_several(self, past: OrderPast) -> bool:
-        """Whether others of its kin closed so near that times cannot tell which was edited."""
-        at, moments = past.ending.at, self._closed.get(_kin(past), [])
+    def _is_one_of_several(self, past: OrderPast, at: datetime) -> bool:
+        """Whether others of its kin closed so near that times cannot tell which was edited.
+
+        ``at``: when it closed.
+        """
+        moments = self._closed.get(_kin(past), [])
         near = bisect_right(moments, at + 2 * SAME_INSTANT)
         return not past.name and near - bisect_left(moments, at - 2 * SAME_INSTANT) > 1
 
-    def _next_of(self, past: OrderPast) -> OrderPast | None:
+    def _next_of(self, past: OrderPast, at: datetime) -> OrderPast | None:
+        """The order that was made as this one closed, in its place. ``at``: when it closed."""
         if past.name:
             named = self._named.get(past.name, [])
-            later = named[bisect_right(named, past.order_id, key=lambda one: one.order_id) :]
-            for one in later:
-                if one.created_at is None or abs(one.created_at - past.ending.at) <= SAME_MOMENT:
-                    return one
-        at = past.ending.at
-        first = bisect_left(self._made, at - SAME_INSTANT, key=_created_at)
-        for one in islice(self._made, first, None):
-            if one.created_at > at + SAME_INSTANT:
+            for other in named[bisect_right(named, past.order_id, key=attrgetter("order_id")) :]:
+                if other.created_at is None or abs(other.created_at - at) <= SAME_MOMENT:
+                    return other
+        first = bisect_left(self._made, at - SAME_INSTANT, key=itemgetter(0))
+        for made_at, other in islice(self._made, first, None):
+            if made_at > at + SAME_INSTANT:
                 return None
-            if one.order_id > past.order_id and _may_be_kin(past, one):
-                return one
+            if other.order_id > past.order_id and _may_be_kin(past, other):
+                return other
         return None
 
 
-def _created_at(past: OrderPast) -> datetime | None:
-    return past.created_at
-
-
-def _kin(past: OrderPast) -> Any:
+def _kin(past: OrderPast) -> Kin:
+    """What an order has in common with the one that an edit puts in its place."""
     return past.name or (past.symbol, past.side)
 
 

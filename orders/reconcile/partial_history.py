@@ -8,8 +8,10 @@ ENDED = {"cancelled": "was cancelled", "rejected": "was rejected", "completed": 
 
 
 def edited(last: OrderPast) -> str:
-    """What became of an order that was edited before our cancel could act. ``last``: the `Past` of
-    what came in its place."""
+    """Say what became of an order that was edited before our cancel could act.
+
+    ``last``: what came in its place.
+    """
     said = f"Edited before our cancel could act: replaced by order {last.order_id}, which"
     if last.ending is not None:
         return f"{said} {ENDED.get(last.ending.status, last.ending.status)}."
@@ -19,7 +21,10 @@ def edited(last: OrderPast) -> str:
 
 
 def one_of_several(made: OrderPast) -> str:
-    """Cancelled as others were at that moment, one of which an edit replaced. ``made``: by what."""
+    """Say that it was cancelled as others were at that moment, one of which an edit replaced.
+
+    ``made``: what the edit made.
+    """
     return (
         "Cancelled, by our request or by an edit: other orders closed at the same moment, and "
         f"order {made.order_id} came in the place of this one or of one of those."
@@ -27,14 +32,16 @@ def one_of_several(made: OrderPast) -> str:
 
 
 def maybe_edited(why: str) -> str:
-    """Cancelled, and the pages that would show an edit were not read. What that made is not open:
-    the open orders would show it."""
+    """Say that it was cancelled, and that the pages that would show an edit were not read.
+
+    What such an edit made is not open: the open orders would show it.
+    """
     said = "Cancelled, by our request or by an edit that put another order in its place, which has"
     return f"{said} closed since: its history could not be read far enough ({why})."[:400]
 
 
 def whose(past: OrderPast, why: str) -> Conclusion:
-    """Of an order that is not open here and may be another account's."""
+    """Conclude about an order that is not open here and may be another account's."""
     unread = f"Whether it is this account's could not be told: {why}. Check account and id."
     if past.ending is None:
         said = "No open order of this account has this id, though one of this id is open."
@@ -44,7 +51,7 @@ def whose(past: OrderPast, why: str) -> Conclusion:
 
 
 def by_the_book(cancel: Cancel, is_ours: bool, why: str) -> Conclusion:
-    """Of an order of which only the open orders tell, by not listing it."""
+    """Conclude about an order of which only the open orders tell, by not listing it."""
     unread = f"its history could not be read ({why})"
     if cancel.order_id and is_ours:
         said = f"No longer open. How it closed is not known: {unread}."

@@ -36,8 +36,8 @@ def by_now(
 
 def caught_up_at(cancel: Cancel, offset: timedelta, now: datetime) -> datetime:
     """From when on a read that shows nothing of our doing would have shown it."""
-    touched = [cancel.requested_at, cancel.sent_at, cancel.answered_at]
-    touched = [moment for moment in touched if moment and not is_ahead(moment, now)]
+    moments = [cancel.requested_at, cancel.sent_at, cancel.answered_at]
+    touched = [moment for moment in moments if moment and not is_ahead(moment, now)]
     if not touched:  # all of it was written before a clock was set back
         return (by_now(cancel.absent_since_at, now) or now) + READ_LAG
     ends_at = by_now(cancel.signature_ends_at, now, MAX_LIFE) or max(touched)

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest
 
 from orders.audit import log
 from orders.exchange import reader
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
+from orders.lifecycle.order_closure import Closure
 from orders.models import Cancel, CancelStatus, Restore
 from orders.reconcile import check_leases, closures
 from orders.reconcile.findings import Findings
@@ -26,7 +27,7 @@ def record_all(
     found: Findings,
     now: datetime,
     *,
-    hold: Callable[..., Any],
+    hold: Callable[[list[Cancel]], None],
 ) -> None:
     """Write them by and by, those together that one page shows.
 
@@ -45,7 +46,7 @@ def record(
     ends: list[tuple[Cancel, Conclusion]], found: Findings, now: datetime, shown: ReadCoverage
 ) -> None:
     """Write what is still ours to write, with the reads that show it, in one transaction."""
-    checks = F("checks") + 1
+    checks: Combinable = F("checks") + 1
     if found.book is None:  # the pace and the depth are those of looks that showed something
         checks = Greatest(F("checks"), 1)
     with transaction.atomic():
@@ -71,16 +72,20 @@ def _with_our_others(
     ends: list[tuple[Cancel, Conclusion]], offset: timedelta
 ) -> list[tuple[Cancel, Conclusion]]:
     """Where an earlier cancel of our own closed the order, it was not *someone else*."""
-    foreign = {c.order_id: (c, end) for c, end in ends if _is_somebodys(end) and c.order_id}
+    foreign: dict[int | None, tuple[int, Closure]] = {
+        cancel.order_id: (cancel.pk, end.ending)
+        for cancel, end in ends
+        if cancel.order_id and end.ending is not None and _is_somebodys(end)
+    }
     if not foreign:
         return ends
     others = Cancel.objects.filter(
         account=ends[0][0].account_id, order_id__any=set(foreign), first_sent_at__isnull=False
-    ).exclude(pk__any={cancel.pk for cancel, _ in foreign.values()})
-    jobs = {}
+    ).exclude(pk__any={pk for pk, _ in foreign.values()})
+    jobs: dict[int | None, int] = {}
     for other in others.order_by("-pk"):
-        at = foreign[other.order_id][1].ending.at
-        if closures.is_since(at, other, offset) is not False:
+        _, ending = foreign[other.order_id]
+        if closures.is_since(ending.at, other, offset) is not False:
             jobs[other.order_id] = other.job_id
     return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
 
@@ -93,8 +98,8 @@ def _without_strangers(
 
 
 def _hidden(end: Conclusion, offset: timedelta) -> Conclusion:
-    is_asked = _is_somebodys(end) and end.ending.at is not None
-    if not is_asked or not Restore.objects.may_hide(end.ending.at - offset):
+    at = end.ending.at if end.ending is not None and _is_somebodys(end) else None
+    if at is None or not Restore.objects.may_hide(at - offset):
         return end
     return replace(end, explanation=closures.BEFORE_A_RESTORE)
 
@@ -120,11 +125,12 @@ def _read_facts(
             log.line_of(cancel, outcome=end.status, data=shown.kept_row(each, cancel))
             for cancel, end in told
         ]
-        about: dict[str, Any] = {
-            "account": first.account,
-            "job": first.job,
-            "at": now,
-            "lines": lines,
-        }
         if told:
-            yield reader.fact_of(each, actor=log.actor_of(first.job), **about)
+            yield reader.fact_of(
+                each,
+                actor=log.actor_of(first.job),
+                account=first.account,
+                job=first.job,
+                at=now,
+                lines=lines,
+            )

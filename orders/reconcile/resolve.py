@@ -8,7 +8,7 @@ book concludes nothing while an unanswered request could yet act on it.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Protocol
 
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from orders.exchange import clock as exchange_clock
 from orders.exchange import odd_rows
 from orders.lifecycle import routes
 from orders.lifecycle.interpret import Conclusion
+from orders.lifecycle.order_closure import Closure
 from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE, READ_LAG
 from orders.pacifica.rows import OpenOrder, TwapOrder
@@ -39,7 +40,7 @@ IN_DOUBT_S = 300  # the slowest pace of what the exchange says and we cannot rea
 NEEDS_YOU = "needs an operator"
 
 
-def settle_account(*, account_id: int, clock: Callable[..., Any] = timezone.now) -> int:
+def settle_account(*, account_id: int, clock: Callable[[], datetime] = timezone.now) -> int:
     """Look at the account's open questions that are due; how many were looked at."""
     restored_copy.is_behind(
         clock()
@@ -53,7 +54,20 @@ def settle_account(*, account_id: int, clock: Callable[..., Any] = timezone.now)
     return looked_at
 
 
-def _settle(cancels: list[Cancel], gather: Callable[..., Any], clock: Callable[..., Any]) -> None:
+class Gather(Protocol):
+    """Asks about cancels: `findings.gather`, or `findings.gather_twaps`."""
+
+    def __call__(
+        self,
+        cancels: list[Cancel],
+        *,
+        clock: Callable[[], datetime],
+        offset: timedelta,
+        before: Callable[[], object],
+    ) -> findings.Findings: ...
+
+
+def _settle(cancels: list[Cancel], gather: Gather, clock: Callable[[], datetime]) -> None:
     offset = exchange_clock.offset(clock())
     found = gather(
         cancels, clock=clock, offset=offset, before=lambda: check_leases.hold(cancels, clock())
@@ -82,7 +96,7 @@ def weigh(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion
         return _still_open(cancel, row, found, now)
     past = found.past_of(cancel)
     if past is not None and past.ending is not None:
-        return _ended(cancel, past, found, now)
+        return _ended(cancel, past, past.ending, found, now)
     if found.hides(cancel):
         slowest_s = IN_DOUBT_S if cancel.checks > SLOWEST else 30
         return keep_asking(cancel, now, _hidden(found), slowest_s=slowest_s)
@@ -96,7 +110,7 @@ def weigh(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion
             else _vanished(cancel, found, now)
         )
     if cancel.order_id in found.unowned:
-        return _unowned(cancel, found, now)
+        return _unowned(cancel, found.unowned[cancel.order_id], found, now)
     if found.is_unknown(cancel):
         return _absent(cancel, found, now)
     if cancel.order_id is None and not cancel.has_unanswered and found.pasts:
@@ -187,12 +201,14 @@ def _another_holds(cancel: Cancel, order_id: int) -> bool:
     return others.exclude(pk=cancel.pk).exists()
 
 
-def _ended(cancel: Cancel, past: OrderPast, found: findings.Findings, now: datetime) -> Conclusion:
+def _ended(
+    cancel: Cancel, past: OrderPast, ending: Closure, found: findings.Findings, now: datetime
+) -> Conclusion:
     """The history says how it ended. A cancel event since our first byte can be our own."""
     if past.symbol != cancel.symbol:
         said = f"That order was on {past.symbol}, not {cancel.symbol}, and has closed."
-        return replace(closures.conclusion(cancel, past.ending), explanation=said, status=GONE)
-    end = closures.conclusion(cancel, past.ending, offset=found.offset)
+        return replace(closures.conclusion(cancel, ending), explanation=said, status=GONE)
+    end = closures.conclusion(cancel, ending, offset=found.offset)
     is_certain = cancel.was_accepted and cancel.order_id
     last = None if is_certain else found.last_edit_of(past)
     if last is not None:
@@ -226,15 +242,20 @@ GONE = CancelStatus.GONE
 
 
 def _unasked(cancel: Cancel, why: str, now: datetime) -> Conclusion:
-    """The open orders could not be read: all such questions come due at one moment, so that one
-    reading answers them once the exchange is back."""
+    """Keep asking, for the open orders could not be read.
+
+    All such questions come due at one moment, so that one reading answers them once the exchange
+    is back.
+    """
     said = f"Not known whether it is gone: the exchange could not be asked ({why})."
     soon = int(now.timestamp()) + UNREADABLE_S
     next_check_at = datetime.fromtimestamp(soon - soon % (UNREADABLE_S - 1), UTC)
     return replace(keep_asking(cancel, now, said), next_check_at=next_check_at)
 
 
-def _in_doubt(cancel: Cancel, past: OrderPast, found, now: datetime):
+def _in_doubt(
+    cancel: Cancel, past: OrderPast, found: findings.Findings, now: datetime
+) -> Conclusion:
     """By a word of the exchange's that is no end, and that we do not know as open."""
     said = f"Not in the open orders, and the exchange calls it {past.status}: asked again."
     slowest_s = IN_DOUBT_S if cancel.checks > SLOWEST else 30
@@ -277,9 +298,11 @@ def _unnamed(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclus
     return Conclusion(CancelStatus.NOT_FOUND, Proof.BOOK, said[:400])
 
 
-def _unowned(cancel: Cancel, found: findings.Findings, now: datetime) -> Conclusion:
+def _unowned(
+    cancel: Cancel, past: OrderPast, found: findings.Findings, now: datetime
+) -> Conclusion:
     """An order of this id exists; only the account's own pages could tell that it is ours."""
-    until, past = caught_up_at(cancel, found.offset, now), found.unowned[cancel.order_id]
+    until = caught_up_at(cancel, found.offset, now)
     is_passed = found.is_passed(past)
     if found.asked_at < until or not (is_passed or cancel.checks > history_lookup.DEEP):
         said = "Not among this account's orders so far; its history is being searched."

@@ -28,8 +28,9 @@ from orders.lifecycle.order_closure import Closure
 from orders.models import Account, Event, Order, OrderState
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
-from orders.pacifica.rows import HistoryOrder
+from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent
 from orders.pacifica.strict_json import spelled
+from orders.pacifica.transport import Answer
 from orders.reconcile import closures, discrepancies, filled_amounts, history_pages
 from orders.reconcile.diff import RAREST, REFRESHED, Changes, compare
 
@@ -46,12 +47,14 @@ class History:
     ``words``: what the history calls those that it does not say to have ended.
     """
 
-    endings: dict = field(default_factory=dict)
-    words: dict = field(default_factory=dict)
-    filled: list = field(default_factory=list)
-    readings: list = field(default_factory=list)
+    endings: dict[int, Closure] = field(default_factory=dict)
+    words: dict[int, str] = field(default_factory=dict)
+    filled: list[int] = field(default_factory=list)
+    readings: list[exchange_reader.Reading[Any]] = field(default_factory=list)
 
-    def add(self, order_id: int, status: str, ending: Closure | None, wanted: set[int]) -> None:
+    def add(
+        self, order_id: int, status: str | None, ending: Closure | None, wanted: set[int]
+    ) -> None:
         """Keep what the history says of one order."""
         if ending is not None and ending.status == "filled":
             self.filled.append(order_id)
@@ -72,7 +75,7 @@ class Synced:
 
 
 def sync_account(
-    *, account_id: int, is_due_only: bool = False, clock: Callable[..., Any] = timezone.now
+    *, account_id: int, is_due_only: bool = False, clock: Callable[[], datetime] = timezone.now
 ) -> Synced | None:
     """Read the account's book and apply it; None where another sync was quicker."""
     started_at = clock()
@@ -90,9 +93,9 @@ def sync_account(
         unread.wrong(account_id, f"The open orders of {account} could not be read: {book.why}.")
         return Synced(problem=book.why)
     unread.over(account_id, f"The open orders of {account} are read again.")
-    history = _endings_of_missing(reader, account, book.value, started_at, clock)
+    history = _endings_of_missing(reader, account, book.value, started_at)
     with transaction.atomic():
-        synced = _apply(account, book, history, started_at, clock())
+        synced = _apply(account, book, book.value, history, started_at, clock())
     exchange_clock.measure(results=[book.result], now=clock())
     filled_amounts.read(account_id=account_id, clock=clock)
     return synced
@@ -117,32 +120,28 @@ def _missing(account: Account, listed: set[int | None], started_at: datetime) ->
 def _endings_of_missing(
     reader: exchange_reader.Reader,
     account: Account,
-    book: reads.OpenOrders,
+    book: reads.OpenOrders[OpenOrder],
     started_at: datetime,
-    now: Callable[..., Any],
 ) -> History:
-    """What the history tells, as `History`, where orders of ours are missing in the book."""
-    wanted = _missing(account, {row.order_id for row in (*book.rows, *book.odd)}, started_at)
+    """Ask the history where orders of ours are missing in the book."""
+    listed = {row.order_id for row in book.rows} | {odd.order_id for odd in book.odd}
+    wanted = _missing(account, listed, started_at)
     history = History()
     if wanted:
-        _through_history(reader, account, wanted, history, now)
+        _through_history(reader, account, wanted, history)
         for order_id in sorted(wanted - set(history.endings))[:BY_ID_THRESHOLD]:
             history.readings.append(_by_id(reader, order_id, history, wanted))
     return history
 
 
 def _through_history(
-    reader: exchange_reader.Reader,
-    account: Account,
-    wanted: set[int],
-    history: History,
-    now: Callable[..., Any],
+    reader: exchange_reader.Reader, account: Account, wanted: set[int], history: History
 ) -> None:
     """Read the newest pages. Many of them never take what is kept for urgent cancels."""
-
     orders = account.orders.filter(order_id__any=wanted)
-    made_at = set(orders.values_list("created_at", flat=True))
-    oldest_at = None if None in made_at else min(made_at)
+    stated = list(orders.values_list("created_at", flat=True))
+    made_at = [moment for moment in stated if moment is not None]
+    oldest_at = None if len(made_at) < len(stated) else min(made_at)
 
     def needed(rows: list[HistoryOrder]) -> int:
         left = wanted - {row.order_id for row in rows}
@@ -153,14 +152,14 @@ def _through_history(
         reader = reader.for_purpose(credits.SYNC)
     params = {"account": account.address}
     pages = reader.pages("/orders/history", params, reads.history_page, needed, most=most)
-    history.readings = pages.readings
+    history.readings = [*pages.readings]
     for row in pages.rows:
         history.add(row.order_id, row.order_status, closures.of_history_row(row), wanted)
 
 
 def _by_id(
     reader: exchange_reader.Reader, order_id: int, history: History, wanted: set[int]
-) -> exchange_reader.Reading:
+) -> exchange_reader.Reading[reads.Listed[OrderEvent]]:
     path, params = "/orders/history_by_id", {"order_id": order_id}
     answer = reader.ask(path, params, reads.history_events, order_id=order_id)
     if answer.value is not None:
@@ -171,21 +170,25 @@ def _by_id(
 
 def _apply(
     account: Account,
-    book: exchange_reader.Reading,
+    book: exchange_reader.Reading[reads.OpenOrders[OpenOrder]],
+    listed: reads.OpenOrders[OpenOrder],
     history: History,
     started_at: datetime,
     now: datetime,
 ) -> Synced | None:
-    """Write what changed, and one record of it. A sync that was overtaken writes nothing."""
+    """Write what changed, and one record of it. A sync that was overtaken writes nothing.
+
+    ``book``: the read that ``listed`` came from.
+    """
     locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     overtook_at = locked.synced_at
     if overtook_at and overtook_at >= started_at and not is_ahead(overtook_at, started_at):
         return None
-    changes = compare(account, book.value, history, started_at)
+    changes = compare(account, listed, history, started_at)
     _write(account, changes, started_at, now)
     filled_amounts.fill_gone(account=account, closed=changes.closed)
     discrepancies.note(account=account, changes=changes, now=now)
-    trouble = odd_rows.sentence(book.value)
+    trouble = odd_rows.sentence(listed)
     Account.objects.filter(pk=account.pk).update(
         synced_at=started_at, sync_error="", book_trouble=trouble
     )
@@ -196,13 +199,13 @@ def _apply(
     if changes or not odd_rows.is_the_same(trouble, locked.book_trouble):
         facts += _facts(account, changes, book, history.readings, now)
     log.append(*facts)
-    return Synced(len(book.value.rows), len(changes.new), len(changes.closed))
+    return Synced(len(listed.rows), len(changes.new), len(changes.closed))
 
 
 def _write(account: Account, changes: Changes, started_at: datetime, now: datetime) -> None:
     """New and changed rows in one statement, and one more for all that were seen."""
-    told = changes.new + changes.changed + changes.reopened + changes.closed
-    orders = [order for order, _ in told]
+    orders = [order for order, _ in changes.new + changes.changed + changes.reopened]
+    orders += [order for order, _ in changes.closed]
     orders += changes.vanished + changes.unexplained + changes.hidden
     if connection.features.has_select_for_update:  # as the cancels' ends do
         list(account.orders.exclude(state=OrderState.CLOSED).locked())
@@ -222,8 +225,8 @@ def _write(account: Account, changes: Changes, started_at: datetime, now: dateti
 def _facts(
     account: Account,
     changes: Changes,
-    book: exchange_reader.Reading,
-    history: list[Any],
+    book: exchange_reader.Reading[reads.OpenOrders[OpenOrder]],
+    history: list[exchange_reader.Reading[Any]],
     now: datetime,
 ) -> Iterator[log.Fact]:
     """One record of a sync that changed something: the changed rows word for word."""
@@ -239,7 +242,7 @@ def _facts(
         yield _fact(Event.CONTRADICTION, account, told, book, history, now)
 
 
-def _told(ending: Closure) -> dict[str, str]:
+def _told(ending: Closure) -> dict[str, Any]:
     return vars(ending) | {"at": None if ending.at is None else str(ending.at)}
 
 
@@ -247,8 +250,8 @@ def _fact(
     event: Event,
     account: Account,
     told: list[tuple[Order, str, dict[str, Any]]],
-    book: exchange_reader.Reading,
-    history: list[exchange_reader.Reading],
+    book: exchange_reader.Reading[reads.OpenOrders[OpenOrder]],
+    history: list[exchange_reader.Reading[Any]],
     now: datetime,
 ) -> log.Fact:
     reads_made = [book, *history]
@@ -261,10 +264,10 @@ def _fact(
     )
 
 
-def _described(each: exchange_reader.Reading) -> dict[str, Any]:
+def _described(each: exchange_reader.Reading[Any]) -> dict[str, Any]:
     """A read's route, answer and the length and hash of its body."""
-    described = {"path": each.path, "params": each.params, "why": each.why}
-    if hasattr(each.result, "body"):
+    described: dict[str, Any] = {"path": each.path, "params": each.params, "why": each.why}
+    if isinstance(each.result, Answer):
         sums = {"length": each.result.body_length, "sha256": each.result.body_sha256}
         described |= log.described(each.result) | sums | odd_rows.facts(each.value)
     return described

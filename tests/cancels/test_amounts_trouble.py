@@ -196,7 +196,8 @@ def test_a_client_order_id_used_again_means_the_order_that_our_cancel_met():
     )
     earlier, ours, later = (ended(n, ms + at) for n, at in ((1, -90_000), (2, -500), (3, 60_000)))
     for rows in ([later, ours, earlier], [earlier, ours, later]):
-        assert filled_amounts._among(rows, [cancel], timedelta(0)) == {1: ours}
+        ends = filled_amounts._among(rows, [cancel], timedelta(0))
+        assert {pk: row for pk, (_, row) in ends.items()} == {1: ours}
     assert filled_amounts._among([later, earlier], [cancel], timedelta(0)) == {}
 
 
