@@ -16,14 +16,11 @@ import threading
 import time
 from collections.abc import Sequence
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 # (family, kind, protocol, canonical name, socket address) as socket.getaddrinfo gives them
 _Addresses = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
@@ -104,7 +101,7 @@ class _DeadlineReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+    def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._exchange.wait_left_s())
         try:
             count = self._raw.readinto(buffer)
