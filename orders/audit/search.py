@@ -1,7 +1,7 @@
 """Find records by what people ask for: one query, in the words of the log's own page.
 
 A log of millions is read along one index, from its newest record backwards. Which one is decided
-here and not left to the database: each condition is counted, no further than `MANY_THRESHOLD`, and
+here and not left to the database: each condition is counted, no further than `Limits.many`, and
 the rarest leads; the others are only checked on the rows it leads to. `docs/audit-log.md` shows the
 plans.
 
@@ -27,14 +27,23 @@ from orders.models.audit import OfRecordsQuerySet
 from orders.models.desks import OfDesksQuerySet
 from orders.models.lookups import number
 
-MANY_THRESHOLD = 20_000  # records: what has fewer is rare
-FEW_THRESHOLD = 1_000  # records: so few are named one by one, which no planner can mistake
 LATENESS = timedelta(hours=1)  # no record is older by more than one that was appended before it
-SEVERAL = 100  # records asked for where one would do, for a clock may have been wrong
 
 Span = dict[str, int]  # positions by lookup: gt, lt
 Condition: TypeAlias = "Q | Exists | Lookup[Any]"
 Rows = TypeVar("Rows", bound="QuerySet[Any]")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decides how a query is answered; never which records fit. All count records."""
+
+    many: int = 20_000  # what has fewer is rare
+    few: int = 1_000  # so few are named one by one, which no planner can mistake
+    several: int = 100  # asked for where one would do, for a clock may have been wrong
+
+
+LIMITS = Limits()
 
 
 class BadQuery(ValueError):
@@ -75,7 +84,7 @@ class Part:
         return list(self.rows.order_by().values_list(column, flat=True))
 
 
-def matching(query: dict[str, Any]) -> OfDesksQuerySet[AuditRecord]:
+def matching(query: dict[str, Any], *, limits: Limits = LIMITS) -> OfDesksQuerySet[AuditRecord]:
     """Return the records that fit every part of the query.
 
     ``query``: any of operator (name), desk, account, job (ids), symbol, order (order id or client
@@ -88,27 +97,27 @@ def matching(query: dict[str, Any]) -> OfDesksQuerySet[AuditRecord]:
             raise BadQuery(f"{name}: the log cannot be searched by that.")
         if "\0" in str(value):
             raise BadQuery(f"{name}: no text holds NUL.")
-    span = positions_between(query)
+    span = positions_between(query, limits=limits)
     parts = [part(query[name], span) for name, part in PARTS.items() if name in query]
     if {"event", "outcome"} <= query.keys():  # one index holds both
         parts.append(_equal(span, event=query["event"], outcome=query["outcome"]))
-    conditions = [*_led(parts), *_times(query)]
+    conditions = [*_led(parts, limits), *_times(query)]
     return _within(AuditRecord.objects.all(), "position", span).filter(*conditions)
 
 
-def _led(parts: list[Part]) -> list[Condition]:
+def _led(parts: list[Part], limits: Limits) -> list[Condition]:
     """Return the conditions; the rarest leads, or none where walking all is better."""
     if len(parts) == 1 and parts[0].is_ordered:
         return [parts[0].leads]
     counted = [
-        (part.rows.order_by()[:MANY_THRESHOLD].count(), not part.is_ordered, place)
+        (part.rows.order_by()[: limits.many].count(), not part.is_ordered, place)
         for place, part in enumerate(parts)
     ]
-    count, is_unordered, place = min(counted, default=(MANY_THRESHOLD, True, 0))
+    count, is_unordered, place = min(counted, default=(limits.many, True, 0))
     conditions = [part.checks for part in parts]
-    if count < FEW_THRESHOLD:
+    if count < limits.few:
         conditions[place] = Q(pk__in=parts[place].positions())
-    elif count < MANY_THRESHOLD or not is_unordered:
+    elif count < limits.many or not is_unordered:
         conditions[place] = parts[place].leads
     return conditions
 
@@ -121,15 +130,17 @@ def _times(query: dict[str, Any]) -> Iterator[Condition]:
         yield LessThan(Unindexed("at"), _moment(query["to"]))
 
 
-def positions_between(query: dict[str, Any]) -> Span:
+def positions_between(query: dict[str, Any], *, limits: Limits = LIMITS) -> Span:
     """Return positions beyond which nothing between *from* and *to* can stand, by lookup."""
     span: dict[str, int | None] = {}
     if "from" in query:
         older = AuditRecord.objects.filter(at__lt=_moment(query["from"]) - LATENESS)
-        span["gt"] = older.order_by("-at")[:SEVERAL].aggregate(first=Min("position"))["first"]
+        older = older.order_by("-at")[: limits.several]
+        span["gt"] = older.aggregate(first=Min("position"))["first"]
     if "to" in query:
         newer = AuditRecord.objects.filter(at__gte=_moment(query["to"]) + LATENESS)
-        span["lt"] = newer.order_by("at")[:SEVERAL].aggregate(last=Max("position"))["last"]
+        newer = newer.order_by("at")[: limits.several]
+        span["lt"] = newer.aggregate(last=Max("position"))["last"]
     return {lookup: position for lookup, position in span.items() if position is not None}
 
 

@@ -56,10 +56,8 @@ def fits(record, name, value):
 
 
 @pytest.mark.parametrize("many", [3, 1000])
-def test_every_filter_and_every_pair_finds_exactly_what_fits(firm, monkeypatch, many):
-    monkeypatch.setattr(search, "MANY_THRESHOLD", many)
-    monkeypatch.setattr(search, "FEW_THRESHOLD", many // 2)
-    monkeypatch.setattr(search, "SEVERAL", 2)
+def test_every_filter_and_every_pair_finds_exactly_what_fits(firm, many):
+    limits = search.Limits(many=many, few=many // 2, several=2)
     log(firm)
     asked = {
         "operator": [firm.operator.username],
@@ -80,7 +78,7 @@ def test_every_filter_and_every_pair_finds_exactly_what_fits(firm, monkeypatch, 
     assert all(len(found) > 0 for found in truth.values())
     for one, other in itertools.combinations_with_replacement(parts, 2):
         if one == other or one[0] != other[0]:
-            found = search.matching(dict([one, other])).filter(at__gte=SINCE)
+            found = search.matching(dict([one, other]), limits=limits).filter(at__gte=SINCE)
             assert set(found.values_list("pk", flat=True)) == truth[_key(one)] & truth[_key(other)]
 
 
@@ -89,24 +87,24 @@ def _key(part):
     return name, tuple(value) if isinstance(value, list) else value
 
 
-def test_the_rarest_condition_leads_and_the_others_try_no_index(firm, monkeypatch):
-    monkeypatch.setattr(search, "MANY_THRESHOLD", 15)
+def test_the_rarest_condition_leads_and_the_others_try_no_index(firm):
     log(firm)
     query = {"operator": firm.head.username, "address": "10.0.0.3"}  # 20 and 10 records
     checked = '+"orders_auditrecord"."operator_id" ='
     checked = checked if connection.vendor == "sqlite" else checked.removeprefix("+")
 
-    def asked(query):
+    def asked(query, few=search.LIMITS.few):
+        limits = search.Limits(many=15, few=few)
         with CaptureQueriesContext(connection) as caught:
-            assert search.matching(query).exists()
+            assert search.matching(query, limits=limits).exists()
         return caught[-1]["sql"]
 
     assert '"position" IN (' in asked(query)
-    monkeypatch.setattr(search, "FEW_THRESHOLD", 1)
-    assert '"orders_auditrecord"."address" = ' in asked(query)
-    assert checked in asked(query)
-    assert "EXISTS(SELECT" in asked({"operator": firm.head.username, "symbol": "BTC"})
-    assert '"position" IN (SELECT' in asked({"operator": firm.head.username, "symbol": "kBONK"})
+    assert '"orders_auditrecord"."address" = ' in asked(query, few=1)
+    assert checked in asked(query, few=1)
+    common, rare = ({"operator": firm.head.username, "symbol": name} for name in ("BTC", "kBONK"))
+    assert "EXISTS(SELECT" in asked(common, few=1)
+    assert '"position" IN (SELECT' in asked(rare, few=1)
 
 
 @pytest.mark.parametrize(
