@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models.lookups import Exact
 
+from orders.audit import search
 from orders.audit.search import Span, Unindexed, positions_between
 from orders.audit.sentences import data_of
 from orders.models import AgentWallet, AuditRecord, Event
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
-STRETCH = 20_000  # records of the account that one look goes through
-MAX_FOUND = 100
+@dataclass(frozen=True)
+class Limits:
+    """How far one look goes."""
+
+    stretch: int = 20_000  # records of the account that one look goes through
+    found: int = 100  # requests
+    span: search.Limits = search.LIMITS  # for the positions between which the key was in use
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -30,23 +39,30 @@ class Found:
     before: int | None
 
 
-def find(*, wallet: AgentWallet, user: "Person", before: int | None = None) -> Found:
+def find(
+    *,
+    wallet: AgentWallet,
+    user: "Person",
+    before: int | None = None,
+    limits: Limits = LIMITS,
+) -> Found:
     """Find the newest requests this agent wallet signed, of those before a position."""
     of_account = AuditRecord.objects.visible_to(user).filter(account=wallet.account_id)
     of_account = of_account.order_by("-position")
-    for lookup, position in _bounds(of_account, wallet).items():
+    for lookup, position in _bounds(of_account, wallet, limits.span).items():
         of_account = of_account.filter(**{f"position__{lookup}": position})
     if before is not None:
         of_account = of_account.filter(position__lt=before)
-    last = of_account.values_list("position", flat=True)[STRETCH - 1 : STRETCH].first()
+    positions = of_account.values_list("position", flat=True)
+    last = positions[limits.stretch - 1 : limits.stretch].first()
     if last is not None:
         of_account = of_account.filter(position__gte=last)
     is_request = Exact(Unindexed("event"), Event.REQUEST)
-    named = of_account.filter(is_request, data__contains=wallet.public_key)[: MAX_FOUND + 1]
+    named = of_account.filter(is_request, data__contains=wallet.public_key)[: limits.found + 1]
     candidates = list(named)
-    signed = [each for each in candidates[:MAX_FOUND] if is_signed_by(each, wallet.public_key)]
-    is_cut = len(candidates) > MAX_FOUND
-    return Found(signed, candidates[MAX_FOUND - 1].position if is_cut else last)
+    signed = [each for each in candidates[: limits.found] if is_signed_by(each, wallet.public_key)]
+    is_cut = len(candidates) > limits.found
+    return Found(signed, candidates[limits.found - 1].position if is_cut else last)
 
 
 def is_signed_by(record: AuditRecord, public_key: str) -> bool:
@@ -54,13 +70,15 @@ def is_signed_by(record: AuditRecord, public_key: str) -> bool:
     return data_of(record).get("signer") == public_key
 
 
-def _bounds(of_account: OfDesksQuerySet[AuditRecord], wallet: AgentWallet) -> Span:
+def _bounds(
+    of_account: OfDesksQuerySet[AuditRecord], wallet: AgentWallet, limits: search.Limits
+) -> Span:
     """Bound the positions: it signed nothing before it was added, nor once disabled for good."""
     span = {"from": wallet.created_at.isoformat()}
     disabled = None if wallet.is_active else _disabled(of_account, wallet)
     if disabled is not None:
         span["to"] = disabled.at.isoformat()
-    return positions_between(span)
+    return positions_between(span, limits=limits)
 
 
 def _disabled(of_account: OfDesksQuerySet[AuditRecord], wallet: AgentWallet) -> AuditRecord | None:

@@ -12,6 +12,8 @@ from orders.delivery import worker
 from orders.models import AgentWallet, AuditRecord, Event
 from tests.helpers.screens import page, signed_in, url
 
+ONE_RECORD = signed_by_wallet.Limits(stretch=1, span=search.Limits(several=1))
+
 
 def cancelled(firm):
     """A cancel that was sent with the account's newest agent wallet; its request."""
@@ -64,13 +66,12 @@ def test_only_the_signer_counts_wherever_else_the_key_is_named(firm):
 
 
 @pytest.mark.parametrize(("stretch", "most"), [(3, 100), (1000, 2), (4, 1)])
-def test_page_by_page_every_request_is_found_once(firm, monkeypatch, stretch, most):
-    monkeypatch.setattr(signed_by_wallet, "STRETCH", stretch)
-    monkeypatch.setattr(signed_by_wallet, "MAX_FOUND", most)
+def test_page_by_page_every_request_is_found_once(firm, stretch, most):
+    limits = signed_by_wallet.Limits(stretch=stretch, found=most)
     sent = [cancelled(firm).pk for _ in range(5)]
     wallet, before, seen = firm.account.agent_wallets.get(), None, []
     while True:
-        looked = found(firm, wallet, before=before)
+        looked = found(firm, wallet, before=before, limits=limits)
         seen += [one.pk for one in looked.requests]
         if looked.before is None:
             break
@@ -78,31 +79,27 @@ def test_page_by_page_every_request_is_found_once(firm, monkeypatch, stretch, mo
     assert seen == sorted(sent, reverse=True)
 
 
-def test_one_look_goes_through_one_stretch_of_the_account(firm, monkeypatch):
-    monkeypatch.setattr(signed_by_wallet, "STRETCH", 2)
+def test_one_look_goes_through_one_stretch_of_the_account(firm):
     oldest = cancelled(firm)
     for _ in range(3):
         log.record(log.Fact(Event.SYNC, account=firm.account))
-    looked = found(firm, firm.account.agent_wallets.get())
+    limits = signed_by_wallet.Limits(stretch=2)
+    looked = found(firm, firm.account.agent_wallets.get(), limits=limits)
     assert looked.requests == []
     assert looked.before > oldest.pk
 
 
-def test_no_look_goes_back_to_before_the_key_was_added(firm, monkeypatch):
-    monkeypatch.setattr(signed_by_wallet, "STRETCH", 1)
-    monkeypatch.setattr(search, "SEVERAL", 1)
+def test_no_look_goes_back_to_before_the_key_was_added(firm):
     early = now() - timedelta(hours=3)
     log.record(log.Fact(Event.SYNC, account=firm.account, at=early))
-    assert found(firm, firm.account.agent_wallets.get()).before is None
+    assert found(firm, firm.account.agent_wallets.get(), limits=ONE_RECORD).before is None
 
 
-def test_a_look_begins_where_the_key_was_disabled(firm, monkeypatch):
-    monkeypatch.setattr(signed_by_wallet, "STRETCH", 1)
-    monkeypatch.setattr(search, "SEVERAL", 1)
+def test_a_look_begins_where_the_key_was_disabled(firm):
     old, _ = another_wallet(firm)
     late = now() + timedelta(hours=3)
     log.record(log.Fact(Event.SYNC, account=firm.account, at=late))
-    assert found(firm, old).before < reader.tip()
+    assert found(firm, old, limits=ONE_RECORD).before < reader.tip()
 
 
 def test_another_desk_sees_none_of_it(firm):
