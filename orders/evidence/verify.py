@@ -14,8 +14,16 @@ from orders.evidence.checkpoint_trail import Trail
 from orders.evidence.outcome_checks import Answered, Proven
 from orders.evidence.request_checks import Signed
 
-MAX_NAMED = 1000  # faults kept in a report; all of them are counted
-SAYS_EVERY = 500
+
+@dataclass(frozen=True)
+class Limits:
+    """What a walk keeps and how often it says how far it is."""
+
+    named: int = 1000  # faults kept in a report; all of them are counted
+    says_every: int = 500  # records
+
+
+LIMITS = Limits()
 
 
 @dataclass
@@ -66,6 +74,7 @@ def verify(
     until: int | None = None,
     on_fault: Callable[[Fault], object] | None = None,
     on_progress: Progress | None = None,
+    limits: Limits = LIMITS,
 ) -> Report:
     """Walk the log up to ``until`` (its newest record) and report everything that is wrong.
 
@@ -75,9 +84,9 @@ def verify(
     until = tip if until is None else until
     report, trail, signed = Report(), Trail(), Signed()
     checks: list[Check] = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
-    for fault in _faults(checks, until, report, on_progress):
+    for fault in _faults(checks, until, report, on_progress, limits.says_every):
         report.fault_count += 1
-        if len(report.faults) < MAX_NAMED:
+        if len(report.faults) < limits.named:
             report.faults.append(fault)
         if on_fault is not None:
             on_fault(fault)
@@ -87,7 +96,11 @@ def verify(
 
 
 def _faults(
-    checks: Sequence[Check], until: int, report: Report, on_progress: Progress | None
+    checks: Sequence[Check],
+    until: int,
+    report: Report,
+    on_progress: Progress | None,
+    says_every: int,
 ) -> Iterator[Fault]:
     for entry in reader.entries(until=until):
         if isinstance(entry, Broken):
@@ -97,7 +110,7 @@ def _faults(
         report.head = entry.values["hash"]
         for check in checks:
             yield from _looked(check, entry)
-        if on_progress is not None and report.records % SAYS_EVERY == 0:
+        if on_progress is not None and report.records % says_every == 0:
             on_progress(entry.position, until)
     newest = max(until, reader.tip())  # rows of what was appended meanwhile belong to records
     yield from (Fault(stray.position, stray.what) for stray in reader.strays(newest))

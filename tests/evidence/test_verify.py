@@ -65,7 +65,7 @@ def test_a_history_too_long_to_keep_still_proves_each_order(firm, monkeypatch):
     assert any("without a proof" in what for what in said())
 
 
-def test_what_is_signed_while_the_walk_goes_on_is_not_missing(firm, monkeypatch):
+def test_what_is_signed_while_the_walk_goes_on_is_not_missing(firm):
     checkpoints.make()
     until, grown = reader.tip(), []
 
@@ -74,8 +74,8 @@ def test_what_is_signed_while_the_walk_goes_on_is_not_missing(firm, monkeypatch)
             grown.append(log.record(log.Fact(Event.LOGOUT, desk=firm.momentum)))
             checkpoints.make()
 
-    monkeypatch.setattr(verify, "SAYS_EVERY", 1)
-    report = verify.verify(until=until, on_progress=grow)
+    limits = verify.Limits(says_every=1)
+    report = verify.verify(until=until, on_progress=grow, limits=limits)
     assert (report.faults, report.records, len(grown)) == ([], until, 1)
     assert verify.verify(until=until - 2).faults == []
     assert verify.verify().faults == []

@@ -58,7 +58,7 @@ class Command(terminal.DeskCommand):
         share = position / until
         bar = "#" * int(30 * share)
         self.stderr.write(f"\r[{bar:<30}] {share:4.0%} of {until} records", ending="")
-        if position + verify.SAYS_EVERY > until:
+        if position + verify.LIMITS.says_every > until:
             self.stderr.write("")
 
     def _tell(self, report: verify.Report) -> None:
