@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from celery import current_app
 from django.db import transaction
@@ -18,20 +19,30 @@ from django.db import transaction
 from orders.models import Cancel
 
 logger = logging.getLogger(__name__)
-MAX_QUEUE = 1000
-HAND_OVER_S = 0.02
 CHUNK = 250  # cancels that a sender takes at once
 MAX_SENDERS = 4  # that are woken for one account's bulk
 URGENT, BULK = "urgent", "bulk"
 Message = tuple[str, list[int], str]  # the task's name, its arguments, its lane
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What may wait for the broker, and what waits on it."""
+
+    queue: int = 1000  # messages; those past it are dropped, and the sweep makes them good
+    hand_over_s: float = 0.02  # for which a page lets the thread go first
+
+
+LIMITS = Limits()
+
+
 class _Publisher:
     """Hands messages to the broker from a daemon thread, one for each process."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
         self.pid = os.getpid()
-        self.waiting: queue.Queue[tuple[Message, threading.Event]] = queue.Queue(maxsize=MAX_QUEUE)
+        self.limits = limits
+        self.waiting: queue.Queue[tuple[Message, threading.Event]] = queue.Queue(limits.queue)
         self.keeps_up = True
         threading.Thread(target=self._run, name="waking", daemon=True).start()
 
@@ -43,7 +54,7 @@ class _Publisher:
             logger.warning("The broker is not keeping up; the sweep will deliver.")
             return
         if self.keeps_up:
-            self.keeps_up = handed_over.wait(HAND_OVER_S)
+            self.keeps_up = handed_over.wait(self.limits.hand_over_s)
 
     def _run(self) -> None:
         while True:

@@ -272,10 +272,14 @@ def test_two_people_racing_for_one_order_make_one_live_cancel(committing_firm):
 
 @pytest.fixture
 def publisher(monkeypatch):
-    """A publisher of the test's own."""
-    mine = wakeups._Publisher()
-    monkeypatch.setattr(wakeups, "_running_publisher", lambda: mine)
-    return mine
+    """Start a publisher of the test's own, whose pages wait so long for it."""
+
+    def start(hand_over_s):
+        mine = wakeups._Publisher(wakeups.Limits(hand_over_s=hand_over_s))
+        monkeypatch.setattr(wakeups, "_running_publisher", lambda: mine)
+        return mine
+
+    return start
 
 
 def wake(count=1):
@@ -289,14 +293,14 @@ def wake(count=1):
 def test_a_broker_that_hangs_does_not_delay_the_request(committing_db, publisher, monkeypatch):
     blocked = threading.Event()
     monkeypatch.setattr(wakeups.current_app, "send_task", lambda *a, **k: blocked.wait(30))
-    monkeypatch.setattr(wakeups, "HAND_OVER_S", 0.2)
+    mine = publisher(hand_over_s=0.2)
     assert wake(count=60) < 6  # waited for once, not sixty times
-    assert not publisher.keeps_up
+    assert not mine.keeps_up
     blocked.set()
 
 
 def test_a_page_lets_its_wake_up_call_go_first(committing_db, publisher, monkeypatch):
-    monkeypatch.setattr(wakeups, "HAND_OVER_S", 30)
+    publisher(hand_over_s=30)
     sent = []
 
     def send(*about, args, **how):
