@@ -2,17 +2,33 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 from django.db.models import DateTimeField, Model
 
-COPY_THRESHOLD = 3  # rows below which a COPY gains nothing
 Row = Sequence[Any]  # plain values, one for each column
-AT_ONCE = 250  # rows of one statement, where the library takes that many values
 
 
-def insert(model: type[Model], columns: Sequence[str], rows: Sequence[Row]) -> None:
+@dataclass(frozen=True)
+class Limits:
+    """How many rows go in together. Both count rows."""
+
+    copy_threshold: int = 3  # a COPY of no more gains nothing
+    at_once: int = 250  # of one statement, where the library takes that many values
+
+
+LIMITS = Limits()
+
+
+def insert(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    limits: Limits = LIMITS,
+) -> None:
     """Insert rows of plain values, ten times faster than through model instances.
 
     PostgreSQL takes many at once by COPY. SQLite keeps, for each statement, a copy of every page
@@ -22,13 +38,13 @@ def insert(model: type[Model], columns: Sequence[str], rows: Sequence[Row]) -> N
     if not rows:
         return
     into = f"{model._meta.db_table} ({', '.join(columns)})"
-    if connection.vendor == "postgresql" and len(rows) > COPY_THRESHOLD:
+    if connection.vendor == "postgresql" and len(rows) > limits.copy_threshold:
         with connection.cursor() as cursor, connection.wrap_database_errors:
             _copy(cursor, into, rows)
         return
     times = [at for at, name in enumerate(columns) if _is_time(model, name)]
     rows = _adapted(rows, times) if times else rows
-    for some in _portions(rows, len(columns)):
+    for some in _portions(rows, len(columns), limits.at_once):
         values = list(itertools.chain.from_iterable(some))
         if connection.vendor == "sqlite":
             connection.ensure_connection()
@@ -50,9 +66,9 @@ def _statement(into: str, mark: str, columns: Sequence[str], rows: Sequence[Row]
     return f"INSERT INTO {into} VALUES {marks}"  # noqa: S608 names of our own
 
 
-def _portions(rows: Sequence[Row], width: int) -> Iterator[Sequence[Row]]:
-    most = connection.features.max_query_params or AT_ONCE * width
-    at_once = min(AT_ONCE, most // width)
+def _portions(rows: Sequence[Row], width: int, at_once: int) -> Iterator[Sequence[Row]]:
+    most = connection.features.max_query_params or at_once * width
+    at_once = min(at_once, most // width)
     return (rows[at : at + at_once] for at in range(0, len(rows), at_once))
 
 

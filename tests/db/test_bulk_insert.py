@@ -15,10 +15,10 @@ def pools(count, now):
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 10])
-def test_every_row_is_inserted_however_many_statements_it_takes(db, monkeypatch, count):
-    monkeypatch.setattr(bulk_insert, "AT_ONCE", 3)
+def test_every_row_is_inserted_however_many_statements_it_takes(db, count):
     now = timezone.now()
-    bulk_insert.insert(CreditPool, COLUMNS, pools(count, now))
+    limits = bulk_insert.Limits(at_once=3)
+    bulk_insert.insert(CreditPool, COLUMNS, pools(count, now), limits=limits)
     found = CreditPool.objects.order_by("pk").values_list("name", "quota", "taken_at")
     assert list(found) == [(row[0], row[1], row[4]) for row in pools(count, now)]
 

@@ -192,7 +192,7 @@ def test_an_orders_edit_is_a_new_order_and_the_old_one_closed(firm):
 def test_the_number_of_queries_does_not_grow_with_the_book(firm):
     counts = []
     sync(firm)
-    for how_many in (3, bulk_insert.AT_ONCE):
+    for how_many in (3, bulk_insert.LIMITS.at_once):
         firm.paper.orders(firm.account.address, how_many)
         with CaptureQueriesContext(connection) as queries:
             sync(firm)
