@@ -250,14 +250,13 @@ def test_whatever_the_filter_and_the_book_the_set_cancelled_is_the_set_confirmed
     Order.objects.all().update(state="closed")
 
 
-def test_more_orders_than_one_act_may_name_are_refused_before_they_are_split(firm, monkeypatch):
+def test_more_orders_than_one_act_may_name_are_refused_before_they_are_split(firm):
     """Cut first, the second desk's orders would be missing without a word."""
-    monkeypatch.setattr(previews, "MAX_ORDERS", 3)
     Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.OPERATOR)
     accounts = [firm.account, firm.account, firm.foreign_account, firm.foreign_account]
     for number, account in enumerate(accounts):
         known_order(account, 71_000_000_000 + number)
-    about = {"user": firm.operator, "actor": firm.actor(), "words": "all"}
+    about = {"user": firm.operator, "actor": firm.actor(), "limits": previews.Limits(orders=3)}
     with pytest.raises(CannotAsk, match="More than 3 orders: narrow it down"):
         previews.of_orders(orders=Order.objects.all(), **about)
     assert not Preview.objects.exists()

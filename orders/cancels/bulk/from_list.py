@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orders.access.denials import refuse
 from orders.audit.log import Actor
 from orders.cancels.bulk import list_parser
-from orders.cancels.bulk.previews import GONE, MAX_ORDERS, freeze
+from orders.cancels.bulk.previews import GONE, LIMITS, Limits, freeze
 from orders.lifecycle.routes import kind_of
 from orders.lifecycle.targets import CannotAsk, Target, named_target
 from orders.models import Account, Order, Preview, Right
@@ -18,9 +18,6 @@ from orders.pacifica.signing import FULL_UUID
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
-
-
-TOO_MANY = f"More than {MAX_ORDERS:,} lines: cut the list."
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,13 @@ class BadLine:
 
 
 def of_list(
-    *, user: "Person", actor: Actor, account_id: int, symbol: str, text: str
+    *,
+    user: "Person",
+    actor: Actor,
+    account_id: int,
+    symbol: str,
+    text: str,
+    limits: Limits = LIMITS,
 ) -> tuple[Preview | None, list[BadLine]]:
     """Freeze a pasted or uploaded list of order ids of one account: one a line, or CSV.
 
@@ -47,15 +50,16 @@ def of_list(
     if account is None:
         refuse(actor=actor, what=f"list for account {account_id}", said=GONE)
     lines = list_parser.read(text)
-    if len(lines) > MAX_ORDERS:
-        return None, [BadLine(lines[MAX_ORDERS].number, "", TOO_MANY)]
+    if len(lines) > limits.orders:
+        too_many = f"More than {limits.orders:,} lines: cut the list."
+        return None, [BadLine(lines[limits.orders].number, "", too_many)]
     targets, bad = _targets(account, symbol, lines)
     if not lines:
         bad.append(BadLine(1, "", "The list holds no order id."))
     if bad:
         return None, bad
     words = f"a list of {len(targets)} orders on {account.name}"
-    return freeze(user, account.desk, targets, words=words), []
+    return freeze(user, account.desk, targets, words=words, limits=limits), []
 
 
 def _targets(

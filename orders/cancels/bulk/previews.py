@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 GONE = "There is no such preview among yours: make it anew."
 VALID_FOR = timedelta(minutes=15)
-MAX_ORDERS = 50_000
 ALREADY_FEWER = re.compile(r"^\d+ of (?=\d|a list)")
 FROZEN_FROM = (  # what of an order a frozen set and its order of work are made from
     "account_id",
@@ -47,6 +47,16 @@ FROZEN_FROM = (  # what of an order a frozen set and its order of work are made 
 )
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much one act may name."""
+
+    orders: int = 50_000
+
+
+LIMITS = Limits()
+
+
 class Frozen(NamedTuple):
     """One order of a frozen set, by our row ids and by its names on the exchange."""
 
@@ -58,13 +68,13 @@ class Frozen(NamedTuple):
     order_pk: int | None
 
 
-def of_scope(*, user: "Person", actor: Actor, scope: Scope) -> Preview:
+def of_scope(*, user: "Person", actor: Actor, scope: Scope, limits: Limits = LIMITS) -> Preview:
     """Freeze the open orders that match a scope. Raises `NotAllowed` or `CannotAsk`."""
     desk = _desk(user, actor, scope.desk_id)
     accounts = list(desk.accounts.filter(pk__in=scope.account_ids))
     if len(accounts) < len(set(scope.account_ids)):
         refuse(actor=actor, what=f"preview on desk {desk.pk}", said=GONE)
-    orders = _with_accounts(matching(user=user, scope=scope, now=timezone.now()))
+    orders = _with_accounts(matching(user=user, scope=scope, now=timezone.now()), limits)
     if scope.order_of_work == BEST_PRICE:
         orders = best_first(orders)
     return freeze(
@@ -74,6 +84,7 @@ def of_scope(*, user: "Person", actor: Actor, scope: Scope) -> Preview:
         words=in_words(scope, desk=desk, accounts=accounts),
         query=as_text(scope),
         is_everything=scope.is_everything,
+        limits=limits,
     )
 
 
@@ -85,6 +96,7 @@ def of_orders(
     words: str = "",
     query: str = "",
     is_everything: bool = False,
+    limits: Limits = LIMITS,
 ) -> list[Preview]:
     """Freeze known orders, such as all that match a list's filter: one preview a desk.
 
@@ -93,7 +105,7 @@ def of_orders(
     orders = orders.visible_to(user).open().filter(account__is_active=True)
     orders = orders.select_related(None).order_by("created_at", "pk")
     by_desk: dict[Desk, list[Order]] = {}
-    for order in _with_accounts(orders):
+    for order in _with_accounts(orders, limits):
         by_desk.setdefault(order.account.desk, []).append(order)
     if not by_desk:
         raise CannotAsk("No open order matches any more.")
@@ -108,6 +120,7 @@ def of_orders(
             words=words or _selected(rows),
             query=query,
             is_everything=is_everything,
+            limits=limits,
         )
         for desk, rows in by_desk.items()
     ]
@@ -220,13 +233,13 @@ def _desk(user: "Person", actor: Actor, desk_id: int) -> Desk:
     return desk
 
 
-def _with_accounts(orders: OrderQuerySet) -> list[Order]:
+def _with_accounts(orders: OrderQuerySet, limits: Limits) -> list[Order]:
     """Read the orders, each with its account and desk: quicker than a join of three tables.
 
     Raises `CannotAsk` where there are too many: none may be missing when they are split by desk.
     """
-    rows = list(orders.only(*FROZEN_FROM)[: MAX_ORDERS + 1])
-    check_count(len(rows))
+    rows = list(orders.only(*FROZEN_FROM)[: limits.orders + 1])
+    check_count(len(rows), limits)
     accounts = Account.objects.select_related("desk").in_bulk({row.account_id for row in rows})
     for row in rows:
         row.account = accounts[row.account_id]
@@ -247,11 +260,12 @@ def freeze(
     words: str,
     query: str = "",
     is_everything: bool = False,
+    limits: Limits = LIMITS,
 ) -> Preview:
     """Keep these targets as they are now. Raises `CannotAsk` where they are none or too many."""
     if not targets:
         raise CannotAsk("Nothing matches: no open order is in this scope.")
-    check_count(len(targets))
+    check_count(len(targets), limits)
     assert user.pk is not None  # whoever comes here holds a right on the desk
     rows = [_frozen(target) for target in targets]
     text = json.dumps(rows, separators=(",", ":"))
@@ -268,10 +282,10 @@ def freeze(
     )
 
 
-def check_count(count: int) -> None:
+def check_count(count: int, limits: Limits = LIMITS) -> None:
     """Raise `CannotAsk` where these are more orders than one act may name."""
-    if count > MAX_ORDERS:
-        raise CannotAsk(f"More than {MAX_ORDERS:,} orders: narrow it down, or use Panic.")
+    if count > limits.orders:
+        raise CannotAsk(f"More than {limits.orders:,} orders: narrow it down, or use Panic.")
 
 
 def _frozen(t: Target) -> Frozen:
