@@ -20,6 +20,7 @@ COMMANDS = (
     ("cancel", *ORDER, "--reason", "drill", "--wait", "0"),
     ("run_errands",),
 )
+AROUND = ("before", "after")  # sound checkpoints
 PAGES = ("admin:index", "admin:orders_verification_changelist")
 JUNK = {
     "bytes": b"\xff\xfe\x00\x01\x80" * 50,
@@ -55,7 +56,9 @@ def ask_everybody(client, firm, run):
     return {command[0]: run(*command)[2] for command in COMMANDS}
 
 
-@pytest.mark.parametrize("place", ["alone", "before", "after"])
+@pytest.mark.parametrize(
+    "place", ["alone", *(pytest.param(one, marks=pytest.mark.thorough) for one in AROUND)]
+)
 @pytest.mark.parametrize("junk", JUNK)
 def test_junk_in_the_file_is_a_sentence_everywhere(client, firm, run, settings, junk, place):
     sound = b"" if place == "alone" else signed()

@@ -175,6 +175,7 @@ def test_the_chain_has_one_hash_a_line(folder):
     assert "it is no hash" in rewritten(folder, b"\r\n".join, "chain.txt")
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # which is the point here
 def test_a_zip_file_shows_every_reader_the_same_files(busy, tmp_path):  # noqa: F811
     whole = exports.path_of(export(busy)).read_bytes()
     path = tmp_path / "changed.zip"
