@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from orders.admin.shared import freshness
 from orders.lifecycle import wakeups
 from orders.models import Account, CancelJob, Desk, Order, Preview
 from tests.helpers.bulk import a_book, ask_by_scope, confirm, frozen, send_list, tick
@@ -121,24 +120,32 @@ def test_sync_first_reads_the_books_and_makes_a_fresh_preview(firm, preview, mon
 
 
 def test_sync_first_reads_the_oldest_books_and_says_how_many_of_all(firm, monkeypatch):
-    monkeypatch.setattr(freshness, "MAX_ACCOUNTS", 2)
     woken, client = [], signed_in(firm.head)
     monkeypatch.setattr(wakeups, "sync", lambda *, account_id: woken.append(account_id))
-    accounts = [firm.account, *(firm.new_account(name, firm.momentum) for name in ("B", "C"))]
-    for age_s, account in enumerate(accounts):
-        known_order(account, 71_000_000_000 + age_s)
-        synced_at = now() - timedelta(seconds=60 + age_s)
-        Account.objects.filter(pk=account.pk).update(synced_at=synced_at)
+    a_minute_ago = now() - timedelta(minutes=1)
+    Account.objects.filter(pk=firm.account.pk).update(synced_at=a_minute_ago)
+    others = [
+        Account(
+            name=f"Book {age_s}",
+            desk=firm.momentum,
+            address=str(firm.keypair().pubkey()),
+            synced_at=a_minute_ago - timedelta(seconds=age_s),
+        )
+        for age_s in range(1, 52)
+    ]
+    accounts = [firm.account, *Account.objects.bulk_create(others)]
+    for number, account in enumerate(accounts):
+        known_order(account, 71_000_000_000 + number)
     shown = ask_by_scope(client, firm, side="bid").url
     text = client.get(shown).content.decode()
-    assert "the oldest of 3 accounts" in text
-    assert "Reads the 2 oldest of 3 accounts" in text
+    assert "the oldest of 52 accounts" in text
+    assert "Reads the 50 oldest of 52 accounts" in text
     answer = client.post(url("orders_preview_sync", Preview.objects.get().pk))
-    assert woken == [accounts[2].pk, accounts[1].pk]
+    assert woken == [account.pk for account in reversed(accounts[2:])]
     Account.objects.filter(pk__in=woken).update(synced_at=now())
-    assert "Read 2 of 3 accounts" in client.get(answer.url).content.decode()
+    assert "Read 50 of 52 accounts" in client.get(answer.url).content.decode()
     client.post(url("orders_preview_sync", Preview.objects.get().pk))
-    assert woken[2] == accounts[0].pk
+    assert woken[50:52] == [accounts[1].pk, accounts[0].pk]
 
 
 def test_a_filters_preview_is_made_anew_by_its_filter(firm):
