@@ -19,15 +19,20 @@ from orders.panic.claimed_lines import update_line
 from orders.panic.exchange_requests import why_not
 from orders.panic.open_orders import OpenRow
 from orders.panic.strategies import Strategies
-
-LAG = timedelta(seconds=1.5)  # an order that cancel-all took may be listed so long after its yes
+from orders.panic.timings import TIMINGS
 
 
 class Leftovers:
     """What a line's looks found, cancelled pass by pass; each strategy until the exchange said."""
 
-    def __init__(self, line: PanicLine, strategies: Strategies | None = None) -> None:
-        self._line = line
+    def __init__(
+        self,
+        line: PanicLine,
+        strategies: Strategies | None = None,
+        *,
+        lag: timedelta = TIMINGS.lag,
+    ) -> None:
+        self._line, self._lag = line, lag
         self._strategies = strategies or Strategies(line)
 
     def cancel(self, rows: list[OpenRow]) -> None:
@@ -37,7 +42,7 @@ class Leftovers:
             self._strategies.cancel(ids)
         line, offset = self._line, _offset()
         singly = [row for row in rows if not isinstance(row, OrderStrategy)]
-        if due := [row for row in singly if not _may_lag(line, row, offset)]:
+        if due := [row for row in singly if not _may_lag(line, row, offset, self._lag)]:
             _cancel_singly(line, due)
 
     def refusals(self) -> str:
@@ -54,14 +59,16 @@ def _offset() -> timedelta:
     return timedelta(milliseconds=known.offset_ms if known and known.is_off else 0)
 
 
-def _may_lag(line: PanicLine, row: OpenOrder | TwapOrder, offset: timedelta) -> bool:
+def _may_lag(
+    line: PanicLine, row: OpenOrder | TwapOrder, offset: timedelta, lag: timedelta
+) -> bool:
     """Whether an accepted cancel-all took it, and the open orders may only not show that yet."""
     if not isinstance(row, OpenOrder) or kind_of(row) != CancelKind.ORDER or row.created_at is None:
         return False
     if line.cancelled_count is None or line.sent_at is None or line.answered_at is None:
         return False
     since = timezone.now() - line.answered_at  # negative where a clock was set back
-    if not timedelta(0) <= since <= LAG:
+    if not timedelta(0) <= since <= lag:
         return False
     return row.created_at <= (line.sent_at + offset).timestamp() * 1000
 

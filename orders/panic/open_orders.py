@@ -9,10 +9,10 @@ from django.utils import timezone
 from orders.exchange import odd_rows
 from orders.exchange.reader import Parse, Reader, Reading
 from orders.models import PanicLine
-from orders.models.cancels import MARGIN
 from orders.pacifica import reads
 from orders.pacifica.reads import AnyRows, Listed
 from orders.pacifica.rows import OddRow, OpenOrder, OrderStrategy, TwapOrder
+from orders.panic.timings import TIMINGS
 
 # What a look reads. Print orders (``/game/deposit``) are in no list (docs.pacifica.fi print pages).
 COVERS = (
@@ -104,7 +104,7 @@ def strategy_ids(line: PanicLine, answer: Reading[Listed[OrderStrategy]]) -> lis
     return [row.strategy_id for _, row in found.rows if isinstance(row, OrderStrategy)]
 
 
-def settled_at(line: PanicLine) -> datetime | None:
+def settled_at(line: PanicLine, margin: timedelta = TIMINGS.margin) -> datetime | None:
     """From when on an empty look proves an empty book; None where any does.
 
     A cancel-all without a clear yes may act until its signature ends, and its answer may hide
@@ -113,7 +113,7 @@ def settled_at(line: PanicLine) -> datetime | None:
     if line.cancelled_count is not None or line.sent_at is None:
         return None
     window = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS)
-    return line.sent_at + window + MARGIN
+    return line.sent_at + window + margin
 
 
 def _sort(line: PanicLine, path: str, row: OpenRow, found: OpenOrdersReading) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orders.exchange import reader as exchange_reader
 from orders.models import PanicLine
-from orders.models.cancels import LEASE, MAX_LIFE
+from orders.models.cancels import LEASE
 from orders.models.clocks import is_ahead
 from orders.panic import open_orders, stop_orders
 from orders.panic.claimed_lines import (
@@ -21,11 +21,7 @@ from orders.panic.claimed_lines import (
 from orders.panic.exchange_requests import why_not
 from orders.panic.leftovers import Leftovers
 from orders.panic.strategies import Strategies
-
-DEADLINE_S = 30
-CREDIT_WAIT_S = 120  # beyond it, for the exchange's 429 pauses a pool for a minute at most
-FIRST_PAUSE_S, MAX_PAUSE_S, CREDIT_PAUSE_S = 0.1, 2, 0.5
-MAX_WAIT_S = 10  # for a signature's end, before the lease is renewed
+from orders.panic.timings import TIMINGS, Timings
 
 
 def finish(
@@ -33,47 +29,48 @@ def finish(
     is_halted: Callable[[], bool] = lambda: False,
     strategies: Strategies | None = None,
     stops: list[stop_orders.Stop] | None = None,
+    timings: Timings = TIMINGS,
 ) -> None:
     """Read back until the book is seen empty or the time is over, cancelling what is left.
 
     ``is_halted``: whether this process shall leave the line to another one. ``stops``: those that
     were known to be open before the cancel-all.
     """
-    reader, leftovers = exchange_reader.Reader(line.account), Leftovers(line, strategies)
+    reader = exchange_reader.Reader(line.account)
+    leftovers = Leftovers(line, strategies, lag=timings.lag)
     stops = stop_orders.known(line) if stops is None else stops
-    deadline, entered = _Deadline(), time.monotonic()
-    pause_s: float = FIRST_PAUSE_S
+    deadline, entered = _Deadline(timings), time.monotonic()
+    pause_s = timings.first_pause_s
     while True:
         began = time.monotonic()
         look = open_orders.read_everything_open(line, reader)
-        wait_s = _unsettled_s(line, look, began - entered)
+        wait_s = _unsettled_s(line, look, began - entered, timings)
         if look.is_empty and not wait_s:
-            return record_empty(line, look.readings, _seen(line, look, stops))
+            return record_empty(line, look.readings, _seen(line, look, stops, timings))
         with writing():
             update_line(line, left_open=look.count, lease_until=timezone.now() + LEASE)
         if deadline.is_over and not look.is_empty:
-            return leave_to_person(
-                line, _given_up(line, look, leftovers, stops), readings=look.odd_readings
-            )
+            why = _given_up(line, look, leftovers, stops, timings)
+            return leave_to_person(line, why, readings=look.odd_readings)
         if look.rows and (said := why_not(line)):
             return leave_to_person(line, f"{said} {look.count} still listed.")
         leftovers.cancel([row for _, row in look.rows])
         if is_halted():
             return update_line(line, lease_until=None, takes=0)
         if look.must_wait:
-            time.sleep(CREDIT_PAUSE_S)
+            time.sleep(timings.credit_pause_s)
             deadline.put_off(time.monotonic() - began)
             continue
         time.sleep(wait_s if look.is_empty else pause_s)
-        pause_s = min(MAX_PAUSE_S, pause_s * 1.6)
+        pause_s = min(timings.max_pause_s, pause_s * 1.6)
 
 
 class _Deadline:
     """When a person is asked. Waiting for credits does not count, within limits."""
 
-    def __init__(self) -> None:
-        self._ends_at = time.monotonic() + DEADLINE_S
-        self._spare_s: float = CREDIT_WAIT_S
+    def __init__(self, timings: Timings) -> None:
+        self._ends_at = time.monotonic() + timings.deadline_s
+        self._spare_s = timings.credit_wait_s
 
     @property
     def is_over(self) -> bool:
@@ -91,41 +88,47 @@ def _given_up(
     look: open_orders.OpenOrdersReading,
     leftovers: Leftovers,
     stops: list[stop_orders.Stop],
+    timings: Timings,
 ) -> str:
     """What is known of a line whose book was not seen empty in time."""
-    said = look.trouble or f"{look.count} still listed after {DEADLINE_S} s."
+    said = look.trouble or f"{look.count} still listed after {timings.deadline_s} s."
     told = [look.unread, said, leftovers.refusals(), line.explanation]
     return " ".join(filter(None, [*told, stop_orders.in_words(line, stops, look)]))
 
 
-def _unsettled_s(line: PanicLine, look: open_orders.OpenOrdersReading, since_s: float) -> float:
+def _unsettled_s(
+    line: PanicLine, look: open_orders.OpenOrdersReading, since_s: float, timings: Timings
+) -> float:
     """How long to wait for a look that proves more than this one; 0 where it is proof enough.
 
     ``since_s``: how long after reading back began it was, whatever clocks say.
     """
-    settled_at = open_orders.settled_at(line)
+    settled_at = open_orders.settled_at(line, timings.margin)
     if settled_at is None or look.began_at >= settled_at:
         return 0
     left_s = (settled_at - timezone.now()).total_seconds()
-    if _was_set_back(settled_at):
-        left_s = MAX_LIFE.total_seconds() - since_s
+    if _was_set_back(settled_at, timings):
+        left_s = timings.max_life.total_seconds() - since_s
         if left_s <= 0:
             return 0
-    return min(MAX_WAIT_S, max(0.01, left_s))
+    return min(timings.max_wait_s, max(0.01, left_s))
 
 
-def _was_set_back(settled_at: datetime | None) -> bool:
+def _was_set_back(settled_at: datetime | None, timings: Timings) -> bool:
     """Whether the clock was, since the request was sent: then its time tells nothing any more."""
-    return is_ahead(settled_at, timezone.now(), MAX_LIFE)
+    return is_ahead(settled_at, timezone.now(), timings.max_life)
 
 
 def _seen(
-    line: PanicLine, look: open_orders.OpenOrdersReading, stops: list[stop_orders.Stop]
+    line: PanicLine,
+    look: open_orders.OpenOrdersReading,
+    stops: list[stop_orders.Stop],
+    timings: Timings,
 ) -> str:
     """What is known of a line whose book was seen empty."""
     said = line.explanation.replace(NOT_AGAIN, "").strip()
-    settled_at = open_orders.settled_at(line)
-    if _was_set_back(settled_at):
+    settled_at = open_orders.settled_at(line, timings.margin)
+    if _was_set_back(settled_at, timings):
         said += " The account was seen empty; the clock moved after the request was sent."
     elif settled_at is not None:
         said += " The account was seen empty after the request could act no more."

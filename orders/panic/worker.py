@@ -40,6 +40,7 @@ from orders.panic.claimed_lines import (
     update_line,
 )
 from orders.panic.strategies import Strategies
+from orders.panic.timings import TIMINGS, Timings
 from orders.reconcile import sync
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,9 @@ MAX_TAKES = 5  # by senders that die or fail on it, before a person is asked
 class PanicWorker:
     """Carries panic lines in threads of its own, so that the next panic is seen at once."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="panic")
+    def __init__(self, *, threads: int = THREADS, timings: Timings = TIMINGS) -> None:
+        self._threads, self._timings = threads, timings
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="panic")
         self._under_way: set[Future[None]] = set()
         self._halted = threading.Event()
         self._wanted, self._counting = 0, threading.Lock()
@@ -63,10 +65,12 @@ class PanicWorker:
         Where a cancel-all finds none, a book that is only being read back makes way.
         """
         self._under_way = {future for future in self._under_way if not future.done()}
-        lines = claim_lines(now, most=THREADS - len(self._under_way), **only)
-        futures = [self._pool.submit(_in_thread, line, self._must_leave) for line in lines]
+        lines = claim_lines(now, most=self._threads - len(self._under_way), **only)
+        futures = [
+            self._pool.submit(_in_thread, line, self._must_leave, self._timings) for line in lines
+        ]
         self._under_way.update(futures)
-        if len(self._under_way) == THREADS:
+        if len(self._under_way) == self._threads:
             waiting = PanicLine.objects.free(now).filter(status=PanicStatus.WAITING, **only)
             with self._counting:
                 self._wanted = waiting.count()
@@ -107,10 +111,14 @@ def claim_lines(now: datetime, most: int = THREADS, **only: int | CancelJob) -> 
     return list(PanicLine.objects.select_related(*WITH).filter(claim_token=token))
 
 
-def empty(line: PanicLine, is_halted: Callable[[], bool] = lambda: False) -> None:
+def empty(
+    line: PanicLine,
+    is_halted: Callable[[], bool] = lambda: False,
+    timings: Timings = TIMINGS,
+) -> None:
     """Carry one account from cancel-all to an empty book, or to a person, whatever befalls."""
     try:
-        _empty(renewed(line), is_halted)
+        _empty(renewed(line), is_halted, timings)
     except ClaimLost as lost:
         logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
     except (OperationalError, InterfaceError):  # the database may be back in a moment
@@ -122,7 +130,7 @@ def empty(line: PanicLine, is_halted: Callable[[], bool] = lambda: False) -> Non
     _read_in(line.job)
 
 
-def _empty(line: PanicLine, is_halted: Callable[[], bool]) -> None:
+def _empty(line: PanicLine, is_halted: Callable[[], bool], timings: Timings) -> None:
     if why_not := _why_not(line):
         return leave_to_person(line, why_not)
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
@@ -133,7 +141,7 @@ def _empty(line: PanicLine, is_halted: Callable[[], bool]) -> None:
     stops = stop_orders.known(line)  # before anything closes them
     if line.status == PanicStatus.WAITING and not cancel_all.send(line, strategies):
         return None
-    return readback.finish(line, is_halted, strategies, stops)
+    return readback.finish(line, is_halted, strategies, stops, timings)
 
 
 def _after_trouble(act: Callable[[], None]) -> None:
@@ -186,9 +194,9 @@ def _never(line: PanicLine) -> str:
     return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
 
 
-def _in_thread(line: PanicLine, is_halted: Callable[[], bool]) -> None:
+def _in_thread(line: PanicLine, is_halted: Callable[[], bool], timings: Timings) -> None:
     try:
-        empty(line, is_halted)
+        empty(line, is_halted, timings)
     finally:
         batches.let_go()
         connection.close()

@@ -25,6 +25,7 @@ from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import closures, filled_amounts, resolve, sync
 from tests.cancels.test_amounts import TOLD, both, by_id, click, part_filled, read
+from tests.helpers.panics import QUICK
 
 YES = {"success": True, "data": None, "error": None, "code": None}
 
@@ -49,7 +50,9 @@ def test_what_a_panics_cancel_all_took_has_its_amounts(firm, quick_panic):
     decision.record_panic(
         user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk, reason="on fire"
     )
-    panic_worker.empty(*panic_worker.claim_lines(timezone.now(), pk=PanicLine.objects.get().pk))
+    panic_worker.empty(
+        *panic_worker.claim_lines(timezone.now(), pk=PanicLine.objects.get().pk), timings=QUICK
+    )
     sync.sync_account(account_id=firm.account.pk)
     until_over(firm)
     assert both(Order.objects) == {TOLD}

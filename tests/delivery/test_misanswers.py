@@ -1,6 +1,7 @@
 """A yes to another question: not believed, asked, and told of at once; over HTTP."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,9 +26,10 @@ from orders.models import (
     PanicLine,
     Proof,
 )
-from orders.panic import decision, readback
+from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve, sync
+from tests.helpers.panics import QUICK
 
 THEIRS = "9" * 44
 FOREIGN = [
@@ -227,11 +229,11 @@ def test_of_many_such_answers_in_a_job_one_matter_stands(firm):
 # Panics
 
 
-def pulled(firm, **about):
+def pulled(firm, *, timings=QUICK, **about):
     about |= {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
     decision.record_panic(**about)
     for line in panic_worker.claim_lines(timezone.now()):
-        panic_worker.empty(line)
+        panic_worker.empty(line, timings=timings)
     return PanicLine.objects.get()
 
 
@@ -269,13 +271,13 @@ def test_after_it_the_book_is_emptied_order_by_order(firm):
 
 
 @pytest.mark.usefixtures("quick_panic")
-def test_a_strategy_is_cancelled_again_after_an_answer_about_another(firm, monkeypatch):
-    monkeypatch.setattr(readback, "DEADLINE_S", 20)  # two rounds, however slow the machine
+def test_a_strategy_is_cancelled_again_after_an_answer_about_another(firm):
+    two_rounds = replace(QUICK, deadline_s=20)  # however slow the machine
     row = {"symbol": "BTC", "side": "bid", "price": "1", "initial_amount": "1"}
     firm.paper.strategy(firm.account.address, orders=[row], replaces_after_ms=0)
     route = "/order_strategies/cancel"
     answer(firm, route, yes(data={"strategy_id": "another"}), times=1)
-    line = pulled(firm)
+    line = pulled(firm, timings=two_rounds)
     assert len(firm.paper.requests(route)) == 2, line.explanation
     assert "another strategy (another)" in told()[0]
 

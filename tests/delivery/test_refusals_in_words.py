@@ -13,6 +13,7 @@ from orders.models import AgentWallet, Cancel, CancelKind, CancelStatus, PanicLi
 from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import sync
+from tests.helpers.panics import QUICK
 
 HINTS = {
     "Unauthorized": "not bound to this account. Bind it",
@@ -54,7 +55,7 @@ def by_id(firm, kind):
 def emptied(firm):
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     for line in panic_worker.claim_lines(timezone.now()):
-        panic_worker.empty(line)
+        panic_worker.empty(line, timings=QUICK)
     return PanicLine.objects.get()
 
 

@@ -16,8 +16,10 @@ from django.utils import timezone
 from orders.audit import log
 from orders.cancels import requests
 from orders.evidence import checkpoints, exports, restored_copy, restored_copy_acceptance
+from orders.management.commands import panic
 from orders.models import AuditRecord, Cancel, Event, Export, PanicLine, PanicStatus, Restore
 from tests.helpers.copies import Copy
+from tests.helpers.panics import QUICK
 from tests.helpers.screens import page, signed_in, url
 
 
@@ -97,7 +99,7 @@ def test_the_terminal_cancels_nothing_and_says_why(behind):
 def test_a_panic_from_the_terminal_says_why_and_is_sent(behind, quick_panic):
     told = io.StringIO()
     about = {"desk": "Momentum", "operator": "olivia", "reason": "because"}
-    call_command("panic", stderr=told, stdout=io.StringIO(), **about)
+    call_command(panic.Command(timings=QUICK), stderr=told, stdout=io.StringIO(), **about)
     assert "older than its checkpoints" in told.getvalue()
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
 

@@ -4,6 +4,7 @@ Each act lays out sound orders and one order T whose row is odd, acts, and leave
 `judge`: the exchange's own truth against what we say.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.utils import timezone
@@ -17,6 +18,7 @@ from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve
 from orders.reconcile import sync as account_sync
+from tests.helpers.panics import QUICK
 
 ODDITIES = {  # JSON text in the place of the value
     "missing": None,
@@ -38,10 +40,13 @@ CHILD = {"symbol": "BTC", "side": "bid", "price": "1", "initial_amount": "1"}
 LIMITS_S = (1, 4, 9, 35, 70, 110)  # when a question is looked at again, after it was asked
 
 
+QUICKEST = replace(QUICK, max_pause_s=0.02)  # a book that is never seen empty is looked at often
+
+
 class FewLooks:
     """A panic's deadline in looks instead of seconds, however fast the machine is."""
 
-    def __init__(self):
+    def __init__(self, timings):
         self._left = 5
 
     @property
@@ -117,7 +122,7 @@ class Cell:
         about = {"user": self.firm.operator, "actor": self.firm.actor()}
         decision.record_panic(desk_id=self.firm.momentum.pk, **about)
         for line in panic_worker.claim_lines(timezone.now()):
-            panic_worker.empty(line)
+            panic_worker.empty(line, timings=QUICKEST)
         return PanicLine.objects.get()
 
     def truth(self):

@@ -18,6 +18,7 @@ from orders.models import (
     PanicStatus,
 )
 from orders.panic import actions, decision, worker
+from tests.helpers.panics import QUICK
 from tests.helpers.screens import page, signed_in, url
 
 
@@ -36,7 +37,7 @@ def line(firm):
 
 def carry():
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=QUICK)
     return PanicLine.objects.get()
 
 
@@ -72,7 +73,7 @@ def test_one_that_the_exchange_never_took_says_so(firm, line):
 def test_what_still_waits_can_be_withdrawn_and_is_not_sent_then(firm, line):
     (held,) = worker.claim_lines(timezone.now())  # by a sender that has not begun
     assert "no cancel-all is sent" in say(actions.withdraw, firm, line, firm.head)
-    worker.empty(held)
+    worker.empty(held, timings=QUICK)
     line.refresh_from_db()
     assert (line.status, sent(firm)) == (PanicStatus.WITHDRAWN, 0)
     assert "Withdrawn by hannah" in line.explanation

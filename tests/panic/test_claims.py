@@ -62,9 +62,8 @@ def test_no_more_lines_are_taken_than_threads_are_free(committing_firm, monkeypa
     for n in range(4):
         firm.new_account(f"Book {n}", firm.momentum)
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    monkeypatch.setattr(worker, "THREADS", 2)
     monkeypatch.setattr(worker, "empty", lambda *_: gate.wait(10))
-    emptier = worker.PanicWorker()
+    emptier = worker.PanicWorker(threads=2)
     try:
         assert len(emptier.take_due(timezone.now())) == 2
         assert emptier.take_due(timezone.now()) == []
@@ -94,12 +93,11 @@ def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
     def is_empty(line):
         return PanicLine.objects.get(pk=line.pk).status == PanicStatus.EMPTY
 
-    def slow_first(line, look, since_s):
+    def slow_first(line, *_):
         return 0.05 if line.pk == first.pk and not is_empty(second) else 0
 
-    monkeypatch.setattr(worker, "THREADS", 1)
     monkeypatch.setattr(readback, "_unsettled_s", slow_first)
-    emptier, ends_at = worker.PanicWorker(), time.monotonic() + 60
+    emptier, ends_at = worker.PanicWorker(threads=1), time.monotonic() + 60
     try:
         while not (is_empty(first) and is_empty(second)) and time.monotonic() < ends_at:
             emptier.take_due(timezone.now())

@@ -8,9 +8,11 @@ import pytest
 from django.utils import timezone
 
 from orders.exchange import client
+from orders.management.commands import panic
 from orders.models import Account, Cancel, CancelStatus, PanicLine, PanicStatus
 from orders.panic import decision, exchange_requests, readback, worker
 from orders.reconcile import sync
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,12 @@ def _quick(quick_panic):
     """Nothing here waits as long as it would on the desk."""
 
 
-ASKED = ["panic", "--desk", "Momentum", "--operator", "olivia", "--reason", "all else is down"]
+ASKED = ["--desk", "Momentum", "--operator", "olivia", "--reason", "all else is down"]
+
+
+def panicked(run, *options):
+    """Run the command with quick timings."""
+    return run(panic.Command(timings=QUICK), *ASKED, *options)
 
 
 def test_what_could_not_be_sent_is_withdrawn_when_the_command_gives_up(
@@ -28,7 +35,7 @@ def test_what_could_not_be_sent_is_withdrawn_when_the_command_gives_up(
     firm.orders(1)
     settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
     client.client.cache_clear()
-    code, out, _ = run(*ASKED, "--wait", "0.5")
+    code, out, _ = panicked(run, "--wait", "0.5")
     assert code == 1
     assert "Withdrawn by olivia. The orders may be open." in out
     assert worker.claim_lines(timezone.now() + timedelta(hours=1)) == []
@@ -39,7 +46,7 @@ def test_leftovers_that_became_unknown_are_settled(committing_firm, run):
     firm.paper.rules(cancel_all_takes_stops=False)
     firm.orders(1, order_type="stop_limit", stop_price="40000")
     firm.paper.fault("/orders/stop/cancel", "apply_then_drop")
-    code, _, _ = run(*ASKED)
+    code, _, _ = panicked(run)
     assert code == 0
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
 
@@ -64,7 +71,7 @@ def test_a_book_that_must_wait_holds_up_no_other(committing_firm, run, monkeypat
 
     monkeypatch.setattr(exchange_requests, "_sent", send)
     monkeypatch.setattr(readback, "record_empty", record_empty)
-    code, _, _ = run(*ASKED)
+    code, _, _ = panicked(run)
     lines = {line.account.name: line for line in PanicLine.objects.select_related("account")}
     assert code == 0
     assert lines["Alpha"].seen_empty_at < lines["Slow"].answered_at
@@ -74,14 +81,14 @@ def test_books_that_cannot_be_read_in_do_not_make_an_empty_book_a_failure(
     committing_firm, run, monkeypatch
 ):
     monkeypatch.setattr(sync, "sync_account", lambda **_: 1 / 0)
-    assert run(*ASKED)[0] == 0
+    assert panicked(run)[0] == 0
 
 
 def test_json_tells_scripts_the_job_the_status_and_what_was_left(committing_firm, run):
     firm = committing_firm
     firm.paper.rules(cancel_all_takes_stops=False)
     firm.orders(1, order_type="stop_limit", stop_price="40000")
-    _, out, _ = run(*ASKED, "--json")
+    _, out, _ = panicked(run, "--json")
     (row,) = json.loads(out)
     line = PanicLine.objects.get()
     assert (row["job"], row["status"]) == (line.job_id, "empty")
@@ -92,7 +99,7 @@ def test_deactivated_accounts_are_named(committing_firm, run):
     firm = committing_firm
     idle = firm.new_account("Idle", firm.momentum)
     Account.objects.filter(pk=idle.pk).update(is_active=False)
-    code, _, err = run(*ASKED)
+    code, _, err = panicked(run)
     assert code == 0
     assert "Not emptied: Idle is deactivated." in err
 
@@ -102,7 +109,7 @@ def test_a_line_is_left_to_others_when_its_process_must_go(committing_firm):
     firm.orders(1)
     firm.paper.fault("*", "stale_reads", for_ms=60_000)
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
-    emptier = worker.PanicWorker()
+    emptier = worker.PanicWorker(timings=QUICK)
     emptier.take_due(timezone.now())
     emptier.close(is_hurried=True)
     line = PanicLine.objects.get()

@@ -1,5 +1,6 @@
 """What a panic's cancel-all leaves: cancelled once each, at once, whoever had it queued before."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from orders.models import (
     PanicStatus,
 )
 from orders.panic import decision, leftovers, readback, worker
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -38,15 +40,15 @@ def pull(firm):
     return decision.record_panic(**about)
 
 
-def carry():
+def carry(timings=QUICK):
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=timings)
     return PanicLine.objects.get()
 
 
-def emptied(firm):
+def emptied(firm, timings=QUICK):
     pull(firm)
-    return carry()
+    return carry(timings)
 
 
 def is_open(firm):
@@ -140,11 +142,10 @@ def asked(firm):
     ("kind", "about"),
     [("drop", {}), ("status", {"status": 500}), ("status", {"status": 429})],
 )
-def test_a_strategys_cancel_is_repeated_until_the_exchange_took_it(firm, monkeypatch, kind, about):
-    monkeypatch.setattr(readback, "DEADLINE_S", 20)  # three rounds, however slow the machine
+def test_a_strategys_cancel_is_repeated_until_the_exchange_took_it(firm, kind, about):
     strategy(firm)
     firm.paper.fault("/order_strategies/cancel", kind, times=2, **about)
-    line = emptied(firm)
+    line = emptied(firm, replace(QUICK, deadline_s=20))  # three rounds, however slow the machine
     assert line.status == PanicStatus.EMPTY, line.explanation
     assert asked(firm) == 3
 
@@ -186,7 +187,10 @@ def test_an_agent_wallet_that_is_disabled_after_cancel_all_is_told_in_words(firm
 # A book that lags: for so many passes, however long they take
 
 
-def _lagging(firm, monkeypatch, *, lag, until):
+PATIENT = replace(QUICK, deadline_s=60)
+
+
+def _lagging(firm, monkeypatch, *, until):
     """The book is stale until a pass over what it lists has made this true."""
     real = leftovers.Leftovers.cancel
 
@@ -195,28 +199,25 @@ def _lagging(firm, monkeypatch, *, lag, until):
         if until():
             firm.paper.disarm()
 
-    monkeypatch.setattr(readback, "DEADLINE_S", 60)
-    monkeypatch.setattr(leftovers, "LAG", lag)
     monkeypatch.setattr(leftovers.Leftovers, "cancel", cancel)
     firm.paper.fault("*", "stale_reads", for_ms=60_000)
 
 
 def test_what_an_accepted_cancel_all_took_gets_a_moment_to_leave_the_book(firm, monkeypatch):
     firm.orders(3)
-    _lagging(firm, monkeypatch, lag=timedelta(minutes=1), until=lambda: True)
-    assert emptied(firm).status == PanicStatus.EMPTY
+    _lagging(firm, monkeypatch, until=lambda: True)
+    assert emptied(firm, replace(PATIENT, lag=timedelta(minutes=1))).status == PanicStatus.EMPTY
     assert not Cancel.objects.exists()
 
 
 def test_what_is_still_listed_after_that_moment_is_cancelled_singly(firm, monkeypatch):
     firm.orders(2)
-    _lagging(firm, monkeypatch, lag=timedelta(0), until=Cancel.objects.exists)
-    assert emptied(firm).status == PanicStatus.EMPTY
+    _lagging(firm, monkeypatch, until=Cancel.objects.exists)
+    assert emptied(firm, replace(PATIENT, lag=timedelta(0))).status == PanicStatus.EMPTY
     assert Cancel.objects.count() == 2
 
 
 def test_a_newer_order_and_a_stop_get_no_such_moment(firm, stops, monkeypatch):
-    monkeypatch.setattr(leftovers, "LAG", timedelta(seconds=30))
     real = readback.finish
 
     def placed_before(line, *given):
@@ -224,7 +225,7 @@ def test_a_newer_order_and_a_stop_get_no_such_moment(firm, stops, monkeypatch):
         return real(line, *given)
 
     monkeypatch.setattr(readback, "finish", placed_before)
-    assert emptied(firm).status == PanicStatus.EMPTY
+    assert emptied(firm, replace(QUICK, lag=timedelta(seconds=30))).status == PanicStatus.EMPTY
     assert Cancel.objects.count() == 3
 
 

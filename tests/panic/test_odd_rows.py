@@ -8,6 +8,7 @@ from django.utils import timezone
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
 from orders.panic import decision, readback, worker
 from tests.helpers.odd_cells import FewLooks
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def emptied(firm, **about):
     about |= {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
     decision.record_panic(**about)
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=QUICK)
     return PanicLine.objects.get()
 
 

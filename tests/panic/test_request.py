@@ -15,6 +15,7 @@ from orders.access.permissions import NotAllowed
 from orders.cancels import intake
 from orders.evidence import verify
 from orders.lifecycle.targets import CannotAsk, target_of
+from orders.management.commands import panic
 from orders.models import (
     Account,
     AuditRecord,
@@ -29,6 +30,7 @@ from orders.models import (
     PanicStatus,
 )
 from orders.panic import actions, cancel_all, decision, worker
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +47,14 @@ def pull(firm, user=None, **options):
 def carry():
     """What the sweep's panic duty does, one line after the other."""
     for pk in list(PanicLine.objects.free(timezone.now()).values_list("pk", flat=True)):
-        worker.empty(*worker.claim_lines(timezone.now(), pk=pk))
+        worker.empty(*worker.claim_lines(timezone.now(), pk=pk), timings=QUICK)
     return PanicLine.objects.first()
 
 
 def carry_open():
     """The lines that are not over, one after the other."""
     for pk in list(PanicLine.objects.unfinished().values_list("pk", flat=True)):
-        worker.empty(*worker.claim_lines(timezone.now(), pk=pk))
+        worker.empty(*worker.claim_lines(timezone.now(), pk=pk), timings=QUICK)
 
 
 def killed(*_):
@@ -85,10 +87,10 @@ def test_books_are_read_in_only_once_the_last_of_them_is_empty(firm):
         firm.orders(2, account=account)
     pull(firm)
     first, second = PanicLine.objects.order_by("account__name")
-    worker.empty(*worker.claim_lines(timezone.now(), pk=first.pk))
+    worker.empty(*worker.claim_lines(timezone.now(), pk=first.pk), timings=QUICK)
     assert is_open(firm) == []
     assert Order.objects.open().count() == 4
-    worker.empty(*worker.claim_lines(timezone.now(), pk=second.pk))
+    worker.empty(*worker.claim_lines(timezone.now(), pk=second.pk), timings=QUICK)
     assert not Order.objects.open().exists()
 
 
@@ -279,7 +281,7 @@ def test_the_page_is_told_what_happens_to_protective_orders(firm):
 def test_the_sweep_sees_a_panic_by_itself(committing_firm):
     firm = committing_firm
     firm.orders(5)
-    emptier = worker.PanicWorker()
+    emptier = worker.PanicWorker(timings=QUICK)
     pull(firm)
     for future in emptier.take_due(timezone.now()):
         future.result()
@@ -292,7 +294,7 @@ def test_a_panic_leaves_no_sending_threads_behind(committing_firm):
     firm = committing_firm
     firm.orders(25)
     firm.paper.fault("/orders/cancel_all", "status", status=500)
-    before, emptier = sending_threads(), worker.PanicWorker()
+    before, emptier = sending_threads(), worker.PanicWorker(timings=QUICK)
     pull(firm)
     for future in emptier.take_due(timezone.now()):
         future.result()
@@ -310,7 +312,7 @@ def test_the_command_needs_nothing_but_the_database_and_the_exchange(committing_
     firm.orders(5)
     about = {"desk": "Momentum", "operator": "olivia", "reason": "all else is down"}
     said = StringIO()
-    call_command("panic", stdout=said, **about)
+    call_command(panic.Command(timings=QUICK), stdout=said, **about)
     assert "Alpha: Seen empty." in said.getvalue()
     assert is_open(firm) == []
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
 from orders.panic import decision, open_orders, worker
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +17,7 @@ def emptied(firm, **scope):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
     decision.record_panic(**about | scope)
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=QUICK)
     return PanicLine.objects.get()
 
 
@@ -74,7 +75,7 @@ def test_without_a_clear_yes_a_look_counts_only_after_the_signatures_end(book, k
     book.paper.fault("/orders/cancel_all", kind)
     line = emptied(book)
     assert line.status == PanicStatus.EMPTY
-    assert line.seen_empty_at >= open_orders.settled_at(line)
+    assert line.seen_empty_at >= open_orders.settled_at(line, QUICK.margin)
     assert looks(book).count("/orders") >= 2
     assert "seen empty after the request could act no more" in line.explanation
     assert "unless you say so" not in line.explanation

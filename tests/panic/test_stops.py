@@ -5,9 +5,11 @@ import json
 import pytest
 from django.utils import timezone
 
+from orders.management.commands import panic
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
 from orders.panic import decision, worker
 from orders.reconcile import sync
+from tests.helpers.panics import QUICK
 from tests.helpers.screens import page, signed_in
 
 STOP = {"order_type": "stop_limit", "stop_price": "40000"}
@@ -22,7 +24,7 @@ def emptied(firm, **scope):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
     decision.record_panic(**about | scope)
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=QUICK)
     return PanicLine.objects.get()
 
 
@@ -111,8 +113,8 @@ def test_every_screen_says_what_empty_covers(firm):
 def test_the_terminal_says_it_too(committing_firm, run):
     stops = committing_firm.orders(2, **STOP)
     about = ("--desk", "Momentum", "--operator", "olivia", "--reason", "test")
-    code, out, _ = run("panic", *about)
+    code, out, _ = run(panic.Command(timings=QUICK), *about)
     assert (code, f"2 stops went: {named(stops)}." in out) == (0, True)
     assert "does not cover Print orders" in out
-    code, out, said = run("panic", *about, "--json")
+    code, out, said = run(panic.Command(timings=QUICK), *about, "--json")
     assert (code, len(json.loads(out)), "Print orders" in said) == (0, 1, True)

@@ -7,6 +7,7 @@ from orders.evidence import verify
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
 from orders.pacifica.client import Client
 from orders.panic import decision, exchange_requests, strategies, worker
+from tests.helpers.panics import QUICK
 from tests.panic.test_trouble import is_whole
 
 
@@ -19,7 +20,7 @@ def emptied(firm, **scope):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
     decision.record_panic(**about | scope)
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=QUICK)
     return PanicLine.objects.get()
 
 
@@ -164,7 +165,7 @@ def test_a_sender_that_dies_with_many_on_their_way_leaves_the_log_whole(firm, mo
         emptied(firm)
     PanicLine.objects.update(lease_until=None)
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=QUICK)
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
     assert firm.paper.requests("/orders/cancel_all")
     assert AuditRecord.objects.filter(event=Event.SENDER_LOST).count() == 1

@@ -16,6 +16,7 @@ from orders.lifecycle import panic_facts
 from orders.models import AuditRecord, Cancel, Event, JobStatus, PanicLine, PanicStatus
 from orders.panic import cancel_all, decision, exchange_requests, readback, worker
 from orders.reconcile import sync
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def pulled(firm):
 
 def carry():
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=QUICK)
     return PanicLine.objects.get()
 
 
@@ -71,7 +72,7 @@ def test_what_nobody_foresaw_is_left_to_a_person_in_words(firm, line, monkeypatc
 def test_a_failure_in_a_thread_of_the_sweep_is_said_too(committing_firm, monkeypatch):
     pulled(committing_firm)
     monkeypatch.setattr(readback, "finish", failing(RuntimeError("whatever")))
-    emptier = worker.PanicWorker()
+    emptier = worker.PanicWorker(timings=QUICK)
     emptier.take_due(timezone.now())
     emptier.close()
     assert PanicLine.objects.get().status == PanicStatus.NEEDS_YOU

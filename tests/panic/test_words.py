@@ -1,6 +1,7 @@
 """What a panic's line says of its cancel-all is what happened, no more."""
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from django.utils import timezone
 from orders.exchange import client
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, CreditPool, PanicLine, PanicStatus
-from orders.panic import decision, exchange_requests, readback, worker
+from orders.panic import decision, exchange_requests, worker
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture(autouse=True)
@@ -22,9 +24,9 @@ def pull(firm, **about):
     return decision.record_panic(**who | about)
 
 
-def carry():
+def carry(timings=QUICK):
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line)
+        worker.empty(line, timings=timings)
     return PanicLine.objects.first()
 
 
@@ -128,14 +130,13 @@ def test_waiting_for_credits_does_not_count_against_the_deadline(firm):
     assert line.status == PanicStatus.EMPTY, line.explanation
 
 
-def test_waiting_for_credits_ends_too(firm, monkeypatch):
-    monkeypatch.setattr(readback, "CREDIT_WAIT_S", 0.2)
+def test_waiting_for_credits_ends_too(firm):
     later = timezone.now() + timedelta(seconds=30)
     CreditPool.objects.update_or_create(
         name="keyless", defaults={"quota": 100, "spent": "{}", "paused_until": later}
     )
     pull(firm)
-    line = carry()
+    line = carry(replace(QUICK, credit_wait_s=0.2))
     assert line.status == PanicStatus.NEEDS_YOU
     assert "for credits" in line.explanation
 

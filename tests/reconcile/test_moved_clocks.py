@@ -1,5 +1,6 @@
 """A clock that moves between sending and settling makes no stranger of us, and nothing wait."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,10 +22,11 @@ from orders.models import (
     PanicLine,
     PanicStatus,
 )
-from orders.panic import cancel_all, decision, readback
+from orders.panic import cancel_all, decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import closures, resolve
 from tests.helpers.authenticator import enrolled
+from tests.helpers.panics import QUICK
 
 JUMPS = [timedelta(minutes=minutes) for minutes in (-60, -14, 14, 60)]
 ran_ahead = pytest.mark.parametrize("jump", JUMPS[2:], ids=["+14", "+60"])
@@ -157,7 +159,6 @@ def test_a_person_may_send_again_what_was_signed_by_a_clock_ahead(firm):
 
 @pytest.mark.parametrize("fault", ["apply_then_drop", "drop"])
 def test_a_panic_asked_and_sent_by_a_clock_ahead_ends(firm, quick_panic, fault, monkeypatch):
-    monkeypatch.setattr(readback, "MAX_LIFE", timedelta(milliseconds=100))
     monkeypatch.setattr(cancel_all, "clock", lambda: timezone.now() + JUMPS[-1])
     firm.orders(2)
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
@@ -165,7 +166,7 @@ def test_a_panic_asked_and_sent_by_a_clock_ahead_ends(firm, quick_panic, fault, 
     PanicLine.objects.update(asked_at=ahead, lease_until=ahead)
     firm.paper.fault("/orders/cancel_all", fault)
     for line in panic_worker.claim_lines(timezone.now()):
-        panic_worker.empty(line)
+        panic_worker.empty(line, timings=replace(QUICK, max_life=timedelta(milliseconds=100)))
     line = PanicLine.objects.get()
     assert line.status == PanicStatus.EMPTY
     assert "clock moved" in line.explanation

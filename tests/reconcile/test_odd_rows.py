@@ -49,7 +49,6 @@ def carry_out_all(firm, some, capsys):
 def _quickest(quick_panic, monkeypatch):
     """A panic that cannot see an empty book gives up after a few looks."""
     monkeypatch.setattr(readback, "_Deadline", FewLooks)
-    monkeypatch.setattr(readback, "MAX_PAUSE_S", 0.02)
 
 
 def test_some_of_the_table(firm, capsys):

@@ -25,6 +25,7 @@ from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve, sync
 from tests.helpers.firm import Firm
+from tests.helpers.panics import QUICK
 from tests.helpers.screens import page, signed_in
 
 ORDERS, STOPS = "/orders/cancel", "/orders/stop/cancel"
@@ -174,7 +175,7 @@ def test_a_panic_reaches_a_stop_of_any_name(firm, quick_panic, order_type):
     firm.paper.fault("/orders", "altered", times=None, change={"order_type": order_type})
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     for line in panic_worker.claim_lines(timezone.now()):
-        panic_worker.empty(line)
+        panic_worker.empty(line, timings=QUICK)
     assert is_open(firm) == []
     assert PanicLine.objects.get().status == PanicStatus.EMPTY
 
@@ -185,7 +186,7 @@ def test_a_stop_of_amount_zero_rests_and_is_cancelled(firm, quick_panic):
     assert Order.objects.open().get() == order
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     for line in panic_worker.claim_lines(timezone.now()):
-        panic_worker.empty(line)
+        panic_worker.empty(line, timings=QUICK)
     assert (is_open(firm), tried(firm)[-1]) == ([], STOPS)
 
 
@@ -203,5 +204,5 @@ def test_a_listed_twap_of_any_status_is_cancelled_by_a_panic(firm, quick_panic, 
     firm.paper.fault("/orders/cancel_all", "drop")
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     for line in panic_worker.claim_lines(timezone.now()):
-        panic_worker.empty(line)
+        panic_worker.empty(line, timings=QUICK)
     assert is_open(firm) == []

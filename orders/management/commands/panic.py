@@ -21,6 +21,7 @@ from orders.management import cancel_runner, terminal
 from orders.models import CancelJob, Desk, PanicLine, PanicStatus
 from orders.panic import actions, decision, worker
 from orders.panic.open_orders import COVERS
+from orders.panic.timings import TIMINGS, Timings
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,6 +34,10 @@ class Command(terminal.DeskCommand):
     """Exit code 0 only if every book in scope was seen empty; 1 if not; 2 for wrong input."""
 
     help = __doc__
+
+    def __init__(self, *args: Any, timings: Timings = TIMINGS, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._timings = timings
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--desk", required=True)
@@ -83,7 +88,7 @@ class Command(terminal.DeskCommand):
             self.stderr.write(
                 f"{restored_copy.words(behind)} This panic is sent. {restored_copy.HOW}"
             )
-        _carry(job, wait)
+        _carry(job, wait, self._timings)
         _withdraw(job, user, actor)
         lines = list(job.panic_lines.select_related("account", "job"))
         self._tell(lines, as_json=json)
@@ -117,12 +122,12 @@ def _account_id(desk: Desk, name: str) -> int:
     return account.pk
 
 
-def _carry(job: CancelJob, wait_s: float) -> None:
+def _carry(job: CancelJob, wait_s: float, timings: Timings) -> None:
     """Work on the job's lines and what they leave over, beside whatever senders there are.
 
     Lines are looked for all the time, so that one that has to wait holds up no other.
     """
-    emptier, settler = worker.PanicWorker(), ThreadPoolExecutor(max_workers=1)
+    emptier, settler = worker.PanicWorker(timings=timings), ThreadPoolExecutor(max_workers=1)
     asking: Future[None] | None = None
     ends_at = time.monotonic() + wait_s
     while _is_going(job) and time.monotonic() < ends_at:
