@@ -13,7 +13,9 @@ CHECK_LEASE = ONE_READ + timedelta(seconds=3)  # renewed before each read
 MAX_AT_ONCE = 10_000  # all of an account are answered by one reading
 
 
-def lease_due(*, account_id: int, now: datetime, is_twap: bool) -> list[Cancel]:
+def lease_due(
+    *, account_id: int, now: datetime, is_twap: bool, at_once: int = MAX_AT_ONCE
+) -> list[Cancel]:
     """Questions that are due, the longest due first, each taken by one settler.
 
     Taking one moves its next check, so that a settler that dies holds it for seconds only.
@@ -24,7 +26,7 @@ def lease_due(*, account_id: int, now: datetime, is_twap: bool) -> list[Cancel]:
     with transaction.atomic():
         skips = connection.features.has_select_for_update_skip_locked
         rows = due.order_by("next_check_at", "pk").select_for_update(skip_locked=skips, no_key=True)
-        ids = list(rows.values_list("pk", flat=True)[:MAX_AT_ONCE])
+        ids = list(rows.values_list("pk", flat=True)[:at_once])
         due = Cancel.objects.filter(pk__any=set(ids))
         due.update(next_check_at=until)
         taken = list(due.select_related("known_order"))

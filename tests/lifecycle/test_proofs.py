@@ -165,8 +165,7 @@ def test_a_clock_behind_ours_keeps_a_signature_alive_for_longer(firm):
     assert again(firm, after_s=38).status == CancelStatus.QUEUED
 
 
-def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
-    monkeypatch.setattr(check_leases, "MAX_AT_ONCE", 2)
+def test_the_longest_due_questions_are_looked_at_first(firm):
     orders = firm.orders(3)
     firm.paper.fault("/orders/batch", "drop", times=None)
     requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
@@ -174,7 +173,8 @@ def test_the_longest_due_questions_are_looked_at_first(firm, monkeypatch):
     now = timezone.now() + timedelta(seconds=2)
     oldest = Cancel.objects.order_by("pk").first()
     Cancel.objects.filter(pk=oldest.pk).update(next_check_at=now - timedelta(seconds=30))
-    taken = check_leases.lease_due(account_id=firm.account.pk, now=now, is_twap=False)
+    about = {"account_id": firm.account.pk, "now": now, "is_twap": False}
+    taken = check_leases.lease_due(**about, at_once=2)
     assert len(taken) == 2
     assert oldest in taken
 
