@@ -40,16 +40,25 @@ from orders.reconcile.closures import ENDS, FILLS
 from orders.reconcile.history_lookup import Routes, name_of
 from orders.reconcile.history_pages import HistoryRow
 
-BY_ID_THRESHOLD = 2  # orders asked for by their ids; more are looked for in the pages
 MAX_AT_ONCE, MAX_PAGES, PAGE = 500, 20, 100
 AT_ONCE = 200  # rows of one statement
 UNFILLED = ENDS - FILLS
-MAX_LOOK_UPS = 20  # by id, of those that no page told; the others come sooner next time
 LEASE = timedelta(seconds=60)  # of whoever reads them
 MIN_PAUSE, MAX_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=1)  # where the exchange answered, and did not tell
 GIVE_UP_UNREAD_AFTER = timedelta(days=1)
 UNTOLD = "The exchange's history does not tell its amounts."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many orders are asked for by their ids."""
+
+    by_id: int = 2  # more are looked for in the pages
+    look_ups: int = 20  # of those that no page told; the others come sooner next time
+
+
+LIMITS = Limits()
 
 
 def accounts_due(now: datetime) -> list[int]:
@@ -58,13 +67,18 @@ def accounts_due(now: datetime) -> list[int]:
     return list(dict.fromkeys(due[:MAX_AT_ONCE]))
 
 
-def read(*, account_id: int, clock: Callable[[], datetime] = timezone.now) -> int:
+def read(
+    *,
+    account_id: int,
+    clock: Callable[[], datetime] = timezone.now,
+    limits: Limits = LIMITS,
+) -> int:
     """Read what is due of one account; of how many orders the amounts were told."""
     told = 0
     for routes, kinds in ROUTES:
         cancels = _take(_due(clock()).filter(account_id=account_id, kind__in=kinds), clock())
         if cancels:
-            told += _read(cancels, routes, clock)
+            told += _read(cancels, routes, clock, limits)
     return told
 
 
@@ -137,13 +151,15 @@ def _take(due: CancelQuerySet, now: datetime) -> list[Cancel]:
         return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
 
 
-def _read(cancels: list[Cancel], routes: Routes, clock: Callable[[], datetime]) -> int:
+def _read(
+    cancels: list[Cancel], routes: Routes, clock: Callable[[], datetime], limits: Limits
+) -> int:
     account = cancels[0].account
     reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, clock=clock), _Answers()
-    if len(cancels) > BY_ID_THRESHOLD or any(cancel.order_id is None for cancel in cancels):
+    if len(cancels) > limits.by_id or any(cancel.order_id is None for cancel in cancels):
         _through_pages(reader, routes, account, cancels, told)
     left = [one for one in cancels if one.pk not in told.rows and one.order_id is not None]
-    for cancel in left[:MAX_LOOK_UPS]:
+    for cancel in left[: limits.look_ups]:
         if not told.must_wait:
             _by_id(reader, routes, cancel, told)
     return _write(cancels, told, clock())

@@ -30,12 +30,12 @@ from tests.helpers.panics import QUICK
 YES = {"success": True, "data": None, "error": None, "code": None}
 
 
-def until_over(firm, most=300):
+def until_over(firm, most=300, limits=filled_amounts.LIMITS):
     """Read whenever something is due, as the sweep does; how many rounds it took."""
     now, rounds = timezone.now(), 0
     while due := Cancel.objects.filter(amounts_due_at__isnull=False).order_by("amounts_due_at"):
         now = max(now, due[0].amounts_due_at)
-        filled_amounts.read(account_id=firm.account.pk, clock=lambda now=now: now)
+        filled_amounts.read(account_id=firm.account.pk, clock=lambda now=now: now, limits=limits)
         rounds += 1
         assert rounds < most
     return rounds
@@ -83,16 +83,14 @@ def test_a_second_cancel_of_the_same_order_takes_no_amounts_away(firm):
     assert states() == {AmountsState.TOLD}
 
 
-def test_what_no_page_tells_is_asked_for_by_id_by_and_by(firm, monkeypatch):
-    monkeypatch.setattr(filled_amounts, "MAX_LOOK_UPS", 2)
+def test_what_no_page_tells_is_asked_for_by_id_by_and_by(firm):
     firm.paper.fault("/orders/history", "status", status=504, times=None)
     click(firm, *part_filled(firm, 9))
-    until_over(firm, most=12)
+    until_over(firm, most=12, limits=filled_amounts.Limits(look_ups=2))
     assert both(Order.objects) == both(Cancel.objects) == {TOLD}
 
 
-def test_an_order_that_the_history_never_tells_keeps_no_others_waiting(firm, monkeypatch):
-    monkeypatch.setattr(filled_amounts, "MAX_LOOK_UPS", 1)
+def test_an_order_that_the_history_never_tells_keeps_no_others_waiting(firm):
     never, *orders = part_filled(firm, 5)
     firm.paper.fault("/orders/history", "status", status=504, times=None)
     firm.paper.fault(
@@ -106,7 +104,9 @@ def test_an_order_that_the_history_never_tells_keeps_no_others_waiting(firm, mon
     began = timezone.now()
     for after_s in range(0, 120, 2):
         filled_amounts.read(
-            account_id=firm.account.pk, clock=lambda s=after_s: began + timedelta(seconds=s)
+            account_id=firm.account.pk,
+            clock=lambda s=after_s: began + timedelta(seconds=s),
+            limits=filled_amounts.Limits(look_ups=1),
         )
     told = Order.objects.filter(amounts_state=AmountsState.TOLD).values_list("order_id", flat=True)
     assert set(told) == {order.order_id for order in orders}
