@@ -35,9 +35,19 @@ from orders.reconcile import closures, discrepancies, filled_amounts, history_pa
 from orders.reconcile.diff import RAREST, REFRESHED, Changes, compare
 
 unread = Matters(logging.getLogger(__name__))
-BY_ID_THRESHOLD = 5  # orders looked up one by one
-PAGES, MAX_PAGES = 5, 60  # of the history, more the more orders are missing
-PAGE = 100  # rows of one (docs.pacifica.fi order-history page)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far one sync looks for orders that are missing."""
+
+    by_id: int = 5  # orders looked up one by one
+    pages: int = 5  # of the history; more the more orders are missing
+    max_pages: int = 60
+    page: int = 100  # rows of one (docs.pacifica.fi order-history page)
+
+
+LIMITS = Limits()
 
 
 @dataclass
@@ -75,7 +85,11 @@ class Synced:
 
 
 def sync_account(
-    *, account_id: int, is_due_only: bool = False, clock: Callable[[], datetime] = timezone.now
+    *,
+    account_id: int,
+    is_due_only: bool = False,
+    clock: Callable[[], datetime] = timezone.now,
+    limits: Limits = LIMITS,
 ) -> Synced | None:
     """Read the account's book and apply it; None where another sync was quicker."""
     started_at = clock()
@@ -93,7 +107,7 @@ def sync_account(
         unread.wrong(account_id, f"The open orders of {account} could not be read: {book.why}.")
         return Synced(problem=book.why)
     unread.over(account_id, f"The open orders of {account} are read again.")
-    history = _endings_of_missing(reader, account, book.value, started_at)
+    history = _endings_of_missing(reader, account, book.value, started_at, limits)
     with transaction.atomic():
         synced = _apply(account, book, book.value, history, started_at, clock())
     exchange_clock.measure(results=[book.result], now=clock())
@@ -122,20 +136,25 @@ def _endings_of_missing(
     account: Account,
     book: reads.OpenOrders[OpenOrder],
     started_at: datetime,
+    limits: Limits,
 ) -> History:
     """Ask the history where orders of ours are missing in the book."""
     listed = {row.order_id for row in book.rows} | {odd.order_id for odd in book.odd}
     wanted = _missing(account, listed, started_at)
     history = History()
     if wanted:
-        _through_history(reader, account, wanted, history)
-        for order_id in sorted(wanted - set(history.endings))[:BY_ID_THRESHOLD]:
+        _through_history(reader, account, wanted, history, limits)
+        for order_id in sorted(wanted - set(history.endings))[: limits.by_id]:
             history.readings.append(_by_id(reader, order_id, history, wanted))
     return history
 
 
 def _through_history(
-    reader: exchange_reader.Reader, account: Account, wanted: set[int], history: History
+    reader: exchange_reader.Reader,
+    account: Account,
+    wanted: set[int],
+    history: History,
+    limits: Limits,
 ) -> None:
     """Read the newest pages. Many of them never take what is kept for urgent cancels."""
     orders = account.orders.filter(order_id__any=wanted)
@@ -145,10 +164,10 @@ def _through_history(
 
     def needed(rows: list[HistoryOrder]) -> int:
         left = wanted - {row.order_id for row in rows}
-        return 0 if history_pages.Reach(rows).is_past(oldest_at) else ceil(len(left) / PAGE)
+        return 0 if history_pages.Reach(rows).is_past(oldest_at) else ceil(len(left) / limits.page)
 
-    most = min(MAX_PAGES, PAGES + 2 * len(wanted) // PAGE)
-    if most > PAGES:
+    most = min(limits.max_pages, limits.pages + 2 * len(wanted) // limits.page)
+    if most > limits.pages:
         reader = reader.for_purpose(credits.SYNC)
     params = {"account": account.address}
     pages = reader.pages("/orders/history", params, reads.history_page, needed, most=most)

@@ -212,16 +212,18 @@ def test_nor_does_it_grow_with_how_many_orders_are_gone(firm):
     assert counts[1] == counts[0]
 
 
+ONE_PAGE = account_sync.Limits(pages=1)  # for a few
+
+
 @pytest.fixture
-def many_gone(firm, monkeypatch):
-    """More orders are gone than a page of the history holds, and one page is read for a few."""
-    monkeypatch.setattr(account_sync, "PAGES", 1)
+def many_gone(firm):
+    """More orders are gone than a page of the history holds."""
     for order in firm.orders(120):
         firm.paper.close(order.order_id)
 
 
 def test_the_more_orders_are_missing_the_deeper_the_history_is_read(firm, many_gone):
-    sync(firm)
+    sync(firm, limits=ONE_PAGE)
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.CLOSED}
     assert len(firm.paper.requests("/orders/history")) == 2
 
@@ -229,11 +231,9 @@ def test_the_more_orders_are_missing_the_deeper_the_history_is_read(firm, many_g
 def test_a_deep_history_costs_no_more_than_a_routine_sync_may_spend(firm, many_gone, settings):
     quota = CreditPool.objects.get().quota
     settings.CREDIT_PRICES = settings.CREDIT_PRICES | {"heavy_read_keyless": quota / 5}
-    sync(firm)
+    sync(firm, limits=ONE_PAGE)
     assert len(firm.paper.requests("/orders/history")) == 1
-    assert (
-        Order.objects.filter(state=OrderState.CLOSED).count() == 100 + account_sync.BY_ID_THRESHOLD
-    )
+    assert Order.objects.filter(state=OrderState.CLOSED).count() == 100 + ONE_PAGE.by_id
 
 
 @pytest.fixture
@@ -241,7 +241,6 @@ def short_pages(firm, monkeypatch, settings):
     """The exchange pages its history by five orders, and credits are plenty."""
     for limit in ("DEFAULT_LIMIT", "MAX_LIMIT"):
         monkeypatch.setattr(pages, limit, 5)
-    monkeypatch.setattr(account_sync, "PAGE", 5)
     settings.CREDIT_QUOTAS = {"keyless": 10_000, "keyed": 10_000}
     CreditPool.objects.all().delete()
 
@@ -253,7 +252,7 @@ def test_nor_with_how_many_pages_of_the_history_tell_of_them(firm, short_pages):
             firm.paper.close(order.order_id)
         before = len(firm.paper.requests("/orders/history"))
         with CaptureQueriesContext(connection) as queries:
-            sync(firm)
+            sync(firm, limits=account_sync.Limits(page=5))
         counts.append(len(queries))
         pages.append(len(firm.paper.requests("/orders/history")) - before)
     assert not Order.objects.exclude(state=OrderState.CLOSED).exists()
@@ -262,12 +261,11 @@ def test_nor_with_how_many_pages_of_the_history_tell_of_them(firm, short_pages):
 
 
 def test_pages_that_were_paid_for_and_not_read_are_given_back(firm, short_pages, monkeypatch):
-    monkeypatch.setattr(account_sync, "PAGE", 1)  # the history looks longer than it is
     monkeypatch.setattr(reader.answers, "quota", lambda headers: None)  # we alone count
     for order in firm.orders(20):
         firm.paper.close(order.order_id)
     before = credits.balance(account=firm.account, now=timezone.now()).left
-    sync(firm)
+    sync(firm, limits=account_sync.Limits(page=1))  # the history looks longer than it is
     prices, pages = settings.CREDIT_PRICES, len(firm.paper.requests("/orders/history"))
     spent = before - credits.balance(account=firm.account, now=timezone.now()).left
     assert pages == 4
