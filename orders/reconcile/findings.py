@@ -202,12 +202,13 @@ def gather(
     clock: Callable[[], datetime],
     offset: timedelta,
     before: Callable[[], object],
+    limits: history_lookup.Limits = history_lookup.LIMITS,
 ) -> Findings:
     """Read the book once, then the history of the orders it does not list.
 
     ``before``: called before each read.
     """
-    return _gather(cancels, clock, offset, before, ORDERS)
+    return _gather(cancels, clock, offset, before, ORDERS, limits)
 
 
 def gather_twaps(
@@ -216,9 +217,10 @@ def gather_twaps(
     clock: Callable[[], datetime],
     offset: timedelta,
     before: Callable[[], object],
+    limits: history_lookup.Limits = history_lookup.LIMITS,
 ) -> Findings:
     """The same for TWAP orders, which have routes of their own."""
-    return _gather(cancels, clock, offset, before, TWAPS)
+    return _gather(cancels, clock, offset, before, TWAPS, limits)
 
 
 ORDERS = history_lookup.Routes(
@@ -245,6 +247,7 @@ def _gather(
     offset: timedelta,
     before: Callable[[], object],
     routes: history_lookup.Routes,
+    limits: history_lookup.Limits,
 ) -> Findings:
     account = cancels[0].account
     reader = exchange_reader.Reader(account, clock=clock, before=before)
@@ -256,7 +259,7 @@ def _gather(
     _list_half_read(evidence, cancels)
     missing = [cancel for cancel in cancels if _is_missing(evidence, cancel)]
     until = evidence.asked_at + MAX_ROUND + len(missing) * FOR_EACH
-    look = history_lookup.LookUp(evidence, routes, params, lambda: clock() > until)
+    look = history_lookup.LookUp(evidence, routes, params, lambda: clock() > until, limits)
     if len(missing) > BY_ID_THRESHOLD or any(_needs_pages(evidence, one) for one in missing):
         look.through_history(missing)
     left = _left(evidence, missing)

@@ -17,12 +17,27 @@ if TYPE_CHECKING:
     from orders.reconcile.findings import Findings
 
 
-# Pages that one question is worth, by how often it was looked at; over its whole life less than a
-# hundred. Deep ones once the reads had time to catch up. Many are worth as many as reach them all,
-# while that is cheaper than to look each up by its id.
-PAGES = {1: 5, 2: 2, 3: 2, 4: 2, 5: 3, 6: 15, 7: 20}
-PAGES_LATER = 2
-DEEP = max(PAGES)  # looks after which the history was read as deep as it ever is
+@dataclass(frozen=True)
+class Limits:
+    """Pages that one question is worth, over its whole life less than a hundred.
+
+    Many are worth as many as reach them all, while that is cheaper than to look each up by its id.
+    """
+
+    #: At the first look, at the second and so on: deep ones once the reads had time to catch up.
+    pages: tuple[int, ...] = (5, 2, 2, 2, 3, 15, 20)
+    pages_later: int = 2  # at each look after those
+
+    def pages_of(self, cancels: list[Cancel]) -> int:
+        """Return how many pages are read for these: as many as for the one that is worth most."""
+        return max(self._at(one.checks) for one in cancels)
+
+    def _at(self, look: int) -> int:
+        return self.pages[look - 1] if 0 < look <= len(self.pages) else self.pages_later
+
+
+LIMITS = Limits()
+DEEP = len(LIMITS.pages)  # looks after which the history was read as deep as it ever is
 PAGE = 100  # rows of one, where longer ones are refused
 MANY_THRESHOLD = 100  # questions whose reading leaves what is kept for urgent cancels
 
@@ -48,9 +63,10 @@ class LookUp:
         routes: Routes,
         params: dict[str, str],
         is_late: Callable[[], bool],
+        limits: Limits = LIMITS,
     ) -> None:
         self._evidence, self._routes, self._params = evidence, routes, params
-        self._is_late = is_late
+        self._is_late, self._limits = is_late, limits
 
     def through_history(self, cancels: list[Cancel]) -> None:
         """Read pages until all are found, and what edits put in their places.
@@ -68,7 +84,7 @@ class LookUp:
                 return 0
             return 1 + len(left) // (10 * PAGE)
 
-        most = _pages_of(cancels)
+        most = self._limits.pages_of(cancels)
         if len(cancels) > most:
             reach = most + 3 * _asked_since(cancels) // (2 * PAGE)
             most = reach if reach <= len(cancels) else most
@@ -87,7 +103,7 @@ class LookUp:
             is_over = rows and (self._is_late() or edits.is_past(history_pages.Reach(rows)))
             return 0 if is_over else 1
 
-        self._pages(needed, _pages_of(closed), credits.PROOF)
+        self._pages(needed, self._limits.pages_of(closed), credits.PROOF)
 
     def by_id(self, cancel: Cancel) -> None:
         """Ask for the events of one order, which the cancel names by its order id."""
@@ -120,10 +136,6 @@ class LookUp:
         if cancel.kind != CancelKind.ORDER or past is None or not past.may_be_edited:
             return False
         return self._evidence.last_edit_of(past) is None
-
-
-def _pages_of(cancels: list[Cancel]) -> int:
-    return max(PAGES.get(one.checks, PAGES_LATER) for one in cancels)
 
 
 def _asked_since(cancels: list[Cancel]) -> int:

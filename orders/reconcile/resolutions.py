@@ -19,8 +19,6 @@ from orders.reconcile import check_leases, closures
 from orders.reconcile.findings import Findings
 from orders.reconcile.read_coverage import ReadCoverage
 
-AT_ONCE = 1000  # conclusions written together: an urgent cancel waits for no more
-
 
 def record_all(
     ends: list[tuple[Cancel, Conclusion]],
@@ -28,18 +26,20 @@ def record_all(
     now: datetime,
     *,
     hold: Callable[[list[Cancel]], None],
+    at_once: int,
 ) -> None:
     """Write them by and by, those together that one page shows.
 
     ``hold``: called with the cancels that are still to come, so that nobody else takes them.
+    ``at_once``: how many conclusions are written together.
     """
     ends = _without_strangers(_with_our_others(ends, found.offset), found.offset)
     shown = ReadCoverage(found)
     ends = sorted(ends, key=lambda pair: shown.page_of(pair[0]))
-    for first in range(0, len(ends), AT_ONCE):
+    for first in range(0, len(ends), at_once):
         if first:
             hold([cancel for cancel, _ in ends[first:]])
-        record(ends[first : first + AT_ONCE], found, now, shown)
+        record(ends[first : first + at_once], found, now, shown)
 
 
 def record(

@@ -6,7 +6,7 @@ book concludes nothing while an unanswered request could yet act on it.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -40,7 +40,23 @@ IN_DOUBT_S = 300  # the slowest pace of what the exchange says and we cannot rea
 NEEDS_YOU = "needs an operator"
 
 
-def settle_account(*, account_id: int, clock: Callable[[], datetime] = timezone.now) -> int:
+@dataclass(frozen=True)
+class Limits:
+    """How much one round reads and writes."""
+
+    history: history_lookup.Limits = history_lookup.LIMITS
+    at_once: int = 1000  # conclusions written together: an urgent cancel waits for no more
+
+
+LIMITS = Limits()
+
+
+def settle_account(
+    *,
+    account_id: int,
+    clock: Callable[[], datetime] = timezone.now,
+    limits: Limits = LIMITS,
+) -> int:
     """Look at the account's open questions that are due; how many were looked at."""
     restored_copy.is_behind(
         clock()
@@ -49,7 +65,8 @@ def settle_account(*, account_id: int, clock: Callable[[], datetime] = timezone.
     for is_twap in (False, True):
         cancels = check_leases.lease_due(account_id=account_id, now=clock(), is_twap=is_twap)
         if cancels:
-            _settle(cancels, findings.gather_twaps if is_twap else findings.gather, clock)
+            gather = findings.gather_twaps if is_twap else findings.gather
+            _settle(cancels, gather, clock, limits)
             looked_at += len(cancels)
     return looked_at
 
@@ -64,20 +81,33 @@ class Gather(Protocol):
         clock: Callable[[], datetime],
         offset: timedelta,
         before: Callable[[], object],
+        limits: history_lookup.Limits,
     ) -> findings.Findings: ...
 
 
-def _settle(cancels: list[Cancel], gather: Gather, clock: Callable[[], datetime]) -> None:
+def _settle(
+    cancels: list[Cancel], gather: Gather, clock: Callable[[], datetime], limits: Limits
+) -> None:
     offset = exchange_clock.offset(clock())
     found = gather(
-        cancels, clock=clock, offset=offset, before=lambda: check_leases.hold(cancels, clock())
+        cancels,
+        clock=clock,
+        offset=offset,
+        before=lambda: check_leases.hold(cancels, clock()),
+        limits=limits.history,
     )
     moment = clock()
     exchange_clock.measure(results=[each.result for each in found.readings], now=moment)
     found.offset = exchange_clock.offset(moment)  # as these very answers show it
     ends = [(cancel, _remembering(cancel, weigh(cancel, found, moment))) for cancel in cancels]
     _have_remembered(cancels, found)
-    resolutions.record_all(ends, found, moment, hold=lambda rest: check_leases.hold(rest, clock()))
+    resolutions.record_all(
+        ends,
+        found,
+        moment,
+        hold=lambda rest: check_leases.hold(rest, clock()),
+        at_once=limits.at_once,
+    )
 
 
 def _have_remembered(cancels: list[Cancel], found: findings.Findings) -> None:

@@ -13,11 +13,14 @@ from orders.models import AuditRecord, Cancel, CancelStatus, Event, ExchangeCloc
 from orders.reconcile import check_leases, closures, findings, history_lookup, resolve
 from tests.reconcile.test_resolve import CLIENT_ORDER_ID, ask_and_deliver, by_id, settle
 
+# A round reads one page of the history, and no more however long a question stands.
+ONE_PAGE = resolve.Limits(history=history_lookup.Limits(pages=(), pages_later=1))
 
-def again(firm, after_s):
+
+def again(firm, after_s, limits=resolve.LIMITS):
     """Settle once more, whenever the next check would be."""
     Cancel.objects.update(next_check_at=timezone.now())
-    return settle(firm, after_s)
+    return settle(firm, after_s, limits)
 
 
 def vanish(monkeypatch, firm):
@@ -179,15 +182,13 @@ def test_the_longest_due_questions_are_looked_at_first(firm):
     assert oldest in taken
 
 
-def test_a_client_order_id_beyond_a_long_history_ends_not_found_in_true_words(firm, monkeypatch):
-    monkeypatch.setattr(history_lookup, "PAGES", {history_lookup.DEEP: 1})
-    monkeypatch.setattr(history_lookup, "PAGES_LATER", 1)
+def test_a_client_order_id_beyond_a_long_history_ends_not_found_in_true_words(firm):
     firm.paper.orders(firm.account.address, 101)
     by_id(firm, client_order_id=CLIENT_ORDER_ID)
-    assert settle(firm, after_s=5).status == CancelStatus.SETTLING
-    assert again(firm, after_s=31).status == CancelStatus.SETTLING
+    assert settle(firm, after_s=5, limits=ONE_PAGE).status == CancelStatus.SETTLING
+    assert again(firm, after_s=31, limits=ONE_PAGE).status == CancelStatus.SETTLING
     Cancel.objects.update(checks=history_lookup.DEEP)
-    cancel = again(firm, after_s=32)
+    cancel = again(firm, after_s=32, limits=ONE_PAGE)
     assert (cancel.status, cancel.proof) == (CancelStatus.NOT_FOUND, Proof.BOOK)
     assert "any of the 100 orders that were read" in cancel.explanation
 

@@ -10,7 +10,7 @@ from orders.delivery import worker
 from orders.evidence import verify
 from orders.exchange import credits, reader
 from orders.models import AuditRecord, AuditRecordOrder, Cancel, CancelStatus, CreditPool, Event
-from orders.reconcile import findings, resolutions, resolve
+from orders.reconcile import findings, resolve
 
 MANY = 300
 
@@ -31,9 +31,9 @@ def unknown(firm, settings):
     return orders
 
 
-def settle(firm, after_s=2):
+def settle(firm, after_s=2, limits=resolve.LIMITS):
     later = timezone.now() + timedelta(seconds=after_s)
-    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later, limits=limits)
     return set(Cancel.objects.values_list("status", flat=True))
 
 
@@ -68,9 +68,8 @@ def test_where_long_pages_are_refused_the_usual_ones_do(firm, unknown):
     assert settle(firm) == {CancelStatus.CANCELLED}
 
 
-def test_each_page_is_recorded_with_the_orders_it_shows(firm, unknown, monkeypatch):
-    monkeypatch.setattr(resolutions, "AT_ONCE", 70)
-    settle(firm)
+def test_each_page_is_recorded_with_the_orders_it_shows(firm, unknown):
+    settle(firm, limits=resolve.Limits(at_once=70))
     read = AuditRecord.objects.filter(event=Event.READ)
     pages = read.filter(data__contains="/orders/history")
     assert AuditRecordOrder.objects.filter(record__in=pages).count() == MANY

@@ -5,32 +5,23 @@ from django.utils import timezone
 
 from orders.models import Account, Cancel, CancelStatus, Proof
 from orders.reconcile import history_lookup, resolve, sync
-from tests.lifecycle.test_proofs import again
+from tests.lifecycle.test_proofs import ONE_PAGE, again
 from tests.reconcile.test_resolve import by_id, settle
 
 
-@pytest.fixture
-def short_history(monkeypatch):
-    """A round reads one page of the history, and no more however long a question stands."""
-    monkeypatch.setattr(history_lookup, "PAGES", {history_lookup.DEEP: 1})
-    monkeypatch.setattr(history_lookup, "PAGES_LATER", 1)
-
-
-@pytest.mark.usefixtures("short_history")
 def test_an_id_alone_never_makes_a_strangers_order_ours(firm):
     ids = firm.paper.orders(firm.foreign_account.address, 1)
     firm.paper.fill(ids[0])
     firm.paper.orders(firm.account.address, 101)
     by_id(firm, order_id=ids[0])
-    assert settle(firm, after_s=31).status == CancelStatus.SETTLING
+    assert settle(firm, after_s=31, limits=ONE_PAGE).status == CancelStatus.SETTLING
     Cancel.objects.update(checks=history_lookup.DEEP)
-    cancel = again(firm, after_s=62)
+    cancel = again(firm, after_s=62, limits=ONE_PAGE)
     assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
     assert "could not be told: there are more pages" in cancel.explanation
     assert cancel.filled_amount == ""
 
 
-@pytest.mark.usefixtures("short_history")
 def test_a_strangers_order_is_not_found_once_our_history_was_read_past_it(firm):
     for ago_ms, count in ((61_000, 51), (60_000, 50)):
         firm.paper.rules(clock_offset_ms=-ago_ms)
@@ -38,23 +29,21 @@ def test_a_strangers_order_is_not_found_once_our_history_was_read_past_it(firm):
     firm.paper.rules(clock_offset_ms=0)
     ids = firm.paper.orders(firm.foreign_account.address, 1)
     by_id(firm, order_id=ids[0])
-    assert settle(firm, after_s=5).status == CancelStatus.SETTLING
-    cancel = again(firm, after_s=31)
+    assert settle(firm, after_s=5, limits=ONE_PAGE).status == CancelStatus.SETTLING
+    cancel = again(firm, after_s=31, limits=ONE_PAGE)
     assert (cancel.status, cancel.proof) == (CancelStatus.NOT_FOUND, Proof.HISTORY)
     assert cancel.explanation == resolve.NOT_THIS_ACCOUNTS
 
 
-@pytest.mark.usefixtures("short_history")
 def test_a_strangers_cancel_is_not_taken_for_our_lost_one(firm):
     ids = firm.paper.orders(firm.foreign_account.address, 1)
     firm.paper.orders(firm.account.address, 101)
     firm.paper.fault("/orders/cancel", "drop")
     by_id(firm, order_id=ids[0])
     firm.paper.close(ids[0])
-    assert settle(firm, after_s=31).status == CancelStatus.UNKNOWN
+    assert settle(firm, after_s=31, limits=ONE_PAGE).status == CancelStatus.UNKNOWN
 
 
-@pytest.mark.usefixtures("short_history")
 def test_an_order_that_our_book_listed_meanwhile_is_ours_by_its_id(firm):
     ids = firm.paper.orders(firm.account.address, 1)
     firm.paper.orders(firm.account.address, 101)
@@ -62,10 +51,9 @@ def test_an_order_that_our_book_listed_meanwhile_is_ours_by_its_id(firm):
     by_id(firm, order_id=ids[0])
     sync.sync_account(account_id=firm.account.pk)
     firm.paper.fill(ids[0])
-    assert settle(firm).status == CancelStatus.FILLED
+    assert settle(firm, limits=ONE_PAGE).status == CancelStatus.FILLED
 
 
-@pytest.mark.usefixtures("short_history")
 def test_an_order_that_the_exchange_said_yes_for_is_ours_by_its_id(firm):
     ids = firm.paper.orders(firm.account.address, 1)
     firm.paper.orders(firm.account.address, 101)
@@ -73,7 +61,7 @@ def test_an_order_that_the_exchange_said_yes_for_is_ours_by_its_id(firm):
     by_id(firm, order_id=ids[0])
     Cancel.objects.update(was_taken=True)
     firm.paper.close(ids[0])
-    cancel = settle(firm)
+    cancel = settle(firm, limits=ONE_PAGE)
     assert (cancel.status, cancel.proof) == (CancelStatus.CANCELLED, Proof.HISTORY)
 
 

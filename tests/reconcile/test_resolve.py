@@ -20,10 +20,10 @@ def ask_and_deliver(firm, order):
     return Cancel.objects.get()
 
 
-def settle(firm, after_s=1.5):
+def settle(firm, after_s=1.5, limits=resolve.LIMITS):
     """Settle as if this many seconds had passed."""
     later = timezone.now() + timedelta(seconds=after_s)
-    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later)
+    resolve.settle_account(account_id=firm.account.pk, clock=lambda: later, limits=limits)
     return Cancel.objects.get()
 
 
