@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -123,14 +123,11 @@ def left_of(packs: list[OutgoingRequest]) -> int:
 
 def quota_of(packs: list[OutgoingRequest]) -> Quota | None:
     """Find the answer that says the fewest credits are left, or None where none says it."""
-    least: tuple[Decimal, Quota] | None = None
-    for pack in packs:
-        stated = quota(pack.result.headers) if isinstance(pack.result, Answer) else None
-        if stated is None or stated.remaining_credits is None:
-            continue
-        if least is None or stated.remaining_credits < least[0]:
-            least = stated.remaining_credits, stated
-    return None if least is None else least[1]
+    quotas = [quota(pack.result.headers) for pack in packs if isinstance(pack.result, Answer)]
+    stated = [
+        (one.remaining_credits, one) for one in quotas if one and one.remaining_credits is not None
+    ]
+    return min(stated, key=itemgetter(0))[1] if stated else None
 
 
 def _still_held(chunk: list[ClaimedCancel]) -> set[int]:
