@@ -4,7 +4,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from operator import attrgetter, itemgetter
 
 from orders.lifecycle.order_closure import Closure
@@ -146,7 +145,8 @@ class Edits:
                 if other.created_at is None or abs(other.created_at - at) <= SAME_MOMENT:
                     return other
         first = bisect_left(self._made, at - SAME_INSTANT, key=itemgetter(0))
-        for made_at, other in islice(self._made, first, None):
+        for index in range(first, len(self._made)):
+            made_at, other = self._made[index]
             if made_at > at + SAME_INSTANT:
                 return None
             if other.order_id > past.order_id and _may_be_kin(past, other):
