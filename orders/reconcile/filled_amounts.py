@@ -122,13 +122,13 @@ class _Answers:
 
     rows: dict[int, tuple[Closure, AnyOrder, Reading[Any]]] = field(default_factory=dict)
     asked: set[int] = field(default_factory=set)  # cancels whose order was asked for by its id
-    last: Reading[Any] | None = None
+    readings: list[Reading[Any]] = field(default_factory=list)
     is_unread: bool = False  # some read told nothing at all
     must_wait: bool = False
 
     def note(self, each: Reading[Any]) -> None:
         """Take in a read that was made."""
-        self.last = each
+        self.readings.append(each)
         self.is_unread |= each.value is None and not each.is_unknown
         self.must_wait |= each.must_wait
 
@@ -348,14 +348,12 @@ def _give_up(cancels: list[Cancel]) -> list[Cancel]:
 
 def _untold_facts(cancels: list[Cancel], told: _Answers, now: datetime) -> Iterator[log.Fact]:
     """Record for each job what was given up, with the last read that was made for it."""
-    if told.last is None:
-        return
     by_job: dict[int, list[Cancel]] = {}
     for cancel in cancels:
         by_job.setdefault(cancel.job_id, []).append(cancel)
     for given_up in by_job.values():
         lines = [log.line_of(one) for one in given_up]
-        fact = _fact(told.last, given_up[0], lines, now)
+        fact = _fact(told.readings[-1], given_up[0], lines, now)
         yield replace(fact, data=fact.data | {"amounts_untold": len(given_up)})
 
 
