@@ -11,18 +11,17 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.db import connection, transaction
-from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
+from django.db import transaction
+from django.db.models import Case, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from desk.repeated_warnings import Matters
-from orders.access.permissions import has_permission, memberships_with
 from orders.audit import log
 from orders.audit.phrases import several
 from orders.delivery import batches, turns
 from orders.delivery.claims import NextJob, claim, next_job
+from orders.delivery.send_permission import asker_of, may_not_send, must_halt, signing_wallets
 from orders.evidence import restored_copy
 from orders.exchange import client, credits
 from orders.exchange import clock as exchange_clock
@@ -39,9 +38,6 @@ from orders.models import (
     CancelJob,
     CancelStatus,
     Event,
-    JobStatus,
-    PanicLine,
-    Right,
 )
 from orders.models.cancels import MAX_LIFE
 from orders.models.clocks import is_ahead
@@ -143,7 +139,7 @@ def deliver(
     ``while_sending``: makes a context that is entered while the requests are under way.
     """
     job, account = chunk[0].job, chunk[0].account
-    why_not = may_not_send(_asker(job, account), account)
+    why_not = may_not_send(asker_of(job, account), account)
     if why_not:
         failing.wrong(account.pk, why_not)
         transitions.refuse_unsent(chunk, why_not, clock())
@@ -158,7 +154,7 @@ def deliver(
         transitions.refuse_unsent(chunk, str(error), clock(), event=Event.KEY_REFUSED)
         return 0, None
     key = open_api_config_key(account)
-    halted = functools.partial(_must_halt, job.pk, wallet)
+    halted = functools.partial(must_halt, job.pk, wallet)
     with while_sending():
         batches.send(packs, clock, halted, api_config_key=key)
     ends = transitions.conclude(packs, clock())
@@ -190,29 +186,6 @@ def _warn(ends: list[tuple[ClaimedCancel, Conclusion]], account: Account) -> Non
         )
     elif ends:
         failing.over(account.pk, f"{account}: cancels get through again.")
-
-
-def _asker(job: CancelJob, account: Account) -> CancelJob | PanicLine:
-    """Who stands behind the job: behind a panic's cancels, who asked last for the account."""
-    line = job.panic_lines.filter(account=account).first() if job.is_panic else None
-    return job if line is None else line
-
-
-def may_not_send(job: CancelJob | PanicLine, account: Account, *, panic: bool = False) -> str:
-    """Why nothing may be sent for this job, or this line of a panic, or nothing.
-
-    Rights are asked for again here.
-    """
-    right = Right.PANIC if panic else Right.CANCEL
-    if not account.is_active or not job.desk.is_active:
-        return f"Not sent: {account.name} or its desk was deactivated."
-    if job.desk != account.desk:
-        return f"Not sent: {account.name} went to another desk since this was asked."
-    people = get_user_model().objects
-    operator = people.get(pk=job.operator_id)  # type: ignore[misc]  # of a line: null in no row
-    if not has_permission(operator, right, desk=job.desk):
-        return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
-    return ""
 
 
 def sign(
@@ -260,7 +233,7 @@ def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[Outgoin
     Raises `CannotOpen` where the agent wallet was disabled since it signed.
     """
     cancels = [cancel for pack in packs for cancel in pack.cancels]
-    signing = _signing(cancels[0].account_id, packs[0].requests[0].signer)
+    signing = signing_wallets(cancels[0].account_id, packs[0].requests[0].signer)
     ends_at = now + MAX_LIFE
     drafts = {pack.body: log.draft(_request_fact(pack, now)) for pack in packs}
     with transaction.atomic():
@@ -281,40 +254,6 @@ def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[Outgoin
             raise CannotOpen("The agent wallet was disabled before the request left.")
         log.append(*(drafts[pack.body] for pack in packs))
     return packs
-
-
-def _must_halt(job_id: int, wallet: AgentWallet) -> bool:
-    """Whether nothing more may leave.
-
-    Its job was stopped, its agent wallet disabled, its account or desk deactivated, or whoever
-    asked lost the right or their own account.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(*_may_go_on(job_id, wallet.account_id, wallet.public_key))
-        return cursor.fetchone() is None
-
-
-@functools.lru_cache(maxsize=64)
-def _may_go_on(job_id: int, account_id: int, public_key: str) -> tuple[str, tuple[int | str, ...]]:
-    """The question of `_must_halt` as a statement and its values.
-
-    It is asked before each request, and takes ten times as long to put into SQL as to answer.
-    """
-    lines = PanicLine.objects.filter(job=OuterRef("pk"), account=account_id)
-    asker = Coalesce(Subquery(lines.values("operator_id")[:1]), "operator_id")
-    running = CancelJob.objects.filter(
-        pk=job_id, status=JobStatus.RUNNING, desk__accounts=account_id
-    )
-    may = memberships_with(Right.CANCEL, account_id=account_id).filter(user_id=OuterRef("asker"))
-    signs = _signing(account_id, public_key)
-    running = running.annotate(asker=asker).filter(Exists(signs), Exists(may))
-    return running.order_by().values_list("pk").query.sql_with_params()
-
-
-def _signing(account_id: int, public_key: str) -> QuerySet[AgentWallet]:
-    """The account's agent wallet of this key, while it may sign."""
-    wallets = AgentWallet.objects.filter(account=account_id, public_key=public_key)
-    return wallets.filter(is_active=True).order_by("pk")
 
 
 def _request_fact(pack: OutgoingRequest, now: datetime) -> log.Fact:

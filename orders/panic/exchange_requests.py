@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from orders.audit import log
-from orders.delivery import worker
+from orders.delivery import send_permission, worker
 from orders.exchange import credits, foreign_answers
 from orders.exchange.client import client
 from orders.exchange.reader import Reading
@@ -50,7 +50,7 @@ def why_not(line: PanicLine) -> str:
     """Why nothing more may be signed for this line from now on, or nothing: a person, an account or
     a desk may have been deactivated since it was taken."""
     now = PanicLine.objects.select_related(*WITH).get(pk=line.pk)
-    return worker.may_not_send(now, now.account, panic=True)
+    return send_permission.may_not_send(now, now.account, panic=True)
 
 
 def exchange(

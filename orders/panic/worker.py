@@ -23,7 +23,7 @@ from django.db import (
 from django.db.models import F
 from django.utils import timezone
 
-from orders.delivery import batches, worker
+from orders.delivery import batches, send_permission
 from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.exchange.client import THREADS
@@ -182,7 +182,7 @@ def _why_not(line: PanicLine) -> str:
     if line.status == PanicStatus.WAITING and _waited(line, limit) > limit:
         minutes = max(1, round(limit.total_seconds() / 60))
         return f"{_never(line)} within {minutes} min. The orders may be open."
-    return worker.may_not_send(line, line.account, panic=True)
+    return send_permission.may_not_send(line, line.account, panic=True)
 
 
 def _waited(line: PanicLine, limit: timedelta) -> timedelta:

@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.utils.timezone import now
 
 from orders.cancels import requests
-from orders.delivery import worker
+from orders.delivery import send_permission, worker
 from orders.models import (
     Account,
     AuditRecord,
@@ -41,7 +41,7 @@ losses = pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
 
 def losing_at_look(monkeypatch, firm, lose, number):
     """The right is lost right before a sender looks for the so-many-th time whether to go on."""
-    must_halt, looks = worker._must_halt, []
+    must_halt, looks = send_permission.must_halt, []
 
     def look(job_id, wallet):
         looks.append(job_id)
@@ -49,7 +49,7 @@ def losing_at_look(monkeypatch, firm, lose, number):
             lose(firm)
         return must_halt(job_id, wallet)
 
-    monkeypatch.setattr(worker, "_must_halt", look)
+    monkeypatch.setattr(worker, "must_halt", look)
 
 
 def ask(firm, count):

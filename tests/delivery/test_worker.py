@@ -11,7 +11,7 @@ from django.utils import timezone
 from orders.accounts import provisioning
 from orders.audit import log
 from orders.cancels import requests
-from orders.delivery import batches, claims, worker
+from orders.delivery import batches, claims, send_permission, worker
 from orders.evidence import verify
 from orders.lifecycle import transitions
 from orders.models import (
@@ -388,7 +388,7 @@ def test_an_agent_wallet_disabled_after_it_signed_is_not_sent_for(firm, monkeypa
 
 def test_an_agent_wallet_disabled_while_requests_wait_their_turn_sends_no_more(firm, monkeypatch):
     ask(firm, *firm.orders(25))
-    must_halt, looks = worker._must_halt, []
+    must_halt, looks = send_permission.must_halt, []
 
     def disabled_at_the_second_look(job_id, wallet):
         looks.append(job_id)
@@ -396,7 +396,7 @@ def test_an_agent_wallet_disabled_while_requests_wait_their_turn_sends_no_more(f
             disable(firm)
         return must_halt(job_id, wallet)
 
-    monkeypatch.setattr(worker, "_must_halt", disabled_at_the_second_look)
+    monkeypatch.setattr(worker, "must_halt", disabled_at_the_second_look)
     monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
     firm.paper.rules(latency_ms=400)
     deliver(firm)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from orders import sweep
 from orders.access.permissions import NotAllowed
 from orders.cancels import requests
-from orders.delivery import batches, worker
+from orders.delivery import batches, send_permission, worker
 from orders.exchange import clock
 from orders.lifecycle import transitions
 from orders.lifecycle.targets import CannotAsk
@@ -101,7 +101,7 @@ class World:
     def freeze(self):
         """A sender stops when its bytes have left; what came back waits with it."""
         chunk = claim(account_id=self.firm.account.pk, now=self.now())
-        if not chunk or worker.may_not_send(chunk[0].job, chunk[0].account):
+        if not chunk or send_permission.may_not_send(chunk[0].job, chunk[0].account):
             return  # it stops with the claim in its hands
         pairs, _ = worker.sign(chunk, self.now())
         packs = worker.record_requests(batches.packed(pairs), self.now())
