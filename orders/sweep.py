@@ -26,6 +26,7 @@ from orders.evidence import background, restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.lifecycle import transitions
 from orders.lifecycle.interpret import Conclusion
+from orders.lifecycle.outcome_facts import outcome_facts
 from orders.models import (
     Account,
     Cancel,
@@ -174,7 +175,7 @@ def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
         pairs = [(cancel, end) for cancel in rows]
         if pairs:
             transitions.write(pairs, now)
-            log.append(*transitions.outcome_facts(pairs, now))
+            log.append(*outcome_facts(pairs, now))
 
 
 def _lock_jobs_of(cancels: CancelQuerySet) -> None:
@@ -200,7 +201,7 @@ def recover_abandoned(now: datetime) -> None:
         pairs = [(cancel, _after_loss(cancel, now)) for cancel in cancels]
         transitions.write(pairs, now)
         losses = (_loss_fact(cancel, end, now) for cancel, end in pairs)
-        log.append(*losses, *transitions.outcome_facts(pairs, now))
+        log.append(*losses, *outcome_facts(pairs, now))
 
 
 def settle_due(now: datetime) -> None:

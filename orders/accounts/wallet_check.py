@@ -20,7 +20,8 @@ from orders.audit import log
 from orders.evidence import restored_copy
 from orders.exchange import client, foreign_answers
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_signer
-from orders.lifecycle import transitions, wakeups
+from orders.lifecycle import wakeups
+from orders.lifecycle.outcome_facts import described_result
 from orders.models import Account, AgentWallet, Event
 from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
@@ -131,7 +132,7 @@ def probe(*, wallet_id: int, clock: Callable[[], datetime] = timezone.now) -> No
             tested_at=clock(),
         )
         if finding.result is not None:
-            _, described, body = transitions.described_result(finding.result)
+            _, described, body = described_result(finding.result)
             data |= described
         log.append(
             _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, finding.outcome, clock(), data, body)

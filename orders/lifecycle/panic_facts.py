@@ -6,7 +6,7 @@ from typing import Any
 from orders.audit import log
 from orders.exchange import client, reader
 from orders.keys.signer import SignedRequest
-from orders.lifecycle import transitions
+from orders.lifecycle.outcome_facts import described_result
 from orders.models import Event, PanicLine
 from orders.pacifica.transport import Answer, Unreachable
 
@@ -62,7 +62,7 @@ def answer_fact(
 
     ``result``: None where the request was never sent.
     """
-    event, data, body = transitions.described_result(result)
+    event, data, body = described_result(result)
     data |= _named(strategy_id) | ({"is_late": True} if is_late else {})
     return fact_of(line, event, data, outcome=outcome, body=body)
 

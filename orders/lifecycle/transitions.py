@@ -5,7 +5,7 @@ Every change of a cancel here stands in the same transaction as the record that 
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -16,12 +16,18 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from orders.audit import log
-from orders.audit.hashing import moment
 from orders.exchange import foreign_answers
 from orders.lifecycle import reopen, routes
 from orders.lifecycle.deliveries import AnyCancel, ClaimedCancel, OutgoingRequest
 from orders.lifecycle.interpret import Conclusion, judge, refusal
 from orders.lifecycle.order_closure import Closure
+from orders.lifecycle.outcome_facts import (
+    HALTED,
+    answer_fact,
+    outcome_facts,
+    outcomes,
+    stopped_instead,
+)
 from orders.models import (
     AmountsState,
     Cancel,
@@ -36,7 +42,7 @@ from orders.models import (
 )
 from orders.models.cancels import AT_REST, LIVE, CancelQuerySet
 from orders.pacifica.quota import Quota, quota
-from orders.pacifica.transport import Answer, Unreachable, has_left
+from orders.pacifica.transport import Answer, has_left
 
 logger = logging.getLogger(__name__)
 WAITS_S = (0.1, 0.4, 1, 2, 4)  # between tries to keep answers; in all less than a lease
@@ -80,7 +86,7 @@ def _conclude(
         facts = reopen.answered_yes(cancels=_late_yes(pairs, mine), now=now)
         if mine != whole:
             drafts = _drafts(packs, ends, mine, now)
-        log.append(*facts, *drafts, *_outcomes(_stopped_instead(written), now))
+        log.append(*facts, *drafts, *outcomes(stopped_instead(written), now))
     return written
 
 
@@ -96,8 +102,8 @@ def _drafts(
     packs: list[OutgoingRequest], ends: dict[bytes, list[Conclusion]], mine: set[int], now: datetime
 ) -> list[log.Draft]:
     """The records of these answers and of what they prove of the cancels that are still ours."""
-    facts = [_answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
-    facts += _outcomes([pair for pair in _pairs(packs, ends) if pair[0].pk in mine], now)
+    facts = [answer_fact(pack, ends[pack.body], mine, now) for pack in packs]
+    facts += outcomes([pair for pair in _pairs(packs, ends) if pair[0].pk in mine], now)
     return [log.draft(fact) for fact in facts]
 
 
@@ -229,7 +235,6 @@ def finish_jobs(job_ids: set[int], now: datetime) -> None:
         over.filter(pk__in=running).update(status=JobStatus.DONE, done_at=now)
 
 
-HALTED = "Its job was stopped."
 HALTED_UNANSWERED = "Its job was stopped. An earlier request had no answer: it may have acted."
 
 
@@ -243,109 +248,6 @@ def halt(queued: CancelQuerySet, now: datetime) -> int:
         lease_until=None,
         explanation=Case(unanswered, default=Value(HALTED)),
     )
-
-
-def _answer_fact(
-    pack: OutgoingRequest, ends: list[Conclusion], mine: set[int], now: datetime
-) -> log.Fact:
-    """The record of one answer, of its absence, or of a request that never left."""
-    first = pack.cancels[0]
-    event, data, body = described_result(pack.result)
-    data |= {"attempt": first.attempt, "explanation": ends[0].explanation}
-    if event == Event.ANSWER:
-        data[log.NAMES_COMPARED] = True
-    is_late = mine.isdisjoint(cancel.pk for cancel in pack.cancels)
-    if is_late:
-        data["is_late"] = True  # evidence only: another attempt holds the cancels by now
-    lines = [
-        log.line_of(cancel, outcome=end.status if cancel.pk in mine else "")
-        for cancel, end in zip(pack.cancels, ends, strict=True)
-    ]
-    outcomes = {line.outcome for line in lines}
-    return log.Fact(
-        event=event,
-        actor=log.actor_of(first.job),
-        at=now,
-        outcome=outcomes.pop() if len(outcomes) == 1 else "mixed",
-        account=first.account,
-        job=first.job,
-        data=data,
-        body=body,
-        lines=tuple(lines),
-    )
-
-
-def described_result(
-    result: Answer | Unreachable | None,
-) -> tuple[Event, dict[str, Any], bytes | None]:
-    """Event, data and bytes with which the log keeps a request's end.
-
-    ``result``: None where the request was never sent.
-    """
-    if result is None:
-        return (
-            Event.NOT_SENT,
-            {"why": "it waited too long for its turn, or its job was stopped"},
-            None,
-        )
-    if isinstance(result, Answer):
-        return Event.ANSWER, log.described(result), result.body
-    data = {
-        "reason": result.reason,
-        "may_have_been_sent": result.may_have_been_sent,
-        "sent_at": None if result.sent_at is None else moment(result.sent_at),
-        "failed_at": moment(result.failed_at),
-        "elapsed_ms": result.elapsed_ms,
-    }
-    if result.partial is None:
-        return Event.NO_ANSWER, data, None
-    data["partial"] = log.described(result.partial)
-    return Event.NO_ANSWER, data, result.partial.body
-
-
-def outcome_facts(
-    pairs: Sequence[tuple[AnyCancel, Conclusion]], now: datetime
-) -> Iterator[log.Fact]:
-    """Record each outcome that was reached: which orders, how they ended, what shows it.
-
-    One for each account: those who ask the log about an account find it.
-    """
-    return _outcomes([*pairs, *_stopped_instead(pairs)], now)
-
-
-def _outcomes(pairs: Iterable[tuple[AnyCancel, Conclusion]], now: datetime) -> Iterator[log.Fact]:
-    groups: dict[tuple[Conclusion, int, int], list[AnyCancel]] = {}
-    for cancel, end in pairs:
-        if end.status in AT_REST:
-            groups.setdefault((end, cancel.job_id, cancel.account_id), []).append(cancel)
-    for (end, *_), cancels in groups.items():
-        yield log.Fact(
-            event=Event.OUTCOME,
-            actor=log.actor_of(cancels[0].job),
-            at=now,
-            outcome=end.status,
-            account=cancels[0].account,
-            job=cancels[0].job,
-            data={
-                "proof": Proof(end.proof).label,
-                "explanation": end.explanation,
-                "filled_amount": end.filled_amount,
-                "cancelled_amount": end.cancelled_amount,
-            },
-            lines=tuple(log.line_of(cancel, outcome=end.status) for cancel in cancels),
-        )
-
-
-def _stopped_instead(
-    pairs: Sequence[tuple[AnyCancel, Conclusion]],
-) -> list[tuple[AnyCancel, Conclusion]]:
-    """What was to be sent again and is not, for its job was stopped meanwhile."""
-    queued = {cancel.pk: cancel for cancel, end in pairs if end.status == CancelStatus.QUEUED}
-    if not queued:
-        return []
-    stopped = Cancel.objects.filter(pk__in=queued, status=CancelStatus.STOPPED)
-    end = Conclusion(CancelStatus.STOPPED, Proof.NONE, HALTED)
-    return [(queued[pk], end) for pk in stopped.values_list("pk", flat=True)]
 
 
 def refuse_unsent(

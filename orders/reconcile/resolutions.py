@@ -14,6 +14,7 @@ from orders.exchange import reader
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.order_closure import Closure
+from orders.lifecycle.outcome_facts import outcome_facts
 from orders.models import Cancel, CancelStatus, Restore
 from orders.reconcile import check_leases, closures
 from orders.reconcile.findings import Findings
@@ -57,7 +58,7 @@ def record(
         transitions.write(ends, now, checks=checks)
         settled = [(c, end) for c, end in ends if end.status != mine[c.pk]]
         facts = _read_facts(settled, found, now, shown) if settled else []
-        log.append(*facts, *transitions.outcome_facts(settled, now))
+        log.append(*facts, *outcome_facts(settled, now))
         _wake(ends)
 
 
