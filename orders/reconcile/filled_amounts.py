@@ -4,10 +4,9 @@ The outcome stands and does not wait for this. The reads are paid for from what 
 spend, and many orders are told by one page.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Any
 
 from django.db import connection, transaction
@@ -33,14 +32,13 @@ from orders.models import (
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
-from orders.pacifica.rows import AnyOrder
 from orders.pacifica.strict_json import spelled
-from orders.reconcile import closures, findings, order_pasts
+from orders.reconcile import findings
+from orders.reconcile.amounts_in_history import HistoryAnswers, ask_by_id, through_pages
 from orders.reconcile.closures import ENDS, FILLS
-from orders.reconcile.history_lookup import Routes, name_of
-from orders.reconcile.history_pages import HistoryRow
+from orders.reconcile.history_lookup import Routes
 
-MAX_AT_ONCE, MAX_PAGES, PAGE = 500, 20, 100
+MAX_AT_ONCE = 500  # cancels of one reading
 AT_ONCE = 200  # rows of one statement
 UNFILLED = ENDS - FILLS
 LEASE = timedelta(seconds=60)  # of whoever reads them
@@ -76,9 +74,10 @@ def read(
     """Read what is due of one account; of how many orders the amounts were told."""
     told = 0
     for routes, kinds in ROUTES:
-        cancels = _take(_due(clock()).filter(account_id=account_id, kind__in=kinds), clock())
+        now = clock()
+        cancels = _take(_due(now).filter(account_id=account_id, kind__in=kinds), now)
         if cancels:
-            told += _read(cancels, routes, clock, limits)
+            told += _read(cancels, routes, exchange_clock.offset(now), clock, limits)
     return told
 
 
@@ -116,23 +115,6 @@ def _gone_untold(account: Account, order_ids: set[int]) -> list[Cancel]:
     return list(gone.select_for_update(no_key=True)) if pks else []
 
 
-@dataclass
-class _Answers:
-    """What the history told. ``rows``: (end, row, reading) by cancel id."""
-
-    rows: dict[int, tuple[Closure, AnyOrder, Reading[Any]]] = field(default_factory=dict)
-    asked: set[int] = field(default_factory=set)  # cancels whose order was asked for by its id
-    readings: list[Reading[Any]] = field(default_factory=list)
-    is_unread: bool = False  # some read told nothing at all
-    must_wait: bool = False
-
-    def note(self, each: Reading[Any]) -> None:
-        """Take in a read that was made."""
-        self.readings.append(each)
-        self.is_unread |= each.value is None and not each.is_unknown
-        self.must_wait |= each.must_wait
-
-
 def _due(now: datetime) -> CancelQuerySet:
     has_none_yet = has_come("amounts_due_at", now, max(MAX_PAUSE, LEASE))
     return Cancel.objects.filter(has_none_yet, amounts_due_at__isnull=False)
@@ -152,100 +134,24 @@ def _take(due: CancelQuerySet, now: datetime) -> list[Cancel]:
 
 
 def _read(
-    cancels: list[Cancel], routes: Routes, clock: Callable[[], datetime], limits: Limits
+    cancels: list[Cancel],
+    routes: Routes,
+    offset: timedelta,
+    clock: Callable[[], datetime],
+    limits: Limits,
 ) -> int:
-    account = cancels[0].account
-    reader, told = exchange_reader.Reader(account, purpose=credits.SYNC, clock=clock), _Answers()
+    reader = exchange_reader.Reader(cancels[0].account, purpose=credits.SYNC, clock=clock)
+    told = HistoryAnswers()
     if len(cancels) > limits.by_id or any(cancel.order_id is None for cancel in cancels):
-        _through_pages(reader, routes, account, cancels, told)
+        through_pages(reader, routes, cancels, told, offset)
     left = [one for one in cancels if one.pk not in told.rows and one.order_id is not None]
     for cancel in left[: limits.look_ups]:
         if not told.must_wait:
-            _by_id(reader, routes, cancel, told)
+            ask_by_id(reader, routes, cancel, told)
     return _write(cancels, told, clock())
 
 
-def _through_pages(
-    reader: exchange_reader.Reader,
-    routes: Routes,
-    account: Account,
-    cancels: list[Cancel],
-    told: _Answers,
-) -> None:
-    until = cancels[0].amounts_due_at
-    offset = timedelta(0) if until is None else exchange_clock.offset(until - LEASE)
-
-    def needed(rows: list[HistoryRow]) -> int:
-        return ceil((len(cancels) - len(_among(rows, cancels, offset))) / PAGE)
-
-    most = min(MAX_PAGES, 2 + 2 * len(cancels) // PAGE)
-    params = {"account": account.address}
-    pages = reader.pages(routes.history, params, routes.page, needed, most=most)
-    for each in pages.readings:
-        told.note(each)
-        rows = each.value.rows if each.value is not None else ()
-        for pk, (ending, row) in _among(rows, cancels, offset).items():
-            told.rows.setdefault(pk, (ending, row, each))
-
-
-def _among(
-    rows: Sequence[HistoryRow], cancels: list[Cancel], offset: timedelta
-) -> dict[int, tuple[Closure, HistoryRow]]:
-    """The rows that tell how these cancels' orders ended, by cancel id."""
-    by_id: dict[int, tuple[Closure, HistoryRow]] = {}
-    by_name: dict[str, list[tuple[Closure, HistoryRow]]] = {}
-    for row in rows:
-        ending = closures.of_history_row(row)
-        if ending is not None:
-            by_id[row.order_id] = ending, row
-            by_name.setdefault((row.client_order_id or "").lower(), []).append((ending, row))
-    found = {one.pk: _end_of(one, by_id, by_name, offset) for one in cancels}
-    return {pk: pair for pk, pair in found.items() if pair is not None}
-
-
-def _end_of(
-    cancel: Cancel,
-    by_id: dict[int, tuple[Closure, HistoryRow]],
-    by_name: dict[str, list[tuple[Closure, HistoryRow]]],
-    offset: timedelta,
-) -> tuple[Closure, HistoryRow] | None:
-    """The end of the cancel's order, with the row that tells it.
-
-    A name may be used again: it means the order that was there when our cancel came.
-    """
-    if cancel.order_id is not None:
-        return by_id.get(cancel.order_id)
-    if cancel.concluded_at is None:
-        return None
-    latest = cancel.concluded_at + offset + closures.CLOCK_SLACK
-    pairs = [
-        (ending, row)
-        for ending, row in by_name.get(name_of(cancel), [])
-        if _is_made_by(latest, row) and closures.is_since(ending.at, cancel, offset) is not False
-    ]
-    return max(pairs, key=lambda pair: pair[1].order_id, default=None)
-
-
-def _is_made_by(latest: datetime, row: HistoryRow) -> bool:
-    made_at = closures.made_at(row)
-    return made_at is None or made_at <= latest
-
-
-def _by_id(reader: exchange_reader.Reader, routes: Routes, cancel: Cancel, told: _Answers) -> None:
-    order_id = cancel.order_id
-    if order_id is None:
-        return
-    each = reader.ask(routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id)
-    told.note(each)
-    if not each.must_wait:
-        told.asked.add(cancel.pk)
-    if each.value is not None:
-        past = order_pasts.of_events(each.value.rows)
-        if past.ending is not None:
-            told.rows[cancel.pk] = (past.ending, each.value.rows[0], each)
-
-
-def _write(cancels: list[Cancel], told: _Answers, now: datetime) -> int:
+def _write(cancels: list[Cancel], told: HistoryAnswers, now: datetime) -> int:
     """What was told, where the cancel still says so and is still ours; the rest is asked later."""
     account = cancels[0].account
     with transaction.atomic():
@@ -281,18 +187,18 @@ def _still_taken(cancels: list[Cancel], now: datetime) -> list[Cancel]:
     return [one for one in cancels if one.pk in mine]
 
 
-def _is(told: _Answers, cancel: Cancel, statuses: set[str]) -> bool:
+def _is(told: HistoryAnswers, cancel: Cancel, statuses: set[str]) -> bool:
     return cancel.pk in told.rows and told.rows[cancel.pk][0].status in statuses
 
 
-def _amounts(told: _Answers, cancel: Cancel) -> tuple[str, str] | None:
+def _amounts(told: HistoryAnswers, cancel: Cancel) -> tuple[str, str] | None:
     """(filled, cancelled) as the exchange's text, or None where it does not tell both."""
     ending = told.rows[cancel.pk][0]
     both = ending.filled_amount, ending.cancelled_amount
     return both if all(both) else None
 
 
-def _write_orders(account: Account, known: list[Cancel], told: _Answers) -> None:
+def _write_orders(account: Account, known: list[Cancel], told: HistoryAnswers) -> None:
     """Write the amounts into the orders too, where we know them."""
     endings = {told.rows[one.pk][1].order_id: told.rows[one.pk][0] for one in known}
     closed = account.orders.filter(order_id__any=set(endings), state=OrderState.CLOSED)
@@ -306,7 +212,7 @@ def _write_orders(account: Account, known: list[Cancel], told: _Answers) -> None
 AMOUNTS = ["filled_amount", "cancelled_amount", "average_filled_price", "amounts_state"]
 
 
-def _ask_later(cancels: list[Cancel], told: _Answers, now: datetime) -> list[Cancel]:
+def _ask_later(cancels: list[Cancel], told: HistoryAnswers, now: datetime) -> list[Cancel]:
     """Have these asked about again, ever more slowly; give up those asked about long enough.
 
     Returns those that were given up.
@@ -346,7 +252,7 @@ def _give_up(cancels: list[Cancel]) -> list[Cancel]:
     return cancels
 
 
-def _untold_facts(cancels: list[Cancel], told: _Answers, now: datetime) -> Iterator[log.Fact]:
+def _untold_facts(cancels: list[Cancel], told: HistoryAnswers, now: datetime) -> Iterator[log.Fact]:
     """Record for each job what was given up, with the last read that was made for it."""
     by_job: dict[int, list[Cancel]] = {}
     for cancel in cancels:
@@ -357,7 +263,7 @@ def _untold_facts(cancels: list[Cancel], told: _Answers, now: datetime) -> Itera
         yield replace(fact, data=fact.data | {"amounts_untold": len(given_up)})
 
 
-def _read_facts(known: list[Cancel], told: _Answers, now: datetime) -> Iterator[log.Fact]:
+def _read_facts(known: list[Cancel], told: HistoryAnswers, now: datetime) -> Iterator[log.Fact]:
     """Record each read that told some: its answer, the orders and their amounts."""
     by_read: dict[tuple[int, int], tuple[Reading[Any], list[Cancel]]] = {}
     for cancel in known:
@@ -385,6 +291,6 @@ def _name(cancel: Cancel) -> str:
     return str(cancel.order_id or cancel.client_order_id)
 
 
-def _row_text(told: _Answers, cancel: Cancel) -> str:
+def _row_text(told: HistoryAnswers, cancel: Cancel) -> str:
     """The exchange's row about the order, word for word."""
     return spelled(told.rows[cancel.pk][1].raw)

@@ -23,7 +23,7 @@ from orders.models import (
 )
 from orders.panic import decision
 from orders.panic import worker as panic_worker
-from orders.reconcile import closures, filled_amounts, resolve, sync
+from orders.reconcile import amounts_in_history, closures, filled_amounts, resolve, sync
 from tests.cancels.test_amounts import TOLD, both, by_id, click, part_filled, read
 from tests.helpers.panics import QUICK
 
@@ -199,9 +199,9 @@ def test_a_client_order_id_used_again_means_the_order_that_our_cancel_met():
     )
     earlier, ours, later = (ended(n, ms + at) for n, at in ((1, -90_000), (2, -500), (3, 60_000)))
     for rows in ([later, ours, earlier], [earlier, ours, later]):
-        ends = filled_amounts._among(rows, [cancel], timedelta(0))
+        ends = amounts_in_history.among(rows, [cancel], timedelta(0))
         assert {pk: row for pk, (_, row) in ends.items()} == {1: ours}
-    assert filled_amounts._among([later, earlier], [cancel], timedelta(0)) == {}
+    assert amounts_in_history.among([later, earlier], [cancel], timedelta(0)) == {}
 
 
 @pytest.mark.parametrize(
