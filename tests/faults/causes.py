@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from orders.models import Cancel
 from orders.models.cancels import LIVE
-from orders.reconcile import closures, resolve
+from orders.reconcile import closures, conclusions
 
 SLACK_MS = 3000  # two clocks, and whole seconds
 
@@ -25,7 +25,7 @@ def _denial(cancel, closing, sent_at_ms):
     said = cancel.explanation
     if cancel.status == "expired" and sent_at_ms is not None:
         return "was sent"
-    if resolve.NOT_THIS_ACCOUNTS in said:
+    if conclusions.NOT_THIS_ACCOUNTS in said:
         return "is this account's"
     if closing is None:
         return ""

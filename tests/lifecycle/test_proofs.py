@@ -10,7 +10,7 @@ from orders.delivery import worker
 from orders.exchange import clock
 from orders.exchange import reader as exchange_reader
 from orders.models import AuditRecord, Cancel, CancelStatus, Event, ExchangeClock, Proof
-from orders.reconcile import check_leases, closures, findings, history_lookup, resolve
+from orders.reconcile import check_leases, closures, conclusions, findings, history_lookup, resolve
 from tests.reconcile.test_resolve import CLIENT_ORDER_ID, ask_and_deliver, by_id, settle
 
 # A round reads one page of the history, and no more however long a question stands.
@@ -253,7 +253,7 @@ def test_an_exchange_that_cannot_be_read_is_asked_again_within_seconds(firm):
     Cancel.objects.update(checks=11)
     firm.paper.fault("/orders", "status", status=500)
     cancel = settle(firm, after_s=3)
-    assert cancel.next_check_at <= timezone.now() + timedelta(seconds=3 + resolve.UNREADABLE_S)
+    assert cancel.next_check_at <= timezone.now() + timedelta(seconds=3 + conclusions.UNREADABLE_S)
 
 
 def ask_about_three_filled(firm):

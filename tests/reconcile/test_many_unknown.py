@@ -10,7 +10,7 @@ from orders.delivery import worker
 from orders.evidence import verify
 from orders.exchange import credits, reader
 from orders.models import AuditRecord, AuditRecordOrder, Cancel, CancelStatus, CreditPool, Event
-from orders.reconcile import findings, resolve
+from orders.reconcile import conclusions, findings, resolve
 
 MANY = 300
 
@@ -84,7 +84,7 @@ def test_what_the_exchange_could_not_be_asked_about_comes_due_together(firm, unk
     settle(firm, after_s=0)
     settle(firm, after_s=1.5)
     due = set(Cancel.objects.values_list("next_check_at", flat=True))
-    assert max(due) - timezone.now() < timedelta(seconds=resolve.UNREADABLE_S + 2)
+    assert max(due) - timezone.now() < timedelta(seconds=conclusions.UNREADABLE_S + 2)
     assert len(due) <= 2
 
 

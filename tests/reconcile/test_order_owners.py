@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from orders.models import Account, Cancel, CancelStatus, Proof
-from orders.reconcile import history_lookup, resolve, sync
+from orders.reconcile import conclusions, history_lookup, sync
 from tests.lifecycle.test_proofs import ONE_PAGE, again
 from tests.reconcile.test_resolve import by_id, settle
 
@@ -32,7 +32,7 @@ def test_a_strangers_order_is_not_found_once_our_history_was_read_past_it(firm):
     assert settle(firm, after_s=5, limits=ONE_PAGE).status == CancelStatus.SETTLING
     cancel = again(firm, after_s=31, limits=ONE_PAGE)
     assert (cancel.status, cancel.proof) == (CancelStatus.NOT_FOUND, Proof.HISTORY)
-    assert cancel.explanation == resolve.NOT_THIS_ACCOUNTS
+    assert cancel.explanation == conclusions.NOT_THIS_ACCOUNTS
 
 
 def test_a_strangers_cancel_is_not_taken_for_our_lost_one(firm):

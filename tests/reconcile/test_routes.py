@@ -23,7 +23,7 @@ from orders.models.orders import IS_STOP
 from orders.pacifica import kinds
 from orders.panic import decision
 from orders.panic import worker as panic_worker
-from orders.reconcile import resolve, sync
+from orders.reconcile import conclusions, resolve, sync
 from tests.helpers.firm import Firm
 from tests.helpers.panics import QUICK
 from tests.helpers.screens import page, signed_in
@@ -156,7 +156,7 @@ def test_two_routes_that_both_find_nothing_are_not_tried_for_ever(firm):
         Cancel.objects.update(next_check_at=timezone.now())
         cancel = settle(firm, after_s=60 * minutes)
     assert "needs an operator" in cancel.explanation
-    assert len(tried(firm)) <= resolve.MAX_ATTEMPTS + 1
+    assert len(tried(firm)) <= conclusions.MAX_ATTEMPTS + 1
 
 
 def test_an_unanswered_cancel_by_the_wrong_route_is_followed_by_the_right_one(firm):
