@@ -86,6 +86,8 @@ def test_a_second_cancel_of_the_same_order_takes_no_amounts_away(firm):
 def test_what_no_page_tells_is_asked_for_by_id_by_and_by(firm):
     firm.paper.fault("/orders/history", "status", status=504, times=None)
     click(firm, *part_filled(firm, 9))
+    filled_amounts.read(account_id=firm.account.pk, limits=filled_amounts.Limits(look_ups=2))
+    assert len(firm.paper.requests("/orders/history_by_id")) == 2
     until_over(firm, most=12, limits=filled_amounts.Limits(look_ups=2))
     assert both(Order.objects) == both(Cancel.objects) == {TOLD}
 

@@ -1,6 +1,7 @@
 """Many questions of one account are answered by one reading, within the purse."""
 
 from datetime import timedelta
+from math import ceil
 
 import pytest
 from django.utils import timezone
@@ -70,6 +71,7 @@ def test_where_long_pages_are_refused_the_usual_ones_do(firm, unknown):
 
 def test_each_page_is_recorded_with_the_orders_it_shows(firm, unknown):
     settle(firm, limits=resolve.Limits(at_once=70))
+    assert AuditRecord.objects.filter(event=Event.OUTCOME).count() == ceil(MANY / 70)
     read = AuditRecord.objects.filter(event=Event.READ)
     pages = read.filter(data__contains="/orders/history")
     assert AuditRecordOrder.objects.filter(record__in=pages).count() == MANY
