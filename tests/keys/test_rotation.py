@@ -70,6 +70,20 @@ def test_a_key_taken_away_meanwhile_does_not_end_the_rotation(firm, newest):
     assert set(sealed_with()) == {"newest"}
 
 
+def test_a_key_that_was_stored_under_the_old_one_meanwhile_is_told_of(
+    firm, newest, run, monkeypatch
+):
+    rotate = rotation.rotate
+
+    def meanwhile(**given):
+        yield from rotate(**given)
+        SealedKey.objects.filter(pk=SealedKey.objects.first().pk).update(sealed_with="test")
+
+    monkeypatch.setattr(rotation, "rotate", meanwhile)
+    code, _, said = run("rotate_keys")
+    assert (code, "older key still: run this again" in said) == (1, True)
+
+
 def test_of_two_rotations_at_once_each_key_is_sealed_anew_by_one(firm, newest):
     late = rotation.rotate(actor=firm.actor())
     next(late)

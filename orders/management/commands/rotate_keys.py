@@ -29,6 +29,8 @@ class Command(terminal.DeskCommand):
         self.stdout.write(self.found())
         if refused:
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
+        if set(rotation.stored()) - {sealing.newest_key()}:  # the web sealed one meanwhile
+            raise CommandError("Some are sealed with an older key still: run this again.")
 
     def found(self) -> str:
         """Say which keys are stored: *Stored keys: 3 sealed with 'new'.* and so on."""
