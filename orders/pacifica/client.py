@@ -247,10 +247,10 @@ class _Talk:
         return stated == str(sum(map(len, self.pieces)))
 
     def answer(self, raw: urllib3.HTTPResponse, *, is_whole: bool) -> Answer:
-        now, exchange = monotonic(), self.exchange
-        # Both are known once something answered.
-        sent = now if exchange.sent is None else exchange.sent
-        first_byte = now if exchange.first_byte is None else exchange.first_byte
+        """Make the `Answer`. Raises RuntimeError where it would have to guess a time."""
+        now, sent, first_byte = monotonic(), self.exchange.sent, self.exchange.first_byte
+        if sent is None or first_byte is None:
+            raise RuntimeError("an answer was read whose bytes nobody saw come")
         return Answer(
             status=raw.status,
             headers=kept_headers(raw.headers),
@@ -260,7 +260,7 @@ class _Talk:
             sent_at=self._at(sent),
             first_byte_at=self._at(first_byte),
             answered_at=self._at(now),
-            elapsed_ms=round((now - exchange.started) * 1000),
+            elapsed_ms=round((now - self.exchange.started) * 1000),
         )
 
     def unreachable(self, error: BaseException) -> AnswerLost | NothingSent:

@@ -142,6 +142,15 @@ def test_an_answer_carries_status_headers_body_hash_and_times():
     assert "success" not in repr(answer)
 
 
+def test_no_time_of_an_answer_is_guessed(monkeypatch):
+    class Blind(connections.Exchange):
+        first_byte = property(lambda self: None, lambda self, moment: None)
+
+    monkeypatch.setattr(client_module, "Exchange", Blind)
+    with pytest.raises(RuntimeError, match="whose bytes nobody saw come"):
+        answered(http("200 OK", YES))
+
+
 def test_the_clock_offset_comes_from_the_date_header():
     ahead = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=100)
     date = ahead.strftime("Date: %a, %d %b %Y %H:%M:%S GMT")
