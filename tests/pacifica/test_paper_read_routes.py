@@ -259,6 +259,8 @@ def test_credits_are_counted_tenfold_in_the_headers(signatory):
     answer = signatory.send(cancel(5))
     assert answer.headers["ratelimit"].startswith('"credits";r=995;t=')
     assert answer.headers["ratelimit-policy"] == '"credits";q=1000;w=60'
+    signatory.paper.rules(credit_window_s=7.5)  # a header's seconds are whole
+    assert signatory.get("/info").headers["ratelimit-policy"] == '"credits";q=1000;w=8'
 
 
 def test_each_request_has_its_price(signatory):

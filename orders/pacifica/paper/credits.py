@@ -114,5 +114,5 @@ def cost_of_batch(cancels: int, others: int, *, rules: Rules) -> float:
 def _headers(left: float, quota: float, reset_s: float, window_s: float) -> dict[str, str]:
     return {
         "ratelimit": f'"credits";r={int(left * 10)};t={max(0, round(reset_s))}',
-        "ratelimit-policy": f'"credits";q={int(quota * 10)};w={max(1, window_s)}',
+        "ratelimit-policy": f'"credits";q={int(quota * 10)};w={max(1, round(window_s))}',
     }
