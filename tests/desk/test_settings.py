@@ -127,6 +127,19 @@ def test_the_paper_exchange_is_on_this_machine(tmp_path, url):
     assert refusal(tmp_path, PACIFICA_PAPER_URL=url).startswith("PACIFICA_PAPER_URL: ")
 
 
+@pytest.mark.parametrize(
+    ("scheme", "tls", "ssl"),
+    [("smtp", False, False), ("smtp+tls", True, False), ("smtp+ssl", False, True)],
+)
+def test_the_mail_server_is_read_from_one_address(tmp_path, scheme, tls, ssl):
+    found = settings(tmp_path, EMAIL_URL=f"{scheme}://desk:h%40sh@mail.example.com:587")
+    assert found["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("mail.example.com", 587)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("desk", "h@sh")
+    assert (found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (tls, ssl)
+    assert "EMAIL_URL" not in found
+
+
 def test_opening_keys_are_given_once(tmp_path):
     twice = {"AGENT_KEY_OPENING_KEYS": f"a:{KEY}", "AGENT_KEY_OPENING_KEYS_FILE": os.devnull}
     assert "twice" in refusal(tmp_path, **twice)
