@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Hashable
 
 AGAIN_AFTER_S = 3600
-MAX_REMEMBERED = (
-    10_000  # matters remembered; of more, the oldest is forgotten and may be told twice
-)
+MAX_REMEMBERED = 10_000  # matters; of more, the oldest is forgotten and may be told twice
 
 
 class Matters:
