@@ -5,10 +5,10 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from . import control, envelopes, request_handler
+from . import control, envelopes, request_handler, spoiled_answers
 from .envelopes import Answer
 from .exchange import PaperExchange
-from .spoiled_answers import spoiled
+from .spoiled_answers import SpoiledRequest
 
 API = "/api/v1"
 CONTROL = "/_paper"
@@ -53,7 +53,8 @@ class Face:
         if exchange.faults.armed:
             fault = exchange.faults.take(route, asked.entry["account"])
             if fault is not None:
-                return await spoiled(exchange, asked, fault, request=request, respond=self._respond)
+                met = SpoiledRequest(exchange, asked, fault, request, self._respond)
+                return await spoiled_answers.handled(met)
         return await self._respond(request_handler.answered(exchange, asked))
 
     async def _respond(self, answer: Answer) -> web.StreamResponse:

@@ -6,7 +6,7 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -18,14 +18,6 @@ from .exchange import PaperExchange
 from .faults import Fault
 from .refusals import Refused
 
-Respond = Callable[[Answer], Awaitable[web.StreamResponse]]
-# What one kind of fault makes of a request: (exchange, request as it came, the fault's
-# parameters, aiohttp's request, what makes the HTTP answer) -> response
-Spoiler = Callable[
-    [PaperExchange, request_handler.Asked, dict[str, Any], web.BaseRequest, Respond],
-    Awaitable[web.StreamResponse],
-]
-
 # A reset instead of an orderly close: linger on, zero seconds.
 NO_LINGER = struct.pack("ii", 1, 0)
 POLL_S = 0.02
@@ -33,152 +25,109 @@ CHUNK = 64 * 1024
 TEXTS = {429: "Rate limit exceeded", 500: "Internal server error", 504: "Request timed out"}
 
 
-async def spoiled(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    fault: Fault,
-    *,
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    """Handle the request as the fault wants it. ``respond`` makes the HTTP answer of an `Answer`.
+@dataclass(frozen=True)
+class SpoiledRequest:
+    """One request that a fault met.
 
-    Returns a response; the connection may be gone by then.
+    ``asked``: the request as the exchange takes it; ``request``: as aiohttp does. ``respond``
+    makes the HTTP answer of an `Answer`.
     """
-    asked.entry["fault"] = fault.kind
-    return await SPOILERS[fault.kind](exchange, asked, fault.params, request, respond)
+
+    exchange: PaperExchange
+    asked: request_handler.Asked
+    fault: Fault
+    request: web.BaseRequest
+    respond: Callable[[Answer], Awaitable[web.StreamResponse]]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of the fault's kind, by name."""
+        return self.fault.params
+
+    def answered(self) -> Answer:
+        """Let the exchange work, and return its answer."""
+        return request_handler.answered(self.exchange, self.asked)
+
+    def answered_if_applied(self) -> None:
+        """Let the exchange work only where the fault says so."""
+        if self.params["applied"]:
+            self.answered()
+        else:
+            self.asked.entry["verdict"] = "not_processed"
 
 
-async def _delay_before(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    if not await _slept(exchange, params["delay_ms"]):
-        return _hang_up(request, reset=False)
-    return await respond(request_handler.answered(exchange, asked))
+async def handled(spoiled: SpoiledRequest) -> web.StreamResponse:
+    """Handle the request as the fault wants it; the connection may be gone by then."""
+    spoiled.asked.entry["fault"] = spoiled.fault.kind
+    return await SPOILERS[spoiled.fault.kind](spoiled)
 
 
-async def _delay_after(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    answer = request_handler.answered(exchange, asked)
-    await asyncio.sleep(params["delay_ms"] / 1000)
-    return await respond(answer)
+async def _delay_before(spoiled: SpoiledRequest) -> web.StreamResponse:
+    if not await _slept(spoiled.exchange, spoiled.params["delay_ms"]):
+        return _hang_up(spoiled.request, reset=False)
+    return await spoiled.respond(spoiled.answered())
 
 
-async def _drop(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    asked.entry["verdict"] = "not_processed"
-    return _hang_up(request, reset=params["reset"])
+async def _delay_after(spoiled: SpoiledRequest) -> web.StreamResponse:
+    answer = spoiled.answered()
+    await asyncio.sleep(spoiled.params["delay_ms"] / 1000)
+    return await spoiled.respond(answer)
 
 
-async def _apply_then_drop(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    request_handler.answered(exchange, asked)
-    return _hang_up(request, reset=params["reset"])
+async def _drop(spoiled: SpoiledRequest) -> web.StreamResponse:
+    spoiled.asked.entry["verdict"] = "not_processed"
+    return _hang_up(spoiled.request, reset=spoiled.params["reset"])
 
 
-async def _status(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    if params["applied"]:
-        request_handler.answered(exchange, asked)
-    else:
-        asked.entry["verdict"] = "not_processed"
-    return await respond(_made_up(exchange, params))
+async def _apply_then_drop(spoiled: SpoiledRequest) -> web.StreamResponse:
+    spoiled.answered()
+    return _hang_up(spoiled.request, reset=spoiled.params["reset"])
 
 
-async def _drip(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    answer = request_handler.answered(exchange, asked)
-    size = params["chunk_bytes"]
+async def _status(spoiled: SpoiledRequest) -> web.StreamResponse:
+    spoiled.answered_if_applied()
+    return await spoiled.respond(_made_up(spoiled.exchange, spoiled.params))
+
+
+async def _drip(spoiled: SpoiledRequest) -> web.StreamResponse:
+    answer = spoiled.answered()
+    size = spoiled.params["chunk_bytes"]
     chunks = [answer.body[at : at + size] for at in range(0, len(answer.body), size)]
-    return await _stream(request, answer, chunks, pause_s=params["interval_ms"] / 1000)
+    return await _stream(
+        spoiled.request, answer, chunks, pause_s=spoiled.params["interval_ms"] / 1000
+    )
 
 
-async def _huge(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    if params["applied"]:
-        request_handler.answered(exchange, asked)
-    else:
-        asked.entry["verdict"] = "not_processed"
+async def _huge(spoiled: SpoiledRequest) -> web.StreamResponse:
+    spoiled.answered_if_applied()
     head, tail = envelopes.DONE[:-1] + b',"padding":"', b'"}'
-    size = max(0, params["size"] - len(head) - len(tail))
+    size = max(0, spoiled.params["size"] - len(head) - len(tail))
     chunks = [head, *[b"A" * CHUNK] * (size // CHUNK), b"A" * (size % CHUNK), tail]
-    return await _stream(request, Answer(), chunks, pause_s=0)
+    return await _stream(spoiled.request, Answer(), chunks, pause_s=0)
 
 
-async def _late(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    if not await _slept(exchange, params["delay_ms"]):
-        return _hang_up(request, reset=False)
-    request_handler.answered(exchange, asked)
+async def _late(spoiled: SpoiledRequest) -> web.StreamResponse:
+    if not await _slept(spoiled.exchange, spoiled.params["delay_ms"]):
+        return _hang_up(spoiled.request, reset=False)
+    spoiled.answered()
     loop = asyncio.get_running_loop()
-    until = loop.time() + params["hold_ms"] / 1000
-    while loop.time() < until and not _is_gone(request):
+    until = loop.time() + spoiled.params["hold_ms"] / 1000
+    while loop.time() < until and not _is_gone(spoiled.request):
         await asyncio.sleep(POLL_S)
-    return _hang_up(request, reset=False)
+    return _hang_up(spoiled.request, reset=False)
 
 
-async def _fill_first(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    request_handler.fill_named_orders(exchange, asked, params["amount"])
-    return await respond(request_handler.answered(exchange, asked))
+async def _fill_first(spoiled: SpoiledRequest) -> web.StreamResponse:
+    request_handler.fill_named_orders(spoiled.exchange, spoiled.asked, spoiled.params["amount"])
+    return await spoiled.respond(spoiled.answered())
 
 
-async def _altered(
-    exchange: PaperExchange,
-    asked: request_handler.Asked,
-    params: dict[str, Any],
-    request: web.BaseRequest,
-    respond: Respond,
-) -> web.StreamResponse:
-    answer = request_handler.answered(exchange, asked)
-    return await respond(replace(answer, body=altered_rows(answer.body, **params)))
+async def _altered(spoiled: SpoiledRequest) -> web.StreamResponse:
+    answer = spoiled.answered()
+    return await spoiled.respond(replace(answer, body=altered_rows(answer.body, **spoiled.params)))
 
 
-SPOILERS: dict[str, Spoiler] = {
+SPOILERS: dict[str, Callable[[SpoiledRequest], Awaitable[web.StreamResponse]]] = {
     "delay_before": _delay_before,
     "delay_after": _delay_after,
     "drop": _drop,
