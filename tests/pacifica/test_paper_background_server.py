@@ -15,6 +15,7 @@ import requests
 from orders.pacifica import signing
 from orders.pacifica.paper import state
 from orders.pacifica.paper.accounts import Account
+from orders.pacifica.paper.book import PaperOrder
 from orders.pacifica.paper.exchange import PaperExchange
 from orders.pacifica.paper.rules import FIELDS, BadRule, Rules, changed
 from orders.pacifica.paper.strategies import Strategy
@@ -149,7 +150,7 @@ def filled_exchange():
     )
     exchange.accounts.put(Account(address, agents=[agent], credits=5))
     fields = {"symbol": "NEW", "side": "bid", "price": "1", "initial_amount": "2"}
-    placed = [exchange.engine.place(account=address, **fields) for _ in range(3)]
+    placed = [exchange.engine.place(PaperOrder(address, **fields)) for _ in range(3)]
     exchange.engine.fill(placed[0], amount="0.5")
     exchange.engine.cancel(placed[1])
     now = exchange.now_ms()

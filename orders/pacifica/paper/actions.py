@@ -169,7 +169,7 @@ def _place(
     value = Decimal(price) * Decimal(payload["amount"])
     if value < 10 and not payload["reduce_only"]:
         raise refusals.order_amount_too_low(signed.account, plain_text(value))
-    return exchange.engine.place(
+    order = PaperOrder(
         account=signed.account,
         symbol=payload["symbol"],
         side=payload["side"],
@@ -178,5 +178,5 @@ def _place(
         order_type=order_type,
         client_order_id=client_order_id,
         reduce_only=payload["reduce_only"],
-        request=request,
     )
+    return exchange.engine.place(order, request=request)

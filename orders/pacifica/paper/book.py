@@ -26,16 +26,19 @@ class Event(NamedTuple):
 
 @dataclass(slots=True)
 class PaperOrder:
-    """One order. Names as on the wire; prices and amounts are decimal strings, times ms."""
+    """One order. Names as on the wire; prices and amounts are decimal strings, times ms.
 
-    order_id: int
+    ``order_id``: 0 for the exchange's next one; `Engine.place` gives it, and the times.
+    """
+
     account: str
     symbol: str
     side: str
     price: str
     initial_amount: str
-    created_at: int
-    updated_at: int
+    order_id: int = 0
+    created_at: int = 0
+    updated_at: int = 0
     client_order_id: str | None = None
     order_type: str = "limit"
     reduce_only: bool = False

@@ -243,7 +243,7 @@ def _placed(
         raise BadControl(f"Client order id {fields['client_order_id']} is in use.")
     symbol = fields["symbol"]
     exchange.markets.setdefault(symbol, market(symbol))
-    return exchange.engine.place(account=account, strategy_id=strategy_id, **fields)
+    return exchange.engine.place(PaperOrder(account=account, strategy_id=strategy_id, **fields))
 
 
 def _open_order(exchange: PaperExchange, body: dict[str, Any]) -> PaperOrder:

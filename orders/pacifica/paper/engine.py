@@ -33,53 +33,16 @@ class Engine:
         self.strategies = strategies
         self.clock = clock
 
-    def place(
-        self,
-        *,
-        account: str,
-        symbol: str,
-        side: str,
-        price: str,
-        initial_amount: str,
-        order_id: int | None = None,
-        client_order_id: str | None = None,
-        order_type: str = "limit",
-        reduce_only: bool = False,
-        stop_price: str | None = None,
-        stop_parent_order_id: int | None = None,
-        trigger_price_type: str | None = None,
-        strategy_id: str | None = None,
-        filled_amount: str = "0",
-        request: int | None = None,
-    ) -> PaperOrder:
-        """Place a new open order; all but ``request`` as in `PaperOrder`."""
-        now = self.clock()
-        if order_id is None:
-            order_id = self.book.last_order_id + 1
-        order = PaperOrder(
-            order_id=order_id,
-            account=account,
-            symbol=symbol,
-            side=side,
-            price=price,
-            initial_amount=initial_amount,
-            created_at=now,
-            updated_at=now,
-            client_order_id=client_order_id,
-            order_type=order_type,
-            reduce_only=reduce_only,
-            stop_price=stop_price,
-            stop_parent_order_id=stop_parent_order_id,
-            trigger_price_type=trigger_price_type,
-            strategy_id=strategy_id,
-            filled_amount=filled_amount,
-        )
+    def place(self, order: PaperOrder, *, request: int | None = None) -> PaperOrder:
+        """Take a new order in as an open one; give it its times, and an id unless it has one."""
+        order.order_id = order.order_id or self.book.last_order_id + 1
+        order.created_at = self.clock()
         if order.kind == TWAP:
             order.order_status = "in_execution"
         elif order.filled_amount != "0":
             order.order_status = "partially_filled"
         self.book.add(order)
-        self._happened(order, PLACINGS[order.kind], at=now, request=request)
+        self._happened(order, PLACINGS[order.kind], at=order.created_at, request=request)
         return order
 
     def cancel(
@@ -155,7 +118,7 @@ class Engine:
     ) -> PaperOrder:
         """Cancel the order and place a new one with a new id and the same client order id."""
         self._cancel(order, event="cancel", at=self.clock(), request=request)
-        return self.place(
+        new = PaperOrder(
             account=order.account,
             symbol=order.symbol,
             side=order.side,
@@ -164,13 +127,14 @@ class Engine:
             client_order_id=order.client_order_id,
             reduce_only=order.reduce_only,
             strategy_id=order.strategy_id,
-            request=request,
         )
+        return self.place(new, request=request)
 
     def place_due(self) -> None:
         """Let strategies place again what is due."""
         for strategy, fields in self.strategies.take_due(at=self.clock()):
-            self.place(account=strategy.account, strategy_id=strategy.strategy_id, **fields)
+            order = PaperOrder(account=strategy.account, strategy_id=strategy.strategy_id, **fields)
+            self.place(order)
 
     def _cancel(self, order: PaperOrder, *, event: str, at: int, request: int | None) -> None:
         # Most orders were never touched: spare the hot path the decimals.

@@ -217,10 +217,8 @@ def _history(
 def _grow(exchange: PaperExchange, account: str) -> None:
     """Let orders come and go while somebody reads page by page."""
     for _ in range(exchange.rules.history_grows):
-        order = exchange.engine.place(
-            account=account, symbol="BTC", side="bid", price="1", initial_amount="1"
-        )
-        exchange.engine.cancel(order)
+        order = PaperOrder(account, symbol="BTC", side="bid", price="1", initial_amount="1")
+        exchange.engine.cancel(exchange.engine.place(order))
 
 
 def _history_by_id(
