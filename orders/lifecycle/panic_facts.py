@@ -5,6 +5,7 @@ from typing import Any
 
 from orders.audit import log
 from orders.exchange import client, reader
+from orders.exchange.readings import Reading
 from orders.keys.signer import SignedRequest
 from orders.lifecycle.outcome_facts import described_result
 from orders.models import Event, PanicLine
@@ -77,7 +78,7 @@ def lost_fact(line: PanicLine, now: datetime) -> log.Fact:
     return fact_of(line, Event.SENDER_LOST, data, at=now, outcome="unknown")
 
 
-def read_fact(line: PanicLine, reading: reader.Reading[Any], now: datetime) -> log.Fact:
+def read_fact(line: PanicLine, reading: Reading[Any], now: datetime) -> log.Fact:
     """Record a read that showed what to cancel, or that no order is open."""
     return reader.fact_of(
         reading,

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders.audit import log
-from orders.exchange.reader import Reading
+from orders.exchange.readings import Reading
 from orders.lifecycle import panic_facts, transitions
 from orders.models import Event, PanicLine, PanicStatus
 from orders.models.cancels import LEASE

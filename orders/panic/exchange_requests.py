@@ -15,7 +15,7 @@ from orders.audit import log
 from orders.delivery import send_permission, worker
 from orders.exchange import credits, foreign_answers
 from orders.exchange.client import client
-from orders.exchange.reader import Reading
+from orders.exchange.readings import Reading
 from orders.keys.sealing import open_api_config_key, open_signer
 from orders.keys.signer import SignedRequest, Signer
 from orders.lifecycle import panic_facts

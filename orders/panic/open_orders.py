@@ -7,7 +7,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from orders.exchange import odd_rows
-from orders.exchange.reader import Parse, Reader, Reading
+from orders.exchange.reader import Parse, Reader
+from orders.exchange.readings import Reading
 from orders.models import PanicLine
 from orders.pacifica import reads
 from orders.pacifica.reads import AnyRows, Listed

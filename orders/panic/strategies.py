@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from django.utils import timezone
 
 from orders.exchange.client import signing_times
-from orders.exchange.reader import Reader, Reading
+from orders.exchange.reader import Reader
+from orders.exchange.readings import Reading
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.keys.signer import SignedRequest, Signer
 from orders.models import PanicLine

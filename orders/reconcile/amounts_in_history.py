@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from orders.exchange import reader as exchange_reader
-from orders.exchange.reader import Reading
+from orders.exchange.readings import Reading
 from orders.lifecycle.order_closure import Closure
 from orders.models import (
     Cancel,

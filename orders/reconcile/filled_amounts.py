@@ -16,7 +16,7 @@ from orders.audit import log
 from orders.exchange import clock as exchange_clock
 from orders.exchange import credits
 from orders.exchange import reader as exchange_reader
-from orders.exchange.reader import Reading
+from orders.exchange.readings import Reading
 from orders.lifecycle import reopen
 from orders.lifecycle.order_closure import Closure
 from orders.lifecycle.transitions import ending_values

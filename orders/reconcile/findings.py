@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from orders.exchange import reader as exchange_reader
+from orders.exchange.readings import Pages, Reading
 from orders.models import Account, Cancel, Order
 from orders.pacifica import reads
 from orders.pacifica.rows import OddRow, OpenOrder, TwapOrder
@@ -49,12 +50,12 @@ class Findings:
     named: dict[str, OpenRow] = field(default_factory=dict)
     pasts: dict[int, OrderPast] = field(default_factory=dict)
     unknown: set[int] = field(default_factory=set)
-    pages: exchange_reader.Pages[HistoryRow] | None = None
+    pages: Pages[HistoryRow] | None = None
     seen: set[int] = field(default_factory=set)
     unowned: dict[int, OrderPast] = field(default_factory=dict)
     unread_ids: dict[int, str] = field(default_factory=dict)
     odd: tuple[OddRow, ...] = ()
-    readings: list[exchange_reader.Reading[Any]] = field(default_factory=list)
+    readings: list[Reading[Any]] = field(default_factory=list)
     _names: dict[str, set[int]] = field(default_factory=dict)  # -> order ids of the pasts
     _edits: Edits | None = None
     _known_reach: tuple[Sequence[HistoryRow], history_pages.Reach] | None = None

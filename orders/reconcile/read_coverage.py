@@ -3,7 +3,7 @@
 from typing import Any
 
 from orders.audit import log
-from orders.exchange.reader import Reading
+from orders.exchange.readings import Reading
 from orders.models import Cancel
 from orders.pacifica.client import Answer
 from orders.pacifica.strict_json import spelled

@@ -23,6 +23,7 @@ from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.exchange import credits, odd_rows
 from orders.exchange import reader as exchange_reader
+from orders.exchange.readings import Reading
 from orders.lifecycle import reopen, wakeups
 from orders.lifecycle.order_closure import Closure
 from orders.models import Account, Event, Order, OrderState
@@ -60,7 +61,7 @@ class History:
     endings: dict[int, Closure] = field(default_factory=dict)
     words: dict[int, str] = field(default_factory=dict)
     filled: list[int] = field(default_factory=list)
-    readings: list[exchange_reader.Reading[Any]] = field(default_factory=list)
+    readings: list[Reading[Any]] = field(default_factory=list)
 
     def add(
         self, order_id: int, status: str | None, ending: Closure | None, wanted: set[int]
@@ -178,7 +179,7 @@ def _through_history(
 
 def _by_id(
     reader: exchange_reader.Reader, order_id: int, history: History, wanted: set[int]
-) -> exchange_reader.Reading[reads.Listed[OrderEvent]]:
+) -> Reading[reads.Listed[OrderEvent]]:
     path, params = "/orders/history_by_id", {"order_id": order_id}
     answer = reader.ask(path, params, reads.history_events, order_id=order_id)
     if answer.value is not None:
@@ -189,7 +190,7 @@ def _by_id(
 
 def _apply(
     account: Account,
-    book: exchange_reader.Reading[reads.OpenOrders[OpenOrder]],
+    book: Reading[reads.OpenOrders[OpenOrder]],
     listed: reads.OpenOrders[OpenOrder],
     history: History,
     started_at: datetime,
@@ -244,8 +245,8 @@ def _write(account: Account, changes: Changes, started_at: datetime, now: dateti
 def _facts(
     account: Account,
     changes: Changes,
-    book: exchange_reader.Reading[reads.OpenOrders[OpenOrder]],
-    history: list[exchange_reader.Reading[Any]],
+    book: Reading[reads.OpenOrders[OpenOrder]],
+    history: list[Reading[Any]],
     now: datetime,
 ) -> Iterator[log.Fact]:
     """One record of a sync that changed something: the changed rows word for word."""
@@ -269,8 +270,8 @@ def _fact(
     event: Event,
     account: Account,
     told: list[tuple[Order, str, dict[str, Any]]],
-    book: exchange_reader.Reading[reads.OpenOrders[OpenOrder]],
-    history: list[exchange_reader.Reading[Any]],
+    book: Reading[reads.OpenOrders[OpenOrder]],
+    history: list[Reading[Any]],
     now: datetime,
 ) -> log.Fact:
     reads_made = [book, *history]
@@ -283,7 +284,7 @@ def _fact(
     )
 
 
-def _described(each: exchange_reader.Reading[Any]) -> dict[str, Any]:
+def _described(each: Reading[Any]) -> dict[str, Any]:
     """A read's route, answer and the length and hash of its body."""
     described: dict[str, Any] = {"path": each.path, "params": each.params, "why": each.why}
     if isinstance(each.result, Answer):
