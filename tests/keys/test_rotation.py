@@ -95,7 +95,7 @@ def test_of_two_rotations_at_once_each_key_is_sealed_anew_by_one(firm, newest):
 
 def test_a_key_replaced_meanwhile_is_not_counted_as_sealed_anew(firm, newest, run, monkeypatch):
     def replaced(sealed):
-        type(sealed).objects.filter(pk=sealed.pk).update(sealed=b"of another")
+        type(sealed).objects.filter(pk=sealed.pk).update(sealed=b"of another", sealed_with="newest")
         return "newest", b"anew"
 
     monkeypatch.setattr(sealing, "resealed", replaced)
