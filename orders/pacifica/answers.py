@@ -26,10 +26,10 @@ from .verdicts import (
     cancel_all_verdict,
     cancel_verdict,
     other_account,
-    safe_text,
     twap_verdict,
 )
 from .whose import Subject
+from .words import safe_text
 
 __all__ = [
     "HistoryOrder",

@@ -20,7 +20,7 @@ from .fields import (
     mended,
 )
 from .strict_json import Unreadable, spelled
-from .verdicts import safe_text
+from .words import safe_text
 
 
 class _FieldCheck(NamedTuple):

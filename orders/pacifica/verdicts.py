@@ -20,13 +20,11 @@ from .refusals import (
     meaning_of_envelope,
     meaning_of_text,
 )
-from .strict_json import Unreadable, parse
 from .whose import Subject, another, other_kind
+from .words import decoded, safe_text, shown_words, text_of, value_of, words_in, words_of
 
 ACCEPTED, ASKED, THROTTLED = "accepted", "asked", "throttled"
-MAX_ERROR_CHARS = 300
 MAX_NAMED_CHARS = 64
-_SECRET_LIKE = re.compile(r"[1-9A-HJ-NP-Za-km-z]{64,}")  # base58 as long as a secret key
 _REFUSING_STATUSES = frozenset({400, 401, 403, 404, 422})
 _FORBIDDEN_HINT = (
     "The exchange's front door turned this machine away. Check its region, its IP address and "
@@ -149,14 +147,8 @@ def agent_wallets(
 
 def other_account(address: str, body: bytes) -> str:
     """Return the account that a read names instead of this one, in words; mostly none, ``""``."""
-    other = another([Subject(account=address)], _value(body)) if b"ccount" in body else None
+    other = another([Subject(account=address)], value_of(body)) if b"ccount" in body else None
     return _about_another(other).another if other else ""
-
-
-def safe_text(text: str) -> str:
-    """Make the exchange's words fit to store and show: cut, printable, long base58 runs masked."""
-    shown = "".join(c if c.isprintable() else " " for c in text[: MAX_ERROR_CHARS * 2])
-    return _SECRET_LIKE.sub("[masked]", shown).strip()[:MAX_ERROR_CHARS]
 
 
 def _verdict(
@@ -169,7 +161,7 @@ def _verdict(
     if status == 200 and envelope is not None and is_yes(envelope):
         return Verdict(ACCEPTED), envelope
     if _is_contradictory(status, envelope):
-        return Verdict(UNKNOWN, error=_words(body, envelope), cause="shape"), {}
+        return Verdict(UNKNOWN, error=shown_words(body, envelope), cause="shape"), {}
     return _refusal(status, body, envelope, is_whole), {}
 
 
@@ -202,18 +194,20 @@ def is_yes(envelope: dict[str, Any]) -> bool:
 
 def _refusal(status: int, body: bytes, envelope: dict[str, Any] | None, is_whole: bool) -> Verdict:
     if status == 429:  # never reached the engine; the body may be empty
-        return Verdict(THROTTLED, error=_words(body, envelope), cause="rate_limit")
+        return Verdict(THROTTLED, error=shown_words(body, envelope), cause="rate_limit")
     meaning = _meaning(status, body, envelope, is_whole)
     if meaning is None and status == 403 and not _holds_known_words(body):
         # CloudFront's HTML, or nothing at all: the exchange never saw the request.
-        return Verdict(REFUSED, _words(body, envelope), cause="forbidden", hint=_FORBIDDEN_HINT)
+        return Verdict(
+            REFUSED, shown_words(body, envelope), cause="forbidden", hint=_FORBIDDEN_HINT
+        )
     if meaning is None:
-        return Verdict(UNKNOWN, error=_words(body, envelope), cause="unreadable")
+        return Verdict(UNKNOWN, error=shown_words(body, envelope), cause="unreadable")
     return Verdict(
         kind=meaning.kind,
-        error=_words(body, envelope),
+        error=shown_words(body, envelope),
         code=_code(envelope),
-        error_id=safe_text(_text(envelope, "error_id")),
+        error_id=safe_text(text_of(envelope, "error_id")),
         cause=meaning.cause,
         hint=meaning.hint,
     )
@@ -226,19 +220,19 @@ def _meaning(
     if envelope is not None and envelope.get("success") is False:
         return _meaning_of_no(status, envelope)
     if status in _REFUSING_STATUSES and is_whole:
-        return meaning_of_bare(_said(body, envelope))
+        return meaning_of_bare(words_of(body, envelope))
     return None
 
 
 def _holds_known_words(body: bytes) -> bool:
     """Whether the exchange may be speaking, if in no form that counts. A page is the front door."""
-    words = _decoded(body).lstrip()
+    words = decoded(body).lstrip()
     return not words.startswith("<") and meaning_of_text(words) is not None
 
 
 def _meaning_of_no(status: int, envelope: dict[str, Any]) -> Meaning | None:
     """Find the meaning of an envelope that says no: by its words; a 200 needs known ones."""
-    said = _said(b"", envelope)
+    said = words_in(envelope)
     if said and status in _REFUSING_STATUSES:
         return meaning_of_envelope(status, said, _code(envelope))
     return meaning_of_text(said) if said and status == 200 else None
@@ -254,14 +248,14 @@ def _about_another(other: tuple[str, Any]) -> Verdict:
 def _item_verdict(item: Any) -> Verdict:
     """Judge a batch item: success, failure with a text, or a refusal's known words alone."""
     if isinstance(item, str) or (isinstance(item, dict) and "success" not in item):
-        words = item if isinstance(item, str) else _said(b"", item)
+        words = item if isinstance(item, str) else words_in(item)
         meaning = meaning_of_bare(words) or Meaning(UNKNOWN, "shape")
         return Verdict(meaning.kind, safe_text(words), cause=meaning.cause, hint=meaning.hint)
     if not isinstance(item, dict) or type(item["success"]) is not bool:
         return Verdict(UNKNOWN, cause="shape")
     if item["success"]:
         return Verdict(ACCEPTED) if is_yes(item) else Verdict(UNKNOWN, cause="shape")
-    error = _said(b"", item)
+    error = words_in(item)
     if not error:
         return Verdict(UNKNOWN, cause="shape")
     meaning = meaning_of_envelope(200, error, _code(item))
@@ -271,39 +265,8 @@ def _item_verdict(item: Any) -> Verdict:
 
 
 def _envelope(body: bytes) -> dict[str, Any] | None:
-    value = _value(body)
+    value = value_of(body)
     return value if isinstance(value, dict) else None
-
-
-def _value(body: bytes) -> Any:
-    try:
-        return parse(body)
-    except Unreadable:
-        return None
-
-
-def _words(body: bytes, envelope: dict[str, Any] | None) -> str:
-    """Return the error text, or the beginning of whatever came instead of an envelope."""
-    return safe_text(_said(body, envelope))
-
-
-def _said(body: bytes, envelope: dict[str, Any] | None) -> str:
-    """Return it as it came: an object's error or message, or what a JSON text spells."""
-    if envelope is not None:
-        return _text(envelope, "error") or _text(envelope, "message")
-    beginning = body[: MAX_ERROR_CHARS * 4]
-    spelled = _value(beginning) if beginning.lstrip().startswith(b'"') else None
-    return spelled if isinstance(spelled, str) else _decoded(beginning)
-
-
-def _decoded(data: bytes) -> str:
-    return data[: MAX_ERROR_CHARS * 4].decode("utf-8", errors="replace")
-
-
-def _text(envelope: dict[str, Any] | None, name: str) -> str:
-    """Return a text field's beginning: enough to classify, too short to make a pattern slow."""
-    value = envelope.get(name) if envelope is not None else None
-    return value[: MAX_ERROR_CHARS * 4] if isinstance(value, str) else ""
 
 
 def _code(envelope: dict[str, Any] | None) -> int | None:
