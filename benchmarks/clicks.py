@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks import stage
+from benchmarks.browser import Browser
 
 if TYPE_CHECKING:
     from orders.models import Order
@@ -32,7 +33,7 @@ def main() -> None:
 
 def _clicked(site: stage.Stage, orders: "Sequence[Order]") -> tuple[list[float], list[float]]:
     """Measure the milliseconds to the exchange and to *Cancelled*, one for each order."""
-    operator = stage.Browser(site.site, "olivia")
+    operator = Browser(site.site, "olivia")
     clicked: dict[int, float] = {}
     on_screen: list[float] = []
     for order in orders:
@@ -42,7 +43,7 @@ def _clicked(site: stage.Stage, orders: "Sequence[Order]") -> tuple[list[float],
     return stage.to_first_byte(site.paper, clicked), on_screen
 
 
-def _until_cancelled(operator: stage.Browser, row: int) -> None:
+def _until_cancelled(operator: Browser, row: int) -> None:
     address = f"/admin/orders/order/cells/?order={row}"
     is_cancelled = lambda: "Cancelled" in operator.get(address)  # noqa: E731
     stage.until(is_cancelled, "Cancelled", every_s=ROW_EVERY_S)

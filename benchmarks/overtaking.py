@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from benchmarks import stage
+from benchmarks.browser import Browser
 
 if TYPE_CHECKING:  # models may be imported only once Django is set up
     from orders.models import CancelJob
@@ -45,7 +46,7 @@ class Overtaking:
 
     def __init__(self, site: stage.Stage, firm: "Firm", given: argparse.Namespace) -> None:
         self.site, self.firm, self.given = site, firm, given
-        self.operator = stage.Browser(site.site, "olivia")
+        self.operator = Browser(site.site, "olivia")
         self.first_ms: list[float] = []
 
     def measure(self) -> None:

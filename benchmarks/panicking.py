@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks import stage
+from benchmarks.browser import Browser
 
 if TYPE_CHECKING:  # models may be imported only once Django is set up
     from orders.models import Account, CancelJob
@@ -61,7 +62,7 @@ def _pulled(
             firm.orders(given.stops, account=account, **STOP)
     site.paper.rules(latency_ms=given.latency_ms)
     mark = site.paper.ledger()["next"]
-    stage.Browser(site.site, "hannah").post(
+    Browser(site.site, "hannah").post(
         "/admin/orders/panicline/pull/", desk=firm.momentum.pk, reason="bench"
     )
     job = CancelJob.objects.filter(is_panic=True).latest("created_at")

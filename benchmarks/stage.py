@@ -9,7 +9,6 @@ import base64
 import contextlib
 import os
 import platform
-import re
 import secrets
 import signal
 import statistics
@@ -17,13 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
-
-import requests
 
 from desk.demo.stack import free_port, wait_for
 from tests.helpers.paper import PaperHandle
@@ -192,43 +188,6 @@ class Stage(contextlib.ExitStack):
         cores = len(os.sched_getaffinity(0))
         services = f"{connection.vendor}, {broker} broker, {cores} cores, {platform.machine()}"
         return f"{services}; {' + '.join(self.kinds)}"
-
-
-class Browser:
-    """A person signed in over HTTP, who clicks."""
-
-    def __init__(self, site: str, name: str) -> None:
-        self.site, self.session = site, requests.Session()
-        self.session.trust_env = False
-        from tests.helpers.firm import PASSWORD
-
-        page = self.get("/admin/login/")
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
-        if token is None:
-            raise SystemExit("the page to sign in has no token")
-        form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
-        self.session.post(f"{site}/admin/login/", data=form, timeout=10).raise_for_status()
-
-    def get(self, path: str) -> str:
-        """Return the text of a page."""
-        answer = self.session.get(self.site + path, timeout=30)
-        answer.raise_for_status()
-        return answer.text
-
-    def post(self, path: str, **form: str | int) -> requests.Response:
-        """Press a button; where it leads is not followed."""
-        token = {"X-CSRFToken": self.session.cookies["csrftoken"], "Referer": self.site}
-        answer = self.session.post(
-            self.site + path, data=form, headers=token, timeout=30, allow_redirects=False
-        )
-        answer.raise_for_status()
-        return answer
-
-    def click(self, row: int) -> float:
-        """Press Cancel on an order's row; return when, in ms since the epoch."""
-        at_ms = time.time() * 1000
-        self.post(f"/admin/orders/order/{row}/cancel/", request_key=str(uuid.uuid4()))
-        return at_ms
 
 
 def to_first_byte(paper: PaperHandle, clicked: dict[int, float]) -> list[float]:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import stage
+from benchmarks.browser import Browser
 
 if TYPE_CHECKING:  # models may be imported only once Django is set up
     from orders.models import CancelJob
@@ -32,16 +33,14 @@ def main() -> None:
             f"{site.conditions()}",
             flush=True,
         )
-        head = stage.Browser(site.site, "hannah")
+        head = Browser(site.site, "hannah")
         late_ms = [_tried(site, firm, head, given) for _ in range(given.tries)]
     in_time = sum(late <= 1000 for late in late_ms)
     print(f"press of Stop to the last new request: {stage.told(late_ms)}")
     print(f"within a second: {in_time} of {given.tries}")
 
 
-def _tried(
-    site: stage.Stage, firm: "Firm", head: stage.Browser, given: argparse.Namespace
-) -> float:
+def _tried(site: stage.Stage, firm: "Firm", head: Browser, given: argparse.Namespace) -> float:
     """Stop one job; return the milliseconds from the press to the last request's arrival."""
     site.paper.rules(latency_ms=0)
     firm.orders(given.count)
