@@ -6,7 +6,6 @@ we count is corrected by the exchange's own ``ratelimit`` headers. The last part
 for urgent cancels and for the reads that prove outcomes.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,11 +15,11 @@ from math import ceil
 from django.conf import settings
 from django.db import transaction
 
+from orders.exchange.spent_credits import WINDOW_S, SpentCredits, second_of
 from orders.models import Account, CreditPool, SealedApiConfigKey
-from orders.models.clocks import MAY_DIFFER, is_ahead
+from orders.models.clocks import is_ahead
 from orders.pacifica.quota import Quota
 
-WINDOW_S = 60
 URGENT, PROOF, BULK, SYNC = "urgent", "proof", "bulk", "sync"
 KEYLESS = "keyless"
 HEAVY = ("/orders/history", "/orders/twap/history")  # CCXT's table lists these as heavy
@@ -100,21 +99,19 @@ def reserve(*, account: Account, wanted: int, price: Decimal, purpose: str, now:
         pool = _locked(name)
         if _pause_s(pool, now):
             return Grant(name, 0, price, _pause_s(pool, now))
-        spent = _recent(pool, now)
+        spent = SpentCredits(pool.spent, now)
         already = _already(pool, spent, now)
-        count = (
-            wanted
-            if purpose == PROOF
-            else min(wanted, int(max(Decimal(0), _free(pool, spent, purpose)) // price))
-        )
+        count = wanted
+        if purpose != PROOF:
+            count = min(wanted, int(max(Decimal(0), _free(pool, spent, purpose)) // price))
         _spend(pool, spent, count * price, purpose, now)
-        wait_s = 0 if count else _until_freed(spent, now)
+        wait_s = 0 if count else spent.until_freed(now)
     return Grant(
         name,
         count,
         price,
         wait_s,
-        second=_second(now),
+        second=second_of(now),
         already=already,
         is_sync=purpose == SYNC,
     )
@@ -124,8 +121,8 @@ def _unbooked(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
     pool = CreditPool.objects.filter(name=name).first()
     if pool is None:
         return Grant(name, wanted, price, is_booked=False)
-    already = _already(pool, _recent(pool, now), now)
-    return Grant(name, wanted, price, is_booked=False, second=_second(now), already=already)
+    already = _already(pool, SpentCredits(pool.spent, now), now)
+    return Grant(name, wanted, price, is_booked=False, second=second_of(now), already=already)
 
 
 def _pause_s(pool: CreditPool, now: datetime) -> float:
@@ -146,13 +143,13 @@ def book(*, grant: Grant, unused: int, quota: Quota | None, now: datetime) -> No
     """
     with transaction.atomic():
         pool = _locked(grant.pool)
-        spent = _recent(pool, now)
+        spent = SpentCredits(pool.spent, now)
         if grant.is_booked:
             pool.in_flight = max(Decimal(0), pool.in_flight - grant.credits)
             if grant.second in spent:  # else it has left the window already
-                _add(spent, grant.second, -grant.credits, grant.is_sync)
-        is_newest = pool.in_flight == 0 and _spent_since(spent, grant.second) <= grant.already
-        _add(spent, _second(now), grant.credits - unused * grant.price, grant.is_sync)
+                spent.add(grant.second, -grant.credits, grant.is_sync)
+        is_newest = pool.in_flight == 0 and spent.since(grant.second) <= grant.already
+        spent.add(second_of(now), grant.credits - unused * grant.price, grant.is_sync)
         if quota is not None:
             _believe(pool, spent, quota, is_newest, now)
         _save(pool, spent)
@@ -190,7 +187,7 @@ def balances(*, accounts: Sequence[Account], now: datetime) -> dict[int, Balance
 
 
 def _balance(pool: CreditPool, now: datetime) -> Balance:
-    left = max(Decimal(0), pool.quota - _sum(_recent(pool, now)))
+    left = max(Decimal(0), pool.quota - SpentCredits(pool.spent, now).total())
     paused_until = pool.paused_until if _pause_s(pool, now) else None
     return Balance(pool.name, pool.quota, left, _reserve(pool), paused_until)
 
@@ -210,48 +207,32 @@ def _locked(name: str) -> CreditPool:
     return pool
 
 
-def _recent(pool: CreditPool, now: datetime) -> dict[int, list[Decimal]]:
-    """Read what was spent within the window: second -> [all, of it by routine syncs]."""
-    oldest = _second(now) - WINDOW_S - 1  # the last credits of a second leave with it
-    newest = _second(now + MAY_DIFFER)  # later ones were spent before a clock was set back
-    spent = {int(second): both for second, both in json.loads(pool.spent).items()}
-    return {s: [Decimal(n) for n in spent[s]] for s in spent if oldest < s <= newest}
-
-
-def _sum(spent: dict[int, list[Decimal]], column: int = 0) -> Decimal:
-    return sum((both[column] for both in spent.values()), Decimal(0))
-
-
-def _already(pool: CreditPool, spent: dict[int, list[Decimal]], now: datetime) -> Decimal:
+def _already(pool: CreditPool, spent: SpentCredits, now: datetime) -> Decimal:
     """Sum what others spent in this second; what is under way they will still settle.
 
     It tells a grant later whether others settled meanwhile.
     """
-    return max(Decimal(0), _spent_since(spent, _second(now)) - pool.in_flight)
-
-
-def _spent_since(spent: dict[int, list[Decimal]], second: int) -> Decimal:
-    return sum((both[0] for at, both in spent.items() if at >= second), Decimal(0))
+    return max(Decimal(0), spent.since(second_of(now)) - pool.in_flight)
 
 
 def _reserve(pool: CreditPool) -> Decimal:
     return pool.quota * settings.CREDIT_RESERVE_PERCENT / 100
 
 
-def _free(pool: CreditPool, spent: dict[int, list[Decimal]], purpose: str) -> Decimal:
+def _free(pool: CreditPool, spent: SpentCredits, purpose: str) -> Decimal:
     """Return the credits this purpose may take now."""
-    free = pool.quota - _sum(spent) - _reserve(pool)
+    free = pool.quota - spent.total() - _reserve(pool)
     if purpose == SYNC:
-        return min(free, pool.quota * settings.CREDIT_SYNC_PERCENT / 100 - _sum(spent, 1))
+        return min(free, pool.quota * settings.CREDIT_SYNC_PERCENT / 100 - spent.of_syncs())
     return free
 
 
 def _spend(
-    pool: CreditPool, spent: dict[int, list[Decimal]], credits: Decimal, purpose: str, now: datetime
+    pool: CreditPool, spent: SpentCredits, credits: Decimal, purpose: str, now: datetime
 ) -> None:
     if not credits:
         return
-    _add(spent, _second(now), credits, purpose == SYNC)
+    spent.add(second_of(now), credits, purpose == SYNC)
     at = pool.taken_at
     if at is None or at < now - FORGET_AFTER or is_ahead(at, now):
         pool.in_flight = Decimal(0)
@@ -260,20 +241,8 @@ def _spend(
     _save(pool, spent)
 
 
-def _add(
-    spent: dict[int, list[Decimal]], second: int, credits: Decimal, is_sync: bool = False
-) -> None:
-    both = spent.setdefault(second, [Decimal(0), Decimal(0)])
-    both[0] += credits
-    both[1] += credits if is_sync else 0
-
-
-def _second(now: datetime) -> int:
-    return int(now.timestamp())
-
-
 def _believe(
-    pool: CreditPool, spent: dict[int, list[Decimal]], quota: Quota, is_newest: bool, now: datetime
+    pool: CreditPool, spent: SpentCredits, quota: Quota, is_newest: bool, now: datetime
 ) -> None:
     """Correct our count by the exchange's. Somebody else may be spending from the same pool.
 
@@ -284,26 +253,13 @@ def _believe(
         pool.quota = quota.quota_credits
     if quota.remaining_credits is None:
         return
-    too_few = pool.quota - _sum(spent) - quota.remaining_credits
+    too_few = pool.quota - spent.total() - quota.remaining_credits
     if too_few > 0:
-        _add(spent, _second(now), too_few)
+        spent.add(second_of(now), too_few)
     elif is_newest:
-        _forget(spent, -too_few)
+        spent.forget(-too_few)
 
 
-def _forget(spent: dict[int, list[Decimal]], credits: Decimal) -> None:
-    """Take so many off what leaves the window first: that is what the exchange let go already."""
-    for second in sorted(spent):
-        part = max(Decimal(0), min(credits, spent[second][0]))
-        _add(spent, second, -part)
-        credits -= part
-
-
-def _save(pool: CreditPool, spent: dict[int, list[Decimal]]) -> None:
-    pool.spent = json.dumps({str(s): [str(n) for n in both] for s, both in spent.items()})
+def _save(pool: CreditPool, spent: SpentCredits) -> None:
+    pool.spent = spent.as_text()
     pool.save(update_fields=["quota", "spent", "in_flight", "taken_at"])
-
-
-def _until_freed(spent: dict[int, list[Decimal]], now: datetime) -> float:
-    """Return the seconds until the oldest spending leaves the window."""
-    return max(0.0, min(spent, default=0) + WINDOW_S + 1 - now.timestamp())
