@@ -31,7 +31,7 @@ FORGET_AFTER = timedelta(seconds=30)  # what is in flight longer belonged to a s
 class Grant:
     """What a pool allows now. ``count``: requests' worth; ``wait_s``: until more could be had.
 
-    ``is_booked``: whether the credits were taken out already, or are once it is settled.
+    ``is_reserved``: whether the credits were taken out already, or are once it is booked.
     ``second``: of the epoch, in which that was. ``already``: what others had spent in it by then.
     """
 
@@ -39,7 +39,7 @@ class Grant:
     count: int
     price: Decimal
     wait_s: float = 0
-    is_booked: bool = True
+    is_reserved: bool = True
     second: int = 0
     already: Decimal = Decimal(0)
     is_sync: bool = False
@@ -87,14 +87,14 @@ def reserve(*, account: Account, wanted: int, price: Decimal, purpose: str, now:
     """Take up to ``wanted`` requests' worth out of the pool before they are sent.
 
     Urgent cancels and proving reads are never withheld by our own count: the exchange alone may
-    refuse them; urgent ones do not even wait for the pool's lock and are booked when settled. Bulk
+    refuse them; urgent ones do not even wait for the pool's lock, and count once booked. Bulk
     leaves the reserve, and a routine sync may use a quarter. A pool that a 429 paused grants
     nothing, but to urgent cancels: that another request was refused, a read perhaps, is no reason
     not to ask for them. Each waits out its own 429 (`Cancel.not_before_at`).
     """
     name = pool_of(account)
     if purpose == URGENT:
-        return _unbooked(name, wanted, price, now)
+        return _unreserved(name, wanted, price, now)
     with transaction.atomic():
         pool = _locked(name)
         if _pause_s(pool, now):
@@ -117,12 +117,12 @@ def reserve(*, account: Account, wanted: int, price: Decimal, purpose: str, now:
     )
 
 
-def _unbooked(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
+def _unreserved(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
     pool = CreditPool.objects.filter(name=name).first()
     if pool is None:
-        return Grant(name, wanted, price, is_booked=False)
+        return Grant(name, wanted, price, is_reserved=False)
     already = _already(pool, SpentCredits(pool.spent, now), now)
-    return Grant(name, wanted, price, is_booked=False, second=second_of(now), already=already)
+    return Grant(name, wanted, price, is_reserved=False, second=second_of(now), already=already)
 
 
 def _pause_s(pool: CreditPool, now: datetime) -> float:
@@ -144,7 +144,7 @@ def book(*, grant: Grant, unused: int, quota: Quota | None, now: datetime) -> No
     with transaction.atomic():
         pool = _locked(grant.pool)
         spent = SpentCredits(pool.spent, now)
-        if grant.is_booked:
+        if grant.is_reserved:
             pool.in_flight = max(Decimal(0), pool.in_flight - grant.credits)
             if grant.second in spent:  # else it has left the window already
                 spent.add(grant.second, -grant.credits, grant.is_sync)
@@ -208,9 +208,9 @@ def _locked(name: str) -> CreditPool:
 
 
 def _already(pool: CreditPool, spent: SpentCredits, now: datetime) -> Decimal:
-    """Sum what others spent in this second; what is under way they will still settle.
+    """Sum what others spent in this second; what is under way they will still book.
 
-    It tells a grant later whether others settled meanwhile.
+    It tells a grant later whether others booked meanwhile.
     """
     return max(Decimal(0), spent.since(second_of(now)) - pool.in_flight)
 

@@ -83,7 +83,7 @@ class Reader:
         if not grant.count:
             return _not_asked(path, params, grant)
         reading = self._read(path, params, parse, known)
-        self._settle(grant, [reading])
+        self._book(grant, [reading])
         return reading
 
     def aside(self, path: str, params: Params, *, within_s: float) -> Future[Answer | Unreachable]:
@@ -99,7 +99,7 @@ class Reader:
     def book(self, reading: Reading[Any]) -> None:
         """Pay for a read that was made without asking the purse."""
         grant = self._take(reading.path, 1, credits.URGENT)
-        self._settle(grant, [reading])
+        self._book(grant, [reading])
 
     def pages(
         self,
@@ -124,7 +124,7 @@ class Reader:
             if not grant.count:
                 pages.end(_not_asked(path, dict(params), grant))
                 return pages
-            self._settle(grant, self._run(pages, path, parse, needed, grant.count))
+            self._book(grant, self._run(pages, path, parse, needed, grant.count))
         return pages
 
     def _run(
@@ -151,7 +151,7 @@ class Reader:
             now=self._clock(),
         )
 
-    def _settle(self, grant: credits.Grant, readings: Sequence[Reading[Any]]) -> None:
+    def _book(self, grant: credits.Grant, readings: Sequence[Reading[Any]]) -> None:
         """Believe what the last answer says is left, and wait where the exchange says so."""
         quotas = [_quota(each.result) for each in readings]
         stated = next((quota for quota in reversed(quotas) if quota is not None), None)
