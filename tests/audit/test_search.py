@@ -76,10 +76,16 @@ def test_every_filter_and_every_pair_finds_exactly_what_fits(firm, many):
     parts = [(name, value) for name, values in asked.items() for value in values]
     truth = {part: {r.pk for r in records if fits(r, *part)} for part in map(_key, parts)}
     assert all(len(found) > 0 for found in truth.values())
-    for one, other in itertools.combinations_with_replacement(parts, 2):
-        if one == other or one[0] != other[0]:
-            found = search.matching(dict([one, other]), limits=limits).filter(at__gte=SINCE)
-            assert set(found.values_list("pk", flat=True)) == truth[_key(one)] & truth[_key(other)]
+    with CaptureQueriesContext(connection) as caught:
+        for one, other in itertools.combinations_with_replacement(parts, 2):
+            if one == other or one[0] != other[0]:
+                found = search.matching(dict([one, other]), limits=limits).filter(at__gte=SINCE)
+                pks = set(found.values_list("pk", flat=True))
+                assert pks == truth[_key(one)] & truth[_key(other)]
+    asked_sql = " ".join(query["sql"] for query in caught)
+    assert {str(many), "2"} <= set(re.findall(r"LIMIT (\d+)\)", asked_sql))
+    names_records = re.search(r'"position" IN \(\d', asked_sql) is not None
+    assert names_records is (many == 1000)
 
 
 def _key(part):

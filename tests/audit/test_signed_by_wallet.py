@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from orders.accounts import provisioning, wallet_check
-from orders.audit import log, reader, search, signed_by_wallet
+from orders.audit import log, search, signed_by_wallet
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.models import AgentWallet, AuditRecord, Event
@@ -69,14 +71,18 @@ def test_only_the_signer_counts_wherever_else_the_key_is_named(firm):
 def test_page_by_page_every_request_is_found_once(firm, stretch, most):
     limits = signed_by_wallet.Limits(stretch=stretch, found=most)
     sent = [cancelled(firm).pk for _ in range(5)]
-    wallet, before, seen = firm.account.agent_wallets.get(), None, []
+    wallet, before, seen, looks = firm.account.agent_wallets.get(), None, [], 0
     while True:
-        looked = found(firm, wallet, before=before, limits=limits)
-        seen += [one.pk for one in looked.requests]
+        with CaptureQueriesContext(connection) as caught:
+            looked = found(firm, wallet, before=before, limits=limits)
+        assert caught[-1]["sql"].endswith(f"LIMIT {most + 1}")
+        assert len(looked.requests) <= most
+        seen, looks = seen + [one.pk for one in looked.requests], looks + 1
         if looked.before is None:
             break
         before = looked.before
     assert seen == sorted(sent, reverse=True)
+    assert looks > 1
 
 
 def test_one_look_goes_through_one_stretch_of_the_account(firm):
@@ -90,16 +96,22 @@ def test_one_look_goes_through_one_stretch_of_the_account(firm):
 
 
 def test_no_look_goes_back_to_before_the_key_was_added(firm):
-    early = now() - timedelta(hours=3)
-    log.record(log.Fact(Event.SYNC, account=firm.account, at=early))
-    assert found(firm, firm.account.agent_wallets.get(), limits=ONE_RECORD).before is None
+    wallet = firm.account.agent_wallets.get()
+    for hours in (5, 3):  # the bound is the later of them
+        early = now() - timedelta(hours=hours)
+        log.record(log.Fact(Event.SYNC, account=firm.account, at=early))
+    assert found(firm, wallet, limits=ONE_RECORD).before is None
+    (since,) = log.record(log.Fact(Event.SYNC, account=firm.account))
+    assert found(firm, wallet, limits=ONE_RECORD).before == since
 
 
 def test_a_look_begins_where_the_key_was_disabled(firm):
     old, _ = another_wallet(firm)
-    late = now() + timedelta(hours=3)
-    log.record(log.Fact(Event.SYNC, account=firm.account, at=late))
-    assert found(firm, old, limits=ONE_RECORD).before < reader.tip()
+    late = [
+        log.record(log.Fact(Event.SYNC, account=firm.account, at=now() + timedelta(hours=hours)))
+        for hours in (3, 5)
+    ]
+    assert found(firm, old, limits=ONE_RECORD).before < late[0][0]
 
 
 def test_another_desk_sees_none_of_it(firm):

@@ -267,3 +267,12 @@ def test_a_record_that_a_check_stumbles_over_is_named_by_its_position(firm):
     assert [(one.position, one.what) for one in faults] == [
         (position, "it cannot be checked: TypeError")
     ]
+
+
+def test_a_report_keeps_the_first_faults_and_counts_them_all(firm):
+    cancel(firm)
+    for _ in range(3):
+        log.record(fact_like(Event.ANSWER))
+    heard = []
+    report = verify.verify(on_fault=heard.append, limits=verify.Limits(named=2))
+    assert (report.faults, report.fault_count, len(heard)) == (heard[:2], 3, 3)
