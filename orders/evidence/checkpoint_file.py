@@ -65,19 +65,22 @@ def tail() -> list[str]:
         return []
 
 
-def last_line(file: BinaryIO) -> tuple[str, str]:
-    """Return the last whole line, and what is torn after it."""
+def last_line(file: BinaryIO) -> tuple[str | None, str]:
+    """Return the last whole line, None where there is none, and what is torn after it."""
     lines, torn = _ends(file)
-    return (lines[-1] if lines else ""), torn
+    return (lines[-1] if lines else None), torn
 
 
 def _ends(file: BinaryIO) -> tuple[list[str], str]:
-    """Return the whole lines of the last 64 KiB, and what is torn after them."""
+    """Return the whole lines of the last 64 KiB, and what is torn after them.
+
+    A line that is longer, and so no checkpoint, is not passed over: its end stands for it.
+    """
     file.seek(0, os.SEEK_END)
     start = max(0, file.tell() - MAX_TAIL)
     file.seek(start)
     *lines, torn = file.read().decode("ascii", "replace").split("\n")
-    return lines[1:] if start else lines, torn
+    return lines[1:] if start and len(lines) > 1 else lines, torn
 
 
 def append(file: BinaryIO, text: str) -> None:

@@ -198,7 +198,7 @@ def _go_on(file: BinaryIO, key: Ed25519PrivateKey, now: datetime) -> Checkpoint 
     advisory_lock.hold(CHECKPOINT_LOCK)
     accepted = Restore.objects.unsigned().first()
     line, _ = checkpoint_file.last_line(file)
-    if accepted is None or not line or AuditCheckpoint.objects.filter(line=line).exists():
+    if accepted is None or line is None or AuditCheckpoint.objects.filter(line=line).exists():
         return None
     last = _take_over(_sound(line), accepted, now)
     newest = AuditRecord.objects.order_by("-position").values_list("position", "hash")[0]
@@ -276,9 +276,9 @@ def _bring_up_to_date(file: BinaryIO) -> None:
     Raises `CannotCheckpoint` where the file's last line is not the database's: one was changed.
     """
     last, torn = checkpoint_file.last_line(file)
-    number = _sound(last).number if last else 0
+    number = 0 if last is None else _sound(last).number
     copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
-    if last and list(copies.filter(number=number)) != [last]:
+    if last is not None and list(copies.filter(number=number)) != [last]:
         raise CannotCheckpoint(f"The file's checkpoints are not the database's. {RESTORED}")
     lines = list(copies.filter(number__gt=number))
     for line in lines:  # what is none would stand in the file for ever

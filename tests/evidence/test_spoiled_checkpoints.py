@@ -70,6 +70,24 @@ def test_junk_in_the_file_is_a_sentence_everywhere(client, firm, run, settings, 
         assert "cannot be read" in said["audit_verify"]
 
 
+MUCH_JUNK = {
+    "bytes": b"\xff\xfe\x00\x01\x80" * 20_000,
+    "many lines": b"\n" * 100_000,
+    "one long line": b"a" * 200_000 + b"\n",
+    "lines and a torn one": b"[1]\n" * 30_000 + b"{",
+}
+
+
+@pytest.mark.parametrize("junk", [*MUCH_JUNK.values(), b"\n"], ids=[*MUCH_JUNK, "an empty line"])
+def test_no_checkpoint_is_written_after_junk(db, settings, junk):
+    spoiled = signed() + junk
+    file = Path(settings.AUDIT_CHECKPOINT_FILE)
+    file.write_bytes(spoiled)
+    with pytest.raises(checkpoints.CannotCheckpoint, match=r"is not sound|is not ours"):
+        checkpoints.make()
+    assert file.read_bytes() == spoiled
+
+
 def test_a_full_disk_is_named_and_nothing_is_lost(client, firm, run, monkeypatch, settings):
     signed()
     with monkeypatch.context() as patch:
