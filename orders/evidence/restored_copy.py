@@ -6,6 +6,7 @@ tells of a record which is not here shows that the database lost it. What waited
 have been sent since, so from then on only a person's word sends any of it.
 """
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -130,7 +131,7 @@ def _newest_signed() -> checkpoints.Checkpoint | None:
         mark = checkpoint_file.mark()
         if mark == _kept[0]:
             return _kept[1]
-        newest = next(_sound(checkpoint_file.tail()), None)
+        newest = next(_newest_first(), None)
     except OSError as error:
         _tell(
             f"AUDIT_CHECKPOINT_FILE: cannot be read ({error.strerror}); a restored copy of the "
@@ -139,6 +140,25 @@ def _newest_signed() -> checkpoints.Checkpoint | None:
         return None
     _kept = (mark, newest)
     return newest
+
+
+def _newest_first() -> Iterator[checkpoints.Checkpoint]:
+    """Yield the sound checkpoints at the end of this host's file, the newest first.
+
+    Where the end holds none, junk was written there: then those of the whole file. `OSError`.
+    """
+    at_end = _sound(checkpoint_file.tail())
+    newest = next(at_end, None)
+    if newest is None:
+        yield from _newest_of_all()
+        return
+    yield newest
+    yield from at_end
+
+
+def _newest_of_all() -> Iterator[checkpoints.Checkpoint]:
+    """Yield the newest `MAX_TRIED` sound checkpoints of the whole file, the newest first."""
+    return itertools.islice(_sound(list(checkpoint_file.lines())), MAX_TRIED)
 
 
 def _sound(lines: list[str]) -> Iterator[checkpoints.Checkpoint]:
@@ -188,8 +208,7 @@ def _finding(signed: checkpoints.Checkpoint, now: datetime) -> Restore:
 
 def _shared() -> int:
     """Count the records up to the newest checkpoint of the file that this database agrees with."""
-    lines = list(checkpoint_file.lines())
-    for checkpoint in list(_sound(lines[-MAX_TRIED:])):
+    for checkpoint in _newest_of_all():
         is_stored = AuditCheckpoint.objects.filter(
             number=checkpoint.number, line=checkpoint.line
         ).exists()
@@ -239,8 +258,7 @@ def _begin(behind: Restore, now: datetime) -> None:
 
 def _newest_time() -> datetime:
     """Return the latest time of the file's newest checkpoints: what was in a copy is older."""
-    times = [datetime.fromisoformat(checkpoint.at) for checkpoint in _sound(checkpoint_file.tail())]
-    return max(times)
+    return max(datetime.fromisoformat(checkpoint.at) for checkpoint in _newest_first())
 
 
 def _is_fresh(asked_at: datetime | None, since: datetime, now: datetime) -> bool:

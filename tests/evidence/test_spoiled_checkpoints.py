@@ -7,9 +7,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from orders.audit import log
+from orders.audit import log, reader
 from orders.evidence import background, checkpoint_file, checkpoints, restored_copy, verify
-from orders.models import AuditCheckpoint, Event
+from orders.models import AuditCheckpoint, Event, Restore
+from tests.helpers.copies import Copy
 
 ORDER = ("--operator", "olivia", "--account", "Alpha", "--symbol", "BTC", "--order-id", "1")
 COMMANDS = (
@@ -76,6 +77,21 @@ MUCH_JUNK = {
     "one long line": b"a" * 200_000 + b"\n",
     "lines and a torn one": b"[1]\n" * 30_000 + b"{",
 }
+
+
+@pytest.mark.parametrize("junk", MUCH_JUNK)
+def test_much_junk_at_the_end_hides_no_older_copy(committing_firm, settings, junk):
+    file = Path(settings.AUDIT_CHECKPOINT_FILE)
+    checkpoints.make()
+    copy, shared = Copy(), reader.tip()
+    log.record(log.Fact(Event.LOGIN))
+    checkpoints.make()
+    copy.put_back()
+    file.write_bytes(file.read_bytes() + MUCH_JUNK[junk])
+    with pytest.raises(restored_copy.Behind, match="older than its checkpoints"):
+        restored_copy.refuse_behind()
+    found = Restore.objects.get()
+    assert (found.number, found.shared) == (2, shared)
 
 
 @pytest.mark.parametrize("junk", [*MUCH_JUNK.values(), b"\n"], ids=[*MUCH_JUNK, "an empty line"])
