@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar, overload
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from django.utils import timezone
 
@@ -64,17 +65,7 @@ class Reader:
         """Make the same reader, paid for from another part of the purse."""
         return Reader(self._account, purpose=purpose, clock=self._clock, before=self._before)
 
-    @overload
-    def ask(self, path: str, params: Params, parse: Parse[RowsT]) -> Reading[RowsT]: ...
-
-    @overload
-    def ask(
-        self, path: str, params: Params, parse: ParseOfOrder[RowsT], *, order_id: int
-    ) -> Reading[RowsT]: ...
-
-    def ask(
-        self, path: str, params: Params, parse: Callable[..., RowsT], **known: int
-    ) -> Reading[RowsT]:
+    def ask(self, path: str, params: Params, parse: Parse[RowsT]) -> Reading[RowsT]:
         """Read a route and parse the answer; trouble of any kind ends in a `Reading` without value.
 
         ``parse`` may raise `Unreadable`, or `NotInHistory` and `NotOffered`, which are answers too.
@@ -82,9 +73,13 @@ class Reader:
         grant = self._take(path, 1)
         if not grant.count:
             return _not_asked(path, params, grant)
-        reading = self._read(path, params, parse, known)
+        reading = self._read(path, params, parse)
         self._book(grant, [reading])
         return reading
+
+    def ask_of_order(self, path: str, order_id: int, parse: ParseOfOrder[RowsT]) -> Reading[RowsT]:
+        """Ask, as `ask` does, for what happened to one order."""
+        return self.ask(path, {"order_id": order_id}, partial(parse, order_id=order_id))
 
     def aside(self, path: str, params: Params, *, within_s: float) -> Future[Answer | Unreachable]:
         """Make a read at once in a thread of its own; return the future of its result.
@@ -138,7 +133,7 @@ class Reader:
         """Read up to so many pages more."""
         run: list[Reading[HistoryPage[HistoryT]]] = []
         while len(run) < count and not pages.is_over and (not run or needed(pages.rows) > 0):
-            run.append(self._read(path, pages.asked(), parse, {}))
+            run.append(self._read(path, pages.asked(), parse))
             pages.add(run[-1])
         return run
 
@@ -162,30 +157,14 @@ class Reader:
             wait = timedelta(seconds=slow_down_s(last.headers))
             credits.pause(pool=grant.pool, until=self._clock() + wait)
 
-    def _read(
-        self, path: str, params: Params, parse: Callable[..., RowsT], known: dict[str, int]
-    ) -> Reading[RowsT]:
+    def _read(self, path: str, params: Params, parse: Parse[RowsT]) -> Reading[RowsT]:
         self._before()
-        return self._judged(path, params, parse, self._get(path, params), known)
+        return self.judged(path, params, parse, self._get(path, params))
 
     def judged(
-        self,
-        path: str,
-        params: Params,
-        parse: Parse[RowsT],
-        result: Answer | Unreachable,
+        self, path: str, params: Params, parse: Parse[RowsT], result: Answer | Unreachable
     ) -> Reading[RowsT]:
         """Judge what the result of a read proves."""
-        return self._judged(path, params, parse, result, {})
-
-    def _judged(
-        self,
-        path: str,
-        params: Params,
-        parse: Callable[..., RowsT],
-        result: Answer | Unreachable,
-        known: dict[str, int],
-    ) -> Reading[RowsT]:
         reading: Reading[RowsT] = Reading(path, params, result)
         if isinstance(result, Unreachable):
             reading.why = result.reason
@@ -199,7 +178,7 @@ class Reader:
             )
             reading.why = f"the answer speaks of another {another}"
             return reading
-        return _parsed(reading, result, parse, known)
+        return _parsed(reading, result, parse)
 
     def _get(
         self, path: str, params: Params, within_s: float | None = None
@@ -221,11 +200,9 @@ def _quota(result: Answer | Unreachable | None) -> Quota | None:
     return answers.quota(result.headers) if isinstance(result, Answer) else None
 
 
-def _parsed(
-    reading: Reading[RowsT], answer: Answer, parse: Callable[..., RowsT], known: dict[str, int]
-) -> Reading[RowsT]:
+def _parsed(reading: Reading[RowsT], answer: Answer, parse: Parse[RowsT]) -> Reading[RowsT]:
     try:
-        reading.value = parse(answer.status, answer.body, is_whole=answer.is_whole, **known)
+        reading.value = parse(answer.status, answer.body, is_whole=answer.is_whole)
     except Unreadable as unreadable:
         reading.why = str(unreadable)
     except NotInHistory as unknown:

@@ -112,7 +112,7 @@ def ask_by_id(
     order_id = cancel.order_id
     if order_id is None:
         return
-    each = reader.ask(routes.by_id, {"order_id": order_id}, routes.events, order_id=order_id)
+    each = reader.ask_of_order(routes.by_id, order_id, routes.events)
     told.note(each)
     if not each.must_wait:
         told.asked.add(cancel.pk)

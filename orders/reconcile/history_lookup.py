@@ -110,8 +110,7 @@ class LookUp:
         evidence, routes, order_id = self._evidence, self._routes, cancel.order_id
         if order_id is None or self._is_late():
             return
-        params = {"order_id": order_id}
-        answer = evidence.reader.ask(routes.by_id, params, routes.events, order_id=order_id)
+        answer = evidence.reader.ask_of_order(routes.by_id, order_id, routes.events)
         evidence.readings.append(answer)
         if answer.is_unknown:
             evidence.unknown.add(order_id)

@@ -180,8 +180,7 @@ def _through_history(
 def _by_id(
     reader: exchange_reader.Reader, order_id: int, history: History, wanted: set[int]
 ) -> Reading[reads.Listed[OrderEvent]]:
-    path, params = "/orders/history_by_id", {"order_id": order_id}
-    answer = reader.ask(path, params, reads.history_events, order_id=order_id)
+    answer = reader.ask_of_order("/orders/history_by_id", order_id, reads.history_events)
     if answer.value is not None:
         status = answer.value.rows[0].order_status
         history.add(order_id, status, closures.of_events(answer.value.rows), wanted)
