@@ -65,6 +65,5 @@ def _altered(
 def _is_meant(which: str | dict[str, Any], place: int, row: dict[str, Any], count: int) -> bool:
     if isinstance(which, dict):
         return which.items() <= row.items()
-    return which == "every" or place == {"first": 0, "last": count - 1, "added": count - 1}.get(
-        which
-    )
+    places = {"first": 0, "last": count - 1, "added": count - 1}
+    return which == "every" or place == places.get(which)

@@ -98,7 +98,7 @@ class Book:
         if self.open_client_ids.get(key) is order:
             del self.open_client_ids[key]
 
-    def is_in_use(self, account: str, client_order_id: str) -> bool:
+    def is_in_use(self, account: str, client_order_id: str | None) -> bool:
         """Whether an open order of the account carries this client order id."""
         return (account, client_order_id) in self.open_client_ids
 

@@ -239,7 +239,7 @@ def _placed(
             _decimal(fields, name)
     if fields.get("order_id") in exchange.book.orders:
         raise BadControl(f"There is an order {fields['order_id']} already.")
-    if (account, fields.get("client_order_id")) in exchange.book.open_client_ids:
+    if exchange.book.is_in_use(account, fields.get("client_order_id")):
         raise BadControl(f"Client order id {fields['client_order_id']} is in use.")
     symbol = fields["symbol"]
     exchange.markets.setdefault(symbol, market(symbol))
