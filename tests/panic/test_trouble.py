@@ -126,7 +126,7 @@ def test_trouble_with_the_purse_costs_no_answer(firm, line, monkeypatch):
     real = exchange_requests.credits.book
 
     def book(*, grant, **about):
-        if not grant.is_booked:
+        if not grant.is_reserved:
             raise OperationalError("locked")
         return real(grant=grant, **about)
 
