@@ -32,7 +32,7 @@ class _FieldCheck(NamedTuple):
     also: str | None
 
 
-def _of(check: Check, *, is_nullable: bool = False, also: str | None = None) -> Any:
+def field_of(check: Check, *, is_nullable: bool = False, also: str | None = None) -> Any:
     """Declare a dataclass field that a row should fill; a nullable one may be null or missing.
 
     ``also``: another name that it goes by. The field is None where it could not be read, which its
@@ -62,21 +62,21 @@ class OpenOrder(Row):
     Stop orders are in the same list; a stop that becomes a market order may have no price.
     """
 
-    order_id: int = _of(is_order_id)
-    client_order_id: str | None = _of(is_name, is_nullable=True)
-    symbol: str = _of(is_name)
-    side: str | None = _of(is_text)
-    price: str | None = _of(is_decimal, is_nullable=True)
-    initial_amount: str | None = _of(is_decimal)
-    filled_amount: str | None = _of(is_decimal)
-    cancelled_amount: str | None = _of(is_decimal)
-    stop_price: str | None = _of(is_decimal, is_nullable=True)
-    order_type: str | None = _of(is_text)
-    stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
-    trigger_price_type: str | None = _of(is_text, is_nullable=True)
-    reduce_only: bool | None = _of(is_flag)
-    created_at: int | None = _of(is_whole_number)
-    updated_at: int | None = _of(is_whole_number)
+    order_id: int = field_of(is_order_id)
+    client_order_id: str | None = field_of(is_name, is_nullable=True)
+    symbol: str = field_of(is_name)
+    side: str | None = field_of(is_text)
+    price: str | None = field_of(is_decimal, is_nullable=True)
+    initial_amount: str | None = field_of(is_decimal)
+    filled_amount: str | None = field_of(is_decimal)
+    cancelled_amount: str | None = field_of(is_decimal)
+    stop_price: str | None = field_of(is_decimal, is_nullable=True)
+    order_type: str | None = field_of(is_text)
+    stop_parent_order_id: int | None = field_of(is_order_id, is_nullable=True)
+    trigger_price_type: str | None = field_of(is_text, is_nullable=True)
+    reduce_only: bool | None = field_of(is_flag)
+    created_at: int | None = field_of(is_whole_number)
+    updated_at: int | None = field_of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,46 +86,46 @@ class HistoryOrder(Row):
     By the docs' names, or by those that pacifica-fi/pacifica-mcp and the web app read.
     """
 
-    order_id: int = _of(is_order_id)
-    history_id: int | None = _of(is_whole_number, is_nullable=True)
-    client_order_id: str | None = _of(is_name, is_nullable=True)
-    symbol: str = _of(is_name)
-    side: str | None = _of(is_text)
-    initial_price: str | None = _of(is_decimal, is_nullable=True, also="price")
-    average_filled_price: str | None = _of(is_decimal, is_nullable=True)
-    amount: str | None = _of(is_decimal, also="initial_amount")
-    filled_amount: str | None = _of(is_decimal)
-    cancelled_amount: str | None = _of(is_decimal, is_nullable=True)
-    order_status: str | None = _of(is_text)
-    order_type: str | None = _of(is_text)
-    stop_price: str | None = _of(is_decimal, is_nullable=True)
-    stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
-    reduce_only: bool | None = _of(is_flag)
-    reason: str | None = _of(is_text, is_nullable=True)
-    created_at: int | None = _of(is_whole_number)
-    updated_at: int | None = _of(is_whole_number)
+    order_id: int = field_of(is_order_id)
+    history_id: int | None = field_of(is_whole_number, is_nullable=True)
+    client_order_id: str | None = field_of(is_name, is_nullable=True)
+    symbol: str = field_of(is_name)
+    side: str | None = field_of(is_text)
+    initial_price: str | None = field_of(is_decimal, is_nullable=True, also="price")
+    average_filled_price: str | None = field_of(is_decimal, is_nullable=True)
+    amount: str | None = field_of(is_decimal, also="initial_amount")
+    filled_amount: str | None = field_of(is_decimal)
+    cancelled_amount: str | None = field_of(is_decimal, is_nullable=True)
+    order_status: str | None = field_of(is_text)
+    order_type: str | None = field_of(is_text)
+    stop_price: str | None = field_of(is_decimal, is_nullable=True)
+    stop_parent_order_id: int | None = field_of(is_order_id, is_nullable=True)
+    reduce_only: bool | None = field_of(is_flag)
+    reason: str | None = field_of(is_text, is_nullable=True)
+    created_at: int | None = field_of(is_whole_number)
+    updated_at: int | None = field_of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Row):
     """One row of GET ``/orders/history_by_id``: one thing that happened to the order."""
 
-    history_id: int | None = _of(is_whole_number)
-    order_id: int = _of(is_order_id)
-    client_order_id: str | None = _of(is_name, is_nullable=True)
-    symbol: str = _of(is_name)
-    side: str | None = _of(is_text)
-    price: str | None = _of(is_decimal, is_nullable=True)
-    initial_amount: str | None = _of(is_decimal)
-    filled_amount: str | None = _of(is_decimal)
-    cancelled_amount: str | None = _of(is_decimal)
-    event_type: str | None = _of(is_text)
-    order_type: str | None = _of(is_text)
-    order_status: str | None = _of(is_text)
-    stop_price: str | None = _of(is_decimal, is_nullable=True)
-    stop_parent_order_id: int | None = _of(is_order_id, is_nullable=True)
-    reduce_only: bool | None = _of(is_flag)
-    created_at: int | None = _of(is_whole_number)
+    history_id: int | None = field_of(is_whole_number)
+    order_id: int = field_of(is_order_id)
+    client_order_id: str | None = field_of(is_name, is_nullable=True)
+    symbol: str = field_of(is_name)
+    side: str | None = field_of(is_text)
+    price: str | None = field_of(is_decimal, is_nullable=True)
+    initial_amount: str | None = field_of(is_decimal)
+    filled_amount: str | None = field_of(is_decimal)
+    cancelled_amount: str | None = field_of(is_decimal)
+    event_type: str | None = field_of(is_text)
+    order_type: str | None = field_of(is_text)
+    order_status: str | None = field_of(is_text)
+    stop_price: str | None = field_of(is_decimal, is_nullable=True)
+    stop_parent_order_id: int | None = field_of(is_order_id, is_nullable=True)
+    reduce_only: bool | None = field_of(is_flag)
+    created_at: int | None = field_of(is_whole_number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,17 +136,17 @@ class TwapOrder(Row):
     the field's presence in open rows is not certain.
     """
 
-    order_id: int = _of(is_order_id)
-    history_id: int | None = _of(is_whole_number, is_nullable=True)
-    client_order_id: str | None = _of(is_name, is_nullable=True)
-    symbol: str = _of(is_name)
-    side: str | None = _of(is_text, is_nullable=True)
-    initial_amount: str | None = _of(is_decimal, is_nullable=True)
-    filled_amount: str | None = _of(is_decimal, is_nullable=True)
-    order_status: str | None = _of(is_text, is_nullable=True)
-    event_type: str | None = _of(is_text, is_nullable=True)
-    created_at: int | None = _of(is_whole_number, is_nullable=True)
-    updated_at: int | None = _of(is_whole_number, is_nullable=True)
+    order_id: int = field_of(is_order_id)
+    history_id: int | None = field_of(is_whole_number, is_nullable=True)
+    client_order_id: str | None = field_of(is_name, is_nullable=True)
+    symbol: str = field_of(is_name)
+    side: str | None = field_of(is_text, is_nullable=True)
+    initial_amount: str | None = field_of(is_decimal, is_nullable=True)
+    filled_amount: str | None = field_of(is_decimal, is_nullable=True)
+    order_status: str | None = field_of(is_text, is_nullable=True)
+    event_type: str | None = field_of(is_text, is_nullable=True)
+    created_at: int | None = field_of(is_whole_number, is_nullable=True)
+    updated_at: int | None = field_of(is_whole_number, is_nullable=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,9 +156,9 @@ class OrderStrategy(Row):
     Source: docs.pacifica.fi get-order-strategy page; it can place orders again after a cancel-all.
     """
 
-    strategy_id: str = _of(is_text)
-    lifecycle: str | None = _of(is_text)
-    definition: dict[str, Any] | None = _of(is_object, is_nullable=True)  # noqa: RUF009 a field
+    strategy_id: str = field_of(is_text)
+    lifecycle: str | None = field_of(is_text)
+    definition: dict[str, Any] | None = field_of(is_object, is_nullable=True)  # noqa: RUF009 a field
 
     @property
     def symbol(self) -> str:
@@ -195,9 +195,14 @@ def _checks(kind: type[Row]) -> list[_FieldCheck]:
     return [_FieldCheck(each.name, **each.metadata) for each in fields(kind) if each.metadata]
 
 
+def row_of(kind: type[RowT], item: dict[str, Any]) -> RowT:
+    """Read one object by itself as a row of ``kind``, whatever of it can be read."""
+    return _row(kind, _CHECKS.get(kind) or _CHECKS.setdefault(kind, _checks(kind)), item)
+
+
 _ORDERS = (OpenOrder, HistoryOrder, OrderEvent, TwapOrder)
 _KINDS: tuple[type[Row], ...] = (*_ORDERS, OrderStrategy)
-_CHECKS = {kind: _checks(kind) for kind in _KINDS}
+_CHECKS: dict[type[Row], list[_FieldCheck]] = {kind: _checks(kind) for kind in _KINDS}
 _NEEDED: dict[type[Row], tuple[str, ...]] = dict.fromkeys(_KINDS, ("order_id", "symbol"))
 _NEEDED[OrderStrategy] = ("strategy_id",)
 
