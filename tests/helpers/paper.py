@@ -19,12 +19,14 @@ class PaperHandle:
     """One running paper exchange. Every call is one HTTP request to its control doors.
 
     ``url``: where the API is (``…/api/v1``). ``control_url``: where the control doors are.
+    ``stream_url``: where its WebSocket is.
     """
 
     def __init__(self, port: int):
         self.port = port
         self.url = f"http://127.0.0.1:{port}/api/v1"
         self.control_url = f"http://127.0.0.1:{port}/_paper"
+        self.stream_url = f"ws://127.0.0.1:{port}/ws"
         self._pool = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=4, timeout=TIMEOUT_S)
 
     def reset(self, accounts=()):
@@ -90,6 +92,10 @@ class PaperHandle:
         """The requests seen, of one route or all."""
         seen = self.ledger()["requests"]
         return [one for one in seen if route in (None, one["route"])]
+
+    def connections(self):
+        """Every connection of the stream since the last reset, oldest first."""
+        return self._ask("GET", "/stream")["connections"]
 
     def truth(self, account=None):
         """Every order as it really is, by order id."""

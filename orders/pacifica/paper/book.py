@@ -22,6 +22,8 @@ class Event(NamedTuple):
     filled_amount: str
     cancelled_amount: str
     created_at: int
+    # The exchange's last order id when it happened; 0 where nobody noted it.
+    li: int = 0
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class PaperOrder:
     filled_amount: str = "0"
     cancelled_amount: str = "0"
     average_filled_price: str = "0"
+    last_filled_price: str = "0"
     order_status: str = "open"
     reason: str | None = None
     events: list[Event] = field(default_factory=list)
@@ -88,6 +91,11 @@ class Book:
             self.open[order.account][order.order_id] = order
             if order.client_order_id is not None:
                 self.open_client_ids[order.account, order.client_order_id] = order
+
+    def next_li(self, *, rises: bool) -> int:
+        """Return the number of what happens now; one more than the last where it ``rises``."""
+        self.last_order_id += rises
+        return self.last_order_id
 
     def remove_closed(self, order: PaperOrder) -> None:
         """Take a closed order off the open ones; its past stays."""

@@ -125,6 +125,7 @@ def add_strategy(exchange: PaperExchange, body: dict[str, Any], query: Query) ->
         replaces_after_ms=body.get("replaces_after_ms", 0),
     )
     exchange.strategies.add(strategy)
+    exchange.stream.strategy_changed(strategy)
     placed = [
         _placed(exchange, strategy.account, dict(fields), strategy_id=strategy.strategy_id)
         for fields in strategy.orders
@@ -177,6 +178,11 @@ def read_ledger(exchange: PaperExchange, body: dict[str, Any], query: Query) -> 
     return exchange.ledger.since(int(text))
 
 
+def list_connections(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
+    """GET stream: every connection of the stream since the last reset, oldest first."""
+    return {"connections": exchange.stream.told()}
+
+
 def empty_ledger(exchange: PaperExchange, body: dict[str, Any], query: Query) -> dict[str, Any]:
     """DELETE ledger: forget what was noted; the numbers go on."""
     last_n = exchange.ledger.last_n
@@ -201,6 +207,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("DELETE", "/faults"): disarm_faults,
     ("GET", "/ledger"): read_ledger,
     ("DELETE", "/ledger"): empty_ledger,
+    ("GET", "/stream"): list_connections,
 }
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from .book import ORDER, STOP, TWAP, Book, Event, PaperOrder
 from .ledger import Ledger
 from .strategies import Strategies, Strategy
+from .stream import Stream
 
 # Status and reason an order ends with, by the event that closes it (docs.pacifica.fi enumerations).
 CLOSINGS = {
@@ -21,16 +22,23 @@ PLACINGS = {ORDER: "make", STOP: "stop_created", TWAP: "twap_created"}
 class Engine:
     """The matching engine without the matching: orders rest until somebody acts on them.
 
-    ``clock`` gives the exchange's time in ms. ``request`` is everywhere the ledger number of the
-    request that is the cause, or None.
+    ``clock`` gives the exchange's time in ms. ``stream`` is told of every change. ``request`` is
+    everywhere the ledger number of the request that is the cause, or None.
     """
 
     def __init__(
-        self, *, book: Book, ledger: Ledger, strategies: Strategies, clock: Callable[[], int]
+        self,
+        *,
+        book: Book,
+        ledger: Ledger,
+        strategies: Strategies,
+        stream: Stream,
+        clock: Callable[[], int],
     ) -> None:
         self.book = book
         self.ledger = ledger
         self.strategies = strategies
+        self.stream = stream
         self.clock = clock
 
     def place(self, order: PaperOrder, *, request: int | None = None) -> PaperOrder:
@@ -82,6 +90,7 @@ class Engine:
         for order in list(self.book.open[strategy.account].values()):
             if order.strategy_id == strategy.strategy_id:
                 self._cancel(order, event="cancel", at=now, request=request)
+        self.stream.strategy_changed(strategy)
 
     def fill(
         self,
@@ -94,7 +103,8 @@ class Engine:
         """Fill some of an open order, or (None) the rest, at its own price unless told."""
         left = remaining(order)
         taken = left if amount is None else min(Decimal(amount), left)
-        self._average_in(order, taken, Decimal(price or order.price))
+        order.last_filled_price = price or order.price
+        self._average_in(order, taken, Decimal(order.last_filled_price))
         order.filled_amount = plain_text(Decimal(order.filled_amount) + taken)
         is_whole = taken == left
         if order.kind == TWAP:
@@ -155,17 +165,18 @@ class Engine:
     def _happened(self, order: PaperOrder, event: str, *, at: int, request: int | None) -> None:
         self.book.last_history_id += 1
         order.updated_at, order.row = at, None
-        order.events.append(
-            Event(
-                self.book.last_history_id,
-                event,
-                order.order_status,
-                order.filled_amount,
-                order.cancelled_amount,
-                at,
-            )
+        happened = Event(
+            self.book.last_history_id,
+            event,
+            order.order_status,
+            order.filled_amount,
+            order.cancelled_amount,
+            at,
+            self.book.next_li(rises=self.stream.exchange.rules.li_counts == "events"),
         )
+        order.events.append(happened)
         self.ledger.effect(order=order, event=event, request=request)
+        self.stream.order_changed(order, happened)
 
 
 def remaining(order: PaperOrder) -> Decimal:

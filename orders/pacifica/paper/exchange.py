@@ -13,6 +13,7 @@ from .ledger import Ledger
 from .markets import known_markets
 from .rules import Rules
 from .strategies import Strategies
+from .stream import Stream
 from .verification import Signed
 
 FORGOTTEN_REPLAYS = 10_000
@@ -24,11 +25,13 @@ class PaperExchange:
     def __init__(self, rules: Rules | None = None) -> None:
         self.first_rules = rules or Rules()
         self.resets = 0
+        self.stream = Stream(self)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything; the rules are those of the start again."""
         self.resets += 1
+        self.stream.reset()
         self.rules = replace(self.first_rules)
         self.accounts = Accounts()
         self.markets = known_markets()
@@ -45,7 +48,11 @@ class PaperExchange:
         self.book = book
         self.strategies = strategies
         self.engine = Engine(
-            book=book, ledger=self.ledger, strategies=strategies, clock=self.event_ms
+            book=book,
+            ledger=self.ledger,
+            strategies=strategies,
+            stream=self.stream,
+            clock=self.event_ms,
         )
 
     def now_ms(self) -> int:

@@ -7,6 +7,7 @@ from .book import TWAP, Event, PaperOrder
 from .envelopes import as_json
 
 SUB_ORDERS = 100
+TWAP_LIFE_MS = 3_600_000
 CLOSED_BY_EVENT = frozenset({"cancelled", "rejected"})
 
 
@@ -71,7 +72,7 @@ def twap_row(order: PaperOrder) -> dict[str, Any]:
         "planned_sub_order_count": SUB_ORDERS,
         "past_sub_order_count": 0,
         "total_filled_value": "0",
-        "expiration": order.created_at + 3_600_000,
+        "expiration": order.created_at + TWAP_LIFE_MS,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
     }

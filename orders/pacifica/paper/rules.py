@@ -34,6 +34,10 @@ class Rules:
     (each leads to the first page again), ``endless`` (always another one, past the end to no row),
     ``missing`` (there are more, and no cursor) or ``shifting`` (new orders shift what it counts).
     ``history_grows``: so many orders come and close before each page but the first.
+    ``li_counts``: the last order id rises with all ``events``, or with new ``orders`` only.
+    ``stream_silence_s``: a connection is closed after so long without a message of the client's.
+    ``stream_life_s``: how long it lives at most. ``stream_subscriptions``: the most that it may
+    have of one source. ``stream_delay_ms``: updates are held back so long.
     """
 
     not_found_code: int = field(default=5, metadata={"choices": (5, 6)})
@@ -64,6 +68,11 @@ class Rules:
         metadata={"choices": ("right", "repeated", "endless", "missing", "shifting")},
     )
     history_grows: int = 0
+    li_counts: str = field(default="events", metadata={"choices": ("events", "orders")})
+    stream_silence_s: float = field(default=60, metadata={"kinds": (int, float)})
+    stream_life_s: float = field(default=86_400, metadata={"kinds": (int, float)})
+    stream_subscriptions: int = 20
+    stream_delay_ms: float = field(default=0, metadata={"kinds": (int, float)})
 
 
 FIELDS = {each.name: each for each in fields(Rules)}
@@ -73,8 +82,16 @@ NOT_NEGATIVE = {
     "body_limit",
     "future_tolerance_ms",
     "history_grows",
+    "stream_subscriptions",
+    "stream_delay_ms",
 }
-POSITIVE = {"event_step_ms", "credit_window_s", "history_rows"}
+POSITIVE = {
+    "event_step_ms",
+    "credit_window_s",
+    "history_rows",
+    "stream_silence_s",
+    "stream_life_s",
+}
 
 
 def changed(rules: Rules, changes: dict[str, Any]) -> Rules:

@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from . import control, envelopes, request_handler, spoiled_answers
+from . import control, envelopes, request_handler, spoiled_answers, stream_server
 from .envelopes import Answer
 from .exchange import PaperExchange
 from .spoiled_answers import SpoiledRequest
@@ -34,6 +34,8 @@ class Face:
             return await self._api(request, path[len(API) :])
         if path.startswith(CONTROL):
             return await control.handled(self.exchange, request, path[len(CONTROL) :])
+        if path == stream_server.PATH:
+            return await stream_server.served(self.exchange, request)
         return self._response(Answer(404, b"Not found", "text/plain; charset=utf-8"))
 
     async def _api(self, request: web.BaseRequest, route: str) -> web.StreamResponse:
