@@ -92,11 +92,6 @@ class Book:
             if order.client_order_id is not None:
                 self.open_client_ids[order.account, order.client_order_id] = order
 
-    def next_li(self, *, rises: bool) -> int:
-        """Return the number of what happens now; one more than the last where it ``rises``."""
-        self.last_order_id += rises
-        return self.last_order_id
-
     def remove_closed(self, order: PaperOrder) -> None:
         """Take a closed order off the open ones; its past stays."""
         self.open[order.account].pop(order.order_id, None)

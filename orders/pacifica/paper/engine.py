@@ -172,11 +172,18 @@ class Engine:
             order.filled_amount,
             order.cancelled_amount,
             at,
-            self.book.next_li(rises=self.stream.exchange.rules.li_counts == "events"),
+            self._next_li(order),
         )
         order.events.append(happened)
         self.ledger.effect(order=order, event=event, request=request)
         self.stream.order_changed(order, happened)
+
+    def _next_li(self, order: PaperOrder) -> int:
+        """Number what happens now: a new order has its number already, the rest takes the next."""
+        is_newest = not order.events and order.order_id == self.book.last_order_id
+        if not is_newest and self.stream.exchange.rules.li_counts == "events":
+            self.book.last_order_id += 1
+        return self.book.last_order_id
 
 
 def remaining(order: PaperOrder) -> Decimal:

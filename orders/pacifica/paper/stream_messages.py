@@ -52,7 +52,9 @@ def _topic(params: Any) -> Topic | None:
     if not isinstance(params, dict):
         return None
     source, account = params.get("source"), params.get("account")
-    if not isinstance(account, str) or source not in stream_rows.SOURCES:
+    if not isinstance(account, str) or not isinstance(source, str):
+        return None
+    if source not in stream_rows.SOURCES:
         return None
     try:
         public_key(account)
