@@ -1,5 +1,6 @@
 """The paper exchange's stream: subscriptions, updates, pings, and how a connection ends."""
 
+import contextlib
 import json
 import uuid
 
@@ -8,10 +9,9 @@ import requests
 from websockets.exceptions import ConnectionClosed
 
 from orders.pacifica import signing
-from tests.helpers.paper import Signatory
-from tests.helpers.paper_stream import ORDERS, STRATEGIES, TWAPS, connected
+from tests.helpers.paper import Signatory, running_paper_exchange
+from tests.helpers.paper_stream import ORDERS, PATIENCE_S, STRATEGIES, TWAPS, connected
 
-PATIENCE_S = 20
 # As docs.pacifica.fi spells them.
 ORDER_KEYS = "i I u s d p ip lp a f oe os ot sp si tp r ct ut li"
 TWAP_KEYS = "i I u s d ta fa lp lv tv oe os r sp psa psc pasc et ct ut"
@@ -161,6 +161,40 @@ def test_account_orders_shows_the_open_orders_on_subscribe_and_after_each_change
     signatory.paper.close(first)
     frames = [frame for frame in client.before_pong() if frame["channel"] == "account_orders"]
     assert [row["i"] for row in frames[0]["data"]] == [second]
+
+
+def test_account_twap_orders_shows_the_open_ones_after_each_change_and_none_at_first(
+    client, signatory
+):
+    client.subscribe(signatory.address, "account_twap_orders")
+    assert client.before_pong() == []
+    (order_id,) = signatory.paper.orders(signatory.address, [{"order_type": "twap"}])
+    signatory.paper.close(order_id)
+    frames = client.before_pong()
+    assert [[row["i"] for row in frame["data"]] for frame in frames] == [[order_id], []]
+
+
+def test_an_order_that_a_strategy_places_again_is_told_without_any_request(client, signatory):
+    fields = {"symbol": "BTC", "side": "bid", "price": "90000", "initial_amount": "0.1"}
+    made = signatory.paper.strategy(signatory.address, orders=[fields], replaces_after_ms=150)
+    signatory.paper.close(made["order_ids"][0])
+    assert seen(client) == [("make", "open"), ("cancel", "cancelled")]
+    again = client.read()["data"][0]
+    assert (again["oe"], again["i"] in made["order_ids"]) == ("make", False)
+
+
+def test_by_rule_what_happens_at_once_comes_in_one_frame(client, signatory):
+    signatory.paper.rules(stream_rows=3)
+    ids = signatory.paper.orders(signatory.address, 4)
+    frames = client.before_pong()
+    assert [[row["i"] for row in frame["data"]] for frame in frames] == [ids[:3], ids[3:]]
+
+
+def test_a_stop_of_the_exchange_closes_every_connection():
+    with contextlib.ExitStack() as clients:
+        with running_paper_exchange() as paper:
+            client = clients.enter_context(connected(paper))
+        assert closing_code(client) == 1001
 
 
 def test_only_the_accounts_subscribed_to_are_told_of(client, signatory):

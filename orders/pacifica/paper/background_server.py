@@ -74,7 +74,7 @@ async def _run(
         if keeper is not None:
             waiting.add(keeper)
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        await _close(listener, server)
+        await _close(exchange, listener, server)
     if keeper is not None and keeper in done:
         # It ends by itself only when it cannot save: say why instead of losing data silently.
         keeper.result()
@@ -93,8 +93,9 @@ async def _listen(exchange: PaperExchange, port: int) -> tuple[asyncio.Server, w
     return listener, server
 
 
-async def _close(listener: asyncio.Server, server: web.Server) -> None:
+async def _close(exchange: PaperExchange, listener: asyncio.Server, server: web.Server) -> None:
     listener.close()
+    exchange.stream.close_all(code=1001, reason="stopped")
     server.pre_shutdown()
     await server.shutdown(GOODBYE_S)
 
@@ -140,8 +141,9 @@ class _Background(threading.Thread):
 
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        listener, server = await _listen(PaperExchange(self.rules), 0)
+        exchange = PaperExchange(self.rules)
+        listener, server = await _listen(exchange, 0)
         self.port = listener.sockets[0].getsockname()[1]
         self._is_ready.set()
         await self._stopping.wait()
-        await _close(listener, server)
+        await _close(exchange, listener, server)

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import rows
+from . import rows, stream_faults
 from .accounts import Account
 from .book import OPEN_STATUSES, PaperOrder
 from .engine import CLOSINGS
@@ -160,6 +160,8 @@ def arm_fault(exchange: PaperExchange, body: dict[str, Any], query: Query) -> di
         raise BadFault("A fault needs a kind.") from error
     if fault.kind == "stale_reads":
         exchange.go_stale(**fault.params)
+    elif fault.is_at_once:
+        stream_faults.act_at_once(exchange.stream, fault)
     return asdict(fault)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import NamedTuple
 
 from . import refusals
 from .accounts import Accounts
@@ -17,6 +18,18 @@ from .stream import Stream
 from .verification import Signed
 
 FORGOTTEN_REPLAYS = 10_000
+
+
+class StaleReads(NamedTuple):
+    """What reads show for a while. ``until``: seconds of the monotonic clock.
+
+    ``last_order_id``: None for the newest. ``with_history``: the history routes too.
+    """
+
+    until: float
+    history_id: int
+    last_order_id: int | None
+    with_history: bool
 
 
 class PaperExchange:
@@ -39,8 +52,7 @@ class PaperExchange:
         self.faults = Faults()
         self.ledger = Ledger()
         self.used_signatures: dict[str, int] = {}
-        # (monotonic seconds until which, last history id shown, history routes too)
-        self.stale: tuple[float, int, bool] | None = None
+        self.stale: StaleReads | None = None
         self.use(book=Book(), strategies=Strategies())
 
     def use(self, *, book: Book, strategies: Strategies) -> None:
@@ -80,16 +92,26 @@ class PaperExchange:
             }
         self.used_signatures[signed.signature] = signed.timestamp + signed.expiry_window
 
-    def go_stale(self, *, for_ms: float, history: bool) -> None:
+    def go_stale(self, *, for_ms: float, history: bool, newest_id: bool) -> None:
         """Let reads show the book as it is now, for so long."""
-        self.stale = (time.monotonic() + for_ms / 1000, self.book.last_history_id, history)
+        self.stale = StaleReads(
+            time.monotonic() + for_ms / 1000,
+            self.book.last_history_id,
+            None if newest_id else self.book.last_order_id,
+            history,
+        )
 
     def stale_until_event(self, *, history: bool = False) -> int | None:
         """Return the last history id that reads may show, or None for all."""
         if self.stale is None:
             return None
-        until, history_id, with_history = self.stale
-        if time.monotonic() >= until:
+        if time.monotonic() >= self.stale.until:
             self.stale = None
             return None
-        return history_id if with_history or not history else None
+        return self.stale.history_id if self.stale.with_history or not history else None
+
+    def shown_last_order_id(self) -> int:
+        """Return the last order id that a read of the open orders has beside them."""
+        is_stale = self.stale_until_event() is not None
+        then = self.stale.last_order_id if self.stale is not None and is_stale else None
+        return self.book.last_order_id if then is None else then

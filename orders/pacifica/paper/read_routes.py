@@ -22,7 +22,7 @@ def open_orders(exchange: PaperExchange, query: dict[str, str]) -> Answer:
         shown = [rows.open_row(order) for order in listed if order.kind != TWAP]
     else:
         shown = _open_then(exchange, account, seen_until)
-    return accepted_rows(shown, last_order_id=exchange.book.last_order_id)
+    return accepted_rows(shown, last_order_id=exchange.shown_last_order_id())
 
 
 def order_history(exchange: PaperExchange, query: dict[str, str]) -> Answer:

@@ -37,7 +37,8 @@ class Rules:
     ``li_counts``: the last order id rises with all ``events``, or with new ``orders`` only.
     ``stream_silence_s``: a connection is closed after so long without a message of the client's.
     ``stream_life_s``: how long it lives at most. ``stream_subscriptions``: the most that it may
-    have of one source. ``stream_delay_ms``: updates are held back so long.
+    have of one source. ``stream_delay_ms``: updates are held back so long. ``stream_rows``: the
+    most rows of one frame; more than one gathers what happens to an account at once.
     """
 
     not_found_code: int = field(default=5, metadata={"choices": (5, 6)})
@@ -72,6 +73,7 @@ class Rules:
     stream_silence_s: float = field(default=60, metadata={"kinds": (int, float)})
     stream_life_s: float = field(default=86_400, metadata={"kinds": (int, float)})
     stream_subscriptions: int = 20
+    stream_rows: int = 1
     stream_delay_ms: float = field(default=0, metadata={"kinds": (int, float)})
 
 
@@ -91,6 +93,7 @@ POSITIVE = {
     "history_rows",
     "stream_silence_s",
     "stream_life_s",
+    "stream_rows",
 }
 
 

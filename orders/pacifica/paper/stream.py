@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from . import stream_rows
+from . import stream_faults, stream_rows
 from .book import TWAP, Event, PaperOrder
+from .faults import UPDATE
 from .ledger import now_ms
 from .strategies import Strategy
 from .stream_connection import Connection, ConnectionRecord, new_record
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 10_000
 Topic = tuple[str, str]  # source, account
+Row = dict[str, Any]
+Snapshot = Callable[[list[PaperOrder], int], bytes]  # (open orders, last order id) -> frame
 
 
 class Stream:
@@ -29,21 +32,26 @@ class Stream:
         self.connections: dict[int, Connection] = {}
         self.subscribers: dict[Topic, dict[int, Connection]] = {}
         self.records: deque[ConnectionRecord] = deque(maxlen=MOST_RECORDS)
+        # Rows that wait for the end of this turn of the loop, and frames that wait for the next.
+        self.gathered: dict[Topic, list[Row]] = {}
+        self.held: dict[Topic, list[bytes]] = {}
         self.last_number = 0
         self.last_event_id = 0
+        self.ticking: asyncio.Task[None] | None = None
 
     def reset(self) -> None:
         """Close every connection and forget those that were."""
         self.close_all(code=1001, reason="reset")
-        self.subscribers.clear()
+        for forgotten in (self.subscribers, self.gathered, self.held):
+            forgotten.clear()
         self.records.clear()
         self.last_number = 0
 
     def opened(self, socket: web.WebSocketResponse, request: web.BaseRequest) -> Connection:
         """Take in a new connection."""
         self.last_number += 1
-        connection = Connection(socket=socket, record=new_record(self.last_number, request))
-        connection.transport = request.transport
+        record = new_record(self.last_number, request)
+        connection = Connection(socket=socket, record=record, transport=request.transport)
         self.connections[id(connection)] = connection
         self.records.append(connection.record)
         return connection
@@ -82,37 +90,84 @@ class Stream:
         if not self.subscribers:
             return
         if order.kind == TWAP:
-            self._tell(stream_rows.TWAPS, order.account, lambda: _twap(order, event))
-            return
-        self._tell(stream_rows.ORDERS, order.account, lambda: _order(order, event))
-        self._tell(stream_rows.OPEN_ORDERS, order.account, lambda: self.snapshot(order.account))
+            self._tell(stream_rows.TWAPS, order.account, stream_rows.twap_update, order, event)
+            self._tell_all((stream_rows.OPEN_TWAPS, order.account), stream_rows.open_twaps)
+        else:
+            self._tell(stream_rows.ORDERS, order.account, stream_rows.order_update, order, event)
+            self._tell_all((stream_rows.OPEN_ORDERS, order.account), stream_rows.open_orders)
 
     def strategy_changed(self, strategy: Strategy) -> None:
         """Tell who subscribed that a strategy has begun or ended."""
         self.last_event_id += 1
-        update = stream_rows.strategy_update(strategy, self.last_event_id)
-        source = stream_rows.STRATEGIES
-        self._tell(source, strategy.account, lambda: stream_rows.frame(source, update))
+        topic = (stream_rows.STRATEGIES, strategy.account)
+        if topic in self.subscribers:
+            update = stream_rows.strategy_update(strategy, self.last_event_id)
+            self._publish(topic, stream_rows.frame(stream_rows.STRATEGIES, update))
 
-    def snapshot(self, account: str) -> bytes:
+    def snapshot(self, account: str, make: Snapshot = stream_rows.open_orders) -> bytes:
         """Make the frame of all the account's open orders."""
         book = self.exchange.book
-        return stream_rows.open_orders([*book.open.get(account, {}).values()], book.last_order_id)
+        return make([*book.open.get(account, {}).values()], book.last_order_id)
 
-    def _tell(self, source: str, account: str, make: Callable[[], bytes]) -> None:
-        topic = (source, account)
-        if topic in self.subscribers:
-            frame, delay_ms = make(), self.exchange.rules.stream_delay_ms
-            if delay_ms:
-                loop = asyncio.get_running_loop()
-                loop.call_later(delay_ms / 1000, self.send, topic, frame)
-            else:
-                self.send(topic, frame)
+    def listening(self, topic: Topic) -> list[Connection]:
+        """List who is subscribed now."""
+        return [*self.subscribers.get(topic, {}).values()]
 
     def send(self, topic: Topic, frame: bytes) -> None:
-        """Send the frame to all who are subscribed now."""
-        for connection in self.subscribers.get(topic, {}).values():
-            connection.send(frame)
+        """Send the frame to all who are subscribed now, and after it what was held."""
+        for each in (frame, *self.held.pop(topic, ())):
+            for connection in self.listening(topic):
+                connection.send(each)
+
+    def hold(self, topic: Topic, frame: bytes) -> None:
+        """Keep the frame until the next one was sent, or it is released."""
+        self.held.setdefault(topic, []).append(frame)
+
+    def release(self, topic: Topic) -> None:
+        """Send what is still held."""
+        for frame in self.held.pop(topic, ()):
+            self.send(topic, frame)
+
+    def _tell(
+        self, source: str, account: str, make: Callable[..., Row], order: PaperOrder, event: Event
+    ) -> None:
+        """Publish the row, alone or with those that follow within the same turn of the loop."""
+        topic = (source, account)
+        if topic not in self.subscribers:
+            return
+        if self.exchange.rules.stream_rows == 1:
+            self._publish(topic, stream_rows.frame(source, [make(order, event)]))
+            return
+        if topic not in self.gathered:
+            asyncio.get_running_loop().call_soon(self._publish_gathered, topic)
+        self.gathered.setdefault(topic, []).append(make(order, event))
+
+    def _tell_all(self, topic: Topic, make: Snapshot) -> None:
+        if topic in self.subscribers:
+            self._publish(topic, self.snapshot(topic[1], make))
+
+    def _publish_gathered(self, topic: Topic) -> None:
+        rows, size = self.gathered.pop(topic, []), self.exchange.rules.stream_rows
+        for start in range(0, len(rows), size):
+            self._publish(topic, stream_rows.frame(topic[0], rows[start : start + size]))
+
+    def _publish(self, topic: Topic, frame: bytes) -> None:
+        """Send the frame as rules and faults want it."""
+        delay_ms = self.exchange.rules.stream_delay_ms
+        if delay_ms:
+            loop = asyncio.get_running_loop()
+            loop.call_later(delay_ms / 1000, self._send_or_spoil, topic, frame)
+        else:
+            self._send_or_spoil(topic, frame)
+
+    def _send_or_spoil(self, topic: Topic, frame: bytes) -> None:
+        fault = None
+        if self.exchange.faults.armed:
+            fault = self.exchange.faults.take_of_stream(UPDATE, topic[1])
+        if fault is None:
+            self.send(topic, frame)
+        else:
+            stream_faults.send_spoiled(self, topic, frame, fault)
 
     def told(self) -> list[dict[str, Any]]:
         """Return the records of all connections, oldest first."""
@@ -123,11 +178,3 @@ class Stream:
         listening.pop(id(connection), None)
         if not listening:
             self.subscribers.pop(topic, None)
-
-
-def _order(order: PaperOrder, event: Event) -> bytes:
-    return stream_rows.frame(stream_rows.ORDERS, [stream_rows.order_update(order, event)])
-
-
-def _twap(order: PaperOrder, event: Event) -> bytes:
-    return stream_rows.frame(stream_rows.TWAPS, [stream_rows.twap_update(order, event)])

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiohttp import WSMsgType, web
 
@@ -34,6 +34,10 @@ class ConnectionRecord:
     reason: str | None = None
 
 
+class Binary(bytes):
+    """A frame that is sent as binary; every other one is text."""
+
+
 @dataclass(frozen=True)
 class Goodbye:
     """Stands in the outbox for the end of the connection."""
@@ -41,14 +45,31 @@ class Goodbye:
     code: int
 
 
+# What the outbox holds: frames, what is to be done between them, and the end.
+Outgoing = bytes | Callable[[], None] | Goodbye
+
+
 class Connection:
     """A connection and its outbox. Whatever sends to it only puts into the outbox."""
 
-    def __init__(self, *, socket: web.WebSocketResponse, record: ConnectionRecord) -> None:
+    def __init__(
+        self,
+        *,
+        socket: web.WebSocketResponse,
+        record: ConnectionRecord,
+        transport: asyncio.Transport | None,
+    ) -> None:
         self.socket = socket
         self.record = record
-        self.outbox: asyncio.Queue[bytes | Goodbye] = asyncio.Queue()
-        self.transport: asyncio.Transport | None = None
+        self.transport = transport
+        self.outbox: asyncio.Queue[Outgoing] = asyncio.Queue()
+        self.writer = asyncio.create_task(self._write())
+        self.opened_at = asyncio.get_running_loop().time()
+        self.is_leaving = False
+
+    def is_subscribed_to(self, account: str) -> bool:
+        """Whether it is told anything of the account."""
+        return any(topic[1] == account for topic in self.record.subscriptions)
 
     def send(self, frame: bytes) -> None:
         """Have the frame sent, unless the connection is stalled."""
@@ -56,7 +77,12 @@ class Connection:
             return
         if self.outbox.qsize() >= MOST_WAITING:
             self.abort(reason="read too slowly")
+            return
         self.outbox.put_nowait(frame)
+
+    def then(self, act: Callable[[], None]) -> None:
+        """Have it done once everything before it has been sent."""
+        self.outbox.put_nowait(act)
 
     def close(self, *, code: int, reason: str) -> None:
         """Have it closed with the code, after what waits; a stalled one is aborted."""
@@ -82,21 +108,29 @@ class Connection:
         if not pings and self.transport is not None:
             self.transport.pause_reading()
 
-    async def write(self) -> None:
+    async def finished(self) -> None:
+        """End the writer; a close that has begun may come to its end."""
+        if not self.is_leaving:
+            self.writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.writer
+
+    async def _write(self) -> None:
         """Send what is put into the outbox, until the goodbye or the client's end."""
         with contextlib.suppress(ConnectionError):
-            while True:
-                sending = await self.outbox.get()
-                if isinstance(sending, Goodbye):
-                    await self.socket.close(code=sending.code)
-                    return
-                if not self.record.is_stalled:
-                    await self.socket.send_frame(sending, WSMsgType.TEXT)
-                    self.record.sent += 1
+            while not self.is_leaving:
+                await self._send(await self.outbox.get())
 
-    def told(self) -> dict[str, Any]:
-        """Return its record as JSON can hold it."""
-        return dict(vars(self.record))
+    async def _send(self, sending: Outgoing) -> None:
+        if isinstance(sending, Goodbye):
+            self.is_leaving = True
+            await self.socket.close(code=sending.code)
+        elif not isinstance(sending, bytes):
+            sending()
+        elif not self.record.is_stalled:
+            kind = WSMsgType.BINARY if isinstance(sending, Binary) else WSMsgType.TEXT
+            await self.socket.send_frame(sending, kind)
+            self.record.sent += 1
 
 
 def new_record(number: int, request: web.BaseRequest) -> ConnectionRecord:

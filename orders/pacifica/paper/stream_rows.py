@@ -11,7 +11,8 @@ ORDERS = "account_order_updates"
 TWAPS = "account_twap_order_updates"
 STRATEGIES = "account_order_strategy_updates"
 OPEN_ORDERS = "account_orders"
-SOURCES = frozenset({ORDERS, TWAPS, STRATEGIES, OPEN_ORDERS})
+OPEN_TWAPS = "account_twap_orders"
+SOURCES = frozenset({ORDERS, TWAPS, STRATEGIES, OPEN_ORDERS, OPEN_TWAPS})
 
 
 def order_update(order: PaperOrder, event: Event) -> dict[str, Any]:
@@ -84,6 +85,12 @@ def open_orders(orders: list[PaperOrder], li: int) -> bytes:
     return as_json({"channel": OPEN_ORDERS, "data": rows, "li": li})
 
 
+def open_twaps(orders: list[PaperOrder], li: int) -> bytes:
+    """Make a frame of ``account_twap_orders``: all TWAP orders in execution."""
+    rows = [_open_twap(order) for order in orders if order.kind == TWAP]
+    return as_json({"channel": OPEN_TWAPS, "data": rows, "li": li})
+
+
 def frame(source: str, data: list[dict[str, Any]] | dict[str, Any]) -> bytes:
     """Make the frame of one channel around its rows."""
     return as_json({"channel": source, "data": data})
@@ -104,5 +111,24 @@ def _open_order(order: PaperOrder) -> dict[str, Any]:
         "sp": order.stop_price,
         "st": order.trigger_price_type,
         "ro": order.reduce_only,
+        "t": order.updated_at,
+    }
+
+
+def _open_twap(order: PaperOrder) -> dict[str, Any]:
+    return {
+        "i": order.order_id,
+        "I": order.client_order_id,
+        "s": order.symbol,
+        "d": order.side,
+        "a": order.initial_amount,
+        "f": order.filled_amount,
+        "tv": "0",
+        "ro": order.reduce_only,
+        "sp": "0.5",
+        "psa": order.initial_amount,
+        "psc": SUB_ORDERS,
+        "poc": 0,
+        "e": order.created_at + TWAP_LIFE_MS,
         "t": order.updated_at,
     }
