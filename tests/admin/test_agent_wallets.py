@@ -5,7 +5,7 @@ from solders.keypair import Keypair
 
 from orders.accounts import wallet_check
 from orders.models import AgentWallet, AuditRecord, Event
-from tests.helpers.screens import page, signed_in, url
+from tests.helpers.screens import folded, page, signed_in, url
 
 
 def offer(client, account, agent, /, **fields):
@@ -37,7 +37,7 @@ def test_a_secret_is_never_echoed_even_after_an_error(firm, wrong):
     agent = Keypair()
     answer = offer(signed_in(firm.head), firm.account, agent, **wrong)
     assert answer.status_code == 422
-    assert str(agent) not in answer.content.decode()
+    assert str(agent) not in folded(answer)
     assert answer.context["form"].errors
 
 
@@ -56,7 +56,7 @@ def test_the_main_key_is_refused_with_what_to_do_instead(firm):
     account = firm.account
     account.address = str(main.pubkey())
     account.save()
-    text = offer(signed_in(firm.head), account, main).content.decode()
+    text = folded(offer(signed_in(firm.head), account, main))
     assert "main key" in text
     assert str(main) not in text
 
@@ -75,7 +75,7 @@ def test_only_who_manages_agents_may_add_or_disable(firm, person):
 def test_a_foreign_account_takes_no_agent_wallet(firm):
     answer = offer(signed_in(firm.head), firm.foreign_account, Keypair())
     assert answer.status_code == 422
-    assert "Canary" not in answer.content.decode()
+    assert "Canary" not in folded(answer)
     assert firm.foreign_account.agent_wallets.count() == 1
 
 
@@ -103,7 +103,7 @@ def test_disable_and_enable_are_posts_and_recorded(firm):
 def test_a_test_is_asked_for_by_post_recorded_and_followed(firm):
     head, wallet = signed_in(firm.head), firm.account.agent_wallets.get()
     assert head.get(url("orders_agentwallet_test", wallet.pk)).status_code == 405
-    text = head.post(url("orders_agentwallet_test", wallet.pk)).content.decode()
+    text = folded(head.post(url("orders_agentwallet_test", wallet.pk)))
     assert "waiting for a sender" in text
     assert "hx-trigger" in text
     wallet_check.probe(wallet_id=wallet.pk)

@@ -12,7 +12,7 @@ from orders.audit import descriptions, log, sentences
 from orders.delivery import worker
 from orders.models import AuditRecord, AuditRecordOrder, Event
 from tests.helpers import plain_words
-from tests.helpers.screens import click, known_order, page, signed_in, url
+from tests.helpers.screens import click, folded, known_order, page, signed_in, url
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_records_of_a_command_say_so_in_list_page_and_sentence(firm):
         client.get(url("orders_auditrecord_changelist")),
         client.get(url("orders_auditrecord_change", record.pk)),
     ):
-        text = shown.content.decode()
+        text = folded(shown)
         assert "by the command line" in text
         assert "(command line)" not in text
     assert sentences.of_record(record) == "The command line added desk Newly."

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from orders.models import AuditRecord, Cancel, CancelJob, Event
-from tests.helpers.screens import known_order, nothing_asked, page, signed_in, url
+from tests.helpers.screens import folded, known_order, nothing_asked, page, signed_in, url
 
 SOME_UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 
@@ -61,21 +61,21 @@ def test_each_wrong_input_has_its_sentence(firm, field, wrong, sentence):
     assert answer.status_code == 422
     form = answer.context["form"]
     assert any(sentence in error for error in form.errors[field]), form.errors
-    assert sentence in answer.content.decode()
+    assert sentence in folded(answer)
     assert nothing_asked()
 
 
 def test_a_known_order_must_be_named_by_its_own_symbol(firm):
     known_order(firm.account, 28_000_000_042, order_type="stop_limit")
     operator = signed_in(firm.operator)
-    assert "That order is on BTC" in ask(operator, firm.account, symbol="btc").content.decode()
+    assert "That order is on BTC" in folded(ask(operator, firm.account, symbol="btc"))
     assert nothing_asked()
 
 
 def test_a_kind_that_the_type_does_not_suggest_is_taken_and_said(firm):
     known_order(firm.account, 28_000_000_042, order_type="stop_limit")
     operator = signed_in(firm.operator)
-    said = operator.get(ask(operator, firm.account).url).content.decode()
+    said = folded(operator.get(ask(operator, firm.account).url))
     assert (
         "1 cancel recorded. 28000000042 is a stop limit order: sent as order, then as stop" in said
     )

@@ -5,7 +5,7 @@ from django.utils.timezone import now
 
 from orders.models import Account, CancelJob
 from tests.helpers.bulk import ask_by_scope, tick
-from tests.helpers.screens import click, known_order, page, signed_in
+from tests.helpers.screens import click, folded, known_order, page, signed_in
 
 GAPS = {
     "side": "",
@@ -79,15 +79,15 @@ def test_an_order_with_gaps_is_cancelled_by_a_click(firm):
 
 def test_orders_with_gaps_are_ticked_previewed_and_cancelled_by_scope(firm, gaps):
     client = signed_in(firm.head)
-    text = tick(client, [gaps]).content.decode()
+    text = folded(tick(client, [gaps]))
     assert "side unknown" in text
     assert '<td data-label="Placed">–</td>' in text
     preview = ask_by_scope(client, firm)
-    assert "unknown" in client.get(preview.url).content.decode()
+    assert "unknown" in folded(client.get(preview.url))
 
 
 def test_a_scope_that_spares_reduce_only_spares_what_may_be(firm, gaps):
     client = signed_in(firm.head)
     answer = ask_by_scope(client, firm, spare_reduce_only="on")
-    assert "Cancel 1 order" in client.get(answer.url).content.decode()
+    assert "Cancel 1 order" in folded(client.get(answer.url))
     assert not CancelJob.objects.exists()

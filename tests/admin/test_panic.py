@@ -22,7 +22,7 @@ from orders.models import (
     SealedApiConfigKey,
 )
 from orders.panic import worker
-from tests.helpers.screens import known_order, page, signed_in, url
+from tests.helpers.screens import folded, known_order, page, signed_in, url
 
 API_CONFIG_KEY = "AbCd1234_2mhhhJFZCVZWLWLYVwrdbUtHwDHGZpxBJD7L"
 
@@ -102,7 +102,7 @@ def test_account_symbol_and_spared_orders_are_as_chosen(firm):
 )
 def test_each_wrong_input_has_its_sentence_and_the_reason_stays(firm, fields, sentence):
     answer = pull(signed_in(firm.operator), firm, reason="on fire", **fields)
-    text = answer.content.decode()
+    text = folded(answer)
     assert answer.status_code == 422
     assert sentence in text
     assert 'value="on fire"' in text
@@ -113,7 +113,7 @@ def test_each_wrong_input_has_its_sentence_and_the_reason_stays(firm, fields, se
 def test_a_foreign_desk_or_account_is_refused_on_the_record_and_not_named(firm, noun):
     foreign = {"desk": firm.basis.pk, "accounts": firm.foreign_account.pk}[noun]
     answer = pull(signed_in(firm.operator), firm, **{noun: foreign})
-    text = answer.content.decode()
+    text = folded(answer)
     assert answer.status_code == 422
     assert "Basis" not in text
     assert "Canary" not in text
@@ -154,7 +154,7 @@ def test_with_several_desks_none_is_guessed(firm):
     Membership.objects.create(user=firm.operator, desk=firm.basis, role=Role.OPERATOR)
     client = signed_in(firm.operator)
     assert "Choose the desk" in page(client, "orders_panicline_pull")
-    assert "Choose the desk." in pull(client, firm, desk="").content.decode()
+    assert "Choose the desk." in folded(pull(client, firm, desk=""))
     assert not PanicLine.objects.exists()
 
 
@@ -166,7 +166,7 @@ def test_each_line_tells_what_was_sent_answered_and_seen(firm):
     assert client.get(url("orders_canceljob_progress", job.pk)).status_code == 200
     carry()
     answer = client.get(url("orders_canceljob_progress", job.pk))
-    text = answer.content.decode()
+    text = folded(answer)
     assert answer.status_code == 286
     assert "Seen empty" in text
     assert "The exchange cancelled 3." in text
@@ -269,7 +269,7 @@ def test_an_api_config_key_is_written_and_never_shown(firm):
 def test_a_wrong_api_config_key_is_refused_and_not_given_back(firm):
     answer = set_key(signed_in(firm.administrator), firm, api_config_key="CanaryKey")
     assert answer.status_code == 422
-    assert "CanaryKey" not in answer.content.decode()
+    assert "CanaryKey" not in folded(answer)
     assert not SealedApiConfigKey.objects.exists()
 
 

@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from orders.audit import sentences
 from orders.models import Account, AuditRecord, Desk, Event, Membership
 from tests.helpers.firm import PASSWORD
-from tests.helpers.screens import signed_in, url
+from tests.helpers.screens import folded, signed_in, url
 
 User = get_user_model()
 
@@ -117,4 +117,4 @@ def test_an_account_keeps_its_desk_and_address(firm):
 def test_an_address_must_be_a_public_key(firm):
     form = {"desk": firm.momentum.pk, "name": "Gamma", "address": "nonsense", "is_active": "on"}
     answer = signed_in(firm.administrator).post(url("orders_account_add"), form)
-    assert "must be a base58 public key" in answer.content.decode()
+    assert "must be a base58 public key" in folded(answer)

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from orders.lifecycle import wakeups
 from orders.models import Account, CancelJob, Desk, Order, Preview
 from tests.helpers.bulk import a_book, ask_by_scope, confirm, frozen, send_list, tick
-from tests.helpers.screens import known_order, nothing_asked, page, signed_in, url
+from tests.helpers.screens import folded, known_order, nothing_asked, page, signed_in, url
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_the_preview_says_what_would_happen(firm):
     known_order(firm.account, 72_000_000_000, order_type="stop_limit", symbol="ETH")
     known_order(firm.account, 72_000_000_001, reduce_only=True, side="ask")
     client = signed_in(firm.head)
-    text = client.get(ask_by_scope(client, firm).url).content.decode()
+    text = folded(client.get(ask_by_scope(client, firm).url))
     for said in (
         "1 reduce-only",
         "1 stop or take-profit",
@@ -42,7 +42,7 @@ def test_the_preview_flags_what_is_closed_and_what_is_unknown_here(firm):
     Order.objects.filter(pk=orders[1].pk).update(state="vanished")
     names = [str(order.order_id) for order in orders] + ["29000000000"]
     client = signed_in(firm.operator)
-    text = client.get(send_list(firm, client, text="\n".join(names)).url).content.decode()
+    text = folded(client.get(send_list(firm, client, text="\n".join(names)).url))
     assert "<b>2 are closed</b> by our last look and <b>1 is unknown</b> to this app" in text
     assert "<b>25,000</b><span>notional, USD, 1 without a price</span>" in text
 
@@ -68,7 +68,7 @@ def test_what_must_be_typed_is_asked_for_without_losing_the_reason(firm, preview
     Desk.objects.update(confirm_above=2)
     client = signed_in(firm.head)
     answer = confirm(client, preview, reason="fed day", typed="2")
-    text = answer.content.decode()
+    text = folded(answer)
     assert answer.status_code == 422
     assert "Type 3 to confirm." in text
     assert 'value="fed day"' in text
@@ -79,7 +79,7 @@ def test_what_must_be_typed_is_asked_for_without_losing_the_reason(firm, preview
 def test_a_desk_that_asks_for_a_reason_gets_one(firm, preview):
     Desk.objects.update(needs_reason=True)
     client = signed_in(firm.head)
-    assert "Momentum asks for a reason." in confirm(client, preview).content.decode()
+    assert "Momentum asks for a reason." in folded(confirm(client, preview))
     assert nothing_asked()
 
 
@@ -107,11 +107,11 @@ def test_sync_first_reads_the_books_and_makes_a_fresh_preview(firm, preview, mon
     client = signed_in(firm.head)
     answer = client.post(url("orders_preview_sync", preview.pk))
     assert woken == [firm.account.pk]
-    text = client.get(answer.url).content.decode()
+    text = folded(client.get(answer.url))
     fragment = re.search(r'hx-get="([^"]+/fresh/[^"]+)"', text)[1].replace("&amp;", "&")
-    assert "Reading the open orders" in client.get(fragment).content.decode()
+    assert "Reading the open orders" in folded(client.get(fragment))
     Account.objects.update(synced_at=now())
-    assert "hx-post" in client.get(fragment).content.decode()
+    assert "hx-post" in folded(client.get(fragment))
     known_order(firm.account, 79_000_000_000)
     moved = client.post(url("orders_preview_anew", preview.pk), headers={"HX-Request": "true"})
     made = Preview.objects.order_by("made_at").last()
@@ -137,13 +137,13 @@ def test_sync_first_reads_the_oldest_books_and_says_how_many_of_all(firm, monkey
     for number, account in enumerate(accounts):
         known_order(account, 71_000_000_000 + number)
     shown = ask_by_scope(client, firm, side="bid").url
-    text = client.get(shown).content.decode()
+    text = folded(client.get(shown))
     assert "the oldest of 52 accounts" in text
     assert "Reads the 50 oldest of 52 accounts" in text
     answer = client.post(url("orders_preview_sync", Preview.objects.get().pk))
     assert woken == [account.pk for account in reversed(accounts[2:])]
     Account.objects.filter(pk__in=woken).update(synced_at=now())
-    assert "Read 50 of 52 accounts" in client.get(answer.url).content.decode()
+    assert "Read 50 of 52 accounts" in folded(client.get(answer.url))
     client.post(url("orders_preview_sync", Preview.objects.get().pk))
     assert woken[50:52] == [accounts[1].pk, accounts[0].pk]
 
@@ -161,7 +161,7 @@ def test_an_old_preview_offers_to_be_made_anew_and_runs_nothing(firm, preview):
     Preview.objects.update(made_at=now() - timedelta(minutes=16))
     client = signed_in(firm.head)
     assert "Make it anew" in page(client, "orders_preview_change", preview.pk)
-    assert "older than 15 minutes" in confirm(client, preview).content.decode()
+    assert "older than 15 minutes" in folded(confirm(client, preview))
     assert nothing_asked()
 
 

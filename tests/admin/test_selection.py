@@ -5,12 +5,12 @@ import uuid
 
 from orders.models import AuditRecord, CancelJob, Desk, Event, Membership, Role
 from tests.helpers.bulk import tick
-from tests.helpers.screens import click, known_order, nothing_asked, page, signed_in, url
+from tests.helpers.screens import click, folded, known_order, nothing_asked, page, signed_in, url
 
 
 def confirm(client, answer, **changes):
     """Press the button of the confirmation page."""
-    text = answer.content.decode()
+    text = folded(answer)
     form = {
         name: re.search(rf'name="{name}" value="([^"]*)"', text)[1]
         for name in ("ids", "request_key")
@@ -24,7 +24,7 @@ def test_the_confirmation_says_what_will_be_cancelled_and_asks_nothing(firm):
         known_order(firm.account, 71_000_000_002, reduce_only=True, symbol="ETH", side="ask"),
         known_order(firm.account, 71_000_000_003, order_type="stop_limit"),
     ]
-    text = tick(signed_in(firm.operator), orders).content.decode()
+    text = folded(tick(signed_in(firm.operator), orders))
     assert "Cancel 3 orders?" in text
     assert "1 reduce-only" in text
     assert "1 stop or take-profit" in text
@@ -49,10 +49,10 @@ def test_a_desk_that_asks_for_a_reason_gets_one_for_a_few_orders_too(firm):
     Desk.objects.update(needs_reason=True)
     operator, order = signed_in(firm.operator), known_order(firm.account, 71_000_000_001)
     shown = tick(operator, [order])
-    assert "required" in re.search(r"<input[^>]*name=.reason.[^>]*>", shown.content.decode())[0]
+    assert "required" in re.search(r"<input[^>]*name=.reason.[^>]*>", folded(shown))[0]
     refused = confirm(operator, shown, reason="  ")
     assert refused.status_code == 422
-    assert "Momentum asks for a reason." in refused.content.decode()
+    assert "Momentum asks for a reason." in folded(refused)
     assert nothing_asked()
     confirm(operator, refused, reason="fed day")
     assert CancelJob.objects.get().reason == "fed day"
@@ -77,7 +77,7 @@ def test_closed_and_foreign_rows_are_left_out_and_said_so(firm):
         known_order(firm.account, 71_000_000_002, state="closed"),
         known_order(firm.foreign_account, 66_000_000_001, symbol="CANARY"),
     ]
-    text = tick(signed_in(firm.operator), orders, state="every").content.decode()
+    text = folded(tick(signed_in(firm.operator), orders, state="every"))
     assert "Cancel 1 order?" in text
     assert "1 of your selection is no longer open" in text
     assert "CANARY" not in text
@@ -89,7 +89,7 @@ def test_rows_one_may_only_look_at_are_left_out_and_said_so(firm):
         known_order(firm.account, 71_000_000_001),
         known_order(firm.foreign_account, 66_000_000_001),
     ]
-    text = tick(signed_in(firm.operator), orders).content.decode()
+    text = folded(tick(signed_in(firm.operator), orders))
     assert "Cancel 1 order?" in text
     assert "1 of your selection is on a desk where you may not cancel" in text
 

@@ -13,7 +13,7 @@ from orders.models import (
     ExchangeClock,
     Order,
 )
-from tests.helpers.screens import click, known_order, page, signed_in, url
+from tests.helpers.screens import click, folded, known_order, page, signed_in, url
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def question(firm):
 
 def choose(client, screen, what, row):
     data = {"action": what, "_selected_action": [row.pk]}
-    return client.post(url(screen), data, follow=True).content.decode()
+    return folded(client.post(url(screen), data, follow=True))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_desk_head_closes_a_question_after_saying_why(firm, question):
 def test_closing_without_a_reason_says_so_and_closes_nothing(firm, question):
     form = {"ids": str(question.pk), "reason": " "}
     text = signed_in(firm.head).post(url("orders_cancel_close"), form, follow=True)
-    assert "Say why" in text.content.decode()
+    assert "Say why" in folded(text)
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
 
 

@@ -1,5 +1,6 @@
 """Signed-in browsers for the tests of the screens."""
 
+import re
 import uuid
 
 from django.test import Client
@@ -25,7 +26,13 @@ def page(client, name, *args, **query):
     """The text of a page, which must be there."""
     answer = client.get(url(name, *args), query)
     assert answer.status_code == 200, answer.status_code
-    return answer.content.decode()
+    return folded(answer)
+
+
+def folded(answer) -> str:
+    """The text of an answer, its line breaks as a browser reads them: a blank, or at a tag none."""
+    text = re.sub(r"(<\w[^<>]*>)\s*\n\s*|\s*\n\s*(?=</)", r"\1", answer.content.decode())
+    return re.sub(r"\s+", " ", re.sub(r"(?<=>)\s*\n\s*(?=<)", "", text))
 
 
 def known_order(account, order_id, **fields) -> Order:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.db.models import Count, F
 from django.http import QueryDict
@@ -40,6 +41,12 @@ class Book:
     def oldest(self) -> tuple[Account, ...]:
         """The accounts whose books one press reads."""
         return self.accounts[:MAX_ACCOUNTS]
+
+    @property
+    def query(self) -> str:
+        """The query of the address that shows whether what was asked for has come back."""
+        asked_at = [("asked_at", self.asked_at.isoformat())] if self.asked_at else []
+        return urlencode([*asked_at, *(("account", account.pk) for account in self.oldest)])
 
     @property
     def count_read(self) -> int:
