@@ -22,7 +22,8 @@ from orders.models import (
     OrderState,
     Proof,
 )
-from orders.models.cancels import LIVE, OPEN_QUESTIONS, READ_LAG, CancelJobQuerySet, CancelQuerySet
+from orders.models.cancel_jobs import CancelJobQuerySet
+from orders.models.cancels import LIVE, OPEN_QUESTIONS, READ_LAG, CancelQuerySet
 from orders.models.clocks import has_come
 
 SAID_NOT_OPEN = [

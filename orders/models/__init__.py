@@ -3,7 +3,8 @@
 from orders.models.accounts import Account, AgentWallet, SealedApiConfigKey, SealedKey
 from orders.models.alerts import Alert, AlertKind
 from orders.models.audit import AuditPayload, AuditRecord, AuditRecordOrder, Event
-from orders.models.cancels import Cancel, CancelJob, CancelKind, CancelStatus, JobStatus, Proof
+from orders.models.cancel_jobs import CancelJob, JobStatus
+from orders.models.cancels import Cancel, CancelKind, CancelStatus, Proof
 from orders.models.checkpoints import AuditCheckpoint
 from orders.models.clocks import ExchangeClock
 from orders.models.credits import CreditPool

@@ -19,7 +19,7 @@ from orders.audit import log
 from orders.evidence import restored_copy
 from orders.lifecycle.targets import CannotAsk, check_symbol
 from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
-from orders.models.cancels import MAX_REASON, MAX_SCOPE
+from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE
 from orders.models.orders import IS_STOP
 from orders.models.panics import MAX_SYMBOL
 

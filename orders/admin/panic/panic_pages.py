@@ -28,7 +28,7 @@ from orders.admin.shared.unfold import CustomUrl
 from orders.audit import sentences
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
-from orders.models.cancels import CancelJobQuerySet
+from orders.models.cancel_jobs import CancelJobQuerySet
 from orders.models.lookups import is_row_id
 from orders.panic import actions, decision
 from orders.panic.open_orders import COVERS
