@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Q
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -22,12 +21,13 @@ from orders.access import permissions
 from orders.access.denials import refuse
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
+from orders.admin.panic.panic_form import PanicForm
 from orders.admin.shared import fields
 from orders.admin.shared.screens import Screen, fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl
 from orders.audit import sentences
 from orders.lifecycle.targets import CannotAsk
-from orders.models import Account, CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
+from orders.models import CancelJob, Desk, PanicLine, PanicStatus, Right, Sender
 from orders.models.cancel_jobs import CancelJobQuerySet
 from orders.models.lookups import is_row_id
 from orders.panic import actions, decision
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 
 DRILLS_SHOWN = 10
-DESK_INPUT: dict[str, str | bool] = {"data-desks": "", "autofocus": True}
 JOB = "admin:orders_canceljob_change"
 
 
@@ -47,71 +46,6 @@ class Act(Protocol):
     """What a person may do to a panic's account. It returns what became of it, as a sentence."""
 
     def __call__(self, *, user: "Person", actor: "Actor", line_id: int) -> str: ...
-
-
-class PanicForm(forms.Form):
-    """Which books to empty. The reason may wait; nothing here asks twice."""
-
-    desk = fields.DeskField(
-        queryset=None,
-        empty_label=None,
-        widget=fields.select(**DESK_INPUT),
-        error_messages={"required": "Choose the desk.", "invalid_choice": decision.NO_DESK},
-    )
-    accounts = fields.ByDesk(help_text="Tick none to empty every account of the desk.")
-    symbol = forms.CharField(
-        required=False,
-        max_length=64,
-        widget=fields.text(placeholder="every symbol"),
-        help_text="Case kept, such as BTC or kBONK. Empty: every symbol.",
-    )
-    keep_reduce_only = forms.BooleanField(
-        required=False,
-        widget=fields.box(),
-        label="Spare reduce-only orders",
-        help_text="They can only make a position smaller.",
-    )
-    reason = forms.CharField(
-        required=False,
-        max_length=300,
-        widget=fields.text(placeholder="May be left empty"),
-    )
-    is_drill = forms.BooleanField(
-        required=False,
-        widget=fields.box(),
-        label="Only a drill",
-        help_text="The same act, on the desk's drill accounts alone.",
-    )
-
-    def __init__(
-        self,
-        data: QueryDict | None = None,
-        *,
-        user: "Person",
-        initial: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(data, initial=initial)
-        self.desks = Desk.objects.allowing(user, Right.PANIC)
-        desk = fields.field_of(self, "desk", fields.DeskField)
-        desk.queryset = self.desks
-        # Which desk it is, is the operator's to say, never the page's to guess.
-        self.has_one_desk = self.desks.count() <= 1
-        if not self.has_one_desk:
-            desk.empty_label = "Choose the desk"
-        accounts = Account.objects.filter(desk__in=self.desks, is_active=True)
-        fields.field_of(self, "accounts", fields.ByDesk).queryset = accounts.select_related("desk")
-
-    def clean(self) -> None:
-        desk, accounts = self.cleaned_data.get("desk"), self.cleaned_data.get("accounts") or ()
-        if desk and any(account.desk_id != desk.pk for account in accounts):
-            self.add_error("accounts", f"Tick accounts of {desk} only.")
-
-    def asked(self) -> dict[str, Any]:
-        """What a sound form asks of `decision.record_panic`."""
-        asked = dict(self.cleaned_data)
-        asked["desk_id"] = asked.pop("desk").pk
-        asked["account_ids"] = [account.pk for account in asked.pop("accounts")]
-        return asked
 
 
 @admin.register(PanicLine)
