@@ -106,7 +106,7 @@ def run(user: "User", desk: "Desk", frozen: "Preview") -> "CancelJob":
     """Make a job of the frozen set in the middle of its way."""
     from django.utils.timezone import now
 
-    from orders.cancels.bulk import previews
+    from orders.cancels.bulk import frozen_orders
     from orders.models import Cancel, CancelJob
 
     begun = now()
@@ -134,7 +134,7 @@ def run(user: "User", desk: "Desk", frozen: "Preview") -> "CancelJob":
                 first_sent_at=begun,
                 concluded_at=None if status == "queued" else begun,
             )
-            for row, status in zip(previews.frozen(frozen), statuses, strict=True)
+            for row, status in zip(frozen_orders.frozen(frozen), statuses, strict=True)
         ),
         batch_size=500,
     )

@@ -5,7 +5,7 @@ import pytest
 from orders.access.permissions import NotAllowed
 from orders.admin.jobs import csv_download
 from orders.cancels import requests
-from orders.cancels.bulk import from_list, previews
+from orders.cancels.bulk import from_list, frozen_orders
 from orders.models import Cancel, Preview
 from tests.bulk.test_previews import confirm
 from tests.helpers.screens import known_order
@@ -76,7 +76,7 @@ def test_a_list_of_client_order_ids_costs_few_queries(firm, django_assert_max_nu
     with django_assert_max_num_queries(12):
         preview, bad = read_list(firm, "\n".join([ids[0].upper(), *ids[1:]]))
     assert bad == []
-    first, second, *_ = previews.frozen(preview)
+    first, second, *_ = frozen_orders.frozen(preview)
     assert (first.order_pk, first.order_id, first.symbol) == (known.pk, known.order_id, "ETH")
     assert (second.order_pk, second.client_order_id) == (None, ids[1])
 
@@ -85,7 +85,7 @@ def frozen_of(firm, text, symbol="BTC"):
     """(order id or client order id, symbol, kind) of each frozen order of a list without a flaw."""
     preview, bad = read_list(firm, text, symbol)
     assert bad == []
-    rows = previews.frozen(preview)
+    rows = frozen_orders.frozen(preview)
     return [(row.order_id or row.client_order_id, row.symbol, row.kind) for row in rows]
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orders.access.permissions import NotAllowed
-from orders.cancels.bulk import previews
+from orders.cancels.bulk import frozen_orders, previews
 from orders.cancels.bulk import scope as bulk_scope
 from orders.cancels.bulk.scope import Scope
 from orders.delivery import worker
@@ -229,7 +229,7 @@ def test_whatever_the_filter_and_the_book_the_set_cancelled_is_the_set_confirmed
         preview = freeze(firm, **fields)
     except CannotAsk:
         return
-    frozen = {row.order_id for row in previews.frozen(preview)}
+    frozen = {row.order_id for row in frozen_orders.frozen(preview)}
     for number, change in enumerate(changes):
         order = list(book.values())[number]
         if change == "new":

@@ -30,7 +30,7 @@ from orders.admin.shared import fields, filter_text, freshness
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import Screen, fragment, rights_of
 from orders.admin.shared.unfold import CustomUrl
-from orders.cancels.bulk import estimate, from_list, previews
+from orders.cancels.bulk import estimate, from_list, frozen_orders, previews
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, CancelJob, Order, Preview, Right
 from orders.models.accounts import AccountQuerySet
@@ -259,7 +259,7 @@ class PreviewAdmin(Screen[Preview]):
 def _accounts(preview: Preview) -> AccountQuerySet:
     """The accounts whose orders a preview holds."""
     try:
-        pks = {row.account_pk for row in previews.frozen(preview)}
+        pks = {row.account_pk for row in frozen_orders.frozen(preview)}
     except CannotAsk:
         pks = set()
     return Account.objects.filter(pk__in=pks, is_active=True)

@@ -8,7 +8,7 @@ from io import StringIO
 from django.http import HttpResponse
 
 from orders.audit import log
-from orders.cancels.bulk import previews
+from orders.cancels.bulk import frozen_orders
 from orders.evidence.bundle import safe
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, Cancel, CancelJob, Event
@@ -90,7 +90,7 @@ def _skipped(
     """Rows of the frozen set that became no cancel, because another one had the order."""
     preview = job.preview
     try:
-        rows = previews.frozen(preview) if preview else []
+        rows = frozen_orders.frozen(preview) if preview else []
     except CannotAsk:
         rows = []
         yield ("",) * 6 + (CHANGED,)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
-from orders.cancels.bulk.previews import Frozen, frozen
+from orders.cancels.bulk.frozen_orders import Frozen, frozen
 from orders.exchange import credits
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, OrderState, Preview
 from orders.pacifica.signing import BATCH_SIZE

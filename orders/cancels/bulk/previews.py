@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils import timezone
 from orders.access.denials import refuse
 from orders.audit.log import Actor
 from orders.cancels import intake
+from orders.cancels.bulk import frozen_orders
 from orders.cancels.bulk.scope import (
     BEST_PRICE,
     Scope,
@@ -55,17 +56,6 @@ class Limits:
 
 
 LIMITS = Limits()
-
-
-class Frozen(NamedTuple):
-    """One order of a frozen set, by our row ids and by its names on the exchange."""
-
-    account_pk: int
-    symbol: str
-    kind: str
-    order_id: int | None
-    client_order_id: str | None
-    order_pk: int | None
 
 
 def of_scope(*, user: "Person", actor: Actor, scope: Scope, limits: Limits = LIMITS) -> Preview:
@@ -141,7 +131,7 @@ def anew(*, user: "Person", actor: Actor, preview: Preview) -> Preview:
     desk = Desk.objects.allowing(user, Right.CANCEL).filter(pk=preview.desk_id).first()
     if desk is None or preview.made_by_id != user.pk:
         refuse(actor=actor, what=f"make preview {preview.pk} anew", said=GONE)
-    targets = [target for target in _targets(preview) if _still_stands(target, desk)]
+    targets = [target for target in frozen_orders.targets(preview) if _still_stands(target, desk)]
     words = preview.scope
     if len(targets) < preview.count:
         words = f"{len(targets)} of {ALREADY_FEWER.sub('', words)}"
@@ -189,7 +179,7 @@ def confirm(
     check_reason([preview.desk], reason)
     if typed.strip() != must_type(preview):
         raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")
-    targets = _targets(preview)
+    targets = frozen_orders.targets(preview)
     _check_accounts(preview, targets)
     return intake.record_request(
         actor,
@@ -215,15 +205,8 @@ def _check_accounts(preview: Preview, targets: list[Target]) -> None:
 
 def since(preview: Preview, scope_orders: OrderQuerySet) -> list[int]:
     """Return row ids of orders in scope that appeared after the freeze; none is ever cancelled."""
-    before = {row.order_pk for row in frozen(preview)}
+    before = {row.order_pk for row in frozen_orders.frozen(preview)}
     return [pk for pk in scope_orders.values_list("pk", flat=True) if pk not in before]
-
-
-def frozen(preview: Preview) -> list[Frozen]:
-    """Read the frozen rows. Raises `CannotAsk` where they do not match their hash."""
-    if hashlib.sha256(preview.targets.encode()).hexdigest() != preview.targets_sha256:
-        raise CannotAsk("The frozen set was changed after it was shown. Make the preview anew.")
-    return [Frozen(*row) for row in json.loads(preview.targets)]
 
 
 def _desk(user: "Person", actor: Actor, desk_id: int) -> Desk:
@@ -267,7 +250,7 @@ def freeze(
         raise CannotAsk("Nothing matches: no open order is in this scope.")
     check_count(len(targets), limits)
     assert user.pk is not None  # whoever comes here holds a right on the desk
-    rows = [_frozen(target) for target in targets]
+    rows = [frozen_orders.row_of(target) for target in targets]
     text = json.dumps(rows, separators=(",", ":"))
     return Preview.objects.create(
         desk=desk,
@@ -286,34 +269,3 @@ def check_count(count: int, limits: Limits = LIMITS) -> None:
     """Raise `CannotAsk` where these are more orders than one act may name."""
     if count > limits.orders:
         raise CannotAsk(f"More than {limits.orders:,} orders: narrow it down, or use Panic.")
-
-
-def _frozen(t: Target) -> Frozen:
-    order_pk = t.order.pk if t.order else None
-    return Frozen(t.account.pk, t.symbol, t.kind, t.order_id, t.client_order_id, order_pk)
-
-
-def _targets(preview: Preview) -> list[Target]:
-    rows = frozen(preview)
-    accounts = Account.objects.select_related("desk").in_bulk({row.account_pk for row in rows})
-    pks = [row.order_pk for row in rows if row.order_pk]
-    orders = {row.pk: row for row in Order.objects.columns(OrderColumns, pks)}
-    return [
-        Target(
-            accounts[row.account_pk],
-            row.symbol,
-            row.kind,
-            row.order_id,
-            row.client_order_id,
-            orders.get(row.order_pk) if row.order_pk else None,
-        )
-        for row in rows
-    ]
-
-
-class OrderColumns(NamedTuple):
-    """What a target looks at in an order: a `KnownOrder`."""
-
-    pk: int
-    side: str
-    state: str
