@@ -3,24 +3,21 @@
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from orders.audit import log
+from orders.cancels.cancel_rows import insert_queued, line_of
+from orders.cancels.live_cancels import Skipped, without_live
 from orders.lifecycle import wakeups
 from orders.lifecycle.targets import Target
 from orders.models import Cancel, CancelJob, Desk, Event, Preview
-from orders.models.bulk_insert import insert
-from orders.models.cancels import LIVE
 
 SKIPPED = "skipped"  # an order row of what was asked for and became no cancel
-Skipped = tuple[Target, str]  # what was left out, and why
 
 
 @dataclass(frozen=True)
@@ -117,9 +114,9 @@ def extend(job: CancelJob, targets: Sequence[Target]) -> int:
 def _extend(job: CancelJob, targets: Sequence[Target]) -> int:
     now = timezone.now()
     with transaction.atomic():
-        fresh, _ = _without_live(targets)
+        fresh, _ = without_live(targets)
         if fresh:
-            lines = _insert(job, fresh, now)
+            lines = insert_queued(job, fresh, now)
             log.append(_fact(log.actor_of(job), job, fresh, lines, now))
     return len(fresh)
 
@@ -140,13 +137,13 @@ def _record(
     facts: list[log.Fact] = []
     told: list[tuple[int | str | None, str]] = []
     for desk, (wanted, left_out) in by_desk.items():
-        fresh, doubles = _without_live(wanted)
+        fresh, doubles = without_live(wanted)
         left_out += doubles
         told += [(target.order_id or target.client_order_id, why) for target, why in left_out]
         if fresh:
             job = _new_job(actor, desk, fresh, request, now)
             jobs.append(job)
-            facts.append(_fact(actor, job, fresh, _insert(job, fresh, now), now, left_out))
+            facts.append(_fact(actor, job, fresh, insert_queued(job, fresh, now), now, left_out))
             _wake(job, fresh)
         elif left_out:
             scope = request.scope or in_words([target for target, _ in left_out])
@@ -164,55 +161,6 @@ def _wake(job: CancelJob, targets: list[Target]) -> None:
     wakeups.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
 
 
-class Live:
-    """The names under which live cancels of some accounts have their orders; one query."""
-
-    def __init__(self, account_ids: set[int]) -> None:
-        self._order_ids: set[tuple[int, int]] = set()
-        self._by_client_id: dict[tuple[int, str | None], int | None] = {}
-        cancels = Cancel.objects.filter(account__in=account_ids, status__in=LIVE)
-        for row in cancels.values_list(*NAMES):
-            self.add(*row)
-
-    def add(self, account_id: int, order_id: int | None, client_order_id: str | None) -> None:
-        """Count a cancel of an order of these names as live."""
-        if order_id:
-            self._order_ids.add((account_id, order_id))
-        if client_order_id:
-            self._by_client_id[account_id, client_order_id] = order_id
-
-    def has_name(self, account_id: int, client_order_id: str | None) -> bool:
-        """Whether a live cancel has this client order id. There may be no client order id."""
-        return (account_id, client_order_id) in self._by_client_id
-
-    def has(self, account_id: int, order_id: int | None, client_order_id: str | None) -> bool:
-        """Whether a live cancel is, or may be, of this order.
-
-        An edited order keeps its client order id under a new order id: it is another one.
-        """
-        if order_id is None:
-            return self.has_name(account_id, client_order_id)
-        is_nameless = self._by_client_id.get((account_id, client_order_id), order_id) is None
-        return is_nameless or (account_id, order_id) in self._order_ids
-
-
-def _without_live(targets: Sequence[Target]) -> tuple[list[Target], list[Skipped]]:
-    """Separate the targets that have no other live cancel from those that do."""
-    live = Live({target.account.pk for target in targets})
-    fresh: list[Target] = []
-    doubles: list[Skipped] = []
-    for target in targets:
-        account_id, names = target.account.pk, (target.order_id, target.client_order_id)
-        if live.has(account_id, *names):
-            doubles.append((target, "already being cancelled"))
-            continue
-        if target.order_id and live.has_name(account_id, target.client_order_id):
-            target = replace(target, client_order_id=None)  # its order id says enough
-        fresh.append(target)
-        live.add(account_id, *names)
-    return fresh, doubles
-
-
 def _new_job(
     actor: log.Actor, desk: Desk, targets: list[Target], request: _Request, now: datetime
 ) -> CancelJob:
@@ -227,70 +175,6 @@ def _new_job(
         preview_sha256=request.preview_sha256,
         is_urgent=len(targets) <= settings.URGENT_UP_TO,
         created_at=now,
-    )
-
-
-def _insert(job: CancelJob, targets: list[Target], now: datetime) -> tuple[log.OrderLine, ...]:
-    """Insert one queued cancel for each target; return the log's order rows of them."""
-    newest = job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
-    rows = [_row(job, target, now) for target in targets]
-    insert(Cancel, (*GIVEN, *DEFAULTS), rows)
-    # By name: a panic's threads may add to the same job meanwhile, each for its own account.
-    added = job.cancels.filter(pk__gt=newest).values_list(*NAMES, "pk")
-    ids = {tuple(names): pk for *names, pk in added}
-    return tuple(
-        _line(target, ids[target.account.pk, target.order_id, target.client_order_id])
-        for target in targets
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Return a choice, or a column's default, as the database takes it."""
-    return getattr(value, "value", value)
-
-
-NAMES = ("account_id", "order_id", "client_order_id")  # of an order; one live cancel has them
-GIVEN = (
-    "job_id",
-    "is_urgent",
-    "account_id",
-    "known_order_id",
-    "symbol",
-    "kind",
-    "order_id",
-    "client_order_id",
-    "requested_at",
-)
-DEFAULTS = {  # of the columns that may not be null
-    field.attname: _plain(field.get_default())
-    for field in Cancel._meta.concrete_fields
-    if not field.null and not field.primary_key and field.attname not in GIVEN
-}
-
-
-def _row(job: CancelJob, target: Target, now: datetime) -> tuple[Any, ...]:
-    """Return the columns of `GIVEN`, then the defaults."""
-    return (
-        job.pk,
-        job.is_urgent,
-        target.account.pk,
-        target.order.pk if target.order else None,
-        target.symbol,
-        _plain(target.kind),
-        target.order_id,
-        target.client_order_id,
-        now,
-        *DEFAULTS.values(),
-    )
-
-
-def _line(target: Target, cancel_id: int | None) -> log.OrderLine:
-    return log.OrderLine(
-        account_id=target.account.pk,
-        symbol=target.symbol,
-        order_id=target.order_id,
-        client_order_id=target.client_order_id,
-        cancel_id=cancel_id,
     )
 
 
@@ -334,5 +218,5 @@ def _fact(
             "frozen": len(lines) + len(skipped),
             "preview_sha256": job.preview_sha256,
         },
-        lines=(*lines, *(_line(target, None)._replace(outcome=SKIPPED) for target in skipped)),
+        lines=(*lines, *(line_of(target, None)._replace(outcome=SKIPPED) for target in skipped)),
     )

@@ -12,7 +12,8 @@ from django.utils import timezone
 from orders.access.denials import refuse
 from orders.access.permissions import has_permission
 from orders.audit import log
-from orders.cancels.intake import NAMES, CancelReceipt, Live, asked_before, record_request
+from orders.cancels.intake import CancelReceipt, asked_before, record_request
+from orders.cancels.live_cancels import NAMES, Live
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.targets import Target
 from orders.models import (

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
-from orders.cancels import intake
+from orders.cancels import cancel_rows, intake
 from orders.evidence import verify
 from orders.lifecycle.targets import CannotAsk, target_of
 from orders.management.commands import panic
@@ -122,14 +122,14 @@ def test_two_accounts_of_one_panic_may_leave_something_at_the_same_moment(firm, 
     """Another's cancels of the same job appear between our insert and our look at what it gave."""
     other = firm.new_account("Beta", firm.momentum)
     ours, theirs = firm.orders(2), firm.orders(1, account=other)
-    job, real, rivals = pull(firm), intake.insert, [theirs]
+    job, real, rivals = pull(firm), cancel_rows.insert, [theirs]
 
     def insert(*given):
         real(*given)
         for orders in iter(lambda: rivals.pop() if rivals else None, None):
             intake.extend(job, [target_of(order) for order in orders])
 
-    monkeypatch.setattr(intake, "insert", insert)
+    monkeypatch.setattr(cancel_rows, "insert", insert)
     assert intake.extend(job, [target_of(order) for order in ours]) == 2
     asked = AuditRecord.objects.filter(event=Event.CANCEL_ASKED)
     told = {(row.cancel_id, row.order_id) for record in asked for row in record.order_rows.all()}

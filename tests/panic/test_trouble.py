@@ -9,7 +9,7 @@ from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
 from orders.audit import log
-from orders.cancels import intake
+from orders.cancels import cancel_rows
 from orders.evidence import outcome_checks, verify
 from orders.exchange.client import signing_times
 from orders.lifecycle import panic_facts
@@ -107,7 +107,7 @@ def test_a_line_that_fails_its_senders_for_ever_is_left_to_a_person(firm, line, 
 
 
 def test_an_order_that_a_click_takes_meanwhile_stops_nothing(firm, line, monkeypatch):
-    real, failures = intake.insert, [IntegrityError("unique")]
+    real, failures = cancel_rows.insert, [IntegrityError("unique")]
 
     def insert(*given):
         if failures:
@@ -116,7 +116,7 @@ def test_an_order_that_a_click_takes_meanwhile_stops_nothing(firm, line, monkeyp
 
     firm.paper.rules(cancel_all_takes_stops=False)
     firm.orders(1, order_type="stop_limit", stop_price="40000")
-    monkeypatch.setattr(intake, "insert", insert)
+    monkeypatch.setattr(cancel_rows, "insert", insert)
     assert carry().status == PanicStatus.EMPTY
     assert not failures
     assert Cancel.objects.count() == 1
