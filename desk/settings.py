@@ -260,7 +260,7 @@ del EMAIL_URL  # it may hold a password under a name that Django would show
 # --- Agent keys ----------------------------------------------------------------------------------
 
 # Private halves, for senders only: `id:base64,…`, the first one seals. The web needs the public
-# half alone. Both are parsed in `orders.keys.sealing`, which never shows them.
+# half alone. Both are parsed in `orders.keys.key_settings`, which never shows them.
 AGENT_KEY_OPENING_KEYS = secret("AGENT_KEY_OPENING_KEYS")
 AGENT_KEY_SEALING_KEY = text("AGENT_KEY_SEALING_KEY")
 

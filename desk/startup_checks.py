@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 
 from orders.audit import log
 from orders.evidence import checkpoints
-from orders.keys import sealing
+from orders.keys import key_settings
 from orders.models import AuditPayload, AuditRecord, Event, Installation
 from orders.models.append_only import missing_triggers
 
@@ -30,7 +30,7 @@ def check_site() -> None:
         logger.warning(said)
     check_network()
     check_append_only()
-    _try(sealing.sealing_key)
+    _try(key_settings.sealing_key)
     _try(checkpoints.trusted_keys)
 
 
@@ -40,7 +40,7 @@ def check_web() -> None:
     check_site()
     if settings.PACIFICA_NETWORK == "paper":
         return
-    if sealing.can_open():
+    if key_settings.can_open():
         raise CannotStart(
             "AGENT_KEY_OPENING_KEYS: the web must not hold it. Give the web a file of settings "
             "without it and without AGENT_KEY_OPENING_KEYS_FILE, but with AGENT_KEY_SEALING_KEY."
@@ -55,16 +55,18 @@ def check_web() -> None:
 def check_sender() -> None:
     """Everything a sender needs besides: it must be able to open keys. Raises `CannotStart`."""
     check_site()
-    if not sealing.can_open():
+    if not key_settings.can_open():
         raise CannotStart(
             "AGENT_KEY_OPENING_KEYS: a sender cannot sign without it. Set it, or "
             "AGENT_KEY_OPENING_KEYS_FILE, in this process's environment, or name the senders' file "
             "of settings in ENV_FILE."
         )
-    _try(sealing.opening_keys)
+    _try(key_settings.opening_keys)
     try:
-        sealing.check_halves()
-    except sealing.KeySettingsWrong as error:  # what is stored still opens: a panic must not wait
+        key_settings.check_halves()
+    except (
+        key_settings.KeySettingsWrong
+    ) as error:  # what is stored still opens: a panic must not wait
         logger.warning(str(error))
 
 
@@ -72,7 +74,7 @@ def _try(read: Callable[[], object]) -> None:
     """Read keys from the settings. Raises `CannotStart` where they are no keys."""
     try:
         read()
-    except (sealing.KeySettingsWrong, checkpoints.CheckpointKeyWrong) as error:
+    except (key_settings.KeySettingsWrong, checkpoints.CheckpointKeyWrong) as error:
         raise CannotStart(str(error)) from None
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from desk import startup_checks
-from orders.keys import sealing
+from orders.keys import key_settings
 from orders.models import AuditRecord, Installation
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_a_web_that_could_sign_does_not_start_but_for_practice(settings):
         startup_checks.CannotStart, match="AGENT_KEY_OPENING_KEYS: the web must not"
     ):
         startup_checks.check_web()
-    settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("x")[1]
+    settings.AGENT_KEY_SEALING_KEY = key_settings.new_opening_key("x")[1]
     settings.AGENT_KEY_OPENING_KEYS = ""
     startup_checks.check_web()
 
@@ -113,13 +113,13 @@ def test_a_web_that_could_sign_does_not_start_but_for_practice(settings):
 def test_a_web_that_could_forge_the_log_is_warned(settings, caplog):
     Installation.objects.update(network="testnet")
     settings.PACIFICA_NETWORK, settings.AGENT_KEY_OPENING_KEYS = "testnet", ""
-    settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("x")[1]
+    settings.AGENT_KEY_SEALING_KEY = key_settings.new_opening_key("x")[1]
     startup_checks.check_web()
     assert "AUDIT_CHECKPOINT_KEY: the web holds it" in caplog.text
 
 
 def test_a_sender_that_could_not_open_what_is_sealed_now_is_warned_and_starts(settings, caplog):
-    settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("elsewhere")[1]
+    settings.AGENT_KEY_SEALING_KEY = key_settings.new_opening_key("elsewhere")[1]
     startup_checks.check_sender()
     assert "AGENT_KEY_SEALING_KEY: seals with 'elsewhere'" in caplog.text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from orders.audit import log
-from orders.keys import sealing
+from orders.keys import key_settings, sealing
 from orders.models import Event, SealedApiConfigKey, SealedKey
 
 
@@ -33,9 +33,9 @@ def rotate(*, actor: log.Actor) -> Iterator[RotationResult]:
     """Seal each key anew that is not sealed with the newest one; yield what became of each.
 
     Each key has a transaction of its own: after a crash the next run does the rest. Raises
-    `sealing.KeySettingsWrong`.
+    `key_settings.KeySettingsWrong`.
     """
-    newest = sealing.newest_key()
+    newest = key_settings.newest_key()
     for model in (SealedKey, SealedApiConfigKey):
         for pk in list(model.objects.exclude(sealed_with=newest).values_list("pk", flat=True)):
             sealed = model.objects.filter(pk=pk).first()

@@ -177,9 +177,9 @@ class Stage:
         if kind == "senders":
             env["FAULTS_CLOCK"] = str(self._clock_file)
         else:
-            from orders.keys import sealing
+            from orders.keys import key_settings
 
-            key_id, public = sealing.sealing_key()
+            key_id, public = key_settings.sealing_key()
             raw = base64.b64encode(public.public_bytes_raw()).decode()
             env["AGENT_KEY_SEALING_KEY"] = f"{key_id}:{raw}"
             del env["AGENT_KEY_OPENING_KEYS"]

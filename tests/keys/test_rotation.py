@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from orders.accounts import provisioning
-from orders.keys import rotation, sealing
+from orders.keys import key_settings, rotation, sealing
 from orders.models import (
     Account,
     AgentWallet,
@@ -31,7 +31,7 @@ def newest(firm, settings):
         user=firm.administrator,
         actor=firm.actor(firm.administrator),
     )
-    opening, _ = sealing.new_opening_key("newest")
+    opening, _ = key_settings.new_opening_key("newest")
     settings.AGENT_KEY_OPENING_KEYS = f"{opening},{settings.AGENT_KEY_OPENING_KEYS}"
     return opening
 
@@ -116,7 +116,7 @@ def test_a_key_that_does_not_open_is_left_as_it_is_and_named(firm, newest, run):
 
 
 def test_nothing_is_sealed_to_a_key_that_nobody_holds(firm, run, settings):
-    _, settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("elsewhere")
+    _, settings.AGENT_KEY_SEALING_KEY = key_settings.new_opening_key("elsewhere")
     code, _, wrong = run("rotate_keys")
     assert code != 0
     assert "AGENT_KEY_OPENING_KEYS" in wrong
@@ -124,8 +124,8 @@ def test_nothing_is_sealed_to_a_key_that_nobody_holds(firm, run, settings):
 
 
 def test_a_sealing_key_left_behind_stops_the_rotation_by_name(firm, run, settings):
-    _, settings.AGENT_KEY_SEALING_KEY = old = sealing.new_opening_key("old")
-    new, _ = sealing.new_opening_key("new")
+    _, settings.AGENT_KEY_SEALING_KEY = old = key_settings.new_opening_key("old")
+    new, _ = key_settings.new_opening_key("new")
     settings.AGENT_KEY_OPENING_KEYS = f"{new},{old[0]},{settings.AGENT_KEY_OPENING_KEYS}"
     code, _, wrong = run("rotate_keys")
     assert code != 0
@@ -134,14 +134,14 @@ def test_a_sealing_key_left_behind_stops_the_rotation_by_name(firm, run, setting
 
 
 def test_halves_of_two_pairs_under_one_id_are_refused(firm, run, settings):
-    _, settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("test")
+    _, settings.AGENT_KEY_SEALING_KEY = key_settings.new_opening_key("test")
     code, _, wrong = run("rotate_keys")
     assert code != 0
     assert "AGENT_KEY_SEALING_KEY: is not the public half of 'test'" in wrong
 
 
 def test_an_id_that_is_there_twice_is_refused(firm, run, settings):
-    again, _ = sealing.new_opening_key("test")
+    again, _ = key_settings.new_opening_key("test")
     settings.AGENT_KEY_OPENING_KEYS = f"{again},{settings.AGENT_KEY_OPENING_KEYS}"
     code, _, wrong = run("rotate_keys")
     assert code != 0

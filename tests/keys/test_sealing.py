@@ -12,7 +12,7 @@ from orders.accounts import provisioning, wallet_check
 from orders.audit import sentences
 from orders.cancels import requests
 from orders.delivery import worker
-from orders.keys import sealing
+from orders.keys import key_settings, sealing
 from orders.models import AuditRecord, Cancel, Event, PanicLine, SealedKey
 from orders.panic import decision
 from orders.panic import worker as panic_worker
@@ -155,7 +155,7 @@ def test_a_key_of_another_network_opens_nothing(firm, settings):
 
 
 def test_an_older_opening_key_still_opens_what_it_sealed(firm, settings):
-    new, _ = sealing.new_opening_key("new")
+    new, _ = key_settings.new_opening_key("new")
     settings.AGENT_KEY_OPENING_KEYS = f"{new},{settings.AGENT_KEY_OPENING_KEYS}"
     assert sealing.open_signer(firm.account.agent_wallets.get())
     assert (
@@ -164,13 +164,13 @@ def test_an_older_opening_key_still_opens_what_it_sealed(firm, settings):
 
 
 def test_without_the_opening_key_nothing_opens_and_it_says_which_is_missing(firm, settings):
-    settings.AGENT_KEY_OPENING_KEYS, _ = sealing.new_opening_key("other")
+    settings.AGENT_KEY_OPENING_KEYS, _ = key_settings.new_opening_key("other")
     with pytest.raises(sealing.CannotOpen, match="'test'"):
         sealing.open_signer(firm.account.agent_wallets.get())
 
 
 def test_the_public_half_alone_takes_keys_in(firm, settings):
-    opening, settings.AGENT_KEY_SEALING_KEY = sealing.new_opening_key("web")
+    opening, settings.AGENT_KEY_SEALING_KEY = key_settings.new_opening_key("web")
     settings.AGENT_KEY_OPENING_KEYS = ""
     wallet = firm.new_account("Beta", firm.momentum).agent_wallets.get()
     with pytest.raises(sealing.CannotOpen):
@@ -182,8 +182,8 @@ def test_the_public_half_alone_takes_keys_in(firm, settings):
 @pytest.mark.parametrize("value", ["x", "id:", "id:AAAA", ":AAAA", "id:!!!!"])
 def test_an_ill_formed_key_setting_is_named_and_not_shown(settings, value):
     settings.AGENT_KEY_OPENING_KEYS = value
-    with pytest.raises(sealing.KeySettingsWrong, match="AGENT_KEY_OPENING_KEYS") as wrong:
-        sealing.opening_keys()
+    with pytest.raises(key_settings.KeySettingsWrong, match="AGENT_KEY_OPENING_KEYS") as wrong:
+        key_settings.opening_keys()
     assert value not in str(wrong.value) or len(value) < 4
 
 

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from solders.keypair import Keypair
 
 from orders.audit import reader
-from orders.keys import sealing
+from orders.keys import key_settings, sealing
 from orders.models import (
     AgentWallet,
     AuditPayload,
@@ -131,9 +131,9 @@ def test_a_new_opening_key_goes_into_a_file_only_its_owner_can_read(run, tmp_pat
     assert lines["AGENT_KEY_OPENING_KEYS_FILE"] == str(file)
     assert file.read_text().strip().partition(":")[2] not in out
     settings.AGENT_KEY_OPENING_KEYS, settings.AGENT_KEY_SEALING_KEY = file.read_text(), ""
-    derived = sealing.sealing_key()[1].public_bytes_raw()
+    derived = key_settings.sealing_key()[1].public_bytes_raw()
     settings.AGENT_KEY_SEALING_KEY = lines["AGENT_KEY_SEALING_KEY"]
-    assert sealing.sealing_key()[1].public_bytes_raw() == derived
+    assert key_settings.sealing_key()[1].public_bytes_raw() == derived
 
 
 def test_an_existing_key_file_is_never_overwritten(run, tmp_path):

@@ -15,7 +15,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 
 from desk.demo.stack import free_port
-from orders.keys import sealing
+from orders.keys import key_settings
 from orders.models import PanicLine, PanicStatus
 from tests.helpers.firm import PASSWORD
 from tests.helpers.stack import environment_of
@@ -112,5 +112,5 @@ def test_a_panic_pulled_at_a_web_without_keys_empties_the_book(committing_firm, 
 
 def public_half():
     """What the web needs: the sealing key that belongs to the tests' opening key."""
-    key_id, public = sealing.sealing_key()
+    key_id, public = key_settings.sealing_key()
     return f"{key_id}:{base64.b64encode(public.public_bytes_raw()).decode()}"

@@ -7,12 +7,12 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from orders.keys import sealing as keys_sealing
+from orders.keys import key_settings
 from orders.management import terminal
 
 
 class Command(terminal.DeskCommand):
-    """Only reads the options and writes the file; the pair is made in `orders.keys.sealing`."""
+    """Only reads the options and writes the file; `orders.keys.key_settings` makes the pair."""
 
     help = (
         "Makes a pair that seals agent keys. Senders get the private half, best from a file; "
@@ -31,7 +31,7 @@ class Command(terminal.DeskCommand):
         """Write the private half into the file, or print it where there is none."""
         if not key_id or len(key_id) > 40 or not set(key_id) <= ALLOWED:
             _refuse("The id must be 1 to 40 letters, digits, dots, dashes or underscores.")
-        opening, sealing = keys_sealing.new_opening_key(key_id)
+        opening, sealing = key_settings.new_opening_key(key_id)
         if file is None:
             self.stdout.write(f"AGENT_KEY_OPENING_KEYS={opening}")
         else:

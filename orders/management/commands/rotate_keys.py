@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from orders.accounts.provisioning import COMMAND_LINE
-from orders.keys import rotation, sealing
+from orders.keys import key_settings, rotation
 from orders.management import terminal
 
 
@@ -20,7 +20,7 @@ class Command(terminal.DeskCommand):
     def handle(self, *args: str, **options: Any) -> None:
         try:
             results = [self.told(result) for result in rotation.rotate(actor=COMMAND_LINE)]
-        except sealing.KeySettingsWrong as wrong:
+        except key_settings.KeySettingsWrong as wrong:
             raise CommandError(str(wrong)) from None
         refused = sum(result.is_refused for result in results)
         if results:
@@ -29,13 +29,13 @@ class Command(terminal.DeskCommand):
         self.stdout.write(self.found())
         if refused:
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
-        if set(rotation.stored()) - {sealing.newest_key()}:  # the web sealed one meanwhile
+        if set(rotation.stored()) - {key_settings.newest_key()}:  # the web sealed one meanwhile
             raise CommandError("Some are sealed with an older key still: run this again.")
 
     def found(self) -> str:
         """Say which keys are stored: *Stored keys: 3 sealed with 'new'.* and so on."""
         stored = [f"{count} sealed with {key_id!r}" for key_id, count in rotation.stored().items()]
-        newest = f"The first opening key is {sealing.newest_key()!r}."
+        newest = f"The first opening key is {key_settings.newest_key()!r}."
         return f"Stored keys: {', '.join(stored) or 'none'}. {newest}"
 
     def told(self, result: rotation.RotationResult) -> rotation.RotationResult:
