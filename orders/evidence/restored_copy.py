@@ -16,23 +16,14 @@ from django.utils import timezone
 
 from orders.audit import log, reader
 from orders.evidence import checkpoint_file, checkpoints
-from orders.lifecycle import panic_facts, transitions
-from orders.lifecycle.interpret import Conclusion
+from orders.evidence.held_back import hold_back_cancels, hold_back_lines
 from orders.models import (
-    Account,
     AuditCheckpoint,
     AuditRecord,
-    Cancel,
-    CancelJob,
-    CancelStatus,
     Event,
-    PanicLine,
-    PanicStatus,
     Restore,
     advisory_lock,
 )
-from orders.models.cancels import LIVE, MAX_LIFE
-from orders.models.clocks import is_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +34,7 @@ class Behind(Exception):
 
 RESTORE_LOCK = 0x50414352  # any constant of our own, for PostgreSQL's advisory lock
 MAX_TRIED = 10_000  # checkpoints, back from the newest, to find one that stands here
-WAITED = "Waiting when this copy of the database was taken; it may have been sent since."
-BY_A_PERSON = "Nothing is sent by itself: send it again or close it."
 FIRST = "an older copy of the database was put back, and no administrator has accepted it yet."
-PANIC_WAITED = f"{WAITED} No cancel-all is sent unless you say so."
 QUESTION = """
     SELECT (SELECT record.hash FROM orders_auditrecord record
             JOIN orders_auditcheckpoint copy ON copy.number = %s
@@ -249,8 +237,8 @@ def _widen(behind: Restore) -> bool:
 def _begin(behind: Restore, now: datetime) -> None:
     behind.save(force_insert=True)
     since = _newest_time()
-    cancels, facts = _hold_back_cancels(since, now)
-    lines, more = _hold_back_lines(since, now)
+    cancels, facts = hold_back_cancels(since, now)
+    lines, more = hold_back_lines(since, now)
     names = ("number", "count", "signed_at", "shared", "tip", "is_other")
     data = {name: getattr(behind, name) for name in names} | {"cancels": cancels, "lines": lines}
     log.append(log.Fact(Event.DATABASE_BEHIND, at=now, data=data), *facts, *more)
@@ -259,73 +247,6 @@ def _begin(behind: Restore, now: datetime) -> None:
 def _newest_time() -> datetime:
     """Return the latest time of the file's newest checkpoints: what was in a copy is older."""
     return max(datetime.fromisoformat(checkpoint.at) for checkpoint in _newest_first())
-
-
-def _is_fresh(asked_at: datetime | None, since: datetime, now: datetime) -> bool:
-    """Whether somebody asked for it after the copy was put back."""
-    return asked_at is not None and asked_at > since and not is_ahead(asked_at, now)
-
-
-def _hold_back_cancels(since: datetime, now: datetime) -> tuple[int, list[log.Fact]]:
-    """Make each live cancel of the copy a question to a person; return how many, the records."""
-    live = Cancel.objects.filter(status__in=LIVE)
-    jobs = CancelJob.objects.filter(pk__in=live.order_by().values("job_id")).order_by("pk")
-    list(jobs.select_for_update(no_key=True).values_list("pk"))  # first, as who stops a job does
-    rows = live.order_by("pk").select_for_update(of=("self",), no_key=True)
-    rows = rows.select_related("account__desk", "job__desk")
-    held = [cancel for cancel in rows if not _is_fresh(cancel.requested_at, since, now)]
-    lost = [each for each in held if each.status == CancelStatus.SENDING and each.sent_at]
-    explanation = f"{WAITED} {BY_A_PERSON}"
-    end = Conclusion(CancelStatus.UNKNOWN, explanation=explanation, next_check_at=now)
-    transitions.write(
-        [(cancel, end) for cancel in held],
-        now,
-        checks=0,
-        was_refused=False,
-        restored_at=now,
-        signature_ends_at=now + MAX_LIFE,
-    )
-    facts = [*_facts(Event.SENDER_LOST, lost, now), *_facts(Event.DATABASE_BEHIND, held, now)]
-    return len(held), facts
-
-
-def _facts(event: Event, cancels: list[Cancel], now: datetime) -> Iterator[log.Fact]:
-    """Yield a record for each job and account: which orders waited, or were just being sent."""
-    groups: dict[tuple[CancelJob, Account], list[Cancel]] = {}
-    for cancel in cancels:
-        groups.setdefault((cancel.job, cancel.account), []).append(cancel)
-    for (job, account), some in groups.items():
-        yield log.Fact(
-            event,
-            log.actor_of(job),
-            now,
-            outcome=CancelStatus.UNKNOWN,
-            account=account,
-            job=job,
-            data={"waited": len(some), "explanation": WAITED},
-            lines=tuple(log.line_of(cancel, outcome=CancelStatus.UNKNOWN) for cancel in some),
-        )
-
-
-def _hold_back_lines(since: datetime, now: datetime) -> tuple[int, list[log.Fact]]:
-    """Leave each unfinished line of a panic in the copy to a person; how many, the records."""
-    rows = PanicLine.objects.unfinished().order_by("pk")
-    rows = rows.select_for_update(of=("self",), no_key=True)
-    rows = rows.select_related("account__desk", "job__desk", "job__operator", "operator")
-    held = [line for line in rows if not _is_fresh(line.asked_at, since, now)]
-    PanicLine.objects.filter(pk__in=[line.pk for line in held]).update(
-        status=PanicStatus.NEEDS_YOU,
-        explanation=PANIC_WAITED,
-        restored_at=now,
-        has_open_request=False,
-        claim_token=None,
-        lease_until=None,
-    )
-    transitions.finish_jobs({line.job_id for line in held}, now)
-    facts = [panic_facts.lost_fact(line, now) for line in held if line.has_open_request]
-    for line in held:
-        facts.append(panic_facts.outcome_fact(line, PanicStatus.NEEDS_YOU, PANIC_WAITED, now))
-    return len(held), facts
 
 
 def check(clock: Callable[[], datetime] = timezone.now) -> None:

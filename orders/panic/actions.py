@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
-from orders.evidence.restored_copy import PANIC_WAITED
+from orders.evidence.held_back import PANIC_WAITED
 from orders.lifecycle import transitions
 from orders.models import CancelJob, JobStatus, PanicLine, PanicStatus, Right
 from orders.models.panics import UNFINISHED

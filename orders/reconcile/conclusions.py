@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from orders.evidence import restored_copy
+from orders.evidence import held_back
 from orders.exchange import odd_rows
 from orders.lifecycle import routes
 from orders.lifecycle.interpret import Conclusion
@@ -111,9 +111,7 @@ def _still_open(
     if why:
         return Conclusion(CancelStatus.REFUSED, Proof.BOOK, why)
     if cancel.is_for_a_person:
-        return keep_asking(
-            cancel, now, f"Still open. {restored_copy.WAITED} {restored_copy.BY_A_PERSON}"
-        )
+        return keep_asking(cancel, now, f"Still open. {held_back.WAITED} {held_back.BY_A_PERSON}")
     is_doubtful = found.is_doubtful(cancel, row)
     until = dead_at(cancel, found.offset, now, is_doubtful=is_doubtful)
     is_due = not is_doubtful and routes.is_due(cancel, row)

@@ -15,7 +15,14 @@ from orders.audit import log
 from orders.cancels import requests, unresolved
 from orders.cancels.bulk import previews
 from orders.delivery import worker
-from orders.evidence import background, checkpoints, restored_copy, restored_copy_acceptance, verify
+from orders.evidence import (
+    background,
+    checkpoints,
+    held_back,
+    restored_copy,
+    restored_copy_acceptance,
+    verify,
+)
 from orders.lifecycle.targets import CannotAsk
 from orders.models import (
     AuditCheckpoint,
@@ -165,7 +172,7 @@ def test_a_cancel_of_the_copy_whose_order_is_open_waits_for_a_person(firm, stage
     everything(firm)
     cancel = Cancel.objects.get()
     assert cancel.status == CancelStatus.UNKNOWN
-    assert restored_copy.WAITED in cancel.explanation
+    assert held_back.WAITED in cancel.explanation
     assert len(posts(firm)) == before
     about = {"user": firm.operator, "actor": firm.actor(), "cancel_ids": [cancel.pk]}
     unresolved.send_again(**about, clock=lambda: timezone.now() + LATER)
@@ -224,7 +231,7 @@ def test_a_panic_of_the_copy_takes_no_newer_order(firm, monkeypatch, stage):
     everything(firm)
     line = PanicLine.objects.get()
     assert len(posts(firm)) == before
-    assert (line.status, line.explanation) == (PanicStatus.NEEDS_YOU, restored_copy.PANIC_WAITED)
+    assert (line.status, line.explanation) == (PanicStatus.NEEDS_YOU, held_back.PANIC_WAITED)
     assert all(firm.paper.truth()[order_id]["is_open"] for order_id in newer)
     restored_copy_acceptance.accept(
         user=firm.administrator, actor=firm.actor(firm.administrator), reason="drill"
