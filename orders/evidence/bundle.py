@@ -40,7 +40,10 @@ from orders.models import AuditCheckpoint, AuditRecord
 FORMAT = "pacifica-desk-export"
 VERSION = 2  # 1 had no sentence in its lines, so that of the table stood alone
 VERIFIER = Path(__file__).parent / "standalone" / "verify_export.py"
-PARTS = [VERIFIER.with_name(f"export_{part}.py") for part in ("files", "requests")]
+PARTS = [
+    VERIFIER.with_name(f"export_{part}.py")
+    for part in ("files", "findings", "requests", "manifest")
+]
 RECORDS, TABLE, CHAIN = "records.jsonl", "records.csv", "chain.txt"
 CHECKPOINTS, MANIFEST = "checkpoints.jsonl", "manifest.json"
 COPY_BYTES = 1024 * 1024
