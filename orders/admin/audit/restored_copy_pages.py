@@ -1,10 +1,10 @@
 """Restored copies: why nothing is sent, what waited, and an administrator's word to go on."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -16,7 +16,8 @@ from orders.access import sessions
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
-from orders.admin.shared.screens import Screen, is_administrator
+from orders.admin.shared.partial_screens import ScreenWithoutRowPages
+from orders.admin.shared.screens import is_administrator
 from orders.admin.shared.unfold import CustomUrl
 from orders.evidence import restored_copy, restored_copy_acceptance
 from orders.lifecycle.targets import CannotAsk
@@ -27,7 +28,7 @@ SHOWN = 20
 
 
 @admin.register(Restore)
-class RestoreAdmin(Screen[Restore]):
+class RestoreAdmin(ScreenWithoutRowPages[Restore]):
     """One page, for administrators: what was found, what is left to decide, who accepted what."""
 
     @property
@@ -71,12 +72,3 @@ class RestoreAdmin(Screen[Restore]):
         except CannotAsk as wrong:
             messages.warning(request, str(wrong))
         return redirect(LIST)
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> NoReturn:
-        raise Http404

@@ -1,7 +1,7 @@
 """Is the log whole? And exports of it: asked for here, written by the sweep, taken away here."""
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -24,7 +24,8 @@ from django.views.decorators.http import require_POST, require_safe
 from orders.access import sessions
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
-from orders.admin.shared.screens import Screen, fragment, is_administrator, rights_of
+from orders.admin.shared.partial_screens import ScreenWithoutRowPages
+from orders.admin.shared.screens import fragment, is_administrator, rights_of
 from orders.admin.shared.unfold import CustomUrl
 from orders.audit import reader, search
 from orders.evidence import checkpoints, exports, verification_requests
@@ -41,7 +42,7 @@ EXPORTS = "admin:orders_export_changelist"
 
 
 @admin.register(Verification)
-class VerificationAdmin(Screen[Verification]):
+class VerificationAdmin(ScreenWithoutRowPages[Verification]):
     """Whether the log is whole: the last walk over it, the last checkpoint, what is newer."""
 
     @property
@@ -77,15 +78,6 @@ class VerificationAdmin(Screen[Verification]):
             raise PermissionDenied(str(error)) from None
         return redirect(WHOLE)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> NoReturn:
-        raise Http404
-
 
 def state() -> dict[str, Any]:
     """What there is to say of the log's wholeness; a constant number of queries."""
@@ -116,7 +108,7 @@ def _contents(signed: AuditCheckpoint | None) -> dict[str, Any]:
 
 
 @admin.register(Export)
-class ExportAdmin(Screen[Export]):
+class ExportAdmin(ScreenWithoutRowPages[Export]):
     """The person's own exports, newest first; administrators see who asked for which, no more."""
 
     @property
@@ -175,15 +167,6 @@ class ExportAdmin(Screen[Export]):
         answer = FileResponse(file, as_attachment=True, filename=name)
         answer["Cache-Control"] = "no-store"
         return answer
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> NoReturn:
-        raise Http404
 
 
 # Names in the address line of the log's page, and what a query calls them.

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -28,7 +28,8 @@ from orders.admin.bulk.list_form import ListForm
 from orders.admin.bulk.scope_form import ScopeForm
 from orders.admin.shared import fields, filter_text, freshness
 from orders.admin.shared.job_links import told
-from orders.admin.shared.screens import Screen, fragment, rights_of
+from orders.admin.shared.partial_screens import ScreenWithoutList
+from orders.admin.shared.screens import fragment, rights_of
 from orders.admin.shared.unfold import CustomUrl
 from orders.cancels.bulk import estimate, from_list, frozen_orders, previews
 from orders.lifecycle.targets import CannotAsk
@@ -40,7 +41,7 @@ CHANGE = "admin:orders_preview_change"
 
 
 @admin.register(Preview)
-class PreviewAdmin(Screen[Preview]):
+class PreviewAdmin(ScreenWithoutList[Preview]):
     """The two forms that make a preview, and the page on which its maker confirms it."""
 
     @property
@@ -61,16 +62,6 @@ class PreviewAdmin(Screen[Preview]):
         """One's own alone: another person's preview is as missing as a foreign desk's."""
         visible_rows: QuerySet[Preview] = super().get_queryset(request)
         return visible_rows.filter(made_by_id=request.user.pk).select_related("desk")
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """It stands in the way around by itself, not in a list of tables."""
-        return False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> NoReturn:
-        self.guard_view(request)
-        raise Http404
 
     def scope_view(self, request: HttpRequest) -> HttpResponse:
         """The scope form; on POST its preview."""

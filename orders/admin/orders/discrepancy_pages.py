@@ -1,16 +1,17 @@
 """Drift: orders on which the exchange's book and ours had come apart, until somebody has looked."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import filters
-from orders.admin.shared.screens import Screen, rights_of
+from orders.admin.shared.partial_screens import ScreenWithoutRowPages
+from orders.admin.shared.screens import rights_of
 from orders.admin.shared.unfold import action, display
 from orders.models import Drift, Right
 from orders.models.drifts import DriftQuerySet
@@ -19,7 +20,7 @@ from orders.templatetags.desk import ago, visible
 
 
 @admin.register(Drift)
-class DriftAdmin(Screen[Drift]):
+class DriftAdmin(ScreenWithoutRowPages[Drift]):
     """Drifts that nobody has acknowledged, newest first."""
 
     list_display = ("kind_column", "order_column", "account_column", "said_column", "seen_column")
@@ -37,15 +38,6 @@ class DriftAdmin(Screen[Drift]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return super().changelist_view(request, {"title": "Discrepancies"})
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> NoReturn:
-        raise Http404
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return Right.CANCEL in rights_of(request)

@@ -1,11 +1,11 @@
 """Unresolved: cancels whose outcome is not proven yet, each a question somebody must watch."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -18,7 +18,8 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields, filters
 from orders.admin.shared.job_links import job_url
-from orders.admin.shared.screens import Screen, name_page, rights_of
+from orders.admin.shared.partial_screens import ScreenWithoutRowPages
+from orders.admin.shared.screens import name_page, rights_of
 from orders.admin.shared.unfold import CustomUrl, action, display
 from orders.cancels import unresolved
 from orders.lifecycle.targets import CannotAsk
@@ -40,7 +41,7 @@ class Act(Protocol):
 
 
 @admin.register(Cancel)
-class UnresolvedAdmin(Screen[Cancel]):
+class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
     """Open questions, the oldest first."""
 
     list_display = (
@@ -74,15 +75,6 @@ class UnresolvedAdmin(Screen[Cancel]):
     ) -> HttpResponse:
         name_page(request, "Unresolved")
         return super().changelist_view(request, {"title": "Unresolved cancels"})
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> NoReturn:
-        raise Http404
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:

@@ -23,7 +23,8 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.panic.panic_form import PanicForm
 from orders.admin.shared import fields
-from orders.admin.shared.screens import Screen, fragment, request_key_of
+from orders.admin.shared.partial_screens import ScreenWithoutList
+from orders.admin.shared.screens import fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl
 from orders.audit import sentences
 from orders.lifecycle.targets import CannotAsk
@@ -49,7 +50,7 @@ class Act(Protocol):
 
 
 @admin.register(PanicLine)
-class PanicAdmin(Screen[PanicLine]):
+class PanicAdmin(ScreenWithoutList[PanicLine]):
     """One page to pull a panic or a drill from; its progress is on the job's page."""
 
     @property
@@ -65,16 +66,6 @@ class PanicAdmin(Screen[PanicLine]):
 
     def has_view_permission(self, request: HttpRequest, obj: PanicLine | None = None) -> bool:
         return permissions.has_permission(request.user, Right.PANIC)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """It stands in the way around by itself, not in a list of tables."""
-        return False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> NoReturn:
-        self.guard_view(request)
-        raise Http404
 
     def change_view(
         self,
