@@ -10,7 +10,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
-from orders.models import Standing
+from orders.models import SessionEpoch
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -103,15 +103,15 @@ def epoch_of(user_id: int) -> str:
     rows = get_user_model().objects.filter(pk=user_id).order_by("memberships__desk")
     columns = (
         *("memberships__desk", "memberships__role", "is_superuser"),
-        *("second_factor__confirmed_at", "standing__epoch"),
+        *("second_factor__confirmed_at", "session_epoch__epoch"),
     )
     return hashlib.sha256(repr(list(rows.values_list(*columns))).encode()).hexdigest()
 
 
 def end_all(*, user: "User") -> None:
     """End every session of this person."""
-    Standing.objects.get_or_create(user=user)
-    Standing.objects.filter(user=user).update(epoch=F("epoch") + 1)
+    SessionEpoch.objects.get_or_create(user=user)
+    SessionEpoch.objects.filter(user=user).update(epoch=F("epoch") + 1)
 
 
 def _is_by_hand(request: HttpRequest) -> bool:

@@ -16,8 +16,8 @@ from orders.models.logins import (
     KnownAddress,
     RecoveryCode,
     SecondFactor,
+    SessionEpoch,
     SignInAttempt,
-    Standing,
 )
 from orders.models.orders import AmountsState, Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
@@ -65,7 +65,7 @@ __all__ = [
     "SealedKey",
     "SecondFactor",
     "Sender",
+    "SessionEpoch",
     "SignInAttempt",
-    "Standing",
     "Verification",
 ]

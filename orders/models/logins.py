@@ -93,18 +93,19 @@ class KnownAddress(models.Model):
         return f"{self.user} from {self.address}"
 
 
-class Standing(models.Model):
-    """Raised to end every session a person has. ``epoch``: how often that happened."""
+class SessionEpoch(models.Model):
+    """How often every session of a person was ended: a session of an earlier epoch is over."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
-        related_name="standing",
+        related_name="session_epoch",
         primary_key=True,
     )
     epoch = models.PositiveIntegerField(default=0)
 
     class Meta:
+        db_table = "orders_standing"  # its name before; nothing is renamed in the database
         default_permissions = ()
 
     def __str__(self) -> str:
