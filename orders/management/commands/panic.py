@@ -51,9 +51,24 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--wait", type=float, default=WAIT_S, metavar="S", help=wait)
         parser.add_argument("--json", action="store_true")
 
-    def handle(
+    def handle(self, *args: str, wait: float, json: bool, **options: Any) -> None:
+        try:
+            startup_checks.check_sender()
+            restored_copy.check()
+            user, actor, job = self._record(**options)
+        except (startup_checks.CannotStart, NotAllowed, CannotAsk) as error:
+            raise CommandError(str(error), returncode=2) from None
+        self._tell_of_restored_copy()
+        _carry(job, wait, self._timings)
+        _withdraw(job, user, actor)
+        lines = list(job.panic_lines.select_related("account", "job"))
+        self._tell(lines, as_json=json)
+        if any(line.status != PanicStatus.EMPTY for line in lines):
+            raise SystemExit(1)
+
+    def _record(
         self,
-        *args: str,
+        *,
         desk: str,
         account: list[str],
         symbol: str,
@@ -61,39 +76,33 @@ class Command(terminal.DeskCommand):
         drill: bool,
         operator: str,
         reason: str,
-        wait: float,
-        json: bool,
         **options: Any,
-    ) -> None:
-        try:
-            startup_checks.check_sender()
-            restored_copy.check()
-            user, place = _operator_and_desk(operator, desk)
-            actor = log.Actor(user.pk, user.get_username(), address=terminal.WHERE)
-            for left_out in decision.left_out(desk=place):
-                self.stderr.write(f"Not emptied: {left_out} is deactivated.")
-            job = decision.record_panic(
-                user=user,
-                actor=actor,
-                desk_id=place.pk,
-                account_ids=[_account_id(place, name) for name in account],
-                symbol=symbol,
-                keep_reduce_only=keep_reduce_only,
-                reason=reason,
-                is_drill=drill,
-            )
-        except (startup_checks.CannotStart, NotAllowed, CannotAsk) as error:
-            raise CommandError(str(error), returncode=2) from None
+    ) -> "tuple[User, log.Actor, CancelJob]":
+        """Record the panic; say which accounts of the desk it leaves out."""
+        user, place = _operator_and_desk(operator, desk)
+        actor = log.Actor(user.pk, user.get_username(), address=terminal.WHERE)
+        self._tell_of_left_out(place)
+        job = decision.record_panic(
+            user=user,
+            actor=actor,
+            desk_id=place.pk,
+            account_ids=[_account_id(place, name) for name in account],
+            symbol=symbol,
+            keep_reduce_only=keep_reduce_only,
+            reason=reason,
+            is_drill=drill,
+        )
+        return user, actor, job
+
+    def _tell_of_left_out(self, desk: Desk) -> None:
+        for left_out in decision.left_out(desk=desk):
+            self.stderr.write(f"Not emptied: {left_out} is deactivated.")
+
+    def _tell_of_restored_copy(self) -> None:
         if behind := restored_copy.look(timezone.now()):
             self.stderr.write(
                 f"{restored_copy.words(behind)} This panic is sent. {restored_copy.HOW}"
             )
-        _carry(job, wait, self._timings)
-        _withdraw(job, user, actor)
-        lines = list(job.panic_lines.select_related("account", "job"))
-        self._tell(lines, as_json=json)
-        if any(line.status != PanicStatus.EMPTY for line in lines):
-            raise SystemExit(1)
 
     def _tell(self, lines: list[PanicLine], *, as_json: bool) -> None:
         rows = [_row(line) for line in lines]
