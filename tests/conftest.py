@@ -24,6 +24,16 @@ from tests.helpers.terminal import run
 __all__ = ["paper_exchange", "run"]
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what touches the database: the rest is the same on each engine."""
+    for item in items:
+        if _TOUCHES & set(item.fixturenames) or item.get_closest_marker("django_db"):
+            item.add_marker("database")
+
+
+_TOUCHES = {"db", "committing_db", "django_db_setup", "transactional_db"}
+
+
 def pytest_collection_finish(session):
     """What was collected lives until the end: the garbage collector need not look at it again."""
     gc.collect()
