@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from websockets.sync.client import connect
 
 PATIENCE_S = 20
+CLOSING_S = 0.2  # a stalled exchange answers no goodbye
 ORDERS = "account_order_updates"
 TWAPS = "account_twap_order_updates"
 STRATEGIES = "account_order_strategy_updates"
@@ -51,6 +52,7 @@ class StreamClient:
 @contextmanager
 def connected(paper, *accounts, source=ORDERS, **options):
     """A connection to the paper exchange that has subscribed to these accounts."""
+    options = {"close_timeout": CLOSING_S} | options
     with connect(paper.stream_url, proxy=None, **options) as socket:
         client = StreamClient(socket)
         for account in accounts:

@@ -27,7 +27,7 @@ async def served(exchange: PaperExchange, request: web.BaseRequest) -> web.Strea
     connection = exchange.stream.opened(socket, request)
     _keep_strategies_going(exchange)
     try:
-        while not await _heard_out(exchange, connection):
+        while not await heard_out(exchange, connection):
             pass
     finally:
         exchange.stream.closed(connection)
@@ -41,7 +41,7 @@ def _refused(request: web.BaseRequest, status: int | None) -> web.Response:
     return web.Response(status=status or 503)
 
 
-async def _heard_out(exchange: PaperExchange, connection: Connection) -> bool:
+async def heard_out(exchange: PaperExchange, connection: Connection) -> bool:
     """Hear the client until it leaves; close after its silence or at the end of its life.
 
     False where the time is up but the connection is stalled, which ends by no time.
