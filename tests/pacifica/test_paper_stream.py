@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 import uuid
 
 import pytest
@@ -280,8 +281,9 @@ def test_a_silent_client_is_closed_whatever_it_is_told_and_protocol_pings_do_not
 
 def test_a_connection_that_talks_ends_with_its_life(paper_exchange):
     paper_exchange.rules(stream_life_s=0.3)
+    deadline = time.monotonic() + PATIENCE_S
     with connected(paper_exchange) as client, pytest.raises(ConnectionClosed):
-        while True:
+        while time.monotonic() < deadline:
             client.before_pong()
     assert [one["reason"] for one in paper_exchange.connections()] == ["lived"]
 

@@ -72,9 +72,7 @@ class Connection:
         return any(topic[1] == account for topic in self.record.subscriptions)
 
     def send(self, frame: bytes) -> None:
-        """Have the frame sent, unless the connection is stalled."""
-        if self.record.is_stalled:
-            return
+        """Have the frame sent, unless the connection is stalled by then."""
         if self.outbox.qsize() >= MOST_WAITING:
             self.abort(reason="read too slowly")
             return
