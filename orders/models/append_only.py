@@ -116,5 +116,8 @@ TRIGGERS = {
 }
 CATALOGUE = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgenabled = 'A'",
+    # Of this schema's tables alone: a restore keeps the older ones in another.
+    "postgresql": (
+        "SELECT tgname FROM pg_trigger WHERE tgenabled = 'A' AND pg_table_is_visible(tgrelid)"
+    ),
 }

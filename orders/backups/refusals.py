@@ -1,0 +1,5 @@
+"""The one error of backups: nothing was written or touched, and the text says why."""
+
+
+class CannotCopy(Exception):
+    """No backup was made, or none was put back; the text says why and what to do."""

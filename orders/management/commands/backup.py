@@ -1,0 +1,54 @@
+"""`manage.py backup TO`: copy all that the desk remembers into a new folder."""
+
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from orders.backups import backup
+from orders.backups.refusals import CannotCopy
+from orders.management import terminal
+
+
+class Command(terminal.DeskCommand):
+    """Only prints; the work is in `orders.backups.backup`."""
+
+    help = (
+        "Copies database, checkpoint file and archives into a new private folder, with a manifest "
+        "of sizes and hashes. The site may run. No key is copied. Exit code 2: no backup was made."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where to, and what else is copied."""
+        parser.add_argument("to", type=Path, metavar="TO", help="a folder that does not exist yet")
+        parser.add_argument("--archives", type=Path, help="a folder of archives to copy too")
+        parser.add_argument(
+            "--in-checkout", action="store_true", help="even if that is in the folder of the code"
+        )
+        parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+    def handle(
+        self,
+        *args: str,
+        to: Path,
+        archives: Path | None,
+        in_checkout: bool,
+        json: bool,
+        **options: Any,
+    ) -> None:
+        """Write it, or say why not."""
+        with terminal.in_words():
+            try:
+                made = backup.take(folder=to, archives=archives, in_checkout=in_checkout)
+            except CannotCopy as error:
+                raise CommandError(str(error), returncode=terminal.WRONG_INPUT) from None
+        if json:
+            facts = {"folder": str(to), "bytes": made.bytes, "files": len(made.parts)}
+            self.stdout.write(dumps(facts | {"records": made.records}))
+            return
+        self.stdout.write(
+            f"{to}: {made.records} records, checkpoint {made.checkpoint}, {len(made.parts)} files, "
+            f"{made.bytes} bytes. It holds no key: keep those elsewhere."
+        )
