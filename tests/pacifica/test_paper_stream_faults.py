@@ -168,6 +168,15 @@ def test_an_update_can_come_late(client, signatory):
     assert [client.read()["data"][0]["i"] for _ in range(2)] == [second, first]
 
 
+def test_an_update_still_on_its_way_at_a_reset_never_comes(paper_exchange, signatory):
+    with connected(paper_exchange, signatory.address):
+        paper_exchange.fault("*", "stream_late", delay_ms=100)
+        place(signatory)
+        paper_exchange.reset()
+    with connected(paper_exchange, signatory.address) as client, pytest.raises(TimeoutError):
+        client.socket.recv(timeout=0.3)
+
+
 def test_a_fault_can_be_meant_for_one_accounts_updates(client, signatory):
     other = Signatory(signatory.paper)
     client.subscribe(other.address)

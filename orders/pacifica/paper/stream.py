@@ -18,7 +18,7 @@ from .stream_connection import Connection, ConnectionRecord, new_record
 if TYPE_CHECKING:
     from .exchange import PaperExchange
 
-MOST_RECORDS = 10_000
+MOST_RECORDS = 2_000
 Topic = tuple[str, str]  # source, account
 Row = dict[str, Any]
 Snapshot = Callable[[list[PaperOrder], int], bytes]  # (open orders, last order id) -> frame
@@ -128,6 +128,13 @@ class Stream:
         for frame in self.held.pop(topic, ()):
             self.send(topic, frame)
 
+    def later(self, delay_ms: float, act: Callable[[], None]) -> None:
+        """Do it after so long, unless a reset comes meanwhile."""
+        resets = self.exchange.resets
+        asyncio.get_running_loop().call_later(
+            delay_ms / 1000, lambda: act() if self.exchange.resets == resets else None
+        )
+
     def _tell(
         self, source: str, account: str, make: Callable[..., Row], order: PaperOrder, event: Event
     ) -> None:
@@ -155,8 +162,7 @@ class Stream:
         """Send the frame as rules and faults want it."""
         delay_ms = self.exchange.rules.stream_delay_ms
         if delay_ms:
-            loop = asyncio.get_running_loop()
-            loop.call_later(delay_ms / 1000, self._send_or_spoil, topic, frame)
+            self.later(delay_ms, lambda: self._send_or_spoil(topic, frame))
         else:
             self._send_or_spoil(topic, frame)
 

@@ -1,6 +1,5 @@
 """What a fault makes of the stream: of its connections at once, or of an update on its way."""
 
-import asyncio
 import base64
 from collections.abc import Callable
 from functools import partial
@@ -60,11 +59,11 @@ def _twice(stream: "Stream", topic: "Topic", frame: bytes, fault: Fault) -> None
 
 def _swapped(stream: "Stream", topic: "Topic", frame: bytes, fault: Fault) -> None:
     stream.hold(topic, frame)
-    _later(fault.params["hold_ms"], lambda: stream.release(topic))
+    stream.later(fault.params["hold_ms"], lambda: stream.release(topic))
 
 
 def _late(stream: "Stream", topic: "Topic", frame: bytes, fault: Fault) -> None:
-    _later(fault.params["delay_ms"], lambda: stream.send(topic, frame))
+    stream.later(fault.params["delay_ms"], lambda: stream.send(topic, frame))
 
 
 def _after_an_error(stream: "Stream", topic: "Topic", frame: bytes, fault: Fault) -> None:
@@ -95,7 +94,3 @@ SPOILERS: dict[str, Spoiler] = {
     "stream_altered": _altered,
     "stream_frame": _replaced,
 }
-
-
-def _later(delay_ms: float, act: Callable[[], None]) -> None:
-    asyncio.get_running_loop().call_later(delay_ms / 1000, act)
