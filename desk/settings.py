@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import environ
 from django.urls import reverse_lazy
 
-from desk.appearance import CONTENT_SECURITY_POLICY, UNFOLD  # noqa: F401
+from desk.appearance import UNFOLD, content_security_policy  # noqa: F401
 from desk.databases import database, has_wal_bug, sqlite_options
 from desk.env_file import load
 from desk.private import make_own_folder
@@ -93,6 +93,9 @@ if not ALLOWED_HOSTS:
     wrong("ALLOWED_HOSTS", "is empty: name the host under which people open the site.")
 if not all(is_host(host) for host in ALLOWED_HOSTS):
     wrong("ALLOWED_HOSTS", "takes host names alone: no https://, no port, no path.")
+# Where open pages follow what happens: at the site's own address, or on another port of its host.
+EVENTS_PORT = number("EVENTS_PORT", 0, 0, 65_535)
+CONTENT_SECURITY_POLICY = content_security_policy(ALLOWED_HOSTS, EVENTS_PORT)
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
     wrong("CSRF_TRUSTED_ORIGINS", "each must start with http:// or https://.")

@@ -78,8 +78,11 @@ def processes(demo: Demo, port: int) -> Iterator[tuple[str, str, dict[str, str]]
         f"{python} -m celery -q -A desk worker --pool threads --without-gossip --without-mingle "
         "--without-heartbeat --loglevel WARNING"
     )
+    events = free_port()
     yield "paper", paper_command(demo), demo.web
-    yield "web", web, demo.web
+    yield "web", web, demo.web | {"EVENTS_PORT": str(events)}
+    push = f"{python} manage.py push --port {events}"
+    yield "push", push, demo.web | {"EVENTS_PORT": str(events)}
     yield "urgent", f"{worker} --concurrency 8 -Q urgent", demo.senders
     yield "bulk", f"{worker} --concurrency 4 -Q bulk", demo.senders
     yield "sweep", f"{python} manage.py sweep", demo.senders

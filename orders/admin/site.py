@@ -1,20 +1,25 @@
 """The admin's site: our own way in, and what every page asks it for."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import path
 from django.urls.resolvers import URLPattern
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
+from orders.admin.shared import versions
 from orders.admin.shared.screens import fragment
 from orders.admin.shared.unfold import UnfoldAdminSite
 from orders.admin.sign_in import views as sign_in_views
 from orders.admin.sign_in.new_password import NewPassword
 from orders.admin.site_state import SiteState
+
+View = Callable[..., HttpResponseBase]
 
 
 class DeskAdminSite(UnfoldAdminSite):
@@ -29,6 +34,16 @@ class DeskAdminSite(UnfoldAdminSite):
             *sign_in_views.addresses(),
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
         ]
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Every page, with the log's position noted before it reads anything."""
+
+        @wraps(view)
+        def begun(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            versions.begin(request)
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(begun, cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The frame of every page, less the colours that the theme would write into a style."""
@@ -48,6 +63,10 @@ class DeskAdminSite(UnfoldAdminSite):
         state = SiteState(request, here=request.GET.get("here"))
         if not state.may_view:
             raise PermissionDenied
-        return fragment(
-            render_to_string("desk/shared/_site_state.html", {"desk_site": state}, request)
+        beside = state.is_sending, state.untaken_panics
+        facts = {"desk_site": state}
+        return versions.unchanged(request, *beside) or versions.versioned(
+            fragment(render_to_string("desk/shared/_site_state.html", facts, request)),
+            request,
+            *beside,
         )

@@ -8,6 +8,7 @@ from django.utils.functional import cached_property
 
 from orders.access.permissions import has_permission
 from orders.admin.jobs.progress import STILL_GOING
+from orders.admin.shared import versions
 from orders.admin.shared.job_links import job_url
 from orders.admin.shared.screens import is_administrator, rights_of
 from orders.evidence import restored_copy
@@ -26,6 +27,7 @@ from orders.models import (
 from orders.pacifica.client import VERSION
 
 JOBS_IN_FRAME = 3
+EVENTS_PATH = "/events"
 BANNERS = {
     "paper": ("PAPER", "practice orders on the paper exchange, no money"),
     "testnet": ("TESTNET", "orders go to Pacifica's testnet, no real money"),
@@ -40,6 +42,17 @@ class SiteState:
         self.request, self.here = request, here or request.path
         self.network = settings.PACIFICA_NETWORK
         self.name, self.meaning = BANNERS[self.network]
+
+    @property
+    def events(self) -> str:
+        """Where pages follow changes: a path of the site, or another port of its host."""
+        port = settings.EVENTS_PORT
+        return f":{port}{EVENTS_PATH}" if port else EVENTS_PATH
+
+    @property
+    def position(self) -> int:
+        """Where the log stood before anything of the page was read."""
+        return versions.position_of(self.request)
 
     @cached_property
     def is_sending(self) -> bool:

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,7 +22,7 @@ from orders.access.sign_in_log import actor_of
 from orders.admin.jobs import appeared_since, csv_download
 from orders.admin.jobs.progress import complete, progress, symbols_of
 from orders.admin.panic import panic_pages
-from orders.admin.shared import filters, order_history, timings
+from orders.admin.shared import filters, order_history, timings, versions
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl, display
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from orders.cancels.intake import CancelReceipt
     from orders.models.desks import Person
 
+TIMES_HOLD_S = 5  # rates, estimates and credits of a job change without a record
 STOP_ASKING = 286  # htmx: swap this in and ask no more
 
 
@@ -172,9 +174,13 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The part of the job's page that changes while it runs; the page asks until it is over."""
         job = self.visible_or_404(request, str(object_id))
+        moment = int(timezone.now().timestamp()) // TIMES_HOLD_S
+        if same := versions.unchanged(request, moment):
+            return same
         shown = self.shown(request, job)
         html = render_to_string("desk/jobs/_progress.html", shown, request)
-        return fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
+        answer = fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
+        return versions.versioned(answer, request, moment)
 
     @method_decorator(require_safe)
     def appeared_view(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -14,7 +14,7 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.orders import cancel_by_id, cancel_cell
 from orders.admin.orders import cancel_selected as orders_cancel_selected
-from orders.admin.shared import filters, order_history, timings
+from orders.admin.shared import filters, order_history, timings, versions
 from orders.admin.shared.freshness import book_of
 from orders.admin.shared.screens import (
     ReadOnlyPage,
@@ -186,9 +186,11 @@ class OrderAdmin(ReadOnlyPage[Order]):
     def cells_view(self, request: HttpRequest) -> HttpResponse:
         """The cancel cells of the orders named, for the page's poll."""
         self.guard_view(request)
+        if same := versions.unchanged(request):
+            return same
         wanted = [pk for pk in request.GET.getlist("order")[:MAX_CELLS] if is_row_id(pk)]
         orders = self.get_queryset(request).filter(pk__in=wanted).select_related("account__desk")
-        return fragment(cancel_cell.fresh(request, list(orders)))
+        return versions.versioned(fragment(cancel_cell.fresh(request, list(orders))), request)
 
     @method_decorator(require_POST)
     def cancel_view(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -22,3 +22,13 @@ def favicon(request: HttpRequest) -> str:
 def script(request: HttpRequest) -> str:
     """Our own script, beside the theme's."""
     return static("desk/desk.js")
+
+
+def events(request: HttpRequest) -> str:
+    """The line on which changes come in, one for all pages of a browser."""
+    return static("desk/events.js")
+
+
+def follow(request: HttpRequest) -> str:
+    """What a page does about a change, and how it asks where no line stands."""
+    return static("desk/follow.js")

@@ -1,11 +1,7 @@
-// The little that the screens do by themselves: send the CSRF header, follow live cancels,
-// keep ages true, copy keys, open panic. No page needs a script of its own.
+// The little that the screens do by themselves: send the CSRF header, keep ages true, copy keys,
+// open panic. What changes meanwhile: follow.js. No page needs a script of its own.
 (function () {
   "use strict";
-
-  const QUICK_MS = 300;
-  const SLOW_MS = 2000;
-  const QUICK_FOR_MS = 20000;
 
   function csrfToken() {
     const meta = document.querySelector('meta[name="csrf-token"]');
@@ -51,75 +47,6 @@
     span.textContent = text;
     target.append(span);
   }
-
-  // --- Live cancels: one request for all cells of a page, until each is at rest -----------------
-
-  let timer = null;
-
-  function liveCells() {
-    return Array.from(document.querySelectorAll("[data-live]"));
-  }
-
-  function pause(cells) {
-    const newest = Math.max(...cells.map((cell) => Date.parse(cell.dataset.since)));
-    return document.hidden || Date.now() - newest > QUICK_FOR_MS ? SLOW_MS : QUICK_MS;
-  }
-
-  function follow() {
-    const cells = liveCells();
-    if (timer === null && cells.length) timer = window.setTimeout(look, pause(cells));
-  }
-
-  async function look() {
-    const cells = liveCells().slice(0, 200);
-    const poll = document.querySelector("[data-cells]");
-    try {
-      if (cells.length && poll) {
-        const query = cells.map((cell) => `order=${cell.dataset.live}`).join("&");
-        const answer = await fetch(`${poll.dataset.cells}?${query}`, { credentials: "same-origin" });
-        if (answer.ok && answer.headers.get("Desk-Fragment")) replaceCells(await answer.text());
-      }
-    } catch {
-      // the next look tells
-    } finally {
-      timer = null;
-      follow();
-    }
-  }
-
-  function replaceCells(text) {
-    const page = new DOMParser().parseFromString(text, "text/html");
-    page.querySelectorAll(".dk-cell").forEach(function (fresh) {
-      const old = document.getElementById(fresh.id);
-      if (old && old.hasAttribute("data-live")) {
-        old.replaceWith(fresh);
-        window.htmx.process(fresh);
-      }
-    });
-  }
-
-  // --- Parts that follow a job: never swapped under a pressed pointer, or the click is lost --------
-
-  let isPressed = false;
-  document.addEventListener("pointerdown", () => (isPressed = true), true);
-  ["pointerup", "pointercancel"].forEach(function (name) {
-    document.addEventListener(name, () => window.setTimeout(() => (isPressed = false), 50), true);
-  });
-
-  function isBusy(element) {
-    const inside = document.activeElement;
-    return isPressed || (inside && inside.tagName === "SELECT" && element.contains(inside));
-  }
-
-  document.addEventListener("htmx:beforeRequest", function (event) {
-    const element = event.detail.elt;
-    if (element.matches("[data-poll]") && (document.hidden || isBusy(element))) event.preventDefault();
-  });
-
-  document.addEventListener("htmx:beforeSwap", function (event) {
-    const element = event.detail.elt;
-    if (element.matches("[data-poll]") && isBusy(element)) event.detail.shouldSwap = false;
-  });
 
   // --- Panic by keyboard: `!` opens its page, `!` there goes to the red button, Enter presses it ---
 
@@ -207,12 +134,10 @@
     document.querySelectorAll("form[data-once] button").forEach((one) => (one.disabled = false));
   });
 
-  document.addEventListener("htmx:afterSettle", follow);
   document.addEventListener("DOMContentLoaded", function () {
     if (window.matchMedia("(max-width: 640px)").matches) {
       document.querySelectorAll("details[data-fold]:not([data-chosen])").forEach((one) => (one.open = false));
     }
-    follow();
     showBoxesOfDesk();
     window.setInterval(tick, 1000);
   });

@@ -1,0 +1,49 @@
+"""`manage.py push`: tell open pages what changed, until told to stop."""
+
+import gc
+import os
+import signal
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from desk import startup_checks
+from orders.management import terminal
+from orders.push.limits import Limits
+from orders.push.server import Server, listening
+from orders.push.service import Service
+
+
+class Command(terminal.DeskCommand):
+    """Only opens the socket; the work is in `orders.push`."""
+
+    help = (
+        "Serves /events, by which open pages follow what happens instead of asking. Reads the "
+        "database alone; without it pages ask as before."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the address."""
+        parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8001, help="8001; 0 for any free one")
+
+    def handle(self, *args: str, **options: Any) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        with terminal.in_words():
+            startup_checks.check_web()
+        service = Service(Limits())
+        try:
+            listener = listening(options["host"], options["port"], service)
+        except (OSError, OverflowError) as error:
+            raise CommandError(f"--port: cannot listen there ({error}).", returncode=2) from None
+        with listener:
+            port = listener.getsockname()[1]
+            self.stdout.write(f"Pages follow on port {port}, process {os.getpid()}.")
+            self.stdout.flush()
+            for number in (signal.SIGINT, signal.SIGTERM):  # the server's own come first
+                signal.signal(number, lambda *_: None)
+            gc.freeze()
+            server = Server(service)
+            server.run(sockets=[listener])
+        if not server.started:
+            raise CommandError("The log cannot be read: see the lines above.", returncode=1)

@@ -1,0 +1,219 @@
+// What a page does about a change: it fetches the parts that the change is about, at once and
+// bundled. Where no line stands, the page asks by itself every so often.
+(function () {
+  "use strict";
+
+  const QUICK_MS = 300; // between two looks at live cells, where no line stands
+  const SLOW_MS = 2000;
+  const QUICK_FOR_MS = 20000;
+  const REST_MS = { cells: 150, part: 700, most: 2000 }; // between two fetches of one thing
+  const MAX_CELLS = 200;
+  const CHANGED = "desk:changed";
+
+  let stands = false;
+  const versions = new Map(); // what was last shown, by the id of the part
+
+  // --- One fetch at a time: at once after a rest, then ever slower while changes go on ------------
+
+  class Pace {
+    constructor(act, restMs) {
+      Object.assign(this, { act, restMs, isDue: false, isUnderWay: false, timer: null, row: 0, endedAt: 0 });
+    }
+
+    ask(isUrgent) {
+      this.isDue = true;
+      if (document.hidden || this.isUnderWay) return;
+      const left = isUrgent ? 0 : this.endedAt + this.pause() - Date.now();
+      window.clearTimeout(this.timer);
+      this.timer = left > 0 ? window.setTimeout(() => this.ask(true), left) : null;
+      if (left <= 0) this.run();
+    }
+
+    pause() {
+      return Math.max(3 * this.tookMs || 0, Math.min(REST_MS.most, this.restMs * 1.3 ** this.row));
+    }
+
+    async run() {
+      const begunAt = Date.now();
+      this.row = begunAt - this.endedAt > 2 * this.pause() ? 0 : this.row + 1;
+      this.isDue = false;
+      this.isUnderWay = true;
+      try {
+        await this.act();
+      } catch {
+        // the next change, or the next look, tells
+      }
+      this.isUnderWay = false;
+      this.endedAt = Date.now();
+      this.tookMs = this.endedAt - begunAt;
+      if (this.isDue) this.ask(false);
+    }
+  }
+
+  // --- Never swap under a pressed pointer, or the click is lost ------------------------------------
+
+  let isPressed = false;
+  document.addEventListener("pointerdown", () => (isPressed = true), true);
+  ["pointerup", "pointercancel"].forEach(function (name) {
+    document.addEventListener(name, () => window.setTimeout(() => (isPressed = false), 50), true);
+  });
+
+  function isBusy(element) {
+    const inside = document.activeElement;
+    return isPressed || (inside && inside.tagName === "SELECT" && element.contains(inside));
+  }
+
+  // --- Cells: one request for all of a page ---------------------------------------------------------
+
+  const wanted = new Set(); // ids of orders whose cells are to be looked at
+  const cells = new Pace(lookAtCells, REST_MS.cells);
+  let timer = null;
+
+  function liveCells() {
+    return Array.from(document.querySelectorAll("[data-live]"));
+  }
+
+  function want(found, isUrgent) {
+    found.forEach((cell) => wanted.add(cell.dataset.cell));
+    if (wanted.size) cells.ask(isUrgent);
+  }
+
+  async function lookAtCells() {
+    const ids = Array.from(wanted).slice(0, MAX_CELLS);
+    ids.forEach((id) => wanted.delete(id));
+    const query = ids.map((id) => `order=${id}`).join("&");
+    const key = `cells ${query}`;
+    const page = document.querySelector("[data-cells]");
+    const headers = versions.has(key) ? { "Desk-Version": versions.get(key) } : {};
+    const answer = await fetch(`${page.dataset.cells}?${query}`, { credentials: "same-origin", headers });
+    if (answer.status !== 200 || !answer.headers.get("Desk-Fragment")) return;
+    replaceCells(await answer.text());
+    versions.forEach((_, name) => name.startsWith("cells ") && versions.delete(name));
+    versions.set(key, answer.headers.get("Desk-Version"));
+  }
+
+  const withoutKey = (html) => html.replace(/"request_key": "[^"]*"/g, "");
+
+  function replaceCells(text) {
+    const page = new DOMParser().parseFromString(text, "text/html");
+    page.querySelectorAll(".dk-cell").forEach(function (fresh) {
+      const old = document.getElementById(fresh.id);
+      if (!old || withoutKey(old.outerHTML) === withoutKey(fresh.outerHTML)) return;
+      if (isPressed || old.querySelector(".htmx-request")) {
+        window.setTimeout(() => want([old], false), 100);
+        return;
+      }
+      const hadFocus = old.contains(document.activeElement);
+      old.replaceWith(fresh);
+      window.htmx.process(fresh);
+      if (hadFocus && fresh.querySelector("button")) fresh.querySelector("button").focus();
+    });
+  }
+
+  function pause(found) {
+    const newest = Math.max(...found.map((cell) => Date.parse(cell.dataset.since)));
+    return document.hidden || Date.now() - newest > QUICK_FOR_MS ? SLOW_MS : QUICK_MS;
+  }
+
+  function lookLater() {
+    const found = liveCells();
+    if (stands || timer !== null || !found.length) return;
+    timer = window.setTimeout(function () {
+      timer = null;
+      if (!stands) want(liveCells(), true);
+      lookLater();
+    }, pause(found));
+  }
+
+  // --- Parts: what follows a job, the frame, the log -------------------------------------------------
+
+  const parts = new Map(); // the pace of each, by its id
+
+  function askFor(part, isUrgent) {
+    if (!parts.has(part.id)) parts.set(part.id, new Pace(() => fetchPart(part.id), REST_MS.part));
+    parts.get(part.id).ask(isUrgent);
+  }
+
+  const ANSWERED = ["htmx:beforeOnLoad", "htmx:sendError", "htmx:sendAbort", "htmx:timeout"];
+
+  function fetchPart(id) {
+    const part = document.getElementById(id);
+    if (!part) return undefined;
+    if (isBusy(part)) return window.setTimeout(() => askFor(part, false), 100);
+    return new Promise(function (resolve) {
+      ANSWERED.forEach((name) => part.addEventListener(name, resolve, { once: true }));
+      window.htmx.trigger(part, CHANGED);
+    });
+  }
+
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    const element = event.detail.elt;
+    if (!element.matches("[data-poll]")) return;
+    const cause = event.detail.requestConfig.triggeringEvent;
+    if (cause && cause.type === CHANGED) return;
+    const isMoot = stands && element.hasAttribute("data-follow");
+    if (isMoot || document.hidden || isBusy(element)) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:configRequest", function (event) {
+    const version = versions.get(event.detail.elt.id);
+    if (version && event.detail.elt.matches("[data-poll]")) event.detail.headers["Desk-Version"] = version;
+  });
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const element = event.detail.elt;
+    if (!element.matches("[data-poll]")) return;
+    if (isBusy(element)) event.detail.shouldSwap = false;
+    else versions.set(element.id, event.detail.xhr.getResponseHeader("Desk-Version"));
+  });
+
+  // --- What comes in ------------------------------------------------------------------------------
+
+  const has = (ids, id) => ids === "all" || (ids || []).includes(id);
+
+  function isAbout(cell, data) {
+    const order = cell.dataset.order;
+    const isOfAccount = has(data.accounts, Number(order.split("-")[0]));
+    return has(data.orders, order) || (isOfAccount && cell.hasAttribute("data-live"));
+  }
+
+  function change(data) {
+    const found = Array.from(document.querySelectorAll(".dk-cell[data-order]"));
+    want(found.filter((cell) => isAbout(cell, data)), false);
+    document.querySelectorAll("[data-follow]").forEach(function (part) {
+      const [kind, id] = part.dataset.follow.split(":");
+      const isOfJob = kind === "job" && has(data.jobs, Number(id));
+      if (isOfJob || (kind === "frame" && data.frame)) askFor(part, isOfJob && data.frame);
+    });
+  }
+
+  function lookAtAll() {
+    want(Array.from(document.querySelectorAll(".dk-cell[data-order]")), false);
+    document.querySelectorAll("[data-follow]").forEach((part) => askFor(part, false));
+  }
+
+  function heard(message) {
+    if (message.kind === "change") change(message.data);
+    if (message.kind === "reload") lookAtAll();
+    if (message.kind === "stands") stands = true;
+    if (message.kind === "fell") stands = false;
+    document.documentElement.dataset.line = stands ? "stands" : "fell";
+    lookLater();
+  }
+
+  document.addEventListener("visibilitychange", function () {
+    if (document.hidden) return;
+    [cells, ...parts.values()].forEach((pace) => pace.isDue && pace.ask(true));
+  });
+
+  document.addEventListener("htmx:afterSettle", lookLater);
+  document.addEventListener("DOMContentLoaded", function () {
+    lookLater();
+    const page = document.querySelector("[data-events]");
+    if (!page) return;
+    const path = page.dataset.events;
+    const address = path.startsWith(":") ? `${location.protocol}//${location.hostname}${path}` : path;
+    const after = Number(page.dataset.position);
+    window.deskEvents.follow({ worker: page.dataset.worker, address, after, tell: heard });
+  });
+})();
