@@ -29,6 +29,12 @@ SETTINGS = {
         ("CSRF_TRUSTED_ORIGINS", "none", "`https://…` origins, where a proxy changes the host."),
         ("HTTPS_ONLY", "true outside paper", "Redirects to HTTPS and makes cookies secure."),
         ("TRUST_PROXY_HEADERS", "false", "Believes `X-Forwarded-*` of the proxy in front."),
+        (
+            "EVENTS_PORT",
+            "0",
+            "Port of the site's host on which browsers reach the push process; 0: the proxy in "
+            "front of the site passes `/events` to it.",
+        ),
         ("LOG_LEVEL", "INFO", "The least severe line that is logged: DEBUG to CRITICAL."),
         ("ENV_FILE", "`.env`", "Another file to read settings from; it must exist."),
     ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -19,7 +19,7 @@ from orders.admin.sign_in import views as sign_in_views
 from orders.admin.sign_in.new_password import NewPassword
 from orders.admin.site_state import SiteState
 
-View = Callable[..., HttpResponseBase]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class DeskAdminSite(UnfoldAdminSite):
@@ -43,7 +43,7 @@ class DeskAdminSite(UnfoldAdminSite):
             versions.begin(request)
             return view(request, *args, **kwargs)
 
-        return super().admin_view(begun, cacheable)
+        return super().admin_view(cast(View, begun), cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The frame of every page, less the colours that the theme would write into a style."""

@@ -54,14 +54,18 @@ class Service:
         """Look, until cancelled."""
         beats_at = self._clock()
         while True:
-            try:
-                await self.round()
-            except Exception:  # it outlives whatever befalls one round
-                self._fail()
+            await self.attempt()
             if self._clock() - beats_at >= 1:
                 beats_at = self._clock()
                 self.hub.beat()
             await asyncio.sleep(self.limits.look_every_s)
+
+    async def attempt(self) -> None:
+        """Look once, and outlive whatever befalls that."""
+        try:
+            await self.round()
+        except Exception:
+            self._fail()
 
     async def round(self) -> None:
         """Look once; end first whose session ended, then tell the others."""
@@ -107,11 +111,11 @@ class Service:
         """End all streams; their pages look for themselves."""
         self.hub.end(self.hub.streams)
 
-    def stop(self) -> None:
+    def stop(self, *, wait: bool = False) -> None:
         """Give threads and connections back."""
         for pool in (self._looks, self._lookups):
             pool.submit(connections.close_all)
-            pool.shutdown(wait=False)
+            pool.shutdown(wait=wait)
 
     async def _ask(self) -> None:
         """Answer those who wait, those that came meanwhile too."""
