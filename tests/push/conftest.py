@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from django.db import connections
 
 
 @pytest.fixture
@@ -16,7 +17,13 @@ def firm(committing_firm, monkeypatch):
 def run():
     """Run a coroutine to its end, which comes or fails the test."""
 
+    async def closed_after(coroutine):
+        try:
+            return await coroutine
+        finally:
+            connections.close_all()  # a task's connections are its own
+
     def within_patience(coroutine):
-        return asyncio.run(asyncio.wait_for(coroutine, 60))
+        return asyncio.run(asyncio.wait_for(closed_after(coroutine), 60))
 
     return within_patience
