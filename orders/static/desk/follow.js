@@ -92,7 +92,7 @@
     versions.set(key, answer.headers.get("Desk-Version"));
   }
 
-  const withoutKey = (html) => html.replace(/"request_key": "[^"]*"/g, "");
+  const withoutKey = (html) => html.replace(/request_key&quot;: &quot;[^&]*/g, "");
 
   function replaceCells(text) {
     const page = new DOMParser().parseFromString(text, "text/html");
