@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from orders.models import AuditRecord, AuditRecordOrder, CancelJob, JobStatus
-from orders.models.cancels import CancelJobQuerySet
+from orders.models.cancel_jobs import CancelJobQuerySet
 from orders.push.limits import Limits
 
 ENDED = {JobStatus.STOPPED.value, JobStatus.DONE.value}
