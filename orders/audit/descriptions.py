@@ -148,6 +148,11 @@ def _sync(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> s
     return f"The open orders of {account(record)} changed{which}."
 
 
+def _stream(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
+    which = "" if orders == "an order" else f": {orders}"
+    return f"The exchange's stream told of {account(record)}{which}."
+
+
 def _contradiction(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     again = "they are asked about" if data.get("count", 1) != 1 else "it is asked about"
     return f"New evidence contradicts what was concluded about {orders}: {again} again."
@@ -188,6 +193,7 @@ SENTENCES: dict[str, Say] = HOUSE | {
     "read": _read,
     "outcome": _outcome,
     "sync": _sync,
+    "stream": _stream,
     "contradiction": _contradiction,
     "check_asked": _question,
     "sent_again": _question,

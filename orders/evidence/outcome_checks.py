@@ -14,6 +14,7 @@ from django.utils.timezone import now as clock
 from orders.audit import log
 from orders.audit.hashing import Row
 from orders.audit.reader import Entry, Fault, entry_at
+from orders.evidence import stream_checks
 from orders.models import AuditRecordOrder, CancelStatus, Event
 from orders.pacifica import answers
 from orders.pacifica.signing import BATCH_ROUTE
@@ -37,7 +38,7 @@ Asked = int | Whole | None  # what a request asks about: a cancel's id, or a who
 
 
 class Proven:
-    """Where a record says *cancelled*, an earlier answer or read shows it."""
+    """Where a record says *cancelled*, an earlier answer, read or stream's frame shows it."""
 
     def __init__(self) -> None:
         self._shown: OrderedDict[int | None, None] = OrderedDict()
@@ -72,6 +73,8 @@ def shown_by(entry: Entry) -> list[int | None]:
         return _accepted(entry, entry.body)
     if entry.values["event"] == Event.READ:
         return _read_cancelled(entry, entry.body)
+    if entry.values["event"] == Event.STREAM:
+        return stream_checks.cancelled(entry, entry.body)
     return []
 
 
@@ -171,7 +174,7 @@ def _is_shown_earlier(cancel_id: int | None, position: int) -> bool:
     if cancel_id is None:
         return False
     named = AuditRecordOrder.objects.filter(cancel_id=cancel_id, record_id__lt=position)
-    named = named.filter(record__event__in=[Event.ANSWER, Event.READ])
+    named = named.filter(record__event__in=[Event.ANSWER, Event.READ, Event.STREAM])
     for earlier in named.order_by("-record_id").values_list("record_id", flat=True):
         entry = entry_at(earlier)
         if isinstance(entry, Entry) and cancel_id in shown_by(entry):

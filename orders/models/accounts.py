@@ -37,6 +37,8 @@ class Account(models.Model):
     sync_started_at = models.DateTimeField(null=True, editable=False)
     synced_at = models.DateTimeField(null=True, editable=False)
     sync_error = models.CharField(max_length=300, blank=True, editable=False)
+    # The exchange's highest order id when it built that book, where it said it.
+    book_last_order_id = models.BigIntegerField(null=True, editable=False)
     # Which rows of the book last read could not be read, in words.
     book_trouble = models.CharField(max_length=400, blank=True, default="", editable=False)
 

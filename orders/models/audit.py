@@ -29,6 +29,8 @@ class Event(models.TextChoices):
     NOT_SENT = "not_sent", "Not sent"
     #: A read that shows how cancels ended, with the exact bytes.
     READ = "read", "Read to confirm"
+    #: News of the exchange's stream that changed what is known, with the exact bytes.
+    STREAM = "stream", "Stream change"
     #: A cancel or a line of a panic ended.
     OUTCOME = "outcome", "Outcome"
     #: A read of an account's open orders changed what is known.

@@ -76,6 +76,7 @@ class Proof(models.IntegerChoices):
     ANSWER = 2, "the exchange's answer"
     BOOK = 3, "its absence from the open orders"
     HISTORY = 4, "the exchange's order history"
+    STREAM = 5, "the exchange's stream"
 
 
 class CancelQuerySet(OfAccountsQuerySet["Cancel"]):

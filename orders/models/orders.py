@@ -116,6 +116,8 @@ class Order(models.Model):
         null=True, blank=True
     )  # the order it was edited from
     trouble = models.CharField(max_length=300, blank=True, default="")  # with the book's row
+    # Where the newest update that the stream told of it stands in the exchange's own order.
+    told_li = models.BigIntegerField(null=True, editable=False)
     has_contradiction = models.BooleanField(default=False)  # said closed, and seen open since
 
     if TYPE_CHECKING:  # what screens attach to the rows that they show
