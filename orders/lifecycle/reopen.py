@@ -76,21 +76,36 @@ def seen_filled(
     order_ids: Collection[int],
     now: datetime,
     cancel_ids: Collection[int] = (),
+    proof: Proof = Proof.HISTORY,
 ) -> list[log.Fact]:
     """Reopen what was said to be cancelled though the history says that it filled.
 
-    ``cancel_ids``: of cancels that name their order by its client order id alone.
+    ``cancel_ids``: of cancels that name their order by its client order id alone. ``proof``: who
+    says so, the history or the stream.
     """
     if not order_ids and not cancel_ids:
         return []
     named = Q(order_id__in=order_ids) | Q(pk__in=cancel_ids)
     against = _resting(account).filter(named, status=CancelStatus.CANCELLED)
-    said = "Said to be {}, and yet the history says that it filled: asked again."
-    facts = _reopen(list(against), said, Proof.HISTORY, now)
+    teller = "stream" if proof == Proof.STREAM else "history"
+    said = f"Said to be {{}}, and yet the {teller} says that it filled: asked again."
+    facts = _reopen(list(against), said, proof, now)
     if facts:
         ids = {line.order_id for fact in facts for line in fact.lines} - {None}
         Order.objects.filter(account=account, order_id__any=ids).update(has_contradiction=True)
     return facts
+
+
+def seen_edited(
+    *, account: Account, cancel_ids: Collection[int], order_id: int, now: datetime
+) -> list[log.Fact]:
+    """Reopen what the stream alone said to be cancelled though an edit may have done it.
+
+    ``order_id``: of the order that was made at the moment at which theirs closed.
+    """
+    alone = _resting(account).filter(pk__any=set(cancel_ids), status=CancelStatus.CANCELLED)
+    said = f"Said to be {{}}, and yet order {order_id} was made at that moment: asked again."
+    return _reopen(list(alone.filter(proof=Proof.STREAM)), said, Proof.STREAM, now)
 
 
 def answered_yes(*, cancels: Iterable[AnyCancel], now: datetime) -> list[log.Fact]:

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import prefetch_related_objects
+from django.db.models import F, prefetch_related_objects
 
 from orders.models import Cancel, CancelKind
 
 ONE_READ = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS)
 CHECK_LEASE = ONE_READ + timedelta(seconds=3)  # renewed before each read
+STREAM_GRACE = timedelta(seconds=1)  # from an answer that proves nothing to the first read
 MAX_AT_ONCE = 10_000  # all of an account are answered by one reading
 
 
@@ -34,6 +35,13 @@ def lease_due(
     for cancel in taken:
         cancel.checks += 1  # written with what it showed
     return taken
+
+
+def leave_to_stream(*, account_id: int, now: datetime) -> None:
+    """Put off the first look at questions of a moment ago: the stream mostly answers them."""
+    since = now - STREAM_GRACE
+    young = Cancel.objects.due(now).filter(account_id=account_id, checks=0, answered_at__gt=since)
+    young.filter(answered_at__lte=now).update(next_check_at=F("answered_at") + STREAM_GRACE)
 
 
 def hold(cancels: list[Cancel], now: datetime) -> None:

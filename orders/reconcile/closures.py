@@ -9,6 +9,7 @@ from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.order_closure import Closure
 from orders.models import Cancel, CancelStatus, Proof
 from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, Row, TwapOrder
+from orders.pacifica.stream_rows import OrderUpdate
 
 BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
 BY_WHOM = "Cancelled; whether by our request or another hand cannot be told: {}."
@@ -58,35 +59,59 @@ def of_history_row(row: HistoryOrder | TwapOrder) -> Closure | None:
     )
 
 
+def of_update(row: OrderUpdate) -> Closure | None:
+    """From one update of the stream; None unless it says an end. TWAPs too."""
+    if row.order_status not in ENDS:
+        return None
+    return Closure(
+        status=row.order_status,
+        event=row.event_type or "",
+        filled_amount=row.filled_amount or "",
+        cancelled_amount=_left(row),
+        at=changed_at(row),
+        average_filled_price=row.average_filled_price or "",
+    )
+
+
 def made_at(row: Row) -> datetime | None:
     """When the exchange made this row's order, or its event, by the exchange's clock."""
     return _moment(row, "created_at")
 
 
-def changed_at(row: HistoryOrder | TwapOrder) -> datetime | None:
+def changed_at(row: HistoryOrder | TwapOrder | OrderUpdate) -> datetime | None:
     """When the exchange last changed this row's order, by the exchange's clock."""
     return _moment(row, "updated_at")
 
 
-def conclusion(cancel: Cancel, ending: Closure, *, offset: timedelta = timedelta(0)) -> Conclusion:
-    """What an ending makes of a cancel. ``offset``: the exchange's clock minus ours."""
+def conclusion(
+    cancel: Cancel,
+    ending: Closure,
+    *,
+    offset: timedelta = timedelta(0),
+    proof: Proof = Proof.HISTORY,
+) -> Conclusion:
+    """What an ending makes of a cancel. ``offset``: the exchange's clock minus ours.
+
+    ``proof``: where the ending was told, in the history or on the stream.
+    """
+    teller = "stream" if proof == Proof.STREAM else "history"
     if ending.status in FILLS:
         status, said = CancelStatus.FILLED, "Filled before the cancel could act."
     elif ending.status == "cancelled" and is_ours(cancel, ending, offset) is not False:
-        status, said = CancelStatus.CANCELLED, "The history shows our cancel."
+        status, said = CancelStatus.CANCELLED, f"The {teller} shows our cancel."
         if is_ours(cancel, ending, offset) is None:
             said = PUT_BACK if cancel.restored_at else CLOCK_MOVED
         elif cancel.has_unanswered:
-            said = "The history shows the cancel; the exchange's answer to us was lost."
+            said = f"The {teller} shows the cancel; the exchange's answer to us was lost."
     elif ending.status == "cancelled":
         status, said = CancelStatus.GONE, BY_SOMEONE_ELSE
         if ending.event not in OURS:
-            said = _in_its_words(ending)
+            said = _in_its_words(ending, teller)
     else:
-        status, said = CancelStatus.GONE, _in_its_words(ending)
+        status, said = CancelStatus.GONE, _in_its_words(ending, teller)
     return Conclusion(
         status,
-        Proof.HISTORY,
+        proof,
         said[:400],
         filled_amount=ending.filled_amount,
         cancelled_amount=ending.cancelled_amount,
@@ -94,12 +119,12 @@ def conclusion(cancel: Cancel, ending: Closure, *, offset: timedelta = timedelta
     )
 
 
-def _in_its_words(ending: Closure) -> str:
+def _in_its_words(ending: Closure, teller: str) -> str:
     """The exchange's own words for an end, and no more: they claim no hand and no moment."""
     words = ", ".join(filter(None, [ending.status, ending.event]))
     if ending.event in BY_EXCHANGE or ending.status != "cancelled":
         return f"Closed by the exchange: {words}."
-    return f"Not open any more. The exchange's history says: {words}."
+    return f"Not open any more. The exchange's {teller} says: {words}."
 
 
 def is_ours(cancel: Cancel, ending: Closure, offset: timedelta = timedelta(0)) -> bool | None:
@@ -174,7 +199,7 @@ def cannot_act_on(cancel: Cancel, row: OpenOrder | TwapOrder) -> str:
     return ""
 
 
-def _left(row: HistoryOrder | OrderEvent | TwapOrder) -> str:
+def _left(row: HistoryOrder | OrderEvent | TwapOrder | OrderUpdate) -> str:
     """What was cancelled of an order that a history row says has ended."""
     if row.order_status in FILLS:
         return "0"

@@ -13,6 +13,7 @@ from orders.models.cancels import LIVE, READ_LAG
 from orders.pacifica.rows import OpenOrder, TwapOrder
 from orders.reconcile import (
     closures,
+    ended_orders,
     findings,
     history_lookup,
     partial_history,
@@ -147,21 +148,13 @@ def _another_holds(cancel: Cancel, order_id: int) -> bool:
 def _ended(
     cancel: Cancel, past: OrderPast, ending: Closure, found: findings.Findings, now: datetime
 ) -> Conclusion:
-    """The history says how it ended. A cancel event since our first byte can be our own."""
-    if past.symbol != cancel.symbol:
-        said = f"That order was on {past.symbol}, not {cancel.symbol}, and has closed."
-        return replace(closures.conclusion(cancel, ending), explanation=said, status=GONE)
-    end = closures.conclusion(cancel, ending, offset=found.offset)
-    is_certain = cancel.was_accepted and cancel.order_id
-    last = None if is_certain else found.last_edit_of(past)
-    if last is not None:
-        return replace(end, status=GONE, explanation=partial_history.edited(last))
-    maybe = (
-        None if is_certain or end.status != CancelStatus.CANCELLED else found.maybe_edit_of(past)
+    """The history says how it ended; where an edit may have done it, only once that would show."""
+    end = ended_orders.by_its_end(cancel, past, ending, found)
+    is_plain = (
+        ended_orders.is_accepted_by_id(cancel)
+        or cancel.kind != CancelKind.ORDER
+        or not past.may_be_edited
     )
-    if maybe is not None:
-        return replace(end, status=GONE, explanation=partial_history.one_of_several(maybe))
-    is_plain = is_certain or cancel.kind != CancelKind.ORDER or not past.may_be_edited
     if end.status != CancelStatus.CANCELLED or is_plain or found.would_show_edit_of(past):
         return end
     return _maybe_edited(cancel, end, found, now)

@@ -14,6 +14,7 @@ from orders.models.clocks import is_ahead
 from orders.pacifica.reads import OpenOrders
 from orders.pacifica.rows import OpenOrder
 from orders.reconcile.closures import OURS
+from orders.reconcile.update_order import is_newer_than_book as is_newer
 
 if TYPE_CHECKING:
     from orders.reconcile.sync import History
@@ -57,6 +58,7 @@ REFRESHED = (
     "closed_at",
     "next_lookup_at",
     "has_contradiction",
+    "told_li",
 )
 
 
@@ -71,15 +73,22 @@ class Changes:
     vanished: list[Order] = field(default_factory=list)
     unexplained: list[Order] = field(default_factory=list)  # vanished for long
     hidden: list[Order] = field(default_factory=list)  # maybe in a row that could not be read
+    newer: set[int] = field(default_factory=set)  # ids of which the stream told what came later
 
     def __bool__(self) -> bool:
         return any((self.new, self.changed, self.reopened, self.closed, self.vanished))
 
 
 def compare(
-    account: Account, book: OpenOrders[OpenOrder], found: "History", started_at: datetime
+    account: Account,
+    book: OpenOrders[OpenOrder],
+    found: "History",
+    started_at: datetime,
+    offset: timedelta = timedelta(0),
 ) -> Changes:
     """Find what changed. ``book``: the open orders; ``found``: the history of missing ones.
+
+    ``offset``: the exchange's clock minus ours.
 
     An odd row without an order id may be any order: none is then taken for vanished.
     """
@@ -93,9 +102,18 @@ def compare(
         if order_id in known:  # its symbol is known, if nothing else
             listed[order_id] = replace(row, symbol=known[order_id].symbol)
     for order_id, row in listed.items():
-        _compare_listed(changes, account, known.get(order_id), row, started_at)
+        order = known.get(order_id)
+        if order and is_newer(order, book.last_order_id, row, started_at, offset):
+            changes.newer.add(order_id)
+        else:
+            _compare_listed(changes, account, order, row, started_at)
     for order_id, order in known.items():
-        if order_id not in listed and _is_older(order.last_seen_at, started_at):
+        if order_id in listed:
+            continue
+        is_told = order_id in found.endings
+        if not is_told and is_newer(order, book.last_order_id, None, started_at, offset):
+            changes.newer.add(order_id)
+        elif _is_older(order.last_seen_at, started_at):
             _compare_missing(changes, order, found, started_at, is_whole)
     _link_edits(changes)
     return changes
@@ -113,9 +131,9 @@ def _compare_listed(
         if order.closed_at and not _is_older(order.closed_at, started_at - READ_LAG):
             return  # the book may be behind what we already know
         order.has_contradiction = True
-        changes.reopened.append((_refresh(order, values), row.raw))
+        changes.reopened.append((refresh(order, values), row.raw))
     elif order.state != OrderState.OPEN or any(getattr(order, n) != values[n] for n in COMPARED):
-        changes.changed.append((_refresh(order, values), row.raw))
+        changes.changed.append((refresh(order, values), row.raw))
 
 
 def _is_older(moment: datetime, started_at: datetime) -> bool:
@@ -220,7 +238,7 @@ def number(text: str | Decimal | None) -> Decimal | None:
     return value if value.copy_abs() < Decimal(10) ** 26 else None
 
 
-def _refresh(order: Order, values: dict[str, Any]) -> Order:
+def refresh(order: Order, values: dict[str, Any]) -> Order:
     for name, value in values.items():
         setattr(order, name, value)
     order.state, order.order_status, order.reason = OrderState.OPEN, "open", ""

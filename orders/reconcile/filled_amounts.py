@@ -18,7 +18,6 @@ from orders.exchange import credits
 from orders.exchange import reader as exchange_reader
 from orders.exchange.readings import Reading
 from orders.lifecycle import reopen
-from orders.lifecycle.order_closure import Closure
 from orders.lifecycle.transitions import ending_values
 from orders.models import (
     Account,
@@ -28,12 +27,11 @@ from orders.models import (
     CancelStatus,
     Order,
     OrderState,
-    Proof,
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica.strict_json import spelled
-from orders.reconcile import findings
+from orders.reconcile import amounts_in_stream, findings, stream_health
 from orders.reconcile.amounts_in_history import HistoryAnswers, ask_by_id, through_pages
 from orders.reconcile.closures import ENDS, FILLS
 from orders.reconcile.history_lookup import Routes
@@ -42,6 +40,7 @@ MAX_AT_ONCE = 500  # cancels of one reading
 AT_ONCE = 200  # rows of one statement
 UNFILLED = ENDS - FILLS
 LEASE = timedelta(seconds=60)  # of whoever reads them
+STREAM_GRACE = timedelta(seconds=1)  # from a yes to the first read of its amounts
 MIN_PAUSE, MAX_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=1)  # where the exchange answered, and did not tell
 GIVE_UP_UNREAD_AFTER = timedelta(days=1)
@@ -70,12 +69,22 @@ def read(
     account_id: int,
     clock: Callable[[], datetime] = timezone.now,
     limits: Limits = LIMITS,
+    is_streamed: Callable[[int, datetime], bool] = stream_health.is_healthy,
 ) -> int:
-    """Read what is due of one account; of how many orders the amounts were told."""
+    """Read what is due of one account; of how many orders the amounts were told.
+
+    What the stream told before the yes came is taken from the log; while it is healthy, what it may
+    tell any moment is not asked for yet. ``is_streamed``: whether it is, by account id and time.
+    """
     told = 0
     for routes, kinds in ROUTES:
         now = clock()
-        cancels = _take(_due(now).filter(account_id=account_id, kind__in=kinds), now)
+        due = _due(now).filter(account_id=account_id, kind__in=kinds)
+        if is_streamed(account_id, now):
+            due = due.exclude(concluded_at__gt=now - STREAM_GRACE, concluded_at__lte=now)
+        taken = _take(due, now)
+        cancels = amounts_in_stream.write(taken, _still_taken, now) if taken else []
+        told += len(taken) - len(cancels)
         if cancels:
             told += _read(cancels, routes, exchange_clock.offset(now), clock, limits)
     return told
@@ -85,34 +94,6 @@ ROUTES = [
     (findings.ORDERS, [CancelKind.ORDER, CancelKind.STOP]),
     (findings.TWAPS, [CancelKind.TWAP]),
 ]
-
-
-def fill_gone(*, account: Account, closed: list[tuple[Order, Closure]]) -> None:
-    """Write what traded of orders that were gone by the book alone into their cancels, once told.
-
-    ``closed``: the (order, end) pairs of a sync, whose record shows them.
-    """
-    told = {order.order_id: ending for order, ending in closed}
-    gone = _gone_untold(account, set(told)) if told else []
-    for cancel in gone:
-        ending = told.get(cancel.order_id) if cancel.order_id is not None else None
-        if ending is not None and ending.filled_amount and ending.cancelled_amount:
-            cancel.filled_amount = ending.filled_amount
-            cancel.cancelled_amount = ending.cancelled_amount
-    Cancel.objects.bulk_update(gone, ["filled_amount", "cancelled_amount"], batch_size=AT_ONCE)
-
-
-def _gone_untold(account: Account, order_ids: set[int]) -> list[Cancel]:
-    """Cancels that the book alone showed to be gone, with no amounts yet; locked.
-
-    None of them is live: who concludes a live one locks its order after it.
-    """
-    named = Cancel.objects.filter(order_id__any=order_ids).order_by()
-    rows = named.values_list("pk", "account_id", "status", "proof", "filled_amount")
-    wanted = (account.pk, CancelStatus.GONE.value, Proof.BOOK.value, "")
-    pks = {pk for pk, *row in rows if tuple(row) == wanted}
-    gone = Cancel.objects.filter(pk__any=pks, status=CancelStatus.GONE).order_by("pk")
-    return list(gone.select_for_update(no_key=True)) if pks else []
 
 
 def _due(now: datetime) -> CancelQuerySet:

@@ -8,6 +8,7 @@ from operator import attrgetter, itemgetter
 
 from orders.lifecycle.order_closure import Closure
 from orders.pacifica.rows import AnyOrder, HistoryOrder, OpenOrder, OrderEvent, TwapOrder
+from orders.pacifica.stream_rows import OrderUpdate
 from orders.reconcile import closures
 
 OPEN = {"", "open", "partially_filled", "in_execution"}
@@ -67,6 +68,20 @@ def of_events(events: Sequence[OrderEvent | TwapOrder]) -> OrderPast:
     """Take what one order's events say, newest first."""
     newest, made_at = events[0], closures.made_at(events[-1])
     return _past(newest, made_at, closures.of_events(events), newest.order_status)
+
+
+def of_update(row: OrderUpdate, order_id: int, symbol: str) -> OrderPast:
+    """Take what one update of the stream says. ``symbol``: the update's, or the known order's."""
+    return OrderPast(
+        order_id=order_id,
+        client_order_id=row.client_order_id,
+        symbol=symbol,
+        created_at=closures.made_at(row),
+        ending=closures.of_update(row),
+        status=row.order_status or "",
+        side=row.side,
+        odd_fields=row.odd_fields,
+    )
 
 
 def of_open_row(row: OpenOrder | TwapOrder) -> OrderPast:

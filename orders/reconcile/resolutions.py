@@ -34,7 +34,7 @@ def record_all(
     ``hold``: called with the cancels that are still to come, so that nobody else takes them.
     ``at_once``: how many conclusions are written together.
     """
-    ends = _without_strangers(_with_our_others(ends, found.offset), found.offset)
+    ends = with_known_hands(ends, found.offset)
     shown = ReadCoverage(found)
     ends = sorted(ends, key=lambda pair: shown.page_of(pair[0]))
     for first in range(0, len(ends), at_once):
@@ -67,6 +67,18 @@ def _wake(ends: list[tuple[Cancel, Conclusion]]) -> None:
     wakeups.deliver_again([cancel for cancel, end in ends if end.status == CancelStatus.QUEUED])
     if any(cancel.checks == 1 for cancel, _ in ends):
         wakeups.deliver(account_ids=[ends[0][0].account_id], is_urgent=False)
+
+
+def wake_bulk(ends: list[tuple[Cancel, Conclusion]]) -> None:
+    """Have bulk sent that waited for a first look at these questions."""
+    wakeups.deliver(account_ids=[ends[0][0].account_id], is_urgent=False)
+
+
+def with_known_hands(
+    ends: list[tuple[Cancel, Conclusion]], offset: timedelta
+) -> list[tuple[Cancel, Conclusion]]:
+    """Say so where another cancel of ours closed the order, or one that may be lost."""
+    return _without_strangers(_with_our_others(ends, offset), offset)
 
 
 def _with_our_others(

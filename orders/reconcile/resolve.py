@@ -21,6 +21,8 @@ from orders.reconcile import (
     findings,
     history_lookup,
     resolutions,
+    stream_conclusions,
+    stream_health,
 )
 from orders.reconcile.conclusions import conclusion_from
 
@@ -41,11 +43,20 @@ def settle_account(
     account_id: int,
     clock: Callable[[], datetime] = timezone.now,
     limits: Limits = LIMITS,
+    is_streamed: Callable[[int, datetime], bool] = stream_health.is_healthy,
 ) -> int:
-    """Look at the account's open questions that are due; how many were looked at."""
-    restored_copy.is_behind(
-        clock()
-    )  # if so, what waited in an older copy becomes a person's question
+    """Look at the account's open questions that are due; how many were looked at.
+
+    What the stream told already is concluded without a read, and while it is healthy, what it may
+    tell any moment is not asked for yet. ``is_streamed``: whether it is, by account id and time.
+    """
+    now = clock()
+    restored_copy.is_behind(now)  # if so, what waited in an older copy is a person's question
+    stream_conclusions.conclude_from_log(
+        account_id=account_id, now=now, offset=exchange_clock.offset(now)
+    )
+    if is_streamed(account_id, now):
+        check_leases.leave_to_stream(account_id=account_id, now=now)
     looked_at = 0
     for is_twap in (False, True):
         cancels = check_leases.lease_due(account_id=account_id, now=clock(), is_twap=is_twap)

@@ -27,12 +27,13 @@ from orders.exchange.readings import Reading
 from orders.lifecycle import reopen, wakeups
 from orders.lifecycle.order_closure import Closure
 from orders.models import Account, Event, Order, OrderState
+from orders.models.cancels import READ_LAG
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
 from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent
 from orders.pacifica.strict_json import spelled
 from orders.pacifica.transport import Answer
-from orders.reconcile import closures, discrepancies, filled_amounts, history_pages
+from orders.reconcile import closures, discrepancies, filled_amounts, gone_amounts, history_pages
 from orders.reconcile.diff import RAREST, REFRESHED, Changes, compare
 
 unread = Matters(logging.getLogger(__name__))
@@ -124,9 +125,16 @@ def _claim(account_id: int, now: datetime, is_due_only: bool) -> int:
     return accounts.order_by().update(sync_started_at=now)
 
 
-def _missing(account: Account, listed: set[int | None], started_at: datetime) -> set[int]:
-    """Order ids we hold as open or vanished that this read does not list and whose turn it is."""
+def _missing(
+    account: Account, listed: set[int | None], started_at: datetime, last_order_id: int | None
+) -> set[int]:
+    """Order ids we hold as open or vanished that this read does not list and whose turn it is.
+
+    Not those of which the stream told what came after the read.
+    """
     orders = account.orders.exclude(state=OrderState.CLOSED).exclude(last_seen_at=started_at)
+    if last_order_id is not None:
+        orders = orders.exclude(told_li__gt=last_order_id, last_seen_at__gt=started_at - READ_LAG)
     is_older = has_come("last_seen_at", started_at, timedelta(0))
     is_due = Q(next_lookup_at__isnull=True) | has_come("next_lookup_at", started_at, RAREST)
     return set(orders.filter(is_older, is_due).values_list("order_id", flat=True)) - listed
@@ -141,7 +149,7 @@ def _endings_of_missing(
 ) -> History:
     """Ask the history where orders of ours are missing in the book."""
     listed = {row.order_id for row in book.rows} | {odd.order_id for odd in book.odd}
-    wanted = _missing(account, listed, started_at)
+    wanted = _missing(account, listed, started_at, book.last_order_id)
     history = History()
     if wanted:
         _through_history(reader, account, wanted, history, limits)
@@ -203,13 +211,17 @@ def _apply(
     overtook_at = locked.synced_at
     if overtook_at and overtook_at >= started_at and not is_ahead(overtook_at, started_at):
         return None
-    changes = compare(account, listed, history, started_at)
+    offset = exchange_clock.offset(now)
+    changes = compare(account, listed, history, started_at, offset)
     _write(account, changes, started_at, now)
-    filled_amounts.fill_gone(account=account, closed=changes.closed)
+    gone_amounts.fill(account=account, closed=changes.closed)
     discrepancies.note(account=account, changes=changes, now=now)
     trouble = odd_rows.sentence(listed)
     Account.objects.filter(pk=account.pk).update(
-        synced_at=started_at, sync_error="", book_trouble=trouble
+        synced_at=started_at,
+        sync_error="",
+        book_trouble=trouble,
+        book_last_order_id=listed.last_order_id,
     )
     facts = reopen.seen_open(account=account, started_at=started_at, now=now)
     facts += reopen.seen_filled(account=account, order_ids=history.filled, now=now)
@@ -237,7 +249,7 @@ def _write(account: Account, changes: Changes, started_at: datetime, now: dateti
         update_fields=REFRESHED,
     )
     open_orders = Order.objects.filter(account=account, state=OrderState.OPEN)
-    unseen = {order.order_id for order in changes.hidden}
+    unseen = {order.order_id for order in changes.hidden} | changes.newer
     open_orders.exclude(order_id__any=unseen).update(last_seen_at=started_at)
 
 

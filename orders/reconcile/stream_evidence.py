@@ -1,0 +1,105 @@
+"""What the log keeps of the stream: the frames that changed something, and their rows read back."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from orders.audit import log
+from orders.audit.hashing import moment
+from orders.models import Account, AuditRecordOrder, Cancel, CancelKind, Event
+from orders.pacifica.rows import row_of
+from orders.pacifica.stream_rows import OrderUpdate, TwapUpdate
+from orders.pacifica.strict_json import Unreadable, parse_rows
+from orders.reconcile.received_frames import Burst, ReceivedFrame, ToldUpdate
+
+Kept = tuple[int | None, OrderUpdate]  # the cancel that a line names, and the row in it
+LATELY = timedelta(seconds=5)  # after a cancel's event, that the frame of an edit may come
+BETWEEN = b"\n"
+
+
+def fact(
+    *,
+    account: Account,
+    burst: Burst,
+    changing: Iterable[ToldUpdate],
+    lines: Sequence[log.OrderLine],
+    amounts: Sequence[tuple[Cancel, ToldUpdate]],
+    now: datetime,
+) -> log.Fact:
+    """Make the one record of a burst: the frames that changed something, word for word.
+
+    ``changing``: the updates that did; ``lines``: their orders; ``amounts``: the cancels whose
+    amounts were told.
+    """
+    wanted = {id(each.frame) for each in changing}
+    frames: dict[int, ReceivedFrame] = {id(e.frame): e.frame for e in burst.told}
+    kept = [(frame, *burst.kept(frame)) for pk, frame in frames.items() if pk in wanted]
+    described = [_described(frame, len(raw), is_rows) for frame, raw, is_rows in kept]
+    data: dict[str, Any] = {"frames": described, "count": len(lines)}
+    if amounts:
+        data["amounts"] = {
+            str(cancel.order_id): [cancel.filled_amount, cancel.cancelled_amount]
+            for cancel, _ in amounts
+        }
+    return log.Fact(
+        event=Event.STREAM,
+        at=now,
+        account=account,
+        data=data,
+        body=BETWEEN.join(raw for _, raw, _ in kept),
+        lines=tuple(lines),
+    )
+
+
+def _described(frame: ReceivedFrame, length: int, is_rows_alone: bool) -> dict[str, Any]:
+    """A frame's time, connection and place in it, and how long it is in the payload."""
+    told: dict[str, Any] = {
+        "received_at": moment(frame.received_at),
+        "connection": frame.connection,
+        "number": frame.number,
+        "length": length,
+    }
+    return told | {"is_rows_alone": True} if is_rows_alone else told
+
+
+def kept_of(cancels: Sequence[Cancel]) -> dict[int, Kept]:
+    """Return, by cancel, the last update that the log keeps of its order, where it keeps any."""
+    account_id = cancels[0].account_id
+    ids = {cancel.order_id for cancel in cancels}
+    lines = AuditRecordOrder.objects.filter(order_id__any=ids, account=account_id)
+    rows = lines.filter(record__event=Event.STREAM).exclude(data="").order_by("record_id", "row")
+    newest = {
+        order_id: (cancel_id, data)
+        for order_id, cancel_id, data in rows.values_list("order_id", "cancel_id", "data")
+    }
+    kept = {}
+    for cancel in cancels:
+        cancel_id, data = newest.get(cancel.order_id, (None, ""))
+        row = _row(data, TwapUpdate if cancel.kind == CancelKind.TWAP else OrderUpdate)
+        if row is not None:
+            kept[cancel.pk] = (cancel_id, row)
+    return kept
+
+
+def kept_lately(account: Account, now: datetime) -> list[Kept]:
+    """Return what the log keeps of the stream's last seconds, by the cancels that it names."""
+    lines = AuditRecordOrder.objects.filter(
+        record__at__gt=now - LATELY, record__account=account, record__event=Event.STREAM
+    )
+    read = [(pk, _row(data, OrderUpdate)) for pk, data in lines.values_list("cancel_id", "data")]
+    return [(pk, row) for pk, row in read if row is not None and row.order_id is not None]
+
+
+def ids_kept(account_id: int, order_ids: set[int | None]) -> set[int | None]:
+    """Return those among these order ids of which the log keeps an update of the stream."""
+    lines = AuditRecordOrder.objects.filter(order_id__any=order_ids, account_id=account_id)
+    of_stream = lines.filter(record__event=Event.STREAM).order_by()
+    return set(of_stream.values_list("order_id", flat=True))
+
+
+def _row(text: str, kind: type[OrderUpdate]) -> OrderUpdate | None:
+    try:
+        item = parse_rows(text.encode())
+    except Unreadable:
+        return None
+    return row_of(kind, item) if isinstance(item, dict) else None
