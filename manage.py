@@ -16,7 +16,8 @@ def main():
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # a setting: its sentence says more than a traceback
-        sys.exit(f"Cannot start. {error}")
+        print(f"Cannot start. {error}", file=sys.stderr)
+        sys.exit(2 if sys.argv[1:2] == ["doctor"] else 1)  # of which 1 means that it ran
 
 
 def version():

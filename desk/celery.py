@@ -31,6 +31,19 @@ def say_why(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 sys.excepthook = say_why
 
 
+def why_unreachable(*, within_s: int) -> str:
+    """Try to reach the broker; "" where it takes a connection, else the kind of what went wrong.
+
+    No error's text is told: it may hold the address, and with it a password.
+    """
+    try:
+        with app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=within_s)
+    except Exception as error:  # whatever a broker's driver raises
+        return type(error).__name__
+    return ""
+
+
 @signals.worker_init.connect
 def check(**kwargs: Any) -> None:
     """A worker is a sender: it starts with everything that takes, or says what is missing."""

@@ -92,6 +92,21 @@ def ask_for_test(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> da
     return asked_at
 
 
+def test_now(
+    *, wallet: AgentWallet, actor: log.Actor, clock: Callable[[], datetime] = timezone.now
+) -> None:
+    """Test this agent wallet in this process, which must be a sender; recorded as any test.
+
+    Where another sender is at it already, or a restored copy waits to be accepted, nothing is sent.
+    """
+    asked_at = clock()
+    with transaction.atomic():
+        waiting = AgentWallet.objects.filter(pk=wallet.pk).exclude(test_outcome=TESTING)
+        waiting.update(test_asked_at=asked_at, tested_at=None, test_outcome="")
+        log.append(_fact(wallet, actor, Event.AGENT_WALLET_TESTED, "asked", asked_at, {}))
+    probe(wallet_id=wallet.pk, clock=clock)
+
+
 def ask_daily(now: datetime) -> None:
     """Have each active agent wallet tested whose last test, or whose arrival, is a day ago."""
     due = AgentWallet.objects.filter(test_asked_at=None, is_active=True)
