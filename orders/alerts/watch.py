@@ -20,6 +20,7 @@ from orders.audit import log
 from orders.evidence import restored_copy
 from orders.exchange import clock
 from orders.models import (
+    Account,
     Alert,
     AlertKind,
     Cancel,
@@ -63,7 +64,8 @@ def matters(now: datetime) -> dict[Key, Matter]:
     """Return what there is to tell of now."""
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
     of_senders = _restored(now) | _no_sender(now) | _clock(now)
-    return of_jobs | _panics(now) | of_senders | _not_ours() | _foreign_answers(now)
+    of_accounts = _not_ours() | _not_followed(now)
+    return of_jobs | _panics(now) | of_senders | of_accounts | _foreign_answers(now)
 
 
 def tell(now: datetime) -> None:
@@ -203,6 +205,24 @@ def _not_ours() -> dict[Key, Matter]:
         )
         for wallet in alarmed
     }
+
+
+def _not_followed(now: datetime) -> dict[Key, Matter]:
+    """Return the accounts of which neither a read nor a stream that stands told anything lately."""
+    accounts = Account.objects.not_followed(now, timedelta(seconds=not_followed_after_s()))
+    return {
+        (AlertKind.NOT_FOLLOWED.value, f"account {account.pk}"): (
+            account.desk.name,
+            f"{account}: its open orders were not read lately and its stream does not stand. What "
+            "the pages show of it may be old.",
+        )
+        for account in accounts.select_related("desk")
+    }
+
+
+def not_followed_after_s() -> int:
+    """Return for how long neither may come before people are told: three reads and the patience."""
+    return 3 * settings.SYNC_PERIOD_S + settings.ALERT_AFTER_S
 
 
 def _foreign_answers(now: datetime) -> dict[Key, Matter]:

@@ -1,5 +1,6 @@
 """What the desk remembers; one file per noun."""
 
+from orders.models.account_stream import AccountStream
 from orders.models.accounts import Account, AgentWallet, SealedApiConfigKey, SealedKey
 from orders.models.alerts import Alert, AlertKind
 from orders.models.audit import AuditPayload, AuditRecord, AuditRecordOrder, Event
@@ -27,6 +28,7 @@ from orders.models.senders import Sender
 
 __all__ = [
     "Account",
+    "AccountStream",
     "AgentWallet",
     "Alert",
     "AlertKind",

@@ -6,20 +6,50 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from django.db import models
 
-from orders.models.clocks import has_come
+from orders.models.account_stream import AccountStream
+from orders.models.cancels import READ_LAG
+from orders.models.clocks import MAY_DIFFER, has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
+
+RARER_WITH_STREAM = 10  # so much rarer are routine reads while the stream is healthy
 
 
 class AccountQuerySet(OfDesksQuerySet["Account"]):
     """Accounts, by desk and by what is due."""
 
     def due_for_sync(self, now: datetime, period_s: float) -> Self:
-        """Active accounts whose book was read longest ago, once their period is over."""
+        """Active accounts whose book was read longest ago, once their period is over.
+
+        Ten times the period where the stream is healthy and a read that may not lag behind its
+        beginning any more was made since.
+        """
         period = timedelta(seconds=period_s)
-        due = models.Q(sync_started_at=None) | has_come("sync_started_at", now - period, period)
-        return self.filter(due, is_active=True, desk__is_active=True).order_by(
+        due = models.Q(sync_started_at=None) | _before(now, period)
+        is_told = models.Exists(
+            AccountStream.objects.healthy(now).filter(
+                account=models.OuterRef("pk"),
+                subscribed_at__lt=models.OuterRef("sync_started_at") - READ_LAG,
+            )
+        )
+        rested = due & (~is_told | _before(now, period * RARER_WITH_STREAM))
+        return self.filter(rested, is_active=True, desk__is_active=True).order_by(
             models.F("sync_started_at").asc(nulls_first=True)
         )
+
+    def not_followed(self, now: datetime, patience: timedelta) -> Self:
+        """Active accounts of which for so long neither a read nor a caught-up stream told."""
+        since = now - patience
+        told = AccountStream.objects.filter(
+            account=models.OuterRef("pk"), healthy_at__gt=since, healthy_at__lte=now + MAY_DIFFER
+        )
+        old = models.Q(synced_at=None) | has_come("synced_at", since, patience)
+        return self.filter(
+            ~models.Exists(told), old, created_at__lte=since, is_active=True, desk__is_active=True
+        )
+
+
+def _before(now: datetime, period: timedelta) -> models.Q:
+    return has_come("sync_started_at", now - period, period)
 
 
 class Account(models.Model):

@@ -23,6 +23,7 @@ class AlertKind(models.TextChoices):
     PANIC_NEEDS_YOU = "panic_needs_you", "Panic that needs somebody"
     FOREIGN_ANSWER = "foreign_answer", "Answer to another question"
     RESTORED = "restored", "Database older than its checkpoints"
+    NOT_FOLLOWED = "not_followed", "Account not followed"
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

@@ -13,7 +13,7 @@ from orders import sweep
 from orders.alerts import watch, webhook
 from orders.cancels import jobs, requests
 from orders.delivery import worker
-from orders.models import Alert, AuditRecord, Cancel, CancelStatus, Event, ExchangeClock
+from orders.models import Account, Alert, AuditRecord, Cancel, CancelStatus, Event, ExchangeClock
 from tests.reconcile.test_resolve import ask_and_deliver
 
 
@@ -133,6 +133,7 @@ def test_a_stuck_job_is_told(firm, hook):
     watch.watch(in_(60))
     assert hook.taken == []
     sweep.beat("sweep", in_(180))
+    Account.objects.update(synced_at=in_(180))
     watch.watch(in_(185))
     assert [one["kind"] for one in hook.taken] == ["stuck_job"]
 
