@@ -50,6 +50,14 @@ if PACIFICA_NETWORK not in {"paper", *PACIFICA_URLS}:
 if not is_loopback(PACIFICA_PAPER_URL):
     wrong("PACIFICA_PAPER_URL", "the paper exchange runs on this machine only: use 127.0.0.1.")
 PACIFICA_URL = PACIFICA_URLS.get(PACIFICA_NETWORK, PACIFICA_PAPER_URL).rstrip("/")
+# Source: docs.pacifica.fi, websocket page. The paper exchange has it on its own port.
+PACIFICA_STREAM_URLS = {
+    "testnet": "wss://test-ws.pacifica.fi/ws",
+    "mainnet": "wss://ws.pacifica.fi/ws",
+}
+PACIFICA_STREAM_URL = PACIFICA_STREAM_URLS.get(
+    PACIFICA_NETWORK, urlsplit(PACIFICA_URL)._replace(scheme="ws", path="/ws").geturl()
+)
 IS_REAL_MONEY = PACIFICA_NETWORK == "mainnet"
 
 PACIFICA_EXPIRY_WINDOW_MS = number("PACIFICA_EXPIRY_WINDOW_MS", 5_000, 1_000, 60_000)
@@ -60,6 +68,7 @@ PACIFICA_CA_FILE = text("PACIFICA_CA_FILE")
 if PACIFICA_CA_FILE and not Path(PACIFICA_CA_FILE).is_file():
     wrong("PACIFICA_CA_FILE", "there is no such file.")
 PACIFICA_PROXY_URL = address("PACIFICA_PROXY_URL", "", "http", "https")
+STREAM = yes_or_no("STREAM", True)
 SYNC_PERIOD_S = number("SYNC_PERIOD_S", 30, 1, 86_400)
 URGENT_EXPIRES_AFTER_S = number("URGENT_EXPIRES_AFTER_S", 600, 5, 86_400)
 BULK_EXPIRES_AFTER_S = number("BULK_EXPIRES_AFTER_S", 600, 5, 86_400)

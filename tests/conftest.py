@@ -66,6 +66,7 @@ def _own_checkpoints(settings):
 def paper(paper_exchange, settings):
     """The paper exchange, empty, and the site pointed at it."""
     settings.PACIFICA_URL = paper_exchange.url
+    settings.PACIFICA_STREAM_URL = paper_exchange.stream_url
     client.client.cache_clear()
     yield paper_exchange
     client.client.cache_clear()

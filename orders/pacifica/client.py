@@ -125,7 +125,7 @@ class Client:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, url, body
         # urllib3 takes any mapping; a CaseInsensitiveDict takes 11 µs more to make and read.
-        every_header = self._headers | headers | _key_header(api_config_key)
+        every_header = self._headers | headers | key_header(api_config_key)
         request.headers = every_header  # type: ignore[assignment]  # any mapping will do
         adapter = self._process_adapter()
         exchange = Exchange(
@@ -282,7 +282,8 @@ class _Talk:
         return self.started_at + timedelta(seconds=moment - self.exchange.started)
 
 
-def _key_header(api_config_key: str | None) -> dict[str, str]:
+def key_header(api_config_key: str | None) -> dict[str, str]:
+    """Name the API config key, where there is one. Raises ValueError where it cannot be sent."""
     if api_config_key is None:
         return {}
     # Checked here because http.client's own complaint would repeat the key.
