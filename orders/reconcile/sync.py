@@ -90,16 +90,20 @@ def sync_account(
     *,
     account_id: int,
     is_due_only: bool = False,
+    purpose: str | None = None,
     clock: Callable[[], datetime] = timezone.now,
     limits: Limits = LIMITS,
 ) -> Synced | None:
-    """Read the account's book and apply it; None where another sync was quicker."""
+    """Read the account's book and apply it; None where another sync was quicker.
+
+    ``purpose``: of the credits that it spends, where not the usual one.
+    """
     started_at = clock()
     if not _claim(account_id, started_at, is_due_only):
         return None
     restored_copy.is_behind(started_at)
     account = Account.objects.select_related("desk").get(pk=account_id)
-    purpose = credits.SYNC if is_due_only else credits.PROOF
+    purpose = purpose or (credits.SYNC if is_due_only else credits.PROOF)
     reader = exchange_reader.Reader(account, purpose=purpose, clock=clock)
     book = reader.ask("/orders", {"account": account.address}, reads.open_orders)
     if book.must_wait:

@@ -1,0 +1,37 @@
+"""What the stream has done in threads: write what frames say, read what they may have missed."""
+
+from typing import Protocol
+
+from orders.exchange import credits
+from orders.reconcile import sync
+from orders.stream.inbox import ReceivedFrame
+
+
+class ApplyFrames(Protocol):
+    """A function that writes what frames of one account say."""
+
+    def __call__(self, *, account_id: int, frames: list[ReceivedFrame]) -> int | None:
+        """Return the lag of the newest change in ms, where it is known."""
+
+
+class ReadOrders(Protocol):
+    """A function that reads the open orders of one account."""
+
+    def __call__(self, *, account_id: int) -> str | None:
+        """Return why that failed, in words, or None where they are read."""
+
+
+def apply_frames(*, account_id: int, frames: list[ReceivedFrame]) -> int | None:
+    """Write what frames say."""
+    return None
+
+
+def read_orders(*, account_id: int) -> str | None:
+    """Sync the account as a routine sync does, and from its part of the purse.
+
+    One that was overtaken, by a read that began later still, is as good.
+    """
+    synced = sync.sync_account(account_id=account_id, purpose=credits.SYNC)
+    if synced is None or not synced.problem:
+        return None
+    return f"The open orders could not be read: {synced.problem}."

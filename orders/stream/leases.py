@@ -1,0 +1,129 @@
+"""Which process reads which account's stream, and what it wrote about how each stands.
+
+Taken by conditional update; a process that dies holds its accounts for as long as a lease lasts.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from orders.exchange import credits
+from orders.keys import sealing
+from orders.models import Account, AccountStream
+from orders.models.account_stream import LEASE
+from orders.models.accounts import AccountQuerySet
+
+#: What stands of a stream that nobody reads.
+NOTHING = {"connected_at": None, "subscribed_at": None, "caught_up_at": None}
+#: Columns that a process writes of its own streams.
+STANDING = (
+    "connected_at",
+    "subscribed_at",
+    "caught_up_at",
+    "last_frame_at",
+    "lag_ms",
+    "frames_per_minute",
+    "reconnects",
+    "trouble",
+)
+
+
+@dataclass(frozen=True)
+class Leased:
+    """An account whose stream is ours. ``pool``: whose credits its requests spend."""
+
+    account_id: int
+    address: str
+    pool: str
+    reconnects: int
+    api_config_key: str | None = field(repr=False)
+
+
+class Keys:
+    """API config keys opened before, by their sealed bytes: each is opened once a process."""
+
+    def __init__(self) -> None:
+        self._opened: dict[bytes, str | None] = {}
+
+    def of(self, account: Account) -> str | None:
+        """Open an account's key as REST does: None where it has none, or it does not open here."""
+        sealed = getattr(account, "api_config_key", None)
+        if sealed is None:
+            return None
+        mark = bytes(sealed.sealed)
+        if mark not in self._opened:
+            self._opened[mark] = sealing.open_api_config_key(account)
+        return self._opened[mark]
+
+
+def renew(*, token: str, now: datetime, standing: Mapping[int, Mapping[str, Any]]) -> None:
+    """Keep what is ours for another while, and write how it stands.
+
+    ``standing``: columns by account id, of those streams alone that have changed.
+    """
+    ours = AccountStream.objects.filter(token=token)
+    rows = [AccountStream(account_id=pk, **columns) for pk, columns in standing.items()]
+    with transaction.atomic():
+        if rows:
+            ours.bulk_update(rows, STANDING, batch_size=100)
+        ours.update(leased_until=now + LEASE)
+
+
+def heard(*, token: str, account_ids: Collection[int], at: datetime) -> None:
+    """Write when something was last heard on streams that are caught up."""
+    ours = AccountStream.objects.filter(token=token, caught_up_at__isnull=False)
+    ours.filter(account__pk__any=set(account_ids)).update(healthy_at=at)
+
+
+def take(*, token: str, now: datetime, at_most: int) -> int:
+    """Take up to so many streams that nobody reads; return how many."""
+    accounts = _followed().filter(pk__in=_free(now)).order_by("pk")
+    ids = set(accounts.values_list("pk", flat=True)[: max(0, at_most)])
+    if not ids:
+        return 0
+    return (
+        AccountStream.objects.free(now)
+        .filter(account__pk__any=ids)
+        .update(token=token, leased_until=now + LEASE, trouble="", frames_per_minute=0, **NOTHING)
+    )
+
+
+def held(*, token: str, keys: Keys) -> list[Leased]:
+    """Return the accounts whose streams are ours now."""
+    accounts = _followed().filter(stream__token=token)
+    return [
+        Leased(
+            account_id=account.pk,
+            address=account.address,
+            pool=credits.pool_of(account),
+            reconnects=account.stream.reconnects,
+            api_config_key=keys.of(account),
+        )
+        for account in accounts.select_related("stream", "api_config_key").order_by("pk")
+    ]
+
+
+def give_back(*, token: str, but: Sequence[int] = ()) -> None:
+    """Let go of all that is ours but these, so that another process can take it at once."""
+    ours = AccountStream.objects.filter(token=token).exclude(account__pk__any=set(but))
+    ours.update(token="", leased_until=None, trouble="", frames_per_minute=0, **NOTHING)
+
+
+def _followed() -> AccountQuerySet:
+    """Return the accounts that have a stream: the active ones of active desks."""
+    return Account.objects.filter(is_active=True, desk__is_active=True)
+
+
+def _free(now: datetime) -> Any:
+    return AccountStream.objects.free(now).values("pk")
+
+
+def add_missing() -> None:
+    """Give every account that is followed its row."""
+    new = _followed().filter(stream=None).values_list("pk", flat=True)
+    rows = [AccountStream(account_id=pk) for pk in new]
+    if rows:
+        AccountStream.objects.bulk_create(rows, ignore_conflicts=True)
