@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0018_words_of_pages'),
+        ('orders', '0019_session_epochs'),
     ]
 
     operations = [
