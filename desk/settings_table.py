@@ -90,7 +90,18 @@ SETTINGS = {
         ),
     ),
     "When requests are sent": (
-        ("SYNC_PERIOD_S", "30", "How often each account's open orders are read."),
+        (
+            "STREAM",
+            "true",
+            "Follows the exchange's stream: `manage.py stream`, or the sweep on the embedded "
+            "default.",
+        ),
+        (
+            "SYNC_PERIOD_S",
+            "30",
+            "How often each account's open orders are read; a tenth as often while its stream is "
+            "healthy.",
+        ),
         (
             "URGENT_EXPIRES_AFTER_S",
             "600",
