@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +41,7 @@ from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
 from orders.panic import worker as panic_worker
 from orders.reconcile import filled_amounts, resolve, sync
+from orders.stream.worker import StreamThread
 
 logger = logging.getLogger(__name__)
 GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in
@@ -74,24 +75,36 @@ def duties() -> list[Duty]:
     ]
 
 
-class Sweep:
-    """Runs duties until it is stopped."""
+def streams() -> list[StreamThread]:
+    """Return what follows the stream beside the duties: on the embedded default nothing else does.
 
-    def __init__(self, duties: list[Duty]) -> None:
-        self._stopping = threading.Event()
-        self._threads = [
+    Elsewhere `manage.py stream` is a process of its own, and needs no key.
+    """
+    is_embedded = settings.IS_SQLITE and settings.CELERY_BROKER_URL.startswith("embedded:")
+    return [StreamThread()] if settings.STREAM and is_embedded else []
+
+
+class Sweep:
+    """Runs duties until it is stopped. ``beside``: what runs with them, in threads of its own."""
+
+    def __init__(self, duties: list[Duty], beside: Sequence[StreamThread] = ()) -> None:
+        self._stopping, self._beside = threading.Event(), beside
+        self._threads: list[threading.Thread | StreamThread] = [
             threading.Thread(target=self._run, args=(duty,), name=duty.name, daemon=True)
             for duty in duties
         ]
+        self._threads += beside
 
     def start(self) -> None:
-        """Begin every duty."""
+        """Begin every duty, and what runs beside them."""
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout_s: int = 15) -> None:
         """Let each duty end what it is doing, then stop."""
         self._stopping.set()
+        for each in self._beside:
+            each.stop()
         ends_at = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0, ends_at - time.monotonic()))

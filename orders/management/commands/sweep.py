@@ -7,7 +7,7 @@ from typing import Any
 from desk import startup_checks
 from orders.evidence import restored_copy
 from orders.management import terminal
-from orders.sweep import Sweep, duties
+from orders.sweep import Sweep, duties, streams
 
 
 class Command(terminal.DeskCommand):
@@ -27,7 +27,7 @@ class Command(terminal.DeskCommand):
             startup_checks.check_sender()
             restored_copy.check()
         startup_checks.warn_of_sqlite()
-        sweep = Sweep(duties())
+        sweep = Sweep(duties(), streams())
         sweep.start()
         self.stdout.write("The sweep is running.")
         self.stdout.flush()
