@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0019_session_epochs'),
+        ('orders', '0020_stream_evidence'),
     ]
 
     operations = [
