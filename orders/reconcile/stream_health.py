@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
+from orders.models import AccountStream
+
 
 def is_healthy(account_id: int, now: datetime) -> bool:
     """Return whether the stream of this account is connected, subscribed and caught up."""
-    return False
+    return AccountStream.objects.healthy(now).filter(pk=account_id).exists()

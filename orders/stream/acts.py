@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from orders.exchange import credits
-from orders.reconcile import sync
-from orders.stream.inbox import ReceivedFrame
+from orders.reconcile import stream_updates, sync
+from orders.reconcile.received_frames import ReceivedFrame
 
 
 class ApplyFrames(Protocol):
@@ -23,7 +23,7 @@ class ReadOrders(Protocol):
 
 def apply_frames(*, account_id: int, frames: list[ReceivedFrame]) -> int | None:
     """Write what frames say."""
-    return None
+    return stream_updates.apply(account_id=account_id, frames=frames).lag_ms
 
 
 def read_orders(*, account_id: int) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from orders.stream.inbox import Inbox, ReceivedFrame
+from orders.reconcile.received_frames import ReceivedFrame
+from orders.stream.inbox import Inbox
 from orders.stream.leases import Leased
 from orders.stream.meter import Meter
 from orders.stream.timings import Limits, Timings

@@ -14,10 +14,10 @@ from datetime import datetime
 from desk.repeated_warnings import Matters
 from orders.pacifica.stream_client import Door, StreamLost
 from orders.pacifica.stream_frames import Updates
+from orders.reconcile.received_frames import ReceivedFrame
 from orders.stream.backoff import Backoff
 from orders.stream.connection import Connection
 from orders.stream.follower import Follower
-from orders.stream.inbox import ReceivedFrame
 from orders.stream.timings import Timings
 
 logger = logging.getLogger(__name__)

@@ -3,22 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 
+from orders.reconcile.received_frames import ReceivedFrame
 from orders.stream.timings import Limits, Timings
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ReceivedFrame:
-    """One frame, word for word. ``number``: its place in its connection, from 1."""
-
-    raw: bytes = field(repr=False)
-    received_at: datetime
-    connection: str
-    number: int
 
 
 class Inbox:

@@ -10,12 +10,12 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from orders.reconcile.received_frames import ReceivedFrame
 from orders.stream import leases
 from orders.stream.acts import ApplyFrames, ReadOrders, apply_frames, read_orders
 from orders.stream.doors import Doors
 from orders.stream.follower import Follower
 from orders.stream.group import Group
-from orders.stream.inbox import ReceivedFrame
 from orders.stream.leases import Leased
 from orders.stream.threads import Threads
 from orders.stream.timings import LIMITS, TIMINGS, Limits, Timings

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
@@ -77,7 +77,8 @@ class ServedConnection:
     def end(self, code):
         """Close with the code; None cuts the TCP connection."""
         if code is None:
-            self.socket.socket.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # it may have ended just now
+                self.socket.socket.shutdown(socket.SHUT_RDWR)
         else:
             self.socket.close(code, "in words")
 
