@@ -10,7 +10,8 @@ ENDED = {JobStatus.STOPPED.value, JobStatus.DONE.value}
 
 
 class Change(NamedTuple):
-    """One record, as far as pages need it. ``orders``: *account id-order id*, as cells bear it.
+    """One record, as far as pages need it. ``orders``: *account id-order id*, as cells bear it;
+    without an order id where only the client order id is known.
 
     ``is_wide``: it names more orders than are told one by one. ``is_frame``: what every page shows
     around it changed. ``is_for_all``: it is of no desk, and nothing of a desk is in it.
@@ -52,14 +53,14 @@ def _orders_of(positions: list[int], limits: Limits) -> dict[int, list[str]] | N
     if not positions:
         return {}
     rows = AuditRecordOrder.objects.filter(
-        record_id__gte=positions[-1], record_id__lte=positions[0], order_id__isnull=False
+        record_id__gte=positions[-1], record_id__lte=positions[0]
     )
     found: dict[int, list[str]] = {}
     columns = rows.order_by().values_list("record_id", "account_id", "order_id")
     for number, (position, account_id, order_id) in enumerate(columns[: limits.order_rows + 1]):
         if number == limits.order_rows:
             return None
-        found.setdefault(position, []).append(f"{account_id}-{order_id}")
+        found.setdefault(position, []).append(f"{account_id}-{order_id or ''}")
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from orders.push import notices
+from orders.push.cells import Cells
 from orders.push.changes import Change
 from orders.push.limits import Limits
 from orders.push.notices import Sight
@@ -123,7 +124,7 @@ class Hub:
             self.streams.remove(stream)
             self._of_person[stream.viewer.user_id] -= 1
 
-    def tell(self, changes: list[Change]) -> None:
+    def tell(self, changes: list[Change], cells: Cells) -> None:
         """Tell each page what its person may see of these, in one message for all who see alike."""
         for change in changes:
             if change.position:
@@ -132,7 +133,7 @@ class Hub:
         for stream in self.streams:
             groups.setdefault(stream.viewer.sight, []).append(stream)
         for sight, streams in groups.items():
-            message = notices.notice(changes, sight, self._limits)
+            message = notices.notice(changes, sight, self._limits, cells)
             for stream in streams if message else ():
                 stream.put(message)
 

@@ -2,12 +2,23 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
+from orders.push.cells import Cells
 from orders.push.changes import Change
 from orders.push.limits import Limits
 
-Sight = frozenset[int] | None  # ids of the desks that a person sees; None for all there is
+
+class Sight(NamedTuple):
+    """Ids of the desks that a person sees, None for all there are, and of those to cancel on."""
+
+    desks: frozenset[int] | None
+    acting: frozenset[int]
+
+    def has(self, desk_id: int | None) -> bool:
+        """Whether the person sees this desk; what is of no desk is for who sees all."""
+        return self.desks is None or desk_id in self.desks
+
 
 BEAT = b": still here\nevent: beat\ndata: {}\n\n"  # a page sees an event, not a comment
 END = b"event: end\ndata: {}\n\n"
@@ -15,18 +26,28 @@ END = b"event: end\ndata: {}\n\n"
 
 def is_seen(change: Change, sight: Sight) -> bool:
     """Whether whoever sees these desks may know of this change: as with the record itself."""
-    return change.is_for_all or sight is None or change.desk_id in sight
+    return change.is_for_all or sight.has(change.desk_id)
 
 
-def notice(changes: Iterable[Change], sight: Sight, limits: Limits) -> bytes:
-    """Return one event of what a person may see of these changes; nothing where that is nothing."""
+def notice(
+    changes: Iterable[Change], sight: Sight, limits: Limits, cells: Cells | None = None
+) -> bytes:
+    """Return one event of what a person may see of these changes; nothing where that is nothing.
+
+    An order whose cell is there is told by its cell, others by their names.
+    """
     seen = [change for change in changes if is_seen(change, sight)]
     if not seen:
         return b""
+    names = {order for change in seen for order in change.orders}
+    shown = _shown({name: cell for name, cell in (cells or {}).items() if name in names}, sight)
     data: dict[str, Any] = {
         "jobs": _ids((change.job_id for change in seen), limits),
         "accounts": _ids((change.account_id for change in seen), limits),
-        "orders": _ids((order for change in seen for order in change.orders), limits),
+        "orders": _ids(
+            (order for change in seen for order in change.orders if order not in shown), limits
+        ),
+        "cells": shown,
     }
     if any(change.is_wide for change in seen) or "all" in data.values():
         data["orders"] = "all"
@@ -44,6 +65,15 @@ def hello(position: int, limits: Limits) -> bytes:
 def reload(position: int) -> bytes:
     """Return the event after a gap: look at everything that is shown."""
     return _event("reload", position, {})
+
+
+def _shown(cells: Cells, sight: Sight) -> dict[str, str]:
+    """Return the cells of the desks in sight, as this person's page would have them."""
+    return {
+        name: cell.for_acting if cell.desk_id in sight.acting else cell.for_looking
+        for name, cell in cells.items()
+        if sight.has(cell.desk_id)
+    }
 
 
 def _ids(found: Iterable[Any], limits: Limits) -> list[Any] | str:

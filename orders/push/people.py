@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orders.access import open_sessions, second_factor
 from orders.access.open_sessions import SignedIn
-from orders.models import Desk, Event
+from orders.models import Desk, Event, Right
 from orders.models.desks import sees_everything
 from orders.push.changes import Change
 from orders.push.hub import Viewer
@@ -59,10 +59,11 @@ class Door:
 
 
 def sight_of(user: "User") -> Sight:
-    """Return the desks whose records this person sees, None for all: as their pages have it."""
+    """Return the desks whose records this person sees, and where they may cancel: as pages do."""
+    acting = frozenset(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
     if sees_everything(user):
-        return None
-    return frozenset(Desk.objects.visible_to(user).values_list("pk", flat=True))
+        return Sight(None, acting)
+    return Sight(frozenset(Desk.objects.visible_to(user).values_list("pk", flat=True)), acting)
 
 
 def turned(changes: list[Change]) -> bool:

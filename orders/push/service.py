@@ -12,6 +12,8 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from orders.push import people
+from orders.push.cells import Cells, drawn
+from orders.push.changes import Change
 from orders.push.hub import Clock, Hub, Viewer
 from orders.push.limits import Limits
 from orders.push.watch import Watch
@@ -75,7 +77,7 @@ class Service:
         if self._is_check_due():
             await self.check()
         if found:
-            self.hub.tell(found)
+            self.hub.tell(found, await self._cells_of(found))
         self._seen_at, self._is_failing = self._clock(), False
 
     async def check(self) -> None:
@@ -116,6 +118,12 @@ class Service:
         for pool in (self._looks, self._lookups):
             pool.submit(connections.close_all)
             pool.shutdown(wait=wait)
+
+    async def _cells_of(self, found: list[Change]) -> Cells:
+        """Return the cells of what changed, for the pages that are open."""
+        if not self.hub.streams:
+            return {}
+        return await self._in(self._looks, drawn, found, self.limits)
 
     async def _ask(self) -> None:
         """Answer those who wait, those that came meanwhile too."""

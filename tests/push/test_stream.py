@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from orders.push import notices
+from orders.push.limits import Limits
 from tests.helpers.authenticator import sign_in
 from tests.helpers.followers import Desk, settled
 from tests.push.test_who_is_told import recorded
@@ -259,6 +260,5 @@ def test_the_loop_looks_by_itself_until_it_is_stopped(firm, run):
     run(body())
 
 
-def test_no_notice_says_more_than_ids(firm):
-    line = notices.notice([], None, Desk().service.limits)
-    assert line == b""
+def test_a_notice_of_nothing_is_no_notice():
+    assert notices.notice([], notices.Sight(None, frozenset()), Limits()) == b""

@@ -59,8 +59,73 @@ def test_a_click_names_its_job_and_its_order(firm, run):
             await desk.look()
             (data,) = page.told
             assert data["jobs"] == [CancelJob.objects.get().pk]
-            assert data["orders"] == [name_of(firm.account, order.order_id)]
+            assert list(data["cells"]) == [name_of(firm.account, order.order_id)]
             assert "frame" not in data  # one click is no news for the frame of every page
+
+    run(body())
+
+
+def test_a_cell_is_told_as_the_persons_page_has_it(firm, run):
+    async def body():
+        order = known_order(firm.account, 71_000_000_009)
+        name = name_of(firm.account, order.order_id)
+        async with Desk() as desk:
+            people = (firm.operator, firm.viewer, firm.administrator, firm.stranger)
+            acting, *looking, foreign = [await desk.open(signed_in(who)) for who in people]
+            assert all(page.events for page in desk.pages)
+            recorded(firm.account, order.order_id)
+            await desk.look()
+            assert "orders_order_cancel" not in (html := acting.told[0]["cells"][name])
+            assert f'hx-post="/admin/orders/order/{order.pk}/cancel/"' in html
+            for page in looking:
+                (data,) = page.told
+                assert "view only" in data["cells"][name]
+                assert "hx-post" not in data["cells"][name]
+            assert foreign.sent == b""
+
+    run(body())
+
+
+def test_a_cell_goes_by_the_desk_that_has_the_account_now(firm, run):
+    async def body():
+        order = known_order(firm.account, 71_000_000_009)
+        async with Desk() as desk:
+            before, now = [await desk.open(signed_in(p)) for p in (firm.operator, firm.stranger)]
+            assert before.events and now.events
+            recorded(firm.account, order.order_id)
+            firm.account.desk = firm.basis
+            firm.account.save()
+            await desk.look()
+            assert "cells" not in before.told[0]
+            assert now.sent == b""
+
+    run(body())
+
+
+def test_an_order_known_by_its_client_order_id_alone_is_told_by_its_account(firm, run):
+    async def body():
+        async with Desk() as desk:
+            page = await desk.open(signed_in(firm.operator))
+            assert page.events
+            recorded(firm.account, order_id=None)
+            await desk.look()
+            assert page.told[0]["orders"] == [f"{firm.account.pk}-"]
+
+    run(body())
+
+
+def test_many_orders_at_once_are_told_by_name_for_pages_to_ask(firm, run):
+    async def body():
+        orders = [known_order(firm.account, 71_000_000_000 + n) for n in range(3)]
+        async with Desk(cells=2) as desk:
+            page = await desk.open(signed_in(firm.operator))
+            assert page.events
+            for order in orders:
+                recorded(firm.account, order.order_id)
+            await desk.look()
+            (data,) = page.told
+            assert "cells" not in data
+            assert data["orders"] == [name_of(firm.account, order.order_id) for order in orders]
 
     run(body())
 

@@ -58,7 +58,9 @@
     }
 
     change(position, data) {
-      this.kept.push({ kind: "change", position, data });
+      const { cells, orders, ...rest } = data; // a page that comes later asks for the cells
+      const names = orders === "all" ? orders : [...(orders || []), ...Object.keys(cells || {})];
+      this.kept.push({ kind: "change", position, data: { ...rest, orders: names } });
       if (this.kept.length > KEPT) this.from = this.kept.shift().position;
       this.tell({ kind: "change", position, data });
     }

@@ -87,22 +87,33 @@
     const headers = versions.has(key) ? { "Desk-Version": versions.get(key) } : {};
     const answer = await fetch(`${page.dataset.cells}?${query}`, { credentials: "same-origin", headers });
     if (answer.status !== 200 || !answer.headers.get("Desk-Fragment")) return;
-    replaceCells(await answer.text());
+    replaceCells(await answer.text(), Number(answer.headers.get("Desk-Version")));
     versions.forEach((_, name) => name.startsWith("cells ") && versions.delete(name));
     versions.set(key, answer.headers.get("Desk-Version"));
   }
 
-  const withoutKey = (html) => html.replace(/request_key&quot;: &quot;[^&]*/g, "");
+  const withoutKey = (html) => html.replace(/ hx-vals="[^"]*"| data-at="[^"]*"/g, "");
 
-  function replaceCells(text) {
+  // A cell that is told carries the same key for everybody; each page makes a key of its own.
+  function renewKey(cell) {
+    const button = cell.querySelector("[hx-vals]");
+    if (!button) return;
+    const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, "0"));
+    button.setAttribute("hx-vals", JSON.stringify({ request_key: hex.join("") }));
+  }
+
+  function replaceCells(text, position) {
     const page = new DOMParser().parseFromString(text, "text/html");
     page.querySelectorAll(".dk-cell").forEach(function (fresh) {
       const old = document.getElementById(fresh.id);
       if (!old || withoutKey(old.outerHTML) === withoutKey(fresh.outerHTML)) return;
-      if (isPressed || old.querySelector(".htmx-request")) {
+      const isOlder = position < Number(old.dataset.at || 0);
+      if (isOlder || isPressed || old.querySelector(".htmx-request")) {
         window.setTimeout(() => want([old], false), 100);
         return;
       }
+      renewKey(fresh);
+      fresh.dataset.at = position;
       const hadFocus = old.contains(document.activeElement);
       old.replaceWith(fresh);
       window.htmx.process(fresh);
@@ -173,11 +184,12 @@
 
   function isAbout(cell, data) {
     const order = cell.dataset.order;
-    const isOfAccount = has(data.accounts, Number(order.split("-")[0]));
-    return has(data.orders, order) || (isOfAccount && cell.hasAttribute("data-live"));
+    const isUnnamed = has(data.orders, `${order.split("-")[0]}-`); // by its client order id alone
+    return has(data.orders, order) || (isUnnamed && cell.hasAttribute("data-live"));
   }
 
-  function change(data) {
+  function change(data, position) {
+    if (data.cells) replaceCells(Object.values(data.cells).join(""), position);
     const found = Array.from(document.querySelectorAll(".dk-cell[data-order]"));
     want(found.filter((cell) => isAbout(cell, data)), false);
     document.querySelectorAll("[data-follow]").forEach(function (part) {
@@ -193,7 +205,7 @@
   }
 
   function heard(message) {
-    if (message.kind === "change") change(message.data);
+    if (message.kind === "change") change(message.data, message.position);
     if (message.kind === "reload") lookAtAll();
     if (message.kind === "stands") stands = true;
     if (message.kind === "fell") stands = false;
