@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from orders.admin.jobs.progress import complete
 from orders.admin.panic import panic_pages
-from orders.admin.shared import freshness
+from orders.admin.shared import freshness, stream_state
 from orders.admin.shared.screens import is_administrator, rights_of
 from orders.exchange import credits
 from orders.models import (
@@ -21,7 +21,8 @@ from orders.models import (
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The state of the person's desks at a glance."""
     user = request.user
-    accounts = Account.objects.visible_to(user).filter(is_active=True).select_related("desk")
+    accounts = Account.objects.visible_to(user).filter(is_active=True)
+    accounts = accounts.select_related("desk", "stream")
     jobs = CancelJob.objects.visible_to(user).select_related("desk").order_by("-created_at")
     desks = _by_desk(list(accounts))
     return context | {
@@ -37,13 +38,15 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_desk(accounts: list[Account]) -> list[dict[str, Any]]:
-    """Accounts by desk, each with its open orders and the credits left; three queries."""
+    """Accounts by desk, each with its open orders, credits left and stream; three queries."""
     counts = freshness.open_orders(accounts)
-    balances = credits.balances(accounts=accounts, now=timezone.now())
+    now = timezone.now()
+    balances = credits.balances(accounts=accounts, now=now)
     desks: dict[Desk, list[Account]] = {}
     for account in accounts:
         account.open_orders = counts.get(account.pk, 0)
         account.balance = balances[account.pk]
+        account.stream_state = stream_state.of(account, now)
         desks.setdefault(account.desk, []).append(account)
     return [
         {"desk": desk, "accounts": rows, "open_orders": sum(row.open_orders for row in rows)}
