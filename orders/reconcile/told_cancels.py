@@ -9,6 +9,7 @@ from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof
 from orders.models.cancels import LIVE, OPEN_QUESTIONS
 from orders.reconcile import closures, stream_evidence, update_order
 from orders.reconcile.closures import FILLS
+from orders.reconcile.order_pasts import SAME_MOMENT
 from orders.reconcile.received_frames import ToldUpdate
 from orders.reconcile.stream_evidence import Kept
 
@@ -70,7 +71,7 @@ class ToldCancels:
 def lock(account: Account, told: Sequence[ToldUpdate], now: datetime) -> ToldCancels:
     """Find the cancels that these updates may speak of, and lock those that may change."""
     found = ToldCancels()
-    if any(closures.of_update(each.row) is None for each in told):  # an edit's order may be new
+    if any(_may_be_an_edits(each) for each in told):
         found.lately = stream_evidence.kept_lately(account, now)
     named = _named(account, told)
     found.live = {one.order_id: one.pk for one in named if one.order_id and one.status in LIVE}
@@ -83,6 +84,13 @@ def lock(account: Account, told: Sequence[ToldUpdate], now: datetime) -> ToldCan
     if pks:
         _sort(found, _locked(pks))
     return found
+
+
+def _may_be_an_edits(each: ToldUpdate) -> bool:
+    """Whether an edit may just have made the order in the place of one that it closed."""
+    made_at, at = closures.made_at(each.row), closures.changed_at(each.row)
+    is_young = made_at is None or at is None or at - made_at <= SAME_MOMENT
+    return is_young and not each.is_twap
 
 
 def _named(account: Account, told: Sequence[ToldUpdate]) -> list[_Named]:
