@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.stage import Paper, environment, fresh_database
@@ -66,13 +67,13 @@ def applying(firm: "Firm", count: int) -> None:
         for order in firm.orders(60):
             act(order.order_id)
             frame = received(rows_of(firm.paper, order.order_id)[-1])
-            took.append(seconds(lambda frame=frame: apply(firm.account, frame)))
+            took.append(seconds(partial(apply, firm.account, frame)))
         orders = firm.orders(count)
         for order in orders:
             act(order.order_id)
         burst = received(*[rows_of(firm.paper, order.order_id)[-1] for order in orders])
-        whole = seconds(lambda burst=burst: apply(firm.account, burst))
-        again = seconds(lambda burst=burst: apply(firm.account, burst))
+        whole = seconds(partial(apply, firm.account, burst))
+        again = seconds(partial(apply, firm.account, burst))
         print(
             f"{word}: one update p50 {ms(statistics.median(took))}, p95 {ms(p95(took))}; "
             f"{count} in a frame {ms(whole)}, the same again {ms(again)}"
@@ -158,9 +159,9 @@ def nothing() -> Iterator[None]:
 def following(firm: "Firm") -> Iterator[None]:
     """Follow the accounts' streams, as the stream's process does, as long as the block lasts."""
     from django.utils import timezone
-    from orders.stream.worker import StreamWorker
 
     from orders.models import AccountStream
+    from orders.stream.worker import StreamWorker
 
     worker = StreamWorker()
     thread = threading.Thread(target=worker.run, daemon=True)

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 
 from orders.audit import log
 from orders.exchange import foreign_answers
-from orders.lifecycle import reopen, routes
+from orders.lifecycle import reopen, routes, wakeups
 from orders.lifecycle.deliveries import AnyCancel, ClaimedCancel, OutgoingRequest
 from orders.lifecycle.interpret import Conclusion, judge, refusal
 from orders.lifecycle.order_closure import Closure
@@ -80,6 +80,7 @@ def _conclude(
         mine = _still_held([cancel for cancel, _ in pairs])
         written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
+        _ask_at_once(written, now)
         if left_of(packs):
             CancelJob.objects.filter(pk=packs[0].cancels[0].job_id).update(idle_since_at=now)
         foreign_answers.tell_first(pairs, now)
@@ -88,6 +89,20 @@ def _conclude(
             drafts = _drafts(packs, ends, mine, now)
         log.append(*facts, *drafts, *outcomes(stopped_instead(written), now))
     return written
+
+
+def _ask_at_once(written: list[tuple[ClaimedCancel, Conclusion]], now: datetime) -> None:
+    """Have an unknown one looked at now where the stream told of its order's end before this."""
+    unknown = [one for one, end in written if end.status == CancelStatus.UNKNOWN]
+    if not unknown:
+        return
+    orders = Order.objects.filter(pk__any={one.known_order_id for one in unknown})
+    told = orders.filter(state=OrderState.CLOSED, told_li__isnull=False)
+    ids = set(told.values_list("pk", flat=True))
+    early = {one.pk for one in unknown if one.known_order_id in ids}
+    if early:
+        Cancel.objects.filter(pk__any=early).update(next_check_at=now)
+        wakeups.settle(account_ids=[unknown[0].account_id], is_urgent=unknown[0].is_urgent)
 
 
 def _with_other_routes(
