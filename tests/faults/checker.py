@@ -15,7 +15,17 @@ from django.db import models
 from solders.pubkey import Pubkey
 
 from orders.evidence import verify
-from orders.models import AuditRecord, Cancel, CancelStatus, Event, Membership, Right, SealedKey
+from orders.models import (
+    AuditRecord,
+    Cancel,
+    CancelStatus,
+    Event,
+    Membership,
+    Order,
+    OrderState,
+    Right,
+    SealedKey,
+)
 from orders.models.cancels import LIVE
 from orders.models.desks import roles_with
 from tests.faults.causes import wrong_causes
@@ -50,6 +60,8 @@ def everything(evidence, *, is_over=True, skew=timedelta(0)):
     yield from lost_intents(evidence, is_over=is_over)
     yield from false_endings(evidence)
     yield from wrong_causes(evidence)
+    if is_over:
+        yield from astray(evidence)
     yield from unrecorded(evidence, skew)
     yield from doubled_fences(evidence)
     yield from outside_rights(evidence)
@@ -80,6 +92,16 @@ def false_endings(evidence):
         said = _denial(cancel, known, cancel.order_id in ours)
         if said:
             yield f"false {cancel.status}: order {cancel.order_id} {said} ({cancel.explanation})"
+
+
+def astray(evidence):
+    """No order that we hold stands otherwise than the exchange's truth, once all is caught up."""
+    for order in Order.objects.select_related("account"):
+        known = evidence.truth.get(order.order_id)
+        if known is None or known["account"] != order.account.address:
+            yield f"astray: order {order.order_id} is not the account's"
+        elif (order.state == OrderState.OPEN) is not known["is_open"]:
+            yield f"astray: order {order.order_id} is {order.state}, {known['order_status']}"
 
 
 def _denial(cancel, known, is_ours):

@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
-from orders.models import AuditRecordOrder, Cancel, CancelStatus, Event
+from orders.models import AuditRecord, AuditRecordOrder, Cancel, CancelStatus, Event, Proof
 from orders.models.cancels import LIVE
 
 NAMES = {  # what the checker's findings are counted as
@@ -12,6 +12,7 @@ NAMES = {  # what the checker's findings are counted as
     "false cancelled": ("false cancelled",),
     "false other endings": ("false",),
     "wrong causes": ("cause",),
+    "orders astray": ("astray",),
     "sent from a copy put back": ("restored",),
     "sent without a record": ("unrecorded",),
     "two in flight under one fence": ("doubled",),
@@ -47,6 +48,14 @@ def of(run, evidence, findings) -> dict:
         "kinds": dict(Counter(cancels.values_list("kind", flat=True))),
         "unanswered": cancels.filter(has_unanswered=True).count(),
         "came_to_rest": run.is_at_rest,
+        "not at rest": [
+            f"{one.pk} {one.status} {one.kind}, {one.checks} checks: {one.explanation}"
+            for one in cancels.filter(status__in=LIVE)[:10]
+        ],
+        "shown by": dict(
+            Counter(Proof(one).label for one in cancels.values_list("proof", flat=True))
+        ),
+        "records of the stream": AuditRecord.objects.filter(event=Event.STREAM).count(),
         "errors in the processes' log": errors(run.stage.folder / "processes.log"),
         "still open, listed": cancels.open_questions().count(),
         "still open, not listed": cancels.filter(status__in=LIVE).count()

@@ -28,6 +28,26 @@ FOREIGN_ANSWERS = [  # a yes, but to another question; with and without effect
     for applied in (True, False)
 ] + [{"kind": "altered", "which": "every", "change": {"order_id": ANOTHERS}}]
 THROTTLED = {"kind": "status", "status": 429}  # pauses everybody, so that little else goes wrong
+STREAM_FAULTS = [  # of the exchange's stream: they take no route
+    {"kind": "stream_lose", "times": 3},
+    {"kind": "stream_twice", "times": 5},
+    {"kind": "stream_swap", "times": 3, "hold_ms": 300},
+    {"kind": "stream_late", "times": 3, "delay_ms": 2500},
+    {"kind": "stream_drop"},
+    {"kind": "stream_drop", "when": "before"},
+    {"kind": "stream_drop", "when": "after", "reset": True},
+    {"kind": "stream_close", "code": 1000},
+    {"kind": "stream_close", "code": 1011, "when": "before"},
+    {"kind": "stream_stall", "pings": True},
+    {"kind": "stream_refuse", "for_ms": 1500},
+    {"kind": "stream_gap", "by": 5000},
+    {"kind": "stream_error"},
+    {"kind": "stream_altered", "change": {"os": "sleeping"}},
+    {"kind": "stream_altered", "without": ["li"], "which": "every"},
+    {"kind": "stream_altered", "change": {"i": None}, "which": "added"},
+    {"kind": "stream_altered", "change": {"ut": None, "f": ""}},
+    {"kind": "stream_frame", "body": "no JSON at all"},
+]
 READ_FAULTS = [{"kind": "status", "status": 500}, {"kind": "drop"}, {"kind": "delay_after"}]
 ODD_FIELDS = [
     {"change": {"initial_amount": None}},
@@ -50,7 +70,7 @@ KINDS = {  # what an act may be about, and how such an order is placed
     "twap": {"order_type": "twap"},
 }
 SENDERS = ["urgent1", "bulk1", "sweep1", "sweep2"]
-EVERYBODY = [*SENDERS, "web"]
+EVERYBODY = [*SENDERS, "stream1", "web"]
 STORM_S = 7.0
 JUMPED_S = 1.5
 MAX_ORDERS = 100  # orders of one act: more would have to be typed
@@ -116,6 +136,8 @@ def faults(rng) -> list[dict]:
         drawn.append({"route": rng.choice(READS), "times": rng.randint(1, 3)})
         drawn[-1] |= rng.choice(READ_FAULTS)
     drawn += [_altered(rng) for _ in range(rng.randint(2, 6))]
+    some = rng.sample(STREAM_FAULTS, rng.randint(3, 8))
+    drawn += [{"route": "*"} | one for one in some]
     if rng.random() < 0.15:
         stale = {"route": "*", "kind": "stale_reads", "for_ms": int(STORM_S * 1000)}
         drawn.append(stale | {"history": rng.random() < 0.5})

@@ -1,10 +1,10 @@
 """The nursery of a fault run: ``python -m tests.faults.process``.
 
 It loads the site once. Then each line of JSON on its standard input forks a process of the run,
-which so begins in milliseconds: ``{"kind": "urgent" | "bulk" | "sweep" | "web", "port": …,
-"point": …, "nth": …, "room": …}``. Its answer is the process id. With a point the process kills
-itself there, at the nth coming by; with room, its database may grow by so many pages and no more.
-Both are patched in here: the product has no hooks for them.
+which so begins in milliseconds: ``{"kind": "urgent" | "bulk" | "sweep" | "stream" | "web",
+"port": …, "point": …, "nth": …, "room": …}``. Its answer is the process id. With a point the
+process kills itself there, at the nth coming by; with room, its database may grow by so many pages
+and no more. Both are patched in here: the product has no hooks for them.
 """
 
 import ctypes
@@ -27,6 +27,8 @@ POINTS = {
     "within the answer's transaction": ("orders.lifecycle.transitions", "write", "after"),
     "before a settlement is written": ("orders.reconcile.resolutions", "record", "before"),
     "after a settlement is written": ("orders.reconcile.resolutions", "record", "after"),
+    "before the stream's news is written": ("orders.reconcile.stream_effects", "write", "before"),
+    "within the stream's transaction": ("orders.reconcile.stream_effects", "write", "after"),
 }
 LOADED = ("desk.celery", "desk.urls", "orders.tasks", "orders.sweep", "gunicorn.app.wsgiapp")
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -85,6 +87,13 @@ def run_sweep(wanted):
     call_command("sweep")
 
 
+def run_stream(wanted):
+    """What follows the exchange's stream."""
+    from django.core.management import call_command
+
+    call_command("stream")
+
+
 def run_web(wanted):
     """The web server with its worker, as the demo starts it."""
     from gunicorn.app.wsgiapp import run
@@ -95,6 +104,7 @@ def run_web(wanted):
 
 
 RUNS = {"urgent": run_worker, "bulk": run_worker, "sweep": run_sweep, "web": run_web}
+RUNS["stream"] = run_stream
 
 
 def nurse():

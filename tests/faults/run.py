@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from tests.faults import plan as plans
@@ -227,8 +228,11 @@ def prove(*, seed, cancels, kills, seconds, folder, shape):
         run = Run(stage, seed=seed, accounts=accounts, administrator=administrator)
         run.go(cancels=cancels, kills=kills, seconds=seconds)
         from orders.evidence import checkpoints
+        from orders.reconcile import sync
         from tests.faults import checker, figures  # only now are there settings
 
+        for account in accounts:
+            patiently(partial(sync.sync_account, account_id=account.pk))
         checkpoints.make()  # a copy accepted in the last seconds is not under one yet
         ledger = stage.paper.ledger()
         evidence = checker.Evidence(
