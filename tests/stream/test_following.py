@@ -79,3 +79,71 @@ def test_a_restored_copy_that_is_behind_is_followed_and_sends_nothing(account, p
         until(lambda: state(order_id) == "closed")
     assert {one["method"] for one in paper.requests()} == {"GET"}
     assert not row(account).token
+
+
+FAULTS = {
+    "dropped": ("stream_drop", {}),
+    "reset": ("stream_drop", {"reset": True}),
+    "closed in order": ("stream_close", {"code": 1000}),
+    "going away": ("stream_close", {"code": 1001}),
+    "an error of theirs": ("stream_close", {"code": 1011}),
+    "stalled, pings unanswered": ("stream_stall", {}),
+    "stalled, the protocol's pings answered": ("stream_stall", {"pings": True}),
+    "refused for a while": ("stream_refuse", {"times": 5}),
+}
+
+
+@pytest.mark.parametrize(("kind", "about"), FAULTS.values(), ids=FAULTS)
+def test_however_the_connection_ends_all_is_known_after_catching_up(
+    followed, account, paper, kind, about
+):
+    (known,) = paper.orders(account.address, 1)
+    until(lambda: state(known) == "open")
+    first = row(account).subscribed_at
+    paper.fault("*", kind, **about)
+    if kind == "stream_refuse":
+        paper.fault("*", "stream_drop")
+    opened = paper.orders(account.address, 2)
+    paper.close(known)
+    until_row(account, lambda f: f.subscribed_at and f.subscribed_at > first and f.caught_up_at)
+    until(lambda: [state(order_id) for order_id in (known, *opened)] == ["closed", "open", "open"])
+
+
+@pytest.mark.parametrize("kind", ["stream_twice", "stream_swap", "stream_error", "stream_gap"])
+def test_frames_that_come_oddly_are_harmless(followed, account, paper, kind):
+    about = {"hold_ms": 50} if kind == "stream_swap" else {}
+    paper.fault("*", kind, **{"times": 1} | about)
+    opened = paper.orders(account.address, 3)
+    paper.close(opened[0])
+    until(lambda: [state(order_id) for order_id in opened] == ["closed", "open", "open"])
+
+
+def test_lives_that_the_exchange_ends_one_after_another_lose_nothing(account, paper):
+    """Connections that live for a part of a second, as a day's do: some orders in each life."""
+    paper.rules(stream_life_s=0.5)
+    opened = []
+    with following(apply=apply_frames, read=read_orders):
+        until_healthy(account)
+        for number in range(8):
+            opened += paper.orders(account.address, 2)
+            paper.close(opened[-1])
+            until(lambda least=number: len(paper.connections()) > least)
+        until(lambda: [state(order_id) for order_id in opened[::2]] == ["open"] * 8)
+        # One that came and went between two lives is nowhere: no read of the open orders has it.
+        until(lambda: {state(order_id) for order_id in opened[1::2]} <= {"closed", None})
+    assert {one["reason"] for one in paper.connections()[:-1]} == {"lived"}
+
+
+def test_a_silence_of_ours_never_ends_it(account, paper):
+    paper.rules(stream_silence_s=1.5)
+    with following(apply=apply_frames, read=read_orders):
+        until_healthy(account)
+        until(lambda: paper.connections()[0]["received"] >= 3 + 5)  # pings, every half second
+        assert len(paper.connections()) == 1
+
+
+def test_an_unknown_subscription_is_met_with_silence_and_said(account, paper):
+    paper.rules(stream_subscriptions=0)
+    with following(apply=apply_frames, read=read_orders):
+        found = until_row(account, lambda found: found.trouble)
+    assert found.trouble.startswith("Not acknowledged by the exchange: account_order_updates, ")
