@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from desk.repeated_warnings import Matters
 from orders.reconcile.received_frames import ReceivedFrame
 from orders.stream import leases
 from orders.stream.acts import ApplyFrames, ReadOrders, apply_frames, read_orders
@@ -21,6 +22,7 @@ from orders.stream.threads import Threads
 from orders.stream.timings import LIMITS, TIMINGS, Limits, Timings
 
 logger = logging.getLogger(__name__)
+matters = Matters(logger)
 MIN_PAUSE_S = 0.05  # between two rounds, however urgent
 
 
@@ -116,9 +118,11 @@ class StreamWorker:
         ]
         try:
             held = await self._database.run(lambda: self._in_database(changed, ids))
-        except Exception:
-            logger.exception("The stream's leases could not be renewed; it tries again.")
+        except Exception as error:  # the database may be back in a moment
+            said = f"The stream's leases could not be renewed ({type(error).__name__})."
+            matters.wrong("leases", said)
             return
+        matters.over("leases", "The stream's leases are renewed again.")
         for pk, columns in changed.items():
             self._followers[pk][1].written(columns)
         await self._hold(held)
