@@ -30,7 +30,7 @@ class Inbox:
         """Have a frame written after those before it."""
         if len(self._waiting) >= self._limits.waiting_frames:
             self._waiting.clear()
-            self._missed("more changes came than could be written")
+            self._missed("More changes came than could be written.")
         self._waiting.append(frame)
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._write())
@@ -62,4 +62,4 @@ class Inbox:
                 return
             if number < self._timings.apply_tries:
                 await asyncio.sleep(self._timings.apply_again_s)
-        self._missed("changes could not be written")
+        self._missed("Changes could not be written.")

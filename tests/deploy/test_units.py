@@ -23,7 +23,7 @@ from tests.deploy.units import (
 )
 
 BIN = Path(sys.executable).parent
-SENDERS = ("worker-urgent", "worker-bulk", "sweep")
+SENDERS = ("worker-urgent", "worker-bulk", "sweep", "stream")
 HAS_SYSTEMD = shutil.which("systemd-analyze") is not None
 MAN = Path("/usr/share/man/man5")
 each = pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
@@ -115,7 +115,7 @@ def test_the_procfile_runs_what_the_units_run():
     assert len(told) == len(SERVICES)
     assert [row for row in told if not any(row <= words for words in held)] == []
     for file, line in rows:
-        sends = "celery" in line or "sweep" in line
+        sends = "celery" in line or "sweep" in line or "manage.py stream" in line
         assert file.endswith("senders.env" if sends else "web.env")
 
 
