@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders.admin.shared import stream_state
-from orders.models import AccountStream
+from orders.admin.shared import freshness, stream_state
+from orders.models import Account, AccountStream
 from orders.models.account_stream import LEASE
+from orders.models.clocks import MAY_DIFFER
+from orders.reconcile import sync
+from tests.helpers.screens import folded
 
 NOW = timezone.now()
 SINCE = NOW - timedelta(minutes=5)
@@ -61,9 +64,15 @@ def test_its_facts_are_said_and_trouble_with_them(firm):
     assert found.trouble == "Odd."
 
 
+def stream(account, **columns):
+    """A stream that is live now, but for these columns."""
+    now = timezone.now()
+    moments = {"leased_until": now + LEASE + MAY_DIFFER, "healthy_at": now + MAY_DIFFER}
+    return AccountStream.objects.create(account=account, **LIVE | moments | columns)
+
+
 def test_the_overview_shows_it_and_spells_out_what_is_hidden_in_it(client, firm):
-    columns = LIVE | {"caught_up_at": None, "trouble": "<b>told\u202e</b>"}
-    AccountStream.objects.create(account=firm.account, **columns)
+    stream(firm.account, caught_up_at=None, trouble="<b>told\u202e</b>")
     client.force_login(firm.operator)
     page = client.get("/admin/").content.decode()
     assert ">catching up</span>" in page
@@ -71,6 +80,26 @@ def test_the_overview_shows_it_and_spells_out_what_is_hidden_in_it(client, firm)
 
 
 def test_a_stranger_to_the_desk_sees_nothing_of_it(client, firm):
-    AccountStream.objects.create(account=firm.account, **LIVE | {"trouble": "Of Momentum."})
+    stream(firm.account, trouble="Of Momentum.")
     client.force_login(firm.stranger)
     assert "Of Momentum." not in client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize(("columns", "is_live"), [({}, True), ({"caught_up_at": None}, False)])
+def test_open_orders_are_called_live_only_where_each_account_follows_the_stream(
+    firm, django_assert_num_queries, columns, is_live
+):
+    accounts = Account.objects.filter(pk__in=[firm.account.pk, firm.foreign_account.pk])
+    stream(firm.foreign_account)
+    assert not freshness.book_of(accounts).is_live
+    stream(firm.account, **columns)
+    with django_assert_num_queries(1):
+        assert freshness.book_of(accounts).is_live == is_live
+
+
+def test_the_list_of_orders_says_so(client, firm):
+    sync.sync_account(account_id=firm.account.pk)
+    stream(firm.account)
+    client.force_login(firm.operator)
+    page = folded(client.get("/admin/orders/order/"))
+    assert "Open orders are live, and were all read" in page

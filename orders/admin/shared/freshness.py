@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from orders.audit import sentences
 from orders.lifecycle import wakeups
-from orders.models import Account, Order
+from orders.models import Account, AccountStream, Order
 from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 
 MAX_ACCOUNTS = 50  # that one press reads; the next press reads others
+SHOWN = (
+    *("name", "synced_at", "sync_error", "book_trouble"),
+    *("stream__token", "stream__leased_until", "stream__caught_up_at", "stream__healthy_at"),
+)
 OLDEST_FIRST = F("synced_at").asc(nulls_first=True)
 
 
@@ -31,6 +35,7 @@ class Book:
     synced_at: datetime | None
     troubles: tuple[tuple[Account, str], ...]  # (account, what went wrong) pairs
     asked_at: datetime | None = None
+    is_live: bool = False  # each follows the exchange's stream, so that its age says little
 
     @property
     def age(self) -> str:
@@ -72,11 +77,18 @@ class Book:
 
 def book_of(accounts: AccountQuerySet, *, asked_at: datetime | None = None) -> Book:
     """The age of these accounts' books, in one query."""
-    plain = accounts.select_related(None).only("name", "synced_at", "sync_error", "book_trouble")
+    plain = accounts.select_related(None).select_related("stream").only(*SHOWN)
+    now = timezone.now()
     rows = tuple(plain.order_by(OLDEST_FIRST, "name", "pk"))
     oldest = rows[0].synced_at if rows else None
     troubles = [(row, row.trouble) for row in rows if row.trouble]
-    return Book(rows, oldest, tuple(troubles[:MAX_ACCOUNTS]), asked_at)
+    is_live = bool(rows) and all(_is_live(row, now) for row in rows)
+    return Book(rows, oldest, tuple(troubles[:MAX_ACCOUNTS]), asked_at, is_live)
+
+
+def _is_live(account: Account, now: datetime) -> bool:
+    stream: AccountStream | None = getattr(account, "stream", None)
+    return stream is not None and stream.is_healthy(now)
 
 
 def open_orders(accounts: list[Account]) -> dict[int, int]:
