@@ -421,6 +421,16 @@ def test_contradicting_ends_do_no_harm(firm):
     assert verify.verify().faults == []
 
 
+def test_an_event_from_before_the_question_is_no_proof_of_our_cancel(firm):
+    """It says no time, so by time alone it could be ours; its record names no cancel."""
+    order = firm.order()
+    apply(firm.account, update(firm, order, "cancel", "cancelled") | {"ut": None})
+    firm.paper.fault("/orders/cancel", "drop")
+    by_id(firm, order_id=order.order_id, kind=CancelKind.ORDER)
+    assert settle(firm).proof != Proof.STREAM
+    assert verify.verify().faults == []
+
+
 def test_a_job_is_done_once_the_stream_settled_its_last_cancel(firm):
     order = firm.order()
     lost(firm, order)
