@@ -24,7 +24,7 @@ def write(
     ``still_taken``: which of them nobody took over since; it locks them.
     """
     kept = stream_evidence.kept_of(cancels)
-    endings = {pk: closures.of_update(row) for pk, (_, row) in kept.items()}
+    endings = {pk: closures.of_update(row) for pk, (_, row, _) in kept.items()}
     told = {pk: ending for pk, ending in endings.items() if ending is not None and _tells(ending)}
     if not told:
         return cancels

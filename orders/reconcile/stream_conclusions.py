@@ -24,6 +24,7 @@ from orders.reconcile import (
 from orders.reconcile.order_pasts import SAME_MOMENT, Edits, OrderPast
 
 Pair = tuple[Cancel, Conclusion]
+Told = tuple[Cancel, OrderUpdate, datetime]  # with the time at which it came, by our clock
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ToldEdits:
 
 def conclusions(
     account: Account,
-    told: Sequence[tuple[Cancel, OrderUpdate]],
+    told: Sequence[Told],
     *,
     offset: timedelta,
     now: datetime,
@@ -55,7 +56,7 @@ def conclusions(
     """
     pasts = [
         (cancel, order_pasts.of_update(row, row.order_id or 0, row.symbol or cancel.symbol))
-        for cancel, row in told
+        for cancel, row, _ in told
         if not cancel.has_contradiction and _is_meant(cancel, row, offset)
     ]
     ended = [(cancel, past, past.ending) for cancel, past in pasts if past.ending is not None]
@@ -66,7 +67,9 @@ def conclusions(
         (cancel, ended_orders.by_its_end(cancel, past, ending, edits, Proof.STREAM))
         for cancel, past, ending in ended
     ]
-    return resolutions.with_known_hands(ends, offset)
+    is_timed = {cancel.pk: _is_timed(row, came_at, offset) for cancel, row, came_at in told}
+    sure = [(cancel, end) for cancel, end in ends if _is_sure(cancel, end, is_timed[cancel.pk])]
+    return resolutions.with_known_hands(sure, offset)
 
 
 def conclude_from_log(*, account_id: int, now: datetime, offset: timedelta) -> int:
@@ -96,7 +99,7 @@ def conclude_from_log(*, account_id: int, now: datetime, offset: timedelta) -> i
 def _shown(cancels: Sequence[Cancel], offset: timedelta, now: datetime) -> list[Pair]:
     kept = stream_evidence.kept_of(cancels)
     told = [
-        (cancel, kept[cancel.pk][1])
+        (cancel, kept[cancel.pk][1], kept[cancel.pk][2])
         for cancel in cancels
         if cancel.pk in kept and _is_closed(cancel.known_order)
     ]
@@ -105,6 +108,27 @@ def _shown(cancels: Sequence[Cancel], offset: timedelta, now: datetime) -> list[
         for cancel, end in conclusions(cancels[0].account, told, offset=offset, now=now)
         if end.status != CancelStatus.CANCELLED or kept[cancel.pk][0] == cancel.pk
     ]
+
+
+def _is_timed(row: OrderUpdate, came_at: datetime, offset: timedelta) -> bool:
+    """Whether it came when it was made, as far as the clocks tell: else one was set meanwhile."""
+    at = closures.changed_at(row)
+    return at is not None and abs(at - offset - came_at) <= closures.JUMP
+
+
+def _is_sure(cancel: Cancel, end: Conclusion, is_timed: bool) -> bool:
+    """Whether the clocks, which no answer compared just now, may have led astray.
+
+    Whose cancel it was hangs on the time. That it was another's, where ours may have acted, is for
+    a read to say, whose answer tells the exchange's time.
+    """
+    ending = end.ending
+    if ending is None or ending.status != "cancelled" or ending.event not in closures.OURS:
+        return True
+    if ended_orders.is_accepted_by_id(cancel):
+        return True
+    may_have_acted = cancel.has_unanswered or cancel.was_taken
+    return is_timed and not (may_have_acted and end.explanation == closures.BY_SOMEONE_ELSE)
 
 
 def _is_closed(order: Order | None) -> bool:
@@ -137,7 +161,7 @@ def edits_of(account: Account, pasts: Sequence[OrderPast], now: datetime) -> Edi
 
 
 def _closed_lately(account: Account, now: datetime) -> list[OrderPast]:
-    rows = [row for _, row in stream_evidence.kept_lately(account, now)]
+    rows = [row for _, row, _ in stream_evidence.kept_lately(account, now)]
     pasts = [order_pasts.of_update(row, row.order_id or 0, row.symbol or "") for row in rows]
     return [past for past in pasts if past.ending is not None]
 

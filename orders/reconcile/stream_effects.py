@@ -116,13 +116,13 @@ def _edited(
 ) -> list[log.Fact]:
     """Reopen what the stream showed to be cancelled, where an edit's order shows only now."""
     made = [orders.past_of(order_id) for order_id in orders.outcomes_of(NEW)]
-    asked = [(pk, row) for pk, row in cancels.lately if pk is not None]
+    asked = [(pk, row) for pk, row, _ in cancels.lately if pk is not None]
     if not made or not asked:
         return []
     of_cancel = {
         pk: order_pasts.of_update(row, row.order_id or 0, row.symbol or "") for pk, row in asked
     }
-    rows = [row for _, row in cancels.lately]
+    rows = [row for _, row, _ in cancels.lately]
     closed = [order_pasts.of_update(row, row.order_id or 0, row.symbol or "") for row in rows]
     edits = order_pasts.Edits([*{past.order_id: past for past in closed}.values(), *made])
     by_edit: dict[int, set[int]] = {}
@@ -158,7 +158,7 @@ def _settle(
     """Write what the ends prove of open questions."""
     asked = cancels.asked_of(ends)
     shown_by = {cancel.pk: each for cancel, each in asked}
-    told = [(cancel, each.row) for cancel, each in asked]
+    told = [(cancel, each.row, each.frame.received_at) for cancel, each in asked]
     pairs = stream_conclusions.conclusions(account, told, offset=offset, now=now)
     if pairs:
         transitions.write(pairs, now, checks=F("checks") + 1)

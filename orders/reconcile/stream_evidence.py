@@ -12,7 +12,8 @@ from orders.pacifica.stream_rows import OrderUpdate, TwapUpdate
 from orders.pacifica.strict_json import Unreadable, parse_rows
 from orders.reconcile.received_frames import Burst, ReceivedFrame, ToldUpdate
 
-Kept = tuple[int | None, OrderUpdate]  # the cancel that a line names, and the row in it
+# The cancel that a line names, the row in it, and when it was recorded.
+Kept = tuple[int | None, OrderUpdate, datetime]
 LATELY = timedelta(seconds=5)  # after a cancel's event, that the frame of an edit may come
 BETWEEN = b"\n"
 
@@ -69,15 +70,19 @@ def kept_of(cancels: Sequence[Cancel]) -> dict[int, Kept]:
     lines = AuditRecordOrder.objects.filter(order_id__any=ids, account=account_id)
     rows = lines.filter(record__event=Event.STREAM).exclude(data="").order_by("record_id", "row")
     newest = {
-        order_id: (cancel_id, data)
-        for order_id, cancel_id, data in rows.values_list("order_id", "cancel_id", "data")
+        order_id: (cancel_id, data, at)
+        for order_id, cancel_id, data, at in rows.values_list(
+            "order_id", "cancel_id", "data", "record__at"
+        )
     }
-    kept = {}
+    kept: dict[int, Kept] = {}
     for cancel in cancels:
-        cancel_id, data = newest.get(cancel.order_id, (None, ""))
+        if cancel.order_id not in newest:
+            continue
+        cancel_id, data, at = newest[cancel.order_id]
         row = _row(data, TwapUpdate if cancel.kind == CancelKind.TWAP else OrderUpdate)
         if row is not None:
-            kept[cancel.pk] = (cancel_id, row)
+            kept[cancel.pk] = (cancel_id, row, at)
     return kept
 
 
@@ -86,8 +91,9 @@ def kept_lately(account: Account, now: datetime) -> list[Kept]:
     lines = AuditRecordOrder.objects.filter(
         record__at__gt=now - LATELY, record__account=account, record__event=Event.STREAM
     )
-    read = [(pk, _row(data, OrderUpdate)) for pk, data in lines.values_list("cancel_id", "data")]
-    return [(pk, row) for pk, row in read if row is not None and row.order_id is not None]
+    told = lines.values_list("cancel_id", "data", "record__at")
+    read = [(pk, _row(data, OrderUpdate), at) for pk, data, at in told]
+    return [(pk, row, at) for pk, row, at in read if row is not None and row.order_id is not None]
 
 
 def ids_kept(account_id: int, order_ids: set[int | None]) -> set[int | None]:

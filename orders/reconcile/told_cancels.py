@@ -80,7 +80,7 @@ def lock(account: Account, told: Sequence[ToldUpdate], now: datetime) -> ToldCan
     found.gone = any(_is_gone_by_book(one) for one in named)
     filled = {each.order_id for each in told if each.row.order_status in FILLS}
     pks = {one.pk for one in named if _may_change(one, filled)}
-    pks |= {pk for pk, _ in found.lately if pk is not None}
+    pks |= {pk for pk, *_ in found.lately if pk is not None}
     if pks:
         _sort(found, _locked(pks))
     return found

@@ -20,7 +20,6 @@ from orders.models import (
     CancelKind,
     CancelStatus,
     Event,
-    ExchangeClock,
     Order,
     OrderState,
     Proof,
@@ -180,29 +179,44 @@ def test_a_burst_too_long_to_be_kept_whole_is_proven_by_its_rows(firm):
     assert verify.verify().faults == []
 
 
-def test_a_cancel_event_before_our_first_byte_is_anothers(firm):
+@pytest.mark.parametrize("after_ms", [-60_000, -2_500])
+def test_a_cancel_event_before_our_first_byte_is_not_ours(firm, after_ms):
+    """Nor is it called another's by the stream: whose it was, a read with its own time says."""
     order = firm.order()
     firm.paper.fault("/orders/cancel", "drop")
-    row = update(firm, order, "cancel", "cancelled", after_ms=-60_000)
     ask(firm, order)
     deliver(firm)
-    apply(firm.account, row)
+    apply(firm.account, update(firm, order, "cancel", "cancelled", after_ms=after_ms))
+    assert end_of(order) == (CancelStatus.UNKNOWN, OrderState.CLOSED)
+    firm.paper.close(order.order_id)
+    assert settle(firm).proof == Proof.HISTORY
+
+
+def test_a_cancel_of_another_is_said_at_once_where_ours_cannot_have_acted(firm):
+    order = firm.order()
+    bring(firm, order, "settling")
+    Cancel.objects.update(has_unanswered=False)
+    apply(firm.account, update(firm, order, "cancel", "cancelled"))
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.STREAM)
     assert cancel.explanation == "Cancelled by someone else before our request."
 
 
-def test_an_events_time_is_judged_with_the_offset_of_the_clocks(firm):
-    now = timezone.now()
-    ExchangeClock.objects.update_or_create(pk=1, defaults={"offset_ms": 60_000, "measured_at": now})
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_was_set_since_it_was_compared_names_nobody(firm, hours):
+    """Our clock jumps, we send, an event comes: no answer has compared the clocks yet."""
+    jump = timedelta(hours=hours)
     order = firm.order()
     firm.paper.fault("/orders/cancel", "drop")
     ask(firm, order)
-    deliver(firm)
-    ExchangeClock.objects.update(offset_ms=60_000, measured_at=timezone.now())
-    Cancel.objects.update(clock_offset_ms=60_000)
-    apply(firm.account, update(firm, order, "cancel", "cancelled", after_ms=20_000))
-    assert Cancel.objects.get().status == CancelStatus.GONE
+    Cancel.objects.update(requested_at=timezone.now() + jump)
+    now = timezone.now() + jump
+    worker.deliver_account(account_id=firm.account.pk, clock=lambda: now)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    firm.paper.close(order.order_id)
+    row = rows_of(firm.paper, order.order_id)[-1]
+    apply(firm.account, frames.received(row, at=now), clock=lambda: now)
+    assert end_of(order) == (CancelStatus.UNKNOWN, OrderState.CLOSED)
 
 
 def test_an_event_that_came_before_the_answer_settles_what_the_answer_left_open(firm):
