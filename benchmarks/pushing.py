@@ -1,0 +1,299 @@
+"""Pages that follow: `python -m benchmarks.pushing`.
+
+Starts gunicorn, the push process, a worker and the sweep beside a paper exchange, and prints: from
+the commit of a record to the order's cell at an open page, over HTTP; the same with 200 people and
+20 changes a second; CPU of the push process with 200 idle pages; its memory and threads by the
+number of pages; from a click to *Cancelled* in another tab of a real browser, and the requests and
+bytes of a running job's page in ten seconds, with the stream and without. The last two need chromium.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import stage
+from desk.demo.stack import free_port
+
+if TYPE_CHECKING:  # models may be imported only once Django is set up
+    from orders.models import Order
+    from tests.helpers.firm import Firm
+
+CHROMIUM = shutil.which("chromium")
+LISTED = 200  # orders, more than a page shows
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Set the stage and tell each figure."""
+    given = stage.options(__doc__, events=100, people=200, seconds=10, most=2000).parse_args()
+    port = free_port()
+    with stage.Stage(given, EVENTS_PORT=port, CREDITS_KEYLESS=10**6, CREDITS_READ=0) as desk:
+        firm = desk.firm()
+        orders = firm.orders(500)
+        push = desk.run("manage.py", "push", "--port", str(port))
+        desk.start()
+        print(desk.conditions(), "+ push")
+        followed = Followed(port, push.pid)
+        _tell_events(followed, firm, orders, given.events)
+        _tell_idle(followed, firm, given.people, given.seconds)
+        _tell_crowd(followed, firm, orders, given.people, given.seconds)
+        _tell_memory(followed, firm, given.most)
+        if CHROMIUM:
+            _tell_browser(desk, firm)
+
+
+class Followed:
+    """The push process: its port and what it takes."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.port, self.pid = port, pid
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def status(self, name: str) -> int:
+        """Return a number of its status: VmRSS in KB, Threads."""
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        return int(next(line for line in text.splitlines() if line.startswith(name)).split()[1])
+
+    async def open(self, key: str) -> asyncio.StreamReader:
+        """Open a stream by a session key, and wait until it stands."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        lines = ("GET /events HTTP/1.1", f"Host: 127.0.0.1:{self.port}", f"Cookie: sessionid={key}")
+        writer.write("\r\n".join((*lines, "", "")).encode())
+        await reader.readuntil(b"event: hello")
+        reader.writer = writer  # type: ignore[attr-defined]  # kept open as long as it is read
+        return reader
+
+
+def _keys(firm: "Firm", count: int) -> list[str]:
+    """Return session keys of so many people of one desk, each their own."""
+    from django.contrib.auth import get_user_model
+
+    from orders.models import Membership, Role
+    from tests.helpers.screens import signed_in
+
+    people = get_user_model().objects
+    for number in range(count):
+        user, _ = people.get_or_create(username=f"person{number}")
+        Membership.objects.get_or_create(
+            user=user, desk=firm.momentum, defaults={"role": Role.OPERATOR}
+        )
+    users = people.filter(username__in=[f"person{number}" for number in range(count)])
+    return [str(signed_in(user).session.session_key) for user in users]
+
+
+def _record(orders: "list[Order]", number: int) -> float:
+    """Record a change of one order; return when it was committed, in seconds."""
+    from orders.audit import log
+    from orders.models import Event
+
+    order = orders[number % len(orders)]
+    line = log.OrderLine(order.account_id, order.symbol, order.order_id, data=f'"{number}"')
+    log.record(log.Fact(Event.SYNC, account=order.account, lines=(line,)))
+    return time.perf_counter()
+
+
+def _tell_events(followed: Followed, firm: "Firm", orders: "list[Order]", count: int) -> None:
+    took = asyncio.run(_events(followed, _keys(firm, 1), orders, count, every_s=0.13))
+    print(f"commit -> cell at one page: {stage.told(took)}")
+
+
+def _tell_crowd(
+    followed: Followed, firm: "Firm", orders: "list[Order]", people: int, seconds: int
+) -> None:
+    keys, before = _keys(firm, people), followed.cpu_s()
+    took = asyncio.run(_events(followed, keys, orders, seconds * 20, every_s=0.05))
+    used = followed.cpu_s() - before
+    print(f"{people} people, 20 changes a second: commit -> cell at each page: {stage.told(took)}")
+    print(f"  the push process took {used / seconds:.2f} of a core, connecting included; web: none")
+
+
+async def _events(
+    followed: Followed, keys: list[str], orders: "list[Order]", count: int, every_s: float
+) -> list[float]:
+    """Return the milliseconds from each commit to each page that was told."""
+    readers = [await followed.open(key) for key in keys]
+    seen: list[dict[str, float]] = [{} for _ in readers]
+    reading = [asyncio.create_task(_read(*pair)) for pair in zip(readers, seen, strict=True)]
+    at: dict[str, float] = {}
+    for number in range(count):
+        order = orders[number % len(orders)]
+        name = f"{order.account_id}-{order.order_id}"
+        for cells in seen:
+            cells.pop(name, None)
+        at[name] = await asyncio.to_thread(_record, orders, number)
+        await asyncio.sleep(every_s)
+    await asyncio.sleep(1)
+    for task in reading:
+        task.cancel()
+    for reader in readers:
+        reader.writer.close()  # type: ignore[attr-defined]
+    return [(cells[name] - at[name]) * 1000 for cells in seen for name in at]
+
+
+async def _read(reader: asyncio.StreamReader, seen: dict[str, float]) -> None:
+    """Note when each order's cell was told."""
+    while line := await reader.readline():
+        now = time.perf_counter()
+        if line.startswith(b"data: ") and len(line) > 20:
+            data: dict[str, Any] = json.loads(line[6:])
+            for name in [*data.get("cells", {}), *data.get("orders", [])]:
+                seen.setdefault(name, now)
+
+
+def _tell_idle(followed: Followed, firm: "Firm", people: int, seconds: int) -> None:
+    async def idle() -> float:
+        readers = [await followed.open(key) for key in _keys_in_thread]
+        await asyncio.sleep(3)
+        before = followed.cpu_s()
+        await asyncio.sleep(seconds * 2)
+        used = followed.cpu_s() - before
+        for reader in readers:
+            reader.writer.close()  # type: ignore[attr-defined]
+        return used / (seconds * 2)
+
+    _keys_in_thread = _keys(firm, people)
+    print(f"{people} idle pages: {100 * asyncio.run(idle()):.1f} % of a core in the push process")
+
+
+def _tell_memory(followed: Followed, firm: "Firm", most: int) -> None:
+    async def grow() -> None:
+        before, readers = followed.status("VmRSS"), []
+        connections = await asyncio.to_thread(_connections)
+        for number in range(most):
+            readers.append(await followed.open(keys[number % len(keys)]))
+            if number + 1 in {1000, most}:
+                await asyncio.sleep(1)
+                each = (followed.status("VmRSS") - before) / (number + 1)
+                threads = followed.status("Threads")
+                more = await asyncio.to_thread(_connections) - connections
+                print(
+                    f"{number + 1} pages: {each:.1f} KB each, {threads} threads, "
+                    f"{more} more database connections"
+                )
+        for reader in readers:
+            reader.writer.close()  # type: ignore[attr-defined]
+
+    keys = _keys(firm, -(-most // 20))
+    asyncio.run(grow())
+
+
+def _connections() -> int:
+    """Return how many connections the whole site has to PostgreSQL; 0 on SQLite, which has none."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+def _tell_browser(desk: stage.Stage, firm: "Firm") -> None:
+    from playwright.sync_api import sync_playwright
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # the browser's driver runs a loop here
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        for words, script in (("with the stream", ""), ("without", "delete window.EventSource")):
+            context = browser.new_context(base_url=desk.site)
+            context.add_init_script(script.replace("EventSource", "SharedWorker") + ";" + script)
+            _tell_page(context, firm, words)
+            context.close()
+        browser.close()
+
+
+def _tell_page(context: Any, firm: "Firm", words: str) -> None:
+    """Tell of clicks followed in another tab, and of a running job's page."""
+    firm.orders(LISTED)
+    first, second = context.new_page(), context.new_page()
+    _sign_in(first)
+    took = [_follow_click(first, second) for _ in range(10)]
+    print(f"browser, {words}: click -> Cancelled in another tab: {stage.told(took)}")
+    for name, count, size in _job_page(first, firm):
+        print(f"browser, {words}: {name}: {count} requests, {size / 1000:.0f} KB in 10 s")
+
+
+def _sign_in(page: Any) -> None:
+    from tests.helpers.firm import PASSWORD
+
+    page.goto("/admin/login/")
+    page.fill("#id_username", "hannah")
+    page.fill("#id_password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url("**/admin/")
+
+
+WATCH = """(id) => new Promise((done) => {
+  const isDone = () => document.getElementById(id).textContent.includes("Cancelled");
+  const look = () => isDone() && done(Date.now());
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true});
+})"""
+
+
+def _follow_click(first: Any, second: Any) -> float:
+    """Return the milliseconds from a click in one tab to *Cancelled* in the other."""
+    for page in (first, second):
+        page.goto("/admin/orders/order/")
+        page.wait_for_timeout(1000)
+    name = first.locator("[id^=cell-]:has(button)").first.get_attribute("id")
+    second.evaluate(f"() => {{ window.seen = ({WATCH})('{name}') }}")
+    button = first.locator(f"#{name} button")
+    at_ms: float = button.evaluate("(b) => { const at = Date.now(); b.click(); return at; }")
+    try:
+        seen = second.evaluate(
+            "() => Promise.race([window.seen, new Promise((no) => setTimeout(no, 4000))])"
+        )
+    except Exception:
+        return 4000
+    return float(seen - at_ms) if seen else 4000
+
+
+def _job_page(page: Any, firm: "Firm") -> Iterator[tuple[str, int, int]]:
+    """Yield what a job's page asks for in ten seconds: while it is sent slowly, and at rest."""
+    firm.paper.rules(latency_ms=1500)
+    firm.orders(1500)
+    job = stage.confirmed(firm, stage.frozen(firm))
+    page.goto(f"/admin/orders/canceljob/{job.pk}/")
+    yield ("a running job's page", *_asked(page))
+    stage.until(lambda: _is_done(job.pk), "the job's end", patience_s=600)
+    firm.paper.rules(latency_ms=0)
+    page.goto(f"/admin/orders/canceljob/{job.pk}/")
+    page.wait_for_timeout(1500)
+    yield ("the same job's page at rest", *_asked(page))
+
+
+def _is_done(job_id: int) -> bool:
+    from orders.models import CancelJob, JobStatus
+
+    return CancelJob.objects.filter(pk=job_id, status=JobStatus.DONE).exists()
+
+
+def _asked(page: Any) -> tuple[int, int]:
+    """Return how much a page asks for in ten seconds: requests, and bytes of bodies."""
+    bodies: list[int] = []
+    note: Callable[[Any], None] = lambda answer: bodies.append(  # noqa: E731
+        int(answer.headers.get("content-length", 0))
+    )
+    page.on("response", note)
+    page.wait_for_timeout(10_000)
+    page.remove_listener("response", note)
+    return len(bodies), sum(bodies)
+
+
+if __name__ == "__main__":
+    main()
