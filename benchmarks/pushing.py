@@ -4,7 +4,8 @@ Starts gunicorn, the push process, a worker and the sweep beside a paper exchang
 the commit of a record to the order's cell at an open page, over HTTP; the same with 200 people and
 20 changes a second; CPU of the push process with 200 idle pages; its memory and threads by the
 number of pages; from a click to *Cancelled* in another tab of a real browser, and the requests and
-bytes of a running job's page in ten seconds, with the stream and without. The last two need chromium.
+bytes of a running job's page in ten seconds, with the stream and without. The last two need
+chromium.
 """
 
 import asyncio
