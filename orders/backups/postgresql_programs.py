@@ -69,7 +69,7 @@ def environment() -> dict[str, str]:
 
 
 def last_words(stderr: bytes) -> str:
-    """Return what a program said last, in one line."""
-    lines = stderr.decode(errors="replace").split("\n")
-    errors = [line for line in lines if "rror" in line] or [line for line in lines if line.strip()]
-    return (errors[-1].strip() if errors else "it said nothing")[:MAX_SAID]
+    """Return the last error that a program told of, in one line; else the last line it wrote."""
+    lines = [line.strip() for line in stderr.decode(errors="replace").split("\n") if line.strip()]
+    errors = [line for line in lines if "error:" in line.lower()] or lines
+    return (errors[-1] if errors else "it said nothing")[:MAX_SAID]

@@ -5,7 +5,8 @@ only a file that is newer than the copy shows what the copy lacks. Where it show
 sent until an administrator accepts the copy (`orders.evidence.restored_copy`).
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,10 +39,11 @@ class Restored:
 
 def check(folder: Path) -> Manifest:
     """Verify a backup, its every hash, and that this site could take it. Raises `CannotCopy`."""
-    found = manifest.read(folder)
-    manifest.verify(folder, found)
-    _refuse_foreign(found)
-    engines.engine().refuse_unreadable(found.programs_version)
+    with _in_words():
+        found = manifest.read(folder)
+        manifest.verify(folder, found)
+        _refuse_foreign(found)
+        engines.engine().refuse_unreadable(found.programs_version)
     return found
 
 
@@ -56,21 +58,44 @@ def put_back(
 
     ``is_told``: even though the database holds rows. ``archives``: the folder its archives go to.
     """
-    found, engine = check(folder), engines.engine()
+    found = check(folder)
+    kept = f"before-restore-{clock():%Y%m%dT%H%M%SZ}"
+    with _in_words():
+        _refuse_archives(found, archives)
+        _refuse_rows(is_told)
+        engines.engine().refuse_used()
+        note, aside = _swap(found, folder, kept)
+    notes = [note, *_put_archives(found, folder, archives)]
+    behind, more = _compared(found, clock())
+    return Restored(found, aside, (*filter(None, notes), *more), behind)
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """Turn what a disk or a database refuses into a sentence, as long as nothing was changed."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotCopy(f"{error.filename} cannot be used ({error.strerror}).") from None
+    except DatabaseError as error:
+        said = f"DATABASE_URL: the database cannot be used ({type(error).__name__})."
+        raise CannotCopy(said) from None
+
+
+def _swap(found: Manifest, folder: Path, kept: str) -> tuple[str, str]:
+    """Put file and database in place, both or none; a note on the file, and what is kept where."""
+    engine = engines.engine()
     database = found.part(engine.FILE)
     if database is None:
         raise CannotCopy("No database is in the backup.")
-    _refuse_archives(found, folder, archives)
-    _refuse_rows(is_told)
-    engine.refuse_used()
-    kept = f"before-restore-{clock():%Y%m%dT%H%M%SZ}"
-    wanted = set(found.triggers)
-    aside = engine.put_back(folder / database.name, database.sha256, wanted, kept)
-    notes = [*_put_checkpoint_file(found, folder, kept), *_put_archives(found, folder, archives)]
-    connection.close()
-    engine.tidy()
-    behind, more = _look(found, clock())
-    return Restored(found, aside, (*notes, *more), behind)
+    note, placed = _put_checkpoint_file(found, folder, kept)
+    try:
+        wanted = set(found.triggers)
+        return note, engine.put_back(folder / database.name, database.sha256, wanted, kept)
+    except BaseException:
+        if placed:
+            placed.unlink(missing_ok=True)
+        raise
 
 
 def _refuse_foreign(found: Manifest) -> None:
@@ -92,10 +117,7 @@ def _refuse_foreign(found: Manifest) -> None:
 
 
 def _refuse_rows(is_told: bool) -> None:
-    try:
-        tables = engines.engine().tables_with_rows()
-    except DatabaseError as error:
-        raise CannotCopy(f"The database cannot be looked at ({type(error).__name__}).") from None
+    tables = engines.engine().tables_with_rows()
     if tables and not is_told:
         some = ", ".join(tables[:3]) + (" and others" if len(tables) > 3 else "")
         raise CannotCopy(
@@ -104,18 +126,22 @@ def _refuse_rows(is_told: bool) -> None:
         )
 
 
-def _put_checkpoint_file(found: Manifest, folder: Path, kept: str) -> list[str]:
-    """Put the backup's file where there is none, else beside; the one in place is never changed."""
+def _put_checkpoint_file(found: Manifest, folder: Path, kept: str) -> tuple[str, Path | None]:
+    """Put the backup's file where there is none, else beside; the one in place is never changed.
+
+    Returns a note, and the file that was made.
+    """
     part, place = found.part(backup.CHECKPOINTS), Path(settings.AUDIT_CHECKPOINT_FILE)
-    if part is None:
-        return [] if place.exists() else [UNKNOWN]
     has_own = place.exists()
+    if part is None:
+        return ("" if has_own else UNKNOWN), None
     target = place.with_name(f"{place.name}.{kept}-of-backup") if has_own else place
     files.copied(folder / part.name, target)
     files.give_to_owner(target, place.parent)
     if has_own:
-        return [f"The backup's checkpoint file is kept as {target}; the one in place stays."]
-    return [f"No checkpoint file was in place: the backup's is there now. {UNKNOWN}"]
+        note = f"The backup's checkpoint file is kept as {target}; the one in place stays."
+        return note, target
+    return f"No checkpoint file was in place: the backup's is there now. {UNKNOWN}", target
 
 
 UNKNOWN = (
@@ -124,7 +150,7 @@ UNKNOWN = (
 )
 
 
-def _refuse_archives(found: Manifest, folder: Path, target: Path | None) -> None:
+def _refuse_archives(found: Manifest, target: Path | None) -> None:
     """Raise `CannotCopy` where an archive would meet another of its name."""
     if target is not None and not target.is_dir():
         raise CannotCopy(f"--archives: {target} is no folder.")
@@ -138,10 +164,13 @@ def _put_archives(found: Manifest, folder: Path, target: Path | None) -> list[st
     archived = _archived(found)
     if archived and target is None:
         return [f"{len(archived)} archives stay in the backup; --archives FOLDER copies them."]
-    for name, _ in archived:
-        if target and not (target / name).exists():
-            files.copied(folder / backup.ARCHIVES / name, target / name)
-            files.give_to_owner(target / name, target)
+    try:
+        for name, _ in archived:
+            if target and not (target / name).exists():
+                files.copied(folder / backup.ARCHIVES / name, target / name)
+                files.give_to_owner(target / name, target)
+    except OSError as error:
+        return [f"The archives could not be copied ({error.strerror}); they are in the backup."]
     return [f"{len(archived)} archives are in {target}."] if archived else []
 
 
@@ -149,6 +178,16 @@ def _archived(found: Manifest) -> list[tuple[str, str]]:
     """Return name and hash of each archive."""
     inside = f"{backup.ARCHIVES}/"
     return [(p.name[len(inside) :], p.sha256) for p in found.parts if p.name.startswith(inside)]
+
+
+def _compared(found: Manifest, now: datetime) -> tuple[bool, list[str]]:
+    """Do what comes after the swap; it is done, whatever fails here."""
+    connection.close()
+    try:
+        engines.engine().tidy()
+        return _look(found, now)
+    except DatabaseError as error:
+        return False, [f"It is in place, but could not be looked at ({type(error).__name__})."]
 
 
 def _look(found: Manifest, now: datetime) -> tuple[bool, list[str]]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from desk import startup_checks
 from orders.audit import log
-from orders.backups import backup, engines, manifest, restore, snapshot
+from orders.backups import backup, engines, files, manifest, restore, snapshot
 from orders.backups.refusals import CannotCopy
 from orders.cancels import requests
 from orders.delivery import worker
@@ -266,6 +266,32 @@ def somebody():
     other.close()
 
 
+def test_a_swap_that_fails_leaves_no_file_behind(firm, to, monkeypatch):
+    checkpoints.make()
+    backup.take(folder=to)
+    place = Path(site.AUDIT_CHECKPOINT_FILE)
+    before = {one.name for one in place.parent.iterdir()}
+
+    def refused(*_):
+        raise CannotCopy("no")
+
+    monkeypatch.setattr(engines.engine(), "put_back", refused)
+    with pytest.raises(CannotCopy, match="no"):
+        restore.put_back(folder=to, is_told=True)
+    assert {one.name for one in place.parent.iterdir()} == before
+
+
+def test_a_file_that_may_not_be_read_ends_in_a_sentence(firm, to, monkeypatch):
+    backup.take(folder=to)
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "measured", refused)
+    with pytest.raises(CannotCopy, match=r"cannot be used \(Permission denied\)"):
+        restore.put_back(folder=to, is_told=True)
+
+
 def test_archives_come_back_and_meet_no_other_of_their_name(firm, to, tmp_path):
     archives, back = tmp_path / "archives", tmp_path / "back"
     archives.mkdir()
@@ -351,12 +377,12 @@ RIGHTS = "SELECT " + ", ".join(
 
 
 @ON_POSTGRESQL
-@pytest.mark.parametrize("dies", ["at once", "half way"])
+@pytest.mark.parametrize("dies", ["at once", "half way", "near the end"])
 def test_a_program_that_dies_half_way_changes_nothing(firm, to, monkeypatch, tmp_path, dies):
     backup.take(folder=to)
     firm.order()
     before = everything()
-    lines = "1" if dies == "at once" else "400"
+    lines = {"at once": "1", "half way": "400", "near the end": "-12"}[dies]
     fake = tmp_path / "pg_restore"
     real = subprocess.run(["which", "pg_restore"], capture_output=True, text=True).stdout.strip()
     fake.write_text(

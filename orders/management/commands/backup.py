@@ -1,5 +1,6 @@
 """`manage.py backup TO`: copy all that the desk remembers into a new folder."""
 
+import os
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from orders.backups import backup
 from orders.backups.refusals import CannotCopy
 from orders.management import terminal
+
+NICENESS = 10  # pages, clicks and senders on the same machine get the processor first
 
 
 class Command(terminal.DeskCommand):
@@ -39,6 +42,8 @@ class Command(terminal.DeskCommand):
         **options: Any,
     ) -> None:
         """Write it, or say why not."""
+        if getattr(self, "_called_from_command_line", False):  # as a process of its own
+            os.nice(NICENESS)  # pg_dump takes it over
         with terminal.in_words():
             try:
                 made = backup.take(folder=to, archives=archives, in_checkout=in_checkout)
