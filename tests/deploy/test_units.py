@@ -112,7 +112,7 @@ def test_the_procfile_runs_what_the_units_run():
     rows = re.findall(r"(?m)^[\w-]+: ENV_FILE=(\S+) exec (.+)$", (ROOT / "Procfile").read_text())
     told = {frozenset(line.removeprefix(".venv/bin/").split()) for _, line in rows}
     held = [{word.removeprefix(f"{INSTALLED}/.venv/bin/") for word in command(u)} for u in SERVICES]
-    assert len(told) == len(SERVICES)
+    assert len(told) == len(rows) == len(SERVICES)
     assert [row for row in told if not any(row <= words for words in held)] == []
     for file, line in rows:
         sends = "celery" in line or "sweep" in line or "manage.py stream" in line
