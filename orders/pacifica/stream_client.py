@@ -51,7 +51,7 @@ class Door:
     """
 
     url: str
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # it may hold a password
     ca_file: str | None = None
     api_config_key: str | None = field(default=None, repr=False)
 
@@ -136,15 +136,15 @@ def _options(door: Door, close_within_s: float) -> dict[str, Any]:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, OSError):  # first: an untrusted certificate is a ValueError as well
+        return plain_reason(error)
     if isinstance(error, InvalidStatus):
         return f"the exchange refused the stream (HTTP {error.response.status_code})"
     if isinstance(error, ProxyError | InvalidProxy):
         return "the proxy did not let the stream through"
     if isinstance(error, InvalidHandshake | EOFError):
         return "the exchange did not answer as a stream does"
-    if isinstance(error, InvalidURI | ValueError):
-        return "the stream's address or key cannot be used"
-    return plain_reason(error)
+    return "the stream's address or key cannot be used"
 
 
 def _ended(closed: ConnectionClosed) -> StreamLost:

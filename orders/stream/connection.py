@@ -34,7 +34,7 @@ class Listener(Protocol):
     def acknowledged(self, address: str, connected_at: datetime | None) -> None:
         """Say that every subscription of this address stands, since when the connection does."""
 
-    def not_acknowledged(self, address: str, sources: list[str]) -> None:
+    def not_acknowledged(self, address: str, sources: list[str], *, connection: str) -> None:
         """Say that these were not acknowledged in time."""
 
     def updated(self, raw: bytes, frame: Updates, *, number: int, connection: str) -> None:
@@ -143,7 +143,7 @@ class Connection:
             by_address.setdefault(address, []).append(source)
         for address, sources in by_address.items():
             self.standing.discard(address)
-            self._listener.not_acknowledged(address, sources)
+            self._listener.not_acknowledged(address, sources, connection=self.name)
         self._decide()
 
     async def _subscribe(self, subscription: Subscription) -> None:
@@ -204,7 +204,7 @@ class Connection:
         if address in self._wanted:
             self._again[subscription] = self._loop.time() + self._timings.subscribe_again_s
             self.standing.discard(address)
-            self._listener.not_acknowledged(address, [source])
+            self._listener.not_acknowledged(address, [source], connection=self.name)
 
     def _decide(self) -> None:
         if not self._waiting:

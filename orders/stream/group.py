@@ -135,6 +135,7 @@ class Group:
         new.task.add_done_callback(self._done)
         try:
             await new.decided()
+            self._check(old, connection)
         except BaseException:
             await new.end()
             raise
@@ -145,6 +146,15 @@ class Group:
         if old is not None:
             await old.end()
         await self._want()
+
+    def _check(self, old: _Life | None, new: Connection) -> None:
+        """Let nothing replace a connection that reads more. Raises `StreamLost`."""
+        if old is not None and not old.task.done() and old.connection.standing - new.standing:
+            raise StreamLost("a new connection was not acknowledged every subscription")
+
+    def _is_read_by_another(self, connection: str) -> bool:
+        life = self._life
+        return life is not None and life.connection.name != connection and not life.task.done()
 
     async def _read(self, connection: Connection) -> None:
         """Read it to its end. Raises `StreamLost`, whatever happens."""
@@ -190,8 +200,13 @@ class Group:
         for follower in self._followers.get(address, ()):
             follower.subscribed(connected_at)
 
-    def not_acknowledged(self, address: str, sources: list[str]) -> None:
-        """These were not acknowledged in time: an error, for the exchange says nothing of it."""
+    def not_acknowledged(self, address: str, sources: list[str], *, connection: str) -> None:
+        """These were not acknowledged in time: an error, for the exchange says nothing of it.
+
+        One that is to take over from another does not take over then.
+        """
+        if self._is_read_by_another(connection):
+            return
         why = f"Not acknowledged by the exchange: {', '.join(sources)}."
         for follower in self._followers.get(address, ()):
             follower.lost(why)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
+from django.db import transaction
 from django.utils import timezone
 
 from desk.repeated_warnings import Matters
@@ -134,9 +135,10 @@ class StreamWorker:
     ) -> list[Leased]:
         """Do a round's part in the database; return what is ours now."""
         now = self._clock()
-        leases.renew(token=self._token, now=now, standing=changed)
-        for account_ids, at in heard:
-            leases.heard(token=self._token, account_ids=account_ids, at=at)
+        with transaction.atomic():
+            leases.renew(token=self._token, now=now, standing=changed)
+            for account_ids, at in heard:
+                leases.heard(token=self._token, account_ids=account_ids, at=at)
         leases.add_missing()
         room = self._limits.accounts - len(self._followers)
         leases.take(token=self._token, now=now, at_most=min(room, self._limits.new_accounts))

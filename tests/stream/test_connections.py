@@ -6,9 +6,11 @@ import threading
 from dataclasses import replace
 
 import pytest
+from django.db import OperationalError
 
 from orders.models import AccountStream
 from orders.pacifica.stream_frames import SOURCES
+from orders.stream import leases
 from tests.helpers.stream_server import until
 from tests.stream.conftest import QUICK, following, row, until_healthy, until_row, update
 
@@ -157,6 +159,37 @@ def test_an_old_connection_goes_on_where_no_new_one_can_be_had(server, account):
         until(lambda: len(server.connections) >= 4)
         found = row(account)
     assert (found.reconnects, len(process.reads)) == (0, 1)
+
+
+def test_no_connection_takes_over_that_is_not_acknowledged_everything(server, account):
+    with following(timings=replace(QUICK, life_s=0.6)) as process:
+        until_healthy(account)
+        server.refuses = {SOURCES[1]}
+        until(lambda: len(server.connections) >= 3)
+        found = row(account)
+        assert server.connections[0].is_open
+        assert (found.trouble, found.reconnects, len(process.reads)) == ("", 0, 1)
+        server.refuses = set()
+        until(lambda: not server.connections[0].is_open)
+    assert len(process.reads) == 1
+
+
+def test_a_database_that_cannot_be_reached_is_told_once_and_all_goes_on(
+    server, account, monkeypatch, caplog
+):
+    real, failures = leases.renew, []
+
+    def renew(**about):
+        if len(failures) < 5:
+            failures.append(1)
+            raise OperationalError
+        real(**about)
+
+    monkeypatch.setattr(leases, "renew", renew)
+    with following():
+        until_healthy(account)
+    assert caplog.text.count("leases could not be renewed (OperationalError)") == 1
+    assert caplog.text.count("leases are renewed again") == 1
 
 
 def test_a_read_that_fails_leaves_it_catching_up_until_one_does_not(server, account):

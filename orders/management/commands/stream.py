@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from desk import startup_checks
+from desk.databases import prepare_statements
 from orders.management import terminal
 from orders.stream.worker import StreamWorker
 
@@ -31,6 +32,7 @@ class Command(terminal.DeskCommand):
             signal.signal(number, lambda *_: worker.stop())
         with terminal.in_words():
             startup_checks.check_site()
+        prepare_statements()
         self.stdout.write("The stream is followed.")
         self.stdout.flush()
         worker.run()
