@@ -42,17 +42,19 @@ def take(
     folder: Path,
     archives: Path | None = None,
     in_checkout: bool = False,
+    holds_writers: bool = False,
     clock: Callable[[], datetime] = timezone.now,
 ) -> Manifest:
     """Write a whole backup into a new ``folder``, or none. Raises `CannotCopy`.
 
     ``archives``: a folder whose zip files are copied too. A backup in the folder of the code is
     only written ``in_checkout``: from there it gets into other copies and commits.
+    ``holds_writers``: even where nobody can write meanwhile.
     """
     refuse_place(folder, in_checkout=in_checkout)
     try:
         with files.finished_folder(folder) as work:
-            return _write(work, archives, clock())
+            return _write(work, archives, holds_writers, clock())
     except OSError as error:
         raise CannotCopy(f"The backup cannot be written ({error.strerror}).") from None
 
@@ -69,12 +71,12 @@ def refuse_place(folder: Path, *, in_checkout: bool) -> None:
         )
 
 
-def _write(work: Path, archives: Path | None, now: datetime) -> Manifest:
+def _write(work: Path, archives: Path | None, holds_writers: bool, now: datetime) -> Manifest:
     """Write every file, the manifest last."""
     parts = [*_checkpoint_file(work), *_archives(work, archives)]
     engine = engines.engine()
     try:
-        facts, version = engine.copy(work), engines.version()
+        facts, version = engine.copy(work, holds_writers=holds_writers), engines.version()
     except DatabaseError as error:
         raise CannotCopy(f"The database cannot be copied ({type(error).__name__}).") from None
     about = {

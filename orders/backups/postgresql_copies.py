@@ -21,8 +21,8 @@ KEPT = "before_restore_"
 CHUNK = 1024 * 1024
 
 
-def copy(folder: Path) -> snapshot.Facts:
-    """Write the dump as `FILE`, without sessions. Raises `CannotCopy`."""
+def copy(folder: Path, *, holds_writers: bool = False) -> snapshot.Facts:
+    """Write the dump as `FILE`, without sessions. Raises `CannotCopy`. No writer is ever held."""
     target = folder / FILE
     try:
         server = postgresql_programs.server_major()

@@ -26,9 +26,14 @@ def place() -> Path:
     return Path(str(connection.settings_dict["NAME"]))
 
 
-def copy(folder: Path) -> snapshot.Facts:
-    """Write the copy as `FILE`, without sessions. Raises `CannotCopy`."""
+def copy(folder: Path, *, holds_writers: bool = False) -> snapshot.Facts:
+    """Write the copy as `FILE`, without sessions. Raises `CannotCopy`.
+
+    Outside WAL mode nobody can commit while a snapshot is read: only where ``holds_writers``.
+    """
     target = folder / FILE
+    if not holds_writers:
+        _refuse_to_hold_writers()
     private.make_file(target)  # SQLite would make it for everybody to read; it takes an empty one
     try:
         with connection.cursor() as cursor:
@@ -42,6 +47,17 @@ def copy(folder: Path) -> snapshot.Facts:
         raise CannotCopy(f"The database cannot be copied ({error}).") from None
     files.sync(target)
     return facts
+
+
+def _refuse_to_hold_writers() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode")
+        (mode,) = cursor.fetchone()
+    if mode != "wal":
+        raise CannotCopy(
+            "This database is in SQLite's rollback journal: nothing could be recorded or sent "
+            "while it is copied. Stop the site, then add --hold-writers."
+        )
 
 
 def _forget_sessions(copied: sqlite3.Connection) -> None:

@@ -208,6 +208,15 @@ def test_it_is_one_moment_while_somebody_writes(firm, to):
 
 
 @ON_SQLITE
+def test_where_nobody_could_write_meanwhile_it_is_told_to(firm, to, run):
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode = DELETE")
+    code, _, err = run("backup", str(to))
+    assert (code, "--hold-writers" in err, to.exists()) == (2, True, False)
+    assert run("backup", str(to), "--hold-writers")[0] == 0
+
+
+@ON_SQLITE
 def test_a_damaged_database_gives_no_backup(firm, to, tmp_path):
     place = Path(connection.settings_dict["NAME"])
     connection.close()

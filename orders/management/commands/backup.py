@@ -30,6 +30,11 @@ class Command(terminal.DeskCommand):
         parser.add_argument(
             "--in-checkout", action="store_true", help="even if that is in the folder of the code"
         )
+        parser.add_argument(
+            "--hold-writers",
+            action="store_true",
+            help="on SQLite in its rollback journal: even if nobody can write meanwhile",
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
 
     def handle(
@@ -38,6 +43,7 @@ class Command(terminal.DeskCommand):
         to: Path,
         archives: Path | None,
         in_checkout: bool,
+        hold_writers: bool,
         json: bool,
         **options: Any,
     ) -> None:
@@ -46,7 +52,12 @@ class Command(terminal.DeskCommand):
             os.nice(NICENESS)  # pg_dump takes it over
         with terminal.in_words():
             try:
-                made = backup.take(folder=to, archives=archives, in_checkout=in_checkout)
+                made = backup.take(
+                    folder=to,
+                    archives=archives,
+                    in_checkout=in_checkout,
+                    holds_writers=hold_writers,
+                )
             except CannotCopy as error:
                 raise CommandError(str(error), returncode=terminal.WRONG_INPUT) from None
         if json:
