@@ -37,10 +37,14 @@ Amounts = list[tuple[Cancel, ToldUpdate]]
 
 @dataclass(frozen=True)
 class Effects:
-    """How many orders changed, and how many questions ended."""
+    """How many orders changed, and how many questions ended.
+
+    ``waiting``: ids of cancels that were being sent, or waited for it, while their orders ended.
+    """
 
     changed: int
     concluded: int
+    waiting: frozenset[int] = frozenset()
 
 
 def write(*, account_id: int, burst: Burst, offset: timedelta, now: datetime) -> Effects:
@@ -64,7 +68,11 @@ def write(*, account_id: int, burst: Burst, offset: timedelta, now: datetime) ->
         )
         facts.append(fact)
     log.append(*facts, *outcome_facts([(cancel, end) for cancel, end, _ in settled], now))
-    return Effects(len(orders.outcomes), len(settled))
+    waiting = {
+        pk for order_id, pk in cancels.live.items() if order_id in {e.order_id for e in ends}
+    }
+    settled_ids = {cancel.pk for cancel, _, _ in settled}
+    return Effects(len(orders.outcomes), len(settled), frozenset(waiting - settled_ids))
 
 
 def _known(account: Account, burst: Burst) -> dict[int, Order]:

@@ -15,7 +15,9 @@ from django.utils import timezone
 from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.exchange.reader import moment
-from orders.models import Account
+from orders.lifecycle import wakeups
+from orders.models import Account, Cancel
+from orders.models.cancels import OPEN_QUESTIONS
 from orders.reconcile import received_frames, stream_effects
 from orders.reconcile.received_frames import Burst, ReceivedFrame
 
@@ -54,7 +56,19 @@ def apply(
     offset = exchange_clock.offset(now)
     with transaction.atomic():
         effects = stream_effects.write(account_id=account_id, burst=burst, offset=offset, now=now)
+    if effects.waiting:
+        _ask_at_once(account_id, set(effects.waiting), now)
     return _applied(burst, effects, clock() + offset)
+
+
+def _ask_at_once(account_id: int, cancel_ids: set[int], now: datetime) -> None:
+    """Have cancels looked at now whose answer was lost while their orders' ends were written.
+
+    Each of the two transactions may have looked before the other was committed.
+    """
+    open_now = Cancel.objects.filter(pk__any=cancel_ids, status__in=OPEN_QUESTIONS, checks=0)
+    if open_now.update(next_check_at=now):
+        wakeups.settle(account_ids=[account_id])
 
 
 def _applied(burst: Burst, effects: stream_effects.Effects, by_exchange: datetime) -> Applied:

@@ -24,7 +24,7 @@ from orders.models import (
     OrderState,
     Proof,
 )
-from orders.reconcile import filled_amounts, resolve
+from orders.reconcile import filled_amounts, resolve, stream_effects
 from orders.reconcile import sync as account_sync
 from tests.helpers import frames
 from tests.helpers.frames import apply, rows_of, stream
@@ -254,6 +254,24 @@ def test_an_event_that_came_while_it_was_sent_settles_a_lost_answer(firm, monkey
     assert (cancel.status, cancel.proof) == (CancelStatus.CANCELLED, Proof.STREAM)
     assert len(reads_of(firm)) == seen
     assert verify.verify().faults == []
+
+
+def test_an_answer_lost_while_the_event_is_written_waits_for_no_second(firm, monkeypatch):
+    """Neither of the two transactions sees what the other writes."""
+    order = firm.order()
+    bring(firm, order, "sending")
+    later = timezone.now() + timedelta(seconds=1)
+    real = stream_effects.write
+
+    def meanwhile(**about):
+        effects = real(**about)
+        Cancel.objects.update(status=CancelStatus.UNKNOWN, has_unanswered=True, next_check_at=later)
+        return effects
+
+    monkeypatch.setattr(stream_effects, "write", meanwhile)
+    apply(firm.account, update(firm, order, "cancel", "cancelled"))
+    cancel = settle(firm, after_s=0.01)
+    assert (cancel.status, cancel.proof) == (CancelStatus.CANCELLED, Proof.STREAM)
 
 
 @pytest.mark.parametrize("is_event_first", [True, False])
