@@ -30,6 +30,11 @@ class ToldUpdate:
     frame: ReceivedFrame
 
     @property
+    def order(self) -> tuple[bool, int]:
+        """Which order it is of: ids of TWAP orders and of others may be the same."""
+        return self.is_twap, self.order_id
+
+    @property
     def name(self) -> str:
         """The client order id in lower case, or empty."""
         return (self.row.client_order_id or "").lower()

@@ -105,14 +105,14 @@ def _contradictions(
 ) -> list[log.Fact]:
     """Reopen what the updates speak against; return the records of it."""
     filled = {
-        each.order_id
+        each.order
         for each in ends
-        if each.row.order_status in FILLS and orders.is_news(each.order_id)
+        if each.row.order_status in FILLS and (each.is_twap or orders.is_news(each.order_id))
     }
-    ids = filled & cancels.cancelled
-    facts = []
-    if ids:
-        facts += reopen.seen_filled(account=account, order_ids=ids, now=now, proof=Proof.STREAM)
+    pks = {pk for order in filled for pk in cancels.cancelled.get(order, ())}
+    facts = reopen.seen_filled(
+        account=account, order_ids=(), cancel_ids=pks, now=now, proof=Proof.STREAM
+    )
     facts += _edited(account, cancels, orders, now)
     if facts:
         wakeups.settle(account_ids=[account.pk])
@@ -197,7 +197,7 @@ def _waiting(
     return [
         each
         for each in ends
-        if each.order_id in cancels.live and (each.is_twap or each.order_id not in orders.known)
+        if each.order in cancels.live and (each.is_twap or each.order_id not in orders.known)
     ]
 
 
@@ -216,17 +216,17 @@ def _lines(
     """Name each order that changed, or whose cancel did, with the row that shows it."""
     named = set()
     for cancel, end, each in settled:
-        named.add(each.order_id)
+        named.add(each.order)
         yield _line(account, each, end.status, cancel)
     for cancel, each in amounts:
-        named.add(each.order_id)
+        named.add(each.order)
         yield _line(account, each, CLOSED, cancel)
-    left = dict(orders.shown_by)
-    left |= {each.order_id: each for each in _waiting(cancels, orders, ends)}
-    for order_id in sorted(left.keys() - named):
-        each = left[order_id]
-        outcome = orders.outcomes.get(order_id, CLOSED)
-        yield _line(account, each, outcome, None, cancels.live.get(order_id))
+    left = {each.order: each for each in orders.shown_by.values()}
+    left |= {each.order: each for each in _waiting(cancels, orders, ends)}
+    for order in sorted(left.keys() - named):
+        each = left[order]
+        outcome = CLOSED if each.is_twap else orders.outcomes.get(each.order_id, CLOSED)
+        yield _line(account, each, outcome, None, cancels.live.get(order))
 
 
 def _line(

@@ -16,6 +16,8 @@ from orders.reconcile.received_frames import Burst, ReceivedFrame, ToldUpdate
 Kept = tuple[int | None, OrderUpdate, datetime]
 LATELY = timedelta(seconds=5)  # after a cancel's event, that the frame of an edit may come
 BETWEEN = b"\n"
+OF_TWAPS = {"ta", "fa"}  # what only rows of TWAP orders say
+OF_ORDERS = {"a", "f", "li"}  # what only rows of other orders say
 
 
 def fact(
@@ -64,26 +66,21 @@ def _described(frame: ReceivedFrame, length: int, is_rows_alone: bool) -> dict[s
 
 
 def kept_of(cancels: Sequence[Cancel]) -> dict[int, Kept]:
-    """Return, by cancel, the last update that the log keeps of its order, where it keeps any."""
+    """Return, by cancel, the last update that the log keeps of its order, where it keeps any.
+
+    A TWAP order and another may have one id: a row counts for its own kind alone.
+    """
     account_id = cancels[0].account_id
     ids = {cancel.order_id for cancel in cancels}
     lines = AuditRecordOrder.objects.filter(order_id__any=ids, account=account_id)
     rows = lines.filter(record__event=Event.STREAM).exclude(data="").order_by("record_id", "row")
-    newest = {
-        order_id: (cancel_id, data, at)
-        for order_id, cancel_id, data, at in rows.values_list(
-            "order_id", "cancel_id", "data", "record__at"
-        )
-    }
-    kept: dict[int, Kept] = {}
-    for cancel in cancels:
-        if cancel.order_id not in newest:
-            continue
-        cancel_id, data, at = newest[cancel.order_id]
-        row = _row(data, TwapUpdate if cancel.kind == CancelKind.TWAP else OrderUpdate)
-        if row is not None:
-            kept[cancel.pk] = (cancel_id, row, at)
-    return kept
+    columns = "order_id", "cancel_id", "data", "record__at"
+    newest: dict[tuple[bool, int | None], Kept] = {}
+    for order_id, cancel_id, data, at in rows.values_list(*columns):
+        if (row := _row(data)) is not None:
+            newest[isinstance(row, TwapUpdate), order_id] = cancel_id, row, at
+    orders = {cancel.pk: (cancel.kind == CancelKind.TWAP, cancel.order_id) for cancel in cancels}
+    return {pk: newest[order] for pk, order in orders.items() if order in newest}
 
 
 def kept_lately(account: Account, now: datetime) -> list[Kept]:
@@ -92,8 +89,8 @@ def kept_lately(account: Account, now: datetime) -> list[Kept]:
         record__at__gt=now - LATELY, record__account=account, record__event=Event.STREAM
     )
     told = lines.values_list("cancel_id", "data", "record__at")
-    read = [(pk, _row(data, OrderUpdate), at) for pk, data, at in told]
-    return [(pk, row, at) for pk, row, at in read if row is not None and row.order_id is not None]
+    read = [(pk, _row(data), at) for pk, data, at in told]
+    return [(pk, row, at) for pk, row, at in read if row is not None and _is_of_order(row)]
 
 
 def ids_kept(account_id: int, order_ids: set[int | None]) -> set[int | None]:
@@ -103,9 +100,19 @@ def ids_kept(account_id: int, order_ids: set[int | None]) -> set[int | None]:
     return set(of_stream.values_list("order_id", flat=True))
 
 
-def _row(text: str, kind: type[OrderUpdate]) -> OrderUpdate | None:
+def _is_of_order(row: OrderUpdate) -> bool:
+    return row.order_id is not None and not isinstance(row, TwapUpdate)
+
+
+def _row(text: str) -> OrderUpdate | None:
+    """Read a kept row as what it is; None where it may be of a TWAP order or of another."""
     try:
         item = parse_rows(text.encode())
     except Unreadable:
         return None
-    return row_of(kind, item) if isinstance(item, dict) else None
+    if not isinstance(item, dict):
+        return None
+    is_twap, is_order = bool(OF_TWAPS & item.keys()), bool(OF_ORDERS & item.keys())
+    if is_twap == is_order:
+        return None
+    return row_of(TwapUpdate if is_twap else OrderUpdate, item)

@@ -7,19 +7,20 @@ a constant number of queries and leaves one record, where it changed something.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
-from orders.exchange.reader import moment
 from orders.lifecycle import wakeups
 from orders.models import Account, Cancel
 from orders.models.cancels import OPEN_QUESTIONS
-from orders.reconcile import received_frames, stream_effects
+from orders.reconcile import closures, received_frames, stream_effects
 from orders.reconcile.received_frames import Burst, ReceivedFrame
+
+MAX_LAG = timedelta(days=1)  # beyond it the time was odd, or the update a very late one
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,14 @@ def _ask_at_once(account_id: int, cancel_ids: set[int], now: datetime) -> None:
 
 def _applied(burst: Burst, effects: stream_effects.Effects, by_exchange: datetime) -> Applied:
     """``by_exchange``: the time of the commit, by the exchange's clock."""
-    times = [each.row.updated_at for each in burst.told if each.row.updated_at]
+    times = [at for each in burst.told if (at := closures.changed_at(each.row)) is not None]
     places = [each.row.last_order_id for each in burst.told if each.row.last_order_id]
-    lag = by_exchange - moment(max(times)) if times else None
+    lag = by_exchange - max(times) if times else None
     return Applied(
         newest_li=max(places, default=None),
         updates=burst.updates,
         changed=effects.changed,
         concluded=effects.concluded,
         troubles=burst.troubles,
-        lag_ms=None if lag is None else round(lag.total_seconds() * 1000),
+        lag_ms=None if lag is None or abs(lag) > MAX_LAG else lag // timedelta(milliseconds=1),
     )

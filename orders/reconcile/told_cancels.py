@@ -14,6 +14,7 @@ from orders.reconcile.received_frames import ToldUpdate
 from orders.reconcile.stream_evidence import Kept
 
 AT_ONCE = 200  # rows of one statement
+Named = tuple[bool, int]  # whether it is a TWAP order, and its id: both kinds may count alike
 
 
 class _Named(NamedTuple):
@@ -29,21 +30,26 @@ class _Named(NamedTuple):
     amounts_due_at: datetime | None
     filled_amount: str
 
+    @property
+    def order(self) -> Named | None:
+        """Which order it names, where it does by an id."""
+        return None if self.order_id is None else (self.kind == CancelKind.TWAP, self.order_id)
+
 
 @dataclass
 class ToldCancels:
     """Cancels by what an update may do to them.
 
     ``questions``: open ones. ``untold``: called cancelled, their amounts still to be read.
-    ``live``: the live cancel of an order, by order id. ``cancelled``: order ids of which a cancel
-    is called cancelled. ``gone``: whether some were gone by the open orders alone. ``lately``: what
+    ``live``: the live cancel of an order, by the order. ``cancelled``: the cancels called cancelled,
+    by the order. ``gone``: whether some were gone by the open orders alone. ``lately``: what
     the stream showed in the last seconds.
     """
 
     questions: list[Cancel] = field(default_factory=list)
     untold: list[Cancel] = field(default_factory=list)
-    live: dict[int, int] = field(default_factory=dict)
-    cancelled: set[int] = field(default_factory=set)
+    live: dict[Named, int] = field(default_factory=dict)
+    cancelled: dict[Named, set[int]] = field(default_factory=dict)
     gone: bool = False
     lately: list[Kept] = field(default_factory=list)
 
@@ -74,11 +80,13 @@ def lock(account: Account, told: Sequence[ToldUpdate], now: datetime) -> ToldCan
     if any(_may_be_an_edits(each) for each in told):
         found.lately = stream_evidence.kept_lately(account, now)
     named = _named(account, told)
-    found.live = {one.order_id: one.pk for one in named if one.order_id and one.status in LIVE}
-    said = [one for one in named if one.status == CancelStatus.CANCELLED]
-    found.cancelled = {one.order_id for one in said if one.order_id is not None}
+    by_id = [(one.order, one) for one in named if one.order is not None]
+    found.live = {order: one.pk for order, one in by_id if one.status in LIVE}
+    for order, one in by_id:
+        if one.status == CancelStatus.CANCELLED:
+            found.cancelled.setdefault(order, set()).add(one.pk)
     found.gone = any(_is_gone_by_book(one) for one in named)
-    filled = {each.order_id for each in told if each.row.order_status in FILLS}
+    filled = {each.order for each in told if each.row.order_status in FILLS}
     pks = {one.pk for one in named if _may_change(one, filled)}
     pks |= {pk for pk, *_ in found.lately if pk is not None}
     if pks:
@@ -106,9 +114,9 @@ def _named(account: Account, told: Sequence[ToldUpdate]) -> list[_Named]:
     return [row for row in rows if row.account_id == account.pk]
 
 
-def _may_change(one: _Named, filled: set[int]) -> bool:
+def _may_change(one: _Named, filled: set[Named]) -> bool:
     if one.status == CancelStatus.CANCELLED:
-        return one.amounts_due_at is not None or one.order_id in filled
+        return one.amounts_due_at is not None or one.order in filled
     return one.status in OPEN_QUESTIONS or _is_gone_by_book(one)
 
 
@@ -135,15 +143,18 @@ def _sort(found: ToldCancels, cancels: list[Cancel]) -> None:
 def _paired(
     cancels: Iterable[Cancel], ends: Iterable[ToldUpdate]
 ) -> list[tuple[Cancel, ToldUpdate]]:
-    """Pair cancels with the last update that ends their order, by its id or by its name alone."""
-    newest: dict[tuple[bool, int | str], ToldUpdate] = {}
+    """Pair cancels with the last update that ends their order: by its id, or by its name alone.
+
+    An order of that name on another symbol, or on none that can be read, is not the one meant.
+    """
+    newest: dict[tuple[bool, int | tuple[str | None, str]], ToldUpdate] = {}
     for each in sorted(ends, key=lambda each: update_order.place(each.row)):
-        newest[each.is_twap, each.order_id] = each
+        newest[each.order] = each
         if each.name:
-            newest[each.is_twap, each.name] = each
+            newest[each.is_twap, (each.row.symbol, each.name)] = each
     pairs = []
     for cancel in cancels:
-        name = cancel.order_id or (cancel.client_order_id or "").lower()
+        name = cancel.order_id or (cancel.symbol, (cancel.client_order_id or "").lower())
         last = newest.get((cancel.kind == CancelKind.TWAP, name))
         if last is not None:
             pairs.append((cancel, last))

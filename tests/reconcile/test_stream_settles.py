@@ -24,7 +24,7 @@ from orders.models import (
     OrderState,
     Proof,
 )
-from orders.reconcile import filled_amounts, resolve, stream_effects
+from orders.reconcile import filled_amounts, resolve, stream_conclusions, stream_effects
 from orders.reconcile import sync as account_sync
 from tests.helpers import frames
 from tests.helpers.frames import apply, rows_of, stream
@@ -469,3 +469,59 @@ def test_a_job_is_done_once_the_stream_settled_its_last_cancel(firm):
     stream(firm, order.order_id)
     assert Cancel.objects.get().job.status == "done"
     assert Order.objects.get().state == OrderState.CLOSED
+
+
+def told(firm, order_id, word, **about):
+    """An event of now of one order; ``as_twap``: on the channel of TWAP orders."""
+    at = round((timezone.now() + timedelta(milliseconds=5)).timestamp() * 1000)
+    event = EVENT | {"order_status": word, "created_at": at, "li": 2**40}
+    made = frames.twap_row if about.pop("as_twap") else frames.order_row
+    return made(order_id, firm.paper.truth()[order_id], event) | about
+
+
+def hear(firm, order_id, word, *, as_twap):
+    source = "account_twap_order_updates" if as_twap else "account_order_updates"
+    row = told(firm, order_id, word, as_twap=as_twap)
+    apply(firm.account, frames.received(row, source=source))
+    later = timezone.now() + timedelta(minutes=1)
+    stream_conclusions.conclude_from_log(account_id=firm.account.pk, now=later, offset=timedelta(0))
+
+
+@pytest.mark.parametrize("is_twap", [True, False])
+def test_the_end_of_a_twap_of_the_same_id_is_no_end_of_an_order_nor_the_reverse(firm, is_twap):
+    kind, route = (CancelKind.TWAP, "/twap") if is_twap else (CancelKind.ORDER, "")
+    made = [{"order_type": "twap"}] if is_twap else 1
+    [order_id] = firm.paper.orders(firm.account.address, made)
+    firm.paper.fault(f"/orders{route}/cancel", "drop")
+    by_id(firm, order_id=order_id, kind=kind)
+    hear(firm, order_id, "cancelled", as_twap=not is_twap)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    hear(firm, order_id, "cancelled", as_twap=is_twap)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    assert verify.verify().faults == []
+
+
+def test_the_fill_of_a_twap_of_the_same_id_reopens_no_question(firm):
+    [order_id] = firm.paper.orders(firm.account.address, 1)
+    by_id(firm, order_id=order_id, kind=CancelKind.ORDER)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    hear(firm, order_id, "completed", as_twap=True)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+
+
+@pytest.mark.parametrize("symbol", ["ETH", None])
+def test_an_order_of_the_same_name_on_another_symbol_ends_no_question(firm, symbol):
+    [order_id] = firm.paper.orders(firm.account.address, [{"client_order_id": CLIENT_ORDER_ID}])
+    firm.paper.fault("/orders/cancel", "drop")
+    by_id(firm, client_order_id=CLIENT_ORDER_ID, kind=CancelKind.ORDER)
+    apply(firm.account, told(firm, order_id, "cancelled", as_twap=False, i=order_id + 7, s=symbol))
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    assert Order.objects.filter(order_id=order_id, state=OrderState.CLOSED).count() == 0
+
+
+@pytest.mark.parametrize("at", [1, 10**13, 10**15, 10**17, 2**63 - 1])
+def test_an_absurd_time_raises_nothing_and_is_no_lag(firm, at):
+    order = firm.order()
+    row = update(firm, order, "cancel", "cancelled") | {"ut": at}
+    applied = apply(firm.account, row)
+    assert (applied.changed, applied.lag_ms) == (1, None)
