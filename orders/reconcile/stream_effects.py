@@ -68,9 +68,8 @@ def write(*, account_id: int, burst: Burst, offset: timedelta, now: datetime) ->
         )
         facts.append(fact)
     log.append(*facts, *outcome_facts([(cancel, end) for cancel, end, _ in settled], now))
-    waiting = {
-        pk for order_id, pk in cancels.live.items() if order_id in {e.order_id for e in ends}
-    }
+    ended = {each.order for each in ends}
+    waiting = {pk for order, pk in cancels.live.items() if order in ended}
     settled_ids = {cancel.pk for cancel, _, _ in settled}
     return Effects(len(orders.outcomes), len(settled), frozenset(waiting - settled_ids))
 

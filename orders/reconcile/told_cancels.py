@@ -41,9 +41,9 @@ class ToldCancels:
     """Cancels by what an update may do to them.
 
     ``questions``: open ones. ``untold``: called cancelled, their amounts still to be read.
-    ``live``: the live cancel of an order, by the order. ``cancelled``: the cancels called cancelled,
-    by the order. ``gone``: whether some were gone by the open orders alone. ``lately``: what
-    the stream showed in the last seconds.
+    ``live``: the live cancel of an order, by the order. ``cancelled``: the cancels that are called
+    cancelled, by the order. ``gone``: whether some were gone by the open orders alone. ``lately``:
+    what the stream showed in the last seconds.
     """
 
     questions: list[Cancel] = field(default_factory=list)

@@ -201,7 +201,7 @@ class Connection:
     def _lapse(self, subscription: Subscription) -> None:
         """Take a subscription that ended without our asking as not acknowledged."""
         source, address = subscription
-        if address in self._wanted:
+        if address in self._wanted and source in SOURCES:
             self._again[subscription] = self._loop.time() + self._timings.subscribe_again_s
             self.standing.discard(address)
             self._listener.not_acknowledged(address, [source], connection=self.name)

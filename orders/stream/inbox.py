@@ -24,14 +24,16 @@ class Inbox:
         self._apply, self._missed = apply, missed
         self._timings, self._limits = timings, limits
         self._waiting: list[ReceivedFrame] = []
+        self._bytes = 0  # of those that wait
         self._work: asyncio.Task[None] | None = None
 
     def put(self, frame: ReceivedFrame) -> None:
         """Have a frame written after those before it."""
-        if len(self._waiting) >= self._limits.waiting_frames:
-            self._waiting.clear()
+        if self._waiting and self._is_full(frame):
+            self._clear()
             self._missed("More changes came than could be written.")
         self._waiting.append(frame)
+        self._bytes += len(frame.raw)
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._write())
 
@@ -42,13 +44,23 @@ class Inbox:
 
     def stop(self) -> None:
         """Write nothing more but what is being written."""
-        self._waiting.clear()
+        self._clear()
         if self._work is not None:
             self._work.cancel()
 
+    def _is_full(self, frame: ReceivedFrame) -> bool:
+        """Whether there is no room for one more."""
+        limits = self._limits
+        is_many = len(self._waiting) >= limits.waiting_frames
+        return is_many or self._bytes + len(frame.raw) > limits.waiting_bytes
+
+    def _clear(self) -> None:
+        self._waiting, self._bytes = [], 0
+
     async def _write(self) -> None:
         while self._waiting:
-            burst, self._waiting = self._waiting, []
+            burst = self._waiting
+            self._clear()
             await self._write_one(burst)
 
     async def _write_one(self, burst: list[ReceivedFrame]) -> None:

@@ -3,12 +3,13 @@
 Taken by conditional update; a process that dies holds its accounts for as long as a lease lasts.
 """
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, transaction
 
 from orders.exchange import credits
 from orders.keys import sealing
@@ -16,6 +17,9 @@ from orders.models import Account, AccountStream
 from orders.models.account_stream import LEASE
 from orders.models.accounts import AccountQuerySet
 
+logger = logging.getLogger(__name__)
+UNFIT = (DataError, ValueError, OverflowError)  # values that no column takes
+UNKNOWN = "How it stands could not be stored."
 #: What stands of a stream that nobody reads.
 NOTHING = {"connected_at": None, "subscribed_at": None, "caught_up_at": None}
 #: Columns that a process writes of its own streams.
@@ -43,33 +47,56 @@ class Leased:
 
 
 class Keys:
-    """API config keys opened before, by their sealed bytes: each is opened once a process."""
+    """API config keys opened before: each is opened once a process.
+
+    By address and sealed bytes: what is copied to another account's row opens nothing, as in REST.
+    """
 
     def __init__(self) -> None:
-        self._opened: dict[bytes, str | None] = {}
+        self._opened: dict[tuple[str, bytes], str | None] = {}
 
     def of(self, account: Account) -> str | None:
         """Open an account's key as REST does: None where it has none, or it does not open here."""
         sealed = getattr(account, "api_config_key", None)
         if sealed is None:
             return None
-        mark = bytes(sealed.sealed)
+        mark = account.address, bytes(sealed.sealed)
         if mark not in self._opened:
             self._opened[mark] = sealing.open_api_config_key(account)
         return self._opened[mark]
 
 
-def renew(*, token: str, now: datetime, standing: Mapping[int, Mapping[str, Any]]) -> None:
-    """Keep what is ours for another while, and write how it stands.
+def renew(*, token: str, now: datetime) -> None:
+    """Keep what is ours for another while."""
+    AccountStream.objects.filter(token=token).update(leased_until=now + LEASE)
+
+
+def write(*, token: str, standing: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write how streams of ours stand.
 
     ``standing``: columns by account id, of those streams alone that have changed.
+    One that cannot be stored harms no other, and counts as a stream of which nothing is known.
     """
-    ours = AccountStream.objects.filter(token=token)
+    try:
+        _write(token, standing)
+    except UNFIT:
+        for pk, columns in standing.items():
+            _write_alone(token, pk, columns)
+
+
+def _write_alone(token: str, pk: int, columns: Mapping[str, Any]) -> None:
+    try:
+        _write(token, {pk: columns})
+    except UNFIT as error:
+        logger.warning("How stream %s stands cannot be stored (%s).", pk, type(error).__name__)
+        AccountStream.objects.filter(token=token, pk=pk).update(trouble=UNKNOWN, **NOTHING)
+
+
+def _write(token: str, standing: Mapping[int, Mapping[str, Any]]) -> None:
     rows = [AccountStream(account_id=pk, **columns) for pk, columns in standing.items()]
-    with transaction.atomic():
-        if rows:
-            ours.bulk_update(rows, STANDING, batch_size=100)
-        ours.update(leased_until=now + LEASE)
+    if rows:
+        with transaction.atomic():
+            AccountStream.objects.filter(token=token).bulk_update(rows, STANDING, batch_size=100)
 
 
 def heard(*, token: str, account_ids: Collection[int], at: datetime) -> None:

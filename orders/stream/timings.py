@@ -35,6 +35,7 @@ class Limits:
     new_accounts: int = 100  # leased in one round, so that processes started together share
     addresses: int = 20  # of one connection: subscriptions to one channel
     waiting_frames: int = 10_000  # of one account; beyond it they are dropped and a read follows
+    waiting_bytes: int = 32 * 1024 * 1024  # of these frames, together
     database_threads: int = 2
     read_threads: int = 4
 

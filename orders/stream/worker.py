@@ -135,15 +135,16 @@ class StreamWorker:
     ) -> list[Leased]:
         """Do a round's part in the database; return what is ours now."""
         now = self._clock()
+        leases.renew(token=self._token, now=now)
         with transaction.atomic():
-            leases.renew(token=self._token, now=now, standing=changed)
+            leases.write(token=self._token, standing=changed)
             for account_ids, at in heard:
                 leases.heard(token=self._token, account_ids=account_ids, at=at)
         leases.add_missing()
         room = self._limits.accounts - len(self._followers)
         leases.take(token=self._token, now=now, at_most=min(room, self._limits.new_accounts))
         held = leases.held(token=self._token, keys=self._keys)
-        if len(held) < len(self._followers):
+        if self._followers.keys() - {each.account_id for each in held}:
             leases.give_back(token=self._token, but=[each.account_id for each in held])
         return held
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from orders.models import Account, AccountStream
@@ -52,7 +53,7 @@ def test_a_lease_of_a_clock_set_back_since_holds_nobody_up(firm, now):
 
 def test_what_is_renewed_is_kept(firm, now):
     take("a", now)
-    leases.renew(token="a", now=now + LEASE / 2, standing={})
+    leases.renew(token="a", now=now + LEASE / 2)
     assert take("b", now + LEASE) == 0
 
 
@@ -62,11 +63,24 @@ def test_what_another_took_meanwhile_is_neither_renewed_nor_written(firm, now):
     take("b", later)
     columns = dict.fromkeys(leases.STANDING) | {"frames_per_minute": 1, "reconnects": 1}
     columns |= {"trouble": "of the first one"}
-    leases.renew(token="a", now=later + LEASE, standing={firm.account.pk: columns})
+    leases.renew(token="a", now=later + LEASE)
+    leases.write(token="a", standing={firm.account.pk: columns})
     leases.heard(token="a", account_ids=[firm.account.pk], at=later)
     leases.give_back(token="a")
     found = row(firm.account)
     assert (found.token, found.trouble, found.leased_until) == ("b", "", later + LEASE)
+
+
+def test_what_cannot_be_stored_of_one_stream_harms_no_other_and_counts_as_unknown(firm, now):
+    take("a", now)
+    known = {"frames_per_minute": 1, "reconnects": 1, "trouble": "", "caught_up_at": now}
+    sound = dict.fromkeys(leases.STANDING) | known
+    odd = sound | {"lag_ms": 2**70}
+    leases.write(token="a", standing={firm.account.pk: sound})
+    leases.write(token="a", standing={firm.foreign_account.pk: sound, firm.account.pk: odd})
+    found = row(firm.account)
+    assert (found.trouble, found.caught_up_at) == (leases.UNKNOWN, None)
+    assert row(firm.foreign_account).caught_up_at == now
 
 
 def test_what_is_given_back_another_takes_at_once(firm, now):
@@ -103,6 +117,18 @@ def test_a_process_that_lost_its_lease_follows_the_account_no_more(server, commi
         AccountStream.objects.update(token="another", leased_until=timezone.now() + LEASE)
         until(lambda: not server.connections[0].is_open)
         assert not process.worker._followers
+
+
+def test_an_account_that_goes_as_another_comes_is_given_back(server, committing_firm):
+    account, other = committing_firm.account, committing_firm.foreign_account
+    Account.objects.filter(pk=other.pk).update(is_active=False)
+    with following():
+        until_healthy(account)
+        with transaction.atomic():
+            Account.objects.filter(pk=account.pk).update(is_active=False)
+            Account.objects.filter(pk=other.pk).update(is_active=True)
+        until_healthy(other)
+        until_row(account, lambda found: found.token == "" and found.caught_up_at is None)
 
 
 def test_at_most_twenty_accounts_share_a_connection(server, committing_firm):
