@@ -125,10 +125,14 @@ class Hub:
             self._of_person[stream.viewer.user_id] -= 1
 
     def tell(self, changes: list[Change], cells: Cells) -> None:
-        """Tell each page what its person may see of these, in one message for all who see alike."""
-        for change in changes:
-            if change.position:
-                self._keep(change)
+        """Tell each page what its person may see of these, in one message for all who see alike.
+
+        Where records between the last change and these are missing, all is to be read.
+        """
+        if self._take(changes):
+            for stream in self.streams:
+                stream.put(notices.reload(self.position))
+            return
         groups: dict[Sight, list[Stream]] = {}
         for stream in self.streams:
             groups.setdefault(stream.viewer.sight, []).append(stream)
@@ -149,6 +153,17 @@ class Hub:
         """End these: their pages look for themselves, and ask to follow again later."""
         for stream in list(streams):
             stream.end(notices.END)
+
+    def _take(self, changes: list[Change]) -> bool:
+        """Keep what these say; return whether they do not go on where the last ones ended."""
+        recorded = [change for change in changes if change.position]
+        is_gap = bool(recorded) and recorded[0].position != self.position + 1
+        if is_gap:
+            self._kept.clear()
+            self._forgotten = recorded[0].position - 1
+        for change in recorded:
+            self._keep(change)
+        return is_gap
 
     def _keep(self, change: Change) -> None:
         if len(self._kept) == self._limits.kept:

@@ -38,8 +38,11 @@ class LogWatch:
         return found
 
     def _read(self) -> list[Change]:
-        if reader.tip() == self.position:
+        tip = reader.tip()
+        if tip == self.position:
             return []
+        if tip < self.position:  # an older copy was put back: its last record is told again
+            self.position = max(0, tip - 1)
         found = self.jobs.marked(changes.since(self.position, self._limits))
         if found:
             self.position = found[-1].position

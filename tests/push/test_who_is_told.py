@@ -1,7 +1,9 @@
 """Who is told what: each person of their own desks alone, and nothing twice or too late."""
 
-from orders.audit import log
+from orders.audit import log, reader
 from orders.models import AuditRecord, CancelJob, Event
+from orders.push import changes
+from orders.push.watch import LogWatch
 from tests.helpers.firm import Role
 from tests.helpers.followers import Desk
 from tests.helpers.screens import click, known_order, signed_in
@@ -250,5 +252,47 @@ def test_a_new_person_of_a_desk_follows_it(firm, run):
             recorded(firm.foreign_account)
             await desk.look()
             assert len(page.told) == 1
+
+    run(body())
+
+
+def test_more_records_than_one_look_keeps_say_reload_to_pages_that_are_open(firm, run):
+    async def body():
+        before = recorded(firm.account)
+        async with Desk(kept=2) as desk:
+            page = await desk.open(signed_in(firm.operator))
+            assert page.events
+            newest = [recorded(firm.account) for _ in range(4)][-1]
+            await desk.look()
+            assert page.events == [("reload", newest, {})]
+            for after, is_told in ((before, "reload"), (newest - 1, "change")):
+                again = await desk.open(signed_in(firm.operator), last_event_id=str(after))
+                assert [name for name, *_ in again.events][1:] == [is_told]
+
+    run(body())
+
+
+def test_an_older_copy_that_is_put_back_under_open_pages_says_reload(firm, run, monkeypatch):
+    async def body():
+        older = recorded(firm.account)
+        async with Desk() as desk:
+            page = await desk.open(signed_in(firm.operator))
+            assert page.events
+            recorded(firm.account)
+            await desk.look()
+            assert page.told
+            put_back = changes.since
+
+            def of_copy(position, limits):
+                return [each for each in put_back(position, limits) if each.position <= older]
+
+            with monkeypatch.context() as copy:
+                copy.setattr(reader, "tip", lambda: older)
+                copy.setattr(changes, "since", of_copy)
+                copy.setattr(LogWatch, "_database_version", lambda self: None)
+                await desk.look()
+                assert page.events == [("reload", older, {})]
+                await desk.look()
+                assert page.events == []
 
     run(body())
