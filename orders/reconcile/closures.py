@@ -12,6 +12,8 @@ from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent, Row, TwapO
 from orders.pacifica.stream_rows import OrderUpdate
 
 BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
+AFTER_OURS = "Cancelled by someone else, after our request had been refused."
+STRANGERS = {BY_SOMEONE_ELSE, AFTER_OURS}
 BY_WHOM = "Cancelled; whether by our request or another hand cannot be told: {}."
 CLOCK_MOVED = BY_WHOM.format("the clock moved")
 PUT_BACK = BY_WHOM.format("an older copy of the database was put back")
@@ -104,7 +106,7 @@ def conclusion(
         elif cancel.has_unanswered:
             said = f"The {teller} shows the cancel; the exchange's answer to us was lost."
     elif ending.status == "cancelled":
-        status, said = CancelStatus.GONE, BY_SOMEONE_ELSE
+        status, said = CancelStatus.GONE, _by_whom_else(cancel, ending, offset)
         if ending.event not in OURS:
             said = _in_its_words(ending, teller)
     else:
@@ -117,6 +119,14 @@ def conclusion(
         cancelled_amount=ending.cancelled_amount,
         ending=ending,
     )
+
+
+def _by_whom_else(cancel: Cancel, ending: Closure, offset: timedelta) -> str:
+    """Another hand's cancel: before our request, or plainly after one that made none."""
+    span = left_between(cancel, offset)
+    if span is None or ending.at is None or ending.at <= max(span) + CLOCK_SLACK:
+        return BY_SOMEONE_ELSE
+    return AFTER_OURS
 
 
 def _in_its_words(ending: Closure, teller: str) -> str:

@@ -114,17 +114,19 @@ def _hidden(end: Conclusion, offset: timedelta) -> Conclusion:
     at = end.ending.at if end.ending is not None and _is_somebodys(end) else None
     if at is None or not Restore.objects.may_hide(at - offset):
         return end
-    return replace(end, explanation=closures.BEFORE_A_RESTORE)
+    is_after = end.explanation == closures.AFTER_OURS
+    return replace(end, explanation=closures.PUT_BACK if is_after else closures.BEFORE_A_RESTORE)
 
 
 def _is_somebodys(end: Conclusion) -> bool:
-    return end.explanation == closures.BY_SOMEONE_ELSE
+    return end.explanation in closures.STRANGERS
 
 
 def _by_job(end: Conclusion, job_id: int | None) -> Conclusion:
     if job_id is None or not _is_somebodys(end):
         return end
-    return replace(end, explanation=f"Cancelled before this request, by our own job {job_id}.")
+    when = "after" if end.explanation == closures.AFTER_OURS else "before"
+    return replace(end, explanation=f"Cancelled {when} this request, by our own job {job_id}.")
 
 
 def _read_facts(

@@ -128,7 +128,7 @@ def _is_sure(cancel: Cancel, end: Conclusion, is_timed: bool) -> bool:
     if ended_orders.is_accepted_by_id(cancel):
         return True
     may_have_acted = cancel.has_unanswered or cancel.was_taken
-    return is_timed and not (may_have_acted and end.explanation == closures.BY_SOMEONE_ELSE)
+    return is_timed and not (may_have_acted and end.explanation in closures.STRANGERS)
 
 
 def _is_closed(order: Order | None) -> bool:

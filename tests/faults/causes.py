@@ -30,11 +30,14 @@ def _denial(cancel, closing, sent_at_ms):
     if closing is None:
         return ""
     is_ours = closing["request"] is not None and closing["event"] == "cancel"
-    if is_ours and said == closures.BY_SOMEONE_ELSE:
+    if is_ours and said in closures.STRANGERS:
         return "was closed by our own request"
     is_later = sent_at_ms is not None and closing["at_ms"] > sent_at_ms + SLACK_MS
     if is_later and "before our request" in said:
         return "closed after our request"
+    is_earlier = sent_at_ms is not None and closing["at_ms"] < sent_at_ms - SLACK_MS
+    if is_earlier and "after our request" in said:
+        return "closed before our request"
     return ""
 
 

@@ -104,6 +104,22 @@ def test_a_request_that_the_exchange_refused_made_no_cancel_whatever_the_clock_d
     assert closures.conclusion(cancel, ending).explanation == closures.BY_SOMEONE_ELSE
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-60, closures.BY_SOMEONE_ELSE),
+        (1, closures.BY_SOMEONE_ELSE),  # within what two clocks may differ by
+        (3, closures.AFTER_OURS),
+    ],
+)
+def test_what_another_hand_cancelled_after_a_refusal_is_not_called_earlier(seconds, said):
+    sent_at = timezone.now()
+    cancel = Cancel(first_sent_at=sent_at, clock_offset_ms=0)
+    ending = closures.Closure("cancelled", "cancel", "0", "1", sent_at + timedelta(seconds=seconds))
+    end = closures.conclusion(cancel, ending)
+    assert (end.status, end.explanation) == (CancelStatus.GONE, said)
+
+
 def test_the_offset_of_the_first_attempt_is_kept_with_it(firm):
     ask(firm, "drop")
     measured(timedelta(seconds=2))

@@ -54,13 +54,14 @@ def cells(firm, unknown, word):
     order, other = unknown
     sound = rows_of(firm.paper, other.order_id)[-1]
     row = rows_of(firm.paper, order.order_id)[-1]
-    at = round(timezone.now().timestamp() * 1000)
+    came_at = timezone.now()  # however long the table takes
+    at = round(came_at.timestamp() * 1000)
     row |= {"os": word, "oe": "cancel", "ut": at, "li": sound["li"] + 1}
     for name in FIELDS:
         for oddity in ODDITIES:
             try:
                 with transaction.atomic():
-                    apply(firm.account, received(spoiled(row, name, oddity), sound))
+                    apply(firm.account, received(spoiled(row, name, oddity), sound, at=came_at))
                     order.refresh_from_db()
                     other.refresh_from_db()
                     yield name, oddity, order, Cancel.objects.get(), other
