@@ -64,13 +64,15 @@ class StreamWorker:
         """Follow until told to stop; then close, write what came, and give the leases back."""
         database = Threads("stream database", self._limits.database_threads)
         reads = Threads("stream reads", self._limits.read_threads)
+        held = Threads("stream leases", 1)  # its own: no burst and no lock may hold up a renewal
         try:
             with asyncio.Runner() as runner:
-                runner.run(self._follow(database, reads))
+                runner.run(self._follow(database, reads, held))
         finally:
-            for threads in (database, reads):
+            for threads in (database, reads, held):
                 threads.stop()
-            database.join(self._timings.stop_within_s)
+            for threads in (database, held):
+                threads.join(self._timings.stop_within_s)
 
     # What followers have done.
 
@@ -87,8 +89,8 @@ class StreamWorker:
         if is_urgent and self._wake is not None:
             self._wake.set()
 
-    async def _follow(self, database: Threads, reads: Threads) -> None:
-        self._database, self._reads = database, reads
+    async def _follow(self, database: Threads, reads: Threads, held: Threads) -> None:
+        self._database, self._reads, self._leases = database, reads, held
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         try:
             while not self._stopping.is_set():
@@ -118,7 +120,7 @@ class StreamWorker:
             if at is not None
         ]
         try:
-            held = await self._database.run(lambda: self._in_database(changed, ids))
+            held = await self._leases.run(lambda: self._in_database(changed, ids))
         except Exception as error:  # the database may be back in a moment
             said = f"The stream's leases could not be renewed ({type(error).__name__})."
             matters.wrong("leases", said)
@@ -197,7 +199,7 @@ class StreamWorker:
             follower.stop()
         try:
             async with asyncio.timeout(self._timings.stop_within_s):
-                await self._database.run(lambda: leases.give_back(token=self._token))
+                await self._leases.run(lambda: leases.give_back(token=self._token))
         except Exception:
             logger.exception("The stream's leases could not be given back; they run out.")
 

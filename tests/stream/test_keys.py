@@ -8,9 +8,10 @@ import threading
 import pytest
 
 from orders.accounts import provisioning
-from orders.models import AccountStream
+from orders.models import AccountStream, SealedApiConfigKey
 from orders.pacifica import stream_client
 from orders.pacifica.stream_client import Door, StreamLost
+from orders.stream import leases
 from tests.helpers.stream_server import until
 from tests.stream.conftest import following, row, until_healthy
 
@@ -46,6 +47,15 @@ def test_an_account_whose_key_changes_moves_to_another_connection(server, commit
         until(lambda: (found := row(firm.account)) and found.caught_up_at)
         alone = {firm.foreign_account.address}
         until(lambda: {each for _, each in server.connections[0].subscriptions} == alone)
+
+
+def test_a_sealed_key_copied_to_another_account_opens_nothing(committing_firm):
+    firm, keys = committing_firm, leases.Keys()
+    give_key(firm, firm.account)
+    assert keys.of(firm.account) == KEY
+    sealed = SealedApiConfigKey.objects.get(account=firm.account)
+    firm.foreign_account.api_config_key = sealed
+    assert keys.of(firm.foreign_account) is None
 
 
 def test_a_key_is_in_no_line_of_the_log_nor_in_what_is_shown(server, committing_firm, caplog):

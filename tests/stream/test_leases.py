@@ -1,5 +1,6 @@
 """Leases: each account's stream is read by one process, by another soon after its end."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from orders.models import Account, AccountStream
 from orders.models.account_stream import LEASE
 from orders.stream import leases
 from tests.helpers.stream_server import until
-from tests.stream.conftest import SMALL, following, row, until_healthy, until_row
+from tests.stream.conftest import SMALL, following, row, until_healthy, until_row, update
 
 
 @pytest.fixture
@@ -117,6 +118,24 @@ def test_a_process_that_lost_its_lease_follows_the_account_no_more(server, commi
         AccountStream.objects.update(token="another", leased_until=timezone.now() + LEASE)
         until(lambda: not server.connections[0].is_open)
         assert not process.worker._followers
+
+
+def test_leases_are_renewed_while_every_burst_waits_for_a_lock(server, committing_firm):
+    account, is_over, is_stuck = committing_firm.account, threading.Event(), threading.Event()
+    let_go = []
+
+    def stuck(*, account_id, frames):
+        is_stuck.set()
+        let_go.append(is_over.wait(20))
+
+    with following(apply=stuck):
+        until_healthy(account)
+        server.connections[0].send(update(account))
+        assert is_stuck.wait(10)
+        until_then = row(account).leased_until
+        until_row(account, lambda found: found.leased_until > until_then)
+        assert not let_go
+        is_over.set()
 
 
 def test_an_account_that_goes_as_another_comes_is_given_back(server, committing_firm):
