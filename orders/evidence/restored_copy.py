@@ -24,6 +24,7 @@ from orders.models import (
     Restore,
     advisory_lock,
 )
+from orders.models.clocks import is_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -181,6 +182,8 @@ def _finding(signed: checkpoints.Checkpoint, now: datetime) -> Restore:
     is_other = first != signed.first
     shared = 0 if is_other else _shared()
     since = AuditRecord.objects.filter(position=shared).values_list("at", flat=True).first()
+    if is_ahead(since, now):  # a clock was set back since: it tells nothing
+        since = None
     return Restore(
         number=signed.number,
         count=signed.count,

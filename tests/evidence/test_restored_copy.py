@@ -291,8 +291,13 @@ def test_a_host_without_the_file_sends_nothing_once_another_has_found_it(firm, s
     assert posts(firm) == []
 
 
-def test_a_new_cancel_of_an_order_that_was_cancelled_since_the_copy_names_no_stranger(firm):
+@pytest.mark.parametrize("ahead_h", [0, 1], ids=["clock right", "clock was an hour ahead"])
+def test_a_new_cancel_of_an_order_that_was_cancelled_since_the_copy_names_no_stranger(
+    firm, ahead_h
+):
     order = firm.order()
+    log.record(log.Fact(Event.LOGIN, at=timezone.now() + timedelta(hours=ahead_h)))
+    checkpoints.make()
     copy = Copy()
     ask(firm, order)
     worker.deliver_account(account_id=firm.account.pk)
