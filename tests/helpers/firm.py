@@ -6,11 +6,12 @@ import pickle
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.utils import timezone
 from solders.keypair import Keypair
 
 from orders.accounts import provisioning
 from orders.audit import log
-from orders.models import Installation, Order, Role
+from orders.models import Account, Installation, Order, Role
 from orders.reconcile import sync
 
 PASSWORD = "correct horse battery staple"
@@ -93,6 +94,7 @@ class Founded:
                 if rows:
                     marks = ", ".join(["%s"] * len(rows[0]))
                     cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            Account.objects.update(created_at=timezone.now())  # no test's accounts are old
         firm = Firm.__new__(Firm)
         vars(firm).update(pickle.loads(self.kept), paper=paper)
         paper.reset(accounts=firm.bound)
