@@ -169,10 +169,15 @@ class World:
             self.recover()
             self.deliver()
             self.settle()
-            if not Cancel.objects.filter(status__in=LIVE).exists():
-                return True
+            if not self._is_live():
+                self.sync()  # what other hands did to orders is known too
+                if not self._is_live():
+                    return True
             self.advance(5)
         return False
+
+    def _is_live(self):
+        return Cancel.objects.filter(status__in=LIVE).exists()
 
     def _act(self, point, act, **options):
         with mock.patch.object(clock, "measure"), dying(point), suppress(Died):
