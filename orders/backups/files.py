@@ -47,9 +47,13 @@ def refuse_existing(path: Path) -> None:
 def copied(source: Path, target: Path) -> tuple[int, str]:
     """Copy into a new private file that is on the disk at the end; its bytes and SHA-256 as hex."""
     with source.open("rb") as reading, _new(target) as writing:
-        length, digest = _pour(reading, writing)
-        writing.flush()
-        os.fsync(writing.fileno())
+        try:
+            length, digest = _pour(reading, writing)
+            writing.flush()
+            os.fsync(writing.fileno())
+        except BaseException:  # half a file under this name would be taken for the whole one
+            target.unlink()
+            raise
     return length, digest
 
 

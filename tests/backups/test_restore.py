@@ -281,6 +281,35 @@ def test_a_swap_that_fails_leaves_no_file_behind(firm, to, monkeypatch):
     assert {one.name for one in place.parent.iterdir()} == before
 
 
+def test_a_disk_that_fills_up_leaves_no_half_of_a_file(firm, to, tmp_path, monkeypatch):
+    checkpoints.make()
+    archives, back = tmp_path / "archives", tmp_path / "back"
+    archives.mkdir()
+    back.mkdir()
+    (archives / "a.zip").write_bytes(b"zip")
+    backup.take(folder=to, archives=archives)
+    place = Path(site.AUDIT_CHECKPOINT_FILE)
+    place.unlink()
+
+    def full(_, target):
+        target.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restore, "check", manifest.read)
+        patch.setattr(files, "_pour", full)
+        with pytest.raises(CannotCopy, match="No space left on device"):
+            restore.put_back(folder=to, is_told=True)
+        assert not place.exists()
+        with pytest.raises(OSError, match="No space"):
+            files.copied(to / "archives" / "a.zip", back / "a.zip")
+    assert not (back / "a.zip").exists()
+    (back / "a.zip").write_bytes(b"ours")
+    with pytest.raises(FileExistsError):
+        files.copied(to / "archives" / "a.zip", back / "a.zip")
+    assert (back / "a.zip").read_bytes() == b"ours"
+
+
 def test_a_file_that_may_not_be_read_ends_in_a_sentence(firm, to, monkeypatch):
     backup.take(folder=to)
 
