@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from desk import private
 from orders.backups import files, postgresql_programs, snapshot
-from orders.backups.refusals import CannotCopy
+from orders.backups.refusals import STOP, CannotCopy
 from orders.models import append_only
 
 FILE = "database.dump"
@@ -81,7 +81,7 @@ def refuse_used() -> None:
     if names:
         raise CannotCopy(
             f"Others are connected to the database ({', '.join(sorted(names))}). "
-            "Stop web, workers, sweep and watch first, and end every other connection."
+            f"{STOP}, and end every other connection."
         )
 
 

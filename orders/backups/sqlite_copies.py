@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, connections
 
 from desk import private
 from orders.backups import files, snapshot
-from orders.backups.refusals import CannotCopy
+from orders.backups.refusals import STOP, CannotCopy
 
 FILE = "database.sqlite3"
 BESIDE = ("-wal", "-shm", "-journal")
@@ -116,7 +116,7 @@ def refuse_used() -> None:
             raise CannotCopy(IN_USE) from None
 
 
-IN_USE = "Another process has the database open. Stop web, workers, sweep and watch first."
+IN_USE = f"Another process has the database open. {STOP}."
 
 
 def put_back(part: Path, sha256: str, triggers: set[str], kept: str) -> str:
