@@ -17,6 +17,10 @@ RARER_WITH_STREAM = 10  # so much rarer are routine reads while the stream is he
 class AccountQuerySet(OfDesksQuerySet["Account"]):
     """Accounts, by desk and by what is due."""
 
+    def active(self) -> Self:
+        """Those whose orders are read and followed: the active ones of active desks."""
+        return self.filter(is_active=True, desk__is_active=True)
+
     def due_for_sync(self, now: datetime, period_s: float) -> Self:
         """Active accounts whose book was read longest ago, once their period is over.
 
@@ -32,9 +36,8 @@ class AccountQuerySet(OfDesksQuerySet["Account"]):
             )
         )
         rested = due & (~is_told | _before(now, period * RARER_WITH_STREAM))
-        return self.filter(rested, is_active=True, desk__is_active=True).order_by(
-            models.F("sync_started_at").asc(nulls_first=True)
-        )
+        longest_ago = models.F("sync_started_at").asc(nulls_first=True)
+        return self.active().filter(rested).order_by(longest_ago)
 
     def not_followed(self, now: datetime, patience: timedelta) -> Self:
         """Active accounts of which for so long neither a read nor a caught-up stream told."""
@@ -43,9 +46,7 @@ class AccountQuerySet(OfDesksQuerySet["Account"]):
             account=models.OuterRef("pk"), healthy_at__gt=since, healthy_at__lte=now + MAY_DIFFER
         )
         old = models.Q(synced_at=None) | has_come("synced_at", since, patience)
-        return self.filter(
-            ~models.Exists(told), old, created_at__lte=since, is_active=True, desk__is_active=True
-        )
+        return self.active().filter(~models.Exists(told), old, created_at__lte=since)
 
 
 def _before(now: datetime, period: timedelta) -> models.Q:

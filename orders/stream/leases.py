@@ -15,7 +15,6 @@ from orders.exchange import credits
 from orders.keys import sealing
 from orders.models import Account, AccountStream
 from orders.models.account_stream import LEASE
-from orders.models.accounts import AccountQuerySet
 
 logger = logging.getLogger(__name__)
 UNFIT = (DataError, ValueError, OverflowError)  # values that no column takes
@@ -107,7 +106,7 @@ def heard(*, token: str, account_ids: Collection[int], at: datetime) -> None:
 
 def take(*, token: str, now: datetime, at_most: int) -> int:
     """Take up to so many streams that nobody reads; return how many."""
-    accounts = _followed().filter(pk__in=_free(now)).order_by("pk")
+    accounts = Account.objects.active().filter(pk__in=_free(now)).order_by("pk")
     ids = set(accounts.values_list("pk", flat=True)[: max(0, at_most)])
     if not ids:
         return 0
@@ -120,7 +119,7 @@ def take(*, token: str, now: datetime, at_most: int) -> int:
 
 def held(*, token: str, keys: Keys) -> list[Leased]:
     """Return the accounts whose streams are ours now."""
-    accounts = _followed().filter(stream__token=token)
+    accounts = Account.objects.active().filter(stream__token=token)
     return [
         Leased(
             account_id=account.pk,
@@ -139,18 +138,13 @@ def give_back(*, token: str, but: Sequence[int] = ()) -> None:
     ours.update(token="", leased_until=None, trouble="", frames_per_minute=0, **NOTHING)
 
 
-def _followed() -> AccountQuerySet:
-    """Return the accounts that have a stream: the active ones of active desks."""
-    return Account.objects.filter(is_active=True, desk__is_active=True)
-
-
 def _free(now: datetime) -> Any:
     return AccountStream.objects.free(now).values("pk")
 
 
 def add_missing() -> None:
     """Give every account that is followed its row."""
-    new = _followed().filter(stream=None).values_list("pk", flat=True)
+    new = Account.objects.active().filter(stream=None).values_list("pk", flat=True)
     rows = [AccountStream(account_id=pk) for pk in new]
     if rows:
         AccountStream.objects.bulk_create(rows, ignore_conflicts=True)

@@ -42,5 +42,4 @@ class Command(terminal.DeskCommand):
 
 
 def _all() -> list[Account]:
-    active = Account.objects.filter(is_active=True, desk__is_active=True)
-    return list(active.select_related("desk"))
+    return list(Account.objects.active().select_related("desk"))
