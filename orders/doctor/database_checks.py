@@ -1,9 +1,10 @@
-"""What the database tells: itself, migrations, triggers, stored keys, checkpoints, senders."""
+"""What the database tells: itself, migrations, triggers, keys, checkpoints, senders, stream."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -14,7 +15,7 @@ from orders.doctor.findings import Asked, Finding, Limits, not_asked, ok, troubl
 from orders.evidence import checkpoint_file, checkpoints, restored_copy
 from orders.keys import key_settings, rotation
 from orders.keys.key_settings import KeySettingsWrong
-from orders.models import AuditCheckpoint, Sender
+from orders.models import Account, AccountStream, AuditCheckpoint, Sender
 
 MIGRATE = "Stop every process, then run: python manage.py migrate"
 
@@ -143,3 +144,25 @@ KINDS = {
     "sweep": "Start one: python manage.py sweep. Without it no panic is sent.",
     "worker": "Start one: docs/operations.md has the command. The sweep sends alone meanwhile.",
 }
+
+
+def check_stream(asked: Asked, limits: Limits) -> Finding:
+    """Whether a living process follows each active account, and of how many changes come in."""
+    name = "stream"
+    if not settings.STREAM:
+        return not_asked(name, "STREAM is false: reads alone tell what changed.")
+    accounts = Account.objects.active()
+    if not (count := accounts.count()):
+        return not_asked(name, "no account is active.")
+    streams = AccountStream.objects.filter(account__in=accounts)
+    followed = sum(stream.is_leased(asked.now) for stream in streams)
+    if followed < count:
+        return trouble(name, f"no process follows {count - followed} of {count} accounts.", FOLLOW)
+    live = sum(stream.is_healthy(asked.now) for stream in streams)
+    return ok(name, f"{count} accounts are followed, {live} of them live.")
+
+
+FOLLOW = (
+    "Start one: python manage.py stream; on SQLite with the embedded broker the sweep follows. "
+    "Reads alone tell what changed meanwhile."
+)

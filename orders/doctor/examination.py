@@ -34,6 +34,7 @@ EXAMINATIONS = (
     Examination("restored copy", database_checks.check_restored, True),
     Examination("checkpoints", database_checks.check_checkpoints, True),
     Examination("senders", database_checks.check_senders, True),
+    Examination("stream", database_checks.check_stream, True),
     Examination("broker", outside_checks.check_broker),
     Examination("exchange", outside_checks.check_exchange),
     Examination("accounts", outside_checks.check_accounts, True),

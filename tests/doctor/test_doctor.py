@@ -21,7 +21,9 @@ from orders.evidence import checkpoints, restored_copy
 from orders.exchange import client
 from orders.keys import key_settings, rotation
 from orders.management import terminal
-from orders.models import AuditRecord, Event, SealedKey, Sender
+from orders.models import Account, AccountStream, AuditRecord, Event, SealedKey, Sender
+from orders.models.account_stream import LEASE
+from orders.models.clocks import MAY_DIFFER
 from tests.helpers.copies import Copy
 from tests.helpers.terminal import process
 
@@ -35,12 +37,16 @@ def firm(committing_firm):
 
 @pytest.fixture
 def well(firm, settings):
-    """A site where nothing is wrong: senders alive, everything under a checkpoint."""
+    """A site where nothing is wrong: senders and stream alive, everything under a checkpoint."""
     for path in (Path(settings.DATA_DIR), Path(settings.EXPORT_DIR)):
         path.mkdir(mode=0o700, exist_ok=True)
         path.chmod(0o700)
     for kind in ("sweep", "worker"):
         sweep.beat(kind, timezone.now())
+    for account in Account.objects.all():
+        AccountStream.objects.create(
+            account=account, token="a", leased_until=timezone.now() + LEASE + MAY_DIFFER
+        )
     checkpoints.make()
     return firm
 
@@ -268,6 +274,21 @@ def test_each_kind_of_sender_that_is_silent_is_named(well):
     assert troubles().keys() == {"worker"}
     Sender.objects.update(seen_at=timezone.now() - timedelta(minutes=1))
     assert troubles().keys() == {"worker", "sweep"}
+
+
+def test_accounts_that_no_process_follows_are_counted(well, settings):
+    AccountStream.objects.filter(account=well.account).update(leased_until=timezone.now())
+    assert "no process follows 1 of " in troubles()["stream"]
+    AccountStream.objects.all().delete()
+    assert "Start one: python manage.py stream" in troubles()["stream"]
+    settings.STREAM = False
+    assert "stream" not in troubles()
+
+
+def test_only_the_active_accounts_need_be_followed(well):
+    AccountStream.objects.all().delete()
+    Account.objects.update(is_active=False)
+    assert "stream" not in troubles()
 
 
 def test_a_checkpoint_file_that_is_gone_spoiled_or_late_is_trouble(well, settings):

@@ -20,8 +20,9 @@ class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.doctor`."""
 
     help = (
-        "Checks settings, keys, files, database, log, broker, exchange, senders and alerts, and "
-        "says what is wrong and what to do. Exit code 0: all well; 1: trouble; 2: could not run."
+        "Checks settings, keys, files, database, log, broker, exchange, senders, stream and "
+        "alerts, and says what is wrong and what to do. Exit code 0: all well; 1: trouble; 2: "
+        "could not run."
     )
     requires_system_checks = ()
 
