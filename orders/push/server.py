@@ -3,6 +3,7 @@
 import logging
 import resource
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
@@ -14,9 +15,12 @@ FILES_BESIDE = 200
 
 
 class Server(uvicorn.Server):
-    """Ends the streams itself when it is told to stop: the server would wait for them."""
+    """Ends the streams itself when it is told to stop: the server would wait for them.
 
-    def __init__(self, service: Service) -> None:
+    ``when_listening`` is called once connections are taken.
+    """
+
+    def __init__(self, service: Service, when_listening: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 application(service),
@@ -33,7 +37,13 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=LEAVING_S,
             )
         )
-        self._service = service
+        self._service, self._when_listening = service, when_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as usual, then say so; a start that failed says nothing."""
+        await super().startup(sockets)
+        if self.started:
+            self._when_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End each open stream, then stop as usual."""

@@ -27,12 +27,12 @@ def push(committing_firm, paper, tmp_path):
     with process(paper, output, "manage.py", "push", "--port", "0", **keys) as running:
         until(lambda: "Pages follow" in output.read_text())
         port = re.search(r"port (\d+)", output.read_text())[1]
-        until(lambda: answers(int(port)))
+        assert answers(int(port)), "It names its port before it takes connections."
         yield running, f"http://127.0.0.1:{port}/events"
 
 
 def answers(port):
-    """Whether it takes connections yet: it names its port a moment before."""
+    """Whether it takes connections."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

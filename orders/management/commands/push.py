@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -37,13 +38,14 @@ class Command(terminal.DeskCommand):
         except (OSError, OverflowError) as error:
             raise CommandError(f"--port: cannot listen there ({error}).", returncode=2) from None
         with listener:
-            port = listener.getsockname()[1]
-            self.stdout.write(f"Pages follow on port {port}, process {os.getpid()}.")
-            self.stdout.flush()
             for number in (signal.SIGINT, signal.SIGTERM):  # the server's own come first
                 signal.signal(number, lambda *_: None)
             gc.freeze()
-            server = Server(service)
+            server = Server(service, partial(self._say, listener.getsockname()[1]))
             server.run(sockets=[listener])
         if not server.started:
             raise CommandError("The log cannot be read: see the lines above.", returncode=1)
+
+    def _say(self, port: int) -> None:
+        self.stdout.write(f"Pages follow on port {port}, process {os.getpid()}.")
+        self.stdout.flush()
