@@ -10,7 +10,6 @@ import argparse
 import itertools
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks import stage
 
 if TYPE_CHECKING:  # models may be imported only once Django is set up
     from django.test import Client
@@ -175,9 +176,8 @@ def pages_until(browser: "Client", is_over: Callable[[], bool]) -> Iterator[floa
 
 
 def tell(name: str, times: list[float]) -> None:
-    """Print median and p95."""
-    p95 = statistics.quantiles(times, n=20)[-1]
-    print(f"{name:17} median {statistics.median(times):5.0f} ms, p95 {p95:5.0f} ms ({len(times)})")
+    """Print what their times were."""
+    print(f"{name:17} {stage.told(times)}")
 
 
 if __name__ == "__main__":

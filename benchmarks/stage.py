@@ -227,6 +227,16 @@ def await_senders(count: int) -> None:
     until(lambda: Sender.objects.fresh(now()).count() >= count, "senders")
 
 
+def until_live(firm: "Firm") -> None:
+    """Wait until the stream of the firm's first account may be relied on."""
+    from django.utils.timezone import now
+
+    from orders.models import AccountStream
+
+    mine = AccountStream.objects.filter(account=firm.account)
+    until(lambda: mine.healthy(now()).exists(), "a healthy stream")
+
+
 def until(
     holds: Callable[[], T | None],
     what: str,

@@ -46,7 +46,7 @@ def _commits(given: argparse.Namespace) -> None:
         if given.database:
             site.run("manage.py", "stream")
             site.kinds.append("stream")
-        _until_live(firm)
+        stage.until_live(firm)
         placed, cancelled = _followed(site, firm, given.count)
         print(f"{given.count} orders placed and cancelled, {site.conditions()}")
         print("placed at the exchange to committed here:", stage.told(placed))
@@ -58,15 +58,6 @@ def _day(given: argparse.Namespace) -> None:
         site.kinds = ["stream in this process"]
         print(f"{given.lives} lives of a second, {site.conditions()}")
         _lives(site, site.firm(), given.lives)
-
-
-def _until_live(firm: "Firm") -> None:
-    from django.utils.timezone import now
-
-    from orders.models import AccountStream
-
-    mine = AccountStream.objects.filter(account=firm.account)
-    stage.until(lambda: mine.healthy(now()).exists(), "a healthy stream")
 
 
 def _followed(site: stage.Stage, firm: "Firm", count: int) -> tuple[list[float], list[float]]:
@@ -100,7 +91,7 @@ def _lives(site: stage.Stage, firm: "Firm", lives: int) -> None:
     worker = StreamWorker(timings=quick)
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
-    _until_live(firm)
+    stage.until_live(firm)
     sizes = [_one_life(site, firm, number) for number in range(lives)]
     found = AccountStream.objects.get(account=firm.account)
     worker.stop()
