@@ -65,11 +65,6 @@ class Checkpoint:
     reason: str = ""
 
     @property
-    def is_of_a_restore(self) -> bool:
-        """Whether it goes on from an older copy that was put back."""
-        return self.shared is not None
-
-    @property
     def line_hash(self) -> str:
         """What the next checkpoint names as ``previous``."""
         return hashlib.sha256(self.line.encode("ascii")).hexdigest()
