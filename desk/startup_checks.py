@@ -64,10 +64,8 @@ def check_sender() -> None:
     _try(key_settings.opening_keys)
     try:
         key_settings.check_halves()
-    except (
-        key_settings.KeySettingsWrong
-    ) as error:  # what is stored still opens: a panic must not wait
-        logger.warning(str(error))
+    except key_settings.KeySettingsWrong as error:
+        logger.warning(str(error))  # what is stored still opens: a panic must not wait
 
 
 def _try(read: Callable[[], object]) -> None:
