@@ -1,9 +1,7 @@
 """Alerts: once per matter, once more when it is over, without a secret, by one teller."""
 
 import json
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from django.core import mail
@@ -14,33 +12,15 @@ from orders.alerts import watch, webhook
 from orders.cancels import jobs, requests
 from orders.delivery import worker
 from orders.models import Account, Alert, AuditRecord, Cancel, CancelStatus, Event, ExchangeClock
+from tests.helpers.hook import running_hook
 from tests.reconcile.test_resolve import ask_and_deliver
-
-
-class Hook(BaseHTTPRequestHandler):
-    """Takes alerts and answers with the status it is told to."""
-
-    def do_POST(self):
-        length = int(self.headers["Content-Length"])
-        self.server.taken.append(json.loads(self.rfile.read(length)))
-        self.send_response(self.server.status)
-        self.send_header("Location", self.server.elsewhere)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        """Tests are quiet."""
 
 
 @pytest.fixture
 def hook(settings):
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    server.taken, server.status, server.elsewhere = [], 200, "/"
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{server.server_port}/hook"
-    yield server
-    server.shutdown()
-    server.server_close()
+    with running_hook() as server:
+        settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{server.server_port}/hook"
+        yield server
 
 
 @pytest.fixture

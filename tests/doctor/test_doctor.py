@@ -2,9 +2,7 @@
 
 import base64
 import json
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from orders.models import Account, AccountStream, AuditRecord, Event, SealedKey,
 from orders.models.account_stream import LEASE
 from orders.models.clocks import MAY_DIFFER
 from tests.helpers.copies import Copy
+from tests.helpers.hook import running_hook
 from tests.helpers.terminal import process
 
 NAMES = {each.name for each in examination.EXAMINATIONS}
@@ -350,29 +349,12 @@ def test_an_agent_wallet_that_is_not_bound_is_trouble(well):
     assert "Not bound" in troubles(found(accounts=True))["account Unbound"]
 
 
-class Hook(BaseHTTPRequestHandler):
-    """Takes a post."""
-
-    def do_POST(self):
-        self.server.taken.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        """Tests are quiet."""
-
-
 @pytest.fixture
 def hook(settings):
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    server.taken, server.status = [], 200
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{server.server_port}/hush-hush"
     settings.ALERT_EMAILS = ["ann@example.com"]
-    yield server
-    server.shutdown()
-    server.server_close()
+    with running_hook() as server:
+        settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{server.server_port}/hush-hush"
+        yield server
 
 
 def test_a_test_is_sent_only_when_told(well, hook):
@@ -380,7 +362,7 @@ def test_a_test_is_sent_only_when_told(well, hook):
     assert (hook.taken, mail.outbox) == ([], [])
     assert troubles(found(send_test=True)) == {}
     assert len(hook.taken) == len(mail.outbox) == 1
-    assert json.loads(hook.taken[0])["state"] == "test"
+    assert hook.taken[0]["state"] == "test"
 
 
 def test_a_webhook_and_a_mail_server_that_refuse_are_trouble_without_their_address(
