@@ -1,26 +1,23 @@
 """The form in which a desk head says what to cancel: desk, accounts, symbols, side, and more."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.http import QueryDict
 
 from orders.admin.shared import fields
+from orders.admin.shared.of_desk_form import OfDeskForm
 from orders.cancels.bulk.scope import OLDEST, ORDER_OF_WORK, Scope
 from orders.lifecycle.targets import CannotAsk, check_symbol
-from orders.models import Account, Desk, Order, Right
-
-if TYPE_CHECKING:
-    from orders.models.desks import Person
-
+from orders.models import Order, Right
 
 UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours")]
 SIDES = [("", "both sides"), ("bid", "bids"), ("ask", "asks")]
 
 
-class ScopeForm(forms.Form):
+class ScopeForm(OfDeskForm):
     """Empty inputs mean *any*. Parsing happens here; what matches is decided in `scope`."""
 
+    right = Right.CANCEL_SCOPE
     desk = fields.DeskField(
         queryset=None,
         empty_label=None,
@@ -76,19 +73,9 @@ class ScopeForm(forms.Form):
         widget=fields.select(),
     )
 
-    def __init__(
-        self,
-        data: QueryDict | None = None,
-        *,
-        user: "Person",
-        initial: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(data, initial=initial)
-        desks = Desk.objects.allowing(user, Right.CANCEL_SCOPE)
-        fields.field_of(self, "desk", fields.DeskField).queryset = desks
-        accounts = Account.objects.filter(desk__in=desks, is_active=True).select_related("desk")
-        fields.field_of(self, "accounts", fields.ByDesk).queryset = accounts
-        orders = Order.objects.open().filter(account__in=accounts)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        orders = Order.objects.open().filter(account__desk__in=self.desks, account__is_active=True)
         types = orders.order_by("order_type").values_list("order_type", flat=True).distinct()
         fields.field_of(self, "order_types", forms.MultipleChoiceField).choices = [
             (name, name.replace("_", " ")) for name in types if name and name.isprintable()
@@ -107,13 +94,11 @@ class ScopeForm(forms.Form):
         return names
 
     def clean(self) -> None:
+        super().clean()
         cleaned = self.cleaned_data
         lowest, highest = cleaned.get("min_price"), cleaned.get("max_price")
         if lowest is not None and highest is not None and lowest > highest:
             self.add_error("max_price", "The highest price is below the lowest.")
-        desk, accounts = cleaned.get("desk"), cleaned.get("accounts") or ()
-        if desk and any(account.desk_id != desk.pk for account in accounts):
-            self.add_error("accounts", f"Tick accounts of {desk} only.")
 
     def scope(self) -> Scope:
         """What a sound form asks for."""

@@ -1,24 +1,21 @@
 """The form of a panic: which accounts to empty, and why."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.http import QueryDict
 
 from orders.admin.shared import fields
-from orders.models import Account, Desk, Right
+from orders.admin.shared.of_desk_form import OfDeskForm
+from orders.models import Right
 from orders.panic import decision
-
-if TYPE_CHECKING:
-    from orders.models.desks import Person
-
 
 DESK_INPUT: dict[str, str | bool] = {"data-desks": "", "autofocus": True}
 
 
-class PanicForm(forms.Form):
+class PanicForm(OfDeskForm):
     """Which books to empty. The reason may wait; nothing here asks twice."""
 
+    right = Right.PANIC
     desk = fields.DeskField(
         queryset=None,
         empty_label=None,
@@ -50,28 +47,12 @@ class PanicForm(forms.Form):
         help_text="The same act, on the desk's drill accounts alone.",
     )
 
-    def __init__(
-        self,
-        data: QueryDict | None = None,
-        *,
-        user: "Person",
-        initial: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(data, initial=initial)
-        self.desks = Desk.objects.allowing(user, Right.PANIC)
-        desk = fields.field_of(self, "desk", fields.DeskField)
-        desk.queryset = self.desks
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         # Which desk it is, is the operator's to say, never the page's to guess.
         self.has_one_desk = self.desks.count() <= 1
         if not self.has_one_desk:
-            desk.empty_label = "Choose the desk"
-        accounts = Account.objects.filter(desk__in=self.desks, is_active=True)
-        fields.field_of(self, "accounts", fields.ByDesk).queryset = accounts.select_related("desk")
-
-    def clean(self) -> None:
-        desk, accounts = self.cleaned_data.get("desk"), self.cleaned_data.get("accounts") or ()
-        if desk and any(account.desk_id != desk.pk for account in accounts):
-            self.add_error("accounts", f"Tick accounts of {desk} only.")
+            fields.field_of(self, "desk", fields.DeskField).empty_label = "Choose the desk"
 
     def asked(self) -> dict[str, Any]:
         """What a sound form asks of `decision.record_panic`."""
