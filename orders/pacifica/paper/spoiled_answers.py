@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import json
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,13 +11,12 @@ from aiohttp import web
 
 from . import envelopes, request_handler
 from .altered_rows import altered_rows
+from .cut_connections import cut
 from .envelopes import Answer
 from .exchange import PaperExchange
 from .faults import Fault
 from .refusals import Refused
 
-# A reset instead of an orderly close: linger on, zero seconds.
-NO_LINGER = struct.pack("ii", 1, 0)
 POLL_S = 0.02
 CHUNK = 64 * 1024
 TEXTS = {429: "Rate limit exceeded", 500: "Internal server error", 504: "Request timed out"}
@@ -187,10 +184,5 @@ def _is_gone(request: web.BaseRequest) -> bool:
 
 
 def _hang_up(request: web.BaseRequest, *, reset: bool) -> web.StreamResponse:
-    transport = request.transport
-    if transport is not None:
-        if reset:
-            peer = transport.get_extra_info("socket")
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        transport.abort()
+    cut(request.transport, reset=reset)
     return web.Response()

@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
+from .cut_connections import cut
 from .ledger import now_ms
 
-# A reset instead of an orderly close: linger on, zero seconds.
-NO_LINGER = struct.pack("ii", 1, 0)
 # A client that reads so much slower than it is told is cut off.
 MOST_WAITING = 100_000
 
@@ -93,12 +90,7 @@ class Connection:
     def abort(self, *, reason: str, reset: bool = False) -> None:
         """Cut the TCP connection, without a close frame; with ``reset`` by a reset."""
         self.record.reason = self.record.reason or reason
-        if self.transport is None or self.transport.is_closing():
-            return
-        if reset:
-            peer = self.transport.get_extra_info("socket")
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        self.transport.abort()
+        cut(self.transport, reset=reset)
 
     def stall(self, *, pings: bool) -> None:
         """Send nothing more; without ``pings`` read nothing either, so that no ping is answered."""

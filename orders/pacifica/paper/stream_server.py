@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import WSMsgType, web
 
 from . import stream_messages
+from .cut_connections import cut
 from .exchange import PaperExchange
 from .faults import HANDSHAKE
 from .stream_connection import Connection
@@ -36,8 +37,8 @@ async def served(exchange: PaperExchange, request: web.BaseRequest) -> web.Strea
 
 
 def _refused(request: web.BaseRequest, status: int | None) -> web.Response:
-    if status is None and request.transport is not None:
-        request.transport.abort()
+    if status is None:
+        cut(request.transport, reset=False)
     return web.Response(status=status or 503)
 
 
