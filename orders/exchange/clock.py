@@ -20,11 +20,16 @@ EVERY = timedelta(seconds=5)
 QUICK = timedelta(seconds=1)  # a slower answer says too little about its middle
 SHARE = 0.2  # of a new measurement in the smoothed one
 JUMP_MS = 3000  # beyond it a clock was set, and the old value says nothing
+LATELY = timedelta(minutes=1)  # an answer timed longer ago was timed by a clock since set
 
 
 def measure(*, results: Iterable[Answer | Unreachable | None], now: datetime) -> None:
-    """Take `Answer`s among the results of requests into the smoothed offset, every 5 s at most."""
-    measured = [_offset(result) for result in results if isinstance(result, Answer)]
+    """Take `Answer`s among the results of requests into the smoothed offset.
+
+    Every 5 s at most, but at once where a clock was set. An answer that our clock timed before it
+    was set says nothing of the clock as it goes now, and is left out.
+    """
+    measured = [_offset(result, now) for result in results if isinstance(result, Answer)]
     offsets = [offset for offset in measured if offset is not None]
     if not offsets:
         return
@@ -32,7 +37,7 @@ def measure(*, results: Iterable[Answer | Unreachable | None], now: datetime) ->
     if known is None:
         first = ExchangeClock(pk=1, offset_ms=round(median(offsets)), measured_at=now)
         ExchangeClock.objects.bulk_create([first], ignore_conflicts=True)
-    elif not now - EVERY < known.measured_at <= now:
+    elif _has_jumped(known, median(offsets)) or not now - EVERY < known.measured_at <= now:
         _smooth(known, median(offsets), now)
 
 
@@ -105,15 +110,18 @@ def _fresh(now: datetime) -> QuerySet[ExchangeClock]:
     )
 
 
-def _offset(answer: Answer) -> int | None:
-    quick = answer.first_byte_at - answer.sent_at <= QUICK
-    return answer.clock_offset_ms if quick else None
+def _offset(answer: Answer, now: datetime) -> int | None:
+    took, ago = answer.first_byte_at - answer.sent_at, now - answer.first_byte_at
+    by_this_clock = timedelta(0) <= took and -timedelta(milliseconds=JUMP_MS) <= ago <= LATELY
+    return answer.clock_offset_ms if by_this_clock and took <= QUICK else None
+
+
+def _has_jumped(known: ExchangeClock, measured_ms: float) -> bool:
+    return abs(measured_ms - known.offset_ms) > JUMP_MS
 
 
 def _smooth(known: ExchangeClock, measured_ms: float, now: datetime) -> None:
-    has_jumped = abs(measured_ms - known.offset_ms) > JUMP_MS or known.measured_at < now - FRESH_FOR
-    value = measured_ms if has_jumped else known.offset_ms + SHARE * (measured_ms - known.offset_ms)
+    anew = _has_jumped(known, measured_ms) or known.measured_at < now - FRESH_FOR
+    value = measured_ms if anew else known.offset_ms + SHARE * (measured_ms - known.offset_ms)
     same = ExchangeClock.objects.filter(pk=1, measured_at=known.measured_at)
-    same.update(
-        offset_ms=round(value), measured_at=now, answers=1 if has_jumped else known.answers + 1
-    )
+    same.update(offset_ms=round(value), measured_at=now, answers=1 if anew else known.answers + 1)

@@ -1,5 +1,6 @@
 """Evidence: what may be concluded from it, and what it must never be taken for."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -161,6 +162,7 @@ def test_a_clock_behind_ours_keeps_a_signature_alive_for_longer(firm):
     order = firm.order()
     firm.paper.fault("/orders/cancel", "drop")
     ask_and_deliver(firm, order)
+    firm.paper.rules(clock_offset_ms=-30_000)
     ExchangeClock.objects.update_or_create(
         pk=1, defaults={"offset_ms": -30_000, "measured_at": timezone.now() + timedelta(seconds=7)}
     )
@@ -234,6 +236,31 @@ def test_the_exchanges_clock_is_measured_from_answers(firm):
     clock.measure(results=[answer], now=now + timedelta(seconds=6))
     assert clock.current(now).answers == 2
     assert clock.current(now + timedelta(minutes=20)) is None
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(hours=1)], ids=["back", "forward"])
+def test_an_answer_timed_before_our_clock_was_set_measures_nothing(firm, by):
+    answer = exchange_reader.Reader(firm.account)._get("/info", {})
+    now = answer.first_byte_at + timedelta(milliseconds=50)
+    clock.measure(results=[answer], now=now)
+    known = clock.current(now).offset_ms
+    as_timed_then = replace(
+        answer, sent_at=answer.sent_at + by, first_byte_at=answer.first_byte_at + by
+    )
+    clock.measure(results=[as_timed_then], now=now + timedelta(seconds=6))
+    assert clock.current(now).offset_ms == known
+
+
+def test_a_clock_that_was_set_shows_with_the_next_answer(firm):
+    answer = exchange_reader.Reader(firm.account)._get("/info", {})
+    now = answer.first_byte_at + timedelta(milliseconds=50)
+    clock.measure(results=[answer], now=now)
+    hour = timedelta(hours=1)
+    later = replace(
+        answer, sent_at=answer.sent_at - hour, first_byte_at=answer.first_byte_at - hour
+    )
+    clock.measure(results=[later], now=now - hour + timedelta(seconds=1))
+    assert clock.offset(now - hour) > timedelta(minutes=59)
 
 
 def test_a_question_is_looked_at_again_as_soon_as_waiting_tells_more(firm):
