@@ -84,8 +84,8 @@ def _seen(order_id: int, state: str) -> float:
 
 def _lives(site: stage.Stage, firm: "Firm", lives: int) -> None:
     from orders.models import AccountStream
-    from orders.stream.timings import TIMINGS
-    from orders.stream.worker import StreamWorker
+    from orders.reconcile.stream.timings import TIMINGS
+    from orders.reconcile.stream.worker import StreamWorker
 
     quick = replace(TIMINGS, life_s=1.0, ping_every_s=0.3, round_s=0.5)
     worker = StreamWorker(timings=quick)

@@ -128,7 +128,7 @@ def sweeping() -> Iterator[None]:
 @contextmanager
 def following(firm: "Firm") -> Iterator[None]:
     """Follow the accounts' streams, as the stream's process does, as long as the block lasts."""
-    from orders.stream.worker import StreamWorker
+    from orders.reconcile.stream.worker import StreamWorker
 
     worker = StreamWorker()
     thread = threading.Thread(target=worker.run, daemon=True)

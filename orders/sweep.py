@@ -19,7 +19,6 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from orders.accounts import wallet_check
-from orders.alerts import watch
 from orders.audit import log
 from orders.delivery import worker
 from orders.evidence import background, restored_copy
@@ -39,9 +38,10 @@ from orders.models import (
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
+from orders.operations.alerts import watch
 from orders.panic import worker as panic_worker
 from orders.reconcile import filled_amounts, resolve, sync
-from orders.stream.worker import StreamThread
+from orders.reconcile.stream.worker import StreamThread
 
 logger = logging.getLogger(__name__)
 GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in

@@ -7,7 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DOORS = {
-    "requests": {"orders.pacifica.client", "orders.pacifica.connections", "orders.alerts.webhook"},
+    "requests": {
+        "orders.pacifica.client",
+        "orders.pacifica.connections",
+        "orders.operations.alerts.webhook",
+    },
     "websockets": {"orders.pacifica.stream_client"},
     "celery": {"orders.lifecycle.wakeups", "orders.tasks", "desk.celery", "desk"},
     "nacl": {"orders.pacifica.signing"},

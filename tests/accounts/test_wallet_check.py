@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from orders import sweep
 from orders.accounts import wallet_check
-from orders.alerts import watch
 from orders.evidence import verify
 from orders.models import AgentWallet, Alert, AuditRecord, Event
+from orders.operations.alerts import watch
 
 
 def after_test(firm, account=None):

@@ -8,7 +8,6 @@ import pytest
 from django.utils import timezone
 
 from orders.accounts import wallet_check
-from orders.alerts import watch
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.evidence import outcome_checks, verify
@@ -26,6 +25,7 @@ from orders.models import (
     PanicLine,
     Proof,
 )
+from orders.operations.alerts import watch
 from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve, sync

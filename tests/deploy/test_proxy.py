@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from desk.demo.stack import free_port
-from orders.push.limits import Limits as PushLimits
+from orders.admin.push.limits import Limits as PushLimits
 from tests.deploy.units import ROOT
 
 PROXY = ROOT / "deploy" / "proxy"

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from orders import sweep
 from orders.access.permissions import NotAllowed
-from orders.alerts import watch
 from orders.audit import log
 from orders.cancels import requests, unresolved
 from orders.cancels.bulk import previews
@@ -36,6 +35,7 @@ from orders.models import (
     PanicStatus,
     Restore,
 )
+from orders.operations.alerts import watch
 from orders.panic import actions, decision, exchange_requests
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve, sync

@@ -7,9 +7,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from orders.push import asgi
-from orders.push.limits import Limits
-from orders.push.service import Service
+from orders.admin.push import asgi
+from orders.admin.push.limits import Limits
+from orders.admin.push.service import Service
 
 
 class Hands:

@@ -1,4 +1,4 @@
-"""The stream's door: TLS, proxies, words for what fails. Redirects and keys: tests/stream."""
+"""The stream's door: TLS, proxies, words for failures. Redirects, keys: tests/reconcile/stream."""
 
 import asyncio
 import socket

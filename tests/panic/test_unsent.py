@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from orders import sweep
-from orders.alerts import watch
 from orders.cancels import jobs
 from orders.models import Account, Alert, CancelJob, JobStatus, PanicLine, PanicStatus
+from orders.operations.alerts import watch
 from orders.panic import actions, decision, worker
 from tests.helpers.screens import page, signed_in, url
 

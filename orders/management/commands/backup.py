@@ -7,15 +7,15 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from orders.backups import backup
-from orders.backups.refusals import CannotCopy
 from orders.management import terminal
+from orders.operations.backups import backup
+from orders.operations.backups.refusals import CannotCopy
 
 NICENESS = 10  # pages, clicks and senders on the same machine get the processor first
 
 
 class Command(terminal.DeskCommand):
-    """Only prints; the work is in `orders.backups.backup`."""
+    """Only prints; the work is in `orders.operations.backups.backup`."""
 
     help = (
         "Copies database, checkpoint file and archives into a new private folder, with a manifest "

@@ -9,15 +9,15 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from orders.doctor import examination
-from orders.doctor.findings import OK, TROUBLE, Asked, Finding
 from orders.management import terminal
+from orders.operations.doctor import examination
+from orders.operations.doctor.findings import OK, TROUBLE, Asked, Finding
 
 MARKS = {OK: "ok     ", TROUBLE: "TROUBLE"}
 
 
 class Command(terminal.DeskCommand):
-    """Only prints; the work is in `orders.doctor`."""
+    """Only prints; the work is in `orders.operations.doctor`."""
 
     help = (
         "Checks settings, keys, files, database, log, broker, exchange, senders, stream and "

@@ -9,14 +9,14 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from desk import startup_checks
+from orders.admin.push.limits import Limits
+from orders.admin.push.server import Server, listening
+from orders.admin.push.service import Service
 from orders.management import terminal
-from orders.push.limits import Limits
-from orders.push.server import Server, listening
-from orders.push.service import Service
 
 
 class Command(terminal.DeskCommand):
-    """Only opens the socket; the work is in `orders.push`."""
+    """Only opens the socket; the work is in `orders.admin.push`."""
 
     help = (
         "Serves /events, by which open pages follow what happens instead of asking. Reads the "

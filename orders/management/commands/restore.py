@@ -5,13 +5,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from orders.backups import restore
-from orders.backups.refusals import CannotCopy
 from orders.management import terminal
+from orders.operations.backups import restore
+from orders.operations.backups.refusals import CannotCopy
 
 
 class Command(terminal.DeskCommand):
-    """Only prints; the work is in `orders.backups.restore`."""
+    """Only prints; the work is in `orders.operations.backups.restore`."""
 
     help = (
         "Verifies a backup, then makes it this site's database. Stop every process first. The old "

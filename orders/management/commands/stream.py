@@ -9,11 +9,11 @@ from django.core.management.base import CommandError
 from desk import startup_checks
 from desk.databases import prepare_statements
 from orders.management import terminal
-from orders.stream.worker import StreamWorker
+from orders.reconcile.stream.worker import StreamWorker
 
 
 class Command(terminal.DeskCommand):
-    """Only waits for the signal; the work is in `orders.stream`.
+    """Only waits for the signal; the work is in `orders.reconcile.stream`.
 
     It starts on a restored copy too: it reads and never sends. It opens no agent key.
     """

@@ -10,9 +10,9 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from desk.repeated_warnings import Matters
-from orders.alerts import watch
 from orders.management import terminal
 from orders.models import Sender
+from orders.operations.alerts import watch
 
 EVERY_S = 5
 NOBODY = "Nobody is sending: no sender is alive. Start a sweep or a worker."
@@ -20,7 +20,7 @@ nobody = Matters(logging.getLogger(__name__))
 
 
 class Command(terminal.DeskCommand):
-    """Only waits for the signal; the work is in `orders.alerts.watch`."""
+    """Only waits for the signal; the work is in `orders.operations.alerts.watch`."""
 
     help = (
         "Alerts about unresolved cancels, stuck jobs and a wrong clock, as the sweep does, and "

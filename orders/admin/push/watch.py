@@ -1,0 +1,109 @@
+"""What changed since the last look: at the log's position, and at what time alone changes."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import connection
+
+from orders.admin.push import changes
+from orders.admin.push.changes import Change, RunningJobs
+from orders.admin.push.limits import Limits
+from orders.audit import reader
+from orders.models import PanicLine, Sender
+
+
+class LogWatch:
+    """Looks at the log; in one thread, because SQLite's version counts for one connection."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._version: tuple[object, int] | None = None
+        self.jobs = RunningJobs()
+        self.position = 0
+
+    def start(self) -> list[Change]:
+        """Return the newest changes, to begin with."""
+        self.jobs.load()
+        self.position = reader.tip()
+        return changes.since(max(0, self.position - self._limits.kept), self._limits)
+
+    def look(self) -> list[Change]:
+        """Return what was recorded since the last look; mostly nothing, at the cost of one."""
+        version = self._database_version()
+        if version is not None and version == self._version:
+            return []
+        found = self._read()
+        self._version = version
+        return found
+
+    def _read(self) -> list[Change]:
+        tip = reader.tip()
+        if tip == self.position:
+            return []
+        if tip < self.position:  # an older copy was put back: its last record is told again
+            self.position = max(0, tip - 1)
+        found = self.jobs.marked(changes.since(self.position, self._limits))
+        if found:
+            self.position = found[-1].position
+        return found
+
+    def _database_version(self) -> tuple[object, int] | None:
+        """Return what SQLite changes at each commit of others, and of which connection that is."""
+        if connection.vendor != "sqlite":
+            return None
+        with connection.cursor() as cursor:
+            version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
+        return connection.connection, version
+
+
+class StateWatch:
+    """Looks at what no record tells: senders that fall silent, panics that nobody takes."""
+
+    def __init__(self) -> None:
+        self._state: tuple[bool, tuple[int, ...]] | None = None
+
+    def look(self, now: datetime) -> list[Change]:
+        """Return one change for all where the frame of every page is another now."""
+        lines = PanicLine.objects.untaken(now).order_by("pk").values_list("pk", flat=True)
+        state = Sender.objects.fresh(now).exists(), tuple(lines)
+        before, self._state = self._state, state
+        return [] if before in (None, state) else [Change(0, is_frame=True, is_for_all=True)]
+
+
+class Ticks:
+    """Tells pages of running jobs that time has passed: rates, estimates and credits follow it."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits, self._clock = limits, clock
+        self._told_at: dict[int, float] = {}  # by job id
+
+    def due(self, running: dict[int, int], told: list[Change]) -> list[Change]:
+        """Return a change for each running job that nothing was told of for a while."""
+        now = self._clock()
+        self._told_at |= {change.job_id: now for change in told if change.job_id is not None}
+        self._told_at = {job_id: self._told_at.get(job_id, now) for job_id in running}
+        due = [job_id for job_id, at in self._told_at.items() if now - at >= self._limits.tick_s]
+        self._told_at |= dict.fromkeys(due, now)
+        return [Change(0, desk_id=running[job_id], job_id=job_id) for job_id in due]
+
+
+class Watch:
+    """All that is looked at, at the pace of each; to be used in one thread."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits, self._clock = limits, clock
+        self._log, self._state, self._ticks = LogWatch(limits), StateWatch(), Ticks(limits, clock)
+        self._state_due_at = 0.0
+
+    def start(self) -> tuple[list[Change], int]:
+        """Return the newest changes and the log's position."""
+        return self._log.start(), self._log.position
+
+    def look(self, now: datetime) -> list[Change]:
+        """Return all that changed since the last look."""
+        found = self._log.look()
+        if self._clock() < self._state_due_at:
+            return found
+        self._state_due_at = self._clock() + self._limits.state_every_s
+        return [*found, *self._state.look(now), *self._ticks.due(self._log.jobs.desks, found)]

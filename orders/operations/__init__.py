@@ -1,0 +1,5 @@
+"""What keeps the site running: is it well, who is told, what is copied and put back.
+
+Imports `accounts`, `evidence`, `exchange` and what is below them. Open first: `doctor` for a look
+at everything, `alerts` for what is told to people, `backups` for copies.
+"""

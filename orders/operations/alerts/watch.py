@@ -1,0 +1,278 @@
+"""Tell people outside the pages what cannot wait: once per matter, and once more when it is over.
+
+What is told is kept in the database, so that of several senders one tells, and a restart tells
+nothing twice. Where nothing is configured matters are still listed.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db.models import Count, F, Max, Min, Q
+
+from desk.repeated_warnings import Matters
+from orders.accounts import wallet_check
+from orders.audit import log
+from orders.evidence import restored_copy
+from orders.exchange import clock
+from orders.models import (
+    Account,
+    Alert,
+    AlertKind,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Event,
+    PanicLine,
+    Sender,
+)
+from orders.models.alerts import MAX_PAUSE
+from orders.models.clocks import has_come, is_ahead
+from orders.models.panics import PanicLineQuerySet
+from orders.operations.alerts import webhook
+
+logger = logging.getLogger(__name__)
+standing = Matters(logger)
+TELL_LEASE = timedelta(seconds=30)
+STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
+WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
+EXPIRED_FOR = timedelta(days=1)
+FOREIGN_ANSWER_FOR = timedelta(hours=1)  # raised where it came, for it leaves no state behind
+
+Key = tuple[str, str]  # kind, and what of that kind it is about
+Matter = tuple[str, str]  # desk name, words
+
+
+def watch(now: datetime) -> None:
+    """Run one round: raise what is new, end what is over, tell both."""
+    wanted = matters(now)
+    standing.only({key: said for key, (_, said) in wanted.items()})
+    current = {(alert.kind, alert.about): alert for alert in Alert.objects.current()}
+    for key in wanted.keys() - current.keys():
+        _raise(key, wanted[key], now)
+    for key in current.keys() - wanted.keys():
+        Alert.objects.filter(pk=current[key].pk, over_at__isnull=True).update(
+            over_at=now, next_tell_at=now
+        )
+    tell(now)
+
+
+def matters(now: datetime) -> dict[Key, Matter]:
+    """Return what there is to tell of now."""
+    of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
+    of_senders = _restored(now) | _no_sender(now) | _clock(now)
+    of_accounts = _not_ours() | _not_followed(now)
+    return of_jobs | _panics(now) | of_senders | of_accounts | _foreign_answers(now)
+
+
+def tell(now: datetime) -> None:
+    """Tell what is due, each claimed first; what fails is tried again, ever more rarely."""
+    for alert in Alert.objects.to_tell(now):
+        same = Alert.objects.filter(pk=alert.pk, next_tell_at=alert.next_tell_at)
+        if not same.update(next_tell_at=now + TELL_LEASE):
+            continue
+        is_over = alert.over_at is not None
+        column = "told_over_at" if is_over else "told_at"
+        try:
+            _send(alert, is_over)
+        except (webhook.CannotTell, SMTPException, OSError) as error:
+            said = str(error) if isinstance(error, webhook.CannotTell) else type(error).__name__
+            logger.warning("An alert could not be told (%s); it is tried again.", said)
+            _try_later(alert, now)
+        else:
+            Alert.objects.filter(pk=alert.pk).update(**{column: now})
+            log.record(_fact(alert, is_over))
+
+
+def _unresolved(now: datetime) -> dict[Key, Matter]:
+    patience = timedelta(seconds=settings.ALERT_AFTER_S)
+    sent_long_ago = has_come("first_sent_at", now - patience, patience)
+    held_long_ago = has_come("restored_at", now - patience, patience)
+    asked = Cancel.objects.open_questions().filter(sent_long_ago | held_long_ago)
+    jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
+    return {
+        (AlertKind.UNRESOLVED.value, f"job {job['job_id']}"): (
+            job["job__desk__name"],
+            f"Job {job['job_id']}: the outcome of {_count(job['n'])} is unresolved for more than "
+            f"{settings.ALERT_AFTER_S} s. The orders may still be open.",
+        )
+        for job in jobs
+    }
+
+
+def _stuck(now: datetime) -> dict[Key, Matter]:
+    long_ago = has_come("requested_at", now - STUCK_AFTER, STUCK_AFTER)
+    waiting = Cancel.objects.filter(long_ago, status__in=WAITING)
+    jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
+    # What waits again got nowhere, however often it was tried.
+    sent = Max("cancels__sent_at", filter=~Q(cancels__status__in=WAITING))
+    moved = jobs.annotate(sent=sent, concluded=Max("cancels__concluded_at"))
+    matters_by_key: dict[Key, Matter] = {}
+    columns = moved.order_by("pk").values_list(
+        "pk", "desk__name", "created_at", "sent", "concluded"
+    )
+    for job_id, desk_name, *moments in columns:
+        moves: Iterator[datetime] = filter(None, moments)
+        by_now = (moment for moment in moves if not is_ahead(moment, now))
+        moved_at = max(by_now, default=now - STUCK_AFTER)
+        if moved_at <= now - STUCK_AFTER:
+            minutes = (now - moved_at).total_seconds() / 60
+            said = f"Job {job_id}: nothing got through for {minutes:.0f} min; cancels are waiting."
+            matters_by_key[AlertKind.STUCK_JOB.value, f"job {job_id}"] = (desk_name, said)
+    return matters_by_key
+
+
+def _expired(now: datetime) -> dict[Key, Matter]:
+    """Return what gave up, until it is retried, for a day at the most."""
+    since = now - EXPIRED_FOR
+    jobs = CancelJob.objects.filter(created_at__gte=since, retries=None).order_by()
+    expired = Cancel.objects.filter(status=CancelStatus.EXPIRED, job__in=jobs).order_by()
+    by_job = expired.values("job_id", "job__desk__name").annotate(n=Count("pk"))
+    return {
+        (AlertKind.STUCK_JOB.value, f"job {job['job_id']} expired"): (
+            job["job__desk__name"],
+            f"Job {job['job_id']}: {_count(job['n'])} expired, never sent. The orders may still be "
+            "open.",
+        )
+        for job in by_job
+    }
+
+
+def _contradicted() -> dict[Key, Matter]:
+    asked = Cancel.objects.open_questions().filter(has_contradiction=True)
+    jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
+    return {
+        (AlertKind.CONTRADICTION.value, f"job {job['job_id']}"): (
+            job["job__desk__name"],
+            f"Job {job['job_id']}: {_count(job['n'])} said to be over, and the exchange shows "
+            "otherwise. They are asked about again.",
+        )
+        for job in jobs
+    }
+
+
+def _panics(now: datetime) -> dict[Key, Matter]:
+    waiting, given_up = "waits and is not sent.", "was not seen empty and needs somebody."
+    lines = PanicLine.objects
+    return _panic(AlertKind.PANIC_WAITING, lines.waiting_long(now), waiting) | _panic(
+        AlertKind.PANIC_NEEDS_YOU, lines.needing_somebody(), given_up
+    )
+
+
+def _panic(kind: AlertKind, lines: PanicLineQuerySet, said: str) -> dict[Key, Matter]:
+    names_by_job: dict[CancelJob, list[str]] = {}
+    for line in lines.select_related("account", "job__desk"):
+        names_by_job.setdefault(line.job, []).append(line.account.name)
+    return {
+        (kind.value, f"job {job.pk}"): (
+            job.desk.name,
+            f"Job {job.pk}: the panic on {', '.join(names)} {said}",
+        )
+        for job, names in names_by_job.items()
+    }
+
+
+def _restored(now: datetime) -> dict[Key, Matter]:
+    said = restored_copy.warning(now)
+    return {(AlertKind.RESTORED.value, ""): ("", said)} if said else {}
+
+
+def _no_sender(now: datetime) -> dict[Key, Matter]:
+    waiting = Cancel.objects.live().aggregate(n=Count("pk"), since=Min("requested_at"))
+    if Sender.objects.fresh(now).exists() or not waiting["n"]:
+        return {}
+    said = f"Nothing is sending: no sender is alive, and {_count(waiting['n'])} are waiting."
+    return {(AlertKind.NO_SENDER.value, ""): ("", said)}
+
+
+def _clock(now: datetime) -> dict[Key, Matter]:
+    known = clock.current(now)
+    if known is None or not known.is_off:
+        return {}
+    said = f"{known.in_words()} Requests may be refused as expired: set it right."
+    return {(AlertKind.CLOCK.value, ""): ("", said)}
+
+
+def _not_ours() -> dict[Key, Matter]:
+    alarmed = wallet_check.alarmed().select_related("account__desk").order_by("-pk")
+    return {
+        (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): (
+            wallet.account.desk.name,
+            f"{wallet.account}: {wallet_check.UNHELD.format(wallet.unheld)}",
+        )
+        for wallet in alarmed
+    }
+
+
+def _not_followed(now: datetime) -> dict[Key, Matter]:
+    """Return the accounts of which neither a read nor a stream that stands told anything lately."""
+    accounts = Account.objects.not_followed(now, timedelta(seconds=not_followed_after_s()))
+    return {
+        (AlertKind.NOT_FOLLOWED.value, f"account {account.pk}"): (
+            account.desk.name,
+            f"{account}: its open orders were not read lately and its stream does not stand. What "
+            "the pages show of it may be old.",
+        )
+        for account in accounts.select_related("desk")
+    }
+
+
+def not_followed_after_s() -> int:
+    """Return for how long neither may come before people are told: three reads and the patience."""
+    return 3 * settings.SYNC_PERIOD_S + settings.ALERT_AFTER_S
+
+
+def _foreign_answers(now: datetime) -> dict[Key, Matter]:
+    """Return what was raised where such an answer came, for `FOREIGN_ANSWER_FOR`."""
+    raised = Alert.objects.current().filter(kind=AlertKind.FOREIGN_ANSWER)
+    lasting = raised.filter(raised_at__gt=now - FOREIGN_ANSWER_FOR)
+    return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in lasting}
+
+
+def _raise(key: Key, matter: Matter, now: datetime) -> None:
+    kind, about = key
+    desk_name, said = matter
+    Alert.objects.raise_once(kind=kind, about=about, desk_name=desk_name, said=said, now=now)
+
+
+def _send(alert: Alert, is_over: bool) -> None:
+    """Send by every way that is configured; an e-mail server that takes it, a 2xx are enough."""
+    state = "over" if is_over else "raised"
+    if settings.ALERT_WEBHOOK_URL:
+        webhook.post(
+            {
+                "network": settings.PACIFICA_NETWORK,
+                "state": state,
+                "kind": alert.kind,
+                "about": alert.about,
+                "desk": alert.desk_name,
+                "text": _words(alert, is_over),
+                "raised_at": alert.raised_at.isoformat(),
+            }
+        )
+    if settings.ALERT_EMAILS:
+        subject = f"[{settings.PACIFICA_NETWORK}] {alert.get_kind_display()}: {state}"
+        send_mail(subject, _words(alert, is_over), None, settings.ALERT_EMAILS)
+
+
+def _words(alert: Alert, is_over: bool) -> str:
+    return f"Over: {alert.said}" if is_over else alert.said
+
+
+def _try_later(alert: Alert, now: datetime) -> None:
+    pause_s = min(MAX_PAUSE.total_seconds(), 15 * 2 ** min(alert.failures, 6))
+    Alert.objects.filter(pk=alert.pk).update(
+        failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s)
+    )
+
+
+def _fact(alert: Alert, is_over: bool) -> log.Fact:
+    data = {"kind": alert.kind, "about": alert.about, "said": alert.said, "is_over": is_over}
+    return log.Fact(event=Event.ALERT, data=data)
+
+
+def _count(number: int) -> str:
+    return f"{number} cancel{'' if number == 1 else 's'}"

@@ -1,0 +1,125 @@
+"""What other machines tell: the broker, the exchange and its clock, accounts, mail and webhook."""
+
+from collections.abc import Iterator
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import send_mail
+
+from desk import celery
+from orders.accounts import wallet_check
+from orders.audit import log
+from orders.exchange import client
+from orders.keys import key_settings
+from orders.models import AgentWallet
+from orders.models.clocks import WARN_ABOVE_MS
+from orders.operations.alerts import webhook
+from orders.operations.doctor.findings import Asked, Finding, Limits, not_asked, ok, trouble
+from orders.pacifica import answers
+from orders.pacifica.transport import Answer, Unreachable
+
+BY = log.Actor(operator_name="(doctor)", address="(terminal)")
+MARKETS = "/info"  # public, signed by nobody. Source: docs.pacifica.fi, markets page
+
+
+def check_broker(asked: Asked, limits: Limits) -> Finding:
+    """Whether it takes a connection; its address may hold a password and is not shown."""
+    failed = celery.why_unreachable(within_s=limits.connect_s)
+    if failed:
+        todo = "Start it, and check CELERY_BROKER_URL. Meanwhile the sweep sends alone."
+        return trouble("broker", f"CELERY_BROKER_URL: no connection ({failed}).", todo)
+    return ok("broker", "takes connections.")
+
+
+def check_exchange(asked: Asked, limits: Limits) -> Iterator[Finding]:
+    """One public read: whether name, TLS and answer are right, and what its clock says."""
+    try:
+        answer = client.client().get(MARKETS)
+    except Unreachable as unreachable:
+        todo = "Check this machine's network, PACIFICA_PROXY_URL and PACIFICA_CA_FILE."
+        yield trouble("exchange", f"{unreachable.reason}.", todo)
+        yield not_asked("clock", "the exchange did not answer.")
+        return
+    try:
+        count = len(answers.market_symbols(answer.status, answer.body, is_whole=answer.is_whole))
+    except answers.Unreadable as error:
+        todo = "HTTP 403 means that the exchange turned this machine away: region, IP whitelist."
+        yield trouble("exchange", f"HTTP {answer.status}: {error}", todo)
+    else:
+        yield ok("exchange", f"answers in {answer.elapsed_ms} ms, {count} markets.")
+    yield _clock(answer)
+
+
+def _clock(answer: Answer) -> Finding:
+    offset_ms = answer.clock_offset_ms
+    if offset_ms is None:
+        return not_asked("clock", "the answer tells no time.")
+    said = f"the exchange's clock is {offset_ms / 1000:+.1f} s from ours."
+    if abs(offset_ms) > WARN_ABOVE_MS:
+        return trouble("clock", said, "Set this machine's clock (NTP): signatures expire.")
+    return ok("clock", said)
+
+
+def check_accounts(asked: Asked, limits: Limits) -> Iterator[Finding]:
+    """One harmless signed read for each active agent wallet, recorded like every request."""
+    if not asked.accounts:
+        yield not_asked("accounts", "add --accounts: one signed read for each agent wallet.")
+        return
+    if not key_settings.can_open():
+        yield not_asked("accounts", "no opening keys here: run doctor with the senders' file.")
+        return
+    active = AgentWallet.objects.filter(is_active=True, account__is_active=True)
+    for wallet in active.filter(account__desk__is_active=True).select_related("account__desk"):
+        yield _tested(wallet)
+
+
+def _tested(wallet: AgentWallet) -> Finding:
+    name = f"account {wallet.account.name}"
+    wallet_check.test_now(wallet=wallet, actor=BY)
+    wallet.refresh_from_db()
+    if wallet.test_outcome == wallet_check.BOUND and not wallet.unheld:
+        return ok(name, wallet.test_said)
+    if wallet.tested_at is None:
+        return not_asked(name, "nothing is signed while a restored copy waits to be accepted.")
+    return trouble(name, wallet.test_said, "Test it again on the agent wallet's page when mended.")
+
+
+def check_mail(asked: Asked, limits: Limits) -> Finding:
+    """Whether alerts are mailed; one is sent if asked."""
+    if not settings.ALERT_EMAILS:
+        return _unset("mail", "ALERT_EMAILS")
+    if not asked.send_test:
+        return not_asked("mail", f"{len(settings.ALERT_EMAILS)} addresses; --send-test sends one.")
+    try:
+        send_mail(f"[{settings.PACIFICA_NETWORK}] Test", TEST, None, settings.ALERT_EMAILS)
+    except (SMTPException, OSError) as error:
+        said = f"EMAIL_URL: the server did not take it ({type(error).__name__})."
+        return trouble("mail", said, "Check host, port, user and password in EMAIL_URL.")
+    return ok("mail", "the server took a test; see whether it arrived.")
+
+
+def check_webhook(asked: Asked, limits: Limits) -> Finding:
+    """Whether alerts are posted; one is if asked."""
+    if not settings.ALERT_WEBHOOK_URL:
+        return _unset("webhook", "ALERT_WEBHOOK_URL")
+    if not asked.send_test:
+        return not_asked("webhook", "it is set; --send-test posts to it.")
+    facts = {"network": settings.PACIFICA_NETWORK, "state": "test", "kind": "test"}
+    facts |= {"about": "doctor", "desk": "", "text": TEST, "raised_at": asked.now.isoformat()}
+    try:
+        webhook.post(facts)
+    except webhook.CannotTell as error:
+        return trouble("webhook", f"{error}.", "Check ALERT_WEBHOOK_URL.")
+    return ok("webhook", "it took a test.")
+
+
+TEST = "This is a test by manage.py doctor. Nothing is wrong."
+
+
+def _unset(name: str, setting: str) -> Finding:
+    """Nothing is set; trouble outside paper where the other way is not set either."""
+    has_any = settings.ALERT_EMAILS or settings.ALERT_WEBHOOK_URL
+    if has_any or settings.PACIFICA_NETWORK == "paper":
+        return not_asked(name, f"{setting} is not set.")
+    todo = f"Set {setting}, or the other way of telling people."
+    return trouble(name, "nobody is told of what goes wrong.", todo)
