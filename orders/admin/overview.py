@@ -5,8 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from orders.admin.jobs.progress import complete
-from orders.admin.panic import panic_pages
+from orders.admin.jobs.tally import complete
 from orders.admin.shared import freshness, stream_state
 from orders.admin.shared.screens import is_administrator, rights_of
 from orders.exchange import credits
@@ -31,7 +30,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "open_orders": sum(desk["open_orders"] for desk in desks),
         "has_desks": Desk.objects.visible_to(user).exists(),
         "book": freshness.book_of(accounts),
-        "last_jobs": complete(panic_pages.mark(jobs[:8])),
+        "last_jobs": complete(list(jobs[:8])),
         "may_cancel": Right.CANCEL in rights_of(request),
         "may_add": is_administrator(request),
     }

@@ -25,6 +25,13 @@ def span(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
+def clock(seconds: float) -> str:
+    """Return a duration as a clock shows it: *00:17*, *1:02:03*."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
 def ago(moment: datetime | None, now: datetime) -> str:
     """Say how long ago something was: *12 s ago*, or *never*."""
     return "never" if moment is None else f"{span((now - moment).total_seconds())} ago"

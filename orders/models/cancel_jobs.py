@@ -65,7 +65,8 @@ class CancelJob(models.Model):
     done_at = models.DateTimeField(null=True)
 
     if TYPE_CHECKING:  # what screens attach to the rows that they show
-        tally: Any  # an `orders.admin.jobs.progress.Tally`
+        tally: Any  # an `orders.admin.jobs.tally.Tally`
+        badge: Any  # an `orders.admin.jobs.tally.Badge`
         needs_somebody: bool  # some line of a panic
         last_sent_at: datetime | None  # of a panic's accounts, as the next three
         empty_at: datetime | None

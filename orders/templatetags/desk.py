@@ -158,6 +158,16 @@ def pool(name: str) -> str:
 
 
 @register.simple_tag
+def clock(began_at: datetime, ended_at: datetime | None) -> str:
+    """Show the time since then as a clock, *00:17*; the page lets it run until it has ended."""
+    now = ended_at or timezone.now()
+    words = sentences.clock((now - began_at).total_seconds())
+    if ended_at is not None:
+        return words
+    return format_html('<time datetime="{}" data-clock>{}</time>', began_at.isoformat(), words)
+
+
+@register.simple_tag
 def took(cancel: Cancel) -> str:
     """Say how long a cancel took, from the act to the proven outcome."""
     return sentences.took(cancel)

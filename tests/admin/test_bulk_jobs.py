@@ -10,11 +10,13 @@ from django.utils.timezone import now
 
 from orders.admin.jobs.progress import Pace
 from orders.delivery import worker
+from orders.exchange import credits
 from orders.models import (
     AuditRecord,
     Cancel,
     CancelJob,
     CancelStatus,
+    CreditPool,
     Event,
     JobStatus,
     Order,
@@ -50,12 +52,36 @@ def test_a_running_job_shows_its_pace_and_is_seen_from_every_page(firm, job):
 
 def test_the_pace_counts_what_was_worked_off_not_what_was_stopped(firm, job):
     rest(job, CancelStatus.CANCELLED, CancelStatus.STOPPED, CancelStatus.EXPIRED)
-    CancelJob.objects.update(status=JobStatus.STOPPING, created_at=now() - timedelta(seconds=20))
+    CancelJob.objects.update(status=JobStatus.STOPPING, created_at=now() - timedelta(seconds=120))
     job.refresh_from_db()
-    assert Pace(job, now()).rate == pytest.approx(1 / 10, rel=0.1)
+    assert Pace(job, now()).rate == pytest.approx(1 / 60, rel=0.1)
     CancelJob.objects.update(status=JobStatus.DONE)
     job.refresh_from_db()
-    assert Pace(job, now()).rate == pytest.approx(1 / 20, rel=0.1)
+    assert Pace(job, now()).rate == pytest.approx(1 / 120, rel=0.1)
+
+
+def test_the_time_left_is_told_by_the_last_answers_and_not_before_there_are_any(firm, job):
+    CancelJob.objects.update(created_at=now() - timedelta(seconds=120))
+    job.refresh_from_db()
+    assert Pace(job, now()).left == ""
+    assert "no answer yet to tell by" in page(
+        signed_in(firm.head), "orders_canceljob_change", job.pk
+    )
+    one = job.cancels.order_by("pk").first()
+    Cancel.objects.filter(pk=one.pk).update(
+        status=CancelStatus.CANCELLED, concluded_at=now() - timedelta(seconds=30)
+    )
+    assert Pace(job, now()).left == "2 min"  # two wait, and the last minute had one answer
+
+
+def test_a_job_that_waits_for_credits_says_so(firm, job):
+    CancelJob.objects.update(is_urgent=False)
+    job.refresh_from_db()
+    assert not Pace(job, now()).dry
+    pool = CreditPool.objects.create(name=credits.KEYLESS, quota=100)
+    credits.pause(pool=pool.name, until=now() + timedelta(seconds=30))
+    assert Pace(job, now()).dry
+    assert "Paused by the exchange" in page(signed_in(firm.head), "orders_canceljob_change", job.pk)
 
 
 def test_every_page_follows_what_runs_and_whether_anything_sends(firm, job):

@@ -72,7 +72,7 @@ def test_a_panic_that_needs_somebody_is_not_done_and_stays_in_sight_of_who_may_a
     assert "needs you" in page(client, "orders_order_changelist")
     assert scope in page(client, "orders_order_changelist")
     assert "Needs you" in page(client, "orders_canceljob_changelist")
-    needs = '<span class="dk-status dk-alarm">Needs you</span>'
+    needs = '<span class="dk-status dk-alarm">Needs you: 0 of 1 seen empty</span>'
     assert needs in page(client, "orders_canceljob_change", line.job_id)
     for shown in ("index",), ("orders_account_page", firm.account.pk):
         text = page(client, *shown)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import permissions, sessions
 from orders.admin.accounts import api_config_key_form
-from orders.admin.panic import panic_pages
+from orders.admin.jobs import tally
 from orders.admin.shared import filters, freshness
 from orders.admin.shared.recorded_screen import Named, RecordedScreen, link_to_records
 from orders.admin.shared.screens import fragment, is_administrator, list_context, rights_of
@@ -196,7 +196,7 @@ class AccountAdmin(RecordedScreen[Account]):
             ),
             book=freshness.book_of(Account.objects.filter(pk=account.pk)),
             wallets=account.agent_wallets.select_related("created_by"),
-            jobs=panic_pages.mark(jobs.order_by("-created_at")[:10]),
+            jobs=tally.complete(list(jobs.order_by("-created_at")[:10])),
             may_manage_agents=is_administrator(request) or Right.AGENTS in rights_of(request),
         )
 

@@ -20,7 +20,8 @@ from django.views.decorators.http import require_POST, require_safe
 from orders.access.permissions import NotAllowed, has_permission
 from orders.access.sign_in_log import actor_of
 from orders.admin.jobs import appeared_since, csv_download
-from orders.admin.jobs.progress import complete, progress, symbols_of
+from orders.admin.jobs.progress import progress, symbols_of
+from orders.admin.jobs.tally import complete
 from orders.admin.panic import panic_pages
 from orders.admin.shared import filters, order_history, timings, versions
 from orders.admin.shared.job_links import told
@@ -29,7 +30,7 @@ from orders.admin.shared.unfold import CustomUrl, display
 from orders.cancels import jobs
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Right
-from orders.templatetags.desk import ago, by, tone, visible
+from orders.templatetags.desk import ago, by, visible
 
 if TYPE_CHECKING:
     from orders.audit.log import Actor
@@ -98,10 +99,8 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
 
     @display(description="Status")
     def status_column(self, job: CancelJob) -> SafeString:
-        if job.needs_somebody:
-            return format_html('<span class="dk-status dk-alarm">{}</span>', "Needs you")
         return format_html(
-            '<span class="dk-status dk-{}">{}</span>', tone(job.status), job.get_status_display()
+            '<span class="dk-status dk-{}">{}</span>', job.badge.tone, job.badge.words
         )
 
     @display(description="Progress")
@@ -128,7 +127,6 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
 
     def complete_rows(self, request: HttpRequest, rows: list[CancelJob]) -> None:
         complete(rows)
-        panic_pages.mark(rows)
 
     def facts(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         title = f"{job}: {visible(job.scope)}"

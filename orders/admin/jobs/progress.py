@@ -1,7 +1,6 @@
 """How far jobs are: their cancels by status, their speed, what is left of time and credits."""
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -13,13 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from orders.admin.jobs.tally import NOT_WORKED_OFF, Badge, Tally
+from orders.admin.panic.line_counts import counts_by_job
 from orders.audit import sentences
 from orders.cancels import jobs
 from orders.cancels.bulk import estimate
 from orders.models import Account, Cancel, CancelJob, CancelStatus, JobStatus, Preview
-from orders.models.cancels import LIVE, OPEN_QUESTIONS, CancelQuerySet
+from orders.models.cancels import CancelQuerySet
 from orders.models.lookups import is_row_id
-from orders.models.meanings import meanings
 from orders.pacifica.signing import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -29,67 +29,7 @@ else:
 
 PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
-RATE_WINDOW = timedelta(seconds=10)
-NOT_WORKED_OFF = [  # at rest by a person's word or by the clock, which says nothing of our speed
-    CancelStatus.STOPPED.value,
-    CancelStatus.EXPIRED.value,
-    CancelStatus.CLOSED_BY_OPERATOR.value,
-]
-
-
-class Tally:
-    """How many cancels of a job stand in each status, as parts of a bar."""
-
-    def __init__(self, counts: Mapping[str, int]) -> None:
-        self.counts = counts
-        self.total = sum(counts.values())
-        self.resting = sum(n for status, n in counts.items() if status not in LIVE)
-        self.worked_off = self.resting - sum(counts.get(status, 0) for status in NOT_WORKED_OFF)
-        self.waiting = counts.get(CancelStatus.QUEUED, 0)
-        self.unresolved = sum(counts.get(status, 0) for status in OPEN_QUESTIONS)
-        self.has_stopped = CancelStatus.STOPPED in counts
-        self.has_failed = any(status in counts for status in jobs.RETRIED)
-        self.parts: list[dict[str, Any]] = []
-        start = 0
-        for status in CancelStatus.values:
-            count = counts.get(status)
-            if count:
-                self.parts.append(self._part(status, count, start))
-                start += count
-
-    def _part(self, status: str, count: int, start: int) -> dict[str, Any]:
-        """A stretch of the bar, in per cent of its length."""
-        return {
-            "status": status,
-            "label": CancelStatus(status).label,
-            "meaning": meanings(CancelStatus)[status],
-            "count": count,
-            "start": f"{100 * start / self.total:.3f}",
-            "share": f"{100 * count / self.total:.3f}",
-        }
-
-    @property
-    def sentence(self) -> str:
-        """*3 of 5 at rest: 2 cancelled, 1 refused, 2 waiting to be sent*."""
-        parts = ", ".join(f"{part['count']} {part['label'].lower()}" for part in self.parts)
-        return f"{self.resting} of {self.total} at rest: {parts}" if parts else "No cancels."
-
-
-def tallies(rows: list[CancelJob]) -> dict[int, Tally]:
-    """The tally of each job, by job id; one query."""
-    cancels = Cancel.objects.filter(job__in=[job.pk for job in rows]).order_by()
-    counts: dict[int, dict[str, int]] = {job.pk: {} for job in rows}
-    for job_id, status, count in cancels.values_list("job", "status").annotate(Count("pk")):
-        counts[job_id][status] = count
-    return {job_id: Tally(by_status) for job_id, by_status in counts.items()}
-
-
-def complete(rows: list[CancelJob]) -> list[CancelJob]:
-    """Attach its tally to each job."""
-    by_job = tallies(rows)
-    for job in rows:
-        job.tally = by_job[job.pk]
-    return rows
+RATE_WINDOW = timedelta(seconds=60)  # as long as credits take to come back
 
 
 class Group(NamedTuple):
@@ -117,7 +57,8 @@ class Pace:
         by_status: Counter[str] = Counter()
         for group in self._groups:
             by_status[group.status] += group.size
-        self.tally = job.tally = Tally(by_status)
+        lines = counts_by_job(list(job.panic_lines.all())) if job.is_panic else {}
+        self.tally = job.tally = Tally(by_status, lines.get(job.pk))
 
     def count(self, chosen: dict[str, str]) -> int:
         """How many of its cancels fit the chosen status and account."""
@@ -139,6 +80,11 @@ class Pace:
         return sum(group.contradicted for group in self._groups)
 
     @property
+    def badge(self) -> Badge:
+        """The job's status with the worst that became of its orders."""
+        return self.tally.badge(self.job)
+
+    @property
     def is_going(self) -> bool:
         """Whether anything can still happen to it by itself."""
         return self.job.status in STILL_GOING
@@ -148,17 +94,20 @@ class Pace:
         """Whether a resume could still send something, now or of what comes back to the queue."""
         if self.job.status == JobStatus.STOPPING:
             return True
-        is_stopped = self.job.status == JobStatus.STOPPED and self.tally.has_stopped
+        is_stopped = self.job.status == JobStatus.STOPPED and self._has(CancelStatus.STOPPED)
         return is_stopped and jobs.has_left(self.job, [CancelStatus.STOPPED])
 
     @cached_property
     def may_retry(self) -> bool:
         """Whether a retry could still send something."""
-        return self.tally.has_failed and jobs.has_left(self.job, jobs.RETRIED)
+        return self._has(*jobs.RETRIED) and jobs.has_left(self.job, jobs.RETRIED)
+
+    def _has(self, *statuses: str) -> bool:
+        return any(self.tally.counts.get(status) for status in statuses)
 
     @cached_property
     def rate(self) -> float:
-        """Cancels worked off a second: lately while it runs, on the whole once done."""
+        """Cancels worked off a second: by the last minute's answers, on the whole once done."""
         age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
         if not self.is_going:
             return self.tally.worked_off / age_s if self.job.done_at and age_s > 0 else 0
@@ -176,12 +125,24 @@ class Pace:
         return estimate.shares_of(counts, now=self.now, is_urgent=is_urgent, before=before)
 
     @property
+    def dry(self) -> list[estimate.Share]:
+        """The pools for whose credits its cancels wait."""
+        if not self.is_going or not self.tally.waiting:
+            return []
+        return [share for share in self.shares if share.is_dry(self.now)]
+
+    @property
     def left(self) -> str:
-        """The time left, in words; empty where there is nothing to wait for or nothing to tell."""
+        """The time left, in words; empty where there is nothing to wait for or nothing to tell.
+
+        As long as no answer came and credits are there, nobody knows how fast the exchange is.
+        """
         if not self.is_going or not self.tally.waiting:
             return ""
         requests = self.tally.waiting / BATCH_SIZE
         by_credits = estimate.seconds(self.shares, requests, now=self.now)
+        if not self.rate and not self.dry:
+            return ""
         by_rate = self.tally.waiting / self.rate if self.rate else 0
         seconds = max(by_credits, by_rate)
         return sentences.span(seconds) if seconds >= 1 else "under 1 s"

@@ -1,7 +1,7 @@
 """Panic: the page with the red button, what it would do, and how far each account is."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -172,21 +172,10 @@ def lines(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
     rows = list(job.panic_lines.select_related("account").order_by("account__name"))
     return {
         "lines": rows,
-        "needs_somebody": any(line.status == PanicStatus.NEEDS_YOU for line in rows),
         "may_panic": permissions.has_permission(request.user, Right.PANIC, desk=job.desk),
         "needs_you": PanicStatus.NEEDS_YOU,
         "covers": COVERS,
     }
-
-
-def mark(jobs: Iterable[CancelJob]) -> list[CancelJob]:
-    """The same jobs, each with whether one of its lines needs somebody; one query."""
-    rows = list(jobs)
-    lines = PanicLine.objects.needing_somebody().filter(job__in=[job.pk for job in rows])
-    needing = set(lines.order_by().values_list("job_id", flat=True))
-    for job in rows:
-        job.needs_somebody = job.pk in needing
-    return rows
 
 
 def drills_of(jobs: CancelJobQuerySet) -> Iterator[CancelJob]:

@@ -40,6 +40,12 @@ class Share:
             return pause_s
         return max(pause_s, self.balance.seconds_for(self.cost + self.ahead * PRICE))
 
+    def is_dry(self, now: datetime) -> bool:
+        """Whether its next cancel waits for credits."""
+        until = self.balance.paused_until
+        is_out = not self.is_urgent and self.balance.for_bulk < PRICE
+        return bool(self.cost) and (is_out or (until is not None and until > now))
+
 
 @dataclass(frozen=True)
 class Plan:

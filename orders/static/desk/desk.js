@@ -94,10 +94,19 @@
     return `${Math.round(seconds / 86400)} d`;
   }
 
+  function clock(seconds) {
+    const whole = Math.max(0, Math.floor(seconds));
+    const parts = [Math.floor(whole / 60) % 60, whole % 60].map((one) => String(one).padStart(2, "0"));
+    return (whole < 3600 ? parts : [Math.floor(whole / 3600), ...parts]).join(":");
+  }
+
   function tick() {
     document.querySelectorAll("time[data-ago], time[data-age]").forEach(function (time) {
       const words = span((Date.now() - Date.parse(time.dateTime)) / 1000);
       time.textContent = time.hasAttribute("data-ago") ? `${words} ago` : words;
+    });
+    document.querySelectorAll("time[data-clock]").forEach(function (time) {
+      time.textContent = clock((Date.now() - Date.parse(time.dateTime)) / 1000);
     });
   }
 
