@@ -195,6 +195,12 @@ def test_static_files_do_not_reach_the_web(front, behind):
         assert b"server" not in asked(front, path)[1]
 
 
+@with_nginx
+def test_strangers_do_not_ask_for_health(front, behind):
+    assert [asked(front, path)[0] for path in ("/health/live", "/health/ready")] == [404, 404]
+    assert behind.seen == []
+
+
 def test_the_addresses_with_an_allowance_of_their_own_are_the_sites(db):
     from django.urls import reverse
 

@@ -1,0 +1,4 @@
+"""What a monitor outside sees: whether this web process can serve.
+
+Open `health` first.
+"""
