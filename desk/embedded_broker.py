@@ -7,6 +7,8 @@ taken once; and it is on the disk before it has its name, so a power cut leaves 
 Its exchanges live in files that tear the same way; ours need none, because every message names its
 queue. What cannot be read as a message is moved aside and logged: a broker may lose anything, and
 one bad file must not end a worker.
+
+Nobody polls: who waits has a `doorbell.Doorbell` in the folder, and who publishes rings it.
 """
 
 import contextlib
@@ -24,7 +26,7 @@ from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
 
-from desk import private
+from desk import doorbell, private
 
 logger = logging.getLogger(__name__)
 MAX_WAIT_S = 0.5
@@ -49,6 +51,13 @@ class Channel(virtual.Channel):
         aside = self.folder / f"{name}.part"
         private.write(aside, str_to_bytes(dumps(message)))
         aside.rename(aside.with_name(f"{name}.{queue}.msg"))
+        doorbell.ring(self.folder)
+
+    def basic_ack(self, delivery_tag: Any, multiple: bool = False) -> None:
+        """Take note that a message is done with: there may be room for the next one now."""
+        super().basic_ack(delivery_tag, multiple)
+        transport: Transport = self.connection  # type: ignore[assignment]
+        transport.look_again()
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         while path := self._oldest(queue):
@@ -144,10 +153,40 @@ class Transport(virtual.Transport):
     driver_type = driver_name = "embedded"
     implements = virtual.Transport.implements.extend(asynchronous=False)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._bell: doorbell.Doorbell | None = None  # of who waits; who publishes alone has none
+
     def drain_events(self, connection: Any, timeout: Any = None) -> Any:  # type: ignore[override]
         """Wait for one message. Short waits let a worker notice soon that it shall stop."""
-        timeout = timeout and min(timeout, MAX_WAIT_S)
-        return super().drain_events(connection, timeout=timeout)
+        limit_s = MAX_WAIT_S if timeout is None else min(timeout, MAX_WAIT_S)
+        ends_at = time.monotonic() + limit_s
+        if self._bell is None:
+            self._bell = doorbell.Doorbell(self.client.transport_options["folder"])  # type: ignore[union-attr, index]
+        while True:
+            self._bell.silence()  # before the look: what rings from here on is heard
+            try:
+                return self.cycle.get(self._deliver)  # type: ignore[union-attr]
+            except Empty:
+                left_s = ends_at - time.monotonic()
+                if left_s > 0:
+                    self._bell.wait(left_s)
+                elif timeout is None:
+                    ends_at += limit_s
+                else:
+                    raise TimeoutError from None
+
+    def look_again(self) -> None:
+        """Have the thread that waits look once more. Any thread may say so."""
+        if self._bell is not None:
+            self._bell.ring()
+
+    def close_connection(self, connection: Any) -> None:
+        """Nobody waits here any more."""
+        super().close_connection(connection)
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
 
     def _deliver(self, message: Any, queue: Any) -> None:
         """Celery itself ends where a message lacks what it takes for granted: it is passed over."""

@@ -229,7 +229,7 @@ CELERY_BROKER_URL = address(
 if not CELERY_BROKER_URL:
     wrong("CELERY_BROKER_URL", "is empty: leave it out for the embedded broker.")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "embedded": {"folder": str(DATA_DIR / "broker"), "polling_interval": 0.01},
+    "embedded": {"folder": str(DATA_DIR / "broker")},
     "redis": {"socket_connect_timeout": 1, "socket_timeout": 5},
     "rediss": {"socket_connect_timeout": 1, "socket_timeout": 5},
 }.get(urlsplit(CELERY_BROKER_URL).scheme, {})

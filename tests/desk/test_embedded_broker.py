@@ -17,7 +17,7 @@ PATIENCE_S = 60
 
 
 def channel(folder):
-    options = {"folder": str(folder), "polling_interval": 0.01}
+    options = {"folder": str(folder)}
     return Connection("embedded://", transport_options=options).channel()
 
 
@@ -118,7 +118,7 @@ POISON = {
 def delivered(folder):
     """The first message that a consumer gets, as a worker does."""
     found = []
-    options = {"folder": str(folder), "polling_interval": 0.01}
+    options = {"folder": str(folder)}
     with Connection("embedded://", transport_options=options) as connection:
         queue = connection.SimpleQueue("urgent")
         queue.put({"number": 1})
@@ -190,7 +190,7 @@ def test_no_umask_opens_a_message_to_others(tmp_path):
 
 
 def test_a_message_over_which_its_consumer_stumbles_is_passed_over_for_good(tmp_path):
-    options = {"folder": str(tmp_path), "polling_interval": 0.01}
+    options = {"folder": str(tmp_path)}
     with Connection("embedded://", transport_options=options) as connection:
         queue, found = connection.SimpleQueue("urgent"), []
         queue.put({})
