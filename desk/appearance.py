@@ -19,6 +19,7 @@ UNFOLD = {
     "SCRIPTS": [
         "orders.admin.shared.assets.events",
         "orders.admin.shared.assets.follow",
+        "orders.admin.shared.assets.reach",
         "orders.admin.shared.assets.script",
     ],
 }

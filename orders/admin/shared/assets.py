@@ -32,3 +32,8 @@ def events(request: HttpRequest) -> str:
 def follow(request: HttpRequest) -> str:
     """What a page does about a change, and how it asks where no line stands."""
     return static("desk/follow.js")
+
+
+def reach(request: HttpRequest) -> str:
+    """What a keyboard and a screen reader reach."""
+    return static("desk/reach.js")

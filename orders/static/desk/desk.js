@@ -61,6 +61,7 @@
       event.preventDefault();
     }
     if (event.key !== "!" || event.repeat || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (document.documentElement.dataset.keys === "off") return;
     const button = document.getElementById("pull");
     const link = document.querySelector("[data-panic]");
     if (!button && !link) return;
