@@ -6,8 +6,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from orders.admin.jobs.tally import complete
+from orders.admin.pictures import day, present
+from orders.admin.pictures.chart import Chart
 from orders.admin.shared import freshness, stream_state
 from orders.admin.shared.screens import is_administrator, rights_of
+from orders.admin.site_state import SiteState
 from orders.exchange import credits
 from orders.models import (
     Account,
@@ -50,4 +53,22 @@ def _by_desk(accounts: list[Account]) -> list[dict[str, Any]]:
     return [
         {"desk": desk, "accounts": rows, "open_orders": sum(row.open_orders for row in rows)}
         for desk, rows in desks.items()
+    ]
+
+
+def pictures(request: HttpRequest) -> list[Chart]:
+    """The pictures of the person's desks; a constant number of queries."""
+    user, now = request.user, timezone.now()
+    rows = Account.objects.visible_to(user).filter(is_active=True)
+    accounts = list(rows.select_related("desk", "stream"))
+    for account in accounts:
+        account.stream_state = stream_state.of(account, now)
+    balances = credits.balances(accounts=accounts, now=now)
+    return [
+        day.outcomes(user, now),
+        day.timings(user, now),
+        present.credits_left(accounts, balances, now),
+        present.ages(accounts, now),
+        present.notional(user),
+        present.needs(SiteState(request)),
     ]

@@ -12,6 +12,7 @@ from django.urls.resolvers import URLPattern
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
+from orders.admin import overview
 from orders.admin.shared import versions
 from orders.admin.shared.screens import fragment
 from orders.admin.shared.unfold import UnfoldAdminSite
@@ -33,6 +34,7 @@ class DeskAdminSite(UnfoldAdminSite):
         return [
             *sign_in_views.addresses(),
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
+            path("pictures/", self.admin_view(self.pictures_view), name="pictures"),
         ]
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
@@ -70,3 +72,11 @@ class DeskAdminSite(UnfoldAdminSite):
             request,
             *beside,
         )
+
+    @method_decorator(require_safe)
+    def pictures_view(self, request: HttpRequest) -> HttpResponse:
+        """The overview's pictures; where the page has them already, their figures alone."""
+        if not SiteState(request).may_view:
+            raise PermissionDenied
+        facts = {"pictures": overview.pictures(request), "is_apart": "figures" in request.GET}
+        return fragment(render_to_string("desk/pictures/_overview.html", facts, request))

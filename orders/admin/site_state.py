@@ -142,6 +142,11 @@ class SiteState:
         """How many lines of a panic wait, and no sender takes them."""
         return PanicLine.objects.untaken(timezone.now()).visible_to(self.request.user).count()
 
+    @cached_property
+    def needing_panics(self) -> int:
+        """How many accounts of a panic were given up on, and nobody has seen to them."""
+        return PanicLine.objects.needing_somebody().visible_to(self.request.user).count()
+
     @property
     def may_view(self) -> bool:
         """Whether there is anything of a desk that the person may see."""
