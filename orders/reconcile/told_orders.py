@@ -99,9 +99,14 @@ class ToldOrders:
         return NEW if self.outcomes.get(each.order_id) == NEW else CHANGED
 
     def _begin(self, each: ToldUpdate) -> str:
-        """Take in an order that was never seen, unless a read since would have listed it."""
+        """Take in an order that was never seen.
+
+        One that is said to stand not where a read since would have listed it; an end is an end.
+        """
         row, seen_at = each.row, each.frame.received_at
-        if row.symbol is None or not update_order.is_after_book(row, self.account, self.offset):
+        is_end = closures.of_update(row) is not None
+        is_news = is_end or update_order.is_after_book(row, self.account, self.offset)
+        if row.symbol is None or not is_news:
             return ""
         order = Order(
             account=self.account,

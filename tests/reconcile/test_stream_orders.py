@@ -218,6 +218,19 @@ def test_an_update_that_a_read_overtook_makes_no_order_open_again(firm):
     assert not Order.objects.filter(order_id=order_id).exists()
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_order_that_came_and_went_before_a_read_is_known_by_frames_that_come_later(firm, count):
+    """Where no frame is late but the read was quicker: ``count`` of its frames came at all."""
+    order_id = place(firm)
+    firm.paper.fill(order_id, "0.2")
+    firm.paper.close(order_id)
+    place(firm)
+    sync(firm)
+    apply(firm.account, *rows_of(firm.paper, order_id)[-count:])
+    assert stands(order_id)[:4] == (OrderState.CLOSED, "cancelled", "0.2", "0.3")
+    assert not Drift.objects.exists()
+
+
 @pytest.mark.parametrize("counts", ["events", "orders"])
 def test_a_read_that_is_older_does_not_undo_an_update(firm, counts):
     firm.paper.rules(li_counts=counts)

@@ -12,6 +12,7 @@ from orders.cancels import requests
 from orders.delivery import worker
 from orders.evidence import verify
 from orders.evidence.outcome_checks import shown_by
+from orders.exchange.reader import moment
 from orders.lifecycle import transitions
 from orders.models import (
     AuditRecord,
@@ -171,8 +172,11 @@ def test_a_burst_too_long_to_be_kept_whole_is_proven_by_its_rows(firm):
     ask(firm, *orders)
     deliver(firm)
     assert Cancel.objects.filter(status=CancelStatus.UNKNOWN).count() == 150
-    rows = [rows_of(firm.paper, order.order_id)[-1] for order in orders]
-    apply(firm.account, frames.received(*rows), frames.received(*rows))
+    truth = firm.paper.truth()
+    ends = [(pk, truth[pk], truth[pk]["events"][-1]) for pk in [one.order_id for one in orders]]
+    rows = [frames.order_row(*end) for end in ends]
+    at = moment(max(row["ut"] for row in rows))  # however long it took to make them here
+    apply(firm.account, frames.received(*rows, at=at), frames.received(*rows, at=at))
     assert Cancel.objects.filter(status=CancelStatus.CANCELLED).count() == 150
     record = AuditRecord.objects.get(event=Event.STREAM)
     assert record.body_length > len(record.payload.body)
