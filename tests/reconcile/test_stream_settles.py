@@ -21,6 +21,7 @@ from orders.models import (
     CancelKind,
     CancelStatus,
     Event,
+    ExchangeClock,
     Order,
     OrderState,
     Proof,
@@ -190,7 +191,11 @@ def test_a_cancel_event_before_our_first_byte_is_not_ours(firm, after_ms):
     firm.paper.fault("/orders/cancel", "drop")
     ask(firm, order)
     deliver(firm)
-    apply(firm.account, update(firm, order, "cancel", "cancelled", after_ms=after_ms))
+    ExchangeClock.objects.all().delete()  # both clocks are this machine's
+    sent_at = Cancel.objects.get().first_sent_at
+    ended_at = round(sent_at.timestamp() * 1000) + after_ms
+    row = update(firm, order, "cancel", "cancelled") | {"ut": ended_at}
+    apply(firm.account, frames.received(row, at=sent_at))
     assert end_of(order) == (CancelStatus.UNKNOWN, OrderState.CLOSED)
     firm.paper.close(order.order_id)
     assert settle(firm).proof == Proof.HISTORY
