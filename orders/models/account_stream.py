@@ -45,7 +45,8 @@ class AccountStream(models.Model):
     connected_at = models.DateTimeField(null=True)
     subscribed_at = models.DateTimeField(null=True)  # every subscription acknowledged
     caught_up_at = models.DateTimeField(null=True)  # by a read of the open orders since then
-    # When something was last heard while it was caught up. It stays when the stream is lost.
+    # Up to when all is written here: when something was last heard while it was caught up, or when
+    # the oldest change came that still waits to be written. It stays when the stream is lost.
     healthy_at = models.DateTimeField(null=True)
     last_frame_at = models.DateTimeField(null=True)  # with a change of an order
     lag_ms = models.IntegerField(null=True)  # from the exchange's time of a change to our commit

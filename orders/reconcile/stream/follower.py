@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from orders.reconcile.received_frames import ReceivedFrame
@@ -15,6 +15,7 @@ from orders.reconcile.stream.timings import Limits, Timings
 
 logger = logging.getLogger(__name__)
 MAX_TROUBLE = 300
+BEHIND = "Changes wait to be written."
 
 
 class Acts(Protocol):
@@ -93,17 +94,27 @@ class Follower:
         self._inbox.put(frame)
         self._acts.changed(is_urgent=False)
 
+    def told_until(self, heard_at: datetime | None) -> datetime | None:
+        """Return up to when all that happened is written here; None while it catches up.
+
+        ``heard_at``: when something last came on its connection.
+        """
+        if heard_at is None or self.caught_up_at is None:
+            return None
+        return min(heard_at, self._inbox.oldest_at or heard_at)
+
     def standing(self) -> dict[str, Any]:
         """Return the columns of its row as they are now."""
+        is_behind = self._is_behind()
         return {
             "connected_at": self.connected_at,
             "subscribed_at": self.subscribed_at,
-            "caught_up_at": self.caught_up_at,
+            "caught_up_at": None if is_behind else self.caught_up_at,
             "last_frame_at": self.last_frame_at,
             "lag_ms": self.lag_ms,
             "frames_per_minute": self._meter.per_minute(time.monotonic()),
             "reconnects": self.reconnects,
-            "trouble": self.trouble,
+            "trouble": self.trouble or (BEHIND if is_behind else ""),
         }
 
     def unwritten(self) -> dict[str, Any] | None:
@@ -124,6 +135,12 @@ class Follower:
         self._inbox.stop()
         if self._catching_up is not None:
             self._catching_up.cancel()
+
+    def _is_behind(self) -> bool:
+        """Whether some change waits for so long that what is known here is old."""
+        oldest_at = self._inbox.oldest_at
+        patience = timedelta(seconds=self._timings.behind_after_s)
+        return oldest_at is not None and self._clock() - oldest_at > patience
 
     async def _apply(self, frames: list[ReceivedFrame]) -> None:
         lag_ms = await self._acts.apply(self.account_id, frames)

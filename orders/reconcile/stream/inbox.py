@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from orders.reconcile.received_frames import ReceivedFrame
 from orders.reconcile.stream.timings import Limits, Timings
@@ -24,8 +25,15 @@ class Inbox:
         self._apply, self._missed = apply, missed
         self._timings, self._limits = timings, limits
         self._waiting: list[ReceivedFrame] = []
+        self._writing: list[ReceivedFrame] = []
         self._bytes = 0  # of those that wait
         self._work: asyncio.Task[None] | None = None
+
+    @property
+    def oldest_at(self) -> datetime | None:
+        """When the oldest frame came that is not written yet; None where all are."""
+        unwritten = self._writing or self._waiting
+        return unwritten[0].received_at if unwritten else None
 
     def put(self, frame: ReceivedFrame) -> None:
         """Have a frame written after those before it."""
@@ -59,9 +67,10 @@ class Inbox:
 
     async def _write(self) -> None:
         while self._waiting:
-            burst = self._waiting
+            self._writing = self._waiting
             self._clear()
-            await self._write_one(burst)
+            await self._write_one(self._writing)
+            self._writing = []
 
     async def _write_one(self, burst: list[ReceivedFrame]) -> None:
         """Write a burst. One that cannot be written is given up, and a read takes its place."""

@@ -98,8 +98,8 @@ def _write(token: str, standing: Mapping[int, Mapping[str, Any]]) -> None:
             AccountStream.objects.filter(token=token).bulk_update(rows, STANDING, batch_size=100)
 
 
-def heard(*, token: str, account_ids: Collection[int], at: datetime) -> None:
-    """Write when something was last heard on streams that are caught up."""
+def told(*, token: str, account_ids: Collection[int], at: datetime) -> None:
+    """Write up to when all is written of streams that are caught up."""
     ours = AccountStream.objects.filter(token=token, caught_up_at__isnull=False)
     ours.filter(account__pk__any=set(account_ids)).update(healthy_at=at)
 

@@ -113,14 +113,12 @@ class StreamWorker:
         """Renew, write, take; what the database refuses is tried again in the next round."""
         standing = {pk: follower.unwritten() for pk, (_, follower, _) in self._followers.items()}
         changed = {pk: columns for pk, columns in standing.items() if columns is not None}
-        heard = [(group, group.heard_at) for group in self._groups]
-        ids = [
-            ([each.account_id for each in group.followers], at)
-            for group, at in heard
-            if at is not None
-        ]
+        told: dict[datetime, list[int]] = {}
+        for pk, (_, follower, group) in self._followers.items():
+            if (until := follower.told_until(group.heard_at)) is not None:
+                told.setdefault(until, []).append(pk)
         try:
-            held = await self._leases.run(lambda: self._in_database(changed, ids))
+            held = await self._leases.run(lambda: self._in_database(changed, told))
         except Exception as error:  # the database may be back in a moment
             said = f"The stream's leases could not be renewed ({type(error).__name__})."
             matters.wrong("leases", said)
@@ -133,15 +131,18 @@ class StreamWorker:
     def _in_database(
         self,
         changed: dict[int, dict[str, object]],
-        heard: list[tuple[list[int], datetime]],
+        told: dict[datetime, list[int]],
     ) -> list[Leased]:
-        """Do a round's part in the database; return what is ours now."""
+        """Do a round's part in the database; return what is ours now.
+
+        ``changed``: columns by account id. ``told``: account ids by until when all is written.
+        """
         now = self._clock()
         leases.renew(token=self._token, now=now)
         with transaction.atomic():
             leases.write(token=self._token, standing=changed)
-            for account_ids, at in heard:
-                leases.heard(token=self._token, account_ids=account_ids, at=at)
+            for at, account_ids in told.items():
+                leases.told(token=self._token, account_ids=account_ids, at=at)
         leases.add_missing()
         room = self._limits.accounts - len(self._followers)
         leases.take(token=self._token, now=now, at_most=min(room, self._limits.new_accounts))

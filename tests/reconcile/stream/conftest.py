@@ -16,8 +16,8 @@ from tests.helpers.stream_server import running_stream_server, until
 QUICK = replace(
     TIMINGS,
     ping_every_s=0.5,
-    ack_within_s=0.3,
-    pong_within_s=0.3,
+    ack_within_s=1,
+    pong_within_s=1,
     subscribe_again_s=0.2,
     first_pause_s=0.02,
     max_pause_s=0.1,
@@ -25,6 +25,7 @@ QUICK = replace(
     round_s=0.05,
     close_s=0.2,
     apply_again_s=0.02,
+    behind_after_s=0.2,
     between_reads_s=0.01,
     catch_up_again_s=0.02,
     max_catch_up_s=0.05,

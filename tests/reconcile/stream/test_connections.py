@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from orders.models import AccountStream
 from orders.pacifica.stream_frames import SOURCES
@@ -218,6 +219,36 @@ def test_what_comes_during_a_read_is_written_and_counts_afterwards(server, accou
         assert not row(account).caught_up_at
         may_end.set()
         until_row(account, lambda found: found.caught_up_at)
+
+
+def test_the_stream_does_not_count_while_a_change_waits_for_long_to_be_written(server, account):
+    may_end = threading.Event()
+
+    def apply(account_id, frames):
+        may_end.wait(20)
+
+    with following(apply=apply) as process:
+        until_healthy(account)
+        server.connections[0].send(update(account))
+        last = until_row(account, lambda found: found.last_frame_at).last_frame_at
+        found = until_row(account, lambda found: not found.caught_up_at)
+        assert found.trouble == "Changes wait to be written."
+        assert not found.is_healthy(timezone.now())
+        assert found.healthy_at <= last
+        may_end.set()
+        found = until_row(account, lambda found: found.healthy_at > last)
+    assert found.caught_up_at
+    assert not found.trouble
+    assert len(process.reads) == 1  # nothing was missed
+
+
+def test_a_change_that_is_written_at_once_leaves_the_stream_as_it_is(server, account):
+    with following(timings=replace(QUICK, behind_after_s=60)) as process:
+        caught_up_at = until_healthy(account).caught_up_at
+        server.connections[0].send(update(account))
+        until(lambda: process.applied)
+        until_row(account, lambda found: found.last_frame_at)
+        assert row(account).caught_up_at == caught_up_at
 
 
 def test_frames_that_cannot_be_written_are_tried_again_and_then_read_instead(server, account):

@@ -66,7 +66,7 @@ def test_what_another_took_meanwhile_is_neither_renewed_nor_written(firm, now):
     columns |= {"trouble": "of the first one"}
     leases.renew(token="a", now=later + LEASE)
     leases.write(token="a", standing={firm.account.pk: columns})
-    leases.heard(token="a", account_ids=[firm.account.pk], at=later)
+    leases.told(token="a", account_ids=[firm.account.pk], at=later)
     leases.give_back(token="a")
     found = row(firm.account)
     assert (found.token, found.trouble, found.leased_until) == ("b", "", later + LEASE)
