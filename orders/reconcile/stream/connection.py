@@ -136,13 +136,12 @@ class Connection:
     def _give_up(self, now: float) -> None:
         """Tell of the subscriptions whose acknowledgement did not come in time."""
         late = [each for each, until in self._waiting.items() if now >= until]
-        by_address: dict[str, list[str]] = {}
-        for source, address in late:
-            del self._waiting[source, address]
-            self._again[source, address] = now + self._timings.subscribe_again_s
-            by_address.setdefault(address, []).append(source)
-        for address, sources in by_address.items():
+        for subscription in late:
+            del self._waiting[subscription]
+            self._again[subscription] = now + self._timings.subscribe_again_s
+        for address in dict.fromkeys(address for _, address in late):
             self.standing.discard(address)
+            sources = [source for source in SOURCES if (source, address) in self._again]
             self._listener.not_acknowledged(address, sources, connection=self.name)
         self._decide()
 
