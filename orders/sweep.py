@@ -38,6 +38,7 @@ from orders.models import (
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
+from orders.models.database_version import ChangeWatch
 from orders.operations.alerts import watch
 from orders.panic import worker as panic_worker
 from orders.reconcile import filled_amounts, resolve, sync
@@ -49,19 +50,23 @@ GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before th
 
 @dataclass(frozen=True)
 class Duty:
-    """One thing the sweep does, and how long it rests in between, in seconds."""
+    """One thing the sweep does, and how long it rests in between, in seconds.
+
+    ``idle_s``: how long it rests while nobody commits anything, where the engine tells so.
+    """
 
     name: str
     act: Callable[[datetime], object]  # takes the moment; what it returns is not looked at
     rest_s: float
+    idle_s: float = 0
 
 
 def duties() -> list[Duty]:
     """All duties of a sweep."""
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
-        Duty("panic", panic_worker.PanicWorker().take_due, 0.05),
-        Duty("deliver urgent", deliver_urgent, 0.2),
+        Duty("panic", panic_worker.PanicWorker().take_due, 0.05, idle_s=0.5),
+        Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5),
         Duty("deliver", deliver_overdue, 0.5),
         Duty("recover", recover_abandoned, 1),
         Duty("settle", settle_due, 0.5),
@@ -110,10 +115,12 @@ class Sweep:
             thread.join(max(0, ends_at - time.monotonic()))
 
     def _run(self, duty: Duty) -> None:
+        change = ChangeWatch(duty.idle_s)
         while not self._stopping.is_set():
             close_old_connections()
             try:
-                duty.act(timezone.now())
+                if change.is_due():
+                    duty.act(timezone.now())
             except Exception:  # a duty must outlive whatever befalls one round of it
                 logger.exception("The sweep could not %s; it tries again.", duty.name)
             self._stopping.wait(duty.rest_s)

@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import connection
-
 from orders.admin.push import changes
 from orders.admin.push.changes import Change, RunningJobs
 from orders.admin.push.limits import Limits
 from orders.audit import reader
 from orders.models import PanicLine, Sender
+from orders.models.database_version import database_version
 
 
 class LogWatch:
@@ -30,7 +29,7 @@ class LogWatch:
 
     def look(self) -> list[Change]:
         """Return what was recorded since the last look; mostly nothing, at the cost of one."""
-        version = self._database_version()
+        version = database_version()
         if version is not None and version == self._version:
             return []
         found = self._read()
@@ -47,14 +46,6 @@ class LogWatch:
         if found:
             self.position = found[-1].position
         return found
-
-    def _database_version(self) -> tuple[object, int] | None:
-        """Return what SQLite changes at each commit of others, and of which connection that is."""
-        if connection.vendor != "sqlite":
-            return None
-        with connection.cursor() as cursor:
-            version: int = cursor.execute("PRAGMA data_version").fetchone()[0]
-        return connection.connection, version
 
 
 class StateWatch:
