@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from orders.models import Desk, Membership, Right, Role
 from orders.models.desks import RIGHTS, OfDesksQuerySet, roles_with, sees_everything
+from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
@@ -13,13 +14,20 @@ class NotAllowed(Exception):
     """The person may not do this here. The text is safe to show to them."""
 
 
+_roles = Prepared(
+    lambda user_id: Membership.objects.filter(user_id=user_id, desk__is_active=True).values_list(
+        "role", flat=True
+    ),
+    user_id=(1, 2),
+)
+
+
 def rights_of(user: "Person") -> set[Right]:
     """Return the union of what a person may do on any of their desks; nothing for a stranger."""
     if user.pk is None:
         return set()
-    held = Membership.objects.filter(user_id=user.pk, desk__is_active=True)
     rights = {Right.VIEW} if sees_everything(user) else set()
-    for role in set(held.values_list("role", flat=True)):
+    for role in set(_roles(user_id=user.pk)):
         rights |= RIGHTS[Role(role)]
     return rights
 

@@ -12,10 +12,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from orders.models import SessionEpoch
+from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.contrib.sessions.backends.base import SessionBase
+    from django.db.models import QuerySet
 
 
 FRESH_FOR_S = 300
@@ -101,26 +103,39 @@ def is_fresh(request: HttpRequest) -> bool:
     return 0 <= _now() - shown_at <= FRESH_FOR_S
 
 
+EPOCH_COLUMNS = (
+    *("pk", "memberships__desk", "memberships__role", "is_superuser"),
+    *("second_factor__confirmed_at", "session_epoch__epoch"),
+)
+
+
+def _epoch_rows() -> "QuerySet[User, Any]":
+    return get_user_model().objects.order_by("memberships__desk").values_list(*EPOCH_COLUMNS)
+
+
+_rows_of_one = Prepared(lambda user_id: _epoch_rows().filter(pk=user_id), user_id=(1, 2))
+
+
 def epoch_of(user_id: int) -> str:
     """What a session stands on: roles, second factor, and how often all sessions were ended.
 
     Taken from the rows themselves, so that no door can change a role and leave sessions alive.
     Django's own session hash does the same for the password.
     """
-    return epochs_of([user_id])[user_id]
+    return _hashed(_rows_of_one(user_id=user_id))
 
 
 def epochs_of(user_ids: Collection[int]) -> dict[int, str]:
     """Return the same for many people, by user id; one query."""
-    columns = (
-        *("memberships__desk", "memberships__role", "is_superuser"),
-        *("second_factor__confirmed_at", "session_epoch__epoch"),
-    )
     rows: dict[int, list[tuple[Any, ...]]] = {user_id: [] for user_id in user_ids}
-    found = get_user_model().objects.filter(pk__in=user_ids).order_by("memberships__desk")
-    for user_id, *values in found.values_list("pk", *columns):
-        rows[user_id].append(tuple(values))
-    return {pk: hashlib.sha256(repr(values).encode()).hexdigest() for pk, values in rows.items()}
+    for row in _epoch_rows().filter(pk__in=user_ids):
+        rows[row[0]].append(row)
+    return {user_id: _hashed(found) for user_id, found in rows.items()}
+
+
+def _hashed(rows: list[tuple[Any, ...]]) -> str:
+    values = [tuple(row[1:]) for row in rows]
+    return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 def end_all(*, user: "User") -> None:

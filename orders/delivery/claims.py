@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -12,6 +12,7 @@ from orders.lifecycle.deliveries import ClaimedCancel
 from orders.lifecycle.wakeups import CHUNK
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
 from orders.models.cancels import LEASE, CancelQuerySet
+from orders.models.prepared import SAMPLE_DAY, Prepared
 
 
 class NextJob(NamedTuple):
@@ -26,14 +27,26 @@ COLUMNS = tuple(field.name for field in fields(ClaimedCancel) if not field.kw_on
 OWN_ORDER = OuterRef("known_order")
 
 
+_first_ready = Prepared(
+    lambda account_id, now: (
+        Cancel.objects.ready(now)
+        .filter(account_id=account_id)
+        .values_list("job_id", "is_urgent")[:1]
+    ),
+    account_id=(1, 2),
+    now=(SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1)),
+)
+_account = Prepared(
+    lambda pk: Account.objects.select_related("desk", "api_config_key").filter(pk=pk), pk=(1, 2)
+)
+_job = Prepared(lambda pk: CancelJob.objects.select_related("operator").filter(pk=pk), pk=(1, 2))
+
+
 def next_job(account_id: int, now: datetime) -> NextJob | None:
     """Whose turn it is: urgent ones first, then the oldest; None where nothing may be sent."""
-    ready = Cancel.objects.ready(now).filter(account_id=account_id)
-    first = ready.values_list("job_id", "is_urgent").first()
-    if first is None:
-        return None
-    account = Account.objects.select_related("desk", "api_config_key").get(pk=account_id)
-    return NextJob(account, *first)
+    for job_id, is_urgent in _first_ready(account_id=account_id, now=now):
+        return NextJob(_account(pk=account_id)[0], job_id, is_urgent)
+    return None
 
 
 def claim(head: NextJob, *, now: datetime, limit: int = CHUNK) -> list[ClaimedCancel]:
@@ -74,7 +87,7 @@ def _chunk(head: NextJob, token: uuid.UUID, rows: list[tuple[Any, ...]]) -> list
 
     ``rows``: values of `COLUMNS`, as they stood before the claim.
     """
-    job = CancelJob.objects.select_related("operator").get(pk=head.job_id)
+    (job,) = _job(pk=head.job_id)
     if job.desk_id == head.account.desk_id:  # a job is one desk's; else the account went elsewhere
         job.desk = head.account.desk
     chunk = [ClaimedCancel(*row, claim_token=token, account=head.account, job=job) for row in rows]

@@ -16,12 +16,16 @@ from orders.models import (
     PanicLine,
     Right,
 )
+from orders.models.prepared import Prepared
 
 
 def asker_of(job: CancelJob, account: Account) -> CancelJob | PanicLine:
     """Who stands behind the job: behind a panic's cancels, who asked last for the account."""
     line = job.panic_lines.filter(account=account).first() if job.is_panic else None
     return job if line is None else line
+
+
+_person = Prepared(lambda pk: get_user_model().objects.filter(pk=pk), pk=(1, 2))
 
 
 def may_not_send(job: CancelJob | PanicLine, account: Account, *, panic: bool = False) -> str:
@@ -34,8 +38,7 @@ def may_not_send(job: CancelJob | PanicLine, account: Account, *, panic: bool = 
         return f"Not sent: {account.name} or its desk was deactivated."
     if job.desk != account.desk:
         return f"Not sent: {account.name} went to another desk since this was asked."
-    people = get_user_model().objects
-    operator = people.get(pk=job.operator_id)  # type: ignore[misc]  # of a line: null in no row
+    (operator,) = _person(pk=job.operator_id)  # type: ignore[arg-type]  # of a line: null in no row
     if not has_permission(operator, right, desk=job.desk):
         return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
     return ""

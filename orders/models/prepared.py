@@ -1,0 +1,114 @@
+"""Queries of the hot paths: built and compiled once for each thread, then only filled in.
+
+Django takes 0.3 to 1.2 ms to resolve, clone and compile a query that its database answers in 0.05.
+Nothing is written by hand: the query is the ORM's own, and a test holds that each prepared one says
+what the plain one says.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+from django.db.models import QuerySet
+
+Row = TypeVar("Row")
+Value = int | str | datetime
+SAMPLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # for samples of moments
+
+
+ALL: "list[Prepared[Any]]" = []  # for the test that holds them against the plain ones
+
+
+class Prepared(Generic[Row]):
+    """A query of which only some values differ from call to call.
+
+    ``build``: makes the queryset from values, given by name. ``samples``: two different values for
+    each name; the parameters that differ between the two queries are those that are filled in, and
+    each must be one value as it was given, or a moment moved by a fixed time.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Row]], **samples: tuple[Value, Value]):
+        self.build, self.samples = build, samples
+        self._local = threading.local()
+        ALL.append(self)
+
+    def __call__(self, **values: Value) -> list[Row]:
+        """Return the rows: what the plain queryset would give, as a list."""
+        return self._compiled().rows(values)
+
+    def statement(self, **values: Value) -> tuple[str, tuple[object, ...]]:
+        """Return what the database is asked, and with which parameters."""
+        return self._compiled().statement(values)
+
+    def _compiled(self) -> "_Compiled[Row]":
+        compiled: _Compiled[Row] | None = getattr(self._local, "compiled", None)
+        if compiled is None or compiled.of is not connection.connection:
+            compiled = self._local.compiled = _Compiled(self.build, self.samples)
+        return compiled
+
+
+class _Compiled(Generic[Row]):
+    """One thread's, for one connection: another may be of another database."""
+
+    def __init__(
+        self, build: Callable[..., QuerySet[Any, Row]], samples: dict[str, tuple[Value, Value]]
+    ) -> None:
+        connection.ensure_connection()
+        self.of = connection.connection
+        first, second = ({name: pair[i] for name, pair in samples.items()} for i in (0, 1))
+        self._queryset = build(**first)
+        query = self._queryset.query
+        compiler = query.get_compiler(connection=connection)
+        self._sql, given = compiler.as_sql()
+        sql, other = build(**second).query.get_compiler(connection=connection).as_sql()
+        if sql != self._sql:
+            raise TypeError("The values change the query itself: it cannot be prepared.")
+        self._params = list(given)
+        self._places = [
+            (place, *_origin(one, two, first, second))
+            for place, (one, two) in enumerate(zip(given, other, strict=True))
+            if one != two
+        ]
+        if {name for _, name, *_ in self._places} != set(samples):
+            raise TypeError("A value is not among the query's parameters.")
+        vars(compiler)["as_sql"] = lambda *args, **kwargs: (self._sql, tuple(self._params))
+        vars(query)["get_compiler"] = lambda *args, **kwargs: compiler
+
+    def statement(self, values: dict[str, Value]) -> tuple[str, tuple[object, ...]]:
+        for place, name, kind, later in self._places:
+            self._params[place] = _adapted(values[name], kind, later)
+        return self._sql, tuple(self._params)
+
+    def rows(self, values: dict[str, Value]) -> list[Row]:
+        self.statement(values)
+        rows: Iterable[Row] = self._queryset._iterable_class(self._queryset)  # type: ignore[arg-type, assignment]
+        return list(rows)
+
+
+def _origin(
+    one: object, two: object, first: dict[str, Value], second: dict[str, Value]
+) -> tuple[str, type, timedelta]:
+    """Say which value a parameter is, as what kind of number, and how much later for a moment."""
+    for name, value in first.items():
+        later = _moment(one) - value if isinstance(value, datetime) else timedelta(0)
+        if (one, two) == tuple(_adapted(each[name], type(one), later) for each in (first, second)):
+            return name, type(one), later
+    raise TypeError(f"{one!r} is computed from a value: give it as a value of its own.")
+
+
+def _moment(param: object) -> datetime:
+    """Read a parameter that may be a moment; any other is one that fits none."""
+    try:
+        moment = param if isinstance(param, datetime) else datetime.fromisoformat(str(param))
+    except ValueError:
+        moment = datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _adapted(value: Value, kind: type, later: timedelta) -> object:
+    """The value as this engine's driver takes it: as Django's own compiler would give it."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value + later)
+    return kind(value) if isinstance(value, int) and issubclass(kind, int) else value

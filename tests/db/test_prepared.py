@@ -1,0 +1,90 @@
+"""Prepared queries: each says what its plain one says, whatever it is filled with."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, connections
+
+from orders.access import backends, permissions, sessions
+from orders.delivery import claims, send_permission
+from orders.models import Cancel, Membership
+from orders.models.prepared import ALL, SAMPLE_DAY, Prepared
+
+USERS = (backends, claims, permissions, send_permission, sessions)  # what prepares them
+MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
+
+
+def test_there_are_some():
+    assert len(ALL) >= len(USERS)
+
+
+@pytest.mark.parametrize("prepared", ALL, ids=lambda each: "-".join(each.samples))
+def test_a_prepared_query_asks_what_the_plain_one_asks(db, prepared):
+    for number in (7, 2_000_000_000):
+        values = {
+            name: number if isinstance(pair[0], int) else MOMENT
+            for name, pair in prepared.samples.items()
+        }
+        compiler = prepared.build(**values).query.get_compiler(connection=connection)
+        assert prepared.statement(**values) == compiler.as_sql()
+
+
+@pytest.mark.parametrize("prepared", ALL, ids=lambda each: "-".join(each.samples))
+def test_a_prepared_query_finds_what_the_plain_one_finds(firm, prepared):
+    for number in range(1, 5):
+        values = {
+            name: number if isinstance(pair[0], int) else MOMENT
+            for name, pair in prepared.samples.items()
+        }
+        assert prepared(**values) == list(prepared.build(**values))
+
+
+def test_what_was_found_once_is_looked_for_anew(firm):
+    people = Prepared(lambda pk: User.objects.filter(pk=pk), pk=(1, 2))
+    (before,) = people(pk=firm.operator.pk)
+    User.objects.filter(pk=firm.operator.pk).update(is_active=False)
+    (after,) = people(pk=firm.operator.pk)
+    assert (before.is_active, after.is_active) == (True, False)
+
+
+def test_each_thread_and_each_connection_has_its_own(committing_firm):
+    people = Prepared(lambda pk: User.objects.filter(pk=pk), pk=(1, 2))
+    found = []
+
+    def ask(person):
+        found.extend(people(pk=person.pk))
+        connections.close_all()
+
+    for person in (committing_firm.operator, committing_firm.auditor):
+        thread = threading.Thread(target=ask, args=[person])
+        thread.start()
+        thread.join()
+    assert found == [committing_firm.operator, committing_firm.auditor]
+    assert people(pk=committing_firm.operator.pk)
+    connection.close()
+    assert people(pk=committing_firm.operator.pk)
+
+
+def test_a_moment_may_be_moved_by_a_fixed_time(db):
+    days = (SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1))
+    late = Prepared(
+        lambda now: Cancel.objects.filter(sent_at__lt=now - timedelta(days=2)), now=days
+    )
+    compiler = late.build(now=MOMENT).query.get_compiler(connection=connection)
+    assert late.statement(now=MOMENT) == compiler.as_sql()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda pk: Membership.objects.filter(pk=pk + 1),  # computed
+        lambda pk: Membership.objects.all(),  # not asked about
+        lambda pk: Membership.objects.all()[:pk],  # not a parameter
+    ],
+)
+def test_what_cannot_be_filled_in_is_refused(db, build):
+    with pytest.raises(TypeError):
+        Prepared(build, pk=(1, 2))(pk=1)
+    ALL.pop()
