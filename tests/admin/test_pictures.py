@@ -1,16 +1,28 @@
 """Pictures show what the database holds, no more than a person may see, in as many queries."""
 
+import itertools
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils.timezone import now
 
-from orders.admin.pictures import day, present
+from orders.admin.pictures import burn_down, day, depth, life, present, strip
 from orders.admin.pictures.chart import Chart, Series
-from orders.admin.shared import stream_state
+from orders.admin.shared import stream_state, timings
 from orders.exchange import credits
-from orders.models import Account, Cancel, CancelStatus, Order
+from orders.models import (
+    Account,
+    AuditCheckpoint,
+    AuditRecord,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    Order,
+    PanicLine,
+    Verification,
+)
 from tests.helpers.screens import click, folded, known_order, signed_in, url
 
 
@@ -147,3 +159,131 @@ def test_a_table_says_what_its_bars_say():
     chart = Chart("n", "T", "H", ["a", "b"], [Series("S", "good", [1_000, None])])
     assert [(label, cells[0].words) for label, cells in chart.rows] == [("a", "1,000"), ("b", "–")]
     assert json.loads(chart.data)["datasets"][0]["data"] == [1_000, None]
+
+
+# --- A job, an account's prices, an order's life, the checkpoints --------------------------------
+
+
+def test_what_is_left_falls_as_orders_end_and_what_was_stopped_stays(firm):
+    for order_id in (1, 2, 3, 4):
+        click(signed_in(firm.operator), known_order(firm.account, order_id))
+    job = CancelJob.objects.order_by("pk").first()
+    Cancel.objects.update(job=job)
+    ended = job.created_at + timedelta(seconds=10)
+    Cancel.objects.filter(order_id=1).update(status="cancelled", concluded_at=ended)
+    Cancel.objects.filter(order_id=2).update(status="stopped", concluded_at=ended)
+    chart = burn_down.of_job(job, job.created_at + timedelta(seconds=40))
+    (series,) = chart.series
+    assert series.name == firm.account.name
+    assert series.values[0] == 4
+    assert series.values[9] == 4
+    assert set(series.values[10:]) == {3}
+    facts = {words: figure for figure, words in chart.facts}
+    assert facts["elapsed"] == "00:40"
+    assert facts["left"] == "3"
+
+
+def test_what_cancel_all_took_is_burnt_down_too(firm):
+    click(signed_in(firm.operator), known_order(firm.account, 1))
+    job = CancelJob.objects.get()
+    CancelJob.objects.update(is_panic=True)
+    Cancel.objects.update(status="cancelled", concluded_at=job.created_at + timedelta(seconds=30))
+    job.refresh_from_db()
+    answered = job.created_at + timedelta(seconds=20)
+    line = {"job": job, "account": firm.account, "sent_at": job.created_at}
+    PanicLine.objects.create(
+        **line, answered_at=answered, cancelled_count=9, left_open=0, status="empty"
+    )
+    (series,) = burn_down.of_job(job, job.created_at + timedelta(seconds=40)).series
+    assert (series.values[0], series.values[20], series.values[30]) == (10, 1, 0)
+
+
+def test_many_accounts_share_one_line_beyond_the_largest():
+    names = [f"a{number}" for number in range(9)]
+    left = dict.fromkeys(names, 1)
+    lines = burn_down._lines(names, [now()], {}, left)
+    assert len(lines) == burn_down.MAX_ACCOUNTS
+    assert lines[-1] == ("4 other accounts", [4])
+
+
+def test_a_running_jobs_page_asks_for_figures_and_never_for_the_canvas_again(firm):
+    operator = signed_in(firm.operator)
+    for order_id in (1, 2):
+        click(operator, known_order(firm.account, order_id))
+    job = CancelJob.objects.order_by("pk").first()
+    Cancel.objects.update(job=job)
+    page = folded(operator.get(url("orders_canceljob_change", job.pk)))
+    assert 'id="picture-burn-down"' in page
+    figures = operator.get(url("orders_canceljob_burn_down", job.pk))
+    assert figures.status_code == 200
+    assert "<canvas" not in folded(figures)
+    CancelJob.objects.update(status="done", done_at=now())
+    assert operator.get(url("orders_canceljob_burn_down", job.pk)).status_code == 286
+    foreign = signed_in(firm.stranger).get(url("orders_canceljob_burn_down", job.pk))
+    assert foreign.status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "prices", [["1"], ["1", "1"], ["59871.5", "63120"], ["0.00001", "0.000017"]]
+)
+def test_each_price_lies_in_one_band(prices):
+    bands = depth.bands_of([Decimal(price) for price in prices])
+    assert len(bands) <= depth.MAX_BANDS + 1
+    for price in prices:
+        assert sum(low <= Decimal(price) < high for low, high in bands) == 1
+    assert all(high == low for (_, high), (low, _) in itertools.pairwise(bands))
+
+
+def test_a_bar_of_prices_leads_to_the_scope_that_holds_just_its_orders(firm):
+    for order_id, price in ((1, 100), (2, 101), (3, 200)):
+        known_order(firm.account, order_id, price=str(price), price_number=price)
+    known_order(firm.foreign_account, 4, price_number=100)
+    head = signed_in(firm.head)
+    answer = head.get(url("orders_account_prices", firm.account.pk))
+    assert "BTC, by price" in folded(answer)
+    chart = depth.of_symbol(firm.account, "BTC", may_scope=True)
+    assert sum(series_of(chart, "Bid").values) == 1.5
+    links = [link for link in series_of(chart, "Bid").links if link]
+    form = folded(head.get(links[0]))
+    assert 'name="min_price" value="200"' in form
+    assert 'value="BTC"' in form
+    assert not any(depth.of_symbol(firm.account, "BTC", may_scope=False).series[0].links)
+
+
+def test_steps_are_drawn_one_after_the_other_with_their_records(firm):
+    cancel = cancelled(firm, 1, concluded_at=250)
+    steps = timings.of_order(cancel.known_order)
+    chart = life.of_steps(steps)
+    assert chart.labels == ["Proven and recorded"]
+    assert chart.series[0].values == [(0, 250)]
+    asked = AuditRecord.objects.get(event="cancel_asked")
+    assert steps[0].record == asked
+    page = folded(signed_in(firm.operator).get(url("orders_order_change", cancel.known_order.pk)))
+    assert asked.hash in page
+
+
+def checkpoint(number, count):
+    return AuditCheckpoint.objects.create(number=number, count=count, at=now(), line="{}")
+
+
+def verification(records, *faults):
+    report = {"records": records, "faults": [{"position": one} for one in faults]}
+    return Verification(report=json.dumps(report), fault_count=len(faults))
+
+
+@pytest.mark.parametrize(
+    ("last", "states"),
+    [
+        (None, [strip.SIGNED, strip.SIGNED, strip.BARE]),
+        (verification(10), [strip.VERIFIED, strip.SIGNED, strip.BARE]),
+        (verification(25), [strip.VERIFIED, strip.VERIFIED, strip.BARE]),
+        (verification(25, 15), [strip.VERIFIED, strip.FAULTY, strip.BARE]),
+        (verification(25, 3), [strip.FAULTY, strip.SIGNED, strip.BARE]),
+    ],
+)
+def test_the_strip_is_green_up_to_the_last_verified_position(db, last, states):
+    checkpoint(1, 10)
+    checkpoint(2, 20)
+    blocks = strip.blocks(last, 25)
+    assert [block.state for block in blocks] == states
+    assert [(block.first, block.last) for block in blocks] == [(1, 10), (11, 20), (21, 25)]

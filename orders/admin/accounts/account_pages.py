@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import permissions, sessions
-from orders.admin.accounts import api_config_key_form
+from orders.admin.accounts import api_config_key_form, prices_page
 from orders.admin.jobs import tally
 from orders.admin.shared import filters, freshness
 from orders.admin.shared.recorded_screen import Named, RecordedScreen, link_to_records
@@ -99,6 +99,7 @@ class AccountAdmin(RecordedScreen[Account]):
             ("sync/", "orders_account_sync", self.sync_view),
             ("book/", "orders_account_book", self.book_view),
             ("<int:object_id>/page/", "orders_account_page", self.page_view),
+            ("<int:object_id>/prices/", "orders_account_prices", self.prices_view),
             ("<int:object_id>/api-config-key/", "orders_account_api_key", self.api_key_view),
         )
 
@@ -199,6 +200,11 @@ class AccountAdmin(RecordedScreen[Account]):
             jobs=tally.complete(list(jobs.order_by("-created_at")[:10])),
             may_manage_agents=is_administrator(request) or Right.AGENTS in rights_of(request),
         )
+
+    @method_decorator(require_safe)
+    def prices_view(self, request: HttpRequest, object_id: int) -> TemplateResponse:
+        """The account's open orders of one symbol, by price."""
+        return prices_page.view(self, request, self.visible_or_404(request, str(object_id)))
 
     def api_key_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Set, replace or remove an API config key; administrators only."""

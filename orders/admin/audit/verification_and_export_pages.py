@@ -24,6 +24,7 @@ from django.views.decorators.http import require_POST, require_safe
 from orders.access import sessions
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
+from orders.admin.pictures import strip
 from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import fragment, is_administrator, rights_of
 from orders.admin.shared.unfold import CustomUrl
@@ -84,12 +85,15 @@ def state() -> dict[str, Any]:
     walks = list(Verification.objects.all()[:SHOWN])
     last = next((walk for walk in walks if walk.status == ErrandStatus.DONE), None)
     signed, tip = AuditCheckpoint.objects.first(), reader.tip()
+    blocks = strip.blocks(last, tip)
     return {
         "walks": walks,
         "is_going": bool(walks) and walks[0].status in GOING,
         "last": last,
         "report": json.loads(last.report) if last else {},
         "checkpoint": signed,
+        "strip": blocks,
+        "cells": [block.cell for block in blocks],
         "told": _contents(signed),
         "tip": tip,
         "since_walk": tip - json.loads(last.report).get("records", 0) if last else tip,

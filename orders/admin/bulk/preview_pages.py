@@ -269,9 +269,10 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _initial(request: HttpRequest) -> dict[str, str | list[str]]:
-    """What a link to the form fills in: desk, accounts, symbols."""
+    """What a link to the form fills in: desk, accounts, symbols, side and prices."""
     named: dict[str, str | list[str]] = {
-        name: request.GET.get(name, "") for name in ("desk", "symbols", "side")
+        name: request.GET.get(name, "")
+        for name in ("desk", "symbols", "side", "min_price", "max_price")
     }
     named["accounts"] = request.GET.getlist("account")
     return {name: value for name, value in named.items() if value}

@@ -20,9 +20,10 @@ from django.views.decorators.http import require_POST, require_safe
 from orders.access.permissions import NotAllowed, has_permission
 from orders.access.sign_in_log import actor_of
 from orders.admin.jobs import appeared_since, csv_download
-from orders.admin.jobs.progress import progress, symbols_of
+from orders.admin.jobs.progress import STILL_GOING, progress, symbols_of
 from orders.admin.jobs.tally import complete
 from orders.admin.panic import panic_pages
+from orders.admin.pictures import burn_down
 from orders.admin.shared import filters, order_history, timings, versions
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
@@ -69,6 +70,7 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
+            ("<int:object_id>/burn-down/", "orders_canceljob_burn_down", self.burn_down_view),
             ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
             ("<int:object_id>/orders.csv", "orders_canceljob_download", self.download_view),
             ("<int:object_id>/life/", "orders_canceljob_life", self.life_view),
@@ -130,7 +132,10 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
 
     def facts(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         title = f"{job}: {visible(job.scope)}"
-        return {"title": title, "symbols": symbols_of(job), **self.shown(request, job)}
+        shown = self.shown(request, job)
+        if shown["tally"].total > 1:
+            shown["burn_down"] = burn_down.of_job(job, timezone.now())
+        return {"title": title, "symbols": symbols_of(job), **shown}
 
     def shown(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         """What the part of the page that changes needs."""
@@ -179,6 +184,14 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
         html = render_to_string("desk/jobs/_progress.html", shown, request)
         answer = fragment(html, status=200 if shown["is_going"] else STOP_ASKING)
         return versions.versioned(answer, request, moment)
+
+    @method_decorator(require_safe)
+    def burn_down_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """The figures of the picture of what is left; the page asks until the job is over."""
+        job = self.visible_or_404(request, str(object_id))
+        facts = {"pictures": [burn_down.of_job(job, timezone.now())], "is_apart": True}
+        html = render_to_string("desk/pictures/_overview.html", facts, request)
+        return fragment(html, status=200 if job.status in STILL_GOING else STOP_ASKING)
 
     @method_decorator(require_safe)
     def appeared_view(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -14,6 +14,7 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.orders import cancel_by_id, cancel_cell
 from orders.admin.orders import cancel_selected as orders_cancel_selected
+from orders.admin.pictures import life
 from orders.admin.shared import filters, order_history, timings, versions
 from orders.admin.shared.freshness import book_of
 from orders.admin.shared.screens import (
@@ -213,6 +214,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
 
     def facts(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         cancel_cell.complete(request, [order])
+        steps = timings.of_order(order)
         return {
             "title": f"{visible(order.symbol)} {visible(order.side)} {order.order_id}",
             "order": order,
@@ -221,7 +223,8 @@ class OrderAdmin(ReadOnlyPage[Order]):
             "open_amount": open_amount(order),
             "type": sentences.of_type(order.order_type),
             "life": order_history.of_order(order, request.user),
-            "steps": timings.of_order(order),
+            "steps": steps,
+            "timeline": life.of_steps(steps),
         }
 
     def get_object(

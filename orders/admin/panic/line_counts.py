@@ -69,6 +69,12 @@ def counts_by_job(lines: Collection[PanicLine]) -> dict[int, LineCounts]:
     return {job_id: _counts(some, known) for job_id, some in by_job.items()}
 
 
+def left_by_line(lines: Collection[PanicLine]) -> list[tuple[PanicLine, int]]:
+    """Each line with about how many orders are left on it; one query."""
+    known = _known({line.account_id for line in lines if _is_estimated(line)})
+    return [(line, _left(line, known)) for line in lines]
+
+
 def _counts(lines: list[PanicLine], known: Known) -> LineCounts:
     statuses = Counter(str(line.status) for line in lines)
     uncounted = [line for line in lines if line.sent_at and line.cancelled_count is None]

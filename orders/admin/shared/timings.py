@@ -15,12 +15,19 @@ from orders.models import AuditRecord, Cancel, CancelJob, Event, Order
 
 @dataclass(frozen=True)
 class Step:
-    """One moment of a cancel. ``gap_ms``: since the step before, ``total_ms``: since the click."""
+    """One moment of a cancel. ``gap_ms``: since the step before, ``total_ms``: since the click.
+
+    ``record``: the record of the log that tells it, where there is one.
+    """
 
     label: str
     at: datetime
     gap_ms: int
     total_ms: int
+    record: AuditRecord | None = None
+
+
+Moment = tuple[str, datetime, AuditRecord | None]
 
 
 def of_order(order: Order) -> list[Step]:
@@ -30,20 +37,25 @@ def of_order(order: Order) -> list[Step]:
 
 
 def _of_cancel(cancel: Cancel) -> list[Step]:
-    found = AuditRecord.objects.filter(
-        event__in=[Event.REQUEST, Event.ANSWER], order_rows__cancel=cancel
-    ).order_by("position")
-    moments: list[tuple[str, datetime | None]] = [("Clicked", cancel.requested_at)]
-    for record in found:
+    told = AuditRecord.objects.filter(order_rows__cancel=cancel).order_by("position")
+    records = list(told.distinct()[:MAX_RECORDS])
+    asked = next((one for one in records if one.event == Event.CANCEL_ASKED), None)
+    moments: list[Moment] = [("Clicked", cancel.requested_at, asked)]
+    for record in records:
         if record.event == Event.REQUEST:
-            moments.append(("Recorded for sending", record.at))
-            continue
-        data = sentences.data_of(record)
-        moments += [(label, _moment(data.get(name))) for label, name in OF_ANSWER]
-    moments.append(("Proven and recorded", cancel.concluded_at))
-    return _with_gaps([(label, at) for label, at in moments if at is not None])
+            moments.append(("Recorded for sending", record.at, record))
+        elif record.event == Event.ANSWER:
+            data = sentences.data_of(record)
+            times = ((label, _moment(data.get(name))) for label, name in OF_ANSWER)
+            moments += [(label, at, record) for label, at in times if at is not None]
+    if cancel.concluded_at is not None:
+        ended = next((one for one in reversed(records) if one.event in PROVES), None)
+        moments.append(("Proven and recorded", cancel.concluded_at, ended))
+    return _with_gaps(moments)
 
 
+MAX_RECORDS = 40
+PROVES = (Event.ANSWER, Event.READ, Event.STREAM, Event.OUTCOME, Event.SYNC)
 OF_ANSWER = (("Sent", "sent_at"), ("First byte back", "first_byte_at"), ("Answered", "answered_at"))
 
 
@@ -55,12 +67,12 @@ def _moment(text: Any) -> datetime | None:
         return None
 
 
-def _with_gaps(moments: list[tuple[str, datetime]]) -> list[Step]:
+def _with_gaps(moments: list[Moment]) -> list[Step]:
     moments.sort(key=lambda moment: moment[1])
     first = before = moments[0][1]
     steps = []
-    for label, at in moments:
-        steps.append(Step(label, at, _ms(at - before), _ms(at - first)))
+    for label, at, record in moments:
+        steps.append(Step(label, at, _ms(at - before), _ms(at - first), record))
         before = at
     return steps
 

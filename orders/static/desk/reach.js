@@ -24,6 +24,8 @@
       const isMenu = box.id === "nav-sidebar-apps";
       box.dataset.simplebarAriaLabel = isMenu ? "Entries of the menu" : "Rows of the list";
     });
+    const menu = document.getElementById("nav-sidebar-inner");
+    if (menu) menu.setAttribute("aria-label", "Menu");
   }
 
   // --- Outcomes, said aloud -----------------------------------------------------------------------
