@@ -8,6 +8,11 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
+VALUE_TICKS: dict[str, Any] = {
+    "maxTicksLimit": 6,
+    "maxRotation": 0,
+    "format": {"notation": "compact"},
+}
 LEGEND = {"display": True, "position": "bottom", "labels": {"boxWidth": 10, "boxHeight": 10}}
 
 
@@ -94,13 +99,17 @@ class Chart:
             label: {
                 "stacked": self.is_stacked,
                 "grid": {"display": False},
-                "ticks": {"autoSkip": not self.is_lying},
+                "ticks": {
+                    "autoSkip": not self.is_lying,
+                    "autoSkipPadding": 12,
+                    "maxRotation": 0,
+                },
             },
             value: {
                 "stacked": self.is_stacked,
                 "beginAtZero": True,
                 "suggestedMax": self.mark[0] * 1.1 if self.mark else None,
-                "ticks": {"precision": 0},
+                "ticks": VALUE_TICKS if self.unit else VALUE_TICKS | {"precision": 0},
                 "title": {"display": bool(self.unit), "text": self.unit},
             },
         }

@@ -36,7 +36,7 @@ def of_symbol(account: Account, symbol: str, *, may_scope: bool) -> Chart:
         name="depth",
         title=f"{symbol}, by price",
         head="Price",
-        labels=[f"{_plain(low)} – {_plain(high)}" for low, high in reversed(bands)],
+        labels=[f"{_grouped(low)} – {_grouped(high)}" for low, high in reversed(bands)],
         series=[_of_side(side, rows, bands, scoped) for side in sentences.SIDES],
         note=(
             "Open amount in each band of price, the dearest on top, with how many orders that is."
@@ -87,7 +87,7 @@ def _of_side(
         some = [row for row in rows if row[0] == side and low <= row[1] < high]
         total = sum((amount for _, _, amount in some), Decimal(0))
         values.append(float(total))
-        words.append(f"{_plain(total)} ({len(some)})" if some else "–")
+        words.append(f"{_grouped(total)} ({len(some)})" if some else "–")
         links.append(scoped(some) if some and scoped else "")
     return Series(sentences.SIDES[side], side, values, words, links)
 
@@ -107,3 +107,7 @@ def _scope(account: Account, symbol: str, rows: Sequence[Row]) -> str:
 
 def _plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
+
+
+def _grouped(number: Decimal) -> str:
+    return f"{number.normalize():,f}"

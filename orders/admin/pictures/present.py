@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MINUTES, BUCKET_S = 10, 20
 MAX_ANSWERS = 1_000  # the newest that are looked into
-MAX_SYMBOLS = 12
+MAX_SYMBOLS = 8
 TOLD_IN = (Event.ANSWER, Event.READ)
 TONES = ("busy", "filled", "warn", "plain", "good")
 

@@ -10,15 +10,12 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
+  function dip() {
+    Chart.defaults.color = colour("muted");
+    Chart.defaults.borderColor = colour("line");
+  }
+
   function paint(chart) {
-    const muted = colour("muted");
-    Chart.defaults.color = muted;
-    Object.values(chart.options.scales || {}).forEach(function (scale) {
-      scale.ticks = { ...scale.ticks, color: muted };
-      scale.title = { ...scale.title, color: muted };
-      scale.grid = { ...scale.grid, color: colour("line") };
-    });
-    if (chart.options.plugins.legend.labels) chart.options.plugins.legend.labels.color = muted;
     chart.data.datasets.forEach(function (set) {
       const tones = Array.isArray(set.tone) ? set.tone.map(colour) : colour(set.tone);
       set.backgroundColor = set.borderColor = tones;
@@ -95,8 +92,12 @@
   document.addEventListener("htmx:afterSettle", drawAll);
   window.addEventListener("load", function () {
     Chart.defaults.font.family = "Inter, system-ui, sans-serif";
+    dip();
     drawAll();
-    const all = () => Object.values(Chart.instances).forEach((chart) => chart.update("none"));
+    const all = function () {
+      dip();
+      Object.values(Chart.instances).forEach((chart) => chart.update("none"));
+    };
     new MutationObserver(all).observe(document.documentElement, { attributeFilter: ["class"] });
     window.addEventListener("beforeprint", () => Object.values(Chart.instances).forEach((chart) => chart.resize()));
   });
