@@ -15,9 +15,14 @@ DRAWN = """(name) => {
     const chart = Chart.getChart(document.querySelector(`#picture-${name} canvas`));
     return JSON.stringify(chart.data.datasets.map((one) => [one.label, one.data]));
 }"""
+MORE_CANCELLED = """(before) => {
+    const chart = Chart.getChart(document.querySelector("#picture-outcomes canvas"));
+    const ended = chart.data.datasets.find((one) => one.label === "Cancelled");
+    return ended && ended.data.reduce((a, b) => a + b, 0) > before;
+}"""
 MIDDLE_OF_A_BAR = """(name) => {
     const canvas = document.querySelector(`#picture-${name} canvas`);
-    const bar = Chart.getChart(canvas).getDatasetMeta(0).data.find((one) => one.width > 4 || one.height > 4);
+    const bar = Chart.getChart(canvas).getDatasetMeta(0).data[0];
     const at = canvas.getBoundingClientRect(), middle = bar.getCenterPoint();
     return [at.left + middle.x, at.top + middle.y];
 }"""
@@ -49,12 +54,7 @@ def test_figures_follow_without_a_new_canvas(page, demo):
     cancel_one(other)
     page.bring_to_front()
     page.evaluate("() => { document.querySelector('#picture-outcomes canvas').kept = true; }")
-    page.wait_for_function(
-        "(before) => Chart.getChart(document.querySelector('#picture-outcomes canvas')).data.datasets"
-        ".filter((one) => one.label === 'Cancelled')[0]?.data.reduce((a, b) => a + b, 0) > before",
-        arg=before,
-        timeout=LATE_MS,
-    )
+    page.wait_for_function(MORE_CANCELLED, arg=before, timeout=LATE_MS)
     assert page.evaluate("() => document.querySelector('#picture-outcomes canvas').kept")
 
 
