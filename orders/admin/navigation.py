@@ -31,7 +31,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _cancelling(request: HttpRequest, state: SiteState, held: set[Right]) -> list[dict[str, Any]]:
-    items = [_item(request, "Orders", "list_alt", "admin:orders_order_changelist")]
+    items = [
+        _item(request, "Overview", "home", "admin:index"),
+        _item(request, "Orders", "list_alt", "admin:orders_order_changelist"),
+    ]
     if Right.CANCEL in held:
         items.append(_item(request, "Cancel by id", "tag", "admin:orders_order_cancel_by_id"))
     if Right.CANCEL_SCOPE in held:
@@ -40,10 +43,10 @@ def _cancelling(request: HttpRequest, state: SiteState, held: set[Right]) -> lis
         items.append(_item(request, "Cancel a list", "list", "admin:orders_preview_list"))
     jobs = _item(request, "Jobs", "checklist", "admin:orders_canceljob_changelist")
     unresolved = _item(request, "Unresolved", "help", "admin:orders_cancel_changelist")
-    _mark(jobs, state.running, "info")
-    _mark(unresolved, state.unresolved, "danger")
+    _mark(jobs, "running", state.running, "busy")
+    _mark(unresolved, "unresolved", state.unresolved, "alarm")
     drift = _item(request, "Discrepancies", "difference", "admin:orders_drift_changelist")
-    _mark(drift, state.drifts, "warning")
+    _mark(drift, "drifts", state.drifts, "warn")
     return [*items, jobs, unresolved, drift]
 
 
@@ -66,11 +69,13 @@ def _evidence(request: HttpRequest) -> Iterator[dict[str, Any]]:
 
 def _item(request: HttpRequest, title: str, icon: str, name: str) -> dict[str, Any]:
     link = reverse(name)
-    by_id = reverse("admin:orders_order_cancel_by_id")
-    is_here = request.path.startswith(link) and (link == by_id or request.path != by_id)
+    ends_there = {reverse("admin:index"), reverse("admin:orders_order_cancel_by_id")}
+    is_here = request.path == link
+    if link not in ends_there and request.path not in ends_there:
+        is_here = request.path.startswith(link)
     return {"title": title, "icon": icon, "link": link, "active": is_here}
 
 
-def _mark(item: dict[str, Any], count: int, variant: str) -> None:
-    if count:
-        item["badge"], item["badge_variant"] = str(count), variant
+def _mark(item: dict[str, Any], name: str, count: int, tone: str) -> None:
+    """Let an entry count something, which pages keep up to date by its name."""
+    item |= {"count_name": name, "count": count, "tone": tone}

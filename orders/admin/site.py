@@ -12,7 +12,7 @@ from django.urls.resolvers import URLPattern
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
-from orders.admin import overview
+from orders.admin import help_pages, overview
 from orders.admin.shared import versions
 from orders.admin.shared.screens import fragment
 from orders.admin.shared.unfold import UnfoldAdminSite
@@ -34,6 +34,8 @@ class DeskAdminSite(UnfoldAdminSite):
         return [
             *sign_in_views.addresses(),
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
+            path("counts/", self.admin_view(self.counts_view), name="counts"),
+            path("help/<path:name>/", self.admin_view(self.help_view), name="help"),
             path("pictures/", self.admin_view(self.pictures_view), name="pictures"),
         ]
 
@@ -80,3 +82,19 @@ class DeskAdminSite(UnfoldAdminSite):
             raise PermissionDenied
         facts = {"pictures": overview.pictures(request), "is_apart": "figures" in request.GET}
         return fragment(render_to_string("desk/pictures/_overview.html", facts, request))
+
+    @method_decorator(require_safe)
+    def counts_view(self, request: HttpRequest) -> HttpResponse:
+        """What the menu and the overview count; open pages ask when something changed."""
+        state = SiteState(request)
+        if not state.may_view:
+            raise PermissionDenied
+        if same := versions.unchanged(request):
+            return same
+        html = render_to_string("desk/shared/_counts.html", {"desk_site": state}, request)
+        return versions.versioned(fragment(html), request)
+
+    @method_decorator(require_safe)
+    def help_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        """A document, for whoever is signed in."""
+        return help_pages.view(request, self.each_context(request), name)

@@ -1,5 +1,7 @@
 """The frame of every page: network, senders, what runs and what needs somebody."""
 
+import json
+
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
@@ -7,6 +9,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from orders.access.permissions import has_permission
+from orders.admin import help_pages
 from orders.admin.jobs.progress import STILL_GOING
 from orders.admin.shared import versions
 from orders.admin.shared.job_links import job_url
@@ -141,6 +144,24 @@ class SiteState:
     def untaken_panics(self) -> int:
         """How many lines of a panic wait, and no sender takes them."""
         return PanicLine.objects.untaken(timezone.now()).visible_to(self.request.user).count()
+
+    @property
+    def counts(self) -> str:
+        """What the menu and the overview count, as JSON by name."""
+        names = ("open_orders", "running", "unresolved", "contradicted", "drifts")
+        return json.dumps({name: getattr(self, name) for name in names})
+
+    @cached_property
+    def open_orders(self) -> int:
+        """How many orders are open on the person's active accounts."""
+        orders = Order.objects.open().filter(account__is_active=True)
+        return orders.visible_to(self.request.user).count()
+
+    @property
+    def help(self) -> str:
+        """Where the help on this screen stands."""
+        match = self.request.resolver_match
+        return help_pages.address_for((match and match.url_name) or "")
 
     @cached_property
     def needing_panics(self) -> int:

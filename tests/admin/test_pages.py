@@ -1,5 +1,9 @@
 """The frame of every page, the overview, jobs, open questions, and the age of books."""
 
+import html
+import json
+import re
+
 import pytest
 from django.test import Client
 from django.utils.timezone import now
@@ -138,3 +142,38 @@ def test_accounts_and_people_lead_to_their_records(firm):
     assert of_account in page(administrator, "orders_account_change", firm.account.pk)
     person = page(administrator, "auth_user_change", firm.operator.pk)
     assert f'{log}?operator={firm.operator.username}"' in person
+
+
+def test_overview_is_the_first_entry_of_the_menu_and_alone_active_there(firm):
+    text = page(signed_in(firm.viewer), "index")
+    menu = text.split('id="nav-sidebar-apps"')[1]
+    links = re.findall(r'<a href="([^"]+)" class="([^"]+)"', menu)
+    assert links[0][0] == url("index")
+    assert [link for link, classes in links if " active" in classes] == [url("index")]
+
+
+def test_counts_of_menu_and_overview_follow(firm):
+    operator = signed_in(firm.operator)
+    order = known_order(firm.account, 71_000_000_001)
+    known_order(firm.foreign_account, 71_000_000_002)
+    before = operator.get(url("counts"))
+    assert counts_of(before) == {
+        "open_orders": 1,
+        "running": 0,
+        "unresolved": 0,
+        "contradicted": 0,
+        "drifts": 0,
+    }
+    version = {"Desk-Version": before["Desk-Version"]}
+    assert operator.get(url("counts"), headers=version).status_code == 204
+    click(operator, order)
+    Cancel.objects.update(status=CancelStatus.UNKNOWN, next_check_at=now())
+    after = operator.get(url("counts"), headers=version)
+    assert counts_of(after) | {"drifts": 0} == counts_of(before) | {"running": 1, "unresolved": 1}
+    text = page(operator, "index")
+    assert text.count('data-count="unresolved"') == 2
+    assert Client().get(url("counts")).status_code == 302
+
+
+def counts_of(answer):
+    return json.loads(html.unescape(re.search('data-counts="([^"]*)"', folded(answer))[1]))

@@ -6,7 +6,7 @@
   const QUICK_MS = 300; // between two looks at live cells, where no line stands
   const SLOW_MS = 2000;
   const QUICK_FOR_MS = 20000;
-  const REST_MS = { cells: 150, part: 700, most: 2000 }; // between two fetches of one thing
+  const REST_MS = { cells: 150, part: 700, most: 2000, any: 5000 }; // between two fetches of one thing
   const MAX_CELLS = 200;
   const CHANGED = "desk:changed";
 
@@ -30,7 +30,7 @@
     }
 
     pause() {
-      return Math.max(3 * this.tookMs || 0, Math.min(REST_MS.most, this.restMs * 1.3 ** this.row));
+      return Math.max(3 * this.tookMs || 0, Math.min(Math.max(REST_MS.most, this.restMs), this.restMs * 1.3 ** this.row));
     }
 
     async run() {
@@ -141,7 +141,8 @@
   const parts = new Map(); // the pace of each, by its id
 
   function askFor(part, isUrgent) {
-    if (!parts.has(part.id)) parts.set(part.id, new Pace(() => fetchPart(part.id), REST_MS.part));
+    const restMs = part.dataset.follow === "any" ? REST_MS.any : REST_MS.part;
+    if (!parts.has(part.id)) parts.set(part.id, new Pace(() => fetchPart(part.id), restMs));
     parts.get(part.id).ask(isUrgent);
   }
 
@@ -195,7 +196,7 @@
     document.querySelectorAll("[data-follow]").forEach(function (part) {
       const [kind, id] = part.dataset.follow.split(":");
       const isOfJob = kind === "job" && has(data.jobs, Number(id));
-      if (isOfJob || (kind === "frame" && data.frame)) askFor(part, isOfJob && data.frame);
+      if (isOfJob || kind === "any" || (kind === "frame" && data.frame)) askFor(part, isOfJob && data.frame);
     });
   }
 

@@ -142,6 +142,21 @@
     if (event.target.closest("[data-list-keys]")) document.getElementById("keys").showModal();
   });
 
+  // --- Counts, in the menu and on the overview ------------------------------------------------------
+
+  function count() {
+    const box = document.getElementById("counts");
+    if (!box) return;
+    const counts = JSON.parse(box.dataset.counts);
+    document.querySelectorAll("[data-count]").forEach(function (place) {
+      const words = String(counts[place.dataset.count]);
+      if (place.textContent.trim() !== words) place.textContent = words;
+      if (place.matches(".dk-count")) place.hidden = words === "0";
+    });
+  }
+
+  document.addEventListener("htmx:afterSettle", count);
+
   // --- All of it ----------------------------------------------------------------------------------
 
   let isDue = false;
