@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types check lock format clean
+.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types check lock format icons screenshots clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -21,6 +21,9 @@ test-all:  ## everything that must hold: what the pipeline runs; prints coverage
 
 browser-test: .venv/tests.stamp  ## needs chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+screenshots: .venv/tests.stamp  ## every screen, light and dark, wide and narrow, into data/screenshots; needs chromium
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 fuzz: .venv/tests.stamp  ## a long run of random answers through the judging of answers
 	@$(BIN)/python -m tests.pacifica.fuzz_answers $(ARGS)
@@ -63,6 +66,17 @@ format: .venv/tests.stamp
 lock: .venv/tests.stamp  ## requirements.txt anew: what the .in files name, all below it, for each Python and machine
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) tests/requirements.in -o tests/requirements.txt
+
+ICONS := orders/static/desk/icons
+icons: .venv/site.stamp data/icons/venv.stamp  ## the icon font anew: the names in icons.txt, cut out of the theme's
+	@data/icons/venv/bin/pyftsubset "$$($(BIN)/python -c 'import pathlib, unfold; print(pathlib.Path(unfold.__file__).parent)')/static/unfold/fonts/material-symbols/Material-Symbols-Outlined.woff2" \
+		--unicodes=U+0020,U+0030-0039,U+005F,U+0061-007A --glyphs="$$(tr '\n' ' ' < $(ICONS).txt)" \
+		--no-layout-closure --layout-features=rlig --flavor=woff2 --output-file=$(ICONS).woff2
+
+data/icons/venv.stamp:
+	@mkdir -p data/icons && $(PYTHON) -m venv data/icons/venv
+	@data/icons/venv/bin/python -m pip -qq --disable-pip-version-check install fonttools==4.68.0 brotli==1.2.1
+	@touch $@
 
 clean:  ## everything that was made here but the demo's data
 	rm -rf .venv staticfiles .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
