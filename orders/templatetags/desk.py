@@ -7,6 +7,7 @@ from decimal import Decimal
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from orders.audit import sentences
 from orders.audit.phrases import Acted
@@ -85,12 +86,7 @@ def ago(moment: datetime | None) -> str:
     """Say how long ago; the page keeps it up to date. The exact time is in the title."""
     if moment is None:
         return "never"
-    return format_html(
-        '<time class="dk-nowrap" datetime="{}" title="{} UTC" data-ago>{}</time>',
-        moment.isoformat(),
-        exact(moment),
-        sentences.ago(moment, timezone.now()),
-    )
+    return time_tag(moment, "ago")
 
 
 @register.filter
@@ -98,11 +94,18 @@ def age(moment: datetime | None) -> str:
     """Say how long ago, as `ago` does, without the word *ago*."""
     if moment is None:
         return "–"
+    return time_tag(moment, "age")
+
+
+def time_tag(moment: datetime, kind: str) -> SafeString:
+    """Return a time that a page keeps up to date, and whose exact moment it tells who asks."""
+    passed = sentences.span((timezone.now() - moment).total_seconds())
+    said = f"{passed} ago" if kind == "ago" else passed
     return format_html(
-        '<time class="dk-nowrap" datetime="{}" title="{} UTC" data-age>{}</time>',
-        moment.isoformat(),
-        exact(moment),
-        sentences.span((timezone.now() - moment).total_seconds()),
+        '<time datetime="{}" data-{}>{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        kind,
+        said,
     )
 
 
@@ -137,6 +140,18 @@ def duration(seconds: float) -> str:
 def plain_number(number: Decimal) -> str:
     """Write a decimal without the zeros that pad it."""
     return f"{number.normalize():,f}"
+
+
+@register.filter
+def grouped(number: str) -> str:
+    """Write a decimal text with its thousands apart, its digits as they are: *61,000.50*."""
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    whole, dot, fraction = digits.partition(".")
+    if not (whole.isascii() and whole.isdigit()):
+        return number  # no plain decimal: as it stands
+    first = len(whole) % 3 or 3
+    parts = [whole[:first], *(whole[at : at + 3] for at in range(first, len(whole), 3))]
+    return f"{sign}{','.join(parts)}{dot}{fraction}"
 
 
 @register.filter

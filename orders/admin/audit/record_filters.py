@@ -57,12 +57,14 @@ class JobFilter(Asked, Text):
     """By the job whose act it was."""
 
     title, parameter_name = "job", "job"
+    is_rare = True
 
 
 class AddressFilter(Asked, Text):
     """By the network address somebody acted from."""
 
     title, parameter_name = "address", "address"
+    is_rare = True
 
 
 class FromFilter(Asked, Text):

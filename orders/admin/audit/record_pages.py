@@ -16,7 +16,8 @@ from django.views.decorators.http import require_safe
 from orders.admin.audit import payloads
 from orders.admin.audit.record_filters import BAR
 from orders.admin.audit.verification_and_export_pages import FILTERS, asked_of
-from orders.admin.shared.screens import ReadOnlyPage, Rows, is_administrator, rights_of
+from orders.admin.shared.rows import Rows
+from orders.admin.shared.screens import ReadOnlyPage, is_administrator, rights_of
 from orders.admin.shared.unfold import display
 from orders.audit import search, sentences
 from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
@@ -35,7 +36,6 @@ class CappedPaginator(RecordPaginator):
     """Walks no further than anyone pages: a log of millions of records has no total here."""
 
     object_list: QuerySet[AuditRecord]
-    template_name = "desk/audit/_pagination.html"
 
     @cached_property
     def positions(self) -> list[int]:

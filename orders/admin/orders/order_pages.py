@@ -1,18 +1,20 @@
 """Orders: the list one cancels from, and the page that tells an order's life."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Case, DecimalField, F, Q, QuerySet, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
-from orders.admin.orders import cancel_by_id, cancel_cell
+from orders.admin.orders import cancel_by_id, cancel_cell, order_row
 from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.pictures import life
 from orders.admin.shared import filters, order_history, timings, versions
@@ -32,11 +34,34 @@ from orders.models import Account, Order, Right
 from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
 from orders.models.orders import OrderQuerySet
-from orders.templatetags.desk import age, visible
+from orders.templatetags.desk import visible
 
 MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
 MAX_CELLS = 200
 STALE_PAGE = "This page is too old to act on: reload it and click again."
+
+
+#: What is left of an order, in USD, as far as its price is a number.
+WORTH = F("open_amount_number") * F("price_number")
+#: How much has traded, of the text in which the exchange says it.
+FILLED = Case(
+    When(
+        filled_amount__regex=r"^[0-9]+([.][0-9]+)?$",
+        then=Cast("filled_amount", DecimalField(max_digits=38, decimal_places=12)),
+    )
+)
+
+
+def _column(
+    draw: Callable[[Order], str], title: str, ordering: str | Combinable = ""
+) -> Callable[["OrderAdmin", Order], str]:
+    """A column of the list whose cells a function of `order_row` draws."""
+
+    @display(description=title, ordering=ordering)
+    def column(screen: "OrderAdmin", order: Order) -> str:
+        return draw(order)
+
+    return column
 
 
 @admin.register(Order)
@@ -44,15 +69,18 @@ class OrderAdmin(ReadOnlyPage[Order]):
     """Orders of the person's desks, open ones first, each with its Cancel button."""
 
     list_display = (
-        "order_column",
+        "symbol_column",
+        "side_column",
         "account_column",
         "price_column",
-        "amount_column",
+        "open_column",
+        "worth_column",
         "filled_column",
         "age_column",
-        "order_id_column",
+        "id_column",
         "cancel_column",
     )
+    column_css = {f"{css.removeprefix('c-')}_column": css for css in order_row.CELLS}
     list_filter = (
         filters.StateFilter,
         filters.DeskFilter,
@@ -63,12 +91,14 @@ class OrderAdmin(ReadOnlyPage[Order]):
         filters.ReduceOnlyFilter,
         filters.LiveCancelFilter,
     )
-    sortable_by = ("price_column", "amount_column", "age_column")
+    sortable_by = list_display[:-2]
+    largest_first = ("price_column", "open_column", "worth_column", "filled_column")
     search_fields = ("order_id",)
     search_help_text = "Order id or client order id, whole or its beginning"
     list_select_related = ("account__desk",)
     actions = ("cancel_selected",)
     page_template = "desk/orders/order.html"
+    change_list_template = "desk/orders/order_list.html"
     empty_sentence = (
         "No order fits. Take a filter away, choose All, or read the open orders anew with Sync now."
     )
@@ -84,60 +114,19 @@ class OrderAdmin(ReadOnlyPage[Order]):
 
     # Columns
 
-    @display(description="Order")
-    def order_column(self, order: Order) -> SafeString:
-        badges = "" if order.state == "open" else order.order_status or order.get_state_display()
-        return format_html(
-            '<span class="dk-order"><b>{}</b> <span class="dk-side dk-{}">{}</span> '
-            '<span class="dk-muted">{}</span>{}{}{}{}</span>',
-            visible(order.symbol),
-            order.side if order.side in sentences.SIDES else "plain",
-            visible(sentences.SIDES.get(order.side, order.side)),
-            visible(sentences.of_type(order.order_type)),
-            badge("reduce only") if order.reduce_only else "",
-            badge(visible(badges)) if badges else "",
-            badge("contradicted") if order.has_contradiction else "",
-            badge("not read whole") if order.trouble else "",
-        )
+    symbol_column = _column(order_row.symbol, "Symbol", "symbol")
+    side_column = _column(order_row.side, "Side", "side")
+    account_column = _column(order_row.account, "Account", "account__name")
+    price_column = _column(order_row.price, "Price", "price_number")
+    open_column = _column(order_row.open_amount, "Open", "open_amount_number")
+    worth_column = _column(order_row.worth, "Notional", WORTH)
+    filled_column = _column(order_row.filled, "Filled", FILLED)
+    age_column = _column(order_row.age, "Age", "-created_at")
+    id_column = _column(order_row.order_id, "Order id")
+    cancel_column = _column(cancel_cell.html, "Cancel")
 
-    @display(description="Account")
-    def account_column(self, order: Order) -> SafeString:
-        account = order.account
-        return format_html(
-            '<span class="dk-nowrap"><span class="dk-muted">{} ·</span> {}</span>',
-            visible(account.desk),
-            visible(account),
-        )
-
-    @display(description="Price", ordering="price_number")
-    def price_column(self, order: Order) -> SafeString:
-        return format_html('<span class="dk-number">{}</span>', visible(price_of(order)))
-
-    @display(description="Open / initial", ordering="open_amount_number")
-    def amount_column(self, order: Order) -> SafeString:
-        return format_html(
-            '<span class="dk-number">{} <span class="dk-muted">/ {}</span></span>',
-            open_amount(order),
-            visible(order.initial_amount or "–"),
-        )
-
-    @display(description="Filled")
-    def filled_column(self, order: Order) -> SafeString:
-        if order.amounts_note:
-            return format_html('<span class="dk-muted">{}</span>', order.amounts_note)
-        return format_html('<span class="dk-number">{}</span>', visible(order.filled_amount or "–"))
-
-    @display(description="Age", ordering="created_at")
-    def age_column(self, order: Order) -> str:
-        return age(order.created_at)
-
-    @display(description="Order id")
-    def order_id_column(self, order: Order) -> SafeString:
-        return format_html('<span class="dk-key">{}</span>', order.order_id)
-
-    @display(description="Cancel")
-    def cancel_column(self, order: Order) -> SafeString:
-        return cancel_cell.html(order)
+    def row_html(self, row: Order, *, has_box: bool) -> SafeString:
+        return order_row.html(row, has_box=has_box)
 
     # The list
 
@@ -219,8 +208,8 @@ class OrderAdmin(ReadOnlyPage[Order]):
             "title": f"{visible(order.symbol)} {visible(order.side)} {order.order_id}",
             "order": order,
             "cell": cancel_cell.html(order),
-            "price": price_of(order),
-            "open_amount": open_amount(order),
+            "price": order_row.price(order),
+            "open_amount": order_row.open_amount(order),
             "type": sentences.of_type(order.order_type),
             "life": order_history.of_order(order, request.user),
             "steps": steps,
@@ -254,22 +243,3 @@ def accounts_in_view(request: HttpRequest) -> AccountQuerySet:
         if is_row_id(value):
             accounts = accounts.filter(**{column: value})
     return accounts
-
-
-def price_of(order: Order) -> str:
-    """The limit price, or at which price a stop without one triggers."""
-    price: str = order.price
-    if order.stop_price:
-        return f"{price} @ {order.stop_price}" if price else f"@ {order.stop_price}"
-    return price
-
-
-def open_amount(order: Order) -> str:
-    """What is left to cancel, without the zeros the decimal column pads it with."""
-    number = order.open_amount_number
-    return "–" if number is None or order.state == "closed" else f"{number.normalize():f}"
-
-
-def badge(text: str) -> SafeString:
-    """A small label beside a name."""
-    return format_html('<span class="dk-badge">{}</span>', text)

@@ -30,13 +30,14 @@ YES_NO = [("yes", "Yes"), ("no", "No")]
 class Choice(admin.SimpleListFilter):
     """One choice among visible values; anything else in the address line finds nothing.
 
-    ``path``: the column compared. ``control``: how the filter bar draws it.
+    ``path``: the column compared. ``control``: how the filter bar draws it. ``is_rare``: it stands
+    behind *More*.
     """
 
     title: str
     parameter_name: str
     control = "select"
-    any_label = "any"
+    is_rare = False
     path = ""
 
     def has_output(self) -> bool:
@@ -168,6 +169,7 @@ class ReduceOnlyFilter(Choice):
     """By reduce-only."""
 
     title, parameter_name = "reduce only", "reduce_only"
+    is_rare = True
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return YES_NO
@@ -180,6 +182,7 @@ class LiveCancelFilter(Choice):
     """Whether a cancel of the order is under way."""
 
     title, parameter_name = "being cancelled", "live"
+    is_rare = True
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return YES_NO

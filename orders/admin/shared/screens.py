@@ -1,10 +1,11 @@
 """What every screen stands on: read-only, scoped to the person's desks, acts by POST alone."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
+from django import forms
 from django.contrib.admin import ShowFacets, SimpleListFilter
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -12,15 +13,21 @@ from django.db.models.fields.related import ForeignKey
 from django.forms.models import ModelChoiceField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import escape
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.views.decorators.http import require_safe
 
 from orders.access import permissions
-from orders.admin.shared.unfold import ChangeList, CustomUrl, ModelAdmin, Parent, Row, TabularInline
+from orders.admin.shared import rows
+from orders.admin.shared.rows import Rows
+from orders.admin.shared.unfold import CustomUrl, ModelAdmin, Parent, Row, TabularInline
 from orders.models import Right
 from orders.models.desks import sees_everything
 from orders.models.lookups import MAX_ROW_ID
+from orders.templatetags.desk import visible
 
 if TYPE_CHECKING:
     from django.db.models.options import Options
@@ -85,23 +92,6 @@ def list_context(response: HttpResponse) -> dict[str, Any] | None:
     return context if context.get("cl") is not None else None
 
 
-class Rows(ChangeList):
-    """A change list that lets its screen add to the rows of the page what one query can tell."""
-
-    model_admin: "Screen[Any]"
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.result_list = list(self.shown_rows())
-        self.full_result_count = self.result_count  # no second count, no second total
-        self.model_admin.complete_rows(request, self.result_list)
-
-    def shown_rows(self) -> Iterable[Any]:
-        """The rows of the page, not read yet."""
-        rows: Iterable[Any] = self.result_list
-        return rows
-
-
 class Screen(ModelAdmin[Row]):
     """The base of every screen. It shows rows of the person's own desks and changes nothing."""
 
@@ -116,6 +106,8 @@ class Screen(ModelAdmin[Row]):
     change_list_template = "desk/shared/change_list.html"
     empty_sentence = "There is nothing here yet."
     sortable_by: ClassVar[tuple[str, ...]] = ()
+    largest_first: ClassVar[tuple[str, ...]] = ()  # those that a first click sorts downwards
+    column_css: ClassVar[dict[str, str]] = {}  # the class of a column's cells, by its name
 
     def has_view_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return Right.VIEW in rights_of(request)
@@ -145,7 +137,22 @@ class Screen(ModelAdmin[Row]):
         wanted = request.POST.get("action", "")
         if wanted and wanted not in self.get_actions(request):
             raise PermissionDenied
-        return super().changelist_view(request, extra_context)
+        title = capfirst(str(self.opts.verbose_name_plural))
+        own = {"title": title, "media": forms.Media()}  # no script of Django's has anything to do
+        return super().changelist_view(request, own | (extra_context or {}))
+
+    def row_html(self, row: Row, *, has_box: bool) -> SafeString:
+        """A row of the list as markup."""
+        return rows.row_html(self, row, has_box=has_box)
+
+    def name_of(self, row: Row) -> str:
+        """What a row is called where it is selected."""
+        return visible(row)
+
+    def address_of(self, row: Row) -> str:
+        """The page of a row."""
+        opts = self.opts
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk])
 
     def complete_rows(self, request: HttpRequest, rows: list[Row]) -> None:
         """Attach to the rows of one page what their columns need, in a fixed number of queries."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from django.db.models import Model
+from django.db.models.expressions import Combinable
 from django.http import HttpResponseBase
 
 Row = TypeVar("Row", bound=Model)
@@ -58,7 +59,9 @@ if TYPE_CHECKING:
         """Name a method that acts on the rows ticked in a list."""
         ...
 
-    def display(*, description: str, ordering: str = "") -> Callable[[Column], Column]:
+    def display(
+        *, description: str, ordering: "str | Combinable" = ""
+    ) -> Callable[[Column], Column]:
         """Name a method that fills a column of a list or a line of a form."""
         ...
 else:

@@ -12,7 +12,14 @@
 
   document.addEventListener("htmx:configRequest", function (event) {
     event.detail.headers["X-CSRFToken"] = csrfToken();
+    const button = event.detail.elt;
+    if (button.closest(".dk-cell")) event.detail.parameters.request_key = button.dataset.key ||= newKey();
   });
+
+  // The key of a click: the same button, however often it is pressed, asks for one cancel.
+  function newKey() {
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, "0")).join("");
+  }
 
   // Only what the app marks as a fragment may enter the page: no sign-in form, no error page.
   document.addEventListener("htmx:beforeSwap", function (event) {
@@ -111,14 +118,39 @@
     });
   }
 
+  // --- What opens over the page closes with a click beside it, or with Escape -----------------------
+
+  function close(pop, focuses) {
+    pop.open = false;
+    if (focuses) pop.querySelector("summary").focus();
+  }
+
+  document.addEventListener("click", function (event) {
+    document.querySelectorAll("details[data-pop][open]").forEach((one) => one.contains(event.target) || close(one, false));
+  });
+
+  document.addEventListener("keydown", function (event) {
+    const open = document.querySelectorAll("details[data-pop][open]");
+    if (event.key === "Escape") open.forEach((one) => close(one, one.contains(document.activeElement)));
+  });
+
+  // The exact moment of an age, in UTC, for whoever asks by pointing at it.
+  document.addEventListener("pointerover", function (event) {
+    const time = event.target.closest("time[data-ago], time[data-age]");
+    if (time) time.title = `${time.dateTime.slice(0, 23).replace("T", " ")} UTC`;
+  });
+
   // --- Small things -----------------------------------------------------------------------------
 
   document.addEventListener("click", function (event) {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     event.preventDefault();
-    navigator.clipboard.writeText(button.dataset.copy).then(function () {
+    navigator.clipboard.writeText(button.dataset.copy || button.textContent).then(function () {
+      button.classList.add("dk-copied");
+      window.setTimeout(() => button.classList.remove("dk-copied"), 1200);
       const icon = button.querySelector("span");
+      if (!icon) return;
       icon.textContent = "check";
       window.setTimeout(() => (icon.textContent = "content_copy"), 1200);
     });
@@ -145,9 +177,6 @@
   });
 
   document.addEventListener("DOMContentLoaded", function () {
-    if (window.matchMedia("(max-width: 640px)").matches) {
-      document.querySelectorAll("details[data-fold]:not([data-chosen])").forEach((one) => (one.open = false));
-    }
     showBoxesOfDesk();
     window.setInterval(tick, 1000);
   });

@@ -74,7 +74,7 @@
   }
 
   function want(found, isUrgent) {
-    found.forEach((cell) => wanted.add(cell.dataset.cell));
+    found.forEach((cell) => wanted.add(cell.id.slice("cell-".length)));
     if (wanted.size) cells.ask(isUrgent);
   }
 
@@ -92,27 +92,18 @@
     versions.set(key, answer.headers.get("Desk-Version"));
   }
 
-  const withoutKey = (html) => html.replace(/ hx-vals="[^"]*"| data-at="[^"]*"/g, "");
-
-  // A cell that is told carries the same key for everybody; each page makes a key of its own.
-  function renewKey(cell) {
-    const button = cell.querySelector("[hx-vals]");
-    if (!button) return;
-    const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, "0"));
-    button.setAttribute("hx-vals", JSON.stringify({ request_key: hex.join("") }));
-  }
+  const plain = (cell) => cell.outerHTML.replace(/ data-(at|key)="[^"]*"/g, "");
 
   function replaceCells(text, position) {
     const page = new DOMParser().parseFromString(text, "text/html");
     page.querySelectorAll(".dk-cell").forEach(function (fresh) {
       const old = document.getElementById(fresh.id);
-      if (!old || withoutKey(old.outerHTML) === withoutKey(fresh.outerHTML)) return;
+      if (!old || plain(old) === plain(fresh)) return;
       const isOlder = position < Number(old.dataset.at || 0);
       if (isOlder || isPressed || old.querySelector(".htmx-request")) {
         window.setTimeout(() => want([old], false), 100);
         return;
       }
-      renewKey(fresh);
       fresh.dataset.at = position;
       const hadFocus = old.contains(document.activeElement);
       old.replaceWith(fresh);
@@ -122,7 +113,7 @@
   }
 
   function pause(found) {
-    const newest = Math.max(...found.map((cell) => Date.parse(cell.dataset.since)));
+    const newest = Math.max(...found.map((cell) => Date.parse(cell.dataset.live)));
     return document.hidden || Date.now() - newest > QUICK_FOR_MS ? SLOW_MS : QUICK_MS;
   }
 

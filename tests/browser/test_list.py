@@ -1,0 +1,114 @@
+"""The list of orders in a real browser: how much fits, what stays, what is never cut."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_click import browser, demo, page, sign_in
+
+__all__ = ["browser", "demo", "page"]
+pytestmark = pytest.mark.browser
+ROWS = 22  # at 1440×900
+
+VISIBLE = """() => [...document.querySelectorAll('#result_list tbody tr')].filter(row => {
+    const {top, bottom, left} = row.getBoundingClientRect();
+    const isMine = y => row.contains(document.elementFromPoint(left + 60, y));
+    return isMine(top + 2) && isMine(bottom - 2);
+}).length"""
+HEIGHTS = """() => [...new Set([...document.querySelectorAll('#result_list tbody tr')]
+    .map(row => row.getBoundingClientRect().height))]"""
+WIDTH = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+def orders(page, demo):
+    sign_in(page, demo, "hannah")
+    page.goto("/admin/orders/order/")
+    return page
+
+
+def test_twenty_two_rows_of_32_px_are_seen_at_once(orders):
+    assert orders.evaluate(HEIGHTS) == [32]
+    assert orders.evaluate(VISIBLE) >= ROWS
+
+
+def test_head_filters_and_panic_stay_where_they_are(orders):
+    stays = ["#result_list thead th >> nth=1", "form[data-filters]", "[data-panic]", ".dk-pagebar"]
+    orders.evaluate("() => window.scrollTo(0, 1000)")
+    orders.wait_for_function("() => window.scrollY === 1000")
+    for one in stays:
+        expect(orders.locator(one)).to_be_in_viewport()
+    assert orders.evaluate(VISIBLE) >= ROWS
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 768, 720, 400])
+def test_nothing_scrolls_sideways_and_no_status_is_cut(orders, width):
+    orders.set_viewport_size({"width": width, "height": 900})
+    orders.locator(".dk-cell button").first.click()
+    status = orders.locator(".dk-cell .dk-status").first
+    expect(status).to_be_visible()
+    for word in ("Unknown", "Recorded, waiting to be sent", "Closed by operator · 12 min"):
+        cut = status.evaluate(
+            """(one, word) => { one.textContent = word;
+                const {right, left} = one.getBoundingClientRect();
+                const cell = one.closest('td').getBoundingClientRect();
+                return one.scrollWidth - one.clientWidth > 1 || right > cell.right + 1; }""",
+            word,
+        )
+        assert not cut, (width, word)
+    assert orders.evaluate(WIDTH) == 0
+
+
+@pytest.mark.parametrize("width", [1440, 768, 400])
+def test_a_sentence_has_its_own_line_and_the_row_keeps_its_height(orders, width):
+    orders.set_viewport_size({"width": width, "height": 900})
+    before = orders.evaluate(HEIGHTS)
+    overlap = orders.locator(".dk-cell").first.evaluate(
+        """(cell) => {
+            cell.innerHTML = '<span class="dk-status dk-alarm">Refused</span>'
+                + '<button type="button">Again</button>'
+                + '<span class="dk-why">The agent wallet is not bound to it.</span>';
+            const line = cell.lastChild.getBoundingClientRect();
+            const price = cell.closest('tr').querySelector('.c-price').getBoundingClientRect();
+            const [status, button] = [...cell.children].map(one => one.getBoundingClientRect());
+            return [line.right > status.left, line.height < 10, status.right > button.left
+                && status.bottom > button.top];
+        }"""
+    )
+    assert overlap == [False, False, False]
+    assert orders.evaluate(HEIGHTS) == before
+
+
+def test_rows_are_selected_one_by_one_in_a_range_and_all(orders):
+    boxes = orders.locator("#result_list .action-select")
+    boxes.nth(1).click()
+    boxes.nth(4).click(modifiers=["Shift"])
+    counter = orders.locator(".action-counter")
+    expect(counter).to_have_text("4 of 100 selected")
+    orders.locator("#action-toggle").click()
+    expect(counter).to_have_text("100 of 100 selected")
+    orders.get_by_text(re.compile(r"Select all \d+ orders")).click()
+    assert orders.locator(".select-across").input_value() == "1"
+    boxes.nth(0).click()
+    expect(counter).to_have_text("99 of 100 selected")
+    assert orders.locator(".select-across").input_value() == "0"
+
+
+def test_filters_open_from_their_row_where_there_is_little_room(orders):
+    orders.set_viewport_size({"width": 768, "height": 900})
+    symbol = orders.locator("form[data-filters] [name=symbol]")
+    expect(symbol).to_be_hidden()
+    orders.get_by_text("Search and filter").click()
+    symbol.fill("BTC")
+    symbol.press("Enter")
+    orders.wait_for_url("**symbol=BTC**")
+    expect(orders.locator("#result_list tbody tr").first).to_contain_text("BTC")
+
+
+def test_a_click_copies_the_order_id(orders):
+    orders.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = orders.locator(".c-id button").first
+    shown = button.text_content()
+    button.click()
+    orders.wait_for_function(f"async () => await navigator.clipboard.readText() === '{shown}'")
