@@ -73,6 +73,15 @@ def keep_connection(**kwargs: Any) -> None:
     close_old_connections()
 
 
+@signals.task_failure.connect
+def count_failure(exception: BaseException | None = None, **kwargs: Any) -> None:
+    """Count what the database did to a task; Celery logs it."""
+    from desk import process_figures
+
+    if exception is not None:
+        process_figures.failed(exception)
+
+
 @signals.worker_ready.connect
 def make_way(sender: Any, **kwargs: Any) -> None:
     """Keep nobody waiting: a worker for bulk alone is nice, and no worker stops to tidy up."""

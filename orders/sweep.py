@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
+from desk import process_figures
 from orders.accounts import wallet_check
 from orders.audit import log
 from orders.delivery import worker
@@ -121,7 +121,8 @@ class Sweep:
             try:
                 if change.is_due():
                     duty.act(timezone.now())
-            except Exception:  # a duty must outlive whatever befalls one round of it
+            except Exception as error:  # a duty must outlive whatever befalls one round of it
+                process_figures.failed(error)
                 logger.exception("The sweep could not %s; it tries again.", duty.name)
             self._stopping.wait(duty.rest_s)
         connection.close()
@@ -149,7 +150,8 @@ def _each(ids: Iterable[int], act: Callable[[int], object]) -> None:
     for pk in list(ids):
         try:
             act(pk)
-        except Exception:
+        except Exception as error:
+            process_figures.failed(error)
             logger.exception("The sweep could not do its part for %s; it tries again.", pk)
             close_old_connections()  # the next must not fail for this one's
 
@@ -245,14 +247,11 @@ def read_amounts(now: datetime) -> None:
 def beat(kind: str, now: datetime) -> None:
     """Say that this sending process is alive."""
     name = f"{kind} {socket.gethostname()} {os.getpid()}"
+    figures = {"kind": kind, "seen_at": now, **process_figures.figures()}
     Sender.objects.update_or_create(
-        name=name, defaults={"kind": kind, "seen_at": now}, create_defaults=_new_sender(kind, now)
+        name=name, defaults=figures, create_defaults={"started_at": now, **figures}
     )
     Sender.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-
-
-def _new_sender(kind: str, now: datetime) -> dict[str, Any]:
-    return {"kind": kind, "started_at": now, "seen_at": now}
 
 
 def _after_loss(cancel: Cancel, now: datetime) -> Conclusion:

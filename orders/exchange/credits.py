@@ -186,6 +186,11 @@ def balances(*, accounts: Sequence[Account], now: datetime) -> dict[int, Balance
     return {pk: by_name[name] for pk, name in names.items()}
 
 
+def pools(*, now: datetime) -> list[Balance]:
+    """Tell what is left in each pool that was ever spent from."""
+    return [_balance(pool, now) for pool in CreditPool.objects.all()]
+
+
 def _balance(pool: CreditPool, now: datetime) -> Balance:
     left = max(Decimal(0), pool.quota - SpentCredits(pool.spent, now).total())
     paused_until = pool.paused_until if _pause_s(pool, now) else None

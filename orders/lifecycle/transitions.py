@@ -15,6 +15,7 @@ from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
+from desk import process_figures
 from orders.audit import log
 from orders.exchange import foreign_answers
 from orders.lifecycle import reopen, routes, wakeups
@@ -63,6 +64,7 @@ def conclude(packs: list[OutgoingRequest], now: datetime) -> list[tuple[ClaimedC
         except OperationalError as error:  # restarted, busy, or the victim of a deadlock
             if connection.in_atomic_block:
                 raise
+            process_figures.failed(error)
             logger.warning("Answers could not be kept (%s); trying again.", type(error).__name__)
             connection.close()
             time.sleep(wait_s)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from celery import current_app
 from django.db import transaction
 
+from desk import process_figures
 from orders.models import Cancel
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class _Publisher:
                 self.keeps_up = True
             except Exception as error:  # whatever a broker's driver raises: the sweep makes it good
                 self.keeps_up = False
+                process_figures.broker_failed()
                 logger.warning(
                     "Could not wake a worker (%s); the sweep will.", type(error).__name__
                 )

@@ -25,6 +25,10 @@ class Sender(models.Model):
     kind = models.CharField(max_length=16)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
+    # As it says of itself, for a monitor outside.
+    memory_kb = models.PositiveIntegerField(default=0)
+    database_errors = models.PositiveIntegerField(default=0)  # since it started
+    broker_errors = models.PositiveIntegerField(default=0)
 
     objects = SenderQuerySet.as_manager()
 

@@ -1,4 +1,4 @@
-"""What a monitor outside sees: whether this web process can serve.
+"""What a monitor outside sees: whether this web process can serve, and figures of the whole site.
 
-Open `health` first.
+Open `health` first, then `exposition`.
 """
