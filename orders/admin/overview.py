@@ -30,7 +30,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | {
         "title": "Overview",
         "desks": desks,
-        "open_orders": sum(desk["open_orders"] for desk in desks),
+        "open_orders": SiteState(request).open_orders,
         "has_desks": Desk.objects.visible_to(user).exists(),
         "book": freshness.book_of(accounts),
         "last_jobs": complete(list(jobs[:8])),
@@ -47,11 +47,16 @@ def _by_desk(accounts: list[Account]) -> list[dict[str, Any]]:
     desks: dict[Desk, list[Account]] = {}
     for account in accounts:
         account.open_orders = counts.get(account.pk, 0)
+        account.open_in_words = freshness.in_words(account.open_orders, [account])
         account.balance = balances[account.pk]
         account.stream_state = stream_state.of(account, now)
         desks.setdefault(account.desk, []).append(account)
     return [
-        {"desk": desk, "accounts": rows, "open_orders": sum(row.open_orders for row in rows)}
+        {
+            "desk": desk,
+            "accounts": rows,
+            "open": freshness.in_words(sum(row.open_orders for row in rows), rows),
+        }
         for desk, rows in desks.items()
     ]
 

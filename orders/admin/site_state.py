@@ -11,12 +11,13 @@ from django.utils.functional import cached_property
 from orders.access.permissions import has_permission
 from orders.admin import help_pages
 from orders.admin.jobs.progress import STILL_GOING
-from orders.admin.shared import versions
+from orders.admin.shared import freshness, versions
 from orders.admin.shared.job_links import job_url
 from orders.admin.shared.screens import is_administrator, rights_of
 from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.models import (
+    Account,
     Cancel,
     CancelJob,
     Drift,
@@ -152,10 +153,12 @@ class SiteState:
         return json.dumps({name: getattr(self, name) for name in names})
 
     @cached_property
-    def open_orders(self) -> int:
-        """How many orders are open on the person's active accounts."""
+    def open_orders(self) -> str:
+        """How many orders are open on the person's active accounts, as far as they were read."""
         orders = Order.objects.open().filter(account__is_active=True)
-        return orders.visible_to(self.request.user).count()
+        accounts = Account.objects.visible_to(self.request.user).filter(is_active=True)
+        count = orders.visible_to(self.request.user).count()
+        return freshness.in_words(count, accounts.only("synced_at").order_by())
 
     @property
     def help(self) -> str:

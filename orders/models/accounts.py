@@ -77,6 +77,7 @@ class Account(models.Model):
         active_wallet: "AgentWallet | None"
         balance: Any  # an `orders.exchange.credits.Balance`
         open_orders: int
+        open_in_words: str
         stream_state: Any  # an `orders.admin.shared.stream_state.StreamState`
 
     objects = AccountQuerySet.as_manager()

@@ -148,7 +148,7 @@ class AccountAdmin(RecordedScreen[Account]):
 
     @display(description="Open orders")
     def open_column(self, account: Account) -> SafeString:
-        return format_html('<span class="dk-number">{}</span>', account.open_orders)
+        return format_html('<span class="dk-number">{}</span>', account.open_in_words)
 
     @display(description="Read")
     def book_column(self, account: Account) -> str:
@@ -255,6 +255,7 @@ def complete(accounts: list[Account]) -> None:
     active = {wallet.account_id: wallet for wallet in wallets}
     for account in accounts:
         account.open_orders = counts.get(account.pk, 0)
+        account.open_in_words = freshness.in_words(account.open_orders, [account])
         account.active_wallet = active.get(account.pk)
 
 

@@ -1,5 +1,6 @@
 """How old the known orders are, and the button that has them read anew."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -46,6 +47,11 @@ class Book:
     def oldest(self) -> tuple[Account, ...]:
         """The accounts whose books one press reads."""
         return self.accounts[:MAX_ACCOUNTS]
+
+    @property
+    def unread(self) -> int:
+        """How many of the accounts were never read."""
+        return sum(account.synced_at is None for account in self.accounts)
 
     @property
     def query(self) -> str:
@@ -95,6 +101,14 @@ def open_orders(accounts: list[Account]) -> dict[int, int]:
     """How many orders are open, by account id, in one query."""
     orders = Order.objects.open().filter(account__in=[account.pk for account in accounts])
     return dict(orders.order_by().values_list("account").annotate(Count("pk")))
+
+
+def in_words(count: int, accounts: Iterable[Account]) -> str:
+    """How many orders are open, and *not read yet* or *so far* where nobody has read them all."""
+    reads = [account.synced_at is not None for account in accounts]
+    if all(reads):
+        return f"{count:,}"
+    return f"{count:,} so far" if count or any(reads) else "not read yet"
 
 
 def ask(accounts: AccountQuerySet) -> int:
