@@ -17,6 +17,7 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "orders.admin.navigation.navigation"},
     "STYLES": ["orders.admin.shared.assets.theme", "orders.admin.shared.assets.stylesheet"],
     "SCRIPTS": [
+        "orders.admin.shared.assets.contact",
         "orders.admin.shared.assets.events",
         "orders.admin.shared.assets.follow",
         "orders.admin.shared.assets.reach",

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
+from django.utils import timezone
 from django.views.defaults import bad_request, permission_denied
 
 from orders.access import denials, second_factor, sessions
@@ -23,6 +24,7 @@ from orders.access.sign_in_log import actor_of
 ENDED = "Your session has ended: sign in again."
 PROVE = "Confirm that it is you, then do it again: this act asks for it."
 UNSTORABLE = ("NUL (0x00)", "expected a number but got")  # Django's words
+NOW = "Desk-Now"  # our time in ms since 1970: ages on a page go by it, and that it is ours by that
 HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -42,6 +44,7 @@ class SignInMiddleware:
             response = self.stopped(request) or self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers[NOW] = str(int(timezone.now().timestamp() * 1000))
         return response
 
     def stopped(self, request: HttpRequest) -> HttpResponse | None:

@@ -1,6 +1,7 @@
 """The frame of every page: network, senders, what runs and what needs somebody."""
 
 import json
+import shlex
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
@@ -20,6 +21,7 @@ from orders.models import (
     Account,
     Cancel,
     CancelJob,
+    Desk,
     Drift,
     ExchangeClock,
     Order,
@@ -31,6 +33,7 @@ from orders.models import (
 from orders.pacifica.client import VERSION
 
 JOBS_IN_FRAME = 3
+COMMANDS_IN_FRAME = 5
 EVENTS_PATH = "/events"
 BANNERS = {
     "paper": ("PAPER", "practice orders on the paper exchange, no money"),
@@ -57,6 +60,22 @@ class SiteState:
     def position(self) -> int:
         """Where the log stood before anything of the page was read."""
         return versions.position_of(self.request)
+
+    @property
+    def now_ms(self) -> int:
+        """Our time, by which the page tells ages."""
+        return int(timezone.now().timestamp() * 1000)
+
+    @property
+    def panic_commands(self) -> list[str]:
+        """What empties the person's desks from a terminal, should the site not answer."""
+        user = self.request.user
+        desks = Desk.objects.allowing(user, Right.PANIC).order_by("name")[:COMMANDS_IN_FRAME]
+        operator = shlex.quote(user.get_username())
+        return [
+            f"python manage.py panic --desk {shlex.quote(desk.name)} --operator {operator}"
+            for desk in desks
+        ]
 
     @cached_property
     def is_sending(self) -> bool:

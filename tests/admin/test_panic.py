@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from html import unescape
 
 import pytest
 from django.utils import timezone
@@ -69,6 +70,14 @@ def test_one_post_pulls_it_alone_without_a_reason_and_leads_to_its_lines(firm):
     assert (job.is_panic, job.reason, job.operator) == (True, "", firm.operator)
     assert "Waiting to be sent" in page(client, "orders_canceljob_change", job.pk)
     assert AuditRecord.objects.filter(event=Event.PANIC, job=job).exists()
+
+
+def test_every_page_holds_the_command_for_when_the_site_is_gone(firm):
+    Desk.objects.filter(pk=firm.momentum.pk).update(name="Momentum & Co; rm -rf")
+    shown = unescape(page(signed_in(firm.operator), "orders_order_changelist"))
+    said = "manage.py panic --desk 'Momentum & Co; rm -rf' --operator olivia"
+    assert said in shown
+    assert "manage.py panic" not in page(signed_in(firm.auditor), "orders_order_changelist")
 
 
 def test_looking_pulls_nothing(firm):

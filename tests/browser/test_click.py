@@ -9,6 +9,7 @@ pytestmark = pytest.mark.browser
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SOON_MS = 10_000
+PAGE_MS = 60_000  # on a machine with much else to do
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,7 @@ def page(demo, browser):
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_default_timeout(SOON_MS)
+    page.set_default_navigation_timeout(PAGE_MS)
     yield page
     context.close()
     assert errors == []

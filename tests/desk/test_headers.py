@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from tests.helpers.authenticator import sign_in
 from tests.helpers.screens import url
@@ -45,6 +46,11 @@ def test_every_answer_carries_the_policy_and_the_headers(firm):
         assert {name: policy.get(name) for name in POLICY} == POLICY
         assert {name: answer[name] for name in HEADERS} == HEADERS
         assert "camera=()" in answer["Permissions-Policy"]
+
+
+def test_every_answer_tells_the_sites_time(firm):
+    for answer in pages(firm):
+        assert abs(int(answer["Desk-Now"]) - now().timestamp() * 1000) < 60_000
 
 
 def test_no_page_holds_an_inline_script_or_handler(firm):

@@ -37,3 +37,8 @@ def follow(request: HttpRequest) -> str:
 def reach(request: HttpRequest) -> str:
     """What a keyboard and a screen reader reach."""
     return static("desk/reach.js")
+
+
+def contact(request: HttpRequest) -> str:
+    """Whether the site answers, and what its clock says."""
+    return static("desk/contact.js")

@@ -32,6 +32,7 @@
       return;
     }
     event.detail.shouldSwap = false;
+    if (event.detail.elt.matches("[data-poll]") && answer.status >= 500) return; // the strip tells
     if (answer.responseURL && answer.responseURL.includes("/login/")) {
       window.location.reload();
       return;
@@ -40,7 +41,7 @@
   });
 
   document.addEventListener("htmx:sendError", function (event) {
-    say(event.detail.target, "The desk app does not answer. Clicking again is safe: it stays one cancel.");
+    if (!event.detail.elt.matches("[data-poll]")) say(event.detail.target, "The desk app does not answer. Clicking again is safe: it stays one cancel.");
   });
 
   function say(target, text, isMarkup) {
@@ -109,12 +110,14 @@
   }
 
   function tick() {
+    if (window.deskContact.isGone()) return; // what is not heard of any more has no age
+    const now = window.deskContact.now();
     document.querySelectorAll("time[data-ago], time[data-age]").forEach(function (time) {
-      const words = span((Date.now() - Date.parse(time.dateTime)) / 1000);
+      const words = span((now - Date.parse(time.dateTime)) / 1000);
       time.textContent = time.hasAttribute("data-ago") ? `${words} ago` : words;
     });
     document.querySelectorAll("time[data-clock]").forEach(function (time) {
-      time.textContent = clock((Date.now() - Date.parse(time.dateTime)) / 1000);
+      time.textContent = clock((now - Date.parse(time.dateTime)) / 1000);
     });
   }
 

@@ -41,7 +41,7 @@
       try {
         await this.act();
       } catch {
-        // the next change, or the next look, tells
+        window.deskContact.probe();
       }
       this.isUnderWay = false;
       this.endedAt = Date.now();
@@ -86,6 +86,7 @@
     const page = document.querySelector("[data-cells]");
     const headers = versions.has(key) ? { "Desk-Version": versions.get(key) } : {};
     const answer = await fetch(`${page.dataset.cells}?${query}`, { credentials: "same-origin", headers });
+    window.deskContact.answered(answer);
     if (answer.status !== 200 || !answer.headers.get("Desk-Fragment")) return;
     replaceCells(await answer.text(), Number(answer.headers.get("Desk-Version")));
     versions.forEach((_, name) => name.startsWith("cells ") && versions.delete(name));
@@ -114,7 +115,7 @@
 
   function pause(found) {
     const newest = Math.max(...found.map((cell) => Date.parse(cell.dataset.live)));
-    return document.hidden || Date.now() - newest > QUICK_FOR_MS ? SLOW_MS : QUICK_MS;
+    return document.hidden || window.deskContact.now() - newest > QUICK_FOR_MS ? SLOW_MS : QUICK_MS;
   }
 
   function lookLater() {
@@ -196,11 +197,19 @@
     document.querySelectorAll("[data-follow]").forEach((part) => askFor(part, false));
   }
 
+  // Where the site has gone too, the next poll would tell it late.
+  function fall() {
+    stands = false;
+    window.deskContact.probe();
+  }
+
+  document.addEventListener("desk:contact", lookAtAll);
+
   function heard(message) {
     if (message.kind === "change") change(message.data, message.position);
     if (message.kind === "reload") lookAtAll();
     if (message.kind === "stands") stands = true;
-    if (message.kind === "fell") stands = false;
+    if (message.kind === "fell") fall();
     document.documentElement.dataset.line = stands ? "stands" : "fell";
     lookLater();
   }
