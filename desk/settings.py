@@ -146,6 +146,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "orders.admin.error_pages.ErrorPagesMiddleware",
     "orders.middleware.SignInMiddleware",
 ]
 TEMPLATES = [
@@ -207,6 +208,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True  # pages carry the CSRF token themselves
 SESSION_COOKIE_SAMESITE = "Lax"  # so that a link in an alert opens the page it names
 CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_FAILURE_VIEW = "orders.admin.error_pages.too_old"
 if HTTPS_ONLY:  # the browser itself refuses such a cookie from a neighbouring host or plain HTTP
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 

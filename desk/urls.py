@@ -5,6 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.generic import RedirectView
 
+from orders.admin import error_pages
+
 
 def no_events(request: HttpRequest) -> HttpResponse:
     """Answer a page that wants to follow changes here, where no push process is in front: ask.
@@ -19,3 +21,8 @@ urlpatterns = [
     path("events", no_events),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]
+
+handler400 = error_pages.bad_request
+handler403 = error_pages.permission_denied
+handler404 = error_pages.not_found
+handler500 = error_pages.server_error

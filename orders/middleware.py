@@ -1,8 +1,7 @@
 """Middleware that every request passes: end sessions that are over, ask for what is owed."""
 
-import contextlib
 from collections.abc import Callable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -12,14 +11,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import redirect, render
-from django.urls import Resolver404, resolve, reverse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
-from django.views.defaults import bad_request, permission_denied
+from django.views.defaults import permission_denied
 
 from orders.access import denials, second_factor, sessions
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
+from orders.access.way_back import came_from, page_of
 
 ENDED = "Your session has ended: sign in again."
 PROVE = "Confirm that it is you, then do it again: this act asks for it."
@@ -39,7 +39,7 @@ class SignInMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if length_of(request) > settings.MAX_BODY:
-            response: HttpResponseBase = render(request, "413.html", status=413)
+            response: HttpResponseBase = HttpResponse(status=413)
         else:
             response = self.stopped(request) or self.get_response(request)
         for name, value in HEADERS.items():
@@ -92,7 +92,7 @@ class SignInMiddleware:
             note(request, exception)
             return None
         if is_unstorable(exception):
-            return bad_request(request, exception)
+            return HttpResponse(status=400)
         return self.ask(request) if isinstance(exception, sessions.NotFresh) else None
 
     def ask(self, request: HttpRequest) -> HttpResponseRedirect:
@@ -129,26 +129,6 @@ def open_paths() -> set[str]:
     """Return the pages for people who gave a password and nothing else yet."""
     names = ("second_factor", "enrol_second_factor", "logout", "login")
     return {reverse(f"admin:{name}") for name in names}
-
-
-def page_of(request: HttpRequest) -> str:
-    """Return the page on which the form of this request stands, as far as can be told."""
-    if request.headers.get("Referer"):
-        return came_from(request)
-    above = request.path.rstrip("/").rpartition("/")[0] + "/"
-    for address in (f"{above}change/", above):
-        with contextlib.suppress(Resolver404):
-            if (resolve(address).url_name or "").endswith(("_change", "_changelist")):
-                return address
-    return reverse("admin:index")
-
-
-def came_from(request: HttpRequest) -> str:
-    """Return the page of this site on which a form was filled in, else the overview."""
-    parts = urlsplit(request.headers.get("Referer", ""))
-    if parts.netloc != request.get_host():
-        return reverse("admin:index")
-    return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def with_next(address: str, wanted: str) -> str:
