@@ -18,6 +18,7 @@ UNFOLD = {
     "STYLES": ["orders.admin.shared.assets.theme", "orders.admin.shared.assets.stylesheet"],
     "SCRIPTS": [
         "orders.admin.shared.assets.contact",
+        "orders.admin.shared.assets.kept",
         "orders.admin.shared.assets.events",
         "orders.admin.shared.assets.follow",
         "orders.admin.shared.assets.reach",

@@ -109,7 +109,9 @@ def test_a_click_without_its_key_does_nothing(firm, order):
 def test_looking_never_cancels(firm, order):
     operator = signed_in(firm.operator)
     assert operator.get(url("orders_order_cancel", order.pk)).status_code == 405
-    assert operator.get(url("orders_order_cancel_selected")).status_code == 405
+    selected = url("orders_order_cancel_selected")
+    assert "Cancel 1 order?" in page(operator, "orders_order_cancel_selected", ids=order.pk)
+    assert operator.get(selected).status_code == 302
     assert nothing_asked()
 
 

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from html import unescape
 
 from orders.models import AuditRecord, CancelJob, Desk, Event, Membership, Role
 from tests.helpers.bulk import tick
@@ -100,6 +101,23 @@ def test_a_forged_confirmation_with_foreign_ids_is_refused_on_the_record(firm):
     signed_in(firm.operator).post(url("orders_order_cancel_selected"), form)
     assert nothing_asked()
     assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
+
+
+def test_leaving_and_refusals_lead_back_to_the_list_as_it_was(firm):
+    client, order = signed_in(firm.operator), known_order(firm.account, 71_000_000_001)
+    shown = tick(client, [order], symbol="BTC", o="-2")
+    back = f"{url('orders_order_changelist')}?symbol=BTC&o=-2"
+    assert f'href="{back}"' in unescape(folded(shown))
+    form = {"ids": "x", "list": "symbol=BTC&o=-2"}
+    assert client.post(url("orders_order_cancel_selected"), form).url == back
+
+
+def test_the_page_has_an_address_that_one_comes_back_to(firm):
+    order = known_order(firm.account, 71_000_000_001)
+    address = f"{url('orders_order_cancel_selected')}?ids={order.pk}"
+    assert "Cancel 1 order?" in folded(signed_in(firm.operator).get(address))
+    assert signed_in(firm.viewer).get(address).status_code == 403
+    assert nothing_asked()
 
 
 def test_a_viewer_is_offered_nothing_and_a_forged_post_is_refused(firm):

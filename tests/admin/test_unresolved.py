@@ -71,7 +71,17 @@ def test_nobody_else_closes_it(firm, question, who):
 
 
 def test_looking_closes_nothing(firm, question):
-    assert signed_in(firm.head).get(url("orders_cancel_close")).status_code == 405
+    text = page(signed_in(firm.head), "orders_cancel_close", ids=question.pk, list="job=7")
+    assert "Close 1 question?" in text
+    assert f'href="{url("orders_cancel_changelist")}?job=7"' in text
+    assert signed_in(firm.head).get(url("orders_cancel_close")).status_code == 302
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("who", ["operator", "viewer", "auditor"])
+def test_who_may_not_close_is_not_even_asked(firm, question, who):
+    address = f"{url('orders_cancel_close')}?ids={question.pk}"
+    assert signed_in(getattr(firm, who)).get(address).status_code == 403
 
 
 def test_a_contradiction_and_its_minder_are_shown(firm, question):

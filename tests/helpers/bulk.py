@@ -21,7 +21,11 @@ def tick(client, orders, across=False, **query):
         "select_across": "1" if across else "0",
         "index": "0",
     }
-    return client.post(url("orders_order_changelist"), data, query_params=query)
+    answer = client.post(url("orders_order_changelist"), data, query_params=query)
+    led_on = answer.status_code == 302 and answer.url.startswith(
+        url("orders_order_cancel_selected")
+    )
+    return client.get(answer.url) if led_on else answer
 
 
 def ask_by_scope(client, firm, **fields):

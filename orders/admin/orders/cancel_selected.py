@@ -6,13 +6,16 @@ More than a few orders, or all that match the filter, are frozen into a preview 
 import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Min
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from orders.admin.orders.order_pages import OrderAdmin
 
 
+HERE = "admin:orders_order_cancel_selected"
 SHOWN = 200
 WHY_LEFT_OUT = "no longer open, on a deactivated account, or not yours to cancel"
 NOTHING = "None of the selected orders is open and yours to cancel."
@@ -37,19 +41,44 @@ NOTHING = "None of the selected orders is open and yours to cancel."
 def confirm(
     screen: "OrderAdmin", request: HttpRequest, queryset: OrderQuerySet
 ) -> HttpResponse | None:
-    """Say what will be cancelled and ask for nothing yet; many orders are frozen in a preview."""
-    desks = Desk.objects.allowing(request.user, Right.CANCEL)
-    mine = queryset.filter(account__desk__in=desks)
-    orders = mine.open()
+    """Ask for nothing yet: many orders are frozen in a preview, a few have a page that names them.
+
+    The page's address names them too, so that one comes back to it from wherever one was led.
+    """
+    orders = _mine(request, queryset).open()
     is_all = request.POST.get("select_across") == "1"
     if is_all or orders.count() > _most(orders):
         return _frozen(screen, request, orders, is_all=is_all, chosen=queryset.count())
-    rows = list(orders.select_related("account__desk"))
-    if not rows:
+    if not orders.exists():
         messages.warning(request, NOTHING)
         return None
-    foreign, closed = queryset.count() - mine.count(), mine.count() - len(rows)
+    ids = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True))
+    named = urlencode({"ids": ids, "list": request.GET.urlencode()}, safe=",")
+    return redirect(f"{reverse(HERE)}?{named}")
+
+
+def _mine(request: HttpRequest, orders: OrderQuerySet) -> OrderQuerySet:
+    desks = Desk.objects.allowing(request.user, Right.CANCEL)
+    return orders.filter(account__desk__in=desks)
+
+
+def shown(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
+    """Say what will be cancelled of the orders that the address names."""
+    if not screen.has_cancel_permission(request):
+        raise PermissionDenied
+    chosen = screen.get_queryset(request).filter(pk__in=fields.ids_of(request.GET)[:SHOWN])
+    mine = _mine(request, chosen)
+    rows = list(mine.open().select_related("account__desk"))
+    if not rows:
+        messages.warning(request, NOTHING)
+        return _to_list(request.GET)
+    foreign, closed = chosen.count() - mine.count(), mine.count() - len(rows)
     return _page(screen, request, rows, foreign=foreign, closed=closed)
+
+
+def _to_list(data: QueryDict) -> HttpResponse:
+    """The list as it was chosen from: its filter, sorting and page."""
+    return redirect(f"{reverse(ORDERS)}?{QueryDict(data.get('list', '')).urlencode()}")
 
 
 def _most(orders: OrderQuerySet) -> int:
@@ -110,6 +139,7 @@ def _page(
         stops=sum(order.is_stop for order in orders),
         book=book_of(accounts),
         request_key=request_key or uuid.uuid4(),
+        list=(request.POST or request.GET).get("list", ""),
         status=status,
         **more,
     )
@@ -126,11 +156,11 @@ def breakdown(orders: list[Order]) -> list[tuple[tuple[str, str, str], int]]:
 def confirmed(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
     """Ask for what was confirmed. The same POST again finds the job it made before."""
     key = request_key_of(request)
-    ids = fields.ids_of(request)
+    ids = fields.ids_of(request.POST)
     named = screen.get_queryset(request).filter(pk__in=ids[: settings.URGENT_UP_TO])
     if key is None or not ids or len(ids) > _most(named):
         messages.error(request, "This page is too old to act on: select the orders again.")
-        return redirect(ORDERS)
+        return _to_list(request.POST)
     try:
         asked = requests.cancel_orders(
             user=request.user,
@@ -147,5 +177,5 @@ def confirmed(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
         return _page(screen, request, orders, request_key=key, status=422, error=str(wrong))
     except NotAllowed as refused:
         messages.error(request, str(refused))
-        return redirect(ORDERS)
+        return _to_list(request.POST)
     return told(request, asked)

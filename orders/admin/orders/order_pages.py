@@ -10,7 +10,7 @@ from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
@@ -107,7 +107,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
     def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("cells/", "orders_order_cells", self.cells_view),
-            ("cancel-selected/", "orders_order_cancel_selected", self.confirmed_view),
+            ("cancel-selected/", "orders_order_cancel_selected", self.selected_view),
             ("cancel-by-id/", "orders_order_cancel_by_id", self.by_id_view),
             ("<int:object_id>/cancel/", "orders_order_cancel", self.cancel_view),
         )
@@ -161,10 +161,13 @@ class OrderAdmin(ReadOnlyPage[Order]):
     def cancel_selected(self, request: HttpRequest, queryset: OrderQuerySet) -> HttpResponse | None:
         return orders_cancel_selected.confirm(self, request, queryset)
 
-    @method_decorator(require_POST)
-    def confirmed_view(self, request: HttpRequest) -> HttpResponse:
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def selected_view(self, request: HttpRequest) -> HttpResponse:
+        """What is about to be cancelled; on POST it is asked for."""
         self.guard_view(request)
-        return orders_cancel_selected.confirmed(self, request)
+        if request.method == "POST":
+            return orders_cancel_selected.confirmed(self, request)
+        return orders_cancel_selected.shown(self, request)
 
     def by_id_view(self, request: HttpRequest) -> HttpResponse:
         self.guard_view(request)

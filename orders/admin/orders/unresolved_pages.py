@@ -2,17 +2,18 @@
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 LIST = "admin:orders_cancel_changelist"
+MAX_IN_ADDRESS = 200  # questions that an address names
+NONE_LEFT = "None of these is an open question any more that you may close."
 
 
 class Act(Protocol):
@@ -99,25 +102,45 @@ class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
         self.act(request, unresolved.assign_owner, _ids(queryset))
 
     @action(description="Close with a reason…", permissions=["close"])
-    def close(self, request: HttpRequest, queryset: CancelQuerySet) -> TemplateResponse:
-        """Ask for the reason; nothing is closed before it is given."""
-        cancels = list(queryset.allowing(request.user, Right.CLOSE).select_related("account__desk"))
-        if not cancels:
+    def close(self, request: HttpRequest, queryset: CancelQuerySet) -> HttpResponse:
+        """Ask for the reason on a page whose address names the questions, where it can."""
+        cancels = queryset.allowing(request.user, Right.CLOSE)
+        ids = ",".join(str(pk) for pk in cancels.values_list("pk", flat=True))
+        if ids.count(",") >= MAX_IN_ADDRESS:
+            return self._close_page(request, cancels, request.GET.urlencode())
+        named = urlencode({"ids": ids, "list": request.GET.urlencode()}, safe=",")
+        return redirect(f"{reverse('admin:orders_cancel_close')}?{named}")
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def close_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask for the reason; on POST close with it."""
+        if request.method != "POST":
+            cancels = self.get_queryset(request).filter(pk__in=fields.ids_of(request.GET))
+            allowed = cancels.allowing(request.user, Right.CLOSE)
+            return self._close_page(request, allowed, request.GET.get("list", ""))
+        ids = fields.ids_of(request.POST)
+        self.act(request, partial(unresolved.close, reason=fields.reason_of(request)), ids)
+        return _to_list(request.POST.get("list", ""))
+
+    def _close_page(
+        self, request: HttpRequest, cancels: CancelQuerySet, listed: str
+    ) -> HttpResponse:
+        """Nothing is closed before a reason is given. ``listed``: the list's query, to go back."""
+        self.guard_view(request)
+        if not self.has_close_permission(request):
             raise PermissionDenied
-        ids = ",".join(str(cancel.pk) for cancel in cancels)
+        rows = list(cancels.select_related("account__desk"))
+        if not rows:
+            messages.warning(request, NONE_LEFT)
+            return _to_list(listed)
         return self.page(
             request,
             "desk/orders/close_unresolved.html",
             title="Close questions",
-            cancels=cancels,
-            ids=ids,
+            cancels=rows,
+            ids=",".join(str(cancel.pk) for cancel in rows),
+            list=listed,
         )
-
-    @method_decorator(require_POST)
-    def close_view(self, request: HttpRequest) -> HttpResponseRedirect:
-        ids = fields.ids_of(request)
-        self.act(request, partial(unresolved.close, reason=fields.reason_of(request)), ids)
-        return redirect(LIST)
 
     def act(self, request: HttpRequest, act: Act, cancel_ids: list[int]) -> None:
         """Do this to the cancels and say what became of it; who may is decided below."""
@@ -174,6 +197,11 @@ class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
     @display(description="Job")
     def job_column(self, cancel: Cancel) -> SafeString:
         return format_html('<a class="dk-link" href="{}">{}</a>', job_url(cancel.job), cancel.job)
+
+
+def _to_list(listed: str) -> HttpResponseRedirect:
+    """The list as it was chosen from: its filter and page."""
+    return redirect(f"{reverse(LIST)}?{QueryDict(listed).urlencode()}")
 
 
 def _ids(queryset: CancelQuerySet) -> list[int]:

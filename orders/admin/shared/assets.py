@@ -39,6 +39,11 @@ def reach(request: HttpRequest) -> str:
     return static("desk/reach.js")
 
 
+def kept(request: HttpRequest) -> str:
+    """What was typed or chosen, kept over what comes in between."""
+    return static("desk/kept.js")
+
+
 def contact(request: HttpRequest) -> str:
     """Whether the site answers, and what its clock says."""
     return static("desk/contact.js")

@@ -4,7 +4,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from orders.admin.shared.unfold import UnfoldAdminTextInputWidget
 from orders.models import Account, Desk
@@ -131,9 +131,9 @@ def reason_of(request: HttpRequest) -> str:
     return " ".join(plain.split())[:MAX_REASON]
 
 
-def ids_of(request: HttpRequest) -> list[int]:
-    """The rows a page named in its field ``ids``; none where one of them is no number."""
-    listed = request.POST.get("ids", "").split(",")
+def ids_of(data: QueryDict) -> list[int]:
+    """The rows named in the field ``ids``; none where one of them is no number."""
+    listed = data.get("ids", "").split(",")
     return [int(pk) for pk in listed] if all(map(is_row_id, listed)) else []
 
 

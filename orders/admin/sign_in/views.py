@@ -191,7 +191,7 @@ def _page(
         "title": title,
         "site_title": "Pacifica Desk",
         "styles": [assets.theme(request), assets.stylesheet(request)],
-        "scripts": [assets.contact(request), assets.script(request)],
+        "scripts": [assets.contact(request), assets.kept(request), assets.script(request)],
     }
     return TemplateResponse(request, template, frame | context, status=status)
 

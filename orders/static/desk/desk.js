@@ -34,7 +34,7 @@
     event.detail.shouldSwap = false;
     if (event.detail.elt.matches("[data-poll]") && answer.status >= 500) return; // the strip tells
     if (answer.responseURL && answer.responseURL.includes("/login/")) {
-      window.location.reload();
+      document.dispatchEvent(new Event("desk:signed-out"));
       return;
     }
     say(event.detail.target, `That did not work (${answer.status}). Reload the page to see what was recorded.`);

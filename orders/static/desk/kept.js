@@ -1,0 +1,135 @@
+// What was typed or chosen is kept: over a sign-in in between, an error page, the way back to a list.
+// It stays in this tab's own storage. Passwords, keys and files are never kept.
+(function () {
+  "use strict";
+
+  const KEY = "desk:kept";
+  const LIST = "desk:list:"; // and the list's path
+  const FORMS = "form[data-kept], #desk_form, #account_form, #user_form";
+  const NEVER = ["password", "file", "submit", "button", "image", "reset"];
+
+  const path = (address) => new URL(address, window.location.href).pathname;
+  const person = () => document.querySelector("[data-person]")?.dataset.person;
+
+  function read() {
+    try {
+      return JSON.parse(window.sessionStorage.getItem(KEY));
+    } catch {
+      return null;
+    }
+  }
+
+  function write(kept) {
+    try {
+      if (kept) window.sessionStorage.setItem(KEY, JSON.stringify(kept));
+      else window.sessionStorage.removeItem(KEY);
+    } catch {
+      // no storage, or more than it holds: then nothing is kept
+    }
+  }
+
+  // --- The fields of a form -------------------------------------------------------------------------
+
+  // The key of an act is kept too, so that the act sent once more stays one act.
+  function isKept(field) {
+    if (!field.name || NEVER.includes(field.type)) return false;
+    return field.type !== "hidden" || field.name === "request_key";
+  }
+
+  function valuesOf(field) {
+    if (field.type === "checkbox" || field.type === "radio") return field.checked ? [field.value] : [];
+    if (field.type === "select-multiple") return Array.from(field.selectedOptions, (one) => one.value);
+    return [field.value];
+  }
+
+  function fieldsOf(form) {
+    const kept = {};
+    for (const field of form.elements) {
+      if (isKept(field)) kept[field.name] = [...(kept[field.name] || []), ...valuesOf(field)];
+    }
+    return kept;
+  }
+
+  function fill(field, values) {
+    if (field.type === "checkbox" || field.type === "radio") field.checked = values.includes(field.value);
+    else if (field.options) Array.from(field.options).forEach((one) => (one.selected = values.includes(one.value)));
+    else if (values.length) field.value = values[0];
+  }
+
+  function keep(form, isInterrupted) {
+    write({ action: path(form.action), person: person(), fields: fieldsOf(form), isInterrupted });
+  }
+
+  function isHalfFilled(form) {
+    return Array.from(form.elements).some(function (field) {
+      if (!field.name || field.type === "hidden") return false;
+      if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+      if (field.type === "file") return field.files.length > 0;
+      if (field.options) return Array.from(field.options).some((one) => one.defaultSelected && !one.selected);
+      return field.value !== field.defaultValue;
+    });
+  }
+
+  // --- Keeping it, and giving it back -----------------------------------------------------------------
+
+  document.addEventListener("submit", (event) => event.target.matches(FORMS) && keep(event.target, false), true);
+
+  function isBack() {
+    const [way] = performance.getEntriesByType("navigation");
+    return way !== undefined && way.type === "back_forward";
+  }
+
+  function giveBack(kept) {
+    const form = Array.from(document.querySelectorAll(FORMS)).find((one) => path(one.action) === kept.action);
+    if (!form || kept.person !== person()) return;
+    const fields = Array.from(form.elements).filter((one) => isKept(one) && one.name in kept.fields);
+    fields.forEach((field) => fill(field, kept.fields[field.name]));
+    fields.forEach((field) => field.dispatchEvent(new Event("change", { bubbles: true })));
+    const said = document.createElement("p");
+    said.className = "dk-notice";
+    said.setAttribute("role", "status");
+    said.textContent = "Nothing was done yet. What you typed stands here again.";
+    form.prepend(said);
+  }
+
+  // --- A session that ended meanwhile ------------------------------------------------------------------
+
+  document.addEventListener("desk:signed-out", function () {
+    const forms = Array.from(document.forms).filter((one) => one.method === "post" && isHalfFilled(one));
+    const strip = document.getElementById("signed-out");
+    if (!forms.length || !strip) return window.location.reload();
+    strip.hidden = false;
+    return undefined;
+  });
+
+  document.addEventListener("click", function (event) {
+    if (!event.target.closest("#signed-out a")) return;
+    const form = Array.from(document.querySelectorAll(FORMS)).find(isHalfFilled);
+    if (form) keep(form, true);
+  });
+
+  // --- The way back to a list ----------------------------------------------------------------------------
+
+  function rememberList() {
+    try {
+      if (document.getElementById("changelist")) {
+        window.sessionStorage.setItem(LIST + window.location.pathname, window.location.search);
+      }
+      document.querySelectorAll("a[data-back]").forEach(function (link) {
+        const search = window.sessionStorage.getItem(LIST + path(link.href));
+        if (search && !new URL(link.href).search) link.href += search;
+      });
+    } catch {
+      // no storage: the whole list
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", function () {
+    rememberList();
+    const kept = read();
+    if (!kept) return;
+    if (document.querySelector("meta[name=between]")) return write({ ...kept, isInterrupted: true });
+    write(null);
+    return kept.isInterrupted || isBack() ? giveBack(kept) : undefined;
+  });
+})();

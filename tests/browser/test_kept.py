@@ -1,0 +1,179 @@
+"""Nothing that was typed is lost, whatever comes between a form and its act."""
+
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import expect
+
+from desk.demo import environment
+from tests.browser.test_click import SOON_MS, browser, demo, page, sign_in
+from tests.browser.test_click import pytestmark as pytestmark
+from tests.helpers.stack import ROOT
+
+__all__ = ["browser", "demo", "page"]
+AGAIN = "Nothing was done yet. What you typed stands here again."
+CHANGE = """
+import sys, django
+django.setup()
+from django.contrib.sessions.backends.db import SessionStore
+session = SessionStore(sys.argv[1])
+{change}
+"""
+STALE = "session['desk_fresh_at'] -= 400; session.save()"
+OVER = "session.delete()"
+LATE_MS = 30_000
+
+
+def change_session(page, demo, change):
+    """Change the session behind the browser's cookie, as time or somebody else would."""
+    cookies = {one["name"]: one["value"] for one in page.context.cookies()}
+    env = environment.prepare(folder=demo.folder, paper_port=0).web
+    env |= {"DJANGO_SETTINGS_MODULE": "desk.settings", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", CHANGE.format(change=change), cookies["sessionid"]]
+    subprocess.run(command, env=env, cwd=ROOT, check=True)
+
+
+def preview_of(page, demo):
+    """The preview of every order of a desk, filled in but not sent."""
+    sign_in(page, demo, "hannah")
+    page.goto("/admin/orders/preview/scope/")
+    page.select_option("[name=desk]", label="Momentum")
+    page.get_by_role("button", name="Preview").click()
+    page.fill("#reason", "fed day")
+    word = page.locator("label[for=typed] b").text_content()
+    page.fill("#typed", word)
+    return page.url, word
+
+
+def filled_again(page, address, word):
+    assert page.url == address
+    expect(page.get_by_text(AGAIN)).to_be_visible()
+    expect(page.locator("#reason")).to_have_value("fed day")
+    expect(page.locator("#typed")).to_have_value(word)
+
+
+def send(page):
+    page.locator("form[data-kept] button[type=submit]").click()
+
+
+def give_password(page, demo, name):
+    page.fill("[name=password]", demo.logins[name])
+    page.locator("form button[type=submit]").first.click()
+
+
+def cancel_by_id(page, demo, reason="the feed is wrong"):
+    """A form of an act with something typed."""
+    sign_in(page, demo, "olivia")
+    page.goto("/admin/orders/order/cancel-by-id/")
+    page.fill("[name=reason]", reason)
+
+
+def test_a_proof_of_who_one_is_comes_back_to_both_fields_filled(page, demo):
+    address, word = preview_of(page, demo)
+    change_session(page, demo, STALE)
+    send(page)
+    page.wait_for_url("**/confirm-yourself/**")
+    assert "fed" not in page.url
+    give_password(page, demo, "hannah")
+    page.wait_for_url(address)
+    filled_again(page, address, word)
+
+
+def test_after_a_wrong_word_too_it_comes_back_to_the_page_and_not_to_an_address_of_acts(page, demo):
+    address, word = preview_of(page, demo)
+    page.fill("#typed", "7")
+    send(page)
+    page.wait_for_url("**/confirm/")
+    page.fill("#typed", word)
+    change_session(page, demo, STALE)
+    send(page)
+    give_password(page, demo, "hannah")
+    page.wait_for_url(address)
+    filled_again(page, address, word)
+
+
+def test_a_session_that_ended_in_between_comes_back_to_the_act(page, demo):
+    address, word = preview_of(page, demo)
+    change_session(page, demo, OVER)
+    send(page)
+    page.wait_for_url("**/login/**")
+    page.fill("#id_username", "hannah")
+    give_password(page, demo, "hannah")
+    page.wait_for_url(address)
+    filled_again(page, address, word)
+
+
+def test_what_one_person_typed_is_not_shown_to_the_next(page, demo):
+    cancel_by_id(page, demo)
+    change_session(page, demo, OVER)
+    send(page)
+    page.fill("#id_username", "hannah")
+    give_password(page, demo, "hannah")
+    page.wait_for_url("**/cancel-by-id/")
+    expect(page.locator("[name=reason]")).to_have_value("")
+
+
+@pytest.fixture
+def no_line(page):
+    """The page asks by itself, as where no stream of changes stands."""
+    page.context.add_init_script("delete window.SharedWorker; delete window.EventSource")
+
+
+def test_a_poll_never_turns_a_half_filled_form_into_the_sign_in_page(page, demo, no_line):
+    cancel_by_id(page, demo)
+    change_session(page, demo, OVER)
+    expect(page.locator("#signed-out")).to_be_visible(timeout=LATE_MS)
+    expect(page.locator("[name=reason]")).to_have_value("the feed is wrong")
+    page.get_by_role("link", name="sign in again").click()
+    page.fill("#id_username", "olivia")
+    give_password(page, demo, "olivia")
+    page.wait_for_url("**/cancel-by-id/")
+    expect(page.locator("[name=reason]")).to_have_value("the feed is wrong")
+
+
+def test_a_page_with_nothing_typed_goes_to_the_sign_in_page(page, demo, no_line):
+    sign_in(page, demo, "olivia")
+    page.goto("/admin/orders/canceljob/")
+    change_session(page, demo, OVER)
+    page.wait_for_url("**/login/**", timeout=LATE_MS)
+
+
+def test_a_page_from_before_the_sign_in_is_refused_and_gives_back_what_was_typed(page, demo):
+    cancel_by_id(page, demo)
+    change_session(page, demo, OVER)
+    page.context.clear_cookies()
+    other = page.context.new_page()
+    other.set_default_timeout(SOON_MS)
+    sign_in(other, demo, "olivia")
+    send(page)
+    expect(page.get_by_text("This page was too old to act on.")).to_be_visible()
+    page.get_by_role("link", name="Back", exact=True).click()
+    expect(page.locator("[name=reason]")).to_have_value("the feed is wrong")
+
+
+def test_what_was_done_is_not_typed_again(page, demo):
+    cancel_by_id(page, demo)
+    send(page)
+    page.goto("/admin/orders/order/")
+    page.goto("/admin/orders/order/cancel-by-id/")
+    expect(page.locator("[name=reason]")).to_have_value("")
+
+
+def test_leaving_a_form_leads_back_to_the_list_as_it_was_chosen(page, demo):
+    sign_in(page, demo, "hannah")
+    page.goto("/admin/orders/order/?symbol=BTC&side=bid&o=-3")
+    page.goto("/admin/orders/preview/list/")
+    page.get_by_role("link", name="Back", exact=True).click()
+    page.wait_for_url("**/orders/order/?symbol=BTC&side=bid&o=-3")
+
+
+def test_no_secret_is_kept(page, demo):
+    sign_in(page, demo, "ada")
+    page.goto("/admin/auth/user/add/")
+    page.fill("[name=username]", "olivia")
+    page.fill("[name=password1]", "a secret that nobody keeps")
+    with page.expect_navigation():
+        page.locator("#user_form").evaluate("form => form.requestSubmit()")
+    kept = page.evaluate("() => JSON.stringify({...sessionStorage})")
+    assert "a secret" not in kept
