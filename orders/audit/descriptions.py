@@ -145,6 +145,9 @@ def _outcome(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -
 
 def _sync(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     which = "" if orders == "an order" else f": {orders}"
+    first = next(iter(data.get("reads") or [{}]))
+    if first.get("path") == "/orders/history":
+        return f"The history told what came and went on {account(record)}{which}."
     return f"The open orders of {account(record)} changed{which}."
 
 

@@ -85,7 +85,7 @@ def seen_filled(
     """
     if not order_ids and not cancel_ids:
         return []
-    named = Q(order_id__in=order_ids) | Q(pk__in=cancel_ids)
+    named = Q(order_id__any=set(order_ids)) | Q(pk__any=set(cancel_ids))
     against = _resting(account).filter(named, status=CancelStatus.CANCELLED)
     teller = "stream" if proof == Proof.STREAM else "history"
     said = f"Said to be {{}}, and yet the {teller} says that it filled: asked again."

@@ -48,6 +48,8 @@ class AccountStream(models.Model):
     # Up to when all is written here: when something was last heard while it was caught up, or when
     # the oldest change came that still waits to be written. It stays when the stream is lost.
     healthy_at = models.DateTimeField(null=True)
+    # Since when orders may have come and gone that the history was not asked about yet.
+    gap_began_at = models.DateTimeField(null=True)
     last_frame_at = models.DateTimeField(null=True)  # with a change of an order
     lag_ms = models.IntegerField(null=True)  # from the exchange's time of a change to our commit
     frames_per_minute = models.PositiveIntegerField(default=0)

@@ -33,7 +33,7 @@ class Event(models.TextChoices):
     STREAM = "stream", "Stream change"
     #: A cancel or a line of a panic ended.
     OUTCOME = "outcome", "Outcome"
-    #: A read of an account's open orders changed what is known.
+    #: A read of an account's open orders, or of its history after a gap, changed what is known.
     SYNC = "sync", "Sync change"
     #: Later evidence contradicts an outcome.
     CONTRADICTION = "contradiction", "Contradiction"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from orders.exchange import odd_rows, reader
 from orders.lifecycle.order_closure import Closure
-from orders.lifecycle.transitions import ending_values
 from orders.models import Account, AmountsState, Order, OrderState
 from orders.models.cancels import READ_LAG
 from orders.models.clocks import is_ahead
 from orders.pacifica.reads import OpenOrders
 from orders.pacifica.rows import OpenOrder
+from orders.reconcile import order_rows
 from orders.reconcile.closures import OURS
+from orders.reconcile.order_pasts import SAME_MOMENT
 from orders.reconcile.update_order import is_newer_than_book as is_newer
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ RAREST = timedelta(hours=1)  # between look-ups of an order that nothing explain
 UNTOLD_AFTER = timedelta(days=1)  # its look-ups go on
 EXACT, STEP = Context(prec=100), Decimal("1e-12")  # the usual 28 digits are too few to round in
 HIDDEN = "Not listed when the open orders were last read, but for a row that could not be read."
-SAME_MOMENT = timedelta(seconds=1)  # an edit closes one order and makes the next
 
 FROM_BOOK = (
     "client_order_id",
@@ -150,10 +150,7 @@ def _compare_missing(
     ending = found.endings.get(order.order_id)
     order.order_status = found.words.get(order.order_id, order.order_status)
     if ending is not None:
-        for name, value in ending_values(ending).items():
-            setattr(order, name, value)
-        order.state, order.closed_at, order.next_lookup_at = OrderState.CLOSED, started_at, None
-        order.open_amount_number = Decimal(0)
+        order_rows.close(order, ending, started_at)
         changes.closed.append((order, ending))
     elif order.state == OrderState.OPEN and not is_whole:
         _hide(changes, order, started_at)

@@ -3,7 +3,7 @@
 Found by a sync, in its transaction. An order that filled ended as orders do: that is no drift.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,14 @@ def note(*, account: Account, changes: Changes, now: datetime) -> None:
     for drift in drifts:
         drift.account = account
     Drift.objects.bulk_create(drifts, ignore_conflicts=True)
+
+
+def explain(*, account: Account, order_ids: Collection[int]) -> None:
+    """Take from the list what an edit explains, as it shows now: no other hand cancelled these."""
+    if order_ids:
+        listed = Drift.objects.filter(account=account, acknowledged_at=None)
+        listed = listed.filter(order__order_id__any=set(order_ids), kind=DriftKind.FOREIGN_CANCEL)
+        listed.delete()
 
 
 def acknowledge(

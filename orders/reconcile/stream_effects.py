@@ -13,7 +13,7 @@ from orders.audit import log
 from orders.lifecycle import reopen, transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.outcome_facts import outcome_facts
-from orders.models import Account, Cancel, Drift, DriftKind, Order, OrderState, Proof
+from orders.models import Account, Cancel, Order, OrderState, Proof
 from orders.reconcile import (
     closures,
     discrepancies,
@@ -182,11 +182,7 @@ def _note_discrepancies(
         discrepancies.note(account=account, changes=changes, now=now)
         if cancels.gone:
             gone_amounts.fill(account=account, closed=changes.closed)
-    if orders.edited:
-        listed = Drift.objects.filter(
-            account=account, order__order_id__in=orders.edited, acknowledged_at=None
-        )
-        listed.filter(kind=DriftKind.FOREIGN_CANCEL).delete()
+    discrepancies.explain(account=account, order_ids=orders.edited)
 
 
 def _waiting(

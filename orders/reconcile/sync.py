@@ -6,7 +6,7 @@ orders there are.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -26,14 +26,19 @@ from orders.exchange import reader as exchange_reader
 from orders.exchange.readings import Reading
 from orders.lifecycle import reopen, wakeups
 from orders.lifecycle.order_closure import Closure
-from orders.models import Account, Event, Order, OrderState
+from orders.models import Account, Order, OrderState
 from orders.models.cancels import READ_LAG
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica import reads
 from orders.pacifica.rows import HistoryOrder, OpenOrder, OrderEvent
-from orders.pacifica.strict_json import spelled
-from orders.pacifica.transport import Answer
-from orders.reconcile import closures, discrepancies, filled_amounts, gone_amounts, history_pages
+from orders.reconcile import (
+    closures,
+    discrepancies,
+    filled_amounts,
+    gone_amounts,
+    history_pages,
+    sync_facts,
+)
 from orders.reconcile.diff import RAREST, REFRESHED, Changes, compare
 
 unread = Matters(logging.getLogger(__name__))
@@ -232,7 +237,8 @@ def _apply(
     if facts:
         wakeups.settle(account_ids=[account.pk])
     if changes or not odd_rows.is_the_same(trouble, locked.book_trouble):
-        facts += _facts(account, changes, book, history.readings, now)
+        readings = [book, *history.readings]
+        facts += sync_facts.of_changes(account, changes, readings, now)
     log.append(*facts)
     return Synced(len(listed.rows), len(changes.new), len(changes.closed))
 
@@ -255,65 +261,3 @@ def _write(account: Account, changes: Changes, started_at: datetime, now: dateti
     open_orders = Order.objects.filter(account=account, state=OrderState.OPEN)
     unseen = {order.order_id for order in changes.hidden} | changes.newer
     open_orders.exclude(order_id__any=unseen).update(last_seen_at=started_at)
-
-
-def _facts(
-    account: Account,
-    changes: Changes,
-    book: Reading[reads.OpenOrders[OpenOrder]],
-    history: list[Reading[Any]],
-    now: datetime,
-) -> Iterator[log.Fact]:
-    """One record of a sync that changed something: the changed rows word for word."""
-    told = [
-        *((order, "new", raw) for order, raw in changes.new),
-        *((order, "changed", raw) for order, raw in changes.changed),
-        *((order, "closed", _told(ending)) for order, ending in changes.closed),
-        *((order, "vanished", {"order_status": order.order_status}) for order in changes.vanished),
-    ]
-    yield _fact(Event.SYNC, account, told, book, history, now)
-    if changes.reopened:
-        told = [(order, "reopened", raw) for order, raw in changes.reopened]
-        yield _fact(Event.CONTRADICTION, account, told, book, history, now)
-
-
-def _told(ending: Closure) -> dict[str, Any]:
-    return vars(ending) | {"at": None if ending.at is None else str(ending.at)}
-
-
-def _fact(
-    event: Event,
-    account: Account,
-    told: list[tuple[Order, str, dict[str, Any]]],
-    book: Reading[reads.OpenOrders[OpenOrder]],
-    history: list[Reading[Any]],
-    now: datetime,
-) -> log.Fact:
-    reads_made = [book, *history]
-    return log.Fact(
-        event=event,
-        at=now,
-        account=account,
-        data={"reads": [_described(each) for each in reads_made], "count": len(told)},
-        lines=tuple(_line(account, *each) for each in told),
-    )
-
-
-def _described(each: Reading[Any]) -> dict[str, Any]:
-    """A read's route, answer and the length and hash of its body."""
-    described: dict[str, Any] = {"path": each.path, "params": each.params, "why": each.why}
-    if isinstance(each.result, Answer):
-        sums = {"length": each.result.body_length, "sha256": each.result.body_sha256}
-        described |= log.described(each.result) | sums | odd_rows.facts(each.value)
-    return described
-
-
-def _line(account: Account, order: Order, outcome: str, raw: dict[str, Any]) -> log.OrderLine:
-    return log.OrderLine(
-        account_id=account.pk,
-        symbol=order.symbol,
-        order_id=order.order_id,
-        client_order_id=order.client_order_id,
-        outcome=outcome,
-        data=spelled(raw),
-    )

@@ -1,23 +1,19 @@
 """What updates of the stream make of the orders that we hold, by the words that a sync has."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from orders.lifecycle.order_closure import Closure
-from orders.lifecycle.transitions import ending_values
 from orders.models import Account, AmountsState, Order, OrderState
 from orders.pacifica.rows import OpenOrder
 from orders.pacifica.stream_rows import OrderUpdate
-from orders.reconcile import closures, order_pasts, update_order
-from orders.reconcile.closures import OURS
-from orders.reconcile.diff import COMPARED, SAME_MOMENT, Changes, refresh, values_of
+from orders.reconcile import closures, order_pasts, order_rows, update_order
+from orders.reconcile.diff import COMPARED, Changes, refresh, values_of
 from orders.reconcile.order_pasts import OPEN, OrderPast
 from orders.reconcile.received_frames import ToldUpdate
 
-NAMES = {"price": "initial_price", "initial_amount": "amount"}  # an open row's, and an update's
 NEW, CHANGED, CLOSED = "new", "changed", "closed"
 
 
@@ -128,12 +124,8 @@ class ToldOrders:
         order, row = self.known.get(each.order_id), each.row
         if order is None or not self._is_news(order, row, ending):
             return ""
-        for name, value in ending_values(ending).items():
-            setattr(order, name, value)
         was_open = order.state != OrderState.CLOSED and each.order_id not in self._born
-        order.state, order.next_lookup_at = OrderState.CLOSED, None
-        order.closed_at = order.closed_at or self.now
-        order.open_amount_number = Decimal(0)
+        order_rows.close(order, ending, self.now)
         self._place(order, each)
         if was_open:
             self.endings[each.order_id] = ending
@@ -157,13 +149,11 @@ class ToldOrders:
 
     def _link_edits(self) -> None:
         """Link orders to those they were edited from, whichever of the two was told first."""
-        closed = [order for order in self.known.values() if _may_be_edited(order)]
-        for old in closed:
-            for new in self.known.values():
-                if _is_edit(old, new) and new.replaces_order_id != old.order_id:
-                    new.replaces_order_id = old.order_id
-                    self._linked.add(new.order_id)
-                    self.edited.add(old.order_id)
+        for old, new in order_rows.edits_among(self.known.values()):
+            if new.replaces_order_id != old.order_id:
+                new.replaces_order_id = old.order_id
+                self._linked.add(new.order_id)
+                self.edited.add(old.order_id)
 
 
 def _word(row: OrderUpdate) -> str:
@@ -173,32 +163,5 @@ def _word(row: OrderUpdate) -> str:
 
 
 def _open_row(each: ToldUpdate, order: Order | None) -> OpenOrder:
-    """Make the row with which a read would list the order now."""
-    row = each.row
-    names = [one.name for one in fields(OpenOrder) if one.metadata]
-    values: dict[str, Any] = {
-        name: getattr(row, NAMES.get(name, name), None) for name in names if name != "order_id"
-    }
-    odd = [name for name in names if NAMES.get(name, name) in row.odd_fields]
-    values["symbol"] = row.symbol or (order.symbol if order else "")
-    values["cancelled_amount"] = "0"
-    return OpenOrder(
-        **values,
-        order_id=each.order_id,
-        odd_fields=tuple(name for name in odd if name != "symbol"),
-        raw=row.raw,
-    )
-
-
-def _may_be_edited(order: Order) -> bool:
-    is_cancelled = order.state == OrderState.CLOSED and order.order_status == "cancelled"
-    return bool(is_cancelled and order.client_order_id and order.reason in OURS)
-
-
-def _is_edit(old: Order, new: Order) -> bool:
-    """Whether an edit may have put the one in the other's place: same name, made as that closed."""
-    if new.client_order_id != old.client_order_id or new.order_id <= old.order_id:
-        return False
-    if old.updated_at is None or new.created_at is None:
-        return False
-    return abs(old.updated_at - new.created_at) <= SAME_MOMENT
+    symbol = each.row.symbol or (order.symbol if order else "")
+    return order_rows.as_open(each.row, each.order_id, symbol)

@@ -1,9 +1,10 @@
 """What the stream has done in threads: write what frames say, read what they may have missed."""
 
+from datetime import datetime
 from typing import Protocol
 
 from orders.exchange import credits
-from orders.reconcile import stream_updates, sync
+from orders.reconcile import missed_orders, stream_updates, sync
 from orders.reconcile.received_frames import ReceivedFrame
 
 
@@ -21,6 +22,13 @@ class ReadOrders(Protocol):
         """Return why that failed, in words, or None where they are read."""
 
 
+class LookUpOrders(Protocol):
+    """A function that looks up the orders of one account that came and went."""
+
+    def __call__(self, *, account_id: int, since: datetime) -> str | None:
+        """Return why that failed and must be tried again, in words, or None where it is done."""
+
+
 def apply_frames(*, account_id: int, frames: list[ReceivedFrame]) -> int | None:
     """Write what frames say."""
     return stream_updates.apply(account_id=account_id, frames=frames).lag_ms
@@ -35,3 +43,8 @@ def read_orders(*, account_id: int) -> str | None:
     if synced is None or not synced.problem:
         return None
     return f"The open orders could not be read: {synced.problem}."
+
+
+def look_up_orders(*, account_id: int, since: datetime) -> str | None:
+    """Look up in the history what came and went since then."""
+    return missed_orders.look_up(account_id=account_id, since=since)

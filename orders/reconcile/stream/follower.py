@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from orders.reconcile.received_frames import ReceivedFrame
+from orders.reconcile.stream.gap import Gap
 from orders.reconcile.stream.inbox import Inbox
 from orders.reconcile.stream.leases import Leased
 from orders.reconcile.stream.meter import Meter
@@ -26,6 +27,9 @@ class Acts(Protocol):
 
     async def read(self, account_id: int) -> str | None:
         """Read the open orders; return why that failed, or None where they are read."""
+
+    async def look_up(self, account_id: int, since: datetime) -> str | None:
+        """Look up in the history what came and went since; return why that failed, or None."""
 
     def changed(self, *, is_urgent: bool) -> None:
         """Say that there is something new to write about how a stream stands."""
@@ -46,6 +50,7 @@ class Follower:
         self.account_id, self.address = leased.account_id, leased.address
         self._acts, self._timings, self._clock = acts, timings, clock
         self._inbox = Inbox(apply=self._apply, missed=self.gap, timings=timings, limits=limits)
+        self._gap = Gap(leased.told_until, look_up=self._look_up, timings=timings, clock=clock)
         self._meter = Meter()
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0
@@ -66,12 +71,14 @@ class Follower:
         if self.subscribed_at is None:
             self.reconnects += self._was_lost
             self.subscribed_at, self.trouble = self._clock(), ""
+            self._gap.subscribed()
             self.gap()
         self._acts.changed(is_urgent=True)
 
     def lost(self, why: str) -> None:
         """Take the stream as not standing; ``why``: in words."""
         self._was_lost = self._was_lost or self.subscribed_at is not None
+        self._gap.begin()
         self.connected_at = self.subscribed_at = self.caught_up_at = None
         self.trouble = why[:MAX_TROUBLE]
         self._acts.changed(is_urgent=True)
@@ -79,6 +86,7 @@ class Follower:
     def gap(self, why: str = "") -> None:
         """Take something as missed: the open orders are read before the stream counts again."""
         self._gaps += 1
+        self._gap.begin()
         self.caught_up_at = None
         self.trouble = why[:MAX_TROUBLE]
         self._acts.changed(is_urgent=True)
@@ -101,7 +109,9 @@ class Follower:
         """
         if heard_at is None or self.caught_up_at is None:
             return None
-        return min(heard_at, self._inbox.oldest_at or heard_at)
+        until = min(heard_at, self._inbox.oldest_at or heard_at)
+        self._gap.told_until(until)
+        return until
 
     def standing(self) -> dict[str, Any]:
         """Return the columns of its row as they are now."""
@@ -110,6 +120,7 @@ class Follower:
             "connected_at": self.connected_at,
             "subscribed_at": self.subscribed_at,
             "caught_up_at": None if is_behind else self.caught_up_at,
+            "gap_began_at": self._gap.began_at,
             "last_frame_at": self.last_frame_at,
             "lag_ms": self.lag_ms,
             "frames_per_minute": self._meter.per_minute(time.monotonic()),
@@ -133,6 +144,7 @@ class Follower:
     def stop(self) -> None:
         """Follow it no more."""
         self._inbox.stop()
+        self._gap.stop()
         if self._catching_up is not None:
             self._catching_up.cancel()
 
@@ -173,3 +185,7 @@ class Follower:
         if self.subscribed_at is not None:
             self.caught_up_at, self.trouble = self._clock(), ""
             self._acts.changed(is_urgent=True)
+            self._gap.caught_up()
+
+    async def _look_up(self, since: datetime) -> str | None:
+        return await self._acts.look_up(self.account_id, since)

@@ -26,6 +26,7 @@ STANDING = (
     "connected_at",
     "subscribed_at",
     "caught_up_at",
+    "gap_began_at",
     "last_frame_at",
     "lag_ms",
     "frames_per_minute",
@@ -36,12 +37,16 @@ STANDING = (
 
 @dataclass(frozen=True)
 class Leased:
-    """An account whose stream is ours. ``pool``: whose credits its requests spend."""
+    """An account whose stream is ours. ``pool``: whose credits its requests spend.
+
+    ``told_until``: up to when nothing was missed, as far as was written; None if it never was read.
+    """
 
     account_id: int
     address: str
     pool: str
     reconnects: int
+    told_until: datetime | None
     api_config_key: str | None = field(repr=False)
 
 
@@ -126,6 +131,7 @@ def held(*, token: str, keys: Keys) -> list[Leased]:
             address=account.address,
             pool=credits.pool_of(account),
             reconnects=account.stream.reconnects,
+            told_until=account.stream.gap_began_at or account.stream.healthy_at,
             api_config_key=keys.of(account),
         )
         for account in accounts.select_related("stream", "api_config_key").order_by("pk")

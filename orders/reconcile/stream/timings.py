@@ -25,6 +25,9 @@ class Timings:
     between_reads_s: float = 5  # of one account, however many gaps there are
     catch_up_again_s: float = 2  # after a read failed or another gap; doubled each time
     max_catch_up_s: float = 60
+    reads_lag_s: float = 31  # so long after it a read shows all that was before a subscription
+    look_up_again_s: float = 15  # after the history could not be read; doubled each time
+    max_look_up_again_s: float = 3600
     stop_within_s: float = 3  # for what is being written
 
 

@@ -14,7 +14,14 @@ from django.utils import timezone
 from desk.repeated_warnings import Matters
 from orders.reconcile.received_frames import ReceivedFrame
 from orders.reconcile.stream import leases
-from orders.reconcile.stream.acts import ApplyFrames, ReadOrders, apply_frames, read_orders
+from orders.reconcile.stream.acts import (
+    ApplyFrames,
+    LookUpOrders,
+    ReadOrders,
+    apply_frames,
+    look_up_orders,
+    read_orders,
+)
 from orders.reconcile.stream.doors import Doors
 from orders.reconcile.stream.follower import Follower
 from orders.reconcile.stream.group import Group
@@ -30,7 +37,7 @@ MIN_PAUSE_S = 0.05  # between two rounds, however urgent
 class StreamWorker:
     """Follows accounts. ``run`` is called once; ``stop`` from any thread.
 
-    ``clock``: as Django's ``now``. ``apply``, ``read``: what is done in threads.
+    ``clock``: as Django's ``now``. ``apply``, ``read``, ``look_up``: what is done in threads.
     """
 
     def __init__(
@@ -41,9 +48,10 @@ class StreamWorker:
         clock: Callable[[], datetime] = timezone.now,
         apply: ApplyFrames = apply_frames,
         read: ReadOrders = read_orders,
+        look_up: LookUpOrders = look_up_orders,
     ) -> None:
         self._timings, self._limits, self._clock = timings, limits, clock
-        self._apply, self._read = apply, read
+        self._apply, self._read, self._look_up = apply, read, look_up
         self._token = secrets.token_hex(16)
         self._keys, self._doors = leases.Keys(), Doors(limits)
         self._followers: dict[int, tuple[Leased, Follower, Group]] = {}
@@ -64,12 +72,13 @@ class StreamWorker:
         """Follow until told to stop; then close, write what came, and give the leases back."""
         database = Threads("stream database", self._limits.database_threads)
         reads = Threads("stream reads", self._limits.read_threads)
+        history = Threads("stream history", 1)  # of its own: it may keep no catching up waiting
         held = Threads("stream leases", 1)  # its own: no burst and no lock may hold up a renewal
         try:
             with asyncio.Runner() as runner:
-                runner.run(self._follow(database, reads, held))
+                runner.run(self._follow(database, reads, history, held))
         finally:
-            for threads in (database, reads, held):
+            for threads in (database, reads, history, held):
                 threads.stop()
             for threads in (database, held):
                 threads.join(self._timings.stop_within_s)
@@ -84,13 +93,20 @@ class StreamWorker:
         """Read the open orders, in a thread."""
         return await self._reads.run(lambda: self._read(account_id=account_id))
 
+    async def look_up(self, account_id: int, since: datetime) -> str | None:
+        """Look up what came and went, in a thread."""
+        return await self._history.run(lambda: self._look_up(account_id=account_id, since=since))
+
     def changed(self, *, is_urgent: bool) -> None:
         """Have it written soon; what is not urgent waits for the next round."""
         if is_urgent and self._wake is not None:
             self._wake.set()
 
-    async def _follow(self, database: Threads, reads: Threads, held: Threads) -> None:
+    async def _follow(
+        self, database: Threads, reads: Threads, history: Threads, held: Threads
+    ) -> None:
         self._database, self._reads, self._leases = database, reads, held
+        self._history = history
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         try:
             while not self._stopping.is_set():

@@ -29,6 +29,8 @@ QUICK = replace(
     between_reads_s=0.01,
     catch_up_again_s=0.02,
     max_catch_up_s=0.05,
+    reads_lag_s=0,
+    look_up_again_s=0.02,
 )
 SMALL = replace(LIMITS, database_threads=1, read_threads=1)
 
@@ -41,12 +43,19 @@ def server(paper, settings):
 
 
 class Following:
-    """A worker in a thread. ``applied``: (account id, raw frame) pairs; ``reads``: account ids."""
+    """A worker in a thread. ``applied``: (account id, raw frame) pairs; ``reads``: account ids.
 
-    def __init__(self, *, timings=QUICK, limits=SMALL, read=None, apply=None):
-        self.applied, self.reads = [], []
+    ``looked_up``: (account id, since when) pairs.
+    """
+
+    def __init__(self, *, timings=QUICK, limits=SMALL, read=None, apply=None, look_up=None):
+        self.applied, self.reads, self.looked_up = [], [], []
         self.worker = StreamWorker(
-            timings=timings, limits=limits, apply=apply or self.apply, read=read or self.read
+            timings=timings,
+            limits=limits,
+            apply=apply or self.apply,
+            read=read or self.read,
+            look_up=look_up or self.look_up,
         )
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -59,6 +68,9 @@ class Following:
 
     def read(self, *, account_id):
         self.reads.append(account_id)
+
+    def look_up(self, *, account_id, since):
+        self.looked_up.append((account_id, since))
 
     def stop(self):
         self.worker.stop()

@@ -15,6 +15,8 @@ from django.utils import timezone
 from orders import sweep as orders_sweep
 from orders.models import AccountStream, Order
 from orders.reconcile.stream.worker import StreamThread, StreamWorker
+from tests.helpers.stream_server import until
+from tests.helpers.trading import Trading, unknown
 from tests.reconcile.stream.conftest import QUICK, SMALL, row, until_healthy, until_row
 
 ROOT = Path(__file__).parents[3]
@@ -143,3 +145,20 @@ def test_the_stream_opens_no_agent_key_and_sends_nothing():
     source = "".join(path.read_text() for path in (ROOT / "orders/reconcile/stream").glob("*.py"))
     for word in ("open_signer", "orders.delivery", "signer", "orders.panic", ".post("):
         assert word not in source
+
+
+@pytest.mark.thorough
+def test_a_process_that_is_killed_again_and_again_misses_nothing(start, committing_firm):
+    """Orders come and go all the while; `benchmarks.interrupting` does it a hundred times."""
+    paper, account = committing_firm.paper, committing_firm.account
+    process = start()
+    with Trading(paper, [account.address], pause_s=0.1):
+        for _ in range(3):
+            until_healthy(account)
+            process.kill()
+            process.wait(PATIENCE_S)
+            AccountStream.objects.update(leased_until=timezone.now())
+            process = start()
+        until_healthy(account)
+    until(lambda: not unknown(paper, [account]))
+    assert Order.objects.exclude(state="open").exists()
