@@ -79,10 +79,11 @@ def select(count: int) -> Callable[[Page], None]:
 
 
 def preview(page: Page) -> None:
-    """What a scope would cancel."""
+    """What a scope of one symbol would cancel, the first that has open orders."""
     page.goto(f"{ORDERS}preview/scope/")
     page.select_option("[name=desk]", label="Momentum")
-    page.fill("[name=symbols]", "DOGE, ETH")
+    listed = page.get_by_text("Open now:").inner_text()
+    page.fill("[name=symbols]", listed.removeprefix("Open now:").split(",")[0].strip(" ."))
     page.get_by_role("button", name="Preview").click()
     page.wait_for_url(re.compile("/preview/[0-9a-f-]{36}/"))
 

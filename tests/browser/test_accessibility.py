@@ -33,7 +33,10 @@ def test_axe_finds_nothing_on_any_screen(demo, browser, colours):
     for screen in screens():
         if screen.person not in contexts:
             contexts[screen.person] = browser.new_context(
-                base_url=demo.address, viewport=size, color_scheme=colours
+                base_url=demo.address,
+                viewport=size,
+                color_scheme=colours,
+                reduced_motion="reduce",
             )
             page = contexts[screen.person].new_page()
             page.set_default_timeout(2 * SOON_MS)
