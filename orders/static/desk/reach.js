@@ -12,6 +12,10 @@
   // An icon is a ligature: its letters are no word. What scrolls must be reached without a pointer.
   function name(part) {
     part.querySelectorAll(".material-symbols-outlined").forEach((icon) => icon.setAttribute("aria-hidden", "true"));
+    part.querySelectorAll("main th").forEach(function (head) {
+      if (head.textContent.trim() || head.querySelector("input")) return;
+      head.append(Object.assign(document.createElement("span"), { className: "dk-unseen", textContent: "Acts" }));
+    });
     part.querySelectorAll(".dk-scroll, .dk-code").forEach(function (box) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
