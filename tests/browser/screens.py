@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 ADMIN = "/admin/"
 ORDERS = "/admin/orders/"
 SOON_MS = 60_000
+OF_MOMENTUM = ("DOGE", "HYPE", "SUI", "AVAX", "LINK", "XRP")  # symbols that no other desk trades
 
 
 class Screen(NamedTuple):
@@ -79,11 +80,11 @@ def select(count: int) -> Callable[[Page], None]:
 
 
 def preview(page: Page) -> None:
-    """What a scope of one symbol would cancel, the first that has open orders."""
+    """What a scope of one symbol would cancel, the first of the desk's that has open orders."""
     page.goto(f"{ORDERS}preview/scope/")
     page.select_option("[name=desk]", label="Momentum")
     listed = page.get_by_text("Open now:").inner_text()
-    page.fill("[name=symbols]", listed.removeprefix("Open now:").split(",")[0].strip(" ."))
+    page.fill("[name=symbols]", next(one for one in OF_MOMENTUM if one in listed))
     page.get_by_role("button", name="Preview").click()
     page.wait_for_url(re.compile("/preview/[0-9a-f-]{36}/"))
 

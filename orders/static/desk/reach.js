@@ -59,20 +59,23 @@
 
   // --- Focus ------------------------------------------------------------------------------------
 
-  let place = null; // the part of the page that had the focus before it was swapped
+  let place = null; // the part of the page that had the focus before a button in it went
 
+  function keep(element) {
+    const isKept = !element.id && element.matches(":focus"); // htmx keeps what has an id
+    if (isKept) place = element.closest("tr, section, main");
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => keep(event.detail.elt)); // it disables it
   document.addEventListener("htmx:beforeSwap", function (event) {
-    const target = event.detail.target;
-    place = target.contains(document.activeElement) ? target.closest("tr, section, main") : null;
-    if (place && document.activeElement.id) place = null; // htmx keeps it by its id
+    if (event.detail.target.contains(document.activeElement)) keep(document.activeElement);
   });
 
   document.addEventListener("htmx:afterSettle", function () {
-    if (place && place.isConnected && document.activeElement === document.body) {
-      const first = place.querySelector(".dk-cell button, input.action-select, a, button");
-      if (first) first.focus();
-    }
-    place = null;
+    const isLost = document.activeElement === document.body;
+    const first = place && isLost && place.querySelector(".dk-cell button:enabled, input.action-select, a, button");
+    if (first) first.focus();
+    if (first || !isLost) place = null;
   });
 
   // --- Keys: / j k x c ? ----------------------------------------------------------------------------
