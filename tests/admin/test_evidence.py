@@ -147,7 +147,7 @@ def test_a_jobs_life_adds_up(firm, django_assert_max_num_queries):
     asked = requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
     worker.deliver_account(account_id=firm.account.pk)
     browser = signed_in(firm.auditor)
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(34):
         text = page(browser, "orders_canceljob_life", asked.jobs[0].pk)
     sums = timings.sums_of(asked.jobs[0])
     assert (sums["cancels"], sums["outcomes"]) == (12, [("cancelled", 12)])

@@ -1,5 +1,6 @@
 """A refused act leaves a record and no trace else, whichever door it came through."""
 
+import re
 import uuid
 
 import pytest
@@ -140,6 +141,11 @@ def test_a_forged_post_is_refused_on_the_record_once(firm, who, name, form, stat
     assert not Cancel.objects.exists()
 
 
+def without_token(text):
+    """The page without what is another each time it is drawn."""
+    return re.sub(r'\b[A-Za-z0-9]{64}\b|\b\d{13}\b|position="\d+"', "…", text)
+
+
 def test_a_foreign_row_is_as_missing_as_a_missing_one_and_both_are_on_record(firm):
     client = signed_in(firm.operator)
     foreign, missing = firm.foreign_account.agent_wallets.get().pk, 987_654
@@ -147,7 +153,7 @@ def test_a_foreign_row_is_as_missing_as_a_missing_one_and_both_are_on_record(fir
     for pk in (foreign, missing):
         answer = client.post(url("orders_agentwallet_disable", pk))
         assert answer.status_code == 404
-        pages.append(answer.content.decode())
+        pages.append(without_token(answer.content.decode()).replace(f"/{pk}/", "/…/"))
     assert pages[0] == pages[1]
     assert len(refusals()) == 2
 

@@ -141,7 +141,7 @@ class Pace:
             return ""
         requests = self.tally.waiting / BATCH_SIZE
         by_credits = estimate.seconds(self.shares, requests, now=self.now)
-        if not self.rate and not self.dry:
+        if not self.rate and not self.dry and by_credits < 1:
             return ""
         by_rate = self.tally.waiting / self.rate if self.rate else 0
         seconds = max(by_credits, by_rate)

@@ -1,7 +1,6 @@
 """Who is told what: each person of their own desks alone, and nothing twice or too late."""
 
-from orders.admin.push import changes
-from orders.admin.push.watch import LogWatch
+from orders.admin.push import changes, watch
 from orders.audit import log, reader
 from orders.models import AuditRecord, CancelJob, Event
 from tests.helpers.firm import Role
@@ -289,7 +288,7 @@ def test_an_older_copy_that_is_put_back_under_open_pages_says_reload(firm, run, 
             with monkeypatch.context() as copy:
                 copy.setattr(reader, "tip", lambda: older)
                 copy.setattr(changes, "since", of_copy)
-                copy.setattr(LogWatch, "_database_version", lambda self: None)
+                copy.setattr(watch, "database_version", lambda: None)
                 await desk.look()
                 assert page.events == [("reload", older, {})]
                 await desk.look()
