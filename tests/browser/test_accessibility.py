@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 
 from tests.browser.screens import ORDERS, screens, show, sign_in
 from tests.browser.test_click import SOON_MS, browser, demo, page
-from tests.browser.test_click import pytestmark as pytestmark
 
 __all__ = ["browser", "demo", "page"]
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 LOOKS = {"light": (1440, 900), "dark": (400, 800)}
 AS_IN_A_ROW = """() => [...document.querySelectorAll("#result_list tbody tr")].map(row => [
     row.querySelector(".dk-cell").dataset.order.split("-")[1],

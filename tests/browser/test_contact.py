@@ -8,9 +8,9 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.browser.test_click import SOON_MS, browser, demo, page, sign_in
-from tests.browser.test_click import pytestmark as pytestmark
 
 __all__ = ["browser", "demo", "page"]
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 GONE, PRESENT = "html[data-contact=gone]", "html:not([data-contact])"
 LATE_MS = 30_000
 

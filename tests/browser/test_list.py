@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.test_click import browser, demo, page, sign_in
 
 __all__ = ["browser", "demo", "page"]
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 ROWS = 22  # at 1440×900
 
 VISIBLE = """() => [...document.querySelectorAll('#result_list tbody tr')].filter(row => {

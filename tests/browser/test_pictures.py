@@ -7,9 +7,9 @@ from playwright.sync_api import expect
 
 from tests.browser.screens import ORDERS, cancel_one, cancelled_order, running_job, sign_in
 from tests.browser.test_click import SOON_MS, browser, demo, page
-from tests.browser.test_click import pytestmark as pytestmark
 
 __all__ = ["browser", "demo", "page"]
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 LATE_MS = 3 * SOON_MS
 DRAWN = """(name) => {
     const chart = Chart.getChart(document.querySelector(`#picture-${name} canvas`));
