@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.screens import ORDERS, cancel_one, cancelled_order, running_job, sign_in
