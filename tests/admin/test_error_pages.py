@@ -12,7 +12,7 @@ from tests.helpers.screens import click, folded, known_order, signed_in, url
 def is_framed(answer):
     """Whether the menu stands beside what went wrong."""
     text = folded(answer)
-    assert "<h2>" in text
+    assert "<h1" in text
     return url("orders_order_changelist") in text and 'name="between"' in text
 
 

@@ -141,6 +141,7 @@ def test_a_browser_without_any_line_polls(page, demo):
         cancel(page)
 
 
+@pytest.mark.exhaustive  # it waits for the sign-in page, which a busy machine draws too late
 def test_signing_out_in_one_tab_ends_the_line_of_the_other(page, demo):
     sign_in(page, demo, "olivia")
     orders_of(page)
