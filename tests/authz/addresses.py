@@ -8,6 +8,7 @@ from django.urls import URLResolver, get_resolver
 
 MISSING = 987_654
 MALFORMED = ("abc", "9" * 30, "1%00")
+DOCUMENTS = ("screens", "decisions/10-unfold", "no-such", "..%2FREADME", "1%00")
 UNKNOWN_KEY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -42,6 +43,8 @@ def fillings(world, name, route):
         return [("none", "/" + route.replace("<app_label>", label)) for label in ("orders", "auth")]
     if parameters == ["url"]:
         return [("none", "/" + route.replace("<url>", "no/such/page"))]
+    if parameters == ["name"]:
+        return [("none", "/" + route.replace("<name>", each)) for each in DOCUMENTS]
     if parameters == ["content_type_id", "object_id"]:
         return list(by_content_type(world, route))
     assert parameters in (["object_id"], ["id"], ["key"]), (

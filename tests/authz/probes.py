@@ -14,8 +14,10 @@ NOBODY = {"account": "987654", "desk": "987654", "job": "987654"}
 NOTHING = "NOSUCHTHING"
 QUICK = {"operator"}  # the kinds of people who try every trick in the quick form
 QUICK_ACTIONS = {"viewer", "operator", "head here, viewer there"}
+COUNT = re.compile(r'(data-count="\w+"[^>]*>)(\d+)')  # of the menu: no echo, though it be alike
 RANDOM = re.compile(
     r"[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9]{64}|\d\d:\d\d:\d\d[.\d]*|\d+ (?:s|ms|min|h|minutes?)\b"
+    r'|data-now="\d+"'
 )
 
 
@@ -111,7 +113,7 @@ def ask(matrix, address, parameter, typed, trick):
     matrix.tried[trick] += 1
     if answer["changed"] or answer["events"]:
         matrix.fault("change by GET", where)
-    text = answer["answer"].content.decode(errors="replace")
+    text = COUNT.sub(r"\1 \2 ", answer["answer"].content.decode(errors="replace"))
     names = (f"{parameter}={typed}", f"{parameter}%3D{typed}", f'value="{typed}"')
     for echo in (*names, f">{typed}<", f"“{typed}”"):
         text = text.replace(echo, "…")
