@@ -23,7 +23,7 @@ def main() -> None:
         if options.reset:
             shutil.rmtree(options.folder, ignore_errors=True)
         try:
-            demo = environment.prepare(folder=options.folder, paper_port=stack.paper_port())
+            demo = environment.prepare(folder=options.folder, paper_port=stack.free_port())
             stack.prepare(demo)
             sys.exit(stack.run(demo, port=options.port))
         except stack.CannotRun as error:

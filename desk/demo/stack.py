@@ -21,7 +21,6 @@ from desk.demo.environment import Demo
 from desk.demo.firm import PEOPLE
 
 ROOT = Path(__file__).resolve().parents[2]
-PAPER_PORT = 8900
 PATIENCE_S = 60
 STOPPING_S = 15  # a sender may be waiting for an answer; what it holds is worth the patience
 direct = build_opener(ProxyHandler({}))  # this machine only, whatever proxy is configured
@@ -127,11 +126,6 @@ def wait_for(url: str, *, is_hopeless: Callable[[], bool] = lambda: False) -> No
         except OSError:
             time.sleep(0.1)
     raise CannotRun(f"Nothing answers at {url}.")
-
-
-def paper_port() -> int:
-    """The paper exchange's usual port, or any free one."""
-    return PAPER_PORT if is_free(PAPER_PORT) else free_port()
 
 
 def is_free(port: int) -> bool:
