@@ -16,10 +16,11 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the signals and register the screens."""
-        from orders.access import sign_in_log
+        from orders.access import api_tokens, sign_in_log
         from orders.admin import registry  # noqa: F401
 
         sign_in_log.connect()
+        api_tokens.connect()
         connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")
 
 

@@ -83,6 +83,35 @@ def _logout(record: AuditRecord, data: dict[str, Any], who: str, orders: str) ->
     return f"{who} signed out."
 
 
+def _token(record: AuditRecord, data: dict[str, Any]) -> str:
+    name = f"API token {told(data, 'name')}" if told(data, "name") else "an API token"
+    return f"{name} of {record.desk_name or 'a desk'}"
+
+
+def _token_made(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
+    rights = " and ".join(map(str, data.get("rights") or []))
+    may = f": may {rights}" if rights else ""
+    where = ", from some addresses alone" if data.get("networks") else ""
+    until = f", until {told(data, 'expires_at')[:10]}" if told(data, "expires_at") else ""
+    return f"{who} made {_token(record, data)}{may}{where}{until}."
+
+
+def _token_ended(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
+    if not record.operator_name:
+        why = stopped(told(data, "reason"))
+        return f"{begun(_token(record, data))} ended by itself{f': {why}' if why else '.'}"
+    return f"{who} ended {_token(record, data)}{quoted(told(data, 'reason'))}"
+
+
+def _token_refused(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
+    whence = record.address or "somewhere"
+    if not record.operator_name:
+        return f"An API token that nobody made was refused, from {whence}."
+    name = f"API token {told(data, 'token')}" if told(data, "token") else "an API token"
+    name, why = f"{name} of {record.desk_name or 'a desk'}", stopped(told(data, "why"))
+    return f"{begun(name)} was refused, from {whence}{f': {why}' if why else '.'}"
+
+
 def _act_refused(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     asked = re.sub(r"\b1 (order|drift)s\b", r"1 \1", told(data, "asked"))  # so it was once written
     return f"{who} was refused: {stopped(asked or 'an act')}"
@@ -163,6 +192,9 @@ HOUSE: dict[str, Say] = {
     "login": _login,
     "login_failed": _login_failed,
     "logout": _logout,
+    "token_made": _token_made,
+    "token_ended": _token_ended,
+    "token_refused": _token_refused,
     "act_refused": _act_refused,
     "export_asked": _export_asked,
     "exported": _exported,

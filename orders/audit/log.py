@@ -25,21 +25,26 @@ from orders.pacifica.transport import Answer
 
 KEPT_BYTES = 64 * 1024
 NAMES_COMPARED = "names_compared"  # in an answer's data: it was held against what was asked
+PROGRAM = "token"  # in a record's data: the name of the API token by which its person acted
 CHAIN_LOCK = 0x50414349  # any constant of our own, for PostgreSQL's advisory lock
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acted and from where, taken once at the door; the session only as a keyed hash."""
+    """Who acted and from where, taken once at the door; the session only as a keyed hash.
+
+    ``token_name``: of the API token by which a program acted in the person's name.
+    """
 
     operator_id: int | None = None
     operator_name: str = ""
     session_hash: str = ""
     address: str = ""
+    token_name: str = ""
 
     def columns(self) -> dict[str, Any]:
-        """Return the same as columns of a row that one person asked for."""
-        return asdict(self)
+        """Return the person and where from as columns of a row that one person asked for."""
+        return {name: value for name, value in asdict(self).items() if name != "token_name"}
 
 
 class OrderLine(NamedTuple):
@@ -214,7 +219,7 @@ def _values(fact: Fact) -> dict[str, Any]:
         "account_name": account.name if account else "",
         "account_address": account.address if account else "",
         "job_id": fact.job.pk if fact.job else None,
-        "data": compact(fact.data),
+        "data": compact(fact.data | ({PROGRAM: actor.token_name} if actor.token_name else {})),
         "salt": os.urandom(16).hex(),
     }
     return values | (NO_BODY if body is None else _sums(fact, body))

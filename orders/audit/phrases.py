@@ -81,6 +81,8 @@ def who(record: AuditRecord) -> str:
         return "The command line"
     if name == SENDER:
         return "A sender"
+    if token := told(data_of(record), "token"):
+        return f"{name or 'Somebody'} (by API token {token})"
     return f"{name} ({BY_COMMAND})" if is_command else name or "Somebody"
 
 

@@ -3,6 +3,7 @@
 from orders.models.account_stream import AccountStream
 from orders.models.accounts import Account, AgentWallet, SealedApiConfigKey, SealedKey
 from orders.models.alerts import Alert, AlertKind
+from orders.models.api_tokens import ApiToken, TokenRight
 from orders.models.audit import AuditPayload, AuditRecord, AuditRecordOrder, Event
 from orders.models.cancel_jobs import CancelJob, JobStatus
 from orders.models.cancels import Cancel, CancelKind, CancelStatus, Proof
@@ -33,6 +34,7 @@ __all__ = [
     "Alert",
     "AlertKind",
     "AmountsState",
+    "ApiToken",
     "AuditCheckpoint",
     "AuditPayload",
     "AuditRecord",
@@ -69,5 +71,6 @@ __all__ = [
     "Sender",
     "SessionEpoch",
     "SignInAttempt",
+    "TokenRight",
     "Verification",
 ]

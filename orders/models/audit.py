@@ -73,6 +73,12 @@ class Event(models.TextChoices):
     USER_CHANGED = "user_changed", "User changed"
     #: A person's role on a desk changed.
     MEMBERSHIP_CHANGED = "membership_changed", "Membership changed"
+    #: A desk head made an API token; its secret is in no record.
+    TOKEN_MADE = "token_made", "API token made"
+    #: An API token was ended; no program comes in by it any more.
+    TOKEN_ENDED = "token_ended", "API token ended"
+    #: Somebody came with a token that does not count; once a minute of many.
+    TOKEN_REFUSED = "token_refused", "API token refused"
     #: A person signed in.
     LOGIN = "login", "Signed in"
     #: Somebody failed to sign in.

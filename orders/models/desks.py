@@ -22,6 +22,7 @@ class Right(models.TextChoices):
     PANIC = "panic", "pull a panic"
     CLOSE = "close", "close an open question with a reason"
     AGENTS = "agents", "add and disable agent wallets"
+    TOKENS = "tokens", "make and end API tokens"
     VERIFY = "verify", "verify and export the log"
 
 
@@ -44,6 +45,7 @@ RIGHTS = {
         Right.PANIC,
         Right.CLOSE,
         Right.AGENTS,
+        Right.TOKENS,
     },
     Role.AUDITOR: {Right.VIEW, Right.VERIFY},
 }

@@ -14,6 +14,7 @@ NONSENSE = re.compile(
     r"(?:order|account|cancel|record|fault|line|drift|discrepancy|question)\b"
 )
 TYPED = {"reason", "name_tried", "added", "user", "changed", "signer", "owner", "words", "asked"}
+TYPED |= {"name", "token"}  # of API tokens
 FOREIGN = {"said", "why", "explanation", "path"}  # may cite the exchange
 
 
