@@ -32,6 +32,7 @@ TOPICS = {
     "orders_drift": "screens#discrepancies",
     "orders_account": "screens#accounts",
     "orders_agentwallet": "screens#agent-wallets",
+    "orders_apitoken": "screens#api-tokens",
     "orders_auditrecord": "screens#audit-records",
     "orders_export": "audit-log",
     "orders_verification": "audit-log",

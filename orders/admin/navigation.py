@@ -55,8 +55,15 @@ def _desk(request: HttpRequest) -> list[dict[str, Any]]:
         _item(request, "Accounts", "account_balance", "admin:orders_account_changelist"),
         _item(request, "Agent wallets", "key", "admin:orders_agentwallet_changelist"),
         _item(request, "Audit records", "receipt_long", "admin:orders_auditrecord_changelist"),
+        *_tokens(request),
         *_evidence(request),
     ]
+
+
+def _tokens(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """What only those see who make and end the tokens of programs."""
+    if Right.TOKENS in rights_of(request) or is_administrator(request):
+        yield _item(request, "API tokens", "data_object", "admin:orders_apitoken_changelist")
 
 
 def _evidence(request: HttpRequest) -> Iterator[dict[str, Any]]:

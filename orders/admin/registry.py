@@ -1,6 +1,12 @@
 """Import every screen, so that each registers itself with the site."""
 
-from orders.admin.accounts import account_pages, agent_wallet_pages, desk_pages, people_pages
+from orders.admin.accounts import (
+    account_pages,
+    agent_wallet_pages,
+    api_token_pages,
+    desk_pages,
+    people_pages,
+)
 from orders.admin.audit import (
     record_pages,
     restored_copy_pages,
@@ -14,6 +20,7 @@ from orders.admin.panic import panic_pages
 __all__ = [
     "account_pages",
     "agent_wallet_pages",
+    "api_token_pages",
     "desk_pages",
     "discrepancy_pages",
     "job_pages",

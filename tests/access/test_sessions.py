@@ -116,6 +116,7 @@ GUARDED = [
     ("administrator", "auth_user_change", ("operator",)),
     ("administrator", "auth_user_password_change", ("operator",)),
     ("head", "orders_agentwallet_add", ()),
+    ("head", "orders_apitoken_add", ()),
 ]
 
 

@@ -23,6 +23,7 @@ from orders.models import (
 from orders.panic import decision
 from tests.helpers.firm import PASSWORD, Firm
 from tests.helpers.screens import known_order
+from tests.helpers.tokens import new_token
 
 
 class NoExchange:
@@ -96,6 +97,7 @@ class World:
         wallet_check.ask_for_test(wallet=wallet, user=head, actor=actor(head))
         export = exports.ask(user=auditor, actor=actor(auditor), query={"symbol": symbol})
         verification = verification_requests.ask(user=auditor, actor=actor(auditor))
+        token, _ = new_token(self.firm, name=f"bot-{symbol}", desk=desk, user=head)
         preview = self._preview(desk, account, head, free, reason)
         rows = {
             "order": order,
@@ -103,6 +105,7 @@ class World:
             "cancel": cancel,
             "account": account,
             "agentwallet": wallet,
+            "apitoken": token,
             "auditrecord": AuditRecord.objects.filter(desk=desk, event="cancel_asked").first(),
             "export": export,
             "verification": verification,
@@ -166,6 +169,8 @@ class World:
             "is_active": "on",
             "is_superuser": "on",
             "role": "head",
+            "rights": ["read", "cancel"],
+            "days": "30",
             "post": "yes",
             "next": "/admin/",
             "typed": side.desk.name,

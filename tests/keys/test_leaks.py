@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -227,3 +228,14 @@ def test_passwords_and_codes_are_in_no_log_and_no_row(firm, logs):
     rows = " ".join(str(value) for value in database().values())
     for secret in (PASSWORD, "hushhush-not-it"):
         assert secret not in logs.text + rows
+
+
+def test_an_api_token_is_in_no_log_and_no_row(firm, logs):
+    form = {"desk": firm.momentum.pk, "name": "quoter-1", "rights": ["read"], "days": "30"}
+    client = signed_in(firm.head)
+    answer = client.post(url("orders_apitoken_add"), form)
+    (secret,) = set(re.findall(r"pacifica_desk_([0-9a-f]{64})", answer.content.decode()))
+    rows = " ".join(str(value) for value in database().values())
+    places = page(client, "orders_apitoken_changelist") + page(client, "index")
+    for needle in (secret, secret.upper(), secret[8:]):
+        assert needle not in logs.text + rows + places
