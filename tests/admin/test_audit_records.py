@@ -5,13 +5,17 @@ import re
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from orders.accounts import provisioning
 from orders.admin.audit import payloads
 from orders.audit import descriptions, log, sentences
 from orders.delivery import worker
 from orders.models import AuditRecord, AuditRecordOrder, Event
+from orders.panic import decision
+from orders.panic import worker as panic_worker
 from tests.helpers import plain_words
+from tests.helpers.panics import QUICK
 from tests.helpers.screens import click, folded, known_order, page, signed_in, url
 
 
@@ -42,6 +46,17 @@ def test_request_and_answer_stand_side_by_side_from_either_end(firm, delivered, 
     assert "&quot;success&quot;: true" in text
     assert came.hash == AuditRecord.objects.get(pk=came.pk).hash
     assert (sent if end == 1 else came).hash in text
+
+
+def test_a_panics_request_and_answer_stand_side_by_side_too(firm, quick_panic):
+    firm.order()
+    decision.record_panic(user=firm.head, actor=firm.actor(), desk_id=firm.momentum.pk)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line, timings=QUICK)
+    sent = AuditRecord.objects.filter(event=Event.REQUEST).earliest("position")
+    came = AuditRecord.objects.filter(event=Event.ANSWER).earliest("position")
+    for record in (sent, came):
+        assert payloads.sides_of(record, firm.auditor) == (sent, came)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,13 @@ def test_the_font_has_each_icon_of_the_menu_and_the_scripts(firm):
     assert set(shown) - CUT == set()
 
 
+def test_the_font_has_each_icon_of_the_themes_style_that_a_page_of_ours_shows():
+    style = "".join(path.read_text() for path in Path(unfold.__file__).parent.rglob("styles.css"))
+    shown = {"warning", "expand_more"}  # beside a refused field, in a select
+    assert {name for name in shown if f'content:"{name}"' in style} == shown
+    assert shown - CUT == set()
+
+
 def test_the_font_is_a_fraction_of_the_themes():
     assert (FOLDER / "icons.woff2").stat().st_size < 30_000
     assert "icons.woff2" in (FOLDER / "theme.css").read_text()

@@ -64,6 +64,10 @@ def test_its_facts_are_said_and_trouble_with_them(firm):
     assert found.trouble == "Odd."
 
 
+def test_a_lag_is_never_less_than_nought(firm):
+    assert "lag 0 ms" in state(firm, lag_ms=-237).facts
+
+
 def stream(account, **columns):
     """A stream that is live now, but for these columns."""
     now = timezone.now()

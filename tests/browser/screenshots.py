@@ -6,8 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.chromium import launched
 from tests.browser.screens import SOON_MS, screens, show, sign_in
-from tests.browser.test_click import CHROMIUM, FLAGS
 from tests.helpers.stack import RunningDemo, running_demo
 
 FOLDER = Path(__file__).parents[2] / "data" / "screenshots"
@@ -27,7 +27,7 @@ def main() -> None:
         running_demo(Path(data) / "demo") as demo,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launched(playwright)
         for width in options.widths:
             for colours in options.colours:
                 walk(browser, demo, options.folder / f"{width}-{colours}", width, colours)

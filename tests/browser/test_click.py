@@ -1,42 +1,10 @@
 """The one click that everything is about, in a real browser, on the demo as its user starts it."""
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-
-from tests.helpers.stack import running_demo
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SOON_MS = 10_000
-PAGE_MS = 60_000  # on a machine with much else to do
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    with running_demo(tmp_path_factory.mktemp("demo") / "data") as demo:
-        yield demo
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(demo, browser):
-    """A page of a browser in which nobody has signed in; it fails on errors of its own."""
-    context = browser.new_context(base_url=demo.address, viewport={"width": 1440, "height": 900})
-    page, errors = context.new_page(), []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(SOON_MS)
-    page.set_default_navigation_timeout(PAGE_MS)
-    yield page
-    context.close()
-    assert errors == []
 
 
 def sign_in(page, demo, name):

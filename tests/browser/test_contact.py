@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_click import SOON_MS, browser, demo, page, sign_in
+from tests.browser.test_click import SOON_MS, sign_in
 
-__all__ = ["browser", "demo", "page"]
-pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
+pytestmark = pytest.mark.browser
 GONE, PRESENT = "html[data-contact=gone]", "html:not([data-contact])"
 LATE_MS = 30_000
 

@@ -8,10 +8,9 @@ import threading
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_click import SOON_MS, browser, demo, first_cell, page, sign_in
+from tests.browser.test_click import SOON_MS, first_cell, sign_in
 from tests.browser.test_click import pytestmark as pytestmark
 
-__all__ = ["browser", "demo", "page"]
 STANDS, FELL = "html[data-line=stands]", "html[data-line=fell]"
 FRAME_MS = 3000  # how often a page without a line asks what its frame shows
 

@@ -7,11 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from desk.demo import environment
-from tests.browser.test_click import SOON_MS, browser, demo, page, sign_in
+from tests.browser.test_click import SOON_MS, sign_in
 from tests.helpers.stack import ROOT
 
-__all__ = ["browser", "demo", "page"]
-pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
+pytestmark = pytest.mark.browser
 AGAIN = "Nothing was done yet. What you typed stands here again."
 CHANGE = """
 import sys, django

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.screens import ORDERS, cancel_one, cancelled_order, running_job, sign_in
-from tests.browser.test_click import SOON_MS, browser, demo, page
+from tests.browser.test_click import SOON_MS
+from tests.helpers.stack import running_demo
 
-__all__ = ["browser", "demo", "page"]
-pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
+pytestmark = pytest.mark.browser
 LATE_MS = 3 * SOON_MS
 DRAWN = """(name) => {
     const chart = Chart.getChart(document.querySelector(`#picture-${name} canvas`));
@@ -27,6 +27,13 @@ MIDDLE_OF_A_BAR = """(name) => {
     const at = canvas.getBoundingClientRect(), middle = bar.getCenterPoint();
     return [at.left + middle.x, at.top + middle.y];
 }"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A demo in which nobody has cancelled anything before."""
+    with running_demo(tmp_path_factory.mktemp("pictures") / "data") as demo:
+        yield demo
 
 
 def overview(page, demo):
@@ -74,6 +81,14 @@ def test_a_job_is_burnt_down_to_nought(page, demo):
         ".every((one) => one.data.at(-1) === 0 && one.data[0] > 0)",
         timeout=LATE_MS,
     )
+
+
+def test_the_strip_of_checkpoints_stands_in_its_page(page, demo):
+    sign_in(page, "audrey", demo.logins["audrey"])
+    page.goto(f"{ORDERS}verification/")
+    strip = page.locator("figure").filter(has_text="The newest checkpoints")
+    expect(strip).to_be_visible()
+    assert strip.evaluate("(one) => getComputedStyle(one).position") == "static"
 
 
 def test_an_order_prints_on_one_page_of_a4_with_its_hashes(page, demo):

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.browser.test_click import browser, demo, page, sign_in
+from tests.browser.test_click import sign_in
 
-__all__ = ["browser", "demo", "page"]
 pytestmark = pytest.mark.browser
 PAGES = [
     "",

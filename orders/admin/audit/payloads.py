@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ANSWERS = (Event.ANSWER, Event.NO_ANSWER, Event.NOT_SENT)
 MAX_PRETTY = 64 * 1024
+MAX_SIDES = 200  # records of a panic among which the other side is looked for
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,33 @@ def _other(record: AuditRecord, user: "Person", events: tuple[Event, ...]) -> Au
     attempt = sentences.data_of(record).get("attempt")
     cancel = record.order_rows.exclude(cancel=None).values_list("cancel", flat=True).first()
     if cancel is None or attempt is None:
-        return None
+        return _other_of_panic(record, user, events)
     rows = AuditRecordOrder.objects.filter(cancel=cancel).values("record")
     found = AuditRecord.objects.visible_to(user).filter(pk__in=rows, event__in=events)
     same = [one for one in found if sentences.data_of(one).get("attempt") == attempt]
     return same[0] if same else None
+
+
+def _other_of_panic(
+    record: AuditRecord, user: "Person", events: tuple[Event, ...]
+) -> AuditRecord | None:
+    """The other side of a panic's request: of one account and symbol they go one after another."""
+    row = record.order_rows.first()
+    if row is None or record.job_id is None:
+        return None
+    seen = AuditRecord.objects.visible_to(user).filter(job_id=record.job_id, event__in=events)
+    of_line = seen.filter(order_rows__account=row.account_id, order_rows__symbol=row.symbol)
+    if record.event == Event.REQUEST:
+        found = of_line.filter(position__gt=record.position).order_by("position")
+    else:
+        found = of_line.filter(position__lt=record.position).order_by("-position")
+    about = _strategy_of(record)
+    return next((one for one in found[:MAX_SIDES] if _strategy_of(one) == about), None)
+
+
+def _strategy_of(record: AuditRecord) -> str:
+    """Which strategy a request of a panic was about; several go side by side."""
+    return str(sentences.data_of(record).get("strategy_id", ""))
 
 
 def neighbours(

@@ -40,7 +40,7 @@ def of_job(job: CancelJob, now: datetime) -> Chart:
         ],
         facts=[
             (clock(elapsed_s), "elapsed"),
-            (per_second(done / elapsed_s), "ended a second, on the whole"),
+            (per_second(done / elapsed_s), "a second, on average"),
             (thousands(sum(left.values())), "left"),
         ],
         is_line=True,

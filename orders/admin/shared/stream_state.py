@@ -46,7 +46,7 @@ def _facts(stream: AccountStream, now: datetime) -> list[str]:
     if stream.last_frame_at is not None:
         facts.append(f"last change {sentences.ago(stream.last_frame_at, now)}")
     if stream.lag_ms is not None:
-        facts.append(f"lag {stream.lag_ms} ms")
+        facts.append(f"lag {max(0, stream.lag_ms)} ms")  # less than nought: the clocks differ
     facts.append(
         f"{stream.frames_per_minute} frame{'' if stream.frames_per_minute == 1 else 's'} a minute"
     )

@@ -106,10 +106,11 @@
         return;
       }
       fresh.dataset.at = position;
-      const hadFocus = old.contains(document.activeElement);
+      const held = old.contains(document.activeElement) && document.activeElement;
+      if (held) held.dispatchEvent(new Event("desk:replacing", { bubbles: true })); // reach.js keeps the place
       old.replaceWith(fresh);
       window.htmx.process(fresh);
-      if (hadFocus && fresh.querySelector("button")) fresh.querySelector("button").focus();
+      if (held) document.dispatchEvent(new Event("desk:replaced"));
     });
   }
 

@@ -71,12 +71,18 @@
     if (event.detail.target.contains(document.activeElement)) keep(document.activeElement);
   });
 
-  document.addEventListener("htmx:afterSettle", function () {
+  // Whoever goes elsewhere meanwhile stays there.
+  ["focusin", "pointerdown"].forEach((name) => document.addEventListener(name, () => (place = null), true));
+
+  function restore() {
     const isLost = document.activeElement === document.body;
     const first = place && isLost && place.querySelector(".dk-cell button:enabled, input.action-select, a, button");
     if (first) first.focus();
-    if (first || !isLost) place = null;
-  });
+  }
+
+  document.addEventListener("htmx:afterSettle", restore);
+  document.addEventListener("desk:replacing", (event) => keep(event.target));
+  document.addEventListener("desk:replaced", restore);
 
   // --- Keys: / j k x c ? ----------------------------------------------------------------------------
 

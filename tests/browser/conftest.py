@@ -1,0 +1,39 @@
+"""One demo and one browser for all tests of the screens, and a page of nobody's for each test."""
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.chromium import launched
+from tests.helpers.stack import running_demo
+
+SOON_MS = 10_000
+PAGE_MS = 60_000  # on a machine with much else to do
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo as its user starts it, for whoever needs none of his own."""
+    with running_demo(tmp_path_factory.mktemp("demo") / "data") as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless browser."""
+    with sync_playwright() as playwright:
+        browser = launched(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(demo, browser):
+    """A page of a browser in which nobody has signed in; it fails on errors of its own."""
+    context = browser.new_context(base_url=demo.address, viewport={"width": 1440, "height": 900})
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(SOON_MS)
+    page.set_default_navigation_timeout(PAGE_MS)
+    yield page
+    context.close()
+    assert errors == []
