@@ -185,6 +185,7 @@ STORAGES = {
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # Larger than any form of ours with its file; more is refused before a byte of it is read.
 MAX_BODY = DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+MAX_LIST = 24 * 1024 * 1024  # a list of orders to cancel: a job's own download of 50,000
 
 # HTTPS is demanded wherever real orders are at stake; the demo is plain HTTP on loopback.
 HTTPS_ONLY = yes_or_no("HTTPS_ONLY", PACIFICA_NETWORK != "paper")

@@ -67,19 +67,14 @@ def named_target(
         raise CannotAsk(f"{account.name} is deactivated: nothing is sent for it.", field="account")
     if kind not in CancelKind.values:
         raise CannotAsk("Choose order, stop or TWAP.", field="kind")
-    if (order_id is None) == (not client_order_id):
-        raise CannotAsk("Give the order id or the client order id: one of them.", field="order_id")
-    _check_wire(kind, symbol, order_id, client_order_id)
+    check_symbol(symbol)
+    check_ids(order_id, client_order_id)
     if known is LOOK_UP and kind != CancelKind.TWAP:
         known = _known(account, order_id, client_order_id)
     if known is None or known is LOOK_UP or kind == CancelKind.TWAP:
         client_order_id = client_order_id.lower() if client_order_id else None
         return Target(account, symbol, kind, order_id, client_order_id)
-    if known.symbol != symbol:
-        raise CannotAsk(
-            f"That order is on {known.symbol}, not {symbol}. Symbols keep their case.",
-            field="symbol",
-        )
+    check_same_symbol(known, symbol)
     return replace(target_of(known), kind=kind)
 
 
@@ -128,9 +123,19 @@ def check_symbol(symbol: str) -> None:
         )
 
 
-def _check_wire(kind: str, symbol: str, order_id: int | None, client_order_id: str | None) -> None:
-    """The same rules the signer holds, each said at the input it belongs to."""
-    check_symbol(symbol)
+def check_same_symbol(known: Order, symbol: str) -> None:
+    """Raise `CannotAsk` where an order that we know is on another symbol than the one given."""
+    if known.symbol != symbol:
+        raise CannotAsk(
+            f"That order is on {known.symbol}, not {symbol}. Symbols keep their case.",
+            field="symbol",
+        )
+
+
+def check_ids(order_id: int | None, client_order_id: str | None) -> None:
+    """Raise `CannotAsk` unless one of them is given, and could stand in a signed request."""
+    if (order_id is None) == (not client_order_id):
+        raise CannotAsk("Give the order id or the client order id: one of them.", field="order_id")
     if order_id is not None and not 0 < order_id <= signing.MAX_ORDER_ID:
         raise CannotAsk("An order id is a whole number from 1 to 2^53.", field="order_id")
     if client_order_id and signing.FULL_UUID.fullmatch(client_order_id) is None:

@@ -150,6 +150,7 @@ def test_the_scope_form_freezes_what_matches(firm):
         ({"min_price": "5", "max_price": "4"}, "The highest price is below the lowest."),
         ({"older_than": "soon"}, "Write the age as a whole number."),
         ({"symbols": "DOGE"}, "Nothing matches"),
+        ({"symbols": "ETH, btc"}, "btc matches nothing. Symbols keep their case: BTC."),
         ({"accounts": "999"}, "999 is not one of the available choices"),
     ],
 )
@@ -233,7 +234,7 @@ def test_what_a_spreadsheet_calls_unicode_text_is_read(firm):
         ({"file": file_of(b"")}, "The file is empty."),
         ({"file": file_of(b"\x89PNG\r\n\x1a\n\xff", "p.png")}, "not plain text"),
         ({"file": file_of(b"1\x002")}, "not plain text"),
-        ({"file": file_of(b"1\n" * (MIB // 2 + 1))}, "larger than 1 MiB"),
+        ({"file": file_of(b"1\n" * (12 * MIB + 1))}, "larger than 24 MiB"),
         ({"text": "1\n" * (MIB // 2 + 1)}, "larger than 1 MiB"),
         ({"text": "1", "account": "999999"}, "There is no such account"),
     ],

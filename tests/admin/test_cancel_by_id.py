@@ -38,8 +38,8 @@ def test_an_order_the_app_never_saw_is_cancelled_by_its_id(firm):
 @pytest.mark.parametrize(
     ("field", "wrong", "sentence"),
     [
-        ("account", {"account": ""}, "Choose the account that owns the order."),
-        ("symbol", {"symbol": ""}, "Write the symbol of the order."),
+        ("account", {"account": ""}, "Choose the account that owns the order: "),
+        ("symbol", {"symbol": ""}, "Write the symbol of the order: "),
         ("symbol", {"symbol": "BÜC"}, "Write the symbol as on Pacifica"),
         ("kind", {"kind": "everything"}, "Choose order, stop or TWAP."),
         ("order_id", {"order_id": "12a"}, "An order id is digits only"),
@@ -63,6 +63,66 @@ def test_each_wrong_input_has_its_sentence(firm, field, wrong, sentence):
     assert any(sentence in error for error in form.errors[field]), form.errors
     assert sentence in folded(answer)
     assert nothing_asked()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"order_id": "", "client_order_id": SOME_UUID},
+        {"order_id": "", "client_order_id": SOME_UUID.upper()},
+    ],
+)
+def test_account_and_symbol_of_a_known_order_are_found_by_its_id(firm, named):
+    known = known_order(firm.account, 28_000_000_042, client_order_id=SOME_UUID, symbol="kBONK")
+    ask(signed_in(firm.operator), firm.account, account="", symbol="", **named)
+    cancel = Cancel.objects.get()
+    assert (cancel.known_order, cancel.symbol) == (known, "kBONK")
+
+
+def test_an_order_of_another_account_is_said_where_it_belongs(firm):
+    other = firm.new_account("Beta", firm.momentum)
+    known_order(other, 28_000_000_042)
+    answer = ask(signed_in(firm.operator), firm.account)
+    told = "That order is on Beta of Momentum, not on Alpha."
+    assert answer.context["form"].errors == {"account": [told]}
+    assert nothing_asked()
+
+
+def test_an_order_of_a_foreign_desk_is_no_order_at_all(firm):
+    known_order(firm.foreign_account, 28_000_000_042)
+    answer = ask(signed_in(firm.operator), firm.account, account="", symbol="")
+    assert set(answer.context["form"].errors) == {"account", "symbol"}
+    assert firm.foreign_account.name not in folded(answer)
+    assert nothing_asked()
+
+
+def test_where_the_person_may_only_look_the_order_is_said_to_be_there(firm):
+    known_order(firm.account, 28_000_000_042)
+    answer = ask(signed_in(firm.viewer), firm.account, account="", symbol="")
+    assert "where you may not cancel" in answer.context["form"].errors["account"][0]
+    assert nothing_asked()
+
+
+def test_several_accounts_with_such_an_order_are_named(firm):
+    for account in (firm.account, firm.new_account("Beta", firm.momentum)):
+        known_order(account, 28_000_000_042)
+    answer = ask(signed_in(firm.operator), firm.account, account="")
+    told = "Such orders are on Alpha of Momentum and Beta of Momentum: choose one."
+    assert answer.context["form"].errors == {"account": [told]}
+    assert nothing_asked()
+
+
+def test_every_wrong_input_is_marked_at_once(firm):
+    wrong = {"account": "", "symbol": "BÜC", "kind": "all", "order_id": "12a"}
+    errors = ask(signed_in(firm.operator), firm.account, **wrong).context["form"].errors
+    assert set(errors) == {"symbol", "kind", "order_id"}
+
+
+def test_a_twap_is_not_looked_for_among_orders(firm):
+    known_order(firm.account, 28_000_000_042, symbol="ETH")
+    ask(signed_in(firm.operator), firm.account, kind="twap")
+    assert Cancel.objects.get().symbol == "BTC"
 
 
 def test_a_known_order_must_be_named_by_its_own_symbol(firm):

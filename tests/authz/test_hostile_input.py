@@ -40,7 +40,7 @@ def test_a_body_larger_than_any_form_is_refused_before_it_is_read(firm, settings
         url("orders_preview_list"),
         b"x",
         content_type="multipart/form-data; boundary=x",
-        CONTENT_LENGTH=settings.MAX_BODY + 1,
+        CONTENT_LENGTH=settings.MAX_LIST + settings.MAX_BODY + 1,
         **{"wsgi.input": Untouched(unread)},
     )
     assert answer.status_code == 413
@@ -62,11 +62,11 @@ class Untouched(io.BytesIO):
         return super().read(*size)
 
 
-def test_a_large_file_has_the_lists_own_sentence(firm):
-    file = SimpleUploadedFile("ids.csv", b"1\n" * 1_000_000, "text/csv")
+def test_a_large_file_has_the_lists_own_sentence(firm, settings):
+    file = SimpleUploadedFile("ids.csv", b"1\n" * (settings.MAX_LIST // 2 + 1), "text/csv")
     answer = send_list(firm, file=file)
     assert answer.status_code == 422
-    assert "larger than 1 MiB" in answer.content.decode()
+    assert "larger than 24 MiB" in answer.content.decode()
 
 
 def test_two_thousand_ticked_rows_are_one_preview_and_one_job(firm):

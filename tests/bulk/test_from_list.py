@@ -105,8 +105,9 @@ ONE, TWO = (28_000_000_042, "ETH", "order"), (28_000_000_043, "kBONK", "stop")
         "id,order_id,symbol,kind\n1,28000000042,ETH,order\n2,28000000043,kBONK,stop",
         "Account\tOrder Id\tMarket\tkind\nAlpha\t28000000042\tETH\nAlpha\t28000000043\tkBONK\tstop",
         "28000000042,ETH,,,\n28000000043,kBONK,stop,",
+        "28000000042;ETH\n28000000043\tkBONK\tstop # the bot's",
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_a_list_is_read_as_people_keep_it(firm, text):
     assert frozen_of(firm, text, symbol="") == [ONE, TWO]
@@ -141,6 +142,26 @@ def test_the_download_of_a_job_can_be_given_back_as_a_list(firm):
     ]
 
 
+def test_a_list_may_name_several_accounts_of_the_desk(firm):
+    other = firm.new_account("Beta", firm.momentum)
+    text = f"account,order_id\nAlpha,28000000042\n'Beta,28000000042\n{other.address},28000000043"
+    preview, bad = read_list(firm, text)
+    assert bad == []
+    assert preview.scope == "a list of 3 orders on 2 accounts of Momentum"
+    named = [(one.account, one.order_id) for one in frozen_orders.targets(preview)]
+    assert named == [
+        (firm.account, 28_000_000_042),
+        (other, 28_000_000_042),
+        (other, 28_000_000_043),
+    ]
+
+
+def test_a_list_takes_no_account_of_another_desk(firm):
+    preview, (bad,) = read_list(firm, f"account,order_id\n{firm.foreign_account.address},42")
+    assert preview is None
+    assert "not of Alpha" in bad.why
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
@@ -158,9 +179,8 @@ def test_the_download_of_a_job_can_be_given_back_as_a_list(firm):
         ('28000000042,"BTC', "opens a quotation mark that it does not close"),
         ("hello", "neither an order id nor a client order id"),
         ("x" * 200_000, "neither an order id nor a client order id"),
-        ("28000000042;BTC", "neither an order id nor a client order id"),
     ],
-    ids=range(15),
+    ids=range(14),
 )
 def test_a_bad_line_has_its_number_and_a_reason_of_its_own(firm, line, why):
     """Its neighbours are read all the same, so that every bad line is told at once."""

@@ -4,6 +4,7 @@ import codecs
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
-MAX_BYTES = 1024 * 1024
-TOO_LARGE = "The list is larger than 1 MiB: cut it into several."
+MAX_PASTED = 1024 * 1024
+MIB = 1024 * 1024
+TOO_LARGE = "The list is larger than {} MiB: cut it into several."
 NOT_TEXT = "That file is not plain text: save the list as CSV or text, in UTF-8."
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -48,7 +50,8 @@ class ListForm(forms.Form):
         help_text=(
             "Order id or client order id; then, if you like, symbol and kind (order, stop, twap), "
             "with commas, semicolons or tabs between. Or a first line names the columns, as in the "
-            "download of a job. Empty lines and lines that begin with # are skipped."
+            "download of a job; a column may name another account of the desk. Empty lines and "
+            "what stands behind a # are skipped."
         ),
     )
     file = forms.FileField(
@@ -56,7 +59,7 @@ class ListForm(forms.Form):
         allow_empty_file=True,
         label="or a file",
         widget=forms.FileInput({"class": "dk-input", "accept": ".csv,.txt,text/csv,text/plain"}),
-        help_text="CSV or plain text, at most 1 MiB.",
+        help_text="CSV or plain text, such as the download of a job of 50,000 orders.",
     )
 
     bad: list[BadLine]  # lines that could not be read, once `from_list` was asked
@@ -75,8 +78,8 @@ class ListForm(forms.Form):
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
-        if len(text.encode("utf-8", "replace")) > MAX_BYTES:
-            raise forms.ValidationError(TOO_LARGE)
+        if len(text.encode("utf-8", "replace")) > MAX_PASTED:
+            raise forms.ValidationError(TOO_LARGE.format(MAX_PASTED // MIB))
         return text
 
     def clean_file(self) -> str:
@@ -84,8 +87,8 @@ class ListForm(forms.Form):
         file = self.cleaned_data["file"]
         if file is None:
             return ""
-        if file.size > MAX_BYTES:
-            raise forms.ValidationError(TOO_LARGE)
+        if file.size > settings.MAX_LIST:
+            raise forms.ValidationError(TOO_LARGE.format(settings.MAX_LIST // MIB))
         text = _decoded(file.read())
         if any(character < " " and character not in "\r\n\t" for character in text):
             raise forms.ValidationError(NOT_TEXT)

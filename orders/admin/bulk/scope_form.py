@@ -12,6 +12,7 @@ from orders.models import Order, Right
 
 UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours")]
 SIDES = [("", "both sides"), ("bid", "bids"), ("ask", "asks")]
+OTHER_CASE = "{} matches nothing. Symbols keep their case: {}."
 
 
 class ScopeForm(OfDeskForm):
@@ -91,7 +92,15 @@ class ScopeForm(OfDeskForm):
                 check_symbol(name)
         except CannotAsk as wrong:
             raise forms.ValidationError(str(wrong)) from None
+        for name in names:
+            self._check_case(name)
         return names
+
+    def _check_case(self, symbol: str) -> None:
+        """Refuse a symbol of which open orders are known in another case alone."""
+        alike = [known for known in self.open_symbols if known.lower() == symbol.lower()]
+        if alike and symbol not in alike:
+            raise forms.ValidationError(OTHER_CASE.format(symbol, ", ".join(alike)))
 
     def clean(self) -> None:
         super().clean()

@@ -63,12 +63,21 @@ def box(**attrs: str | bool) -> forms.CheckboxInput:
 class OneAccount(AccountField):
     """One account among those offered, named with its desk. The form sets which with `offer`."""
 
-    def __init__(self, *, widget: forms.Select, error_messages: dict[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        widget: forms.Select,
+        error_messages: dict[str, str],
+        required: bool = True,
+        help_text: str = "",
+    ) -> None:
         super().__init__(
             queryset=None,
             empty_label="Choose an account",
             widget=widget,
             error_messages=error_messages,
+            required=required,
+            help_text=help_text,
         )
 
     def label_from_instance(self, account: Account) -> str:

@@ -42,8 +42,8 @@ def of_list(
 
     A line may carry its own symbol and kind: ``28000000042``, ``28000000042,BTC``,
     ``f47ac10b-…,kBONK,stop``; or a first line names the columns. ``symbol``: for orders that the
-    app does not know and lines that name none. Nothing is frozen while a line is bad: all bad
-    lines are returned.
+    app does not know and lines that name none. A column may name another account of the same desk,
+    as the download of a job does. Nothing is frozen while a line is bad: all bad ones are returned.
     """
     allowed = Account.objects.allowing(user, Right.CANCEL).filter(pk=account_id, is_active=True)
     account = allowed.select_related("desk").first()
@@ -53,27 +53,50 @@ def of_list(
     if len(lines) > limits.orders:
         too_many = f"More than {limits.orders:,} lines: cut the list."
         return None, [BadLine(lines[limits.orders].number, "", too_many)]
-    targets, bad = _targets(account, symbol, lines)
+    targets, bad = _targets(account, _beside(user, account), symbol, lines)
     if not lines:
         bad.append(BadLine(1, "", "The list holds no order id."))
     if bad:
         return None, bad
-    words = f"a list of {len(targets)} orders on {account.name}"
+    words = f"a list of {len(targets)} orders on {_names(targets)}"
     return freeze(user, account.desk, targets, words=words, limits=limits), []
 
 
+def _beside(user: "Person", account: Account) -> dict[str, Account]:
+    """The accounts of the desk on which the person may cancel, by all that a list may call them.
+
+    The app's own download puts an apostrophe before a name that a spreadsheet might run.
+    """
+    of_desk = Account.objects.allowing(user, Right.CANCEL).filter(desk=account.desk, is_active=True)
+    others = [other for other in of_desk.select_related("desk") if other.pk != account.pk]
+    called = [(name, one) for one in (*others, account) for name in (one.name, f"'{one.name}")]
+    return dict(called) | {one.address: one for one in (*others, account)} | {"": account}
+
+
+def _names(targets: list[Target]) -> str:
+    accounts = {target.account.pk: target.account for target in targets}
+    one = next(iter(accounts.values()))
+    return one.name if len(accounts) == 1 else f"{len(accounts)} accounts of {one.desk}"
+
+
 def _targets(
-    account: Account, symbol: str, lines: list[list_parser.Line]
+    account: Account, beside: dict[str, Account], symbol: str, lines: list[list_parser.Line]
 ) -> tuple[list[Target], list[BadLine]]:
     """Make the targets that the lines name, and say which lines name none."""
-    known = _known(account, lines)
+    owners = [beside.get(line.account) for line in lines]
+    of_account: dict[Account, list[list_parser.Line]] = {}
+    for line, owner in zip(lines, owners, strict=True):
+        of_account.setdefault(owner or account, []).append(line)
+    known = {owner: _known(owner, some) for owner, some in of_account.items()}
     targets: list[Target] = []
     bad: list[BadLine] = []
-    seen: dict[int | str | None, int] = {}  # the line that named an order first
-    for line in lines:
+    seen: dict[tuple[int, int | str | None], int] = {}  # the line that named an order first
+    for line, owner in zip(lines, owners, strict=True):
         try:
-            target = _target_of(line, account, symbol, known)
-            name = target.order_id or target.client_order_id
+            if owner is None:
+                raise CannotAsk(f"is an order of {line.account[:64]}, not of {account.name}")
+            target = _target_of(line, owner, symbol, known[owner])
+            name = (owner.pk, target.order_id or target.client_order_id)
             if name in seen:
                 raise CannotAsk(f"is the same order as line {seen[name]}")
             seen[name] = line.number
@@ -124,7 +147,6 @@ def _target_of(
     """Find the order that a line names. Raises `CannotAsk` with what is wrong about it."""
     if line.why:
         raise CannotAsk(line.why)
-    _check_account(line.account, account)
     order_id = _checked_id(line)
     order = known.get(line.name.lower() if order_id is None else order_id)
     if order is not None:
@@ -140,15 +162,6 @@ def _target_of(
         client_order_id=None if order_id is not None else line.name,
         known=order,
     )
-
-
-def _check_account(named: str, account: Account) -> None:
-    """Refuse a line whose own column names another account.
-
-    The app's own download puts an apostrophe before a name that a spreadsheet might run.
-    """
-    if named and named not in {account.address, account.name, f"'{account.name}"}:
-        raise CannotAsk(f"is an order of {named[:64]}, not of {account.name}")
 
 
 def _checked_id(line: list_parser.Line) -> int | None:

@@ -17,6 +17,7 @@ COLUMNS = {  # what a head may call them; of two that mean the same, the earlier
     "account": ("account address", "account"),
 }
 PLAIN = {"order_id": 0, "symbol": 1, "kind": 2}  # the columns of a list without a head
+REMARK = re.compile(r"\s+#.*$")
 NO_IDS = "The first line names no column with order ids: call it order_id."
 TOO_WIDE = "has {} columns, and {} are known: name each in the first line, as order_id, symbol"
 UNCLOSED = "opens a quotation mark that it does not close"
@@ -46,8 +47,11 @@ def read(text: str) -> list[Line]:
     records = [(number, line.strip(), _fields(line, delimiter)) for number, line in numbered]
     first = (records[0][2] or []) if records else []
     head = _head(first)
-    if not head:
-        return [_line(*record, PLAIN, len(PLAIN)) for record in records]
+    if not head:  # each line by itself: people paste together what differs
+        alone = [(number, line, _alone(line)) for number, line in numbered]
+        return [
+            _line(number, line.strip(), some, PLAIN, len(PLAIN)) for number, line, some in alone
+        ]
     if not head.keys() & {"order_id", "client_order_id"}:
         return [Line(*records[0][:2], why=NO_IDS)]
     width = len(first)
@@ -62,6 +66,12 @@ def _fields(line: str, delimiter: str) -> list[str] | None:
     if line.count('"') % 2:
         return None
     return [field.strip(" ") for field in next(csv.reader([line], delimiter=delimiter))]
+
+
+def _alone(line: str) -> list[str] | None:
+    """Split a line of a list without a head by its own separator; a note behind a # is no field."""
+    bare = REMARK.sub("", line)
+    return _fields(bare, _delimiter([bare]))
 
 
 def _is_content(line: str) -> bool:
