@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types check lock format icons screenshots clean
+.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types check lock format icons openapi screenshots clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
 	@$(BIN)/python -m desk.demo --port $(PORT)
@@ -66,6 +66,9 @@ format: .venv/tests.stamp
 lock: .venv/tests.stamp  ## requirements.txt anew: what the .in files name, all below it, for each Python and machine
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) tests/requirements.in -o tests/requirements.txt
+
+openapi: .venv/tests.stamp  ## docs/openapi.json anew, after a change of the API's routes
+	@$(BIN)/python -m tests.api.openapi_file
 
 ICONS := orders/static/desk/icons
 icons: .venv/site.stamp data/icons/venv.stamp  ## the icon font anew: the names in icons.txt, cut out of the theme's

@@ -139,6 +139,7 @@ MIDDLEWARE = [
     "orders.operations.monitoring.health.HealthMiddleware",  # before sessions and hosts
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "orders.api.door.ApiDoorMiddleware",  # before sessions: no cookie counts there
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -272,6 +273,12 @@ if EMAIL_URL:
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "pacifica-desk@localhost")
 del EMAIL_URL  # it may hold a password under a name that Django would show
+
+# --- The API --------------------------------------------------------------------------------------
+
+# A second of each token on average, and twice as many at once after a rest.
+API_REQUESTS_PER_S = number("API_REQUESTS_PER_S", 20, 1, 1_000)
+API_ACTS_PER_S = number("API_ACTS_PER_S", 5, 1, 100)
 
 # --- Agent keys ----------------------------------------------------------------------------------
 

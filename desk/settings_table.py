@@ -154,6 +154,10 @@ SETTINGS = {
             "An agent wallet added so long ago signs no more, except in a panic.",
         ),
     ),
+    "The API": (
+        ("API_REQUESTS_PER_S", "20", "So many requests a second of one token are answered."),
+        ("API_ACTS_PER_S", "5", "Of these so many cancels, confirmations and stops."),
+    ),
     "Audit log": (
         ("AUDIT_CHECKPOINT_KEY", "none", "Private: signs checkpoints of the log; the sweep's."),
         ("AUDIT_CHECKPOINT_KEY_FILE", "none", "A key file with the same."),

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from orders.admin import error_pages
@@ -19,6 +19,7 @@ def no_events(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("events", no_events),
+    path("api/v1/", include("orders.api.routes")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]
 

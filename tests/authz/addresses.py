@@ -6,6 +6,7 @@ from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.urls import URLResolver, get_resolver
 
+API = "api/v1/"
 MISSING = 987_654
 MALFORMED = ("abc", "9" * 30, "1%00")
 DOCUMENTS = ("screens", "decisions/10-unfold", "no-such", "..%2FREADME", "1%00")
@@ -16,6 +17,8 @@ def addresses(patterns=None, prefix=""):
     """Every (name, route) of the site; a regular expression's groups count as parameters."""
     for one in patterns or get_resolver().url_patterns:
         route = prefix + plain(str(one.pattern))
+        if route == API:  # no person comes in there: tests/api/test_matrix.py
+            continue
         if isinstance(one, URLResolver):
             yield from addresses(one.url_patterns, route)
         else:
