@@ -131,8 +131,6 @@ _first = []
 
 
 def _founded(paper):
-    if connection.vendor != "sqlite":  # its sequences would not follow copied rows
-        return Firm(paper)
     if _first:
         return _first[0].again(paper)
     firm = Firm(paper)

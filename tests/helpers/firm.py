@@ -5,6 +5,7 @@ import pickle
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.utils import timezone
 from solders.keypair import Keypair
@@ -83,17 +84,21 @@ class Founded:
 
     def __init__(self, firm):
         self.kept = pickle.dumps({k: v for k, v in vars(firm).items() if k != "paper"})
-        tables = [model._meta.db_table for model in (*OWN, get_user_model())]
+        models = (*OWN, get_user_model())
         with connection.cursor() as cursor:
-            self.rows = {table: _all_of(cursor, table) for table in tables}
+            every = {model: _all_of(cursor, model._meta.db_table) for model in models}
+        self.rows = {model._meta.db_table: rows for model, rows in every.items() if rows}
+        filled = [model for model, rows in every.items() if rows]
+        self.sequences = connection.ops.sequence_reset_sql(no_style(), filled)
 
     def again(self, paper) -> Firm:
         """The same firm in an empty database and on an empty exchange."""
         with transaction.atomic(), connection.cursor() as cursor:
             for table, rows in self.rows.items():
-                if rows:
-                    marks = ", ".join(["%s"] * len(rows[0]))
-                    cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                marks = ", ".join(["%s"] * len(rows[0]))
+                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            for statement in self.sequences:
+                cursor.execute(statement)
             Account.objects.update(created_at=timezone.now())  # no test's accounts are old
         firm = Firm.__new__(Firm)
         vars(firm).update(pickle.loads(self.kept), paper=paper)
