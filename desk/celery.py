@@ -51,8 +51,8 @@ def check(**kwargs: Any) -> None:
 
     from desk import startup_checks
     from desk.databases import prepare_statements
-    from orders.evidence import restored_copy
     from orders.exchange import client
+    from orders.lifecycle import restored_copy
 
     prepare_statements()
     try:

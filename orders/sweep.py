@@ -21,9 +21,8 @@ from desk import process_figures
 from orders.accounts import wallet_check
 from orders.audit import log
 from orders.delivery import worker
-from orders.evidence import background, restored_copy
 from orders.exchange import clock as exchange_clock
-from orders.lifecycle import transitions
+from orders.lifecycle import restored_copy, transitions
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.outcome_facts import outcome_facts
 from orders.models import (
@@ -40,6 +39,7 @@ from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
 from orders.models.database_version import ChangeWatch
 from orders.operations.alerts import watch
+from orders.operations.errands import background
 from orders.panic import worker as panic_worker
 from orders.reconcile import filled_amounts, resolve, sync
 from orders.reconcile.stream.worker import StreamThread

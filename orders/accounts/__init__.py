@@ -1,5 +1,5 @@
-"""Set up desks, people, accounts and agent wallets, and test the wallets at the exchange.
+"""Set up desks, people, accounts and agent wallets, test the wallets at the exchange, rotate keys.
 
-It imports `evidence`, `lifecycle`, `exchange`, `keys`, `access` and what those import. Open
+It imports `lifecycle`, `evidence`, `exchange`, `keys`, `access` and what those import. Open
 `provisioning` first.
 """

@@ -17,10 +17,9 @@ from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
-from orders.evidence import restored_copy
 from orders.exchange import client, foreign_answers
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_signer
-from orders.lifecycle import wakeups
+from orders.lifecycle import restored_copy, wakeups
 from orders.lifecycle.outcome_facts import described_result
 from orders.models import Account, AgentWallet, Event
 from orders.models.clocks import has_come

@@ -15,8 +15,8 @@ from orders.admin.jobs.progress import STILL_GOING
 from orders.admin.shared import freshness, versions
 from orders.admin.shared.job_links import job_url
 from orders.admin.shared.screens import is_administrator, rights_of
-from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
+from orders.lifecycle import restored_copy
 from orders.models import (
     Account,
     Cancel,

@@ -10,8 +10,8 @@ from ninja import Field, Router, Schema
 
 from orders.api import shapes
 from orders.api.callers import Bearer, caller_of
-from orders.evidence import restored_copy
 from orders.exchange import clock
+from orders.lifecycle import restored_copy
 from orders.models import (
     Account,
     AccountStream,

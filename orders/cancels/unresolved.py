@@ -15,8 +15,7 @@ from django.utils import timezone
 from orders.access.denials import refuse
 from orders.access.permissions import has_permission
 from orders.audit import log
-from orders.evidence import restored_copy
-from orders.lifecycle import transitions, wakeups
+from orders.lifecycle import restored_copy, transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.targets import CannotAsk
 from orders.models import (

@@ -22,12 +22,11 @@ from orders.audit.phrases import several
 from orders.delivery import batches, turns
 from orders.delivery.claims import NextJob, claim, next_job
 from orders.delivery.send_permission import asker_of, may_not_send, must_halt, signing_wallets
-from orders.evidence import restored_copy
 from orders.exchange import client, credits
 from orders.exchange import clock as exchange_clock
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_api_config_key, open_signer
 from orders.keys.signer import SignedRequest
-from orders.lifecycle import transitions, wakeups
+from orders.lifecycle import restored_copy, transitions, wakeups
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.wakeups import CHUNK

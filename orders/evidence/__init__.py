@@ -1,5 +1,5 @@
-"""Show that the log is whole: checkpoints, verification, exports, archives, an older copy put back.
+"""Show that the log is whole: checkpoints, verification, archives, what an export holds.
 
-It imports `lifecycle`, `access`, `audit` and what those import. Open `verify` first; `standalone`
+It imports `audit` and what that imports. Open `verify` first; `standalone`
 is the verifier that every export carries, and imports nothing of ours.
 """

@@ -1,4 +1,4 @@
-"""Agent keys: read what people paste, seal, open in senders, sign, seal anew under another key.
+"""Agent keys: read what people paste, seal, open in senders, sign.
 
-It imports `audit` and `models`. Open `sealing` first.
+It imports `models` and `pacifica`. Open `sealing` first.
 """

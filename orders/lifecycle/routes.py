@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from orders.lifecycle.deliveries import AnyCancel, ClaimedCancel
 from orders.lifecycle.interpret import Conclusion
-from orders.models import Cancel, CancelKind, CancelStatus, Order
-from orders.pacifica import kinds
+from orders.models import Cancel, CancelKind, CancelStatus, Order, order_kinds
 from orders.pacifica.rows import OpenOrder, TwapOrder
 
 OTHER = {
@@ -24,7 +23,7 @@ def kind_of(order: Order | OpenOrder) -> CancelKind:
 
     ``order``: an `Order` that we know, or its row among the open orders.
     """
-    is_stop = kinds.is_stop(order.order_type, order.stop_price)
+    is_stop = order_kinds.is_stop(order.order_type, order.stop_price)
     return CancelKind.STOP if is_stop else CancelKind.ORDER
 
 
@@ -79,7 +78,7 @@ def _is_doubtful(cancel: AnyCancel, order: Order | OpenOrder | None) -> bool:
     """
     if order is None or kind_of(order) != cancel.kind:
         return True
-    return not kinds.is_certain(order.order_type, order.stop_price)
+    return not order_kinds.is_certain(order.order_type, order.stop_price)
 
 
 def _was_not_found(cancel: Cancel) -> bool:

@@ -16,8 +16,8 @@ from orders.accounts.provisioning import CannotEnrol
 from orders.audit import log
 from orders.cancels.requests import CannotAsk
 from orders.evidence.checkpoints import CheckpointKeyWrong
-from orders.evidence.restored_copy import Behind
 from orders.keys.sealing import BadAgentKey, KeySettingsWrong
+from orders.lifecycle.restored_copy import Behind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from django.db import models
 
+from orders.models import order_kinds
 from orders.models.desks import OfAccountsQuerySet
 from orders.models.lookups import portions
-from orders.pacifica import kinds
 
 if TYPE_CHECKING:
     from orders.models.cancels import Cancel
@@ -45,9 +45,9 @@ def amount_number() -> "models.DecimalField[str | Decimal | None, Decimal | None
 
 
 def _is_stop() -> models.Q:
-    """The rule of `kinds.is_stop` as a query."""
-    found = models.Q(stop_price__regex=kinds.SOME_PRICE)
-    for word in kinds.STOP_WORDS:
+    """The rule of `order_kinds.is_stop` as a query."""
+    found = models.Q(stop_price__regex=order_kinds.SOME_PRICE)
+    for word in order_kinds.STOP_WORDS:
         found |= models.Q(order_type__icontains=word)
     return found
 
@@ -167,4 +167,4 @@ class Order(models.Model):
     @property
     def is_stop(self) -> bool:
         """Stop and take-profit orders have a cancel route of their own."""
-        return kinds.is_stop(self.order_type, self.stop_price)
+        return order_kinds.is_stop(self.order_type, self.stop_price)

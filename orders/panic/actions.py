@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
-from orders.evidence.held_back import PANIC_WAITED
 from orders.lifecycle import transitions
+from orders.lifecycle.held_back import PANIC_WAITED
 from orders.models import CancelJob, JobStatus, PanicLine, PanicStatus, Right
 from orders.models.panics import UNFINISHED
 from orders.panic.claimed_lines import NOT_AGAIN

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk, check_symbol
 from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
 from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE

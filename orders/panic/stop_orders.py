@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from orders.models import OrderState, PanicLine
+from orders.models import OrderState, PanicLine, order_kinds
 from orders.models.orders import IS_STOP
-from orders.pacifica import kinds
 from orders.pacifica.rows import OpenOrder
 from orders.panic.open_orders import ORDERS, OpenOrdersReading
 
@@ -57,7 +56,7 @@ def in_words(line: PanicLine, before: list[Stop], look: OpenOrdersReading) -> st
 
 def _is_stop_in_scope(line: PanicLine, row: OpenOrder) -> bool:
     is_in_scope = not line.symbol or row.symbol in (None, line.symbol)
-    return is_in_scope and kinds.is_stop(row.order_type, row.stop_price)
+    return is_in_scope and order_kinds.is_stop(row.order_type, row.stop_price)
 
 
 def _stop(row: OpenOrder) -> Stop:

@@ -24,10 +24,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from orders.delivery import batches, send_permission
-from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.exchange.client import THREADS
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
+from orders.lifecycle import restored_copy
 from orders.models import CancelJob, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
 from orders.panic import cancel_all, readback, stop_orders

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from orders.evidence import held_back
 from orders.exchange import odd_rows
-from orders.lifecycle import routes
+from orders.lifecycle import held_back, routes
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.order_closure import Closure
 from orders.models import Cancel, CancelKind, CancelStatus, Proof

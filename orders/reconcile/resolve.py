@@ -12,8 +12,8 @@ from typing import Protocol
 
 from django.utils import timezone
 
-from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
+from orders.lifecycle import restored_copy
 from orders.lifecycle.interpret import Conclusion
 from orders.models import Account, Cancel, CancelKind
 from orders.reconcile import (

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
-from orders.lifecycle import wakeups
+from orders.lifecycle import restored_copy, wakeups
 from orders.models import Account, Cancel
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.reconcile import closures, received_frames, stream_effects

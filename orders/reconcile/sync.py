@@ -19,12 +19,11 @@ from django.utils import timezone
 
 from desk.repeated_warnings import Matters
 from orders.audit import log
-from orders.evidence import restored_copy
 from orders.exchange import clock as exchange_clock
 from orders.exchange import credits, odd_rows
 from orders.exchange import reader as exchange_reader
 from orders.exchange.readings import Reading
-from orders.lifecycle import reopen, wakeups
+from orders.lifecycle import reopen, restored_copy, wakeups
 from orders.lifecycle.order_closure import Closure
 from orders.models import Account, Order, OrderState
 from orders.models.cancels import READ_LAG

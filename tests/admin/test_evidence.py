@@ -9,8 +9,9 @@ from orders.admin.shared import timings
 from orders.audit import log
 from orders.cancels import requests
 from orders.delivery import worker
-from orders.evidence import background, checkpoints
+from orders.evidence import checkpoints
 from orders.models import AuditRecord, ErrandStatus, Event, Export, Verification
+from orders.operations.errands import background
 from tests.helpers.screens import click, folded, page, signed_in, url
 
 

@@ -10,7 +10,6 @@ from orders.accounts import provisioning, wallet_check
 from orders.cancels import requests
 from orders.cancels.bulk import previews
 from orders.cancels.bulk import scope as bulk_scope
-from orders.evidence import exports, verification_requests
 from orders.models import (
     AuditRecord,
     Cancel,
@@ -20,6 +19,7 @@ from orders.models import (
     Restore,
     Role,
 )
+from orders.operations.errands import exports, verification_requests
 from orders.panic import decision
 from tests.helpers.firm import PASSWORD, Firm
 from tests.helpers.screens import known_order

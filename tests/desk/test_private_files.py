@@ -11,7 +11,8 @@ from django.utils import timezone
 from desk import private
 from desk.sqlite3.base import DatabaseWrapper
 from orders.evidence import archive as log_archive
-from orders.evidence import background, checkpoints, exports
+from orders.evidence import checkpoints
+from orders.operations.errands import background, exports
 from tests.desk.test_settings import settings as process_settings
 
 

@@ -33,8 +33,8 @@ def export(count):
     from django.db import connections
 
     from orders.audit import log
-    from orders.evidence import background, exports
     from orders.models import AuditRecord, Export
+    from orders.operations.errands import background, exports
     from tests.evidence.measure_log import auditor, measure
     from tests.helpers.screens import url
 

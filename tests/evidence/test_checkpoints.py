@@ -9,8 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from orders.audit import log
-from orders.evidence import background, checkpoints, verify
+from orders.evidence import checkpoints, verify
 from orders.models import AuditCheckpoint, AuditRecord, Event
+from orders.operations.errands import background
 from tests.evidence.tampering import unlock
 
 

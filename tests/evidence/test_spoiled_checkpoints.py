@@ -8,8 +8,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from orders.audit import log, reader
-from orders.evidence import background, checkpoint_file, checkpoints, restored_copy, verify
+from orders.evidence import checkpoint_file, checkpoints, verify
+from orders.lifecycle import restored_copy
 from orders.models import AuditCheckpoint, Event, Restore
+from orders.operations.errands import background
 from tests.helpers.copies import Copy
 
 ORDER = ("--operator", "olivia", "--account", "Alpha", "--symbol", "BTC", "--order-id", "1")

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from orders.evidence import background, bundle, exports
+from orders.evidence import bundle
 from orders.evidence.standalone import verify_export
 from orders.models import Export
-from tests.evidence.test_exports import _folders, busy, export, unpacked, verify  # noqa: F401
+from orders.operations.errands import background, exports
+from tests.operations.errands.test_exports import _folders, busy, export, unpacked, verify  # noqa: F401
 
 VERSION_1 = Path(__file__).parent / "exports" / "version-1.zip"
 

@@ -27,7 +27,8 @@ class Copies:
     def put_back(self, user):
         """The copy takes the database's place; nothing leaves until it is accepted, nor then."""
         from orders.audit import log
-        from orders.evidence import checkpoints, restored_copy_acceptance
+        from orders.evidence import checkpoints
+        from orders.lifecycle import restored_copy_acceptance
 
         if self._taken is None:
             return

@@ -19,8 +19,8 @@ from solders.pubkey import Pubkey
 from orders.accounts import provisioning
 from orders.cancels import requests
 from orders.delivery import worker
-from orders.evidence import background, exports
 from orders.models import AgentWallet, Cancel, SealedKey
+from orders.operations.errands import background, exports
 from tests.helpers.firm import PASSWORD
 from tests.helpers.screens import page, signed_in, url
 

@@ -11,7 +11,7 @@ from orders.access import second_factor, throttling
 from orders.audit import log
 from orders.cancels import requests, unresolved
 from orders.delivery import worker
-from orders.evidence import background, checkpoints
+from orders.evidence import checkpoints
 from orders.exchange import clock
 from orders.models import (
     AuditCheckpoint,
@@ -22,6 +22,7 @@ from orders.models import (
     PanicLine,
     PanicStatus,
 )
+from orders.operations.errands import background
 from orders.panic import cancel_all, decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import closures, resolve

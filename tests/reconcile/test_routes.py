@@ -18,9 +18,9 @@ from orders.models import (
     Order,
     PanicLine,
     PanicStatus,
+    order_kinds,
 )
 from orders.models.orders import IS_STOP
-from orders.pacifica import kinds
 from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import conclusions, resolve, sync
@@ -77,7 +77,7 @@ def test_the_query_and_the_rule_mean_the_same_stops(firm, order_type, stop_price
     order = firm.order(order_type="limit")
     Order.objects.filter(pk=order.pk).update(order_type=order_type, stop_price=stop_price)
     found = Order.objects.filter(IS_STOP).exists()
-    assert found == kinds.is_stop(order_type, stop_price) == Order.objects.get().is_stop
+    assert found == order_kinds.is_stop(order_type, stop_price) == Order.objects.get().is_stop
     scope = bulk_scope.Scope(desk_id=firm.momentum.pk, spare_stops=True)
     spared = bulk_scope.matching(user=firm.head, scope=scope, now=timezone.now())
     assert spared.exists() == (not found)

@@ -19,7 +19,7 @@ from orders.admin.shared import fields
 from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import is_administrator
 from orders.admin.shared.unfold import CustomUrl
-from orders.evidence import restored_copy, restored_copy_acceptance
+from orders.lifecycle import restored_copy, restored_copy_acceptance
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Restore
 

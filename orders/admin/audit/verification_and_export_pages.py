@@ -29,8 +29,9 @@ from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import fragment, is_administrator, rights_of
 from orders.admin.shared.unfold import CustomUrl
 from orders.audit import reader, search
-from orders.evidence import checkpoints, exports, verification_requests
+from orders.evidence import checkpoints
 from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
+from orders.operations.errands import exports, verification_requests
 
 if TYPE_CHECKING:
     from orders.models.desks import Person

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from orders.evidence import checkpoints, restored_copy_acceptance
+from orders.evidence import checkpoints
 from orders.evidence.checkpoint_file import CannotCheckpoint
+from orders.lifecycle import restored_copy_acceptance
 from orders.management import terminal
 
 
 class Command(terminal.DeskCommand):
-    """Only prints; the work is in `orders.evidence.restored_copy_acceptance`."""
+    """Only prints; the work is in `orders.lifecycle.restored_copy_acceptance`."""
 
     help = (
         "Accepts that an older copy of the database was put back: new acts are sent again, and "

@@ -10,8 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from orders.audit import log
-from orders.evidence import verification_requests, verify
+from orders.evidence import verify
 from orders.management import terminal
+from orders.operations.errands import verification_requests
 
 MAX_WHOLE_NUMBER = 2**63 - 1  # what a database takes for a whole number
 

@@ -13,7 +13,7 @@ from orders.access.denials import refuse
 from orders.audit.log import Actor
 from orders.cancels import requests
 from orders.cancels.intake import CancelReceipt
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk
 from orders.management import cancel_runner, terminal
 from orders.models import Account, Cancel, CancelKind, CancelStatus, Proof, Right

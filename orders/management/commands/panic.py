@@ -15,7 +15,7 @@ from desk import startup_checks
 from orders.access.permissions import NotAllowed
 from orders.audit import log
 from orders.audit.hashing import spelled
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk
 from orders.management import cancel_runner, terminal
 from orders.models import CancelJob, Desk, PanicLine, PanicStatus

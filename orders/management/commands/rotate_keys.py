@@ -4,13 +4,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from orders.accounts import key_rotation
 from orders.accounts.provisioning import COMMAND_LINE
-from orders.keys import key_settings, rotation
+from orders.keys import key_settings
 from orders.management import terminal
 
 
 class Command(terminal.DeskCommand):
-    """Only prints; the work is done in `orders.keys.rotation`."""
+    """Only prints; the work is done in `orders.accounts.key_rotation`."""
 
     help = (
         "Put the new key first in AGENT_KEY_OPENING_KEYS, keep the old ones behind it, run this, "
@@ -19,7 +20,7 @@ class Command(terminal.DeskCommand):
 
     def handle(self, *args: str, **options: Any) -> None:
         try:
-            results = [self.told(result) for result in rotation.rotate(actor=COMMAND_LINE)]
+            results = [self.told(result) for result in key_rotation.rotate(actor=COMMAND_LINE)]
         except key_settings.KeySettingsWrong as wrong:
             raise CommandError(str(wrong)) from None
         refused = sum(result.is_refused for result in results)
@@ -29,16 +30,18 @@ class Command(terminal.DeskCommand):
         self.stdout.write(self.found())
         if refused:
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
-        if set(rotation.stored()) - {key_settings.newest_key()}:  # the web sealed one meanwhile
+        if set(key_rotation.stored()) - {key_settings.newest_key()}:  # the web sealed one meanwhile
             raise CommandError("Some are sealed with an older key still: run this again.")
 
     def found(self) -> str:
         """Say which keys are stored: *Stored keys: 3 sealed with 'new'.* and so on."""
-        stored = [f"{count} sealed with {key_id!r}" for key_id, count in rotation.stored().items()]
+        stored = [
+            f"{count} sealed with {key_id!r}" for key_id, count in key_rotation.stored().items()
+        ]
         newest = f"The first opening key is {key_settings.newest_key()!r}."
         return f"Stored keys: {', '.join(stored) or 'none'}. {newest}"
 
-    def told(self, result: rotation.RotationResult) -> rotation.RotationResult:
+    def told(self, result: key_rotation.RotationResult) -> key_rotation.RotationResult:
         """Print what became of one key as soon as it is known; return the same."""
         self.stdout.write(f"{result.of}: {result.said}")
         return result

@@ -3,14 +3,14 @@
 import os
 from typing import Any
 
-from orders.evidence import background
 from orders.management import terminal
+from orders.operations.errands import background
 
 POLITENESS = 10  # the site and the senders come first
 
 
 class Command(terminal.DeskCommand):
-    """Only starts it; the work is in `orders.evidence.background`. The sweep runs it by itself."""
+    """Only starts it; the work is in `orders.operations.errands`. The sweep runs it by itself."""
 
     help = "Writes the exports and makes the verifications that people asked for."
 

@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from desk import startup_checks
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.management import terminal
 from orders.sweep import Sweep, duties, streams
 

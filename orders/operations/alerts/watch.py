@@ -16,8 +16,8 @@ from django.db.models import Count, F, Max, Min, Q
 from desk.repeated_warnings import Matters
 from orders.accounts import wallet_check
 from orders.audit import log
-from orders.evidence import restored_copy
 from orders.exchange import clock
+from orders.lifecycle import restored_copy
 from orders.models import (
     Account,
     Alert,

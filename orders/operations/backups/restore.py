@@ -2,7 +2,7 @@
 
 The old database is kept beside, and so is the backup's checkpoint file where this host has one:
 only a file that is newer than the copy shows what the copy lacks. Where it shows that, nothing is
-sent until an administrator accepts the copy (`orders.evidence.restored_copy`).
+sent until an administrator accepts the copy (`orders.lifecycle.restored_copy`).
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.models import append_only
 from orders.operations.backups import backup, engines, files, manifest
 from orders.operations.backups.manifest import Manifest

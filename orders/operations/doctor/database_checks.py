@@ -10,10 +10,12 @@ from django.db.migrations.executor import MigrationExecutor
 
 from desk import startup_checks
 from desk.startup_checks import CannotStart
+from orders.accounts import key_rotation
 from orders.audit import reader
-from orders.evidence import checkpoint_file, checkpoints, restored_copy
-from orders.keys import key_settings, rotation
+from orders.evidence import checkpoint_file, checkpoints
+from orders.keys import key_settings
 from orders.keys.key_settings import KeySettingsWrong
+from orders.lifecycle import restored_copy
 from orders.models import Account, AccountStream, AuditCheckpoint, Sender
 from orders.operations.doctor.findings import Asked, Finding, Limits, not_asked, ok, trouble
 
@@ -74,7 +76,7 @@ def check_stored_keys(asked: Asked, limits: Limits) -> Finding:
     name = "stored keys"
     if not key_settings.can_open():
         return not_asked(name, "no opening keys here.")
-    counts = rotation.stored()
+    counts = key_rotation.stored()
     try:
         unheld = sorted(set(counts) - set(key_settings.opening_keys()))
     except KeySettingsWrong as error:

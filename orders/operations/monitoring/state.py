@@ -13,8 +13,8 @@ from django.db.models.functions import Coalesce
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from orders.audit import reader
-from orders.evidence import restored_copy
 from orders.exchange import clock, credits
+from orders.lifecycle import restored_copy
 from orders.models import (
     Account,
     AccountStream,

@@ -1,16 +1,16 @@
 """The orders that exist, and the indexes that find them."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
-
-from ..kinds import is_stop
 
 # Above 2^31, so that a 32-bit column anywhere shows itself.
 FIRST_ORDER_ID = 28_000_000_000
 FIRST_HISTORY_ID = 641_000_000
 OPEN_STATUSES = frozenset({"open", "partially_filled", "in_execution"})
 ORDER, STOP, TWAP = "order", "stop", "twap"
+WAITING = re.compile("stop|take|trigger|trailing|conditional")  # in a type: it waits for a price
 
 
 class Event(NamedTuple):
@@ -61,7 +61,7 @@ class PaperOrder:
     @property
     def kind(self) -> str:
         """Which cancel route and which lists it belongs to."""
-        if is_stop(self.order_type, self.stop_price):
+        if WAITING.search((self.order_type or "").lower()) or (self.stop_price or "").strip("0."):
             return STOP
         return TWAP if self.order_type == "twap" else ORDER
 

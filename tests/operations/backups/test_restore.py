@@ -16,7 +16,8 @@ from desk import startup_checks
 from orders.audit import log
 from orders.cancels import requests
 from orders.delivery import worker
-from orders.evidence import checkpoints, restored_copy, restored_copy_acceptance, verify
+from orders.evidence import checkpoints, verify
+from orders.lifecycle import restored_copy, restored_copy_acceptance
 from orders.models import AuditRecord, Cancel, CancelStatus, Event, Order, append_only
 from orders.operations.backups import backup, engines, files, manifest, restore, snapshot
 from orders.operations.backups.refusals import CannotCopy

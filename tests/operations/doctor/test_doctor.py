@@ -12,10 +12,12 @@ from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from orders import sweep
+from orders.accounts import key_rotation
 from orders.audit import log
-from orders.evidence import checkpoints, restored_copy
+from orders.evidence import checkpoints
 from orders.exchange import client
-from orders.keys import key_settings, rotation
+from orders.keys import key_settings
+from orders.lifecycle import restored_copy
 from orders.management import terminal
 from orders.models import Account, AccountStream, AuditRecord, Event, SealedKey, Sender
 from orders.models.account_stream import LEASE
@@ -190,7 +192,7 @@ def test_each_kind_of_key_trouble_is_named_and_no_key_shown(well, settings, spoi
 
 def test_a_stored_key_whose_opening_key_is_gone_is_named(well):
     SealedKey.objects.filter(pk=SealedKey.objects.first().pk).update(sealed_with="last-year")
-    assert rotation.stored()["last-year"] == 1
+    assert key_rotation.stored()["last-year"] == 1
     assert "1 sealed to 'last-year'" in troubles()["stored keys"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.models import Account, AuditRecord, Event, Order
 from orders.pacifica.stream_frames import SOURCES
 from orders.reconcile import stream_health

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from orders.accounts import provisioning
-from orders.keys import key_settings, rotation, sealing
+from orders.accounts import key_rotation, provisioning
+from orders.keys import key_settings, sealing
 from orders.models import (
     Account,
     AgentWallet,
@@ -53,17 +53,17 @@ def test_after_a_rotation_the_newest_key_alone_opens_everything(firm, newest, ru
 
 
 def test_a_rotation_killed_half_way_is_finished_by_the_next(firm, newest):
-    half = rotation.rotate(actor=firm.actor())
+    half = key_rotation.rotate(actor=firm.actor())
     next(half)
     half.close()
     assert sorted(sealed_with()) == ["newest", "test", "test"]
-    assert len(list(rotation.rotate(actor=firm.actor()))) == 2
+    assert len(list(key_rotation.rotate(actor=firm.actor()))) == 2
     assert sealed_with() == ["newest"] * 3
-    assert list(rotation.rotate(actor=firm.actor())) == []
+    assert list(key_rotation.rotate(actor=firm.actor())) == []
 
 
 def test_a_key_taken_away_meanwhile_does_not_end_the_rotation(firm, newest):
-    half = rotation.rotate(actor=firm.actor())
+    half = key_rotation.rotate(actor=firm.actor())
     next(half)
     SealedKey.objects.exclude(sealed_with="newest").delete()
     assert [one.is_sealed for one in half] == [True]
@@ -73,21 +73,21 @@ def test_a_key_taken_away_meanwhile_does_not_end_the_rotation(firm, newest):
 def test_a_key_that_was_stored_under_the_old_one_meanwhile_is_told_of(
     firm, newest, run, monkeypatch
 ):
-    rotate = rotation.rotate
+    rotate = key_rotation.rotate
 
     def meanwhile(**given):
         yield from rotate(**given)
         SealedKey.objects.filter(pk=SealedKey.objects.first().pk).update(sealed_with="test")
 
-    monkeypatch.setattr(rotation, "rotate", meanwhile)
+    monkeypatch.setattr(key_rotation, "rotate", meanwhile)
     code, _, said = run("rotate_keys")
     assert (code, "older key still: run this again" in said) == (1, True)
 
 
 def test_of_two_rotations_at_once_each_key_is_sealed_anew_by_one(firm, newest):
-    late = rotation.rotate(actor=firm.actor())
+    late = key_rotation.rotate(actor=firm.actor())
     next(late)
-    assert len(list(rotation.rotate(actor=firm.actor()))) == 2
+    assert len(list(key_rotation.rotate(actor=firm.actor()))) == 2
     assert list(late) == []
     assert sealed_with() == ["newest"] * 3
     assert AuditRecord.objects.filter(event=Event.KEY_SEALED_ANEW).count() == 3

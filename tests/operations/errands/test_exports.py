@@ -16,9 +16,10 @@ from orders.audit import log, search
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.evidence import archive as log_archive
-from orders.evidence import background, bundle, exports, request_checks
+from orders.evidence import bundle, request_checks
 from orders.evidence.standalone import verify_export
 from orders.models import AuditRecord, ErrandStatus, Event, Export
+from orders.operations.errands import background, exports
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,11 @@ from django.utils import timezone
 
 from orders.audit import log
 from orders.cancels import requests
-from orders.evidence import checkpoints, exports, restored_copy, restored_copy_acceptance
+from orders.evidence import checkpoints
+from orders.lifecycle import restored_copy, restored_copy_acceptance
 from orders.management.commands import panic
 from orders.models import AuditRecord, Cancel, Event, Export, PanicLine, PanicStatus, Restore
+from orders.operations.errands import exports
 from tests.helpers.copies import Copy
 from tests.helpers.panics import QUICK
 from tests.helpers.screens import page, signed_in, url

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from orders.audit import log, reader
 from orders.evidence import checkpoint_file, checkpoints
-from orders.evidence.held_back import hold_back_cancels, hold_back_lines
+from orders.lifecycle.held_back import hold_back_cancels, hold_back_lines
 from orders.models import (
     AuditCheckpoint,
     AuditRecord,

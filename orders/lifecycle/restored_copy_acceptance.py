@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Cancel, Event, PanicLine, Restore
 from orders.models.cancels import OPEN_QUESTIONS

@@ -14,14 +14,8 @@ from orders.audit import log
 from orders.cancels import requests, unresolved
 from orders.cancels.bulk import previews
 from orders.delivery import worker
-from orders.evidence import (
-    background,
-    checkpoints,
-    held_back,
-    restored_copy,
-    restored_copy_acceptance,
-    verify,
-)
+from orders.evidence import checkpoints, verify
+from orders.lifecycle import held_back, restored_copy, restored_copy_acceptance
 from orders.lifecycle.targets import CannotAsk
 from orders.models import (
     AuditCheckpoint,
@@ -36,6 +30,7 @@ from orders.models import (
     Restore,
 )
 from orders.operations.alerts import watch
+from orders.operations.errands import background
 from orders.panic import actions, decision, exchange_requests
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve, sync

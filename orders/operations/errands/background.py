@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from orders.evidence import checkpoints, exports, verification_requests
+from orders.evidence import checkpoints
 from orders.evidence.checkpoint_file import CannotCheckpoint
 from orders.models import (
     AuditCheckpoint,
@@ -25,6 +25,7 @@ from orders.models import (
 )
 from orders.models.clocks import is_ahead
 from orders.models.errands import Errand, ErrandQuerySet
+from orders.operations.errands import exports, verification_requests
 
 logger = logging.getLogger(__name__)
 CHECKPOINT_EVERY = timedelta(seconds=60)
