@@ -3,7 +3,15 @@
 from django.urls import URLPattern, URLResolver, path
 from ninja import NinjaAPI
 
-from orders.api import description, health_route, problems, read_routes
+from orders.api import (
+    bulk_routes,
+    cancel_routes,
+    description,
+    health_route,
+    panic_route,
+    problems,
+    read_routes,
+)
 
 api = NinjaAPI(
     title="Pacifica Desk",
@@ -15,8 +23,15 @@ api = NinjaAPI(
 )
 api.get_openapi_operation_id = lambda operation: operation.view_func.__name__  # type: ignore[method-assign]
 problems.connect(api)
-for each in (read_routes, health_route):
-    api.add_router("", each.router)
+for router in (
+    read_routes.router,
+    health_route.router,
+    cancel_routes.cancelling,
+    bulk_routes.router,
+    panic_route.router,
+    cancel_routes.stopping,
+):
+    api.add_router("", router)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("openapi.json", description.view(api), name="api_description"),

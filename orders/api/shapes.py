@@ -119,6 +119,7 @@ class JobTold(Schema):
     is_drill: bool
     is_urgent: bool
     asked_by: str
+    token: str = Field(description="Of the program that asked; empty where a person did.")
     created_at: datetime
     done_at: datetime | None
     count: int = Field(description="Its own cancels; a panic's cancel-all takes orders beside.")
@@ -176,7 +177,8 @@ def job(row: CancelJob) -> dict[str, Any]:
     live = row.cancels.live().count()
     lines = [line(each) for each in row.panic_lines.order_by("pk")] if row.is_panic else []
     told = {"count": counts.total(), "at_rest": counts.total() - live, "counts": dict(counts)}
-    return columns(row, JobTold, asked_by=row.operator_name, lines=lines, **told)
+    who = {"asked_by": row.operator_name, "token": row.token_name}
+    return columns(row, JobTold, lines=lines, **who, **told)
 
 
 def page(rows: list[dict[str, Any]], name: str, limit: int) -> dict[str, Any]:

@@ -46,6 +46,10 @@ class Actor:
         """Return the person and where from as columns of a row that one person asked for."""
         return {name: value for name, value in asdict(self).items() if name != "token_name"}
 
+    def act_columns(self) -> dict[str, Any]:
+        """Return the same and the token, as columns of a job or of a line of a panic."""
+        return asdict(self)
+
 
 class OrderLine(NamedTuple):
     """One order that a fact speaks of. ``data``: the exchange's row word for word, if any."""
@@ -83,7 +87,8 @@ class Fact:
 
 def actor_of(job: CancelJob | PanicLine) -> Actor:
     """Return the operator behind a job, as they were when they acted."""
-    return Actor(job.operator_id, job.operator_name, job.session_hash, job.address)
+    who = (job.operator_id, job.operator_name, job.session_hash, job.address)
+    return Actor(*who, token_name=job.token_name)
 
 
 class OfCancel(Protocol):

@@ -93,7 +93,16 @@ def by(row: Acted) -> str:
         return BY_COMMAND
     if name == SENDER:
         return "a sender"
+    if token := _token_of(row):
+        return f"{name}, by API token {token}"
     return f"{name}, {BY_COMMAND}" if is_command else name
+
+
+def _token_of(row: Acted) -> str:
+    """Return the API token by which a program acted; a record has it among its facts."""
+    if isinstance(row, AuditRecord):
+        return told(data_of(row), "token")
+    return str(getattr(row, "token_name", ""))
 
 
 def of_orders(record: AuditRecord, row: AuditRecordOrder | OrderName | None, count: int) -> str:

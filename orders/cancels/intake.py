@@ -55,6 +55,7 @@ class _Request:
     retry_of: CancelJob | None = None
     preview: Preview | None = None
     preview_sha256: str = ""
+    urgent_up_to: int | None = None
 
 
 def record_request(
@@ -68,15 +69,17 @@ def record_request(
     retry_of: CancelJob | None = None,
     preview: Preview | None = None,
     preview_sha256: str = "",
+    urgent_up_to: int | None = None,
 ) -> CancelReceipt:
     """Record jobs, cancels and facts in one transaction, then wake the senders.
 
     One job a desk. ``skipped``: what was left out already, to record and to tell of.
     ``request_key``: the same key again gives the same job. ``scope``: what was asked, in words,
     where the targets alone do not say it. ``preview_sha256``: hash of the frozen set.
+    ``urgent_up_to``: more orders than this are a bulk job; None: as the setting says.
     """
     key = request_key or uuid.uuid4()
-    request = _Request(reason.strip(), key, scope, retry_of, preview, preview_sha256)
+    request = _Request(reason.strip(), key, scope, retry_of, preview, preview_sha256, urgent_up_to)
     try:
         return _record(actor, targets, skipped, request)
     except IntegrityError:  # another click was recorded between our look and our insert
@@ -166,14 +169,14 @@ def _new_job(
 ) -> CancelJob:
     return CancelJob.objects.create(
         desk=desk,
-        **actor.columns(),
+        **actor.act_columns(),
         request_key=_key(request.key, desk),
         scope=request.scope or in_words(targets),
         reason=request.reason,
         retry_of=request.retry_of,
         preview=request.preview,
         preview_sha256=request.preview_sha256,
-        is_urgent=len(targets) <= settings.URGENT_UP_TO,
+        is_urgent=len(targets) <= (request.urgent_up_to or settings.URGENT_UP_TO),
         created_at=now,
     )
 

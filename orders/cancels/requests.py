@@ -104,10 +104,12 @@ def cancel_by_ids(
     ids: list[tuple[int | None, str | None]],
     reason: str = "",
     request_key: UUID | None = None,
+    urgent_up_to: int | None = None,
 ) -> CancelReceipt:
     """Ask to cancel orders of one account and symbol in one act; all of them or none.
 
-    ``ids``: (order id, client order id) pairs, one of each pair None. Raises as `cancel_by_id`.
+    ``ids``: (order id, client order id) pairs, one of each pair None. ``urgent_up_to``: as in
+    `record_request`. Raises as `cancel_by_id`.
     """
     allowed = Account.objects.filter(pk=account_id).allowing(user, Right.CANCEL)
     account = allowed.select_related("desk").first()
@@ -123,5 +125,7 @@ def cancel_by_ids(
         )
         for order_id, client_order_id in ids
     ]
-    receipt = record_request(actor, targets, reason=reason, request_key=request_key)
+    receipt = record_request(
+        actor, targets, reason=reason, request_key=request_key, urgent_up_to=urgent_up_to
+    )
     return replace(receipt, notes=tuple(filter(None, map(unusual, targets))))

@@ -3,6 +3,7 @@
 from orders.models.account_stream import AccountStream
 from orders.models.accounts import Account, AgentWallet, SealedApiConfigKey, SealedKey
 from orders.models.alerts import Alert, AlertKind
+from orders.models.api_acts import ApiAct
 from orders.models.api_tokens import ApiToken, TokenRight
 from orders.models.audit import AuditPayload, AuditRecord, AuditRecordOrder, Event
 from orders.models.cancel_jobs import CancelJob, JobStatus
@@ -34,6 +35,7 @@ __all__ = [
     "Alert",
     "AlertKind",
     "AmountsState",
+    "ApiAct",
     "ApiToken",
     "AuditCheckpoint",
     "AuditPayload",

@@ -12,6 +12,11 @@ from orders.models.desks import OfDesksQuerySet
 MAX_NAME, MAX_NETWORKS = 60, 400  # characters
 
 
+def acting_token() -> "models.CharField[str, str]":
+    """The name of the token by which a program acted; empty where a person did."""
+    return models.CharField(max_length=MAX_NAME, blank=True, default="")
+
+
 class TokenRight(models.TextChoices):
     """One thing that a program may do with its token. The maker's own rights bound all of them."""
 

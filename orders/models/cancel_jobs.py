@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from django.db import models
 
+from orders.models.api_tokens import acting_token
 from orders.models.desks import OfDesksQuerySet
 
 MAX_SCOPE, MAX_REASON = 200, 300  # characters
@@ -44,6 +45,7 @@ class CancelJob(models.Model):
     operator_name = models.CharField(max_length=150)  # as it was when they acted
     session_hash = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=45, blank=True)  # where the operator acted from
+    token_name = acting_token()
     # One act, one job, however often the browser sends it.
     request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     scope = models.CharField(max_length=MAX_SCOPE)  # what was asked, in words

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 
+from orders.models.api_tokens import acting_token
 from orders.models.cancels import LEASE
 from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
@@ -83,6 +84,7 @@ class PanicLine(models.Model):
     operator_name = models.CharField(max_length=150, blank=True)
     session_hash = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=45, blank=True)
+    token_name = acting_token()
     asked_at = models.DateTimeField(null=True)
     claim_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)

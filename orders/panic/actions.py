@@ -70,7 +70,7 @@ def _permitted(user: "Person", actor: log.Actor, line_id: int, act: str) -> Pani
 
 
 def _asked_by(actor: log.Actor, now: datetime) -> dict[str, Any]:
-    return {**actor.columns(), "asked_at": now, "takes": 0}
+    return {**actor.act_columns(), "asked_at": now, "takes": 0}
 
 
 def _move(

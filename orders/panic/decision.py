@@ -129,7 +129,7 @@ def _insert(
     with transaction.atomic():
         job = CancelJob.objects.create(
             desk=desk,
-            **actor.columns(),
+            **actor.act_columns(),
             request_key=key,
             scope=_cut(in_words(desk, accounts, is_drill=is_drill, **about), MAX_SCOPE),
             reason=reason,
@@ -137,7 +137,7 @@ def _insert(
             is_drill=is_drill,
             created_at=now,
         )
-        about_line = about | actor.columns() | {"asked_at": now}
+        about_line = about | actor.act_columns() | {"asked_at": now}
         lines = [PanicLine(job=job, account=account, **about_line) for account in accounts]
         PanicLine.objects.bulk_create(lines)
         about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}

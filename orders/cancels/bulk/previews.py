@@ -157,10 +157,17 @@ def must_type(preview: Preview) -> str:
 
 
 def confirm(
-    *, user: "Person", actor: Actor, preview_id: UUID, reason: str = "", typed: str = ""
+    *,
+    user: "Person",
+    actor: Actor,
+    preview_id: UUID,
+    reason: str = "",
+    typed: str = "",
+    urgent_up_to: int | None = None,
 ) -> intake.CancelReceipt:
     """Run exactly the frozen set, once: a replayed confirmation gives the same job.
 
+    ``urgent_up_to``: as in `intake.record_request`.
     Raises `NotAllowed`, or `CannotAsk` naming the field that is missing.
     """
     mine = Preview.objects.allowing(user, Right.CANCEL).filter(made_by_id=user.pk)
@@ -189,6 +196,7 @@ def confirm(
         scope=preview.scope,
         preview=preview,
         preview_sha256=preview.targets_sha256,
+        urgent_up_to=urgent_up_to,
     )
 
 
