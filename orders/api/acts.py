@@ -20,7 +20,7 @@ from orders.api import shapes, waiting
 from orders.api.callers import Caller, caller_of
 from orders.api.problems import Refused
 from orders.cancels.intake import CancelReceipt
-from orders.evidence import restored_copy
+from orders.lifecycle import restored_copy
 from orders.models import ApiAct, CancelJob
 from orders.models.api_acts import KEPT, MAX_KEY
 

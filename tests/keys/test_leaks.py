@@ -21,8 +21,10 @@ from orders.cancels import requests
 from orders.delivery import worker
 from orders.models import AgentWallet, Cancel, SealedKey
 from orders.operations.errands import background, exports
+from tests.api.programs import Program
 from tests.helpers.firm import PASSWORD
 from tests.helpers.screens import page, signed_in, url
+from tests.helpers.tokens import new_token
 
 PLANTED = Keypair.from_seed(bytes(range(101, 133)))
 RAW = bytes(PLANTED)
@@ -239,3 +241,21 @@ def test_an_api_token_is_in_no_log_and_no_row(firm, logs):
     places = page(client, "orders_apitoken_changelist") + page(client, "index")
     for needle in (secret, secret.upper(), secret[8:]):
         assert needle not in logs.text + rows + places
+
+
+@pytest.mark.parametrize("is_debug", [True, False])
+def test_a_token_that_is_used_is_in_no_log_and_no_row(firm, logs, settings, monkeypatch, is_debug):
+    settings.DEBUG = is_debug
+    _, secret = new_token(firm, "read", "cancel")
+    (order,), asking = firm.orders(), Program(secret)
+    names = {"account_id": firm.account.pk, "symbol": "BTC", "order_ids": [order.order_id]}
+    told = [asking.post("/cancels", names), asking.get("/orders"), asking.post("/panics", {})]
+    told += [asking.get("/no-such"), asking.post("/cancels", names, key="x" * 99)]
+    told += [Program(f"{secret}0").get("/orders"), Program(secret).post("/accounts")]
+    monkeypatch.setattr("orders.api.shapes.account", explode)
+    told += [asking.get("/accounts")]
+    statuses = [answer.status_code for answer in told]
+    assert statuses == [202, 200, 403, 404, 422, 401, 405, 500]
+    rows = " ".join(str(value) for value in database().values())
+    said = " ".join(answer.content.decode() + str(answer.headers) for answer in told)
+    assert secret.removeprefix("pacifica_desk_") not in logs.text + rows + said
