@@ -186,3 +186,18 @@ def clock(began_at: datetime, ended_at: datetime | None) -> str:
 def took(cancel: Cancel) -> str:
     """Say how long a cancel took, from the act to the proven outcome."""
     return sentences.took(cancel)
+
+
+@register.simple_tag
+def copy(value: object, what: str) -> str:
+    """Return a button that copies a value whole; its name says what it is."""
+    if not value:
+        return ""
+    return format_html(
+        '<button type="button" class="dk-copy dk-not-printed" data-copy="{}" aria-label="Copy {}" '
+        'title="Copy {}"><span class="material-symbols-outlined" aria-hidden="true">content_copy'
+        "</span></button>",
+        value,
+        what,
+        what,
+    )

@@ -48,6 +48,17 @@ def test_request_and_answer_stand_side_by_side_from_either_end(firm, delivered, 
     assert (sent if end == 1 else came).hash in text
 
 
+def test_hashes_and_signature_have_a_button_that_says_what_it_copies(firm, delivered):
+    _, sent, _ = delivered
+    text = page(signed_in(firm.auditor), "orders_auditrecord_change", sent.pk)
+    for value, what in (
+        (sent.hash, "its own hash"),
+        (sent.previous_hash, "the hash before"),
+        (sentences.data_of(sent)["signature"], "the signature"),
+    ):
+        assert f'data-copy="{value}" aria-label="Copy {what}"' in text
+
+
 def test_a_panics_request_and_answer_stand_side_by_side_too(firm, quick_panic):
     firm.order()
     decision.record_panic(user=firm.head, actor=firm.actor(), desk_id=firm.momentum.pk)

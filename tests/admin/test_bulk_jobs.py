@@ -1,5 +1,6 @@
 """A bulk job in the browser: watched, stopped, resumed, and accounted for to the last order."""
 
+import codecs
 import csv
 import re
 from datetime import timedelta
@@ -232,7 +233,7 @@ def test_the_download_holds_every_order_of_the_frozen_set_and_is_recorded(firm, 
     rest(job, CancelStatus.CANCELLED, CancelStatus.GONE, CancelStatus.REFUSED)
     Cancel.objects.update(explanation='=HYPERLINK("http://x")', symbol="@BTC")
     answer = signed_in(firm.operator).get(url("orders_canceljob_download", job.pk))
-    rows = list(csv.DictReader(StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["outcome"] for row in rows] == ["cancelled", "gone", "refused"]
     assert {row["explanation"] for row in rows} == {'\'=HYPERLINK("http://x")'}
     assert {row["symbol"] for row in rows} == {"'@BTC"}
@@ -240,10 +241,15 @@ def test_the_download_holds_every_order_of_the_frozen_set_and_is_recorded(firm, 
     assert (record.operator, record.job_id) == (firm.operator, job.pk)
 
 
+def test_a_spreadsheet_opens_the_download_as_utf_8(firm, job):
+    answer = signed_in(firm.operator).get(url("orders_canceljob_download", job.pk))
+    assert answer.content.startswith(codecs.BOM_UTF8)
+
+
 def test_the_download_tells_of_what_was_skipped(firm):
     job = one_was_skipped(firm)
     answer = signed_in(firm.head).get(url("orders_canceljob_download", job.pk))
-    rows = list(csv.DictReader(StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(StringIO(answer.content.decode("utf-8-sig"))))
     assert len(rows) == 4
     assert rows[-1]["order_id"] == "71000000000"
     assert rows[-1]["outcome"] == "skipped: already being cancelled"
@@ -259,7 +265,7 @@ def test_the_download_tells_of_a_skipped_order_whose_client_order_id_ran_under_a
     Cancel.objects.exclude(job=job).update(client_order_id=None)
     Cancel.objects.filter(job=job).update(client_order_id=name)
     answer = client.get(url("orders_canceljob_download", job.pk))
-    rows = list(csv.DictReader(StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["order_id"] for row in rows] == ["71000000001", "71000000000"]
 
 

@@ -36,6 +36,20 @@ def test_the_preview_says_what_would_happen(firm):
     assert nothing_asked()
 
 
+def test_a_preview_of_a_few_orders_shows_each_with_price_size_and_notional(firm):
+    known_order(firm.account, 72_000_000_000, price="61000", price_number=61000)
+    client = signed_in(firm.head)
+    text = folded(client.get(send_list(firm, client, text="72000000000,BTC\n72000000001,BTC").url))
+    for said in ("61,000", ">0.5<", "30,500", "72000000001", "not known here"):
+        assert said in text
+
+
+def test_a_preview_of_more_orders_counts_them_alone(firm):
+    a_book(firm, 21)
+    client = signed_in(firm.head)
+    assert "71000000001" not in folded(client.get(ask_by_scope(client, firm).url))
+
+
 def test_the_preview_flags_what_is_closed_and_what_is_unknown_here(firm):
     orders = a_book(firm, 3)
     Order.objects.filter(pk=orders[0].pk).update(state="closed")

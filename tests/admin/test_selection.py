@@ -33,6 +33,15 @@ def test_the_confirmation_says_what_will_be_cancelled_and_asks_nothing(firm):
     assert nothing_asked()
 
 
+def test_each_of_a_few_orders_is_shown_with_price_size_and_notional(firm):
+    order = known_order(firm.account, 71_000_000_001)
+    stop = {"order_type": "stop_limit", "stop_price": "61000", "price": "60900"}
+    text = folded(tick(signed_in(firm.operator), [order, known_order(firm.account, 72, **stop)]))
+    for said in ("71000000001", "50,000", ">0.5<", "25,000", "stop 61,000, limit 60,900"):
+        assert said in text
+    assert "<details>" not in text.split("Cancel 2 orders?")[1].split("<footer")[0]
+
+
 def test_confirming_makes_one_job_of_exactly_these_orders_with_the_reason(firm):
     orders = [known_order(firm.account, 71_000_000_001 + n) for n in range(3)]
     operator = signed_in(firm.operator)

@@ -26,6 +26,7 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.bulk.list_form import ListForm
 from orders.admin.bulk.scope_form import ScopeForm
+from orders.admin.orders import few_orders
 from orders.admin.shared import fields, filter_text, freshness
 from orders.admin.shared.job_links import told
 from orders.admin.shared.partial_screens import ScreenWithoutList
@@ -171,6 +172,7 @@ class PreviewAdmin(ScreenWithoutList[Preview]):
         }
         try:
             facts["plan"] = estimate.plan(preview)
+            facts["few"] = few_orders.of_preview(preview)
         except CannotAsk as changed:
             facts["errors"] = {"": str(changed)}
         return self.page(request, "desk/bulk/preview.html", **facts | about, status=status)

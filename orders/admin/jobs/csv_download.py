@@ -9,6 +9,7 @@ from django.http import HttpResponse
 
 from orders.audit import log
 from orders.cancels.bulk import frozen_orders
+from orders.cancels.bulk.list_parser import BYTE_ORDER_MARK
 from orders.evidence.bundle import safe
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, Cancel, CancelJob, Event
@@ -36,7 +37,10 @@ SKIPPED = "skipped: already being cancelled"
 
 
 def of_job(job: CancelJob, *, actor: log.Actor) -> HttpResponse:
-    """A CSV file with one line for each order of the frozen set, skipped ones too."""
+    """A CSV file with one line for each order of the frozen set, skipped ones too.
+
+    It begins with a byte order mark, by which spreadsheets open it as UTF-8.
+    """
     data = {"words": f"orders of {job}: {job.scope}"}
     log.record(log.Fact(Event.EXPORT_DOWNLOADED, actor=actor, desk=job.desk, job=job, data=data))
     text = StringIO()
@@ -52,7 +56,7 @@ def of_job(job: CancelJob, *, actor: log.Actor) -> HttpResponse:
         writer.writerow(map(safe, row))
     name = f"pacifica-desk-job-{job.pk}.csv"
     return HttpResponse(
-        text.getvalue(),
+        BYTE_ORDER_MARK + text.getvalue(),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',

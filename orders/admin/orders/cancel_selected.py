@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
+from orders.admin.orders import few_orders
 from orders.admin.shared import fields, filter_text
 from orders.admin.shared.freshness import book_of
 from orders.admin.shared.job_links import ORDERS, told
@@ -130,7 +131,8 @@ def _page(
         request,
         "desk/orders/confirm_selected.html",
         title="Cancel selected orders",
-        orders=orders[:SHOWN],
+        few=few_orders.of_orders(orders) if len(orders) <= few_orders.MOST else [],
+        orders=few_orders.of_orders(orders[:SHOWN]),
         count=len(orders),
         ids=",".join(str(order.pk) for order in orders),
         needs_reason=any(order.account.desk.needs_reason for order in orders),
