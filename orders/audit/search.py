@@ -88,8 +88,8 @@ def matching(query: dict[str, Any], *, limits: Limits = LIMITS) -> OfDesksQueryS
     """Return the records that fit every part of the query.
 
     ``query``: any of operator (name), desk, account, job (ids), symbol, order (order id or client
-    order id), event, outcome, address, from, to (ISO 8601, UTC where it is not said), and desks (a
-    list of ids that bounds everything). Raises `BadQuery`.
+    order id), event, outcome, address, from, to (ISO 8601, UTC where it is not said; *to* a day
+    includes that day), and desks (a list of ids that bounds everything). Raises `BadQuery`.
     """
     query = {name: value for name, value in query.items() if value not in ("", None)}
     for name, value in query.items():
@@ -127,7 +127,7 @@ def _times(query: dict[str, Any]) -> Iterator[Condition]:
     if "from" in query:
         yield GreaterThanOrEqual(Unindexed("at"), _moment(query["from"]))
     if "to" in query:
-        yield LessThan(Unindexed("at"), _moment(query["to"]))
+        yield LessThan(Unindexed("at"), _end(query["to"]))
 
 
 def positions_between(query: dict[str, Any], *, limits: Limits = LIMITS) -> Span:
@@ -138,7 +138,7 @@ def positions_between(query: dict[str, Any], *, limits: Limits = LIMITS) -> Span
         older = older.order_by("-at")[: limits.several]
         span["gt"] = older.aggregate(first=Min("position"))["first"]
     if "to" in query:
-        newer = AuditRecord.objects.filter(at__gte=_moment(query["to"]) + LATENESS)
+        newer = AuditRecord.objects.filter(at__gte=_end(query["to"]) + LATENESS)
         newer = newer.order_by("at")[: limits.several]
         span["lt"] = newer.aggregate(last=Max("position"))["last"]
     return {lookup: position for lookup, position in span.items() if position is not None}
@@ -214,6 +214,12 @@ def _moment(value: str) -> datetime:
     if moment is None or not 1900 < moment.year < 9000:
         raise BadQuery(f"{value!r} is no date and time.")
     return make_aware(moment) if is_naive(moment) else moment
+
+
+def _end(value: str) -> datetime:
+    """When a span ends: at the moment named, or with the day where it is a day."""
+    is_day = len(str(value).strip()) == len("2026-11-28")
+    return _moment(str(value).strip()) + timedelta(days=is_day)
 
 
 def _symbol(value: str, span: Span) -> Part:

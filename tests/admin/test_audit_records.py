@@ -70,6 +70,13 @@ def test_a_panics_request_and_answer_stand_side_by_side_too(firm, quick_panic):
         assert payloads.sides_of(record, firm.auditor) == (sent, came)
 
 
+def test_to_a_day_includes_that_day_and_quick_ranges_keep_the_other_filters(firm, delivered):
+    auditor, today = signed_in(firm.auditor), f"{timezone.now():%Y-%m-%d}"
+    text = page(auditor, "orders_auditrecord_changelist", to=today, event="answer")
+    assert f"about BTC {delivered[0].order_id}: cancelled." in text
+    assert f'href="?event=answer&amp;from={today}T00%3A00%3A00">Today' in text
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -3,6 +3,7 @@
 import gzip
 import re
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.utils.timezone import now
@@ -210,6 +211,23 @@ def test_a_page_that_is_no_more_leads_to_the_last_one_and_keeps_the_filter(firm)
     assert len(ids_in(text)) == 50
     assert "31000000001" not in text
     assert "There is no page 9 any more" in text
+
+
+def test_paging_skips_no_row_while_one_cancels(firm):
+    many_orders(firm, 150)
+    operator = signed_in(firm.operator)
+    first = page(operator, LIST)
+    link = unescape(re.search(r'<a href="([^"]*)">2</a>', first)[1])
+    Order.objects.filter(order_id__in=ids_in(first)[:10]).update(state="closed", closed_at=now())
+    second = folded(operator.get(url(LIST) + link))
+    assert len({*ids_in(first), *ids_in(second)}) == 150
+    assert len(ids_in(page(operator, LIST))) == 100  # whoever begins anew sees what is open alone
+
+
+@pytest.mark.parametrize("since", ["x", "-1", "9" * 40, "0", "99999999999999"])
+def test_a_moment_that_nobody_pages_since_is_none(firm, since):
+    many_orders(firm, 1, state="closed", closed_at=now())
+    assert ids_in(page(signed_in(firm.operator), LIST, since=since)) == []
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "9" * 40, "x"])

@@ -11,7 +11,7 @@ from orders.admin.shared.filters import Choice, StateFilter
 from orders.models import Order, OrderState
 from orders.models.orders import OrderQuerySet
 
-NOT_A_FILTER = ("p", "o")  # the page and the sorting choose no rows
+NOT_A_FILTER = ("p", "o", StateFilter.SINCE)  # page and sorting choose no rows
 IN_ANY_CASE = (OrderState.OPEN.value, StateFilter.EVERY)  # only open orders are ever cancelled
 
 

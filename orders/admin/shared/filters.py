@@ -1,12 +1,14 @@
 """List filters that offer, and accept, only what the person may see."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from orders.admin.shared.screens import scoped
 from orders.models import (
@@ -24,6 +26,7 @@ from orders.models.orders import IS_STOP
 
 Choices = list[tuple[str, str]]  # the value in the address line, and its label
 
+PAGING = timedelta(minutes=15)  # how long somebody pages through one list
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
 
@@ -39,6 +42,7 @@ class Choice(admin.SimpleListFilter):
     control = "select"
     is_rare = False
     path = ""
+    held: ClassVar[dict[str, str]] = {}  # what the links to other pages keep beside the filters
 
     def has_output(self) -> bool:
         return True
@@ -114,6 +118,18 @@ class StateFilter(Choice):
 
     title, parameter_name, control = "state", "state", "tabs"
     EVERY = "every"
+    SINCE = "since"  # when the first page was shown, in ms since 1970
+    beside = (SINCE,)
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        params: dict[str, list[str]],
+        model: type[Order],
+        model_admin: "admin.ModelAdmin[Any]",
+    ) -> None:
+        self.since = _recent(params.pop(self.SINCE, [""])[-1], timezone.now())
+        super().__init__(request, params, model, model_admin)
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         self.address = request.GET
@@ -129,16 +145,38 @@ class StateFilter(Choice):
         return super().value() or (self.EVERY if self.is_search else OrderState.OPEN.value)
 
     def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        return queryset if value == self.EVERY else queryset.filter(state=value)
+        """Rows in this state. What was open on the first page stays: else later ones skip rows."""
+        if value == self.EVERY:
+            return queryset
+        is_so = Q(state=value)
+        if value == OrderState.OPEN and self.since:
+            is_so |= Q(closed_at__gte=self.since)
+            is_so |= Q(state=OrderState.VANISHED, last_seen_at__gte=self.since)
+        return queryset.filter(is_so)
+
+    @property
+    def held(self) -> dict[str, str]:  # type: ignore[override]  # of this page's moment
+        """Since when one pages through the open orders."""
+        since = self.since or timezone.now()
+        return {self.SINCE: str(int(since.timestamp() * 1000))}
 
     def listed(self) -> Iterator[dict[str, Any]]:
         """The states as tabs: label, link with all other filters kept, whether one is there."""
         for value, label in self.lookup_choices:
             query = self.address.copy()
             query[self.parameter_name] = value
-            query.pop("p", None)
+            for name in ("p", self.SINCE):
+                query.pop(name, None)
             is_here = self.value() == value
             yield {"selected": is_here, "query_string": f"?{query.urlencode()}", "display": label}
+
+
+def _recent(text: str, now: datetime) -> datetime | None:
+    """The moment that an address names; None where it is none, or longer ago than one pages."""
+    if not (text.isascii() and text.isdigit() and len(text) < 15):
+        return None
+    moment = datetime.fromtimestamp(int(text) / 1000, UTC)
+    return moment if now - PAGING < moment <= now else None
 
 
 class SideFilter(Choice):

@@ -129,9 +129,10 @@ class Rows(ChangeList):
         """The label of each page beside this one, and its link; without one for this page."""
         if not self.multi_page:
             return
+        held = {name: value for spec in self.choices for name, value in spec.held.items()}
         for page in self.paginator.get_elided_page_range(self.page_num, on_each_side=2):
             is_link = isinstance(page, int) and page != self.page_num
-            yield str(page), self.get_query_string({PAGE_VAR: page}) if is_link else ""
+            yield str(page), self.get_query_string(held | {PAGE_VAR: page}) if is_link else ""
 
     # The table
 

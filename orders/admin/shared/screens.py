@@ -159,7 +159,8 @@ class Screen(ModelAdmin[Row]):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only our own filters read the address line: no column can be guessed through it."""
-        return lookup in {one.parameter_name for one in self.list_filter}
+        of_filters = {one.parameter_name for one in self.list_filter}
+        return lookup in of_filters or any(lookup in _beside(one) for one in self.list_filter)
 
     def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
         return self.sortable_by
@@ -270,6 +271,11 @@ class ScopedInline(TabularInline[Row, Parent]):
         return is_administrator(request)
 
     has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
+def _beside(one: type[SimpleListFilter]) -> tuple[str, ...]:
+    """Further names that a filter reads in the address line."""
+    return getattr(one, "beside", ())
 
 
 def choices_of(db_field: "ForeignKey[Any, Any]", request: HttpRequest) -> QuerySet[Any]:
