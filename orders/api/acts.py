@@ -14,7 +14,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Field, Header, Query, Schema
 from ninja.responses import Status
-from pydantic import ConfigDict
 
 from orders.api import shapes, waiting
 from orders.api.callers import Caller, caller_of
@@ -51,7 +50,7 @@ NEW_KEY = "Take a new key for a new act; send this key with exactly the same req
 class Given(Schema):
     """What a program sends: these fields, in these types, and no others."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = {"extra": "forbid", "strict": True}
 
 
 class Skipped(Schema):
