@@ -43,6 +43,7 @@ ACTS = {
     "orders_preview_confirm": "cancel",
     "orders_preview_anew": "cancel",
     "orders_panicline_pull": "panic",
+    "orders_panicline_pull_all": "panic",
     "orders_panicline_again": "panic",
     "orders_panicline_close": "panic",
     "orders_panicline_look": "panic",

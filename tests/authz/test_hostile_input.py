@@ -110,6 +110,7 @@ FORMS = [
     "orders_order_cancel_by_id",
     "orders_preview_list",
     "orders_panicline_pull",
+    "orders_panicline_pull_all",
     "orders_order_changelist",
     "orders_cancel_close",
 ]

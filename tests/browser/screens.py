@@ -153,6 +153,7 @@ def screens() -> Iterator[Screen]:
     yield Screen("preview", head, preview)
     yield Screen("job-running", head, running_job)
     yield Screen("panic", head, f"{ORDERS}panicline/pull/")
+    yield Screen("panic-on-all-desks", head, f"{ORDERS}panicline/pull-all/")
     yield Screen("panic-running", head, panic_job)
     yield Screen("jobs", head, f"{ORDERS}canceljob/")
     yield Screen("job", head, first_of(f"{ORDERS}canceljob/"))

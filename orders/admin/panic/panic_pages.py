@@ -21,6 +21,7 @@ from orders.access import permissions
 from orders.access.denials import refuse
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
+from orders.admin.panic import all_desks
 from orders.admin.panic.panic_form import PanicForm
 from orders.admin.shared import fields
 from orders.admin.shared.partial_screens import ScreenWithoutList
@@ -57,6 +58,7 @@ class PanicAdmin(ScreenWithoutList[PanicLine]):
     def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("pull/", "orders_panicline_pull", self.pull_view),
+            ("pull-all/", "orders_panicline_pull_all", self.pull_all_view),
             ("warned/", "orders_panicline_warned", self.warned_view),
             ("<int:object_id>/again/", "orders_panicline_again", self.again_view),
             ("<int:object_id>/look/", "orders_panicline_look", self.look_view),
@@ -87,6 +89,10 @@ class PanicAdmin(ScreenWithoutList[PanicLine]):
         if job is None:
             return self._page(request, form, status=422)
         return redirect(JOB, job.pk)
+
+    def pull_all_view(self, request: HttpRequest) -> HttpResponse:
+        """All of the person's desks in one act."""
+        return all_desks.view(self, request)
 
     def _pulled(self, request: HttpRequest, form: PanicForm) -> CancelJob | None:
         """The job, or None with the form's errors filled in."""
