@@ -235,7 +235,7 @@ def test_what_a_spreadsheet_calls_unicode_text_is_read(firm):
         ({"file": file_of(b"\x89PNG\r\n\x1a\n\xff", "p.png")}, "not plain text"),
         ({"file": file_of(b"1\x002")}, "not plain text"),
         ({"file": file_of(b"1\n" * (12 * MIB + 1))}, "larger than 24 MiB"),
-        ({"text": "1\n" * (MIB // 2 + 1)}, "larger than 1 MiB"),
+        ({"text": "1\n" * (3 * MIB // 2 + 1)}, "at most 3 MiB: choose it as a file"),
         ({"text": "1", "account": "999999"}, "There is no such account"),
     ],
     ids=["nothing", "both", "empty", "picture", "nul", "large", "large-text", "foreign"],

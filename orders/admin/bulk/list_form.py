@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
-MAX_PASTED = 1024 * 1024
 MIB = 1024 * 1024
+MAX_PASTED = 3 * MIB  # with the rest of the form within a body of 4
+PASTED_TOO_LARGE = f"A pasted list has at most {MAX_PASTED // MIB} MiB: choose it as a file."
 TOO_LARGE = "The list is larger than {} MiB: cut it into several."
 NOT_TEXT = "That file is not plain text: save the list as CSV or text, in UTF-8."
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -79,7 +80,7 @@ class ListForm(forms.Form):
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
         if len(text.encode("utf-8", "replace")) > MAX_PASTED:
-            raise forms.ValidationError(TOO_LARGE.format(MAX_PASTED // MIB))
+            raise forms.ValidationError(PASTED_TOO_LARGE)
         return text
 
     def clean_file(self) -> str:
