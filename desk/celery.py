@@ -6,9 +6,11 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, Task, signals
 from django.core.exceptions import ImproperlyConfigured
 from kombu.transport import TRANSPORT_ALIASES
+
+from desk import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 TRANSPORT_ALIASES["embedded"] = "desk.embedded_broker:Transport"
@@ -71,6 +73,20 @@ def keep_connection(**kwargs: Any) -> None:
     from django.db import close_old_connections
 
     close_old_connections()
+
+
+@signals.task_prerun.connect
+def take_over(task: "Task[Any, Any] | None" = None, **kwargs: Any) -> None:
+    """Bind for this task's lines what the click that woke it was about."""
+    headers = task.request.headers if task is not None else None
+    brought = (headers or {}).get(logs.HEADER)
+    logs.take_over(brought if isinstance(brought, dict) else {})
+
+
+@signals.task_postrun.connect
+def let_go(**kwargs: Any) -> None:
+    """The thread's next task is about something else."""
+    logs.let_go()
 
 
 @signals.task_failure.connect

@@ -10,9 +10,12 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from desk import settings_table
 from desk.setting_values import wrong
 
+DEFAULT = str(Path(__file__).resolve().parent.parent / ".env")
 LINE = re.compile(r"(?:export +)?([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 NAME = re.compile(r"(?:export +)?([A-Z_]+)(?![A-Za-z0-9_+/])")
 # Of a faulty line nothing else is ever shown: it may be part of a key.
@@ -32,6 +35,17 @@ def load(path: str | Path, *, is_named: bool) -> list[str]:
     for name, value in given.items():
         os.environ.setdefault(name, value)
     return _readable_by_others(path, given)
+
+
+def look_up(name: str, default: str) -> str:
+    """Read one setting before there are settings; where the file is faulty, the start says so."""
+    if name in os.environ:
+        return os.environ[name]
+    try:
+        path = Path(os.environ.get("ENV_FILE", DEFAULT))
+        return _settings(_text(path), path.name).get(name, default)
+    except ImproperlyConfigured:
+        return default
 
 
 def _text(path: Path) -> str:

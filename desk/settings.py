@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import environ
 from django.urls import reverse_lazy
 
+from desk import logs
 from desk.appearance import UNFOLD, content_security_policy  # noqa: F401
 from desk.databases import database, has_wal_bug, sqlite_options
-from desk.env_file import load
+from desk.env_file import DEFAULT, load
 from desk.private import make_own_folder
 from desk.setting_values import (
     address,
@@ -30,9 +31,7 @@ from desk.setting_values import (
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-SETTING_WARNINGS = load(
-    os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), is_named="ENV_FILE" in os.environ
-)
+SETTING_WARNINGS = load(os.environ.get("ENV_FILE", DEFAULT), is_named="ENV_FILE" in os.environ)
 
 # --- Which exchange ------------------------------------------------------------------------------
 
@@ -136,6 +135,7 @@ INSTALLED_APPS = [
     "orders",
 ]
 MIDDLEWARE = [
+    "orders.middleware.RequestIdMiddleware",  # outermost: whatever is logged within has the id
     "orders.operations.monitoring.health.HealthMiddleware",  # before sessions and hosts
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -331,12 +331,9 @@ if PACIFICA_NETWORK != "paper":
 LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     wrong("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-}
+LOG_FORMAT = text("LOG_FORMAT", "text")
+if LOG_FORMAT not in logs.FORMATS:
+    wrong("LOG_FORMAT", "must be text or json.")
+LOGGING = logs.configuration(LOG_LEVEL, LOG_FORMAT)
 
 SETTING_WARNINGS += slips()

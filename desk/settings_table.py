@@ -36,6 +36,12 @@ SETTINGS = {
             "front of the site passes `/events` to it.",
         ),
         ("LOG_LEVEL", "INFO", "The least severe line that is logged: DEBUG to CRITICAL."),
+        (
+            "LOG_FORMAT",
+            "text",
+            "`text`: lines for people; `json`: one JSON object a line, with request, job, cancels, "
+            "account and attempt.",
+        ),
         ("ENV_FILE", "`.env`", "Another file to read settings from; it must exist."),
     ),
     "Signing in": (

@@ -1,5 +1,6 @@
-"""Middleware that every request passes: end sessions that are over, ask for what is owed."""
+"""Middleware of every request: name it, end sessions that are over, ask for what is owed."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.defaults import permission_denied
 
+from desk import logs
 from orders.access import denials, second_factor, sessions
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
@@ -25,10 +27,32 @@ ENDED = "Your session has ended: sign in again."
 PROVE = "Confirm that it is you, then do it again: this act asks for it."
 UNSTORABLE = ("NUL (0x00)", "expected a number but got")  # Django's words
 NOW = "Desk-Now"  # our time in ms since 1970: ages on a page go by it, and that it is ours by that
+REQUEST_ID = "X-Request-ID"
+SOUND_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+
+class RequestIdMiddleware:
+    """Middleware around all others: the request has an id, which its lines and its answer bear."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = id_of(request)
+        with logs.bound(request_id=request_id):
+            response = self.get_response(request)
+        response.headers[REQUEST_ID] = request_id
+        return response
+
+
+def id_of(request: HttpRequest) -> str:
+    """Return the id that a trusted proxy gave, or a new one."""
+    given = request.headers.get(REQUEST_ID, "") if settings.TRUST_PROXY_HEADERS else ""
+    return given if SOUND_ID.fullmatch(given) else logs.new_id()
 
 
 class SignInMiddleware:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
-from desk import process_figures
+from desk import logs, process_figures
 from orders.accounts import wallet_check
 from orders.audit import log
 from orders.delivery import worker
@@ -115,6 +115,10 @@ class Sweep:
             thread.join(max(0, ends_at - time.monotonic()))
 
     def _run(self, duty: Duty) -> None:
+        with logs.bound(duty=duty.name):
+            self._repeat(duty)
+
+    def _repeat(self, duty: Duty) -> None:
         change = ChangeWatch(duty.idle_s)
         while not self._stopping.is_set():
             close_old_connections()
@@ -145,11 +149,12 @@ def _deliver(ready: CancelQuerySet, now: datetime, *, is_urgent_only: bool = Fal
     _each(accounts, lambda pk: worker.deliver_account(account_id=pk, is_urgent_only=is_urgent_only))
 
 
-def _each(ids: Iterable[int], act: Callable[[int], object]) -> None:
-    """Act on each id: one that fails must not starve those behind it."""
+def _each(ids: Iterable[int], act: Callable[[int], object], what: str = "account") -> None:
+    """Act on each id: one that fails must not starve those behind it. ``what``: they are ids of."""
     for pk in list(ids):
         try:
-            act(pk)
+            with logs.bound(**{what: pk}):
+                act(pk)
         except Exception as error:
             process_figures.failed(error)
             logger.exception("The sweep could not do its part for %s; it tries again.", pk)
@@ -158,7 +163,7 @@ def _each(ids: Iterable[int], act: Callable[[int], object]) -> None:
 
 def probe_overdue(now: datetime) -> None:
     """Test the agent wallets whose test no worker took in time."""
-    _each(wallet_check.overdue(now, GRACE), lambda pk: wallet_check.probe(wallet_id=pk))
+    _each(wallet_check.overdue(now, GRACE), lambda pk: wallet_check.probe(wallet_id=pk), "wallet")
 
 
 def expire_unsent(now: datetime) -> None:

@@ -14,6 +14,7 @@ DOORS = {
     },
     "websockets": {"orders.pacifica.stream_client"},
     "celery": {"orders.lifecycle.wakeups", "orders.tasks", "desk.celery", "desk"},
+    "structlog": {"desk.logs"},
     "nacl": {"orders.pacifica.signing"},
     "solders": {
         "orders.pacifica.signing",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from django.db import connection, transaction
 from django.utils import timezone
 
+from orders.audit import told
 from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, Row, chained, compact, moment
 from orders.models import (
     Account,
@@ -187,7 +188,14 @@ def append(*facts: Fact | Draft) -> list[int]:
     insert(AuditRecord, RECORD_COLUMNS, records)
     insert(AuditRecordOrder, ("record_id", *COVERED_OF_ROW), lines)
     insert(AuditPayload, ("record_id", "body"), payloads)
-    return list(range(position - len(facts) + 1, position + 1))
+    positions = list(range(position - len(facts) + 1, position + 1))
+    told.after_commit(
+        [
+            (one, drafted.values, drafted.rows)
+            for one, drafted in zip(positions, drafts, strict=True)
+        ]
+    )
+    return positions
 
 
 def record(*facts: Fact) -> list[int]:

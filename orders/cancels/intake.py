@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from desk import logs
 from orders.audit import log
 from orders.cancels.cancel_rows import insert_queued, line_of
 from orders.cancels.live_cancels import Skipped, without_live
@@ -161,7 +162,8 @@ def _record(
 def _wake(job: CancelJob, targets: list[Target]) -> None:
     accounts = sorted({target.account.pk for target in targets})
     count = len(targets) // len(accounts)
-    wakeups.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
+    with logs.bound(job=job.pk):
+        wakeups.deliver(account_ids=accounts, is_urgent=job.is_urgent, count=count)
 
 
 def _new_job(

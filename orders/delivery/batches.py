@@ -1,11 +1,13 @@
 """Put signed cancels into HTTP requests: one alone, or up to ten in a batch."""
 
+import contextvars
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
+from desk import logs
 from orders.exchange.client import THREADS, client
 from orders.keys.signer import SignedRequest
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
@@ -53,7 +55,8 @@ def send(
                 _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             if waiting and turns.end_if(_must_stop(is_stopped)):
                 break
-            waiting.add(pool.submit(turns.take, packet, clock, api_config_key))
+            here = contextvars.copy_context()  # what a line is about is not known to other threads
+            waiting.add(pool.submit(here.run, turns.take, packet, clock, api_config_key))
             turns.given += 1
         while waiting:
             _, waiting = wait(waiting, timeout=LOOK_EVERY_S if turns.are_taken else LOOK_SOON_S)
@@ -136,7 +139,8 @@ def _send(
 
 
 def _broken_off(what: str, packet: OutgoingRequest, failed_at: datetime) -> AnswerLost:
-    logger.error("Sending broke off unexpectedly: %s.", what)  # its own text may hold anything
+    with logs.bound(cancels=[cancel.pk for cancel in packet.cancels]):
+        logger.error("Sending broke off unexpectedly: %s.", what)  # its own text may hold anything
     reason = f"sending broke off unexpectedly ({what})"
     url = client().base_url + packet.route
     return AnswerLost(reason, url=url, sent_at=None, failed_at=failed_at, elapsed_ms=None)

@@ -16,6 +16,7 @@ from django.db.models import Case, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from desk import logs
 from desk.repeated_warnings import Matters
 from orders.audit import log
 from orders.audit.phrases import several
@@ -76,6 +77,13 @@ def _next_chunk(
         return 0
     if restored_copy.is_behind(clock()) and not is_for_panic:
         return 0
+    with logs.of_job(head.job_id, account=account_id):
+        return _deliver_turn(head, clock)
+
+
+def _deliver_turn(head: NextJob, clock: Callable[[], datetime]) -> int:
+    """Deliver one chunk in its lane and count it; 0 where bulk must wait its turn."""
+    account_id = head.account.pk
     if head.is_urgent:
         return _deliver_chunk(head, credits.URGENT, clock)
     if _must_settle_first(account_id, clock()):
@@ -118,7 +126,8 @@ def _deliver_chunk(
             chunk = claim(head, now=clock(), limit=grant.count)
             left = len(chunk)  # unless it is known better
             if chunk:
-                left, quota = deliver(chunk, clock=clock, while_sending=while_sending)
+                with logs.bound(attempt=chunk[0].attempt):
+                    left, quota = deliver(chunk, clock=clock, while_sending=while_sending)
         else:  # waiting for credits is no idling
             CancelJob.objects.filter(pk=head.job_id).update(idle_since_at=clock())
     finally:

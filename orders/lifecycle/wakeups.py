@@ -12,18 +12,20 @@ import queue
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
 
-from desk import process_figures
+from desk import logs, process_figures
 from orders.models import Cancel
 
 logger = logging.getLogger(__name__)
 CHUNK = 250  # cancels that a sender takes at once
 MAX_SENDERS = 4  # that are woken for one account's bulk
 URGENT, BULK = "urgent", "bulk"
-Message = tuple[str, list[int], str]  # the task's name, its arguments, its lane
+# The task's name, its arguments, its lane, what its lines are about.
+Message = tuple[str, list[int], str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,12 @@ class _Publisher:
 
     def _run(self) -> None:
         while True:
-            (name, args, lane), handed_over = self.waiting.get()
+            (name, args, lane, about), handed_over = self.waiting.get()
+            headers = {logs.HEADER: about}
             try:
-                current_app.send_task(name, args=args, queue=lane, exchange="", routing_key=lane)
+                current_app.send_task(
+                    name, args=args, queue=lane, exchange="", routing_key=lane, headers=headers
+                )
                 self.keeps_up = True
             except Exception as error:  # whatever a broker's driver raises: the sweep makes it good
                 self.keeps_up = False
@@ -115,7 +120,8 @@ def probe(*, wallet_id: int) -> None:
 
 
 def _after_commit(name: str, args: list[int], lane: str) -> None:
-    transaction.on_commit(lambda: _running_publisher().put((name, args, lane)))
+    message = name, args, lane, logs.carried()
+    transaction.on_commit(lambda: _running_publisher().put(message))
 
 
 def _running_publisher() -> _Publisher:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from desk import startup_checks
+from desk import logs, startup_checks
 from desk.startup_checks import CannotStart
 from orders.access.permissions import NotAllowed
 from orders.accounts.provisioning import CannotEnrol
@@ -51,7 +51,8 @@ class DeskCommand(BaseCommand):
             parts = value if isinstance(value, list) else [value]
             if not all(_is_text(str(part)) for part in parts):
                 raise CommandError(f"{name}: {NO_TEXT}", returncode=WRONG_INPUT)
-        return super().execute(*args, **options)
+        with logs.bound(request_id=logs.new_id()):
+            return super().execute(*args, **options)
 
 
 @contextmanager

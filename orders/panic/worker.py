@@ -23,6 +23,7 @@ from django.db import (
 from django.db.models import F
 from django.utils import timezone
 
+from desk import logs
 from orders.delivery import batches, send_permission
 from orders.exchange import clock as exchange_clock
 from orders.exchange.client import THREADS
@@ -196,7 +197,8 @@ def _never(line: PanicLine) -> str:
 
 def _in_thread(line: PanicLine, is_halted: Callable[[], bool], timings: Timings) -> None:
     try:
-        empty(line, is_halted, timings)
+        with logs.bound(job=line.job_id, account=line.account_id):
+            empty(line, is_halted, timings)
     finally:
         batches.let_go()
         connection.close()

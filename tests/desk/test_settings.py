@@ -54,6 +54,7 @@ WRONG = {
     "EMAIL_URL": "mail.example.com",
     "AGENT_KEY_OPENING_KEYS_FILE": "/no/such/file",
     "LOG_LEVEL": "chatty",
+    "LOG_FORMAT": "JSON",
     "DATA_DIR": "/dev/null/data",
 }
 
