@@ -23,6 +23,7 @@ from orders.models import AgentWallet, Cancel, SealedKey
 from orders.operations.errands import background, exports
 from tests.api.programs import Program
 from tests.helpers.firm import PASSWORD
+from tests.helpers.log_lines import json_lines
 from tests.helpers.screens import page, signed_in, url
 from tests.helpers.tokens import new_token
 
@@ -71,14 +72,31 @@ def typed() -> list[str]:
     return [str(PLANTED), str(Pubkey.from_bytes(RAW[:32])), json.dumps(list(RAW))]
 
 
+LOUD = (None, "django", "urllib3", "celery", "kombu", "asyncio")
+
+
 @pytest.fixture
 def logs(caplog):
+    """All that is logged, in both forms."""
     caplog.set_level(logging.DEBUG)
-    for name in (None, "django", "urllib3", "celery", "kombu", "asyncio"):
-        logging.getLogger(name).setLevel(logging.DEBUG)
-    yield caplog
-    for name in (None, "django", "urllib3", "celery", "kombu", "asyncio"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    with json_lines(logging.DEBUG) as lines:
+        for name in LOUD:
+            logging.getLogger(name).setLevel(logging.DEBUG)
+        yield Logged(caplog, lines)
+        for name in LOUD:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+class Logged:
+    """``text``: what was said so far, as lines for people and as JSON."""
+
+    def __init__(self, caplog, lines):
+        self._caplog, self._lines = caplog, lines
+
+    @property
+    def text(self):
+        assert len(self._lines.objects()) >= len(self._caplog.records)  # none is lost
+        return self._caplog.text + self._lines.getvalue()
 
 
 @pytest.fixture
@@ -147,7 +165,8 @@ def test_a_key_that_was_taken_in_and_used_is_nowhere_else(
         requests.cancel_orders(
             user=firm.head, actor=firm.actor(firm.head), order_ids=[order.pk], reason="hunt"
         )
-    worker.deliver_account(account_id=account.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        worker.deliver_account(account_id=account.pk)
     assert Cancel.objects.get().status == "cancelled"
     exports.ask(user=firm.auditor, actor=firm.actor(firm.auditor), query={})
     background.run_due()
@@ -155,6 +174,7 @@ def test_a_key_that_was_taken_in_and_used_is_nowhere_else(
     call_command("dumpdata", exclude=["orders.sealedkey"], stdout=dump)
     places["dumpdata"] = dump.getvalue()
     places["logs"] = logs.text
+    assert '"event": "Answer"' in logs.text
     for name, args in (
         ("orders_agentwallet_change", [wallet.pk]),
         ("orders_agentwallet_changelist", []),

@@ -1,5 +1,6 @@
 """Real worker and sweep processes, on whatever database and broker are configured."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from desk import logs
 from orders.cancels import requests
 from orders.models import Cancel, CancelStatus, Sender
 
@@ -77,6 +79,22 @@ def test_a_worker_is_woken_delivers_and_says_that_it_is_alive(committing_firm, p
         cancel = until(concluded)
         assert cancel.status == CancelStatus.CANCELLED
         assert not paper.truth()[order.order_id]["is_open"]
+
+
+def test_a_click_is_followed_through_the_broker_in_lines_of_json(
+    committing_firm, paper, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    with worker(paper, tmp_path):
+        until(lambda: Sender.objects.fresh(timezone.now()).filter(kind="worker").exists())
+        with logs.bound(request_id="the-click"):
+            ask(committing_firm)
+        cancel = until(concluded)
+    said = (tmp_path / "WARNING.log").read_text().splitlines()
+    lines = [json.loads(line) for line in said if "Warm shutdown" not in line and line]
+    (answer,) = [line for line in lines if line["event"] == "Answer"]
+    assert answer["request_id"] == "the-click" and answer["process"] == "worker"
+    assert answer["job"] == cancel.job_id and answer["cancels"] == [cancel.pk]
 
 
 def test_a_sweep_delivers_what_no_worker_was_there_for(committing_firm, paper, tmp_path):
