@@ -82,6 +82,15 @@ def exact(moment: datetime | None) -> str:
 
 
 @register.filter
+def exact_text(text: str) -> str:
+    """Write a time that a record keeps as text like all others; what is no time as it stands."""
+    try:
+        return exact(datetime.fromisoformat(text))
+    except (TypeError, ValueError):
+        return visible(text)
+
+
+@register.filter
 def ago(moment: datetime | None) -> str:
     """Say how long ago; the page keeps it up to date. The exact time is in the title."""
     if moment is None:

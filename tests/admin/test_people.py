@@ -1,11 +1,13 @@
 """Administrators' forms: every change is recorded with who, what, from and to."""
 
+import re
+
 from django.contrib.auth import get_user_model
 
 from orders.audit import sentences
 from orders.models import Account, AuditRecord, Desk, Event, Membership
 from tests.helpers.firm import PASSWORD
-from tests.helpers.screens import folded, signed_in, url
+from tests.helpers.screens import folded, page, signed_in, url
 
 User = get_user_model()
 
@@ -26,6 +28,27 @@ def memberships(*rows, initial=0):
 def last(event):
     """The newest record of this event."""
     return AuditRecord.objects.filter(event=event).first()
+
+
+def test_pages_of_people_speak_in_our_own_words(firm):
+    administrator = signed_in(firm.administrator)
+    texts = [
+        page(administrator, "auth_user_changelist"),
+        page(administrator, "auth_user_add"),
+        page(administrator, "auth_user_change", firm.operator.pk),
+    ]
+    for text in texts:
+        shown = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text)
+        for word in ("Authentication", "user", "Users", "add another", "continue editing", "salt"):
+            assert word not in shown, word
+    there = url("auth_user_password_change", firm.operator.pk)
+    assert f'href="{there}">Set a new password' in texts[2]
+
+
+def test_a_form_with_faults_says_that_nothing_was_saved(firm):
+    answer = signed_in(firm.administrator).post(url("orders_desk_add"), {"name": ""})
+    assert "Nothing was saved: see what is marked below." in folded(answer)
+    assert "Please correct" not in folded(answer)
 
 
 def test_adding_a_person_hashes_the_password_and_is_recorded(firm):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
@@ -10,6 +11,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from orders.access import sessions
@@ -25,7 +28,7 @@ from orders.admin.shared.unfold import (
 )
 from orders.audit import log
 from orders.models import Event, Membership
-from orders.templatetags.desk import ago, visible
+from orders.templatetags.desk import ago, exact, visible
 
 if TYPE_CHECKING:
     DjangoUserAdmin = UserAdmin[User]
@@ -33,6 +36,22 @@ else:
     DjangoUserAdmin = UserAdmin
 
 admin.site.unregister([User, Group])
+# What the pages call them; Django's own tables keep their names.
+User._meta.verbose_name, User._meta.verbose_name_plural = "person", "people"
+apps.get_app_config("auth").verbose_name = "Administration"
+
+
+WORDS = {  # label and help of each input
+    "username": ("Name", "Letters, digits and @ . + - _ only. The log shows it with every act."),
+    "is_active": (
+        "Active",
+        "Whoever is not cannot sign in, and has nothing more sent.",
+    ),
+    "is_superuser": (
+        "Administrator",
+        "Runs the app: desks, people, accounts, agent wallets. Cancels nothing by that.",
+    ),
+}
 
 
 class PersonForm(UserChangeForm):
@@ -71,11 +90,12 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     ordering = ("username",)
     filter_horizontal = ()
     list_display_links = ("name_column",)
-    readonly_fields = ("last_login", "date_joined", "log_link")
+    readonly_fields = ("password_link", "seen_at", "added_at", "log_link")
     fieldsets = (
-        (None, {"fields": ("username", "password", "is_active", "is_superuser")}),
-        ("Seen", {"fields": ("last_login", "date_joined", "log_link")}),
+        (None, {"fields": ("username", "password_link", "is_active", "is_superuser")}),
+        ("Seen", {"fields": ("seen_at", "added_at", "log_link")}),
     )
+    add_form_template = "desk/accounts/add_person.html"
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     empty_sentence = "Nobody fits."
 
@@ -92,12 +112,9 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         if issubclass(form, PersonForm):
             form.acting_user_id = request.user.pk
-        if "is_superuser" in form.base_fields:
-            administrator = form.base_fields["is_superuser"]
-            administrator.label = "Administrator"
-            administrator.help_text = (
-                "Runs the app: desks, people, accounts, agent wallets. Cancels nothing by that."
-            )
+        for name, (label, help_text) in WORDS.items():
+            if field := form.base_fields.get(name):
+                field.label, field.help_text = label, help_text
         return form
 
     def changeform_view(
@@ -150,6 +167,19 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
         sessions.demand_fresh(request)
         with transaction.atomic():
             return super().user_change_password(request, id, form_url)
+
+    @display(description="Password")
+    def password_link(self, person: User) -> SafeString:
+        there = reverse("admin:auth_user_password_change", args=[person.pk])
+        return format_html('<a class="dk-link" href="{}">Set a new password</a>', there)
+
+    @display(description="Last signed in (UTC)")
+    def seen_at(self, person: User) -> str:
+        return exact(person.last_login)
+
+    @display(description="Added (UTC)")
+    def added_at(self, person: User) -> str:
+        return exact(person.date_joined)
 
     @display(description="Log")
     def log_link(self, person: User) -> SafeString:
