@@ -149,7 +149,7 @@ async def _read(reader: asyncio.StreamReader, seen: dict[str, float]) -> None:
         now = time.perf_counter()
         if line.startswith(b"data: ") and len(line) > 20:
             data: dict[str, Any] = json.loads(line[6:])
-            for name in [*data.get("cells", {}), *data.get("orders", [])]:
+            for name in [*data.get("rows", {}), *data.get("orders", [])]:
                 seen.setdefault(name, now)
 
 

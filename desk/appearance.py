@@ -20,6 +20,7 @@ UNFOLD = {
         "orders.admin.shared.assets.contact",
         "orders.admin.shared.assets.kept",
         "orders.admin.shared.assets.events",
+        "orders.admin.shared.assets.replace",
         "orders.admin.shared.assets.follow",
         "orders.admin.shared.assets.reach",
         "orders.admin.shared.assets.script",

@@ -117,7 +117,7 @@ def test_where_the_line_is_cut_polls_take_over(page, demo, wire):
     page.wait_for_selector(FELL)
     with page.expect_request("**/running/**", timeout=2 * FRAME_MS):
         pass
-    with page.expect_request("**/cells/**"):
+    with page.expect_request("**/order/rows/**"):
         cancel(page)
 
 
@@ -136,7 +136,7 @@ def test_a_browser_without_any_line_polls(page, demo):
     page.context.add_init_script("delete window.SharedWorker; delete window.EventSource")
     sign_in(page, demo, "olivia")
     orders_of(page, state="")
-    with page.expect_request("**/cells/**"):
+    with page.expect_request("**/order/rows/**"):
         cancel(page)
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
-from orders.admin.orders import cancel_by_id, cancel_cell, order_row
+from orders.admin.orders import cancel_by_id, cancel_cell, open_pages, order_row
 from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.pictures import life
 from orders.admin.shared import filters, order_history, timings, versions
@@ -107,9 +107,12 @@ class OrderAdmin(ReadOnlyPage[Order]):
     def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("cells/", "orders_order_cells", self.cells_view),
+            ("rows/", "orders_order_rows", self.rows_view),
+            ("new/", "orders_order_new", self.new_view),
             ("cancel-selected/", "orders_order_cancel_selected", self.selected_view),
             ("cancel-by-id/", "orders_order_cancel_by_id", self.by_id_view),
             ("<int:object_id>/cancel/", "orders_order_cancel", self.cancel_view),
+            ("<int:object_id>/facts/", "orders_order_facts", self.facts_view),
         )
 
     # Columns
@@ -147,10 +150,12 @@ class OrderAdmin(ReadOnlyPage[Order]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        newest = open_pages.newest()
         response = super().changelist_view(request, extra_context)
         context = list_context(response)
         if context is not None:
             context["book"] = book_of(accounts_in_view(request))
+            context |= open_pages.new_line(request.GET.urlencode(), newest)
         return response
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
@@ -173,7 +178,25 @@ class OrderAdmin(ReadOnlyPage[Order]):
         self.guard_view(request)
         return cancel_by_id.view(self, request)
 
+    @method_decorator(require_safe)
+    def rows_view(self, request: HttpRequest) -> HttpResponse:
+        """The rows of the orders named, for a list that is open."""
+        self.guard_view(request)
+        return open_pages.rows(self, request)
+
+    @method_decorator(require_safe)
+    def new_view(self, request: HttpRequest) -> HttpResponse:
+        """How many orders came since the list was drawn."""
+        self.guard_view(request)
+        return open_pages.new_orders(self, request)
+
     # One order
+
+    @method_decorator(require_safe)
+    def facts_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Facts and life of an order, for its page that is open."""
+        order = self.visible_or_404(request, str(object_id))
+        return open_pages.facts(self, request, order)
 
     @method_decorator(require_safe)
     def cells_view(self, request: HttpRequest) -> HttpResponse:

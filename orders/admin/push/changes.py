@@ -1,11 +1,12 @@
 """What the log says has changed since a position: which desks, accounts, jobs and orders."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orders.admin.push.limits import Limits
 from orders.models import AuditRecord, AuditRecordOrder, CancelJob, JobStatus
 from orders.models.cancel_jobs import CancelJobQuerySet
 
+NEW = "new"  # the outcome of a line whose order was not known before
 ENDED = {JobStatus.STOPPED.value, JobStatus.DONE.value}
 
 
@@ -13,8 +14,9 @@ class Change(NamedTuple):
     """One record, as far as pages need it. ``orders``: *account id-order id*, as cells bear it;
     without an order id where only the client order id is known.
 
-    ``is_wide``: it names more orders than are told one by one. ``is_frame``: what every page shows
-    around it changed. ``is_for_all``: it is of no desk, and nothing of a desk is in it.
+    ``is_wide``: it names more orders than are told one by one. ``has_new``: some of them were not
+    known before. ``is_frame``: what every page shows around it changed. ``is_for_all``: it is of
+    no desk, and nothing of a desk is in it.
     """
 
     position: int
@@ -25,6 +27,7 @@ class Change(NamedTuple):
     job_id: int | None = None
     orders: tuple[str, ...] = ()
     is_wide: bool = False
+    has_new: bool = False
     is_frame: bool = False
     is_for_all: bool = False
 
@@ -39,28 +42,33 @@ def since(position: int, limits: Limits) -> list[Change]:
     """
     newest = AuditRecord.objects.filter(position__gt=position).order_by("-position")
     rows = list(newest.values_list(*COLUMNS)[: limits.kept])
-    orders = _orders_of([row[0] for row in rows], limits)
-    return [
-        Change(*row)._replace(
-            orders=() if orders is None else tuple(orders.get(row[0], ())), is_wide=orders is None
-        )
-        for row in reversed(rows)
-    ]
+    lines = _lines_of([row[0] for row in rows], limits)
+    if lines is None:
+        return [Change(*row)._replace(is_wide=True, has_new=True) for row in reversed(rows)]
+    return [Change(*row)._replace(**_told(lines.get(row[0], []))) for row in reversed(rows)]
 
 
-def _orders_of(positions: list[int], limits: Limits) -> dict[int, list[str]] | None:
-    """Return the orders that records name, by position; None where these are too many."""
+def _told(lines: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return what a record's lines make of its change."""
+    orders = tuple(name for name, _ in lines)
+    return {"orders": orders, "has_new": any(outcome == NEW for _, outcome in lines)}
+
+
+def _lines_of(positions: list[int], limits: Limits) -> dict[int, list[tuple[str, str]]] | None:
+    """Return order and outcome of records' lines, by position; None where they are too many."""
     if not positions:
         return {}
     rows = AuditRecordOrder.objects.filter(
         record_id__gte=positions[-1], record_id__lte=positions[0]
     )
-    found: dict[int, list[str]] = {}
-    columns = rows.order_by().values_list("record_id", "account_id", "order_id")
-    for number, (position, account_id, order_id) in enumerate(columns[: limits.order_rows + 1]):
+    found: dict[int, list[tuple[str, str]]] = {}
+    columns = rows.order_by().values_list("record_id", "account_id", "order_id", "outcome")
+    for number, (position, account_id, order_id, outcome) in enumerate(
+        columns[: limits.order_rows + 1]
+    ):
         if number == limits.order_rows:
             return None
-        found.setdefault(position, []).append(f"{account_id}-{order_id or ''}")
+        found.setdefault(position, []).append((f"{account_id}-{order_id or ''}", outcome))
     return found
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from orders.admin.push import notices
-from orders.admin.push.cells import Cells
 from orders.admin.push.changes import Change
 from orders.admin.push.limits import Limits
 from orders.admin.push.notices import Sight
+from orders.admin.push.rows import Rows
 
 Clock = Callable[[], float]  # seconds that only go forward
 
@@ -124,7 +124,7 @@ class Hub:
             self.streams.remove(stream)
             self._of_person[stream.viewer.user_id] -= 1
 
-    def tell(self, changes: list[Change], cells: Cells) -> None:
+    def tell(self, changes: list[Change], rows: Rows) -> None:
         """Tell each page what its person may see of these, in one message for all who see alike.
 
         Where records between the last change and these are missing, all is to be read.
@@ -137,7 +137,7 @@ class Hub:
         for stream in self.streams:
             groups.setdefault(stream.viewer.sight, []).append(stream)
         for sight, streams in groups.items():
-            message = notices.notice(changes, sight, self._limits, cells)
+            message = notices.notice(changes, sight, self._limits, rows)
             for stream in streams if message else ():
                 stream.put(message)
 

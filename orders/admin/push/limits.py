@@ -20,6 +20,6 @@ class Limits:
     stuck_s: float = 30  # a page that takes nothing for so long is dropped
     kept: int = 2_000  # changes kept for pages that come back
     ids: int = 200  # of one kind in one notice; beyond that the page looks at all it shows
-    cells: int = 20  # drawn at one look; of more orders pages ask for those they show
+    rows: int = 20  # drawn at one look; of more orders pages ask for those they show
     order_rows: int = 5_000  # read at one look
     blind_s: float = 3  # so long without a look at the database, and pages are sent to poll

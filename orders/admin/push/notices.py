@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from orders.admin.push.cells import Cells
 from orders.admin.push.changes import Change
 from orders.admin.push.limits import Limits
+from orders.admin.push.rows import Rows
 
 
 class Sight(NamedTuple):
@@ -30,29 +30,29 @@ def is_seen(change: Change, sight: Sight) -> bool:
 
 
 def notice(
-    changes: Iterable[Change], sight: Sight, limits: Limits, cells: Cells | None = None
+    changes: Iterable[Change], sight: Sight, limits: Limits, rows: Rows | None = None
 ) -> bytes:
     """Return one event of what a person may see of these changes; nothing where that is nothing.
 
-    An order whose cell is there is told by its cell, others by their names.
+    An order whose row is there is told by its row, others by their names.
     """
     seen = [change for change in changes if is_seen(change, sight)]
     if not seen:
         return b""
     names = {order for change in seen for order in change.orders}
-    shown = _shown({name: cell for name, cell in (cells or {}).items() if name in names}, sight)
+    shown = _shown({name: row for name, row in (rows or {}).items() if name in names}, sight)
     data: dict[str, Any] = {
         "jobs": _ids((change.job_id for change in seen), limits),
         "accounts": _ids((change.account_id for change in seen), limits),
         "orders": _ids(
             (order for change in seen for order in change.orders if order not in shown), limits
         ),
-        "cells": shown,
+        "rows": shown,
     }
     if any(change.is_wide for change in seen) or "all" in data.values():
         data["orders"] = "all"
-    if any(change.is_frame for change in seen):
-        data["frame"] = True
+    data["new"] = any(change.has_new for change in seen)
+    data["frame"] = any(change.is_frame for change in seen)
     position = max(change.position for change in seen)
     return _event("change", position, {name: value for name, value in data.items() if value})
 
@@ -67,12 +67,12 @@ def reload(position: int) -> bytes:
     return _event("reload", position, {})
 
 
-def _shown(cells: Cells, sight: Sight) -> dict[str, str]:
-    """Return the cells of the desks in sight, as this person's page would have them."""
+def _shown(rows: Rows, sight: Sight) -> dict[str, str]:
+    """Return the rows of the desks in sight, as this person's page would have them."""
     return {
-        name: cell.for_acting if cell.desk_id in sight.acting else cell.for_looking
-        for name, cell in cells.items()
-        if sight.has(cell.desk_id)
+        name: row.for_acting if row.desk_id in sight.acting else row.for_looking
+        for name, row in rows.items()
+        if sight.has(row.desk_id)
     }
 
 

@@ -12,10 +12,10 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from orders.admin.push import people
-from orders.admin.push.cells import Cells, drawn
 from orders.admin.push.changes import Change
 from orders.admin.push.hub import Clock, Hub, Viewer
 from orders.admin.push.limits import Limits
+from orders.admin.push.rows import Rows, drawn
 from orders.admin.push.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Service:
         if self._is_check_due():
             await self.check()
         if found:
-            self.hub.tell(found, await self._cells_of(found))
+            self.hub.tell(found, await self._rows_of(found))
         self._seen_at, self._is_failing = self._clock(), False
 
     async def check(self) -> None:
@@ -119,8 +119,8 @@ class Service:
             pool.submit(connections.close_all)
             pool.shutdown(wait=wait)
 
-    async def _cells_of(self, found: list[Change]) -> Cells:
-        """Return the cells of what changed, for the pages that are open."""
+    async def _rows_of(self, found: list[Change]) -> Rows:
+        """Return the rows of what changed, for the pages that are open."""
         if not self.hub.streams:
             return {}
         return await self._in(self._looks, drawn, found, self.limits)

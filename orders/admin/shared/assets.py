@@ -29,6 +29,11 @@ def events(request: HttpRequest) -> str:
     return static("desk/events.js")
 
 
+def replace(request: HttpRequest) -> str:
+    """How what changed is put in its place."""
+    return static("desk/replace.js")
+
+
 def follow(request: HttpRequest) -> str:
     """What a page does about a change, and how it asks where no line stands."""
     return static("desk/follow.js")

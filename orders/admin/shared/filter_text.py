@@ -8,6 +8,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, QueryDict
 
 from orders.admin.shared.filters import Choice, StateFilter
+from orders.admin.shared.rows import FILTER_ALONE
 from orders.models import Order, OrderState
 from orders.models.orders import OrderQuerySet
 
@@ -47,4 +48,5 @@ def in_words(
 def _list(screen: "admin.ModelAdmin[Order]", request: HttpRequest, text: str) -> ChangeList:
     shown = copy.copy(request)
     shown.GET = QueryDict(text)
+    setattr(shown, FILTER_ALONE, True)
     return screen.get_changelist_instance(shown)

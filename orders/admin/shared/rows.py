@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BOX = "action_checkbox"  # Django's name of the column of boxes
 MAX_SORTED = 3
+FILTER_ALONE = "filter_alone"  # where a request says that nobody looks at the rows
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Rows(ChangeList):
     model_admin: "Screen[Any]"
 
     def get_results(self, request: HttpRequest) -> None:
+        if getattr(request, FILTER_ALONE, False):
+            return
         try:
             super().get_results(request)
         except IncorrectLookupParameters:  # of a page that is no more

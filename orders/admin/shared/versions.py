@@ -8,6 +8,7 @@ another version.
 from django.http import HttpRequest, HttpResponse
 
 from orders.audit import reader
+from orders.models.lookups import number
 
 VERSION = "Desk-Version"
 POSITION = "log_position"  # where a request keeps it
@@ -32,6 +33,18 @@ def unchanged(request: HttpRequest, *more: object) -> HttpResponse | None:
     if request.headers.get(VERSION) != _version(request, *more):
         return None
     return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+
+
+def shown(request: HttpRequest) -> int | None:
+    """Return the position of the version that the page shows; None where it names none."""
+    return number(request.headers.get(VERSION, "").partition(".")[0])
+
+
+def nothing(request: HttpRequest, *more: object) -> HttpResponse:
+    """Return the answer for a page of which nothing changed, though the log went on."""
+    return versioned(
+        HttpResponse(status=204, headers={"Cache-Control": "no-store"}), request, *more
+    )
 
 
 def versioned(response: HttpResponse, request: HttpRequest, *more: object) -> HttpResponse:

@@ -24,6 +24,7 @@
   // Only what the app marks as a fragment may enter the page: no sign-in form, no error page.
   document.addEventListener("htmx:beforeSwap", function (event) {
     const answer = event.detail.xhr;
+    if (answer.status === 204) return; // nothing new
     if (answer.getResponseHeader("Desk-Fragment")) {
       if (answer.status >= 400) {
         event.detail.shouldSwap = false;

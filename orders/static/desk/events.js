@@ -58,8 +58,8 @@
     }
 
     change(position, data) {
-      const { cells, orders, ...rest } = data; // a page that comes later asks for the cells
-      const names = orders === "all" ? orders : [...(orders || []), ...Object.keys(cells || {})];
+      const { rows, orders, ...rest } = data; // a page that comes later asks for the rows
+      const names = orders === "all" ? orders : [...(orders || []), ...Object.keys(rows || {})];
       this.kept.push({ kind: "change", position, data: { ...rest, orders: names } });
       if (this.kept.length > KEPT) this.from = this.kept.shift().position;
       this.tell({ kind: "change", position, data });

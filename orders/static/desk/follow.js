@@ -6,6 +6,7 @@
   const QUICK_MS = 300; // between two looks at live cells, where no line stands
   const SLOW_MS = 2000;
   const QUICK_FOR_MS = 20000;
+  const ROWS_MS = 3000; // between two looks at all rows of a list, where no line stands
   const REST_MS = { cells: 150, part: 700, most: 2000, any: 5000 }; // between two fetches of one thing
   const MAX_CELLS = 200;
   const CHANGED = "desk:changed";
@@ -50,68 +51,62 @@
     }
   }
 
-  // --- Never swap under a pressed pointer, or the click is lost ------------------------------------
+  // --- Rows and cells: one request for all of a page ------------------------------------------------
 
-  let isPressed = false;
-  document.addEventListener("pointerdown", () => (isPressed = true), true);
-  ["pointerup", "pointercancel"].forEach(function (name) {
-    document.addEventListener(name, () => window.setTimeout(() => (isPressed = false), 50), true);
-  });
-
-  function isBusy(element) {
-    const inside = document.activeElement;
-    return isPressed || (inside && inside.tagName === "SELECT" && element.contains(inside));
-  }
-
-  // --- Cells: one request for all of a page ---------------------------------------------------------
-
-  const wanted = new Set(); // ids of orders whose cells are to be looked at
+  const wanted = new Set(); // ids of orders whose cells, in a list whose rows, are to be looked at
   const cells = new Pace(lookAtCells, REST_MS.cells);
+  const rows = new Pace(lookAtRows, REST_MS.part);
+  let rowsAt = null; // all rows are shown as of this version, or newer
   let timer = null;
+  let rowsTimer = null;
+
+  const shown = () => Array.from(document.querySelectorAll(".dk-cell[data-order]"));
+  const list = () => document.querySelector("[data-rows]");
 
   function liveCells() {
     return Array.from(document.querySelectorAll("[data-live]"));
   }
 
+  const idOf = (cell) => cell.id.slice("cell-".length);
+
   function want(found, isUrgent) {
-    found.forEach((cell) => wanted.add(cell.id.slice("cell-".length)));
+    found.forEach((cell) => wanted.add(idOf(cell)));
     if (wanted.size) cells.ask(isUrgent);
+  }
+
+  // Returns the version that is shown now, null where not all of it is. Of a version that is named
+  // the server sends what changed since.
+  async function look(ids, version) {
+    const query = ids.map((id) => `order=${id}`).join("&");
+    const address = list() ? list().dataset.rows : document.querySelector("[data-cells]").dataset.cells;
+    const headers = version ? { "Desk-Version": version } : {};
+    const answer = await fetch(`${address}?${query}`, { credentials: "same-origin", headers });
+    window.deskContact.answered(answer);
+    const now = answer.headers.get("Desk-Version");
+    if (answer.status === 204) return now;
+    if (answer.status !== 200 || !answer.headers.get("Desk-Fragment")) return null;
+    return replace(await answer.text(), Number(now)) ? now : null;
   }
 
   async function lookAtCells() {
     const ids = Array.from(wanted).slice(0, MAX_CELLS);
     ids.forEach((id) => wanted.delete(id));
-    const query = ids.map((id) => `order=${id}`).join("&");
-    const key = `cells ${query}`;
-    const page = document.querySelector("[data-cells]");
-    const headers = versions.has(key) ? { "Desk-Version": versions.get(key) } : {};
-    const answer = await fetch(`${page.dataset.cells}?${query}`, { credentials: "same-origin", headers });
-    window.deskContact.answered(answer);
-    if (answer.status !== 200 || !answer.headers.get("Desk-Fragment")) return;
-    replaceCells(await answer.text(), Number(answer.headers.get("Desk-Version")));
+    const key = `cells ${ids.join()}`;
+    const version = await look(ids, versions.get(key));
     versions.forEach((_, name) => name.startsWith("cells ") && versions.delete(name));
-    versions.set(key, answer.headers.get("Desk-Version"));
+    if (version) versions.set(key, version);
   }
 
-  const plain = (cell) => cell.outerHTML.replace(/ data-(at|key)="[^"]*"/g, "");
+  // Returns whether all was put in; what could not be is asked for again.
+  function replace(text, position) {
+    const left = window.deskReplace.put(text, position);
+    if (left.length) window.setTimeout(() => want(left, false), 100);
+    return !left.length;
+  }
 
-  function replaceCells(text, position) {
-    const page = new DOMParser().parseFromString(text, "text/html");
-    page.querySelectorAll(".dk-cell").forEach(function (fresh) {
-      const old = document.getElementById(fresh.id);
-      if (!old || plain(old) === plain(fresh)) return;
-      const isOlder = position < Number(old.dataset.at || 0);
-      if (isOlder || isPressed || old.querySelector(".htmx-request")) {
-        window.setTimeout(() => want([old], false), 100);
-        return;
-      }
-      fresh.dataset.at = position;
-      const held = old.contains(document.activeElement) && document.activeElement;
-      if (held) held.dispatchEvent(new Event("desk:replacing", { bubbles: true })); // reach.js keeps the place
-      old.replaceWith(fresh);
-      window.htmx.process(fresh);
-      if (held) document.dispatchEvent(new Event("desk:replaced"));
-    });
+  async function lookAtRows() {
+    const ids = shown().map(idOf);
+    if (ids.length) rowsAt = (await look(ids, rowsAt || document.querySelector("[data-position]").dataset.position)) || rowsAt;
   }
 
   function pause(found) {
@@ -119,7 +114,17 @@
     return document.hidden || window.deskContact.now() - newest > QUICK_FOR_MS ? SLOW_MS : QUICK_MS;
   }
 
+  function lookAtRowsLater() {
+    if (stands || rowsTimer !== null || !list()) return;
+    rowsTimer = window.setTimeout(function () {
+      rowsTimer = null;
+      if (!stands) rows.ask(true);
+      lookAtRowsLater();
+    }, ROWS_MS);
+  }
+
   function lookLater() {
+    lookAtRowsLater();
     const found = liveCells();
     if (stands || timer !== null || !found.length) return;
     timer = window.setTimeout(function () {
@@ -134,7 +139,7 @@
   const parts = new Map(); // the pace of each, by its id
 
   function askFor(part, isUrgent) {
-    const restMs = part.dataset.follow === "any" ? REST_MS.any : REST_MS.part;
+    const restMs = ["any", "new"].includes(part.dataset.follow) ? REST_MS.any : REST_MS.part;
     if (!parts.has(part.id)) parts.set(part.id, new Pace(() => fetchPart(part.id), restMs));
     parts.get(part.id).ask(isUrgent);
   }
@@ -144,7 +149,7 @@
   function fetchPart(id) {
     const part = document.getElementById(id);
     if (!part) return undefined;
-    if (isBusy(part)) return window.setTimeout(() => askFor(part, false), 100);
+    if (window.deskReplace.isBusy(part)) return window.setTimeout(() => askFor(part, false), 100);
     return new Promise(function (resolve) {
       ANSWERED.forEach((name) => part.addEventListener(name, resolve, { once: true }));
       window.htmx.trigger(part, CHANGED);
@@ -157,7 +162,7 @@
     const cause = event.detail.requestConfig.triggeringEvent;
     if (cause && cause.type === CHANGED) return;
     const isMoot = stands && element.hasAttribute("data-follow");
-    if (isMoot || document.hidden || isBusy(element)) event.preventDefault();
+    if (isMoot || document.hidden || window.deskReplace.isBusy(element)) event.preventDefault();
   });
 
   document.addEventListener("htmx:configRequest", function (event) {
@@ -168,7 +173,7 @@
   document.addEventListener("htmx:beforeSwap", function (event) {
     const element = event.detail.elt;
     if (!element.matches("[data-poll]")) return;
-    if (isBusy(element)) event.detail.shouldSwap = false;
+    if (window.deskReplace.isBusy(element)) event.detail.shouldSwap = false;
     else versions.set(element.id, event.detail.xhr.getResponseHeader("Desk-Version"));
   });
 
@@ -182,19 +187,25 @@
     return has(data.orders, order) || (isUnnamed && cell.hasAttribute("data-live"));
   }
 
+  // What hangs on one order, a job, what no list shows yet, the log, or the frame of every page.
+  function isPartOf(part, data) {
+    const [kind, id] = part.dataset.follow.split(":");
+    if (kind === "job") return has(data.jobs, Number(id));
+    if (kind === "order") return has(data.orders, id) || has(data.orders, `${id.split("-")[0]}-`) || id in (data.rows || {});
+    return kind === "any" || data[kind] || (kind === "new" && data.orders === "all");
+  }
+
   function change(data, position) {
-    if (data.cells) replaceCells(Object.values(data.cells).join(""), position);
-    const found = Array.from(document.querySelectorAll(".dk-cell[data-order]"));
-    want(found.filter((cell) => isAbout(cell, data)), false);
+    if (data.rows) replace(Object.values(data.rows).join(""), position);
+    want(shown().filter((cell) => isAbout(cell, data)), false);
     document.querySelectorAll("[data-follow]").forEach(function (part) {
-      const [kind, id] = part.dataset.follow.split(":");
-      const isOfJob = kind === "job" && has(data.jobs, Number(id));
-      if (isOfJob || kind === "any" || (kind === "frame" && data.frame)) askFor(part, isOfJob && data.frame);
+      if (isPartOf(part, data)) askFor(part, part.dataset.follow.startsWith("job:") && data.frame);
     });
   }
 
   function lookAtAll() {
-    want(Array.from(document.querySelectorAll(".dk-cell[data-order]")), false);
+    if (list()) rows.ask(false);
+    else want(shown(), false);
     document.querySelectorAll("[data-follow]").forEach((part) => askFor(part, false));
   }
 
@@ -217,7 +228,7 @@
 
   document.addEventListener("visibilitychange", function () {
     if (document.hidden) return;
-    [cells, ...parts.values()].forEach((pace) => pace.isDue && pace.ask(true));
+    [cells, rows, ...parts.values()].forEach((pace) => pace.isDue && pace.ask(true));
   });
 
   document.addEventListener("htmx:afterSettle", lookLater);

@@ -82,6 +82,7 @@
   // What one reads or opened stays as it is.
   document.addEventListener("htmx:oobBeforeSwap", function (event) {
     const target = event.detail.target;
+    target.querySelectorAll("canvas").forEach((canvas) => Chart.getChart(canvas)?.destroy());
     if (!target.matches("[data-figures]")) return;
     if (target.contains(document.activeElement)) event.detail.shouldSwap = false;
     const details = event.detail.fragment.querySelector("details");

@@ -60,13 +60,13 @@ def test_a_click_names_its_job_and_its_order(firm, run):
             await desk.look()
             (data,) = page.told
             assert data["jobs"] == [CancelJob.objects.get().pk]
-            assert list(data["cells"]) == [name_of(firm.account, order.order_id)]
+            assert list(data["rows"]) == [name_of(firm.account, order.order_id)]
             assert "frame" not in data  # one click is no news for the frame of every page
 
     run(body())
 
 
-def test_a_cell_is_told_as_the_persons_page_has_it(firm, run):
+def test_a_row_is_told_as_the_persons_page_has_it(firm, run):
     async def body():
         order = known_order(firm.account, 71_000_000_009)
         name = name_of(firm.account, order.order_id)
@@ -76,18 +76,18 @@ def test_a_cell_is_told_as_the_persons_page_has_it(firm, run):
             assert all(page.events for page in desk.pages)
             recorded(firm.account, order.order_id)
             await desk.look()
-            assert "orders_order_cancel" not in (html := acting.told[0]["cells"][name])
+            assert "orders_order_cancel" not in (html := acting.told[0]["rows"][name])
             assert f'hx-post="/admin/orders/order/{order.pk}/cancel/"' in html
             for page in looking:
                 (data,) = page.told
-                assert "view only" in data["cells"][name]
-                assert "hx-post" not in data["cells"][name]
+                assert "view only" in data["rows"][name]
+                assert "hx-post" not in data["rows"][name]
             assert foreign.sent == b""
 
     run(body())
 
 
-def test_a_cell_goes_by_the_desk_that_has_the_account_now(firm, run):
+def test_a_row_goes_by_the_desk_that_has_the_account_now(firm, run):
     async def body():
         order = known_order(firm.account, 71_000_000_009)
         async with Desk() as desk:
@@ -97,7 +97,7 @@ def test_a_cell_goes_by_the_desk_that_has_the_account_now(firm, run):
             firm.account.desk = firm.basis
             firm.account.save()
             await desk.look()
-            assert "cells" not in before.told[0]
+            assert "rows" not in before.told[0]
             assert now.sent == b""
 
     run(body())
@@ -118,14 +118,14 @@ def test_an_order_known_by_its_client_order_id_alone_is_told_by_its_account(firm
 def test_many_orders_at_once_are_told_by_name_for_pages_to_ask(firm, run):
     async def body():
         orders = [known_order(firm.account, 71_000_000_000 + n) for n in range(3)]
-        async with Desk(cells=2) as desk:
+        async with Desk(rows=2) as desk:
             page = await desk.open(signed_in(firm.operator))
             assert page.events
             for order in orders:
                 recorded(firm.account, order.order_id)
             await desk.look()
             (data,) = page.told
-            assert "cells" not in data
+            assert "rows" not in data
             assert data["orders"] == [name_of(firm.account, order.order_id) for order in orders]
 
     run(body())
@@ -293,5 +293,21 @@ def test_an_older_copy_that_is_put_back_under_open_pages_says_reload(firm, run, 
                 assert page.events == [("reload", older, {})]
                 await desk.look()
                 assert page.events == []
+
+    run(body())
+
+
+def test_that_orders_are_new_is_told_to_those_who_see_their_desk(firm, run):
+    async def body():
+        async with Desk() as desk:
+            people = (firm.operator, firm.viewer, firm.stranger)
+            pages = [await desk.open(signed_in(who)) for who in people]
+            assert all(page.events for page in pages)
+            line = log.OrderLine(account_id=firm.account.pk, order_id=7, symbol="", outcome="new")
+            log.record(log.Fact(event=Event.SYNC, account=firm.account, lines=(line,)))
+            await desk.look()
+            *theirs, foreign = pages
+            assert [page.told[0].get("new") for page in theirs] == [True, True]
+            assert foreign.sent == b""
 
     run(body())

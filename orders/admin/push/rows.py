@@ -1,6 +1,6 @@
-"""The cells of changed orders, drawn once for all pages that show them.
+"""The rows of changed orders, drawn once for all pages that show them.
 
-Two hundred open lists would otherwise ask for the same cell two hundred times at each change.
+Two hundred open lists would otherwise ask for the same row two hundred times at each change.
 """
 
 from collections.abc import Iterable
@@ -8,36 +8,36 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from orders.admin.orders import cancel_cell
+from orders.admin.orders import cancel_cell, order_row
 from orders.admin.push.changes import Change
 from orders.admin.push.limits import Limits
 from orders.models import Order
 
 
-class Cell(NamedTuple):
-    """An order's cell for those who may cancel on its desk, and for those who only look."""
+class Row(NamedTuple):
+    """An order's row for those who may cancel on its desk, and for those who only look."""
 
     desk_id: int
     for_acting: str
     for_looking: str
 
 
-Cells = dict[str, Cell]  # by *account id-order id*
+Rows = dict[str, Row]  # by *account id-order id*
 
 
-def drawn(changes: Iterable[Change], limits: Limits) -> Cells:
-    """Return the cells of the orders that changed; none where they are many: pages ask for theirs.
+def drawn(changes: Iterable[Change], limits: Limits) -> Rows:
+    """Return the rows of the orders that changed; none where they are many: pages ask for theirs.
 
     Two queries.
     """
     names = {name for change in changes for name in change.orders if not name.endswith("-")}
-    if not 0 < len(names) <= limits.cells:
+    if not 0 < len(names) <= limits.rows:
         return {}
     orders = list(Order.objects.filter(_named(names)).select_related("account__desk"))
     latest = cancel_cell.latest_cancels(orders)
     for order in orders:
         order.cancel_shown = latest.get((order.account_id, order.order_id))
-    return {f"{order.account_id}-{order.order_id}": _cell(order) for order in orders}
+    return {f"{order.account_id}-{order.order_id}": _row(order) for order in orders}
 
 
 def _named(names: set[str]) -> Q:
@@ -51,8 +51,8 @@ def _named(names: set[str]) -> Q:
     return found
 
 
-def _cell(order: Order) -> Cell:
+def _row(order: Order) -> Row:
     order.may_cancel = True
-    for_acting = cancel_cell.html(order)
+    for_acting = order_row.html(order)
     order.may_cancel = False
-    return Cell(order.account.desk_id, for_acting, cancel_cell.html(order))
+    return Row(order.account.desk_id, for_acting, order_row.html(order))

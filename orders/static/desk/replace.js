@@ -1,0 +1,84 @@
+// Puts what changed in its place: of a row each cell that differs, so that no row moves. Never under
+// a pressed pointer, and no click takes what stands there only since a moment.
+(function () {
+  "use strict";
+
+  const GUARD_MS = 400; // after a change a click into it does nothing: it was meant for what was there
+  const changedAt = new WeakMap(); // when a row, or a cell that stands alone, changed by itself
+
+  // --- Never swap under a pressed pointer, or the click is lost ------------------------------------
+
+  let isPressed = false;
+  document.addEventListener("pointerdown", () => (isPressed = true), true);
+  ["pointerup", "pointercancel"].forEach(function (name) {
+    document.addEventListener(name, () => window.setTimeout(() => (isPressed = false), 50), true);
+  });
+
+  function isBusy(element) {
+    const inside = document.activeElement;
+    return isPressed || (inside && inside.tagName === "SELECT" && element.contains(inside));
+  }
+
+  // --- What differs ---------------------------------------------------------------------------------
+
+  // What keeps itself up to date, or is of this page alone, is no difference.
+  const OWN = / data-(at|key|label)="[^"]*"/g;
+  const TIME = /<time [^>]*datetime=("[^"]*")[^>]*>[^<]*/g;
+  const plain = (part) => part.outerHTML.replace(OWN, "").replace(TIME, "$1");
+
+  // Pairs of what is shown and what is sent: the cells of a row, or the one cell of a page.
+  function pairs(old, fresh) {
+    const row = old.closest("#result_list tr");
+    if (!row) return [[old, fresh]];
+    return Array.from(fresh.closest("tr").cells, (one) => [row.querySelector(`.${one.classList[0]}`), one]);
+  }
+
+  // --- Putting it in --------------------------------------------------------------------------------
+
+  // Put in rows or cells as of this position; return the cells of those that must wait.
+  function put(text, position) {
+    const page = new DOMParser().parseFromString(`<table>${text}</table>`, "text/html");
+    const left = Array.from(page.querySelectorAll(".dk-cell"), (fresh) => putOne(fresh, position));
+    return left.filter((cell) => cell !== null);
+  }
+
+  function putOne(fresh, position) {
+    const old = document.getElementById(fresh.id);
+    const changed = old ? pairs(old, fresh).filter(([was, is]) => plain(was) !== plain(is)) : [];
+    if (!changed.length) return null;
+    const isOlder = position < Number(old.dataset.at || 0);
+    if (isOlder || isPressed || old.querySelector(".htmx-request")) return old;
+    const row = old.closest("#result_list tr");
+    if (row) row.classList.toggle("dk-ended", fresh.closest("tr").matches(".dk-ended"));
+    changed.forEach(([was, is]) => replace(was, is));
+    const now = document.getElementById(fresh.id);
+    now.dataset.at = position;
+    changedAt.set(row || now, performance.now());
+    return null;
+  }
+
+  function replace(was, is) {
+    const held = was.contains(document.activeElement) && document.activeElement;
+    if (held) held.dispatchEvent(new Event("desk:replacing", { bubbles: true })); // reach.js keeps the place
+    if (was.dataset.label) is.dataset.label = was.dataset.label;
+    was.replaceWith(is);
+    window.htmx.process(is);
+    if (held) document.dispatchEvent(new Event("desk:replaced"));
+  }
+
+  // --- A click that was meant for what stood there before does nothing ------------------------------
+
+  document.addEventListener(
+    "click",
+    function (event) {
+      const place = event.target.closest("#result_list tbody tr") || event.target.closest(".dk-cell");
+      const isByKey = event.detail === 0; // a key presses what has the focus
+      if (!place || isByKey || !(performance.now() - changedAt.get(place) < GUARD_MS)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    },
+    true,
+  );
+
+  window.deskReplace = { isBusy, put };
+})();
