@@ -35,8 +35,8 @@ def main(times: str, kind: str) -> None:
 
 def hurry(times: float) -> None:
     """Let the purse of this process see a clock that runs so many times as fast."""
-    from orders import sweep
     from orders.exchange import credits
+    from orders.management import sweep
 
     for name in MOMENTS:
         setattr(credits, name, _hurried(getattr(credits, name), times))

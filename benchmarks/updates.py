@@ -114,7 +114,7 @@ def credits_of(requests: list[dict[str, Any]]) -> float:
 @contextmanager
 def sweeping() -> Iterator[None]:
     """Run the sweep's duties that settle, as long as the block lasts."""
-    from orders import sweep
+    from orders.management import sweep
 
     wanted = {"settle", "read amounts"}
     running = sweep.Sweep([each for each in sweep.duties() if each.name in wanted])

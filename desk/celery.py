@@ -109,7 +109,7 @@ def make_way(sender: Any, **kwargs: Any) -> None:
 @signals.worker_ready.connect
 def beat(**kwargs: Any) -> None:
     """Tell the pages that something is sending, for as long as this worker lives."""
-    from orders import sweep
+    from orders.management import sweep
 
     duty = sweep.Duty("heartbeat", lambda now: sweep.beat("worker", now), HEARTBEAT_S)
     sweep.Sweep([duty]).start()

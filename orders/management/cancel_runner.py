@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from django.utils import timezone
 
-from orders import sweep
 from orders.delivery import worker
+from orders.management import sweep
 from orders.models import Cancel
 from orders.models.cancels import LIVE
 from orders.reconcile import resolve

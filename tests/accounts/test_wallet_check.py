@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import sweep
 from orders.accounts import wallet_check
 from orders.evidence import verify
+from orders.management import sweep
 from orders.models import AgentWallet, Alert, AuditRecord, Event
 from orders.operations.alerts import watch
 

@@ -9,11 +9,11 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from orders import sweep
 from orders.access.permissions import NotAllowed
 from orders.audit import log, sentences
 from orders.cancels import jobs, requests
 from orders.delivery import batches, turns, worker
+from orders.management import sweep
 from orders.models import (
     AuditRecord,
     Cancel,

@@ -12,12 +12,12 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders import sweep
 from orders.accounts import provisioning
 from orders.audit import log
 from orders.cancels import jobs, requests, unresolved
 from orders.delivery import batches, worker
 from orders.lifecycle import reopen, transitions
+from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
 from orders.models.cancels import LEASE
 from orders.panic import claimed_lines, decision

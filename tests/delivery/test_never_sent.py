@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from orders import sweep
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.exchange import client, clock, credits
 from orders.exchange import reader as exchange_reader
+from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, JobStatus, Membership
 from orders.pacifica import reads
 from orders.reconcile import resolve

@@ -5,10 +5,11 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from orders import sweep, tasks
+from orders import tasks
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.lifecycle import transitions
+from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
 from orders.models.cancels import LEASE
 from orders.reconcile import closures, resolve

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from django.utils import timezone
 
-from orders import sweep
+from orders.management import sweep
 from orders.models import CreditPool, ExchangeClock
 from orders.operations.monitoring.exposition import Exposition
 from tests.deploy.units import ROOT

@@ -30,7 +30,13 @@ POINTS = {
     "before the stream's news is written": ("orders.reconcile.stream_effects", "write", "before"),
     "within the stream's transaction": ("orders.reconcile.stream_effects", "write", "after"),
 }
-LOADED = ("desk.celery", "desk.urls", "orders.tasks", "orders.sweep", "gunicorn.app.wsgiapp")
+LOADED = (
+    "desk.celery",
+    "desk.urls",
+    "orders.tasks",
+    "orders.management.sweep",
+    "gunicorn.app.wsgiapp",
+)
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 

@@ -6,13 +6,13 @@ from unittest import mock
 
 from django.utils import timezone
 
-from orders import sweep
 from orders.access.permissions import NotAllowed
 from orders.cancels import requests
 from orders.delivery import batches, send_permission, worker
 from orders.exchange import clock
 from orders.lifecycle import transitions
 from orders.lifecycle.targets import CannotAsk
+from orders.management import sweep
 from orders.models import Cancel, Membership, Role
 from orders.models.cancels import LIVE
 from orders.reconcile import resolutions, resolve

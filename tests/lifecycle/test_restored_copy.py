@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from orders import sweep
 from orders.access.permissions import NotAllowed
 from orders.audit import log
 from orders.cancels import requests, unresolved
@@ -17,6 +16,7 @@ from orders.delivery import worker
 from orders.evidence import checkpoints, verify
 from orders.lifecycle import held_back, restored_copy, restored_copy_acceptance
 from orders.lifecycle.targets import CannotAsk
+from orders.management import sweep
 from orders.models import (
     AuditCheckpoint,
     AuditRecord,

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import sweep
 from orders.cancels import jobs
+from orders.management import sweep
 from orders.models import Account, Alert, CancelJob, JobStatus, PanicLine, PanicStatus
 from orders.operations.alerts import watch
 from orders.panic import actions, decision, worker

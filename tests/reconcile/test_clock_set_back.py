@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import sweep
 from orders.accounts import wallet_check
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.exchange import credits
+from orders.management import sweep
 from orders.models import (
     Account,
     AgentWallet,

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import sweep
 from orders.access import second_factor, throttling
 from orders.audit import log
 from orders.cancels import requests, unresolved
 from orders.delivery import worker
 from orders.evidence import checkpoints
 from orders.exchange import clock
+from orders.management import sweep
 from orders.models import (
     AuditCheckpoint,
     Cancel,

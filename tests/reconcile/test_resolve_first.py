@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import sweep
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.lifecycle import wakeups
+from orders.management import sweep
 from orders.models import Cancel, CancelStatus
 from orders.reconcile import check_leases, resolve
 from tests.helpers.claims import claim

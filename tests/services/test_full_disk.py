@@ -16,9 +16,9 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from orders import sweep
 from orders.cancels import requests
 from orders.delivery import worker
+from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
 from orders.models.cancels import LEASE
 from orders.reconcile import resolve

@@ -7,11 +7,11 @@ from typing import Any
 from desk import startup_checks
 from orders.lifecycle import restored_copy
 from orders.management import terminal
-from orders.sweep import Sweep, duties, streams
+from orders.management.sweep import Sweep, duties, streams
 
 
 class Command(terminal.DeskCommand):
-    """Only waits for the signal; the work is in `orders.sweep`."""
+    """Only waits for the signal; the work is in `orders.management.sweep`."""
 
     help = (
         "Delivers what no worker took, recovers what a dead sender held, settles open questions "

@@ -7,9 +7,9 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from orders import sweep
 from orders.cancels import jobs, requests
 from orders.delivery import worker
+from orders.management import sweep
 from orders.models import Account, Alert, AuditRecord, Cancel, CancelStatus, Event, ExchangeClock
 from orders.operations.alerts import watch, webhook
 from tests.helpers.hook import running_hook

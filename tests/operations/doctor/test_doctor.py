@@ -11,14 +11,13 @@ from django.core import mail
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
-from orders import sweep
 from orders.accounts import key_rotation
 from orders.audit import log
 from orders.evidence import checkpoints
 from orders.exchange import client
 from orders.keys import key_settings
 from orders.lifecycle import restored_copy
-from orders.management import terminal
+from orders.management import sweep, terminal
 from orders.models import Account, AccountStream, AuditRecord, Event, SealedKey, Sender
 from orders.models.account_stream import LEASE
 from orders.models.clocks import MAY_DIFFER

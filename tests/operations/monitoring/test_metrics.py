@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from desk import celery, process_figures
-from orders import sweep
 from orders.cancels import jobs, requests
 from orders.delivery import worker
+from orders.management import sweep
 from orders.models import (
     Account,
     Alert,

@@ -12,7 +12,7 @@ from django.conf import settings as site
 from django.db import connection
 from django.utils import timezone
 
-from orders import sweep as orders_sweep
+from orders.management import sweep as orders_sweep
 from orders.models import AccountStream, Order
 from orders.reconcile.stream.worker import StreamThread, StreamWorker
 from tests.helpers.stream_server import until

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders import sweep as orders_sweep
 from orders.accounts import wallet_check
 from orders.cancels import requests
 from orders.delivery import batches, worker
+from orders.management import sweep as orders_sweep
 from orders.models import (
     Account,
     AgentWallet,
