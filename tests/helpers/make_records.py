@@ -33,6 +33,7 @@ class Job(NamedTuple):
     scope: str
     reason: str
     created_at: datetime
+    token_name: str = ""
 
 
 class One(NamedTuple):
