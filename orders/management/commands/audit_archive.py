@@ -1,4 +1,4 @@
-"""`manage.py audit_archive --before DATE --to FOLDER`: the log until a day, verified, zipped."""
+"""`manage.py audit_archive`: the log until a day, verified and zipped; or a zip held against it."""
 
 import sys
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_date
 
 from orders.evidence import archive as log_archive
+from orders.evidence import filed
 from orders.management import terminal
 
 
@@ -17,16 +18,48 @@ class Command(terminal.DeskCommand):
 
     help = (
         "Verifies the log, then writes every record before DATE (UTC) as one self-contained zip "
-        "file that needs no app to be checked. Deletes nothing."
+        "file that needs no app to be checked. Deletes nothing. With --compare it holds such a "
+        "file against the log that stands."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Until when, and where to."""
-        parser.add_argument("--before", required=True, help="YYYY-MM-DD, that day not included")
-        parser.add_argument("--to", type=Path, required=True, help="an existing folder")
+        parser.add_argument("--before", default="", help="YYYY-MM-DD, that day not included")
+        parser.add_argument("--to", type=Path, help="an existing folder")
+        parser.add_argument("--compare", type=Path, metavar="FILE", help="an archive to compare")
 
-    def handle(self, *args: str, before: str, to: Path, **options: Any) -> None:
-        """Write the archive; exit code 1 where the log is not whole, and then nothing is kept."""
+    def handle(
+        self,
+        *args: str,
+        before: str,
+        to: Path | None,
+        compare: Path | None,
+        **options: Any,
+    ) -> None:
+        """Write an archive, or compare one; exit code 1 where the log is not what it should be."""
+        if compare is not None:
+            self._compare(compare)
+        elif to is None or not before:
+            raise CommandError("Give --before and --to, or --compare.", returncode=2)
+        else:
+            self._write(before, to)
+
+    def _compare(self, path: Path) -> None:
+        with terminal.in_words():
+            try:
+                found = filed.compare(path)
+            except filed.CannotCompare as error:
+                raise CommandError(f"--compare: {error}", returncode=2) from None
+        if found.differing:
+            first = ", ".join(map(str, found.first))
+            self.stderr.write(
+                f"{path}: {found.differing} of {found.count} records stand otherwise in the log, "
+                f"or not at all. First: {first}."
+            )
+            sys.exit(1)
+        self.stdout.write(f"{path}: its {found.count} records stand in the log as they were filed.")
+
+    def _write(self, before: str, to: Path) -> None:
         try:
             day = parse_date(before)
         except ValueError:

@@ -12,11 +12,11 @@ import pytest
 from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
-from orders.audit import log, search
+from orders.audit import log, reader, search
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.evidence import archive as log_archive
-from orders.evidence import bundle, request_checks
+from orders.evidence import bundle, filed, request_checks
 from orders.evidence.standalone import verify_export
 from orders.models import AuditRecord, ErrandStatus, Event, Export
 from orders.operations.errands import background, exports
@@ -216,6 +216,38 @@ def test_an_archive_holds_everything_before_a_day_and_checks_out(busy, tmp_path)
     assert AuditRecord.objects.count() == count + 1  # the archive is itself a record
     said = verify(archive.path)
     assert said.returncode == 0, said.stderr
+
+
+def test_an_archive_stands_in_the_log_as_it_was_filed(busy, tmp_path, run):
+    count = AuditRecord.objects.count()
+    made = log_archive.archive(before=timezone.now() + timedelta(days=1), folder=tmp_path)
+    code, out, said = run("audit_archive", "--compare", str(made.path))
+    assert (code, f"its {count} records stand" in out) == (0, True), said
+
+
+def test_a_record_that_stands_otherwise_or_not_at_all_is_found(busy, tmp_path, run, monkeypatch):
+    made = log_archive.archive(before=timezone.now() + timedelta(days=1), folder=tmp_path)
+    usual = filed._of_log
+
+    def otherwise(entry):
+        line = usual(entry)
+        return line | {"payload": "AA=="} if entry.position == 2 else line
+
+    monkeypatch.setattr(filed, "_of_log", otherwise)
+    code, _, err = run("audit_archive", "--compare", str(made.path))
+    assert (code, f"1 of {made.count} records" in err, "First: 2." in err) == (1, True, True)
+    monkeypatch.setattr(filed, "_of_log", usual)
+    monkeypatch.setattr(filed, "_entries", lambda count: map(usual, reader.entries(until=3)))
+    assert filed.compare(made.path).differing == made.count - 3
+
+
+@pytest.mark.parametrize("text", [b"", b"no zip"])
+def test_what_is_no_archive_is_not_compared(db, tmp_path, run, text):
+    file = tmp_path / "x.zip"
+    file.write_bytes(text)
+    code, _, err = run("audit_archive", "--compare", str(file))
+    assert code == 2 and "is no archive" in err
+    assert run("audit_archive", "--before", "2026-01-01")[0] == 2
 
 
 def test_a_broken_log_is_not_archived(busy, tmp_path, monkeypatch):
