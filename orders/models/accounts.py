@@ -12,6 +12,7 @@ from orders.models.clocks import MAY_DIFFER, has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 RARER_WITH_STREAM = 10  # so much rarer are routine reads while the stream is healthy
+RAREST = timedelta(minutes=5)  # between two of them, for they measure the exchange's clock too
 
 
 class AccountQuerySet(OfDesksQuerySet["Account"]):
@@ -24,8 +25,8 @@ class AccountQuerySet(OfDesksQuerySet["Account"]):
     def due_for_sync(self, now: datetime, period_s: float) -> Self:
         """Active accounts whose book was read longest ago, once their period is over.
 
-        Ten times the period where the stream is healthy and a read that may not lag behind its
-        beginning any more was made since.
+        Ten times the period, five minutes at most, where the stream is healthy and a read that may
+        not lag behind its beginning any more was made since.
         """
         period = timedelta(seconds=period_s)
         due = models.Q(sync_started_at=None) | _before(now, period)
@@ -35,7 +36,9 @@ class AccountQuerySet(OfDesksQuerySet["Account"]):
                 subscribed_at__lt=models.OuterRef("sync_started_at") - READ_LAG,
             )
         )
-        rested = due & (~is_told | _before(now, period * RARER_WITH_STREAM))
+        rested = due & (
+            ~is_told | _before(now, max(period, min(period * RARER_WITH_STREAM, RAREST)))
+        )
         longest_ago = models.F("sync_started_at").asc(nulls_first=True)
         return self.active().filter(rested).order_by(longest_ago)
 

@@ -63,6 +63,18 @@ def test_routine_reads_go_at_a_tenth_of_the_rate_while_the_stream_is_healthy(fir
     assert [due(firm.account, now, seconds) for seconds in (31, 299, 301)] == [False, False, True]
 
 
+@pytest.mark.parametrize(("period_s", "rests_s"), [(10, 100), (60, 300), (900, 900)])
+def test_a_read_is_due_every_five_minutes_at_least_or_as_often_as_is_set(
+    firm, now, period_s, rests_s
+):
+    stream(firm.account, now)
+    for seconds, is_due in ((rests_s - 1, False), (rests_s + 1, True)):
+        began_at = now - timedelta(seconds=seconds)
+        Account.objects.filter(pk=firm.account.pk).update(sync_started_at=began_at)
+        found = Account.objects.due_for_sync(now, period_s).filter(pk=firm.account.pk)
+        assert found.exists() is is_due
+
+
 def test_another_account_is_read_as_ever(firm, now):
     stream(firm.account, now)
     assert due(firm.foreign_account, now, 31)
