@@ -5,10 +5,15 @@ short names are read into the long ones that the rows of reads have; TWAP rows h
 the names of strategies' rows are not certain.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .fields import is_decimal, is_flag, is_name, is_order_id, is_text, is_whole_number
 from .rows import Row, field_of
+
+OF_TWAPS = {"ta", "fa"}  # what only rows of TWAP orders say
+OF_ORDERS = {"a", "f", "li"}  # what only rows of other orders say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,12 @@ class TwapUpdate(OrderUpdate):
     filled_amount: str | None = field_of(is_decimal, is_nullable=True, also="fa")
     order_type: str | None = field_of(is_text, is_nullable=True)
     stop_price: str | None = field_of(is_decimal, is_nullable=True)
+
+
+def is_of_twap(item: Mapping[str, Any]) -> bool | None:
+    """Whether a row is of a TWAP order, by what only such rows say; None where it may be either."""
+    is_twap, is_order = bool(OF_TWAPS & item.keys()), bool(OF_ORDERS & item.keys())
+    return None if is_twap == is_order else is_twap
 
 
 @dataclass(frozen=True, kw_only=True)

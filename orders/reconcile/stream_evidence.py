@@ -8,7 +8,7 @@ from orders.audit import log
 from orders.audit.hashing import moment
 from orders.models import Account, AuditRecordOrder, Cancel, CancelKind, Event
 from orders.pacifica.rows import row_of
-from orders.pacifica.stream_rows import OrderUpdate, TwapUpdate
+from orders.pacifica.stream_rows import OrderUpdate, TwapUpdate, is_of_twap
 from orders.pacifica.strict_json import Unreadable, parse_rows
 from orders.reconcile.received_frames import Burst, ReceivedFrame, ToldUpdate
 
@@ -16,8 +16,6 @@ from orders.reconcile.received_frames import Burst, ReceivedFrame, ToldUpdate
 Kept = tuple[int | None, OrderUpdate, datetime]
 LATELY = timedelta(seconds=5)  # after a cancel's event, that the frame of an edit may come
 BETWEEN = b"\n"
-OF_TWAPS = {"ta", "fa"}  # what only rows of TWAP orders say
-OF_ORDERS = {"a", "f", "li"}  # what only rows of other orders say
 
 
 def fact(
@@ -112,7 +110,5 @@ def _row(text: str) -> OrderUpdate | None:
         return None
     if not isinstance(item, dict):
         return None
-    is_twap, is_order = bool(OF_TWAPS & item.keys()), bool(OF_ORDERS & item.keys())
-    if is_twap == is_order:
-        return None
-    return row_of(TwapUpdate if is_twap else OrderUpdate, item)
+    is_twap = is_of_twap(item)
+    return None if is_twap is None else row_of(TwapUpdate if is_twap else OrderUpdate, item)
