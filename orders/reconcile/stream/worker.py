@@ -26,6 +26,7 @@ from orders.reconcile.stream.doors import Doors
 from orders.reconcile.stream.follower import Follower
 from orders.reconcile.stream.group import Group
 from orders.reconcile.stream.leases import Leased
+from orders.reconcile.stream.loop import Loop
 from orders.reconcile.stream.threads import Threads
 from orders.reconcile.stream.timings import LIMITS, TIMINGS, Limits, Timings
 
@@ -75,7 +76,7 @@ class StreamWorker:
         history = Threads("stream history", 1)  # of its own: it may keep no catching up waiting
         held = Threads("stream leases", 1)  # its own: no burst and no lock may hold up a renewal
         try:
-            with asyncio.Runner() as runner:
+            with asyncio.Runner(loop_factory=Loop) as runner:
                 runner.run(self._follow(database, reads, history, held))
         finally:
             for threads in (database, reads, history, held):

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from orders.models import AccountStream, Order
 from orders.reconcile.stream.worker import StreamThread, StreamWorker
 from tests.helpers.stream_server import until
 from tests.helpers.trading import Trading, unknown
-from tests.reconcile.stream.conftest import QUICK, SMALL, row, until_healthy, until_row
+from tests.reconcile.stream.conftest import QUICK, SMALL, Following, row, until_healthy, until_row
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60
@@ -132,6 +134,27 @@ def test_it_may_be_stopped_before_it_began(committing_firm):
     one.stop()
     one.run()
     assert not AccountStream.objects.exists()
+
+
+def test_a_stop_waits_for_no_name_that_is_looked_up(server, committing_firm, monkeypatch, settings):
+    is_asked, may_end = threading.Event(), threading.Event()
+
+    def hangs(*args, **options):
+        is_asked.set()
+        may_end.wait(PATIENCE_S)
+        raise socket.gaierror("nobody answered")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    settings.PACIFICA_STREAM_URL = server.url.replace("127.0.0.1", "localhost")
+    one = Following()
+    one.thread.start()
+    try:
+        assert is_asked.wait(PATIENCE_S)
+        one.worker.stop()
+        one.thread.join(2)
+        assert not one.thread.is_alive()
+    finally:
+        may_end.set()
 
 
 def test_a_switched_off_stream_is_said(db, run, settings):
