@@ -277,6 +277,15 @@ def test_another_persons_preview_is_missing(firm, bot, book):
     problem(bot.post(f"/previews/{uuid.uuid4()}/confirm", body), 404)
 
 
+def test_a_preview_of_the_makers_other_desk_is_missing(firm, bot, book):
+    firm.basis.memberships.create(user=firm.head, role="head")
+    theirs = program(firm, name="theirs", desk=firm.basis)
+    frozen = done(theirs.post("/previews", {}), 201)
+    body = {"sha256": frozen["sha256"]}
+    problem(bot.post(f"/previews/{frozen['id']}/confirm", body), 404)
+    assert done(theirs.post(f"/previews/{frozen['id']}/confirm", body))["recorded"] == 1
+
+
 def test_a_scope_in_one_step_holds_its_bound(firm, bot, book):
     body = {"symbols": ["BTC"], "expect_at_most": 2}
     told = problem(bot.post("/cancels/scope", body), 422)
