@@ -7,8 +7,8 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 
 .PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types check lock format icons openapi screenshots clean
 
-demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT)
-	@$(BIN)/python -m desk.demo --port $(PORT)
+demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT); TROUBLE=1: things go wrong
+	@$(BIN)/python -m desk.demo --port $(PORT) $(if $(TROUBLE),--trouble)
 
 demo-reset: .venv/site.stamp  ## the same, starting over
 	@$(BIN)/python -m desk.demo --port $(PORT) --reset

@@ -24,8 +24,8 @@ def main() -> None:
             shutil.rmtree(options.folder, ignore_errors=True)
         try:
             demo = environment.prepare(folder=options.folder, paper_port=stack.free_port())
-            stack.prepare(demo)
-            sys.exit(stack.run(demo, port=options.port))
+            stack.prepare(demo, has_trouble=options.trouble)
+            sys.exit(stack.run(demo, port=options.port, has_trouble=options.trouble))
         except stack.CannotRun as error:
             sys.exit(f"The demo cannot start. {error}")
         except KeyboardInterrupt:
@@ -38,6 +38,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000, help="where the pages are; 8000")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where its data is kept")
     parser.add_argument("--reset", action="store_true", help="throw the data away first")
+    parser.add_argument("--trouble", action="store_true", help="let things go wrong")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""`python -m desk.demo.seed CONTROL LOGINS`: set the firm up; whatever is there already stays.
+"""`python -m desk.demo.seed CONTROL LOGINS [--trouble]`: set the firm up; what is there stays.
 
 It runs in an environment of its own, as a sender's, beside a running paper exchange.
 """
@@ -22,7 +22,7 @@ SEED = 7  # the same firm for everybody
 direct = build_opener(ProxyHandler({}))  # this machine only, whatever proxy is configured
 
 
-def main(control: str, logins_file: str) -> None:
+def main(control: str, logins_file: str, *options: str) -> None:
     """Migrate, gather static files, enrol everybody, place orders, read them in."""
     django.setup()
     from django.core.management import call_command
@@ -33,6 +33,8 @@ def main(control: str, logins_file: str) -> None:
     for number, name in enumerate(ACCOUNTS):
         account = enrol_account(name, desks)
         place_orders(control, account, random.Random(SEED + number))  # noqa: S311
+        if options:
+            trouble_account(control, account)
 
 
 def enrol(passwords: dict[str, str]) -> dict[str, "Desk"]:
@@ -87,6 +89,14 @@ def place_orders(control: str, account: "Account", dice: random.Random) -> None:
     placed = {"account": account.address, "orders": orders_of(account.name, dice)}
     ask(control, "POST", "/orders", placed)
     sync.sync_account(account_id=account.pk)
+
+
+def trouble_account(control: str, account: "Account") -> None:
+    """Give the account the trouble that is meant for it."""
+    from desk.demo import trouble
+
+    agents = list(account.agent_wallets.values_list("public_key", flat=True))
+    ask(control, "PUT", "/accounts", trouble.of_account(account, agents))
 
 
 def ask(control: str, method: str, door: str, body: Any = None) -> Any:

@@ -17,6 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 from honcho import manager as honcho
 from honcho.printer import Printer
 
+from desk.demo import trouble
 from desk.demo.environment import Demo
 from desk.demo.firm import PEOPLE
 
@@ -30,7 +31,7 @@ class CannotRun(Exception):
     """The demo cannot start; the text says why and what to do."""
 
 
-def prepare(demo: Demo) -> None:
+def prepare(demo: Demo, *, has_trouble: bool = False) -> None:
     """Set the firm up beside a paper exchange that runs just for that, and keeps what it has."""
     print("Preparing the demo: database, pages, people, orders.", flush=True)
     control = f"http://127.0.0.1:{demo.paper_port}/_paper"
@@ -44,6 +45,7 @@ def prepare(demo: Demo) -> None:
     try:
         wait_for(f"{control}/rules", is_hopeless=lambda: paper.poll() is not None)
         seeding = [sys.executable, "-m", "desk.demo.seed", control, str(demo.logins_file)]
+        seeding += ["--trouble"] if has_trouble else []
         if subprocess.run(seeding, env=demo.senders, cwd=ROOT, check=False).returncode:  # noqa: S603
             raise CannotRun("Its data could not be prepared; `make demo-reset` starts over.")
     finally:
@@ -51,7 +53,7 @@ def prepare(demo: Demo) -> None:
         paper.wait(PATIENCE_S)
 
 
-def run(demo: Demo, *, port: int) -> int:
+def run(demo: Demo, *, port: int, has_trouble: bool = False) -> int:
     """Run everything until a signal comes or one process ends; the exit code."""
     if not is_free(port):
         raise CannotRun(f"Port {port} is taken. Choose another: make demo PORT={port + 1}")
@@ -60,7 +62,7 @@ def run(demo: Demo, *, port: int) -> int:
     for name, command, env in processes(demo, port):
         manager.add_process(name, f"exec {command}", env=env, cwd=str(ROOT))
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    threading.Thread(target=announce, args=(demo, port), daemon=True).start()
+    threading.Thread(target=announce, args=(demo, port, has_trouble), daemon=True).start()
     manager.loop()
     code: int | None = manager.returncode
     return 0 if code in {130, 143} else code or 1
@@ -94,7 +96,7 @@ def paper_command(demo: Demo) -> str:
     return f"{python} manage.py paper_exchange --port {demo.paper_port} --state {state}"
 
 
-def announce(demo: Demo, port: int) -> None:
+def announce(demo: Demo, port: int, has_trouble: bool) -> None:
     """Once the pages answer, say where they are and who may sign in."""
     address = f"http://127.0.0.1:{port}/"
     try:
@@ -102,6 +104,9 @@ def announce(demo: Demo, port: int) -> None:
     except CannotRun as error:
         print(f"The pages do not answer. {error}", flush=True)
         return
+    if has_trouble:
+        trouble.arm(f"http://127.0.0.1:{demo.paper_port}/_paper")
+        print(trouble.WORDS, flush=True)
     print(banner(address, demo.logins), flush=True)
 
 
