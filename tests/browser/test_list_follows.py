@@ -6,11 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from desk.demo.seed import ask
-from tests.browser.test_click import SOON_MS, browser, demo, page, sign_in
+from tests.browser.test_click import SOON_MS, sign_in
 from tests.browser.test_click import pytestmark as pytestmark
 from tests.helpers.stack import environment_of
 
-__all__ = ["browser", "demo", "page"]
 STANDS = "html[data-line=stands]"
 NO_LINE = "delete window.SharedWorker; delete window.EventSource"
 POLLED_MS = 20_000
