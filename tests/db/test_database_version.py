@@ -7,7 +7,7 @@ from django.db import connection, connections
 
 from orders.models import Sender
 from orders.models.database_version import ChangeWatch, database_version
-from tests.test_sweep import now
+from tests.management.test_sweep import now
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "sqlite", reason="PostgreSQL has nothing of the kind"
