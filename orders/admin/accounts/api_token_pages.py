@@ -206,7 +206,8 @@ def state_of(token: ApiToken) -> tuple[str, str]:
 
 def rights_in_words(token: ApiToken) -> list[str]:
     """What the program may do, a line for each right."""
-    return [TokenRight(value).label for value in token.rights.split()]
+    labels = dict(TokenRight.choices)  # a right that is no longer known is shown as it stands
+    return [str(labels.get(value, value)) for value in token.rights.split()]
 
 
 @sensitive_variables()
