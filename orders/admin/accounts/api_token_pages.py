@@ -182,7 +182,7 @@ class ApiTokenAdmin(ReadOnlyPage[ApiToken]):
 
     @display(description="May")
     def rights_column(self, token: ApiToken) -> str:
-        return token.rights.replace(" ", ", ")
+        return visible(token.rights.replace(" ", ", "))
 
     @display(description="Made by")
     def maker_column(self, token: ApiToken) -> str:
@@ -207,7 +207,7 @@ def state_of(token: ApiToken) -> tuple[str, str]:
 def rights_in_words(token: ApiToken) -> list[str]:
     """What the program may do, a line for each right."""
     labels = dict(TokenRight.choices)  # a right that is no longer known is shown as it stands
-    return [str(labels.get(value, value)) for value in token.rights.split()]
+    return [str(labels.get(value, visible(value))) for value in token.rights.split()]
 
 
 @sensitive_variables()
