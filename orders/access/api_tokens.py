@@ -19,7 +19,7 @@ from orders.access.denials import refuse
 from orders.audit import log
 from orders.audit.hashing import moment
 from orders.models import ApiToken, Desk, Event, Membership, Right, TokenRight
-from orders.models.api_tokens import MAX_NETWORKS
+from orders.models.api_tokens import MAX_NETWORKS, ApiTokenQuerySet
 from orders.models.desks import roles_with, sees_everything
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 LONGEST = timedelta(days=366)
 MIN_REASON = 3
 NO_DESK = "There is no such desk, or its tokens are not yours to make."
+NO_RIGHT = "Tick what it may do."
 NO_TOKEN = "There is no such token among your desks' tokens."  # noqa: S105 no password
 
 
@@ -83,15 +84,18 @@ def _insert(token: ApiToken, actor: log.Actor) -> None:
         ) from None
 
 
+def managed(user: "Person") -> ApiTokenQuerySet:
+    """Return the tokens that this person may see and end."""
+    tokens = ApiToken.objects.all()
+    return tokens if sees_everything(user) else tokens.allowing(user, Right.TOKENS)
+
+
 def end(*, user: "Person", actor: log.Actor, token_id: int, reason: str) -> str:
     """End a token at once; heads of its desk and administrators may. Returns a sentence.
 
     Raises `NotAllowed`, or `CannotMake` where the reason is missing.
     """
-    tokens = ApiToken.objects.all()
-    if not sees_everything(user):
-        tokens = tokens.allowing(user, Right.TOKENS)
-    token = tokens.filter(pk=token_id).select_related("desk", "made_by").first()
+    token = managed(user).filter(pk=token_id).select_related("desk", "made_by").first()
     if token is None:
         refuse(actor=actor, what=f"end API token {token_id}", said=NO_TOKEN)
     if len(reason := " ".join(reason.split())[:300]) < MIN_REASON:
@@ -160,7 +164,7 @@ def _checked_name(name: str) -> str:
 def _checked_rights(rights: Collection[str]) -> str:
     held = [right for right in TokenRight.values if right in set(rights)]
     if not held or len(held) < len(set(rights)):
-        raise CannotMake("Tick what it may do.", field="rights")
+        raise CannotMake(NO_RIGHT, field="rights")
     return " ".join(held)
 
 

@@ -24,7 +24,6 @@ class TokenRight(models.TextChoices):
     CANCEL = "cancel", "cancel orders that it names"
     BULK = "bulk", "cancel whatever matches a scope"
     PANIC = "panic", "pull a panic"
-    GUARD = "guard", "keep a guard from firing"
 
 
 class ApiTokenQuerySet(OfDesksQuerySet["ApiToken"]):

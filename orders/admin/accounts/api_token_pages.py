@@ -24,8 +24,7 @@ from orders.admin.shared import fields, filters
 from orders.admin.shared.screens import ReadOnlyPage, is_administrator, rights_of
 from orders.admin.shared.unfold import CustomUrl, display
 from orders.models import ApiToken, Desk, Right, TokenRight
-from orders.models.api_tokens import MAX_NAME, ApiTokenQuerySet
-from orders.models.desks import sees_everything
+from orders.models.api_tokens import MAX_NAME, MAX_NETWORKS
 from orders.templatetags.desk import ago, visible
 
 if TYPE_CHECKING:
@@ -60,17 +59,21 @@ class ApiTokenForm(forms.Form):
     name = forms.CharField(
         max_length=MAX_NAME,
         widget=fields.text(placeholder="quoter-1"),
+        error_messages={"required": "Give the program a name."},
         help_text="Of the program. Records name it, so that no later token has it again.",
     )
     rights = forms.MultipleChoiceField(
-        choices=TokenRight, widget=fields.boxes(), label="The program may"
+        choices=TokenRight,
+        widget=fields.boxes(),
+        label="The program may",
+        error_messages={"required": api_tokens.NO_RIGHT},
     )
     days = forms.TypedChoiceField(
         choices=LASTS, coerce=int, initial=90, widget=fields.select(), label="For"
     )
     networks = forms.CharField(
         required=False,
-        max_length=400,
+        max_length=MAX_NETWORKS,
         widget=fields.text(placeholder="10.1.2.0/24"),
         label="From these addresses alone",
         help_text="Addresses or networks, with blanks between. Empty: from anywhere.",
@@ -84,13 +87,7 @@ class ApiTokenForm(forms.Form):
 
 def may_end(user: "Person", token: ApiToken) -> bool:
     """Whether this person may end this token."""
-    return managed(user).filter(pk=token.pk, ended_at=None).exists()
-
-
-def managed(user: "Person") -> ApiTokenQuerySet:
-    """The tokens that this person may see and end."""
-    tokens = ApiToken.objects.all()
-    return tokens if sees_everything(user) else tokens.allowing(user, Right.TOKENS)
+    return api_tokens.managed(user).living().filter(pk=token.pk).exists()
 
 
 @admin.register(ApiToken)
@@ -114,7 +111,11 @@ class ApiTokenAdmin(ReadOnlyPage[ApiToken]):
         return Right.TOKENS in rights_of(request)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).filter(pk__in=managed(request.user).values("pk"))
+        return (
+            super()
+            .get_queryset(request)
+            .filter(pk__in=api_tokens.managed(request.user).values("pk"))
+        )
 
     def facts(self, request: HttpRequest, row: ApiToken) -> dict[str, Any]:
         return {
