@@ -24,6 +24,8 @@ IS_CUT = """(word) => {
     const edge = one.closest('td').getBoundingClientRect().right;
     return one.scrollWidth - one.clientWidth > 1 || right > edge + 1;
 }"""
+CUT_AMOUNTS = """() => [...document.querySelectorAll('#result_list td.c-open')]
+    .filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"""
 WIDTH = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -49,8 +51,9 @@ def test_head_filters_and_panic_stay_where_they_are(orders):
 
 
 @pytest.mark.parametrize("width", [1440, 1280, 768, 720, 400])
-def test_nothing_scrolls_sideways_and_no_status_is_cut(orders, width):
+def test_nothing_scrolls_sideways_and_no_status_or_amount_is_cut(orders, width):
     orders.set_viewport_size({"width": width, "height": 900})
+    assert orders.evaluate(CUT_AMOUNTS) == []
     for word in ("Unknown", "Recorded, waiting to be sent", "Closed by operator · 12 min"):
         assert not orders.evaluate(IS_CUT, word), (width, word)
     assert orders.evaluate(WIDTH) == 0
