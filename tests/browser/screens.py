@@ -1,6 +1,7 @@
 """Every screen of the site in the states that a person meets, for whoever walks over all."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -126,6 +127,15 @@ def sent_empty(place: str) -> Callable[[Page], None]:
     return send
 
 
+def made_token(page: Page) -> None:
+    """Make a token of the API under a name that none had; its secret is shown this once."""
+    page.goto(f"{ORDERS}apitoken/add/")
+    page.fill("[name=name]", f"quoter-{uuid.uuid4().hex[:6]}")
+    page.locator("[name=rights]").first.check()
+    page.get_by_role("button", name="Make the token").click()
+    page.get_by_text("Copy the token now").wait_for(timeout=SOON_MS)
+
+
 def keys(page: Page) -> None:
     """The list of keys."""
     page.goto(f"{ORDERS}order/")
@@ -165,6 +175,11 @@ def screens() -> Iterator[Screen]:
     yield Screen("agent-wallets", head, f"{ORDERS}agentwallet/")
     yield Screen("agent-wallet", head, first_of(f"{ORDERS}agentwallet/"))
     yield Screen("add-agent-wallet", head, f"{ORDERS}agentwallet/add/")
+    yield Screen("api-tokens-none", head, f"{ORDERS}apitoken/")
+    yield Screen("add-api-token-refused", head, sent_empty(f"{ORDERS}apitoken/add/"))
+    yield Screen("api-token-made", head, made_token)
+    yield Screen("api-tokens", head, f"{ORDERS}apitoken/")
+    yield Screen("api-token", head, first_of(f"{ORDERS}apitoken/"))
     yield Screen("records", head, f"{ORDERS}auditrecord/")
     yield Screen("record", head, first_of(f"{ORDERS}auditrecord/?event=answer"))
     yield Screen("overview", head, ADMIN)
