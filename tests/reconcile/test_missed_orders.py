@@ -4,8 +4,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders.audit import sentences
@@ -28,7 +26,7 @@ from orders.models import (
 from orders.pacifica.paper import pages
 from orders.reconcile import missed_orders
 from orders.reconcile import sync as account_sync
-from tests.helpers import frames
+from tests.helpers import counted, frames
 
 NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 HOUR = timedelta(hours=1)
@@ -236,7 +234,7 @@ def test_the_count_of_queries_does_not_grow_with_the_orders(firm, plenty):
     for how_many in (2, 40):
         for _ in range(how_many):
             come_and_go(firm)
-        with CaptureQueriesContext(connection) as queries:
+        with counted.queries() as queries:
             look_up(firm)
         counts.append(len(queries))
     assert Order.objects.count() == 42

@@ -5,8 +5,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders.models import (
@@ -20,6 +18,7 @@ from orders.models import (
     OrderState,
 )
 from orders.reconcile import sync as account_sync
+from tests.helpers import counted
 from tests.helpers.frames import apply, received, rows_of, stream
 
 NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -329,7 +328,7 @@ def test_the_count_of_queries_does_not_grow_with_the_burst(firm):
         for order in orders:
             firm.paper.close(order.order_id)
         made = [received(rows_of(firm.paper, order.order_id)[-1]) for order in orders]
-        with CaptureQueriesContext(connection) as queries:
+        with counted.queries() as queries:
             apply(firm.account, *made)
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 30, counts

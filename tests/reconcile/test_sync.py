@@ -8,8 +8,6 @@ from decimal import Decimal
 import pytest
 import requests
 from django.conf import settings
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders.exchange import credits, reader
@@ -24,6 +22,7 @@ from orders.pacifica.fields import (
 from orders.pacifica.paper import pages
 from orders.pacifica.rows import HistoryOrder, OpenOrder
 from orders.reconcile import sync as account_sync
+from tests.helpers import counted
 
 
 def sync(firm, **options):
@@ -194,7 +193,7 @@ def test_the_number_of_queries_does_not_grow_with_the_book(firm):
     sync(firm)
     for how_many in (3, bulk_insert.LIMITS.at_once):
         firm.paper.orders(firm.account.address, how_many)
-        with CaptureQueriesContext(connection) as queries:
+        with counted.queries() as queries:
             sync(firm)
         counts.append(len(queries))
     assert counts[1] == counts[0]
@@ -205,7 +204,7 @@ def test_nor_does_it_grow_with_how_many_orders_are_gone(firm):
     for how_many in (3, 40):
         for order in firm.orders(how_many):
             firm.paper.close(order.order_id)
-        with CaptureQueriesContext(connection) as queries:
+        with counted.queries() as queries:
             sync(firm)
         counts.append(len(queries))
     assert not Order.objects.exclude(state=OrderState.CLOSED).exists()
@@ -251,7 +250,7 @@ def test_nor_with_how_many_pages_of_the_history_tell_of_them(firm, short_pages):
         for order in firm.orders(how_many):
             firm.paper.close(order.order_id)
         before = len(firm.paper.requests("/orders/history"))
-        with CaptureQueriesContext(connection) as queries:
+        with counted.queries() as queries:
             sync(firm, limits=account_sync.Limits(page=5))
         counts.append(len(queries))
         pages.append(len(firm.paper.requests("/orders/history")) - before)
