@@ -31,7 +31,7 @@ from orders.models import (
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
 from orders.pacifica.strict_json import spelled
-from orders.reconcile import amounts_in_stream, findings, stream_health
+from orders.reconcile import amounts_in_stream, read_evidence, stream_health
 from orders.reconcile.amounts_in_history import HistoryAnswers, ask_by_id, through_pages
 from orders.reconcile.closures import ENDS, FILLS
 from orders.reconcile.history_lookup import Routes
@@ -91,8 +91,8 @@ def read(
 
 
 ROUTES = [
-    (findings.ORDERS, [CancelKind.ORDER, CancelKind.STOP]),
-    (findings.TWAPS, [CancelKind.TWAP]),
+    (read_evidence.ORDERS, [CancelKind.ORDER, CancelKind.STOP]),
+    (read_evidence.TWAPS, [CancelKind.TWAP]),
 ]
 
 

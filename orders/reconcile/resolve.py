@@ -20,6 +20,7 @@ from orders.reconcile import (
     check_leases,
     findings,
     history_lookup,
+    read_evidence,
     resolutions,
     stream_conclusions,
     stream_health,
@@ -61,14 +62,14 @@ def settle_account(
     for is_twap in (False, True):
         cancels = check_leases.lease_due(account_id=account_id, now=clock(), is_twap=is_twap)
         if cancels:
-            gather = findings.gather_twaps if is_twap else findings.gather
+            gather = read_evidence.gather_twaps if is_twap else read_evidence.gather
             _settle(cancels, gather, clock, limits)
             looked_at += len(cancels)
     return looked_at
 
 
 class Gather(Protocol):
-    """Asks about cancels: `findings.gather`, or `findings.gather_twaps`."""
+    """Asks about cancels: `read_evidence.gather`, or `read_evidence.gather_twaps`."""
 
     def __call__(
         self,

@@ -11,7 +11,14 @@ from orders.delivery import worker
 from orders.exchange import clock
 from orders.exchange import reader as exchange_reader
 from orders.models import AuditRecord, Cancel, CancelStatus, Event, ExchangeClock, Proof
-from orders.reconcile import check_leases, closures, conclusions, findings, history_lookup, resolve
+from orders.reconcile import (
+    check_leases,
+    closures,
+    conclusions,
+    history_lookup,
+    read_evidence,
+    resolve,
+)
 from tests.reconcile.test_resolve import CLIENT_ORDER_ID, ask_and_deliver, by_id, settle
 
 # A round reads one page of the history, and no more however long a question stands.
@@ -26,13 +33,13 @@ def again(firm, after_s, limits=resolve.LIMITS):
 
 def vanish(monkeypatch, firm):
     """The book no longer lists anything, while the history has yet to say why."""
-    real = findings._read_book
+    real = read_evidence._read_book
 
     def emptied(found, routes, params):
         real(found, routes, params)
         found.book, found.named = {}, {}
 
-    monkeypatch.setattr(findings, "_read_book", emptied)
+    monkeypatch.setattr(read_evidence, "_read_book", emptied)
 
 
 def test_vanished_without_an_event_is_gone_only_once_it_has_lasted(firm, monkeypatch):

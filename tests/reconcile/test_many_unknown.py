@@ -11,7 +11,7 @@ from orders.delivery import worker
 from orders.evidence import verify
 from orders.exchange import credits, reader
 from orders.models import AuditRecord, AuditRecordOrder, Cancel, CancelStatus, CreditPool, Event
-from orders.reconcile import conclusions, findings, resolve
+from orders.reconcile import conclusions, read_evidence, resolve
 
 MANY = 300
 
@@ -118,4 +118,4 @@ def test_where_the_purse_reaches_none_of_them_a_few_are_looked_up(firm, two_page
     for one in firm.paper.orders(firm.account.address, 250):
         firm.paper.close(one)
     settle(firm)
-    assert reads(firm)[1:] == [2, findings.BY_ID_THRESHOLD]
+    assert reads(firm)[1:] == [2, read_evidence.BY_ID_THRESHOLD]

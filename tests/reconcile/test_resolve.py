@@ -261,14 +261,14 @@ def test_what_was_decided_while_the_exchange_was_being_asked_stays_decided(firm,
     order = firm.order()
     firm.paper.fault("/orders/cancel", "apply_then_drop")
     ask_and_deliver(firm, order)
-    real = resolve.findings.gather
+    real = resolve.read_evidence.gather
 
     def gather(*args, **options):
         found = real(*args, **options)
         Cancel.objects.update(status=CancelStatus.CLOSED_BY_OPERATOR, next_check_at=None)
         return found
 
-    monkeypatch.setattr(resolve.findings, "gather", gather)
+    monkeypatch.setattr(resolve.read_evidence, "gather", gather)
     assert settle(firm).status == CancelStatus.CLOSED_BY_OPERATOR
     assert not AuditRecord.objects.filter(event=Event.READ).exists()
 
