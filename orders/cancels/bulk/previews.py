@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -176,13 +176,7 @@ def confirm(
         refuse(actor=actor, what=f"confirm preview {preview_id}", said=GONE)
     if before := intake.asked_before(actor, [preview.desk], preview.pk):
         return before
-    now = timezone.now()
-    if preview.made_at < now - VALID_FOR or is_ahead(preview.made_at, now):
-        raise CannotAsk(
-            "This preview is older than 15 minutes: the open orders have changed. Make it anew."
-        )
-    if Restore.objects.filter(found_at__gte=preview.made_at).exists():
-        raise CannotAsk("An older copy of the database was put back since: make the preview anew.")
+    _check_age(preview, timezone.now())
     check_reason([preview.desk], reason)
     if typed.strip() != must_type(preview):
         raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")
@@ -198,6 +192,16 @@ def confirm(
         preview_sha256=preview.targets_sha256,
         urgent_up_to=urgent_up_to,
     )
+
+
+def _check_age(preview: Preview, now: datetime) -> None:
+    """Raise `CannotAsk` where the frozen set no longer tells what is open."""
+    if preview.made_at < now - VALID_FOR or is_ahead(preview.made_at, now):
+        raise CannotAsk(
+            "This preview is older than 15 minutes: the open orders have changed. Make it anew."
+        )
+    if Restore.objects.filter(found_at__gte=preview.made_at).exists():
+        raise CannotAsk("An older copy of the database was put back since: make the preview anew.")
 
 
 def _check_accounts(preview: Preview, targets: list[Target]) -> None:
