@@ -7,7 +7,9 @@ import json
 
 import pytest
 import schemathesis
+from django.core import signals
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
@@ -53,6 +55,17 @@ def description():
 
 OPERATIONS = {each.ok().label: each.ok() for each in description().get_all_operations()}
 TAKING_NOTHING = {"GET /api/v1/accounts", "GET /api/v1/health"}
+
+
+@pytest.fixture(autouse=True)
+def _one_connection():
+    """Requests leave the test's own connection open, as those of Django's test client do."""
+    ends = [signals.request_started, signals.request_finished]
+    for end in ends:
+        end.disconnect(close_old_connections)
+    yield
+    for end in ends:
+        end.connect(close_old_connections)
 
 
 @pytest.fixture
