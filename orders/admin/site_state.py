@@ -4,7 +4,7 @@ import json
 import shlex
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -30,6 +30,7 @@ from orders.models import (
     Right,
     Sender,
 )
+from orders.models.drifts import UNEXPLAINED
 from orders.pacifica.client import VERSION
 
 JOBS_IN_FRAME = 3
@@ -120,9 +121,20 @@ class SiteState:
         return orders.visible_to(self.request.user).count()
 
     @cached_property
+    def _drifts(self) -> dict[str, int]:
+        drifts = Drift.objects.open().visible_to(self.request.user)
+        unexplained = Count("pk", filter=Q(cause__in=UNEXPLAINED))
+        return drifts.aggregate(every=Count("pk"), unexplained=unexplained)
+
+    @property
     def drifts(self) -> int:
-        """How many drifts nobody on the person's desks has looked at."""
-        return Drift.objects.open().visible_to(self.request.user).count()
+        """How many discrepancies that nothing explains nobody on the person's desks looked at."""
+        return self._drifts["unexplained"]
+
+    @property
+    def explained_drifts(self) -> int:
+        """How many that something explains nobody looked at."""
+        return self._drifts["every"] - self._drifts["unexplained"]
 
     @cached_property
     def clock(self) -> ExchangeClock | None:

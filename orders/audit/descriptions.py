@@ -174,9 +174,16 @@ def _question(record: AuditRecord, data: dict[str, Any], who: str, orders: str) 
         "question_owned": f"made {told(data, 'owner') or 'somebody'} mind the open question of "
         f"{orders}.",
         "question_closed": f"closed the question of {orders}{quoted(told(data, 'reason'))}",
-        "drift_acknowledged": f"looked at the discrepancy of {orders}.",
+        "drift_acknowledged": f"looked at the discrepancy of {orders}{_put_down_to(data)}.",
     }
     return f"{who} {did[record.event]}"
+
+
+def _put_down_to(data: dict[str, Any]) -> str:
+    """Say what explains discrepancies, where something did."""
+    words = CAUSES.get(told(data, "cause"), "")
+    job = told(data, "cause_job")
+    return f", put down to {words}{f' (job {job})' if job else ''}" if words else ""
 
 
 def _alert(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
@@ -184,6 +191,13 @@ def _alert(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> 
     return f"{'Told that this is over' if over else 'Told'}: {words or 'an alert without words.'}"
 
 
+CAUSES = {
+    "panic": "a panic",
+    "job": "a cancel of ours",
+    "restored": "a restored copy",
+    "outage": "a time without news",
+    "foreign_wallet": "perhaps a foreign agent wallet",
+}
 SENTENCES: dict[str, Say] = HOUSE | {
     "cancel_asked": _asked,
     "job_stopped": _job_stopped,

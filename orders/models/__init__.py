@@ -12,7 +12,7 @@ from orders.models.checkpoints import AuditCheckpoint
 from orders.models.clocks import ExchangeClock
 from orders.models.credits import CreditPool
 from orders.models.desks import Desk, Membership, Right, Role
-from orders.models.drifts import Drift, DriftKind
+from orders.models.drifts import Drift, DriftCause, DriftKind
 from orders.models.errands import ErrandStatus, Export, Verification
 from orders.models.installation import Installation
 from orders.models.logins import (
@@ -48,6 +48,7 @@ __all__ = [
     "CreditPool",
     "Desk",
     "Drift",
+    "DriftCause",
     "DriftKind",
     "ErrandStatus",
     "Event",

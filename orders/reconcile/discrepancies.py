@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from orders.access.denials import refuse
@@ -19,6 +20,7 @@ from orders.models import (
     AuditRecord,
     Cancel,
     Drift,
+    DriftCause,
     DriftKind,
     Event,
     Order,
@@ -26,6 +28,7 @@ from orders.models import (
     Right,
 )
 from orders.models.clocks import is_ahead
+from orders.reconcile import drift_causes
 from orders.reconcile.closures import FILLS, OURS
 from orders.reconcile.diff import Changes
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
+Group = tuple[Account, str, int | None]  # with what explains it and the job that did
 SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
 NO_DRIFT = "There is no such discrepancy to acknowledge on your desks."
 WHOLE_BOOK = ("cancel_all_orders", "cancel_order_strategy")  # these name no single order
@@ -40,11 +44,12 @@ WHOLE_BOOK = ("cancel_all_orders", "cancel_order_strategy")  # these name no sin
 
 def note(*, account: Account, changes: Changes, now: datetime) -> None:
     """Keep the drifts of one sync; one that is listed already is not listed twice."""
-    drifts = [
-        *(_drift(DriftKind.REAPPEARED, order, now) for order, _ in changes.reopened),
-        *(_drift(DriftKind.GONE, order, now, _unended(order)) for order in changes.unexplained),
-        *_closings(account, changes, now),
-    ]
+    reappeared = [_drift(DriftKind.REAPPEARED, order, now) for order, _ in changes.reopened]
+    untold = [_drift(DriftKind.GONE, each, now, _unended(each)) for each in changes.unexplained]
+    closed = list(_closings(account, changes, now))
+    foreign = [drift for drift in closed if drift.kind == DriftKind.FOREIGN_CANCEL]
+    drift_causes.assign(account=account, untold=untold, foreign=foreign, now=now)
+    drifts = [*reappeared, *untold, *closed]
     for drift in drifts:
         drift.account = account
     Drift.objects.bulk_create(drifts, ignore_conflicts=True)
@@ -69,23 +74,46 @@ def acknowledge(
 
     Raises `NotAllowed` where there is none such on a desk where the person may cancel.
     """
-    theirs = Drift.objects.open().filter(pk__in=drift_ids).allowing(user, Right.CANCEL)
+    named = Q(pk__in=drift_ids)
+    return _acknowledge(user, actor, named, _several(len(drift_ids)), clock)
+
+
+def acknowledge_groups(
+    *,
+    user: "Person",
+    actor: log.Actor,
+    newest_ids: list[int],
+    clock: Callable[[], datetime] = timezone.now,
+) -> int:
+    """Record that somebody has looked at whole groups, each named by the newest that they saw.
+
+    What was found after it stays. Returns and raises as `acknowledge` does.
+    """
+    newest = list(Drift.objects.filter(pk__in=newest_ids))
+    named = Q(pk__in=[])
+    for drift in newest:
+        named |= Q(pk__lte=drift.pk, **drift.group)
+    groups = "a group of discrepancies" if len(newest_ids) == 1 else "groups of discrepancies"
+    return _acknowledge(user, actor, named, groups, clock)
+
+
+def _acknowledge(
+    user: "Person", actor: log.Actor, named: Q, what: str, clock: Callable[[], datetime]
+) -> int:
+    theirs = Drift.objects.open().filter(named).allowing(user, Right.CANCEL)
     if not theirs.exists():
-        refuse(actor=actor, what=f"acknowledge {_several(len(drift_ids))}", said=NO_DRIFT)
+        refuse(actor=actor, what=f"acknowledge {what}", said=NO_DRIFT)
     with transaction.atomic():
-        drifts = list(
-            theirs.select_for_update(of=("self",), no_key=True).select_related(
-                "account__desk", "order"
-            )
-        )
+        locked = theirs.select_for_update(of=("self",), no_key=True)
+        drifts = list(locked.select_related("account__desk", "order").order_by("pk"))
         moment = clock()
-        Drift.objects.filter(pk__in=[drift.pk for drift in drifts]).update(
+        Drift.objects.filter(pk__any={drift.pk for drift in drifts}).update(
             acknowledged_at=moment, acknowledged_by=user
         )
-        by_account: dict[Account, list[Drift]] = {}
+        by_group: dict[Group, list[Drift]] = {}
         for drift in drifts:
-            by_account.setdefault(drift.account, []).append(drift)
-        log.append(*(_fact(actor, account, some, moment) for account, some in by_account.items()))
+            by_group.setdefault((drift.account, drift.cause, drift.cause_job_id), []).append(drift)
+        log.append(*(_fact(actor, group, some, moment) for group, some in by_group.items()))
     return len(drifts)
 
 
@@ -170,13 +198,17 @@ def _drift(kind: DriftKind, order: Order, now: datetime, detail: str = "") -> Dr
     return Drift(order=order, kind=kind, said=said[:300], seen_at=now)
 
 
-def _fact(actor: log.Actor, account: Account, drifts: list[Drift], now: datetime) -> log.Fact:
+def _fact(actor: log.Actor, group: Group, drifts: list[Drift], now: datetime) -> log.Fact:
+    account, cause, job_id = group
+    is_known = cause != DriftCause.NONE
     return log.Fact(
         event=Event.DRIFT_ACKNOWLEDGED,
         actor=actor,
         at=now,
         account=account,
-        data={"count": len(drifts)},
+        data={"count": len(drifts)}
+        | ({"cause": cause} if is_known else {})
+        | ({"cause_job": job_id} if job_id else {}),
         lines=tuple(
             log.OrderLine(
                 account_id=account.pk,

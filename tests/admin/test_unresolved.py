@@ -7,10 +7,7 @@ from orders.models import (
     AuditRecord,
     Cancel,
     CancelStatus,
-    Drift,
-    DriftKind,
     Event,
-    ExchangeClock,
     Order,
 )
 from tests.helpers.screens import click, folded, known_order, page, signed_in, url
@@ -109,43 +106,3 @@ def test_the_order_its_list_and_its_job_say_that_they_were_contradicted(firm, qu
     Order.objects.update(has_contradiction=True)
     for name in pages:
         assert says_contradicted(page(client, *name))
-
-
-@pytest.fixture
-def drift(firm):
-    order = known_order(firm.account, 71_000_000_009)
-    return Drift.objects.create(
-        account=firm.account,
-        order=order,
-        kind=DriftKind.FOREIGN_CANCEL,
-        said="It was cancelled, and no request of ours was sent for it.",
-        seen_at=now(),
-    )
-
-
-def test_drift_is_listed_until_somebody_acknowledges_it(firm, drift):
-    operator = signed_in(firm.operator)
-    assert "71000000009" in page(operator, "orders_drift_changelist")
-    assert "1 acknowledged." in choose(operator, "orders_drift_changelist", "acknowledge", drift)
-    assert "71000000009" not in page(operator, "orders_drift_changelist")
-
-
-@pytest.mark.parametrize("who", ["viewer", "stranger"])
-def test_drift_is_acknowledged_only_by_those_who_may_cancel_there(firm, drift, who):
-    choose(signed_in(getattr(firm, who)), "orders_drift_changelist", "acknowledge", drift)
-    assert Drift.objects.open().exists()
-
-
-def test_a_stranger_learns_nothing_of_drift(firm, drift):
-    assert "71000000009" not in page(signed_in(firm.stranger), "orders_drift_changelist")
-
-
-def test_the_overview_counts_drift_and_contradictions_and_tells_the_clock(firm, drift):
-    ExchangeClock.objects.create(pk=1, offset_ms=40_000, measured_at=now())
-    Order.objects.update(has_contradiction=True)
-    text = page(signed_in(firm.operator), "index")
-    assert '<b data-count="drifts">1</b>' in text
-    assert "discrepancy to look at" in text
-    assert "open order said to be closed before" in " ".join(text.split())
-    assert "40.0 s behind" in text
-    assert '<b data-count="drifts">0</b>' in page(signed_in(firm.stranger), "index")

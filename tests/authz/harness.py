@@ -38,6 +38,7 @@ ACTS = {
     "orders_cancel_changelist": "cancel",
     "orders_cancel_close": "close",
     "orders_drift_changelist": "cancel",
+    "orders_drift_seen": "cancel",
     "orders_preview_scope": "cancel_scope",
     "orders_preview_list": "cancel",
     "orders_preview_confirm": "cancel",
