@@ -16,6 +16,7 @@ from orders.models import ApiToken
 from orders.models.clocks import MAY_DIFFER
 
 MICRO = 1_000_000
+NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,14 @@ def take(token: ApiToken, pace: Pace, *, address: str, now: datetime) -> int:
         return 0
     until: int = row.values_list(pace.column, flat=True)[0]
     return max(1, math.ceil((until - latest) / MICRO))
+
+
+def note(token: ApiToken, *, address: str, now: datetime) -> None:
+    """Note the use of a token whose pace is not counted, once a minute."""
+    last = token.last_used_at
+    if last is None or not timedelta(0) <= now - last < NOTED_EVERY:
+        seen = {"last_used_at": now, "last_used_from": address[:45]}
+        ApiToken.objects.filter(pk=token.pk).update(**seen)
 
 
 def _written_ahead(pace: Pace, latest: int) -> Q:

@@ -10,7 +10,7 @@ from orders.api.callers import Bearer
 from orders.api.problems import MEDIA_TYPE, Problem, Refused, answer
 from orders.models import TokenRight
 
-PROBLEMS = (400, 401, 403, 404, 405, 413, 422, 429, 500)  # any route may answer so
+PROBLEMS = (400, 401, 403, 404, 405, 409, 413, 422, 429, 500)  # any route may answer so
 REF = {"$ref": "#/components/schemas/Problem"}
 
 

@@ -31,6 +31,7 @@ TITLES = {  # of a status, and what to do where nothing better is known
     403: ("Not for this token", "Ask a desk head for a token that may do this."),
     404: ("Not found", "Look at the address and at the ids in it."),
     405: ("No such act", "Look at the description at /api/v1/openapi.json."),
+    409: ("Not as it stands", "Ask how it stands, then decide anew."),
     413: ("Too large", "Send less at once."),
     422: ("Not possible as asked", "Change what the detail names, with a new Idempotency-Key."),
     429: ("Too many requests", "Wait as many seconds as Retry-After says."),

@@ -7,6 +7,7 @@ from orders.api import (
     bulk_routes,
     cancel_routes,
     description,
+    guard_routes,
     health_route,
     panic_route,
     problems,
@@ -30,6 +31,9 @@ for router in (
     bulk_routes.router,
     panic_route.router,
     cancel_routes.stopping,
+    guard_routes.reading,
+    guard_routes.beating,
+    guard_routes.arm_router,
 ):
     api.add_router("", router)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from orders.audit.guard_descriptions import GUARDS
 from orders.audit.phrases import (
     Say,
     account,
@@ -177,7 +178,7 @@ def _database_accepted(record: AuditRecord, data: dict[str, Any], who: str, orde
     return f"{who} accepted the database that was put back, {lost}{quoted(told(data, 'reason'))}"
 
 
-HOUSE: dict[str, Say] = {
+HOUSE: dict[str, Say] = GUARDS | {
     "agent_wallet_added": _agent_wallet("added"),
     "agent_wallet_disabled": _agent_wallet("disabled"),
     "agent_wallet_enabled": _agent_wallet("enabled"),

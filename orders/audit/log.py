@@ -27,6 +27,8 @@ from orders.pacifica.transport import Answer
 KEPT_BYTES = 64 * 1024
 NAMES_COMPARED = "names_compared"  # in an answer's data: it was held against what was asked
 PROGRAM = "token"  # in a record's data: the name of the API token by which its person acted
+GUARD = "guard"  # in a record's data: the name of the guard that acted in its person's name
+BY_ITSELF = ("token_name", "guard_name")  # what acted, where no person did at that moment
 CHAIN_LOCK = 0x50414349  # any constant of our own, for PostgreSQL's advisory lock
 
 
@@ -34,7 +36,8 @@ CHAIN_LOCK = 0x50414349  # any constant of our own, for PostgreSQL's advisory lo
 class Actor:
     """Who acted and from where, taken once at the door; the session only as a keyed hash.
 
-    ``token_name``: of the API token by which a program acted in the person's name.
+    ``token_name``: of the API token by which a program acted in the person's name;
+    ``guard_name``: of the guard or schedule that did so by itself.
     """
 
     operator_id: int | None = None
@@ -42,13 +45,14 @@ class Actor:
     session_hash: str = ""
     address: str = ""
     token_name: str = ""
+    guard_name: str = ""
 
     def columns(self) -> dict[str, Any]:
         """Return the person and where from as columns of a row that one person asked for."""
-        return {name: value for name, value in asdict(self).items() if name != "token_name"}
+        return {name: value for name, value in asdict(self).items() if name not in BY_ITSELF}
 
     def act_columns(self) -> dict[str, Any]:
-        """Return the same and the token, as columns of a job or of a line of a panic."""
+        """Return the same, token and guard, as columns of a job or of a line of a panic."""
         return asdict(self)
 
 
@@ -89,7 +93,7 @@ class Fact:
 def actor_of(job: CancelJob | PanicLine) -> Actor:
     """Return the operator behind a job, as they were when they acted."""
     who = (job.operator_id, job.operator_name, job.session_hash, job.address)
-    return Actor(*who, token_name=job.token_name)
+    return Actor(*who, token_name=job.token_name, guard_name=job.guard_name)
 
 
 class OfCancel(Protocol):
@@ -232,10 +236,16 @@ def _values(fact: Fact) -> dict[str, Any]:
         "account_name": account.name if account else "",
         "account_address": account.address if account else "",
         "job_id": fact.job.pk if fact.job else None,
-        "data": compact(fact.data | ({PROGRAM: actor.token_name} if actor.token_name else {})),
+        "data": compact(fact.data | _by_itself(actor)),
         "salt": os.urandom(16).hex(),
     }
     return values | (NO_BODY if body is None else _sums(fact, body))
+
+
+def _by_itself(actor: Actor) -> dict[str, str]:
+    """Return what acted, beside the person; nothing that is empty, as old records have it."""
+    named = {PROGRAM: actor.token_name, GUARD: actor.guard_name}
+    return {name: value for name, value in named.items() if value}
 
 
 NO_BODY: dict[str, Any] = {"body_length": None, "body_sha256": "", "kept_sha256": ""}

@@ -81,6 +81,8 @@ def who(record: AuditRecord) -> str:
         return "The command line"
     if name == SENDER:
         return "A sender"
+    if guard := told(data_of(record), "guard"):
+        return f"{name or 'Somebody'} (by guard {guard})"
     if token := told(data_of(record), "token"):
         return f"{name or 'Somebody'} (by API token {token})"
     return f"{name} ({BY_COMMAND})" if is_command else name or "Somebody"
@@ -93,16 +95,18 @@ def by(row: Acted) -> str:
         return BY_COMMAND
     if name == SENDER:
         return "a sender"
-    if token := _token_of(row):
+    if guard := _named(row, "guard"):
+        return f"{name}, by guard {guard}"
+    if token := _named(row, "token"):
         return f"{name}, by API token {token}"
     return f"{name}, {BY_COMMAND}" if is_command else name
 
 
-def _token_of(row: Acted) -> str:
-    """Return the API token by which a program acted; a record has it among its facts."""
+def _named(row: Acted, what: str) -> str:
+    """Return the API token or guard by which it was done; a record has it among its facts."""
     if isinstance(row, AuditRecord):
-        return told(data_of(row), "token")
-    return str(getattr(row, "token_name", ""))
+        return told(data_of(row), what)
+    return str(getattr(row, f"{what}_name", ""))
 
 
 def of_orders(record: AuditRecord, row: AuditRecordOrder | OrderName | None, count: int) -> str:

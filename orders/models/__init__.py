@@ -14,6 +14,16 @@ from orders.models.credits import CreditPool
 from orders.models.desks import Desk, Membership, Right, Role
 from orders.models.drifts import Drift, DriftCause, DriftKind
 from orders.models.errands import ErrandStatus, Export, Verification
+from orders.models.guards import (
+    ArmingEnd,
+    Guard,
+    GuardArming,
+    GuardPulse,
+    GuardStatus,
+    Latch,
+    Schedule,
+    ScheduleKind,
+)
 from orders.models.installation import Installation
 from orders.models.logins import (
     KnownAddress,
@@ -37,6 +47,7 @@ __all__ = [
     "AmountsState",
     "ApiAct",
     "ApiToken",
+    "ArmingEnd",
     "AuditCheckpoint",
     "AuditPayload",
     "AuditRecord",
@@ -54,9 +65,14 @@ __all__ = [
     "Event",
     "ExchangeClock",
     "Export",
+    "Guard",
+    "GuardArming",
+    "GuardPulse",
+    "GuardStatus",
     "Installation",
     "JobStatus",
     "KnownAddress",
+    "Latch",
     "Membership",
     "Order",
     "OrderState",
@@ -68,6 +84,8 @@ __all__ = [
     "Restore",
     "Right",
     "Role",
+    "Schedule",
+    "ScheduleKind",
     "SealedApiConfigKey",
     "SealedKey",
     "SecondFactor",

@@ -23,6 +23,11 @@ class AlertKind(models.TextChoices):
     PANIC_NEEDS_YOU = "panic_needs_you", "Panic that needs somebody"
     FOREIGN_ANSWER = "foreign_answer", "Answer to another question"
     RESTORED = "restored", "Database older than its checkpoints"
+    GUARD_LOW = "guard_low", "Guard running out"
+    GUARD_FIRED = "guard_fired", "Guard fired"
+    GUARD_UNWATCHED = "guard_unwatched", "Guard that cannot fire"
+    LATCHED = "latched", "Orders after a halt"
+    SCHEDULE = "schedule", "Schedule not done"
     NOT_FOLLOWED = "not_followed", "Account not followed"
 
 

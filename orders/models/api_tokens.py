@@ -24,6 +24,7 @@ class TokenRight(models.TextChoices):
     CANCEL = "cancel", "cancel orders that it names"
     BULK = "bulk", "cancel whatever matches a scope"
     PANIC = "panic", "pull a panic"
+    GUARD = "guard", "arm, beat and disarm guards"
 
 
 class ApiTokenQuerySet(OfDesksQuerySet["ApiToken"]):

@@ -79,6 +79,26 @@ class Event(models.TextChoices):
     TOKEN_ENDED = "token_ended", "API token ended"
     #: Somebody came with a token that does not count; once a minute of many.
     TOKEN_REFUSED = "token_refused", "API token refused"
+    #: A guard was armed; from here on its silence counts.
+    GUARD_ARMED = "guard_armed", "Guard armed"
+    #: A guard was made or changed.
+    GUARD_CHANGED = "guard_changed", "Guard changed"
+    #: A guard was disarmed, with a reason.
+    GUARD_DISARMED = "guard_disarmed", "Guard disarmed"
+    #: Part of a guard's time passed without a beat; once a minute of many.
+    GUARD_WARNED = "guard_warned", "Guard running out"
+    #: A guard's time passed; what it does is recorded with it.
+    GUARD_FIRED = "guard_fired", "Guard fired"
+    #: A guard's time passed while no sweep looked; it asks first.
+    GUARD_ASKED = "guard_asked", "Guard asks"
+    #: A schedule was made or changed.
+    SCHEDULE_CHANGED = "schedule_changed", "Schedule changed"
+    #: A schedule's time came, with what was done.
+    SCHEDULE_RUN = "schedule_run", "Schedule run"
+    #: A halt left a mark on accounts.
+    LATCHED = "latched", "Latched"
+    #: A desk head released a latch, with a reason.
+    LATCH_RELEASED = "latch_released", "Latch released"
     #: A person signed in.
     LOGIN = "login", "Signed in"
     #: Somebody failed to sign in.

@@ -9,6 +9,7 @@ from django.db import models
 
 from orders.models.api_tokens import acting_token
 from orders.models.desks import OfDesksQuerySet
+from orders.models.guards import acting_guard
 
 MAX_SCOPE, MAX_REASON = 200, 300  # characters
 
@@ -46,6 +47,7 @@ class CancelJob(models.Model):
     session_hash = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=45, blank=True)  # where the operator acted from
     token_name = acting_token()
+    guard_name = acting_guard()
     # One act, one job, however often the browser sends it.
     request_key = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     scope = models.CharField(max_length=MAX_SCOPE)  # what was asked, in words

@@ -23,7 +23,17 @@ class Right(models.TextChoices):
     CLOSE = "close", "close an open question with a reason"
     AGENTS = "agents", "add and disable agent wallets"
     TOKENS = "tokens", "make and end API tokens"
+    GUARD = "guard", "arm and disarm guards"
+    SET_GUARDS = "set_guards", "make guards and schedules, and release a latch"
     VERIFY = "verify", "verify and export the log"
+
+
+class LatchMode(models.TextChoices):
+    """What happens to orders that appear on an account after its halt."""
+
+    OFF = "off", "nothing"
+    ALARM = "alarm", "people are told"
+    CANCEL = "cancel", "people are told, and they are cancelled at once"
 
 
 class Role(models.TextChoices):
@@ -37,7 +47,7 @@ class Role(models.TextChoices):
 
 RIGHTS = {
     Role.VIEWER: {Right.VIEW},
-    Role.OPERATOR: {Right.VIEW, Right.CANCEL, Right.PANIC},
+    Role.OPERATOR: {Right.VIEW, Right.CANCEL, Right.PANIC, Right.GUARD},
     Role.HEAD: {
         Right.VIEW,
         Right.CANCEL,
@@ -46,6 +56,8 @@ RIGHTS = {
         Right.CLOSE,
         Right.AGENTS,
         Right.TOKENS,
+        Right.GUARD,
+        Right.SET_GUARDS,
     },
     Role.AUDITOR: {Right.VIEW, Right.VERIFY},
 }
@@ -115,6 +127,7 @@ class Desk(models.Model):
     operators_may_panic = models.BooleanField(default=True)
     needs_reason = models.BooleanField(default=False)  # a bulk cancel must say why
     confirm_above = models.PositiveIntegerField(default=100)  # type the count to confirm more
+    latch_mode = models.CharField(max_length=8, choices=LatchMode, default=LatchMode.OFF)
     created_at = models.DateTimeField(auto_now_add=True)
 
     if TYPE_CHECKING:  # what the list of desks is annotated with
@@ -125,6 +138,11 @@ class Desk(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(latch_mode__in=LatchMode.values), name="desk_latch_mode"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -10,6 +10,7 @@ from orders.models.api_tokens import acting_token
 from orders.models.cancels import LEASE
 from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
+from orders.models.guards import acting_guard
 
 if TYPE_CHECKING:
     from orders.models.desks import Desk
@@ -76,6 +77,7 @@ class PanicLine(models.Model):
     account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="panic_lines")
     symbol = models.CharField(max_length=MAX_SYMBOL, blank=True)  # empty: every symbol
     keep_reduce_only = models.BooleanField(default=False)
+    keep_stops = models.BooleanField(default=False)  # then no cancel-all: it takes them too
     status = models.CharField(max_length=16, choices=PanicStatus, default=PanicStatus.WAITING)
     # Who asked for it last, as they were when they acted: sent under this name and these rights.
     operator = models.ForeignKey(
@@ -85,6 +87,7 @@ class PanicLine(models.Model):
     session_hash = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=45, blank=True)
     token_name = acting_token()
+    guard_name = acting_guard()
     asked_at = models.DateTimeField(null=True)
     claim_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)

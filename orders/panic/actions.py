@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def send_again(*, user: "Person", actor: log.Actor, line_id: int) -> str:
     """A person's word to send cancel-all once more; from here on it is this person's panic."""
     line, now = _permitted(user, actor, line_id, "repeat"), timezone.now()
+    if line.keep_stops:  # a cancel-all would take the stop orders
+        return look_again(user=user, actor=actor, line_id=line_id)
     values = {"status": PanicStatus.WAITING, **_asked_by(actor, now)}
     if not _move(line, actor, now, PanicStatus.NEEDS_YOU, values, "again"):
         return _nothing("repeat", line)

@@ -10,9 +10,10 @@ from typing import Any
 
 from django.utils.timezone import now as clock
 
+from orders.audit import log
 from orders.exchange.client import signing_times
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
-from orders.lifecycle import interpret
+from orders.lifecycle import interpret, panic_facts
 from orders.models import AgentWallet, Event, PanicLine, PanicStatus
 from orders.pacifica import answers
 from orders.pacifica.quota import slow_down_s
@@ -25,6 +26,7 @@ from orders.panic.claimed_lines import (
     ColumnValue,
     leave_to_person,
     record_answer,
+    update_line,
     writing,
 )
 from orders.panic.exchange_requests import exchange, signer_of, tell_of_another
@@ -68,6 +70,14 @@ def send(line: PanicLine, strategies: Strategies | None = None) -> bool:
     with writing():
         AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=sent_at)
     return goes_on
+
+
+def leave_out(line: PanicLine) -> None:
+    """Send no cancel-all for a line that spares stop orders; reading back cancels one by one."""
+    said = "No cancel-all was sent, for it takes stop orders too: orders are cancelled one by one."
+    with writing():
+        update_line(line, status=PanicStatus.FINISHING, explanation=said)
+        log.append(panic_facts.outcome_fact(line, PanicStatus.FINISHING, said, clock()))
 
 
 def _conclude(line: PanicLine, result: Answer | Unreachable, before: dict[str, Any]) -> bool:

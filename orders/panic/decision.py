@@ -84,6 +84,7 @@ def record_panic(
     account_ids: Collection[int] = (),
     symbol: str = "",
     keep_reduce_only: bool = False,
+    keep_stops: bool = False,
     reason: str = "",
     is_drill: bool = False,
     request_key: uuid.UUID | None = None,
@@ -91,6 +92,7 @@ def record_panic(
     """Record a panic: a job with one line an account. The same ``request_key`` is the same panic.
 
     Raises `NotAllowed`, or `CannotAsk` with a sentence. A drill takes only drill accounts.
+    ``keep_stops``: cancel one by one, for the exchange's cancel-all takes stop orders too.
     """
     restored_copy.is_behind(timezone.now())  # before: what waits by then is older than this panic
     desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
@@ -102,7 +104,9 @@ def record_panic(
     if not accounts:
         what = "drill account" if is_drill else "active account"
         raise CannotAsk(f"{desk.name} has no {what} in this scope.", field="accounts")
-    about = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
+    about: dict[str, Any] = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
+    if keep_stops:
+        about["keep_stops"] = True
     which = sorted(account.pk for account in accounts)
     key = uuid.uuid5(request_key or uuid.uuid4(), f"panic {desk.pk} {which} {about} {is_drill}")
     earlier = CancelJob.objects.filter(request_key=key, operator_id=actor.operator_id).first()
@@ -169,12 +173,20 @@ def _cut(words: str, limit: int) -> str:
 
 
 def in_words(
-    desk: Desk, accounts: list[Account], *, symbol: str, keep_reduce_only: bool, is_drill: bool
+    desk: Desk,
+    accounts: list[Account],
+    *,
+    symbol: str,
+    keep_reduce_only: bool,
+    is_drill: bool,
+    keep_stops: bool = False,
 ) -> str:
     """*Panic: every BTC order on 3 accounts of Momentum, sparing reduce-only*."""
     what = "Drill" if is_drill else "Panic"
     where = accounts[0].name if len(accounts) == 1 else f"{len(accounts)} accounts"
-    spared = ", sparing reduce-only" if keep_reduce_only else ""
+    kept = [("reduce-only", keep_reduce_only), ("stops", keep_stops)]
+    spared = " and ".join(word for word, is_kept in kept if is_kept)
+    spared = f", sparing {spared}" if spared else ""
     return f"{what}: every {symbol + ' ' if symbol else ''}order on {where} of {desk}{spared}"
 
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 from orders.exchange import odd_rows
 from orders.exchange.reader import Parse, Reader
 from orders.exchange.readings import Reading
-from orders.models import PanicLine
+from orders.lifecycle.routes import kind_of
+from orders.models import CancelKind, PanicLine
 from orders.pacifica import reads
 from orders.pacifica.reads import AnyRows, Listed
 from orders.pacifica.rows import OddRow, OpenOrder, OrderStrategy, TwapOrder
@@ -21,6 +22,7 @@ COVERS = (
     "(deposit_to_game): the exchange's API lists none and cancels none, so look at the exchange."
 )
 STRATEGIES, TWAPS, ORDERS = "/order_strategies", "/orders/twap", "/orders"
+STOP = CancelKind.STOP
 # Orders come last: what a strategy or a TWAP placed while the others were read is among them.
 ROUTES: list[tuple[str, Parse[AnyRows]]] = [
     (STRATEGIES, reads.order_strategies),
@@ -122,7 +124,8 @@ def _sort(line: PanicLine, path: str, row: OpenRow, found: OpenOrdersReading) ->
     if line.symbol and row.symbol and row.symbol != line.symbol:
         return
     reduce_only = getattr(row, "reduce_only", row.raw.get("reduce_only"))
-    if line.keep_reduce_only and reduce_only is True:
+    is_kept_stop = line.keep_stops and isinstance(row, OpenOrder) and kind_of(row) == STOP
+    if is_kept_stop or (line.keep_reduce_only and reduce_only is True):
         found.spared += 1
         return
     found.rows.append((path, row))

@@ -114,6 +114,12 @@ def _unsettled_s(
     return min(timings.max_wait_s, max(0.01, left_s))
 
 
+def _kept(line: PanicLine) -> str:
+    """Say what the line spares."""
+    kept = [("reduce-only", line.keep_reduce_only), ("stop", line.keep_stops)]
+    return " or ".join(word for word, is_kept in kept if is_kept)
+
+
 def _was_set_back(settled_at: datetime | None, timings: Timings) -> bool:
     """Whether the clock was, since the request was sent: then its time tells nothing any more."""
     return is_ahead(settled_at, timezone.now(), timings.max_life)
@@ -134,7 +140,7 @@ def _seen(
         said += " The account was seen empty after the request could act no more."
     if look.spared:
         many = "order was" if look.spared == 1 else "orders were"
-        said += f" {look.spared} reduce-only {many} spared."
+        said += f" {look.spared} {_kept(line)} {many} spared."
     said += f" {stop_orders.in_words(line, stops, look)}".rstrip()
     if look.absent:
         said += f" {look.absent[0].upper()}{look.absent[1:]}."

@@ -140,6 +140,8 @@ def _empty(line: PanicLine, is_halted: Callable[[], bool], timings: Timings) -> 
     if line.status == PanicStatus.WAITING:
         strategies.begin()
     stops = stop_orders.known(line)  # before anything closes them
+    if line.status == PanicStatus.WAITING and line.keep_stops:
+        cancel_all.leave_out(line)
     if line.status == PanicStatus.WAITING and not cancel_all.send(line, strategies):
         return None
     return readback.finish(line, is_halted, strategies, stops, timings)

@@ -11,9 +11,19 @@ from orders.access import api_tokens
 from orders.audit.log import Actor
 from orders.cancels.bulk import previews
 from orders.cancels.bulk.scope import Scope
-from orders.models import ApiAct, ApiToken, Cancel, CancelJob, PanicLine, Preview, TokenRight
+from orders.models import (
+    ApiAct,
+    ApiToken,
+    Cancel,
+    CancelJob,
+    Guard,
+    PanicLine,
+    Preview,
+    TokenRight,
+)
 from tests.api import openapi_file
 from tests.api.programs import Program, problem
+from tests.helpers.guards import new_guard
 from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
@@ -31,6 +41,11 @@ RIGHTS = {  # of every operation; a new one is entered here
     "cancel_scope": {"bulk"},
     "panic": {"panic"},
     "stop": {"cancel", "bulk"},
+    "guards": {"read", "guard"},
+    "guard": {"read", "guard"},
+    "arm": {"guard"},
+    "beat": {"guard"},
+    "disarm": {"guard"},
 }
 CHANGED = (CancelJob, Cancel, PanicLine, Preview, ApiAct)
 OPERATIONS = {
@@ -54,6 +69,8 @@ class Side:
         self.desk, self.account, self.frozen = desk, account, frozen
         self.ids = {"account_id": account.pk, "order_id": order.order_id, "job_id": job.pk}
         self.ids["preview_id"] = frozen.pk
+        self.guard = new_guard(firm, name=f"guard-{symbol}", account=account, desk=desk, user=user)
+        self.ids["guard_id"] = self.guard.pk
         self.words = (account.address, symbol, f'"{account.name}"', str(order.order_id))
 
     def body(self, name):
@@ -65,6 +82,7 @@ class Side:
             "preview": {"account_ids": [self.account.pk]},
             "cancel_scope": {"account_ids": [self.account.pk], "expect_at_most": 9},
             "panic": {"account_ids": [self.account.pk]},
+            "disarm": {"reason": "matrix"},
         }.get(name, {})
 
 
@@ -88,6 +106,7 @@ def ask(secret, name, side):
 def state():
     """What an act would change."""
     statuses = list(Cancel.objects.order_by("pk").values_list("pk", "status"))
+    statuses += list(Guard.objects.order_by("pk").values_list("status", "arming", "beat_no"))
     return statuses, [model.objects.count() for model in CHANGED]
 
 
@@ -105,7 +124,7 @@ def outsiders(firm):
 
 def test_every_operation_says_which_right_it_asks_for():
     assert RIGHTS.keys() == OPERATIONS.keys()
-    assert set().union(*RIGHTS.values()) == set(TokenRight.values) - {"guard"}
+    assert set().union(*RIGHTS.values()) == set(TokenRight.values)
 
 
 @pytest.mark.parametrize("name", RIGHTS)

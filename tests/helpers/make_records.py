@@ -34,6 +34,7 @@ class Job(NamedTuple):
     reason: str
     created_at: datetime
     token_name: str = ""
+    guard_name: str = ""
 
 
 class One(NamedTuple):

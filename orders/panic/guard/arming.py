@@ -1,0 +1,191 @@
+"""Arm a guard, let it hear a beat, disarm it: each a conditional update, so that one word counts.
+
+A beat is one row's update and leaves no record: the record of an arming's end has their number.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from orders.access.denials import refuse
+from orders.audit import log
+from orders.lifecycle.targets import CannotAsk
+from orders.models import ArmingEnd, Event, Guard, GuardArming, GuardStatus, Right
+from orders.models.guards import GuardQuerySet
+from orders.panic import decision
+from orders.panic.guard import facts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from orders.models.desks import Person
+
+TOO_SOON = timedelta(milliseconds=50)  # after the last beat: it counts with that one
+CANNOT_FIRE = "{} has no {} that this guard could empty."
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a beat was answered. ``left_s``: until the guard fires, if it was armed."""
+
+    status: GuardStatus
+    said: str
+    left_s: float = 0
+    job_id: int | None = None
+
+
+def arm(*, user: "User", actor: log.Actor, guard_id: int, is_drill: bool = False) -> str:
+    """Arm a guard: its silence counts from now on. A guard that is armed only hears a beat.
+
+    ``is_drill``: it fires on drill accounts alone. Raises `NotAllowed` or `CannotAsk`.
+    """
+    guard, now = permitted(user, actor, guard_id, "arm"), timezone.now()
+    check_scope(user, guard, is_drill=is_drill)
+    with transaction.atomic():
+        if not _arm(guard, actor, is_drill, now):
+            return _armed_before(guard)
+        told: dict[str, Any] = {"ttl_s": guard.ttl_s, "is_drill": is_drill}
+        log.append(facts.fact(Event.GUARD_ARMED, guard, actor, now, **told))
+    what = "Its drill" if is_drill else "It"
+    return f"{guard.name} is armed. {what} fires after {guard.ttl_s} s without a beat."
+
+
+def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
+    """Write the arming, unless another one stands; whether it was written."""
+    who: dict[str, Any] = {
+        "armed_by_id": actor.operator_id,
+        "armed_by_name": actor.operator_name,
+        "session_hash": actor.session_hash,
+        "address": actor.address,
+        "token_name": actor.token_name,
+    }
+    free = Guard.objects.filter(pk=guard.pk, arming=guard.arming).exclude(status=GuardStatus.ARMED)
+    first = {"arming": F("arming") + 1, "beat_no": F("beat_no") + 1, "beat_at": Now()}
+    fresh = {"status": GuardStatus.ARMED, "warned": 0, "is_drill": is_drill, "armed_at": now}
+    if not free.update(**first, **fresh, **who):
+        return False
+    end_arming(guard, ArmingEnd.DISARMED, actor, now, reason="It was armed again.")
+    guard.refresh_from_db()
+    GuardArming.objects.create(
+        guard=guard,
+        number=guard.arming,
+        is_drill=is_drill,
+        ttl_s=guard.ttl_s,
+        armed_at=now,
+        armed_by_name=actor.operator_name,
+        token_name=actor.token_name,
+        first_beat_no=guard.beat_no,
+    )
+    return True
+
+
+def _armed_before(guard: Guard) -> str:
+    """Let an armed guard hear that somebody is there."""
+    heard = beat(guards=Guard.objects.filter(pk=guard.pk), guard_id=guard.pk)
+    return f"{guard.name} was armed before. {heard.said if heard else ''}".strip()
+
+
+def beat(*, guards: GuardQuerySet, guard_id: int) -> Heard | None:
+    """Let a guard hear a beat: one row's update. None where it is not among ``guards``.
+
+    Only an armed guard hears one; what a guard recorded when it fired is not stopped by it.
+    """
+    armed = guards.armed().filter(pk=guard_id)
+    if armed.filter(_is_due()).update(beat_no=F("beat_no") + 1, beat_at=Now(), warned=0):
+        return _heard(guards.filter(pk=guard_id).values_list("ttl_s", flat=True)[0])
+    guard = guards.filter(pk=guard_id).first()
+    if guard is None:
+        return None
+    return _heard(guard.ttl_s) if guard.status == GuardStatus.ARMED else _unheard(guard)
+
+
+def _is_due() -> Q:
+    """A beat right after another one is not written: a bot that runs wild costs reads alone."""
+    return Q(beat_at__lte=Now() - TOO_SOON) | Q(beat_at__gt=Now())
+
+
+def _heard(ttl_s: int) -> Heard:
+    return Heard(GuardStatus.ARMED, f"Heard. It fires after {ttl_s} s without a beat.", ttl_s)
+
+
+def _unheard(guard: Guard) -> Heard:
+    """Say that the beat came to nothing, and what the guard did."""
+    status = GuardStatus(guard.status)
+    if status == GuardStatus.DISARMED:
+        return Heard(status, f"{guard.name} is not armed: a beat counts only after it was.")
+    if status == GuardStatus.ASKING:
+        said = f"{guard.name} ran out while no sweep looked, and asks a person. Arm it again."
+        return Heard(status, said)
+    arming = guard.armings.filter(number=guard.arming).first()
+    said = f"{guard.name} fired before this beat came. The beat does not stop what was recorded: "
+    said += "treat the open orders as cancelled or being cancelled. Arm it again to go on."
+    return Heard(status, said, job_id=arming.job_id if arming else None)
+
+
+def disarm(*, user: "Person", actor: log.Actor, guard_id: int, reason: str) -> str:
+    """Disarm a guard, or say that a firing was seen to. Raises `NotAllowed` or `CannotAsk`."""
+    guard, now = permitted(user, actor, guard_id, "disarm"), timezone.now()
+    reason = facts.checked_reason(reason)
+    with transaction.atomic():
+        same = Guard.objects.filter(pk=guard.pk, arming=guard.arming, status=guard.status)
+        at_work = same.exclude(status=GuardStatus.DISARMED)
+        if not at_work.update(status=GuardStatus.DISARMED, warned=0):
+            return _not_disarmed(guard)
+        end_arming(guard, ArmingEnd.DISARMED, actor, now, reason=reason)
+        told: dict[str, Any] = {"reason": reason, "was": guard.status}
+        log.append(facts.fact(Event.GUARD_DISARMED, guard, actor, now, **told))
+    return f"{guard.name} is disarmed: nothing fires by itself any more."
+
+
+def _not_disarmed(guard: Guard) -> str:
+    guard.refresh_from_db()
+    if guard.status == GuardStatus.FIRED:
+        return f"{guard.name} fired in the same moment; what it recorded goes on."
+    return f"{guard.name} is {guard.get_status_display().lower()} by now."
+
+
+def end_arming(
+    guard: Guard, end: ArmingEnd, actor: log.Actor, now: datetime, **values: Any
+) -> bool:
+    """End the guard's arming, unless it has ended; whether it was ended by this."""
+    standing = GuardArming.objects.filter(guard=guard, number=guard.arming, end="")
+    heard = Guard.objects.filter(pk=guard.pk).values("beat_no", "beat_at").get()
+    beats = {"last_beat_no": heard["beat_no"], "last_beat_at": heard["beat_at"]}
+    values |= {"ended_by_name": actor.operator_name}
+    return bool(standing.update(end=end, ended_at=now, **beats, **values))
+
+
+def permitted(user: "Person", actor: log.Actor, guard_id: int, act: str) -> Guard:
+    """Return the guard, if this person may arm and disarm on its desk; else it is recorded.
+
+    Raises `NotAllowed`.
+    """
+    found = Guard.objects.allowing(user, Right.GUARD).filter(pk=guard_id)
+    guard = found.select_related("desk", "account__desk").first()
+    if guard is None:
+        refuse(actor=actor, what=f"{act} guard {guard_id}", said=facts.NO_GUARD)
+    return guard
+
+
+def check_scope(user: "Person", guard: Guard, *, is_drill: bool = False) -> None:
+    """Raise `CannotAsk` where the guard could empty nothing, or this person could not."""
+    named = [guard.account_id] if guard.account_id else []
+    desk, accounts = decision.scope(user=user, desk_id=guard.desk_id, account_ids=named)
+    if desk is None:
+        raise CannotAsk(f"You may not pull a panic on {guard.desk}, so no guard fires for you.")
+    if is_drill:
+        accounts = [account for account in accounts if account.is_drill]
+    if not accounts:
+        what = "drill account" if is_drill else "active account"
+        raise CannotAsk(CANNOT_FIRE.format(guard.desk, what), field="account")
+
+
+def firing_key(guard: Guard) -> uuid.UUID:
+    """Return the key under which a firing is asked for: one arming has one job."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"pacifica-desk guard {guard.pk} {guard.arming}")

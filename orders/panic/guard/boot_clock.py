@@ -1,0 +1,23 @@
+"""The host's own clock that nobody can set: seconds since it started, and which start that was."""
+
+import functools
+import socket
+import time
+from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def seconds() -> float:
+    """Return seconds since the host started, those of a sleep with them where it tells."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@functools.cache
+def boot() -> str:
+    """Return which start of which host this is: seconds of two starts do not compare."""
+    try:
+        started = BOOT_ID.read_text().strip()
+    except OSError:
+        started = str(round(time.time() - seconds(), -1))
+    return f"{socket.gethostname()} {started}"[:120]

@@ -1,0 +1,132 @@
+"""Make guards and change them: heads of the desk alone, each change on the record."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from orders.access.denials import refuse
+from orders.audit import log
+from orders.lifecycle.targets import CannotAsk
+from orders.models import Account, Desk, Event, Guard, GuardStatus, Right
+from orders.models.guards import MAX_TTL_S, MIN_TTL_S
+from orders.panic.guard import facts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from orders.models.desks import Person
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+NO_DESK = "There is no such desk, or its guards are not yours to set."
+ARMED = "Disarm it first: an armed guard is not changed under its bot."
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a guard waits for and does. ``account_id``: None means the whole desk."""
+
+    account_id: int | None
+    ttl_s: int
+    keep_reduce_only: bool = False
+    keep_stops: bool = False
+    asks_first: bool = False
+
+    def columns(self) -> dict[str, Any]:
+        """Return it as columns of the guard."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def make(*, user: "User", actor: log.Actor, desk_id: int, name: str, setting: Setting) -> Guard:
+    """Make a guard, disarmed. Raises `NotAllowed`, or `CannotAsk` with a sentence."""
+    desk = desk_to_set(user, actor, desk_id, "make a guard")
+    name, now = checked_name(name), timezone.now()
+    _check(desk, setting)
+    guard = Guard(desk=desk, name=name, set_by=user, set_at=now, **setting.columns())
+    try:
+        with transaction.atomic():
+            guard.save()
+            log.append(facts.fact(Event.GUARD_CHANGED, guard, actor, now, added=in_words(guard)))
+    except IntegrityError:
+        said = "This desk has a guard of that name: take another."
+        raise CannotAsk(said, field="name") from None
+    return guard
+
+
+def change(*, user: "User", actor: log.Actor, guard_id: int, setting: Setting) -> str:
+    """Change a guard that is not armed. Raises `NotAllowed`, or `CannotAsk` with a sentence."""
+    guard, now = guard_to_set(user, actor, guard_id), timezone.now()
+    _check(guard.desk, setting)
+    before, after = _told(guard), setting.columns()
+    with transaction.atomic():
+        same = Guard.objects.filter(pk=guard.pk, set_at=guard.set_at)
+        free = same.exclude(status__in=[GuardStatus.ARMED, GuardStatus.ASKING])
+        if not free.update(**after, set_by=user, set_at=now):
+            raise CannotAsk(ARMED)
+        guard = Guard.objects.select_related("desk", "account").get(pk=guard.pk)
+        changed = {name: [old, _told(guard)[name]] for name, old in before.items()}
+        changed = {name: both for name, both in changed.items() if both[0] != both[1]}
+        if changed:
+            log.append(facts.fact(Event.GUARD_CHANGED, guard, actor, now, changed=changed))
+    return f"{guard.name} is changed: {in_words(guard)}."
+
+
+def in_words(guard: Guard) -> str:
+    """*after 10 s without a beat, cancel on Alpha, sparing stops*."""
+    spared = [("reduce-only", guard.keep_reduce_only), ("stops", guard.keep_stops)]
+    kept = " and ".join(word for word, is_kept in spared if is_kept)
+    first = "; asks first where no sweep looked" if guard.asks_first else ""
+    said = f"after {guard.ttl_s} s without a beat, cancel on {guard.where}"
+    return f"{said}{f', sparing {kept}' if kept else ''}{first}"
+
+
+def desk_to_set(user: "Person", actor: log.Actor, desk_id: int, act: str) -> Desk:
+    """Return the desk, if this person is its head; else it is recorded. Raises `NotAllowed`."""
+    desk = Desk.objects.allowing(user, Right.SET_GUARDS).filter(pk=desk_id).first()
+    if desk is None:
+        refuse(actor=actor, what=f"{act} on desk {desk_id}", said=NO_DESK)
+    return desk
+
+
+def guard_to_set(user: "Person", actor: log.Actor, guard_id: int) -> Guard:
+    """Return the guard, if this person may change it; else it is recorded. Raises `NotAllowed`."""
+    found = Guard.objects.allowing(user, Right.SET_GUARDS).filter(pk=guard_id)
+    guard = found.select_related("desk", "account").first()
+    if guard is None:
+        refuse(actor=actor, what=f"change guard {guard_id}", said=facts.NO_GUARD)
+    return guard
+
+
+def checked_name(name: str) -> str:
+    """Return a name as it is kept. Raises `CannotAsk`."""
+    if NAME.fullmatch(name.strip()) is None:
+        said = "A name has 1 to 60 letters, digits, dots, dashes or underscores, such as quoter-1."
+        raise CannotAsk(said, field="name")
+    return name.strip()
+
+
+def check_account(desk: Desk, account_id: int | None) -> None:
+    """Raise `CannotAsk` where this is no active account of the desk."""
+    if account_id is None:
+        return
+    if not Account.objects.filter(pk=account_id, desk=desk, is_active=True).exists():
+        raise CannotAsk(f"{desk} has no such active account.", field="account")
+
+
+def _check(desk: Desk, setting: Setting) -> None:
+    check_account(desk, setting.account_id)
+    if not MIN_TTL_S <= setting.ttl_s <= MAX_TTL_S:
+        said = f"It waits {MIN_TTL_S} to {MAX_TTL_S} seconds."
+        raise CannotAsk(said, field="ttl_s")
+
+
+def _told(guard: Guard) -> dict[str, Any]:
+    """Return what a guard does as its record tells it."""
+    names = ("ttl_s", "keep_reduce_only", "keep_stops", "asks_first")
+    told: dict[str, Any] = {"where": guard.where}
+    for name in names:
+        value = getattr(guard, name)
+        told[name] = str(value)
+    return told

@@ -1,0 +1,40 @@
+"""Guards for the tests, and time that passes by the host's clock alone."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from orders.models import Guard
+from orders.panic.guard import arming
+
+
+class BootClock:
+    """The host's clock as a lookout reads it: it moves when a test says so."""
+
+    def __init__(self, at=1000.0):
+        self.at = at
+
+    def __call__(self):
+        return self.at
+
+
+def new_guard(firm, *, name="quoter", account=None, ttl_s=10, armed=True, user=None, **fields):
+    """A guard on Alpha, armed by the operator unless told otherwise."""
+    user = user or firm.operator
+    about = {"desk": firm.momentum, "account": account or firm.account} | fields
+    guard = Guard.objects.create(
+        name=name, ttl_s=ttl_s, set_by=firm.head, set_at=timezone.now(), **about
+    )
+    if armed:
+        arming.arm(user=user, actor=firm.actor(user), guard_id=guard.pk)
+        guard.refresh_from_db()
+    return guard
+
+
+def beat(guard):
+    return arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
+
+
+def dated_back(guard, seconds):
+    """Date the last beat so many seconds before now by the database's clock."""
+    Guard.objects.filter(pk=guard.pk).update(beat_at=timezone.now() - timedelta(seconds=seconds))

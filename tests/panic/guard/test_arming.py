@@ -1,0 +1,138 @@
+"""Arming, beats and disarming: one word counts, and a beat costs one row."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from orders.access.permissions import NotAllowed
+from orders.lifecycle.targets import CannotAsk
+from orders.models import AuditRecord, Event, Guard, GuardArming, GuardStatus
+from orders.panic.guard import arming, firing
+from tests.helpers.guards import beat, new_guard
+
+
+def events():
+    return list(
+        AuditRecord.objects.filter(event__startswith="guard").values_list("event", flat=True)
+    )
+
+
+def disarm(firm, guard, reason="bot stopped on purpose", user=None):
+    user = user or firm.operator
+    return arming.disarm(user=user, actor=firm.actor(user), guard_id=guard.pk, reason=reason)
+
+
+def fire(guard, silence_s=11.0):
+    guard.refresh_from_db()
+    return firing.fire(
+        guard_id=guard.pk, number=guard.arming, beat_no=guard.beat_no, silence_s=silence_s
+    )
+
+
+def test_an_armed_guard_hears_beats_and_tells_how_long_it_waits(firm):
+    guard = new_guard(firm)
+    Guard.objects.update(beat_at=guard.armed_at.replace(year=2020))
+    heard = beat(guard)
+    assert (heard.status, heard.left_s) == (GuardStatus.ARMED, 10)
+    guard.refresh_from_db()
+    assert guard.beat_no == 2
+    assert guard.beat_at.year > 2020
+
+
+def test_a_beat_is_one_update_and_leaves_no_record(firm):
+    guard = new_guard(firm)
+    Guard.objects.update(beat_at=guard.armed_at.replace(year=2020))
+    before = AuditRecord.objects.count()
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        beat(guard)
+    said = [query["sql"].split()[0] for query in queries]
+    assert said == ["UPDATE", "SELECT"]
+    assert AuditRecord.objects.count() == before
+
+
+def test_a_beat_right_after_another_is_heard_and_not_written(firm):
+    guard = new_guard(firm)
+    assert beat(guard).status == GuardStatus.ARMED
+    guard.refresh_from_db()
+    assert guard.beat_no == 1
+
+
+def test_a_beat_dated_in_the_future_by_a_clock_set_back_keeps_no_later_beat_out(firm):
+    guard = new_guard(firm)
+    Guard.objects.update(beat_at=guard.armed_at.replace(year=2090))
+    beat(guard)
+    guard.refresh_from_db()
+    assert guard.beat_no == 2
+    assert guard.beat_at.year < 2090
+
+
+def test_a_beat_after_the_firing_is_told_that_it_stops_nothing(firm):
+    guard = new_guard(firm)
+    assert fire(guard)
+    heard = beat(guard)
+    assert heard.status == GuardStatus.FIRED
+    assert heard.job_id == GuardArming.objects.get().job_id
+    assert "does not stop" in heard.said
+    guard.refresh_from_db()
+    assert guard.status == GuardStatus.FIRED
+
+
+def test_a_beat_before_arming_counts_for_nothing_and_says_so(firm):
+    guard = new_guard(firm, armed=False)
+    assert "not armed" in beat(guard).said
+    assert arming.beat(guards=Guard.objects.none(), guard_id=guard.pk) is None
+
+
+def test_disarming_needs_a_reason_and_keeps_how_many_beats_there_were(firm):
+    guard = new_guard(firm)
+    with pytest.raises(CannotAsk):
+        disarm(firm, guard, reason=" ")
+    Guard.objects.update(beat_at=guard.armed_at.replace(year=2020))
+    beat(guard)
+    assert "disarmed" in disarm(firm, guard)
+    ended = GuardArming.objects.get()
+    assert (ended.beats, ended.end, ended.ended_by_name) == (1, "disarmed", "olivia")
+    assert ended.reason == "bot stopped on purpose"
+    assert events() == [Event.GUARD_DISARMED, Event.GUARD_ARMED]
+    assert not fire(guard)
+
+
+def test_arming_an_armed_guard_is_a_beat_and_no_second_arming(firm):
+    guard = new_guard(firm)
+    Guard.objects.update(beat_at=guard.armed_at.replace(year=2020))
+    said = arming.arm(user=firm.head, actor=firm.actor(firm.head), guard_id=guard.pk)
+    assert "armed before" in said
+    guard.refresh_from_db()
+    assert (guard.arming, guard.beat_no, guard.armed_by) == (1, 2, firm.operator)
+
+
+@pytest.mark.parametrize("who", ["viewer", "auditor", "stranger", "administrator"])
+def test_who_may_not_arm_is_refused_on_the_record(firm, who):
+    guard, user = new_guard(firm, armed=False), getattr(firm, who)
+    with pytest.raises(NotAllowed):
+        arming.arm(user=user, actor=firm.actor(user), guard_id=guard.pk)
+    with pytest.raises(NotAllowed):
+        disarm(firm, guard, user=user)
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 2
+
+
+def test_who_may_not_panic_arms_nothing_that_could_not_fire(firm):
+    firm.momentum.operators_may_panic = False
+    firm.momentum.save()
+    with pytest.raises(CannotAsk):
+        new_guard(firm)
+
+
+def test_a_guard_of_an_account_that_is_deactivated_is_not_armed(firm):
+    firm.account.is_active = False
+    firm.account.save()
+    with pytest.raises(CannotAsk):
+        new_guard(firm)
+
+
+@pytest.mark.parametrize("fields", [{"ttl_s": 0}, {"ttl_s": 601}, {"status": "armed"}])
+def test_the_database_refuses_a_guard_that_makes_no_sense(firm, fields):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        new_guard(firm, armed=False, **fields)

@@ -1,0 +1,253 @@
+"""A guard fires once its time passed without a beat, whatever clocks do, and once for a silence."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders.evidence import verify
+from orders.models import (
+    Alert,
+    AuditRecord,
+    CancelJob,
+    Event,
+    Guard,
+    GuardArming,
+    GuardPulse,
+    GuardStatus,
+    PanicLine,
+)
+from orders.panic import worker
+from orders.panic.guard import arming, boot_clock, lookout
+from tests.helpers.guards import BootClock, beat, dated_back, new_guard
+from tests.helpers.panics import QUICK
+
+
+@pytest.fixture
+def clock():
+    return BootClock()
+
+
+@pytest.fixture
+def lookouts(clock):
+    """Two sweeps that look by one host's clock."""
+    return lookout.Lookout(clock), lookout.Lookout(clock)
+
+
+@pytest.fixture
+def sweep(lookouts):
+    return lookouts[0]
+
+
+def wait(clock, guard, seconds):
+    """Let time pass: the host's clock goes on, and so does the date of the beat."""
+    clock.at += seconds
+    guard.refresh_from_db()
+    dated_back(guard, (timezone.now() - guard.beat_at).total_seconds() + seconds)
+
+
+def jump(seconds):
+    """Set the database's clock ahead: dates are older by so much, and no time passed."""
+    for model, column in ((Guard, "beat_at"), (GuardPulse, "at")):
+        for row in model.objects.exclude(**{column: None}):
+            before = getattr(row, column) - timedelta(seconds=seconds)
+            model.objects.filter(pk=row.pk).update(**{column: before})
+
+
+def test_silence_fires_once_with_two_sweeps_and_the_book_is_emptied(
+    firm, clock, lookouts, quick_panic
+):
+    firm.orders(3)
+    guard = new_guard(firm)
+    assert [sweep.look() for sweep in lookouts] == [0, 0]
+    wait(clock, guard, 9.9)
+    assert [sweep.look() for sweep in lookouts] == [0, 0]
+    wait(clock, guard, 0.2)
+    assert [sweep.look() for sweep in lookouts] == [1, 0]
+    wait(clock, guard, 20)
+    assert [sweep.look() for sweep in lookouts] == [0, 0]
+    job = CancelJob.objects.get()
+    assert (job.operator, job.guard_name, job.is_panic) == (firm.operator, "quoter", True)
+    assert "no beat for 10." in job.reason
+    worker.empty(*worker.claim_lines(timezone.now()), timings=QUICK)
+    assert PanicLine.objects.get().status == "empty"
+    ended = GuardArming.objects.get()
+    assert (ended.end, ended.job) == ("fired", job)
+    assert 10_000 <= ended.silence_ms < 10_300
+    assert verify.verify().is_whole
+
+
+def test_a_beat_in_time_keeps_it_from_firing(firm, clock, sweep):
+    guard = new_guard(firm)
+    for _ in range(5):
+        sweep.look()
+        wait(clock, guard, 9)
+        assert sweep.look() == 0
+        beat(guard)
+    assert not CancelJob.objects.exists()
+
+
+def test_a_beat_between_look_and_firing_wins(firm, clock, sweep, monkeypatch):
+    guard = new_guard(firm)
+    sweep.look()
+    wait(clock, guard, 11)
+    real = lookout.firing.fire
+
+    def late(**about):
+        beat(guard)
+        return real(**about)
+
+    monkeypatch.setattr(lookout.firing, "fire", late)
+    assert sweep.look() == 0
+    assert not CancelJob.objects.exists()
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600, 12, -12])
+def test_a_clock_that_jumps_neither_fires_a_guard_nor_keeps_it_from_firing(
+    firm, clock, sweep, seconds
+):
+    guard = new_guard(firm)
+    sweep.look()
+    wait(clock, guard, 4)
+    sweep.look()
+    jump(seconds)
+    assert sweep.look() == 0
+    wait(clock, guard, 5)
+    assert sweep.look() == 0
+    wait(clock, guard, 1.1)
+    assert sweep.look() == 1
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_beat_dated_after_a_jump_counts_from_when_it_came(firm, clock, sweep, seconds):
+    guard = new_guard(firm)
+    sweep.look()
+    wait(clock, guard, 5)
+    sweep.look()
+    beat(guard)
+    dated_back(guard, seconds)  # as by a clock that was set in between
+    clock.at += 0.05
+    assert sweep.look() == 0
+    clock.at += 9
+    assert sweep.look() == 0
+    clock.at += 1.1
+    assert sweep.look() == 1
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_jump_while_no_sweep_ran_is_taken_off_when_one_is_back(firm, clock, seconds):
+    guard = new_guard(firm)
+    lookout.Lookout(clock).look()
+    wait(clock, guard, 4)
+    GuardPulse.objects.update(at=timezone.now() - timedelta(seconds=4))
+    jump(seconds)
+    sweep = lookout.Lookout(clock)
+    assert sweep.look() == 0
+    clock.at += 5.9 if seconds > 0 else 9.9
+    sweep.look()
+    clock.at += 0.2
+    sweep.look()
+    assert CancelJob.objects.count() == 1
+
+
+def test_a_guard_whose_time_passed_while_no_sweep_ran_fires_when_one_is_back(firm, clock):
+    guard = new_guard(firm)
+    dated_back(guard, 300)
+    assert lookout.Lookout(clock).look() == 1
+
+
+def test_a_guard_that_asks_first_asks_instead_and_fires_at_a_persons_word(firm, clock):
+    guard = new_guard(firm, asks_first=True)
+    dated_back(guard, 300)
+    assert lookout.Lookout(clock).look() == 0
+    guard.refresh_from_db()
+    assert guard.status == GuardStatus.ASKING
+    assert not CancelJob.objects.exists()
+    said = lookout.firing.fire_now(user=firm.head, actor=firm.actor(firm.head), guard_id=guard.pk)
+    assert said.startswith("Recorded: Panic")
+    assert CancelJob.objects.get().operator == firm.head
+
+
+def test_a_guard_that_asks_first_fires_by_itself_where_a_sweep_looked(firm, clock, sweep):
+    guard = new_guard(firm, asks_first=True)
+    sweep.look()
+    wait(clock, guard, 10.1)
+    assert sweep.look() == 1
+
+
+def test_who_armed_it_lost_the_right_so_it_fires_for_who_set_it(firm, clock, sweep):
+    guard = new_guard(firm)
+    firm.momentum.operators_may_panic = False
+    firm.momentum.save()
+    sweep.look()
+    wait(clock, guard, 11)
+    assert sweep.look() == 1
+    assert CancelJob.objects.get().operator == firm.head
+
+
+def test_a_firing_that_can_do_nothing_is_recorded_with_why(firm, clock, sweep):
+    guard = new_guard(firm)
+    firm.account.is_active = False
+    firm.account.save()
+    sweep.look()
+    wait(clock, guard, 11)
+    assert sweep.look() == 1
+    assert not CancelJob.objects.exists()
+    record = AuditRecord.objects.filter(event=Event.GUARD_FIRED).get()
+    assert "panic is not yours" in record.data or "no active account" in record.data
+    assert GuardArming.objects.get().reason
+
+
+def test_warnings_are_raised_at_half_and_four_fifths_once_a_silence(firm, clock, sweep):
+    guard = new_guard(firm)
+    sweep.look()
+    for _ in range(4):
+        wait(clock, guard, 2.1)
+        sweep.look()
+        sweep.look()
+    guard.refresh_from_db()
+    assert guard.warned == 80
+    assert Alert.objects.filter(kind="guard_low").count() == 1
+    assert AuditRecord.objects.filter(event=Event.GUARD_WARNED).count() == 1
+
+
+def test_a_look_that_the_process_slept_through_fires_nothing(firm, monkeypatch):
+    guard = new_guard(firm)
+    moments = iter([0.0, 0.0, 1.0, 100.0])
+    sweep = lookout.Lookout(lambda: next(moments))
+    sweep.look()
+    dated_back(guard, 100)
+    assert sweep.look() == 0
+
+
+def test_a_drill_fires_on_drill_accounts_alone(firm, clock, sweep):
+    guard = new_guard(firm, armed=False, account=firm.account)
+    firm.account.is_drill = True
+    firm.account.save()
+    arming.arm(user=firm.operator, actor=firm.actor(), guard_id=guard.pk, is_drill=True)
+    sweep.look()
+    guard.refresh_from_db()
+    wait(clock, guard, 11)
+    assert sweep.look() == 1
+    assert CancelJob.objects.get().is_drill
+
+
+def test_what_spares_stops_sends_no_cancel_all(firm, clock, sweep, quick_panic):
+    firm.orders(2)
+    firm.orders(1, order_type="stop_limit", stop_price="40000")
+    guard = new_guard(firm, keep_stops=True)
+    sweep.look()
+    wait(clock, guard, 11)
+    sweep.look()
+    worker.empty(*worker.claim_lines(timezone.now()), timings=QUICK)
+    line = PanicLine.objects.get()
+    assert line.status == "empty", line.explanation
+    assert not firm.paper.requests("/orders/cancel_all")
+    still = [o for o in firm.paper.truth(firm.account.address).values() if o["is_open"]]
+    assert len(still) == 1
+    assert "spared" in line.explanation
+
+
+def test_the_hosts_clock_goes_on_and_names_its_start():
+    assert boot_clock.seconds() <= boot_clock.seconds()
+    assert boot_clock.boot() == boot_clock.boot()
