@@ -80,13 +80,19 @@ class Bearer(HttpAuthBase):
 @sensitive_variables()
 def _token_of(request: HttpRequest, address: str) -> ApiToken:
     """Return the token that the request bears; no other way in is looked at. Raises `Refused`."""
+    try:
+        return bearers.bearer(secret=secret_in(request), address=address, now=timezone.now())
+    except bearers.NotAccepted as refused:
+        raise Refused(401, str(refused)) from None
+
+
+@sensitive_variables()
+def secret_in(request: HttpRequest) -> str:
+    """Return the secret that the request bears. Raises `Refused`."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Refused(401, NO_TOKEN)
-    try:
-        return bearers.bearer(secret=secret.strip(), address=address, now=timezone.now())
-    except bearers.NotAccepted as refused:
-        raise Refused(401, str(refused)) from None
+    return secret.strip()
 
 
 def caller_of(request: HttpRequest) -> Caller:

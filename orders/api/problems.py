@@ -33,6 +33,7 @@ TITLES = {  # of a status, and what to do where nothing better is known
     405: ("No such act", "Look at the description at /api/v1/openapi.json."),
     409: ("Not as it stands", "Ask how it stands, then decide anew."),
     413: ("Too large", "Send less at once."),
+    421: ("Not here", "Let the proxy pass this path to manage.py push."),
     422: ("Not possible as asked", "Change what the detail names, with a new Idempotency-Key."),
     429: ("Too many requests", "Wait as many seconds as Retry-After says."),
     500: ("Broken", "Ask for the job before you try again: it may have been recorded."),

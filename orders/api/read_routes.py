@@ -1,20 +1,30 @@
 """What a program may read of its token's desk: accounts, orders, jobs, open questions."""
 
+import json
 from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest
 from ninja import Path, Query, Router
+from ninja.responses import NinjaJSONEncoder
 
-from orders.api import shapes
+from orders.api import shapes, waiting
 from orders.api.callers import Bearer, Caller, caller_of
-from orders.api.problems import not_found
+from orders.api.problems import Refused, not_found
 from orders.api.shapes import RowId
 from orders.audit import sentences
-from orders.models import Account, AuditRecordOrder, Cancel, CancelJob, Order, TokenRight
+from orders.models import Account, AuditRecordOrder, Cancel, CancelJob, Desk, Order, TokenRight
 
 router = Router(auth=Bearer(TokenRight.READ), tags=["read"])
 MAX_MOMENTS = 300
+NOT_HERE = "A job's events are told by the push process, and this is the web."
+ASK_PUSH = "Let the proxy pass this path to manage.py push, or ask its port."
+EVENTS = {
+    "responses": {
+        200: {"description": "Events.", "content": {"text/event-stream": {"schema": {}}}},
+        421: {"description": "Not here."},
+    }
+}
 
 
 @router.get("/accounts", response=list[shapes.AccountTold])
@@ -73,9 +83,31 @@ def job_cancels(
     return _cancels(job_of(caller_of(request), job_id).cancels.all(), page)
 
 
+@router.get("/jobs/{job_id}/events", response={421: None}, openapi_extra=EVENTS)
+def job_events(request: HttpRequest, job_id: Path[RowId]) -> None:
+    """Tell how far a job is as it goes on: an event *job* for each change, *end* after the last.
+
+    Answered by `manage.py push`, to which the proxy passes this path; the web answers 421.
+    """
+    job_of(caller_of(request), job_id)
+    raise Refused(421, NOT_HERE, what_to_do=ASK_PUSH)
+
+
+def job_as_json(desk: Desk, job_id: int) -> tuple[bytes, bool]:
+    """Return what `job` answers of a desk's job, and whether it has ended. Raises `Refused`."""
+    row = job_of_desk(desk, job_id)
+    told = shapes.JobTold.model_validate(shapes.job(row)).model_dump()
+    return json.dumps(told, cls=NinjaJSONEncoder).encode(), row.status in waiting.OVER
+
+
 def job_of(caller: Caller, job_id: int) -> CancelJob:
     """Return a job of the caller's desk. Raises `Refused`."""
-    job = CancelJob.objects.filter(pk=job_id, desk=caller.desk).select_related("desk").first()
+    return job_of_desk(caller.desk, job_id)
+
+
+def job_of_desk(desk: Desk, job_id: int) -> CancelJob:
+    """Return a job of this desk. Raises `Refused`."""
+    job = CancelJob.objects.filter(pk=job_id, desk=desk).select_related("desk").first()
     if job is None:
         raise not_found()
     return job

@@ -30,7 +30,7 @@ class Behind(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.seen.append((self.command, self.path, dict(self.headers)))
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path == "/events":
+        if self.path.endswith("/events"):
             return self._stream()
         self.send_response(200)
         self.send_header("Content-Length", "2")
@@ -155,9 +155,10 @@ def test_what_a_client_says_of_itself_never_reaches_the_web(front, behind):
 
 
 @with_nginx
-def test_a_streams_first_piece_arrives_before_its_second_is_made(front, behind):
+@pytest.mark.parametrize("path", ["/events", "/api/v1/jobs/7/events"])
+def test_a_streams_first_piece_arrives_before_its_second_is_made(front, behind, path):
     connection = connected(front)
-    connection.request("GET", "/events", headers={"Host": "desk.example.com"})
+    connection.request("GET", path, headers={"Host": "desk.example.com"})
     answer = connection.getresponse()
     assert answer.read1(100) == b": first\n\n"
     behind.goes_on.set()

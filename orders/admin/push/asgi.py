@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.http.request import split_domain_port
 
+from orders.admin.push.changes import job_ids_of
 from orders.admin.push.hub import Full, Stream, Viewer
 from orders.admin.push.service import Blind, Service
 
@@ -32,6 +33,25 @@ HEADERS: Headers = [
 ]
 
 
+class Beside(Protocol):
+    """Another application of the same process, which is told what changed."""
+
+    def takes(self, path: str) -> bool:
+        """Whether it answers there."""
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer as ASGI has it."""
+
+    def tell(self, job_ids: Collection[int]) -> None:
+        """Hear that these jobs changed."""
+
+    def close(self) -> None:
+        """End what is open."""
+
+    def stop(self) -> None:
+        """Give back what it holds."""
+
+
 class Refused(Exception):
     """There is no stream for this request; ``status`` says why, as HTTP has it."""
 
@@ -40,12 +60,18 @@ class Refused(Exception):
         self.status, self.headers = status, headers
 
 
-def application(service: Service) -> Application:
+def application(service: Service, beside: Beside | None = None) -> Application:
     """Return the ASGI application of a service, which the server starts and stops."""
+    if beside is not None:
+        service.listeners.append(lambda changes: beside.tell(job_ids_of(changes)))
 
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(service, receive, send)
+            if beside is not None:
+                beside.stop()
+        elif beside is not None and beside.takes(scope["path"]):
+            await beside(scope, receive, send)
         elif scope["type"] == "http":
             await _answer(service, scope, receive, send)
 

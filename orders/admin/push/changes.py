@@ -1,5 +1,6 @@
 """What the log says has changed since a position: which desks, accounts, jobs and orders."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from orders.admin.push.limits import Limits
@@ -30,6 +31,11 @@ class Change(NamedTuple):
     has_new: bool = False
     is_frame: bool = False
     is_for_all: bool = False
+
+
+def job_ids_of(changes: Iterable[Change]) -> set[int]:
+    """Return the jobs that changed."""
+    return {change.job_id for change in changes if change.job_id is not None}
 
 
 COLUMNS = ("position", "event", "operator_id", "desk_id", "account_id", "job_id")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from orders.admin.push.asgi import application
+from orders.admin.push.asgi import Beside, application
 from orders.admin.push.service import Service
 
 LEAVING_S = 2  # after a signal: for streams to end
@@ -17,13 +17,15 @@ FILES_BESIDE = 200
 class Server(uvicorn.Server):
     """Ends the streams itself when it is told to stop: the server would wait for them.
 
-    ``when_listening`` is called once connections are taken.
+    ``when_listening`` is called once connections are taken. ``beside``: what else it serves.
     """
 
-    def __init__(self, service: Service, when_listening: Callable[[], None]) -> None:
+    def __init__(
+        self, service: Service, when_listening: Callable[[], None], beside: Beside | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
-                application(service),
+                application(service, beside),
                 log_config=None,
                 log_level=logging.WARNING,
                 access_log=False,
@@ -37,7 +39,7 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=LEAVING_S,
             )
         )
-        self._service, self._when_listening = service, when_listening
+        self._service, self._when_listening, self._beside = service, when_listening, beside
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as usual, then say so; a start that failed says nothing."""
@@ -48,6 +50,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End each open stream, then stop as usual."""
         self._service.close()
+        if self._beside is not None:
+            self._beside.close()
         await super().shutdown(sockets)
 
 

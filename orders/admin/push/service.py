@@ -38,6 +38,7 @@ class Service:
     ) -> None:
         self.limits, self._now, self._clock = limits, now, clock
         self.hub, self._watch = Hub(limits, clock), Watch(limits, clock)
+        self.listeners: list[Callable[[list[Change]], None]] = []  # told beside the pages
         self._door = people.Door()
         self._looks = ThreadPoolExecutor(1, "looks")
         self._lookups = ThreadPoolExecutor(1, "lookups")
@@ -78,6 +79,8 @@ class Service:
             await self.check()
         if found:
             self.hub.tell(found, await self._rows_of(found))
+            for tell in self.listeners:
+                tell(found)
         self._seen_at, self._is_failing = self._clock(), False
 
     async def check(self) -> None:

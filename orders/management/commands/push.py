@@ -12,6 +12,7 @@ from desk import startup_checks
 from orders.admin.push.limits import Limits
 from orders.admin.push.server import Server, listening
 from orders.admin.push.service import Service
+from orders.api.job_stream import JobStreams
 from orders.management import terminal
 
 
@@ -19,8 +20,8 @@ class Command(terminal.DeskCommand):
     """Only opens the socket; the work is in `orders.admin.push`."""
 
     help = (
-        "Serves /events, by which open pages follow what happens instead of asking. Reads the "
-        "database alone; without it pages ask as before."
+        "Serves /events, by which open pages follow what happens instead of asking, and the events "
+        "of the API's jobs. Without it pages ask as before."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,7 +42,8 @@ class Command(terminal.DeskCommand):
             for number in (signal.SIGINT, signal.SIGTERM):  # the server's own come first
                 signal.signal(number, lambda *_: None)
             gc.freeze()
-            server = Server(service, partial(self._say, listener.getsockname()[1]))
+            said = partial(self._say, listener.getsockname()[1])
+            server = Server(service, said, JobStreams())
             server.run(sockets=[listener])
         if not server.started:
             raise CommandError("The log cannot be read: see the lines above.", returncode=1)
