@@ -7,6 +7,7 @@ import sqlite3
 import time
 from contextlib import closing, contextmanager
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection, connections
@@ -22,6 +23,12 @@ from tests.helpers.paper import paper_exchange
 from tests.helpers.terminal import run
 
 __all__ = ["paper_exchange", "run"]
+
+# How long a machine with other work takes to draw an example says nothing of the product.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items):

@@ -217,9 +217,7 @@ CHANGES = st.lists(st.sampled_from(["new", "fill", "cancel"]), max_size=3)
 
 
 @pytest.mark.thorough
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(fields=SCOPES, changes=CHANGES)
 def test_whatever_the_filter_and_the_book_the_set_cancelled_is_the_set_confirmed(
     firm, fields, changes

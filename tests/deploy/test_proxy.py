@@ -19,7 +19,7 @@ from tests.deploy.units import ROOT
 PROXY = ROOT / "deploy" / "proxy"
 NGINX, CADDY = shutil.which("nginx", path="/usr/sbin:/usr/bin"), shutil.which("caddy")
 with_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class Behind(BaseHTTPRequestHandler):

@@ -13,7 +13,7 @@ from kombu import Connection
 import desk.celery  # noqa: F401  (names the transport)
 
 MESSAGES, WRITERS, READERS = 500, 2, 2
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def channel(folder):

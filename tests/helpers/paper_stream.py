@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from websockets.sync.client import connect
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 CLOSING_S = 0.2  # a stalled exchange answers no goodbye
 ORDERS = "account_order_updates"
 TWAPS = "account_twap_order_updates"

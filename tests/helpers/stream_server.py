@@ -97,7 +97,7 @@ def running_stream_server():
                 connection.end(None)
 
 
-def until(holds, patience_s=60):
+def until(holds, patience_s=120):
     """Wait until something holds, and return it; nobody waits longer than it takes."""
     ends_at = time.monotonic() + patience_s
     while not (held := holds()):

@@ -100,9 +100,7 @@ def test_a_hostile_frame_changes_nothing(firm, unknown, raw):
     assert Order.objects.filter(state=OrderState.OPEN).count() == 2
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_no_values_in_any_fields_raise_or_break_the_log(firm, data):
     names = data.draw(st.lists(st.sampled_from(FIELDS), unique=True, max_size=6))

@@ -24,7 +24,7 @@ from tests.services.test_worker import until
 pytestmark = pytest.mark.services
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 30
+PATIENCE_S = 120
 DEAD_BROKER = "redis://127.0.0.1:1/0"
 
 

@@ -20,7 +20,7 @@ from orders.cancels import requests
 from orders.models import Cancel, CancelStatus, Sender
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 def until(holds):

@@ -16,7 +16,7 @@ from tests.helpers.followers import Desk, Page, scope_of, settled
 from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class Streams:
