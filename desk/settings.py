@@ -4,6 +4,7 @@ A setting that is missing or wrong stops the process here, with a sentence that 
 """
 
 import os
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -203,6 +204,8 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "desk.exception_reports.DiscreetFilter"
 
 # Whoever may do more than look gives a second factor; off on the paper network unless asked for.
 SECOND_FACTOR_REQUIRED = yes_or_no("SECOND_FACTOR_REQUIRED", PACIFICA_NETWORK != "paper")
+FOUR_EYES = yes_or_no("FOUR_EYES", False)  # what raises a risk waits for a second person
+FOUR_EYES_LASTS = timedelta(hours=number("FOUR_EYES_HOURS", 24, 1, 168))
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60, 1, 1_440)
 SESSION_MAX_HOURS = number("SESSION_MAX_HOURS", 12, 1, 168)
 SESSION_COOKIE_AGE = SESSION_MAX_HOURS * 3600

@@ -50,6 +50,12 @@ SETTINGS = {
             "true outside paper",
             "Whoever may do more than look needs an authenticator.",
         ),
+        (
+            "FOUR_EYES",
+            "false",
+            "What raises a risk waits for a second person, on every desk. Else as each desk says.",
+        ),
+        ("FOUR_EYES_HOURS", "24", "For so long such an act waits; then it expires."),
         ("SESSION_IDLE_MINUTES", "60", "A session that nobody used for so long ends."),
         ("SESSION_MAX_HOURS", "12", "Every session ends after so long."),
     ),

@@ -178,7 +178,22 @@ def _database_accepted(record: AuditRecord, data: dict[str, Any], who: str, orde
     return f"{who} accepted the database that was put back, {lost}{quoted(told(data, 'reason'))}"
 
 
+def _proposal(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
+    words, reason = told(data, "words") or "an act", told(data, "reason")
+    did = {
+        "asked": f"{who} asked a second person to approve",
+        "approved": f"{who} approved, as the second person",
+        "declined": f"{who} declined",
+        "out_of_time": "Nobody decided in time",
+        "void": "Void, and not to be approved any more",
+        "alone": f"{who} did alone, without a second person",
+        "reviewed": f"{who} reviewed what was done by one person alone",
+    }
+    return f"{did[record.outcome]}: {words}{quoted(reason)}"
+
+
 HOUSE: dict[str, Say] = GUARDS | {
+    "proposal": _proposal,
     "agent_wallet_added": _agent_wallet("added"),
     "agent_wallet_disabled": _agent_wallet("disabled"),
     "agent_wallet_enabled": _agent_wallet("enabled"),

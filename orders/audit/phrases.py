@@ -66,6 +66,8 @@ ENDINGS = {
     "withdrawn": "withdrawn, never sent",
     "closed": "closed by an operator, not seen empty",
     "mixed": "not the same for each",
+    "out_of_time": "expired, nobody decided",
+    "alone": "done by one person alone",
 }
 
 

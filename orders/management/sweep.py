@@ -18,6 +18,7 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from desk import logs, process_figures
+from orders.access import four_eyes_decisions
 from orders.accounts import wallet_check
 from orders.audit import log
 from orders.delivery import worker
@@ -78,6 +79,7 @@ def duties() -> list[Duty]:
         Duty("ask for tests", wallet_check.ask_daily, 60),
         Duty("sign checkpoints", background.checkpoint_due, 5),
         Duty("run errands", background.Errands().start_due, 1),
+        Duty("end proposals", four_eyes_decisions.end_expired, 30),
         Duty("alert", watch.watch, 5),
     ]
 

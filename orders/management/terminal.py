@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from desk import logs, startup_checks
 from desk.startup_checks import CannotStart
+from orders.access.four_eyes import NoLonger, Waits
 from orders.access.permissions import NotAllowed
 from orders.accounts.provisioning import CannotEnrol
 from orders.audit import log
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 WRONG_INPUT = 2  # as argparse exits
+WAITS = 3  # nothing is done yet: a second person has to approve it
 WHERE = "(terminal)"  # in the log, in place of a network address
 NAMED = (
     BadAgentKey,
@@ -33,6 +35,7 @@ NAMED = (
     CannotStart,
     CheckpointKeyWrong,
     KeySettingsWrong,
+    NoLonger,
     NotAllowed,
 )
 NO_TEXT = "is not text in UTF-8."
@@ -61,6 +64,8 @@ def in_words() -> Iterator[None]:
     try:
         startup_checks.check_network()
         yield
+    except Waits as proposed:
+        raise CommandError(str(proposed), returncode=WAITS) from None
     except NAMED as error:
         raise CommandError(str(error), returncode=WRONG_INPUT) from None
 

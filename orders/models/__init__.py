@@ -35,6 +35,7 @@ from orders.models.logins import (
 from orders.models.orders import AmountsState, Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
 from orders.models.previews import Preview
+from orders.models.proposals import Proposal, ProposalKind, ProposalStatus, SealedProposal
 from orders.models.restores import Restore
 from orders.models.senders import Sender
 
@@ -80,6 +81,9 @@ __all__ = [
     "PanicStatus",
     "Preview",
     "Proof",
+    "Proposal",
+    "ProposalKind",
+    "ProposalStatus",
     "RecoveryCode",
     "Restore",
     "Right",
@@ -88,6 +92,7 @@ __all__ = [
     "ScheduleKind",
     "SealedApiConfigKey",
     "SealedKey",
+    "SealedProposal",
     "SecondFactor",
     "Sender",
     "SessionEpoch",

@@ -123,6 +123,8 @@ class Event(models.TextChoices):
     DATABASE_BEHIND = "database_behind", "Restored copy found"
     #: An administrator accepted the restored copy.
     DATABASE_ACCEPTED = "database_accepted", "Restored copy accepted"
+    #: An act waits for a second person, or what became of it.
+    PROPOSAL = "proposal", "Second person asked"
 
 
 def reference(to: str) -> "models.ForeignKey[Any, Any]":

@@ -128,6 +128,8 @@ class Desk(models.Model):
     needs_reason = models.BooleanField(default=False)  # a bulk cancel must say why
     confirm_above = models.PositiveIntegerField(default=100)  # type the count to confirm more
     latch_mode = models.CharField(max_length=8, choices=LatchMode, default=LatchMode.OFF)
+    # What raises a risk waits for a second person: see `orders.access.four_eyes`.
+    needs_second_person = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     if TYPE_CHECKING:  # what the list of desks is annotated with

@@ -14,6 +14,7 @@ from django.core.mail import send_mail
 from django.db.models import Count, F, Max, Min, Q
 
 from desk.repeated_warnings import Matters
+from orders.access import one_person
 from orders.accounts import wallet_check
 from orders.audit import log
 from orders.exchange import clock
@@ -27,6 +28,7 @@ from orders.models import (
     CancelStatus,
     Event,
     PanicLine,
+    Proposal,
     Sender,
 )
 from orders.models.alerts import MAX_PAUSE
@@ -65,7 +67,8 @@ def matters(now: datetime) -> dict[Key, Matter]:
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
     of_senders = _restored(now) | _no_sender(now) | _clock(now)
     of_accounts = _not_ours() | _not_followed(now)
-    return of_jobs | _panics(now) | of_senders | of_accounts | _foreign_answers(now)
+    of_people = _one_person()
+    return of_jobs | _panics(now) | of_senders | of_accounts | of_people | _foreign_answers(now)
 
 
 def tell(now: datetime) -> None:
@@ -204,6 +207,18 @@ def _not_ours() -> dict[Key, Matter]:
             f"{wallet.account}: {wallet_check.UNHELD.format(wallet.unheld)}",
         )
         for wallet in alarmed
+    }
+
+
+def _one_person() -> dict[Key, Matter]:
+    """Return what one person did alone, until another has reviewed it."""
+    broken = Proposal.objects.to_review().select_related("desk", "decided_by")
+    return {
+        (AlertKind.ONE_PERSON.value, one_person.matter_of(proposal)): (
+            proposal.desk.name if proposal.desk else "",
+            one_person.words(proposal.words, str(proposal.decided_by), proposal.reason),
+        )
+        for proposal in broken
     }
 
 
