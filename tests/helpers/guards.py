@@ -12,10 +12,12 @@ class BootClock:
     """The host's clock as a lookout reads it: it moves when a test says so."""
 
     def __init__(self, at=1000.0):
-        self.at = at
+        self.at, self.goes_on_s = at, 0.0
 
     def __call__(self):
-        return self.at
+        read = self.at
+        self.at += self.goes_on_s
+        return read
 
 
 def new_guard(firm, *, name="quoter", account=None, ttl_s=10, armed=True, user=None, **fields):

@@ -18,7 +18,7 @@ from django.utils import timezone
 from orders.models import Guard, GuardPulse
 from orders.panic.guard import boot_clock, firing, warnings
 
-STALLED_S = 0.25  # between a row's reading and the clock's: such a look tells too little
+STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
 JUMP_S = 0.5  # more than clocks drift apart between looks
 PULSE_S = 1
 
@@ -45,33 +45,33 @@ class Lookout:
         before_s = self._clock()
         guards = list(Guard.objects.armed().with_clock().select_related("desk", "account"))
         now_s = self._clock()
-        if guards and now_s - before_s > STALLED_S:
-            return 0
         jump_s = self._jump_s(guards, now_s) if self._looked_s is None else 0.0
-        fired = sum(self._look_at(guard, now_s, jump_s) for guard in guards)
+        fired = sum(self._look_at(guard, before_s, now_s, jump_s) for guard in guards)
         self._forget({guard.pk for guard in guards})
         self._looked_s = now_s
         self._pulse(now_s)
         return fired
 
-    def _look_at(self, guard: Guard, now_s: float, jump_s: float) -> bool:
-        silence_s = self._silence_s(guard, now_s, jump_s)
-        self._redate(guard, silence_s)
+    def _look_at(self, guard: Guard, before_s: float, now_s: float, jump_s: float) -> bool:
+        """Fire a guard whose time had passed when its row was not even read: never too early."""
+        silence_s = before_s - self._since_s(guard, now_s, jump_s)
+        if now_s - before_s <= STALLED_S:
+            self._redate(guard, silence_s)
         if silence_s < guard.ttl_s:
             warnings.warn(guard, silence_s)
             return False
         place: dict[str, Any] = {"number": guard.arming, "beat_no": guard.beat_no}
         return firing.fire(guard_id=guard.pk, silence_s=silence_s, **place)
 
-    def _silence_s(self, guard: Guard, now_s: float, jump_s: float) -> float:
-        """Return for how long the guard heard nothing."""
+    def _since_s(self, guard: Guard, now_s: float, jump_s: float) -> float:
+        """Return since when, by the host's clock, the guard heard nothing; rather too late."""
         of, known = (guard.arming, guard.beat_no), self._silences.get(guard.pk)
         if known is None or known.of != of:
             dated_s = max(0.0, _dated_s(guard) - jump_s)
             if self._looked_s is not None:
                 dated_s = min(dated_s, now_s - self._looked_s)
             known = self._silences[guard.pk] = Silence(of, now_s - dated_s)
-        return now_s - known.since_s
+        return known.since_s
 
     def _redate(self, guard: Guard, silence_s: float) -> None:
         """Date the beat anew where a clock jumped since, for pages and for sweeps that start."""

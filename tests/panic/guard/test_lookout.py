@@ -251,3 +251,25 @@ def test_what_spares_stops_sends_no_cancel_all(firm, clock, sweep, quick_panic):
 def test_the_hosts_clock_goes_on_and_names_its_start():
     assert boot_clock.seconds() <= boot_clock.seconds()
     assert boot_clock.boot() == boot_clock.boot()
+
+
+def test_a_database_that_is_slow_at_every_look_keeps_no_guard_from_firing(firm, clock, sweep):
+    guard = new_guard(firm)
+    sweep.look()
+    wait(clock, guard, 9)
+    clock.goes_on_s = 0.8  # between any two readings of the clock
+    assert sweep.look() == 0
+    assert sweep.look() == 1
+    assert CancelJob.objects.count() == 1
+
+
+def test_a_process_that_is_held_up_while_it_looks_fires_nothing_for_it(firm, clock, sweep):
+    guard = new_guard(firm)
+    sweep.look()
+    wait(clock, guard, 5)
+    clock.goes_on_s = 60
+    assert sweep.look() == 0  # the rows were read before those sixty seconds
+    clock.goes_on_s = 0
+    beat(guard)
+    assert sweep.look() == 0
+    assert not CancelJob.objects.exists()
