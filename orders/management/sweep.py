@@ -42,7 +42,7 @@ from orders.models.database_version import ChangeWatch
 from orders.operations.alerts import watch
 from orders.operations.errands import background
 from orders.panic import worker as panic_worker
-from orders.panic.guard import lookout
+from orders.panic.guard import latches, lookout, schedules
 from orders.reconcile import filled_amounts, resolve, sync
 from orders.reconcile.stream.worker import StreamThread
 
@@ -69,6 +69,8 @@ def duties() -> list[Duty]:
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
         Duty("panic", panic_worker.PanicWorker().take_due, 0.05, idle_s=0.5),
         Duty("guard", lookout.Lookout().look, 0.05),
+        Duty("latch", latches.look, 0.3),
+        Duty("schedule", schedules.run_due, 1),
         Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5),
         Duty("deliver", deliver_overdue, 0.5),
         Duty("recover", recover_abandoned, 1),

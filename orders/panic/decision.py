@@ -22,6 +22,7 @@ from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Rig
 from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE
 from orders.models.orders import IS_STOP
 from orders.models.panics import MAX_SYMBOL
+from orders.panic.guard import latches
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
@@ -145,7 +146,8 @@ def _insert(
         lines = [PanicLine(job=job, account=account, **about_line) for account in accounts]
         PanicLine.objects.bulk_create(lines)
         about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
-        log.append(fact(actor, desk, job, now, about, accounts))
+        latched = latches.set_on(job, desk, accounts, actor, now)
+        log.append(fact(actor, desk, job, now, about, accounts), *latched)
     return job
 
 

@@ -29,6 +29,7 @@ class DeskForm(DeskModelForm):
             "operators_may_panic": "Operators may pull a panic",
             "needs_reason": "A bulk cancel must say why",
             "confirm_above": "Type the count to confirm more orders than",
+            "latch_mode": "When orders appear after a panic",
         }
         help_texts = {"operators_may_panic": "Otherwise the desk's heads alone may."}
 
@@ -45,7 +46,14 @@ class DeskAdmin(RecordedScreen[Desk]):
 
     form = DeskForm
     event = Event.DESK_CHANGED
-    fields = ("name", "is_active", "operators_may_panic", "needs_reason", "confirm_above")
+    fields = (
+        "name",
+        "is_active",
+        "operators_may_panic",
+        "needs_reason",
+        "confirm_above",
+        "latch_mode",
+    )
     list_display = ("name_column", "accounts_column", "people_column")
     empty_sentence = "No desk yet. Add the first one, then its accounts and its people."
 

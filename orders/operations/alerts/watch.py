@@ -34,7 +34,7 @@ from orders.models import (
 from orders.models.alerts import MAX_PAUSE
 from orders.models.clocks import has_come, is_ahead
 from orders.models.panics import PanicLineQuerySet
-from orders.operations.alerts import webhook
+from orders.operations.alerts import guard_matters, webhook
 
 logger = logging.getLogger(__name__)
 standing = Matters(logger)
@@ -67,8 +67,8 @@ def matters(now: datetime) -> dict[Key, Matter]:
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
     of_senders = _restored(now) | _no_sender(now) | _clock(now)
     of_accounts = _not_ours() | _not_followed(now)
-    of_people = _one_person()
-    return of_jobs | _panics(now) | of_senders | of_accounts | of_people | _foreign_answers(now)
+    of_others = _one_person() | guard_matters.matters() | _foreign_answers(now)
+    return of_jobs | _panics(now) | of_senders | of_accounts | of_others
 
 
 def tell(now: datetime) -> None:

@@ -36,7 +36,7 @@ def of_accounts(
     accounts: Sequence[Account],
     *,
     job: CancelJob | None = None,
-    **data: Any,
+    data: dict[str, Any],
 ) -> log.Fact:
     """Return the record of what befell accounts of a desk."""
     lines = tuple(log.OrderLine(account_id=account.pk) for account in accounts)

@@ -1,5 +1,7 @@
 """Arming, beats and disarming: one word counts, and a beat costs one row."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -52,7 +54,8 @@ def test_a_beat_is_one_update_and_leaves_no_record(firm):
     assert AuditRecord.objects.count() == before
 
 
-def test_a_beat_right_after_another_is_heard_and_not_written(firm):
+def test_a_beat_right_after_another_is_heard_and_not_written(firm, monkeypatch):
+    monkeypatch.setattr(arming, "TOO_SOON", timedelta(minutes=1))
     guard = new_guard(firm)
     assert beat(guard).status == GuardStatus.ARMED
     guard.refresh_from_db()

@@ -1,0 +1,103 @@
+"""What there is to tell of guards, schedules and latches, from beside the senders."""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orders.models import (
+    AlertKind,
+    Desk,
+    Guard,
+    GuardPulse,
+    GuardStatus,
+    Latch,
+    Right,
+    Schedule,
+)
+from orders.models.guards import PULSE_FRESH_FOR
+
+Key = tuple[str, str]  # kind, and what of that kind it is about
+Matter = tuple[str, str]  # desk name, words
+UNWATCHED = "No sweep looks at guards: {} armed, and none would fire. Start a sweep."
+CANNOT = "Guard {}: who armed it and who set it may pull no panic any more; it could do nothing."
+
+
+def matters() -> dict[Key, Matter]:
+    """Return what there is to tell of now."""
+    return _low() | _fired() | _unwatched() | _latched() | _missed()
+
+
+def _low() -> dict[Key, Matter]:
+    """Return the guards of whose time half is over; the sweep raises it at once."""
+    return {
+        (AlertKind.GUARD_LOW.value, f"guard {guard.pk}"): (
+            guard.desk.name,
+            f"Guard {guard.name}: no beat for {guard.warned} % of its {guard.ttl_s} s.",
+        )
+        for guard in Guard.objects.armed().filter(warned__gt=0).select_related("desk")
+    }
+
+
+def _fired() -> dict[Key, Matter]:
+    """Return the guards that fired or ask, until a person disarms or arms them."""
+    at_work = Guard.objects.filter(status__in=[GuardStatus.FIRED, GuardStatus.ASKING])
+    said = {
+        GuardStatus.FIRED: "fired: what it cancels is on its page. Arm it again, or disarm it.",
+        GuardStatus.ASKING: "ran out while no sweep looked, and asks whether to fire.",
+    }
+    return {
+        (AlertKind.GUARD_FIRED.value, f"guard {guard.pk}"): (
+            guard.desk.name,
+            f"Guard {guard.name} {said[GuardStatus(guard.status)]}",
+        )
+        for guard in at_work.select_related("desk")
+    }
+
+
+def _unwatched() -> dict[Key, Matter]:
+    """Return what keeps armed guards from firing: no sweep that looks, nobody who may."""
+    found: dict[Key, Matter] = {}
+    armed = list(Guard.objects.armed().select_related("desk", "armed_by", "set_by"))
+    if armed and not is_watched():
+        said = UNWATCHED.format(f"{len(armed)} {'is' if len(armed) == 1 else 'are'}")
+        found[AlertKind.GUARD_UNWATCHED.value, ""] = ("", said)
+    for guard in armed:
+        people = [person for person in (guard.armed_by, guard.set_by) if person is not None]
+        may = (Desk.objects.allowing(each, Right.PANIC).filter(pk=guard.desk_id) for each in people)
+        if not any(desks.exists() for desks in may):
+            about = (AlertKind.GUARD_UNWATCHED.value, f"guard {guard.pk}")
+            found[about] = (guard.desk.name, CANNOT.format(guard.name))
+    return found
+
+
+def is_watched() -> bool:
+    """Whether any sweep looked at guards lately, by the database's clock."""
+    lately = Q(at__gte=Now() - PULSE_FRESH_FOR, at__lte=Now() + timedelta(minutes=1))
+    return GuardPulse.objects.filter(lately).exists()
+
+
+def _latched() -> dict[Key, Matter]:
+    """Return the accounts on which orders appeared after their halt."""
+    held = Latch.objects.holding().filter(appeared__gt=0).select_related("account__desk")
+    return {
+        (AlertKind.LATCHED.value, f"account {latch.account_id}"): (
+            latch.account.desk.name,
+            f"{latch.account} is latched, and orders appeared after its halt"
+            f"{'; they are being cancelled' if latch.is_cancelling else ''}. Stop what places "
+            "them: the exchange cannot keep new orders out.",
+        )
+        for latch in held
+    }
+
+
+def _missed() -> dict[Key, Matter]:
+    """Return the schedules whose last time could not be done."""
+    missed = Schedule.objects.filter(is_missed=True, is_active=True).select_related("desk")
+    return {
+        (AlertKind.SCHEDULE.value, f"schedule {row.pk}"): (
+            row.desk.name,
+            f"Schedule {row.name}: {row.last_said}"[:400],
+        )
+        for row in missed
+    }

@@ -1,0 +1,116 @@
+"""The mark that a halt leaves: what appears on the account afterwards is told of, and cancelled.
+
+The exchange cannot keep new orders out. A latch is the next best: each order that appears after the
+halt is alarmed and, where the desk wants it so, cancelled at once, once, at a bounded rate.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from orders.access.denials import refuse
+from orders.audit import log
+from orders.cancels import requests
+from orders.exchange import clock as exchange_clock
+from orders.models import Account, Cancel, CancelJob, Desk, Event, Latch, Order, PanicLine, Right
+from orders.models.desks import LatchMode
+from orders.models.orders import OrderQuerySet
+from orders.panic.guard import facts
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+NO_LATCH = "There is no such latch, or it is not yours to release."
+
+
+def set_on(
+    job: CancelJob, desk: Desk, accounts: Sequence[Account], actor: log.Actor, now: datetime
+) -> list[log.Fact]:
+    """Latch the accounts of a panic where the desk wants it; return the record of it.
+
+    Call it in the panic's own transaction. A drill leaves no mark; one that stands stays.
+    """
+    if job.is_drill or desk.latch_mode == LatchMode.OFF:
+        return []
+    held = Latch.objects.holding().filter(account__in=accounts)
+    before = set(held.values_list("account_id", flat=True))
+    fresh = [account for account in accounts if account.pk not in before]
+    is_cancelling = desk.latch_mode == LatchMode.CANCEL
+    about = {"job": job, "is_cancelling": is_cancelling, "set_at": now}
+    rows = [Latch(account=account, **about) for account in fresh]
+    Latch.objects.bulk_create(rows, ignore_conflicts=True)
+    if not fresh:
+        return []
+    told = {"is_cancelling": is_cancelling}
+    return [facts.of_accounts(Event.LATCHED, desk, actor, now, fresh, job=job, data=told)]
+
+
+def look(now: datetime) -> None:
+    """See what appeared on latched accounts, and cancel it where the desk wants that."""
+    latches = Latch.objects.holding().select_related("account__desk", "job__operator")
+    for latch in latches:
+        _look_at(latch)
+
+
+def release(*, user: "Person", actor: log.Actor, latch_id: int, reason: str) -> str:
+    """Release a latch, with a reason. Raises `NotAllowed` or `CannotAsk`."""
+    found = Latch.objects.allowing(user, Right.SET_GUARDS).filter(pk=latch_id)
+    latch = found.select_related("account__desk").first()
+    if latch is None:
+        refuse(actor=actor, what=f"release latch {latch_id}", said=NO_LATCH)
+    reason, now = facts.checked_reason(reason), timezone.now()
+    with transaction.atomic():
+        values = {"released_at": now, "released_by_name": actor.operator_name}
+        holding = Latch.objects.holding().filter(pk=latch.pk)
+        if not holding.update(**values, release_reason=reason):
+            return f"{latch.account} was released before."
+        desk, told = latch.account.desk, {"reason": reason}
+        log.append(
+            facts.of_accounts(Event.LATCH_RELEASED, desk, actor, now, [latch.account], data=told)
+        )
+    return f"{latch.account} is released: what appears there is nobody's alarm any more."
+
+
+def appeared(latch: Latch) -> OrderQuerySet:
+    """Return the orders that were placed on the account after its halt, as the exchange dates."""
+    known = exchange_clock.current(timezone.now())
+    offset = timedelta(milliseconds=known.offset_ms if known and known.is_off else 0)
+    placed = Q(created_at__gt=latch.set_at + offset)
+    undated = Q(created_at=None, first_seen_at__gt=latch.set_at)
+    return Order.objects.filter(placed | undated, account=latch.account_id)
+
+
+def _look_at(latch: Latch) -> None:
+    halting = PanicLine.objects.unfinished().filter(account=latch.account_id)
+    if halting.exists():  # the panic itself takes what is left
+        return
+    fresh = appeared(latch).open()
+    if not fresh.exists():
+        return
+    count = appeared(latch).count()
+    Latch.objects.filter(pk=latch.pk).exclude(appeared=count).update(appeared=count)
+    if latch.is_cancelling:
+        _cancel(latch, fresh)
+
+
+def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:
+    """Cancel each once: at most an urgent request's worth in a look, and senders keep the purse."""
+    own = Cancel.objects.filter(account=latch.account_id, order_id=OuterRef("order_id"))
+    asked = Exists(own.filter(requested_at__gte=latch.set_at))
+    due = fresh.filter(~asked).order_by(F("created_at").asc(nulls_last=True), "pk")
+    ids = list(due.values_list("pk", flat=True)[: settings.URGENT_UP_TO])
+    who = latch.job.operator
+    if not ids or not Desk.objects.allowing(who, Right.CANCEL).filter(pk=latch.account.desk_id):
+        return
+    requests.cancel_orders(
+        user=who,
+        actor=log.Actor(who.pk, who.get_username(), guard_name="latch"),
+        order_ids=ids,
+        reason=f"Appeared after the halt of job {latch.job_id}; the account is latched.",
+        is_click=False,
+    )

@@ -1,0 +1,231 @@
+"""What is due at its time: a desk or an account emptied daily, old orders cancelled each hour.
+
+The claim of a time is the schedule's own row: each time is done once, however many sweeps run. One
+that no sweep could do within ten minutes is missed, and people are told.
+"""
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from orders.access.denials import refuse
+from orders.access.permissions import NotAllowed
+from orders.audit import log
+from orders.cancels.bulk import previews
+from orders.cancels.bulk.scope import Scope
+from orders.lifecycle.targets import CannotAsk
+from orders.models import CancelJob, Event, Right, Schedule, ScheduleKind
+from orders.panic import decision
+from orders.panic.guard import changes, facts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+logger = logging.getLogger(__name__)
+LATE = timedelta(minutes=10)
+MAX_HOURS = 24 * 30
+HOUR = 3600
+NO_SCHEDULE = "There is no such schedule, or it is not yours to set."
+
+
+def make(
+    *,
+    user: "User",
+    actor: log.Actor,
+    desk_id: int,
+    name: str,
+    account_id: int | None,
+    at_minute: int | None = None,
+    older_than_h: int | None = None,
+    keep_reduce_only: bool = False,
+    keep_stops: bool = False,
+) -> Schedule:
+    """Make a schedule: daily at a minute of the day (UTC), or hourly for orders older than so.
+
+    Its first time is the next one. Raises `NotAllowed`, or `CannotAsk` with a sentence.
+    """
+    desk = changes.desk_to_set(user, actor, desk_id, "make a schedule")
+    changes.check_account(desk, account_id)
+    _check(at_minute, older_than_h)
+    now = timezone.now()
+    schedule = Schedule(
+        desk=desk,
+        account_id=account_id,
+        name=changes.checked_name(name),
+        kind=ScheduleKind.EMPTY if at_minute is not None else ScheduleKind.STALE,
+        at_minute=at_minute,
+        older_than_h=older_than_h,
+        keep_reduce_only=keep_reduce_only,
+        keep_stops=keep_stops,
+        set_by=user,
+        set_at=now,
+    )
+    schedule.last_for = time_before(schedule, now)
+    try:
+        with transaction.atomic():
+            schedule.save()
+            about: dict[str, Any] = {"added": in_words(schedule)}
+            log.append(facts.fact(Event.SCHEDULE_CHANGED, schedule, actor, now, **about))
+    except IntegrityError:
+        said = "This desk has a schedule of that name: take another."
+        raise CannotAsk(said, field="name") from None
+    return schedule
+
+
+def switch(*, user: "User", actor: log.Actor, schedule_id: int, is_active: bool) -> str:
+    """Switch a schedule off, or on from its next time. Raises `NotAllowed`."""
+    found = Schedule.objects.allowing(user, Right.SET_GUARDS).filter(pk=schedule_id)
+    schedule = found.select_related("desk", "account").first()
+    if schedule is None:
+        refuse(actor=actor, what=f"switch schedule {schedule_id}", said=NO_SCHEDULE)
+    now, word = timezone.now(), "on" if is_active else "off"
+    values = {"last_for": time_before(schedule, now), "is_missed": False}
+    if is_active:
+        values |= {"set_by": user, "set_at": now}
+    with transaction.atomic():
+        other = Schedule.objects.filter(pk=schedule.pk, is_active=not is_active)
+        if not other.update(is_active=is_active, **values):
+            return f"{schedule.name} was {word} before."
+        about: dict[str, Any] = {"changed": {"state": ["off" if is_active else "on", word]}}
+        log.append(facts.fact(Event.SCHEDULE_CHANGED, schedule, actor, now, **about))
+    return f"{schedule.name} is {word}."
+
+
+def run_due(now: datetime) -> None:
+    """Do what is due, each time once."""
+    rows = Schedule.objects.filter(is_active=True).select_related("desk", "account", "set_by")
+    for schedule in rows:
+        due = time_before(schedule, now)
+        if schedule.last_for is None or due > schedule.last_for:
+            _run(schedule, due, now)
+
+
+def time_before(schedule: Schedule, now: datetime) -> datetime:
+    """Return the schedule's newest time up to now."""
+    if schedule.kind == ScheduleKind.STALE:
+        return now.replace(minute=0, second=0, microsecond=0)
+    hour, minute = divmod(schedule.at_minute or 0, 60)
+    today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)
+
+
+def in_words(schedule: Schedule) -> str:
+    """*every day at 21:55 UTC, empty Alpha*."""
+    spared = [("reduce-only", schedule.keep_reduce_only), ("stops", schedule.keep_stops)]
+    kept = " and ".join(word for word, is_kept in spared if is_kept)
+    kept = f", sparing {kept}" if kept else ""
+    if schedule.kind == ScheduleKind.EMPTY:
+        hour, minute = divmod(schedule.at_minute or 0, 60)
+        return f"every day at {hour:02}:{minute:02} UTC, empty {schedule.where}{kept}"
+    hours = f"{schedule.older_than_h} h"
+    return f"each hour, cancel orders older than {hours} on {schedule.where}{kept}"
+
+
+def _run(schedule: Schedule, due: datetime, now: datetime) -> None:
+    """Claim the time and do it, in one transaction; or say why not."""
+    try:
+        with transaction.atomic():
+            if _claim(schedule, due):
+                _do(schedule, due, now)
+    except Exception as error:  # its time must not be tried for ever, nor be lost unsaid
+        logger.exception("A schedule could not be run.")
+        with transaction.atomic():
+            if _claim(schedule, due):
+                _tell(schedule, due, now, None, f"failed ({type(error).__name__})", is_missed=True)
+
+
+def _claim(schedule: Schedule, due: datetime) -> bool:
+    earlier = Q(last_for=None) | Q(last_for__lt=due)
+    same = Schedule.objects.filter(earlier, pk=schedule.pk, is_active=True)
+    return bool(same.update(last_for=due))
+
+
+def _do(schedule: Schedule, due: datetime, now: datetime) -> None:
+    if now - due > LATE:
+        said = "missed: no sweep ran within ten minutes. Look at the account, and cancel by hand."
+        return _tell(schedule, due, now, None, said, is_missed=True)
+    who = schedule.set_by
+    actor = log.Actor(who.pk, who.get_username(), guard_name=schedule.name)
+    try:
+        with transaction.atomic():
+            job = _act(schedule, actor, due)
+    except NotAllowed:
+        said = f"not done: {who.get_username()} set it and may no longer cancel there."
+        return _tell(schedule, due, now, None, said, is_missed=True)
+    except CannotAsk as error:
+        is_idle = schedule.kind == ScheduleKind.STALE and "Nothing matches" in str(error)
+        said = "nothing was that old." if is_idle else str(error)
+        return _tell(schedule, due, now, None, said, is_missed=not is_idle)
+    return _tell(schedule, due, now, job, f"Recorded: {job.scope}.")
+
+
+def _act(schedule: Schedule, actor: log.Actor, due: datetime) -> CancelJob:
+    named = [schedule.account_id] if schedule.account_id else []
+    reason = f"Schedule {schedule.name}: {in_words(schedule)}."
+    if schedule.kind == ScheduleKind.EMPTY:
+        return decision.record_panic(
+            user=schedule.set_by,
+            actor=actor,
+            desk_id=schedule.desk_id,
+            account_ids=named,
+            keep_reduce_only=schedule.keep_reduce_only,
+            keep_stops=schedule.keep_stops,
+            reason=reason,
+            request_key=uuid.uuid5(uuid.NAMESPACE_OID, f"schedule {schedule.pk} {due}"),
+        )
+    return _cancel_old(schedule, actor, named, reason)
+
+
+def _cancel_old(schedule: Schedule, actor: log.Actor, named: list[int], reason: str) -> CancelJob:
+    scope = Scope(
+        desk_id=schedule.desk_id,
+        account_ids=tuple(named),
+        min_age_s=HOUR * (schedule.older_than_h or 1),
+        spare_reduce_only=schedule.keep_reduce_only,
+        spare_stops=schedule.keep_stops,
+    )
+    frozen = previews.of_scope(user=schedule.set_by, actor=actor, scope=scope)
+    receipt = previews.confirm(
+        user=schedule.set_by,
+        actor=actor,
+        preview_id=frozen.pk,
+        reason=reason[:300],
+        typed=previews.must_type(frozen),
+    )
+    if not receipt.jobs:
+        raise CannotAsk("Nothing matches: all are being cancelled already.")
+    return receipt.jobs[0]
+
+
+def _tell(
+    schedule: Schedule,
+    due: datetime,
+    now: datetime,
+    job: CancelJob | None,
+    said: str,
+    is_missed: bool = False,
+) -> None:
+    """Keep and record what came of a time; nothing is recorded where nothing was old enough."""
+    values = {"last_said": said[:400], "last_job": job, "is_missed": is_missed}
+    Schedule.objects.filter(pk=schedule.pk).update(**values)
+    if job is None and not is_missed:
+        return
+    who = schedule.set_by
+    actor = log.Actor(who.pk, who.get_username(), guard_name=schedule.name)
+    about: dict[str, Any] = {"due": due.isoformat(), "said": said}
+    log.append(facts.fact(Event.SCHEDULE_RUN, schedule, actor, now, job=job, **about))
+
+
+def _check(at_minute: int | None, older_than_h: int | None) -> None:
+    """Raise `CannotAsk` unless it is one of the two kinds."""
+    if (at_minute is None) == (older_than_h is None):
+        raise CannotAsk("Give a time of day, or how old an order may get.", field="at")
+    if at_minute is not None and not 0 <= at_minute < 24 * 60:
+        raise CannotAsk("Write the time as 21:55, in UTC.", field="at")
+    if older_than_h is not None and not 1 <= older_than_h <= MAX_HOURS:
+        raise CannotAsk(f"1 to {MAX_HOURS} hours.", field="older_than_h")

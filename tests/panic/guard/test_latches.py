@@ -1,0 +1,103 @@
+"""After a halt: each order that appears is told of and, by choice, cancelled, until released."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders.access.permissions import NotAllowed
+from orders.lifecycle.targets import CannotAsk
+from orders.models import AuditRecord, Cancel, CancelJob, Event, Latch, Order, PanicLine
+from orders.operations.alerts import guard_matters
+from orders.panic import decision
+from orders.panic.guard import latches
+
+
+def halt(firm, mode="cancel", **about):
+    firm.momentum.latch_mode = mode
+    firm.momentum.save()
+    job = decision.record_panic(
+        user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk, **about
+    )
+    PanicLine.objects.update(status="empty")
+    Latch.objects.update(set_at=timezone.now() - timedelta(minutes=1))
+    return job
+
+
+def look():
+    latches.look(timezone.now())
+
+
+def told(firm):
+    return guard_matters.matters().get(("latched", f"account {firm.account.pk}"))
+
+
+def test_an_order_that_appears_after_the_halt_is_told_of_and_cancelled_once(firm):
+    halt(firm)
+    look()
+    assert told(firm) is None
+    order = firm.order()
+    for _ in range(3):
+        look()
+    assert "they are being cancelled" in told(firm)[1]
+    cancel = Cancel.objects.get()
+    assert (cancel.order_id, cancel.job.guard_name) == (order.order_id, "latch")
+
+
+def test_a_latch_that_only_alarms_cancels_nothing(firm):
+    halt(firm, mode="alarm")
+    firm.order()
+    look()
+    assert told(firm)
+    assert not Cancel.objects.exists()
+
+
+def test_an_order_from_before_the_halt_is_the_panics_own(firm):
+    order = firm.order()
+    Order.objects.filter(pk=order.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    halt(firm)
+    look()
+    assert told(firm) is None
+
+
+@pytest.mark.parametrize("about", [{"is_drill": True}, {}])
+def test_without_the_setting_and_by_a_drill_nothing_is_latched(firm, about):
+    firm.account.is_drill = True
+    firm.account.save()
+    halt(firm, mode="cancel" if about else "off", **about)
+    assert not Latch.objects.exists()
+
+
+def test_a_second_halt_leaves_one_latch(firm):
+    halt(firm)
+    halt(firm)
+    assert Latch.objects.count() == 1
+    assert AuditRecord.objects.filter(event=Event.LATCHED).count() == 1
+
+
+def test_a_flood_is_cancelled_a_bounded_number_at_a_time(firm, settings):
+    settings.URGENT_UP_TO = 5
+    halt(firm)
+    firm.orders(12)
+    look()
+    assert Cancel.objects.count() == 5
+    look()
+    look()
+    assert Cancel.objects.count() == 12
+    assert all(CancelJob.objects.filter(is_panic=False).values_list("is_urgent", flat=True))
+
+
+def test_a_head_releases_it_with_a_reason_and_nobody_else(firm):
+    halt(firm)
+    latch = Latch.objects.get()
+    about = {"latch_id": latch.pk, "reason": "bot is fixed"}
+    with pytest.raises(NotAllowed):
+        latches.release(user=firm.operator, actor=firm.actor(), **about)
+    head = {"user": firm.head, "actor": firm.actor(firm.head)}
+    with pytest.raises(CannotAsk):
+        latches.release(**head, latch_id=latch.pk, reason="")
+    assert "released" in latches.release(**head, **about)
+    firm.order()
+    look()
+    assert not Cancel.objects.exists()
+    assert AuditRecord.objects.filter(event=Event.LATCH_RELEASED).count() == 1

@@ -1,0 +1,114 @@
+"""What is due at its time is done once, or said to be missed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders.access.permissions import NotAllowed
+from orders.lifecycle.targets import CannotAsk
+from orders.models import AuditRecord, CancelJob, Event, Order, Schedule
+from orders.operations.alerts import guard_matters
+from orders.panic.guard import schedules
+
+EVENING = datetime(2031, 5, 4, 21, 55, 30, tzinfo=UTC)
+
+
+def make(firm, **about):
+    given = {"desk_id": firm.momentum.pk, "name": "evening", "account_id": firm.account.pk} | about
+    if "older_than_h" not in given:
+        given.setdefault("at_minute", 21 * 60 + 55)
+    return schedules.make(user=firm.head, actor=firm.actor(firm.head), **given)
+
+
+def dated(schedule, moment):
+    Schedule.objects.filter(pk=schedule.pk).update(last_for=moment)
+
+
+def test_a_daily_schedule_panics_once_at_its_time(firm):
+    schedule = make(firm)
+    dated(schedule, EVENING - timedelta(days=1))
+    schedules.run_due(EVENING - timedelta(minutes=5))
+    assert not CancelJob.objects.exists()
+    for _ in range(2):
+        schedules.run_due(EVENING)
+        schedules.run_due(EVENING - timedelta(hours=3))  # as by a clock set back
+    job = CancelJob.objects.get()
+    assert (job.is_panic, job.operator, job.guard_name) == (True, firm.head, "evening")
+    assert AuditRecord.objects.filter(event=Event.SCHEDULE_RUN, job=job).count() == 1
+
+
+def test_a_new_schedule_begins_with_its_next_time(firm):
+    make(firm)
+    schedules.run_due(timezone.now())
+    assert not CancelJob.objects.exists()
+
+
+def test_one_that_no_sweep_did_in_time_is_missed_and_told_of(firm):
+    schedule = make(firm)
+    dated(schedule, EVENING - timedelta(days=2))
+    schedules.run_due(EVENING + timedelta(hours=1))
+    assert not CancelJob.objects.exists()
+    (_, said) = guard_matters.matters()["schedule", f"schedule {schedule.pk}"]
+    assert "missed" in said
+
+
+def test_each_hour_old_orders_are_cancelled_and_young_ones_stay(firm):
+    old, young = firm.orders(2)
+    Order.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=30))
+    schedule = make(firm, at_minute=None, older_than_h=24)
+    now = timezone.now()
+    dated(schedule, now - timedelta(hours=2))
+    schedules.run_due(now.replace(minute=0))
+    job = CancelJob.objects.get()
+    assert list(job.cancels.values_list("order_id", flat=True)) == [old.order_id]
+    assert young.order_id != old.order_id
+
+
+def test_an_hour_in_which_nothing_is_old_leaves_no_record_and_no_alarm(firm):
+    schedule = make(firm, at_minute=None, older_than_h=24)
+    now = timezone.now()
+    dated(schedule, now - timedelta(hours=2))
+    before = AuditRecord.objects.count()
+    schedules.run_due(now.replace(minute=0))
+    assert AuditRecord.objects.count() == before
+    assert not guard_matters.matters()
+
+
+def test_who_set_it_lost_the_right_so_it_is_not_done_and_told_of(firm):
+    schedule = make(firm)
+    dated(schedule, EVENING - timedelta(days=1))
+    firm.momentum.memberships.filter(user=firm.head).update(role="viewer")
+    schedules.run_due(EVENING)
+    assert not CancelJob.objects.exists()
+    assert ("schedule", f"schedule {schedule.pk}") in guard_matters.matters()
+
+
+def test_one_switched_off_does_nothing_and_on_again_begins_with_its_next_time(firm):
+    schedule = make(firm)
+    about = {"user": firm.head, "actor": firm.actor(firm.head), "schedule_id": schedule.pk}
+    assert schedules.switch(is_active=False, **about) == "evening is off."
+    dated(schedule, EVENING - timedelta(days=1))
+    schedules.run_due(EVENING)
+    assert not CancelJob.objects.exists()
+    assert schedules.switch(is_active=True, **about) == "evening is on."
+
+
+def test_operators_set_no_schedule(firm):
+    with pytest.raises(NotAllowed):
+        schedules.make(
+            user=firm.operator,
+            actor=firm.actor(),
+            desk_id=firm.momentum.pk,
+            name="x",
+            account_id=None,
+            at_minute=0,
+        )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"at_minute": 1440}, {"at_minute": None}, {"at_minute": 5, "older_than_h": 5}]
+)
+def test_a_schedule_that_makes_no_sense_is_refused(firm, wrong):
+    with pytest.raises(CannotAsk):
+        make(firm, **({"older_than_h": None} | wrong))
