@@ -37,6 +37,9 @@ TOPICS = {
     "orders_export": "audit-log",
     "orders_verification": "audit-log",
     "orders_restore": "operations#restoring-a-copy",
+    "orders_guard": "guard",
+    "orders_schedule": "guard#schedules",
+    "orders_latch": "guard#latches",
     "orders_desk": "screens#desks-and-people",
     "auth_user": "screens#desks-and-people",
 }

@@ -54,6 +54,9 @@ def _desk(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         _item(request, "Accounts", "account_balance", "admin:orders_account_changelist"),
         _item(request, "Agent wallets", "key", "admin:orders_agentwallet_changelist"),
+        _item(request, "Guards", "verified_user", "admin:orders_guard_changelist"),
+        _item(request, "Schedules", "schedule", "admin:orders_schedule_changelist"),
+        _item(request, "Latches", "lock", "admin:orders_latch_changelist"),
         _item(request, "Audit records", "receipt_long", "admin:orders_auditrecord_changelist"),
         *_tokens(request),
         *_evidence(request),

@@ -13,6 +13,7 @@ from orders.admin.audit import (
     verification_and_export_pages,
 )
 from orders.admin.bulk import preview_pages
+from orders.admin.guards import guard_pages, latch_pages, schedule_pages
 from orders.admin.jobs import job_pages
 from orders.admin.orders import discrepancy_pages, order_pages, unresolved_pages
 from orders.admin.panic import panic_pages
@@ -23,13 +24,16 @@ __all__ = [
     "api_token_pages",
     "desk_pages",
     "discrepancy_pages",
+    "guard_pages",
     "job_pages",
+    "latch_pages",
     "order_pages",
     "panic_pages",
     "people_pages",
     "preview_pages",
     "record_pages",
     "restored_copy_pages",
+    "schedule_pages",
     "unresolved_pages",
     "verification_and_export_pages",
 ]

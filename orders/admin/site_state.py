@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 
 from orders.access.permissions import has_permission
 from orders.admin import help_pages
+from orders.admin.guards import strip
 from orders.admin.jobs.progress import STILL_GOING
 from orders.admin.shared import freshness, versions
 from orders.admin.shared.job_links import job_url
@@ -171,6 +172,11 @@ class SiteState:
         jobs = jobs.annotate(needs_somebody=needing)  # type: ignore[no-redef]
         shown = jobs.filter(big & Q(status__in=STILL_GOING) | Q(is_panic=True, needs_somebody=True))
         return [job for job in shown.order_by("-created_at") if job_url(job) != self.here]
+
+    @cached_property
+    def guards(self) -> strip.Strip:
+        """The guards at work on the person's desks, and what is latched."""
+        return strip.strip_for(self.request.user)
 
     @cached_property
     def untaken_panics(self) -> int:

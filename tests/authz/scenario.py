@@ -15,13 +15,16 @@ from orders.models import (
     Cancel,
     CancelStatus,
     Drift,
+    Latch,
     Order,
     Restore,
     Role,
+    Schedule,
 )
 from orders.operations.errands import exports, verification_requests
 from orders.panic import decision
 from tests.helpers.firm import PASSWORD, Firm
+from tests.helpers.guards import new_guard
 from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
@@ -99,6 +102,17 @@ class World:
         verification = verification_requests.ask(user=auditor, actor=actor(auditor))
         token, _ = new_token(self.firm, name=f"bot-{symbol}", desk=desk, user=head)
         preview = self._preview(desk, account, head, free, reason)
+        guard = new_guard(self.firm, name=f"guard-{symbol}", account=account, desk=desk, user=head)
+        schedule = Schedule.objects.create(
+            desk=desk,
+            account=account,
+            name=f"evening-{symbol}",
+            kind="empty",
+            at_minute=1,
+            set_by=head,
+            set_at=now(),
+        )
+        latch = Latch.objects.create(account=account, job=pulled, set_at=now())
         rows = {
             "order": order,
             "canceljob": asked.jobs[0],
@@ -116,6 +130,9 @@ class World:
             "membership": desk.memberships.get(user=operator),
             "user": operator,
             "desk": desk,
+            "guard": guard,
+            "schedule": schedule,
+            "latch": latch,
         }
         names = [person.username for person in (operator, head, auditor)]
         words = (desk.name, account.name, account.address, wallet.public_key, symbol, *names)
@@ -170,6 +187,8 @@ class World:
             "is_superuser": "on",
             "role": "head",
             "rights": ["read", "cancel"],
+            "ttl_s": "30",
+            "at": "21:55",
             "days": "30",
             "post": "yes",
             "next": "/admin/",

@@ -117,6 +117,9 @@
       const words = span((now - Date.parse(time.dateTime)) / 1000);
       time.textContent = time.hasAttribute("data-ago") ? `${words} ago` : words;
     });
+    document.querySelectorAll("[data-until]").forEach(function (left) { // of a guard
+      left.textContent = String(Math.max(0, Math.round((Number(left.dataset.until) - now) / 1000)));
+    });
     document.querySelectorAll("time[data-clock]").forEach(function (time) {
       time.textContent = clock((now - Date.parse(time.dateTime)) / 1000);
     });

@@ -1,0 +1,57 @@
+"""What every page tells of the guards of one's desks: armed, fired, asking; and of latches."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from orders.models import Guard, GuardStatus, Latch
+from orders.panic.guard import lookout
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
+
+SHOWN = 4  # guards, those with least left first
+LOW, WARN = 0.2, 0.5  # parts of the time to live
+
+
+@dataclass(frozen=True)
+class GuardOnStrip:
+    """One guard as the strip shows it. ``until_ms``: when it fires, by the site's clock."""
+
+    guard: Guard
+    left_s: float
+    until_ms: int
+    tone: str
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is shown large: little is left, or it fired."""
+        return self.tone == "alarm"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The guards shown, how many more there are, and the accounts that are latched."""
+
+    guards: list[GuardOnStrip]
+    further: int
+    latched: list[Latch]
+
+
+def strip_for(user: "Person") -> Strip:
+    """Return the strip for a person; two queries."""
+    at_work = Guard.objects.at_work().visible_to(user).with_clock().select_related("desk")
+    now_ms = int(timezone.now().timestamp() * 1000)
+    rows = sorted((_on_strip(guard, now_ms) for guard in at_work), key=lambda one: one.left_s)
+    held = Latch.objects.holding().visible_to(user).select_related("account__desk")
+    return Strip(rows[:SHOWN], len(rows[SHOWN:]), list(held[:SHOWN]))
+
+
+def _on_strip(guard: Guard, now_ms: int) -> GuardOnStrip:
+    if guard.status != GuardStatus.ARMED:
+        return GuardOnStrip(guard, -1, 0, "alarm")
+    left_s = lookout.left_s(guard)
+    part = left_s / guard.ttl_s
+    tone = "alarm" if part <= LOW else "warn" if part <= WARN else "good"
+    return GuardOnStrip(guard, left_s, now_ms + int(left_s * 1000), tone)

@@ -1,0 +1,133 @@
+"""Guards, schedules and latches on the pages: made, armed, disarmed, released; the strip above."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orders.models import Guard, GuardStatus, Latch, Schedule
+from orders.panic import decision
+from orders.panic.guard import firing
+from tests.helpers.guards import dated_back, new_guard
+from tests.helpers.screens import page, signed_in, url
+
+
+def state(guard):
+    guard.refresh_from_db()
+    return guard.status
+
+
+def test_a_head_makes_a_guard_and_an_operator_arms_and_disarms_it(firm):
+    head, operator = signed_in(firm.head), signed_in(firm.operator)
+    given = {"desk": firm.momentum.pk, "name": "quoter", "account": firm.account.pk, "ttl_s": 15}
+    assert head.post(url("orders_guard_add"), given).status_code == 302
+    guard = Guard.objects.get()
+    assert (guard.account, guard.ttl_s, guard.status) == (firm.account, 15, "disarmed")
+    assert operator.get(url("orders_guard_add")).status_code == 403
+    operator.post(url("orders_guard_arm", guard.pk))
+    assert state(guard) == GuardStatus.ARMED
+    operator.post(url("orders_guard_disarm", guard.pk), {"reason": ""})
+    assert state(guard) == GuardStatus.ARMED
+    operator.post(url("orders_guard_disarm", guard.pk), {"reason": "bot is off"})
+    assert state(guard) == GuardStatus.DISARMED
+    text = page(operator, "orders_guard_change", guard.pk)
+    assert "disarmed by olivia" in text
+    assert "bot is off" in text
+
+
+@pytest.mark.parametrize("wrong", [{"ttl_s": 0}, {"ttl_s": 601}, {"name": "a b"}, {"account": 0}])
+def test_a_form_that_makes_no_sense_comes_back_with_what_is_wrong(firm, wrong):
+    given = {"desk": firm.momentum.pk, "name": "q", "account": "", "ttl_s": 15} | wrong
+    answer = signed_in(firm.head).post(url("orders_guard_add"), given)
+    assert answer.status_code == 422
+    assert "dk-refusal" in answer.content.decode()
+    assert not Guard.objects.exists()
+
+
+def test_an_armed_guard_is_not_changed_under_its_bot(firm):
+    guard, head = new_guard(firm), signed_in(firm.head)
+    answer = head.post(url("orders_guard_set", guard.pk), {"ttl_s": 600, "account": ""})
+    assert "Disarm it first" in answer.content.decode()
+    head.post(url("orders_guard_disarm", guard.pk), {"reason": "a change"})
+    assert head.post(url("orders_guard_set", guard.pk), {"ttl_s": 60}).status_code == 302
+    guard.refresh_from_db()
+    assert (guard.ttl_s, guard.account) == (60, None)
+
+
+def test_the_strip_stands_on_every_page_of_the_desk_and_is_large_when_little_is_left(firm):
+    guard = new_guard(firm, ttl_s=100)
+    viewer = signed_in(firm.viewer)
+    for name in ("index", "orders_order_changelist", "orders_auditrecord_changelist"):
+        text = page(viewer, name)
+        assert "quoter" in text
+        assert "s left" in text
+        assert "dk-guard-large" not in text
+    dated_back(guard, 85)
+    text = page(viewer, "orders_canceljob_running")
+    assert "dk-guard-large" in text
+    assert "data-until" in text
+    assert "quoter" not in page(signed_in(firm.stranger), "index")
+
+
+def test_a_firing_is_told_on_every_page_until_somebody_sees_to_it(firm):
+    guard, operator = new_guard(firm), signed_in(firm.operator)
+    firing.fire(guard_id=guard.pk, number=1, beat_no=1, silence_s=10.2)
+    assert "its orders are being cancelled" in page(operator, "index")
+    text = page(operator, "orders_guard_change", guard.pk)
+    assert "Seen to: disarm it" in text
+    assert "10200 ms" in text
+    operator.post(url("orders_guard_disarm", guard.pk), {"reason": "seen to"})
+    assert "its orders are being cancelled" not in page(operator, "index")
+
+
+def test_a_guard_that_asks_is_fired_by_a_click(firm):
+    guard = new_guard(firm)
+    Guard.objects.update(status="asking")
+    operator = signed_in(firm.operator)
+    assert "Fire it: cancel now" in page(operator, "orders_guard_change", guard.pk)
+    operator.post(url("orders_guard_fire", guard.pk))
+    assert state(guard) == GuardStatus.FIRED
+
+
+def test_a_strangers_guard_is_not_there(firm):
+    guard = new_guard(firm)
+    stranger = signed_in(firm.stranger)
+    for name in ("orders_guard_change", "orders_guard_set"):
+        assert stranger.get(url(name, guard.pk)).status_code == 404
+    for name in ("orders_guard_arm", "orders_guard_disarm", "orders_guard_fire"):
+        assert stranger.post(url(name, guard.pk), {"reason": "mine"}).status_code == 404
+
+
+def test_a_schedule_is_made_and_switched_off_and_on(firm):
+    head = signed_in(firm.head)
+    given = {"desk": firm.momentum.pk, "name": "evening", "account": "", "at": "21:55"}
+    assert head.post(url("orders_schedule_add"), given).status_code == 302
+    schedule = Schedule.objects.get()
+    assert schedule.at_minute == 21 * 60 + 55
+    assert "every day at 21:55 UTC" in page(head, "orders_schedule_changelist")
+    head.post(url("orders_schedule_switch", schedule.pk))
+    schedule.refresh_from_db()
+    assert not schedule.is_active
+    head.post(url("orders_schedule_switch", schedule.pk), {"on": "1"})
+    schedule.refresh_from_db()
+    assert schedule.is_active
+    wrong = head.post(url("orders_schedule_add"), given | {"name": "b", "at": "25:00"})
+    assert "Write the time as 21:55" in wrong.content.decode()
+    assert signed_in(firm.operator).post(url("orders_schedule_add"), given).status_code == 403
+
+
+def test_a_latch_is_told_on_every_page_and_released_by_a_head_with_a_reason(firm):
+    firm.momentum.latch_mode = "cancel"
+    firm.momentum.save()
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    Latch.objects.update(set_at=timezone.now() - timedelta(minutes=1))
+    firm.order()
+    latch, head = Latch.objects.get(), signed_in(firm.head)
+    assert "is latched since its halt" in page(head, "index")
+    text = page(head, "orders_latch_change", latch.pk)
+    assert "Release it" in text
+    assert "BTC" in text
+    assert "Release it" not in page(signed_in(firm.operator), "orders_latch_change", latch.pk)
+    head.post(url("orders_latch_release", latch.pk), {"reason": "bot is fixed"})
+    assert not Latch.objects.holding().exists()
+    assert "is latched" not in page(head, "index")
