@@ -11,7 +11,7 @@ from orders.models.api_tokens import MAX_NAME, acting_token
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 MIN_TTL_S, MAX_TTL_S = 1, 600
-MAX_REASON = 300  # characters
+MAX_REASON, MAX_BOOT = 300, 120  # characters
 PULSE_FRESH_FOR = timedelta(seconds=5)  # a sweep writes one each second
 
 
@@ -81,6 +81,9 @@ class Guard(models.Model):
     armed_at = models.DateTimeField(null=True)
     beat_no = models.BigIntegerField(default=0)
     beat_at = models.DateTimeField(null=True)  # by the database's clock
+    # The same moment by the clock of the host that wrote it, which nobody can set.
+    beat_boot = models.CharField(max_length=MAX_BOOT, blank=True)
+    beat_boot_s = models.FloatField(null=True)
     warned = models.PositiveSmallIntegerField(default=0)  # percent of the time, of this silence
     warning_told_at = models.DateTimeField(null=True)  # when a warning was last recorded
 
@@ -171,7 +174,7 @@ class GuardPulse(models.Model):
     The two together show whether a clock was set while no sweep ran.
     """
 
-    boot = models.CharField(max_length=120, unique=True)  # of which host, since which start
+    boot = models.CharField(max_length=MAX_BOOT, unique=True)  # of which host, since which start
     boot_s = models.FloatField()  # seconds since that start
     at = models.DateTimeField()
 

@@ -19,7 +19,7 @@ from orders.lifecycle.targets import CannotAsk
 from orders.models import ArmingEnd, Event, Guard, GuardArming, GuardStatus, Right
 from orders.models.guards import GuardQuerySet
 from orders.panic import decision
-from orders.panic.guard import facts
+from orders.panic.guard import boot_clock, facts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -66,7 +66,7 @@ def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
         "token_name": actor.token_name,
     }
     free = Guard.objects.filter(pk=guard.pk, arming=guard.arming).exclude(status=GuardStatus.ARMED)
-    first = {"arming": F("arming") + 1, "beat_no": F("beat_no") + 1, "beat_at": Now()}
+    first = {"arming": F("arming") + 1, **_now()}
     fresh = {"status": GuardStatus.ARMED, "warned": 0, "is_drill": is_drill, "armed_at": now}
     if not free.update(**first, **fresh, **who):
         return False
@@ -97,12 +97,17 @@ def beat(*, guards: GuardQuerySet, guard_id: int) -> Heard | None:
     Only an armed guard hears one; what a guard recorded when it fired is not stopped by it.
     """
     armed = guards.armed().filter(pk=guard_id)
-    if armed.filter(_is_due()).update(beat_no=F("beat_no") + 1, beat_at=Now(), warned=0):
+    if armed.filter(_is_due()).update(**_now(), warned=0):
         return _heard(guards.filter(pk=guard_id).values_list("ttl_s", flat=True)[0])
     guard = guards.filter(pk=guard_id).first()
     if guard is None:
         return None
     return _heard(guard.ttl_s) if guard.status == GuardStatus.ARMED else _unheard(guard)
+
+
+def _now() -> dict[str, Any]:
+    """Return the columns of a beat now, by the database's clock and by the host's."""
+    return {"beat_no": F("beat_no") + 1, "beat_at": Now(), **boot_clock.stamp()}
 
 
 def _is_due() -> Q:

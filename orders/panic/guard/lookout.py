@@ -1,10 +1,11 @@
 """Look at armed guards, twenty times a second, and fire those whose time passed without a beat.
 
-A beat is dated by the database's clock. How long a silence lasts is measured here by the host's
-own clock, which nobody can set: a beat that is new in a look came since the look before, whatever
-its date says. So a clock that jumps neither fires a guard nor keeps it from firing. The date counts
-only where this process saw nothing before: then what the clocks of the last pulse tell of a jump is
-taken off it.
+A beat is dated by the database's clock, and stamped by the clock of the host that wrote it, which
+nobody can set. How long a silence lasts is measured by that clock: from the stamp where it is this
+host's, else from the look that saw the beat first; a beat that is new in a look came since the look
+before, whatever its date says. So a clock that jumps neither fires a guard nor keeps it from
+firing. The date counts only where another host stamped the beat and this process saw nothing
+before: then what the clocks of the last pulse tell of a jump ahead is taken off it.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from orders.models import Guard, GuardPulse
+from orders.models import Guard, GuardPulse, Installation
 from orders.panic.guard import boot_clock, firing, warnings
 
 STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
@@ -49,7 +49,8 @@ class Lookout:
         fired = sum(self._look_at(guard, before_s, now_s, jump_s) for guard in guards)
         self._forget({guard.pk for guard in guards})
         self._looked_s = now_s
-        self._pulse(now_s)
+        if now_s - before_s <= STALLED_S:
+            self._pulse(guards, now_s)
         return fired
 
     def _look_at(self, guard: Guard, before_s: float, now_s: float, jump_s: float) -> bool:
@@ -67,11 +68,18 @@ class Lookout:
         """Return since when, by the host's clock, the guard heard nothing; rather too late."""
         of, known = (guard.arming, guard.beat_no), self._silences.get(guard.pk)
         if known is None or known.of != of:
-            dated_s = max(0.0, _dated_s(guard) - jump_s)
-            if self._looked_s is not None:
-                dated_s = min(dated_s, now_s - self._looked_s)
-            known = self._silences[guard.pk] = Silence(of, now_s - dated_s)
+            since_s = self._begun_s(guard, now_s, jump_s)
+            known = self._silences[guard.pk] = Silence(of, since_s)
         return known.since_s
+
+    def _begun_s(self, guard: Guard, now_s: float, jump_s: float) -> float:
+        """Return when a silence began that this process has not seen yet."""
+        if guard.beat_boot == boot_clock.boot() and guard.beat_boot_s is not None:
+            return min(now_s, guard.beat_boot_s)
+        dated_s = max(0.0, _dated_s(guard) - jump_s)
+        if self._looked_s is not None:
+            dated_s = min(dated_s, now_s - self._looked_s)
+        return now_s - dated_s
 
     def _redate(self, guard: Guard, silence_s: float) -> None:
         """Date the beat anew where a clock jumped since, for pages and for sweeps that start."""
@@ -83,31 +91,34 @@ class Lookout:
     def _jump_s(self, guards: list[Guard], now_s: float) -> float:
         """Return how far the database's clock jumped ahead since a sweep of this host last looked.
 
-        0 where none did since the host started, and where the two agree.
+        One that was set back is no reason to believe that a silence lasts longer than its date
+        says: the date may have been written since.
         """
         last = GuardPulse.objects.filter(boot=boot_clock.boot(), boot_s__lte=now_s).first()
         if last is None or not guards:
             return 0.0
         by_date_s: float = (guards[0].read_at - last.at).total_seconds()
-        jump_s = by_date_s - (now_s - last.boot_s)
-        return jump_s if abs(jump_s) > JUMP_S else 0.0
+        return max(0.0, by_date_s - (now_s - last.boot_s))
 
-    def _pulse(self, now_s: float) -> None:
-        """Write that this host looked, once a second."""
+    def _pulse(self, guards: list[Guard], now_s: float) -> None:
+        """Write once a second that this host looked, with the date that the look itself read."""
         if now_s - self._pulsed_s < PULSE_S:
             return
         self._pulsed_s = now_s
-        moment = {"boot_s": now_s, "at": Now()}
-        mine = GuardPulse.objects.filter(boot=boot_clock.boot())
-        if not mine.update(**moment):
-            GuardPulse.objects.get_or_create(
-                boot=boot_clock.boot(), defaults={"boot_s": now_s, "at": timezone.now()}
-            )
-            mine.update(**moment)
+        read_at = guards[0].read_at if guards else _database_time()
+        moment = {"boot_s": now_s, "at": read_at}
+        if not GuardPulse.objects.filter(boot=boot_clock.boot()).update(**moment):
+            GuardPulse.objects.get_or_create(boot=boot_clock.boot(), defaults=moment)
 
     def _forget(self, armed: set[int]) -> None:
         for pk in self._silences.keys() - armed:
             del self._silences[pk]
+
+
+def _database_time() -> datetime:
+    """Return the database's own time."""
+    at: datetime = Installation.objects.values_list(Now(), flat=True)[0]
+    return at
 
 
 def _dated_s(guard: Guard) -> float:

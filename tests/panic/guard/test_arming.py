@@ -45,10 +45,8 @@ def test_a_beat_is_one_update_and_leaves_no_record(firm):
     guard = new_guard(firm)
     Guard.objects.update(beat_at=guard.armed_at.replace(year=2020))
     before = AuditRecord.objects.count()
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        beat(guard)
+    with CaptureQueriesContext(connection) as queries:
+        arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
     said = [query["sql"].split()[0] for query in queries]
     assert said == ["UPDATE", "SELECT"]
     assert AuditRecord.objects.count() == before

@@ -273,3 +273,42 @@ def test_a_process_that_is_held_up_while_it_looks_fires_nothing_for_it(firm, clo
     beat(guard)
     assert sweep.look() == 0
     assert not CancelJob.objects.exists()
+
+
+@pytest.fixture
+def of_this_host(clock, monkeypatch):
+    """Beats are stamped by the clock of the host where the sweeps look."""
+    monkeypatch.setattr(boot_clock, "seconds", clock)
+
+    def stamped(guard):
+        arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
+
+    return stamped
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600, 12, -12])
+def test_on_one_host_no_date_counts_even_where_no_sweep_looked_before(
+    firm, clock, of_this_host, seconds
+):
+    guard = new_guard(firm)
+    dated_back(guard, 5)
+    of_this_host(guard)
+    dated_back(guard, seconds)  # as by clocks set to and fro
+    clock.at += 9.9
+    assert lookout.Lookout(clock).look() == 0
+    dated_back(guard, -seconds)
+    clock.at += 0.2
+    assert lookout.Lookout(clock).look() == 1
+
+
+def test_a_clock_set_back_and_ahead_around_a_beat_of_this_host_fires_nothing(
+    firm, clock, of_this_host
+):
+    guard = new_guard(firm)
+    sweep = lookout.Lookout(clock)
+    sweep.look()
+    dated_back(guard, 5)
+    of_this_host(guard)
+    dated_back(guard, 7200)
+    GuardPulse.objects.update(at=timezone.now())
+    assert lookout.Lookout(clock).look() == 0
