@@ -18,9 +18,11 @@ class OrdersConfig(AppConfig):
         """Connect the signals and register the screens."""
         from orders.access import api_tokens, sign_in_log
         from orders.admin import registry  # noqa: F401
+        from orders.panic.guard import second_person
 
         sign_in_log.connect()
         api_tokens.connect()
+        second_person.register()
         connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")
 
 

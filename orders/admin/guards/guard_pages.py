@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from orders.access import denials, sessions
+from orders.access.four_eyes import Waits
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.guards.guard_form import GuardForm
@@ -134,6 +135,8 @@ class GuardAdmin(GuardedPage[Guard]):
         except CannotAsk as wrong:
             form.add_error(wrong.field or None, str(wrong))
             return ""
+        except Waits as waits:
+            return str(waits)
         except NotAllowed as refused:
             raise PermissionDenied(str(refused)) from None
 

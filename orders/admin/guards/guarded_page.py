@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 
+from orders.access.four_eyes import Waits
 from orders.access.permissions import NotAllowed
 from orders.admin.shared.screens import ReadOnlyPage, rights_of
 from orders.admin.shared.unfold import Row
@@ -25,7 +26,7 @@ class GuardedPage(ReadOnlyPage[Row]):
         """Act, say what came of it, and go back to the row's page."""
         try:
             messages.success(request, act())
-        except CannotAsk as wrong:
+        except (CannotAsk, Waits) as wrong:
             messages.warning(request, str(wrong))
         except NotAllowed as refused:
             raise PermissionDenied(str(refused)) from None

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from orders.access import four_eyes
 from orders.access.denials import refuse
 from orders.audit import log
 from orders.lifecycle.targets import CannotAsk
-from orders.models import Account, Desk, Event, Guard, GuardStatus, Right
+from orders.models import Account, Desk, Event, Guard, GuardStatus, ProposalKind, Right
 from orders.models.guards import MAX_TTL_S, MIN_TTL_S
 from orders.panic.guard import facts
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 NO_DESK = "There is no such desk, or its guards are not yours to set."
+HELD = [GuardStatus.ARMED.value, GuardStatus.ASKING.value]
 ARMED = "Disarm it first: an armed guard is not changed under its bot."
 
 
@@ -56,21 +58,49 @@ def make(*, user: "User", actor: log.Actor, desk_id: int, name: str, setting: Se
 
 
 def change(*, user: "User", actor: log.Actor, guard_id: int, setting: Setting) -> str:
-    """Change a guard that is not armed. Raises `NotAllowed`, or `CannotAsk` with a sentence."""
-    guard, now = guard_to_set(user, actor, guard_id), timezone.now()
+    """Change a guard that is not armed; to be slower or to do less may need a second person.
+
+    Raises `NotAllowed`, `CannotAsk` with a sentence, or `four_eyes.Waits`.
+    """
+    guard = guard_to_set(user, actor, guard_id)
     _check(guard.desk, setting)
-    before, after = _told(guard), setting.columns()
+    if guard.status in HELD:
+        raise CannotAsk(ARMED)
+    if is_weaker(guard, setting):
+        wanted = in_words(Guard(desk=guard.desk, **setting.columns()))
+        four_eyes.wait_if_needed(
+            kind=ProposalKind.GUARD,
+            desk=guard.desk,
+            about=f"guard {guard.pk}",
+            content={"guard": guard.pk, "setting": setting.columns()},
+            words=f"Guard {guard.name} of {guard.desk}: {wanted}, where it was: {in_words(guard)}",
+            user=user,
+            actor=actor,
+        )
+    return write(guard, setting, user_id=user.pk, actor=actor)
+
+
+def write(guard: Guard, setting: Setting, *, user_id: int, actor: log.Actor) -> str:
+    """Write and record a change that was permitted. Raises `CannotAsk` where it is armed."""
+    before, now = _told(guard), timezone.now()
     with transaction.atomic():
-        same = Guard.objects.filter(pk=guard.pk, set_at=guard.set_at)
-        free = same.exclude(status__in=[GuardStatus.ARMED, GuardStatus.ASKING])
-        if not free.update(**after, set_by=user, set_at=now):
+        free = Guard.objects.filter(pk=guard.pk, set_at=guard.set_at).exclude(status__in=HELD)
+        if not free.update(**setting.columns(), set_by_id=user_id, set_at=now):
             raise CannotAsk(ARMED)
         guard = Guard.objects.select_related("desk", "account").get(pk=guard.pk)
-        changed = {name: [old, _told(guard)[name]] for name, old in before.items()}
-        changed = {name: both for name, both in changed.items() if both[0] != both[1]}
+        after = _told(guard)
+        changed = {name: [old, after[name]] for name, old in before.items() if old != after[name]}
         if changed:
             log.append(facts.fact(Event.GUARD_CHANGED, guard, actor, now, changed=changed))
     return f"{guard.name} is changed: {in_words(guard)}."
+
+
+def is_weaker(guard: Guard, setting: Setting) -> bool:
+    """Whether it would wait longer, cancel less, or ask where it did not."""
+    spares = ("keep_reduce_only", "keep_stops", "asks_first")
+    is_narrower = setting.account_id is not None and setting.account_id != guard.account_id
+    more = any(getattr(setting, name) and not getattr(guard, name) for name in spares)
+    return setting.ttl_s > guard.ttl_s or is_narrower or more
 
 
 def in_words(guard: Guard) -> str:

@@ -13,11 +13,23 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from orders.access import four_eyes
 from orders.access.denials import refuse
 from orders.audit import log
 from orders.cancels import requests
 from orders.exchange import clock as exchange_clock
-from orders.models import Account, Cancel, CancelJob, Desk, Event, Latch, Order, PanicLine, Right
+from orders.models import (
+    Account,
+    Cancel,
+    CancelJob,
+    Desk,
+    Event,
+    Latch,
+    Order,
+    PanicLine,
+    ProposalKind,
+    Right,
+)
 from orders.models.desks import LatchMode
 from orders.models.orders import OrderQuerySet
 from orders.panic.guard import facts
@@ -58,12 +70,27 @@ def look(now: datetime) -> None:
 
 
 def release(*, user: "Person", actor: log.Actor, latch_id: int, reason: str) -> str:
-    """Release a latch, with a reason. Raises `NotAllowed` or `CannotAsk`."""
+    """Release a latch, with a reason. `NotAllowed`, `CannotAsk`, `Waits`."""
     found = Latch.objects.allowing(user, Right.SET_GUARDS).filter(pk=latch_id)
     latch = found.select_related("account__desk").first()
     if latch is None:
         refuse(actor=actor, what=f"release latch {latch_id}", said=NO_LATCH)
-    reason, now = facts.checked_reason(reason), timezone.now()
+    reason = facts.checked_reason(reason)
+    four_eyes.wait_if_needed(
+        kind=ProposalKind.GUARD,
+        desk=latch.account.desk,
+        about=f"latch {latch.pk}",
+        content={"latch": latch.pk, "reason": reason},
+        words=f"Release the latch on {latch.account} of {latch.account.desk}: {reason}",
+        user=user,
+        actor=actor,
+    )
+    return write_release(latch.pk, actor, reason)
+
+
+def write_release(latch_id: int, actor: log.Actor, reason: str) -> str:
+    """Write and record a release that was permitted."""
+    latch, now = Latch.objects.select_related("account__desk").get(pk=latch_id), timezone.now()
     with transaction.atomic():
         values = {"released_at": now, "released_by_name": actor.operator_name}
         holding = Latch.objects.holding().filter(pk=latch.pk)
