@@ -65,7 +65,6 @@ class DriftAdmin(ReadOnlyPage[Drift]):
         "orders_column",
         "account_column",
         "cause_column",
-        "since_column",
         "seen_column",
         "act_column",
     )
@@ -74,6 +73,7 @@ class DriftAdmin(ReadOnlyPage[Drift]):
     list_select_related = ("account__desk", "order", "cause_job")
     column_css: ClassVar[dict[str, str]] = {"orders_column": "dk-nowrap", "act_column": "dk-nowrap"}
     actions = ("acknowledge",)
+    row_names = "group", "groups"
     empty_sentence = "No discrepancy: the exchange's open orders and ours agree."
 
     def get_queryset(self, request: HttpRequest) -> DriftQuerySet:
@@ -105,7 +105,7 @@ class DriftAdmin(ReadOnlyPage[Drift]):
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:
-        return (("<int:pk>/seen/", "orders_drift_seen", self.seen_view),)
+        return (("<int:object_id>/seen/", "orders_drift_seen", self.seen_view),)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return Right.CANCEL in rights_of(request)
@@ -117,13 +117,13 @@ class DriftAdmin(ReadOnlyPage[Drift]):
         self._acknowledge(request, sorted(newest | set(queryset.values_list("pk", flat=True))))
 
     @method_decorator(require_POST)
-    def seen_view(self, request: HttpRequest, pk: int) -> HttpResponseRedirect:
+    def seen_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         """Acknowledge the group up to this one, the newest that the person saw."""
         self.guard_view(request)
         if not self.has_cancel_permission(request):
             raise PermissionDenied
-        self.visible_or_404(request, str(pk))
-        self._acknowledge(request, [pk])
+        self.visible_or_404(request, str(object_id))
+        self._acknowledge(request, [object_id])
         return redirect("admin:orders_drift_changelist")
 
     def _acknowledge(self, request: HttpRequest, newest_ids: list[int]) -> None:
@@ -184,15 +184,18 @@ class DriftAdmin(ReadOnlyPage[Drift]):
         if job is not None:
             link = '{}: <a class="dk-link" href="{}">{}</a>'
             name = format_html(link, name, job_url(job), visible(job))
-        return format_html('{} <span class="dk-why">{}</span>', name, said_of(drift))
+        return format_html(
+            '<div class="dk-sentence dk-reading">{} <span class="dk-why">{}</span></div>',
+            name,
+            said_of(drift),
+        )
 
-    @display(description="First found")
-    def since_column(self, drift: Drift) -> str:
-        return ago(drift.group_since)
-
-    @display(description="Last found")
-    def seen_column(self, drift: Drift) -> str:
-        return ago(drift.seen_at)
+    @display(description="Found")
+    def seen_column(self, drift: Drift) -> SafeString:
+        if drift.group_since == drift.seen_at:
+            return format_html("{}", ago(drift.seen_at))
+        first = format_html('<span class="dk-why">first {}</span>', ago(drift.group_since))
+        return format_html("{} {}", ago(drift.seen_at), first)
 
     @display(description="")
     def act_column(self, drift: Drift) -> str:

@@ -128,6 +128,13 @@ class Rows(ChangeList):
     # Pages
 
     @property
+    def row_name(self) -> str:
+        """What the rows are called beside their count."""
+        names = self.model_admin.row_names
+        one, many = names or (self.opts.verbose_name, self.opts.verbose_name_plural)
+        return str(one if self.result_count == 1 else many)
+
+    @property
     def pages(self) -> Iterator[tuple[str, str]]:
         """The label of each page beside this one, and its link; without one for this page."""
         if not self.multi_page:

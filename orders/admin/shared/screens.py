@@ -105,6 +105,7 @@ class Screen(ModelAdmin[Row]):
     show_facets = ShowFacets.NEVER
     change_list_template = "desk/shared/change_list.html"
     empty_sentence = "There is nothing here yet."
+    row_names: tuple[str, str] | None = None  # one and many, where the model's names do not fit
     sortable_by: ClassVar[tuple[str, ...]] = ()
     largest_first: ClassVar[tuple[str, ...]] = ()  # those that a first click sorts downwards
     column_css: ClassVar[dict[str, str]] = {}  # the class of a column's cells, by its name
