@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -18,11 +19,12 @@ from django.utils import timezone
 from django.views.defaults import permission_denied
 
 from desk import logs
-from orders.access import denials, second_factor, sessions
+from orders.access import denials, preferences, second_factor, sessions
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.access.way_back import came_from, page_of
 
+UTC = ZoneInfo("UTC")
 ENDED = "Your session has ended: sign in again."
 PROVE = "Confirm that it is you, then do it again: this act asks for it."
 UNSTORABLE = ("NUL (0x00)", "expected a number but got")  # Django's words
@@ -65,7 +67,8 @@ class SignInMiddleware:
         if length_of(request) > longest_body(request):
             response: HttpResponseBase = HttpResponse(status=413)
         else:
-            response = self.stopped(request) or self.get_response(request)
+            with timezone.override(zone_of(request)):
+                response = self.stopped(request) or self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers[NOW] = str(int(timezone.now().timestamp() * 1000))
@@ -124,6 +127,11 @@ class SignInMiddleware:
         back = request.get_full_path() if request.method == "GET" else came_from(request)
         messages.info(request, PROVE)
         return redirect(with_next(reverse("admin:confirm_yourself"), back))
+
+
+def zone_of(request: HttpRequest) -> ZoneInfo:
+    """Return the time zone that the person chose; a stranger's is UTC."""
+    return preferences.zone_of(request.user) if request.user.is_authenticated else UTC
 
 
 def longest_body(request: HttpRequest) -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import F, Model
 from django.http import HttpRequest
 
 from orders.access import permissions, second_factor, throttling
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
-_person = Prepared(lambda pk: get_user_model().objects.filter(pk=pk), pk=(1, 2))
+TIME_ZONE = F("preference__time_zone")  # None where the person chose none
+_person = Prepared(
+    lambda pk: get_user_model().objects.filter(pk=pk).annotate(time_zone=TIME_ZONE), pk=(1, 2)
+)
 
 
 class MembershipBackend(ModelBackend):

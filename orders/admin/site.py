@@ -13,6 +13,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from orders.admin import help_pages, overview
+from orders.admin.own_settings import OwnSettings
 from orders.admin.shared import versions
 from orders.admin.shared.screens import fragment
 from orders.admin.shared.unfold import UnfoldAdminSite
@@ -33,6 +34,7 @@ class DeskAdminSite(UnfoldAdminSite):
         running = self.admin_view(self.running_view)
         return [
             *sign_in_views.addresses(),
+            *OwnSettings(self).addresses(),
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
             path("counts/", self.admin_view(self.counts_view), name="counts"),
             path("help/<path:name>/", self.admin_view(self.help_view), name="help"),

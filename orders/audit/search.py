@@ -11,7 +11,7 @@ seconds a transaction takes and the clocks of several hosts (`LATENESS`).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 
 from django.contrib.auth import get_user_model
@@ -213,7 +213,7 @@ def _moment(value: str) -> datetime:
         moment = None
     if moment is None or not 1900 < moment.year < 9000:
         raise BadQuery(f"{value!r} is no date and time.")
-    return make_aware(moment) if is_naive(moment) else moment
+    return make_aware(moment, UTC) if is_naive(moment) else moment
 
 
 def _end(value: str) -> datetime:

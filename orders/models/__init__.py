@@ -34,6 +34,7 @@ from orders.models.logins import (
 )
 from orders.models.orders import AmountsState, Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
+from orders.models.preferences import Preference, SavedView
 from orders.models.previews import Preview
 from orders.models.proposals import Proposal, ProposalKind, ProposalStatus, SealedProposal
 from orders.models.restores import Restore
@@ -79,6 +80,7 @@ __all__ = [
     "OrderState",
     "PanicLine",
     "PanicStatus",
+    "Preference",
     "Preview",
     "Proof",
     "Proposal",
@@ -88,6 +90,7 @@ __all__ = [
     "Restore",
     "Right",
     "Role",
+    "SavedView",
     "Schedule",
     "ScheduleKind",
     "SealedApiConfigKey",

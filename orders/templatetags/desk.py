@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from django import template
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from orders.audit import sentences
 from orders.audit.phrases import Acted
@@ -77,17 +79,45 @@ def exact(moment: datetime | None) -> str:
     """Write a time in UTC to the millisecond."""
     if moment is None:
         return "–"
-    moment = moment.astimezone(UTC)
+    return _written(moment.astimezone(UTC))
+
+
+def _written(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
 @register.filter
-def exact_text(text: str) -> str:
+def at(moment: datetime | None) -> str:
+    """Write a time in the person's time zone as `exact` does; with another, UTC is in the title."""
+    if moment is None or zone() == "UTC":
+        return exact(moment)
+    return format_html('<time title="{} UTC">{}</time>', exact(moment), _written(localtime(moment)))
+
+
+def at_time(moment: datetime | None) -> str:
+    """Write the time of day to the second, in the person's time zone."""
+    return "–" if moment is None else f"{localtime(moment):%H:%M:%S}"
+
+
+def at_words(moment: datetime | None) -> str:
+    """Write a time to the second within a sentence, with its time zone."""
+    return "" if moment is None else f"{localtime(moment):%Y-%m-%d %H:%M:%S} ({zone()})"
+
+
+@register.filter
+def at_text(text: str) -> str:
     """Write a time that a record keeps as text like all others; what is no time as it stands."""
     try:
-        return exact(datetime.fromisoformat(text))
+        return at(datetime.fromisoformat(text))
     except (TypeError, ValueError):
         return visible(text)
+
+
+@register.simple_tag
+def zone() -> str:
+    """Name the time zone of the page for the head of a column: *UTC*, or its city."""
+    name = str(getattr(timezone.get_current_timezone(), "key", "UTC"))
+    return name.rpartition("/")[2].replace("_", " ")
 
 
 @register.filter
@@ -116,6 +146,12 @@ def time_tag(moment: datetime, kind: str) -> SafeString:
         kind,
         said,
     )
+
+
+@register.filter
+def absolute(address: str, request: HttpRequest) -> str:
+    """Return an address of the site with its scheme and host, to be passed on."""
+    return request.build_absolute_uri(address)
 
 
 @register.filter

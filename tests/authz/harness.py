@@ -85,6 +85,9 @@ OWN_BUSINESS = {
     "second_factor",
     "enrol_second_factor",
     "confirm_yourself",
+    "own_settings",
+    "orders_savedview_save",
+    "orders_savedview_delete",
 }
 # What a GET may leave behind: the session, and the record of a refusal or a download.
 WRITTEN_BY_GET = {"django_session", "orders_auditrecord", "orders_auditpayload"}

@@ -19,6 +19,7 @@ from orders.models import (
     Order,
     Restore,
     Role,
+    SavedView,
     Schedule,
 )
 from orders.operations.errands import exports, verification_requests
@@ -129,6 +130,7 @@ class World:
             "panicline": pulled.panic_lines.get(),
             "membership": desk.memberships.get(user=operator),
             "user": operator,
+            "savedview": SavedView.objects.create(user=operator, name=f"view of {symbol}"),
             "desk": desk,
             "guard": guard,
             "schedule": schedule,

@@ -28,7 +28,7 @@ from orders.admin.shared.unfold import (
 )
 from orders.audit import log
 from orders.models import Event, Membership
-from orders.templatetags.desk import ago, exact, visible
+from orders.templatetags.desk import ago, at, visible
 
 if TYPE_CHECKING:
     DjangoUserAdmin = UserAdmin[User]
@@ -175,11 +175,11 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
 
     @display(description="Last signed in (UTC)")
     def seen_at(self, person: User) -> str:
-        return exact(person.last_login)
+        return at(person.last_login)
 
     @display(description="Added (UTC)")
     def added_at(self, person: User) -> str:
-        return exact(person.date_joined)
+        return at(person.date_joined)
 
     @display(description="Log")
     def log_link(self, person: User) -> SafeString:

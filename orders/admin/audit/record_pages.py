@@ -21,7 +21,7 @@ from orders.admin.shared.screens import ReadOnlyPage, is_administrator, rights_o
 from orders.admin.shared.unfold import display
 from orders.audit import search, sentences
 from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
-from orders.templatetags.desk import exact, tone, visible
+from orders.templatetags.desk import at, tone, visible
 
 MAX_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
 
@@ -114,7 +114,7 @@ class AuditRecordAdmin(ReadOnlyPage[AuditRecord]):
 
     @display(description="Time (UTC)")
     def at_column(self, record: AuditRecord) -> SafeString:
-        return format_html('<span class="dk-key dk-nowrap">{}</span>', exact(record.at))
+        return format_html('<span class="dk-key dk-nowrap">{}</span>', at(record.at))
 
     @display(description="What")
     def sentence_column(self, record: AuditRecord) -> SafeString:

@@ -26,7 +26,7 @@ from orders.models import Drift, DriftCause, Right
 from orders.models.drifts import GROUPED_BY, UNEXPLAINED, DriftQuerySet
 from orders.models.lookups import number
 from orders.reconcile import discrepancies
-from orders.templatetags.desk import ago, exact, thousands, visible
+from orders.templatetags.desk import ago, at_words, thousands, visible
 
 PER_PAGE = 100
 #: What is said of a group, with the time of what explains it.
@@ -217,7 +217,7 @@ def said_of(drift: Drift) -> str:
     """What is to be said of a group in words; of one alone that nothing explains, its own."""
     if drift.cause == DriftCause.NONE and getattr(drift, "group_count", 0) == 1:
         return visible(drift.said)
-    return SAID[DriftCause(drift.cause)].format(f"{exact(drift.cause_at)} UTC")
+    return SAID[DriftCause(drift.cause)].format(at_words(drift.cause_at))
 
 
 def _key(group: dict[str, Any]) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from orders.access.sign_in_log import actor_of
 from orders.admin.orders import cancel_by_id, cancel_cell, open_pages, order_row
 from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.pictures import life
-from orders.admin.shared import filters, order_history, timings, versions
+from orders.admin.shared import filters, order_history, saved_views, timings, versions
 from orders.admin.shared.freshness import book_of
 from orders.admin.shared.screens import (
     ReadOnlyPage,
@@ -155,6 +155,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
         context = list_context(response)
         if context is not None:
             context["book"] = book_of(accounts_in_view(request))
+            context["views"] = saved_views.of(request)
             context |= open_pages.new_line(request.GET.urlencode(), newest)
         return response
 

@@ -26,7 +26,7 @@ from orders.cancels import unresolved
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Cancel, Right
 from orders.models.cancels import CancelQuerySet
-from orders.templatetags.desk import age, exact, tone, visible
+from orders.templatetags.desk import age, at_time, exact, tone, visible
 
 if TYPE_CHECKING:
     from orders.audit.log import Actor
@@ -184,9 +184,9 @@ class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
     def next_check_column(self, cancel: Cancel) -> SafeString:
         checks = "none so far" if not cancel.checks else f"{cancel.checks} so far"
         return format_html(
-            '<span class="dk-nowrap" title="{}">{} <span class="dk-muted">{}</span></span>',
+            '<span class="dk-nowrap" title="{} UTC">{} <span class="dk-muted">{}</span></span>',
             exact(cancel.next_check_at),
-            exact(cancel.next_check_at)[11:19],
+            at_time(cancel.next_check_at),
             checks,
         )
 

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 from django.db.models import Count
 from django.urls import reverse
+from django.utils.timezone import get_current_timezone
 
 from orders.admin.pictures.chart import Chart, Series
 from orders.audit import sentences
 from orders.models import Cancel, CancelJob, CancelStatus
 from orders.models.cancels import LIVE
-from orders.templatetags.desk import tone
+from orders.templatetags.desk import tone, zone
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
@@ -38,8 +39,8 @@ def outcomes(user: "Person", now: datetime) -> Chart:
     return Chart(
         name="outcomes",
         title="Cancels by outcome",
-        head="Hour (UTC)",
-        labels=[f"{hour:%H:%M}" for hour in hours],
+        head=f"Hour ({zone()})",
+        labels=[f"{hour.astimezone(get_current_timezone()):%H:%M}" for hour in hours],
         series=[
             _of_status(status, counts, hours)
             for status in CancelStatus.values

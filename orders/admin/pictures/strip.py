@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orders.models import AuditCheckpoint, Verification
-from orders.templatetags.desk import exact, thousands
+from orders.templatetags.desk import at, thousands
 
 MAX_BLOCKS = 60  # the newest checkpoints
 
@@ -49,7 +49,7 @@ def blocks(last: Verification | None, tip: int) -> list[Block]:
         if one.count > before:
             state = _state(before + 1, one.count, verified_to, faulty_from)
             name = f"Checkpoint {one.number}"
-            found.append(Block(name, before + 1, one.count, state, exact(one.at)))
+            found.append(Block(name, before + 1, one.count, state, at(one.at)))
             before = one.count
     if tip > before:
         found.append(Block("Newer", before + 1, tip, BARE))

@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from orders.admin.shared.unfold import ChangeList
+from orders.templatetags.desk import zone
 
 if TYPE_CHECKING:
     from orders.admin.shared.filters import Choice
@@ -161,6 +162,7 @@ class Rows(ChangeList):
         """The heads of the columns, drawn once a page."""
         for column in self.columns:
             label = str(label_for_field(column, self.model, self.model_admin))
+            label = label.replace("(UTC)", f"({zone()})")
             css = self.model_admin.column_css.get(column, "")
             if column in self.model_admin.sortable_by:
                 yield Head(label, css, *self._link(column))
