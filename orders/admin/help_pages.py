@@ -42,6 +42,7 @@ TOPICS = {
     "orders_latch": "guard#latches",
     "orders_desk": "screens#desks-and-people",
     "auth_user": "screens#desks-and-people",
+    "own_settings": "screens#your-settings",
 }
 
 

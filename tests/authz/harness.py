@@ -251,6 +251,7 @@ def hidden_from(world, person):
 def told(answer) -> str:
     """Everything that an answer says: body, headers, cookies, and what the next page will say."""
     streamed = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    streamed = streamed.replace(b"Atlantic/Canary", b"")  # a time zone, and no account of ours
     cookies = answer.cookies.output()
     said = [str(message) for message in get_messages(answer.wsgi_request)]
     return "\n".join([streamed.decode(errors="replace"), str(answer.headers), cookies, *said])

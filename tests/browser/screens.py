@@ -170,6 +170,7 @@ def screens() -> Iterator[Screen]:
     yield Screen("job-records", head, job_records)
     yield Screen("unresolved", head, f"{ORDERS}cancel/")
     yield Screen("discrepancies", head, f"{ORDERS}drift/")
+    yield Screen("own-settings", head, "/admin/your-settings/")
     yield Screen("accounts", head, f"{ORDERS}account/")
     yield Screen("account", head, first_of(f"{ORDERS}account/"))
     yield Screen("agent-wallets", head, f"{ORDERS}agentwallet/")

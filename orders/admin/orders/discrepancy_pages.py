@@ -1,5 +1,6 @@
 """Discrepancies by what explains them: a line a group, until somebody has looked at it."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -29,6 +30,7 @@ from orders.reconcile import discrepancies
 from orders.templatetags.desk import ago, at_words, thousands, visible
 
 PER_PAGE = 100
+SHORT = timedelta(minutes=1)  # between the first and the last of a group, not worth a word
 #: What is said of a group, with the time of what explains it.
 SAID = {
     DriftCause.PANIC: "The panic's cancel-all of {} covers them, and the exchange does not say how "
@@ -192,7 +194,7 @@ class DriftAdmin(ReadOnlyPage[Drift]):
 
     @display(description="Found")
     def seen_column(self, drift: Drift) -> SafeString:
-        if drift.group_since == drift.seen_at:
+        if drift.seen_at - drift.group_since < SHORT:
             return format_html("{}", ago(drift.seen_at))
         first = format_html('<span class="dk-why">first {}</span>', ago(drift.group_since))
         return format_html("{} {}", ago(drift.seen_at), first)
