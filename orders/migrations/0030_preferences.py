@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('orders', '0028_second_person'),
+        ('orders', '0029_beats_by_the_hosts_clock'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
