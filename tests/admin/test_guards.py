@@ -72,12 +72,12 @@ def test_the_strip_stands_on_every_page_of_the_desk_and_is_large_when_little_is_
 def test_a_firing_is_told_on_every_page_until_somebody_sees_to_it(firm):
     guard, operator = new_guard(firm), signed_in(firm.operator)
     firing.fire(guard_id=guard.pk, number=1, beat_no=1, silence_s=10.2)
-    assert "its orders are being cancelled" in page(operator, "index")
+    assert "fired: see what came of it" in page(operator, "index")
     text = page(operator, "orders_guard_change", guard.pk)
     assert "Seen to: disarm it" in text
     assert "10200 ms" in text
     operator.post(url("orders_guard_disarm", guard.pk), {"reason": "seen to"})
-    assert "its orders are being cancelled" not in page(operator, "index")
+    assert "fired: see what came of it" not in page(operator, "index")
 
 
 def test_a_guard_that_asks_is_fired_by_a_click(firm):

@@ -136,6 +136,14 @@ def made_token(page: Page) -> None:
     page.get_by_text("Copy the token now").wait_for(timeout=SOON_MS)
 
 
+def made_guard(page: Page) -> None:
+    """Make a guard under a name that none had; its page."""
+    page.goto(f"{ORDERS}guard/add/")
+    page.fill("[name=name]", f"quoter-{uuid.uuid4().hex[:6]}")
+    page.get_by_role("button", name="Make the guard").click()
+    page.get_by_role("button", name="Arm it for a drill").wait_for(timeout=SOON_MS)
+
+
 def keys(page: Page) -> None:
     """The list of keys."""
     page.goto(f"{ORDERS}order/")
@@ -181,6 +189,13 @@ def screens() -> Iterator[Screen]:
     yield Screen("api-token-made", head, made_token)
     yield Screen("api-tokens", head, f"{ORDERS}apitoken/")
     yield Screen("api-token", head, first_of(f"{ORDERS}apitoken/"))
+    yield Screen("guards-none", head, f"{ORDERS}guard/")
+    yield Screen("add-guard-refused", head, sent_empty(f"{ORDERS}guard/add/"))
+    yield Screen("guard-made", head, made_guard)
+    yield Screen("guards", head, f"{ORDERS}guard/")
+    yield Screen("schedules-none", head, f"{ORDERS}schedule/")
+    yield Screen("add-schedule-refused", head, sent_empty(f"{ORDERS}schedule/add/"))
+    yield Screen("latches-none", head, f"{ORDERS}latch/")
     yield Screen("records", head, f"{ORDERS}auditrecord/")
     yield Screen("record", head, first_of(f"{ORDERS}auditrecord/?event=answer"))
     yield Screen("overview", head, ADMIN)

@@ -129,7 +129,7 @@ def _unheard(guard: Guard) -> Heard:
         return Heard(status, said)
     arming = guard.armings.filter(number=guard.arming).first()
     said = f"{guard.name} fired before this beat came. The beat does not stop what was recorded: "
-    said += "treat the open orders as cancelled or being cancelled. Arm it again to go on."
+    said += "treat the orders as being cancelled, and none as gone. Arm it again to go on."
     return Heard(status, said, job_id=arming.job_id if arming else None)
 
 
