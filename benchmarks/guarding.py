@@ -2,7 +2,8 @@
 
     python -m benchmarks.guarding [--part firings] [--firings 5] [--accounts 20] [--count 500]
                                   [--latency-ms 25] [--database URL]
-    python -m benchmarks.guarding --part silences [--armings 10000] [--guards 40] [--database URL]
+    python -m benchmarks.guarding --part silences [--armings 10000] [--guards 40] [--minutes 0]
+                                  [--database URL]
 
 *firings*: two sweeps, no web, no workers, a broker that does not answer. A guard on a desk of 20
 accounts with 500 open orders each falls silent. From its last beat to the arrival of the last
@@ -41,6 +42,7 @@ def main() -> None:
     parser = stage.options(
         __doc__, firings=5, accounts=20, count=500, latency_ms=25, armings=10000, guards=40, seed=1
     )
+    parser.add_argument("--minutes", type=float, default=0, help="end sooner; 0: after all armings")
     parser.add_argument("--part", choices=["firings", "silences", "look"], default="firings")
     given = parser.parse_args()
     {"firings": _firings, "silences": _silences, "look": _look}[given.part](given)
@@ -148,6 +150,8 @@ class Hour:
 
     def __init__(self, site: stage.Stage, firm: "Firm", given: argparse.Namespace) -> None:
         self._site, self._firm, self._armings = site, firm, given.armings
+        limit_s = given.minutes * 60 or float("inf")
+        self._ends_at = time.monotonic() + limit_s
         self._random = random.Random(given.seed)
         self._counting, self._over = threading.Lock(), threading.Event()
         self.counts: Counter[str] = Counter()
@@ -194,7 +198,8 @@ class Hour:
     def _count(self, what: str) -> bool:
         """Count one; of armings, whether there is one left to make."""
         with self._counting:
-            if what == "arming" and self.counts["arming"] >= self._armings:
+            is_enough = self.counts["arming"] >= self._armings or time.monotonic() > self._ends_at
+            if what == "arming" and is_enough:
                 return False
             self.counts[what] += 1
         return True
