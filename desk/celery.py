@@ -13,6 +13,8 @@ from kombu.transport import TRANSPORT_ALIASES
 from desk import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+# Django's checks of a site load every page. What a sender needs is checked below.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "yes")
 TRANSPORT_ALIASES["embedded"] = "desk.embedded_broker:Transport"
 
 app = Celery("desk")

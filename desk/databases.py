@@ -6,8 +6,6 @@ from urllib.parse import urlparse
 
 import environ
 from django.db import DEFAULT_DB_ALIAS, connections
-from psycopg import ProgrammingError
-from psycopg.conninfo import make_conninfo
 
 from desk.setting_values import wrong
 
@@ -60,6 +58,9 @@ def _sound_options(options: dict[str, Any]) -> dict[str, Any]:
     elif type(ours.get("prepare_threshold", 0)) is not int:
         wrong("DATABASE_URL", "prepare_threshold must be a whole number or none.")
     theirs = {name: value for name, value in options.items() if name not in ours}
+    from psycopg import ProgrammingError  # here: SQLite needs none of it
+    from psycopg.conninfo import make_conninfo
+
     try:
         make_conninfo(**theirs)
     except (ProgrammingError, TypeError):

@@ -3,8 +3,10 @@
 import gc
 import os
 import sys
+from importlib import import_module
 from typing import NoReturn
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
@@ -21,8 +23,9 @@ def checked_application() -> WSGIHandler:
         refuse(error)
     from django.db import connections
 
-    from desk import startup_checks
+    from desk import celery, startup_checks  # noqa: F401 Celery: not while the first click waits
 
+    import_module(settings.ROOT_URLCONF)  # and every page
     try:
         startup_checks.check_web()
     except startup_checks.CannotStart as error:

@@ -15,9 +15,8 @@ class OrdersConfig(AppConfig):
     verbose_name = "Desk"
 
     def ready(self) -> None:
-        """Connect the signals and register the screens."""
+        """Connect the signals."""
         from orders.access import api_tokens, sign_in_log
-        from orders.admin import registry  # noqa: F401
         from orders.panic.guard import second_person
 
         sign_in_log.connect()

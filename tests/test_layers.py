@@ -13,7 +13,7 @@ DOORS = {
         "orders.operations.alerts.webhook",
     },
     "websockets": {"orders.pacifica.stream_client"},
-    "celery": {"orders.lifecycle.wakeups", "orders.tasks", "desk.celery", "desk"},
+    "celery": {"orders.tasks", "desk.celery"},
     "structlog": {"desk.logs"},
     "nacl": {"orders.pacifica.signing"},
     "solders": {

@@ -14,7 +14,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from celery import current_app
 from django.db import transaction
 
 from desk import logs, process_figures
@@ -64,7 +63,9 @@ class _Publisher:
             (name, args, lane, about), handed_over = self.waiting.get()
             headers = {logs.HEADER: about}
             try:
-                current_app.send_task(
+                from desk.celery import app  # here: what never wakes a worker loads no Celery
+
+                app.send_task(
                     name, args=args, queue=lane, exchange="", routing_key=lane, headers=headers
                 )
                 self.keeps_up = True

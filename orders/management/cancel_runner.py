@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.utils import timezone
 
 from orders.delivery import worker
-from orders.management import sweep
+from orders.delivery.abandoned import recover_abandoned
 from orders.models import Cancel
 from orders.models.cancels import LIVE
 from orders.reconcile import resolve
@@ -38,6 +38,6 @@ def run(
 
 def push(account_id: int, is_urgent_only: bool) -> None:
     """Take over from dead senders, deliver and resolve: one round for one account."""
-    sweep.recover_abandoned(timezone.now())
+    recover_abandoned(timezone.now())
     worker.deliver_account(account_id=account_id, is_urgent_only=is_urgent_only)
     resolve.settle_account(account_id=account_id)

@@ -22,6 +22,7 @@ from orders.access import four_eyes_decisions
 from orders.accounts import wallet_check
 from orders.audit import log
 from orders.delivery import worker
+from orders.delivery.abandoned import recover_abandoned
 from orders.exchange import clock as exchange_clock
 from orders.lifecycle import restored_copy, transitions
 from orders.lifecycle.interpret import Conclusion
@@ -31,7 +32,6 @@ from orders.models import (
     Cancel,
     CancelJob,
     CancelStatus,
-    Event,
     JobStatus,
     Proof,
     Sender,
@@ -220,23 +220,6 @@ def _lock_jobs_of(cancels: CancelQuerySet) -> None:
     list(jobs.select_for_update(no_key=True).values_list("pk"))
 
 
-def recover_abandoned(now: datetime) -> None:
-    """Take over from dead senders: what was never sent is queued again, the rest asked about."""
-    if not Cancel.objects.abandoned(now).exists():
-        return
-    restored_copy.is_behind(now)  # if so, nothing that waited in an older copy is queued again
-    with transaction.atomic():
-        rows = Cancel.objects.abandoned(now).order_by("pk")
-        rows = rows.select_for_update(of=("self",), no_key=True)
-        cancels = list(rows.select_related("account__desk", "job__desk"))
-        if not cancels:
-            return
-        pairs = [(cancel, _after_loss(cancel, now)) for cancel in cancels]
-        transitions.write(pairs, now)
-        losses = (_loss_fact(cancel, end, now) for cancel, end in pairs)
-        log.append(*losses, *outcome_facts(pairs, now))
-
-
 def settle_due(now: datetime) -> None:
     """Ask about every open question whose check has come."""
     accounts = Cancel.objects.due(now).order_by().values_list("account_id", flat=True).distinct()
@@ -263,23 +246,3 @@ def beat(kind: str, now: datetime) -> None:
         name=name, defaults=figures, create_defaults={"started_at": now, **figures}
     )
     Sender.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
-
-
-def _after_loss(cancel: Cancel, now: datetime) -> Conclusion:
-    if cancel.sent_at is None:
-        return Conclusion(CancelStatus.QUEUED, Proof.NONE, "Its sender stopped before sending it.")
-    said = "Its sender stopped while it was being sent. The exchange is being asked."
-    return Conclusion(CancelStatus.UNKNOWN, Proof.NONE, said, next_check_at=now)
-
-
-def _loss_fact(cancel: Cancel, end: Conclusion, now: datetime) -> log.Fact:
-    return log.Fact(
-        event=Event.SENDER_LOST,
-        actor=log.actor_of(cancel.job),
-        at=now,
-        outcome=end.status,
-        account=cancel.account,
-        job=cancel.job,
-        data={"attempt": cancel.attempt, "explanation": end.explanation},
-        lines=(log.line_of(cancel, outcome=end.status),),
-    )

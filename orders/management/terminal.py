@@ -42,7 +42,13 @@ NO_TEXT = "is not text in UTF-8."
 
 
 class DeskCommand(BaseCommand):
-    """A command that refuses an argument that is no text before it does anything."""
+    """A command that refuses an argument that is no text before it does anything.
+
+    Django's checks of the site, which load every page, are for `manage.py check`; what a command
+    needs is checked by `desk.startup_checks`.
+    """
+
+    requires_system_checks = ()
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Check the options, then run the command.

@@ -7,6 +7,7 @@ import uuid
 import pytest
 from django.db import IntegrityError, connections, transaction
 
+from desk import celery
 from orders.access.permissions import NotAllowed
 from orders.audit import sentences
 from orders.cancels import requests
@@ -293,7 +294,7 @@ def wake(count=1):
 
 def test_a_broker_that_hangs_does_not_delay_the_request(committing_db, publisher, monkeypatch):
     blocked = threading.Event()
-    monkeypatch.setattr(wakeups.current_app, "send_task", lambda *a, **k: blocked.wait(30))
+    monkeypatch.setattr(celery.app, "send_task", lambda *a, **k: blocked.wait(30))
     mine = publisher(hand_over_s=0.2)
     assert wake(count=60) < 6  # waited for once, not sixty times
     assert not mine.keeps_up
@@ -308,7 +309,7 @@ def test_a_page_lets_its_wake_up_call_go_first(committing_db, publisher, monkeyp
         time.sleep(0.003)
         sent.append(args[0])
 
-    monkeypatch.setattr(wakeups.current_app, "send_task", send)
+    monkeypatch.setattr(celery.app, "send_task", send)
     with transaction.atomic():
         wakeups.deliver(account_ids=[777], is_urgent=True)
     assert 777 in sent  # and whatever an earlier publisher still had to say

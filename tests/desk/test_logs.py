@@ -147,7 +147,7 @@ def test_a_message_carries_it_through_the_broker(monkeypatch, committing_db):
         kept.update(how)
         sent.set()
 
-    monkeypatch.setattr(wakeups.current_app, "send_task", send)
+    monkeypatch.setattr(celery.app, "send_task", send)
     with logs.bound(request_id="r1", job=5, account=9), transaction.atomic():
         wakeups.deliver(account_ids=[777], is_urgent=True)
     assert sent.wait(30)

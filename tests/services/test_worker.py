@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from desk import logs
+from desk import celery, logs
 from orders.cancels import requests
 from orders.models import Cancel, CancelStatus, Sender
 
@@ -91,7 +90,7 @@ def test_a_click_is_followed_through_the_broker_in_lines_of_json(
 ):
     if broker == EMBEDDED and not settings.CELERY_BROKER_URL.startswith("embedded:"):
         pytest.skip("another test's message may wake the worker first")
-    with current_app.connection_for_write() as left:  # by tests before this one
+    with celery.app.connection_for_write() as left:  # by tests before this one
         for queue in ("urgent", "bulk"):
             left.default_channel.queue_purge(queue)
     monkeypatch.setenv("LOG_FORMAT", "json")

@@ -21,7 +21,6 @@ class Command(terminal.DeskCommand):
         "Copies database, checkpoint file and archives into a new private folder, with a manifest "
         "of sizes and hashes. The site may run. No key is copied. Exit code 2: no backup was made."
     )
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to, and what else is copied."""

@@ -24,7 +24,6 @@ class Command(terminal.DeskCommand):
         "alerts, and says what is wrong and what to do. Exit code 0: all well; 1: trouble; 2: "
         "could not run."
     )
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """How far to go."""

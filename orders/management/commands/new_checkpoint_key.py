@@ -14,7 +14,6 @@ class Command(terminal.DeskCommand):
     """Only writes the file; the pair is made in `orders.evidence.checkpoints`."""
 
     help = "Makes the pair that signs checkpoints of the audit log. Only the sweep gets the secret."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where the private half goes."""

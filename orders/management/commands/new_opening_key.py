@@ -18,7 +18,6 @@ class Command(terminal.DeskCommand):
         "Makes a pair that seals agent keys. Senders get the private half, best from a file; "
         "the web gets the public half alone."
     )
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What to call the pair, and where its private half goes."""

@@ -14,7 +14,6 @@ class Command(terminal.DeskCommand):
     """Only reads the options; the work is in `orders.pacifica.paper`."""
 
     help = "Runs a local Pacifica for demo, tests and benchmarks, on the loopback address only."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Port, latency, and where to keep state."""

@@ -17,7 +17,6 @@ class Command(terminal.DeskCommand):
         "Verifies a backup, then makes it this site's database. Stop every process first. The old "
         "database is kept under another name. Exit code 2: nothing was changed."
     )
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which backup, and how far to go."""
