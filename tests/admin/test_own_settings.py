@@ -124,3 +124,11 @@ def test_what_one_person_keeps_has_an_end(firm):
     assert "delete one first" in save(client, "one more")
     assert "saved" in save(client, "view 7", "side=ask")
     assert SavedView.objects.count() == 50
+
+
+def test_the_pages_of_a_new_password_are_in_our_own_words(firm):
+    client = signed_in(firm.operator)
+    text = page(client, "password_change")
+    assert "Use the new password" in text
+    assert "for security" not in text
+    assert "Your new password counts from now on" in page(client, "password_change_done")

@@ -84,7 +84,7 @@ def preview(page: Page) -> None:
     """What a scope of one symbol would cancel, the first of the desk's that has open orders."""
     page.goto(f"{ORDERS}preview/scope/")
     page.select_option("[name=desk]", label="Momentum")
-    listed = page.get_by_text("Open now:").inner_text()
+    listed = page.get_by_text("Open now on Momentum").inner_text()
     page.fill("[name=symbols]", next(one for one in OF_MOMENTUM if one in listed))
     page.get_by_role("button", name="Preview").click()
     page.wait_for_url(re.compile("/preview/[0-9a-f-]{36}/"))

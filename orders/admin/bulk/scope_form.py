@@ -81,8 +81,12 @@ class ScopeForm(OfDeskForm):
         fields.field_of(self, "order_types", forms.MultipleChoiceField).choices = [
             (name, name.replace("_", " ")) for name in types if name and name.isprintable()
         ]
-        symbols = orders.order_by("symbol").values_list("symbol", flat=True).distinct()
-        self.open_symbols = [symbol for symbol in symbols if symbol.isprintable()]
+        found = orders.order_by("account__desk__name", "symbol")
+        self.open_now: dict[str, list[str]] = {}  # symbols by desk
+        for desk, symbol in found.values_list("account__desk__name", "symbol").distinct():
+            if symbol.isprintable():
+                self.open_now.setdefault(desk, []).append(symbol)
+        self.open_symbols = sorted(set().union(*self.open_now.values()))
 
     def clean_symbols(self) -> tuple[str, ...]:
         parts = [part.strip() for part in self.cleaned_data["symbols"].split(",")]

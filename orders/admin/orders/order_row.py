@@ -13,12 +13,13 @@ from orders.templatetags.desk import grouped, time_tag, usd, visible
 
 LIMIT = "limit"
 EMPTY = SafeString("–")
+NARROW = {"reduce only": " dk-ro"}  # the class of a mark that a narrow list shortens
 
 
 def symbol(order: Order) -> SafeString:
     """The symbol, which names the row, and what is special about the order."""
-    marks = [(mark,) for mark in _marks(order)]
-    badges = format_html_join("", ' <span class="dk-badge">{}</span>', marks)
+    marks = [(NARROW.get(mark, ""), mark) for mark in _marks(order)]
+    badges = format_html_join("", ' <span class="dk-badge{}">{}</span>', marks)
     return format_html("{}{}", visible(order.symbol) or "–", badges)
 
 

@@ -9,7 +9,6 @@ from django.db.models import Count
 from orders.admin.jobs.tally import NOT_SENT
 from orders.admin.panic.line_counts import left_by_line
 from orders.admin.pictures.chart import Chart, Series
-from orders.audit import sentences
 from orders.models import Account, CancelJob
 from orders.models.cancels import AT_REST
 from orders.templatetags.desk import per_second, thousands
@@ -34,7 +33,7 @@ def of_job(job: CancelJob, now: datetime) -> Chart:
         name="burn-down",
         title="Left, since the click",
         head="After",
-        labels=[sentences.span((at - job.created_at).total_seconds()) for at in moments],
+        labels=[_after(at - job.created_at, length / POINTS) for at in moments],
         series=[
             Series(words, tone, values) for tone, (words, values) in zip(TONES, lines, strict=False)
         ],
@@ -53,6 +52,14 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def _after(passed: timedelta, step: timedelta) -> str:
+    """Say how long after the click a point is, as finely as points differ."""
+    if step >= timedelta(seconds=1):
+        return clock(passed.total_seconds())
+    digits = 1 if step >= timedelta(milliseconds=100) else 2
+    return f"{passed.total_seconds():.{digits}f} s"
 
 
 def _ends(job: CancelJob) -> tuple[Ends, dict[str, int]]:
