@@ -302,6 +302,14 @@ AGENT_WALLET_STOP_DAYS = number("AGENT_WALLET_STOP_DAYS", 180, 1, 3_650)
 AUDIT_CHECKPOINT_KEY = secret("AUDIT_CHECKPOINT_KEY")
 AUDIT_CHECKPOINT_PUBLIC_KEYS = text("AUDIT_CHECKPOINT_PUBLIC_KEYS")
 AUDIT_CHECKPOINT_FILE = str(path("AUDIT_CHECKPOINT_FILE", DATA_DIR / "checkpoints.jsonl"))
+AUDIT_TIMESTAMP_URL = listed("AUDIT_TIMESTAMP_URL")
+if not all(url.startswith(("https://", "http://")) for url in AUDIT_TIMESTAMP_URL):
+    wrong("AUDIT_TIMESTAMP_URL", "must be https:// or http:// addresses with commas between.")
+AUDIT_TIMESTAMP_CHAIN_FILE = text("AUDIT_TIMESTAMP_CHAIN_FILE")
+if AUDIT_TIMESTAMP_CHAIN_FILE and not Path(AUDIT_TIMESTAMP_CHAIN_FILE).is_file():
+    wrong("AUDIT_TIMESTAMP_CHAIN_FILE", "there is no such file.")
+if AUDIT_TIMESTAMP_URL and not AUDIT_TIMESTAMP_CHAIN_FILE:
+    wrong("AUDIT_TIMESTAMP_CHAIN_FILE", "is not set: it names the authorities' certificates.")
 EXPORT_DIR = path("EXPORT_DIR", DATA_DIR / "exports").resolve()
 if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
     wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")

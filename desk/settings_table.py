@@ -183,6 +183,17 @@ SETTINGS = {
             "`DATA_DIR/checkpoints.jsonl`",
             "Where checkpoints go, best on another disk.",
         ),
+        (
+            "AUDIT_TIMESTAMP_URL",
+            "none",
+            "Time stamping authorities (RFC 3161), commas between: each stamps a checkpoint an "
+            "hour; the sweep's.",
+        ),
+        (
+            "AUDIT_TIMESTAMP_CHAIN_FILE",
+            "none",
+            "PEM: the certificates of those authorities, roots and issuers too; old ones stay.",
+        ),
     ),
 }
 

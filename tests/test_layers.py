@@ -11,6 +11,7 @@ DOORS = {
         "orders.pacifica.client",
         "orders.pacifica.connections",
         "orders.operations.alerts.webhook",
+        "orders.operations.time_stamps.authority",
     },
     "websockets": {"orders.pacifica.stream_client"},
     "celery": {"orders.tasks", "desk.celery"},

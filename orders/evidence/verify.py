@@ -13,6 +13,7 @@ from orders.audit.reader import Broken, Fault
 from orders.evidence.checkpoint_trail import Trail
 from orders.evidence.outcome_checks import Answered, Proven
 from orders.evidence.request_checks import Signed
+from orders.evidence.time_stamps import Stamps
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class Report:
     def is_whole(self) -> bool:
         """Whether nothing at all is wrong."""
         return self.fault_count == 0
+
+    def tell(self, fault: Fault, most: int, on_fault: Callable[[Fault], object] | None) -> None:
+        """Count a fault, keep it among the first ``most``, and pass it on."""
+        self.fault_count += 1
+        if len(self.faults) < most:
+            self.faults.append(fault)
+        if on_fault is not None:
+            on_fault(fault)
 
     def as_json(self) -> dict[str, Any]:
         """Return the same as plain values."""
@@ -82,15 +91,14 @@ def verify(
     """
     tip = reader.tip()
     until = tip if until is None else until
-    report, trail, signed = Report(), Trail(), Signed()
+    report, trail, signed, stamps = Report(), Trail(), Signed(), Stamps()
     checks: list[Check] = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
     for fault in _faults(checks, until, report, on_progress, limits.says_every):
-        report.fault_count += 1
-        if len(report.faults) < limits.named:
-            report.faults.append(fault)
-        if on_fault is not None:
-            on_fault(fault)
+        report.tell(fault, limits.named, on_fault)
+    for fault in stamps.faults():
+        report.tell(fault, limits.named, on_fault)
     report.signatures, report.checkpoints, report.notes = signed.count, trail.number, trail.notes
+    report.notes += stamps.notes
     report.covered = trail.newest.count if trail.newest else 0
     return report
 

@@ -41,6 +41,7 @@ from orders.models.clocks import has_come
 from orders.models.database_version import ChangeWatch
 from orders.operations.alerts import watch
 from orders.operations.errands import background
+from orders.operations.time_stamps import stamping
 from orders.panic import worker as panic_worker
 from orders.panic.guard import latches, lookout, schedules
 from orders.reconcile import filled_amounts, resolve, sync
@@ -80,6 +81,7 @@ def duties() -> list[Duty]:
         Duty("probe", probe_overdue, 1),
         Duty("ask for tests", wallet_check.ask_daily, 60),
         Duty("sign checkpoints", background.checkpoint_due, 5),
+        Duty("have checkpoints stamped", stamping.stamp_due, 20),
         Duty("run errands", background.Errands().start_due, 1),
         Duty("end proposals", four_eyes_decisions.end_expired, 30),
         Duty("alert", watch.watch, 5),

@@ -39,6 +39,7 @@ from orders.models.previews import Preview
 from orders.models.proposals import Proposal, ProposalKind, ProposalStatus, SealedProposal
 from orders.models.restores import Restore
 from orders.models.senders import Sender
+from orders.models.time_stamps import TimeStamp, TimeStampAuthority
 
 __all__ = [
     "Account",
@@ -100,6 +101,8 @@ __all__ = [
     "Sender",
     "SessionEpoch",
     "SignInAttempt",
+    "TimeStamp",
+    "TimeStampAuthority",
     "TokenRight",
     "Verification",
 ]

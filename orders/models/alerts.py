@@ -29,6 +29,7 @@ class AlertKind(models.TextChoices):
     LATCHED = "latched", "Orders after a halt"
     SCHEDULE = "schedule", "Schedule not done"
     NOT_FOLLOWED = "not_followed", "Account not followed"
+    TIME_STAMP = "time_stamp", "No time stamps"
     ONE_PERSON = "one_person", "Done by one person alone"
 
 

@@ -29,6 +29,7 @@ from export_files import Bundle, Table, compact, decoded, is_placed, read, read_
 from export_findings import Findings, Unknown, say
 from export_manifest import check_checkpoints, check_manifest, read_manifest
 from export_requests import ACTIONS, HEADER, TYPES, Unsound, check_request
+from export_stamps import check_stamps
 
 __all__ = ["ACTIONS", "HEADER", "TYPES"]
 FIRST_HASH = "0" * 64
@@ -196,6 +197,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("export", help="the zip file, or its unpacked folder")
     parser.add_argument("--key", action="append", default=[], help="a trusted checkpoint key")
+    parser.add_argument("--checkpoints", help="the checkpoint file, its time stamps beside it")
+    parser.add_argument("--chain", help="the time stamping authorities' certificates, PEM")
     options = parser.parse_args()
     wrong, trusted = Findings(), set(options.key)
     try:
@@ -205,6 +208,8 @@ def main() -> int:
         ends = check_checkpoints(bundle, manifest, trusted, wrong)
         seen, is_covered = check_chain(bundle, manifest, ends, wrong)
         tell(manifest, seen, is_covered, trusted)
+        if options.checkpoints:
+            say(check_stamps(bundle, options.checkpoints, options.chain, trusted, wrong))
     except Exception as error:  # an export may hold anything
         why = error if isinstance(error, Unknown) else f"{type(error).__name__}: {error}"
         print(f"It cannot be checked to its end: {str(why)!a}", file=sys.stderr)

@@ -35,6 +35,7 @@ from orders.models.alerts import MAX_PAUSE
 from orders.models.clocks import has_come, is_ahead
 from orders.models.panics import PanicLineQuerySet
 from orders.operations.alerts import guard_matters, webhook
+from orders.operations.time_stamps import alarm
 
 logger = logging.getLogger(__name__)
 standing = Matters(logger)
@@ -65,7 +66,7 @@ def watch(now: datetime) -> None:
 def matters(now: datetime) -> dict[Key, Matter]:
     """Return what there is to tell of now."""
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
-    of_senders = _restored(now) | _no_sender(now) | _clock(now)
+    of_senders = _restored(now) | _no_sender(now) | _clock(now) | alarm.unstamped(now)
     of_accounts = _not_ours() | _not_followed(now)
     of_others = _one_person() | guard_matters.matters() | _foreign_answers(now)
     return of_jobs | _panics(now) | of_senders | of_accounts | of_others

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from orders.operations.doctor import database_checks, local_checks, outside_checks
+from orders.operations.doctor import (
+    database_checks,
+    evidence_checks,
+    local_checks,
+    outside_checks,
+)
 from orders.operations.doctor.findings import (
     OK,
     TROUBLE,
@@ -41,6 +46,7 @@ EXAMINATIONS = (
     Examination("stored keys", database_checks.check_stored_keys, True),
     Examination("restored copy", database_checks.check_restored, True),
     Examination("checkpoints", database_checks.check_checkpoints, True),
+    Examination("time stamps", evidence_checks.check_time_stamps, True),
     Examination("senders", database_checks.check_senders, True),
     Examination("stream", database_checks.check_stream, True),
     Examination("broker", outside_checks.check_broker),

@@ -1,0 +1,19 @@
+"""What is to be told of authorities that do not stamp."""
+
+from datetime import datetime, timedelta
+
+from orders.models import AlertKind, TimeStampAuthority
+
+UNSTAMPED_FOR = timedelta(hours=2)
+
+
+def unstamped(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the authorities that failed for long: kind and name, desk (none) and words."""
+    failing = TimeStampAuthority.objects.filter(failing_since__lte=now - UNSTAMPED_FOR)
+    return {
+        (AlertKind.TIME_STAMP.value, each.name[:80]): (
+            "",
+            f"Checkpoints are not time stamped by {each.name}: {each.said}. It is asked on.",
+        )
+        for each in failing
+    }
