@@ -15,13 +15,18 @@ class OrdersConfig(AppConfig):
     verbose_name = "Desk"
 
     def ready(self) -> None:
-        """Connect the signals."""
-        from orders.access import api_tokens, sign_in_log
+        """Connect the signals, and register what may wait for a second person."""
+        from orders.access import api_tokens, second_factor_off, sign_in_log
+        from orders.accounts import waiting_acts
+        from orders.lifecycle import restored_copy_acceptance
         from orders.panic.guard import second_person
 
         sign_in_log.connect()
         api_tokens.connect()
         second_person.register()
+        second_factor_off.connect()
+        waiting_acts.connect()
+        restored_copy_acceptance.connect()
         connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")
 
 

@@ -39,7 +39,15 @@ from django.utils import timezone
 
 from orders.audit import log
 from orders.audit.hashing import compact
-from orders.models import Desk, Event, Proposal, ProposalKind, ProposalStatus, SealedProposal
+from orders.models import (
+    Account,
+    Desk,
+    Event,
+    Proposal,
+    ProposalKind,
+    ProposalStatus,
+    SealedProposal,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -101,6 +109,22 @@ def is_needed(desk: Desk | None = None) -> bool:
         return True
     desks = Desk.objects.filter(needs_second_person=True)
     return desks.exists() if desk is None else desks.filter(pk=desk.pk).exists()
+
+
+def is_needed_for(account: Account) -> bool:
+    """Whether what raises a risk waits on this account: a desk that asks for it has its address.
+
+    An account may stand on two desks; the key that signs is the same.
+    """
+    desks = Desk.objects.filter(needs_second_person=True, accounts__address=account.address)
+    return settings.FOUR_EYES or desks.exists()
+
+
+def is_needed_of(person: "User") -> bool:
+    """Whether what makes this person more dangerous waits: by one of their desks, or for all."""
+    if person.is_superuser:
+        return is_needed()
+    return settings.FOUR_EYES or person.memberships.filter(desk__needs_second_person=True).exists()
 
 
 def wait_if_needed(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 NOT_YOURS = "There is no such proposal, or it is not yours to decide."
-NO_FACTOR = "Set up a second factor first: a password alone is no second person."
+NO_FACTOR = "Whoever approves must have had a second factor before this was asked."
 OWN = "Somebody else has to decide what you asked for."
 DECIDED = "This was decided before, or is over: nothing is changed by you."
 
@@ -35,7 +35,7 @@ def approve(
     proposal = to_decide(user, actor, proposal_id, "approve")
     if proposal.asked_by_id == user.pk:
         refuse(actor=actor, what=f"approve their own proposal {proposal_id}", said=OWN)
-    if not second_factor.is_enrolled(four_eyes.sure(user)):
+    if not second_factor.is_enrolled(four_eyes.sure(user), since=proposal.asked_at):
         refuse(actor=actor, what=f"approve proposal {proposal_id} by password", said=NO_FACTOR)
     return carry_out(proposal, ProposalStatus.APPROVED, actor, seen, "", now or timezone.now())
 

@@ -47,9 +47,10 @@ def is_asked_of(user: "User") -> bool:
     return is_enrolled(user) or (settings.SECOND_FACTOR_REQUIRED and is_acting(user))
 
 
-def is_enrolled(user: "User") -> bool:
-    """Whether this person has a confirmed authenticator."""
-    return SecondFactor.objects.filter(user_id=user.pk).exists()
+def is_enrolled(user: "User", *, since: datetime | None = None) -> bool:
+    """Whether this person has a confirmed authenticator, and had it at that time if one is told."""
+    factors = SecondFactor.objects.filter(user_id=user.pk)
+    return (factors.filter(confirmed_at__lte=since) if since else factors).exists()
 
 
 def is_acting(user: "User") -> bool:
@@ -107,6 +108,12 @@ def is_right(*, user: "User", code: str, now: datetime | None = None) -> bool:
     return bool(unused.filter(code_hash=_hash(user.pk, code)).update(used_at=now))
 
 
+def devices(user: "User") -> list[str]:
+    """Return what stands for this person's second factors, to tell whether one was changed."""
+    times = SecondFactor.objects.filter(user_id=user.pk).values_list("confirmed_at", flat=True)
+    return [at.isoformat() for at in times]
+
+
 def codes_left(*, user: "User") -> int:
     """Count the recovery codes that are still good."""
     return RecoveryCode.objects.filter(user_id=user.pk, used_at__isnull=True).count()
@@ -114,7 +121,10 @@ def codes_left(*, user: "User") -> int:
 
 @transaction.atomic
 def reset(*, user: "User", actor: log.Actor) -> bool:
-    """Forget a lost authenticator and end every session; return whether there was one."""
+    """Forget a lost authenticator and end every session; return whether there was one.
+
+    Call it through `second_factor_off`, which has it wait for a second person where it must.
+    """
     RecoveryCode.objects.filter(user_id=user.pk).delete()
     had = bool(SecondFactor.objects.filter(user_id=user.pk).delete()[0])
     if had:

@@ -13,7 +13,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from orders.access import four_eyes
 from orders.access.denials import refuse
+from orders.access.four_eyes import Waits
+from orders.accounts import waiting_acts
 from orders.audit import log
 from orders.keys import sealing
 from orders.models import (
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 
 COMMAND_LINE = log.Actor(operator_name="(command line)")
+WHO = "Say who asks with --operator: a second person has to approve this."
 NOT_YOURS = "You may not manage the keys of such an account."
 
 
@@ -74,7 +78,6 @@ def add_desk(*, name: str, actor: log.Actor = COMMAND_LINE) -> tuple[Desk, bool]
     return desk, is_new
 
 
-@transaction.atomic
 def add_operator(
     *,
     name: str,
@@ -82,13 +85,44 @@ def add_operator(
     role: str,
     password: str | None = None,
     actor: log.Actor = COMMAND_LINE,
+    asker: "User | None" = None,
 ) -> "tuple[User, bool]":
     """Give a person a role on a desk; return them, and whether they are new.
 
-    An existing password stays. Raises `CannotEnrol`.
+    An existing password stays. ``asker``: the administrator who asks for it, where that is told.
+    Raises `CannotEnrol`, and `Waits` where a second person has to approve the role: the person is
+    there then, without it.
     """
     if role not in Role.values:
         raise CannotEnrol(f"The role must be one of {', '.join(Role.values)}.", field="role")
+    held = Membership.objects.filter(user__username=name, desk=desk).values_list("role", flat=True)
+    if waiting_acts.is_raised(role, held.first()) and four_eyes.is_needed(desk):
+        asker = _asker(asker, actor)
+        person, _ = _person(name, password, actor)
+        raise Waits(waiting_acts.ask_role(person, desk, role, user=asker, actor=actor))
+    return _given(name, desk, role, password, actor)
+
+
+def _asker(asker: "User | None", actor: log.Actor) -> "User":
+    """Return who asks a second person; only administrators give roles."""
+    if asker is None:
+        raise CannotEnrol(WHO, field="operator")
+    _demand(sees_everything(asker), actor, "give a role that waits for a second person")
+    return asker
+
+
+@transaction.atomic
+def _person(name: str, password: str | None, actor: log.Actor) -> "tuple[User, bool]":
+    user, is_new = _user(name, password)
+    if is_new:
+        log.append(_user_fact(user, actor))
+    return user, is_new
+
+
+@transaction.atomic
+def _given(
+    name: str, desk: Desk, role: str, password: str | None, actor: log.Actor
+) -> "tuple[User, bool]":
     user, is_new = _user(name, password)
     facts = [_user_fact(user, actor)] if is_new else []
     membership, joined = Membership.objects.get_or_create(
@@ -103,17 +137,27 @@ def add_operator(
     return user, is_new
 
 
-@transaction.atomic
 def add_administrator(
-    *, name: str, password: str | None, actor: log.Actor = COMMAND_LINE
+    *,
+    name: str,
+    password: str | None,
+    actor: log.Actor = COMMAND_LINE,
+    asker: "User | None" = None,
 ) -> "tuple[User, bool]":
     """Add a person who runs the app; return them, and whether they are new.
 
-    An existing person stays as they are. Raises `CannotEnrol`.
+    An existing person stays as they are. Raises `CannotEnrol`, and `Waits` where a second person
+    has to approve it: the person is there then, without any right.
     """
-    user, is_new = _user(name, password, is_superuser=True)
-    if is_new:
-        log.append(_user_fact(user, actor))
+    is_known = get_user_model().objects.filter(username=name).exists()
+    if not is_known and four_eyes.is_needed():
+        asker = _asker(asker, actor)
+        person, _ = _person(name, password, actor)
+        raise Waits(waiting_acts.ask_state(person, "administrator", user=asker, actor=actor))
+    with transaction.atomic():
+        user, is_new = _user(name, password, is_superuser=True)
+        if is_new:
+            log.append(_user_fact(user, actor))
     return user, is_new
 
 
@@ -145,11 +189,26 @@ def add_agent_wallet(
 ) -> tuple[AgentWallet, bool]:
     """Seal and keep an agent wallet's secret; return the wallet, and whether it is new.
 
-    Raises `BadAgentKey`, `NotAllowed`. ``secret`` is never stored in clear, recorded or repeated.
+    Raises `BadAgentKey`, `NotAllowed`, and `Waits` where a second person has to approve it. The
+    ``secret`` is never stored in clear, recorded or repeated.
     """
     _demand_agents(user, actor, account, f"add an agent wallet to account {account.pk}")
+    _hold_wallet(account, public_key, secret, user, actor)
     assert user.pk is not None  # nobody anonymous may manage agent wallets
     return _take_in(account, public_key, secret, user.pk, actor)
+
+
+def _hold_wallet(
+    account: Account, public_key: str, secret: str, user: "Person", actor: log.Actor
+) -> None:
+    """Keep its key sealed, and raise `Waits`, where it waits for a second person."""
+    public_key = sealing.check_public_key(public_key, what="agent wallet's public key")
+    raw = sealing.read_secret(secret, public_key=public_key, account=account.address)
+    _refuse_shared(public_key, account)
+    if account.agent_wallets.filter(public_key=public_key, is_active=True).exists():
+        return  # nothing is added
+    sealed = sealing.seal(AgentWallet(account=account, public_key=public_key), raw)
+    waiting_acts.hold_agent_wallet(account, public_key, sealed, user, actor)
 
 
 @transaction.atomic
@@ -181,8 +240,13 @@ def disable_agent_wallet(*, wallet: AgentWallet, user: "Person", actor: log.Acto
 
 
 def enable_agent_wallet(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> bool:
-    """Sign with this agent wallet again; return whether it was disabled."""
+    """Sign with this agent wallet again; return whether it was disabled.
+
+    Raises `NotAllowed`, and `Waits` where a second person has to approve it.
+    """
     _demand_agents(user, actor, wallet.account, f"enable agent wallet {wallet.pk}")
+    if not wallet.is_active:
+        waiting_acts.hold_agent_wallet(wallet.account, wallet.public_key, None, user, actor)
     return _switch(wallet, actor, Event.AGENT_WALLET_ENABLED, is_active=True)
 
 
@@ -201,10 +265,11 @@ def set_api_config_key(
     """Keep an account's API config key, sealed, in place of any other; administrators only.
 
     The key is never stored in clear, recorded or repeated; the log names it by its beginning.
-    Raises `BadAgentKey`, `NotAllowed`.
+    Raises `BadAgentKey`, `NotAllowed`, and `Waits` where a second person has to approve it.
     """
     _demand(sees_everything(user), actor, f"set the API config key of account {account.pk}")
     sealed = sealing.seal_api_config_key(account, api_config_key)
+    waiting_acts.hold_api_config_key(account, sealed, user, actor)
     with transaction.atomic():
         sealed.save()
         log.append(_api_config_key_fact(account, actor, {"set": sealed.hint}))

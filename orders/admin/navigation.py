@@ -59,6 +59,7 @@ def _desk(request: HttpRequest) -> list[dict[str, Any]]:
         _item(request, "Latches", "lock", "admin:orders_latch_changelist"),
         _item(request, "Audit records", "receipt_long", "admin:orders_auditrecord_changelist"),
         *_tokens(request),
+        *_second_person(request),
         *_evidence(request),
     ]
 
@@ -67,6 +68,12 @@ def _tokens(request: HttpRequest) -> Iterator[dict[str, Any]]:
     """What only those see who make and end the tokens of programs."""
     if Right.TOKENS in rights_of(request) or is_administrator(request):
         yield _item(request, "API tokens", "data_object", "admin:orders_apitoken_changelist")
+
+
+def _second_person(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """What only those see who add agent wallets, or run the app."""
+    if Right.AGENTS in rights_of(request) or is_administrator(request):
+        yield _item(request, "Second person", "groups", "admin:orders_proposal_changelist")
 
 
 def _evidence(request: HttpRequest) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from orders.admin.audit import (
     verification_and_export_pages,
 )
 from orders.admin.bulk import preview_pages
+from orders.admin.four_eyes import proposal_pages
 from orders.admin.guards import guard_pages, latch_pages, schedule_pages
 from orders.admin.jobs import job_pages
 from orders.admin.orders import discrepancy_pages, order_pages, unresolved_pages
@@ -31,6 +32,7 @@ __all__ = [
     "panic_pages",
     "people_pages",
     "preview_pages",
+    "proposal_pages",
     "record_pages",
     "restored_copy_pages",
     "schedule_pages",

@@ -6,16 +6,18 @@ send again or close, and as lines of a panic that need somebody.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from orders.access import four_eyes
 from orders.access.denials import refuse
+from orders.access.four_eyes import Act, NoLonger
 from orders.audit import log
 from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk
-from orders.models import Cancel, Event, PanicLine, Restore
+from orders.models import Cancel, Event, PanicLine, Proposal, ProposalKind, Restore
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.models.desks import sees_everything
 
@@ -31,15 +33,32 @@ MIN_REASON, MAX_REASON = 3, 300
 def accept(
     *, user: "Person", actor: log.Actor, reason: str, clock: Callable[[], datetime] = timezone.now
 ) -> str:
-    """Go on with this database as it is. Raises `NotAllowed`, or `CannotAsk` without a reason."""
+    """Go on with this database as it is.
+
+    Raises `NotAllowed`, `CannotAsk` without a reason, and `Waits` where a second person has to
+    approve it.
+    """
     if not sees_everything(user):
         refuse(actor=actor, what="accept a restored copy of the database", said=NOT_YOURS)
     reason = " ".join(reason.split()).replace("\0", "")
     if len(reason) < MIN_REASON:
         raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
-    moment = clock()
+    moment, reason = clock(), reason[:MAX_REASON]
     if not restored_copy.is_behind(moment):
         return NOTHING
+    four_eyes.wait_if_needed(
+        kind=ProposalKind.RESTORED,
+        desk=None,
+        about="database",
+        content={"reason": reason},
+        words="This database, older than its checkpoints, is the one to go on with",
+        user=user,
+        actor=actor,
+    )
+    return _accepted(actor, reason, moment)
+
+
+def _accepted(actor: log.Actor, reason: str, moment: datetime) -> str:
     with transaction.atomic():
         restored_copy.hold()
         behind = Restore.objects.waiting().select_for_update(no_key=True).first()
@@ -50,10 +69,30 @@ def accept(
             operator_name=actor.operator_name,
             is_waiting=False,
             accepted_at=moment,
-            reason=reason[:MAX_REASON],
+            reason=reason,
         )
-        log.append(_fact(behind, actor, reason[:MAX_REASON], moment))
+        log.append(_fact(behind, actor, reason, moment))
     return f"Accepted: new cancels are sent again. {left()}"
+
+
+def _state(proposal: Proposal) -> Any:
+    names = ("pk", "number", "count", "line_hash", "tip")
+    return [list(row) for row in Restore.objects.waiting().values_list(*names)]
+
+
+def _do(proposal: Proposal, actor: log.Actor) -> str:
+    said = _accepted(actor, four_eyes.content_of(proposal)["reason"], timezone.now())
+    if said == NOTHING:
+        raise NoLonger(NOTHING)
+    return said
+
+
+ACT = Act(may=lambda user, proposal: sees_everything(user), state=_state, do=_do)
+
+
+def connect() -> None:
+    """Register the act with those that may wait for a second person."""
+    four_eyes.register(ProposalKind.RESTORED, ACT)
 
 
 def left() -> str:

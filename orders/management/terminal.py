@@ -4,7 +4,7 @@ import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 WRONG_INPUT = 2  # as argparse exits
+ASKER = "the administrator who asks for it; needed where a second person has to approve it"
 WAITS = 3  # nothing is done yet: a second person has to approve it
 WHERE = "(terminal)"  # in the log, in place of a network address
 NAMED = (
@@ -87,6 +88,21 @@ def operator_named(name: str) -> "User":
 def actor_of(user: "User") -> log.Actor:
     """Describe for the log this person, who acts from a terminal."""
     return log.Actor(user.pk, user.get_username(), address=WHERE)
+
+
+class By(TypedDict, total=False):
+    """Who asks, and how the log names them; empty where the caller is not told."""
+
+    asker: "User"
+    actor: log.Actor
+
+
+def asker(name: str | None) -> By:
+    """Return the person for whom a command acts, if one is named. Raises `CannotEnrol`."""
+    if name is None:
+        return {}
+    user = operator_named(name)
+    return {"asker": user, "actor": actor_of(user)}
 
 
 def read_password(prompt: str) -> str:

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def thing(firm):
     with_second_person(firm.momentum)
+    firm.second = second_person(firm)
     with guarded_thing() as thing:
         yield thing
 
@@ -59,7 +60,7 @@ def test_the_setting_has_every_desk_wait(firm, settings):
 
 
 def test_a_second_person_with_the_right_has_it_done_once(firm, thing):
-    proposal, other = asked(firm, firm.head), second_person(firm)
+    proposal, other = asked(firm, firm.head), firm.second
     assert not thing.done
     assert approve(firm, proposal, other) == "The guard waits 20 s."
     assert thing.done == [({"wait_s": 20}, "amanda")]
@@ -98,7 +99,7 @@ def test_a_password_alone_is_no_second_person(firm, thing):
 
 
 def test_a_deactivated_person_does_not_decide(firm, thing):
-    other = second_person(firm)
+    other = firm.second
     other.is_active = False
     other.save()
     with pytest.raises(NotAllowed):
@@ -107,7 +108,7 @@ def test_a_deactivated_person_does_not_decide(firm, thing):
 
 
 def test_what_was_declined_is_not_done_afterwards(firm, thing):
-    proposal, other = asked(firm, firm.head), second_person(firm)
+    proposal, other = asked(firm, firm.head), firm.second
     decline(firm, proposal, other)
     with pytest.raises(NoLonger):
         approve(firm, proposal, other)
@@ -118,7 +119,7 @@ def test_it_is_void_once_the_thing_has_changed(firm, thing):
     proposal = asked(firm, firm.head)
     thing.state = {"waits_s": 6}
     with pytest.raises(NoLonger, match="has changed"):
-        approve(firm, proposal, second_person(firm))
+        approve(firm, proposal, firm.second)
     assert status(proposal) == "void" and not thing.done
     assert outcomes() == ["asked", "void"]
 
@@ -130,19 +131,19 @@ def test_it_is_void_once_its_content_was_changed_behind_our_back(firm, thing, ch
     proposal = asked(firm, firm.head)
     Proposal.objects.filter(pk=proposal.pk).update(**change)
     with pytest.raises(NoLonger, match="content"):
-        approve(firm, proposal, second_person(firm))
+        approve(firm, proposal, firm.second)
     assert status(proposal) == "void" and not thing.done
 
 
 def test_a_page_that_showed_another_content_approves_nothing(firm, thing):
     proposal = asked(firm, firm.head)
     with pytest.raises(NoLonger):
-        approve(firm, proposal, second_person(firm), seen="0" * 64)
+        approve(firm, proposal, firm.second, seen="0" * 64)
     assert not thing.done
 
 
 def test_it_is_void_once_the_one_who_asked_lost_the_right(firm, thing):
-    proposal, other = asked(firm, firm.head), second_person(firm)
+    proposal, other = asked(firm, firm.head), firm.second
     Membership.objects.filter(user=firm.head).update(role="viewer")
     with pytest.raises(NoLonger, match="may not"):
         approve(firm, proposal, other)
@@ -150,7 +151,7 @@ def test_it_is_void_once_the_one_who_asked_lost_the_right(firm, thing):
 
 
 def test_it_is_void_once_the_one_who_asked_was_deactivated(firm, thing):
-    proposal, other = asked(firm, firm.head), second_person(firm)
+    proposal, other = asked(firm, firm.head), firm.second
     firm.head.is_active = False
     firm.head.save()
     with pytest.raises(NoLonger, match="may not"):
@@ -159,7 +160,7 @@ def test_it_is_void_once_the_one_who_asked_was_deactivated(firm, thing):
 
 
 def test_nothing_is_done_after_its_time(firm, thing, settings):
-    proposal, other = asked(firm, firm.head), second_person(firm)
+    proposal, other = asked(firm, firm.head), firm.second
     later = timezone.now() + settings.FOUR_EYES_LASTS
     with pytest.raises(NoLonger, match="expired"):
         approve(firm, proposal, other, now=later)
@@ -186,14 +187,14 @@ def test_a_newer_proposal_about_the_thing_replaces_the_older(firm, thing):
     newer = asked(firm, firm.head, content={"wait_s": 30})
     assert status(older) == "void" and status(newer) == "waiting"
     with pytest.raises(NoLonger):
-        approve(firm, older, second_person(firm))
+        approve(firm, older, firm.second)
     assert not thing.done
 
 
 def test_what_cannot_be_done_any_more_leaves_nothing_half_done(firm, thing):
     proposal, thing.fails = asked(firm, firm.head), "The guard is gone."
     with pytest.raises(NoLonger, match="gone"):
-        approve(firm, proposal, second_person(firm))
+        approve(firm, proposal, firm.second)
     assert status(proposal) == "void" and outcomes() == ["asked", "void"]
 
 
@@ -250,7 +251,7 @@ def test_another_administrator_reviews_it_and_the_alarm_ends(firm, thing):
     for user in (firm.administrator, firm.head):
         with pytest.raises(NotAllowed):
             one_person.review(user=user, actor=firm.actor(user), **about)
-    other = second_person(firm)
+    other = firm.second
     one_person.review(user=other, actor=firm.actor(other), **about)
     watch.watch(timezone.now())
     assert not alarms().exists() and outcomes()[-1] == "reviewed"

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
+from orders.access import four_eyes
 from orders.accounts import provisioning, wallet_check
 from orders.cancels import requests
 from orders.cancels.bulk import previews
@@ -17,6 +18,7 @@ from orders.models import (
     Drift,
     Latch,
     Order,
+    ProposalKind,
     Restore,
     Role,
     SavedView,
@@ -121,6 +123,7 @@ class World:
             "account": account,
             "agentwallet": wallet,
             "apitoken": token,
+            "proposal": self._proposal(account, wallet, operator),
             "auditrecord": AuditRecord.objects.filter(desk=desk, event="cancel_asked").first(),
             "export": export,
             "verification": verification,
@@ -140,6 +143,19 @@ class World:
         words = (desk.name, account.name, account.address, wallet.public_key, symbol, *names)
         ids = tuple(str(one.order_id) for one in (order, closed, free))
         return Side(desk, rows, words + ids, {"free": free, "panic": pulled})
+
+    def _proposal(self, account, wallet, operator):
+        """An agent wallet that waits for a second person, asked for by another of the desk."""
+        key = wallet.public_key
+        return four_eyes.ask(
+            kind=ProposalKind.AGENT_WALLET,
+            desk=account.desk,
+            about=f"agent wallet {key} of account {account.pk}",
+            content={"account": account.pk, "public_key": key, "is_new": False},
+            words=f"Agent wallet {key} signs for {account}",
+            user=operator,
+            actor=self.firm.actor(operator),
+        )
 
     def _restore(self, reason):
         """A copy of the database that was put back, and accepted, long ago."""

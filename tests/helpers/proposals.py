@@ -2,10 +2,13 @@
 
 from contextlib import contextmanager
 
+from django.contrib.auth import get_user_model
+
 from orders.access import four_eyes, four_eyes_decisions
 from orders.access.four_eyes import Act, Waits
 from orders.models import Account, Desk, Proposal, ProposalKind
 from tests.helpers.authenticator import enrolled
+from tests.helpers.firm import PASSWORD
 
 
 class Thing:
@@ -63,10 +66,7 @@ def asked(firm, user, **fields) -> Proposal:
 
 def second_person(firm, name="amanda"):
     """Another administrator, with a second factor."""
-    from orders.accounts import provisioning
-    from tests.helpers.firm import PASSWORD
-
-    user, _ = provisioning.add_administrator(name=name, password=PASSWORD)
+    user = get_user_model().objects.create_superuser(name, password=PASSWORD)
     enrolled(user)
     return user
 

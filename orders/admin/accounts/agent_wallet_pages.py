@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import denials, sessions
+from orders.access.four_eyes import Waits
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning, wallet_check
@@ -30,6 +31,7 @@ from orders.admin.shared.unfold import (
     UnfoldAdminTextInputWidget,
     display,
 )
+from orders.admin.shared.waiting import lead_to
 from orders.audit import sentences, signed_by_wallet
 from orders.cancels import requests
 from orders.keys import sealing
@@ -195,7 +197,10 @@ class AgentWalletAdmin(ReadOnlyPage[AgentWallet]):
         form = AgentWalletForm(request.POST, user=request.user)
         if fields.foreign(form, "account"):
             denials.record(actor=actor_of(request), what=FOREIGN)
-        wallet = add_from_form(form, request) if form.is_valid() else None
+        try:
+            wallet = add_from_form(form, request) if form.is_valid() else None
+        except Waits as waits:
+            return lead_to(request, waits)
         if wallet is None:
             return self.form_page(request, form, status=422)
         messages.success(
@@ -221,7 +226,10 @@ class AgentWalletAdmin(ReadOnlyPage[AgentWallet]):
     @method_decorator(require_POST)
     def enable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         sessions.demand_fresh(request)
-        return self.switch(request, object_id, provisioning.enable_agent_wallet, "enabled")
+        try:
+            return self.switch(request, object_id, provisioning.enable_agent_wallet, "enabled")
+        except Waits as waits:
+            return lead_to(request, waits)
 
     @method_decorator(require_POST)
     def test_view(self, request: HttpRequest, object_id: int) -> HttpResponse:

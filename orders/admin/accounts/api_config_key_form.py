@@ -8,8 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_variables
 
+from orders.access.four_eyes import Waits
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning
+from orders.admin.shared.waiting import lead_to
 from orders.keys import sealing
 from orders.models import Account, SealedApiConfigKey
 from orders.templatetags.desk import visible
@@ -59,9 +61,12 @@ def view(screen: "AccountAdmin", request: HttpRequest, account: Account) -> Http
         messages.success(request, f"API config key: {visible(account.name)} {done}.")
         return redirect(PAGE, account.pk)
     form = ApiConfigKeyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _is_set(request, account, form):
-        messages.success(request, f"{visible(account.name)} has a new API config key.")
-        return redirect(PAGE, account.pk)
+    try:
+        if request.method == "POST" and form.is_valid() and _is_set(request, account, form):
+            messages.success(request, f"{visible(account.name)} has a new API config key.")
+            return redirect(PAGE, account.pk)
+    except Waits as waits:
+        return lead_to(request, waits)
     return screen.page(
         request,
         "desk/accounts/api_config_key.html",

@@ -3,12 +3,15 @@
 from typing import TYPE_CHECKING
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders.access import four_eyes, sessions
+from orders.access.sign_in_log import actor_of
+from orders.accounts import waiting_acts
 from orders.admin.shared.recorded_screen import Named, RecordedScreen
 from orders.admin.shared.screens import is_administrator
 from orders.admin.shared.unfold import display
@@ -30,8 +33,13 @@ class DeskForm(DeskModelForm):
             "needs_reason": "A bulk cancel must say why",
             "confirm_above": "Type the count to confirm more orders than",
             "latch_mode": "When orders appear after a panic",
+            "needs_second_person": "What raises a risk waits for a second person",
         }
-        help_texts = {"operators_may_panic": "Otherwise the desk's heads alone may."}
+        help_texts = {
+            "operators_may_panic": "Otherwise the desk's heads alone may.",
+            "needs_second_person": "Agent wallets, API config keys, roles that act. Turning this "
+            "off waits too. Cancels and panics never wait.",
+        }
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"].strip()
@@ -53,6 +61,7 @@ class DeskAdmin(RecordedScreen[Desk]):
         "needs_reason",
         "confirm_above",
         "latch_mode",
+        "needs_second_person",
     )
     list_display = ("name_column", "accounts_column", "people_column")
     empty_sentence = "No desk yet. Add the first one, then its accounts and its people."
@@ -67,6 +76,22 @@ class DeskAdmin(RecordedScreen[Desk]):
             super().get_queryset(request).annotate(n_accounts=accounts, n_people=people)
         )
         return desks
+
+    def save_model(
+        self, request: HttpRequest, obj: Desk, form: "forms.ModelForm[Desk]", change: bool
+    ) -> None:
+        """Save the desk; that nothing waits any more is asked of a second person."""
+        is_changed = change and "needs_second_person" in form.changed_data
+        if is_changed:
+            sessions.demand_fresh(request)
+        is_off = is_changed and not obj.needs_second_person
+        if is_off:
+            obj.needs_second_person = True
+            form.changed_data.remove("needs_second_person")
+        super().save_model(request, obj, form, change)
+        if is_off:
+            proposal = waiting_acts.ask_off(obj, user=request.user, actor=actor_of(request))
+            messages.warning(request, str(four_eyes.Waits(proposal)))
 
     def about(self, obj: Desk) -> Named:
         return {"desk": obj}

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from orders.access import sessions
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning
+from orders.admin.accounts import second_person
 from orders.admin.shared.recorded_screen import RecordedScreen, link_to_records
 from orders.admin.shared.screens import ScopedInline, is_administrator
 from orders.admin.shared.unfold import (
@@ -137,12 +138,15 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
         self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool
     ) -> None:
         obj.is_staff = True  # everyone works in the admin; what they see is their desks'
+        held = second_person.held_states(obj, form) if change else []
         super().save_model(request, obj, form, change)
+        second_person.ask_states(request, obj, held)
         if "is_active" in form.changed_data:
             sessions.end_all(user=obj)  # they do not come back with the person
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save memberships, and record each that was given, changed or taken away."""
+        held = second_person.held_roles(formset)
         super().save_formset(request, form, formset, change)
         changed = [membership for membership, _ in formset.changed_objects]
         actor = actor_of(request)
@@ -155,6 +159,7 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
             for membership in formset.deleted_objects
         ]
         log.append(*facts)
+        second_person.ask_roles(request, form.instance, held)
 
     def record(self, request: HttpRequest, obj: User, data: dict[str, Any]) -> None:
         super().record(request, obj, {"user": obj.get_username(), **data})

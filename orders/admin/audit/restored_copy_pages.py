@@ -13,12 +13,14 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import sessions
+from orders.access.four_eyes import Waits
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
 from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import is_administrator
 from orders.admin.shared.unfold import CustomUrl
+from orders.admin.shared.waiting import lead_to
 from orders.lifecycle import restored_copy, restored_copy_acceptance
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Restore
@@ -67,6 +69,8 @@ class RestoreAdmin(ScreenWithoutRowPages[Restore]):
                 user=request.user, actor=actor, reason=reason
             )
             messages.success(request, sentence)
+        except Waits as waits:
+            return lead_to(request, waits)
         except NotAllowed as error:
             raise PermissionDenied(str(error)) from None
         except CannotAsk as wrong:

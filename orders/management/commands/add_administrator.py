@@ -20,13 +20,16 @@ class Command(terminal.DeskCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The person's name."""
         parser.add_argument("name")
+        parser.add_argument("--operator", help=terminal.ASKER)
 
-    def handle(self, *args: str, name: str, **options: Any) -> None:
+    def handle(self, *args: str, name: str, operator: str | None = None, **options: Any) -> None:
         """Add them, and say whether they are new."""
         with terminal.in_words():
             is_known = get_user_model().objects.filter(username=name).exists()
             password = None if is_known else terminal.read_password(f"Password for {name}")
-            user, is_new = provisioning.add_administrator(name=name, password=password)
+            user, is_new = provisioning.add_administrator(
+                name=name, password=password, **terminal.asker(operator)
+            )
             if not user.is_superuser:
                 raise provisioning.CannotEnrol(f"{user} exists and is no administrator.")
         self.stdout.write(terminal.added(f"Administrator {user}", is_new))

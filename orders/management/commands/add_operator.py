@@ -23,14 +23,27 @@ class Command(terminal.DeskCommand):
         parser.add_argument("name")
         parser.add_argument("--desk", required=True)
         parser.add_argument("--role", required=True, help=", ".join(Role.values))
+        parser.add_argument("--operator", help=terminal.ASKER)
 
-    def handle(self, *args: str, name: str, desk: str, role: str, **options: Any) -> None:
+    def handle(
+        self,
+        *args: str,
+        name: str,
+        desk: str,
+        role: str,
+        operator: str | None = None,
+        **options: Any,
+    ) -> None:
         """Add them, and say whether they are new."""
         with terminal.in_words():
             place = provisioning.desk_named(desk)
             is_known = get_user_model().objects.filter(username=name).exists()
             password = None if is_known else terminal.read_password(f"Password for {name}")
             user, is_new = provisioning.add_operator(
-                name=name, desk=place, role=role, password=password
+                name=name,
+                desk=place,
+                role=role,
+                password=password,
+                **terminal.asker(operator),
             )
         self.stdout.write(terminal.added(f"{user}, {Role(role).label.lower()} of {place},", is_new))

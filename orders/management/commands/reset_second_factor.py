@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
-from orders.access import second_factor
+from orders.access import second_factor_off
 from orders.accounts.provisioning import COMMAND_LINE
 from orders.management import terminal
 
@@ -15,12 +15,16 @@ class Command(terminal.DeskCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
+        parser.add_argument("--operator", help=terminal.ASKER)
 
-    def handle(self, *, name: str, **options: Any) -> None:
+    def handle(self, *, name: str, operator: str | None = None, **options: Any) -> None:
         user = get_user_model().objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is nobody named {name!r}.")
-        had = second_factor.reset(user=user, actor=COMMAND_LINE)
+        with terminal.in_words():
+            by = terminal.asker(operator)
+            actor = by.get("actor", COMMAND_LINE)
+            had = second_factor_off.turn_off(person=user, user=by.get("asker"), actor=actor)
         self.stdout.write(
             f"{name}: second factor forgotten, every session ended."
             if had
