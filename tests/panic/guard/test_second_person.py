@@ -20,6 +20,7 @@ WEAKER = [
 
 @pytest.fixture
 def guard(firm):
+    firm.other = another_head(firm)  # before two are needed to make one
     with_second_person(firm.momentum)
     return new_guard(firm, armed=False)
 
@@ -43,7 +44,7 @@ def test_what_makes_it_slower_or_weaker_waits_and_is_done_once_approved(firm, gu
     guard.refresh_from_db()
     assert guard.ttl_s == 10
     assert not AuditRecord.objects.filter(event=Event.GUARD_CHANGED).exists()
-    approve(firm, Proposal.objects.get(), another_head(firm))
+    approve(firm, Proposal.objects.get(), firm.other)
     guard.refresh_from_db()
     assert {name: getattr(guard, name) for name in fields} == fields
     assert AuditRecord.objects.filter(event=Event.GUARD_CHANGED).count() == 1
@@ -66,6 +67,7 @@ def test_a_guard_of_a_desk_that_asks_for_nobody_is_changed_at_once(firm):
 
 
 def test_the_release_of_a_latch_waits(firm):
+    firm.other = another_head(firm)
     firm.momentum.latch_mode, firm.momentum.needs_second_person = "alarm", True
     firm.momentum.save()
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
@@ -75,5 +77,5 @@ def test_the_release_of_a_latch_waits(firm):
             user=firm.head, actor=firm.actor(firm.head), latch_id=latch.pk, reason="fixed"
         )
     assert Latch.objects.holding().exists()
-    approve(firm, Proposal.objects.get(), another_head(firm))
+    approve(firm, Proposal.objects.get(), firm.other)
     assert not Latch.objects.holding().exists()
