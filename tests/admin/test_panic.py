@@ -235,6 +235,7 @@ def test_a_running_panic_is_seen_from_every_page(firm):
 
 def test_an_administrator_sets_a_desks_rules_on_the_record(firm):
     form = {"name": "Momentum", "is_active": "on", "needs_reason": "on", "confirm_above": "7"}
+    form |= {"latch_mode": "off"}
     client = signed_in(firm.administrator)
     client.post(url("orders_desk_change", firm.momentum.pk), form)
     firm.momentum.refresh_from_db()

@@ -39,6 +39,7 @@ def test_pages_of_people_speak_in_our_own_words(firm):
     ]
     for text in texts:
         shown = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text)
+        shown = shown.replace("verified_user", "")  # the name of an icon, which no reader is told
         for word in ("Authentication", "user", "Users", "add another", "continue editing", "salt"):
             assert word not in shown, word
     there = url("auth_user_password_change", firm.operator.pk)
@@ -114,9 +115,8 @@ def test_administrators_cannot_lock_themselves_out(firm):
 
 def test_desks_and_accounts_are_added_and_renamed_on_the_record(firm):
     client = signed_in(firm.administrator)
-    client.post(
-        url("orders_desk_add"), {"name": "Arbitrage", "is_active": "on", "confirm_above": "100"}
-    )
+    new = {"name": "Arbitrage", "is_active": "on", "confirm_above": "100", "latch_mode": "off"}
+    client.post(url("orders_desk_add"), new)
     desk = Desk.objects.get(name="Arbitrage")
     assert last(Event.DESK_CHANGED).desk == desk
     address = str(firm.keypair().pubkey())
