@@ -171,7 +171,15 @@ def test_names_that_could_deceive_are_refused(firm, name):
 
 # Formed by the app or checked when they come in: JSON, hashes, public keys.
 KEPT = {"targets", "targets_sha256", "query", "report", "lengths", "state", "side", "symbol"}
-KEPT |= {"address", "main_address", "public_key", "file_name", "session_hash", "sealed_with"}
+KEPT |= {
+    "content",
+    "address",
+    "main_address",
+    "public_key",
+    "file_name",
+    "session_hash",
+    "sealed_with",
+}
 
 
 def poison(model):
