@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from orders.models import Guard, GuardPulse, Installation
 from orders.panic.guard import boot_clock, firing, warnings
 
+IDLE_S = 0.5  # between two looks while no guard is armed
 STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
 JUMP_S = 0.5  # more than clocks drift apart between looks
 PULSE_S = 1
@@ -43,6 +44,8 @@ class Lookout:
     def look(self, _: datetime | None = None) -> int:
         """Look once; how many fired. The moment that duties are given is not used."""
         before_s = self._clock()
+        if not self._silences and before_s - (self._looked_s or -IDLE_S) < IDLE_S:
+            return 0
         guards = list(Guard.objects.armed().with_clock().select_related("desk", "account"))
         now_s = self._clock()
         jump_s = self._jump_s(guards, now_s) if self._looked_s is None else 0.0

@@ -312,3 +312,18 @@ def test_a_clock_set_back_and_ahead_around_a_beat_of_this_host_fires_nothing(
     dated_back(guard, 7200)
     GuardPulse.objects.update(at=timezone.now())
     assert lookout.Lookout(clock).look() == 0
+
+
+def test_where_no_guard_is_armed_the_database_is_asked_twice_a_second(
+    firm, clock, sweep, django_assert_num_queries
+):
+    sweep.look()
+    with django_assert_num_queries(0):
+        for _ in range(9):
+            clock.at += 0.05
+            sweep.look()
+    guard = new_guard(firm, ttl_s=1)
+    clock.at += 0.05
+    assert sweep.look() == 0
+    wait(clock, guard, 1)
+    assert sweep.look() == 1
