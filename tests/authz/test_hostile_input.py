@@ -173,6 +173,7 @@ def test_names_that_could_deceive_are_refused(firm, name):
 KEPT = {"targets", "targets_sha256", "query", "report", "lengths", "state", "side", "symbol"}
 KEPT |= {
     "content",
+    "content_sha256",
     "address",
     "main_address",
     "public_key",
