@@ -4,6 +4,7 @@ It runs in an environment of its own, as a sender's, beside a running paper exch
 """
 
 import json
+import os
 import random
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ direct = build_opener(ProxyHandler({}))  # this machine only, whatever proxy is 
 
 def main(control: str, logins_file: str, *options: str) -> None:
     """Migrate, gather static files, enrol everybody, place orders, read them in."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     from django.core.management import call_command
 
