@@ -139,7 +139,8 @@ class JobStreams:
             if job.is_over:
                 return
             await self._pause(awake)
-            await self._in_thread(job.look)
+            if not (self._is_over or gone.done()):
+                await self._in_thread(job.look)
 
     async def _pause(self, awake: asyncio.Event) -> None:
         """Wait until the job may have changed; as long as one pause at least."""

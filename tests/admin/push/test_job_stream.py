@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 from django.utils.timezone import now
 
 from orders.access import api_tokens
@@ -32,6 +33,8 @@ class Streams:
         return self
 
     async def __aexit__(self, *exc):
+        self.streams.close()
+        await until(lambda: all(page.is_over for page in self.desk.pages))
         await self.desk.__aexit__(*exc)
         self.streams.stop(wait=True)
 
@@ -43,6 +46,18 @@ class Streams:
         await page.is_answered.wait()
         await settled()
         return page
+
+
+async def beside(act):
+    """Do it in a thread, which gives its connection back."""
+
+    def run():
+        try:
+            act()
+        finally:
+            connections.close_all()
+
+    await asyncio.to_thread(run)
 
 
 async def until(found):
@@ -69,7 +84,7 @@ def test_a_job_is_told_as_it_goes_on_and_its_end_ends_the_stream(firm, run):
             assert page.headers["content-type"].startswith("text/event-stream")
             ((name, _, first),) = page.events
             assert (name, first["id"], first["counts"]) == ("job", job.pk, {"queued": 1})
-            await asyncio.to_thread(lambda: worker.deliver_account(account_id=firm.account.pk))
+            await beside(lambda: worker.deliver_account(account_id=firm.account.pk))
             await streams.desk.look()
             await until(lambda: page.is_over)
             *_, last, end = page.events
@@ -187,7 +202,7 @@ def test_a_token_that_ends_ends_its_streams(firm, run):
     async def body():
         async with Streams() as streams:
             page = await streams.open(secret, job.pk)
-            await asyncio.to_thread(lambda: api_tokens.end(reason="leaked", **about))
+            await beside(lambda: api_tokens.end(reason="leaked", **about))
             await until(lambda: page.is_over)
             assert [name for name, *_ in page.events] == ["job"]  # no end: the job goes on
             assert (await streams.open(secret, job.pk)).status == 401
@@ -223,7 +238,7 @@ def test_a_stream_counts_as_one_request_of_the_tokens_pace(firm, run, settings):
             assert [(await streams.open(secret, job.pk)).status for _ in range(3)][:2] == [200, 200]
             ahead = int((now() + timedelta(minutes=1)).timestamp() * 1_000_000)
             sets = ApiToken.objects.filter(pk=token.pk)
-            await asyncio.to_thread(lambda: sets.update(requests_until=ahead))
+            await beside(lambda: sets.update(requests_until=ahead))
             page = await streams.open(secret, job.pk)
             assert (page.status, int(page.headers["retry-after"]) > 50) == (429, True)
 
