@@ -3,6 +3,7 @@
 It runs in an environment of its own, as a sender's, beside a running paper exchange.
 """
 
+import fcntl
 import json
 import os
 import random
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 import django
+from django.conf import settings
 
 from desk.demo.firm import ACCOUNTS, ADMINISTRATOR, BASIS, MOMENTUM, PEOPLE, orders_of
 
@@ -30,13 +32,27 @@ def main(control: str, logins_file: str, *options: str) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
+    gather_static_files()
     desks = enrol(json.loads(Path(logins_file).read_text()))
     for number, name in enumerate(ACCOUNTS):
         account = enrol_account(name, desks)
         place_orders(control, account, random.Random(SEED + number))  # noqa: S311
         if options:
             trouble_account(control, account)
+
+
+def gather_static_files() -> None:
+    """Gather them into the checkout's folder; of demos that start at once, one at a time."""
+    from django.core.management import call_command
+
+    folder = Path(settings.STATIC_ROOT)
+    folder.mkdir(exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        call_command("collectstatic", interactive=False, verbosity=0)
+    finally:
+        os.close(place)
 
 
 def enrol(passwords: dict[str, str]) -> dict[str, "Desk"]:

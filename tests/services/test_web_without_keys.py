@@ -83,7 +83,10 @@ def is_up(address):
 
 def test_a_panic_pulled_at_a_web_without_keys_empties_the_book(committing_firm, paper, tmp_path):
     committing_firm.orders(20)
-    collect = process(paper, tmp_path / "static", "manage.py", "collectstatic", "--noinput")
+    files = {"DJANGO_SETTINGS_MODULE": "tests.services.own_static"}
+    files["OWN_STATIC_ROOT"] = str(tmp_path / "files")
+    command = "manage.py", "collectstatic", "--noinput"
+    collect = process(paper, tmp_path / "static", *command, **files)
     with collect as collecting:
         assert collecting.wait(PATIENCE_S) == 0
     kept = PBKDF2PasswordHasher().encode(PASSWORD, "salt" * 6)  # as the site keeps them
@@ -92,7 +95,7 @@ def test_a_panic_pulled_at_a_web_without_keys_empties_the_book(committing_firm, 
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     gunicorn = ["-m", "gunicorn", "desk.wsgi", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
-    web = process(paper, tmp_path / "web", *gunicorn, AGENT_KEY_SEALING_KEY=sealing)
+    web = process(paper, tmp_path / "web", *gunicorn, AGENT_KEY_SEALING_KEY=sealing, **files)
     sweep = process(paper, tmp_path / "sweep", "manage.py", "sweep", AGENT_KEY_OPENING_KEYS=opening)
     with web as running, sweep:
         until(lambda: is_up(address))
