@@ -160,15 +160,16 @@ def test_a_jobs_life_adds_up(firm, django_assert_max_num_queries):
     )
 
 
-@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "pacifica-desk-export-2.zip"])
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "pacifica-desk-export-{}.zip"])
 def test_an_export_comes_from_its_own_folder_whatever_its_row_says(firm, settings, name):
     browser = signed_in(firm.auditor)
     browser.post(url("orders_export_ask"))
     background.run_due()
-    (settings.EXPORT_DIR.parent / "secret").write_text("hush")
-    (settings.EXPORT_DIR / "pacifica-desk-export-2.zip").write_text("hush")
-    Export.objects.update(file_name=name)
     export = Export.objects.get()
+    others = f"pacifica-desk-export-{export.pk + 1}.zip"  # the database counts on from test to test
+    (settings.EXPORT_DIR.parent / "secret").write_text("hush")
+    (settings.EXPORT_DIR / others).write_text("hush")
+    Export.objects.update(file_name=name.format(export.pk + 1))
     answer = browser.get(url("orders_export_download", export.pk))
     assert b"".join(answer.streaming_content).startswith(b"PK")
     own = settings.EXPORT_DIR / f"pacifica-desk-export-{export.pk}.zip"

