@@ -70,7 +70,7 @@ def duties() -> list[Duty]:
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
         Duty("panic", panic_worker.PanicWorker().take_due, 0.05, idle_s=0.5),
         Duty("guard", lookout.Lookout().look, 0.05),
-        Duty("latch", latches.look, 0.3),
+        Duty("latch", look_at_latches, 0.3),
         Duty("schedule", schedules.run_due, 1),
         Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5),
         Duty("deliver", deliver_overdue, 0.5),
@@ -167,6 +167,11 @@ def _each(ids: Iterable[int], act: Callable[[int], object], what: str = "account
             process_figures.failed(error)
             logger.exception("The sweep could not do its part for %s; it tries again.", pk)
             close_old_connections()  # the next must not fail for this one's
+
+
+def look_at_latches(now: datetime) -> None:
+    """See what appeared on latched accounts, and cancel it where the desk wants that."""
+    _each(latches.due(now), latches.look_at, "latch")
 
 
 def probe_overdue(now: datetime) -> None:

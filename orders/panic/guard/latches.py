@@ -6,7 +6,7 @@ halt is alarmed and, where the desk wants it so, cancelled at once, once, at a b
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -62,11 +62,25 @@ def set_on(
     return [facts.of_accounts(Event.LATCHED, desk, actor, now, fresh, job=job, data=told)]
 
 
-def look(now: datetime) -> None:
-    """See what appeared on latched accounts, and cancel it where the desk wants that."""
-    latches = Latch.objects.holding().select_related("account__desk", "job__operator")
-    for latch in latches:
-        _look_at(latch)
+def due(now: datetime) -> list[int]:
+    """Return the latches with new open orders, by id; one query, however many hold.
+
+    While a panic is at work on an account, that panic takes what is left.
+    """
+    halting = PanicLine.objects.unfinished().filter(account=OuterRef("account"))
+    placed = _placed_after(OuterRef("set_at"), exchange_clock.offset(now))
+    fresh = Order.objects.open().filter(placed, account=OuterRef("account"))
+    found = Latch.objects.holding().filter(Exists(fresh), ~Exists(halting))
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
+def look_at(latch_id: int) -> None:
+    """Count what appeared on a latched account, and cancel it where the desk wants that."""
+    latch = Latch.objects.select_related("account__desk", "job__operator").get(pk=latch_id)
+    count = appeared(latch).count()
+    Latch.objects.filter(pk=latch.pk).exclude(appeared=count).update(appeared=count)
+    if latch.is_cancelling:
+        _cancel(latch, appeared(latch).open())
 
 
 def release(*, user: "Person", actor: log.Actor, latch_id: int, reason: str) -> str:
@@ -105,24 +119,17 @@ def write_release(latch_id: int, actor: log.Actor, reason: str) -> str:
 
 def appeared(latch: Latch) -> OrderQuerySet:
     """Return the orders that were placed on the account after its halt, as the exchange dates."""
-    known = exchange_clock.current(timezone.now())
-    offset = timedelta(milliseconds=known.offset_ms if known and known.is_off else 0)
-    placed = Q(created_at__gt=latch.set_at + offset)
-    undated = Q(created_at=None, first_seen_at__gt=latch.set_at)
-    return Order.objects.filter(placed | undated, account=latch.account_id)
+    placed = _placed_after(latch.set_at, exchange_clock.offset(timezone.now()))
+    return Order.objects.filter(placed, account=latch.account_id)
 
 
-def _look_at(latch: Latch) -> None:
-    halting = PanicLine.objects.unfinished().filter(account=latch.account_id)
-    if halting.exists():  # the panic itself takes what is left
-        return
-    fresh = appeared(latch).open()
-    if not fresh.exists():
-        return
-    count = appeared(latch).count()
-    Latch.objects.filter(pk=latch.pk).exclude(appeared=count).update(appeared=count)
-    if latch.is_cancelling:
-        _cancel(latch, fresh)
+def _placed_after(halt: Any, offset: timedelta) -> Q:
+    """Where an order was placed after a halt. ``halt``: our time of it, or the column that has it.
+
+    ``offset``: the exchange's clock minus ours.
+    """
+    undated = Q(created_at=None, first_seen_at__gt=halt)
+    return Q(created_at__gt=halt + offset) | undated
 
 
 def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:

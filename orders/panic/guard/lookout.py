@@ -8,16 +8,22 @@ firing. The date counts only where another host stamped the beat and this proces
 before: then what the clocks of the last pulse tell of a jump ahead is taken off it.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import close_old_connections
 from django.db.models.functions import Now
 
+from desk import process_figures
+from desk.repeated_warnings import Matters
 from orders.models import Guard, GuardPulse, Installation
 from orders.panic.guard import boot_clock, firing, warnings
 
+logger = logging.getLogger(__name__)
+matters = Matters(logger)
 IDLE_S = 0.5  # between two looks while no guard is armed
 STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
 JUMP_S = 0.5  # more than clocks drift apart between looks
@@ -49,12 +55,28 @@ class Lookout:
         guards = list(Guard.objects.armed().with_clock().select_related("desk", "account"))
         now_s = self._clock()
         jump_s = self._jump_s(guards, now_s) if self._looked_s is None else 0.0
-        fired = sum(self._look_at(guard, before_s, now_s, jump_s) for guard in guards)
+        fired = sum(self._attempt(guard, before_s, now_s, jump_s) for guard in guards)
         self._forget({guard.pk for guard in guards})
         self._looked_s = now_s
         if now_s - before_s <= STALLED_S:
             self._pulse(guards, now_s)
         return fired
+
+    def _attempt(self, guard: Guard, before_s: float, now_s: float, jump_s: float) -> bool:
+        """Look at one guard; whatever befalls that keeps no other from firing."""
+        key = "guard", guard.pk
+        try:
+            has_fired = self._look_at(guard, before_s, now_s, jump_s)
+        except Exception as error:
+            process_figures.failed(error)
+            said = (
+                f"Guard {guard.pk} could not be looked at ({type(error).__name__}); trying again."
+            )
+            matters.wrong(key, said)
+            close_old_connections()  # the next must not fail for this one's
+            return False
+        matters.over(key)
+        return has_fired
 
     def _look_at(self, guard: Guard, before_s: float, now_s: float, jump_s: float) -> bool:
         """Fire a guard whose time had passed when its row was not even read: never too early."""

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
 from orders.lifecycle.targets import CannotAsk
+from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelJob, Event, Latch, Order, PanicLine
 from orders.operations.alerts import guard_matters
 from orders.panic import decision
@@ -25,7 +26,7 @@ def halt(firm, mode="cancel", **about):
 
 
 def look():
-    latches.look(timezone.now())
+    sweep.look_at_latches(timezone.now())
 
 
 def told(firm):
@@ -101,3 +102,32 @@ def test_a_head_releases_it_with_a_reason_and_nobody_else(firm):
     look()
     assert not Cancel.objects.exists()
     assert AuditRecord.objects.filter(event=Event.LATCH_RELEASED).count() == 1
+
+
+def test_latched_accounts_are_looked_at_in_as_many_statements_as_one(
+    firm, django_assert_max_num_queries
+):
+    for number in range(4):
+        firm.new_account(f"Book {number}", firm.momentum)
+    halt(firm)
+    assert Latch.objects.count() == 5
+    with django_assert_max_num_queries(2):  # the exchange's clock is one
+        look()
+
+
+def test_an_account_that_cannot_be_looked_at_keeps_no_other_from_being_emptied(firm, monkeypatch):
+    other = firm.new_account("Book", firm.momentum)
+    halt(firm)
+    firm.order()
+    order = firm.order(account=other)
+    real = latches.look_at
+    broken = Latch.objects.get(account=firm.account).pk
+
+    def look_at(latch_id):
+        if latch_id == broken:
+            raise ValueError
+        real(latch_id)
+
+    monkeypatch.setattr(latches, "look_at", look_at)
+    look()
+    assert Cancel.objects.get().order_id == order.order_id

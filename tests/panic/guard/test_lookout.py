@@ -327,3 +327,27 @@ def test_where_no_guard_is_armed_the_database_is_asked_twice_a_second(
     assert sweep.look() == 0
     wait(clock, guard, 1)
     assert sweep.look() == 1
+
+
+def test_a_guard_that_cannot_fire_keeps_no_other_from_firing(
+    firm, clock, sweep, monkeypatch, caplog
+):
+    first, second = new_guard(firm, name="first"), new_guard(firm, name="second")
+    real = lookout.firing.fire
+
+    def fire(*, guard_id, **about):
+        if guard_id == first.pk:
+            raise ValueError
+        return real(guard_id=guard_id, **about)
+
+    monkeypatch.setattr(lookout.firing, "fire", fire)
+    sweep.look()
+    wait(clock, first, 11)
+    clock.at -= 11
+    wait(clock, second, 11)
+    assert [sweep.look(), sweep.look()] == [1, 0]
+    second.refresh_from_db()
+    assert second.status == GuardStatus.FIRED
+    assert caplog.text.count("could not be looked at (ValueError)") == 1
+    monkeypatch.setattr(lookout.firing, "fire", real)
+    assert sweep.look() == 1
