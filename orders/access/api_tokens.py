@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from orders.access.denials import refuse
-from orders.audit import log
+from orders.audit import log, reasons
 from orders.audit.hashing import moment
 from orders.models import ApiToken, Desk, Event, Membership, Right, TokenRight
 from orders.models.api_tokens import MAX_NETWORKS, ApiTokenQuerySet
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 PREFIX = "pacifica_desk_"  # by which secret scanners know one: the prefix and 64 hex digits
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 LONGEST = timedelta(days=366)
-MIN_REASON = 3
 NO_DESK = "There is no such desk, or its tokens are not yours to make."
 NO_RIGHT = "Tick what it may do."
 NO_TOKEN = "There is no such token among your desks' tokens."  # noqa: S105 no password
@@ -98,8 +97,8 @@ def end(*, user: "Person", actor: log.Actor, token_id: int, reason: str) -> str:
     token = managed(user).filter(pk=token_id).select_related("desk", "made_by").first()
     if token is None:
         refuse(actor=actor, what=f"end API token {token_id}", said=NO_TOKEN)
-    if len(reason := " ".join(reason.split())[:300]) < MIN_REASON:
-        raise CannotMake("Say why: the reason is kept with your name.", field="reason")
+    if len(reason := reasons.one_line(reason)) < reasons.MIN_REASON:
+        raise CannotMake(reasons.SAY_WHY, field="reason")
     if not _end(token, actor, reason):
         return f"{token.name} was ended before."
     return f"{token.name} is ended: no program comes in by it any more."

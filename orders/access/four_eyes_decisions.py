@@ -12,7 +12,7 @@ from django.utils import timezone
 from orders.access import four_eyes, second_factor
 from orders.access.denials import refuse
 from orders.access.four_eyes import NoLonger
-from orders.audit import log
+from orders.audit import log, reasons
 from orders.models import Proposal, ProposalStatus, SealedProposal
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def decline(
     proposal = to_decide(user, actor, proposal_id, "decline")
     if proposal.asked_by_id == user.pk:
         refuse(actor=actor, what=f"decline their own proposal {proposal_id}", said=OWN)
-    now, reason = now or timezone.now(), one_line(reason)
+    now, reason = now or timezone.now(), reasons.one_line(reason)
     with transaction.atomic():
         if not four_eyes.end(proposal, ProposalStatus.DECLINED, actor.operator_id, reason, now):
             raise NoLonger(DECIDED)
@@ -125,8 +125,3 @@ def _end_by_itself(proposal: Proposal, status: ProposalStatus, why: str, now: da
             return False
         log.append(four_eyes.fact(proposal, log.Actor(), status, reason=why))
     return True
-
-
-def one_line(reason: str) -> str:
-    """Return a reason as it is kept."""
-    return " ".join(reason.split()).replace("\0", "")[:300]

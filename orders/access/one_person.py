@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from orders.access import four_eyes, four_eyes_decisions
 from orders.access.denials import refuse
-from orders.audit import log
+from orders.audit import log, reasons
 from orders.models import Alert, AlertKind, Proposal, ProposalStatus
 from orders.models.desks import sees_everything
 
@@ -44,7 +44,7 @@ def break_glass(
     if not sees_everything(user):
         refuse(actor=actor, what=f"do proposal {proposal_id} alone", said=NOT_YOURS)
     proposal = four_eyes_decisions.to_decide(user, actor, proposal_id, "do alone")
-    if len(reason := four_eyes_decisions.one_line(reason)) < MIN_REASON:
+    if len(reason := reasons.one_line(reason)) < MIN_REASON:
         raise NoReason("Say why it cannot wait: another administrator will read it.")
     now = now or timezone.now()
     done = four_eyes_decisions.carry_out(proposal, ProposalStatus.BROKEN, actor, seen, reason, now)
@@ -85,7 +85,7 @@ def review(
     proposal = Proposal.objects.to_review().filter(pk=proposal_id).first()
     if proposal is None or not sees_everything(user) or proposal.decided_by_id == user.pk:
         refuse(actor=actor, what=f"review proposal {proposal_id}", said=NOT_YOURS_TO_REVIEW)
-    if len(said := four_eyes_decisions.one_line(said)) < 3:
+    if len(said := reasons.one_line(said)) < 3:
         raise NoReason("Write what you found: it is kept with your name.")
     values = {"reviewed_by_id": user.pk, "reviewed_at": now or timezone.now(), "review": said}
     with transaction.atomic():

@@ -17,7 +17,7 @@ from orders.access.permissions import has_permission
 from orders.audit import log
 from orders.lifecycle import restored_copy, transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
-from orders.lifecycle.targets import CannotAsk
+from orders.lifecycle.targets import CannotAsk, demanded_reason
 from orders.models import (
     Account,
     Cancel,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 Asked = ParamSpec("Asked")
 NO_QUESTION = "There is no such open question among your desks' cancels."
-MIN_REASON = 3
 
 
 class _Refusal(Exception):
@@ -124,9 +123,7 @@ def close(
     clock: Callable[[], datetime] = timezone.now,
 ) -> str:
     """End questions by a named person's word. They are never shown as cancelled by that."""
-    reason = " ".join(reason.split())
-    if len(reason) < MIN_REASON:
-        raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
+    reason = demanded_reason(reason)
     with transaction.atomic():
         cancels = _open(user, actor, cancel_ids, Right.CLOSE, "close")
         moment = clock()

@@ -16,7 +16,7 @@ from orders.access.denials import refuse
 from orders.access.four_eyes import Act, NoLonger
 from orders.audit import log
 from orders.lifecycle import restored_copy
-from orders.lifecycle.targets import CannotAsk
+from orders.lifecycle.targets import demanded_reason
 from orders.models import Cancel, Event, PanicLine, Proposal, ProposalKind, Restore
 from orders.models.cancels import OPEN_QUESTIONS
 from orders.models.desks import sees_everything
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 NOT_YOURS = "Only administrators accept a restored copy of the database."
 NOTHING = "Nothing to accept: this database is not older than its checkpoints, as far as is known."
-MIN_REASON, MAX_REASON = 3, 300
 
 
 def accept(
@@ -40,10 +39,7 @@ def accept(
     """
     if not sees_everything(user):
         refuse(actor=actor, what="accept a restored copy of the database", said=NOT_YOURS)
-    reason = " ".join(reason.split()).replace("\0", "")
-    if len(reason) < MIN_REASON:
-        raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
-    moment, reason = clock(), reason[:MAX_REASON]
+    reason, moment = demanded_reason(reason), clock()
     if not restored_copy.is_behind(moment):
         return NOTHING
     four_eyes.wait_if_needed(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
+from orders.audit import reasons
 from orders.lifecycle.routes import kind_of
 from orders.models import Account, CancelKind, Desk, Order, OrderState
 from orders.pacifica import signing
@@ -113,6 +114,14 @@ def check_reason(desks: Iterable[Desk], reason: str) -> None:
     for desk in desks:
         if desk.needs_reason and not reason.strip():
             raise CannotAsk(f"{desk} asks for a reason.", field="reason")
+
+
+def demanded_reason(text: str) -> str:
+    """Return a reason as it is kept. Raises `CannotAsk` where there is none."""
+    reason = reasons.one_line(text)
+    if len(reason) < reasons.MIN_REASON:
+        raise CannotAsk(reasons.SAY_WHY, field="reason")
+    return reason
 
 
 def check_symbol(symbol: str) -> None:

@@ -1,12 +1,12 @@
 """Inputs of our own forms: plain, dense, and never corrected or remembered by the browser."""
 
-import unicodedata
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.http import HttpRequest, QueryDict
 
 from orders.admin.shared.unfold import UnfoldAdminTextInputWidget
+from orders.audit import reasons
 from orders.models import Account, Desk
 from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
@@ -130,14 +130,9 @@ def field_of(form: forms.Form, name: str, kind: type[Kind]) -> Kind:
     return field
 
 
-MAX_REASON = 300
-
-
 def reason_of(request: HttpRequest) -> str:
     """Why somebody acts, as typed on a page without a form: one line, no control characters."""
-    typed = request.POST.get("reason", "")
-    plain = "".join(" " if unicodedata.category(char) == "Cc" else char for char in typed)
-    return " ".join(plain.split())[:MAX_REASON]
+    return reasons.one_line(request.POST.get("reason", ""))
 
 
 def ids_of(data: QueryDict) -> list[int]:

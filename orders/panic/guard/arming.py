@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from orders.access.denials import refuse
 from orders.audit import log
-from orders.lifecycle.targets import CannotAsk
+from orders.lifecycle.targets import CannotAsk, demanded_reason
 from orders.models import ArmingEnd, Event, Guard, GuardArming, GuardStatus, Right
 from orders.models.guards import GuardQuerySet
 from orders.panic import decision
@@ -136,7 +136,7 @@ def _unheard(guard: Guard) -> Heard:
 def disarm(*, user: "Person", actor: log.Actor, guard_id: int, reason: str) -> str:
     """Disarm a guard, or say that a firing was seen to. Raises `NotAllowed` or `CannotAsk`."""
     guard, now = permitted(user, actor, guard_id, "disarm"), timezone.now()
-    reason = facts.checked_reason(reason)
+    reason = demanded_reason(reason)
     with transaction.atomic():
         same = Guard.objects.filter(pk=guard.pk, arming=guard.arming, status=guard.status)
         at_work = same.exclude(status=GuardStatus.DISARMED)

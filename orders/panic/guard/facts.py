@@ -1,15 +1,12 @@
-"""The records of guards, schedules and latches, and the errors in words that asking may meet."""
+"""The records of guards, schedules and latches."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from orders.audit import log
-from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, CancelJob, Desk, Event, Guard, Schedule
-from orders.models.guards import MAX_REASON
 
-MIN_REASON = 3  # characters
 NO_GUARD = "There is no such guard, or it is not yours to change."
 
 
@@ -43,11 +40,3 @@ def of_accounts(
     about = {"accounts": [account.name for account in accounts]} | data
     account = accounts[0] if len(accounts) == 1 else None
     return log.Fact(event, actor, now, desk=desk, account=account, job=job, data=about, lines=lines)
-
-
-def checked_reason(text: str) -> str:
-    """Return a reason as it is kept. Raises `CannotAsk` where there is none."""
-    reason = " ".join(text.replace("\0", "").split())[:MAX_REASON]
-    if len(reason) < MIN_REASON:
-        raise CannotAsk("Say why: the reason is kept with your name.", field="reason")
-    return reason

@@ -18,6 +18,7 @@ from orders.access.denials import refuse
 from orders.audit import log
 from orders.cancels import requests
 from orders.exchange import clock as exchange_clock
+from orders.lifecycle.targets import demanded_reason
 from orders.models import (
     Account,
     Cancel,
@@ -89,7 +90,7 @@ def release(*, user: "Person", actor: log.Actor, latch_id: int, reason: str) -> 
     latch = found.select_related("account__desk").first()
     if latch is None:
         refuse(actor=actor, what=f"release latch {latch_id}", said=NO_LATCH)
-    reason = facts.checked_reason(reason)
+    reason = demanded_reason(reason)
     four_eyes.wait_if_needed(
         kind=ProposalKind.GUARD,
         desk=latch.account.desk,
