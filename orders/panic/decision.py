@@ -22,6 +22,7 @@ from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Rig
 from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE
 from orders.models.orders import IS_STOP
 from orders.models.panics import MAX_SYMBOL
+from orders.panic import spared
 from orders.panic.guard import latches
 
 if TYPE_CHECKING:
@@ -186,10 +187,8 @@ def in_words(
     """*Panic: every BTC order on 3 accounts of Momentum, sparing reduce-only*."""
     what = "Drill" if is_drill else "Panic"
     where = accounts[0].name if len(accounts) == 1 else f"{len(accounts)} accounts"
-    kept = [("reduce-only", keep_reduce_only), ("stops", keep_stops)]
-    spared = " and ".join(word for word, is_kept in kept if is_kept)
-    spared = f", sparing {spared}" if spared else ""
-    return f"{what}: every {symbol + ' ' if symbol else ''}order on {where} of {desk}{spared}"
+    kept = spared.clause(reduce_only=keep_reduce_only, stops=keep_stops)
+    return f"{what}: every {symbol + ' ' if symbol else ''}order on {where} of {desk}{kept}"
 
 
 def fact(

@@ -13,6 +13,7 @@ from orders.audit import log
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, Desk, Event, Guard, GuardStatus, ProposalKind, Right
 from orders.models.guards import MAX_TTL_S, MIN_TTL_S
+from orders.panic import spared
 from orders.panic.guard import facts
 
 if TYPE_CHECKING:
@@ -105,11 +106,10 @@ def is_weaker(guard: Guard, setting: Setting) -> bool:
 
 def in_words(guard: Guard) -> str:
     """*after 10 s without a beat, cancel on Alpha, sparing stops*."""
-    spared = [("reduce-only", guard.keep_reduce_only), ("stops", guard.keep_stops)]
-    kept = " and ".join(word for word, is_kept in spared if is_kept)
+    kept = spared.clause(reduce_only=guard.keep_reduce_only, stops=guard.keep_stops)
     first = "; asks first where no sweep looked" if guard.asks_first else ""
     said = f"after {guard.ttl_s} s without a beat, cancel on {guard.where}"
-    return f"{said}{f', sparing {kept}' if kept else ''}{first}"
+    return f"{said}{kept}{first}"
 
 
 def desk_to_set(user: "Person", actor: log.Actor, desk_id: int, act: str) -> Desk:

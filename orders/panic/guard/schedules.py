@@ -20,7 +20,7 @@ from orders.cancels.bulk import previews
 from orders.cancels.bulk.scope import Scope
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Event, Right, Schedule, ScheduleKind
-from orders.panic import decision
+from orders.panic import decision, spared
 from orders.panic.guard import changes, facts
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ def time_before(schedule: Schedule, now: datetime) -> datetime:
 
 def in_words(schedule: Schedule) -> str:
     """*every day at 21:55 UTC, empty Alpha*."""
-    spared = [("reduce-only", schedule.keep_reduce_only), ("stops", schedule.keep_stops)]
-    kept = " and ".join(word for word, is_kept in spared if is_kept)
-    kept = f", sparing {kept}" if kept else ""
+    kept = spared.clause(reduce_only=schedule.keep_reduce_only, stops=schedule.keep_stops)
     if schedule.kind == ScheduleKind.EMPTY:
         hour, minute = divmod(schedule.at_minute or 0, 60)
         return f"every day at {hour:02}:{minute:02} UTC, empty {schedule.where}{kept}"
