@@ -8,19 +8,25 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+from desk.event_streams import (
+    HEADERS,
+    BadRequest,
+    Message,
+    Receive,
+    Send,
+    request_of,
+    until_gone,
+)
 from orders.access import bearers
 from orders.access.sign_in_log import client_address
 from orders.api import problems
@@ -30,20 +36,11 @@ from orders.api.problems import WAIT, Refused
 from orders.api.read_routes import job_as_json
 from orders.models import TokenRight
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 
 BEAT = b": still here\n\n"
 END = b"event: end\ndata: {}\n\n"
-HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"content-encoding", b"identity"),
-    (b"cache-control", b"no-store, no-transform"),
-    (b"x-accel-buffering", b"no"),
-    (b"x-content-type-options", b"nosniff"),
-]
+WHY = {400: "The site does not go by this name.", 403: "A token is sent over HTTPS alone."}
 FULL = "{} follows as many jobs as may be followed at once; ask for the job itself."
 BLIND, LATER_S = "The database cannot be read.", 15
 _JOB = re.compile(r"/api/v1/jobs/([0-9]{1,18})/events")
@@ -102,7 +99,8 @@ class JobStreams:
             return await _refuse(send, refused)
         except DatabaseError:
             return await _refuse(send, Refused(503, BLIND, what_to_do=WAIT))
-        gone = asyncio.ensure_future(_until_gone(receive, awake))
+        gone = asyncio.ensure_future(until_gone(receive))
+        gone.add_done_callback(lambda _: awake.set())
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await self._follow(job, awake, gone, send)
@@ -192,20 +190,10 @@ def _readable(scope: Message) -> tuple[ASGIRequest, int]:
     if scope["method"] != "GET":
         raise Refused(405, "Events are read by GET.", headers={"Allow": "GET"})
     headers = [each for each in scope["headers"] if each[0] != b"cookie"]  # only a token counts
-    request = ASGIRequest({**scope, "headers": headers}, BytesIO())
     try:
-        request.get_host()
-    except DisallowedHost:
-        raise Refused(400, "The site does not go by this name.") from None
-    if settings.HTTPS_ONLY and not request.is_secure():
-        raise Refused(403, "A token is sent over HTTPS alone.")
-    return request, int(found[1])
-
-
-async def _until_gone(receive: Receive, awake: asyncio.Event) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    awake.set()
+        return request_of({**scope, "headers": headers}), int(found[1])
+    except BadRequest as bad:
+        raise Refused(bad.status, WHY[bad.status]) from None
 
 
 async def _refuse(send: Send, refused: Refused) -> None:

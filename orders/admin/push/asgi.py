@@ -2,35 +2,31 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from io import BytesIO
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Collection
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.http.request import split_domain_port
 
+from desk.event_streams import (
+    HEADERS,
+    BadRequest,
+    Headers,
+    Message,
+    Receive,
+    Send,
+    request_of,
+    until_gone,
+)
 from orders.admin.push.changes import job_ids_of
 from orders.admin.push.hub import Full, Stream, Viewer
 from orders.admin.push.service import Blind, Service
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 PATH = "/events"
-#: Nothing on the way may cache, pack or hold back what is sent (nginx heeds the last one).
-HEADERS: Headers = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"content-encoding", b"identity"),
-    (b"cache-control", b"no-store, no-transform"),
-    (b"x-accel-buffering", b"no"),
-    (b"x-content-type-options", b"nosniff"),
-]
 
 
 class Beside(Protocol):
@@ -111,22 +107,15 @@ async def _answer(service: Service, scope: Message, receive: Receive, send: Send
 
 
 def _readable(scope: Message) -> ASGIRequest:
-    """Return the request as Django reads it, so that hosts and proxies mean what they mean there.
-
-    Raises `Refused`.
-    """
+    """Return the request as Django reads it. Raises `Refused`."""
     if scope["path"] != PATH:
         raise Refused(404)
     if scope["method"] != "GET":
         raise Refused(405, (b"allow", b"GET"))
-    request = ASGIRequest(scope, BytesIO())
     try:
-        request.get_host()
-    except DisallowedHost:
-        raise Refused(400) from None
-    if settings.HTTPS_ONLY and not request.is_secure():
-        raise Refused(403)
-    return request
+        return request_of(scope)
+    except BadRequest as bad:
+        raise Refused(bad.status) from None
 
 
 def _allowed_origin(request: ASGIRequest) -> Headers:
@@ -192,7 +181,7 @@ def _joined(service: Service, viewer: Viewer, after: int | None) -> Stream:
 
 async def _serve(stream: Stream, origin: Headers, receive: Receive, send: Send) -> None:
     """Send what comes, until the stream or its client ends."""
-    gone = asyncio.ensure_future(_until_gone(receive))
+    gone = asyncio.ensure_future(until_gone(receive))
     gone.add_done_callback(lambda _: stream.end())
     try:
         headers = [*HEADERS, *origin]
@@ -202,11 +191,6 @@ async def _serve(stream: Stream, origin: Headers, receive: Receive, send: Send) 
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         gone.cancel()
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _refuse(send: Send, status: int, headers: Headers) -> None:
