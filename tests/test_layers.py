@@ -10,8 +10,7 @@ DOORS = {
     "requests": {
         "orders.pacifica.client",
         "orders.pacifica.connections",
-        "orders.operations.alerts.webhook",
-        "orders.operations.time_stamps.authority",
+        "orders.operations.outside_post",
     },
     "websockets": {"orders.pacifica.stream_client"},
     "celery": {"orders.tasks", "desk.celery"},

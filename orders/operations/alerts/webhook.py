@@ -1,12 +1,14 @@
-"""The one door to the webhook that alerts go to; nothing else uses it."""
+"""The webhook that alerts go to."""
 
 import json
 
-import requests
 from django.conf import settings
 
+from orders.operations import outside_post
+from orders.operations.outside_post import NoAnswer
+
 TIMEOUT_S = (3, 5)  # to connect, between bytes
-MAX_ANSWER_BYTES = 1024  # read and thrown away
+HEADERS = {"Content-Type": "application/json"}
 
 
 class CannotTell(Exception):
@@ -14,28 +16,11 @@ class CannotTell(Exception):
 
 
 def post(payload: dict[str, str]) -> None:
-    """POST the payload as JSON. No redirect is followed, no proxy taken from the environment.
-
-    Raises `CannotTell` unless the answer is a 2xx.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    body = json.dumps(payload).encode()
-    headers = {"Content-Type": "application/json", "User-Agent": "pacifica-desk"}
-    try:
-        with session.post(
-            settings.ALERT_WEBHOOK_URL,
-            data=body,
-            headers=headers,
-            timeout=TIMEOUT_S,
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
-            status = answer.status_code
-            next(answer.iter_content(MAX_ANSWER_BYTES), None)
-    except (requests.RequestException, OSError, ValueError) as error:
-        raise CannotTell(f"the webhook did not answer ({type(error).__name__})") from None
-    finally:
-        session.close()
+    """POST the payload as JSON. Raises `CannotTell` unless the answer is a 2xx."""
+    url, body = settings.ALERT_WEBHOOK_URL, json.dumps(payload).encode()
+    try:  # what it answers is not looked at
+        status, _ = outside_post.post(url, body, headers=HEADERS, timeout_s=TIMEOUT_S, at_most=0)
+    except NoAnswer as error:
+        raise CannotTell(f"the webhook did not answer ({error})") from None
     if not 200 <= status < 300:
         raise CannotTell(f"the webhook answered HTTP {status}")

@@ -1,12 +1,13 @@
-"""The one door to time stamping authorities; nothing else uses it."""
+"""Ask a time stamping authority."""
 
 from urllib.parse import urlsplit
 
-import requests
+from orders.operations import outside_post
+from orders.operations.outside_post import NoAnswer
 
 TIMEOUT_S = (5, 10)  # to connect, between bytes
 MAX_ANSWER_BYTES = 64 * 1024
-HEADERS = {"Content-Type": "application/timestamp-query", "User-Agent": "pacifica-desk"}
+HEADERS = {"Content-Type": "application/timestamp-query"}
 
 
 class CannotStamp(Exception):
@@ -20,28 +21,15 @@ def name_of(url: str) -> str:
 
 
 def ask(url: str, query: bytes) -> bytes:
-    """POST the query (DER); return the answer's bytes. Raises `CannotStamp`.
-
-    No redirect is followed, no proxy taken from the environment.
-    """
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            with session.post(
-                url,
-                data=query,
-                headers=HEADERS,
-                timeout=TIMEOUT_S,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                status, body = answer.status_code, b""
-                for piece in answer.iter_content(8192):
-                    body += piece
-                    if len(body) > MAX_ANSWER_BYTES:
-                        raise CannotStamp("it answered too much")
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise CannotStamp(f"it did not answer ({type(error).__name__})") from None
+    """POST the query (DER); return the answer's bytes. Raises `CannotStamp`."""
+    try:
+        status, body = outside_post.post(
+            url, query, headers=HEADERS, timeout_s=TIMEOUT_S, at_most=MAX_ANSWER_BYTES
+        )
+    except NoAnswer as error:
+        raise CannotStamp(f"it did not answer ({error})") from None
+    if len(body) > MAX_ANSWER_BYTES:
+        raise CannotStamp("it answered too much")
     if status != 200:
         raise CannotStamp(f"it answered HTTP {status}")
     return body
