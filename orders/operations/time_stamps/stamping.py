@@ -90,7 +90,8 @@ def complete_file() -> None:
         file.seek(0)
         text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
-        due = [line for line in time_stamps.lines() if line.encode() not in set(whole.split(b"\n"))]
+        known = set(whole.split(b"\n"))
+        due = [line for line in time_stamps.lines() if line.encode() not in known]
         os.ftruncate(file.fileno(), len(whole))
         file.write("".join(f"{line}\n" for line in due).encode("ascii"))
         file.flush()
