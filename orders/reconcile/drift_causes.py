@@ -45,7 +45,7 @@ def assign(
     for drift in foreign:
         _put(drift, suspect)
     if untold:
-        causes = _Causes(account, {drift.order.order_id for drift in untold})
+        causes = _Causes(account, [drift.order for drift in untold])
         for drift in untold:
             _put(drift, causes.of(drift.order, now) or suspect)
 
@@ -53,13 +53,15 @@ def assign(
 class _Causes:
     """What may have ended orders of an account of which the exchange tells nothing."""
 
-    def __init__(self, account: Account, order_ids: Collection[int]) -> None:
-        self._cancels = _sent_cancels(account, order_ids)
+    def __init__(self, account: Account, orders: Collection[Order]) -> None:
+        since = min(order.last_seen_at for order in orders) - SPAN  # of older ones none fits
+        self._cancels = _sent_cancels(account, {order.order_id for order in orders})
         panics = PanicLine.objects.filter(account=account, sent_at__isnull=False)
+        panics = panics.exclude(last_sent_at__lt=since)
         self._panics = list(panics.select_related("job").order_by("-sent_at"))
-        self._restores = list(Restore.objects.order_by("-found_at"))
+        self._restores = list(Restore.objects.filter(found_at__gte=since).order_by("-found_at"))
         outages = Alert.objects.filter(kind=AlertKind.NOT_FOLLOWED, about=f"account {account.pk}")
-        self._outages = list(outages)
+        self._outages = list(outages.exclude(over_at__lt=since))
 
     def of(self, order: Order, now: datetime) -> Cause | None:
         """Return what may have ended this order, the surest first; None where nothing fits."""
