@@ -1,8 +1,9 @@
 """What there is to tell of guards, schedules and latches, from beside the senders."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from orders.models import (
@@ -16,6 +17,9 @@ from orders.models import (
     Schedule,
 )
 from orders.models.guards import PULSE_FRESH_FOR
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 Key = tuple[str, str]  # kind, and what of that kind it is about
 Matter = tuple[str, str]  # desk name, words
@@ -62,13 +66,17 @@ def _unwatched() -> dict[Key, Matter]:
     if armed and not is_watched():
         said = UNWATCHED.format(f"{len(armed)} {'is' if len(armed) == 1 else 'are'}")
         found[AlertKind.GUARD_UNWATCHED.value, ""] = ("", said)
+    people = {each for guard in armed for each in (guard.armed_by, guard.set_by) if each}
+    desks: dict[User | None, set[int]] = {each: set(_desks_to_panic_on(each)) for each in people}
     for guard in armed:
-        people = [person for person in (guard.armed_by, guard.set_by) if person is not None]
-        may = (Desk.objects.allowing(each, Right.PANIC).filter(pk=guard.desk_id) for each in people)
-        if not any(desks.exists() for desks in may):
+        if not any(guard.desk_id in desks.get(each, ()) for each in (guard.armed_by, guard.set_by)):
             about = (AlertKind.GUARD_UNWATCHED.value, f"guard {guard.pk}")
             found[about] = (guard.desk.name, CANNOT.format(guard.name))
     return found
+
+
+def _desks_to_panic_on(person: "User") -> QuerySet[Desk, int]:
+    return Desk.objects.allowing(person, Right.PANIC).values_list("pk", flat=True)
 
 
 def is_watched() -> bool:
