@@ -2,8 +2,7 @@
 
 For an act of your own that must wait, three steps:
 
-1. Give it a kind in `orders.models.proposals.ProposalKind` (there is ``GUARD`` for a guard that
-   becomes slower or weaker, ``ALERTS`` for where alerts go), and register once, in
+1. Give it a kind in `orders.models.proposals.ProposalKind`, and register once, in
    `orders.apps.OrdersConfig.ready`, how it is checked and done::
 
        four_eyes.register(ProposalKind.GUARD, four_eyes.Act(may=..., state=..., do=...))

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='Proposal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('agent_wallet', 'Agent wallet that may sign'), ('api_config_key', 'API config key'), ('role', 'Role that acts'), ('administrator', 'Administrator'), ('second_factor_off', 'Second factor turned off'), ('restored', 'Restored database accepted'), ('four_eyes_off', 'Second person no longer asked'), ('alerts', 'Where alerts go'), ('guard', 'Slower or weaker guard')], max_length=20)),
+                ('kind', models.CharField(choices=[('agent_wallet', 'Agent wallet that may sign'), ('api_config_key', 'API config key'), ('role', 'Role that acts'), ('administrator', 'Administrator'), ('second_factor_off', 'Second factor turned off'), ('restored', 'Restored database accepted'), ('four_eyes_off', 'Second person no longer asked'), ('guard', 'Slower or weaker guard')], max_length=20)),
                 ('about', models.CharField(max_length=120)),
                 ('content', models.TextField()),
                 ('words', models.CharField(max_length=600)),
@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='proposal',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['agent_wallet', 'api_config_key', 'role', 'administrator', 'second_factor_off', 'restored', 'four_eyes_off', 'alerts', 'guard'])), name='proposal_kind'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['agent_wallet', 'api_config_key', 'role', 'administrator', 'second_factor_off', 'restored', 'four_eyes_off', 'guard'])), name='proposal_kind'),
         ),
         migrations.AddConstraint(
             model_name='proposal',

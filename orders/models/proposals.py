@@ -25,7 +25,6 @@ class ProposalKind(models.TextChoices):
     SECOND_FACTOR_OFF = "second_factor_off", "Second factor turned off"
     RESTORED = "restored", "Restored database accepted"
     FOUR_EYES_OFF = "four_eyes_off", "Second person no longer asked"
-    ALERTS = "alerts", "Where alerts go"
     GUARD = "guard", "Slower or weaker guard"
 
 
