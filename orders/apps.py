@@ -23,7 +23,7 @@ class OrdersConfig(AppConfig):
 
         sign_in_log.connect()
         api_tokens.connect()
-        second_person.register()
+        second_person.connect()
         second_factor_off.connect()
         waiting_acts.connect()
         restored_copy_acceptance.connect()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
-def register() -> None:
+def connect() -> None:
     """Say how such proposals are checked and done."""
     act = four_eyes.Act(may=_may, state=_state, do=_do)
     four_eyes.register(ProposalKind.GUARD, act)
