@@ -54,7 +54,7 @@ def _prepared(
     site: stage.Stage, given: argparse.Namespace
 ) -> "tuple[Firm, Sequence[Order], Preview]":
     """Set up the firm, orders to click on meanwhile, and the preview of all the others."""
-    from orders.accounts import provisioning
+    from orders.accounts import account_keys
 
     firm = site.firm()
     firm.orders(given.count)
@@ -63,7 +63,7 @@ def _prepared(
     site.paper.account(address, agents=[agent], api_key=API_CONFIG_KEY, credits=given.credits)
     window_s = MINUTE_S / given.times
     site.paper.rules(latency_ms=given.latency_ms, credit_window_s=window_s)
-    provisioning.set_api_config_key(
+    account_keys.set_api_config_key(
         account=firm.account,
         api_config_key=API_CONFIG_KEY,
         user=firm.administrator,

@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _prepared(site: stage.Stage, given: argparse.Namespace) -> "Firm":
-    from orders.accounts import provisioning
+    from orders.accounts import account_keys
     from orders.reconcile import sync
 
     firm = site.firm()
@@ -59,7 +59,7 @@ def _prepared(site: stage.Stage, given: argparse.Namespace) -> "Firm":
     site.paper.orders(address, list(amounts))
     sync.sync_account(account_id=firm.account.pk)
     site.paper.account(address, agents=[agent], api_key=API_CONFIG_KEY, credits=given.credits)
-    provisioning.set_api_config_key(
+    account_keys.set_api_config_key(
         account=firm.account,
         api_config_key=API_CONFIG_KEY,
         user=firm.administrator,

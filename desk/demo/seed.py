@@ -74,7 +74,7 @@ def enrol_account(name: str, desks: "dict[str, Desk]") -> "Account":
     from django.contrib.auth import get_user_model
     from solders.keypair import Keypair
 
-    from orders.accounts import provisioning
+    from orders.accounts import account_keys, provisioning
     from orders.audit import log
     from orders.models import Account
 
@@ -86,7 +86,7 @@ def enrol_account(name: str, desks: "dict[str, Desk]") -> "Account":
     if not account.agent_wallets.exists():
         agent = Keypair()
         user = get_user_model().objects.get(username=ADMINISTRATOR)
-        provisioning.add_agent_wallet(
+        account_keys.add_agent_wallet(
             account=account,
             public_key=str(agent.pubkey()),
             secret=json.dumps(list(bytes(agent))),

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from orders.access import second_factor, second_factor_off
 from orders.access.four_eyes import NoLonger, Waits
 from orders.access.permissions import NotAllowed
-from orders.accounts import provisioning
+from orders.accounts import account_keys, provisioning
 from orders.keys import sealing
 from orders.models import (
     AgentWallet,
@@ -46,7 +46,7 @@ def proposed(firm, user, agent=None):
     """Ask for an agent wallet; the proposal and the key pair."""
     agent = agent or firm.keypair()
     with pytest.raises(Waits) as waits:
-        provisioning.add_agent_wallet(
+        account_keys.add_agent_wallet(
             account=firm.account,
             public_key=str(agent.pubkey()),
             secret=str(agent),
@@ -116,10 +116,10 @@ def test_the_same_address_on_another_desk_is_no_way_around(strict):
 def test_enabling_a_disabled_agent_wallet_waits_and_disabling_does_not(strict):
     wallet, about = strict.account.agent_wallets.get(), {}
     about = {"wallet": wallet, "user": strict.head, "actor": strict.actor(strict.head)}
-    assert provisioning.disable_agent_wallet(**about)
+    assert account_keys.disable_agent_wallet(**about)
     wallet.refresh_from_db()
     with pytest.raises(Waits) as waits:
-        provisioning.enable_agent_wallet(**about)
+        account_keys.enable_agent_wallet(**about)
     wallet.refresh_from_db()
     assert not wallet.is_active
     approve(strict, waits.value.proposal, strict.second)
@@ -131,13 +131,13 @@ def test_an_api_config_key_waits_and_removing_it_does_not(strict):
     about = {"account": strict.account, "user": strict.administrator}
     about["actor"] = strict.actor(strict.administrator)
     with pytest.raises(Waits) as waits:
-        provisioning.set_api_config_key(api_config_key=API_KEY, **about)
+        account_keys.set_api_config_key(api_config_key=API_KEY, **about)
     assert not SealedApiConfigKey.objects.exists()
     assert API_KEY not in waits.value.proposal.content
     approve(strict, waits.value.proposal, strict.second)
     strict.account.refresh_from_db()
     assert sealing.open_api_config_key(strict.account) == API_KEY
-    assert provisioning.remove_api_config_key(**about)
+    assert account_keys.remove_api_config_key(**about)
 
 
 def person_form(firm, person, role, **fields):

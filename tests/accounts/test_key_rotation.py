@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from orders.accounts import key_rotation, provisioning
+from orders.accounts import account_keys, key_rotation
 from orders.keys import key_settings, sealing
 from orders.models import (
     Account,
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def newest(firm, settings):
     """A new key in front of the old one; every stored key is still sealed with the old."""
-    provisioning.set_api_config_key(
+    account_keys.set_api_config_key(
         account=firm.account,
         api_config_key="AbCd1234_2mBcDeFgH",
         user=firm.administrator,

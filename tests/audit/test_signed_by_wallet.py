@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from orders.accounts import provisioning, wallet_check
+from orders.accounts import account_keys, wallet_check
 from orders.audit import log, search, signed_by_wallet
 from orders.cancels import requests
 from orders.delivery import worker
@@ -29,8 +29,8 @@ def another_wallet(firm):
     """A second agent wallet of the account, in place of the first."""
     agent, admin = firm.keypair(), firm.administrator
     old = firm.account.agent_wallets.get()
-    provisioning.disable_agent_wallet(wallet=old, user=admin, actor=firm.actor(admin))
-    wallet, _ = provisioning.add_agent_wallet(
+    account_keys.disable_agent_wallet(wallet=old, user=admin, actor=firm.actor(admin))
+    wallet, _ = account_keys.add_agent_wallet(
         account=firm.account,
         public_key=str(agent.pubkey()),
         secret=str(agent),

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from solders.keypair import Keypair
 
 from orders.access.permissions import NotAllowed
-from orders.accounts import provisioning, wallet_check
+from orders.accounts import account_keys, wallet_check
 from orders.audit import sentences
 from orders.models import (
     AgentWallet,
@@ -33,18 +33,18 @@ def refusals():
 
 def add(firm, by, account):
     agent = Keypair()
-    provisioning.add_agent_wallet(
+    account_keys.add_agent_wallet(
         account=account, public_key=str(agent.pubkey()), secret=str(agent), **by
     )
 
 
 def disable(firm, by, account):
-    provisioning.disable_agent_wallet(wallet=account.agent_wallets.first(), **by)
+    account_keys.disable_agent_wallet(wallet=account.agent_wallets.first(), **by)
 
 
 def enable(firm, by, account):
     AgentWallet.objects.filter(account=account).update(is_active=False)
-    provisioning.enable_agent_wallet(wallet=account.agent_wallets.first(), **by)
+    account_keys.enable_agent_wallet(wallet=account.agent_wallets.first(), **by)
 
 
 def try_out(firm, by, account):
@@ -52,11 +52,11 @@ def try_out(firm, by, account):
 
 
 def set_key(firm, by, account):
-    provisioning.set_api_config_key(account=account, api_config_key=API_CONFIG_KEY, **by)
+    account_keys.set_api_config_key(account=account, api_config_key=API_CONFIG_KEY, **by)
 
 
 def remove_key(firm, by, account):
-    provisioning.remove_api_config_key(account=account, **by)
+    account_keys.remove_api_config_key(account=account, **by)
 
 
 def acknowledge(firm, by, account):
@@ -115,7 +115,7 @@ def test_the_command_asks_for_the_rights_of_whom_it_acts_for(firm, run):
     agent = Keypair()
     about = ["--account", "Alpha", "--public-key", str(agent.pubkey()), "--operator", "olivia"]
     code, _, wrong = run("add_agent_wallet", *about, stdin=str(agent))
-    assert (code, provisioning.NOT_YOURS in wrong) == (2, True)
+    assert (code, account_keys.NOT_YOURS in wrong) == (2, True)
     assert len(refusals()) == 1
 
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders.accounts import provisioning
+from orders.accounts import account_keys
 from orders.audit import log
 from orders.cancels import jobs, requests, unresolved
 from orders.delivery import batches, worker
@@ -155,7 +155,7 @@ def test_no_request_of_a_disabled_agent_wallet_follows_its_disabling(committing_
     wallet, real, others = firm.account.agent_wallets.get(), log.append, []
 
     def disable():
-        provisioning.disable_agent_wallet(wallet=wallet, **about)
+        account_keys.disable_agent_wallet(wallet=wallet, **about)
 
     def append(*facts):
         if not others and tells(facts, Event.REQUEST):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders.accounts import provisioning
+from orders.accounts import account_keys
 from orders.audit import log
 from orders.cancels import requests
 from orders.delivery import batches, claims, send_permission, worker
@@ -353,7 +353,7 @@ def test_an_operator_who_lost_the_right_after_the_click_sends_nothing(firm, loss
 def test_a_disabled_agent_wallet_signs_nothing(firm):
     ask(firm, firm.order())
     wallet = firm.account.agent_wallets.get()
-    provisioning.disable_agent_wallet(
+    account_keys.disable_agent_wallet(
         wallet=wallet, user=firm.administrator, actor=firm.actor(firm.administrator)
     )
     deliver(firm)
@@ -364,7 +364,7 @@ def test_a_disabled_agent_wallet_signs_nothing(firm):
 
 def disable(firm):
     wallet = firm.account.agent_wallets.get()
-    provisioning.disable_agent_wallet(
+    account_keys.disable_agent_wallet(
         wallet=wallet, user=firm.administrator, actor=firm.actor(firm.administrator)
     )
 

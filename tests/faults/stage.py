@@ -230,7 +230,7 @@ class Stage:
         return process, int(said.rsplit(":", 1)[1].split("/")[0])
 
     def _firm(self, count):
-        from orders.accounts import provisioning
+        from orders.accounts import account_keys, provisioning
         from orders.audit import log
         from orders.models import Role
 
@@ -248,7 +248,7 @@ class Stage:
             account, _ = provisioning.add_account(
                 name=f"A{number}", desk=desk, address=str(main.pubkey())
             )
-            provisioning.add_agent_wallet(
+            account_keys.add_agent_wallet(
                 account=account,
                 public_key=str(agent.pubkey()),
                 secret=str(agent),

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from solders.keypair import Keypair
 
-from orders.accounts import provisioning
+from orders.accounts import account_keys, provisioning
 from orders.audit import log
 from orders.models import Account, Installation, Order, Role
 from orders.reconcile import sync
@@ -47,7 +47,7 @@ class Firm:
         """An account with its agent wallet, known to the paper exchange too."""
         main, agent = self.keypair(), self.keypair()
         account, _ = provisioning.add_account(name=name, desk=desk, address=str(main.pubkey()))
-        provisioning.add_agent_wallet(
+        account_keys.add_agent_wallet(
             account=account,
             public_key=str(agent.pubkey()),
             secret=str(agent),

@@ -8,7 +8,7 @@ import pytest
 from django.utils.timezone import now
 from solders.keypair import Keypair
 
-from orders.accounts import provisioning, wallet_check
+from orders.accounts import account_keys, wallet_check
 from orders.audit import sentences
 from orders.cancels import requests
 from orders.delivery import worker
@@ -190,7 +190,7 @@ def test_an_ill_formed_key_setting_is_named_and_not_shown(settings, value):
 def test_one_agent_wallet_signs_for_one_account_only(firm):
     agent, other = firm.account.agent_keypair, firm.new_account("Beta", firm.momentum)
     with pytest.raises(sealing.BadAgentKey, match="Give each account its own"):
-        provisioning.add_agent_wallet(
+        account_keys.add_agent_wallet(
             account=other,
             public_key=str(agent.pubkey()),
             secret=str(agent),

@@ -20,7 +20,7 @@ from orders.access import denials, sessions
 from orders.access.four_eyes import Waits
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
-from orders.accounts import provisioning, wallet_check
+from orders.accounts import account_keys, wallet_check
 from orders.admin.accounts.account_pages import key_with_copy
 from orders.admin.shared import fields, filters, order_history
 from orders.admin.shared.screens import ReadOnlyPage, fragment, is_administrator, rights_of
@@ -221,13 +221,13 @@ class AgentWalletAdmin(ReadOnlyPage[AgentWallet]):
 
     @method_decorator(require_POST)
     def disable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
-        return self.switch(request, object_id, provisioning.disable_agent_wallet, "disabled")
+        return self.switch(request, object_id, account_keys.disable_agent_wallet, "disabled")
 
     @method_decorator(require_POST)
     def enable_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         sessions.demand_fresh(request)
         try:
-            return self.switch(request, object_id, provisioning.enable_agent_wallet, "enabled")
+            return self.switch(request, object_id, account_keys.enable_agent_wallet, "enabled")
         except Waits as waits:
             return lead_to(request, waits)
 
@@ -287,7 +287,7 @@ def add_from_form(form: AgentWalletForm, request: HttpRequest) -> AgentWallet | 
     """The wallet, sealed; None with the form's errors filled in where it was refused."""
     given = form.cleaned_data
     try:
-        wallet, _ = provisioning.add_agent_wallet(
+        wallet, _ = account_keys.add_agent_wallet(
             account=given["account"],
             public_key=given["public_key"],
             secret=given["secret"],

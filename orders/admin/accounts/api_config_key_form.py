@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from orders.access.four_eyes import Waits
 from orders.access.sign_in_log import actor_of
-from orders.accounts import provisioning
+from orders.accounts import account_keys
 from orders.admin.shared.waiting import lead_to
 from orders.keys import sealing
 from orders.models import Account, SealedApiConfigKey
@@ -56,7 +56,7 @@ def by(request: HttpRequest) -> Asker:
 def view(screen: "AccountAdmin", request: HttpRequest, account: Account) -> HttpResponse:
     """Show the form; on POST seal the key, or forget it."""
     if request.method == "POST" and request.POST.get("act") == "remove":
-        was_there = provisioning.remove_api_config_key(account=account, **by(request))
+        was_there = account_keys.remove_api_config_key(account=account, **by(request))
         done = "is removed" if was_there else "had none"
         messages.success(request, f"API config key: {visible(account.name)} {done}.")
         return redirect(PAGE, account.pk)
@@ -83,7 +83,7 @@ def _is_set(request: HttpRequest, account: Account, form: ApiConfigKeyForm) -> b
     """Whether the key could be sealed; otherwise the form says why not."""
     given = form.cleaned_data["api_config_key"]
     try:
-        provisioning.set_api_config_key(account=account, api_config_key=given, **by(request))
+        account_keys.set_api_config_key(account=account, api_config_key=given, **by(request))
     except (sealing.BadAgentKey, sealing.KeySettingsWrong) as wrong:
         form.add_error("api_config_key", str(wrong))
         return False

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
 
-from orders.accounts import provisioning
+from orders.accounts import account_keys, provisioning
 from orders.audit import log
 from orders.management import terminal
 
@@ -34,7 +34,7 @@ class Command(terminal.DeskCommand):
         with terminal.in_words():
             holder = provisioning.account_named(account)
             user, actor = _on_behalf_of(operator)
-            wallet, is_new = provisioning.add_agent_wallet(
+            wallet, is_new = account_keys.add_agent_wallet(
                 account=holder,
                 public_key=public_key,
                 secret=terminal.read_secret(f"Secret key of the agent wallet for {holder}"),

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from orders.accounts import provisioning
+from orders.accounts import account_keys
 from orders.models import AccountStream, SealedApiConfigKey
 from orders.pacifica import stream_client
 from orders.pacifica.stream_client import Door, StreamLost
@@ -19,7 +19,7 @@ KEY = "AbCdEfGh_4vJ9JU1bJJE96FWSJKvHsmmFADCg4gpZQff4P3bkLKi"
 
 
 def give_key(firm, account, key=KEY):
-    provisioning.set_api_config_key(
+    account_keys.set_api_config_key(
         account=account, api_config_key=key, user=firm.administrator, actor=firm.actor()
     )
 
