@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -22,20 +21,17 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.accounts import account_keys, wallet_check
 from orders.admin.accounts.account_pages import key_with_copy
+from orders.admin.accounts.agent_wallet_form import AgentWalletForm, add_from_form
 from orders.admin.shared import fields, filters, order_history
 from orders.admin.shared.screens import ReadOnlyPage, fragment, is_administrator, rights_of
 from orders.admin.shared.unfold import (
     CustomUrl,
-    UnfoldAdminPasswordWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
     display,
 )
 from orders.admin.shared.waiting import lead_to
 from orders.audit import sentences, signed_by_wallet
-from orders.cancels import requests
 from orders.keys import sealing
-from orders.models import Account, AgentWallet, AuditRecord, Right
+from orders.models import AgentWallet, AuditRecord, Right
 from orders.models.lookups import is_row_id
 from orders.templatetags.desk import ago, visible
 
@@ -51,50 +47,6 @@ class Act(Protocol):
 
 
 FOREIGN = "add an agent wallet to an account of another desk"
-
-
-class Forgetful(UnfoldAdminTextInputWidget):
-    """Never shows again what was typed: somebody will paste the secret into the wrong box."""
-
-    def format_value(self, value: str | None) -> None:
-        return None
-
-
-class AgentWalletForm(forms.Form):
-    """An account, its agent wallet's public key, and the secret, which no page shows again."""
-
-    account = fields.OneAccount(
-        widget=UnfoldAdminSelectWidget(),
-        error_messages={"invalid_choice": requests.NO_ACCOUNT},
-    )
-    public_key = forms.CharField(
-        max_length=500,
-        label="Public key of the agent wallet",
-        widget=Forgetful(attrs=fields.QUIET),
-        help_text="As Pacifica's API key page shows it.",
-    )
-    secret = forms.CharField(
-        max_length=4_000,
-        label="Secret of the agent wallet",
-        widget=UnfoldAdminPasswordWidget(
-            attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False
-        ),
-        help_text="Base58, or the JSON array of solana-keygen. It is sealed at once, and no page "
-        "shows it again. Never paste the main wallet's key: it is refused.",
-    )
-
-    def __init__(self, data: QueryDict | None = None, *, user: "Person") -> None:
-        super().__init__(data)
-        accounts = Account.objects.managed_by(user)
-        fields.field_of(self, "account", fields.OneAccount).offer(accounts)
-
-    def clean_public_key(self) -> str:
-        try:
-            return sealing.check_public_key(
-                self.cleaned_data["public_key"], what="agent wallet's public key"
-            )
-        except sealing.BadAgentKey as wrong:
-            raise forms.ValidationError(str(wrong)) from None
 
 
 def is_about(record: AuditRecord, wallet: AgentWallet) -> bool:
@@ -280,24 +232,3 @@ class AgentWalletAdmin(ReadOnlyPage[AgentWallet]):
         except NotAllowed as refused:
             raise PermissionDenied(str(refused)) from None
         return wallet
-
-
-@sensitive_variables()
-def add_from_form(form: AgentWalletForm, request: HttpRequest) -> AgentWallet | None:
-    """The wallet, sealed; None with the form's errors filled in where it was refused."""
-    given = form.cleaned_data
-    try:
-        wallet, _ = account_keys.add_agent_wallet(
-            account=given["account"],
-            public_key=given["public_key"],
-            secret=given["secret"],
-            user=request.user,
-            actor=actor_of(request),
-        )
-    except sealing.BadAgentKey as wrong:
-        form.add_error("secret", str(wrong))
-        return None
-    except sealing.KeySettingsWrong as wrong:
-        form.add_error(None, str(wrong))
-        return None
-    return wallet
