@@ -23,12 +23,10 @@ from orders.admin.guards.guard_form import GuardForm
 from orders.admin.guards.guarded_page import GuardedPage
 from orders.admin.shared import fields, filters
 from orders.admin.shared.unfold import CustomUrl, display
-from orders.lifecycle.targets import CannotAsk
 from orders.models import Guard, GuardArming, GuardStatus, PanicLine, Right
 from orders.panic.guard import arming, changes, firing, lookout
 from orders.templatetags.desk import after, ago, visible
 
-FOREIGN = "set a guard of another desk"
 ARMINGS = 20  # in the history
 TONES = {
     GuardStatus.DISARMED: "plain",
@@ -106,35 +104,25 @@ class GuardAdmin(GuardedPage[Guard]):
 
     def _made(self, request: HttpRequest, form: GuardForm) -> Guard | None:
         """The new guard; None with the form's errors filled in."""
-        if fields.foreign(form, "desk", "account"):
-            denials.record(actor=actor_of(request), what=FOREIGN)
-        if not form.is_valid():
-            return None
-        given = form.cleaned_data
-        try:
-            return changes.make(
-                user=sessions.person_of(request),
-                actor=actor_of(request),
-                desk_id=given["desk"].pk,
-                name=given["name"],
-                setting=form.setting(),
-            )
-        except CannotAsk as wrong:
-            form.add_error(wrong.field or None, str(wrong))
-            return None
-
-    def _changed(self, request: HttpRequest, form: GuardForm, guard: Guard) -> str:
-        """What was changed in words; empty with the form's errors filled in."""
-        if fields.foreign(form, "account"):
-            denials.record(actor=actor_of(request), what=FOREIGN)
-        if not form.is_valid():
-            return ""
         user, actor = sessions.person_of(request), actor_of(request)
+        return self.from_form(
+            request,
+            form,
+            lambda: changes.make(
+                user=user,
+                actor=actor,
+                desk_id=form.cleaned_data["desk"].pk,
+                name=form.cleaned_data["name"],
+                setting=form.setting(),
+            ),
+        )
+
+    def _changed(self, request: HttpRequest, form: GuardForm, guard: Guard) -> str | None:
+        """What was changed in words; None with the form's errors filled in."""
+        user, actor = sessions.person_of(request), actor_of(request)
+        act = partial(changes.change, user=user, actor=actor, guard_id=guard.pk)
         try:
-            return changes.change(user=user, actor=actor, guard_id=guard.pk, setting=form.setting())
-        except CannotAsk as wrong:
-            form.add_error(wrong.field or None, str(wrong))
-            return ""
+            return self.from_form(request, form, lambda: act(setting=form.setting()))
         except Waits as waits:
             return str(waits)
         except NotAllowed as refused:

@@ -15,17 +15,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from orders.access import denials, sessions
+from orders.access import sessions
 from orders.access.sign_in_log import actor_of
 from orders.admin.guards import guard_form
-from orders.admin.guards.guard_pages import FOREIGN
 from orders.admin.guards.guarded_page import GuardedPage
 from orders.admin.shared import fields, filters
 from orders.admin.shared.unfold import CustomUrl, display
-from orders.lifecycle.targets import CannotAsk
 from orders.models import Right, Schedule
 from orders.models.api_tokens import MAX_NAME
 from orders.panic.guard import schedules
+from orders.panic.guard.schedules import Plan
 from orders.templatetags.desk import visible
 
 if TYPE_CHECKING:
@@ -63,6 +62,17 @@ class ScheduleForm(forms.Form):
     def __init__(self, data: QueryDict | None = None, *, user: "Person") -> None:
         super().__init__(data)
         guard_form.offer(self, user)
+
+    def plan(self) -> Plan:
+        """Return what was chosen."""
+        given = self.cleaned_data
+        return Plan(
+            account_id=given["account"].pk if given["account"] else None,
+            at_minute=given["at"],
+            older_than_h=given["older_than_h"],
+            keep_reduce_only=given["keep_reduce_only"],
+            keep_stops=given["keep_stops"],
+        )
 
     def clean_at(self) -> int | None:
         """Return the minute of the day."""
@@ -111,26 +121,18 @@ class ScheduleAdmin(GuardedPage[Schedule]):
         return self.page(request, template, title=title, form=form, status=status)
 
     def _made(self, request: HttpRequest, form: ScheduleForm) -> Schedule | None:
-        if fields.foreign(form, "desk", "account"):
-            denials.record(actor=actor_of(request), what=FOREIGN)
-        if not form.is_valid():
-            return None
-        given = form.cleaned_data
-        try:
-            return schedules.make(
-                user=sessions.person_of(request),
-                actor=actor_of(request),
-                desk_id=given["desk"].pk,
-                name=given["name"],
-                account_id=given["account"].pk if given["account"] else None,
-                at_minute=given["at"],
-                older_than_h=given["older_than_h"],
-                keep_reduce_only=given["keep_reduce_only"],
-                keep_stops=given["keep_stops"],
-            )
-        except CannotAsk as wrong:
-            form.add_error(wrong.field or None, str(wrong))
-            return None
+        user, actor = sessions.person_of(request), actor_of(request)
+        return self.from_form(
+            request,
+            form,
+            lambda: schedules.make(
+                user=user,
+                actor=actor,
+                desk_id=form.cleaned_data["desk"].pk,
+                name=form.cleaned_data["name"],
+                plan=form.plan(),
+            ),
+        )
 
     @method_decorator(require_POST)
     def switch_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:

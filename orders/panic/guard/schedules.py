@@ -6,6 +6,7 @@ that no sweep could do within ten minutes is missed, and people are told.
 
 import logging
 import uuid
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,38 +34,29 @@ HOUR = 3600
 NO_SCHEDULE = "There is no such schedule, or it is not yours to set."
 
 
-def make(
-    *,
-    user: "User",
-    actor: log.Actor,
-    desk_id: int,
-    name: str,
-    account_id: int | None,
-    at_minute: int | None = None,
-    older_than_h: int | None = None,
-    keep_reduce_only: bool = False,
-    keep_stops: bool = False,
-) -> Schedule:
-    """Make a schedule: daily at a minute of the day (UTC), or hourly for orders older than so.
+@dataclass(frozen=True)
+class Plan:
+    """What a schedule does, and when: daily at a minute of the day (UTC), or each hour with orders
+    older than so. ``account_id``: None means the whole desk."""
 
-    Its first time is the next one. Raises `NotAllowed`, or `CannotAsk` with a sentence.
+    account_id: int | None
+    at_minute: int | None = None
+    older_than_h: int | None = None
+    keep_reduce_only: bool = False
+    keep_stops: bool = False
+
+
+def make(*, user: "User", actor: log.Actor, desk_id: int, name: str, plan: Plan) -> Schedule:
+    """Make a schedule. Its first time is the next one.
+
+    Raises `NotAllowed`, or `CannotAsk` with a sentence.
     """
     desk = changes.desk_to_set(user, actor, desk_id, "make a schedule")
-    changes.check_account(desk, account_id)
-    _check(at_minute, older_than_h)
-    now = timezone.now()
-    schedule = Schedule(
-        desk=desk,
-        account_id=account_id,
-        name=changes.checked_name(name),
-        kind=ScheduleKind.EMPTY if at_minute is not None else ScheduleKind.STALE,
-        at_minute=at_minute,
-        older_than_h=older_than_h,
-        keep_reduce_only=keep_reduce_only,
-        keep_stops=keep_stops,
-        set_by=user,
-        set_at=now,
-    )
+    changes.check_account(desk, plan.account_id)
+    _check(plan.at_minute, plan.older_than_h)
+    kind = ScheduleKind.STALE if plan.at_minute is None else ScheduleKind.EMPTY
+    name, now = changes.checked_name(name), timezone.now()
+    schedule = Schedule(desk=desk, name=name, kind=kind, set_by=user, set_at=now, **asdict(plan))
     schedule.last_for = time_before(schedule, now)
     try:
         with transaction.atomic():

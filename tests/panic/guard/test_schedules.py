@@ -18,7 +18,9 @@ def make(firm, **about):
     given = {"desk_id": firm.momentum.pk, "name": "evening", "account_id": firm.account.pk} | about
     if "older_than_h" not in given:
         given.setdefault("at_minute", 21 * 60 + 55)
-    return schedules.make(user=firm.head, actor=firm.actor(firm.head), **given)
+    where = {"desk_id": given.pop("desk_id"), "name": given.pop("name")}
+    plan = schedules.Plan(**given)
+    return schedules.make(user=firm.head, actor=firm.actor(firm.head), plan=plan, **where)
 
 
 def dated(schedule, moment):
@@ -101,8 +103,7 @@ def test_operators_set_no_schedule(firm):
             actor=firm.actor(),
             desk_id=firm.momentum.pk,
             name="x",
-            account_id=None,
-            at_minute=0,
+            plan=schedules.Plan(account_id=None, at_minute=0),
         )
 
 
