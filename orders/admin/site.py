@@ -69,7 +69,7 @@ class DeskAdminSite(UnfoldAdminSite):
         state = SiteState(request, here=request.GET.get("here"))
         if not state.may_view:
             raise PermissionDenied
-        beside = state.is_sending, state.untaken_panics
+        beside = state.is_sending, state.untaken_panics, state.guards.version
         facts = {"desk_site": state}
         return versions.unchanged(request, *beside) or versions.versioned(
             fragment(render_to_string("desk/shared/_site_state.html", facts, request)),

@@ -131,3 +131,19 @@ def test_a_latch_is_told_on_every_page_and_released_by_a_head_with_a_reason(firm
     head.post(url("orders_latch_release", latch.pk), {"reason": "bot is fixed"})
     assert not Latch.objects.holding().exists()
     assert "is latched" not in page(head, "index")
+
+
+def test_a_beat_and_a_silence_are_news_to_a_page_though_no_record_tells_of_them(firm):
+    guard, viewer = new_guard(firm, ttl_s=100), signed_in(firm.viewer)
+
+    def asked(version=""):
+        answer = viewer.get(url("orders_canceljob_running"), HTTP_DESK_VERSION=version)
+        return answer.status_code, answer.headers["Desk-Version"] if version == "" else version
+
+    _, version = asked()
+    assert asked(version)[0] == 204
+    Guard.objects.filter(pk=guard.pk).update(beat_no=guard.beat_no + 1)
+    assert asked(version)[0] == 200
+    _, version = asked()
+    dated_back(guard, 85)
+    assert asked(version)[0] == 200

@@ -1,5 +1,6 @@
 """What every page tells of the guards of one's desks: armed, fired, asking; and of latches."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,11 @@ class GuardOnStrip:
     tone: str
 
     @property
+    def half_ms(self) -> int:
+        """Half of its time to live: with less left, a page looks whether a beat came."""
+        return self.guard.ttl_s * 500
+
+    @property
     def is_large(self) -> bool:
         """Whether it is shown large: little is left, or it fired."""
         return self.tone == "alarm"
@@ -37,6 +43,7 @@ class Strip:
     guards: list[GuardOnStrip]
     further: int
     latched: list[Latch]
+    version: str  # another one wherever the strip would be, though the log did not go on
 
 
 def strip_for(user: "Person") -> Strip:
@@ -44,8 +51,11 @@ def strip_for(user: "Person") -> Strip:
     at_work = Guard.objects.at_work().visible_to(user).with_clock().select_related("desk")
     now_ms = int(timezone.now().timestamp() * 1000)
     rows = sorted((_on_strip(guard, now_ms) for guard in at_work), key=lambda one: one.left_s)
-    held = Latch.objects.holding().visible_to(user).select_related("account__desk")
-    return Strip(rows[:SHOWN], len(rows[SHOWN:]), list(held[:SHOWN]))
+    held = list(Latch.objects.holding().visible_to(user).select_related("account__desk"))
+    marks = [(one.guard.pk, one.guard.status, one.guard.beat_no, one.tone) for one in rows]
+    appeared = [(latch.pk, latch.appeared) for latch in held]
+    version = hashlib.sha256(str((marks, appeared)).encode()).hexdigest()[:16]
+    return Strip(rows[:SHOWN], len(rows[SHOWN:]), held[:SHOWN], version)
 
 
 def _on_strip(guard: Guard, now_ms: int) -> GuardOnStrip:

@@ -8,7 +8,7 @@ from orders.admin.push import changes
 from orders.admin.push.changes import Change, RunningJobs
 from orders.admin.push.limits import Limits
 from orders.audit import reader
-from orders.models import PanicLine, Sender
+from orders.models import Guard, Latch, PanicLine, Sender
 from orders.models.database_version import database_version
 
 
@@ -49,15 +49,19 @@ class LogWatch:
 
 
 class StateWatch:
-    """Looks at what no record tells: senders that fall silent, panics that nobody takes."""
+    """Looks at what no record tells: senders that fall silent, panics that nobody takes, guards
+    that run out, orders that appear on latched accounts."""
 
     def __init__(self) -> None:
-        self._state: tuple[bool, tuple[int, ...]] | None = None
+        self._state: object = None
 
     def look(self, now: datetime) -> list[Change]:
         """Return one change for all where the frame of every page is another now."""
         lines = PanicLine.objects.untaken(now).order_by("pk").values_list("pk", flat=True)
-        state = Sender.objects.fresh(now).exists(), tuple(lines)
+        guards = Guard.objects.at_work().order_by("pk").values_list("pk", "status", "warned")
+        latches = Latch.objects.holding().order_by("pk").values_list("pk", "appeared")
+        sending = Sender.objects.fresh(now).exists()
+        state = sending, tuple(lines), tuple(guards), tuple(latches)
         before, self._state = self._state, state
         return [] if before in (None, state) else [Change(0, is_frame=True, is_for_all=True)]
 

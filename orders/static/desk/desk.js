@@ -3,6 +3,8 @@
 (function () {
   "use strict";
 
+  const BEATS_MS = 2000; // between two looks whether a beat came for a guard that runs out
+
   function csrfToken() {
     const meta = document.querySelector('meta[name="csrf-token"]');
     return meta ? meta.content : "";
@@ -110,6 +112,14 @@
     return (whole < 3600 ? parts : [Math.floor(whole / 3600), ...parts]).join(":");
   }
 
+  let lookedAt = 0;
+
+  function lookForBeats(now) {
+    if (document.hidden || now - lookedAt < BEATS_MS) return;
+    lookedAt = now;
+    window.htmx.trigger("#site-state", "desk:changed");
+  }
+
   function tick() {
     if (window.deskContact.isGone()) return; // what is not heard of any more has no age
     const now = window.deskContact.now();
@@ -118,7 +128,9 @@
       time.textContent = time.hasAttribute("data-ago") ? `${words} ago` : words;
     });
     document.querySelectorAll("[data-until]").forEach(function (left) { // of a guard
-      left.textContent = String(Math.max(0, Math.round((Number(left.dataset.until) - now) / 1000)));
+      const leftMs = Number(left.dataset.until) - now;
+      left.textContent = String(Math.max(0, Math.round(leftMs / 1000)));
+      if (leftMs < Number(left.dataset.half)) lookForBeats(now); // a beat leaves no record
     });
     document.querySelectorAll("time[data-clock]").forEach(function (time) {
       time.textContent = clock((now - Date.parse(time.dateTime)) / 1000);

@@ -80,5 +80,31 @@
     true,
   );
 
+  // --- The notices above a page come and go over what stands below, until its reader scrolls ---------
+
+  let height = null; // of the notices, as the page stood before one came or went by itself
+
+  const notices = () => document.getElementById("site-state");
+  const heightOf = (part) => part.getBoundingClientRect().height;
+
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (height === null && event.detail.elt.id === "site-state") height = heightOf(notices());
+  });
+
+  document.addEventListener("htmx:afterSettle", function () {
+    const part = notices();
+    if (part && height !== null) part.style.marginBottom = `${height - heightOf(part)}px`;
+  });
+
+  document.addEventListener(
+    "scroll",
+    function () {
+      if (height === null) return;
+      height = null;
+      notices().style.marginBottom = "";
+    },
+    { passive: true },
+  );
+
   window.deskReplace = { isBusy, put };
 })();

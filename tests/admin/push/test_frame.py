@@ -7,7 +7,8 @@ from django.utils import timezone
 from orders.admin.push.changes import Change, RunningJobs
 from orders.admin.push.limits import Limits
 from orders.admin.push.watch import StateWatch, Ticks
-from orders.models import CancelJob, JobStatus, Sender
+from orders.models import CancelJob, Guard, JobStatus, Latch, Sender
+from tests.helpers.guards import new_guard
 
 
 def job_of(firm, **about):
@@ -55,6 +56,19 @@ def test_senders_that_fall_silent_are_told_to_everybody_once(firm):
     (change,) = watch.look(now + timedelta(seconds=16))
     assert (change.is_frame, change.is_for_all, change.position) == (True, True, 0)
     assert watch.look(now + timedelta(seconds=17)) == []
+
+
+def test_a_guard_that_runs_out_and_what_appears_on_a_latched_account_are_told(firm):
+    watch, now = StateWatch(), timezone.now()
+    guard = new_guard(firm)
+    assert watch.look(now) == []
+    Guard.objects.filter(pk=guard.pk).update(warned=50)
+    assert [change.is_frame for change in watch.look(now)] == [True]
+    latch = Latch.objects.create(account=firm.account, job=job_of(firm), set_at=now)
+    assert len(watch.look(now)) == 1
+    Latch.objects.filter(pk=latch.pk).update(appeared=1)
+    assert len(watch.look(now)) == 1
+    assert watch.look(now) == []
 
 
 def test_a_running_job_ticks_only_where_nothing_else_is_told_of_it():
