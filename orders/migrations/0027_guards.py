@@ -91,6 +91,7 @@ class Migration(migrations.Migration):
                 ('release_reason', models.CharField(blank=True, max_length=300)),
             ],
             options={
+                'verbose_name_plural': 'latches',
                 'ordering': ['-set_at'],
                 'default_permissions': (),
             },

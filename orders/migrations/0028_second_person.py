@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                 ('review', models.CharField(blank=True, max_length=300)),
             ],
             options={
+                'verbose_name_plural': 'acts that wait',
                 'ordering': ['-pk'],
                 'default_permissions': (),
             },

@@ -262,6 +262,7 @@ class Latch(models.Model):
     objects = LatchQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "latches"
         ordering = ["-set_at"]
         default_permissions = ()
         constraints = [

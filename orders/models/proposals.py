@@ -100,6 +100,7 @@ class Proposal(models.Model):
     objects = ProposalQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "acts that wait"
         ordering = ["-pk"]
         default_permissions = ()
         constraints = [

@@ -196,6 +196,7 @@ def screens() -> Iterator[Screen]:
     yield Screen("schedules-none", head, f"{ORDERS}schedule/")
     yield Screen("add-schedule-refused", head, sent_empty(f"{ORDERS}schedule/add/"))
     yield Screen("latches-none", head, f"{ORDERS}latch/")
+    yield Screen("second-person-none", head, f"{ORDERS}proposal/")
     yield Screen("records", head, f"{ORDERS}auditrecord/")
     yield Screen("record", head, first_of(f"{ORDERS}auditrecord/?event=answer"))
     yield Screen("overview", head, ADMIN)

@@ -25,6 +25,7 @@ from orders.models.proposals import ProposalQuerySet
 
 LIST = "admin:orders_proposal_changelist"
 SHOWN = 50
+ROW_IDS = {"account", "account_id", "desk", "guard", "latch", "user"}
 
 
 class Card(NamedTuple):
@@ -151,6 +152,8 @@ def card_of(request: HttpRequest, proposal: Proposal) -> Card:
 
 
 def facts_of(proposal: Proposal) -> list[tuple[str, str]]:
-    """What exactly would be done, a line for each value."""
+    """What exactly would be done, a line for each value; what rows it is about, its words say."""
     content = four_eyes.content_of(proposal)
-    return [(name.replace("_", " "), str(value)) for name, value in content.items()]
+    content |= content.pop("setting", {})
+    named = {name: value for name, value in content.items() if name not in ROW_IDS}
+    return [(name.replace("_", " "), str(value)) for name, value in named.items()]

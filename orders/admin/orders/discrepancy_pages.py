@@ -73,7 +73,11 @@ class DriftAdmin(ReadOnlyPage[Drift]):
     list_display_links = None
     list_filter = (filters.DeskFilter, filters.AccountFilter)
     list_select_related = ("account__desk", "order", "cause_job")
-    column_css: ClassVar[dict[str, str]] = {"orders_column": "dk-nowrap", "act_column": "dk-nowrap"}
+    column_css: ClassVar[dict[str, str]] = {
+        "orders_column": "dk-nowrap",
+        "seen_column": "dk-nowrap",
+        "act_column": "dk-nowrap",
+    }
     actions = ("acknowledge",)
     row_names = "group", "groups"
     empty_sentence = "No discrepancy: the exchange's open orders and ours agree."
