@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
 from desk import logs
-from orders.exchange.client import THREADS, client
+from orders.exchange.client import THREADS, client, is_stale
 from orders.keys.signer import SignedRequest
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.models import CancelKind
@@ -18,7 +18,6 @@ from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
 logger = logging.getLogger(__name__)
 MAX_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
 ACTIONS = {CancelKind.ORDER.value: b"Cancel", CancelKind.STOP.value: b"CancelStopOrder"}
-STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
 LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
 
 
@@ -127,8 +126,7 @@ class _Turns:
 def _send(
     packet: OutgoingRequest, clock: Callable[[], datetime], api_config_key: str | None
 ) -> None:
-    oldest = packet.requests[0]
-    if clock().timestamp() * 1000 - oldest.timestamp > oldest.expiry_window * STALE_AFTER:
+    if is_stale(packet.requests[0], clock()):
         return
     try:
         packet.result = client().post(packet.route, packet.body, api_config_key=api_config_key)

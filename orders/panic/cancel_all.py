@@ -47,17 +47,14 @@ def send(line: PanicLine, strategies: Strategies | None = None) -> bool:
     try:
         signer, wallet = signer_of(line)
         strategies.cancel_first()
-        request = signer.cancel_all(
-            symbol=line.symbol,
-            exclude_reduce_only=line.keep_reduce_only,
-            **signing_times(clock()),
-        )
-        sent_at = clock()
         goes_on = exchange(
             line,
-            request,
+            lambda: signer.cancel_all(
+                symbol=line.symbol,
+                exclude_reduce_only=line.keep_reduce_only,
+                **signing_times(clock()),
+            ),
             partial(_conclude, line),
-            sent_at=sent_at,
             cancel_alls=line.cancel_alls + 1,
             status=PanicStatus.SENDING,
             answered_at=None,
@@ -68,7 +65,7 @@ def send(line: PanicLine, strategies: Strategies | None = None) -> bool:
         return False
     strategies.pay()
     with writing():
-        AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=sent_at)
+        AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=clock())
     return goes_on
 
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
 from orders.audit import log
 from orders.delivery import send_permission, worker
 from orders.exchange import credits, foreign_answers
-from orders.exchange.client import client
+from orders.exchange.client import client, is_stale
 from orders.exchange.readings import Reading
 from orders.keys.sealing import open_api_config_key, open_signer
 from orders.keys.signer import SignedRequest, Signer
@@ -25,7 +26,7 @@ from orders.pacifica import answers
 from orders.pacifica.quota import slow_down_s
 from orders.pacifica.reads import Listed
 from orders.pacifica.rows import OrderStrategy
-from orders.pacifica.transport import Answer, Unreachable, has_left
+from orders.pacifica.transport import Answer, NothingSent, Unreachable, has_left
 from orders.pacifica.verdicts import Verdict
 from orders.panic.claimed_lines import (
     WITH,
@@ -37,6 +38,7 @@ from orders.panic.claimed_lines import (
 )
 
 logger = logging.getLogger(__name__)
+STALE = "recording it took longer than its signature counts"
 MAX_AT_ONCE = 16  # strategies of one account; it may have a hundred
 
 
@@ -55,22 +57,24 @@ def why_not(line: PanicLine) -> str:
 
 def exchange(
     line: PanicLine,
-    request: SignedRequest,
+    sign: Callable[[], SignedRequest],
     conclude: Callable[[Answer | Unreachable, dict[str, Any]], bool],
     **also: ColumnValue,
 ) -> bool:
-    """Record one signed request of this line, send it, have ``conclude`` write how it ended.
+    """Record one request of this line, send it, have ``conclude`` write how it ended.
 
-    ``conclude(result, before)``: with the `Answer` or `Unreachable`, and the columns that were
-    written with the request as they stood before it, for one that never left. ``also``: further
-    such columns. Returns what it returns.
+    ``sign``: called once the database may be written, for that may take longer than a signature
+    counts. ``conclude(result, before)``: with the `Answer` or `Unreachable`, and the columns that
+    were written with the request as they stood before it, for one that never left. ``also``:
+    further such columns. Returns what it returns.
     """
     key = open_api_config_key(line.account)
     grant = _grant(line, 1, timezone.now())
-    also |= {"last_sent_at": also.get("sent_at") or timezone.now()}
-    before = {name: getattr(line, name) for name in also}
+    before = {name: getattr(line, name) for name in (*also, "sent_at", "last_sent_at")}
     with writing():
-        update_line(line, has_open_request=True, lease_until=timezone.now() + LEASE, **also)
+        request, now = sign(), timezone.now()
+        also |= {"sent_at": now, "last_sent_at": now}
+        update_line(line, has_open_request=True, lease_until=now + LEASE, **also)
         log.append(panic_facts.request_fact(line, request))
     result = _sent(request, key)
     try:
@@ -161,7 +165,14 @@ def _side_by_side(
 def _sent(
     request: SignedRequest, key: str | None, within_s: float | None = None
 ) -> Answer | Unreachable:
-    """Send a request. ``key``: the account's API config key, or None where it has none."""
+    """Send a request, unless recording it took too long: what arrives too late is refused for good.
+
+    ``key``: the account's API config key, or None where it has none.
+    """
+    now = timezone.now()
+    if is_stale(request, now):
+        url = settings.PACIFICA_URL + request.route
+        return NothingSent(STALE, url=url, sent_at=None, failed_at=now, elapsed_ms=None)
     try:
         return client().post(request.route, request.body, api_config_key=key, within_s=within_s)
     except Unreachable as unreachable:

@@ -1,7 +1,8 @@
 """Whatever befalls a panic's sender, its line ends in words, and the log stays whole."""
 
+import json
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -208,3 +209,42 @@ def test_books_that_cannot_be_read_in_change_nothing_of_how_the_panic_ended(
 ):
     monkeypatch.setattr(sync, "sync_account", failing(OperationalError("gone")))
     assert carry().status == PanicStatus.EMPTY
+
+
+def test_a_cancel_all_that_was_recorded_too_late_is_not_sent_and_signed_anew(firm, monkeypatch):
+    firm.orders(3)
+    line, stale = pulled(firm), [True, *[False] * 9]
+    monkeypatch.setattr(exchange_requests, "is_stale", lambda *_: stale.pop(0))
+    carry()
+    line.refresh_from_db()
+    assert (line.status, line.sent_at, line.cancel_alls) == ("waiting", None, 0)
+    assert line.explanation == (
+        "Nothing was sent: recording it took longer than its signature counts. "
+        "It is sent again by itself."
+    )
+    assert not firm.paper.requests("/orders/cancel_all")
+    PanicLine.objects.update(lease_until=timezone.now() - timedelta(hours=1))
+    carry()
+    line.refresh_from_db()
+    assert (line.status, len(firm.paper.requests("/orders/cancel_all"))) == ("empty", 1)
+    assert verify.verify().is_whole
+
+
+def test_a_cancel_all_is_signed_once_the_database_may_be_written(firm, monkeypatch):
+    firm.orders(1)
+    pulled(firm)
+    real, begun_at = exchange_requests.writing, timezone.now()
+    waited = []
+
+    @contextmanager
+    def writing():
+        waited.append(timedelta(seconds=4))
+        with real():
+            yield
+
+    monkeypatch.setattr(exchange_requests, "writing", writing)
+    monkeypatch.setattr(cancel_all, "clock", lambda: timezone.now() + sum(waited[:1], timedelta()))
+    carry()
+    (request,) = AuditRecord.objects.filter(event=Event.REQUEST)
+    signed_at = json.loads(request.data)["timestamp"] / 1000
+    assert signed_at >= begun_at.timestamp() + 4

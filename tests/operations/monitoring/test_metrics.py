@@ -148,7 +148,7 @@ def test_a_first_attempt_that_never_left_is_not_taken_for_the_wire(firm, monkeyp
     exposition = Exposition()
     scraped(exposition)
     with monkeypatch.context() as patched:
-        patched.setattr("orders.delivery.batches.STALE_AFTER", -1)
+        patched.setattr("orders.exchange.client.STALE_AFTER", -1)
         assert ask_and_deliver(firm, firm.order()).status == "queued"
     assert scraped(exposition)("click_to_wire_seconds_count", lane="urgent") == 0
     later = in_(60)
