@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.utils import timezone
+from django.utils.timezone import now as clock
 
 from orders.audit import log
 from orders.delivery import send_permission, worker
@@ -69,10 +69,10 @@ def exchange(
     further such columns. Returns what it returns.
     """
     key = open_api_config_key(line.account)
-    grant = _grant(line, 1, timezone.now())
+    grant = _grant(line, 1, clock())
     before = {name: getattr(line, name) for name in (*also, "sent_at", "last_sent_at")}
     with writing():
-        request, now = sign(), timezone.now()
+        request, now = sign(), clock()
         also |= {"sent_at": now, "last_sent_at": now}
         update_line(line, has_open_request=True, lease_until=now + LEASE, **also)
         log.append(panic_facts.request_fact(line, request))
@@ -97,7 +97,7 @@ def exchange_all(
     ``within_s``: for all of them together; what had no turn by then is not sent. ``seen``: the
     `Reading` that asked for them. Returns verdicts by strategy id, None where nothing came back.
     """
-    key, before, now = open_api_config_key(line.account), line.last_sent_at, timezone.now()
+    key, before, now = open_api_config_key(line.account), line.last_sent_at, clock()
     grant = _grant(line, len(requests), now)
     facts = [panic_facts.read_fact(line, seen, now)] if seen else []
     facts += [
@@ -142,7 +142,7 @@ def tell_of_another(line: PanicLine, verdict: Verdict) -> None:
                 about=f"job {line.job_id}",
                 account=line.account,
                 another=verdict.another,
-                now=timezone.now(),
+                now=clock(),
             )
 
 
@@ -169,7 +169,7 @@ def _sent(
 
     ``key``: the account's API config key, or None where it has none.
     """
-    now = timezone.now()
+    now = clock()
     if is_stale(request, now):
         url = settings.PACIFICA_URL + request.route
         return NothingSent(STALE, url=url, sent_at=None, failed_at=now, elapsed_ms=None)
@@ -190,9 +190,9 @@ def _pay(grant: credits.Grant, *results: Answer | Unreachable | None) -> None:
         with writing():
             paid, unused = replace(grant, count=len(results)), sum(not has_left(r) for r in results)
             quota = answers.quota(given[-1].headers) if given else None
-            credits.book(grant=paid, unused=unused, quota=quota, now=timezone.now())
+            credits.book(grant=paid, unused=unused, quota=quota, now=clock())
             if slow:
                 wait_s = max(slow_down_s(answer.headers) for answer in slow)
-                credits.pause(pool=grant.pool, until=timezone.now() + timedelta(seconds=wait_s))
+                credits.pause(pool=grant.pool, until=clock() + timedelta(seconds=wait_s))
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")

@@ -23,7 +23,7 @@ from orders.models import (
     PanicStatus,
 )
 from orders.operations.errands import background
-from orders.panic import cancel_all, decision
+from orders.panic import cancel_all, decision, exchange_requests
 from orders.panic import worker as panic_worker
 from orders.reconcile import closures, resolve
 from tests.helpers.authenticator import enrolled
@@ -176,7 +176,8 @@ def test_a_person_may_send_again_what_was_signed_by_a_clock_ahead(firm):
 
 @pytest.mark.parametrize("fault", ["apply_then_drop", "drop"])
 def test_a_panic_asked_and_sent_by_a_clock_ahead_ends(firm, quick_panic, fault, monkeypatch):
-    monkeypatch.setattr(cancel_all, "clock", lambda: timezone.now() + JUMPS[-1])
+    for module in (cancel_all, exchange_requests):
+        monkeypatch.setattr(module, "clock", lambda: timezone.now() + JUMPS[-1])
     firm.orders(2)
     decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
     ahead = timezone.now() + JUMPS[-1]

@@ -19,7 +19,7 @@ from orders.models import (
 )
 from orders.panic import worker
 from orders.panic.guard import arming, boot_clock, lookout
-from tests.helpers.guards import BootClock, beat, dated_back, new_guard
+from tests.helpers.guards import BootClock, beat, dated_back, new_guard, of_another_host
 from tests.helpers.panics import QUICK
 
 
@@ -225,6 +225,7 @@ def test_a_drill_fires_on_drill_accounts_alone(firm, clock, sweep):
     firm.account.is_drill = True
     firm.account.save()
     arming.arm(user=firm.operator, actor=firm.actor(), guard_id=guard.pk, is_drill=True)
+    of_another_host(guard)
     sweep.look()
     guard.refresh_from_db()
     wait(clock, guard, 11)
