@@ -44,7 +44,7 @@ from orders.operations.errands import background
 from orders.operations.time_stamps import stamping
 from orders.panic import worker as panic_worker
 from orders.panic.guard import latches, lookout, schedules
-from orders.reconcile import filled_amounts, resolve, sync
+from orders.reconcile import filled_amounts, give_way, resolve, sync
 from orders.reconcile.stream.worker import StreamThread
 
 logger = logging.getLogger(__name__)
@@ -237,7 +237,12 @@ def sync_due(now: datetime) -> None:
     """Read the books whose period is over, oldest first."""
     due = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S)
     accounts = due.values_list("pk", flat=True)
-    _each(accounts, lambda pk: sync.sync_account(account_id=pk, is_due_only=True))
+    _each(accounts, _sync)
+
+
+def _sync(account_id: int) -> None:
+    give_way.to_panics()
+    sync.sync_account(account_id=account_id, is_due_only=True)
 
 
 def read_amounts(now: datetime) -> None:

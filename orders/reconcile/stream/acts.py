@@ -1,10 +1,13 @@
-"""What the stream has done in threads: write what frames say, read what they may have missed."""
+"""What the stream has done in threads: write what frames say, read what they may have missed.
+
+All of it gives way to panics.
+"""
 
 from datetime import datetime
 from typing import Protocol
 
 from orders.exchange import credits
-from orders.reconcile import missed_orders, stream_updates, sync
+from orders.reconcile import give_way, missed_orders, stream_updates, sync
 from orders.reconcile.received_frames import ReceivedFrame
 
 
@@ -31,6 +34,7 @@ class LookUpOrders(Protocol):
 
 def apply_frames(*, account_id: int, frames: list[ReceivedFrame]) -> int | None:
     """Write what frames say."""
+    give_way.to_panics()
     return stream_updates.apply(account_id=account_id, frames=frames).lag_ms
 
 
@@ -39,6 +43,7 @@ def read_orders(*, account_id: int) -> str | None:
 
     One that was overtaken, by a read that began later still, is as good.
     """
+    give_way.to_panics()
     synced = sync.sync_account(account_id=account_id, purpose=credits.SYNC)
     if synced is None or not synced.problem:
         return None
@@ -47,4 +52,5 @@ def read_orders(*, account_id: int) -> str | None:
 
 def look_up_orders(*, account_id: int, since: datetime) -> str | None:
     """Look up in the history what came and went since then."""
+    give_way.to_panics()
     return missed_orders.look_up(account_id=account_id, since=since)
