@@ -14,8 +14,10 @@ from orders.lifecycle.wakeups import BULK, URGENT
 from tests.deploy.units import (
     DIRECTIVES,
     INSTALLED,
+    PROCESSES,
     ROOT,
     SERVICES,
+    TIMED,
     UNITS,
     command,
     unknown,
@@ -23,7 +25,7 @@ from tests.deploy.units import (
 )
 
 BIN = Path(sys.executable).parent
-SENDERS = ("worker-urgent", "worker-bulk", "sweep", "stream")
+SENDERS = ("worker-urgent", "worker-bulk", "sweep", "stream", "archive")
 HAS_SYSTEMD = shutil.which("systemd-analyze") is not None
 MAN = Path("/usr/share/man/man5")
 each = pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
@@ -103,16 +105,18 @@ def test_every_process_of_the_documents_has_a_unit_with_its_options():
     table = (ROOT / "docs/operations.md").read_text().partition("## Processes")[2]
     rows = re.findall(r"(?m)^\| [\w ]+ \| [^|]+ \| `([^`]+)` \|", table.partition("\n## ")[0])
     told = {frozenset(row.split()) for row in rows}
-    held = [{Path(word).name for word in command(unit)} for unit in SERVICES]
+    held = [{Path(word).name for word in command(unit)} for unit in PROCESSES]
     missing = [row for row in told if not any(row <= words for words in held)]
-    assert (len(told), missing) == (len(SERVICES), [])
+    assert (len(told), missing) == (len(PROCESSES), [])
 
 
 def test_the_procfile_runs_what_the_units_run():
     rows = re.findall(r"(?m)^[\w-]+: ENV_FILE=(\S+) exec (.+)$", (ROOT / "Procfile").read_text())
     told = {frozenset(line.removeprefix(".venv/bin/").split()) for _, line in rows}
-    held = [{word.removeprefix(f"{INSTALLED}/.venv/bin/") for word in command(u)} for u in SERVICES]
-    assert len(told) == len(rows) == len(SERVICES)
+    held = [
+        {word.removeprefix(f"{INSTALLED}/.venv/bin/") for word in command(u)} for u in PROCESSES
+    ]
+    assert len(told) == len(rows) == len(PROCESSES)
     assert [row for row in told if not any(row <= words for words in held)] == []
     for file, line in rows:
         sends = "celery" in line or "sweep" in line or "manage.py stream" in line
@@ -124,24 +128,38 @@ def test_keys_go_to_senders_alone(unit):
     given = " ".join(values(unit, "LoadCredential") + values(unit, "Environment"))
     assert ("opening-keys" in given) == is_sender(unit)
     assert ("senders.env" in given, "web.env" in given) == (is_sender(unit), not is_sender(unit))
-    assert ("checkpoint-key" in given) == unit.stem.endswith("-sweep")
+    assert ("checkpoint-key" in given) == unit.stem.endswith(("-sweep", "-archive"))
+
+
+def holds(unit, wanted):
+    return {name: values(unit, name) for name in wanted} == {n: [v] for n, v in wanted.items()}
 
 
 @each
-def test_it_is_shut_in_and_starts_again_for_ever(unit):
+def test_it_is_shut_in(unit):
     wanted = {
         "NoNewPrivileges": "yes",
         "ProtectSystem": "strict",
         "ProtectHome": "yes",
         "CapabilityBoundingSet": "",
-        "Restart": "always",
-        "StartLimitIntervalSec": "0",
         "UMask": "0077",
         "StateDirectoryMode": "0700",
-        "WantedBy": "pacifica-desk.target",
     }
-    assert {name: values(unit, name) for name in wanted} == {n: [v] for n, v in wanted.items()}
+    assert holds(unit, wanted)
     assert values(unit, "SystemCallFilter") == ["@system-service", "~@privileged"]
+
+
+@pytest.mark.parametrize("unit", PROCESSES, ids=lambda unit: unit.stem)
+def test_a_process_starts_again_for_ever(unit):
+    wanted = {"Restart": "always", "StartLimitIntervalSec": "0"}
+    assert holds(unit, wanted | {"WantedBy": "pacifica-desk.target"})
+
+
+@pytest.mark.parametrize("unit", TIMED, ids=lambda unit: unit.stem)
+def test_what_a_timer_starts_ends_by_itself_and_is_made_up_for(unit):
+    assert holds(unit, {"Type": "oneshot"}) and not values(unit, "WantedBy")
+    timer = unit.with_suffix(".timer")
+    assert holds(timer, {"Persistent": "yes", "WantedBy": "timers.target"})
 
 
 @pytest.fixture

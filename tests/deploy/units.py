@@ -7,6 +7,8 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = sorted(FOLDER.iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+TIMED = [unit for unit in SERVICES if unit.with_suffix(".timer") in UNITS]
+PROCESSES = [unit for unit in SERVICES if unit not in TIMED]
 INSTALLED = "/opt/pacifica-desk"
 
 # Names as the man pages of systemd 252 (Debian 12) spell them; `systemd-analyze verify` passes over
@@ -16,12 +18,13 @@ DIRECTIVES = {
         "Unit": "Description Documentation PartOf Wants After StartLimitIntervalSec",
         "Install": "WantedBy",
     },
+    "systemd.timer(5)": {"Timer": "OnCalendar Persistent"},
     "systemd.service(5)": {"Service": "Type ExecStart Restart RestartSec TimeoutStopSec"},
     "systemd.kill(5)": {"Service": "KillMode"},
     "systemd.exec(5)": {
         "Service": """
             User Group WorkingDirectory UMask Environment LoadCredential LimitNOFILE
-            StateDirectory StateDirectoryMode NoNewPrivileges CapabilityBoundingSet
+            StateDirectory StateDirectoryMode NoNewPrivileges Nice CapabilityBoundingSet
             AmbientCapabilities ProtectSystem ProtectHome ProtectProc ProcSubset ProtectClock
             ProtectHostname ProtectControlGroups ProtectKernelLogs ProtectKernelModules
             ProtectKernelTunables PrivateTmp PrivateDevices PrivateMounts RemoveIPC KeyringMode

@@ -18,13 +18,17 @@ class Command(terminal.DeskCommand):
 
     help = (
         "Verifies the log, then writes every record before DATE (UTC) as one self-contained zip "
-        "file that needs no app to be checked. Deletes nothing. With --compare it holds such a "
-        "file against the log that stands."
+        "file that needs no app to be checked, and holds it against the log. Deletes nothing. With "
+        "--compare it holds an earlier file against the log that stands."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Until when, and where to."""
-        parser.add_argument("--before", default="", help="YYYY-MM-DD, that day not included")
+        parser.add_argument(
+            "--before",
+            default="",
+            help="YYYY-MM-DD, not included; the first day of this month without it",
+        )
         parser.add_argument("--to", type=Path, help="an existing folder")
         parser.add_argument("--compare", type=Path, metavar="FILE", help="an archive to compare")
 
@@ -39,10 +43,10 @@ class Command(terminal.DeskCommand):
         """Write an archive, or compare one; exit code 1 where the log is not what it should be."""
         if compare is not None:
             self._compare(compare)
-        elif to is None or not before:
-            raise CommandError("Give --before and --to, or --compare.", returncode=2)
+        elif to is None:
+            raise CommandError("Give --to, or --compare.", returncode=2)
         else:
-            self._write(before, to)
+            self._write(_moment(before), to)
 
     def _compare(self, path: Path) -> None:
         with terminal.in_words():
@@ -59,19 +63,12 @@ class Command(terminal.DeskCommand):
             sys.exit(1)
         self.stdout.write(f"{path}: its {found.count} records stand in the log as they were filed.")
 
-    def _write(self, before: str, to: Path) -> None:
-        try:
-            day = parse_date(before)
-        except ValueError:
-            day = None
-        if day is None:
-            raise CommandError("--before: give a date as YYYY-MM-DD.", returncode=2)
+    def _write(self, before: datetime, to: Path) -> None:
         if not to.is_dir():
             raise CommandError(f"--to: {to} is no folder.", returncode=2)
-        moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
         with terminal.in_words():
             try:
-                archive = log_archive.archive(before=moment, folder=to)
+                archive = log_archive.archive(before=before, folder=to)
             except log_archive.CannotArchive as error:
                 self.stderr.write(str(error))
                 sys.exit(1)
@@ -79,3 +76,17 @@ class Command(terminal.DeskCommand):
             f"{archive.path}: {archive.count} records, {archive.length} bytes, "
             f"SHA-256 {archive.sha256}. Nothing was deleted."
         )
+        self._compare(archive.path)
+
+
+def _moment(before: str) -> datetime:
+    """Return the moment that a day begins (UTC); of this month's first where none is given."""
+    if not before:
+        return datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    try:
+        day = parse_date(before)
+    except ValueError:
+        day = None
+    if day is None:
+        raise CommandError("--before: give a date as YYYY-MM-DD.", returncode=2)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -248,6 +248,25 @@ def test_what_is_no_archive_is_not_compared(db, tmp_path, run, text):
     code, _, err = run("audit_archive", "--compare", str(file))
     assert code == 2 and "is no archive" in err
     assert run("audit_archive", "--before", "2026-01-01")[0] == 2
+
+
+def test_without_a_day_the_log_before_this_month_is_filed_and_held_against_it(
+    busy, tmp_path, run, monkeypatch
+):
+    code, out, said = run("audit_archive", "--to", str(tmp_path))
+    assert (code, "no record before that day" in said) == (1, True)  # it all happened today
+    this_month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    earlier = timezone.now() + timedelta(seconds=1)
+    real = log_archive.archive
+
+    def archive(*, before, folder):
+        assert before == this_month
+        return real(before=earlier, folder=folder)
+
+    monkeypatch.setattr(log_archive, "archive", archive)
+    count = AuditRecord.objects.count()
+    code, out, said = run("audit_archive", "--to", str(tmp_path))
+    assert (code, f"its {count} records stand in the log" in out) == (0, True), said
 
 
 def test_a_broken_log_is_not_archived(busy, tmp_path, monkeypatch):
