@@ -25,6 +25,10 @@ OF_JOB = {"request_id", "attempt"}  # bound for one job, and wrong in a line abo
 HEADER = "desk"  # of a task's message
 MAX_ID = 64  # characters of a request's id
 
+# What these say of addresses holds the passwords of those whom alerts go to.
+QUIET = {"urllib3": {"level": "INFO"}, "requests_oauthlib": {"level": "INFO"}}
+QUIET["apprise"] = {"level": "CRITICAL"}
+
 
 def configuration(level: str, form: str) -> dict[str, Any]:
     """Return Django's ``LOGGING``: everything of this severity to standard error, in this form."""
@@ -35,7 +39,7 @@ def configuration(level: str, form: str) -> dict[str, Any]:
         "formatters": {"line": formatters[form]},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
-        "loggers": {RECORDS: {"level": level if form == "json" else "CRITICAL"}},
+        "loggers": {RECORDS: {"level": level if form == "json" else "CRITICAL"}} | QUIET,
     }
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from django.urls import reverse_lazy
 
-from desk import logs
+from desk import alert_routes, logs
 from desk.appearance import UNFOLD, content_security_policy  # noqa: F401
 from desk.databases import database, has_wal_bug, sqlite_options
 from desk.env_file import DEFAULT, load
@@ -262,6 +262,10 @@ if ALERT_WEBHOOK_URL and not (
 ALERT_EMAILS = listed("ALERT_EMAILS")
 if not all(address.count("@") == 1 for address in ALERT_EMAILS):
     wrong("ALERT_EMAILS", "must be e-mail addresses with commas between.")
+try:
+    ALERT_ROUTES = alert_routes.parse(secret("ALERT_ROUTES"))
+except alert_routes.BadRoute as error:
+    wrong("ALERT_ROUTES_FILE", f"{error}")
 EMAIL_URL = address("EMAIL_URL", "", "smtp", "smtp+tls", "smtp+ssl")
 if ALERT_EMAILS and not EMAIL_URL:
     wrong("EMAIL_URL", "is not set: e-mails to ALERT_EMAILS need a mail server.")

@@ -140,6 +140,13 @@ SETTINGS = {
         ("ALERT_AFTER_S", "60", "People are told of a cancel that is unresolved for so long."),
         ("ALERT_WEBHOOK_URL", "none", "Alerts are posted there as JSON; https only."),
         ("ALERT_EMAILS", "none", "Alerts are mailed to these addresses, commas between."),
+        (
+            "ALERT_ROUTES",
+            "none",
+            "Where alerts go by Apprise, one route: "
+            "[chat, pagers and more](operations.md#who-is-told).",
+        ),
+        ("ALERT_ROUTES_FILE", "none", "A key file with any number of routes, one a line."),
         ("EMAIL_URL", "none", "The mail server: `smtp+tls://user:password@host:587`."),
         ("EMAIL_FROM", "`pacifica-desk@localhost`", "The sender's address of those mails."),
     ),

@@ -15,10 +15,11 @@ class OrdersConfig(AppConfig):
     verbose_name = "Desk"
 
     def ready(self) -> None:
-        """Connect the signals, and register what may wait for a second person."""
+        """Connect the signals, register what may wait for a second person, check the routes."""
         from orders.access import api_tokens, second_factor_off, sign_in_log
         from orders.accounts import waiting_acts
         from orders.lifecycle import restored_copy_acceptance
+        from orders.operations.alerts import ways
         from orders.panic.guard import second_person
 
         sign_in_log.connect()
@@ -27,6 +28,7 @@ class OrdersConfig(AppConfig):
         second_factor_off.connect()
         waiting_acts.connect()
         restored_copy_acceptance.connect()
+        ways.check_routes()
         connection_created.connect(widen_sqlite, dispatch_uid="widen_sqlite")
 
 

@@ -49,9 +49,13 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(over_at__isnull=True)
 
     def to_tell(self, now: datetime) -> Self:
-        """Those whose beginning or end nobody could be told yet, and whose turn it is."""
+        """Those whose beginning or end somebody has still to hear of, and whose turn it is.
+
+        The end of what nobody heard of is told to nobody.
+        """
         beginning = models.Q(told_at__isnull=True, over_at__isnull=True)
-        end = models.Q(told_at__isnull=False, over_at__isnull=False, told_over_at__isnull=True)
+        heard_of = models.Q(told_at__isnull=False) | ~models.Q(told_ways=[])
+        end = heard_of & models.Q(over_at__isnull=False, told_over_at__isnull=True)
         return self.filter(beginning | end, has_come("next_tell_at", now, MAX_PAUSE))
 
 
@@ -68,6 +72,7 @@ class Alert(models.Model):
     raised_at = models.DateTimeField()
     next_tell_at = models.DateTimeField()
     told_at = models.DateTimeField(null=True)
+    told_ways = models.JSONField(default=list)  # "raised KEY" or "over KEY" of each way so far
     over_at = models.DateTimeField(null=True)
     told_over_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)  # to tell; the next try comes later

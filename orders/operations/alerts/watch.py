@@ -1,22 +1,18 @@
-"""Tell people outside the pages what cannot wait: once per matter, and once more when it is over.
+"""Find what people are told of outside the pages because it cannot wait: one alert per matter.
 
-What is told is kept in the database, so that of several senders one tells, and a restart tells
-nothing twice. Where nothing is configured matters are still listed.
+Where no way of telling is set matters are still listed.
 """
 
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from smtplib import SMTPException
 
 from django.conf import settings
-from django.core.mail import send_mail
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Count, Max, Min, Q
 
 from desk.repeated_warnings import Matters
 from orders.access import one_person
 from orders.accounts import wallet_check
-from orders.audit import log
 from orders.exchange import clock
 from orders.lifecycle import restored_copy
 from orders.models import (
@@ -26,20 +22,17 @@ from orders.models import (
     Cancel,
     CancelJob,
     CancelStatus,
-    Event,
     PanicLine,
     Proposal,
     Sender,
 )
-from orders.models.alerts import MAX_PAUSE
 from orders.models.clocks import has_come, is_ahead
 from orders.models.panics import PanicLineQuerySet
-from orders.operations.alerts import guard_matters, webhook
+from orders.operations.alerts import guard_matters, telling
 from orders.operations.time_stamps import alarm
 
 logger = logging.getLogger(__name__)
 standing = Matters(logger)
-TELL_LEASE = timedelta(seconds=30)
 STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
 WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
 EXPIRED_FOR = timedelta(days=1)
@@ -60,7 +53,7 @@ def watch(now: datetime) -> None:
         Alert.objects.filter(pk=current[key].pk, over_at__isnull=True).update(
             over_at=now, next_tell_at=now
         )
-    tell(now)
+    telling.tell(now)
 
 
 def matters(now: datetime) -> dict[Key, Matter]:
@@ -70,25 +63,6 @@ def matters(now: datetime) -> dict[Key, Matter]:
     of_accounts = _not_ours() | _not_followed(now)
     of_others = _one_person() | guard_matters.matters() | _foreign_answers(now)
     return of_jobs | _panics(now) | of_senders | of_accounts | of_others
-
-
-def tell(now: datetime) -> None:
-    """Tell what is due, each claimed first; what fails is tried again, ever more rarely."""
-    for alert in Alert.objects.to_tell(now):
-        same = Alert.objects.filter(pk=alert.pk, next_tell_at=alert.next_tell_at)
-        if not same.update(next_tell_at=now + TELL_LEASE):
-            continue
-        is_over = alert.over_at is not None
-        column = "told_over_at" if is_over else "told_at"
-        try:
-            _send(alert, is_over)
-        except (webhook.CannotTell, SMTPException, OSError) as error:
-            said = str(error) if isinstance(error, webhook.CannotTell) else type(error).__name__
-            logger.warning("An alert could not be told (%s); it is tried again.", said)
-            _try_later(alert, now)
-        else:
-            Alert.objects.filter(pk=alert.pk).update(**{column: now})
-            log.record(_fact(alert, is_over))
 
 
 def _unresolved(now: datetime) -> dict[Key, Matter]:
@@ -252,42 +226,6 @@ def _raise(key: Key, matter: Matter, now: datetime) -> None:
     kind, about = key
     desk_name, said = matter
     Alert.objects.raise_once(kind=kind, about=about, desk_name=desk_name, said=said, now=now)
-
-
-def _send(alert: Alert, is_over: bool) -> None:
-    """Send by every way that is configured; an e-mail server that takes it, a 2xx are enough."""
-    state = "over" if is_over else "raised"
-    if settings.ALERT_WEBHOOK_URL:
-        webhook.post(
-            {
-                "network": settings.PACIFICA_NETWORK,
-                "state": state,
-                "kind": alert.kind,
-                "about": alert.about,
-                "desk": alert.desk_name,
-                "text": _words(alert, is_over),
-                "raised_at": alert.raised_at.isoformat(),
-            }
-        )
-    if settings.ALERT_EMAILS:
-        subject = f"[{settings.PACIFICA_NETWORK}] {alert.get_kind_display()}: {state}"
-        send_mail(subject, _words(alert, is_over), None, settings.ALERT_EMAILS)
-
-
-def _words(alert: Alert, is_over: bool) -> str:
-    return f"Over: {alert.said}" if is_over else alert.said
-
-
-def _try_later(alert: Alert, now: datetime) -> None:
-    pause_s = min(MAX_PAUSE.total_seconds(), 15 * 2 ** min(alert.failures, 6))
-    Alert.objects.filter(pk=alert.pk).update(
-        failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s)
-    )
-
-
-def _fact(alert: Alert, is_over: bool) -> log.Fact:
-    data = {"kind": alert.kind, "about": alert.about, "said": alert.said, "is_over": is_over}
-    return log.Fact(event=Event.ALERT, data=data)
 
 
 def _count(number: int) -> str:

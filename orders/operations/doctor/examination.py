@@ -54,6 +54,7 @@ EXAMINATIONS = (
     Examination("accounts", outside_checks.check_accounts, True),
     Examination("mail", outside_checks.check_mail),
     Examination("webhook", outside_checks.check_webhook),
+    Examination("routes", outside_checks.check_routes),
 )
 
 

@@ -1,10 +1,8 @@
-"""What other machines tell: the broker, the exchange and its clock, accounts, mail and webhook."""
+"""What other machines tell: the broker, the exchange and its clock, accounts, alerts."""
 
 from collections.abc import Iterator
-from smtplib import SMTPException
 
 from django.conf import settings
-from django.core.mail import send_mail
 
 from desk import celery
 from orders.accounts import wallet_check
@@ -13,7 +11,9 @@ from orders.exchange import client
 from orders.keys import key_settings
 from orders.models import AgentWallet
 from orders.models.clocks import WARN_ABOVE_MS
-from orders.operations.alerts import webhook
+from orders.operations.alerts import ways
+from orders.operations.alerts.ways import Notice, Way
+from orders.operations.alerts.webhook import CannotTell
 from orders.operations.doctor.findings import Asked, Finding, Limits, not_asked, ok, trouble
 from orders.pacifica import answers
 from orders.pacifica.transport import Answer, Unreachable
@@ -90,11 +90,9 @@ def check_mail(asked: Asked, limits: Limits) -> Finding:
         return _unset("mail", "ALERT_EMAILS")
     if not asked.send_test:
         return not_asked("mail", f"{len(settings.ALERT_EMAILS)} addresses; --send-test sends one.")
-    try:
-        send_mail(f"[{settings.PACIFICA_NETWORK}] Test", TEST, None, settings.ALERT_EMAILS)
-    except (SMTPException, OSError) as error:
-        said = f"EMAIL_URL: the server did not take it ({type(error).__name__})."
-        return trouble("mail", said, "Check host, port, user and password in EMAIL_URL.")
+    if said := _tried("mail", asked):
+        todo = "Check host, port, user and password in EMAIL_URL."
+        return trouble("mail", f"EMAIL_URL: {said}.", todo)
     return ok("mail", "the server took a test; see whether it arrived.")
 
 
@@ -104,22 +102,45 @@ def check_webhook(asked: Asked, limits: Limits) -> Finding:
         return _unset("webhook", "ALERT_WEBHOOK_URL")
     if not asked.send_test:
         return not_asked("webhook", "it is set; --send-test posts to it.")
-    facts = {"network": settings.PACIFICA_NETWORK, "state": "test", "kind": "test"}
-    facts |= {"about": "doctor", "desk": "", "text": TEST, "raised_at": asked.now.isoformat()}
-    try:
-        webhook.post(facts)
-    except webhook.CannotTell as error:
-        return trouble("webhook", f"{error}.", "Check ALERT_WEBHOOK_URL.")
+    if said := _tried("webhook", asked):
+        return trouble("webhook", f"{said}.", "Check ALERT_WEBHOOK_URL.")
     return ok("webhook", "it took a test.")
+
+
+def check_routes(asked: Asked, limits: Limits) -> Finding:
+    """Whether alerts go out by Apprise; one is sent by each route if asked."""
+    routes = [way for way in ways.every_way() if way.name not in ("webhook", "mail")]
+    if not routes:
+        return not_asked("routes", "ALERT_ROUTES is not set.")
+    if not asked.send_test:
+        return not_asked("routes", f"{len(routes)} are set; --send-test tries each.")
+    ends = {way.name: _sent(way, asked) for way in routes}
+    if wrong := [f"{name}: {said}" for name, said in ends.items() if said]:
+        return trouble("routes", f"{'; '.join(wrong)}.", "Check these lines of ALERT_ROUTES_FILE.")
+    return ok("routes", f"{len(routes)} took a test; see whether they arrived.")
 
 
 TEST = "This is a test by manage.py doctor. Nothing is wrong."
 
 
+def _tried(name: str, asked: Asked) -> str:
+    """Send a test by the way of this name; return what was wrong, or nothing."""
+    (way,) = (way for way in ways.every_way() if way.name == name)
+    return _sent(way, asked)
+
+
+def _sent(way: Way, asked: Asked) -> str:
+    about = {"kind": "test", "title": "Test", "about": "doctor", "desk": ""}
+    try:
+        way.send(Notice(state="test", text=TEST, raised_at=asked.now.isoformat(), **about))
+    except CannotTell as error:
+        return str(error)
+    return ""
+
+
 def _unset(name: str, setting: str) -> Finding:
-    """Nothing is set; trouble outside paper where the other way is not set either."""
-    has_any = settings.ALERT_EMAILS or settings.ALERT_WEBHOOK_URL
-    if has_any or settings.PACIFICA_NETWORK == "paper":
+    """Nothing is set; trouble outside paper where no other way is set either."""
+    if ways.every_way() or settings.PACIFICA_NETWORK == "paper":
         return not_asked(name, f"{setting} is not set.")
-    todo = f"Set {setting}, or the other way of telling people."
+    todo = f"Set {setting}, or another way of telling people."
     return trouble(name, "nobody is told of what goes wrong.", todo)

@@ -21,6 +21,7 @@ from orders.management import sweep, terminal
 from orders.models import Account, AccountStream, AuditRecord, Event, SealedKey, Sender
 from orders.models.account_stream import LEASE
 from orders.models.clocks import MAY_DIFFER
+from orders.operations.alerts import ways
 from orders.operations.doctor import database_checks, examination, local_checks, outside_checks
 from orders.operations.doctor.findings import NOT_ASKED, OK, TROUBLE, Asked, Limits
 from tests.helpers.copies import Copy
@@ -65,7 +66,7 @@ def test_a_site_that_is_well_has_no_trouble(well):
     findings = found()
     assert troubles(findings) == {}
     not_asked = {one.name for one in findings if one.state == NOT_ASKED}
-    assert not_asked == {"accounts", "mail", "time stamps", "webhook"}
+    assert not_asked == {"accounts", "mail", "routes", "time stamps", "webhook"}
 
 
 def test_it_changes_nothing_and_records_nothing_unasked(well):
@@ -373,7 +374,7 @@ def test_a_webhook_and_a_mail_server_that_refuse_are_trouble_without_their_addre
         raise OSError("hush-hush")
 
     hook.status = 500
-    monkeypatch.setattr(outside_checks, "send_mail", refuse)
+    monkeypatch.setattr(ways, "send_mail", refuse)
     findings = found(send_test=True)
     assert troubles(findings).keys() == {"mail", "webhook"}
     assert "HTTP 500" in troubles(findings)["webhook"]
