@@ -21,7 +21,7 @@ from django.views.defaults import permission_denied
 from desk import logs
 from orders.access import denials, preferences, second_factor, sessions
 from orders.access.permissions import NotAllowed
-from orders.access.sign_in_log import actor_of
+from orders.access.sign_in_log import actor_of, client_address
 from orders.access.way_back import came_from, page_of
 
 UTC = ZoneInfo("UTC")
@@ -82,7 +82,7 @@ class SignInMiddleware:
             logout(request)
             messages.warning(request, ENDED)
             return self.sign_in(request)
-        sessions.touch(request)
+        sessions.touch(request, address=client_address(request))
         owes = not sessions.is_verified(request) and second_factor.is_asked_of(request.user)
         if owes and request.path not in open_paths():
             return self.lead(request)

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
+from orders.access import browsers
 from orders.models import SessionEpoch
 from orders.models.prepared import Prepared
 
@@ -24,6 +25,8 @@ FRESH_FOR_S = 300
 SEEN_EVERY_S = 60  # an idle clock needs no write at every request
 BEGAN, SEEN, FRESH = "desk_began_at", "desk_seen_at", "desk_fresh_at"
 STANDING, VERIFIED = "desk_standing", "desk_verified_at"
+# What its person is shown of it: the address it began from, the last one, the browser in words.
+FROM, SEEN_FROM, BROWSER = "desk_from", "desk_seen_from", "desk_browser"
 
 
 class NotFresh(Exception):
@@ -37,10 +40,12 @@ def person_of(request: HttpRequest) -> "User":
     return request.user
 
 
-def begin(request: HttpRequest, user: "User") -> None:
-    """Start the clocks of a session that just signed in by password."""
+def begin(request: HttpRequest, user: "User", *, address: str) -> None:
+    """Start the clocks of a session that just signed in by password from this address."""
     now = _now()
     request.session.update({BEGAN: now, SEEN: now, FRESH: now, STANDING: epoch_of(user.pk)})
+    browser = browsers.in_words(request.headers.get("User-Agent", ""))
+    request.session.update({FROM: address, SEEN_FROM: address, BROWSER: browser})
 
 
 def verify(request: HttpRequest) -> None:
@@ -84,11 +89,17 @@ def holds_until(session: "SessionBase | dict[str, Any]") -> int:
     return min(oldest, idlest)
 
 
-def touch(request: HttpRequest) -> None:
-    """Note that the person did something; a page that looks by itself does not count."""
-    now = _now()
-    if _is_by_hand(request) and abs(now - request.session.get(SEEN, 0)) >= SEEN_EVERY_S:
-        request.session[SEEN] = now
+def touch(request: HttpRequest, *, address: str) -> None:
+    """Note that the person did something; a page that looks by itself does not count.
+
+    An address that the session was not seen from last is noted whatever came from it: a cookie
+    that was carried off shows by it.
+    """
+    now, session = _now(), request.session
+    if _is_by_hand(request) and abs(now - session.get(SEEN, 0)) >= SEEN_EVERY_S:
+        session[SEEN] = now
+    if session.get(SEEN_FROM) and session[SEEN_FROM] != address:
+        session[SEEN_FROM] = address
 
 
 def demand_fresh(request: HttpRequest) -> None:

@@ -56,7 +56,7 @@ def connect() -> None:
 
 
 def _logged_in(sender: type[User], request: HttpRequest, user: User, **kwargs: Any) -> None:
-    sessions.begin(request, user)
+    sessions.begin(request, user, address=client_address(request))
     # the request itself may not know its user yet
     log.record(log.Fact(event=Event.LOGIN, actor=_actor(request, user)))
 

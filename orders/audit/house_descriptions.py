@@ -81,6 +81,10 @@ def _login_failed(record: AuditRecord, data: dict[str, Any], who: str, orders: s
 
 
 def _logout(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
+    if told(data, "ended"):
+        return f"{who} ended another session of theirs: {told(data, 'ended')}."
+    if data.get("is_all_others"):
+        return f"{who} ended all other sessions of theirs."
     return f"{who} signed out."
 
 

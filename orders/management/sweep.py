@@ -18,7 +18,7 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from desk import logs, process_figures
-from orders.access import four_eyes_decisions
+from orders.access import four_eyes_decisions, own_sessions
 from orders.accounts import wallet_check
 from orders.audit import log
 from orders.delivery import worker
@@ -84,6 +84,7 @@ def duties() -> list[Duty]:
         Duty("have checkpoints stamped", stamping.stamp_due, 20),
         Duty("run errands", background.Errands().start_due, 1),
         Duty("end proposals", four_eyes_decisions.end_expired, 30),
+        Duty("forget sessions", own_sessions.forget_over, 600),
         Duty("alert", watch.watch, 5),
     ]
 
