@@ -42,6 +42,10 @@ class WrongCode(ValueError):
     """The code is not the authenticator's, or was used before. The text is for the person."""
 
 
+class NoFactor(Exception):
+    """There is no second factor that recovery codes could stand in for; the text says so."""
+
+
 def is_asked_of(user: "User") -> bool:
     """Whether this person must give a second factor: they have one, or their role acts."""
     return is_enrolled(user) or (settings.SECOND_FACTOR_REQUIRED and is_acting(user))
@@ -88,11 +92,29 @@ def confirm(
     if step is None:
         raise WrongCode("That code does not fit. Check the device's clock and take the next one.")
     SecondFactor.objects.create(user=user, sealed_secret=sealed, confirmed_at=now, last_step=step)
+    codes = _replace_codes(user)
+    log.append(_fact(user, actor, "none", "enrolled"))
+    return codes
+
+
+@transaction.atomic
+def renew_codes(*, user: "User", actor: log.Actor) -> list[str]:
+    """Make new recovery codes, and forget the older ones; return them. Raises `NoFactor`."""
+    factors = SecondFactor.objects.select_for_update(no_key=True, of=("self",))
+    if not factors.filter(user_id=user.pk).exists():
+        raise NoFactor("Set up a second factor first: recovery codes stand in for it.")
+    left, codes = codes_left(user=user), _replace_codes(user)
+    changed = {"recovery codes": [f"{left} left", f"{len(codes)} new"]}
+    data = {"user": user.get_username(), "changed": changed}
+    log.append(log.Fact(Event.USER_CHANGED, actor, data=data))
+    return codes
+
+
+def _replace_codes(user: "User") -> list[str]:
     RecoveryCode.objects.filter(user_id=user.pk).delete()
     codes = [_new_code() for _ in range(RECOVERY_CODES)]
     hashes = [RecoveryCode(user_id=user.pk, code_hash=_hash(user.pk, each)) for each in codes]
     RecoveryCode.objects.bulk_create(hashes)
-    log.append(_fact(user, actor, "none", "enrolled"))
     return codes
 
 
@@ -112,6 +134,12 @@ def devices(user: "User") -> list[str]:
     """Return what stands for this person's second factors, to tell whether one was changed."""
     times = SecondFactor.objects.filter(user_id=user.pk).values_list("confirmed_at", flat=True)
     return [at.isoformat() for at in times]
+
+
+def enrolled_at(user: "User") -> datetime | None:
+    """Return when this person set the authenticator up; None where there is none."""
+    factors = SecondFactor.objects.filter(user_id=user.pk)
+    return factors.values_list("confirmed_at", flat=True).first()
 
 
 def codes_left(*, user: "User") -> int:
