@@ -1,4 +1,4 @@
-"""A person's own page: the time zone, and the views of the list of orders that they named."""
+"""A person's own page: sessions, second factor, last sign-ins, time zone, views of the orders."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from orders.access import preferences
 from orders.access.preferences import NotKept
 from orders.access.sessions import person_of
+from orders.admin import own_sign_in
 from orders.admin.shared import saved_views
 from orders.admin.shared.screens import name_page
 from orders.models.lookups import MAX_ROW_ID
@@ -55,7 +56,7 @@ class OwnSettings:
             "chosen": preferences.zone_of(user).key,
             "views": saved_views.of(request),
         }
-        context = self.site.each_context(request) | own
+        context = self.site.each_context(request) | own_sign_in.facts(request) | own
         return TemplateResponse(request, "desk/own_settings.html", context)
 
     def _choose(self, request: HttpRequest) -> HttpResponseRedirect:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from orders.admin import help_pages, overview
 from orders.admin.own_settings import OwnSettings
+from orders.admin.own_sign_in import OwnSignIn
 from orders.admin.shared import versions
 from orders.admin.shared.screens import fragment
 from orders.admin.shared.unfold import UnfoldAdminSite
@@ -35,6 +36,7 @@ class DeskAdminSite(UnfoldAdminSite):
         return [
             *sign_in_views.addresses(),
             *OwnSettings(self).addresses(),
+            *OwnSignIn(self).addresses(),
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
             path("counts/", self.admin_view(self.counts_view), name="counts"),
             path("help/<path:name>/", self.admin_view(self.help_view), name="help"),

@@ -92,6 +92,9 @@ OWN_BUSINESS = {
     "enrol_second_factor",
     "confirm_yourself",
     "own_settings",
+    "own_settings_end_session",
+    "own_settings_end_others",
+    "own_settings_codes",
     "orders_savedview_save",
     "orders_savedview_delete",
 }
