@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from .fields import is_name, is_whole_number
+from .market_rows import MarketDecimals, MarketPrice
 from .rows import (
     HistoryOrder,
     OddRow,
@@ -140,6 +141,16 @@ def market_symbols(status: int, body: bytes, *, is_whole: bool = True) -> tuple[
     items = _data_list(_read(status, body, is_whole))
     symbols = [item.get("symbol") for item in items if isinstance(item, dict)]
     return tuple(symbol for symbol in symbols if isinstance(symbol, str) and is_name(symbol))
+
+
+def market_prices(status: int, body: bytes, *, is_whole: bool = True) -> Listed[MarketPrice]:
+    """Read the prices of GET ``/info/prices``; raises `Unreadable`."""
+    return Listed(*rows_of(MarketPrice, _data_list(_read(status, body, is_whole))))
+
+
+def market_decimals(status: int, body: bytes, *, is_whole: bool = True) -> Listed[MarketDecimals]:
+    """Read the steps of prices and amounts of GET ``/info``; raises `Unreadable`."""
+    return Listed(*rows_of(MarketDecimals, _data_list(_read(status, body, is_whole))))
 
 
 def _page(kind: type[RowT], status: int, body: bytes, is_whole: bool) -> HistoryPage[RowT]:

@@ -6,7 +6,7 @@ grown before. Amounts and prices stay the exchange's decimal text; times are int
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from .fields import (
     Check,
@@ -48,8 +48,10 @@ class Row:
 
     ``odd_fields``: names of those that could not be read, and are None. ``differing``: those of
     them in which two rows of one order say different things. ``raw``: the row as it came.
+    ``needed``: the fields without which a row is odd; the first of them names it.
     """
 
+    needed: ClassVar[tuple[str, ...]] = ("order_id", "symbol")
     odd_fields: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
     raw: dict[str, Any] = field(repr=False)
@@ -156,6 +158,7 @@ class OrderStrategy(Row):
     Source: docs.pacifica.fi get-order-strategy page; it can place orders again after a cancel-all.
     """
 
+    needed = ("strategy_id",)
     strategy_id: str = field_of(is_text)
     lifecycle: str | None = field_of(is_text)
     definition: dict[str, Any] | None = field_of(is_object, is_nullable=True)  # noqa: RUF009 a field
@@ -191,20 +194,23 @@ class OddRow:
 RowT = TypeVar("RowT", bound=Row)
 
 
+_CHECKS: dict[type[Row], list[_FieldCheck]] = {}
+
+
 def _checks(kind: type[Row]) -> list[_FieldCheck]:
-    return [_FieldCheck(each.name, **each.metadata) for each in fields(kind) if each.metadata]
+    checks = _CHECKS.get(kind)
+    if checks is None:
+        described = [each for each in fields(kind) if each.metadata]
+        checks = _CHECKS[kind] = [_FieldCheck(each.name, **each.metadata) for each in described]
+    return checks
 
 
 def row_of(kind: type[RowT], item: dict[str, Any]) -> RowT:
     """Read one object by itself as a row of ``kind``, whatever of it can be read."""
-    return _row(kind, _CHECKS.get(kind) or _CHECKS.setdefault(kind, _checks(kind)), item)
+    return _row(kind, _checks(kind), item)
 
 
 _ORDERS = (OpenOrder, HistoryOrder, OrderEvent, TwapOrder)
-_KINDS: tuple[type[Row], ...] = (*_ORDERS, OrderStrategy)
-_CHECKS: dict[type[Row], list[_FieldCheck]] = {kind: _checks(kind) for kind in _KINDS}
-_NEEDED: dict[type[Row], tuple[str, ...]] = dict.fromkeys(_KINDS, ("order_id", "symbol"))
-_NEEDED[OrderStrategy] = ("strategy_id",)
 
 
 def rows_of(
@@ -213,12 +219,12 @@ def rows_of(
     """Return (readable rows of ``kind``, the odd ones). Raises `Unreadable` only for no list.
 
     Rows that name the same thing are one. ``key``: the fields that name it, the first of them at
-    least; the order id, or the strategy's, where nothing is said. A reader must not take an order
+    least; the first that its kind needs, where nothing is said. A reader must not take an order
     for gone, or a list for empty, while an odd row stands that could be it.
     """
     if not isinstance(items, list):
         raise Unreadable("the rows are no list")
-    checks, needed = _CHECKS[kind], _NEEDED[kind]
+    checks, needed = _checks(kind), kind.needed
     rows: dict[tuple[Any, ...], tuple[int, RowT]] = {}  # name -> (position, row)
     odd: list[OddRow] = []
     for position, item in enumerate(items, 1):
@@ -264,13 +270,13 @@ def _merged(position: int, row: RowT, other: RowT) -> tuple[int, RowT]:
     """
     values: dict[str, Any] = {}
     odd, differing = set(row.odd_fields + other.odd_fields), set(row.differing)
-    for name, *_ in _CHECKS[type(row)]:
+    for name, *_ in _checks(type(row)):
         readable = [getattr(each, name) for each in (row, other) if name not in each.odd_fields]
         if name in differing or (len(readable) == 2 and readable[0] != readable[1]):
             differing.add(name)
             readable = [None]
         values[name] = readable[0] if readable else None
-    names = [name for name, *_ in _CHECKS[type(row)]]
+    names = [name for name, *_ in _checks(type(row))]
     values["odd_fields"] = tuple(name for name in names if name in odd | differing)
     values["differing"] = tuple(name for name in names if name in differing)
     return position, type(row)(**values, raw=row.raw)

@@ -15,7 +15,7 @@ import time
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from orders.pacifica import answers
+from orders.pacifica import answers, reads
 
 ROW = {
     "order_id": 28000000001,
@@ -321,6 +321,8 @@ def _check_reads(given_):
         answers.history_page,
         answers.twap_orders,
         answers.market_symbols,
+        reads.market_prices,
+        reads.market_decimals,
     ]
     for read in read_all:
         try:
