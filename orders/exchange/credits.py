@@ -3,7 +3,8 @@
 Credits are counted over a rolling 60 s (docs.pacifica.fi rate-limits page), one pool for each main
 account with its subaccounts where they hold an API config key, one for all that is keyless. What
 we count is corrected by the exchange's own ``ratelimit`` headers. The last part of a pool is kept
-for urgent cancels and for the reads that prove outcomes.
+for urgent cancels and for the reads that prove outcomes. Marks come last: they take only what is
+left beside that and beside all that syncs may still take.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from orders.models import Account, CreditPool, SealedApiConfigKey
 from orders.models.clocks import is_ahead
 from orders.pacifica.quota import Quota
 
-URGENT, PROOF, BULK, SYNC = "urgent", "proof", "bulk", "sync"
+URGENT, PROOF, BULK, SYNC, MARKS = "urgent", "proof", "bulk", "sync", "marks"
 KEYLESS = "keyless"
 HEAVY = ("/orders/history", "/orders/twap/history")  # CCXT's table lists these as heavy
 MAX_PAUSE = timedelta(seconds=60)  # after a 429
@@ -71,9 +72,11 @@ class Balance:
         return float(ceil(waiting / a_minute) * (WINDOW_S + 1)) if a_minute else 0.0
 
 
-def pool_of(account: Account) -> str:
-    """Name the pool that this account's requests are paid from."""
-    return account.pool_address if hasattr(account, "api_config_key") else KEYLESS
+def pool_of(account: Account | None) -> str:
+    """Name the pool that this account's requests are paid from; None asks for no account."""
+    if account is None or not hasattr(account, "api_config_key"):
+        return KEYLESS
+    return account.pool_address
 
 
 def price_of_read(path: str, pool: str) -> Decimal:
@@ -83,7 +86,9 @@ def price_of_read(path: str, pool: str) -> Decimal:
     return settings.CREDIT_PRICES["heavy_read_keyless" if pool == KEYLESS else "heavy_read"]
 
 
-def reserve(*, account: Account, wanted: int, price: Decimal, purpose: str, now: datetime) -> Grant:
+def reserve(
+    *, account: Account | None, wanted: int, price: Decimal, purpose: str, now: datetime
+) -> Grant:
     """Take up to ``wanted`` requests' worth out of the pool before they are sent.
 
     Urgent cancels and proving reads are never withheld by our own count: the exchange alone may
@@ -227,9 +232,10 @@ def _reserve(pool: CreditPool) -> Decimal:
 def _free(pool: CreditPool, spent: SpentCredits, purpose: str) -> Decimal:
     """Return the credits this purpose may take now."""
     free = pool.quota - spent.total() - _reserve(pool)
-    if purpose == SYNC:
-        return min(free, pool.quota * settings.CREDIT_SYNC_PERCENT / 100 - spent.of_syncs())
-    return free
+    of_syncs = pool.quota * settings.CREDIT_SYNC_PERCENT / 100 - spent.of_syncs()
+    if purpose == MARKS:
+        return free - max(Decimal(0), of_syncs)
+    return min(free, of_syncs) if purpose == SYNC else free
 
 
 def _spend(

@@ -24,6 +24,7 @@ from orders.audit import log
 from orders.delivery import worker
 from orders.delivery.abandoned import recover_abandoned
 from orders.exchange import clock as exchange_clock
+from orders.exchange import markets
 from orders.lifecycle import restored_copy, transitions
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.outcome_facts import outcome_facts
@@ -78,6 +79,7 @@ def duties() -> list[Duty]:
         Duty("settle", settle_due, 0.5),
         Duty("sync", sync_due, 1),
         Duty("read amounts", read_amounts, 1),
+        Duty("read marks", read_marks, 1),
         Duty("probe", probe_overdue, 1),
         Duty("ask for tests", wallet_check.ask_daily, 60),
         Duty("sign checkpoints", background.checkpoint_due, 5),
@@ -249,6 +251,13 @@ def _sync(account_id: int) -> None:
 def read_amounts(now: datetime) -> None:
     """Read what cancelled orders had filled, for accounts where an urgent one waits first."""
     _each(filled_amounts.accounts_due(now), lambda pk: filled_amounts.read(account_id=pk))
+
+
+def read_marks(now: datetime) -> None:
+    """Read marks while a page shows orders; the first moments of a panic belong to the panic."""
+    if markets.is_due(now):
+        give_way.to_panics()
+        markets.read_due(now)
 
 
 def beat(kind: str, now: datetime) -> None:

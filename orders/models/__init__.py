@@ -32,6 +32,7 @@ from orders.models.logins import (
     SessionEpoch,
     SignInAttempt,
 )
+from orders.models.markets import Market, MarketWatch
 from orders.models.orders import AmountsState, Order, OrderState
 from orders.models.panics import PanicLine, PanicStatus
 from orders.models.preferences import Preference, SavedView
@@ -76,6 +77,8 @@ __all__ = [
     "JobStatus",
     "KnownAddress",
     "Latch",
+    "Market",
+    "MarketWatch",
     "Membership",
     "Order",
     "OrderState",
