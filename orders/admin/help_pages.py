@@ -37,6 +37,7 @@ TOPICS = {
     "orders_export": "audit-log",
     "orders_verification": "audit-log",
     "orders_restore": "operations#restoring-a-copy",
+    "orders_alert": "screens#alerts",
     "orders_guard": "guard",
     "orders_schedule": "guard#schedules",
     "orders_latch": "guard#latches",

@@ -25,6 +25,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         items = [
             _item(request, "Desks", "groups", "admin:orders_desk_changelist"),
             _item(request, "People", "person", "admin:auth_user_changelist"),
+            _item(request, "Alerts", "warning", "admin:orders_alert_changelist"),
         ]
         groups.append({"title": "Administration", "separator": True, "items": items})
     return groups

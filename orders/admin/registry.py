@@ -7,6 +7,7 @@ from orders.admin.accounts import (
     desk_pages,
     people_pages,
 )
+from orders.admin.alerts import alert_pages
 from orders.admin.audit import (
     record_pages,
     restored_copy_pages,
@@ -22,6 +23,7 @@ from orders.admin.panic import panic_pages
 __all__ = [
     "account_pages",
     "agent_wallet_pages",
+    "alert_pages",
     "api_token_pages",
     "desk_pages",
     "discrepancy_pages",

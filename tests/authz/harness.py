@@ -72,6 +72,7 @@ RUN_BY_ADMINISTRATORS = {
     "orders_proposal_decline",
     "orders_proposal_alone",
     "orders_proposal_review",
+    "orders_alert_test",
     "orders_account_add",
     "orders_account_api_key",
     "orders_account_change",

@@ -210,6 +210,7 @@ def screens() -> Iterator[Screen]:
     administrator = "ada"
     yield Screen("overview-of-an-administrator", administrator, ADMIN)
     yield Screen("desks", administrator, f"{ORDERS}desk/")
+    yield Screen("alerts", administrator, f"{ORDERS}alert/")
     yield Screen("add-desk", administrator, f"{ORDERS}desk/add/")
     yield Screen("add-desk-refused", administrator, sent_empty(f"{ORDERS}desk/add/"))
     yield Screen("desk", administrator, first_of(f"{ORDERS}desk/"))

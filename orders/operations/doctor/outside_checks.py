@@ -12,8 +12,7 @@ from orders.keys import key_settings
 from orders.models import AgentWallet
 from orders.models.clocks import WARN_ABOVE_MS
 from orders.operations.alerts import ways
-from orders.operations.alerts.ways import Notice, Way
-from orders.operations.alerts.webhook import CannotTell
+from orders.operations.alerts.trial import try_way
 from orders.operations.doctor.findings import Asked, Finding, Limits, not_asked, ok, trouble
 from orders.pacifica import answers
 from orders.pacifica.transport import Answer, Unreachable
@@ -114,7 +113,7 @@ def check_routes(asked: Asked, limits: Limits) -> Finding:
         return not_asked("routes", "ALERT_ROUTES is not set.")
     if not asked.send_test:
         return not_asked("routes", f"{len(routes)} are set; --send-test tries each.")
-    ends = {way.name: _sent(way, asked) for way in routes}
+    ends = {way.name: try_way(way, TEST, asked.now) for way in routes}
     if wrong := [f"{name}: {said}" for name, said in ends.items() if said]:
         return trouble("routes", f"{'; '.join(wrong)}.", "Check these lines of ALERT_ROUTES_FILE.")
     return ok("routes", f"{len(routes)} took a test; see whether they arrived.")
@@ -126,16 +125,7 @@ TEST = "This is a test by manage.py doctor. Nothing is wrong."
 def _tried(name: str, asked: Asked) -> str:
     """Send a test by the way of this name; return what was wrong, or nothing."""
     (way,) = (way for way in ways.every_way() if way.name == name)
-    return _sent(way, asked)
-
-
-def _sent(way: Way, asked: Asked) -> str:
-    about = {"kind": "test", "title": "Test", "about": "doctor", "desk": ""}
-    try:
-        way.send(Notice(state="test", text=TEST, raised_at=asked.now.isoformat(), **about))
-    except CannotTell as error:
-        return str(error)
-    return ""
+    return try_way(way, TEST, asked.now)
 
 
 def _unset(name: str, setting: str) -> Finding:
