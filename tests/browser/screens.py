@@ -215,6 +215,7 @@ def screens() -> Iterator[Screen]:
     yield Screen("add-desk-refused", administrator, sent_empty(f"{ORDERS}desk/add/"))
     yield Screen("desk", administrator, first_of(f"{ORDERS}desk/"))
     yield Screen("people", administrator, "/admin/auth/user/")
+    yield Screen("people-without-a-second-factor", administrator, "/admin/auth/user/?factor=none")
     yield Screen("add-person", administrator, "/admin/auth/user/add/")
     yield Screen("person", administrator, first_of("/admin/auth/user/"))
     yield Screen("add-account", administrator, f"{ORDERS}account/add/")

@@ -9,16 +9,17 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from orders.access import sessions
+from orders.access import people_by_sign_in, sessions
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning
 from orders.admin.accounts import second_person
+from orders.admin.accounts.people_filters import LastSignInFilter, SecondFactorFilter
 from orders.admin.shared.recorded_screen import RecordedScreen, link_to_records
 from orders.admin.shared.screens import ScopedInline, is_administrator
 from orders.admin.shared.unfold import (
@@ -33,6 +34,12 @@ from orders.templatetags.desk import ago, at, visible
 
 if TYPE_CHECKING:
     DjangoUserAdmin = UserAdmin[User]
+
+    class Listed(User):
+        """A person as the list reads them."""
+
+        has_factor: bool
+        lacks_factor: bool
 else:
     DjangoUserAdmin = UserAdmin
 
@@ -84,8 +91,11 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     change_password_form = AdminPasswordChangeForm
     event = Event.USER_CHANGED
     inlines = (MembershipInline,)
-    list_display = ("name_column", "state_column", "desks_column", "seen_column")
-    list_filter = ()
+    list_display = (
+        *("name_column", "state_column", "desks_column"),
+        *("factor_column", "seen_column"),
+    )
+    list_filter = (SecondFactorFilter, LastSignInFilter)
     search_fields = ("username",)
     search_help_text = "Name"
     ordering = ("username",)
@@ -105,7 +115,10 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people: QuerySet[User] = super().get_queryset(request)
-        return people.prefetch_related("memberships__desk")
+        return people.prefetch_related("memberships__desk").annotate(
+            has_factor=people_by_sign_in.has_factor(),
+            lacks_factor=Case(When(people_by_sign_in.lacks_factor(), then=True), default=False),
+        )
 
     def get_form(
         self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
@@ -207,6 +220,12 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
         roles = [f"{held.desk.name} ({held.get_role_display()})" for held in memberships]
         return visible(", ".join(roles)) or "–"
 
-    @display(description="Last signed in")
+    @display(description="Second factor")
+    def factor_column(self, person: "Listed") -> str:
+        if person.lacks_factor:
+            return mark_safe('<span class="dk-status dk-alarm">missing</span> must have one')
+        return "set up" if person.has_factor else "none"
+
+    @display(description="Last sign-in")
     def seen_column(self, person: User) -> str:
         return ago(person.last_login)
