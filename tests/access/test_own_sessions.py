@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -11,7 +12,7 @@ from django.utils import timezone
 from orders.access import browsers, own_sessions, sessions
 from orders.access.sign_in_log import session_hash
 from orders.audit import sentences
-from orders.models import AuditRecord, Event
+from orders.models import AuditRecord, Event, Role
 from tests.helpers.authenticator import enrolled, is_in, sign_in
 from tests.helpers.screens import page, url
 
@@ -147,6 +148,14 @@ def test_nobody_sees_or_ends_anothers_session(here, firm, who):
     assert is_in(here)
     refused = AuditRecord.objects.filter(event=Event.ACT_REFUSED, operator=getattr(firm, who))
     assert refused.count() == 2
+
+
+def test_a_person_whose_row_is_like_anothers_is_another_all_the_same(here, firm):
+    """Same password hash, same roles: what a session stands on does not tell the two apart."""
+    twin = firm.person("twin", firm.momentum, Role.OPERATOR)
+    password = get_user_model().objects.get(pk=firm.operator.pk).password
+    get_user_model().objects.filter(pk=twin.pk).update(password=password)
+    assert own_sessions.of(user=get_user_model().objects.get(pk=twin.pk), this_key=None) == []
 
 
 def test_this_session_is_not_ended_from_the_page(here):
