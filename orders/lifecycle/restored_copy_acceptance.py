@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 NOT_YOURS = "Only administrators accept a restored copy of the database."
+MORE_LOST = "What is known to be lost has changed since: ask for it again."
 NOTHING = "Nothing to accept: this database is not older than its checkpoints, as far as is known."
 
 
@@ -72,11 +73,16 @@ def _accepted(actor: log.Actor, reason: str, moment: datetime) -> str:
 
 
 def _state(proposal: Proposal) -> Any:
+    """What is known to be lost, by the database and by this host's file, looked at or not."""
+    behind = restored_copy.look(timezone.now())
     names = ("pk", "number", "count", "line_hash", "tip")
-    return [list(row) for row in Restore.objects.waiting().values_list(*names)]
+    return [getattr(behind, name) for name in names] if behind else None
 
 
 def _do(proposal: Proposal, actor: log.Actor) -> str:
+    restored_copy.hold()  # a sender may have found more since the state was checked
+    if four_eyes.state_hash(proposal) != proposal.state_sha256:
+        raise NoLonger(MORE_LOST)
     said = _accepted(actor, four_eyes.content_of(proposal)["reason"], timezone.now())
     if said == NOTHING:
         raise NoLonger(NOTHING)
