@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
@@ -67,10 +68,11 @@ class Duty:
 
 def duties() -> list[Duty]:
     """All duties of a sweep."""
+    panics = panic_worker.PanicWorker()
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
-        Duty("panic", panic_worker.PanicWorker().take_due, 0.05, idle_s=0.5),
-        Duty("guard", lookout.Lookout().look, 0.05),
+        Duty("panic", panics.take_due, 0.05, idle_s=0.5),
+        Duty("guard", partial(look_at_guards, lookout.Lookout(), panics), 0.05),
         Duty("latch", look_at_latches, 0.3),
         Duty("schedule", schedules.run_due, 1),
         Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5),
@@ -170,6 +172,12 @@ def _each(ids: Iterable[int], act: Callable[[int], object], what: str = "account
             process_figures.failed(error)
             logger.exception("The sweep could not do its part for %s; it tries again.", pk)
             close_old_connections()  # the next must not fail for this one's
+
+
+def look_at_guards(guards: lookout.Lookout, panics: panic_worker.PanicWorker, _: datetime) -> None:
+    """Fire guards whose time passed, and begin at once with what they recorded."""
+    if guards.look():
+        panics.take_due(timezone.now())
 
 
 def look_at_latches(now: datetime) -> None:
