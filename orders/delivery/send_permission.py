@@ -1,6 +1,7 @@
 """Whether a job's cancels may be sent: asked before signing, and again before each request."""
 
 import functools
+from collections.abc import Callable
 
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -12,11 +13,14 @@ from orders.models import (
     Account,
     AgentWallet,
     CancelJob,
+    Desk,
     JobStatus,
     PanicLine,
     Right,
 )
 from orders.models.prepared import Prepared
+
+Holds = Callable[[int | None, Right, Desk], bool]
 
 
 def asker_of(job: CancelJob, account: Account) -> CancelJob | PanicLine:
@@ -28,18 +32,29 @@ def asker_of(job: CancelJob, account: Account) -> CancelJob | PanicLine:
 _person = Prepared(lambda pk: get_user_model().objects.filter(pk=pk), pk=(1, 2))
 
 
-def may_not_send(job: CancelJob | PanicLine, account: Account, *, panic: bool = False) -> str:
+def holds(operator_id: int | None, right: Right, desk: Desk) -> bool:
+    """Whether the person has this right on the desk now."""
+    (operator,) = _person(pk=operator_id)  # type: ignore[arg-type]  # of a line: null in no row
+    return has_permission(operator, right, desk=desk)
+
+
+def may_not_send(
+    job: CancelJob | PanicLine,
+    account: Account,
+    *,
+    panic: bool = False,
+    holds: Holds = holds,
+) -> str:
     """Why nothing may be sent for this job, or this line of a panic, or nothing.
 
-    Rights are asked for again here.
+    Rights are asked for again here, by ``holds``.
     """
     right = Right.PANIC if panic else Right.CANCEL
     if not account.is_active or not job.desk.is_active:
         return f"Not sent: {account.name} or its desk was deactivated."
     if job.desk != account.desk:
         return f"Not sent: {account.name} went to another desk since this was asked."
-    (operator,) = _person(pk=job.operator_id)  # type: ignore[arg-type]  # of a line: null in no row
-    if not has_permission(operator, right, desk=job.desk):
+    if not holds(job.operator_id, right, job.desk):
         return f"Not sent: {job.operator_name} may no longer cancel on {job.desk.name}."
     return ""
 

@@ -4,6 +4,7 @@ One whose answer was lost is never sent again by itself: it could hit orders tha
 the decision.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from django.utils.timezone import now as clock
 from orders.audit import log
 from orders.exchange.client import signing_times
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
+from orders.keys.signer import Signer
 from orders.lifecycle import interpret, panic_facts
 from orders.models import AgentWallet, Event, PanicLine, PanicStatus
 from orders.pacifica import answers
@@ -20,6 +22,7 @@ from orders.pacifica.quota import slow_down_s
 from orders.pacifica.signing import Unsignable
 from orders.pacifica.transport import Answer, Unreachable, has_left
 from orders.pacifica.verdicts import Verdict
+from orders.panic import exchange_requests
 from orders.panic.claimed_lines import (
     LOST,
     NOT_AGAIN,
@@ -29,7 +32,7 @@ from orders.panic.claimed_lines import (
     update_line,
     writing,
 )
-from orders.panic.exchange_requests import exchange, signer_of, tell_of_another
+from orders.panic.exchange_requests import Recorded, signer_of, tell_of_another
 from orders.panic.strategies import Strategies
 
 AGAIN_AFTER_S = 1
@@ -47,22 +50,33 @@ def send(line: PanicLine, strategies: Strategies | None = None) -> bool:
     try:
         signer, wallet = signer_of(line)
         strategies.cancel_first()
-        goes_on = exchange(
-            line,
-            lambda: signer.cancel_all(
-                symbol=line.symbol,
-                exclude_reduce_only=line.keep_reduce_only,
-                **signing_times(clock()),
-            ),
-            partial(_conclude, line),
-            cancel_alls=line.cancel_alls + 1,
-            status=PanicStatus.SENDING,
-            answered_at=None,
-            cancelled_count=None,
-        )
+        (recorded,) = record([line], {line.pk: signer})
     except (CannotOpen, KeySettingsWrong, Unsignable) as error:
         leave_to_person(line, str(error), Event.KEY_REFUSED)
         return False
+    return exchange(recorded, strategies, wallet)
+
+
+def record(lines: Sequence[PanicLine], signers: Mapping[int, Signer]) -> list[Recorded]:
+    """Sign and record a cancel-all of each line; ``signers``: by line's id.
+
+    The lines were claimed together, and had as many cancel-alls before.
+    """
+    return exchange_requests.record(
+        lines,
+        lambda line: signers[line.pk].cancel_all(
+            symbol=line.symbol, exclude_reduce_only=line.keep_reduce_only, **signing_times(clock())
+        ),
+        cancel_alls=lines[0].cancel_alls + 1,
+        status=PanicStatus.SENDING,
+        answered_at=None,
+        cancelled_count=None,
+    )
+
+
+def exchange(recorded: Recorded, strategies: Strategies, wallet: AgentWallet) -> bool:
+    """Send a recorded cancel-all, record how it ended; whether to go on to reading back."""
+    goes_on = recorded.exchange(partial(_conclude, recorded.line))
     strategies.pay()
     with writing():
         AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=clock())

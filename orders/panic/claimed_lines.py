@@ -41,11 +41,20 @@ class ClaimLost(Exception):
 
 def update_line(line: PanicLine, **values: ColumnValue) -> None:
     """Write to the line under its own claim. Raises `ClaimLost`, and then nothing is written."""
-    held = PanicLine.objects.filter(pk=line.pk, claim_token=line.claim_token)
-    if not held.update(**values):
-        raise ClaimLost(f"line {line.pk}")
-    for name, value in values.items():
-        setattr(line, name, value)
+    update_lines([line], **values)
+
+
+def update_lines(lines: Sequence[PanicLine], **values: ColumnValue) -> None:
+    """Write to lines that were claimed together, in a transaction where there are several.
+
+    Raises `ClaimLost` where one of them is held by another sender.
+    """
+    held = PanicLine.objects.filter(pk__in=[line.pk for line in lines])
+    if held.filter(claim_token=lines[0].claim_token).update(**values) < len(lines):
+        raise ClaimLost(", ".join(f"line {line.pk}" for line in lines))
+    for line in lines:
+        for name, value in values.items():
+            setattr(line, name, value)
 
 
 def renewed(line: PanicLine) -> PanicLine:
@@ -64,7 +73,7 @@ def renewed(line: PanicLine) -> PanicLine:
     return found
 
 
-WITH = ("account__desk", "job__desk", "job__operator", "operator")
+WITH = ("account__desk", "account__api_config_key", "job__desk", "job__operator", "operator")
 
 
 def record_lost_answer(line: PanicLine) -> None:

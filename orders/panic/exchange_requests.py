@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,7 @@ from orders.panic.claimed_lines import (
     RequestEnd,
     record_answers,
     update_line,
+    update_lines,
     writing,
 )
 
@@ -55,32 +56,47 @@ def why_not(line: PanicLine) -> str:
     return send_permission.may_not_send(now, now.account, panic=True)
 
 
-def exchange(
-    line: PanicLine,
-    sign: Callable[[], SignedRequest],
-    conclude: Callable[[Answer | Unreachable, dict[str, Any]], bool],
-    **also: ColumnValue,
-) -> bool:
-    """Record one request of this line, send it, have ``conclude`` write how it ended.
+@dataclass(frozen=True)
+class Recorded:
+    """One request of a line that is recorded and not yet sent.
 
-    ``sign``: called once the database may be written, for that may take longer than a signature
-    counts. ``conclude(result, before)``: with the `Answer` or `Unreachable`, and the columns that
-    were written with the request as they stood before it, for one that never left. ``also``:
-    further such columns. Returns what it returns.
+    ``key``: the account's API config key, if any. ``before``: the columns that were written with
+    the request as they stood before it, for one that never left.
     """
-    key = open_api_config_key(line.account)
-    grant = _grant(line, 1, clock())
-    before = {name: getattr(line, name) for name in (*also, "sent_at", "last_sent_at")}
+
+    line: PanicLine
+    request: SignedRequest
+    key: str | None
+    grant: credits.Grant
+    before: dict[str, Any]
+
+    def exchange(self, conclude: Callable[[Answer | Unreachable, dict[str, Any]], bool]) -> bool:
+        """Send it and have ``conclude(result, before)`` write how it ended; what that returns."""
+        result = _sent(self.request, self.key)
+        try:
+            return conclude(result, self.before)
+        finally:
+            _pay(self.grant, result)
+
+
+def record(
+    lines: Sequence[PanicLine], sign: Callable[[PanicLine], SignedRequest], **also: ColumnValue
+) -> list[Recorded]:
+    """Record one request of each of these lines, in one transaction, before the first is sent.
+
+    ``lines``: claimed together. ``sign``: called once the database may be written, for that may
+    take longer than a signature counts. ``also``: further columns to write with the requests.
+    """
+    keys = [open_api_config_key(line.account) for line in lines]
+    grants = [_grant(line, 1, clock()) for line in lines]
+    names = [*also, "sent_at", "last_sent_at"]
+    before = [{name: getattr(line, name) for name in names} for line in lines]
     with writing():
-        request, now = sign(), clock()
+        requests, now = [sign(line) for line in lines], clock()
         also |= {"sent_at": now, "last_sent_at": now}
-        update_line(line, has_open_request=True, lease_until=now + LEASE, **also)
-        log.append(panic_facts.request_fact(line, request))
-    result = _sent(request, key)
-    try:
-        return conclude(result, before)
-    finally:
-        _pay(grant, result)
+        update_lines(lines, has_open_request=True, lease_until=now + LEASE, **also)
+        log.append(*map(panic_facts.request_fact, lines, requests))
+    return list(map(Recorded, lines, requests, keys, grants, before))
 
 
 def exchange_all(

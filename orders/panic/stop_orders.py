@@ -1,11 +1,13 @@
 """Which stop orders a panic took from a book and which it left, named as far as there is room."""
 
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import Q
 
-from orders.models import OrderState, PanicLine, order_kinds
+from orders.models import Cancel, Order, OrderState, PanicLine, order_kinds
 from orders.models.orders import IS_STOP
 from orders.pacifica.rows import OpenOrder
 from orders.panic.open_orders import ORDERS, OpenOrdersReading
@@ -24,17 +26,33 @@ class Stop(NamedTuple):
 
 def known(line: PanicLine) -> list[Stop]:
     """The stops in the line's scope that we knew to be open when it was asked for."""
+    return known_of([line])[line.pk]
+
+
+def known_of(lines: Iterable[PanicLine]) -> dict[int, list[Stop]]:
+    """The same of several lines, by line's id; one query for those of one decision."""
+    found: dict[int, list[Stop]] = {line.pk: [] for line in lines}
+    decisions: dict[tuple[int, str, datetime], dict[int, int]] = defaultdict(dict)
+    for line in lines:
+        decisions[line.job_id, line.symbol, line.last_asked_at][line.account_id] = line.pk
+    for (job_id, symbol, asked_at), pks in decisions.items():
+        for account_id, order_id, name, is_reduce_only in _known(job_id, symbol, asked_at, pks):
+            found[pks[account_id]].append(Stop(order_id, name, bool(is_reduce_only)))
+    return found
+
+
+def _known(
+    job_id: int, symbol: str, asked_at: datetime, account_ids: Collection[int]
+) -> Iterable[tuple[int, int, str, bool | None]]:
+    """(account's id, order's id, symbol, whether reduce-only) of each, the oldest first."""
     was_open = Q(state=OrderState.OPEN)
-    was_open |= Q(state=OrderState.VANISHED, last_seen_at__gte=line.last_asked_at - RECENT)
-    ours = line.job.cancels.filter(account=line.account, known_order__isnull=False)
+    was_open |= Q(state=OrderState.VANISHED, last_seen_at__gte=asked_at - RECENT)
+    ours = Cancel.objects.filter(job=job_id, account__in=account_ids, known_order__isnull=False)
     was_open |= Q(pk__in=ours.values("known_order"))
-    orders = line.account.orders.filter(IS_STOP, was_open).order_by("order_id")
-    if line.symbol:
-        orders = orders.filter(symbol=line.symbol)
-    rows = orders.values_list("order_id", "symbol", "reduce_only")
-    return [
-        Stop(order_id, symbol, bool(is_reduce_only)) for order_id, symbol, is_reduce_only in rows
-    ]
+    orders = Order.objects.filter(IS_STOP, was_open, account__in=account_ids).order_by("order_id")
+    if symbol:
+        orders = orders.filter(symbol=symbol)
+    return orders.values_list("account_id", "order_id", "symbol", "reduce_only")
 
 
 def in_words(line: PanicLine, before: list[Stop], look: OpenOrdersReading) -> str:

@@ -7,7 +7,7 @@ that come after it.
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 
 from django.utils import timezone
@@ -48,18 +48,25 @@ class Strategies:
     """The strategies of one line, each asked for until the exchange took it or refused it."""
 
     def __init__(self, line: PanicLine) -> None:
-        self._line = line
+        self.line = line
         self._said: dict[str, str] = {}  # id -> why it was not cancelled, or nothing
         self._under_way: tuple[Reader, Future[Answer | Unreachable]] | None = None
         self._unpaid: tuple[Reader, Reading[Listed[OrderStrategy]]] | None = None
 
     def begin(self) -> None:
         """Start to read them, aside: the cancel-all is made ready meanwhile."""
-        if self._under_way is not None:
+        if self._under_way or self._unpaid:
             return
         with _harmless():
-            reader = Reader(self._line.account)
+            reader = Reader(self.line.account)
             self._under_way = reader, reader.aside(*self._asked(), within_s=READ_S)
+
+    def are_none(self, within_s: float) -> bool:
+        """Whether the read that was begun comes by then, and shows none in the line's scope."""
+        with _harmless():
+            seen = self._read(within_s)
+            return seen is not None and not open_orders.strategy_ids(self.line, seen)
+        return False
 
     def cancel_first(self) -> None:
         """Cancel what is listed before a cancel-all goes out. Whatever befalls, that one goes."""
@@ -87,7 +94,7 @@ class Strategies:
         if not requests:
             return
         verdicts = exchange_all(
-            self._line, requests, judge=self._judge, within_s=within_s, seen=seen
+            self.line, requests, judge=self._judge, within_s=within_s, seen=seen
         )
         for strategy_id, verdict in verdicts.items():
             self._learn(strategy_id, verdict)
@@ -97,16 +104,20 @@ class Strategies:
         return [said for said in self._said.values() if said]
 
     def _cancel_first(self) -> None:
-        if self._under_way is None:
-            return
-        (reader, answer), self._under_way = self._under_way, None
-        seen = reader.judged(*self._asked(), reads.order_strategies, answer.result(READ_S))
-        self._unpaid = reader, seen
-        if ids := open_orders.strategy_ids(self._line, seen):
+        seen = self._read(READ_S)
+        if seen and (ids := open_orders.strategy_ids(self.line, seen)):
             self.cancel(ids, within_s=CANCEL_S, seen=seen)
 
+    def _read(self, within_s: float) -> Reading[Listed[OrderStrategy]] | None:
+        """Return the read that was begun; None where it has not come by then."""
+        if self._under_way is not None and wait([self._under_way[1]], within_s).done:
+            (reader, answer), self._under_way = self._under_way, None
+            seen = reader.judged(*self._asked(), reads.order_strategies, answer.result())
+            self._unpaid = reader, seen
+        return self._unpaid[1] if self._unpaid else None
+
     def _asked(self) -> tuple[str, dict[str, str]]:
-        return open_orders.STRATEGIES, {"account": self._line.account.address}
+        return open_orders.STRATEGIES, {"account": self.line.account.address}
 
     def _signed(self, ids: list[str]) -> dict[str, SignedRequest]:
         """Requests by strategy id; what cannot be signed is remembered."""
@@ -114,7 +125,7 @@ class Strategies:
         signer: Signer | None = None
         for strategy_id in ids:
             try:
-                signer = signer or signer_of(self._line)[0]
+                signer = signer or signer_of(self.line)[0]
                 times = signing_times(timezone.now())
                 requests[strategy_id] = signer.cancel_strategy(strategy_id=strategy_id, **times)
             except (CannotOpen, KeySettingsWrong, Unsignable) as error:
@@ -125,7 +136,7 @@ class Strategies:
         """What an answer proves of a strategy's cancel; None where there is none."""
         if not isinstance(result, Answer):
             return None
-        subject = answers.Subject(strategy_id=strategy_id, account=self._line.account.address)
+        subject = answers.Subject(strategy_id=strategy_id, account=self.line.account.address)
         return answers.cancel_verdict(
             result.status, result.body, subject=subject, is_whole=result.is_whole
         )
@@ -134,7 +145,7 @@ class Strategies:
         """Remember an end; the next pass sends again what is in doubt, which is safe by its id."""
         if verdict is None:
             return
-        tell_of_another(self._line, verdict)
+        tell_of_another(self.line, verdict)
         if verdict.kind not in {"unknown", "throttled"}:
             said = f"strategy {strategy_id}: {verdict.hint} {verdict.error}".strip()
             self._said[strategy_id] = said if verdict.kind == "refused" else ""

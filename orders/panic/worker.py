@@ -31,7 +31,7 @@ from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.lifecycle import restored_copy
 from orders.models import CancelJob, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
-from orders.panic import cancel_all, readback, stop_orders
+from orders.panic import cancel_all, readback, stop_orders, volley
 from orders.panic.claimed_lines import (
     WITH,
     ClaimLost,
@@ -40,7 +40,6 @@ from orders.panic.claimed_lines import (
     renewed,
     update_line,
 )
-from orders.panic.strategies import Strategies
 from orders.panic.timings import TIMINGS, Timings
 from orders.reconcile import sync
 
@@ -57,18 +56,25 @@ class PanicWorker:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="panic")
         self._under_way: set[Future[None]] = set()
         self._halted = threading.Event()
-        self._wanted, self._counting = 0, threading.Lock()
+        self._wanted, self._counting, self._taking = 0, threading.Lock(), threading.Lock()
 
     def take_due(self, now: datetime, **only: CancelJob) -> list[Future[None]]:
         """Claim lines that no living sender holds, and start on them at once; the futures.
 
         No more than there are free threads: a line that waited here would outlive its lease.
-        Where a cancel-all finds none, a book that is only being read back makes way.
+        Where a cancel-all finds none, a book that is only being read back makes way. The sweep
+        calls it from two threads: once a guard fired, and now and then.
         """
+        with self._taking:
+            return self._take_due(now, **only)
+
+    def _take_due(self, now: datetime, **only: CancelJob) -> list[Future[None]]:
         self._under_way = {future for future in self._under_way if not future.done()}
         lines = claim_lines(now, most=self._threads - len(self._under_way), **only)
+        together = volley.Volley(lines, why_not)
         futures = [
-            self._pool.submit(_in_thread, line, self._must_leave, self._timings) for line in lines
+            self._pool.submit(_in_thread, line, self._must_leave, self._timings, together)
+            for line in lines
         ]
         self._under_way.update(futures)
         if len(self._under_way) == self._threads:
@@ -116,10 +122,18 @@ def empty(
     line: PanicLine,
     is_halted: Callable[[], bool] = lambda: False,
     timings: Timings = TIMINGS,
+    together: volley.Volley | None = None,
 ) -> None:
-    """Carry one account from cancel-all to an empty book, or to a person, whatever befalls."""
+    """Carry one account from cancel-all to an empty book, or to a person, whatever befalls.
+
+    ``together``: of the lines that were claimed with this one.
+    """
     try:
-        _empty(renewed(line), is_halted, timings)
+        if together and (shot := together.shot_of(line)):
+            if shot.exchange():
+                readback.finish(shot.line, is_halted, shot.strategies, shot.stops, timings)
+        else:
+            _empty(renewed(line), is_halted, timings, together or volley.Volley([line], why_not))
     except ClaimLost as lost:
         logger.warning("Another sender holds %s of a panic by now; left to it.", lost)
     except (OperationalError, InterfaceError):  # the database may be back in a moment
@@ -131,12 +145,14 @@ def empty(
     _read_in(line.job)
 
 
-def _empty(line: PanicLine, is_halted: Callable[[], bool], timings: Timings) -> None:
-    if why_not := _why_not(line):
-        return leave_to_person(line, why_not)
+def _empty(
+    line: PanicLine, is_halted: Callable[[], bool], timings: Timings, together: volley.Volley
+) -> None:
+    if said := why_not(line):
+        return leave_to_person(line, said)
     if line.has_open_request:  # its sender died: the answer is lost, not repeated
         record_lost_answer(line)
-    strategies = Strategies(line)
+    strategies = together.strategies_of(line)
     if line.status == PanicStatus.WAITING:
         strategies.begin()
     stops = stop_orders.known(line)  # before anything closes them
@@ -177,15 +193,15 @@ def _read_in(job: CancelJob) -> None:
         logger.exception("Emptied books could not be read in; the next sync does.")
 
 
-def _why_not(line: PanicLine) -> str:
-    """Why nothing more may be sent for this line by itself, or nothing."""
+def why_not(line: PanicLine, holds: send_permission.Holds = send_permission.holds) -> str:
+    """Why nothing more may be sent for this line by itself, or nothing. ``holds``: tells rights."""
     if line.takes > MAX_TAKES:
         return f"Its senders failed {MAX_TAKES} times. {line.explanation}".strip()[:400]
     limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
     if line.status == PanicStatus.WAITING and _waited(line, limit) > limit:
         minutes = max(1, round(limit.total_seconds() / 60))
         return f"{_never(line)} within {minutes} min. The orders may be open."
-    return send_permission.may_not_send(line, line.account, panic=True)
+    return send_permission.may_not_send(line, line.account, panic=True, holds=holds)
 
 
 def _waited(line: PanicLine, limit: timedelta) -> timedelta:
@@ -197,10 +213,10 @@ def _never(line: PanicLine) -> str:
     return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
 
 
-def _in_thread(line: PanicLine, is_halted: Callable[[], bool], timings: Timings) -> None:
+def _in_thread(line: PanicLine, *given: Any) -> None:
     try:
         with logs.bound(job=line.job_id, account=line.account_id):
-            empty(line, is_halted, timings)
+            empty(line, *given)
     finally:
         batches.let_go()
         connection.close()
