@@ -24,11 +24,13 @@ PATIENCE_S = 20  # with a silence, before it counts as missed
 PLANS = ("silence", "silence", "disarm", "late")
 
 
-def guard(firm: "Firm", name: str, account: "Account | None" = None) -> "Guard":
-    """Make a guard of one second."""
+def guard(
+    firm: "Firm", name: str, account: "Account | None" = None, *, ttl_s: int = TTL_S
+) -> "Guard":
+    """Make a guard, of one second where nothing else is said."""
     from orders.panic.guard import changes
 
-    setting = changes.Setting(account_id=account.pk if account else None, ttl_s=TTL_S)
+    setting = changes.Setting(account_id=account.pk if account else None, ttl_s=ttl_s)
     about = {"user": firm.head, "actor": firm.actor(firm.head)}
     return changes.make(desk_id=firm.momentum.pk, name=name, setting=setting, **about)
 
