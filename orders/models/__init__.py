@@ -27,6 +27,7 @@ from orders.models.guards import (
 from orders.models.installation import Installation
 from orders.models.logins import (
     KnownAddress,
+    Passkey,
     RecoveryCode,
     SecondFactor,
     SessionEpoch,
@@ -84,6 +85,7 @@ __all__ = [
     "OrderState",
     "PanicLine",
     "PanicStatus",
+    "Passkey",
     "Preference",
     "Preview",
     "Proof",

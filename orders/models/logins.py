@@ -5,6 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
+MAX_CREDENTIAL_ID = 1023  # bytes, by the standard
+MAX_PASSKEY_NAME = 60
+
 
 def of_user(related_name: str) -> "models.ForeignKey[Any, Any]":
     """A link to the person; nobody who ever signed in is deleted."""
@@ -34,6 +37,29 @@ class SecondFactor(models.Model):
 
     def __str__(self) -> str:
         return f"Second factor of {self.user}"
+
+
+class Passkey(models.Model):
+    """One passkey of a person: what the authenticator signs with, and how often it has signed.
+
+    ``sign_count``: the authenticator's counter at the last proof; those that keep none say 0.
+    """
+
+    user = of_user("passkeys")
+    credential_id = models.BinaryField(max_length=MAX_CREDENTIAL_ID, unique=True)
+    public_key = models.BinaryField()  # as the authenticator gave it: a COSE key
+    sign_count = models.BigIntegerField(default=0)
+    name = models.CharField(max_length=MAX_PASSKEY_NAME)
+    enrolled_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="passkey_name_once")]
+
+    def __str__(self) -> str:
+        return f"Passkey {self.name} of {self.user}"
 
 
 class RecoveryCode(models.Model):
