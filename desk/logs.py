@@ -28,6 +28,7 @@ MAX_ID = 64  # characters of a request's id
 # What these say of addresses holds the passwords of those whom alerts go to.
 QUIET = {"urllib3": {"level": "INFO"}, "requests_oauthlib": {"level": "INFO"}}
 QUIET["apprise"] = {"level": "CRITICAL"}
+QUIET["fido2"] = {"level": "WARNING"}  # else each use of a passkey is a line without its person
 
 
 def configuration(level: str, form: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ DOORS = {
     "websockets": {"orders.pacifica.stream_client"},
     "celery": {"orders.tasks", "desk.celery"},
     "structlog": {"desk.logs"},
+    "fido2": {"orders.access.webauthn"},
     "nacl": {"orders.pacifica.signing"},
     "solders": {
         "orders.pacifica.signing",

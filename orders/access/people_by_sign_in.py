@@ -6,16 +6,18 @@ They say of a list what `second_factor` and `sessions` ask of one person.
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q
 
-from orders.models import Membership, Role, SecondFactor
+from orders.models import Membership, Role
 
 AWAY_FOR = timedelta(days=90)
 
 
 def has_factor() -> Exists:
-    """Return the condition of those who have a second factor."""
-    return Exists(SecondFactor.objects.filter(user=OuterRef("pk")))
+    """Return the condition of those who have a second factor, be it an app or a passkey."""
+    is_any = Q(second_factor__isnull=False) | Q(passkeys__isnull=False)
+    return Exists(get_user_model().objects.filter(is_any, pk=OuterRef("pk")))
 
 
 def must_have_factor() -> Q:

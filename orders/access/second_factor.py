@@ -1,5 +1,7 @@
 """Second factors: enrol an authenticator, check its codes once each, and codes for a lost one.
 
+Passkeys count as second factors here; `passkeys` enrols and checks them.
+
 Time-based codes are RFC 6238's as every authenticator app makes them: SHA-1, 30 s, six digits.
 The secret is sealed under a key made from ``SECRET_KEY``: a copied database gives no codes.
 """
@@ -18,13 +20,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from orders.access import sessions
 from orders.audit import log
-from orders.models import Event, Membership, RecoveryCode, Role, SecondFactor
+from orders.models import Event, Membership, Passkey, RecoveryCode, Role, SecondFactor
 from orders.models.clocks import MAY_DIFFER
 from orders.models.desks import sees_everything
 
@@ -52,9 +55,23 @@ def is_asked_of(user: "User") -> bool:
 
 
 def is_enrolled(user: "User", *, since: datetime | None = None) -> bool:
-    """Whether this person has a confirmed authenticator, and had it at that time if one is told."""
-    factors = SecondFactor.objects.filter(user_id=user.pk)
-    return (factors.filter(confirmed_at__lte=since) if since else factors).exists()
+    """Whether this person has an authenticator or a passkey, and had it at that time if told."""
+    apps = SecondFactor.objects.filter(user_id=user.pk)
+    keys = Passkey.objects.filter(user_id=user.pk)
+    if since is not None:
+        apps, keys = apps.filter(confirmed_at__lte=since), keys.filter(enrolled_at__lte=since)
+    return apps.exists() or keys.exists()
+
+
+def has_authenticator(user: "User") -> bool:
+    """Whether this person has a confirmed authenticator app."""
+    return SecondFactor.objects.filter(user_id=user.pk).exists()
+
+
+def lock(user: "User") -> None:
+    """Have whoever else changes this person's second factors wait. Call it within a transaction."""
+    people = get_user_model().objects.select_for_update(no_key=True)
+    people.filter(pk=user.pk).values_list("pk").get()
 
 
 def is_acting(user: "User") -> bool:
@@ -84,33 +101,37 @@ def uri(*, user: "User", secret: str) -> str:
 def confirm(
     *, user: "User", begun: str, code: str, actor: log.Actor, now: datetime | None = None
 ) -> list[str]:
-    """Enrol the authenticator that was begun; return its recovery codes. Raises `WrongCode`."""
+    """Enrol the authenticator that was begun; return the recovery codes. Raises `WrongCode`.
+
+    Who had a passkey before keeps the recovery codes, and gets no new ones.
+    """
     now, sealed = now or timezone.now(), _bytes(begun)
-    if is_enrolled(user):
-        raise WrongCode("A second factor is enrolled already.")
+    lock(user)
+    if has_authenticator(user):
+        raise WrongCode("An authenticator app is set up already.")
+    is_first = not is_enrolled(user)
     step = _step_of(_open(user.pk, sealed), code, now)
     if step is None:
         raise WrongCode("That code does not fit. Check the device's clock and take the next one.")
     SecondFactor.objects.create(user=user, sealed_secret=sealed, confirmed_at=now, last_step=step)
-    codes = _replace_codes(user)
-    log.append(_fact(user, actor, "none", "enrolled"))
+    codes = replace_codes(user) if is_first else []
+    log.append(fact(user, actor, {"second factor": ["none", "enrolled"]}))
     return codes
 
 
 @transaction.atomic
 def renew_codes(*, user: "User", actor: log.Actor) -> list[str]:
     """Make new recovery codes, and forget the older ones; return them. Raises `NoFactor`."""
-    factors = SecondFactor.objects.select_for_update(no_key=True, of=("self",))
-    if not factors.filter(user_id=user.pk).exists():
+    lock(user)
+    if not is_enrolled(user):
         raise NoFactor("Set up a second factor first: recovery codes stand in for it.")
-    left, codes = codes_left(user=user), _replace_codes(user)
-    changed = {"recovery codes": [f"{left} left", f"{len(codes)} new"]}
-    data = {"user": user.get_username(), "changed": changed}
-    log.append(log.Fact(Event.USER_CHANGED, actor, data=data))
+    left, codes = codes_left(user=user), replace_codes(user)
+    log.append(fact(user, actor, {"recovery codes": [f"{left} left", f"{len(codes)} new"]}))
     return codes
 
 
-def _replace_codes(user: "User") -> list[str]:
+def replace_codes(user: "User") -> list[str]:
+    """Make recovery codes in place of older ones, within a transaction; return them."""
     RecoveryCode.objects.filter(user_id=user.pk).delete()
     codes = [_new_code() for _ in range(RECOVERY_CODES)]
     hashes = [RecoveryCode(user_id=user.pk, code_hash=_hash(user.pk, each)) for each in codes]
@@ -121,11 +142,11 @@ def _replace_codes(user: "User") -> list[str]:
 def is_right(*, user: "User", code: str, now: datetime | None = None) -> bool:
     """Whether this is the authenticator's code of now, or a recovery code; good once."""
     now, code = now or timezone.now(), "".join(str(code).split()).replace("-", "")
-    factor = SecondFactor.objects.filter(user_id=user.pk).first()
-    if factor is None:
-        return False
     if len(code) == 6:
-        return _consume_code(factor, code, now)
+        factor = SecondFactor.objects.filter(user_id=user.pk).first()
+        return factor is not None and _consume_code(factor, code, now)
+    if not is_enrolled(user):
+        return False
     unused = RecoveryCode.objects.filter(user_id=user.pk, used_at__isnull=True)
     return bool(unused.filter(code_hash=_hash(user.pk, code)).update(used_at=now))
 
@@ -133,7 +154,8 @@ def is_right(*, user: "User", code: str, now: datetime | None = None) -> bool:
 def devices(user: "User") -> list[str]:
     """Return what stands for this person's second factors, to tell whether one was changed."""
     times = SecondFactor.objects.filter(user_id=user.pk).values_list("confirmed_at", flat=True)
-    return [at.isoformat() for at in times]
+    keys = Passkey.objects.filter(user_id=user.pk).values_list("pk", flat=True)
+    return [*(at.isoformat() for at in times), *(f"passkey {pk}" for pk in keys)]
 
 
 def enrolled_at(user: "User") -> datetime | None:
@@ -149,20 +171,27 @@ def codes_left(*, user: "User") -> int:
 
 @transaction.atomic
 def reset(*, user: "User", actor: log.Actor) -> bool:
-    """Forget a lost authenticator and end every session; return whether there was one.
+    """Forget authenticator and passkeys, and end every session; return whether there were any.
 
     Call it through `second_factor_off`, which has it wait for a second person where it must.
     """
+    lock(user)
     RecoveryCode.objects.filter(user_id=user.pk).delete()
-    had = bool(SecondFactor.objects.filter(user_id=user.pk).delete()[0])
-    if had:
+    keys = Passkey.objects.filter(user_id=user.pk)
+    names = ", ".join(keys.values_list("name", flat=True))
+    changed = {"passkeys": [names, "none"]} if names else {}
+    keys.delete()
+    if SecondFactor.objects.filter(user_id=user.pk).delete()[0]:
+        changed["second factor"] = ["enrolled", "none"]
+    if changed:
         sessions.end_all(user=user)
-        log.append(_fact(user, actor, "enrolled", "none"))
-    return had
+        log.append(fact(user, actor, changed))
+    return bool(changed)
 
 
-def _fact(user: "User", actor: log.Actor, old: str, new: str) -> log.Fact:
-    data = {"user": user.get_username(), "changed": {"second factor": [old, new]}}
+def fact(user: "User", actor: log.Actor, changed: dict[str, list[str]]) -> log.Fact:
+    """Make the record of second factors that changed, each by its old and new state."""
+    data = {"user": user.get_username(), "changed": changed}
     return log.Fact(Event.USER_CHANGED, actor, data=data)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 
-from orders.access import four_eyes, second_factor
+from orders.access import four_eyes, passkeys, second_factor
 from orders.access.denials import refuse
 from orders.access.four_eyes import Act, NoLonger
 from orders.audit import log
@@ -33,6 +33,26 @@ def turn_off(*, person: "User", user: "Person | None", actor: log.Actor) -> bool
             raise NoLonger(WHO)
         raise four_eyes.Waits(_asked(person, user, actor))
     return second_factor.reset(user=person, actor=actor)
+
+
+def remove_passkey(
+    *, person: "User", passkey_id: int, user: "Person | None", actor: log.Actor
+) -> str | None:
+    """Remove another person's passkey; return its name, or None where there is none such.
+
+    To remove one of several lowers a risk, and waits for nobody. To remove the last second factor
+    is to turn it off. ``user`` and what is raised: as with `turn_off`.
+    """
+    if user is not None and not sees_everything(user):
+        refuse(actor=actor, what=f"remove a passkey of {person}", said=NOT_YOURS)
+    needs_second = four_eyes.is_needed_of(person)
+    try:
+        return passkeys.remove(
+            user=person, passkey_id=passkey_id, actor=actor, may_be_last=not needs_second
+        )
+    except passkeys.LastFactor:
+        turn_off(person=person, user=user, actor=actor)
+        return None
 
 
 def _asked(person: "User", user: "Person", actor: log.Actor) -> Proposal:

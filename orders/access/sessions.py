@@ -116,19 +116,20 @@ def is_fresh(request: HttpRequest) -> bool:
 
 EPOCH_COLUMNS = (
     *("pk", "memberships__desk", "memberships__role", "is_superuser"),
-    *("second_factor__confirmed_at", "session_epoch__epoch"),
+    *("second_factor__confirmed_at", "session_epoch__epoch", "passkeys__pk"),
 )
 
 
 def _epoch_rows() -> "QuerySet[User, Any]":
-    return get_user_model().objects.order_by("memberships__desk").values_list(*EPOCH_COLUMNS)
+    people = get_user_model().objects.order_by("memberships__desk", "passkeys__pk")
+    return people.values_list(*EPOCH_COLUMNS)
 
 
 _rows_of_one = Prepared(lambda user_id: _epoch_rows().filter(pk=user_id), user_id=(1, 2))
 
 
 def epoch_of(user_id: int) -> str:
-    """What a session stands on: roles, second factor, and how often all sessions were ended.
+    """What a session stands on: roles, second factors, and how often all sessions were ended.
 
     Taken from the rows themselves, so that no door can change a role and leave sessions alive.
     Django's own session hash does the same for the password.

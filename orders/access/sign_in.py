@@ -1,13 +1,19 @@
 """The one door for passwords and codes: throttled below every page, and recorded."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from orders.access import second_factor, sessions, throttling
+from orders.access import passkey_requests, passkeys, second_factor, sessions, throttling
+from orders.access.passkey_requests import Purpose
 from orders.access.sign_in_log import actor_of, client_address, keep_verdict, record_failure
 from orders.audit import log
 from orders.models import Event
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 BEGUN = "desk_begun_factor"  # in the session, sealed, until the first code confirms it
 
@@ -18,21 +24,56 @@ def give_code(*, request: HttpRequest, code: str) -> bool:
     step = "second factor"
     if not _is_proven(request, step, lambda: second_factor.is_right(user=user, code=code)):
         return False
-    was_verified = sessions.is_verified(request)
-    sessions.verify(request)
-    throttling.know(user=user, address=client_address(request))
-    if not was_verified:
-        data = {"with": "second factor"}
-        log.record(log.Fact(Event.LOGIN, actor_of(request), outcome="verified", data=data))
+    _let_in(request, "second factor")
     return True
 
 
+def give_passkey(*, request: HttpRequest, answer: str) -> None:
+    """Take what a passkey signed, for the session.
+
+    Raises `passkeys.Refused`, `Throttled`, `passkey_requests.NoSite`.
+    """
+    user, site = sessions.person_of(request), passkey_requests.site_of(request)
+
+    def prove() -> bool:
+        challenge = passkey_requests.take_challenge(request, Purpose.PROVE)
+        passkeys.prove(user=user, site=site, challenge=challenge, answer=answer)
+        return True
+
+    try:
+        _is_proven(request, "passkey", prove)
+    except passkeys.Refused as refused:
+        record_failure(request, user.get_username(), step=refused.step)
+        raise
+    _let_in(request, "passkey")
+
+
+def _let_in(request: HttpRequest, factor: str) -> None:
+    """Note in the session that the second factor was given; record it the first time."""
+    was_verified = sessions.is_verified(request)
+    sessions.verify(request)
+    throttling.know(user=sessions.person_of(request), address=client_address(request))
+    if not was_verified:
+        data = {"with": factor}
+        log.record(log.Fact(Event.LOGIN, actor_of(request), outcome="verified", data=data))
+
+
+def may_enrol(request: HttpRequest) -> bool:
+    """Whether this session may add a second factor: the first one, or after giving another.
+
+    Else a stolen password would do: whoever has it would add a factor of their own.
+    """
+    return sessions.is_verified(request) or not second_factor.is_enrolled(
+        sessions.person_of(request)
+    )
+
+
 def enrol(*, request: HttpRequest, code: str) -> list[str]:
-    """Enrol the authenticator that was begun; return its recovery codes.
+    """Enrol the authenticator that was begun; return its recovery codes, none for a second factor.
 
     Raises `second_factor.WrongCode`, `Throttled`.
     """
-    user = sessions.person_of(request)
+    user = _enrolling(request)
     begun: str = request.session.get(BEGUN, "")
     recovery_codes: list[str] = []
 
@@ -44,10 +85,56 @@ def enrol(*, request: HttpRequest, code: str) -> list[str]:
 
     _is_proven(request, "second factor", confirm)
     del request.session[BEGUN]
+    _keep_enrolled(request)
+    return recovery_codes
+
+
+def enrol_passkey(*, request: HttpRequest, name: str, answer: str) -> list[str]:
+    """Enrol what the browser made; return the recovery codes, none for a second factor.
+
+    Raises `passkeys.Refused`, `passkey_requests.NoSite`, `sessions.NotFresh`.
+    """
+    user, site = _enrolling(request), passkey_requests.site_of(request)
+    challenge = passkey_requests.take_challenge(request, Purpose.ENROL)
+    recovery_codes = passkeys.enrol(
+        user=user,
+        site=site,
+        challenge=challenge,
+        name=name,
+        answer=answer,
+        actor=actor_of(request),
+    )
+    _keep_enrolled(request)
+    return recovery_codes
+
+
+def _enrolling(request: HttpRequest) -> "User":
+    if not may_enrol(request):
+        raise PermissionDenied("The second factor is missing.")
+    sessions.demand_fresh(request)
+    return sessions.person_of(request)
+
+
+def _keep_enrolled(request: HttpRequest) -> None:
+    """Let this session outlive the change, with the factor given; the person's others are over."""
     sessions.keep_after_password(request)
     sessions.verify(request)
-    throttling.know(user=user, address=client_address(request))
-    return recovery_codes
+    throttling.know(user=sessions.person_of(request), address=client_address(request))
+
+
+def remove_passkey(*, request: HttpRequest, passkey_id: int) -> str | None:
+    """Remove one of the person's own passkeys; return its name, or None where there is none such.
+
+    With the last second factor this session ends too. Raises `sessions.NotFresh`.
+    """
+    sessions.demand_fresh(request)
+    user = sessions.person_of(request)
+    name = passkeys.remove(
+        user=user, passkey_id=passkey_id, actor=actor_of(request), may_be_last=True
+    )
+    if second_factor.is_enrolled(user):
+        sessions.keep_after_password(request)
+    return name
 
 
 def give_password(*, request: HttpRequest, password: str) -> bool:
