@@ -31,6 +31,10 @@ UNSTORABLE = ("NUL (0x00)", "expected a number but got")  # Django's words
 NOW = "Desk-Now"  # our time in ms since 1970: ages on a page go by it, and that it is ours by that
 REQUEST_ID = "X-Request-ID"
 SOUND_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+OPEN = (
+    *("login", "logout", "confirm_yourself", "second_factor", "passkey_options"),
+    *("enrol_second_factor", "enrol_passkey", "enrol_passkey_options"),
+)
 HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -167,8 +171,7 @@ def is_unstorable(exception: Exception) -> bool:
 
 def open_paths() -> set[str]:
     """Return the pages for people who gave a password and nothing else yet."""
-    names = ("second_factor", "enrol_second_factor", "logout", "login")
-    return {reverse(f"admin:{name}") for name in names}
+    return {reverse(f"admin:{name}") for name in OPEN}
 
 
 def with_next(address: str, wanted: str) -> str:

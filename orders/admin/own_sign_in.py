@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
-from orders.access import own_sessions, own_sign_ins, second_factor, sessions
+from orders.access import own_sessions, own_sign_ins, passkeys, second_factor, sessions
 from orders.access.own_sessions import IsThisOne
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
@@ -35,7 +35,9 @@ def facts(request: HttpRequest) -> dict[str, Any]:
     return {
         "sessions": own_sessions.of(user=user, this_key=request.session.session_key),
         "sign_ins": own_sign_ins.of(user=user),
+        "is_enrolled": second_factor.is_enrolled(user),
         "enrolled_at": second_factor.enrolled_at(user),
+        "passkey_count": passkeys.of(user).count(),
         "codes_left": left,
         "are_codes_few": left <= FEW_CODES,
     }

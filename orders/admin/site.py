@@ -15,10 +15,12 @@ from django.views.decorators.http import require_safe
 from orders.admin import help_pages, overview
 from orders.admin.own_settings import OwnSettings
 from orders.admin.own_sign_in import OwnSignIn
+from orders.admin.second_factor_pages import SecondFactorPages
 from orders.admin.shared import versions
 from orders.admin.shared.screens import fragment
 from orders.admin.shared.unfold import UnfoldAdminSite
 from orders.admin.sign_in import views as sign_in_views
+from orders.admin.sign_in.addresses import addresses as sign_in_addresses
 from orders.admin.sign_in.new_password import NewPassword
 from orders.admin.site_state import SiteState
 
@@ -34,9 +36,10 @@ class DeskAdminSite(UnfoldAdminSite):
         """Pages that belong to no screen."""
         running = self.admin_view(self.running_view)
         return [
-            *sign_in_views.addresses(),
+            *sign_in_addresses(),
             *OwnSettings(self).addresses(),
             *OwnSignIn(self).addresses(),
+            *SecondFactorPages(self).addresses(),
             path("orders/canceljob/running/", running, name="orders_canceljob_running"),
             path("counts/", self.admin_view(self.counts_view), name="counts"),
             path("help/<path:name>/", self.admin_view(self.help_view), name="help"),

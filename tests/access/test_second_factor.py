@@ -11,6 +11,7 @@ from orders.audit import log
 from orders.models import AuditRecord, Cancel, RecoveryCode, Role, SecondFactor
 from tests.authz.addresses import addresses, plain
 from tests.helpers.authenticator import Authenticator, enrolled, is_in, secret_on, sign_in
+from tests.helpers.firm import PASSWORD
 from tests.helpers.screens import click, known_order, page, url
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +55,9 @@ def test_no_address_leads_around_the_second_factor(firm, required):
     enrolled(firm.head)
     client = sign_in(firm.head)
     order = known_order(firm.account, 71_000_000_001)
-    open_doors = {url(name) for name in ("login", "logout", "second_factor", "enrol_second_factor")}
+    names = ("login", "logout", "confirm_yourself", "second_factor", "enrol_second_factor")
+    passkeys = ("passkey_options", "enrol_passkey", "enrol_passkey_options")  # test_passkeys.py
+    open_doors = {url(name) for name in names + passkeys}
     tried = 0
     for _, route in addresses():
         address = "/" + plain(route).replace("<object_id>", str(order.pk))
@@ -69,6 +72,13 @@ def test_no_address_leads_around_the_second_factor(firm, required):
     assert tried > 40
     click(client, order)
     assert not Cancel.objects.exists()
+
+
+def test_the_password_once_more_is_no_second_factor(firm, required):
+    enrolled(firm.head)
+    client = sign_in(firm.head)
+    assert client.post(url("confirm_yourself"), {"password": PASSWORD}).status_code == 422
+    assert not is_in(client)
 
 
 def test_the_right_code_opens_the_door_and_leads_on(firm, required):

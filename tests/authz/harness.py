@@ -83,6 +83,7 @@ RUN_BY_ADMINISTRATORS = {
     "auth_user_password_change",
     "orders_verification_ask",
     "orders_restore_accept",
+    "orders_passkey_remove",
 }
 # These change the person's own row alone, and refuse for reasons of their own.
 OWN_BUSINESS = {
@@ -91,6 +92,9 @@ OWN_BUSINESS = {
     "logout",
     "second_factor",
     "enrol_second_factor",
+    "enrol_passkey",
+    "enrol_passkey_options",
+    "passkey_options",
     "confirm_yourself",
     "own_settings",
     "own_settings_end_session",

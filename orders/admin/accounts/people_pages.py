@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from orders.access import people_by_sign_in, sessions
+from orders.access import people_by_sign_in, second_factor, sessions
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning
 from orders.admin.accounts import second_person
@@ -101,9 +101,17 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     ordering = ("username",)
     filter_horizontal = ()
     list_display_links = ("name_column",)
-    readonly_fields = ("password_link", "seen_at", "added_at", "log_link")
+    readonly_fields = ("password_link", "second_factor_link", "seen_at", "added_at", "log_link")
     fieldsets = (
-        (None, {"fields": ("username", "password_link", "is_active", "is_superuser")}),
+        (
+            None,
+            {
+                "fields": (
+                    *("username", "password_link", "second_factor_link"),
+                    *("is_active", "is_superuser"),
+                )
+            },
+        ),
         ("Seen", {"fields": ("seen_at", "added_at", "log_link")}),
     )
     add_form_template = "desk/accounts/add_person.html"
@@ -190,6 +198,12 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     def password_link(self, person: User) -> SafeString:
         there = reverse("admin:auth_user_password_change", args=[person.pk])
         return format_html('<a class="dk-link" href="{}">Set a new password</a>', there)
+
+    @display(description="Second factor")
+    def second_factor_link(self, person: User) -> SafeString:
+        there = reverse("admin:auth_user_second_factor", args=[person.pk])
+        has = "Show it" if second_factor.is_enrolled(person) else "None yet"
+        return format_html('<a class="dk-link" href="{}">{}</a>', there, has)
 
     @display(description="Last signed in (UTC)")
     def seen_at(self, person: User) -> str:

@@ -52,3 +52,8 @@ def kept(request: HttpRequest) -> str:
 def contact(request: HttpRequest) -> str:
     """Whether the site answers, and what its clock says."""
     return static("desk/contact.js")
+
+
+def passkeys(request: HttpRequest) -> str:
+    """How a passkey is made, and asked to sign."""
+    return static("desk/passkeys.js")

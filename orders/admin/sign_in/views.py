@@ -5,21 +5,21 @@ from typing import Any, TypeVar
 
 import segno
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.urls.resolvers import URLPattern
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from orders.access import passkeys, sessions, sign_in, sign_in_log
 from orders.access import second_factor as access_second_factor
-from orders.access import sessions, sign_in, sign_in_log
+from orders.access.passkey_requests import NoSite
 from orders.admin.shared import assets
 from orders.admin.shared.unfold import (
     AuthenticationForm,
@@ -30,6 +30,7 @@ from orders.admin.shared.unfold import (
 View = Callable[[HttpRequest], HttpResponse]
 
 WRONG = "That code does not fit, or was used before. Wait for the next one."
+CONFIRM = "desk/sign_in/confirm.html"
 WRONG_PASSWORD = "That is not your password."  # noqa: S105
 
 
@@ -91,14 +92,14 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return redirect("admin:enrol_second_factor")
     if sessions.is_verified(request):
         return redirect(next_of(request))
-    return _asked(request, CodeForm, _give_code, title="Second factor")
+    return _asked_factor(request, title="Second factor")
 
 
 @password_required
 def confirm_yourself(request: HttpRequest) -> HttpResponse:
     """Ask once more before an act that a passer-by at an open browser must not do."""
     if access_second_factor.is_enrolled(sessions.person_of(request)):
-        return _asked(request, CodeForm, _give_code, title="Confirm that it is you")
+        return _asked_factor(request, title="Confirm that it is you")
     return _asked(request, PasswordForm, _give_password, title="Confirm that it is you")
 
 
@@ -106,7 +107,7 @@ def confirm_yourself(request: HttpRequest) -> HttpResponse:
 def enrol_second_factor(request: HttpRequest) -> HttpResponse:
     """Show the secret as a QR code, take the first code, show the recovery codes once."""
     user = sessions.person_of(request)
-    if access_second_factor.is_enrolled(user):
+    if access_second_factor.has_authenticator(user) or not sign_in.may_enrol(request):
         return redirect("admin:second_factor")
     if request.method != "POST":
         return _enrolment(request, CodeForm())
@@ -114,12 +115,18 @@ def enrol_second_factor(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             codes = sign_in.enrol(request=request, code=form.cleaned_data["code"])
-            return _page(
-                request, "desk/sign_in/recovery_codes.html", title="Recovery codes", codes=codes
-            )
+            return enrolled(request, codes, said="Your authenticator app is set up.")
         except (access_second_factor.WrongCode, sign_in.Throttled) as wrong:
             form.add_error("code", str(wrong))
     return _enrolment(request, form, status=422)
+
+
+def enrolled(request: HttpRequest, codes: list[str], *, said: str) -> HttpResponse:
+    """Show the recovery codes once, or lead to the list of factors where there are none new."""
+    if not codes:
+        messages.success(request, said)
+        return redirect("admin:own_second_factor")
+    return show(request, "desk/sign_in/recovery_codes.html", title="Recovery codes", codes=codes)
 
 
 def next_of(request: HttpRequest) -> str:
@@ -129,12 +136,30 @@ def next_of(request: HttpRequest) -> str:
     return wanted if is_ours else reverse("admin:index")
 
 
+def _asked_factor(request: HttpRequest, *, title: str) -> HttpResponse:
+    """Ask for a passkey or a code, whichever the person has."""
+    user = sessions.person_of(request)
+    factors: dict[str, Any] = {
+        "has_app": access_second_factor.has_authenticator(user),
+        "has_passkey": passkeys.of(user).exists(),
+    }
+    if "passkey" not in request.POST:
+        return _asked(request, CodeForm, _give_code, title=title, **factors)
+    try:
+        sign_in.give_passkey(request=request, answer=request.POST["passkey"])
+    except (passkeys.Refused, NoSite, sign_in.Throttled) as refused:
+        factors |= {"form": CodeForm(), "next": next_of(request), "refused": str(refused)}
+        return show(request, CONFIRM, title=title, status=422, **factors)
+    return redirect(next_of(request))
+
+
 def _asked(
     request: HttpRequest,
     form_class: type[Proof],
     give: Callable[[HttpRequest, Proof], None],
     *,
     title: str,
+    **context: Any,
 ) -> HttpResponse:
     form = form_class(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
@@ -145,14 +170,8 @@ def _asked(
         except sign_in.Throttled as wait:
             form.add_error(None, str(wait))
     status = 422 if form.is_bound else 200
-    return _page(
-        request,
-        "desk/sign_in/confirm.html",
-        title=title,
-        form=form,
-        next=next_of(request),
-        status=status,
-    )
+    context |= {"form": form, "next": next_of(request)}
+    return show(request, CONFIRM, title=title, status=status, **context)
 
 
 def _give_code(request: HttpRequest, form: CodeForm) -> None:
@@ -170,12 +189,14 @@ def _enrolment(request: HttpRequest, form: CodeForm, *, status: int = 200) -> Te
         sessions.demand_fresh(request)  # the page shows the secret
     user, begun = sessions.person_of(request), request.session.get(sign_in.BEGUN, "")
     secret, request.session[sign_in.BEGUN] = access_second_factor.begin(user=user, begun=begun)
+    is_second = access_second_factor.is_enrolled(user)
     drawn = segno.make(access_second_factor.uri(user=user, secret=secret), error="m")
     svg = drawn.svg_inline(scale=5, border=3, dark="#000", light="#fff", omitsize=True)
-    return _page(
+    return show(
         request,
         "desk/sign_in/enrol.html",
-        title="Set up your second factor",
+        title="Set up an authenticator app" if is_second else "Set up your second factor",
+        is_second=is_second,
         form=form,
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         qr=mark_safe(svg),  # noqa: S308  drawn by us from our own text
@@ -183,23 +204,18 @@ def _enrolment(request: HttpRequest, form: CodeForm, *, status: int = 200) -> Te
     )
 
 
-def _page(
+def show(
     request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any
 ) -> TemplateResponse:
+    """Return a page in the frame of those before the desk."""
     request.current_app = admin.site.name
     frame: dict[str, Any] = {
         "title": title,
         "site_title": "Pacifica Desk",
         "styles": [assets.theme(request), assets.stylesheet(request)],
-        "scripts": [assets.contact(request), assets.kept(request), assets.script(request)],
+        "scripts": [
+            *(assets.contact(request), assets.kept(request), assets.script(request)),
+            assets.passkeys(request),
+        ],
     }
     return TemplateResponse(request, template, frame | context, status=status)
-
-
-def addresses() -> list[URLPattern]:
-    """The door's pages, below the admin's own."""
-    return [
-        path("second-factor/", second_factor, name="second_factor"),
-        path("second-factor/enrol/", enrol_second_factor, name="enrol_second_factor"),
-        path("confirm-yourself/", confirm_yourself, name="confirm_yourself"),
-    ]

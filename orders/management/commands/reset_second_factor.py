@@ -1,4 +1,4 @@
-"""Forget a person's lost authenticator; they set up a new one when they sign in next."""
+"""Forget a person's authenticator and passkeys; they set up a new one when they sign in next."""
 
 from typing import Any
 
