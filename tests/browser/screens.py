@@ -144,6 +144,20 @@ def made_guard(page: Page) -> None:
     page.get_by_role("button", name="Arm it for a drill").wait_for(timeout=SOON_MS)
 
 
+def passkey_refused(page: Page) -> None:
+    """The page of a new passkey, which says why there can be none under this address."""
+    page.goto(f"{ADMIN}second-factor/enrol/passkey/")
+    page.get_by_role("button", name="Set up a passkey").click()
+    page.get_by_text("A passkey belongs to the site's name").wait_for(timeout=SOON_MS)
+
+
+def second_factor_of_a_person(page: Page) -> None:
+    """What an administrator sees of the first person's second factor."""
+    first_of("/admin/auth/user/")(page)
+    page.locator("a[href$='/second-factor/']").click()
+    page.wait_for_url("**/second-factor/")
+
+
 def keys(page: Page) -> None:
     """The list of keys."""
     page.goto(f"{ORDERS}order/")
@@ -179,6 +193,11 @@ def screens() -> Iterator[Screen]:
     yield Screen("unresolved", head, f"{ORDERS}cancel/")
     yield Screen("discrepancies", head, f"{ORDERS}drift/")
     yield Screen("own-settings", head, "/admin/your-settings/")
+    yield Screen("second-factor", head, "/admin/your-second-factor/")
+    yield Screen("enrol-second-factor", head, "/admin/second-factor/enrol/")
+    yield Screen("add-passkey", head, "/admin/second-factor/enrol/passkey/")
+    yield Screen("add-passkey-refused", head, passkey_refused)
+    yield Screen("confirm-yourself", head, "/admin/confirm-yourself/")
     yield Screen("accounts", head, f"{ORDERS}account/")
     yield Screen("account", head, first_of(f"{ORDERS}account/"))
     yield Screen("agent-wallets", head, f"{ORDERS}agentwallet/")
@@ -218,5 +237,6 @@ def screens() -> Iterator[Screen]:
     yield Screen("people-without-a-second-factor", administrator, "/admin/auth/user/?factor=none")
     yield Screen("add-person", administrator, "/admin/auth/user/add/")
     yield Screen("person", administrator, first_of("/admin/auth/user/"))
+    yield Screen("second-factor-of-a-person", administrator, second_factor_of_a_person)
     yield Screen("add-account", administrator, f"{ORDERS}account/add/")
     yield Screen("restored-copies", administrator, f"{ORDERS}restore/")
