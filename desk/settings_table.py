@@ -25,8 +25,16 @@ SETTINGS = {
     "The site": (
         ("SECRET_KEY", "none", "Signs sessions and seals second factors; 50 characters or more."),
         ("DEBUG", "false", "Shows error pages for developers; refused outside paper."),
-        ("ALLOWED_HOSTS", "localhost", "Names under which people open the site, commas between."),
-        ("CSRF_TRUSTED_ORIGINS", "none", "`https://…` origins, where a proxy changes the host."),
+        (
+            "ALLOWED_HOSTS",
+            "localhost",
+            "Names under which people open the site, commas between. A passkey belongs to one.",
+        ),
+        (
+            "CSRF_TRUSTED_ORIGINS",
+            "none",
+            "`https://…` origins, where a proxy changes the host; passkeys go by them too.",
+        ),
         ("HTTPS_ONLY", "true outside paper", "Redirects to HTTPS and makes cookies secure."),
         ("TRUST_PROXY_HEADERS", "false", "Believes `X-Forwarded-*` of the proxy in front."),
         (
@@ -48,7 +56,7 @@ SETTINGS = {
         (
             "SECOND_FACTOR_REQUIRED",
             "true outside paper",
-            "Whoever may do more than look needs an authenticator.",
+            "Whoever may do more than look needs a second factor: an app or a passkey.",
         ),
         (
             "FOUR_EYES",
