@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from orders.access import people_by_sign_in, second_factor
-from orders.models import Role
+from orders.models import Passkey, Role
 from tests.helpers.authenticator import enrolled
 from tests.helpers.counted import queries
 from tests.helpers.firm import PASSWORD
@@ -68,6 +68,19 @@ def test_those_who_must_have_one_and_have_none_are_found_and_counted(firm, past_
     assert label(client, "Has one") == 2
 
 
+def with_passkey(person):
+    """A passkey as a row, which no browser holds."""
+    about = {"name": "key", "credential_id": b"id", "public_key": b"key"}
+    Passkey.objects.create(user=person, enrolled_at=timezone.now(), **about)
+
+
+def test_a_passkey_is_a_second_factor_here_too(firm, past_the_door):
+    with_passkey(firm.operator)
+    assert "olivia" in names(past_the_door, factor="set_up")
+    assert "olivia" not in names(past_the_door, factor="missing")
+    assert ">set up<" in row_of(past_the_door, "olivia")
+
+
 def test_the_column_marks_a_fault_and_nothing_else(firm, past_the_door):
     enrolled(firm.head)
     assert ">missing</span> must have one" in row_of(past_the_door, "olivia")
@@ -88,6 +101,7 @@ def test_the_list_says_what_the_door_asks_of_each(firm, settings, is_required):
     settings.SECOND_FACTOR_REQUIRED = is_required
     enrolled(firm.head)
     enrolled(firm.viewer)
+    with_passkey(firm.auditor)
     firm.basis.memberships.create(user=firm.viewer, role=Role.VIEWER)
     User.objects.create_user("nora", password=PASSWORD)
     User.objects.filter(username="stefan").update(is_active=False)
