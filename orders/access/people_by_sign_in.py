@@ -33,7 +33,7 @@ def must_have_factor() -> Q:
 
 def lacks_factor() -> Q:
     """Return the condition of those who must have a second factor and have none."""
-    return must_have_factor() & ~has_factor()
+    return must_have_factor() & ~Q(has_factor())
 
 
 def stays_away(now: datetime) -> Q:

@@ -41,8 +41,8 @@ class SecondFactorFilter(CountedChoice):
         has = people_by_sign_in.has_factor()
         return {
             "missing": ("Must have one, has none", people_by_sign_in.lacks_factor()),
-            "none": ("Has none", ~has),
-            "set_up": ("Has one", has),
+            "none": ("Has none", ~Q(has)),
+            "set_up": ("Has one", Q(has)),
         }
 
 

@@ -124,7 +124,7 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people: QuerySet[User] = super().get_queryset(request)
         return people.prefetch_related("memberships__desk").annotate(
-            has_factor=Case(When(people_by_sign_in.has_factor(), then=True), default=False),
+            has_factor=people_by_sign_in.has_factor(),
             lacks_factor=Case(When(people_by_sign_in.lacks_factor(), then=True), default=False),
         )
 
