@@ -21,6 +21,7 @@ from orders.audit.hashing import moment
 from orders.models import ApiToken, Desk, Event, Membership, Right, TokenRight
 from orders.models.api_tokens import MAX_NETWORKS, ApiTokenQuerySet
 from orders.models.desks import roles_with, sees_everything
+from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -33,6 +34,15 @@ LONGEST = timedelta(days=366)
 NO_DESK = "There is no such desk, or its tokens are not yours to make."
 NO_RIGHT = "Tick what it may do."
 NO_TOKEN = "There is no such token among your desks' tokens."  # noqa: S105 no password
+
+
+_roles = Prepared(
+    lambda user_id, desk_id: Membership.objects.filter(
+        user_id=user_id, desk_id=desk_id
+    ).values_list("role", flat=True),
+    user_id=(1, 2),
+    desk_id=(3, 4),
+)
 
 
 class CannotMake(ValueError):
@@ -117,8 +127,8 @@ def _end(token: ApiToken, actor: log.Actor, reason: str) -> bool:
 
 def end_if_lost(token: ApiToken) -> bool:
     """End a token whose maker was deactivated or is no head of its desk; return whether so."""
-    held = Membership.objects.filter(user=token.made_by_id, desk=token.desk_id)
-    if token.made_by.is_active and held.filter(role__in=roles_with(Right.TOKENS)).exists():
+    roles = _roles(user_id=token.made_by_id, desk_id=token.desk_id)
+    if token.made_by.is_active and not set(roles_with(Right.TOKENS)).isdisjoint(roles):
         return False
     maker = token.made_by.get_username()
     _end(token, log.Actor(), f"{maker} is no desk head of {token.desk} any more")

@@ -10,9 +10,18 @@ from orders.access.api_tokens import end_if_lost, hash_of
 from orders.audit import log
 from orders.models import ApiToken, AuditRecord, Event
 from orders.models.clocks import MAY_DIFFER
+from orders.models.prepared import Prepared
 
 TOLD_EVERY = timedelta(minutes=1)  # of one token, or one address, one refusal is recorded
 UNKNOWN_AT_ONCE = 10  # of those that nobody has, so many at most within that time
+
+
+_by_hash = Prepared(
+    lambda secret_sha256: ApiToken.objects.filter(secret_sha256=secret_sha256).select_related(
+        "desk", "made_by"
+    ),
+    secret_sha256=("a" * 64, "b" * 64),
+)
 
 
 class NotAccepted(Exception):
@@ -22,8 +31,7 @@ class NotAccepted(Exception):
 @sensitive_variables("secret")
 def bearer(*, secret: str, address: str, now: datetime) -> ApiToken:
     """Return the token whose secret this is, with its desk and its maker. Raises `NotAccepted`."""
-    found = ApiToken.objects.filter(secret_sha256=hash_of(secret))
-    token = found.select_related("desk", "made_by").first()
+    token = next(iter(_by_hash(secret_sha256=hash_of(secret))), None)
     if token is None:
         _record_unknown(address, now)
         raise NotAccepted("There is no such token.")

@@ -7,13 +7,27 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections
 
-from orders.access import backends, permissions, sessions
+from orders.access import api_tokens, backends, bearers, permissions, sessions
 from orders.delivery import claims, send_permission
 from orders.models import Cancel, Membership
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared
 
-USERS = (backends, claims, permissions, send_permission, sessions)  # what prepares them
+USERS = (
+    api_tokens,
+    backends,
+    bearers,
+    claims,
+    permissions,
+    send_permission,
+    sessions,
+)  # what prepares them
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
+
+
+def filled(prepared, number):
+    """A value for each name of a prepared query."""
+    values = {int: number, datetime: MOMENT, str: f"{number:064}"}
+    return {name: values[type(pair[0])] for name, pair in prepared.samples.items()}
 
 
 def test_there_are_some():
@@ -23,10 +37,7 @@ def test_there_are_some():
 @pytest.mark.parametrize("prepared", ALL, ids=lambda each: "-".join(each.samples))
 def test_a_prepared_query_asks_what_the_plain_one_asks(db, prepared):
     for number in (7, 2_000_000_000):
-        values = {
-            name: number if isinstance(pair[0], int) else MOMENT
-            for name, pair in prepared.samples.items()
-        }
+        values = filled(prepared, number)
         compiler = prepared.build(**values).query.get_compiler(connection=connection)
         assert prepared.statement(**values) == compiler.as_sql()
 
@@ -34,10 +45,7 @@ def test_a_prepared_query_asks_what_the_plain_one_asks(db, prepared):
 @pytest.mark.parametrize("prepared", ALL, ids=lambda each: "-".join(each.samples))
 def test_a_prepared_query_finds_what_the_plain_one_finds(firm, prepared):
     for number in range(1, 5):
-        values = {
-            name: number if isinstance(pair[0], int) else MOMENT
-            for name, pair in prepared.samples.items()
-        }
+        values = filled(prepared, number)
         assert prepared(**values) == list(prepared.build(**values))
 
 
