@@ -53,14 +53,17 @@ class Route:
 def note_need(now: datetime) -> None:
     """Note that a page shows orders, every ten seconds at most; where a writer is busy, not now."""
     watch = MarketWatch.objects.filter(pk=1).first()
-    at = watch.needed_at if watch else None
-    if at is not None and at > now - NOTED_EVERY and not is_ahead(at, now):
+    if watch is None or not _is_long_ago(watch.needed_at, now):
         return
     try:
         with _without_waiting():
             MarketWatch.objects.filter(pk=1).update(needed_at=now)
     except OperationalError:
         return
+
+
+def _is_long_ago(at: datetime | None, now: datetime) -> bool:
+    return at is None or at <= now - NOTED_EVERY or is_ahead(at, now)
 
 
 @contextmanager

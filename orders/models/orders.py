@@ -12,6 +12,7 @@ from orders.models.lookups import portions
 
 if TYPE_CHECKING:
     from orders.models.cancels import Cancel
+    from orders.models.markets import Market
 
 Columns = TypeVar("Columns", bound=NamedTuple)
 
@@ -123,6 +124,7 @@ class Order(models.Model):
     if TYPE_CHECKING:  # what screens attach to the rows that they show
         may_cancel: bool
         cancel_shown: Cancel | None  # the newest of the order
+    market: "Market | None" = None  # the same, where they show numbers as its market has them
 
     objects = OrderQuerySet.as_manager()
 

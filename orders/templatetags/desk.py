@@ -142,7 +142,7 @@ def time_tag(moment: datetime, kind: str) -> SafeString:
     said = f"{passed} ago" if kind == "ago" else passed
     return format_html(
         '<time datetime="{}" data-{}>{}</time>',
-        moment.isoformat(timespec="milliseconds"),
+        moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         kind,
         said,
     )

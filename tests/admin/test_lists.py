@@ -2,13 +2,14 @@
 
 import gzip
 import re
+from datetime import timedelta
 from decimal import Decimal
 from html import unescape
 
 import pytest
 from django.utils.timezone import now
 
-from orders.models import Order
+from orders.models import Market, Order
 from tests.helpers.screens import folded, known_order, page, signed_in, url
 
 MAX_RAW, MAX_PACKED = 120_000, 20_000
@@ -35,6 +36,7 @@ def ids_in(text):
 
 def test_a_list_of_a_hundred_orders_is_light(firm):
     many_orders(firm, 100)
+    Market.objects.create(symbol="BTC", mark="53456.5", marked_at=now() - timedelta(seconds=40))
     answer = signed_in(firm.operator).get(url(LIST))
     assert answer.content.count(b"data-copy") == 100
     assert len(answer.content) < MAX_RAW
@@ -44,7 +46,7 @@ def test_a_list_of_a_hundred_orders_is_light(firm):
 def test_heads_are_drawn_once_and_rows_hold_nothing_that_is_not_shown(firm):
     many_orders(firm, 20)
     table = page(signed_in(firm.operator), LIST).split('id="result_list"')[1].split("</table>")[0]
-    assert table.count('<th scope="col"') == 11
+    assert table.count('<th scope="col"') == 12
     assert table.count("action-toggle") == 1
     assert "x-data" not in table
     assert "data-label" not in table

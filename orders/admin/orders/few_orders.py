@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from orders.admin.orders import order_row
+from orders.admin.orders import mark_distance, order_row
 from orders.cancels.bulk import frozen_orders
 from orders.models import Order, Preview
 
@@ -25,6 +26,21 @@ class Few:
         return order_row.price(self.order) if self.order else "–"
 
     @property
+    def distance(self) -> str:
+        """How far the mark is from it, in percent."""
+        return mark_distance.text(self.order) if self.order else "–"
+
+    @property
+    def tone(self) -> str:
+        """The class of that where the mark is old."""
+        return mark_distance.tone(self.order) if self.order else ""
+
+    @property
+    def marked_at(self) -> datetime | None:
+        """When that mark was read."""
+        return mark_distance.read_at([self.order]) if self.order else None
+
+    @property
     def size(self) -> str:
         """What is left to cancel."""
         return order_row.open_amount(self.order) if self.order else "–"
@@ -36,7 +52,9 @@ class Few:
 
 
 def of_orders(orders: Iterable[Order]) -> list[Few]:
-    """Show these orders."""
+    """Show these orders: one query."""
+    orders = list(orders)
+    mark_distance.attach(orders)
     return [Few(str(one.account), one.symbol, one.order_id, one) for one in orders]
 
 
@@ -49,6 +67,7 @@ def of_preview(preview: Preview) -> list[Few]:
         return []
     targets = frozen_orders.targets(preview)
     orders = Order.objects.in_bulk([one.order.pk for one in targets if one.order])
+    mark_distance.attach(orders.values())
     return [
         Few(
             str(one.account),

@@ -12,11 +12,12 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from orders.admin.orders import cancel_cell, order_row
+from orders.admin.orders import mark_distance, order_row
 from orders.admin.shared import filter_text, versions
 from orders.admin.shared.screens import fragment
 from orders.models import AuditRecordOrder, Order
 from orders.models.lookups import is_row_id, number
+from orders.models.orders import OrderQuerySet
 
 if TYPE_CHECKING:
     from orders.admin.orders.order_pages import OrderAdmin
@@ -29,14 +30,25 @@ def rows(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
     """The rows of the orders named; of a page with a version those that the log names since."""
     if same := versions.unchanged(request):
         return same
-    wanted = [pk for pk in request.GET.getlist("order")[:MAX_ROWS] if is_row_id(pk)]
-    orders = screen.get_queryset(request).filter(pk__in=wanted).select_related("account__desk")
+    orders = named(screen, request).select_related("account__desk")
     found = changed(list(orders), versions.shown(request))
     if not found:
         return versions.nothing(request)
-    cancel_cell.complete(request, found)
+    order_row.complete(request, found)
     html = "".join(order_row.html(order) for order in found)
     return versions.versioned(fragment(html), request)
+
+
+def named(screen: "OrderAdmin", request: HttpRequest) -> OrderQuerySet:
+    """The orders that a request names, as far as this person may see them."""
+    wanted = [pk for pk in request.GET.getlist("order")[:MAX_ROWS] if is_row_id(pk)]
+    orders: OrderQuerySet = screen.get_queryset(request).filter(pk__in=wanted)
+    return orders
+
+
+def marks(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
+    """The distances of the orders named from the marks."""
+    return mark_distance.fresh(request, list(named(screen, request)))
 
 
 def changed(orders: Sequence[Order], since: int | None) -> list[Order]:

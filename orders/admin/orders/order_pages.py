@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
-from orders.admin.orders import cancel_by_id, cancel_cell, open_pages, order_row
+from orders.admin.orders import cancel_by_id, cancel_cell, mark_distance, open_pages, order_row
 from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.pictures import life
 from orders.admin.shared import filters, order_history, saved_views, timings, versions
@@ -52,8 +52,11 @@ FILLED = Case(
 )
 
 
+Sorting = str | Combinable | Callable[[], Combinable]
+
+
 def _column(
-    draw: Callable[[Order], str], title: str, ordering: str | Combinable = ""
+    draw: Callable[[Order], str], title: str, ordering: Sorting = ""
 ) -> Callable[["OrderAdmin", Order], str]:
     """A column of the list whose cells a function of `order_row` draws."""
 
@@ -73,6 +76,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
         "side_column",
         "account_column",
         "price_column",
+        "away_column",
         "open_column",
         "worth_column",
         "filled_column",
@@ -108,6 +112,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
         return (
             ("cells/", "orders_order_cells", self.cells_view),
             ("rows/", "orders_order_rows", self.rows_view),
+            ("marks/", "orders_order_marks", self.marks_view),
             ("new/", "orders_order_new", self.new_view),
             ("cancel-selected/", "orders_order_cancel_selected", self.selected_view),
             ("cancel-by-id/", "orders_order_cancel_by_id", self.by_id_view),
@@ -121,6 +126,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
     side_column = _column(order_row.side, "Side", "side")
     account_column = _column(order_row.account, "Account", "account__name")
     price_column = _column(order_row.price, "Price", "price_number")
+    away_column = _column(mark_distance.text, "Away", mark_distance.in_sql)
     open_column = _column(order_row.open_amount, "Open", "open_amount_number")
     worth_column = _column(order_row.worth, "Notional", WORTH)
     filled_column = _column(order_row.filled, "Filled", FILLED)
@@ -134,7 +140,12 @@ class OrderAdmin(ReadOnlyPage[Order]):
     # The list
 
     def complete_rows(self, request: HttpRequest, rows: list[Order]) -> None:
-        cancel_cell.complete(request, rows)
+        order_row.complete(request, rows)
+
+    def head_note(self, column: str, rows: list[Order]) -> tuple[str, str]:
+        if column != "away_column":
+            return super().head_note(column, rows)
+        return mark_distance.WHAT, mark_distance.age(rows)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
@@ -186,6 +197,12 @@ class OrderAdmin(ReadOnlyPage[Order]):
         return open_pages.rows(self, request)
 
     @method_decorator(require_safe)
+    def marks_view(self, request: HttpRequest) -> HttpResponse:
+        """How far the marks are now from the orders named, for a list that is open."""
+        self.guard_view(request)
+        return open_pages.marks(self, request)
+
+    @method_decorator(require_safe)
     def new_view(self, request: HttpRequest) -> HttpResponse:
         """How many orders came since the list was drawn."""
         self.guard_view(request)
@@ -229,7 +246,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
         return fragment(cancel_cell.fresh(request, [order], sentence=sentence))
 
     def facts(self, request: HttpRequest, order: Order) -> dict[str, Any]:
-        cancel_cell.complete(request, [order])
+        order_row.complete(request, [order])
         steps = timings.of_order(order)
         return {
             "title": f"{visible(order.symbol)} {visible(order.side)} {order.order_id}",

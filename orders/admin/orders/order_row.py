@@ -1,11 +1,13 @@
 """The row of an order: what each of its cells says, for the list and for pages that follow."""
 
+import re
 from decimal import Decimal, InvalidOperation
 
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from orders.admin.orders import cancel_cell
+from orders.admin.orders import cancel_cell, mark_distance
 from orders.admin.shared import rows
 from orders.audit import sentences
 from orders.models import Order
@@ -13,6 +15,8 @@ from orders.templatetags.desk import grouped, time_tag, usd, visible
 
 LIMIT = "limit"
 EMPTY = SafeString("–")
+PLAIN = re.compile(r"[0-9]+([.][0-9]*)?")
+MAX_PLACES = 18  # decimals that a step pads a number to
 NARROW = {"reduce only": " dk-ro"}  # the class of a mark that a narrow list shortens
 
 
@@ -42,15 +46,35 @@ def account(order: Order) -> SafeString:
 
 def price(order: Order) -> str:
     """The limit price; of a stop first what it is and where it triggers."""
-    limit = grouped(visible(order.price))
+    limit = grouped(_stepped(order, visible(order.price)))
     kind = sentences.of_type(order.order_type)
     if order.order_type == LIMIT and not order.stop_price:
         return limit or "–"
     if not order.stop_price:
         return f"{visible(kind)} {limit}".strip()
     kind = visible(kind.removesuffix(" limit").removesuffix(" market"))
-    trigger = f"{'stop' if kind == LIMIT else kind} {grouped(visible(order.stop_price))}"
+    at = grouped(_stepped(order, visible(order.stop_price)))
+    trigger = f"{'stop' if kind == LIMIT else kind} {at}"
     return f"{trigger}, limit {limit}" if limit else f"{trigger}, market"
+
+
+def _stepped(order: Order, price: str) -> str:
+    """A price with as many decimals as all have in its market."""
+    return padded(price, order.market.tick_size if order.market else "")
+
+
+def _lots(order: Order, amount: str) -> str:
+    """An amount with as many decimals as all have in its market."""
+    return padded(amount, order.market.lot_size if order.market else "")
+
+
+def padded(number: str, step: str) -> str:
+    """A decimal text with at least the decimals of a step: none that was sent is ever cut."""
+    places = min(len(step.rstrip("0").partition(".")[2]), MAX_PLACES)
+    whole, _, fraction = number.partition(".")
+    if not places or not PLAIN.fullmatch(number):
+        return number
+    return f"{whole}.{fraction.ljust(places, '0')}"
 
 
 def open_amount(order: Order) -> str:
@@ -58,7 +82,7 @@ def open_amount(order: Order) -> str:
     number = order.open_amount_number
     if number is None or order.state == "closed":
         return "–"
-    return grouped(f"{number.normalize():f}")
+    return grouped(_lots(order, f"{number.normalize():f}"))
 
 
 def worth(order: Order) -> str:
@@ -74,7 +98,8 @@ def filled(order: Order) -> SafeString:
     if order.amounts_note:
         word = order.amounts_note.removeprefix("amounts ").removesuffix(" by the exchange")
         return format_html('<i title="{}">{}</i>', order.amounts_note, word)
-    return format_html("{}", grouped(visible(order.filled_amount)) or "–")
+    amount = visible(order.filled_amount)
+    return format_html("{}", grouped(amount if amount == "0" else _lots(order, amount)) or "–")
 
 
 def age(order: Order) -> SafeString:
@@ -87,12 +112,19 @@ def order_id(order: Order) -> SafeString:
     return format_html('<button type="button" data-copy>{}</button>', order.order_id)
 
 
+def complete(request: HttpRequest, orders: list[Order]) -> None:
+    """Attach to orders all that their rows show: three queries."""
+    cancel_cell.complete(request, orders)
+    mark_distance.attach(orders)
+
+
 #: The cells of a row by the class that they bear, by which a page finds what to replace.
 CELLS = {
     "c-symbol": symbol,
     "c-side": side,
     "c-account": account,
     "c-price": price,
+    mark_distance.CSS: mark_distance.text,
     "c-open": open_amount,
     "c-worth": worth,
     "c-filled": filled,
@@ -119,6 +151,8 @@ def _tone(css: str, order: Order) -> str:
     """The further class of a cell, if any."""
     if css == "c-side" and order.side in sentences.SIDES:
         return f" dk-{order.side}"
+    if css == mark_distance.CSS:
+        return mark_distance.tone(order)
     return " dk-stop" if css == "c-price" and order.stop_price else ""
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from orders.admin.orders import cancel_cell, order_row
+from orders.admin.orders import cancel_cell, mark_distance, order_row
 from orders.admin.push.changes import Change
 from orders.admin.push.limits import Limits
 from orders.models import Order
@@ -28,12 +28,13 @@ Rows = dict[str, Row]  # by *account id-order id*
 def drawn(changes: Iterable[Change], limits: Limits) -> Rows:
     """Return the rows of the orders that changed; none where they are many: pages ask for theirs.
 
-    Two queries.
+    Three queries.
     """
     names = {name for change in changes for name in change.orders if not name.endswith("-")}
     if not 0 < len(names) <= limits.rows:
         return {}
     orders = list(Order.objects.filter(_named(names)).select_related("account__desk"))
+    mark_distance.attach(orders)
     latest = cancel_cell.latest_cancels(orders)
     for order in orders:
         order.cancel_shown = latest.get((order.account_id, order.order_id))

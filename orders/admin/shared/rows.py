@@ -30,12 +30,17 @@ FILTER_ALONE = "filter_alone"  # where a request says that nobody looks at the r
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a column. ``sorting``: *ascending*, *descending* or nothing, as ARIA has it."""
+    """The head of a column. ``sorting``: *ascending*, *descending* or nothing, as ARIA has it.
+
+    ``title``: what it explains; ``note``: what it says beside its name.
+    """
 
     label: str
     css: str
     link: str = ""
     sorting: str = ""
+    title: str = ""
+    note: str = ""
 
 
 class Rows(ChangeList):
@@ -88,6 +93,7 @@ class Rows(ChangeList):
 
     def _ordering(self, column: str, is_down: bool) -> OrderBy:
         by = self.get_ordering_field(column)
+        by = by() if callable(by) else by
         if isinstance(by, str) and by.startswith("-"):
             by, is_down = by.removeprefix("-"), not is_down
         expression = F(by) if isinstance(by, str) else cast(Expression, by)
@@ -164,10 +170,8 @@ class Rows(ChangeList):
             label = str(label_for_field(column, self.model, self.model_admin))
             label = label.replace("(UTC)", f"({zone()})")
             css = self.model_admin.column_css.get(column, "")
-            if column in self.model_admin.sortable_by:
-                yield Head(label, css, *self._link(column))
-            else:
-                yield Head(label, css)
+            link = self._link(column) if column in self.model_admin.sortable_by else ("", "")
+            yield Head(label, css, *link, *self.model_admin.head_note(column, self.result_list))
 
     def _link(self, column: str) -> tuple[str, str]:
         """Where a click on the head leads, and how the column is sorted now.

@@ -158,6 +158,10 @@ class Screen(ModelAdmin[Row]):
     def complete_rows(self, request: HttpRequest, rows: list[Row]) -> None:
         """Attach to the rows of one page what their columns need, in a fixed number of queries."""
 
+    def head_note(self, column: str, rows: list[Row]) -> tuple[str, str]:
+        """What the head of a column explains where one points at it, and says beside its name."""
+        return "", ""
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only our own filters read the address line: no column can be guessed through it."""
         of_filters = {one.parameter_name for one in self.list_filter}

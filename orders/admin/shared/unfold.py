@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         ...
 
     def display(
-        *, description: str, ordering: "str | Combinable" = ""
+        *, description: str, ordering: "str | Combinable | Callable[[], Combinable]" = ""
     ) -> Callable[[Column], Column]:
         """Name a method that fills a column of a list or a line of a form."""
         ...
