@@ -35,6 +35,7 @@ from orders.models.logins import MAX_CREDENTIAL_ID
 MAX_ANSWER = 32 * 1024  # characters; some browsers send an attestation nobody asked for
 MAX_KEY = 2 * 1024  # bytes: an RSA key of 4096 bits takes 550
 TIMEOUT_MS = 120_000
+TOLD = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
 KEYS = (ES256, EdDSA, RS256)  # what authenticators make, the best first
 # What the library raises over what it cannot read.
 UNREADABLE = (
@@ -164,12 +165,20 @@ def _credential(credential_id: bytes, public_key: bytes) -> AttestedCredentialDa
 
 
 def _read(answer: str) -> dict[str, Any]:
+    """Return the fields that are looked at, each known to be text.
+
+    The library makes bytes of whatever else stands there, of a number as many as it says.
+    """
     if len(answer) > MAX_ANSWER:
         raise NotTrue("It is too long.")
     read = json.loads(answer)
-    if not isinstance(read, dict):
-        raise NotTrue("It is no object.")
-    return read
+    if not isinstance(read, dict) or not isinstance(read.get("response"), dict):
+        raise NotTrue("It is no answer of a browser.")
+    texts = {name: value for name, value in read.items() if name in ("id", "rawId", "type")}
+    told = {name: value for name, value in read["response"].items() if name in TOLD}
+    if not all(isinstance(value, str) for value in (*texts.values(), *told.values())):
+        raise NotTrue("One of its fields is no text.")
+    return texts | {"response": told}
 
 
 def _check_frame(client_data: CollectedClientData) -> None:

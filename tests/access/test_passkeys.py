@@ -631,6 +631,16 @@ JSONS = st.recursive(LEAVES, lambda one: st.lists(one) | st.dictionaries(st.text
 FIELDS = ("clientDataJSON", "attestationObject", "authenticatorData", "signature")
 
 
+@pytest.mark.parametrize("value", [7, [7], {"a": 7}, True])
+@pytest.mark.parametrize("field", ["rawId", "id", *FIELDS])
+@pytest.mark.parametrize("of", ["create", "sign"])
+def test_a_field_that_is_no_text_is_refused_before_the_library_reads_it(field, value, of):
+    answer = getattr(Device(), of)()
+    (answer["response"] if field in FIELDS else answer)[field] = value
+    with pytest.raises(webauthn.NotTrue, match="One of its fields is no text"):
+        webauthn._read(json.dumps(answer))
+
+
 @how(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     field=st.sampled_from(["rawId", "type", "response", *FIELDS]),

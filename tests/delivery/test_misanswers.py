@@ -25,7 +25,7 @@ from orders.models import (
     PanicLine,
     Proof,
 )
-from orders.operations.alerts import watch
+from orders.operations.alerts import watch, webhook
 from orders.panic import decision
 from orders.panic import worker as panic_worker
 from orders.reconcile import resolve, sync
@@ -207,7 +207,7 @@ def test_a_refusal_of_another_question_refuses_nothing(firm):
 def test_the_matter_is_told_once_lasts_an_hour_and_is_over_then(firm, settings, monkeypatch):
     posted = []
     settings.ALERT_WEBHOOK_URL = "http://127.0.0.1:9/"
-    monkeypatch.setattr(watch.webhook, "post", posted.append)
+    monkeypatch.setattr(webhook, "post", posted.append)
     answer(firm, "/orders/cancel", yes(data={"order_id": 999}))
     click(firm, firm.order())
     now = timezone.now()
