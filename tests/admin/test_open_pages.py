@@ -101,7 +101,7 @@ def test_many_rows_cost_no_more_queries_than_one(firm, django_assert_num_queries
     for order in orders:
         click(client, order)
     for some in (orders[:1], orders):
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(11):
             asked(client, rows_of(*some), 0)
 
 
