@@ -78,7 +78,7 @@ def take_challenge(request: HttpRequest, purpose: Purpose) -> bytes | None:
 
 @transaction.atomic
 def _taken(session_key: str | None) -> tuple[str, str, int] | None:
-    row = Session.objects.select_for_update().filter(session_key=session_key).first()
+    row = Session.objects.select_for_update(no_key=True).filter(session_key=session_key).first()
     data = row.get_decoded() if row else {}
     kept: tuple[str, str, int] | None = data.pop(CHALLENGE, None)
     if row is not None and kept is not None:
