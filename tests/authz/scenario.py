@@ -12,6 +12,7 @@ from orders.cancels import requests
 from orders.cancels.bulk import previews
 from orders.cancels.bulk import scope as bulk_scope
 from orders.models import (
+    Alert,
     AuditRecord,
     Cancel,
     CancelStatus,
@@ -140,6 +141,7 @@ class World:
             "guard": guard,
             "schedule": schedule,
             "latch": latch,
+            "alert": self._alert(desk, symbol, reason),
         }
         names = [person.username for person in (operator, head, auditor)]
         words = (desk.name, account.name, account.address, wallet.public_key, symbol, *names)
@@ -157,6 +159,13 @@ class World:
             words=f"Agent wallet {key} signs for {account}",
             user=operator,
             actor=self.firm.actor(operator),
+        )
+
+    def _alert(self, desk, about, said):
+        """A matter of this desk that people were told of."""
+        times = {"raised_at": now(), "next_tell_at": now(), "told_at": now()}
+        return Alert.objects.create(
+            kind="clock", about=about, desk_name=desk.name, said=said, **times
         )
 
     def _passkey(self, desk, name):
