@@ -31,6 +31,10 @@ TWICE = "This device holds a passkey that is set up already."
 NAME = f"Give the passkey a name of up to {MAX_PASSKEY_NAME} characters."
 SAME_NAME = "You have a passkey of that name: choose another name."
 FULL = f"You have {MAX_PASSKEYS} passkeys already: remove one first."
+LAST = (
+    "It is your only second factor, and turning that off takes a second person: set up another one "
+    "first, or ask an administrator."
+)
 COPIED = (
     "This passkey was refused: its counter did not grow since it was last used, so there may be a "
     "copy of it. Use another second factor, remove this passkey and tell an administrator."
@@ -49,7 +53,10 @@ class Refused(ValueError):
 
 
 class LastFactor(Exception):
-    """The passkey is the last second factor of a person, whose removal asks for more."""
+    """The passkey is the last second factor of a person: to remove it waits for a second person.
+
+    The text is for the person.
+    """
 
 
 def of(user: "User") -> "QuerySet[Passkey]":
@@ -173,7 +180,7 @@ def remove(*, user: "User", passkey_id: int, actor: log.Actor, may_be_last: bool
         return None
     if not second_factor.has_authenticator(user) and of(user).count() == 1:
         if not may_be_last:
-            raise LastFactor
+            raise LastFactor(LAST)
         second_factor.reset(user=user, actor=actor)
         return passkey.name
     passkey.delete()

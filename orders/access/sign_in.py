@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from orders.access import passkey_requests, passkeys, second_factor, sessions, throttling
+from orders.access import (
+    four_eyes,
+    passkey_requests,
+    passkeys,
+    second_factor,
+    sessions,
+    throttling,
+)
 from orders.access.passkey_requests import Purpose
 from orders.access.sign_in_log import actor_of, client_address, keep_verdict, record_failure
 from orders.audit import log
@@ -125,12 +132,16 @@ def _keep_enrolled(request: HttpRequest) -> None:
 def remove_passkey(*, request: HttpRequest, passkey_id: int) -> str | None:
     """Remove one of the person's own passkeys; return its name, or None where there is none such.
 
-    With the last second factor this session ends too. Raises `sessions.NotFresh`.
+    With the last second factor this session ends too. Raises `sessions.NotFresh`, and
+    `passkeys.LastFactor` where that waits for a second person.
     """
     sessions.demand_fresh(request)
     user = sessions.person_of(request)
     name = passkeys.remove(
-        user=user, passkey_id=passkey_id, actor=actor_of(request), may_be_last=True
+        user=user,
+        passkey_id=passkey_id,
+        actor=actor_of(request),
+        may_be_last=not four_eyes.is_needed_of(user),
     )
     if second_factor.is_enrolled(user):
         sessions.keep_after_password(request)

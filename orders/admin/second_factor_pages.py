@@ -74,7 +74,8 @@ class SecondFactorPages:
             "has_app": second_factor.has_authenticator(person),
             "passkeys": passkeys.of(person),
             "codes_left": second_factor.codes_left(user=person),
-            "is_last": not second_factor.has_authenticator(person),
+            "is_off_waiting": four_eyes.is_needed_of(person),
+            "why_last_stays": passkeys.LAST,
             "is_full": passkeys.of(person).count() >= passkeys.MAX_PASSKEYS,
         }
         context = self.site.each_context(request) | facts
@@ -86,10 +87,19 @@ class SecondFactorPages:
         found = Passkey.objects.filter(pk=object_id) if object_id <= MAX_ROW_ID else None
         passkey = found.select_related("user").first() if found is not None else None
         if passkey is not None and passkey.user_id == request.user.pk:
-            return _removed(request, sign_in.remove_passkey(request=request, passkey_id=passkey.pk))
+            return _remove_own(request, passkey)
         if passkey is None or not is_administrator(request):
             raise Http404
         return _remove_anothers(request, passkey)
+
+
+def _remove_own(request: HttpRequest, passkey: Passkey) -> HttpResponseRedirect:
+    try:
+        name = sign_in.remove_passkey(request=request, passkey_id=passkey.pk)
+    except passkeys.LastFactor as why:
+        messages.warning(request, str(why))
+        return redirect(OWN)
+    return _removed(request, name)
 
 
 def _remove_anothers(request: HttpRequest, passkey: Passkey) -> HttpResponseRedirect:

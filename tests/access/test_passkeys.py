@@ -676,3 +676,23 @@ def test_a_changed_byte_of_a_new_passkey_is_refused_or_makes_a_key(at, byte):
     keys = {made.credential_id: made.public_key}
     with pytest.raises(webauthn.NotTrue):  # never anything else, whatever the key has become
         webauthn.proven(HERE, challenge=b"d" * 32, keys=keys, answer=json.dumps(Device().sign()))
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_ones_own_last_factor_stays_where_turning_it_off_takes_a_second_person(firm, asks):
+    firm.momentum.needs_second_person = asks
+    firm.momentum.save()
+    device, client = enrolled_passkey(firm.operator), sign_in(firm.operator)
+    give(client, device)
+    passkey = Passkey.objects.get()
+    page = client.get(url("own_second_factor")).text
+    assert (passkeys.LAST in page) == asks
+    answer = client.post(url("orders_passkey_remove", passkey.pk), follow=True)
+    assert Passkey.objects.exists() == asks
+    assert (passkeys.LAST in answer.text) == asks
+    if asks:  # of two, one may go
+        enrolled_passkey(firm.operator, "another")
+        client = sign_in(firm.operator)  # the change ended the session
+        give(client, device)
+        client.post(url("orders_passkey_remove", passkey.pk))
+        assert not Passkey.objects.filter(pk=passkey.pk).exists()
