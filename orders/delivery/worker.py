@@ -6,7 +6,7 @@ the network is awaited, and the threads that send touch no database.
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
@@ -227,12 +227,21 @@ def sign(
 
 def signing_wallet(account: Account) -> AgentWallet:
     """The newest active agent wallet. Raises `CannotOpen` where there is none."""
-    active = account.agent_wallets.filter(is_active=True).select_related("sealed_key")
-    wallet = active.order_by("-created_at").first()
+    wallet = signing_wallets_of([account]).get(account.pk)
     if wallet is None:
         raise CannotOpen(f"{account.name} has no active agent wallet: add one, then ask again.")
-    wallet.account = account
     return wallet
+
+
+def signing_wallets_of(accounts: Iterable[Account]) -> dict[int, AgentWallet]:
+    """The same of several accounts, by account's id, as far as there is one; one query."""
+    by_pk = {account.pk: account for account in accounts}
+    active = AgentWallet.objects.filter(is_active=True, account__in=by_pk)
+    wallets = active.select_related("sealed_key").order_by("created_at")
+    newest = {wallet.account_id: wallet for wallet in wallets}
+    for wallet in newest.values():
+        wallet.account = by_pk[wallet.account_id]
+    return newest
 
 
 def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[OutgoingRequest]:

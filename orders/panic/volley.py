@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orders.delivery import send_permission
+from orders.delivery import send_permission, worker
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_signer
 from orders.keys.signer import Signer
 from orders.models import AgentWallet, PanicLine, PanicStatus
@@ -83,7 +83,8 @@ class Volley:
         self._strategies = {line.pk: Strategies(line) for line in lines}
         for each in self._strategies.values():
             each.begin()
-        stops, wallets = stop_orders.known_of(lines), _wallets_of(lines)
+        stops = stop_orders.known_of(lines)
+        wallets = worker.signing_wallets_of(line.account for line in lines)
         signers: dict[int, Signer] = {}
         for line in lines:
             if signer := _signer(wallets.get(line.account_id)):
@@ -115,16 +116,6 @@ class Volley:
         first = held.filter(status=PanicStatus.WAITING, cancel_alls=0, keep_stops=False)
         holds = functools.cache(send_permission.holds)
         return [line for line in first.select_related(*WITH) if not self._why_not(line, holds)]
-
-
-def _wallets_of(lines: Sequence[PanicLine]) -> dict[int, AgentWallet]:
-    """Return the newest active agent wallets, by account's id; one query."""
-    accounts = {line.account_id: line.account for line in lines}
-    active = AgentWallet.objects.filter(is_active=True, account__in=accounts)
-    wallets = active.select_related("sealed_key").order_by("created_at")
-    for wallet in wallets:
-        wallet.account = accounts[wallet.account_id]
-    return {wallet.account_id: wallet for wallet in wallets}
 
 
 def _signer(wallet: AgentWallet | None) -> Signer | None:
