@@ -14,6 +14,7 @@ cursor's connection has ended its own wait, perhaps for that very thread.
 import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -51,6 +52,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     pause_s = min(pause_s * GROWTH, MAX_PAUSE_S)
         finally:
             self._wait_ms(timeout_s * 1000)
+
+    @contextlib.contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """Let a statement fail at once where another one writes."""
+        self.ensure_connection()
+        self._wait_ms(0)
+        try:
+            yield
+        finally:
+            self._wait_ms(self.settings_dict["OPTIONS"]["timeout"] * 1000)
 
     def _has_begun(self, ends_at: float) -> bool:
         try:

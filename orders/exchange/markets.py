@@ -7,11 +7,11 @@ get-prices pages.
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import OperationalError, connection
 from django.utils import timezone
@@ -26,9 +26,6 @@ from orders.pacifica.market_rows import MarketDecimals, MarketPrice
 from orders.pacifica.reads import Listed
 from orders.pacifica.strict_json import Unreadable
 from orders.pacifica.transport import Answer, Unreachable, has_left
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EVERY = timedelta(seconds=5)
 DECIMALS_EVERY = timedelta(hours=1)
@@ -56,7 +53,8 @@ def note_need(now: datetime) -> None:
     if watch is None or not _is_long_ago(watch.needed_at, now):
         return
     try:
-        with _without_waiting():
+        # SQLite has one writer at a time; elsewhere nobody else holds the row for long
+        with getattr(connection, "without_waiting", nullcontext)():
             MarketWatch.objects.filter(pk=1).update(needed_at=now)
     except OperationalError:
         return
@@ -64,22 +62,6 @@ def note_need(now: datetime) -> None:
 
 def _is_long_ago(at: datetime | None, now: datetime) -> bool:
     return at is None or at <= now - NOTED_EVERY or is_ahead(at, now)
-
-
-@contextmanager
-def _without_waiting() -> "Iterator[None]":
-    """Let a statement fail at once where SQLite's one writer is busy."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        waits_ms = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
-        cursor.execute("PRAGMA busy_timeout = 0")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {int(waits_ms)}")
 
 
 def is_due(now: datetime) -> bool:
