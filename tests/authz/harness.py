@@ -103,8 +103,12 @@ OWN_BUSINESS = {
     "orders_savedview_save",
     "orders_savedview_delete",
 }
-# What a GET may leave behind: the session, and the record of a refusal or a download.
-WRITTEN_BY_GET = {"django_session", "orders_auditrecord", "orders_auditpayload"}
+# What a GET may leave behind: the session, the record of a refusal or a download, and that a page
+# shows orders, so that marks are read.
+WRITTEN_BY_GET = {
+    *("django_session", "orders_auditrecord", "orders_auditpayload"),
+    "orders_marketwatch",
+}
 RECORDED_BY_GET = {"act_refused", "export_downloaded", "logout"}
 IDLE = {"anonymous", "viewer", "deactivated"}  # change nothing through any address
 # In the quick form each kind of person is tried where they differ from the others: who holds a

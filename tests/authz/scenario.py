@@ -18,6 +18,7 @@ from orders.models import (
     CancelStatus,
     Drift,
     Latch,
+    MarketWatch,
     Order,
     Passkey,
     ProposalKind,
@@ -82,6 +83,7 @@ class World:
         )
         gone.is_active = False
         gone.save()
+        MarketWatch.objects.create(next_prices_at=now(), next_decimals_at=now())
 
     def _side(self, desk, account, operator, head, auditor, symbol, digit):
         """Every kind of row on one desk, each naming the desk's canaries."""

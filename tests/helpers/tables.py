@@ -35,7 +35,7 @@ def path_to_desk(model, depth=3):
     return None
 
 
-UNWATCHED = {"session", "signinattempt"}  # written by whoever comes
+UNWATCHED = {"session", "signinattempt", "marketwatch"}  # written by whoever comes
 ERRANDS = {"export", "verification"}
 
 
