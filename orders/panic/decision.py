@@ -97,15 +97,9 @@ def record_panic(
     ``keep_stops``: cancel one by one, for the exchange's cancel-all takes stop orders too.
     """
     restored_copy.is_behind(timezone.now())  # before: what waits by then is older than this panic
-    desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
-    if desk is None or len(accounts) < len(set(account_ids)):
-        refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)
+    desk, accounts = _permitted(user, actor, desk_id, account_ids)
     _check_symbol(symbol, desk)
-    if is_drill:
-        accounts = [account for account in accounts if account.is_drill]
-    if not accounts:
-        what = "drill account" if is_drill else "active account"
-        raise CannotAsk(f"{desk.name} has no {what} in this scope.", field="accounts")
+    accounts = _emptied(desk, accounts, is_drill=is_drill)
     about: dict[str, Any] = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
     if keep_stops:
         about["keep_stops"] = True
@@ -120,6 +114,26 @@ def record_panic(
         )
     except IntegrityError:  # the same click was recorded between our look and our insert
         return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
+
+
+def _permitted(
+    user: "Person", actor: log.Actor, desk_id: int, account_ids: Collection[int]
+) -> tuple[Desk, list[Account]]:
+    """The desk and its accounts in this scope; else it is recorded. Raises `NotAllowed`."""
+    desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
+    if desk is None or len(accounts) < len(set(account_ids)):
+        refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)
+    return desk, accounts
+
+
+def _emptied(desk: Desk, accounts: list[Account], *, is_drill: bool) -> list[Account]:
+    """Those of the accounts that the panic is about. Raises `CannotAsk` where it is about none."""
+    if is_drill:
+        accounts = [account for account in accounts if account.is_drill]
+    if not accounts:
+        what = "drill account" if is_drill else "active account"
+        raise CannotAsk(f"{desk.name} has no {what} in this scope.", field="accounts")
+    return accounts
 
 
 def _insert(
