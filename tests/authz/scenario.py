@@ -83,7 +83,7 @@ class World:
         )
         gone.is_active = False
         gone.save()
-        MarketWatch.objects.create(next_prices_at=now(), next_decimals_at=now())
+        MarketWatch.objects.create(pk=1, next_prices_at=now(), next_decimals_at=now())
 
     def _side(self, desk, account, operator, head, auditor, symbol, digit):
         """Every kind of row on one desk, each naming the desk's canaries."""
