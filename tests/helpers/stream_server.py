@@ -13,12 +13,14 @@ from websockets.sync.server import serve
 class StreamServer:
     """``connections``: every one that was opened, oldest first.
 
-    ``refuses``: sources that are never acknowledged. ``is_mute``: answers nothing, not even pings.
-    ``closes``: codes with which the next connections are closed at once.
+    ``refuses``: sources that are never acknowledged; ``refuses_after_first``: not on a later
+    connection. ``is_mute``: answers nothing, not even pings. ``closes``: codes with which the next
+    connections are closed at once.
     """
 
     def __init__(self):
-        self.connections, self.refuses, self.closes = [], set(), []
+        self.connections, self.closes = [], []
+        self.refuses, self.refuses_after_first = set(), set()
         self.is_mute, self.delays_s = False, 0
         self.url = ""
 
@@ -42,8 +44,12 @@ class StreamServer:
             return
         if message["method"] == "ping":
             connection.send({"channel": "pong"})
-        elif message["params"]["source"] not in self.refuses:
+        elif not self._is_refused(connection, message["params"]["source"]):
             connection.send({"channel": message["method"], "data": message["params"]})
+
+    def _is_refused(self, connection, source):
+        is_first = connection is self.connections[0]
+        return source in self.refuses or (not is_first and source in self.refuses_after_first)
 
 
 class ServedConnection:

@@ -163,14 +163,14 @@ def test_an_old_connection_goes_on_where_no_new_one_can_be_had(server, account):
 
 
 def test_no_connection_takes_over_that_is_not_acknowledged_everything(server, account):
+    server.refuses_after_first = {SOURCES[1]}
     with following(timings=replace(QUICK, life_s=0.6)) as process:
         until_healthy(account)
-        server.refuses = {SOURCES[1]}
         until(lambda: len(server.connections) >= 3)
         found = row(account)
         assert server.connections[0].is_open
         assert (found.trouble, found.reconnects, len(process.reads)) == ("", 0, 1)
-        server.refuses = set()
+        server.refuses_after_first = set()
         until(lambda: not server.connections[0].is_open)
     assert len(process.reads) == 1
 
