@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from django.urls import reverse_lazy
 
-from desk import alert_routes, logs
+from desk import alert_routes, logs, single_sign_on
 from desk.appearance import UNFOLD, content_security_policy  # noqa: F401
 from desk.databases import database, has_wal_bug, sqlite_options
 from desk.env_file import DEFAULT, load
@@ -206,13 +206,14 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "desk.exception_reports.DiscreetFilter"
 SECOND_FACTOR_REQUIRED = yes_or_no("SECOND_FACTOR_REQUIRED", PACIFICA_NETWORK != "paper")
 FOUR_EYES = yes_or_no("FOUR_EYES", False)  # what raises a risk waits for a second person
 FOUR_EYES_LASTS = timedelta(hours=number("FOUR_EYES_HOURS", 24, 1, 168))
+SINGLE_SIGN_ON = single_sign_on.read()
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60, 1, 1_440)
 SESSION_MAX_HOURS = number("SESSION_MAX_HOURS", 12, 1, 168)
 SESSION_COOKIE_AGE = SESSION_MAX_HOURS * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True  # pages carry the CSRF token themselves
 SESSION_COOKIE_SAMESITE = "Lax"  # so that a link in an alert opens the page it names
-CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_SAMESITE = "Lax"  # so that such a link leaves the forms of other open pages good
 CSRF_FAILURE_VIEW = "orders.admin.error_pages.too_old"
 if HTTPS_ONLY:  # the browser itself refuses such a cookie from a neighbouring host or plain HTTP
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"

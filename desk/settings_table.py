@@ -66,6 +66,40 @@ SETTINGS = {
         ("FOUR_EYES_HOURS", "24", "For so long such an act waits; then it expires."),
         ("SESSION_IDLE_MINUTES", "60", "A session that nobody used for so long ends."),
         ("SESSION_MAX_HOURS", "12", "Every session ends after so long."),
+        (
+            "SSO_ISSUER",
+            "none",
+            "The provider of [single sign-on](single-sign-on.md), as it names itself.",
+        ),
+        ("SSO_CLIENT_ID", "none", "What the provider calls this site."),
+        ("SSO_CLIENT_SECRET", "none", "The secret that goes with it; none for a public client."),
+        ("SSO_CLIENT_SECRET_FILE", "none", "A key file with it."),
+        ("SSO_NAME", "the issuer's host", "What people call the provider: the button says it."),
+        (
+            "SSO_NAME_CLAIM",
+            "`preferred_username,email`",
+            "The claims that name a new person; the first that is there counts.",
+        ),
+        ("SSO_GROUPS_CLAIM", "`groups`", "The claim that lists a person's groups."),
+        ("SSO_SCOPES", "`openid,profile,email`", "What the provider is asked to tell."),
+        (
+            "SSO_ROLES_FILE",
+            "none",
+            'JSON: which group has which role on which desk, `{"group": {"desk": "operator"}}`.',
+        ),
+        (
+            "SSO_SECOND_FACTOR_ACR",
+            "none",
+            "Values of `acr` that stand for the second factor; none: the site asks for its own.",
+        ),
+        ("SSO_SECOND_FACTOR_AMR", "none", "The same of `amr`; one of them in a token is enough."),
+        ("SSO_CA_FILE", "the usual ones", "Certificate authorities of a provider in the house."),
+        ("SSO_ONLY", "false", "No password signs in but the emergency administrator's."),
+        (
+            "SSO_EMERGENCY_ADMINISTRATOR",
+            "none",
+            "Whose password works when the provider does not; each use is alarmed.",
+        ),
     ),
     "Where things are kept": (
         (

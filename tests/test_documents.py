@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
-from desk import settings_table
+from desk import settings_table, single_sign_on
 from orders.models import CancelStatus, Event, PanicStatus
 from orders.models.meanings import meanings
 from orders.pacifica.client import VERSION
@@ -103,10 +103,13 @@ def test_the_settings_page_is_the_one_that_its_table_makes():
 
 
 def test_the_settings_table_holds_every_setting():
-    source = (ROOT / "desk/settings.py").read_text()
+    source = "".join(
+        (ROOT / f"desk/{name}.py").read_text() for name in ("settings", "single_sign_on")
+    )
     kinds = r"(?:text|listed|address|path|number|yes_or_no|secret)"
     names = set(re.findall(kinds + r'\(\s*"([A-Z_]+)"', source))
     secrets = {f"{name}_FILE" for name in re.findall(r'secret\("(\w+)"\)', source)}
+    names |= {name for name in single_sign_on.NEEDS_ISSUER if name != "SSO_CLIENT_SECRET_FILE"}
     assert names | secrets | {"ENV_FILE"} == TABLE
 
 

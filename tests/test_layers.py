@@ -15,6 +15,8 @@ DOORS = {
     "websockets": {"orders.pacifica.stream_client"},
     "celery": {"orders.tasks", "desk.celery"},
     "structlog": {"desk.logs"},
+    "authlib": {"orders.access.single_sign_on.provider"},
+    "joserfc": {"orders.access.single_sign_on.provider"},
     "fido2": {"orders.access.webauthn"},
     "nacl": {"orders.pacifica.signing"},
     "solders": {

@@ -58,7 +58,7 @@ def _told(record: AuditRecord) -> SignIn:
 
 def _what_was_given(record: AuditRecord, data: dict[str, Any]) -> str:
     if record.outcome != "verified":
-        return "Password given"
+        return f"Signed in by {data['by']}" if data.get("by") else "Password given"
     what = str(data.get("with") or "second factor")
     return f"{what[:1].upper()}{what[1:]} given"
 

@@ -55,9 +55,14 @@ def verify(request: HttpRequest) -> None:
     prove(request)
 
 
-def prove(request: HttpRequest) -> None:
-    """Note that the person has just shown again who they are."""
-    request.session[FRESH] = _now()
+def verified_elsewhere(request: HttpRequest) -> None:
+    """Note that the provider asked for a second factor: how fresh the proof is stays as it is."""
+    request.session[VERIFIED] = _now()
+
+
+def prove(request: HttpRequest, *, at: int | None = None) -> None:
+    """Note that the person has just shown again who they are; or when they did, since 1970."""
+    request.session[FRESH] = _now() if at is None else at
 
 
 def keep_after_password(request: HttpRequest) -> None:

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from orders.access import (
+    emergency,
     four_eyes,
     passkey_requests,
     passkeys,
@@ -63,6 +64,14 @@ def _let_in(request: HttpRequest, factor: str) -> None:
     if not was_verified:
         data = {"with": factor}
         log.record(log.Fact(Event.LOGIN, actor_of(request), outcome="verified", data=data))
+
+
+def verified_elsewhere(request: HttpRequest, provider: str) -> None:
+    """Take the second factor that the provider asked for as this site's own; record it."""
+    sessions.verified_elsewhere(request)
+    throttling.know(user=sessions.person_of(request), address=client_address(request))
+    data = {"with": f"second factor of {provider}"}
+    log.record(log.Fact(Event.LOGIN, actor_of(request), outcome="verified", data=data))
 
 
 def may_enrol(request: HttpRequest) -> bool:
@@ -150,8 +159,10 @@ def remove_passkey(*, request: HttpRequest, passkey_id: int) -> str | None:
 
 def give_password(*, request: HttpRequest, password: str) -> bool:
     """Prove again by password who one is; return whether it was right. Raises `Throttled`."""
-    check = sessions.person_of(request).check_password
-    is_right = _is_proven(request, "password again", lambda: check(password))
+    user = sessions.person_of(request)
+    is_on = emergency.are_passwords_on(user.get_username())
+    check = user.check_password
+    is_right = _is_proven(request, "password again", lambda: check(password) and is_on)
     if is_right:
         sessions.prove(request)
     return is_right

@@ -9,7 +9,7 @@ from django.contrib.auth import signals
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from orders.access import sessions, throttling
+from orders.access import emergency, sessions, throttling
 from orders.audit import log
 from orders.models import Event
 
@@ -58,7 +58,16 @@ def connect() -> None:
 def _logged_in(sender: type[User], request: HttpRequest, user: User, **kwargs: Any) -> None:
     sessions.begin(request, user, address=client_address(request))
     # the request itself may not know its user yet
-    log.record(log.Fact(event=Event.LOGIN, actor=_actor(request, user)))
+    data = getattr(request, "signing_in", {})
+    if not data and emergency.is_emergency(user):
+        data = {"by": "the emergency password"}
+        emergency.alarm(user, address=client_address(request))
+    log.record(log.Fact(event=Event.LOGIN, actor=_actor(request, user), data=data))
+
+
+def signing_in(request: HttpRequest, data: dict[str, Any]) -> None:
+    """Say how the person is signed in that this request is about to, if not by password."""
+    request.signing_in = data  # type: ignore[attr-defined]  # an attribute of ours
 
 
 def _logged_out(sender: type[User], request: HttpRequest, user: User | None, **kwargs: Any) -> None:
@@ -90,16 +99,20 @@ def verdict_of(request: HttpRequest | None) -> throttling.Verdict | None:
     return getattr(request, "sign_in_verdict", None)
 
 
-def record_failure(request: HttpRequest | None, name: str, *, step: str = "") -> None:
+def record_failure(
+    request: HttpRequest | None, name: str, *, step: str = "", why: str = ""
+) -> None:
     """Record an attempt that failed; of those refused unseen only one a minute for each name.
 
-    ``step``: what was asked for beside the first password.
+    ``step``: what was asked for beside the first password; ``why``: what was wrong, in words.
     """
     verdict = verdict_of(request)
     if verdict is not None and verdict.is_told:
         return
     address = client_address(request) if request is not None else ""
-    data = name_tried(name) | ({"step": step} if step else {})
+    data = (name_tried(name) if name or not why else {}) | ({"step": step} if step else {})
+    if why:
+        data["why"] = why
     if verdict is not None and not verdict.is_free:
         data["throttled_for_s"] = verdict.wait_s
     log.record(log.Fact(Event.LOGIN_FAILED, actor=log.Actor(address=address), data=data))

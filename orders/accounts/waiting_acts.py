@@ -16,6 +16,7 @@ from orders.models import (
     AgentWallet,
     Desk,
     Event,
+    Identity,
     Membership,
     Proposal,
     ProposalKind,
@@ -157,15 +158,25 @@ def _do_api_key(proposal: Proposal, actor: log.Actor) -> str:
 
 
 def ask_role(
-    person: "User", desk: Desk, role: str, *, user: "Person", actor: log.Actor
+    person: "User",
+    desk: Desk,
+    role: str,
+    *,
+    user: "Person",
+    actor: log.Actor,
+    is_by_group: bool = False,
 ) -> Proposal:
-    """Ask a second person to give this person a role on a desk."""
+    """Ask a second person to give this person a role on a desk.
+
+    ``is_by_group``: the person's own groups ask for it; void as soon as these change.
+    """
     name = person.get_username()
+    by_group = {"is_by_group": True} if is_by_group else {}
     return four_eyes.ask(
         kind=ProposalKind.ROLE,
         desk=desk,
         about=f"person {person.pk} on desk {desk.pk}",
-        content={"user": person.pk, "name": name, "desk": desk.pk, "role": str(role)},
+        content={"user": person.pk, "name": name, "desk": desk.pk, "role": str(role), **by_group},
         words=f"{name} becomes {Role(role).label.lower()} of {desk}",
         user=user,
         actor=actor,
@@ -217,6 +228,13 @@ def _may_people(user: "Person", proposal: Proposal) -> bool:
     return sees_everything(user)
 
 
+def _may_role(user: "Person", proposal: Proposal) -> bool:
+    """Whether this person gives roles; a role by groups is asked for in its person's own name."""
+    content = four_eyes.content_of(proposal)
+    is_own = bool(content.get("is_by_group")) and content["user"] == user.pk and user.is_active
+    return is_own or sees_everything(user)
+
+
 def _person_state(proposal: Proposal) -> Any:
     person = _person(proposal)
     if person is None:
@@ -231,7 +249,11 @@ def _role_state(proposal: Proposal) -> Any:
     if person is None or desk is None:
         return None
     held = Membership.objects.filter(user=person, desk=desk).values_list("role", flat=True).first()
-    return [person.get_username(), person.is_active, person.is_superuser, desk.is_active, held]
+    state = [person.get_username(), person.is_active, person.is_superuser, desk.is_active, held]
+    if four_eyes.content_of(proposal).get("is_by_group"):
+        told = Identity.objects.filter(user=person).order_by("issuer")
+        state.append([sorted(groups) for groups in told.values_list("groups", flat=True)])
+    return state
 
 
 def _do_role(proposal: Proposal, actor: log.Actor) -> str:
@@ -276,7 +298,7 @@ def _do_off(proposal: Proposal, actor: log.Actor) -> str:
 ACTS = {
     ProposalKind.AGENT_WALLET: Act(may=_may_wallet, state=_wallet_state, do=_do_wallet),
     ProposalKind.API_CONFIG_KEY: Act(may=_may_people, state=_api_key_state, do=_do_api_key),
-    ProposalKind.ROLE: Act(may=_may_people, state=_role_state, do=_do_role),
+    ProposalKind.ROLE: Act(may=_may_role, state=_role_state, do=_do_role),
     ProposalKind.ADMINISTRATOR: Act(may=_may_people, state=_person_state, do=_do_state),
     ProposalKind.FOUR_EYES_OFF: Act(may=_may_people, state=_off_state, do=_do_off),
 }

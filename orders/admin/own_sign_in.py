@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest
 from django.http.response import HttpResponseRedirect
@@ -18,6 +19,7 @@ from orders.access import own_sessions, own_sign_ins, passkeys, second_factor, s
 from orders.access.own_sessions import IsThisOne
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
+from orders.accounts import single_sign_on
 from orders.admin.shared.screens import name_page
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ def facts(request: HttpRequest) -> dict[str, Any]:
         "passkey_count": passkeys.of(user).count(),
         "codes_left": left,
         "are_codes_few": left <= FEW_CODES,
+        "sign_on": settings.SINGLE_SIGN_ON,
+        "identity": single_sign_on.identity_of(user),
+        "has_password": single_sign_on.has_password(user),
     }
 
 

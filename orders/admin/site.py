@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
@@ -31,6 +32,7 @@ class DeskAdminSite(UnfoldAdminSite):
     """The theme's site with a second factor, recorded passwords and no inline style."""
 
     login_form = sign_in_views.SignInForm
+    login_template = "desk/sign_in/login.html"
 
     def extra_urls(self) -> list[URLPattern]:
         """Pages that belong to no screen."""
@@ -59,6 +61,12 @@ class DeskAdminSite(UnfoldAdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The frame of every page, less the colours that the theme would write into a style."""
         return super().each_context(request) | {"colors": None}
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's page, with the way in by single sign-on where that is set up."""
+        return super().login(request, {"sign_on": settings.SINGLE_SIGN_ON, **(extra_context or {})})
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -68,6 +68,7 @@ def _membership(record: AuditRecord, data: dict[str, Any], who: str, orders: str
 
 def _login(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     by = " with a second factor" if record.outcome == "verified" else ""
+    by = f" by {told(data, 'by')}" if told(data, "by") else by
     return f"{who} signed in{by} from {record.address or 'an unknown address'}."
 
 
@@ -77,7 +78,8 @@ def _login_failed(record: AuditRecord, data: dict[str, Any], who: str, orders: s
     wait = f"; refused unseen for {wait_s} s" if wait_s else ""
     name = f" as “{told(data, 'name_tried')}”" if told(data, "name_tried") else ""
     name = " as a name nobody has" if data.get("is_unknown_name") else name
-    return f"Sign-in{name} failed{step}, from {record.address or 'somewhere'}{wait}."
+    why = f": {told(data, 'why').rstrip('.')}" if told(data, "why") else ""
+    return f"Sign-in{name} failed{step}, from {record.address or 'somewhere'}{wait}{why}."
 
 
 def _logout(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:

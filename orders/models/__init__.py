@@ -24,6 +24,7 @@ from orders.models.guards import (
     Schedule,
     ScheduleKind,
 )
+from orders.models.identities import Identity
 from orders.models.installation import Installation
 from orders.models.logins import (
     KnownAddress,
@@ -74,6 +75,7 @@ __all__ = [
     "GuardArming",
     "GuardPulse",
     "GuardStatus",
+    "Identity",
     "Installation",
     "JobStatus",
     "KnownAddress",

@@ -31,6 +31,7 @@ class AlertKind(models.TextChoices):
     NOT_FOLLOWED = "not_followed", "Account not followed"
     TIME_STAMP = "time_stamp", "No time stamps"
     ONE_PERSON = "one_person", "Done by one person alone"
+    EMERGENCY = "emergency", "Emergency password used"
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

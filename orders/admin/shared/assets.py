@@ -57,3 +57,8 @@ def contact(request: HttpRequest) -> str:
 def passkeys(request: HttpRequest) -> str:
     """How a passkey is made, and asked to sign."""
     return static("desk/passkeys.js")
+
+
+def sign_on(request: HttpRequest) -> str:
+    """How a browser that is back from the sign-in service sends itself on."""
+    return static("desk/sign_on.js")

@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from orders.access import passkeys, sessions, sign_in, sign_in_log
 from orders.access import second_factor as access_second_factor
 from orders.access.passkey_requests import NoSite
+from orders.accounts import single_sign_on
 from orders.admin.shared import assets
 from orders.admin.shared.unfold import (
     AuthenticationForm,
@@ -30,7 +31,7 @@ from orders.admin.shared.unfold import (
 View = Callable[[HttpRequest], HttpResponse]
 
 WRONG = "That code does not fit, or was used before. Wait for the next one."
-CONFIRM = "desk/sign_in/confirm.html"
+CONFIRM, AGAIN = "desk/sign_in/confirm.html", "Confirm that it is you"
 WRONG_PASSWORD = "That is not your password."  # noqa: S105
 
 
@@ -98,9 +99,14 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 @password_required
 def confirm_yourself(request: HttpRequest) -> HttpResponse:
     """Ask once more before an act that a passer-by at an open browser must not do."""
-    if access_second_factor.is_enrolled(sessions.person_of(request)):
-        return _asked_factor(request, title="Confirm that it is you")
-    return _asked(request, PasswordForm, _give_password, title="Confirm that it is you")
+    user = sessions.person_of(request)
+    if access_second_factor.is_enrolled(user):
+        return _asked_factor(request, title=AGAIN)
+    by_provider = single_sign_on.provider_of(user)
+    if by_provider and not single_sign_on.has_password(user):
+        about: dict[str, Any] = {"next": next_of(request), "by_provider": by_provider}
+        return show(request, CONFIRM, title=AGAIN, **about)
+    return _asked(request, PasswordForm, _give_password, title=AGAIN, by_provider=by_provider)
 
 
 @password_required
@@ -215,7 +221,7 @@ def show(
         "styles": [assets.theme(request), assets.stylesheet(request)],
         "scripts": [
             *(assets.contact(request), assets.kept(request), assets.script(request)),
-            assets.passkeys(request),
+            *(assets.passkeys(request), assets.sign_on(request)),
         ],
     }
     return TemplateResponse(request, template, frame | context, status=status)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
 from desk.repeated_warnings import Matters
-from orders.access import one_person
+from orders.access import emergency, one_person
 from orders.accounts import wallet_check
 from orders.exchange import clock
 from orders.lifecycle import restored_copy
@@ -36,7 +36,10 @@ standing = Matters(logger)
 STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
 WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
 EXPIRED_FOR = timedelta(days=1)
-FOREIGN_ANSWER_FOR = timedelta(hours=1)  # raised where it came, for it leaves no state behind
+RAISED_ELSEWHERE = {  # where it happened, for it leaves no state behind; and for how long it stands
+    AlertKind.FOREIGN_ANSWER: timedelta(hours=1),
+    AlertKind.EMERGENCY: emergency.ALARMED_FOR,
+}
 
 Key = tuple[str, str]  # kind, and what of that kind it is about
 Matter = tuple[str, str]  # desk name, words
@@ -61,7 +64,7 @@ def matters(now: datetime) -> dict[Key, Matter]:
     of_jobs = _unresolved(now) | _stuck(now) | _expired(now) | _contradicted()
     of_senders = _restored(now) | _no_sender(now) | _clock(now) | alarm.unstamped(now)
     of_accounts = _not_ours() | _not_followed(now)
-    of_others = _one_person() | guard_matters.matters() | _foreign_answers(now)
+    of_others = _one_person() | guard_matters.matters() | _raised_elsewhere(now)
     return of_jobs | _panics(now) | of_senders | of_accounts | of_others
 
 
@@ -215,10 +218,12 @@ def not_followed_after_s() -> int:
     return 3 * settings.SYNC_PERIOD_S + settings.ALERT_AFTER_S
 
 
-def _foreign_answers(now: datetime) -> dict[Key, Matter]:
-    """Return what was raised where such an answer came, for `FOREIGN_ANSWER_FOR`."""
-    raised = Alert.objects.current().filter(kind=AlertKind.FOREIGN_ANSWER)
-    lasting = raised.filter(raised_at__gt=now - FOREIGN_ANSWER_FOR)
+def _raised_elsewhere(now: datetime) -> dict[Key, Matter]:
+    """Return what was raised where it happened, as long as it stands: no row tells of it."""
+    standing_now = Q()
+    for kind, lasts in RAISED_ELSEWHERE.items():
+        standing_now |= Q(kind=kind, raised_at__gt=now - lasts)
+    lasting = Alert.objects.current().filter(standing_now)
     return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in lasting}
 
 

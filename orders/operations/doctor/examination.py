@@ -52,6 +52,7 @@ EXAMINATIONS = (
     Examination("broker", outside_checks.check_broker),
     Examination("exchange", outside_checks.check_exchange),
     Examination("accounts", outside_checks.check_accounts, True),
+    Examination("sign-on", outside_checks.check_sign_on, True),
     Examination("mail", outside_checks.check_mail),
     Examination("webhook", outside_checks.check_webhook),
     Examination("routes", outside_checks.check_routes),

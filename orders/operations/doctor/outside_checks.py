@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from desk import celery
-from orders.accounts import wallet_check
+from orders.access import second_factor
+from orders.access.single_sign_on import provider
+from orders.access.single_sign_on.claims import Refused
+from orders.accounts import group_roles, wallet_check
 from orders.audit import log
 from orders.exchange import client
 from orders.keys import key_settings
@@ -57,6 +61,37 @@ def _clock(answer: Answer) -> Finding:
     if abs(offset_ms) > WARN_ABOVE_MS:
         return trouble("clock", said, "Set this machine's clock (NTP): signatures expire.")
     return ok("clock", said)
+
+
+def check_sign_on(asked: Asked, limits: Limits) -> Iterator[Finding]:
+    """The provider of single sign-on, the desks of its groups, the emergency administrator."""
+    there = settings.SINGLE_SIGN_ON
+    if there is None:
+        yield not_asked("sign-on", "SSO_ISSUER is not set.")
+        return
+    try:
+        provider.look(there)
+    except Refused as refused:
+        yield trouble("sign-on", str(refused), "Check SSO_ISSUER, SSO_CA_FILE and the network.")
+    else:
+        yield ok("sign-on", f"{there.name} answers, and is who SSO_ISSUER says.")
+    if missing := group_roles.unknown_desks(there):
+        todo = "Correct SSO_ROLES_FILE, or add them with add_desk."
+        yield trouble("sign-on", f"no desk is named {', '.join(missing)}.", todo)
+    if there.is_only:
+        yield _emergency(there.emergency_administrator)
+
+
+def _emergency(name: str) -> Finding:
+    """Whether somebody could come in if the provider were down."""
+    found = get_user_model().objects.filter(username__iexact=name, is_active=True).first()
+    if found is None or not (found.is_superuser and found.has_usable_password()):
+        todo = "Name an active administrator with a password."
+        return trouble("sign-on", f"SSO_EMERGENCY_ADMINISTRATOR: {name} cannot come in.", todo)
+    if settings.SECOND_FACTOR_REQUIRED and not second_factor.is_enrolled(found):
+        todo = "Sign in as that administrator once, and set one up."
+        return trouble("sign-on", f"{name}, for an emergency, has no second factor.", todo)
+    return ok("sign-on", f"{name} can come in by password in an emergency.")
 
 
 def check_accounts(asked: Asked, limits: Limits) -> Iterator[Finding]:

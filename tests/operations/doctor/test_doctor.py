@@ -66,7 +66,7 @@ def test_a_site_that_is_well_has_no_trouble(well):
     findings = found()
     assert troubles(findings) == {}
     not_asked = {one.name for one in findings if one.state == NOT_ASKED}
-    assert not_asked == {"accounts", "mail", "routes", "time stamps", "webhook"}
+    assert not_asked == {"accounts", "mail", "routes", "sign-on", "time stamps", "webhook"}
 
 
 def test_it_changes_nothing_and_records_nothing_unasked(well):

@@ -1,0 +1,4 @@
+// A browser that is back from the sign-in service sends itself on, by POST.
+"use strict";
+
+document.querySelector("form[data-go-on]")?.requestSubmit();
