@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo demo-reset test test-all browser-test fuzz fuzz-signer matrix guesses bench lint types check lock format icons openapi screenshots clean
+.PHONY: demo demo-reset test test-all browser-test sso fuzz fuzz-signer matrix guesses bench lint types check lock format icons openapi screenshots clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT); TROUBLE=1: things go wrong
 	@$(BIN)/python -m desk.demo --port $(PORT) $(if $(TROUBLE),--trouble)
@@ -24,6 +24,14 @@ browser-test: .venv/tests.stamp  ## needs chromium
 
 screenshots: .venv/tests.stamp  ## every screen, light and dark, wide and narrow, into data/screenshots; needs chromium
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+sso: .venv/tests.stamp data/sso/node.stamp  ## people sign in at a real provider; needs chromium, node and npm
+	@$(BIN)/python -m pytest -m exhaustive tests/browser/test_single_sign_on.py $(ARGS)
+
+data/sso/node.stamp: tests/browser/sso/package.json
+	@mkdir -p data/sso && cp $< data/sso/
+	@npm install --silent --no-audit --no-fund --no-package-lock --prefix data/sso
+	@touch $@
 
 fuzz: .venv/tests.stamp  ## a long run of random answers through the judging of answers
 	@$(BIN)/python -m tests.pacifica.fuzz_answers $(ARGS)

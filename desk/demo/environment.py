@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from desk import single_sign_on
 from desk.demo.firm import PEOPLE
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TERM")
@@ -67,7 +68,16 @@ def prepare(*, folder: Path, paper_port: int) -> Demo:
         "AUDIT_CHECKPOINT_KEY_FILE": str(signing),
     }
     web["AGENT_KEY_SEALING_KEY"] = public_half(opening.read_text())
+    web |= sign_on()
     return Demo(folder, paper_port, web, senders)
+
+
+def sign_on() -> dict[str, str]:
+    """The settings of single sign-on, where whoever starts the demo wants to try it."""
+    if "SSO_ISSUER" not in os.environ:
+        return {}
+    names = ("SSO_ISSUER", *single_sign_on.NEEDS_ISSUER)
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def kept(path: Path, make: Callable[[], str], *, mode: int = 0o600) -> str:

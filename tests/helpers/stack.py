@@ -63,14 +63,20 @@ def environment_of(pid) -> bytes:
 
 
 @contextmanager
-def running_demo(folder):
-    """The demo for as long as the block lasts."""
+def running_demo(folder, *, port=None, settings=None):
+    """The demo for as long as the block lasts, with further settings by name."""
     log = folder.parent / f"{folder.name}.log"
     command = [sys.executable, "-m", "desk.demo", "--folder", str(folder)]
-    command += ["--port", str(free_port())]
+    command += ["--port", str(port or free_port())]
+    environment = os.environ | (settings or {})
     with log.open("w") as out:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     demo = RunningDemo(folder, process, log)
     try:

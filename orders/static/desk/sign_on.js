@@ -1,4 +1,6 @@
 // A browser that is back from the sign-in service sends itself on, by POST.
 "use strict";
 
-document.querySelector("form[data-go-on]")?.requestSubmit();
+document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("form[data-go-on]")?.requestSubmit();
+});
