@@ -206,7 +206,10 @@ def test_the_addresses_with_an_allowance_of_their_own_are_the_sites(db):
     from django.urls import reverse
 
     text = (PROXY / "nginx.conf").read_text()
-    assert f"location = {reverse('admin:login')} {{" in text
+    (doors,) = re.findall(r"location ~ (\S*login\S*) \{", text)
+    for name in ("login", "single_sign_on", "single_sign_on_back"):
+        assert re.match(doors, reverse(f"admin:{name}"))
+    assert not re.match(doors, reverse("admin:orders_order_changelist"))
     panics = re.search(r"location (\S+panic\S+) \{", text)[1]
     assert reverse("admin:orders_panicline_changelist") == panics
     assert reverse("admin:orders_panicline_pull").startswith(panics)
