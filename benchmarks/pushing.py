@@ -235,7 +235,7 @@ def _sign_in(page: Any) -> None:
     page.goto("/admin/login/")
     page.fill("#id_username", "hannah")
     page.fill("#id_password", PASSWORD)
-    page.click("button[type=submit]")
+    page.click("#login-form button[type=submit]")
     page.wait_for_url("**/admin/")
 
 

@@ -207,6 +207,9 @@ SECOND_FACTOR_REQUIRED = yes_or_no("SECOND_FACTOR_REQUIRED", PACIFICA_NETWORK !=
 FOUR_EYES = yes_or_no("FOUR_EYES", False)  # what raises a risk waits for a second person
 FOUR_EYES_LASTS = timedelta(hours=number("FOUR_EYES_HOURS", 24, 1, 168))
 SINGLE_SIGN_ON = single_sign_on.read()
+PASSKEY_SIGN_IN = yes_or_no("PASSKEY_SIGN_IN", False)  # by a passkey alone, without a password
+if PASSKEY_SIGN_IN and SINGLE_SIGN_ON is not None and SINGLE_SIGN_ON.is_only:
+    wrong("PASSKEY_SIGN_IN", "is on, and SSO_ONLY lets people in by single sign-on alone.")
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60, 1, 1_440)
 SESSION_MAX_HOURS = number("SESSION_MAX_HOURS", 12, 1, 168)
 SESSION_COOKIE_AGE = SESSION_MAX_HOURS * 3600

@@ -58,6 +58,7 @@ SETTINGS = {
             "true outside paper",
             "Whoever may do more than look needs a second factor: an app or a passkey.",
         ),
+        ("PASSKEY_SIGN_IN", "false", "People may enter by a passkey alone, without a password."),
         (
             "FOUR_EYES",
             "false",

@@ -34,7 +34,7 @@ SOUND_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 OPEN = (
     *("login", "logout", "confirm_yourself", "second_factor", "passkey_options"),
     *("enrol_second_factor", "enrol_passkey", "enrol_passkey_options"),
-    *("single_sign_on", "single_sign_on_back"),
+    *("single_sign_on", "single_sign_on_back", "passkey_entry", "passkey_entry_options"),
 )
 HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",

@@ -68,15 +68,14 @@ def prepare(*, folder: Path, paper_port: int) -> Demo:
         "AUDIT_CHECKPOINT_KEY_FILE": str(signing),
     }
     web["AGENT_KEY_SEALING_KEY"] = public_half(opening.read_text())
-    web |= sign_on()
+    web |= ways_in()
     return Demo(folder, paper_port, web, senders)
 
 
-def sign_on() -> dict[str, str]:
-    """The settings of single sign-on, where whoever starts the demo wants to try it."""
-    if "SSO_ISSUER" not in os.environ:
-        return {}
-    names = ("SSO_ISSUER", *single_sign_on.NEEDS_ISSUER)
+def ways_in() -> dict[str, str]:
+    """The settings of further ways in, where whoever starts the demo wants to try them."""
+    sign_on = ("SSO_ISSUER", *single_sign_on.NEEDS_ISSUER) if "SSO_ISSUER" in os.environ else ()
+    names = ("PASSKEY_SIGN_IN", *sign_on)
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
 
     ENROL = "enrol"
     PROVE = "prove"
+    ENTER = "enter"
 
 
 def site_of(request: HttpRequest) -> Site:

@@ -1,7 +1,8 @@
 """Passkeys of people: enrol several, each under a name, have them prove who one is, remove them.
 
 User verification is required, so that a found device is not enough. No attestation is asked for.
-A passkey is a second factor after the password: nobody enters by a passkey alone.
+A passkey is a second factor after the password; `passkey_entry` lets people in by one alone, where
+that is set.
 """
 
 import hashlib
@@ -69,7 +70,7 @@ def creation_options(*, user: "User", site: Site, challenge: bytes) -> dict[str,
     known = [bytes(one.credential_id) for one in of(user)]
     if len(known) >= MAX_PASSKEYS:
         raise Refused(FULL)
-    name, handle = user.get_username(), _handle(user)
+    name, handle = user.get_username(), handle_of(user)
     return webauthn.creation_options(
         site, challenge=challenge, handle=handle, name=name, known=known
     )
@@ -188,7 +189,7 @@ def remove(*, user: "User", passkey_id: int, actor: log.Actor, may_be_last: bool
     return passkey.name
 
 
-def _handle(user: "User") -> bytes:
+def handle_of(user: "User") -> bytes:
     """Return what an authenticator knows the person by: no name, and another for each desk."""
     key = settings.SECRET_KEY.encode()
     return hmac.new(key, b"pacifica-desk 1 passkey of %d" % user.pk, hashlib.sha256).digest()

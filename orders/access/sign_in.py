@@ -32,7 +32,7 @@ def give_code(*, request: HttpRequest, code: str) -> bool:
     step = "second factor"
     if not _is_proven(request, step, lambda: second_factor.is_right(user=user, code=code)):
         return False
-    _let_in(request, "second factor")
+    let_in(request, "second factor")
     return True
 
 
@@ -53,10 +53,10 @@ def give_passkey(*, request: HttpRequest, answer: str) -> None:
     except passkeys.Refused as refused:
         record_failure(request, user.get_username(), step=refused.step)
         raise
-    _let_in(request, "passkey")
+    let_in(request, "passkey")
 
 
-def _let_in(request: HttpRequest, factor: str) -> None:
+def let_in(request: HttpRequest, factor: str) -> None:
     """Note in the session that the second factor was given; record it the first time."""
     was_verified = sessions.is_verified(request)
     sessions.verify(request)

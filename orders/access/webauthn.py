@@ -134,6 +134,21 @@ def proven(
     return bytes(response.raw_id), response.response.authenticator_data.counter
 
 
+def whose(answer: str) -> tuple[bytes, bytes]:
+    """Return the id of the passkey that says it signed, and its person's handle; nothing proven.
+
+    Raises `NotTrue`, also where there is no handle: the authenticator keeps none.
+    """
+    try:
+        response = AuthenticationResponse.from_dict(_read(answer))
+        handle = response.response.user_handle
+    except UNREADABLE as error:
+        raise _not_true(error) from None
+    if not handle:
+        raise NotTrue("It does not say whose it is.")
+    return bytes(response.raw_id), bytes(handle)
+
+
 def _server(site: Site) -> Fido2Server:
     server = Fido2Server(
         PublicKeyCredentialRpEntity(id=site.host, name="Pacifica Desk"),

@@ -13,6 +13,7 @@ from django.urls.resolvers import URLPattern
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
+from orders.access import passkey_entry
 from orders.admin import help_pages, overview
 from orders.admin.own_settings import OwnSettings
 from orders.admin.own_sign_in import OwnSignIn
@@ -65,8 +66,9 @@ class DeskAdminSite(UnfoldAdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Django's page, with the way in by single sign-on where that is set up."""
-        return super().login(request, {"sign_on": settings.SINGLE_SIGN_ON, **(extra_context or {})})
+        """Django's page, with the other ways in that are set up."""
+        ways = {"sign_on": settings.SINGLE_SIGN_ON, "takes_passkeys": passkey_entry.is_on()}
+        return super().login(request, ways | (extra_context or {}))
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

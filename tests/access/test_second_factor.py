@@ -57,8 +57,9 @@ def test_no_address_leads_around_the_second_factor(firm, required):
     order = known_order(firm.account, 71_000_000_001)
     names = ("login", "logout", "confirm_yourself", "second_factor", "enrol_second_factor")
     passkeys = ("passkey_options", "enrol_passkey", "enrol_passkey_options")  # test_passkeys.py
-    sign_on = ("single_sign_on", "single_sign_on_back")  # test_single_sign_on.py
-    open_doors = {url(name) for name in names + passkeys + sign_on}
+    others = ("single_sign_on", "single_sign_on_back")  # test_single_sign_on.py
+    others += ("passkey_entry", "passkey_entry_options")  # test_passkey_entry.py
+    open_doors = {url(name) for name in names + passkeys + others}
     tried = 0
     for _, route in addresses():
         address = "/" + plain(route).replace("<object_id>", str(order.pk))

@@ -27,7 +27,7 @@ def sign_in(page: Page, name: str, password: str) -> None:
     page.goto("/admin/login/")
     page.fill("#id_username", name)
     page.fill("#id_password", password)
-    page.click("button[type=submit]")
+    page.click("#login-form button[type=submit]")
     page.wait_for_url("**/admin/")
 
 

@@ -11,7 +11,7 @@ def sign_in(page, demo, name):
     page.goto("/admin/login/")
     page.fill("#id_username", name)
     page.fill("#id_password", demo.logins[name])
-    page.click("button[type=submit]")
+    page.click("#login-form button[type=submit]")
     page.wait_for_url("**/admin/")
 
 

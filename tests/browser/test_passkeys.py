@@ -18,7 +18,8 @@ DEVICE |= {"hasResidentKey": True, "isUserVerified": True, "automaticPresenceSim
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """A demo whose people have no second factor yet; passkeys need it by its name."""
-    with running_demo(tmp_path_factory.mktemp("passkeys") / "data") as demo:
+    folder = tmp_path_factory.mktemp("passkeys") / "data"
+    with running_demo(folder, settings={"PASSKEY_SIGN_IN": "true"}) as demo:
         demo.address = demo.address.replace("127.0.0.1", "localhost")
         yield demo
 
@@ -80,7 +81,7 @@ def sign_in_again(page, demo, person):
     page.goto("/admin/login/")
     page.fill("#id_username", person)
     page.fill("#id_password", demo.logins[person])
-    page.click("button[type=submit]")
+    page.click("#login-form button[type=submit]")
     page.wait_for_url("**/second-factor/**")
 
 
@@ -127,6 +128,25 @@ def test_two_devices_the_wrong_one_and_a_removed_one(page, demo, devices):
     devices.put(laptop)
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url("**/admin/")
+
+
+def test_a_passkey_alone_signs_in_without_a_name(page, demo, devices):
+    devices.plug()
+    page.goto("/admin/login/")
+    button = page.get_by_role("button", name="Sign in with a passkey")
+    button.click()
+    expect(said(page)).to_contain_text("holds none of yours", timeout=LATE_MS)
+    enrol(page, demo, "omar")
+    page.goto("/admin/")
+    page.context.clear_cookies()
+    page.goto("/admin/login/")
+    assert faults_of(page) == []
+    button.click()
+    page.wait_for_url("**/admin/")
+    expect(page.get_by_text("omar").first).to_be_visible()
+    page.goto(OWN)
+    page.get_by_role("button", name="Remove laptop").click()
+    page.wait_for_url("**/admin/login/**")
 
 
 def test_a_device_is_not_set_up_twice(page, demo, devices):

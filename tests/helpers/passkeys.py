@@ -47,8 +47,10 @@ class Device:
         said = CollectedClientData.create(kind, challenge, site.origin, **frame)
         return self._answer({"clientDataJSON": said.b64, "attestationObject": websafe_encode(made)})
 
-    def sign(self, challenge=CHALLENGE, site=HERE, flags=FLAG.UP | FLAG.UV, **frame) -> dict:
-        """What a browser sends on of a proof."""
+    def sign(
+        self, challenge=CHALLENGE, site=HERE, flags=FLAG.UP | FLAG.UV, handle=b"", **frame
+    ) -> dict:
+        """What a browser sends on of a proof. ``handle``: whose the device says that it is."""
         kind = CollectedClientData.TYPE.GET
         said = CollectedClientData.create(kind, challenge, site.origin, **frame)
         data = self._data(site.host, flags)
@@ -58,6 +60,7 @@ class Device:
                 "clientDataJSON": said.b64,
                 "authenticatorData": websafe_encode(data),
                 "signature": websafe_encode(signature),
+                **({"userHandle": websafe_encode(handle)} if handle else {}),
             }
         )
 

@@ -4,12 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from orders.access import passkey_requests, passkeys, second_factor, sessions, sign_in
+from orders.access import (
+    passkey_entry,
+    passkey_requests,
+    passkeys,
+    second_factor,
+    sessions,
+    sign_in,
+)
 from orders.access.passkey_requests import NoSite, Purpose
 from orders.admin.shared.unfold import UnfoldAdminTextInputWidget
 from orders.admin.sign_in import views
@@ -27,6 +38,30 @@ class PasskeyForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "autofocus": ""}),
     )
     passkey = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
+@login_not_required
+@never_cache
+@require_POST
+def entry_options(request: HttpRequest) -> HttpResponse:
+    """Tell the browser to have any passkey of this site sign, for whoever is at the door."""
+    return _answered(lambda: passkey_entry.options(request))
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters()
+@require_POST
+def enter(request: HttpRequest) -> HttpResponse:
+    """Let in whose passkey signed, or go back to the door and say why not."""
+    if request.user.is_authenticated:
+        return redirect("admin:index")
+    try:
+        passkey_entry.enter(request=request, answer=request.POST.get("passkey", ""))
+    except (passkeys.Refused, NoSite, sign_in.Throttled) as refused:
+        messages.error(request, str(refused))
+        return redirect("admin:login")
+    return redirect(views.next_of(request))
 
 
 @require_POST

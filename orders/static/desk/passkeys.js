@@ -39,7 +39,7 @@
 
   function sendable(credential) {
     const response = {};
-    for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature"]) {
+    for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
       if (credential.response[name]) response[name] = textOf(credential.response[name]);
     }
     return JSON.stringify({ id: credential.id, rawId: textOf(credential.rawId), type: credential.type, response });
@@ -97,7 +97,7 @@
     for (const form of document.querySelectorAll("form[data-passkey]")) {
       form.hidden = false;
       form.querySelector("button[type=submit]").disabled = false;
-      if (form.dataset.passkey === "get") form.querySelector("button[type=submit]").focus();
+      if (form.dataset.passkey === "get" && !form.hasAttribute("data-beside")) form.querySelector("button[type=submit]").focus();
     }
   });
 })();
