@@ -7,7 +7,7 @@ that is set.
 
 import hashlib
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -17,7 +17,7 @@ from django.utils import timezone
 from orders.access import second_factor, webauthn
 from orders.access.webauthn import NotTrue, Site
 from orders.audit import log
-from orders.models import Passkey
+from orders.models import Alert, AlertKind, Passkey
 from orders.models.logins import MAX_PASSKEY_NAME
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ LAST = (
     "It is your only second factor, and turning that off takes a second person: set up another one "
     "first, or ask an administrator."
 )
+ALARMED_FOR = timedelta(days=1)
 COPIED = (
     "This passkey was refused: its counter did not grow since it was last used, so there may be a "
     "copy of it. Use another second factor, remove this passkey and tell an administrator."
@@ -153,10 +154,27 @@ def prove(
         raise Refused(WRONG) from None
     passkey = of(user).filter(credential_id=used)
     if not _count(passkey, counter, now or timezone.now()):
-        name = passkey.values_list("name", flat=True).first()
-        if name is None:  # removed at this moment
+        copied = passkey.first()
+        if copied is None:  # removed at this moment
             raise Refused(WRONG)
-        raise Refused(COPIED, f"passkey “{name}”, whose counter did not grow: it may be copied")
+        _alarm(user, copied, now or timezone.now())
+        step = f"passkey “{copied.name}”, whose counter did not grow: it may be copied"
+        raise Refused(COPIED, step)
+
+
+def _alarm(user: "User", passkey: Passkey, now: datetime) -> None:
+    """Tell people at once that a key may be copied; the alarm stands for a day."""
+    said = (
+        f"Passkey “{passkey.name}” of {user.get_username()} was refused: its counter did not grow, "
+        "so there may be a copy of it. Have it removed, and ask where the device is."
+    )
+    Alert.objects.raise_once(
+        kind=AlertKind.COPIED_PASSKEY.value,
+        about=f"passkey {passkey.pk} at {now:%Y-%m-%d}",
+        desk_name="",
+        said=said,
+        now=now,
+    )
 
 
 def _count(passkey: "QuerySet[Passkey]", counter: int, now: datetime) -> bool:

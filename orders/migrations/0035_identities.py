@@ -35,11 +35,11 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='alert',
             name='kind',
-            field=models.CharField(choices=[('unresolved', 'Unresolved cancels'), ('stuck_job', 'Stuck job'), ('no_sender', 'No sender alive'), ('clock', 'Clock off'), ('contradiction', 'Contradiction'), ('not_ours', 'Agent wallet that is not ours'), ('panic_waiting', 'Panic not sent'), ('panic_needs_you', 'Panic that needs somebody'), ('foreign_answer', 'Answer to another question'), ('restored', 'Database older than its checkpoints'), ('guard_low', 'Guard running out'), ('guard_fired', 'Guard fired'), ('guard_unwatched', 'Guard that cannot fire'), ('latched', 'Orders after a halt'), ('schedule', 'Schedule not done'), ('not_followed', 'Account not followed'), ('time_stamp', 'No time stamps'), ('one_person', 'Done by one person alone'), ('emergency', 'Emergency password used')], max_length=16),
+            field=models.CharField(choices=[('unresolved', 'Unresolved cancels'), ('stuck_job', 'Stuck job'), ('no_sender', 'No sender alive'), ('clock', 'Clock off'), ('contradiction', 'Contradiction'), ('not_ours', 'Agent wallet that is not ours'), ('panic_waiting', 'Panic not sent'), ('panic_needs_you', 'Panic that needs somebody'), ('foreign_answer', 'Answer to another question'), ('restored', 'Database older than its checkpoints'), ('guard_low', 'Guard running out'), ('guard_fired', 'Guard fired'), ('guard_unwatched', 'Guard that cannot fire'), ('latched', 'Orders after a halt'), ('schedule', 'Schedule not done'), ('not_followed', 'Account not followed'), ('time_stamp', 'No time stamps'), ('one_person', 'Done by one person alone'), ('emergency', 'Emergency password used'), ('copied_passkey', 'Passkey that may be copied')], max_length=16),
         ),
         migrations.AddConstraint(
             model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['unresolved', 'stuck_job', 'no_sender', 'clock', 'contradiction', 'not_ours', 'panic_waiting', 'panic_needs_you', 'foreign_answer', 'restored', 'guard_low', 'guard_fired', 'guard_unwatched', 'latched', 'schedule', 'not_followed', 'time_stamp', 'one_person', 'emergency'])), name='alert_kind'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['unresolved', 'stuck_job', 'no_sender', 'clock', 'contradiction', 'not_ours', 'panic_waiting', 'panic_needs_you', 'foreign_answer', 'restored', 'guard_low', 'guard_fired', 'guard_unwatched', 'latched', 'schedule', 'not_followed', 'time_stamp', 'one_person', 'emergency', 'copied_passkey'])), name='alert_kind'),
         ),
         migrations.AddField(
             model_name='identity',

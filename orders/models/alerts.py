@@ -32,6 +32,7 @@ class AlertKind(models.TextChoices):
     TIME_STAMP = "time_stamp", "No time stamps"
     ONE_PERSON = "one_person", "Done by one person alone"
     EMERGENCY = "emergency", "Emergency password used"
+    COPIED_PASSKEY = "copied_passkey", "Passkey that may be copied"
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

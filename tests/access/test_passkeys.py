@@ -24,7 +24,8 @@ from orders.access import (
 )
 from orders.access.passkey_requests import CHALLENGE, NoSite
 from orders.audit import log, sentences
-from orders.models import AuditRecord, Event, Passkey, Proposal, RecoveryCode
+from orders.models import Alert, AlertKind, AuditRecord, Event, Passkey, Proposal, RecoveryCode
+from orders.operations.alerts import watch
 from tests.helpers.authenticator import enrolled, is_in, sign_in
 from tests.helpers.passkeys import (
     CHALLENGE as ASKED,
@@ -147,6 +148,21 @@ def test_a_counter_that_does_not_grow_is_refused_recorded_and_said(firm, counter
     assert "failed at the passkey “laptop”, whose counter did not grow: it may be copied" in said
     assert not is_in(client)
     assert Passkey.objects.get().sign_count == 7
+
+
+def test_a_key_that_may_be_copied_is_alarmed_for_a_day(firm):
+    device = enrolled_passkey(firm.operator, device=Device(counter=6))
+    device.counter = 1
+    for _ in range(2):
+        with pytest.raises(passkeys.Refused):
+            prove(firm.operator, device.sign())
+    alarms = Alert.objects.filter(kind=AlertKind.COPIED_PASSKEY)
+    assert "Passkey “laptop” of olivia was refused" in alarms.get().said
+    now = timezone.now()
+    watch.watch(now + timedelta(hours=23))
+    assert alarms.get().over_at is None
+    watch.watch(now + timedelta(hours=25))
+    assert alarms.get().over_at is not None
 
 
 def test_a_counter_that_grows_is_kept(firm):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
 from desk.repeated_warnings import Matters
-from orders.access import emergency, one_person
+from orders.access import emergency, one_person, passkeys
 from orders.accounts import wallet_check
 from orders.exchange import clock
 from orders.lifecycle import restored_copy
@@ -39,6 +39,7 @@ EXPIRED_FOR = timedelta(days=1)
 RAISED_ELSEWHERE = {  # where it happened, for it leaves no state behind; and for how long it stands
     AlertKind.FOREIGN_ANSWER: timedelta(hours=1),
     AlertKind.EMERGENCY: emergency.ALARMED_FOR,
+    AlertKind.COPIED_PASSKEY: passkeys.ALARMED_FOR,
 }
 
 Key = tuple[str, str]  # kind, and what of that kind it is about
