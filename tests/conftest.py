@@ -191,8 +191,12 @@ def _copy_of(template, tmp_path):
         return str(shutil.copy(template, tmp_path / "copy.sqlite3"))
     copy = f"{template}_{next(_numbers)}"
     _administer(f'DROP DATABASE IF EXISTS "{copy}"')
+    _administer(f"SELECT pg_terminate_backend(pid) {_KEPT} WHERE datname = '{template}'")
     _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"')
     return copy
+
+
+_KEPT = "FROM pg_stat_activity"  # a pooler keeps connections that nobody has any more
 
 
 def _drop(copy):

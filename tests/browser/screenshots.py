@@ -1,18 +1,32 @@
-"""`make screenshots`: every screen, light and dark, wide and narrow, into a folder of one's own."""
+"""`make screenshots`: every screen, light and dark, wide and narrow, into a folder of one's own.
+
+With ``--chosen``: the four that stand in the documents, in their places there.
+"""
 
 import argparse
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.chromium import launched
-from tests.browser.screens import SOON_MS, screens, show, sign_in
+from tests.browser.screens import (
+    ADMIN,
+    ORDERS,
+    SOON_MS,
+    cancel_one,
+    cancelled_order,
+    running_job,
+    screens,
+    show,
+    sign_in,
+)
 from tests.helpers.stack import RunningDemo, running_demo
 
 FOLDER = Path(__file__).parents[2] / "data" / "screenshots"
 WIDTHS = (1440, 768, 400)
 COLOURS = ("light", "dark")
+DOCUMENTS = Path(__file__).parents[2] / "orders" / "static" / "desk"
 
 
 def main() -> None:
@@ -21,6 +35,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go")
     parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS)
     parser.add_argument("--colours", nargs="+", choices=COLOURS, default=COLOURS)
+    parser.add_argument("--chosen", action="store_true", help="those of the documents alone")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as data,
@@ -28,11 +43,50 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = launched(playwright)
-        for width in options.widths:
-            for colours in options.colours:
-                walk(browser, demo, options.folder / f"{width}-{colours}", width, colours)
+        if options.chosen:
+            choose(browser, demo)
+        else:
+            walk_in_each_look(browser, demo, options)
         browser.close()
+
+
+def walk_in_each_look(browser: Browser, demo: RunningDemo, options: argparse.Namespace) -> None:
+    """All screens, at each width and in each colour."""
+    for width in options.widths:
+        for colours in options.colours:
+            walk(browser, demo, options.folder / f"{width}-{colours}", width, colours)
     print(f"The pictures are in {options.folder}")
+
+
+def choose(browser: Browser, demo: RunningDemo) -> None:
+    """The pictures of the documents: a desk on a working day, as a desk head sees it."""
+    size = {"width": 1440, "height": 900}
+    page = browser.new_context(base_url=demo.address, viewport=size).new_page()
+    page.set_default_timeout(SOON_MS)
+    sign_in(page, "hannah", demo.logins["hannah"])
+    for _ in range(6):
+        cancel_one(page)
+    page.screenshot(path=DOCUMENTS / "orders.png")
+    cancelled_order(page)
+    page.wait_for_timeout(2_000)  # until what follows has settled
+    page.screenshot(path=DOCUMENTS / "life.png")
+    running_job(page)
+    panic_of_a_desk(page)
+    page.screenshot(path=DOCUMENTS / "panic.png")
+    page.goto(ADMIN)
+    page.wait_for_timeout(12_000)  # the pictures are drawn anew every ten seconds
+    page.screenshot(path=DOCUMENTS / "overview.png", full_page=True)
+    print(f"The four pictures are in {DOCUMENTS}")
+
+
+def panic_of_a_desk(page: Page) -> None:
+    """A panic on everything of one desk, some of it still open."""
+    page.goto(f"{ORDERS}panicline/pull/")
+    page.select_option("[name=desk]", label="Momentum")
+    page.fill("[name=reason]", "the feed is wrong")
+    page.locator("#pull").click()
+    page.wait_for_url("**/canceljob/*/change/")
+    page.wait_for_timeout(1_500)
 
 
 def walk(browser: Browser, demo: RunningDemo, folder: Path, width: int, colours: str) -> None:

@@ -17,6 +17,7 @@ from django.db import connection
 from desk.demo.stack import free_port
 from orders.keys import key_settings
 from orders.models import PanicLine, PanicStatus
+from tests.helpers.databases import database_url
 from tests.helpers.firm import PASSWORD
 from tests.helpers.stack import environment_of
 from tests.services.test_worker import until
@@ -32,9 +33,8 @@ DEAD_BROKER = "redis://127.0.0.1:1/0"
 def process(paper, log, *command, **env):
     """One of the site's processes with these keys alone, on the test's database, no broker."""
     name = connection.settings_dict["NAME"]
-    beside = settings.DATABASE_URL.rpartition("/")[0]
     about = {
-        "DATABASE_URL": f"sqlite:///{name}" if settings.IS_SQLITE else f"{beside}/{name}",
+        "DATABASE_URL": database_url(name),
         "PACIFICA_PAPER_URL": paper.url,
         "CELERY_BROKER_URL": DEAD_BROKER,
         "DJANGO_SETTINGS_MODULE": "desk.settings",

@@ -17,6 +17,7 @@ from django.utils import timezone
 from desk import celery, logs
 from orders.cancels import requests
 from orders.models import Cancel, CancelStatus, Sender
+from tests.helpers.databases import database_url
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 120
@@ -35,9 +36,8 @@ def until(holds):
 def process(paper, tmp_path, *command):
     """One of the site's processes, on the test's own database and paper exchange."""
     name = connection.settings_dict["NAME"]
-    beside = settings.DATABASE_URL.rpartition("/")[0]
     env = os.environ | {
-        "DATABASE_URL": f"sqlite:///{name}" if settings.IS_SQLITE else f"{beside}/{name}",
+        "DATABASE_URL": database_url(name),
         "PACIFICA_PAPER_URL": paper.url,
         "AUDIT_CHECKPOINT_FILE": settings.AUDIT_CHECKPOINT_FILE,  # another test's is another log
         "PYTHONWARNINGS": "ignore",

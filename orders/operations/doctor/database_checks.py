@@ -36,6 +36,9 @@ def check_database(asked: Asked, limits: Limits) -> Finding:
             f"DATABASE_URL: it cannot be used ({type(error).__name__}).",
             "Start it, and check host, name, user and password in DATABASE_URL.",
         )
+    if _is_pooled_and_prepares():
+        todo = "Add ?prepare_threshold=none to DATABASE_URL, or have the pooler keep sessions."
+        return trouble("database", "a pooler is in between, and statements are prepared.", todo)
     least = connection.features.minimum_database_version
     words = f"{connection.display_name} {'.'.join(map(str, version))}"
     if least and version < least:
@@ -44,6 +47,21 @@ def check_database(asked: Asked, limits: Limits) -> Finding:
 
 
 READS = {"sqlite": "SELECT COUNT(*) FROM sqlite_master", "postgresql": "SELECT 1"}
+
+
+def _is_pooled_and_prepares() -> bool:
+    """Whether a pooler such as PgBouncer answers for the server, and statements would go astray.
+
+    In transaction mode the next statement may reach a server connection that never prepared it. A
+    pooler shows by the number of the process: it tells another than the server does.
+    """
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (served_by,) = cursor.fetchone()
+    is_pooled = connection.connection.info.backend_pid != served_by
+    return is_pooled and connection.settings_dict["OPTIONS"].get("prepare_threshold", 0) is not None
 
 
 def _has_file() -> bool:

@@ -412,3 +412,17 @@ def test_as_json_it_is_one_object(well, run):
     assert {"name", "state", "said", "todo"} == set(told["checks"][0])
     assert terminal.WRONG_INPUT == 2
     assert site.SECRET_KEY not in out
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no poolers")
+@pytest.mark.parametrize("is_prepared", [True, False])
+def test_a_pooler_that_sends_prepared_statements_astray_is_trouble(well, monkeypatch, is_prepared):
+    """A pooler tells a number of its own for the process that answers."""
+    threshold = {} if is_prepared else {"prepare_threshold": None}
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", threshold)
+    connection.ensure_connection()
+    said = database_checks.check_database(Asked(timezone.now()), Limits())
+    assert said.state == OK
+    monkeypatch.setattr(type(connection.connection.info), "backend_pid", 7)
+    said = database_checks.check_database(Asked(timezone.now()), Limits())
+    assert (said.state == TROUBLE) == is_prepared
