@@ -14,7 +14,7 @@ demo-reset: .venv/site.stamp  ## the same, starting over
 	@$(BIN)/python -m desk.demo --port $(PORT) --reset
 
 test: .venv/tests.stamp  ## needs no PostgreSQL, no Redis, no browser
-	@$(BIN)/python -m pytest -n 4 $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 test-all:  ## everything that must hold: what the pipeline runs; prints coverage by package
 	@COVERAGE=yes .ci/run
