@@ -75,7 +75,8 @@ def choose(browser: Browser, demo: RunningDemo) -> None:
     page.screenshot(path=DOCUMENTS / "panic.png")
     page.goto(ADMIN)
     page.wait_for_timeout(12_000)  # the pictures are drawn anew every ten seconds
-    page.screenshot(path=DOCUMENTS / "overview.png", full_page=True)
+    upper = {"x": 0, "y": 0, "width": 1440, "height": 1150}
+    page.screenshot(path=DOCUMENTS / "overview.png", full_page=True, clip=upper)
     print(f"The four pictures are in {DOCUMENTS}")
 
 
