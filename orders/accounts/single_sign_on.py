@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BACKEND = "orders.access.backends.GuardedBackend"
 STEP = "single sign-on"
+GIVE_FACTOR = "You have a second factor here: it alone confirms that it is you."
 SOMEBODY_ELSE = "The sign-in service says that you are somebody else. Sign in there as yourself."
 
 
@@ -81,6 +82,8 @@ def _done(request: HttpRequest, walked: Walked) -> "User":
         actor = log.Actor(person.pk, person.get_username(), address=client_address(request))
         identities.link(user=person, issuer=claims.issuer, subject=claims.subject, actor=actor)
         return person
+    if second_factor.is_enrolled(person):
+        raise Refused(GIVE_FACTOR)
     known = identities.of(person, claims.issuer)
     if known is None or known.subject != claims.subject:
         raise Refused(SOMEBODY_ELSE)

@@ -450,13 +450,17 @@ def test_a_password_alone_connects_nobody_who_has_a_second_factor(firm, provider
     assert not (walk.WALK in client.session or Identity.objects.exists())
 
 
-def test_confirming_at_the_provider_is_no_second_factor(firm, provider):
-    enter(provider)
-    enrolled(person())
+def test_the_provider_confirms_nothing_for_who_has_a_second_factor_here(firm, provider):
+    client = stale(enter(provider))
+    brought = provider.signs_in(go(client, "prove"))
+    device, _ = enrolled(person())
+    answer = come_back(client, brought)
+    assert client.session.get(sessions.FRESH, 0) == 0
     client = enter(provider)
-    come_back(client, provider.signs_in(go(client, "prove")))
-    assert sessions.VERIFIED not in client.session
-    assert not is_in(client)
+    client.post(url("second_factor"), {"code": device.code()})
+    answer = client.post(url("single_sign_on"), {"for": "prove"})
+    assert answer.url == url("confirm_yourself")
+    assert walk.WALK not in client.session
 
 
 def test_nobody_is_connected_twice(firm, provider):

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from orders.access import second_factor, sessions
 from orders.access.single_sign_on import provider, walk
 from orders.access.single_sign_on.claims import Refused
 from orders.access.single_sign_on.walk import Purpose
@@ -31,6 +32,8 @@ def go(request: HttpRequest) -> HttpResponse:
     is_inside = request.user.is_authenticated
     if is_inside == (purpose is Purpose.ENTER):
         return redirect("admin:index" if is_inside else "admin:login")
+    if purpose is Purpose.PROVE and second_factor.is_enrolled(sessions.person_of(request)):
+        return redirect("admin:confirm_yourself")
     if purpose is Purpose.LINK:
         single_sign_on.check_may_link(request)
     back_to = request.build_absolute_uri(reverse("admin:single_sign_on_back"))
