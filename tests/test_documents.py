@@ -150,3 +150,12 @@ def test_the_command_line_says_the_version():
         [sys.executable, ROOT / "manage.py", "version"], capture_output=True, text=True, check=True
     )
     assert said.stdout.startswith(f"Pacifica Desk {VERSION}, Django ")
+
+
+def test_lines_of_templates_have_at_most_130_columns():
+    longest = {
+        f"{path.relative_to(ROOT)}:{number}": len(line)
+        for path in (ROOT / "templates").rglob("*.html")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+    }
+    assert {place: columns for place, columns in longest.items() if columns > 130} == {}

@@ -17,7 +17,7 @@ QUICK_ACTIONS = {"viewer", "operator", "head here, viewer there"}
 COUNT = re.compile(r'(data-count="\w+"[^>]*>)(\d+)')  # of the menu: no echo, though it be alike
 RANDOM = re.compile(
     r"[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9]{64}|\d\d:\d\d:\d\d[.\d]*|\d+ (?:s|ms|min|h|minutes?)\b"
-    r'|data-now="\d+"|data-until="\d+" data-half="\d+">\d+<'
+    r'|data-now="\d+"|data-until="\d+"\s+data-half="\d+">\d+<'
 )
 
 
