@@ -55,12 +55,17 @@ def apply(
                 waiting.append((desk, role))
                 role = _meanwhile(role, membership)
             said += _given(person, desk, role, membership, actor)
-    for desk, role in waiting:
+    return said + [_asked(person, desk, role, actor) for desk, role in waiting]
+
+
+def _asked(person: "User", desk: Desk, role: str, actor: log.Actor) -> str:
+    try:
         proposal = waiting_acts.ask_role(
             person, desk, role, user=person, actor=actor, is_by_group=True
         )
-        said.append(f"waits for a second person: {proposal.words}")
-    return said
+    except four_eyes.NoLonger as no:  # the same person signs in twice at this moment
+        return str(no)
+    return f"waits for a second person: {proposal.words}"
 
 
 def preview(

@@ -249,6 +249,7 @@ def test_a_provider_that_is_not_there_is_told_of(firm, settings):
     [
         ({"issuer": "https://other.example"}, "SSO_ISSUER says otherwise"),
         ({"token_endpoint": "http://id.example/token"}, "no address over HTTPS"),
+        ({"userinfo_endpoint": "http://id.example/me"}, "no address over HTTPS"),
         ({"jwks_uri": None}, "no address over HTTPS as its jwks_uri"),
     ],
 )
@@ -258,6 +259,23 @@ def test_a_provider_that_says_of_itself_what_cannot_be_is_not_used(firm, provide
     client = Client()
     go(client)
     assert words in said(client)
+
+
+def test_the_secret_goes_in_the_form_where_the_provider_takes_it_there_alone(firm, provider):
+    for methods, is_in_form in ((["client_secret_post"], True), (["client_secret_basic"], False)):
+        forget_the_provider()
+        provider.metadata = {"token_endpoint_auth_methods_supported": methods}
+        assert is_in(enter(provider))
+        (form,) = [each for each in provider.forms if "code" in each]
+        assert (form.get("client_secret") == SECRET) == is_in_form
+        provider.forms.clear()
+
+
+def test_a_new_key_of_the_provider_is_fetched(firm, provider):
+    enter(provider)
+    provider.asked.clear()
+    assert is_in(enter(provider))
+    assert ("GET", "/keys") in provider.asked
 
 
 def forget_the_provider():

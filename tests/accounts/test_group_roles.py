@@ -121,6 +121,14 @@ def test_a_role_that_acts_waits_for_a_second_person(firm, jane, provider, carefu
     assert Proposal.objects.get() == proposal  # not once for each sign-in
 
 
+def test_two_sign_ins_at_one_moment_ask_once_and_none_fails(jane, provider, careful, monkeypatch):
+    def taken(*args, **kwargs):
+        raise four_eyes.NoLonger("Somebody asked for the same at this moment.")
+
+    monkeypatch.setattr(group_roles.waiting_acts, "ask_role", taken)
+    assert "Somebody asked for the same at this moment." in apply(jane, provider, "traders")
+
+
 def test_an_approved_role_is_given_and_stays(firm, jane, provider, careful):
     apply(jane, provider, "traders")
     proposal = Proposal.objects.get()

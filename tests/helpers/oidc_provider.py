@@ -32,7 +32,7 @@ class Provider:
         self.person = {"sub": "248289761001", "preferred_username": "jane.doe", "groups": []}
         self.token, self.metadata, self.answers, self.page = {}, {}, {}, None
         self.header, self.key = {"alg": "RS256", "kid": "one"}, KEY
-        self.asked, self._codes = [], {}
+        self.asked, self.forms, self._codes = [], [], {}
 
     def signs_in(self, there):
         """Sign the person in who was sent to this address; return what the browser brings back."""
@@ -46,6 +46,7 @@ class Provider:
     def answer(self, method, path, form, authorization):
         """Return status and body for a request."""
         self.asked.append((method, path))
+        self.forms.append(form)
         if path in self.answers:
             return self.answers[path]
         if path == "/.well-known/openid-configuration":

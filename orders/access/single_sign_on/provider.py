@@ -149,7 +149,8 @@ def _fault(metadata: Mapping[str, Any], provider: SingleSignOn) -> str:
     if metadata.get("issuer") != provider.issuer:
         named = str(metadata.get("issuer"))[:200]
         return f"The sign-in service calls itself {named!r}, and SSO_ISSUER says otherwise."
-    for name in ENDPOINTS:
+    page = ("userinfo_endpoint",) if "userinfo_endpoint" in metadata else ()
+    for name in (*ENDPOINTS, *page):
         url = metadata.get(name)
         is_sound = isinstance(url, str) and (url.startswith("https://") or is_loopback(url))
         if not is_sound:
