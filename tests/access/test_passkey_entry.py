@@ -126,7 +126,9 @@ def test_a_counter_that_did_not_grow_is_told_as_a_copy(firm):
 
 def test_who_is_deactivated_is_not_let_in(firm, device):
     get_user_model().objects.filter(pk=firm.operator.pk).update(is_active=False)
-    assert not is_in(enter(firm.operator, device))
+    client = enter(firm.operator, device)
+    assert passkeys.WRONG in said(client)
+    assert not AuditRecord.objects.filter(event=Event.LOGIN).exists()
 
 
 def test_an_answer_counts_once(firm, device):

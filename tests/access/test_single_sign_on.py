@@ -234,6 +234,16 @@ def test_a_provider_that_is_down_or_broken_is_told_of(firm, provider, path, brok
     assert not is_in(client)
 
 
+def test_no_redirect_is_followed(firm, provider):
+    forget_the_provider()
+    right = provider.answer("GET", "/.well-known/openid-configuration", {}, "")
+    provider.answers["/.well-known/openid-configuration"] = (302, {})
+    provider.answers["/elsewhere"] = right
+    client = Client()
+    go(client)
+    assert "does not answer (TooManyRedirects)" in said(client)
+
+
 def test_a_provider_that_is_not_there_is_told_of(firm, settings):
     with running_provider() as gone:
         settings.SINGLE_SIGN_ON = as_set(gone)
@@ -341,6 +351,35 @@ def test_failures_slow_the_next_ones_from_the_same_address(firm, provider):
     asked = len(provider.asked)
     enter(provider)
     assert ("POST", "/token") not in provider.asked[asked:]
+
+
+@pytest.mark.parametrize("elsewhere", [{"_claim_names": {"groups": "a"}}, {"hasgroups": True}])
+def test_groups_that_are_too_many_to_be_told_take_no_role_away(firm, provider, settings, elsewhere):
+    set_to(settings, provider, roles={"traders": {"Momentum": "operator"}})
+    provider.person["groups"] = ["traders"]
+    enter(provider)
+    held = list(Membership.objects.filter(user=person()).values_list("role", flat=True))
+    del provider.person["groups"]
+    provider.person |= elsewhere
+    client = enter(provider)
+    assert "did not list your groups" in said(client)
+    assert not is_in(client)
+    assert list(Membership.objects.filter(user=person()).values_list("role", flat=True)) == held
+    assert held == ["operator"]
+
+
+@pytest.mark.parametrize("groups", [7, {"traders": 1}, True])
+def test_groups_in_a_form_nobody_knows_are_refused(firm, provider, settings, groups):
+    set_to(settings, provider, roles={"traders": {"Momentum": "operator"}})
+    provider.person["groups"] = groups
+    assert "in a form nobody knows" in said(enter(provider))
+
+
+def test_one_group_may_stand_alone(firm, provider, settings):
+    set_to(settings, provider, roles={"traders": {"Momentum": "operator"}})
+    provider.person["groups"] = "traders"
+    enter(provider)
+    assert Membership.objects.get(user=person()).role == "operator"
 
 
 # --- Second factor, fresh proof ------------------------------------------------------------------
@@ -472,8 +511,11 @@ def test_the_provider_confirms_nothing_for_who_has_a_second_factor_here(firm, pr
     client = stale(enter(provider))
     brought = provider.signs_in(go(client, "prove"))
     device, _ = enrolled(person())
-    answer = come_back(client, brought)
-    assert client.session.get(sessions.FRESH, 0) == 0
+    session = client.session
+    session[sessions.STANDING] = sessions.epoch_of(person().pk)  # as where one sets it up oneself
+    session.save()
+    come_back(client, brought)
+    assert client.session[sessions.FRESH] == 0
     client = enter(provider)
     client.post(url("second_factor"), {"code": device.code()})
     answer = client.post(url("single_sign_on"), {"for": "prove"})
@@ -487,6 +529,23 @@ def test_nobody_is_connected_twice(firm, provider):
         answer = come_back(client, provider.signs_in(go(client, "link")))
     assert "connected already" in folded(client.get(answer.url))
     assert Identity.objects.get().user == firm.operator
+
+
+def test_a_walk_that_nobody_began_signs_nobody_out_who_came_in_meanwhile(firm, provider):
+    client = Client()
+    brought = provider.signs_in(go(client))
+    sign_in(firm.head, client=client)
+    come_back(client, brought)
+    assert client.session["_auth_user_id"] == str(firm.head.pk)
+    assert not Identity.objects.exists()
+
+
+def test_connecting_asks_for_a_proof_that_is_fresh_at_its_end_too(firm, provider):
+    client = sign_in(firm.operator)
+    brought = provider.signs_in(go(client, "link"))
+    answer = come_back(stale(client), brought)
+    assert answer.url.startswith(url("confirm_yourself"))
+    assert not Identity.objects.exists()
 
 
 def test_a_walk_that_somebody_else_began_in_this_browser_connects_nobody(firm, provider):
@@ -551,6 +610,13 @@ def test_a_password_does_not_confirm_where_passwords_are_off(firm, only, setting
     client = stale(enter(only))
     assert 'type="password"' not in folded(client.get(url("confirm_yourself")))
     client.post(url("confirm_yourself"), {"password": PASSWORD})
+    assert client.session[sessions.FRESH] == 0
+
+
+def test_a_session_of_before_is_not_confirmed_by_a_password_that_is_off(firm, provider, settings):
+    client = stale(sign_in(firm.operator))
+    set_to(settings, provider, is_only=True, emergency_administrator="admin")
+    assert client.post(url("confirm_yourself"), {"password": PASSWORD}).status_code == 422
     assert client.session[sessions.FRESH] == 0
 
 
