@@ -11,16 +11,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from orders.access import passkey_requests, passkeys, sign_in, throttling, webauthn
+from orders.access import passkey_requests, passkeys, sign_in, webauthn
 from orders.access.passkey_requests import Purpose
-from orders.access.sign_in_log import client_address, keep_verdict, record_failure, signing_in
+from orders.access.sign_in_log import signing_in
 from orders.access.webauthn import NotTrue
 from orders.models import Passkey
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-BACKEND = "orders.access.backends.GuardedBackend"
 
 
 def is_on() -> bool:
@@ -45,19 +43,11 @@ def enter(*, request: HttpRequest, answer: str) -> None:
     Raises `passkeys.Refused`, `sign_in.Throttled`, `passkey_requests.NoSite`.
     """
     _check_on()
-    address = client_address(request)
-    verdict = throttling.begin(name=f"passkey from {address}", address=address)
-    keep_verdict(request, verdict)
-    try:
-        if not verdict.is_free:
-            raise sign_in.Throttled(sign_in.wait_words(verdict.wait_s))
-        user = _proven(request, answer)
-    except (passkeys.Refused, sign_in.Throttled) as refused:
-        record_failure(request, "", step=getattr(refused, "step", "passkey"), why=str(refused))
-        raise
-    throttling.succeed(verdict=verdict, user=user, address=address)
+    user = sign_in.attempt(
+        request, "passkey", lambda: _proven(request, answer), refusals=passkeys.Refused
+    )
     signing_in(request, {"by": "a passkey"})
-    login(request, user, backend=BACKEND)
+    login(request, user)
     sign_in.let_in(request, "passkey")
 
 

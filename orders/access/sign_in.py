@@ -174,6 +174,29 @@ def is_own_password(*, request: HttpRequest, password: str) -> bool:
     return _is_proven(request, "old password", lambda: check(password))
 
 
+def attempt(
+    request: HttpRequest, step: str, check: Callable[[], "User"], *, refusals: type[Exception]
+) -> "User":
+    """Have somebody try who gives no name; return who it is. Failures count against the address.
+
+    ``step``: how the person tries, as the record says; ``refusals``: what ``check`` raises where it
+    fails. Raises that, and `Throttled`; each is recorded.
+    """
+    address = client_address(request)
+    verdict = throttling.begin(name=f"{step} from {address}", address=address)
+    keep_verdict(request, verdict)
+    try:
+        if not verdict.is_free:
+            raise Throttled(wait_words(verdict.wait_s))
+        user = check()
+    except (Throttled, refusals) as refused:
+        at_step = getattr(refused, "step", step)
+        record_failure(request, "", step=at_step, why=str(refused))
+        raise
+    throttling.succeed(verdict=verdict, user=user, address=address)
+    return user
+
+
 class Throttled(Exception):
     """Too many wrong answers; the text says for how long, and is for the person."""
 

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from orders.access import emergency, second_factor, sessions, sign_in, throttling
-from orders.access.sign_in_log import client_address, keep_verdict, record_failure, signing_in
+from orders.access.sign_in_log import client_address, signing_in
 from orders.access.single_sign_on import identities, provider, walk
 from orders.access.single_sign_on.claims import Claims, Refused
 from orders.access.single_sign_on.walk import Purpose, Walked
@@ -19,7 +19,6 @@ from orders.models import Identity
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-BACKEND = "orders.access.backends.GuardedBackend"
 STEP = "single sign-on"
 GIVE_FACTOR = "You have a second factor here: it alone confirms that it is you."
 SOMEBODY_ELSE = "The sign-in service says that you are somebody else. Sign in there as yourself."
@@ -52,25 +51,21 @@ def check_may_link(request: HttpRequest) -> None:
 
 
 def come_back(request: HttpRequest) -> Walked:
-    """Take a browser that is back from the provider, for what it went there. Raises `Refused`.
+    """Take a browser that is back from the provider, for what it went there.
 
-    What the provider said is taken once. Failures count as guesses of this address.
+    What the provider said is taken once. Failures count as guesses of this address. Raises
+    `Refused`, `sign_in.Throttled`, and what `check_may_link` raises.
     """
     if walk.WALK not in request.session:
         raise Refused(walk.LOST)
-    address = client_address(request)
-    verdict = throttling.begin(name=f"{STEP} from {address}", address=address)
-    keep_verdict(request, verdict)
-    try:
-        if not verdict.is_free:
-            raise Refused(sign_in.wait_words(verdict.wait_s))
-        walked = walk.end(request)
-        person = _done(request, walked)
-    except Refused as refused:
-        record_failure(request, "", step=STEP, why=str(refused))
-        raise
-    throttling.succeed(verdict=verdict, user=person, address=address)
-    return walked
+    ended: list[Walked] = []
+
+    def check() -> "User":
+        ended.append(walk.end(request))
+        return _done(request, ended[0])
+
+    sign_in.attempt(request, STEP, check, refusals=Refused)
+    return ended[0]
 
 
 def _done(request: HttpRequest, walked: Walked) -> "User":
@@ -100,7 +95,7 @@ def _enter(request: HttpRequest, claims: Claims) -> "User":
     identities.told(claims)
     group_roles.apply(person=person, groups=claims.groups, provider=there, actor=actor)
     signing_in(request, {"by": STEP, "subject": claims.subject})
-    login(request, person, backend=BACKEND)
+    login(request, person)
     sessions.prove(request, at=walk.proven_at(claims))
     if claims.has_second_factor:
         sign_in.verified_elsewhere(request, provider.name())

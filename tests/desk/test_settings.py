@@ -56,7 +56,16 @@ WRONG = {
     "LOG_LEVEL": "chatty",
     "LOG_FORMAT": "JSON",
     "DATA_DIR": "/dev/null/data",
+    "PASSKEY_SIGN_IN": "perhaps",
 }
+
+
+def test_a_passkey_alone_is_no_way_in_where_single_sign_on_is_the_only_one(tmp_path):
+    sign_on = {"SSO_ISSUER": "https://id.example.com", "SSO_CLIENT_ID": "desk"}
+    only = {"SSO_ONLY": "yes", "SSO_EMERGENCY_ADMINISTRATOR": "ada"}
+    said = refusal(tmp_path, PASSKEY_SIGN_IN="yes", **sign_on, **only)
+    assert said.startswith("PASSKEY_SIGN_IN: ")
+    assert settings(tmp_path, PASSKEY_SIGN_IN="yes", **sign_on)["PASSKEY_SIGN_IN"]
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG.items())

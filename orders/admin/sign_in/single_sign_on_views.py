@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from orders.access import second_factor, sessions
+from orders.access import second_factor, sessions, sign_in
 from orders.access.single_sign_on import provider, walk
 from orders.access.single_sign_on.claims import Refused
 from orders.access.single_sign_on.walk import Purpose
@@ -59,14 +59,14 @@ def back(request: HttpRequest) -> HttpResponse:
         return views.show(request, "desk/sign_in/back.html", title="Signing in", brought=brought)
     try:
         walked = single_sign_on.come_back(request)
-    except Refused as refused:
+    except (Refused, sign_in.Throttled) as refused:
         return _refused(request, refused)
     if walked.purpose is Purpose.LINK:
         messages.success(request, f"Connected: {provider.name()} signs you in from now on.")
     return redirect(walked.next)
 
 
-def _refused(request: HttpRequest, refused: Refused) -> HttpResponse:
+def _refused(request: HttpRequest, refused: Exception) -> HttpResponse:
     """Say why, where the person stands: at the door, or inside."""
     messages.error(request, str(refused))
     if request.user.is_authenticated:
