@@ -15,7 +15,6 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from orders.access import sessions
-from orders.access.single_sign_on import provider as provider_module
 from orders.access.single_sign_on import walk
 from orders.audit import sentences
 from orders.management.commands import panic
@@ -225,7 +224,6 @@ BROKEN = {
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_a_provider_that_is_down_or_broken_is_told_of(firm, provider, path, broken):
     client = Client()
-    forget_the_provider()
     provider.answers[path] = broken
     there = go(client)
     if isinstance(there, str):
@@ -235,13 +233,20 @@ def test_a_provider_that_is_down_or_broken_is_told_of(firm, provider, path, brok
 
 
 def test_no_redirect_is_followed(firm, provider):
-    forget_the_provider()
     right = provider.answer("GET", "/.well-known/openid-configuration", {}, "")
     provider.answers["/.well-known/openid-configuration"] = (302, {})
     provider.answers["/elsewhere"] = right
     client = Client()
     go(client)
     assert "does not answer (TooManyRedirects)" in said(client)
+
+
+def test_nobody_is_sent_to_a_provider_that_went_down(firm, provider):
+    enter(provider)
+    provider.answers["/.well-known/openid-configuration"] = (503, {})
+    client = Client()
+    assert go(client).url == url("login")
+    assert "Example ID does not answer (HTTPError)" in said(client)
 
 
 def test_a_provider_that_is_not_there_is_told_of(firm, settings):
@@ -264,7 +269,6 @@ def test_a_provider_that_is_not_there_is_told_of(firm, settings):
     ],
 )
 def test_a_provider_that_says_of_itself_what_cannot_be_is_not_used(firm, provider, told, words):
-    forget_the_provider()
     provider.metadata = told
     client = Client()
     go(client)
@@ -273,7 +277,6 @@ def test_a_provider_that_says_of_itself_what_cannot_be_is_not_used(firm, provide
 
 def test_the_secret_goes_in_the_form_where_the_provider_takes_it_there_alone(firm, provider):
     for methods, is_in_form in ((["client_secret_post"], True), (["client_secret_basic"], False)):
-        forget_the_provider()
         provider.metadata = {"token_endpoint_auth_methods_supported": methods}
         assert is_in(enter(provider))
         (form,) = [each for each in provider.forms if "code" in each]
@@ -286,10 +289,6 @@ def test_a_new_key_of_the_provider_is_fetched(firm, provider):
     provider.asked.clear()
     assert is_in(enter(provider))
     assert ("GET", "/keys") in provider.asked
-
-
-def forget_the_provider():
-    provider_module._metadata.cache_clear()
 
 
 def test_a_name_that_somebody_has_is_not_taken_over(firm, provider):

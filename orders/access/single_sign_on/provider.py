@@ -8,8 +8,6 @@ sign; an age of zero; time-outs. This module adds these.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
-from time import time
 from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
@@ -33,7 +31,6 @@ ALGORITHMS = {  # no shared secret, and never none
 }
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 TOLD = ("issuer", "userinfo_endpoint", "id_token_signing_alg_values_supported")
-KNOWN_FOR_S = 3_600  # what the provider says of itself
 
 
 class Unreachable(Refused):
@@ -59,8 +56,11 @@ def chosen() -> SingleSignOn:
 
 
 def _app(provider: SingleSignOn) -> DjangoOAuth2App:
-    """Return Authlib's client, with what the provider says of itself, no older than an hour."""
-    metadata, how = _metadata(provider, int(time() // KNOWN_FOR_S)), {}
+    """Return Authlib's client, with what the provider says of itself now.
+
+    It is asked each time: who presses the button while it is down reads so, and is not sent there.
+    """
+    metadata, how = _metadata(provider), {}
     methods = metadata.get("token_endpoint_auth_methods_supported")
     if provider.client_secret and methods and "client_secret_basic" not in methods:
         how["token_endpoint_auth_method"] = "client_secret_post"  # noqa: S105
@@ -80,9 +80,7 @@ def _app(provider: SingleSignOn) -> DjangoOAuth2App:
     return app
 
 
-@lru_cache(maxsize=4)
-def _metadata(provider: SingleSignOn, hour: int) -> dict[str, Any]:
-    """Ask the provider what it says of itself. What failed is asked again the next time."""
+def _metadata(provider: SingleSignOn) -> dict[str, Any]:
     with _Session() as session:
         url = provider.issuer.rstrip("/") + DISCOVERY
         response = session.request("GET", url, withhold_token=True)
@@ -131,8 +129,7 @@ def answered(request: HttpRequest) -> Claims:
 
 
 def look(provider: SingleSignOn) -> None:
-    """Ask the provider what it says of itself, anew. Raises `Refused`."""
-    _metadata.cache_clear()
+    """Ask the provider what it says of itself, and for its keys. Raises `Refused`."""
     with _told():
         _app(provider).fetch_jwk_set()
 
