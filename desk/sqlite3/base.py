@@ -1,26 +1,30 @@
 """Django's SQLite backend, whose writers look more often whether it is their turn.
 
 SQLite has one writer at a time, and whoever waits looks again after 1, 2, 5 and so on up to 100 ms:
-with several senders busy, a click waits far longer than the writers before it take. Here it looks
-every half millisecond at first, and never less often than every five.
+with several senders busy, a click waits far longer than the writers before it take, and a lone
+statement among them can wait for seconds. Here each looks every half millisecond at first, and
+never less often than every five.
 
 The database and what SQLite puts beside it, which gets the same mode, are private to their user.
 
-A look in vain leaves nothing for the garbage collector. Django's own cursor would: its exception
-holds the cursor in a circle, and the thread that collects it waits, with all of Python, until the
+A look in vain leaves nothing for the garbage collector: it is made below Django, whose exception
+would hold the cursor in a circle. The thread that collects it waits, with all of Python, until the
 cursor's connection has ended its own wait, perhaps for that very thread.
 """
 
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
 from django.db.backends.sqlite3 import base
+from django.db.backends.utils import debug_transaction
 
 from desk import private
 
+T = TypeVar("T")
 FIRST_PAUSE_S, MAX_PAUSE_S, GROWTH = 0.0005, 0.005, 1.05  # between two looks
 
 
@@ -28,6 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Of the setting ``timeout``, in seconds, nothing changes: whoever waited so long fails."""
 
     transaction_mode: str  # set by Django as it reads the options
+    _may_wait = True
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         name = str(conn_params["database"])
@@ -37,40 +42,64 @@ class DatabaseWrapper(base.DatabaseWrapper):
             for beside in (f"{name}-wal", f"{name}-shm", f"{name}-journal"):
                 with contextlib.suppress(OSError):  # mostly there is none
                     private.shut(beside)
-        connection: sqlite3.Connection = super().get_new_connection(conn_params)
+        unhurried = conn_params | {"timeout": 0}  # SQLite itself does not wait; `in_turn` does
+        connection: sqlite3.Connection = super().get_new_connection(unhurried)
         return connection
 
-    def _start_transaction_under_autocommit(self) -> None:
-        timeout_s = self.settings_dict["OPTIONS"]["timeout"]
-        ends_at = time.monotonic() + timeout_s
-        pause_s = FIRST_PAUSE_S
-        self._wait_ms(0)
-        try:
-            with self.wrap_database_errors:
-                while not self._has_begun(ends_at):
-                    time.sleep(pause_s)
-                    pause_s = min(pause_s * GROWTH, MAX_PAUSE_S)
-        finally:
-            self._wait_ms(timeout_s * 1000)
+    def create_cursor(self, name: str | None = None) -> "Cursor":
+        cursor: Cursor = self.connection.cursor(factory=Cursor)
+        cursor.in_turn = self.in_turn
+        return cursor
+
+    def in_turn(self, act: Callable[[], T]) -> T:
+        """Do something of SQLite's, again and again while another one writes; what it returns."""
+        ends_at, pause_s = 0.0, FIRST_PAUSE_S
+        while True:
+            try:
+                return act()
+            except sqlite3.OperationalError as error:
+                if not self._may_wait or not _is_busy(error):
+                    raise
+                ends_at = ends_at or time.monotonic() + self.settings_dict["OPTIONS"]["timeout"]
+                if time.monotonic() > ends_at:
+                    raise
+            time.sleep(pause_s)
+            pause_s = min(pause_s * GROWTH, MAX_PAUSE_S)
 
     @contextlib.contextmanager
     def without_waiting(self) -> Iterator[None]:
         """Let a statement fail at once where another one writes."""
-        self.ensure_connection()
-        self._wait_ms(0)
+        self._may_wait = False
         try:
             yield
         finally:
-            self._wait_ms(self.settings_dict["OPTIONS"]["timeout"] * 1000)
+            self._may_wait = True
 
-    def _has_begun(self, ends_at: float) -> bool:
-        try:
-            self.connection.execute(f"BEGIN {self.transaction_mode}")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
-                raise
-            return False
-        return True
+    def _start_transaction_under_autocommit(self) -> None:
+        begin = partial(self.connection.execute, f"BEGIN {self.transaction_mode}")
+        with self.wrap_database_errors:
+            self.in_turn(begin)
 
-    def _wait_ms(self, ms: float) -> None:
-        self.connection.execute(f"PRAGMA busy_timeout = {ms}")
+    def _commit(self) -> None:
+        if self.connection is not None:
+            with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
+                self.in_turn(self.connection.commit)
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    """Waits for the writer as a transaction does: a statement of its own needs its turn too."""
+
+    in_turn: Callable[[Callable[[], Any]], Any]
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        return self.in_turn(partial(super().execute, query, params))
+
+    def executemany(self, query: str, param_list: Any) -> Any:
+        rows = list(param_list)  # to be read again, should it have to wait
+        return self.in_turn(partial(super().executemany, query, rows))
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether another one writes; a transaction that read before may never write, however late."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY and code != sqlite3.SQLITE_BUSY_SNAPSHOT

@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
+from orders.models import Account
+
 pytestmark = pytest.mark.skipif(not settings.IS_SQLITE, reason="about SQLite's one writer")
 
 
@@ -32,31 +34,64 @@ class Writer(threading.Thread):
         rival.close()
 
 
-def lateness_s():
-    """How long after the end of a long writer the next one begins."""
-    writer = Writer(0.34)
+def transact(firm):
     with transaction.atomic():
-        return time.monotonic() - writer.ended
+        pass
 
 
-def test_who_waited_long_for_the_writer_begins_soon_after_it(committing_firm):
-    assert any(lateness_s() < 0.03 for _ in range(30))  # a busy machine may be late too
+def state(firm):
+    """One statement, in no transaction."""
+    Account.objects.filter(pk=firm.account.pk).update(name="Momentum 1")
 
 
-def test_who_waited_in_vain_is_told_so(committing_firm, monkeypatch):
+def state_many(firm):
+    """One statement for each of several rows, which come from a generator."""
+    rows = ((name, firm.account.pk) for name in ("Momentum 2", "Momentum 3"))
+    with connection.cursor() as cursor:
+        cursor.executemany("UPDATE orders_account SET name = %s WHERE id = %s", rows)
+
+
+each_way = pytest.mark.parametrize("write", [transact, state, state_many])
+
+
+def lateness_s(write, firm):
+    """How long after the end of a long writer the next one has written."""
+    writer = Writer(0.34)
+    write(firm)
+    return time.monotonic() - writer.ended
+
+
+@each_way
+def test_who_waited_long_for_the_writer_begins_soon_after_it(committing_firm, write):
+    # the machine may be busy
+    assert any(lateness_s(write, committing_firm) < 0.03 for _ in range(6))
+
+
+@each_way
+def test_who_waited_in_vain_is_told_so(committing_firm, monkeypatch, write):
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
     writer = Writer(60)
-    with pytest.raises(OperationalError, match="locked"), transaction.atomic():
-        pass
+    began = time.monotonic()
+    with pytest.raises(OperationalError, match="locked"):
+        write(committing_firm)
+    assert time.monotonic() - began >= 0.1
     writer.may_end.set()
     writer.join()
 
 
-def test_a_statement_of_its_own_still_waits(committing_firm):
-    with transaction.atomic():
-        pass
-    writer = Writer(0.1)
-    committing_firm.account.save()
+def test_what_came_from_a_generator_is_written_after_a_wait(committing_firm):
+    writer = Writer(0.05)
+    state_many(committing_firm)
+    assert Account.objects.get(pk=committing_firm.account.pk).name == "Momentum 3"
+    writer.join()
+
+
+def test_who_may_not_wait_is_told_at_once_and_waits_the_next_time(committing_firm):
+    writer = Writer(60)
+    with connection.without_waiting(), pytest.raises(OperationalError, match="locked"):
+        state(committing_firm)
+    threading.Timer(0.05, writer.may_end.set).start()
+    state(committing_firm)
     writer.join()
 
 
