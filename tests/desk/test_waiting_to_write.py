@@ -10,28 +10,9 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from orders.models import Account
+from tests.helpers.writers import Writer
 
 pytestmark = pytest.mark.skipif(not settings.IS_SQLITE, reason="about SQLite's one writer")
-
-
-class Writer(threading.Thread):
-    """Another process that writes for so long, or until it may end."""
-
-    def __init__(self, seconds):
-        super().__init__(daemon=True)
-        self.seconds = seconds
-        self.is_writing, self.may_end = threading.Event(), threading.Event()
-        self.start()
-        self.is_writing.wait()
-
-    def run(self):
-        rival = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
-        rival.execute("BEGIN IMMEDIATE")
-        self.is_writing.set()
-        self.may_end.wait(self.seconds)
-        self.ended = time.monotonic()
-        rival.execute("ROLLBACK")
-        rival.close()
 
 
 def transact(firm):

@@ -10,11 +10,12 @@ before: then what the clocks of the last pulse tell of a jump ahead is taken off
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import OperationalError, close_old_connections, connection
 from django.db.models.functions import Now
 
 from desk import process_figures
@@ -53,6 +54,7 @@ class Lookout:
         if not self._silences and before_s - (self._looked_s or -IDLE_S) < IDLE_S:
             return 0
         guards = list(Guard.objects.armed().with_clock().select_related("desk", "account"))
+        guards.sort(key=self._fires_at_s)  # no firing waits for another guard's warning
         now_s = self._clock()
         jump_s = self._jump_s(guards, now_s) if self._looked_s is None else 0.0
         fired = sum(self._attempt(guard, before_s, now_s, jump_s) for guard in guards)
@@ -97,6 +99,11 @@ class Lookout:
             known = self._silences[guard.pk] = Silence(of, since_s)
         return known.since_s
 
+    def _fires_at_s(self, guard: Guard) -> float:
+        """Return when it fires, as far as its silence is known; else it is looked at first."""
+        known = self._silences.get(guard.pk)
+        return known.since_s + guard.ttl_s if known else 0.0
+
     def _begun_s(self, guard: Guard, now_s: float, jump_s: float) -> float:
         """Return when a silence began that this process has not seen yet."""
         if guard.beat_boot == boot_clock.boot() and guard.beat_boot_s is not None:
@@ -126,14 +133,18 @@ class Lookout:
         return max(0.0, by_date_s - (now_s - last.boot_s))
 
     def _pulse(self, guards: list[Guard], now_s: float) -> None:
-        """Write once a second that this host looked, with the date that the look itself read."""
+        """Write once a second that this host looked, with the date that the look itself read.
+
+        While SQLite's one writer is busy the next look writes it: guards do not wait for that.
+        """
         if now_s - self._pulsed_s < PULSE_S:
             return
-        self._pulsed_s = now_s
         read_at = guards[0].read_at if guards else _database_time()
         moment = {"boot_s": now_s, "at": read_at}
-        if not GuardPulse.objects.filter(boot=boot_clock.boot()).update(**moment):
-            GuardPulse.objects.get_or_create(boot=boot_clock.boot(), defaults=moment)
+        with suppress(OperationalError), getattr(connection, "without_waiting", nullcontext)():
+            if not GuardPulse.objects.filter(boot=boot_clock.boot()).update(**moment):
+                GuardPulse.objects.get_or_create(boot=boot_clock.boot(), defaults=moment)
+            self._pulsed_s = now_s
 
     def _forget(self, armed: set[int]) -> None:
         for pk in self._silences.keys() - armed:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from orders.evidence import verify
@@ -21,6 +22,7 @@ from orders.panic import worker
 from orders.panic.guard import arming, boot_clock, lookout
 from tests.helpers.guards import BootClock, beat, dated_back, new_guard, of_another_host
 from tests.helpers.panics import QUICK
+from tests.helpers.writers import Writer
 
 
 @pytest.fixture
@@ -353,3 +355,31 @@ def test_a_guard_that_cannot_fire_keeps_no_other_from_firing(
     assert caplog.text.count("could not be looked at (ValueError)") == 1
     monkeypatch.setattr(lookout.firing, "fire", real)
     assert sweep.look() == 1
+
+
+def test_a_firing_comes_before_the_warnings_of_other_guards(firm, clock, sweep, monkeypatch):
+    done = []
+    late, early = (new_guard(firm, name=name) for name in ("a", "z"))
+    sweep.look()
+    wait(clock, early, 3)
+    dated_back(late, 3)
+    beat(late)
+    sweep.look()
+    monkeypatch.setattr(lookout.warnings, "warn", lambda guard, _: done.append(guard.name))
+    monkeypatch.setattr(lookout.firing, "fire", lambda **_: bool(done.append("fired")))
+    wait(clock, early, 8)
+    sweep.look()
+    assert done == ["fired", "a"]
+
+
+@pytest.mark.skipif(not settings.IS_SQLITE, reason="about SQLite's one writer")
+def test_no_guard_waits_for_the_note_that_this_host_looked(committing_firm):
+    sweep = lookout.Lookout()
+    new_guard(committing_firm)
+    writer = Writer(60)
+    assert sweep.look() == 0
+    assert not GuardPulse.objects.exists()
+    writer.may_end.set()
+    writer.join()
+    sweep.look()
+    assert GuardPulse.objects.exists()
