@@ -13,11 +13,12 @@ from statistics import median
 from django.db.models import Case, Exists, IntegerField, QuerySet, Subquery, When
 
 from orders.models import ExchangeClock
-from orders.models.clocks import FRESH_FOR
+from orders.models.clocks import FRESH_FOR, MAY_DIFFER
 from orders.pacifica.transport import Answer, Unreachable
 
 EVERY = timedelta(seconds=5)
 QUICK = timedelta(seconds=1)  # a slower answer says too little about its middle
+ERROR = timedelta(milliseconds=500) + QUICK / 2  # of one answer: ``Date`` has whole seconds
 SHARE = 0.2  # of a new measurement in the smoothed one
 JUMP_MS = 3000  # beyond it a clock was set, and the old value says nothing
 LATELY = timedelta(minutes=1)  # an answer timed longer ago was timed by a clock since set
@@ -60,6 +61,14 @@ def offset(now: datetime) -> timedelta:
     """Return the exchange's clock minus ours; 0 where it was not measured lately."""
     known = current(now)
     return timedelta(milliseconds=known.offset_ms if known else 0)
+
+
+def offset_and_error(now: datetime) -> tuple[timedelta, timedelta]:
+    """Return the exchange's clock minus ours, and by how much that may be wrong either way."""
+    known = current(now)
+    if known is None:
+        return timedelta(0), MAY_DIFFER
+    return timedelta(milliseconds=known.offset_ms), ERROR
 
 
 class Steps:

@@ -73,7 +73,7 @@ def duties() -> list[Duty]:
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
         Duty("panic", panics.take_due, 0.05, idle_s=0.5),
         Duty("guard", partial(look_at_guards, lookout.Lookout(), panics), 0.05),
-        Duty("latch", look_at_latches, 0.3),
+        Duty("latch", look_at_latches, 0.2, idle_s=0.5),
         Duty("schedule", schedules.run_due, 1),
         Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5),
         Duty("deliver", deliver_overdue, 0.5),

@@ -5,7 +5,7 @@ halt is alarmed and, where the desk wants it so, cancelled at once, once, at a b
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -69,7 +69,7 @@ def due(now: datetime) -> list[int]:
     While a panic is at work on an account, that panic takes what is left.
     """
     halting = PanicLine.objects.unfinished().filter(account=OuterRef("account"))
-    placed = _placed_after(OuterRef("set_at"), exchange_clock.offset(now))
+    placed = _placed_after(OuterRef("set_at"), now)
     fresh = Order.objects.open().filter(placed, account=OuterRef("account"))
     found = Latch.objects.holding().filter(Exists(fresh), ~Exists(halting))
     return list(found.order_by("pk").values_list("pk", flat=True))
@@ -78,10 +78,10 @@ def due(now: datetime) -> list[int]:
 def look_at(latch_id: int) -> None:
     """Count what appeared on a latched account, and cancel it where the desk wants that."""
     latch = Latch.objects.select_related("account__desk", "job__operator").get(pk=latch_id)
-    count = appeared(latch).count()
-    Latch.objects.filter(pk=latch.pk).exclude(appeared=count).update(appeared=count)
     if latch.is_cancelling:
         _cancel(latch, appeared(latch).open())
+    count = appeared(latch).count()
+    Latch.objects.filter(pk=latch.pk).exclude(appeared=count).update(appeared=count)
 
 
 def release(*, user: "Person", actor: log.Actor, latch_id: int, reason: str) -> str:
@@ -120,17 +120,20 @@ def write_release(latch_id: int, actor: log.Actor, reason: str) -> str:
 
 def appeared(latch: Latch) -> OrderQuerySet:
     """Return the orders that were placed on the account after its halt, as the exchange dates."""
-    placed = _placed_after(latch.set_at, exchange_clock.offset(timezone.now()))
+    placed = _placed_after(latch.set_at, timezone.now())
     return Order.objects.filter(placed, account=latch.account_id)
 
 
-def _placed_after(halt: Any, offset: timedelta) -> Q:
+def _placed_after(halt: Any, now: datetime) -> Q:
     """Where an order was placed after a halt. ``halt``: our time of it, or the column that has it.
 
-    ``offset``: the exchange's clock minus ours.
+    The exchange dates orders by its own clock. Too near to the halt to be told by that, an order
+    counts if it was first seen after it: rather one too many than one that nobody cancels.
     """
-    undated = Q(created_at=None, first_seen_at__gt=halt)
-    return Q(created_at__gt=halt + offset) | undated
+    offset, error = exchange_clock.offset_and_error(now)
+    surely = Q(created_at__gt=halt + offset + error)
+    perhaps = Q(created_at=None) | Q(created_at__gt=halt + offset - error)
+    return surely | (perhaps & Q(first_seen_at__gt=halt))
 
 
 def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:

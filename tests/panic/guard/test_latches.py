@@ -8,7 +8,16 @@ from django.utils import timezone
 from orders.access.permissions import NotAllowed
 from orders.lifecycle.targets import CannotAsk
 from orders.management import sweep
-from orders.models import AuditRecord, Cancel, CancelJob, Event, Latch, Order, PanicLine
+from orders.models import (
+    AuditRecord,
+    Cancel,
+    CancelJob,
+    Event,
+    ExchangeClock,
+    Latch,
+    Order,
+    PanicLine,
+)
 from orders.operations.alerts import guard_matters
 from orders.panic import decision
 from orders.panic.guard import latches
@@ -59,6 +68,60 @@ def test_an_order_from_before_the_halt_is_the_panics_own(firm):
     halt(firm)
     look()
     assert told(firm) is None
+
+
+def at(firm, *, placed_s, seen_s, offset_s):
+    """An order that was placed, and seen, so many seconds after the halt; by the exchange's clock.
+
+    ``offset_s``: as that clock was measured, which is right; None where it was not.
+    """
+    halted_at = timezone.now() - timedelta(minutes=2)
+    Latch.objects.update(set_at=halted_at)
+    order = firm.order()
+    ExchangeClock.objects.all().delete()
+    if offset_s is not None:
+        ExchangeClock.objects.create(
+            pk=1, offset_ms=round(offset_s * 1000), measured_at=timezone.now()
+        )
+    Order.objects.filter(pk=order.pk).update(
+        created_at=halted_at + timedelta(seconds=placed_s),
+        first_seen_at=halted_at + timedelta(seconds=seen_s),
+    )
+    look()
+    return Latch.objects.get().appeared
+
+
+@pytest.mark.parametrize(
+    ("placed_s", "seen_s", "offset_s"),
+    [
+        (0.3, 0.4, 0.4),  # measured by one answer, which is good to a second
+        (0.3, 0.4, -0.4),
+        (-0.8, 0.1, 0),
+        (1.1, -0.5, 0),  # surely after it, whatever our own hosts' clocks say
+        (-29, 0.1, -30),
+        (-20, 0.1, None),
+    ],
+)
+def test_an_order_that_may_be_from_after_the_halt_counts(firm, placed_s, seen_s, offset_s):
+    halt(firm)
+    assert at(firm, placed_s=placed_s, seen_s=seen_s, offset_s=offset_s) == 1
+    assert Cancel.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("placed_s", "seen_s", "offset_s"),
+    [
+        (-0.3, -0.2, 0),
+        (0.3, -0.2, 0),  # it was there before the halt, whatever its date says
+        (-1.1, 0.1, 0),
+        (0.1, 0.2, 30),  # a clock half a minute ahead dates what was there before
+        (-61, 0.1, None),
+    ],
+)
+def test_an_order_that_was_there_before_the_halt_does_not(firm, placed_s, seen_s, offset_s):
+    halt(firm)
+    assert at(firm, placed_s=placed_s, seen_s=seen_s, offset_s=offset_s) == 0
+    assert not Cancel.objects.exists()
 
 
 @pytest.mark.parametrize("about", [{"is_drill": True}, {}])
