@@ -1,5 +1,6 @@
 """Middleware of every request: name it, end sessions that are over, ask for what is owed."""
 
+import functools
 import re
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.views.defaults import permission_denied
 
@@ -170,9 +171,15 @@ def is_unstorable(exception: Exception) -> bool:
     return isinstance(exception, OverflowError | DataError | ValidationError)
 
 
-def open_paths() -> set[str]:
+def open_paths() -> frozenset[str]:
     """Return the pages for people who gave a password and nothing else yet."""
-    return {reverse(f"admin:{name}") for name in OPEN}
+    return _open_paths_below(get_script_prefix())
+
+
+@functools.cache
+def _open_paths_below(prefix: str) -> frozenset[str]:
+    """Return the same, worked out once: every request asks. ``prefix``: where the site stands."""
+    return frozenset(reverse(f"admin:{name}") for name in OPEN)
 
 
 def with_next(address: str, wanted: str) -> str:
