@@ -85,7 +85,7 @@ def _fired(
     arming.arm(user=firm.operator, actor=firm.actor(), guard_id=guard.pk)
     time.sleep(0.5)
     silent_ms = time.time() * 1000
-    arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
+    arming.beat(desk_id=guard.desk_id, guard_id=guard.pk)
     stage.until(lambda: Guard.objects.filter(status="fired").exists(), "a firing")
     job = CancelJob.objects.filter(is_panic=True).latest("created_at")
     stage.until(lambda: not job.panic_lines.unfinished().exists(), "the panic's end")

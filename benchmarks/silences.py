@@ -158,10 +158,9 @@ class Hour:
         return None
 
     def _beat(self, guard: "Guard") -> bool:
-        from orders.models import Guard
         from orders.panic.guard import arming
 
-        heard = arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
+        heard = arming.beat(desk_id=guard.desk_id, guard_id=guard.pk)
         self._count("beat")
         return heard is not None and heard.status == "armed"
 

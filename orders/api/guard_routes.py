@@ -95,7 +95,7 @@ def arm(request: HttpRequest, guard_id: Path[RowId], given: ArmGiven, key: acts.
 @beating.post("/guards/{guard_id}/beat", response=BeatTold)
 def beat(request: HttpRequest, guard_id: Path[RowId]) -> dict[str, Any]:
     """Say that the bot lives. 409 where the guard is not armed, or has fired: stop quoting."""
-    heard = arming.beat(guards=_own(caller_of(request)), guard_id=guard_id)
+    heard = arming.beat(desk_id=caller_of(request).desk.pk, guard_id=guard_id)
     if heard is None:
         raise not_found()
     if heard.status != GuardStatus.ARMED:

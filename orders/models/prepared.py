@@ -8,17 +8,20 @@ what the plain one says.
 import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.sql import Query, UpdateQuery
 
 Row = TypeVar("Row")
-Value = int | str | datetime
+Value = int | float | str | datetime
+Sql = tuple[str, tuple[Any, ...]]  # with its parameters
 SAMPLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # for samples of moments
 
 
-ALL: "list[Prepared[Any]]" = []  # for the test that holds them against the plain ones
+#: For the test that holds them against the plain ones.
+ALL: "list[Prepared[Any] | PreparedUpdate]" = []
 
 
 class Prepared(Generic[Row]):
@@ -38,15 +41,87 @@ class Prepared(Generic[Row]):
         """Return the rows: what the plain queryset would give, as a list."""
         return self._compiled().rows(values)
 
-    def statement(self, **values: Value) -> tuple[str, tuple[object, ...]]:
+    def statement(self, **values: Value) -> Sql:
         """Return what the database is asked, and with which parameters."""
         return self._compiled().statement(values)
+
+    def plain(self, **values: Value) -> Sql:
+        """Return what it would be asked without preparing."""
+        return _sql_of(self.build(**values).query)
 
     def _compiled(self) -> "_Compiled[Row]":
         compiled: _Compiled[Row] | None = getattr(self._local, "compiled", None)
         if compiled is None or compiled.of is not connection.connection:
             compiled = self._local.compiled = _Compiled(self.build, self.samples)
         return compiled
+
+
+class PreparedUpdate:
+    """An UPDATE of one table, prepared in the same way.
+
+    ``build``: makes the queryset, and what its columns become, from values given by name.
+    """
+
+    def __init__(
+        self,
+        build: Callable[..., tuple[QuerySet[Any], dict[str, Any]]],
+        **samples: tuple[Value, Value],
+    ) -> None:
+        self.build, self.samples = build, samples
+        self._local = threading.local()
+        ALL.append(self)
+
+    def __call__(self, **values: Value) -> int:
+        """Update; return how many rows."""
+        sql, params = self.statement(**values)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return int(cursor.rowcount)
+
+    def statement(self, **values: Value) -> Sql:
+        """Return what the database is told, and with which parameters."""
+        connection.ensure_connection()
+        filling: _Filling | None = getattr(self._local, "filling", None)
+        if filling is None or filling.of is not connection.connection:
+            plain = [self.plain(**each) for each in _each(self.samples)]
+            filling = self._local.filling = _Filling(self.samples, *plain)
+        return filling.with_values(values)
+
+    def plain(self, **values: Value) -> Sql:
+        """Return what it would be told without preparing: as `QuerySet.update` says it."""
+        queryset, columns = self.build(**values)
+        query = cast(UpdateQuery, queryset.query.chain(UpdateQuery))
+        query.add_update_values(columns)
+        return _sql_of(query)
+
+
+class _Filling:
+    """A statement of one connection, and which of its parameters are filled in with what."""
+
+    def __init__(self, samples: dict[str, tuple[Value, Value]], one: Sql, two: Sql) -> None:
+        self.of = connection.connection
+        (self.sql, given), (sql, other) = one, two
+        if sql != self.sql:
+            raise TypeError("The values change the query itself: it cannot be prepared.")
+        self._params = list(given)
+        first, second = _each(samples)
+        self._places = [
+            (place, *_origin(one, two, first, second))
+            for place, (one, two) in enumerate(zip(given, other, strict=True))
+            if one != two
+        ]
+        if {name for _, name, *_ in self._places} != set(samples):
+            raise TypeError("A value is not among the query's parameters.")
+
+    def with_values(self, values: dict[str, Value]) -> Sql:
+        """Return the statement, filled in."""
+        for place, name, kind, later in self._places:
+            self._params[place] = _adapted(values[name], kind, later)
+        return self.sql, tuple(self._params)
+
+    def last(self) -> Sql:
+        """Return it as it was filled in last."""
+        return self.sql, tuple(self._params)
 
 
 class _Compiled(Generic[Row]):
@@ -57,34 +132,34 @@ class _Compiled(Generic[Row]):
     ) -> None:
         connection.ensure_connection()
         self.of = connection.connection
-        first, second = ({name: pair[i] for name, pair in samples.items()} for i in (0, 1))
+        first, second = _each(samples)
         self._queryset = build(**first)
         query = self._queryset.query
         compiler = query.get_compiler(connection=connection)
-        self._sql, given = compiler.as_sql()
-        sql, other = build(**second).query.get_compiler(connection=connection).as_sql()
-        if sql != self._sql:
-            raise TypeError("The values change the query itself: it cannot be prepared.")
-        self._params = list(given)
-        self._places = [
-            (place, *_origin(one, two, first, second))
-            for place, (one, two) in enumerate(zip(given, other, strict=True))
-            if one != two
-        ]
-        if {name for _, name, *_ in self._places} != set(samples):
-            raise TypeError("A value is not among the query's parameters.")
-        vars(compiler)["as_sql"] = lambda *args, **kwargs: (self._sql, tuple(self._params))
+        filling = self._filling = _Filling(
+            samples, compiler.as_sql(), _sql_of(build(**second).query)
+        )
+        vars(compiler)["as_sql"] = lambda *args, **kwargs: filling.last()
         vars(query)["get_compiler"] = lambda *args, **kwargs: compiler
 
-    def statement(self, values: dict[str, Value]) -> tuple[str, tuple[object, ...]]:
-        for place, name, kind, later in self._places:
-            self._params[place] = _adapted(values[name], kind, later)
-        return self._sql, tuple(self._params)
+    def statement(self, values: dict[str, Value]) -> Sql:
+        return self._filling.with_values(values)
 
     def rows(self, values: dict[str, Value]) -> list[Row]:
         self.statement(values)
         rows: Iterable[Row] = self._queryset._iterable_class(self._queryset)  # type: ignore[arg-type, assignment]
         return list(rows)
+
+
+def _sql_of(query: Query) -> Sql:
+    sql, params = query.get_compiler(connection=connection).as_sql()
+    return sql, tuple(params)
+
+
+def _each(samples: dict[str, tuple[Value, Value]]) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Return the first value of each name, and the second."""
+    first, second = ({name: pair[i] for name, pair in samples.items()} for i in (0, 1))
+    return first, second
 
 
 def _origin(

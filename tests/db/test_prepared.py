@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from orders.access import api_tokens, backends, bearers, permissions, sessions
 from orders.delivery import claims, send_permission
-from orders.models import Cancel, Membership
-from orders.models.prepared import ALL, SAMPLE_DAY, Prepared
+from orders.models import Account, Cancel, Membership
+from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate
+from orders.panic.guard import arming
 
 USERS = (
     api_tokens,
+    arming,
     backends,
     bearers,
     claims,
@@ -21,12 +24,13 @@ USERS = (
     send_permission,
     sessions,
 )  # what prepares them
+QUERIES = [each for each in ALL if isinstance(each, Prepared)]
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
 
 
 def filled(prepared, number):
     """A value for each name of a prepared query."""
-    values = {int: number, datetime: MOMENT, str: f"{number:064}"}
+    values = {int: number, float: number / 7, datetime: MOMENT, str: f"{number:064}"}
     return {name: values[type(pair[0])] for name, pair in prepared.samples.items()}
 
 
@@ -38,11 +42,10 @@ def test_there_are_some():
 def test_a_prepared_query_asks_what_the_plain_one_asks(db, prepared):
     for number in (7, 2_000_000_000):
         values = filled(prepared, number)
-        compiler = prepared.build(**values).query.get_compiler(connection=connection)
-        assert prepared.statement(**values) == compiler.as_sql()
+        assert prepared.statement(**values) == prepared.plain(**values)
 
 
-@pytest.mark.parametrize("prepared", ALL, ids=lambda each: "-".join(each.samples))
+@pytest.mark.parametrize("prepared", QUERIES, ids=lambda each: "-".join(each.samples))
 def test_a_prepared_query_finds_what_the_plain_one_finds(firm, prepared):
     for number in range(1, 5):
         values = filled(prepared, number)
@@ -80,8 +83,22 @@ def test_a_moment_may_be_moved_by_a_fixed_time(db):
     late = Prepared(
         lambda now: Cancel.objects.filter(sent_at__lt=now - timedelta(days=2)), now=days
     )
-    compiler = late.build(now=MOMENT).query.get_compiler(connection=connection)
-    assert late.statement(now=MOMENT) == compiler.as_sql()
+    assert late.statement(now=MOMENT) == late.plain(now=MOMENT)
+
+
+def test_a_prepared_update_is_the_plain_one_and_says_how_many_rows(firm):
+    def rename(of_desk, name):
+        return Account.objects.filter(desk=of_desk, is_active=True), {"name": name}
+
+    prepared = PreparedUpdate(rename, of_desk=(1, 2), name=("a", "b"))
+    with CaptureQueriesContext(connection) as queries:
+        accounts, columns = rename(firm.basis.pk, "Beta 1")
+        accounts.update(**columns)
+        assert prepared(of_desk=firm.basis.pk, name="Beta 1") == accounts.count()
+        assert prepared(of_desk=0, name="Beta 1") == 0
+    plain, same, *_ = (query["sql"] for query in queries)
+    assert plain == same
+    ALL.pop()
 
 
 @pytest.mark.parametrize(

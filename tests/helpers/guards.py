@@ -36,7 +36,7 @@ def new_guard(firm, *, name="quoter", account=None, ttl_s=10, armed=True, user=N
 
 def beat(guard):
     """A beat that comes by a web of another host than the sweep's."""
-    heard = arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
+    heard = arming.beat(desk_id=guard.desk_id, guard_id=guard.pk)
     of_another_host(guard)
     return heard
 

@@ -12,7 +12,6 @@ from orders.audit import log
 from orders.lifecycle.targets import CannotAsk
 from orders.management import terminal
 from orders.models import Guard, GuardStatus, Right
-from orders.models.guards import GuardQuerySet
 from orders.panic.guard import arming
 
 NO_GUARD = "{} has no guard {!r} on a desk named {!r} to arm."
@@ -44,18 +43,16 @@ class Command(terminal.DeskCommand):
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stopping.set())
         with terminal.in_words():
-            guard, guards = self._guard(**options)
+            guard = self._guard(**options)
         pause_s = every or guard.ttl_s / 3
         while not stopping.is_set():
-            self._beat(guard, guards, is_loop=loop)
+            self._beat(guard, is_loop=loop)
             if not loop:
                 return
             stopping.wait(pause_s)
             close_old_connections()
 
-    def _guard(
-        self, *, desk: str, guard: str, operator: str, arm: bool, **options: Any
-    ) -> tuple[Guard, GuardQuerySet]:
+    def _guard(self, *, desk: str, guard: str, operator: str, arm: bool, **options: Any) -> Guard:
         """Find the guard, and arm it if wanted. Raises what `terminal.in_words` turns to words."""
         user = terminal.operator_named(operator)
         guards = Guard.objects.allowing(user, Right.GUARD)
@@ -65,12 +62,12 @@ class Command(terminal.DeskCommand):
         if arm:
             actor: log.Actor = terminal.actor_of(user)
             self.stdout.write(arming.arm(user=user, actor=actor, guard_id=row.pk))
-        return row, Guard.objects.filter(pk=row.pk)
+        return row
 
-    def _beat(self, guard: Guard, guards: GuardQuerySet, *, is_loop: bool) -> None:
+    def _beat(self, guard: Guard, *, is_loop: bool) -> None:
         """Beat once. A database that does not answer is asked again: that is a silence."""
         try:
-            heard = arming.beat(guards=guards, guard_id=guard.pk)
+            heard = arming.beat(desk_id=guard.desk_id, guard_id=guard.pk)
         except (Error, NotAllowed) as error:
             if not is_loop:
                 raise

@@ -18,6 +18,7 @@ from orders.audit import log
 from orders.lifecycle.targets import CannotAsk, demanded_reason
 from orders.models import ArmingEnd, Event, Guard, GuardArming, GuardStatus, Right
 from orders.models.guards import GuardQuerySet
+from orders.models.prepared import Prepared, PreparedUpdate
 from orders.panic import decision
 from orders.panic.guard import boot_clock, facts
 
@@ -66,7 +67,7 @@ def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
         "token_name": actor.token_name,
     }
     free = Guard.objects.filter(pk=guard.pk, arming=guard.arming).exclude(status=GuardStatus.ARMED)
-    first = {"arming": F("arming") + 1, **_now()}
+    first = {"arming": F("arming") + 1, **_now(boot_clock.stamp())}
     fresh = {"status": GuardStatus.ARMED, "warned": 0, "is_drill": is_drill, "armed_at": now}
     if not free.update(**first, **fresh, **who):
         return False
@@ -87,32 +88,56 @@ def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
 
 def _armed_before(guard: Guard) -> str:
     """Let an armed guard hear that somebody is there."""
-    heard = beat(guards=Guard.objects.filter(pk=guard.pk), guard_id=guard.pk)
+    heard = beat(desk_id=guard.desk_id, guard_id=guard.pk)
     return f"{guard.name} was armed before. {heard.said if heard else ''}".strip()
 
 
-def beat(*, guards: GuardQuerySet, guard_id: int) -> Heard | None:
-    """Let a guard hear a beat: one row's update. None where it is not among ``guards``.
+def beat(*, desk_id: int, guard_id: int) -> Heard | None:
+    """Let a desk's guard hear a beat: one row's update. None where the desk has no such guard.
 
-    Only an armed guard hears one; what a guard recorded when it fired is not stopped by it.
+    Only an armed guard hears one; what a guard recorded when it fired is not stopped by it. Bots
+    beat each second, so both statements are prepared.
     """
-    armed = guards.armed().filter(pk=guard_id)
-    if armed.filter(_is_due()).update(**_now(), warned=0):
-        return _heard(guards.filter(pk=guard_id).values_list("ttl_s", flat=True)[0])
-    guard = guards.filter(pk=guard_id).first()
-    if guard is None:
-        return None
-    return _heard(guard.ttl_s) if guard.status == GuardStatus.ARMED else _unheard(guard)
+    which = {"desk_id": desk_id, "guard_id": guard_id}
+    if not _heard_by(**which, **boot_clock.stamp()):
+        guard = _guard(**which).first()
+        if guard is None:
+            return None
+        if guard.status != GuardStatus.ARMED:
+            return _unheard(guard)
+    return next((_heard(ttl_s) for ttl_s in _ttl_s(**which)), None)
 
 
-def _now() -> dict[str, Any]:
+def _guard(desk_id: int, guard_id: int) -> GuardQuerySet:
+    return Guard.objects.filter(pk=guard_id, desk=desk_id)
+
+
+def _hearing(
+    desk_id: int, guard_id: int, beat_boot: str, beat_boot_s: float
+) -> tuple[GuardQuerySet, dict[str, Any]]:
+    """Return the guard, if it is armed and due a beat, and the columns of one."""
+    stamp = {"beat_boot": beat_boot, "beat_boot_s": beat_boot_s}
+    return _guard(desk_id, guard_id).armed().filter(_is_due()), _now(stamp) | {"warned": 0}
+
+
+def _now(stamp: dict[str, Any]) -> dict[str, Any]:
     """Return the columns of a beat now, by the database's clock and by the host's."""
-    return {"beat_no": F("beat_no") + 1, "beat_at": Now(), **boot_clock.stamp()}
+    return {"beat_no": F("beat_no") + 1, "beat_at": Now(), **stamp}
 
 
 def _is_due() -> Q:
     """A beat right after another one is not written: a bot that runs wild costs reads alone."""
     return Q(beat_at__lte=Now() - TOO_SOON) | Q(beat_at__gt=Now())
+
+
+_heard_by = PreparedUpdate(
+    _hearing, desk_id=(1, 2), guard_id=(3, 4), beat_boot=("a", "b"), beat_boot_s=(1.5, 2.5)
+)
+_ttl_s = Prepared(
+    lambda desk_id, guard_id: _guard(desk_id, guard_id).values_list("ttl_s", flat=True),
+    desk_id=(1, 2),
+    guard_id=(3, 4),
+)
 
 
 def _heard(ttl_s: int) -> Heard:

@@ -1,5 +1,6 @@
 """Arming, beats and disarming: one word counts, and a beat costs one row."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_beat_is_one_update_and_leaves_no_record(firm):
     Guard.objects.update(beat_at=guard.armed_at.replace(year=2020))
     before = AuditRecord.objects.count()
     with CaptureQueriesContext(connection) as queries:
-        arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
+        arming.beat(desk_id=guard.desk_id, guard_id=guard.pk)
     said = [query["sql"].split()[0] for query in queries]
     assert said == ["UPDATE", "SELECT"]
     assert AuditRecord.objects.count() == before
@@ -54,6 +55,7 @@ def test_a_beat_is_one_update_and_leaves_no_record(firm):
 
 def test_a_beat_right_after_another_is_heard_and_not_written(firm, monkeypatch):
     monkeypatch.setattr(arming, "TOO_SOON", timedelta(minutes=1))
+    monkeypatch.setattr(arming._heard_by, "_local", threading.local())  # it is prepared anew
     guard = new_guard(firm)
     assert beat(guard).status == GuardStatus.ARMED
     guard.refresh_from_db()
@@ -83,7 +85,7 @@ def test_a_beat_after_the_firing_is_told_that_it_stops_nothing(firm):
 def test_a_beat_before_arming_counts_for_nothing_and_says_so(firm):
     guard = new_guard(firm, armed=False)
     assert "not armed" in beat(guard).said
-    assert arming.beat(guards=Guard.objects.none(), guard_id=guard.pk) is None
+    assert arming.beat(desk_id=firm.basis.pk, guard_id=guard.pk) is None
 
 
 def test_disarming_needs_a_reason_and_keeps_how_many_beats_there_were(firm):

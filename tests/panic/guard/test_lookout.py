@@ -284,7 +284,7 @@ def of_this_host(clock, monkeypatch):
     monkeypatch.setattr(boot_clock, "seconds", clock)
 
     def stamped(guard):
-        arming.beat(guards=Guard.objects.all(), guard_id=guard.pk)
+        arming.beat(desk_id=guard.desk_id, guard_id=guard.pk)
 
     return stamped
 
