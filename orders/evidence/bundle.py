@@ -33,8 +33,8 @@ from desk import private
 from orders.audit import hashing, reader, sentences
 from orders.audit.phrases import OrderName
 from orders.audit.reader import Broken, Entry
-from orders.evidence import checkpoints
-from orders.evidence.checkpoints import Checkpoint
+from orders.evidence import checkpoint_line, checkpoints
+from orders.evidence.checkpoint_line import Checkpoint
 from orders.models import AuditCheckpoint, AuditRecord
 
 FORMAT = "pacifica-desk-export"
@@ -247,15 +247,15 @@ def _bounds(first: int, last: int) -> tuple[Checkpoint | None, Checkpoint | None
 
 def _first_of(stored: QuerySet[AuditCheckpoint]) -> Checkpoint | None:
     line = stored.values_list("line", flat=True).first()
-    return checkpoints.read(line) if line else None
+    return checkpoint_line.read(line) if line else None
 
 
 def _restores(start: Checkpoint | None, end: Checkpoint | None) -> list[Checkpoint]:
     """Return checkpoints between these that go on from an older copy of the database, put back."""
     after, until = start.count if start else 0, end.count if end else 0
     between = AuditCheckpoint.objects.filter(count__gt=after, count__lt=until, lost_at=None)
-    lines = between.filter(line__contains=checkpoints.OF_A_RESTORE).order_by("number")
-    return [checkpoints.read(line) for line in lines.values_list("line", flat=True)]
+    lines = between.filter(line__contains=checkpoint_line.OF_A_RESTORE).order_by("number")
+    return [checkpoint_line.read(line) for line in lines.values_list("line", flat=True)]
 
 
 def _write_chain(path: Path, after: int, until: int) -> None:

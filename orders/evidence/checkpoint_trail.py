@@ -12,14 +12,8 @@ from django.conf import settings
 from orders.audit.hashing import FIRST_HASH
 from orders.audit.reader import Fault
 from orders.evidence import checkpoint_file
-from orders.evidence.checkpoints import (
-    OF_A_RESTORE,
-    Checkpoint,
-    accepted_at,
-    is_ours,
-    read,
-    trusted_keys,
-)
+from orders.evidence.checkpoint_line import OF_A_RESTORE, Checkpoint, read
+from orders.evidence.checkpoints import accepted_at, is_ours, trusted_keys
 from orders.models import AuditCheckpoint, Restore
 
 

@@ -1,33 +1,15 @@
-"""Signed checkpoints of the log, kept in a file outside the database.
+"""Sign checkpoints of the log, each going on from the one before; their keys.
 
-Each is one line of JSON: how many records there are, the hash of the newest, the checkpoint
-before. Who rewrites the database cannot rewrite these without their key. Format, version 1::
-
-    {"at", "count", "first", "format", "head", "network", "number", "previous", "public_key",
-     "signature", "version"}
-
-``count``: records; ``head``, ``first``: hashes of the newest and of the first record; ``previous``:
-SHA-256 of the line before, without its line break (64 zeros for the first); ``public_key`` and
-``signature``: Ed25519 in base64, over the same object without ``signature``, as JSON with sorted
-keys, no spaces, pure ASCII.
-
-Version 2 is signed once after an older copy of the database was put back and accepted. It has four
-keys more: "accepted_at", "accepted_by", "reason", and "shared": of what the checkpoints before it
-signed, only records up to that one are in the database for certain. ``count`` may be less than
-that of the one before, and ``first`` another; all else is as in version 1.
+What a line says: `orders.evidence.checkpoint_line`.
 """
 
 import base64
 import binascii
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -35,39 +17,14 @@ from django.utils import timezone
 from orders.audit.hashing import FIRST_HASH, compact
 from orders.evidence import checkpoint_file
 from orders.evidence.checkpoint_file import CannotCheckpoint
+from orders.evidence.checkpoint_line import FORMAT, Checkpoint, read
 from orders.models import AuditCheckpoint, AuditRecord, Restore, advisory_lock
 
-FORMAT = "pacifica-desk-checkpoint"
-OF_A_RESTORE = '"version":2'  # as the line of such a checkpoint says it
 CHECKPOINT_LOCK = 0x50414350  # any constant of our own, for PostgreSQL's advisory lock
 
 
 class CheckpointKeyWrong(Exception):
     """A checkpoint key setting cannot be used; the text names it and never shows its value."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One line, read and found sound in itself."""
-
-    number: int
-    at: str
-    count: int
-    head: str
-    first: str
-    previous: str
-    network: str
-    public_key: str
-    line: str
-    shared: int | None = None  # this and the rest: of version 2 alone
-    accepted_at: str = ""
-    accepted_by: str = ""
-    reason: str = ""
-
-    @property
-    def line_hash(self) -> str:
-        """What the next checkpoint names as ``previous``."""
-        return hashlib.sha256(self.line.encode("ascii")).hexdigest()
 
 
 def signing_key() -> Ed25519PrivateKey | None:
@@ -122,25 +79,6 @@ def is_ours(checkpoint: Checkpoint, trusted: set[str]) -> bool:
     """Whether a sound checkpoint is of this network, and signed by a key that counts here."""
     is_trusted = not trusted or checkpoint.public_key in trusted
     return is_trusted and checkpoint.network == settings.PACIFICA_NETWORK
-
-
-def read(line: str) -> Checkpoint:
-    """Read one line, whose signature must hold. Raises ValueError with what is wrong."""
-    try:
-        facts = json.loads(line)
-        signature = base64.b64decode(facts.pop("signature"), validate=True)
-        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(facts["public_key"]))
-        public.verify(signature, compact(facts).encode("ascii"))
-        is_known = facts.pop("format") == FORMAT
-        is_known &= facts.pop("version") == (2 if type(facts.get("shared")) is int else 1)
-        checkpoint = Checkpoint(**facts, line=line)
-    except InvalidSignature:
-        raise ValueError("its signature does not hold") from None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise ValueError("it cannot be read") from None
-    if not is_known:
-        raise ValueError("it is of another format")
-    return checkpoint
 
 
 def _decoded(name: str, text: str) -> bytes:

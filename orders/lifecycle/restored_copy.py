@@ -15,7 +15,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from orders.audit import log, reader
-from orders.evidence import checkpoint_file, checkpoints
+from orders.evidence import checkpoint_file, checkpoint_line, checkpoints
+from orders.evidence.checkpoint_line import Checkpoint
 from orders.lifecycle.held_back import hold_back_cancels, hold_back_lines
 from orders.models import (
     AuditCheckpoint,
@@ -109,11 +110,11 @@ def warning(now: datetime) -> str:
 HOW = "Put the right database back, or run: manage.py accept_restored --operator NAME --reason TEXT"
 
 # What told the file's last look, and the newest sound checkpoint then.
-_kept: tuple[checkpoint_file.Mark | None, checkpoints.Checkpoint | None] = (None, None)
+_kept: tuple[checkpoint_file.Mark | None, Checkpoint | None] = (None, None)
 _told: set[str] = set()  # what this process has logged
 
 
-def _newest_signed() -> checkpoints.Checkpoint | None:
+def _newest_signed() -> Checkpoint | None:
     """Return the newest sound checkpoint in this host's file; None where there is none."""
     global _kept
     try:
@@ -131,7 +132,7 @@ def _newest_signed() -> checkpoints.Checkpoint | None:
     return newest
 
 
-def _newest_first() -> Iterator[checkpoints.Checkpoint]:
+def _newest_first() -> Iterator[Checkpoint]:
     """Yield the sound checkpoints at the end of this host's file, the newest first.
 
     Where the end holds none, junk was written there: then those of the whole file. `OSError`.
@@ -145,17 +146,17 @@ def _newest_first() -> Iterator[checkpoints.Checkpoint]:
     yield from at_end
 
 
-def _newest_of_all() -> Iterator[checkpoints.Checkpoint]:
+def _newest_of_all() -> Iterator[Checkpoint]:
     """Yield the newest `MAX_TRIED` sound checkpoints of the whole file, the newest first."""
     return itertools.islice(_sound(list(checkpoint_file.lines())), MAX_TRIED)
 
 
-def _sound(lines: list[str]) -> Iterator[checkpoints.Checkpoint]:
+def _sound(lines: list[str]) -> Iterator[Checkpoint]:
     """Yield the checkpoints of this network that a trusted key signed, the newest first."""
     trusted = _trusted()
     for line in reversed(lines):
         try:
-            checkpoint = checkpoints.read(line)
+            checkpoint = checkpoint_line.read(line)
         except ValueError:
             continue
         if checkpoints.is_ours(checkpoint, trusted):
@@ -177,7 +178,7 @@ def _tell(sentence: str) -> None:
         logger.error(sentence)
 
 
-def _finding(signed: checkpoints.Checkpoint, now: datetime) -> Restore:
+def _finding(signed: Checkpoint, now: datetime) -> Restore:
     first = AuditRecord.objects.filter(position=1).values_list("hash", flat=True).first()
     is_other = first != signed.first
     shared = 0 if is_other else _shared()

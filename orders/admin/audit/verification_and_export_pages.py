@@ -29,7 +29,7 @@ from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import fragment, is_administrator, rights_of
 from orders.admin.shared.unfold import CustomUrl
 from orders.audit import reader, search
-from orders.evidence import checkpoints
+from orders.evidence import checkpoint_line, checkpoints
 from orders.models import AuditCheckpoint, ErrandStatus, Export, Right, Verification
 from orders.operations.errands import exports, verification_requests
 
@@ -107,7 +107,7 @@ def state() -> dict[str, Any]:
 def _contents(signed: AuditCheckpoint | None) -> dict[str, Any]:
     """What the newest stored checkpoint says; nothing where there is none or it was spoiled."""
     try:
-        return vars(checkpoints.read(signed.line)) if signed else {}
+        return vars(checkpoint_line.read(signed.line)) if signed else {}
     except ValueError:
         return {}
 

@@ -12,7 +12,7 @@ from desk import startup_checks
 from desk.startup_checks import CannotStart
 from orders.accounts import key_rotation
 from orders.audit import reader
-from orders.evidence import checkpoint_file, checkpoints
+from orders.evidence import checkpoint_file, checkpoint_line
 from orders.keys import key_settings
 from orders.keys.key_settings import KeySettingsWrong
 from orders.lifecycle import restored_copy
@@ -128,7 +128,7 @@ def check_checkpoints(asked: Asked, limits: Limits) -> Finding:
     if not lines:
         return _without_file(name)
     try:
-        last = checkpoints.read(lines[-1])
+        last = checkpoint_line.read(lines[-1])
     except ValueError as error:
         said = f"AUDIT_CHECKPOINT_FILE: its last line is no checkpoint: {error}."
         return trouble(name, said, "Run audit_verify, and keep the file as evidence.")

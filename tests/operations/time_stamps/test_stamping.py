@@ -13,7 +13,7 @@ from django.conf import settings as site
 from django.utils import timezone
 
 from orders.audit import log
-from orders.evidence import bundle, checkpoints, time_stamps, verify
+from orders.evidence import bundle, checkpoint_line, checkpoints, time_stamps, verify
 from orders.models import Event, TimeStamp, TimeStampAuthority
 from orders.operations.alerts import watch
 from orders.operations.doctor import evidence_checks
@@ -85,7 +85,7 @@ def test_a_log_and_a_checkpoint_file_that_were_rewritten_are_found(busy, authori
         facts |= {"at": "2020-01-01T00:00:00.000+00:00", "number": len(written) + 1}
         facts["previous"] = last.line_hash if last else "0" * 64
         written.append(checkpoints._signed(key, **facts))
-        last = checkpoints.read(written[-1])
+        last = checkpoint_line.read(written[-1])
     Path(site.AUDIT_CHECKPOINT_FILE).write_text("".join(f"{line}\n" for line in written))
     found = [fault.what for fault in time_stamps.Stamps().faults()]
     assert len(found) == 3
