@@ -16,6 +16,7 @@ from desk import key_files
 # The whole address must fit: parsers disagree about names before an @ and behind a backslash.
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?(/[\w/.-]*)?", re.ASCII)
 HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]")
+LOG_NAME = re.compile(r"[\w-]+(\.[\w-]+)*(/[\w.-]+)*", re.ASCII)
 OURS = ("PACIFICA_", "AGENT_KEY_", "AGENT_WALLET_", "AUDIT_CHECKPOINT_")  # nobody else's names
 ALIKE = 0.86  # from here on a name is taken for a slip of the pen
 asked = {"ENV_FILE"}  # every name that was looked up
@@ -129,6 +130,11 @@ def is_loopback(url: str) -> bool:
 def is_host(name: str) -> bool:
     """True for what Django compares a request's host with: no scheme, port or path."""
     return HOST.fullmatch(name) is not None
+
+
+def is_log_name(name: str) -> bool:
+    """True for what names a log to witnesses: an address without its scheme, no longer than 200."""
+    return len(name) <= 200 and LOG_NAME.fullmatch(name) is not None
 
 
 def slips() -> list[str]:

@@ -20,6 +20,7 @@ from desk.private import make_own_folder
 from desk.setting_values import (
     address,
     is_host,
+    is_log_name,
     is_loopback,
     listed,
     number,
@@ -318,6 +319,9 @@ if AUDIT_TIMESTAMP_CHAIN_FILE and not Path(AUDIT_TIMESTAMP_CHAIN_FILE).is_file()
     wrong("AUDIT_TIMESTAMP_CHAIN_FILE", "there is no such file.")
 if AUDIT_TIMESTAMP_URL and not AUDIT_TIMESTAMP_CHAIN_FILE:
     wrong("AUDIT_TIMESTAMP_CHAIN_FILE", "is not set: it names the authorities' certificates.")
+AUDIT_NOTE_ORIGIN = text("AUDIT_NOTE_ORIGIN")
+if AUDIT_NOTE_ORIGIN and not is_log_name(AUDIT_NOTE_ORIGIN):
+    wrong("AUDIT_NOTE_ORIGIN", "must be a name such as desk.example.com/log, without https://.")
 EXPORT_DIR = path("EXPORT_DIR", DATA_DIR / "exports").resolve()
 if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
     wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")

@@ -244,6 +244,12 @@ SETTINGS = {
             "none",
             "PEM: the certificates of those authorities, roots and issuers too; old ones stay.",
         ),
+        (
+            "AUDIT_NOTE_ORIGIN",
+            "none",
+            "The log's name for witnesses, such as `desk.example.com/log`: checkpoints have signed "
+            "notes; the sweep's.",
+        ),
     ),
 }
 

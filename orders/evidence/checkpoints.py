@@ -14,13 +14,16 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from orders.audit import reader
 from orders.audit.hashing import FIRST_HASH, compact
-from orders.evidence import checkpoint_file
+from orders.evidence import checkpoint_file, log_tree, signed_note
 from orders.evidence.checkpoint_file import CannotCheckpoint
 from orders.evidence.checkpoint_line import FORMAT, Checkpoint, read
+from orders.evidence.tree import Tree
 from orders.models import AuditCheckpoint, AuditRecord, Restore, advisory_lock
 
 CHECKPOINT_LOCK = 0x50414350  # any constant of our own, for PostgreSQL's advisory lock
+Facts = dict[str, int | str | list[str]]
 
 
 class CheckpointKeyWrong(Exception):
@@ -69,8 +72,9 @@ def make(*, clock: Callable[[], datetime] = timezone.now) -> Checkpoint | None:
         with transaction.atomic(durable=True):
             went_on = _go_on(file, key, clock())
         _bring_up_to_date(file)  # first, for it refuses a file that is not this database's
+        tree = _tree_so_far()  # outside the transaction, for it may walk the whole log, once
         with transaction.atomic(durable=True):
-            made = _insert(key, clock())
+            made = _insert(key, clock(), tree)
         _bring_up_to_date(file)
     return made or went_on
 
@@ -91,7 +95,18 @@ def _decoded(name: str, text: str) -> bytes:
     return raw
 
 
-def _insert(key: Ed25519PrivateKey, now: datetime) -> Checkpoint | None:
+def _tree_so_far() -> Tree | None:
+    """Return the tree over the log but its newest record; None where no note is wanted."""
+    if not settings.AUDIT_NOTE_ORIGIN:
+        return None
+    line = AuditCheckpoint.objects.values_list("line", flat=True).first()
+    last = None if line is None else _sound(line, "The newest stored")
+    tree = last.whole_tree if last is not None and last.tree is not None else Tree()
+    log_tree.grow(tree, reader.tip() - 1)
+    return tree
+
+
+def _insert(key: Ed25519PrivateKey, now: datetime, tree: Tree | None) -> Checkpoint | None:
     """Store and return the next checkpoint; None where there is nothing new."""
     advisory_lock.hold(CHECKPOINT_LOCK)
     last = _last_sound()
@@ -100,11 +115,34 @@ def _insert(key: Ed25519PrivateKey, now: datetime) -> Checkpoint | None:
     if count == (last.count if last else 0):
         return None
     first = last.first if last else _hash_of(1)
-    return _next(key, last, now, {"count": count, "head": head, "first": first})
+    facts: Facts = {"count": count, "head": head, "first": first}
+    if tree is not None:
+        log_tree.grow(tree, count - 1)
+        facts |= _with_note(key, tree, head)
+    return _next(key, last, now, facts)
+
+
+def _with_note(key: Ed25519PrivateKey, tree: Tree, head: str) -> Facts:
+    """Return what version 3 adds. ``tree``: over all records but the newest."""
+    peaks = [base64.b64encode(peak).decode() for peak in tree.peaks]
+    tree.add(head)
+    text = signed_note.checkpoint(origin(), tree.count, tree.root())
+    signature = base64.b64encode(key.sign(text.encode())).decode()
+    return {"version": 3, "origin": origin(), "tree": peaks, "note_signature": signature}
+
+
+def origin() -> str:
+    """Return the log's name in notes: another one since an older copy of the database went on.
+
+    Under one name a witness never takes a log that does not go on from what it saw.
+    """
+    restore = Restore.objects.exclude(checkpoint=None).order_by("-checkpoint").first()
+    after = f"/after-{restore.checkpoint}" if restore else ""
+    return f"{settings.AUDIT_NOTE_ORIGIN}{after}"
 
 
 def _next(
-    key: Ed25519PrivateKey, last: Checkpoint | None, now: datetime, facts: dict[str, int | str]
+    key: Ed25519PrivateKey, last: Checkpoint | None, now: datetime, facts: Facts
 ) -> Checkpoint:
     """Sign what comes after ``last``, and store it."""
     facts |= {
@@ -135,7 +173,7 @@ def _go_on(file: BinaryIO, key: Ed25519PrivateKey, now: datetime) -> Checkpoint 
         return None
     last = _take_over(_sound(line), accepted, now)
     newest = AuditRecord.objects.order_by("-position").values_list("position", "hash")[0]
-    facts: dict[str, int | str] = {
+    facts: Facts = {
         "version": 2,
         "count": newest[0],
         "head": newest[1],
@@ -197,7 +235,7 @@ RESTORED = (
 )
 
 
-def _signed(key: Ed25519PrivateKey, **facts: int | str) -> str:
+def _signed(key: Ed25519PrivateKey, **facts: int | str | list[str]) -> str:
     unsigned = {"version": 1} | facts | {"format": FORMAT, "public_key": public_half(key)}
     signature = key.sign(compact(unsigned).encode("ascii"))
     return compact(unsigned | {"signature": base64.b64encode(signature).decode()})

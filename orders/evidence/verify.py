@@ -1,6 +1,8 @@
 """Is the log whole, and does it show what it says? One walk over all of it, in constant memory."""
 
+import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,10 +12,14 @@ from django.db import DatabaseError
 from orders.audit import reader
 from orders.audit.hashing import FIRST_HASH, chained, content_hash
 from orders.audit.reader import Broken, Fault
+from orders.evidence.checkpoint_line import Checkpoint
 from orders.evidence.checkpoint_trail import Trail
 from orders.evidence.outcome_checks import Answered, Proven
 from orders.evidence.request_checks import Signed
 from orders.evidence.time_stamps import Stamps
+from orders.evidence.tree import Tree
+
+HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,7 @@ class Chain:
         self._trail = trail
         self._first: str | None = None
         self._agreed, self._is_rebuilt = 0, False
+        self._tree = Tree()
 
     def look(self, entry: reader.Entry) -> Iterator[Fault]:
         """Yield the faults of one record's place in the chain."""
@@ -161,6 +168,7 @@ class Chain:
         yield from _of_content(entry)
         self._first = self._first or hash_
         yield from self._signed_up_to(position, hash_)
+        self._tree.add(hash_ if HASH.fullmatch(hash_) else "")
         self._head, self._next = hash_, position + 1
 
     def end(self) -> Iterator[Fault]:
@@ -184,10 +192,17 @@ class Chain:
                 yield found
             elif (found.count, found.head, found.first) == (position, hash_, self._first):
                 self._agreed = position
+                yield from self._of_tree(found)
             elif not self._is_rebuilt:
                 self._is_rebuilt = True  # every later checkpoint then disagrees as well
                 what = f"this is not the chain that checkpoint {found.number} signed"
                 yield Fault(self._agreed + 1, what, until=found.count)
+
+    def _of_tree(self, found: Checkpoint) -> Iterator[Fault]:
+        """Yield a fault where a checkpoint's note is of another tree than the records before it."""
+        peaks = [base64.b64encode(peak).decode() for peak in self._tree.peaks]
+        if found.tree not in (None, peaks):
+            yield Fault(0, f"checkpoint {found.number}: its tree is not the one over these records")
 
 
 def _missing(first: int, last: int) -> Fault:
