@@ -30,10 +30,10 @@ from rfc3161_client import (
 
 from orders.audit.hashing import compact
 from orders.audit.reader import Fault
-from orders.evidence import checkpoint_file
+from orders.evidence import beside, checkpoint_file
 from orders.models import AuditCheckpoint, TimeStamp
 
-FORMAT = "pacifica-desk-time-stamp"
+FORMAT, KIND = "pacifica-desk-time-stamp", "stamps"
 NAMES = {"at", "authority", "certificates", "format", "number", "sha256", "token", "version"}
 
 
@@ -54,16 +54,17 @@ class Stamp:
 
 def place() -> Path:
     """Return where this host's file of time stamps is."""
-    return Path(f"{settings.AUDIT_CHECKPOINT_FILE}.stamps")
+    return beside.place(KIND)
 
 
 def lines() -> list[str]:
     """Return the file's whole lines and, after them, those that the database alone has."""
-    kept: dict[str, None] = {}
-    if place().exists():
-        text = place().read_bytes().decode("ascii", "replace")
-        kept = dict.fromkeys(text.split("\n")[:-1])
-    return [*kept, *(line for line in _stored() if line not in kept)]
+    return beside.lines(KIND, _stored())
+
+
+def complete_file() -> None:
+    """Add to this host's file what other hosts had stamped, and end a torn line."""
+    beside.complete(KIND, _stored())
 
 
 def _stored() -> list[str]:

@@ -5,14 +5,12 @@ It is a duty of its own: no cancel and no checkpoint waits for it. Of several sw
 
 import hashlib
 import logging
-import os
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timestamp_response
 
-from desk import private
 from orders.evidence import time_stamps
 from orders.evidence.time_stamps import BadStamp, Stamp
 from orders.models import AuditCheckpoint, TimeStamp, TimeStampAuthority
@@ -79,20 +77,4 @@ def _keep(stamp: Stamp, at: datetime) -> None:
         TimeStamp.objects.get_or_create(
             number=stamp.number, authority=stamp.authority, defaults=facts
         )
-    complete_file()
-
-
-def complete_file() -> None:
-    """Add to this host's file what other hosts had stamped, and end a torn line."""
-    place = time_stamps.place()
-    handle = private.opened(place, os.O_RDWR | os.O_APPEND)
-    with os.fdopen(handle, "a+b") as file:
-        file.seek(0)
-        text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        known = set(whole.split(b"\n"))
-        due = [line for line in time_stamps.lines() if line.encode() not in known]
-        os.ftruncate(file.fileno(), len(whole))
-        file.write("".join(f"{line}\n" for line in due).encode("ascii"))
-        file.flush()
-        os.fsync(file.fileno())
+    time_stamps.complete_file()

@@ -202,7 +202,7 @@ def test_a_file_that_was_lost_or_torn_is_completed(authority):
     whole = time_stamps.place().read_bytes()
     for left in (b"", whole[:100]):
         time_stamps.place().write_bytes(left)
-        stamping.complete_file()
+        time_stamps.complete_file()
         assert time_stamps.place().read_bytes() == whole
     assert time_stamps.place().stat().st_mode & 0o77 == 0
 
