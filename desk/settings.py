@@ -319,6 +319,7 @@ if AUDIT_TIMESTAMP_CHAIN_FILE and not Path(AUDIT_TIMESTAMP_CHAIN_FILE).is_file()
     wrong("AUDIT_TIMESTAMP_CHAIN_FILE", "there is no such file.")
 if AUDIT_TIMESTAMP_URL and not AUDIT_TIMESTAMP_CHAIN_FILE:
     wrong("AUDIT_TIMESTAMP_CHAIN_FILE", "is not set: it names the authorities' certificates.")
+AUDIT_WITNESSES = listed("AUDIT_WITNESSES")
 AUDIT_NOTE_ORIGIN = text("AUDIT_NOTE_ORIGIN")
 if AUDIT_NOTE_ORIGIN and not is_log_name(AUDIT_NOTE_ORIGIN):
     wrong("AUDIT_NOTE_ORIGIN", "must be a name such as desk.example.com/log, without https://.")

@@ -250,6 +250,11 @@ SETTINGS = {
             "The log's name for witnesses, such as `desk.example.com/log`: checkpoints have signed "
             "notes; the sweep's.",
         ),
+        (
+            "AUDIT_WITNESSES",
+            "none",
+            "Verifier keys of the witnesses who count, commas between; old ones stay.",
+        ),
     ),
 }
 

@@ -75,11 +75,15 @@ class Checkpoint:
         return tree
 
     @property
+    def note_text(self) -> str:
+        """What its note says and witnesses cosign; of version 3."""
+        return signed_note.checkpoint(self.origin, self.count, self.whole_tree.root())
+
+    @property
     def note(self) -> str:
         """Its signed note; of version 3."""
-        text = signed_note.checkpoint(self.origin, self.count, self.whole_tree.root())
         raw = base64.b64decode(self.note_signature)
-        return f"{text}\n{signed_note.Signature(self.origin, self.note_key.id_, raw)}"
+        return f"{self.note_text}\n{signed_note.Signature(self.origin, self.note_key.id_, raw)}"
 
     @property
     def note_key(self) -> signed_note.Key:

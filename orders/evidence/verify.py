@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol
 
 from django.db import DatabaseError
@@ -14,6 +15,7 @@ from orders.audit.hashing import FIRST_HASH, chained, content_hash
 from orders.audit.reader import Broken, Fault
 from orders.evidence.checkpoint_line import Checkpoint
 from orders.evidence.checkpoint_trail import Trail
+from orders.evidence.notes import Cosigned
 from orders.evidence.outcome_checks import Answered, Proven
 from orders.evidence.request_checks import Signed
 from orders.evidence.time_stamps import Stamps
@@ -97,14 +99,15 @@ def verify(
     """
     tip = reader.tip()
     until = tip if until is None else until
-    report, trail, signed, stamps = Report(), Trail(), Signed(), Stamps()
+    report, trail, signed = Report(), Trail(), Signed()
+    outside = Stamps(), Cosigned()
     checks: list[Check] = [Chain(trail), signed, Proven(), Answered(is_part=until < tip)]
     for fault in _faults(checks, until, report, on_progress, limits.says_every):
         report.tell(fault, limits.named, on_fault)
-    for fault in stamps.faults():
+    for fault in chain.from_iterable(each.faults() for each in outside):
         report.tell(fault, limits.named, on_fault)
     report.signatures, report.checkpoints, report.notes = signed.count, trail.number, trail.notes
-    report.notes += stamps.notes
+    report.notes += [note for each in outside for note in each.notes]
     report.covered = trail.newest.count if trail.newest else 0
     return report
 

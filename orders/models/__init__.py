@@ -10,6 +10,7 @@ from orders.models.cancel_jobs import CancelJob, JobStatus
 from orders.models.cancels import Cancel, CancelKind, CancelStatus, Proof
 from orders.models.checkpoints import AuditCheckpoint
 from orders.models.clocks import ExchangeClock
+from orders.models.cosigned_notes import CosignedNote
 from orders.models.credits import CreditPool
 from orders.models.desks import Desk, Membership, Right, Role
 from orders.models.drifts import Drift, DriftCause, DriftKind
@@ -62,6 +63,7 @@ __all__ = [
     "CancelJob",
     "CancelKind",
     "CancelStatus",
+    "CosignedNote",
     "CreditPool",
     "Desk",
     "Drift",
