@@ -35,6 +35,7 @@ from orders.evidence.tree import Tree, consistency
 from orders.models import AuditCheckpoint, CosignedNote
 
 FORMAT, KIND = "pacifica-desk-cosigned-note", "notes"
+WITH_A_NOTE = '"version":3'  # as the line of such a checkpoint says it
 NAMES = {"format", "note", "number", "version"}
 
 
@@ -107,7 +108,8 @@ def proof(one: Checkpoint, old: int) -> str:
 
 def _tree_over(count: int) -> Tree:
     """Return the tree over so many records, from the nearest checkpoint that has one on."""
-    nearest = AuditCheckpoint.objects.filter(lost_at=None, count__lte=count).order_by("-number")
+    stored = AuditCheckpoint.objects.filter(lost_at=None, count__lte=count)
+    nearest = stored.filter(line__contains=WITH_A_NOTE).order_by("-number")
     line = nearest.values_list("line", flat=True).first()
     one = _read(line) if line else None
     tree = one.whole_tree if one is not None and one.tree is not None else Tree()

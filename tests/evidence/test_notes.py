@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from django.core.management import CommandError, call_command
 
 from orders.audit import log
-from orders.evidence import beside, checkpoints, notes, signed_note, verify
+from orders.evidence import beside, checkpoints, log_tree, notes, signed_note, verify
 from orders.evidence.checkpoints import CheckpointKeyWrong
 from orders.models import AuditCheckpoint, AuditRecord, CosignedNote, Event
 from tests.evidence.tampering import unlock
@@ -199,6 +199,17 @@ def test_proofs_begin_anywhere(old, settings):
     told = notes.proof(one, old).split("\n")
     wanted = subproof(old, hashes, True) if old else []
     assert told == [f"old {old}", *(base64.b64encode(one).decode() for one in wanted), "", ""]
+
+
+def test_a_proof_reads_no_more_than_came_after_the_nearest_note(settings, monkeypatch):
+    made(5)
+    settings.AUDIT_NOTE_ORIGIN = ""
+    made(2)
+    settings.AUDIT_NOTE_ORIGIN = ORIGIN
+    one, read, real = made(4), [], log_tree.hashes
+    monkeypatch.setattr(log_tree, "hashes", lambda *span: read.append(span) or real(*span))
+    notes.proof(one, 7)
+    assert min(low for low, _ in read) == 5
 
 
 def test_a_log_that_was_rewritten_with_its_checkpoints_is_found(witness, tmp_path, settings):
