@@ -42,7 +42,7 @@ VERSION = 2  # 1 had no sentence in its lines, so that of the table stood alone
 VERIFIER = Path(__file__).parent / "standalone" / "verify_export.py"
 PARTS = [
     VERIFIER.with_name(f"export_{part}.py")
-    for part in ("files", "findings", "requests", "manifest", "stamps")
+    for part in ("files", "findings", "requests", "notes", "manifest", "stamps")
 ]
 RECORDS, TABLE, CHAIN = "records.jsonl", "records.csv", "chain.txt"
 CHECKPOINTS, MANIFEST = "checkpoints.jsonl", "manifest.json"

@@ -5,6 +5,7 @@ from typing import Any
 
 from export_files import Bundle, compact, decoded, indented, read, read_line
 from export_findings import Findings, Unknown, say
+from export_notes import is_noted
 from export_requests import is_signed
 
 FILES = {"chain.txt", "checkpoints.jsonl", "records.csv", "records.jsonl", "verify_export.py"}
@@ -77,6 +78,8 @@ def check_checkpoints(
             wrong(f"checkpoints.jsonl, line {number}: it is another network's")
         elif told["format"] != "pacifica-desk-checkpoint":
             wrong(f"checkpoints.jsonl, line {number}: it is no checkpoint")
+        elif not is_noted(told):
+            wrong(f"checkpoints.jsonl, line {number}: its note does not hold")
         elif told["count"] in ends or not stands_rightly(told, span):
             wrong(f"checkpoints.jsonl, line {number}: it stands at no end of the chain")
         else:

@@ -13,6 +13,7 @@ from typing import Any
 from export_files import Bundle, decoded, read_line
 from export_findings import Findings, Unknown
 from export_manifest import is_sealed
+from export_notes import is_noted
 
 CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 
@@ -33,7 +34,7 @@ def check_stamps(
     for line in bundle.bytes_of("checkpoints.jsonl").splitlines():
         if hashlib.sha256(line).hexdigest() not in hashes.values():
             wrong("a checkpoint of the export is not in the checkpoint file")
-    lines = Path(checkpoints + ".stamps").read_bytes().splitlines(keepends=True)
+    lines = _stamps(checkpoints)
     given = Path(chain).read_text("ascii") if chain else ""
     newest = ""
     for number, line in enumerate(lines, 1):
@@ -45,7 +46,16 @@ def check_stamps(
         newest = max(newest, at)
         if why_not:
             wrong(f"time stamp {number}: {why_not}")
-    return f"{len(hashes)} checkpoints, {len(lines)} time stamps; the newest is of {newest}."
+    newest = f"; the newest is of {newest}" if lines else ""
+    return f"{len(hashes)} checkpoints, {len(lines)} time stamps{newest}."
+
+
+def _stamps(checkpoints: str) -> list[bytes]:
+    """Return the lines of time stamps; none are needed where there are cosigned notes."""
+    stamps, notes = Path(checkpoints + ".stamps"), Path(checkpoints + ".notes")
+    if notes.exists() and not stamps.exists():
+        return []
+    return stamps.read_bytes().splitlines(keepends=True)
 
 
 def _followed(data: bytes, trusted: set[str], wrong: Findings) -> dict[int, str]:
@@ -54,6 +64,7 @@ def _followed(data: bytes, trusted: set[str], wrong: Findings) -> dict[int, str]
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         told, faults = read_line(line + b"\n")
         is_sound = not faults and isinstance(told, dict) and is_sealed(told, trusted)
+        is_sound = is_sound and is_noted(told)
         if not is_sound or (told["number"], told["previous"]) != (number, previous):
             wrong(f"checkpoint file, line {number}: it is no sound one, or of another line of them")
         previous = hashes[number] = hashlib.sha256(line).hexdigest()

@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True  # an export holds its own files alone
 from export_files import Bundle, Table, compact, decoded, is_placed, read, read_line
 from export_findings import Findings, Unknown, say
 from export_manifest import check_checkpoints, check_manifest, read_manifest
+from export_notes import check_kept, check_note, witness_key
 from export_requests import ACTIONS, HEADER, TYPES, Unsound, check_request
 from export_stamps import check_stamps
 
@@ -199,6 +200,8 @@ def main() -> int:
     parser.add_argument("--key", action="append", default=[], help="a trusted checkpoint key")
     parser.add_argument("--checkpoints", help="the checkpoint file, its time stamps beside it")
     parser.add_argument("--chain", help="the time stamping authorities' certificates, PEM")
+    parser.add_argument("--note", help="a note of the log that witnesses cosigned")
+    parser.add_argument("--witness", action="append", default=[], help="a witness's verifier key")
     options = parser.parse_args()
     wrong, trusted = Findings(), set(options.key)
     try:
@@ -210,6 +213,7 @@ def main() -> int:
         tell(manifest, seen, is_covered, trusted)
         if options.checkpoints:
             say(check_stamps(bundle, options.checkpoints, options.chain, trusted, wrong))
+        check_notes(ends, options, wrong)
     except Exception as error:  # an export may hold anything
         why = error if isinstance(error, Unknown) else f"{type(error).__name__}: {error}"
         print(f"It cannot be checked to its end: {str(why)!a}", file=sys.stderr)
@@ -219,6 +223,17 @@ def main() -> int:
         return 1
     print("All of it holds.")
     return 0
+
+
+def check_notes(
+    ends: dict[int, dict[str, Any]], options: argparse.Namespace, wrong: Findings
+) -> None:
+    """Check what witnesses cosigned: the note given, and those beside the checkpoint file."""
+    keys = [witness_key(text) for text in options.witness]
+    if options.note:
+        say(check_note(ends, options.note, keys, wrong))
+    if options.checkpoints and keys and Path(options.checkpoints + ".notes").exists():
+        say(check_kept(options.checkpoints, keys, wrong))
 
 
 def tell(manifest: dict[str, Any], seen: Seen, is_covered: bool, trusted: set[str]) -> None:
