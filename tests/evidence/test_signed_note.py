@@ -1,6 +1,7 @@
 """Signed notes, checkpoints and cosignatures: by the examples of the specifications."""
 
 import base64
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from orders.evidence import signed_note
 from orders.evidence.signed_note import BadNote
+from orders.evidence.tree import Tree
 from tests.helpers.witness import Witness
 
 # c2sp.org/signed-note@v1.0.0, "Example"
@@ -169,3 +171,13 @@ def test_a_signature_of_an_unknown_key_is_passed_over():
     key = signed_note.read_vkey(EXAMPLE_KEY)
     _, signatures = signed_note.read(EXAMPLE + "— example.com/foo AAAAAAAAAAAA\n")
     assert [each.id_ for each in signed_note.of_key(key, signatures)] == [key.id_]
+
+
+def test_the_example_of_the_documents_holds():
+    page = (Path(__file__).parents[2] / "docs/audit-log.md").read_text("utf-8")
+    lines = [line.strip() for line in page.splitlines()]
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("— "))
+    note = "\n".join(lines[at - 4 : at + 1]) + "\n"
+    assert held(lines[at + 2], note) == 0
+    root = Tree.over(["ab" * 32]).root()
+    assert note.startswith(signed_note.checkpoint("desk.example.com/log", 1, root))
