@@ -126,7 +126,7 @@ def _check_note(one: Checkpoint) -> None:
     peaks = [base64.b64decode(each, validate=True) for each in one.tree or ()]
     if [len(peak) for peak in peaks] != [32] * (one.count - 1).bit_count():
         raise ValueError(one.tree)
-    try:
+    try:  # reading it refuses a name of several lines, which would bring a root along
         text, (signature,) = signed_note.read(one.note)
         signed_note.check(one.note_key, text, signature.raw)
     except BadNote:

@@ -125,6 +125,24 @@ def test_a_line_whose_note_does_not_hold_is_refused(changed):
         checkpoint_line.read(signed_anew(line, **changed))
 
 
+def with_origin(line, origin):
+    """The same line under another name, its note signed anew."""
+    key, facts = checkpoints.signing_key(), json.loads(line)
+    tree = Tree(facts["count"] - 1, map(base64.b64decode, facts["tree"]))
+    tree.add(facts["head"])
+    text = signed_note.checkpoint(origin, facts["count"], tree.root())
+    signature = base64.b64encode(key.sign(text.encode())).decode()
+    return signed_anew(line, origin=origin, note_signature=signature)
+
+
+def test_a_name_brings_no_root_along():
+    line = made(7).line
+    assert checkpoint_line.read(with_origin(line, "other.example")).origin == "other.example"
+    root = base64.b64encode(bytes(32)).decode()
+    with pytest.raises(ValueError, match="it cannot be read"):
+        checkpoint_line.read(with_origin(line, f"{ORIGIN}\n7\n{root}"))
+
+
 def test_a_tree_over_other_records_is_found(settings):
     """As whoever has the key would write it, to keep what a witness saw."""
     made(4)

@@ -15,6 +15,7 @@ from orders.audit import log
 from orders.evidence import checkpoint_line, checkpoints, notes, signed_note, tree
 from orders.evidence.standalone import verify_export
 from orders.models import Event
+from tests.evidence.test_noted_checkpoints import with_origin
 from tests.evidence.test_signed_note import COSIGNED, EXAMPLE, GO, GO_KEY, POEM, WITNESS_KEY
 from tests.evidence.test_tree import HASHES
 from tests.evidence.test_verify_export import sign_anew
@@ -173,6 +174,26 @@ def test_a_checkpoint_whose_note_does_not_hold_is_found(folder, changed):
     sign_anew(folder)
     said = verify(folder)
     assert (said.returncode, "its note does not hold" in said.stderr) == (1, True)
+
+
+def test_a_name_brings_no_root_along(folder):
+    lines = (folder / "checkpoints.jsonl").read_text().splitlines()
+    root = base64.b64encode(bytes(32)).decode()
+    for name, code in (("other.example", 0), (f"{ORIGIN}\n{end_of(folder).count}\n{root}", 1)):
+        line = with_origin(lines[-1], name)
+        (folder / "checkpoints.jsonl").write_text("\n".join([*lines[:-1], line]) + "\n")
+        sign_anew(folder)
+        assert verify(folder).returncode == code
+
+
+def test_what_no_given_witness_signed_is_passed_over(folder, witness, tmp_path):
+    one = end_of(folder)
+    stranger = signed_note.Signature(witness.key.name, b"none", bytes(72))
+    whole = f"{one.note}{stranger}{witness.line(one.note_text, AT)}"
+    assert held(folder, noted(tmp_path, whole), witness).returncode == 0
+    without_time = one.note + witness.line(one.note_text, 0)
+    said = held(folder, noted(tmp_path, without_time), witness)
+    assert (said.returncode, "does not hold" in said.stderr) == (1, True)
 
 
 def test_notes_beside_the_checkpoint_file_are_checked(folder, settings, witness, tmp_path):

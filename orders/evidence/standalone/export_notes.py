@@ -81,7 +81,7 @@ def is_noted(checkpoint: dict[str, Any]) -> bool:
         return not NOTED & set(checkpoint)
     try:
         text, signature = note_text(checkpoint), decoded(checkpoint["note_signature"])
-        is_one = "\n" not in checkpoint["origin"]
+        is_one = "\n" not in checkpoint["origin"]  # else it could bring a root along
         return is_one and bool(
             is_signed(text.encode(), signature, decoded(checkpoint["public_key"]))
         )
