@@ -72,13 +72,10 @@ def witnesses() -> list[Key]:
 def verifier_keys() -> list[str]:
     """Return what a witness is told of the log, a text for each key that counts here."""
     if not settings.AUDIT_NOTE_ORIGIN:
-        raise NoNote(NO_ORIGIN)
+        raise NoNote("AUDIT_NOTE_ORIGIN: is not set, so checkpoints have no notes.")
     publics = map(base64.b64decode, sorted(checkpoints.trusted_keys()))
     name = checkpoints.origin()
     return [signed_note.vkey(signed_note.key(name, signed_note.LOG, each)) for each in publics]
-
-
-NO_ORIGIN = "AUDIT_NOTE_ORIGIN: is not set, so checkpoints have no notes."
 
 
 def find(number: int | None = None) -> Checkpoint:
@@ -89,7 +86,7 @@ def find(number: int | None = None) -> Checkpoint:
         raise NoNote("There is no such checkpoint.")
     one = _read(line)
     if one is None or one.tree is None:
-        raise NoNote(f"The checkpoint has no note. {NO_ORIGIN if number is None else ''}".strip())
+        raise NoNote("That checkpoint has no note: only a sweep with AUDIT_NOTE_ORIGIN signs one.")
     return one
 
 
