@@ -38,8 +38,11 @@ def faults_of(page):
     return [f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:300]}" for one in found]
 
 
-def faults_on(demo, browser, colours, names=()):
-    """What axe finds on the screens of these names, or on all, as a walk in these colours sees."""
+def faults_on(demo, browser, colours, names=(), looked=None):
+    """What axe finds on the screens of these names, or on all, as a walk in these colours sees.
+
+    ``looked``: a list that takes the names of the screens as they are looked at.
+    """
     width, height = LOOKS[colours]
     look = {"viewport": {"width": width, "height": height}, "color_scheme": colours}
     contexts, faults = {}, {}
@@ -56,6 +59,8 @@ def faults_on(demo, browser, colours, names=()):
                 sign_in(page, screen.person, demo.logins[screen.person])
         page = contexts[screen.person].pages[0]
         show(page, screen)
+        if looked is not None:
+            looked.append(screen.name)
         if found := faults_of(page):
             faults[screen.name] = found
     for context in contexts.values():
