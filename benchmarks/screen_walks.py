@@ -25,7 +25,8 @@ SIZE = {"width": 1440, "height": 900}
 SHIFTS = """() => {
     window.shifted = [];
     new PerformanceObserver((seen) => window.shifted.push(...seen.getEntries().map((one) =>
-        [one.value, one.sources.map((each) => each.node?.outerHTML?.slice(0, 120)).join(" ")])))
+        [one.value, one.sources.map((each) => `${each.previousRect.y} to ${each.currentRect.y}: `
+            + each.node?.outerHTML?.slice(0, 120)).join("; ")])))
         .observe({type: "layout-shift"});
 }"""
 

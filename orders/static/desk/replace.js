@@ -91,9 +91,14 @@
     if (height === null && event.detail.elt.id === "site-state") height = heightOf(notices());
   });
 
-  document.addEventListener("htmx:afterSettle", function () {
-    const part = notices();
-    if (part && height !== null) part.style.marginBottom = `${height - heightOf(part)}px`;
+  // At once, before anything is painted; and anew once htmx has settled, which takes the style back.
+  ["htmx:afterSwap", "htmx:afterSettle"].forEach(function (name) {
+    document.addEventListener(name, function () {
+      const part = notices();
+      if (!part || height === null) return;
+      part.style.marginBottom = "";
+      part.style.marginBottom = `${height - heightOf(part)}px`;
+    });
   });
 
   document.addEventListener(
@@ -107,4 +112,28 @@
   );
 
   window.deskReplace = { isBusy, put };
+
+  // --- What is drawn anew becomes no lower than it was: what stands below it does not move up ---------
+
+  const heights = new Map(); // by the name of the part
+
+  document.addEventListener("htmx:beforeSwap", function () {
+    document.querySelectorAll("[data-keeps-height]").forEach(function (part) {
+      heights.set(part.dataset.keepsHeight, heightOf(part));
+    });
+  });
+
+  ["htmx:afterSwap", "htmx:afterSettle"].forEach(function (name) {
+    document.addEventListener(name, function () {
+      heights.forEach(function (least, part) {
+        const one = document.querySelector(`[data-keeps-height="${part}"]`);
+        if (one) one.style.minHeight = `${least}px`;
+      });
+    });
+  });
+
+  window.addEventListener("resize", function () {
+    heights.clear();
+    document.querySelectorAll("[data-keeps-height]").forEach((part) => (part.style.minHeight = ""));
+  });
 })();
