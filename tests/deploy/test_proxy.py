@@ -1,5 +1,6 @@
 """The proxies in front: nginx runs before a server of the test, Caddy takes its file."""
 
+import gzip
 import http.client
 import re
 import shutil
@@ -20,6 +21,8 @@ PROXY = ROOT / "deploy" / "proxy"
 NGINX, CADDY = shutil.which("nginx", path="/usr/sbin:/usr/bin"), shutil.which("caddy")
 with_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 PATIENCE_S = 60
+PAGE = b"<p>A page of the site, with many rows.</p>" * 100
+HASHED = "desk.0123456789ab.css"
 
 
 class Behind(BaseHTTPRequestHandler):
@@ -32,10 +35,12 @@ class Behind(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.endswith("/events"):
             return self._stream()
+        body = PAGE if self.path == "/admin/page/" else b"ok"
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(body)
         return None
 
     do_POST = do_GET
@@ -71,6 +76,8 @@ def front(behind, tmp_path):
     """nginx with our file: other ports, a certificate of its own, static files of the test."""
     (tmp_path / "staticfiles").mkdir()
     (tmp_path / "staticfiles" / "desk.css").write_text("body {}")
+    (tmp_path / "staticfiles" / HASHED).write_text("body {}")
+    (tmp_path / "staticfiles" / f"{HASHED}.gz").write_bytes(gzip.compress(b"body {}"))
     tmp_path.chmod(0o755)
     port = free_port()
     text = (PROXY / "nginx.conf").read_text()
@@ -135,12 +142,17 @@ def connected(port):
 
 
 def asked(port, path, headers=()):
+    answer, body = answered(port, path, headers)
+    return answer.status, body
+
+
+def answered(port, path, headers=()):
     connection = connected(port)
     connection.request("GET", path, headers={"Host": "desk.example.com"} | dict(headers))
     answer = connection.getresponse()
     body = answer.read()
     connection.close()
-    return answer.status, body
+    return answer, body
 
 
 @with_nginx
@@ -194,6 +206,23 @@ def test_static_files_do_not_reach_the_web(front, behind):
     assert behind.seen == []
     for path in ("/static/../desk.conf", "/static/%2e%2e/desk.conf", "/static../desk.conf"):
         assert b"server" not in asked(front, path)[1]
+
+
+@with_nginx
+def test_pages_and_static_files_go_compressed(front):
+    for path, whole in (("/admin/page/", PAGE), (f"/static/{HASHED}", b"body {}")):
+        answer, body = answered(front, path, {"Accept-Encoding": "gzip"})
+        assert answer.getheader("Content-Encoding") == "gzip"
+        assert gzip.decompress(body) == whole
+        assert answered(front, path)[1] == whole
+
+
+@with_nginx
+def test_a_file_named_by_its_content_is_kept_for_good_and_no_other(front):
+    kept, _ = answered(front, f"/static/{HASHED}")
+    assert "immutable" in kept.getheader("Cache-Control")
+    for path in ("/static/desk.css", "/static/missing.0123456789ab.css"):
+        assert "immutable" not in (answered(front, path)[0].getheader("Cache-Control") or "")
 
 
 @with_nginx
