@@ -30,7 +30,6 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context | {
         "title": "Overview",
         "desks": desks,
-        "open_orders": SiteState(request).open_orders,
         "has_desks": Desk.objects.visible_to(user).exists(),
         "book": freshness.book_of(accounts),
         "last_jobs": complete(list(jobs[:8])),

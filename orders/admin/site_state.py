@@ -118,8 +118,8 @@ class SiteState:
     @cached_property
     def contradicted(self) -> int:
         """How many open orders were said to be closed before."""
-        orders = Order.objects.open().filter(has_contradiction=True)
-        return orders.visible_to(self.request.user).count()
+        accounts = Account.objects.visible_to(self.request.user)
+        return Order.objects.open().filter(has_contradiction=True).on(accounts).count()
 
     @cached_property
     def _drifts(self) -> dict[str, int]:
@@ -192,9 +192,8 @@ class SiteState:
     @cached_property
     def open_orders(self) -> str:
         """How many orders are open on the person's active accounts, as far as they were read."""
-        orders = Order.objects.open().filter(account__is_active=True)
         accounts = Account.objects.visible_to(self.request.user).filter(is_active=True)
-        count = orders.visible_to(self.request.user).count()
+        count = Order.objects.open().on(accounts).count()
         return freshness.in_words(count, accounts.only("synced_at").order_by())
 
     @property

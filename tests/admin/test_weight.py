@@ -53,3 +53,24 @@ def test_no_page_weighs_more_than_a_slow_line_bears(firm, rows):
         if len(queries) > max_queries:
             faults.append((name, len(queries)))
     assert faults == []
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads small tables whole")
+def test_what_every_page_counts_of_orders_is_read_from_an_index_alone(firm, rows):
+    with CaptureQueriesContext(connection) as queries:
+        signed_in(firm.head).get(url("orders_order_changelist"))
+    counted = [one["sql"] for one in queries if is_of_the_frame(one["sql"])]
+    assert len(counted) == 3  # open ones, those with a contradiction, their symbols
+    for sql in counted:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            (plan,) = [row[3] for row in cursor.fetchall() if " orders_order " in f"{row[3]} "]
+        has_few = "has_contradiction" in sql
+        index = "order_contradicted" if has_few else "COVERING INDEX order_account_state_symbol"
+        assert index in plan
+
+
+def is_of_the_frame(sql):
+    """Whether it reads orders by their accounts, and no row of them."""
+    is_count = sql.startswith(("SELECT COUNT(*)", "SELECT DISTINCT"))
+    return is_count and 'FROM "orders_order" WHERE' in sql

@@ -108,7 +108,8 @@ class SymbolFilter(Text):
     title, parameter_name, path = "symbol", "symbol", "symbol"
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
-        orders = scoped(Order.objects.open(), request.user).order_by("symbol")
+        accounts = scoped(Account.objects.all(), request.user)
+        orders = Order.objects.open().on(accounts).order_by("symbol")
         symbols = orders.values_list("symbol", flat=True).distinct()
         return [(symbol, symbol) for symbol in symbols if symbol.isprintable()]
 
