@@ -101,6 +101,16 @@ def test_a_panic_that_did_not_see_all_empty_is_never_green(panic, status, words,
     assert (told(panic).badge.words, told(panic).badge.tone) == (words, tone)
 
 
+def test_a_panic_that_was_given_up_on_has_its_orders_left_and_no_full_bar(firm, panic):
+    PanicLine.objects.update(status=PanicStatus.NEEDS_YOU, sent_at=now())
+    CancelJob.objects.update(status=JobStatus.DONE, done_at=now())
+    assert told(panic).tally.words == "0 % · 0 / 4"
+    text = page(signed_in(firm.head), "orders_canceljob_change", panic.pk)
+    assert "<b>about 4</b>" in text
+    PanicLine.objects.update(status=PanicStatus.CLOSED)
+    assert "<b>about" not in page(signed_in(firm.head), "orders_canceljob_change", panic.pk)
+
+
 def test_a_panic_tells_its_figures_large_and_its_time_by_a_clock(firm, panic):
     PanicLine.objects.update(status="finishing", sent_at=now(), left_open=1349)
     text = page(signed_in(firm.head), "orders_canceljob_change", panic.pk)

@@ -111,3 +111,14 @@ def test_a_click_copies_the_order_id(orders):
     shown = button.text_content()
     button.click()
     orders.wait_for_function(f"async () => await navigator.clipboard.readText() === '{shown}'")
+
+
+@pytest.mark.parametrize("width", [1440, 768, 400])
+def test_a_mark_that_is_shortened_does_not_stand_there_whole_as_well(orders, width):
+    orders.set_viewport_size({"width": width, "height": 900})
+    mark = orders.locator(".dk-ro").first
+    assert "reduce only" in mark.text_content()
+    size, short = mark.evaluate(
+        "one => [getComputedStyle(one).fontSize, getComputedStyle(one, '::after').content]"
+    )
+    assert (size, "RO" in short) == ("0px", True)

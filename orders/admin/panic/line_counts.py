@@ -86,13 +86,18 @@ def _counts(lines: list[PanicLine], known: Known) -> LineCounts:
     )
 
 
+def _may_hold(line: PanicLine) -> bool:
+    """Whether nobody has seen it empty, nor said to have seen to it: given up on is not empty."""
+    return line.status in (*UNFINISHED, PanicStatus.NEEDS_YOU)
+
+
 def _is_estimated(line: PanicLine) -> bool:
-    return line.status in UNFINISHED and line.left_open is None
+    return _may_hold(line) and line.left_open is None
 
 
 def _left(line: PanicLine, known: Known) -> int:
     """Orders left on a line: by its last read; before the first, those that we know of."""
-    if line.status not in (*UNFINISHED, PanicStatus.NEEDS_YOU):
+    if not _may_hold(line):
         return 0
     if not _is_estimated(line):
         return line.left_open or 0
