@@ -130,6 +130,30 @@ def test_selected_rows_go_to_their_confirmation_by_keys_alone(page, demo):
     expect(page.get_by_role("heading", name="Cancel 2 orders?")).to_be_visible()
 
 
+def test_a_panic_by_keys_alone(page, demo):
+    orders_of(page, demo, "hannah")
+    page.keyboard.press("!")
+    page.wait_for_url("**/panicline/pull/")
+    tab_to(page, "[name=desk]")
+    page.keyboard.type("Basis")
+    tab_to(page, "[name=symbol]")
+    page.keyboard.type("BNB")
+    expect(page.locator("#warned")).to_contain_text("of Basis, BNB only")
+    tab_to(page, "#pull")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/canceljob/*/change/")
+    expect(page.locator("#progress")).to_contain_text("2 of 2", timeout=2 * SOON_MS)
+
+
+def tab_to(page, place):
+    """Press Tab until this place has the focus."""
+    for _ in range(60):
+        if page.evaluate("(place) => document.activeElement.matches(place)", place):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no key leads to {place}")
+
+
 def test_a_slash_searches_and_letters_in_a_field_stay_letters(page, demo):
     orders_of(page, demo)
     page.keyboard.press("/")

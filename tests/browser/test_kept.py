@@ -159,6 +159,22 @@ def test_what_was_done_is_not_typed_again(page, demo):
     expect(page.locator("[name=reason]")).to_have_value("")
 
 
+def test_the_way_back_to_a_panic_shows_no_wider_one_half_chosen(page, demo):
+    sign_in(page, demo, "hannah")
+    page.goto("/admin/orders/panicline/pull/")
+    page.select_option("[name=desk]", label="Basis")
+    page.fill("[name=symbol]", "kBONK")
+    page.locator("#pull").click()
+    page.wait_for_url("**/canceljob/*/change/")
+    page.go_back()
+    page.wait_for_url("**/panicline/pull/")
+    expect(page.locator("#warned")).to_have_text("Choose a desk.")
+    expect(page.locator("[name=desk]")).to_have_value("")
+    page.locator("#pull").click()
+    expect(page.get_by_text("Choose a desk").first).to_be_visible()
+    assert page.url.endswith("/panicline/pull/")
+
+
 def test_leaving_a_form_leads_back_to_the_list_as_it_was_chosen(page, demo):
     sign_in(page, demo, "hannah")
     page.goto("/admin/orders/order/?symbol=BTC&side=bid&o=-3")
