@@ -1,7 +1,9 @@
 """Pages by what they weigh and what the server takes for them: parts of `benchmarks.screens`."""
 
 import argparse
+import base64
 import gzip
+import secrets
 import statistics
 import time
 from datetime import timedelta
@@ -75,8 +77,8 @@ class Weight(NamedTuple):
 
 def pages(given: argparse.Namespace) -> None:
     """Print the rows that are seen, and what each page weighs."""
-    port = free_port()
-    with stage.Stage(given, EVENTS_PORT=port) as site:
+    port, key = free_port(), base64.b64encode(secrets.token_bytes(32)).decode()
+    with stage.Stage(given, EVENTS_PORT=port, AUDIT_CHECKPOINT_KEY=key) as site:
         firm = site.firm()
         site.run("manage.py", "push", "--port", str(port))
         site.start()
