@@ -84,6 +84,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
         "id_column",
         "cancel_column",
     )
+    list_per_page = 80  # so that a page of refusals, each with its sentence, has 120 KB at most
     column_css = {f"{css.removeprefix('c-')}_column": css for css in order_row.CELLS}
     list_filter = (
         filters.StateFilter,
