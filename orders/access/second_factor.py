@@ -30,6 +30,7 @@ from orders.audit import log
 from orders.models import Event, Membership, Passkey, RecoveryCode, Role, SecondFactor
 from orders.models.clocks import MAY_DIFFER
 from orders.models.desks import sees_everything
+from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -56,10 +57,21 @@ def is_asked_of(user: "User") -> bool:
 
 def is_enrolled(user: "User", *, since: datetime | None = None) -> bool:
     """Whether this person has an authenticator or a passkey, and had it at that time if told."""
-    has = Q(second_factor__isnull=False) | Q(passkeys__isnull=False)
-    if since is not None:
-        has = Q(second_factor__confirmed_at__lte=since) | Q(passkeys__enrolled_at__lte=since)
-    return get_user_model().objects.filter(has, pk=user.pk).exists()  # one query: each page asks
+    if since is None:
+        return bool(_enrolled(pk=user.pk))
+    has = Q(second_factor__confirmed_at__lte=since) | Q(passkeys__enrolled_at__lte=since)
+    return get_user_model().objects.filter(has, pk=user.pk).exists()
+
+
+#: One query: each page asks.
+_enrolled = Prepared(
+    lambda pk: (
+        get_user_model()
+        .objects.filter(Q(second_factor__isnull=False) | Q(passkeys__isnull=False), pk=pk)
+        .values_list("pk", flat=True)[:1]
+    ),
+    pk=(1, 2),
+)
 
 
 def has_authenticator(user: "User") -> bool:

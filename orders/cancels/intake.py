@@ -96,8 +96,10 @@ def asked_before(
     keys = [_key(request_key, desk) for desk in desks]
     made = CancelJob.objects.filter(request_key__in=keys, operator_id=actor.operator_id)
     jobs = tuple(made.order_by("pk"))
+    if not jobs:
+        return None
     recorded = Cancel.objects.filter(job__in=jobs).count()
-    return CancelReceipt(jobs, recorded, is_repeated=True) if jobs else None
+    return CancelReceipt(jobs, recorded, is_repeated=True)
 
 
 def _key(request_key: uuid.UUID, desk: Desk) -> uuid.UUID:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from orders.access import api_tokens, backends, bearers, permissions, sessions
+from orders.access import api_tokens, backends, bearers, permissions, second_factor, sessions
 from orders.delivery import claims, send_permission
 from orders.models import Account, Cancel, Membership
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate
@@ -21,6 +21,7 @@ USERS = (
     bearers,
     claims,
     permissions,
+    second_factor,
     send_permission,
     sessions,
 )  # what prepares them
