@@ -111,7 +111,8 @@ def _take(due: CancelQuerySet, now: datetime) -> list[Cancel]:
         ids = set(rows.values_list("pk", flat=True)[:MAX_AT_ONCE])
         taken = Cancel.objects.filter(pk__any=ids)
         taken.update(amounts_due_at=now + LEASE)
-        return list(taken.select_related("account__desk", "job__desk").order_by("pk"))
+    mine = taken.filter(amounts_due_at=now + LEASE)  # read when no other writer waits for it
+    return list(mine.select_related("account__desk", "job__desk").order_by("pk"))
 
 
 def _read(
