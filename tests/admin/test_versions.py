@@ -1,5 +1,6 @@
 """A page that asks for what it shows already is sent nothing, and is sent whatever changed."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from django.utils import timezone
 
 from orders.admin.jobs.job_pages import TIMES_HOLD_S
 from orders.audit import log
-from orders.models import CancelJob, Event, Sender
+from orders.models import Cancel, CancelJob, Event, Sender
 from tests.helpers.screens import click, known_order, signed_in, url
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,20 @@ def test_the_times_of_a_job_are_told_though_nothing_was_recorded(firm, monkeypat
     assert asked(client, progress, version).status_code == 204
     stand_still(monkeypatch, after_s=TIMES_HOLD_S)
     assert asked(client, progress, version).content
+
+
+def test_the_rows_of_a_job_are_sent_only_where_they_changed(firm, monkeypatch):
+    stand_still(monkeypatch)
+    client, (_, _, progress) = addresses(firm)
+    first = asked(client, progress).content.decode()
+    shown = re.search(r'id="job-rows" data-version="(\w+)"', first)[1]
+    again = client.get(progress, headers={"Desk-Rows": shown}).content.decode()
+    assert ("71000000001" in first, "71000000001" in again) == (True, False)
+    assert re.search(rf'id="job-rows" data-version="{shown}"\s+hx-preserve></div>', again)
+    Cancel.objects.update(explanation="Another word.")
+    changed = client.get(progress, headers={"Desk-Rows": shown}).content.decode()
+    assert "Another word." in changed
+    assert "hx-preserve></div>" not in changed
 
 
 def test_a_version_opens_nothing_that_is_shut(firm):

@@ -1,5 +1,7 @@
 """Nothing moves by itself: what the browser counts as layout shift while pages follow is nought."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -10,6 +12,7 @@ from tests.browser.test_list_follows import exchange as exchange  # a fixture
 
 pytestmark = pytest.mark.browser
 FOLLOWED_MS = 1500
+KEPT = re.compile(r"job-rows[^>]*hx-preserve")
 LEAST = 0.0005  # a line that moves by one pixel
 
 WATCH = """() => {
@@ -87,3 +90,26 @@ def test_nothing_moves_on_a_jobs_page_while_it_comes_to_its_end(page, demo, slow
     expect(page.locator("#progress")).to_contain_text("Done", timeout=SOON_MS)
     expect(page.get_by_text("appeared in the scope since it was frozen")).to_be_visible()
     assert moved(page) == []
+
+
+def test_the_rows_of_a_job_stay_while_they_are_the_same(page, demo):
+    sign_in(page, demo, "hannah")
+    running_job(page)
+    expect(page.locator("#progress")).to_contain_text("Done", timeout=SOON_MS)
+    rows_kept(page)  # what was filled of its orders is read by then
+    table = page.locator("#job-rows table")
+    table.evaluate("(one) => { one.wasThere = true; }")
+    rows_kept(page)
+    assert table.evaluate("(one) => one.wasThere")
+    expect(table.locator("tbody tr").first).to_contain_text("Cancelled")
+
+
+def rows_kept(page):
+    """Have the page ask until it is told to keep its rows: a job's times are told anew each 5 s."""
+    for _ in range(40):
+        with page.expect_response(lambda told: "/progress/" in told.url) as told:
+            page.evaluate("() => { window.htmx.trigger('#progress', 'desk:changed'); }")
+        if told.value.status != 204 and KEPT.search(told.value.text()):
+            return
+        page.wait_for_timeout(500)
+    raise AssertionError("the rows were sent each time")

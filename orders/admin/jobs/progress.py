@@ -1,13 +1,15 @@
 """How far jobs are: their cancels by status, their speed, what is left of time and credits."""
 
+import hashlib
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -29,6 +31,7 @@ else:
 
 PER_PAGE = 50  # the page asks for them anew while the job runs
 STILL_GOING = {JobStatus.RUNNING, JobStatus.STOPPING}
+ROWS = "Desk-Rows"  # the version of the rows that a page shows, as it tells it
 RATE_WINDOW = timedelta(seconds=60)  # as long as credits take to come back
 
 
@@ -183,10 +186,20 @@ def progress(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         "chosen": chosen,
         "others": _query(chosen, "symbol", "account"),
         "paging": _query(chosen, "status", "symbol", "account"),
-        "order_page": reverse("admin:orders_order_changelist"),
+        "rows": Rows(request, page),
         "frozen": frozen,
         "skipped": frozen - pace.tally.total if frozen else 0,
     }
+
+
+class Rows:
+    """One page of a job's cancels, drawn. ``are_shown``: the page that asks shows just these."""
+
+    def __init__(self, request: HttpRequest, page: "Page[Cancel]") -> None:
+        facts = {"cancels": page, "order_page": reverse("admin:orders_order_changelist")}
+        self.html = render_to_string("desk/jobs/_rows.html", facts)
+        self.version = hashlib.sha256(self.html.encode()).hexdigest()[:16]
+        self.are_shown = request.headers.get(ROWS) == self.version
 
 
 def _frozen_count(job: CancelJob) -> int | None:

@@ -166,8 +166,12 @@
   });
 
   document.addEventListener("htmx:configRequest", function (event) {
-    const version = versions.get(event.detail.elt.id);
-    if (version && event.detail.elt.matches("[data-poll]")) event.detail.headers["Desk-Version"] = version;
+    const { elt: element, headers } = event.detail;
+    if (!element.matches("[data-poll]")) return;
+    const version = versions.get(element.id);
+    if (version) headers["Desk-Version"] = version;
+    const rows = element.querySelector("[data-version]"); // they are sent where they changed
+    if (rows) headers["Desk-Rows"] = rows.dataset.version;
   });
 
   document.addEventListener("htmx:beforeSwap", function (event) {
