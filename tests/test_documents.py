@@ -1,5 +1,6 @@
 """The documents name only what exists, and leave out no command and no setting."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -70,10 +71,34 @@ def missing_settings(page):
             yield name
 
 
+def names_in(file):
+    """The names of a file's functions; none where there is no such file."""
+    body = ast.parse((ROOT / file).read_text()).body if (ROOT / file).exists() else []
+    return {one.name for one in body if isinstance(one, ast.FunctionDef)}
+
+
+def missing_tests(page):
+    for file, name in re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text()):
+        if not name.startswith("test_") or name not in names_in(file):
+            yield f"{file}::{name}"
+
+
+def test_each_way_around_is_tried_by_a_test():
+    lines = (ROOT / "docs/ways-around.md").read_text().splitlines()
+    rows = [line for line in lines if re.match(r"\| [^*]", line) and "| The way" not in line]
+    tried = [row for row in rows if re.search(r"[^|] \| [^|]+ \| `tests/[\w/]+\.py::\w+` \|$", row)]
+    assert len(set(rows)) >= 40
+    assert [row for row in rows if row not in tried or rows.count(row) > 1] == []
+
+
+FAULTS = [broken_links, missing_files, missing_commands, missing_targets, missing_settings]
+FAULTS += [missing_tests]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 @pytest.mark.parametrize(
     "faults",
-    [broken_links, missing_files, missing_commands, missing_targets, missing_settings],
+    FAULTS,
     ids=lambda faults: faults.__name__,
 )
 def test_what_a_page_names_exists(page, faults):
@@ -82,14 +107,15 @@ def test_what_a_page_names_exists(page, faults):
 
 def test_each_fault_is_found(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("[a](gone.md) `orders/gone.py` `manage.py gone` `make gone` `GONE_SETTING`\n")
-    found = [broken_links, missing_files, missing_commands, missing_targets, missing_settings]
-    assert [list(faults(page)) for faults in found] == [
+    named = "`manage.py gone` `make gone` `GONE_SETTING` `tests/test_documents.py::test_gone`"
+    page.write_text(f"[a](gone.md) `orders/gone.py` {named}\n")
+    assert [list(faults(page)) for faults in FAULTS] == [
         ["gone.md"],
         ["orders/gone.py"],
         ["gone"],
         ["gone"],
         ["GONE_SETTING"],
+        ["tests/test_documents.py::test_gone"],
     ]
 
 
