@@ -76,8 +76,9 @@ class Act:
     """How one kind of proposal is checked and done.
 
     ``may``: whether this person may ask for it, and approve what another asked. ``state``: the
-    thing that it changes as it stands now, as plain JSON values; called within a transaction, so
-    that it may lock its rows. ``do``: do it, for the actor who approved; see above.
+    thing that it changes as it stands now, as plain JSON values, with the names that the words give
+    it but for the desk's; called within a transaction, so that it may lock its rows. ``do``: do it,
+    for the actor who approved; see above.
     """
 
     may: Callable[["Person", Proposal], bool]
@@ -227,9 +228,14 @@ def content_hash(proposal: Proposal, sealed: tuple[str, bytes] | None) -> str:
 
 
 def state_hash(proposal: Proposal) -> str:
-    """Return the hash of the thing as it stands now. Call it within a transaction."""
+    """Return the hash of the thing as it stands now, by name. Call it within a transaction.
+
+    The words of a proposal name things: one that bears another name now is another to who reads.
+    """
     state = act_of(proposal).state(proposal)
-    return hashlib.sha256(compact({"state": state}).encode()).hexdigest()
+    desks = Desk.objects.filter(pk__in=[proposal.desk_id] if proposal.desk_id else [])
+    named = {"state": state, "desk": list(desks.values_list("name", flat=True))}
+    return hashlib.sha256(compact(named).encode()).hexdigest()
 
 
 def end(

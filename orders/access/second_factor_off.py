@@ -74,7 +74,7 @@ def _person(proposal: Proposal) -> "User | None":
 
 def _state(proposal: Proposal) -> Any:
     person = _person(proposal)
-    return second_factor.devices(person) if person else None
+    return [person.get_username(), *second_factor.devices(person)] if person else None
 
 
 def _do(proposal: Proposal, actor: log.Actor) -> str:

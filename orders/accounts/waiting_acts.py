@@ -92,7 +92,7 @@ def _account(proposal: Proposal) -> Account | None:
 def _account_state(account: Account) -> list[Any]:
     """The account and the key that seals now: a key sealed to an older one is to be added again."""
     sealed_with = key_settings.sealing_key()[0]
-    return [account.desk_id, account.address, account.is_active, sealed_with]
+    return [account.desk_id, account.name, account.address, account.is_active, sealed_with]
 
 
 def _may_wallet(user: "Person", proposal: Proposal) -> bool:

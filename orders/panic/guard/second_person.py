@@ -7,7 +7,7 @@ from orders.access.four_eyes import NoLonger
 from orders.access.permissions import has_permission
 from orders.audit import log
 from orders.lifecycle.targets import CannotAsk
-from orders.models import Guard, Latch, Proposal, ProposalKind, Right
+from orders.models import Account, Guard, Latch, Proposal, ProposalKind, Right
 from orders.panic.guard import changes, latches
 
 if TYPE_CHECKING:
@@ -29,10 +29,16 @@ def _state(proposal: Proposal) -> Any:
     content = four_eyes.content_of(proposal)
     if "latch" in content:
         held = Latch.objects.holding().filter(pk=content["latch"])
-        return {"is_held": held.exists()}
+        return {"held": list(held.values_list("account__name", flat=True))}
     guards = Guard.objects.select_for_update(no_key=True).filter(pk=content["guard"])
     names = ("account_id", "ttl_s", "keep_reduce_only", "keep_stops", "asks_first")
-    return guards.values(*names).first()
+    guard = guards.values(*names).first()
+    if guard is None:
+        return None
+    accounts = Account.objects.filter(
+        pk__in=[guard["account_id"], content["setting"]["account_id"]]
+    )
+    return guard | {"accounts": list(accounts.order_by("pk").values_list("name", flat=True))}
 
 
 def _do(proposal: Proposal, actor: log.Actor) -> str:
