@@ -19,7 +19,7 @@ from orders.models.desks import sees_everything
 if TYPE_CHECKING:
     from orders.models.desks import Person
 
-MIN_REASON = 10  # characters: *urgent* alone tells a reviewer nothing
+MIN_REASON = 10  # letters and digits: *urgent* alone tells a reviewer nothing, nor do dots
 NOT_YOURS = "Only administrators do alone what waits for a second person."
 NOT_YOURS_TO_REVIEW = "Another administrator has to review this."
 
@@ -44,12 +44,17 @@ def break_glass(
     if not sees_everything(user):
         refuse(actor=actor, what=f"do proposal {proposal_id} alone", said=NOT_YOURS)
     proposal = four_eyes_decisions.to_decide(user, actor, proposal_id, "do alone")
-    if len(reason := reasons.one_line(reason)) < MIN_REASON:
+    if _letters(reason := reasons.one_line(reason)) < MIN_REASON:
         raise NoReason("Say why it cannot wait: another administrator will read it.")
     now = now or timezone.now()
     done = four_eyes_decisions.carry_out(proposal, ProposalStatus.BROKEN, actor, seen, reason, now)
     _alarm(proposal, actor, reason, now)
     return f"{done} It was done by one person alone: another administrator has to review it."
+
+
+def _letters(text: str) -> int:
+    """Count what can be read: no blanks that have no width, no dots."""
+    return sum(char.isalnum() for char in text)
 
 
 def _alarm(proposal: Proposal, actor: log.Actor, reason: str, now: datetime) -> None:
@@ -85,7 +90,7 @@ def review(
     proposal = Proposal.objects.to_review().filter(pk=proposal_id).first()
     if proposal is None or not sees_everything(user) or proposal.decided_by_id == user.pk:
         refuse(actor=actor, what=f"review proposal {proposal_id}", said=NOT_YOURS_TO_REVIEW)
-    if len(said := reasons.one_line(said)) < 3:
+    if _letters(said := reasons.one_line(said)) < 3:
         raise NoReason("Write what you found: it is kept with your name.")
     values = {"reviewed_by_id": user.pk, "reviewed_at": now or timezone.now(), "review": said}
     with transaction.atomic():
