@@ -15,6 +15,10 @@ orders, which the job holds all. The target is 1.2 times.
 three desks with so many orders each by *Panic for all my desks*: clicks, and seconds from the
 press of *Sign in*, from the page after it, and from the last click.
 
+*passkeys*: in a real browser with a virtual authenticator that verifies its user at once, from the
+first press on the page to sign in to the overview: clicks and seconds, by password and then
+passkey, and by the passkey alone.
+
 *shift*: what the browser counts as layout shift, with those shifts that follow an input, while
 orders are cancelled, filled and placed elsewhere, a guard is armed and a panic is pulled: on
 Orders, on an order's page, on the overview, on the pages of a running job and a running panic.
@@ -78,6 +82,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": screen_weights.pages,
     "server": screen_weights.server,
     "clicks": screen_walks.clicks,
+    "passkeys": screen_walks.passkeys,
     "shift": screen_walks.shift,
     "axe": _axe,
 }
