@@ -42,8 +42,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             for beside in (f"{name}-wal", f"{name}-shm", f"{name}-journal"):
                 with contextlib.suppress(OSError):  # mostly there is none
                     private.shut(beside)
-        unhurried = conn_params | {"timeout": 0}  # SQLite itself does not wait; `in_turn` does
-        connection: sqlite3.Connection = super().get_new_connection(unhurried)
+        connection: sqlite3.Connection = super().get_new_connection(conn_params)
+        connection.execute("PRAGMA busy_timeout = 0")  # it waited to open; from now `in_turn` does
         return connection
 
     def create_cursor(self, name: str | None = None) -> "Cursor":

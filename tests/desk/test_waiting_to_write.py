@@ -76,6 +76,21 @@ def test_who_may_not_wait_is_told_at_once_and_waits_the_next_time(committing_fir
     writer.join()
 
 
+def test_who_opens_the_database_while_nobody_may_waits_too(db, tmp_path):
+    """As the last one who closes it does, who shuts it for a moment."""
+    path = str(tmp_path / "db.sqlite3")
+    rival = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    rival.execute("CREATE TABLE t (a)")
+    rival.execute("BEGIN EXCLUSIVE")
+    threading.Timer(0.2, rival.rollback).start()
+    other = connection.copy()
+    other.settings_dict["NAME"] = path
+    other.connect()
+    assert other.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+    rival.close()
+
+
 def test_a_look_in_vain_leaves_no_cursor_to_the_garbage_collector(committing_firm):
     """Whichever thread collected it would wait for this connection, and all of Python with it."""
     gc.collect()
