@@ -91,11 +91,13 @@ def enrol(
     name: str,
     answer: str,
     actor: log.Actor,
+    is_first_only: bool = False,
     now: datetime | None = None,
 ) -> list[str]:
     """Enrol what the browser made; return the recovery codes if it is the person's first factor.
 
-    Raises `Refused`. Whether the person may enrol now is the caller's to know.
+    Raises `Refused`. Whether the person may enrol now is the caller's to know; ``is_first_only``:
+    they may as long as they have no factor.
     """
     name = sound_name(name)
     if challenge is None:
@@ -107,17 +109,19 @@ def enrol(
     passkey = Passkey(user_id=user.pk, name=name, enrolled_at=now or timezone.now())
     passkey.credential_id, passkey.public_key = key.credential_id, key.public_key
     passkey.sign_count = key.sign_count
-    return _add(user, passkey, actor)
+    return _add(user, passkey, actor, is_first_only=is_first_only)
 
 
 @transaction.atomic
-def _add(user: "User", passkey: Passkey, actor: log.Actor) -> list[str]:
+def _add(user: "User", passkey: Passkey, actor: log.Actor, *, is_first_only: bool) -> list[str]:
     second_factor.lock(user)
     if of(user).count() >= MAX_PASSKEYS:
         raise Refused(FULL)
     if of(user).filter(name=passkey.name).exists():
         raise Refused(SAME_NAME)
     is_first = not second_factor.is_enrolled(user)
+    if is_first_only and not is_first:
+        raise Refused(second_factor.MEANWHILE)
     try:
         with transaction.atomic():
             passkey.save(force_insert=True)

@@ -40,6 +40,7 @@ STEP_S = 30
 DRIFT = (0, -1, 1)  # steps an authenticator's clock may be off
 AHEAD = 2 + MAY_DIFFER // timedelta(seconds=STEP_S)  # the most that two codes of one moment differ
 RECOVERY_CODES = 10
+MEANWHILE = "A second factor was set up meanwhile. Sign in with that one, then add this one."
 
 
 class WrongCode(ValueError):
@@ -110,17 +111,26 @@ def uri(*, user: "User", secret: str) -> str:
 
 @transaction.atomic
 def confirm(
-    *, user: "User", begun: str, code: str, actor: log.Actor, now: datetime | None = None
+    *,
+    user: "User",
+    begun: str,
+    code: str,
+    actor: log.Actor,
+    is_first_only: bool = False,
+    now: datetime | None = None,
 ) -> list[str]:
     """Enrol the authenticator that was begun; return the recovery codes. Raises `WrongCode`.
 
-    Who had a passkey before keeps the recovery codes, and gets no new ones.
+    Who had a passkey before keeps the recovery codes, and gets no new ones. ``is_first_only``: the
+    person may enrol it as long as they have no factor.
     """
     now, sealed = now or timezone.now(), _bytes(begun)
     lock(user)
     if has_authenticator(user):
         raise WrongCode("An authenticator app is set up already.")
     is_first = not is_enrolled(user)
+    if is_first_only and not is_first:
+        raise WrongCode(MEANWHILE)
     step = _step_of(_open(user.pk, sealed), code, now)
     if step is None:
         raise WrongCode("That code does not fit. Check the device's clock and take the next one.")

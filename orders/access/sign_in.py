@@ -95,7 +95,13 @@ def enrol(*, request: HttpRequest, code: str) -> list[str]:
 
     def confirm() -> bool:
         recovery_codes.extend(
-            second_factor.confirm(user=user, begun=begun, code=code, actor=actor_of(request))
+            second_factor.confirm(
+                user=user,
+                begun=begun,
+                code=code,
+                actor=actor_of(request),
+                is_first_only=not sessions.is_verified(request),
+            )
         )
         return True
 
@@ -119,6 +125,7 @@ def enrol_passkey(*, request: HttpRequest, name: str, answer: str) -> list[str]:
         name=name,
         answer=answer,
         actor=actor_of(request),
+        is_first_only=not sessions.is_verified(request),
     )
     _keep_enrolled(request)
     return recovery_codes

@@ -10,9 +10,9 @@ from django.test import Client
 from orders.access import passkeys, second_factor, sessions
 from orders.audit import log
 from orders.models import Cancel
-from tests.helpers.authenticator import enrolled, is_in, sign_in
+from tests.helpers.authenticator import Authenticator, enrolled, is_in, secret_on, sign_in
 from tests.helpers.oidc_provider import Provider, as_set
-from tests.helpers.passkeys import challenge_of, enrolled_passkey
+from tests.helpers.passkeys import Device, challenge_of, enrolled_passkey
 from tests.helpers.screens import known_order, url
 
 pytestmark = pytest.mark.django_db
@@ -231,3 +231,37 @@ def test_an_entry_by_passkey_that_was_begun_does_not_outlive_the_setting(firm, s
     form = {"passkey": json.dumps(signed)}
     assert client.post(url("passkey_entry"), form).status_code == 403
     assert not is_in(client)
+
+
+# --- A first factor, set up by two at once --------------------------------------------------------
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Let something happen between the look whether one may enrol, and the enrolment."""
+
+    def let(happen):
+        monkeypatch.setattr(sessions, "demand_fresh", lambda request: happen())
+
+    return let
+
+
+def test_a_passkey_is_no_first_factor_once_another_stands(firm, meanwhile):
+    thief, device = sign_in(firm.operator), Device()
+    made = challenge_of(thief.post(url("enrol_passkey_options"), HTTP_HOST="localhost"))
+    form = {"name": "laptop", "passkey": json.dumps(device.create(challenge=made))}
+    meanwhile(lambda: enrolled(firm.operator))
+    thief.post(url("enrol_passkey"), form, HTTP_HOST="localhost")
+    assert second_factor.has_authenticator(firm.operator)
+    assert not passkeys.of(firm.operator).exists()
+    assert not is_in(thief)
+
+
+def test_an_authenticator_is_no_first_factor_once_another_stands(firm, meanwhile):
+    thief = sign_in(firm.operator)
+    page = thief.get(url("enrol_second_factor")).content.decode()
+    meanwhile(lambda: enrolled_passkey(firm.operator))
+    thief.post(url("enrol_second_factor"), {"code": Authenticator(secret_on(page)).code()})
+    assert passkeys.of(firm.operator).exists()
+    assert not second_factor.has_authenticator(firm.operator)
+    assert not is_in(thief)
