@@ -43,7 +43,7 @@ class Prepared(Generic[Row]):
 
     def statement(self, **values: Value) -> Sql:
         """Return what the database is asked, and with which parameters."""
-        return self._compiled().statement(values)
+        return self._compiled().with_values(values)
 
     def plain(self, **values: Value) -> Sql:
         """Return what it would be asked without preparing."""
@@ -124,29 +124,23 @@ class _Filling:
         return self.sql, tuple(self._params)
 
 
-class _Compiled(Generic[Row]):
-    """One thread's, for one connection: another may be of another database."""
+class _Compiled(_Filling, Generic[Row]):
+    """A query that one thread has compiled, for one connection: another may be of another."""
 
     def __init__(
         self, build: Callable[..., QuerySet[Any, Row]], samples: dict[str, tuple[Value, Value]]
     ) -> None:
         connection.ensure_connection()
-        self.of = connection.connection
         first, second = _each(samples)
         self._queryset = build(**first)
         query = self._queryset.query
         compiler = query.get_compiler(connection=connection)
-        filling = self._filling = _Filling(
-            samples, compiler.as_sql(), _sql_of(build(**second).query)
-        )
-        vars(compiler)["as_sql"] = lambda *args, **kwargs: filling.last()
+        super().__init__(samples, compiler.as_sql(), _sql_of(build(**second).query))
+        vars(compiler)["as_sql"] = lambda *args, **kwargs: self.last()
         vars(query)["get_compiler"] = lambda *args, **kwargs: compiler
 
-    def statement(self, values: dict[str, Value]) -> Sql:
-        return self._filling.with_values(values)
-
     def rows(self, values: dict[str, Value]) -> list[Row]:
-        self.statement(values)
+        self.with_values(values)
         rows: Iterable[Row] = self._queryset._iterable_class(self._queryset)  # type: ignore[arg-type, assignment]
         return list(rows)
 
