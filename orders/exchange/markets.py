@@ -7,13 +7,11 @@ get-prices pages.
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import OperationalError, connection
 from django.utils import timezone
 
 from desk.repeated_warnings import Matters
@@ -21,6 +19,7 @@ from orders.exchange import credits, odd_rows
 from orders.exchange.client import client
 from orders.models import Cancel, CancelStatus, Market, MarketWatch
 from orders.models.clocks import is_ahead
+from orders.models.one_writer import unless_busy
 from orders.pacifica import answers, reads
 from orders.pacifica.market_rows import MarketDecimals, MarketPrice
 from orders.pacifica.reads import Listed
@@ -52,12 +51,8 @@ def note_need(now: datetime) -> None:
     watch = MarketWatch.objects.filter(pk=1).first()
     if watch is None or not _is_long_ago(watch.needed_at, now):
         return
-    try:
-        # SQLite has one writer at a time; elsewhere nobody else holds the row for long
-        with getattr(connection, "without_waiting", nullcontext)():
-            MarketWatch.objects.filter(pk=1).update(needed_at=now)
-    except OperationalError:
-        return
+    with unless_busy():
+        MarketWatch.objects.filter(pk=1).update(needed_at=now)
 
 
 def _is_long_ago(at: datetime | None, now: datetime) -> bool:

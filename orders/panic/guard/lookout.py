@@ -10,17 +10,17 @@ before: then what the clocks of the last pulse tell of a jump ahead is taken off
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import OperationalError, close_old_connections, connection
+from django.db import close_old_connections
 from django.db.models.functions import Now
 
 from desk import process_figures
 from desk.repeated_warnings import Matters
 from orders.models import Guard, GuardPulse, Installation
+from orders.models.one_writer import unless_busy
 from orders.panic.guard import boot_clock, firing, warnings
 
 logger = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Lookout:
             return
         read_at = guards[0].read_at if guards else _database_time()
         moment = {"boot_s": now_s, "at": read_at}
-        with suppress(OperationalError), getattr(connection, "without_waiting", nullcontext)():
+        with unless_busy():
             if not GuardPulse.objects.filter(boot=boot_clock.boot()).update(**moment):
                 GuardPulse.objects.get_or_create(boot=boot_clock.boot(), defaults=moment)
             self._pulsed_s = now_s
