@@ -21,12 +21,14 @@ from orders.models import (
     AlertKind,
     Desk,
     Identity,
+    Latch,
     Membership,
     Proposal,
     Role,
 )
 from orders.operations.alerts import watch
-from orders.panic.guard import changes
+from orders.panic import decision
+from orders.panic.guard import changes, latches
 from tests.access.test_four_eyes import glass_broken
 from tests.access.test_waiting_acts import API_KEY, desk_form, person_form, proposed, save
 from tests.admin.test_proposal_pages import verified
@@ -228,12 +230,45 @@ def ask_guard(firm):
     return waits.value.proposal
 
 
+def ask_release(firm):
+    Desk.objects.filter(pk=firm.momentum.pk).update(latch_mode="alarm")
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    rename(firm.account)
+    about = {"user": firm.head, "actor": firm.actor(firm.head), "reason": "The bot is gone."}
+    latch = Latch.objects.get(account=firm.account)
+    with pytest.raises(Waits) as waits:
+        latches.release(latch_id=latch.pk, **about)
+    rename(firm.account, "Alpha")
+    return waits.value.proposal
+
+
+def ask_api_config_key(firm):
+    rename(firm.account)
+    account = Account.objects.select_related("desk").get(pk=firm.account.pk)
+    about = {"user": firm.administrator, "actor": firm.actor(firm.administrator)}
+    with pytest.raises(Waits) as waits:
+        account_keys.set_api_config_key(account=account, api_config_key=API_KEY, **about)
+    rename(firm.account, "Alpha")
+    return waits.value.proposal
+
+
+OF_HEADS = [ask_guard, ask_release]  # another head decides these
+
+
 @pytest.mark.parametrize(
-    "ask", [ask_factor_off, ask_wallet_of_account, ask_wallet_of_desk, ask_role_on_desk, ask_guard]
+    "ask",
+    [
+        ask_factor_off,
+        ask_wallet_of_account,
+        ask_wallet_of_desk,
+        ask_api_config_key,
+        ask_role_on_desk,
+        *OF_HEADS,
+    ],
 )
 def test_it_is_void_once_what_it_names_bears_another_name(strict, ask):
     """Else one asks while the thing bears a harmless name, and gives it its own name back."""
-    other = strict.second if ask is not ask_guard else another_head(strict)
+    other = another_head(strict) if ask in OF_HEADS else strict.second
     proposal = ask(strict)
     with pytest.raises(NoLonger, match="has changed"):
         approve(strict, proposal, other)
