@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from orders.access.permissions import NotAllowed, has_permission
 from orders.access.sign_in_log import actor_of
 from orders.admin.jobs import appeared_since, csv_download
-from orders.admin.jobs.progress import STILL_GOING, progress, symbols_of
+from orders.admin.jobs.progress import STILL_GOING, progress
 from orders.admin.jobs.tally import complete
 from orders.admin.panic import panic_pages
 from orders.admin.pictures import burn_down
@@ -133,9 +133,10 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     def facts(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         title = f"{job}: {visible(job.scope)}"
         shown = self.shown(request, job)
-        if shown["tally"].total > 1:
-            shown["burn_down"] = burn_down.of_job(job, timezone.now())
-        return {"title": title, "symbols": symbols_of(job), **shown}
+        pace = shown["pace"]
+        if pace.tally.total > 1:
+            shown["burn_down"] = burn_down.of_groups(job, pace.groups, pace.now)
+        return {"title": title, "symbols": pace.symbols, **shown}
 
     def shown(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         """What the part of the page that changes needs."""

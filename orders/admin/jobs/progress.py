@@ -3,17 +3,17 @@
 import hashlib
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from orders.admin.jobs.cancel_groups import Group, groups_of
 from orders.admin.jobs.tally import NOT_WORKED_OFF, Badge, Tally
 from orders.admin.panic.line_counts import counts_by_job
 from orders.audit import sentences
@@ -35,52 +35,41 @@ ROWS = "Desk-Rows"  # the version of the rows that a page shows, as it tells it
 RATE_WINDOW = timedelta(seconds=60)  # as long as credits take to come back
 
 
-class Group(NamedTuple):
-    """A job's cancels of one account in one status: how many, and how many of these stand out."""
-
-    account_id: int
-    status: str
-    size: int
-    just_now: int  # worked off within `RATE_WINDOW`
-    contradicted: int
-
-
 class Pace:
     """A job's tally, its cancels a second, the time and credits left: one look at its cancels."""
 
     def __init__(self, job: CancelJob, now: datetime) -> None:
-        self.job, self.now = job, now
-        just_now = Q(concluded_at__gte=now - RATE_WINDOW) & ~Q(status__in=NOT_WORKED_OFF)
-        groups = job.cancels.order_by().values_list("account_id", "status")
-        contradicted = Count("pk", filter=Q(has_contradiction=True))
-        groups = groups.annotate(
-            n=Count("pk"), n_just_now=Count("pk", filter=just_now), n_contradicted=contradicted
-        )
-        self._groups = [Group._make(row) for row in groups]
+        self.job, self.now, self.groups = job, now, groups_of(job)
         by_status: Counter[str] = Counter()
-        for group in self._groups:
+        for group in self.groups:
             by_status[group.status] += group.size
         lines = counts_by_job(list(job.panic_lines.all())) if job.is_panic else {}
         self.tally = job.tally = Tally(by_status, lines.get(job.pk))
 
     def count(self, chosen: dict[str, str]) -> int:
-        """How many of its cancels fit the chosen status and account."""
+        """How many of its cancels fit the chosen status, account and symbol."""
         return sum(
             group.size
-            for group in self._groups
+            for group in self.groups
             if chosen["account"] in ("", str(group.account_id))
             and chosen["status"] in ("", group.status)
+            and chosen["symbol"] in ("", group.symbol)
         )
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols by which its cancels can be filtered."""
+        return sorted({group.symbol for group in self.groups if group.symbol.isprintable()})
 
     @cached_property
     def accounts(self) -> dict[int, Account]:
         """The accounts of its cancels, by id."""
-        return Account.objects.in_bulk({group.account_id for group in self._groups})
+        return Account.objects.in_bulk({group.account_id for group in self.groups})
 
     @property
     def contradicted(self) -> int:
         """How many of its cancels later evidence spoke against."""
-        return sum(group.contradicted for group in self._groups)
+        return sum(group.contradicted for group in self.groups)
 
     @property
     def badge(self) -> Badge:
@@ -114,14 +103,20 @@ class Pace:
         age_s = ((self.job.done_at or self.now) - self.job.created_at).total_seconds()
         if not self.is_going:
             return self.tally.worked_off / age_s if self.job.done_at and age_s > 0 else 0
-        lately = sum(group.just_now for group in self._groups)
+        lately = sum(group.size for group in self.groups if self._is_just_now(group))
         return lately / max(0.5, min(age_s, RATE_WINDOW.total_seconds()))
+
+    def _is_just_now(self, group: Group) -> bool:
+        """Whether these were worked off within the window."""
+        at = group.concluded_at
+        is_lately = at is not None and at >= self.now - RATE_WINDOW
+        return is_lately and group.status not in NOT_WORKED_OFF
 
     @cached_property
     def shares(self) -> tuple[estimate.Share, ...]:
         """What the waiting cancels take from each pool, and what it holds."""
         counts = dict.fromkeys(self.accounts.values(), 0)
-        for group in self._groups:
+        for group in self.groups:
             if group.status == CancelStatus.QUEUED:
                 counts[self.accounts[group.account_id]] += group.size
         is_urgent, before = self.job.is_urgent, self.job.pk
@@ -171,8 +166,7 @@ def progress(request: HttpRequest, job: CancelJob) -> dict[str, Any]:
     pace, chosen = Pace(job, timezone.now()), chosen_of(request)
     rows = job.cancels.order_by("pk")
     rows = rows.filter(**{name: value for name, value in chosen.items() if value})
-    count = rows.count() if chosen["symbol"] else pace.count(chosen)
-    page = Counted(rows, count).get_page(request.GET.get("p"))
+    page = Counted(rows, pace.count(chosen)).get_page(request.GET.get("p"))
     for cancel in page.object_list:
         cancel.account = pace.accounts[cancel.account_id]
     frozen = _frozen_count(job)
@@ -222,9 +216,3 @@ def chosen_of(request: HttpRequest) -> dict[str, str]:
 
 def _query(chosen: dict[str, str], *names: str) -> str:
     return urlencode({name: chosen[name] for name in names if chosen[name]})
-
-
-def symbols_of(job: CancelJob) -> list[str]:
-    """The symbols by which a job's cancels can be filtered; asked once, when the page is opened."""
-    symbols = job.cancels.order_by("symbol").values_list("symbol", flat=True)
-    return [symbol for symbol in symbols.distinct() if symbol.isprintable()]

@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Count
-
+from orders.admin.jobs.cancel_groups import Group, groups_of
 from orders.admin.jobs.tally import NOT_SENT
 from orders.admin.panic.line_counts import left_by_line
 from orders.admin.pictures.chart import Chart, Series
@@ -21,7 +20,12 @@ Ends = dict[str, list[tuple[datetime, int]]]  # when how many orders ended, by a
 
 def of_job(job: CancelJob, now: datetime) -> Chart:
     """What was left of each account's orders at points in time; a constant number of queries."""
-    ends, left = _ends(job)
+    return of_groups(job, groups_of(job), now)
+
+
+def of_groups(job: CancelJob, groups: Sequence[Group], now: datetime) -> Chart:
+    """Draw the same of cancels that were counted already."""
+    ends, left = _ends(job, groups)
     until = max([job.done_at or now, *(at for moments in ends.values() for at, _ in moments)])
     length = max(timedelta(seconds=1), until - job.created_at)
     moments = [job.created_at + length * at / POINTS for at in range(POINTS + 1)]
@@ -62,22 +66,21 @@ def _after(passed: timedelta, step: timedelta) -> str:
     return f"{passed.total_seconds():.{digits}f} s"
 
 
-def _ends(job: CancelJob) -> tuple[Ends, dict[str, int]]:
+def _ends(job: CancelJob, groups: Sequence[Group]) -> tuple[Ends, dict[str, int]]:
     """When orders of each account ended, and how many have not."""
-    groups = job.cancels.order_by().values_list("account_id", "status", "concluded_at")
-    rows = list(groups.annotate(Count("pk")))
     lines = list(job.panic_lines.select_related("account")) if job.is_panic else []
     names = {line.account_id: line.account.name for line in lines}
-    others = {account_id for account_id, *_ in rows} - names.keys()
+    others = {group.account_id for group in groups} - names.keys()
     names |= dict(Account.objects.filter(pk__in=others).values_list("pk", "name"))
     ends: Ends = defaultdict(list)
     left: dict[str, int] = defaultdict(int)
-    for account_id, status, concluded_at, count in rows:
-        name = names[account_id]
-        if status in AT_REST and status not in NOT_SENT and concluded_at is not None:
-            ends[name].append((concluded_at, count))
+    for group in groups:
+        name = names[group.account_id]
+        has_ended = group.status in AT_REST and group.status not in NOT_SENT
+        if has_ended and group.concluded_at is not None:
+            ends[name].append((group.concluded_at, group.size))
         else:
-            left[name] += count
+            left[name] += group.size
     for line, count in left_by_line(lines):
         name = names[line.account_id]
         left[name] = max(left[name], count)
