@@ -11,7 +11,7 @@ from tests.browser.test_click import SOON_MS, sign_in
 from tests.helpers.stack import ROOT
 
 pytestmark = pytest.mark.browser
-AGAIN = "Nothing was done yet. What you typed stands here again."
+AGAIN = "Nothing was done yet. What you typed or chose stands here again."
 CHANGE = """
 import sys, django
 django.setup()

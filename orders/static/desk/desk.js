@@ -37,7 +37,8 @@
     event.detail.shouldSwap = false;
     if (event.detail.elt.matches("[data-poll]") && answer.status >= 500) return; // the strip tells
     if (answer.responseURL && answer.responseURL.includes("/login/")) {
-      document.dispatchEvent(new Event("desk:signed-out"));
+      const isAct = event.detail.requestConfig.verb !== "get";
+      document.dispatchEvent(new CustomEvent("desk:signed-out", { detail: { isAct } }));
       return;
     }
     say(event.detail.target, `That did not work (${answer.status}). Reload the page to see what was recorded.`);

@@ -5,8 +5,9 @@
 
   const KEY = "desk:kept";
   const LIST = "desk:list:"; // and the list's path
-  const FORMS = "form[data-kept], #desk_form, #account_form, #user_form";
-  const NEVER = ["password", "file", "submit", "button", "image", "reset"];
+  const FORMS = "form[data-kept], #desk_form, #account_form, #user_form, #changelist-form";
+  const BUTTONS = ["submit", "button", "image", "reset"];
+  const NEVER = ["password", "file", ...BUTTONS];
 
   const path = (address) => new URL(address, window.location.href).pathname;
   const person = () => document.querySelector("[data-person]")?.dataset.person;
@@ -62,9 +63,9 @@
 
   function isHalfFilled(form) {
     return Array.from(form.elements).some(function (field) {
-      if (!field.name || field.type === "hidden") return false;
-      if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
       if (field.type === "file") return field.files.length > 0;
+      if (!field.name || field.type === "hidden" || BUTTONS.includes(field.type)) return false;
+      if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
       if (field.options) return Array.from(field.options).some((one) => one.defaultSelected && !one.selected);
       return field.value !== field.defaultValue;
     });
@@ -82,23 +83,26 @@
   function giveBack(kept) {
     const form = Array.from(document.querySelectorAll(FORMS)).find((one) => path(one.action) === kept.action);
     if (!form || kept.person !== person()) return;
+    for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     const fields = Array.from(form.elements).filter((one) => isKept(one) && one.name in kept.fields);
     fields.forEach((field) => fill(field, kept.fields[field.name]));
     fields.forEach((field) => field.dispatchEvent(new Event("change", { bubbles: true })));
     const said = document.createElement("p");
     said.className = "dk-notice";
     said.setAttribute("role", "status");
-    said.textContent = "Nothing was done yet. What you typed stands here again.";
+    said.textContent = "Nothing was done yet. What you typed or chose stands here again.";
     form.prepend(said);
   }
 
   // --- A session that ended meanwhile ------------------------------------------------------------------
 
-  document.addEventListener("desk:signed-out", function () {
+  document.addEventListener("desk:signed-out", function (event) {
+    const isAct = event.detail?.isAct === true; // something was clicked, and was not done
     const forms = Array.from(document.forms).filter((one) => one.method === "post" && isHalfFilled(one));
     const strip = document.getElementById("signed-out");
-    if (!forms.length || !strip) return window.location.reload();
+    if ((!forms.length && !isAct) || !strip) return window.location.reload();
     strip.hidden = false;
+    if (isAct) strip.querySelector("[data-undone]").hidden = false;
     return undefined;
   });
 

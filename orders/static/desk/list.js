@@ -49,6 +49,8 @@
     else chooseAll(false);
   });
 
+  document.addEventListener("change", (event) => event.target.matches("#result_list .action-select") && count(false));
+
   // --- On a narrow window a row is a card, and each cell says what it is -----------------------------
 
   function label() {
