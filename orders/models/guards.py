@@ -65,6 +65,7 @@ class Guard(models.Model):
     keep_reduce_only = models.BooleanField(default=False)
     keep_stops = models.BooleanField(default=False)
     asks_first = models.BooleanField(default=False)  # where its time passed and no sweep looked
+    hears_orders = models.BooleanField(default=False)  # a new order in its scope is a beat too
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField()
 
@@ -84,6 +85,7 @@ class Guard(models.Model):
     # The same moment by the clock of the host that wrote it, which nobody can set.
     beat_boot = models.CharField(max_length=MAX_BOOT, blank=True)
     beat_boot_s = models.FloatField(null=True)
+    heard_order = models.BigIntegerField(default=0)  # the newest row of an order that it heard
     warned = models.PositiveSmallIntegerField(default=0)  # percent of the time, of this silence
     warning_told_at = models.DateTimeField(null=True)  # when a warning was last recorded
 

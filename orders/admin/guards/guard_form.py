@@ -66,6 +66,12 @@ class GuardForm(forms.Form):
         label="Seconds without a beat, until it fires",
         help_text=f"{MIN_TTL_S} to {MAX_TTL_S}. Let the bot beat three times within it.",
     )
+    hears_orders = forms.BooleanField(
+        required=False,
+        widget=fields.box(),
+        label="A new order on its accounts is a beat too",
+        help_text="For a bot that cannot beat and never stops placing orders, whoever places them.",
+    )
     keep_reduce_only = forms.BooleanField(
         required=False, widget=fields.box(), label="Spare reduce-only orders"
     )
@@ -99,9 +105,10 @@ class GuardForm(forms.Form):
             keep_reduce_only=given["keep_reduce_only"],
             keep_stops=given["keep_stops"],
             asks_first=given["asks_first"],
+            hears_orders=given["hears_orders"],
         )
 
 
 def _initial(guard: Guard) -> dict[str, Any]:
-    names = ("ttl_s", "keep_reduce_only", "keep_stops", "asks_first")
+    names = ("ttl_s", "keep_reduce_only", "keep_stops", "asks_first", "hears_orders")
     return {name: getattr(guard, name) for name in names} | {"account": guard.account_id}

@@ -20,7 +20,7 @@ from orders.models import ArmingEnd, Event, Guard, GuardArming, GuardStatus, Rig
 from orders.models.guards import GuardQuerySet
 from orders.models.prepared import Prepared, PreparedUpdate
 from orders.panic import decision
-from orders.panic.guard import boot_clock, facts
+from orders.panic.guard import boot_clock, facts, new_orders
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -67,8 +67,9 @@ def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
         "token_name": actor.token_name,
     }
     free = Guard.objects.filter(pk=guard.pk, arming=guard.arming).exclude(status=GuardStatus.ARMED)
-    first = {"arming": F("arming") + 1, **_now(boot_clock.stamp())}
-    fresh = {"status": GuardStatus.ARMED, "warned": 0, "is_drill": is_drill, "armed_at": now}
+    first = {"arming": F("arming") + 1, **boot_clock.beat(boot_clock.stamp())}
+    first["heard_order"] = new_orders.newest(guard)
+    fresh = {"status": GuardStatus.ARMED, "is_drill": is_drill, "armed_at": now}
     if not free.update(**first, **fresh, **who):
         return False
     end_arming(guard, ArmingEnd.DISARMED, actor, now, reason="It was armed again.")
@@ -117,12 +118,7 @@ def _hearing(
 ) -> tuple[GuardQuerySet, dict[str, Any]]:
     """Return the guard, if it is armed and due a beat, and the columns of one."""
     stamp = {"beat_boot": beat_boot, "beat_boot_s": beat_boot_s}
-    return _guard(desk_id, guard_id).armed().filter(_is_due()), _now(stamp) | {"warned": 0}
-
-
-def _now(stamp: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of a beat now, by the database's clock and by the host's."""
-    return {"beat_no": F("beat_no") + 1, "beat_at": Now(), **stamp}
+    return _guard(desk_id, guard_id).armed().filter(_is_due()), boot_clock.beat(stamp)
 
 
 def _is_due() -> Q:

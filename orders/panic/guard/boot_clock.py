@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.db.models import F
+from django.db.models.functions import Now
+
 from orders.models.guards import MAX_BOOT
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -24,6 +27,11 @@ def boot() -> str:
     except OSError:
         started = str(round(time.time() - seconds(), -1))
     return f"{socket.gethostname()} {started}"[:MAX_BOOT]
+
+
+def beat(stamp: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a beat now, by the database's clock and by the host's ``stamp``."""
+    return {"beat_no": F("beat_no") + 1, "beat_at": Now(), "warned": 0, **stamp}
 
 
 def stamp() -> dict[str, Any]:

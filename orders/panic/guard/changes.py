@@ -36,6 +36,7 @@ class Setting:
     keep_reduce_only: bool = False
     keep_stops: bool = False
     asks_first: bool = False
+    hears_orders: bool = False
 
     def columns(self) -> dict[str, Any]:
         """Return it as columns of the guard."""
@@ -97,8 +98,8 @@ def write(guard: Guard, setting: Setting, *, user_id: int, actor: log.Actor) -> 
 
 
 def is_weaker(guard: Guard, setting: Setting) -> bool:
-    """Whether it would wait longer, cancel less, or ask where it did not."""
-    spares = ("keep_reduce_only", "keep_stops", "asks_first")
+    """Whether it would wait longer, cancel less, hear more, or ask where it did not."""
+    spares = ("keep_reduce_only", "keep_stops", "asks_first", "hears_orders")
     is_narrower = setting.account_id is not None and setting.account_id != guard.account_id
     more = any(getattr(setting, name) and not getattr(guard, name) for name in spares)
     return setting.ttl_s > guard.ttl_s or is_narrower or more
@@ -108,7 +109,8 @@ def in_words(guard: Guard) -> str:
     """*after 10 s without a beat, cancel on Alpha, sparing stops*."""
     kept = spared.clause(reduce_only=guard.keep_reduce_only, stops=guard.keep_stops)
     first = "; asks first where no sweep looked" if guard.asks_first else ""
-    said = f"after {guard.ttl_s} s without a beat, cancel on {guard.where}"
+    beats = "a beat or a new order" if guard.hears_orders else "a beat"
+    said = f"after {guard.ttl_s} s without {beats}, cancel on {guard.where}"
     return f"{said}{kept}{first}"
 
 
@@ -154,7 +156,7 @@ def _check(desk: Desk, setting: Setting) -> None:
 
 def _told(guard: Guard) -> dict[str, Any]:
     """Return what a guard does as its record tells it."""
-    names = ("ttl_s", "keep_reduce_only", "keep_stops", "asks_first")
+    names = ("ttl_s", "keep_reduce_only", "keep_stops", "asks_first", "hears_orders")
     told: dict[str, Any] = {"where": guard.where}
     for name in names:
         value = getattr(guard, name)

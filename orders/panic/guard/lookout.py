@@ -21,7 +21,7 @@ from desk import process_figures
 from desk.repeated_warnings import Matters
 from orders.models import Guard, GuardPulse, Installation
 from orders.models.one_writer import unless_busy
-from orders.panic.guard import boot_clock, firing, warnings
+from orders.panic.guard import boot_clock, firing, new_orders, warnings
 
 logger = logging.getLogger(__name__)
 matters = Matters(logger)
@@ -82,6 +82,8 @@ class Lookout:
 
     def _look_at(self, guard: Guard, before_s: float, now_s: float, jump_s: float) -> bool:
         """Fire a guard whose time had passed when its row was not even read: never too early."""
+        if guard.hears_orders and new_orders.hear(guard):
+            return False  # it heard one just now: the next look sees that beat
         silence_s = before_s - self._since_s(guard, now_s, jump_s)
         if now_s - before_s <= STALLED_S:
             self._redate(guard, silence_s)

@@ -31,8 +31,7 @@ def _state(proposal: Proposal) -> Any:
         held = Latch.objects.holding().filter(pk=content["latch"])
         return {"held": list(held.values_list("account__name", flat=True))}
     guards = Guard.objects.select_for_update(no_key=True).filter(pk=content["guard"])
-    names = ("account_id", "ttl_s", "keep_reduce_only", "keep_stops", "asks_first")
-    guard = guards.values(*names).first()
+    guard = guards.values(*changes.Setting.__dataclass_fields__).first()
     if guard is None:
         return None
     accounts = Account.objects.filter(

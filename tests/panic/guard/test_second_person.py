@@ -15,6 +15,7 @@ WEAKER = [
     {"keep_stops": True},
     {"keep_reduce_only": True},
     {"asks_first": True},
+    {"hears_orders": True},
 ]
 
 

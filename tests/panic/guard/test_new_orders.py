@@ -1,0 +1,118 @@
+"""A guard may hear new orders: whoever goes on placing them lives, and whoever stops is silent."""
+
+import pytest
+from django.conf import settings
+
+from orders.models import Guard, GuardStatus, Order
+from orders.panic.guard import changes, lookout, new_orders
+from tests.helpers.guards import BootClock, new_guard, of_another_host
+from tests.helpers.screens import known_order
+from tests.helpers.writers import Writer
+from tests.panic.guard.test_lookout import wait
+
+
+@pytest.fixture
+def clock():
+    return BootClock()
+
+
+@pytest.fixture
+def sweep(clock):
+    return lookout.Lookout(clock)
+
+
+@pytest.fixture
+def guard(firm):
+    known_order(firm.account, 1)
+    return new_guard(firm, hears_orders=True)
+
+
+def status(guard):
+    """Where the guard stands, fresh from the database."""
+    guard.refresh_from_db()
+    return guard.status
+
+
+def test_a_new_order_is_a_beat_and_the_silence_after_it_fires(firm, clock, sweep, guard):
+    sweep.look()
+    wait(clock, guard, 8)
+    known_order(firm.account, 2)
+    sweep.look()
+    of_another_host(guard)
+    wait(clock, guard, 8)
+    assert (sweep.look(), status(guard)) == (0, GuardStatus.ARMED)
+    wait(clock, guard, 2.1)
+    assert (sweep.look(), status(guard)) == (1, GuardStatus.FIRED)
+    assert guard.armings.get().beats == 1
+
+
+def test_each_order_is_heard_once_and_those_before_the_arming_never(clock, sweep, guard):
+    beats = guard.beat_no
+    assert not new_orders.hear(guard)
+    known_order(guard.account, 2)
+    assert new_orders.hear(guard)
+    guard.refresh_from_db()
+    assert not new_orders.hear(guard)
+    assert guard.beat_no == beats + 1
+
+
+def test_a_guard_that_is_not_set_so_hears_none(firm, clock, sweep):
+    guard = new_guard(firm)
+    sweep.look()
+    wait(clock, guard, 8)
+    known_order(firm.account, 2)
+    sweep.look()
+    wait(clock, guard, 2.1)
+    assert (sweep.look(), status(guard)) == (1, GuardStatus.FIRED)
+
+
+def test_the_order_of_another_account_is_no_beat(firm, guard):
+    known_order(firm.foreign_account, 2)
+    assert not new_orders.hear(guard)
+
+
+def test_a_guard_of_the_whole_desk_hears_every_account_of_it_alone(firm):
+    guard = new_guard(firm, hears_orders=True)
+    Guard.objects.filter(pk=guard.pk).update(account=None)
+    guard.refresh_from_db()
+    known_order(firm.foreign_account, 2)
+    assert not new_orders.hear(guard)
+    known_order(firm.account, 3)
+    assert new_orders.hear(guard)
+
+
+def test_an_order_that_the_exchange_made_of_a_stop_is_nobodys_sign_of_life(firm, guard):
+    made = known_order(firm.account, 2)
+    Order.objects.filter(pk=made.pk).update(stop_parent_order_id=1)
+    assert not new_orders.hear(guard)
+
+
+def test_an_order_that_was_there_in_time_keeps_it_from_firing_late(firm, clock, sweep, guard):
+    sweep.look()
+    known_order(firm.account, 2)
+    wait(clock, guard, 60)  # no sweep looked meanwhile
+    assert (sweep.look(), status(guard)) == (0, GuardStatus.ARMED)
+
+
+@pytest.mark.skipif(not settings.IS_SQLITE, reason="about SQLite's one writer")
+def test_a_busy_writer_neither_delays_the_look_nor_lets_it_fire(committing_firm, clock, sweep):
+    guard = new_guard(committing_firm, hears_orders=True)
+    known_order(committing_firm.account, 2)
+    wait(clock, guard, 60)
+    writer = Writer(60)
+    assert (sweep.look(), status(guard)) == (0, GuardStatus.ARMED)
+    writer.may_end.set()
+    writer.join()
+    beats = guard.beat_no
+    clock.at += lookout.IDLE_S
+    sweep.look()
+    guard.refresh_from_db()
+    assert guard.beat_no == beats + 1
+
+
+def test_to_hear_orders_is_to_do_less(firm, guard):
+    setting = {"account_id": guard.account_id, "ttl_s": guard.ttl_s}
+    assert not changes.is_weaker(guard, changes.Setting(**setting))
+    deaf = new_guard(firm, name="other", armed=False)
+    assert changes.is_weaker(deaf, changes.Setting(**setting, hears_orders=True))
+    assert "without a beat or a new order" in changes.in_words(guard)
