@@ -1,10 +1,13 @@
 """A guard may hear new orders: whoever goes on placing them lives, and whoever stops is silent."""
 
+from unittest.mock import Mock
+
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
 from orders.models import Guard, GuardStatus, Order
-from orders.panic.guard import changes, lookout, new_orders
+from orders.panic.guard import boot_clock, changes, lookout, new_orders
 from tests.helpers.guards import BootClock, new_guard, of_another_host
 from tests.helpers.screens import known_order
 from tests.helpers.writers import Writer
@@ -108,6 +111,20 @@ def test_a_busy_writer_neither_delays_the_look_nor_lets_it_fire(committing_firm,
     sweep.look()
     guard.refresh_from_db()
     assert guard.beat_no == beats + 1
+
+
+def test_a_beat_that_cannot_be_written_yet_keeps_it_from_firing(
+    firm, clock, sweep, guard, monkeypatch
+):
+    sweep.look()
+    known_order(firm.account, 2)
+    wait(clock, guard, 60)
+    busy = OperationalError("database is locked")
+    with monkeypatch.context() as patched:
+        patched.setattr(boot_clock, "beat", Mock(side_effect=busy))
+        assert (sweep.look(), status(guard)) == (0, GuardStatus.ARMED)
+    clock.at += 1
+    assert (sweep.look(), status(guard)) == (0, GuardStatus.ARMED)
 
 
 def test_to_hear_orders_is_to_do_less(firm, guard):
