@@ -115,7 +115,7 @@ def test_a_panic_tells_its_figures_large_and_its_time_by_a_clock(firm, panic):
     PanicLine.objects.update(status="finishing", sent_at=now(), left_open=1349)
     text = page(signed_in(firm.head), "orders_canceljob_change", panic.pk)
     figures = re.search(r'<div class="dk-figures dk-large-figures">.*?</section>', text)[0]
-    for said in ("0 of 1", "about 1,349", "0 or more", "of 1 account no answer tells"):
+    for said in ("0 of 1", "about 1,349", "0 or more", "1 account without a clear yes"):
         assert said in figures, said
     assert re.search(r"data-clock>00:0\d</time>", figures)
 
