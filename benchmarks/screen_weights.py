@@ -9,8 +9,8 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks import screen_walks, stage
-from benchmarks.screen_walks import LISTED, RUNNING, SLOW_MS
+from benchmarks import screen_browser, stage
+from benchmarks.screen_browser import LISTED, RUNNING, SLOW_MS
 from desk.demo.stack import free_port
 
 if TYPE_CHECKING:  # models may be imported only once Django is set up
@@ -166,9 +166,9 @@ def _content(client: "Client", address: str) -> bytes:
 
 def _tell_visits(site: stage.Stage, rows: dict[str, Any]) -> None:
     """Print what a browser that has nothing yet asks for on its first visit of each page."""
-    with screen_walks.opened_browser() as browser:
+    with screen_browser.opened_browser() as browser:
         people = {person for _, person, *_ in PAGES}
-        signed_in = {name: screen_walks.state_of(browser, site.site, name) for name in people}
+        signed_in = {name: screen_browser.state_of(browser, site.site, name) for name in people}
         for name, person, address, row in PAGES:
             if name not in FRAGMENTS:
                 context = browser.new_context(base_url=site.site, storage_state=signed_in[person])

@@ -36,7 +36,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import screen_walks, screen_weights, stage
+from benchmarks import screen_passkeys, screen_shifts, screen_walks, screen_weights, stage
 
 NONE = "no violation of any rule"
 
@@ -82,8 +82,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": screen_weights.pages,
     "server": screen_weights.server,
     "clicks": screen_walks.clicks,
-    "passkeys": screen_walks.passkeys,
-    "shift": screen_walks.shift,
+    "passkeys": screen_passkeys.passkeys,
+    "shift": screen_shifts.shift,
     "axe": _axe,
 }
 
