@@ -116,6 +116,11 @@ class Guard(models.Model):
         return self.name
 
     @property
+    def sign_of_life(self) -> str:
+        """What keeps it from firing, in words."""
+        return "a beat or a new order" if self.hears_orders else "a beat"
+
+    @property
     def where(self) -> str:
         """Whose open orders it cancels, in words."""
         return str(self.account) if self.account else f"every account of {self.desk}"

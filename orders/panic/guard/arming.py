@@ -54,7 +54,9 @@ def arm(*, user: "User", actor: log.Actor, guard_id: int, is_drill: bool = False
         told: dict[str, Any] = {"ttl_s": guard.ttl_s, "is_drill": is_drill}
         log.append(facts.fact(Event.GUARD_ARMED, guard, actor, now, **told))
     what = "Its drill" if is_drill else "It"
-    return f"{guard.name} is armed. {what} fires after {guard.ttl_s} s without a beat."
+    return (
+        f"{guard.name} is armed. {what} fires after {guard.ttl_s} s without {guard.sign_of_life}."
+    )
 
 
 def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:

@@ -109,8 +109,7 @@ def in_words(guard: Guard) -> str:
     """*after 10 s without a beat, cancel on Alpha, sparing stops*."""
     kept = spared.clause(reduce_only=guard.keep_reduce_only, stops=guard.keep_stops)
     first = "; asks first where no sweep looked" if guard.asks_first else ""
-    beats = "a beat or a new order" if guard.hears_orders else "a beat"
-    said = f"after {guard.ttl_s} s without {beats}, cancel on {guard.where}"
+    said = f"after {guard.ttl_s} s without {guard.sign_of_life}, cancel on {guard.where}"
     return f"{said}{kept}{first}"
 
 
