@@ -14,10 +14,18 @@ def main():
         print("Administrators are added by add_administrator.", file=sys.stderr)
         sys.exit(2)
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from django.core.management import ManagementUtility
+
+    class CommandLine(ManagementUtility):
+        """Django's, which runs its own commands without settings: they end in a traceback."""
+
+        def fetch_command(self, subcommand):
+            if isinstance(self.settings_exception, ImproperlyConfigured):
+                raise self.settings_exception
+            return super().fetch_command(subcommand)
 
     try:
-        execute_from_command_line(sys.argv)
+        CommandLine(sys.argv).execute()
     except ImproperlyConfigured as error:  # a setting: its sentence says more than a traceback
         print(f"Cannot start. {error}", file=sys.stderr)
         sys.exit(2 if sys.argv[1:2] == ["doctor"] else 1)  # of which 1 means that it ran

@@ -209,6 +209,22 @@ def test_a_wrong_setting_is_one_line_and_no_traceback(tmp_path):
     assert done.stderr == ("Cannot start. PACIFICA_NETWORK: must be paper, testnet or mainnet.\n")
 
 
+@pytest.mark.parametrize(
+    "command", ["makemigrations", "shell", "migrate", "runserver", "help shell", "doctor", "gone"]
+)
+def test_without_settings_every_command_says_which_one_is_missing(tmp_path, command):
+    """Django runs its own commands without settings, and they end in a traceback."""
+    done = process(*command.split(), DATA_DIR=str(tmp_path), SECRET_KEY="")
+    assert done.returncode == (2 if command == "doctor" else 1)
+    assert done.stderr.startswith("Cannot start. SECRET_KEY: is not set.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_settings_the_commands_are_listed_all_the_same(tmp_path):
+    done = process("help", DATA_DIR=str(tmp_path), SECRET_KEY="")
+    assert (done.returncode, "makemigrations" in done.stdout) == (0, True)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("command", [["sweep"], ["add_desk", "Macro"]])
 def test_a_database_that_was_never_migrated_is_one_line_and_no_traceback(tmp_path, command):
