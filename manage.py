@@ -10,9 +10,6 @@ def main():
     if sys.argv[1:] in (["version"], ["--version"]):  # Django would answer with its own alone
         print(version())
         return
-    if sys.argv[1:2] == ["createsuperuser"]:  # it records nothing, and asks no second person
-        print("Administrators are added by add_administrator.", file=sys.stderr)
-        sys.exit(2)
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import ManagementUtility
 

@@ -128,13 +128,13 @@ INSTALLED_APPS = [
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "desk.apps.DeskAdminConfig",
+    "orders",  # before Django's auth: of two commands of one name the first app's counts
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "orders",
 ]
 MIDDLEWARE = [
     "orders.middleware.RequestIdMiddleware",  # outermost: whatever is logged within has the id

@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from orders.access import four_eyes
+from orders.access import four_eyes, sessions
 from orders.access.denials import refuse
 from orders.access.four_eyes import Waits
 from orders.accounts import waiting_acts
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 COMMAND_LINE = log.Actor(operator_name="(command line)")
 WHO = "Say who asks with --operator: a second person has to approve this."
 NOT_YOURS = "You may not give such a role: only administrators do."
+NOT_YOUR_PASSWORD = "Only administrators set another person's password."  # noqa: S105
 
 
 class CannotEnrol(ValueError):
@@ -150,6 +151,31 @@ def add_administrator(
     return user, is_new
 
 
+def person_named(name: str) -> "User":
+    """Find the person of this name, deactivated or not. Raises `CannotEnrol`."""
+    user: User | None = get_user_model().objects.filter(username=name).first()
+    if user is None:
+        raise CannotEnrol(f"There is nobody named {name!r}.", field="name")
+    return user
+
+
+def set_password(
+    *, person: "User", password: str, user: "User | None", actor: log.Actor = COMMAND_LINE
+) -> None:
+    """Give a person a new password and end every session of theirs; the second factor stays.
+
+    ``user``: the administrator who does it, where that is told. Raises `CannotEnrol`, `NotAllowed`.
+    """
+    if user is not None and not sees_everything(user):
+        refuse(actor=actor, what=f"set the password of {person}", said=NOT_YOUR_PASSWORD)
+    _hash_password(person, password)  # it takes long: nothing is locked yet
+    data = {"user": person.get_username(), "changed": {"password": ["(not shown)", "(not shown)"]}}
+    with transaction.atomic():
+        person.save(update_fields=["password"])
+        sessions.end_all(user=person)
+        log.append(log.Fact(Event.USER_CHANGED, actor, data=data))
+
+
 @transaction.atomic
 def add_account(
     *, name: str, desk: Desk, address: str, actor: log.Actor = COMMAND_LINE
@@ -194,12 +220,20 @@ def _user(name: str, password: str | None, *, is_superuser: bool = False) -> "tu
     user = users(username=_label(name, "operator"), is_staff=True, is_superuser=is_superuser)
     try:
         user.full_clean(exclude=["password"])
-        validate_password(password or "", user)
     except ValidationError as error:
-        raise CannotEnrol(" ".join(error.messages), field="password") from None
-    user.set_password(password)
+        raise CannotEnrol(" ".join(error.messages), field="name") from None
+    _hash_password(user, password or "")
     user.save()
     return user, True
+
+
+def _hash_password(person: "User", password: str) -> None:
+    """Put it into the row, which is not saved. Raises `CannotEnrol` where it breaks a rule."""
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise CannotEnrol(" ".join(error.messages), field="password") from None
+    person.set_password(password)
 
 
 def _label(text: str, what: str) -> str:

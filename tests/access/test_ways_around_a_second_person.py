@@ -45,7 +45,7 @@ from tests.helpers.proposals import (
     with_second_person,
 )
 from tests.helpers.screens import signed_in, url
-from tests.helpers.terminal import process
+from tests.helpers.terminal import DJANGO_ADMIN, MANAGE, process
 
 pytestmark = pytest.mark.django_db
 
@@ -367,11 +367,18 @@ def test_groups_that_the_terminal_tells_give_no_role_alone(strict, run, settings
     assert role_of(strict.viewer) == Role.VIEWER
 
 
-def test_the_frameworks_own_command_makes_no_administrator():
+@pytest.mark.parametrize("by", [MANAGE, DJANGO_ADMIN], ids=["manage.py", "django-admin"])
+def test_the_frameworks_own_command_makes_no_administrator(by, tmp_path):
     """It would record nothing, and ask nobody."""
     about = ("--noinput", "--username", "eve", "--email", "eve@example.com")
-    done = process("createsuperuser", *about, DJANGO_SUPERUSER_PASSWORD="x" * 20)
+    set_to = {"DATA_DIR": str(tmp_path), "DJANGO_SUPERUSER_PASSWORD": "x" * 20}
+    done = process("createsuperuser", *about, by=by, **set_to)
     assert (done.returncode, "add_administrator" in done.stderr) == (2, True)
+
+
+def test_no_code_of_ours_calls_the_frameworks_own_command(db, run):
+    code, _, said = run("createsuperuser")
+    assert (code, "add_administrator" in said) == (2, True)
 
 
 # --- The rule itself ----------------------------------------------------------------------------

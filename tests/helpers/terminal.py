@@ -30,7 +30,14 @@ def run(capsys, monkeypatch):
     return run
 
 
-def process(*args, stdin="", **environment):
+MANAGE = (sys.executable, "manage.py")
+DJANGO_ADMIN = (str(Path(sys.executable).parent / "django-admin"),)
+
+
+def process(*args, stdin="", by=MANAGE, **environment):
+    """A command as a process of its own; ``by``: what starts it."""
     env = {"ENV_FILE": "/dev/null", "SECRET_KEY": "s" * 50, "PATH": "/usr/bin:/bin"} | environment
-    command = [sys.executable, "manage.py", *args]
+    if by is DJANGO_ADMIN:
+        env |= {"DJANGO_SETTINGS_MODULE": "desk.settings", "PYTHONPATH": str(ROOT)}
+    command = [*by, *args]
     return subprocess.run(command, cwd=ROOT, env=env, input=stdin, capture_output=True, text=True)
