@@ -1,6 +1,7 @@
 """Who signs people in beside the site: the settings of one OpenID Connect provider."""
 
 import json
+import unicodedata
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -77,7 +78,7 @@ def read() -> SingleSignOn | None:
         amr=tuple(listed("SSO_SECOND_FACTOR_AMR")),
         ca_file=_ca_file(),
         is_only=is_only,
-        emergency_administrator=emergency,
+        emergency_administrator=unicodedata.normalize("NFKC", emergency),  # as names are kept
     )
 
 

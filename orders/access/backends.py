@@ -85,4 +85,4 @@ class GuardedBackend(MembershipBackend):
         It takes as long for everybody, so that the one whose password works is not told apart.
         """
         user = super().authenticate(request, username, password, **kwargs)
-        return user if emergency.are_passwords_on(username) else None
+        return user if user is not None and emergency.are_passwords_on(user) else None

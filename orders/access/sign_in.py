@@ -167,7 +167,7 @@ def remove_passkey(*, request: HttpRequest, passkey_id: int) -> str | None:
 def give_password(*, request: HttpRequest, password: str) -> bool:
     """Prove again by password who one is; return whether it was right. Raises `Throttled`."""
     user = sessions.person_of(request)
-    is_on = emergency.are_passwords_on(user.get_username())
+    is_on = emergency.are_passwords_on(user)
     check = user.check_password
     is_right = _is_proven(request, "password again", lambda: check(password) and is_on)
     if is_right:

@@ -37,7 +37,7 @@ def provider_of(person: "User") -> str:
 
 def has_password(person: "User") -> bool:
     """Whether this person has a password that is looked at."""
-    return person.has_usable_password() and emergency.are_passwords_on(person.get_username())
+    return person.has_usable_password() and emergency.are_passwords_on(person)
 
 
 def check_may_link(request: HttpRequest) -> None:

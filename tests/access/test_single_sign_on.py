@@ -570,7 +570,7 @@ def test_the_command_connects_and_disconnects(firm, provider, run):
 
 @pytest.fixture
 def only(settings, provider):
-    set_to(settings, provider, is_only=True, emergency_administrator="Admin")
+    set_to(settings, provider, is_only=True, emergency_administrator="admin")
     return provider
 
 

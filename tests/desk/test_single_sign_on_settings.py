@@ -34,6 +34,11 @@ def test_issuer_and_client_are_enough(read):
     assert not (found.is_only or found.roles or found.acr or found.amr)
 
 
+def test_the_emergency_administrator_is_named_as_names_are_kept(read):
+    found = read(**SET, SSO_ONLY="true", SSO_EMERGENCY_ADMINISTRATOR="\uff32oot")
+    assert found.emergency_administrator == "Root"
+
+
 def test_a_provider_on_this_machine_may_go_without_tls(read):
     assert read(**SET | {"SSO_ISSUER": "http://127.0.0.1:9000"})
 

@@ -84,9 +84,9 @@ def check_sign_on(asked: Asked, limits: Limits) -> Iterator[Finding]:
 
 def _emergency(name: str) -> Finding:
     """Whether somebody could come in if the provider were down."""
-    found = get_user_model().objects.filter(username__iexact=name, is_active=True).first()
+    found = get_user_model().objects.filter(username=name, is_active=True).first()
     if found is None or not (found.is_superuser and found.has_usable_password()):
-        todo = "Name an active administrator with a password."
+        todo = "Name an active administrator with a password, letter by letter as on the site."
         return trouble("sign-on", f"SSO_EMERGENCY_ADMINISTRATOR: {name} cannot come in.", todo)
     if settings.SECOND_FACTOR_REQUIRED and not second_factor.is_enrolled(found):
         todo = "Sign in as that administrator once, and set one up."

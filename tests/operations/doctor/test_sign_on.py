@@ -63,3 +63,5 @@ def test_whoever_is_to_come_in_when_it_is_down_must_be_able_to(firm, provider, s
         people.update(**spoilt)
         assert found()[-1][0] == "trouble"
         people.update(**usual)
+    settings.SINGLE_SIGN_ON = as_set(provider, is_only=True, emergency_administrator="Admin")
+    assert found()[-1][0] == "trouble"  # whose password would not be looked at
