@@ -16,7 +16,7 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the signals, register what may wait for a second person, check the routes."""
-        from orders.access import api_tokens, second_factor_off, sign_in_log
+        from orders.access import api_tokens, names, second_factor_off, sign_in_log
         from orders.accounts import waiting_acts
         from orders.lifecycle import restored_copy_acceptance
         from orders.operations.alerts import ways
@@ -24,6 +24,7 @@ class OrdersConfig(AppConfig):
 
         sign_in_log.connect()
         api_tokens.connect()
+        names.connect()
         second_person.connect()
         second_factor_off.connect()
         waiting_acts.connect()

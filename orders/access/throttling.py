@@ -71,7 +71,9 @@ def succeed(*, verdict: Verdict, user: "User", address: str) -> None:
     """Forget what this person got wrong from this address; what others tried goes on counting."""
     SignInAttempt.objects.filter(pk=verdict.attempt_id).delete()
     name = folded(user.get_username())
-    SignInAttempt.objects.filter(name=name, address=address).delete()
+    people = get_user_model().objects.filter(username__iexact=name)
+    if not people.exclude(pk=user.pk).exists():  # else a namesake would forget guesses at another's
+        SignInAttempt.objects.filter(name=name, address=address).delete()
 
 
 def know(*, user: "User", address: str, now: datetime | None = None) -> None:

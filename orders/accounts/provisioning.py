@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from orders.access import four_eyes, sessions
+from orders.access import four_eyes, names, sessions
 from orders.access.denials import refuse
 from orders.access.four_eyes import Waits
 from orders.accounts import waiting_acts
@@ -220,6 +220,7 @@ def _user(name: str, password: str | None, *, is_superuser: bool = False) -> "tu
     user = users(username=_label(name, "operator"), is_staff=True, is_superuser=is_superuser)
     try:
         user.full_clean(exclude=["password"])
+        names.check(user.get_username())
     except ValidationError as error:
         raise CannotEnrol(" ".join(error.messages), field="name") from None
     _hash_password(user, password or "")

@@ -3,14 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from orders.access import own_sign_ins
 from orders.audit import log
 from orders.models import Event
 from tests.helpers.authenticator import enrolled, sign_in
-from tests.helpers.firm import PASSWORD
+from tests.helpers.firm import namesake
 from tests.helpers.screens import page, url
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +63,7 @@ def test_nobody_reads_of_anothers_failures(firm, name):
 
 
 def test_a_namesake_in_other_letters_has_their_own(firm):
-    get_user_model().objects.create_user("Olivia", password=PASSWORD)
+    namesake("Olivia")
     failed("Olivia")
     assert told(firm.operator) == []
 

@@ -295,7 +295,7 @@ def test_a_name_that_somebody_has_is_not_taken_over(firm, provider):
     provider.person["preferred_username"] = "Hannah"
     client = enter(provider)
     assert not is_in(client)
-    assert "Somebody is named Hannah here already" in said(client)
+    assert "Somebody is named hannah here already" in said(client)
     assert not Identity.objects.exists()
 
 

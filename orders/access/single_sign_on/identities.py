@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from orders.access import sessions
+from orders.access import names, sessions
 from orders.access.single_sign_on.claims import Claims, Refused
 from orders.audit import log
 from orders.models import Event, Identity
@@ -41,10 +41,11 @@ def person_of(claims: Claims, *, actor_from: str) -> "User":
     if known is None:
         try:
             return _made(claims, actor_from)
-        except IntegrityError:  # the same person, in another browser at this moment
-            known = _known(claims)
+        except (IntegrityError, names.ReadsAlike) as taken:
+            known = _known(claims)  # the same person, in another browser at this moment
             if known is None:
-                raise Refused(_taken(claims)) from None
+                name = taken.other if isinstance(taken, names.ReadsAlike) else claims.name
+                raise Refused(_taken(name, claims)) from None
     if not known.user.is_active:
         raise Refused(DEACTIVATED)
     user: User = known.user
@@ -91,12 +92,13 @@ def _known(claims: Claims) -> Identity | None:
 
 
 def _made(claims: Claims, address: str) -> "User":
-    """Make the person; the sign-in service is not asked what they may do here."""
+    """Make the person; the sign-in service is not asked what they may do here.
+
+    Raises `Refused`, and `names.ReadsAlike`.
+    """
     users = get_user_model()
     if not claims.name:
         raise Refused(NO_NAME)
-    if users.objects.filter(username__iexact=claims.name).exists():
-        raise Refused(_taken(claims))
     user = users(username=claims.name, is_staff=True)
     user.set_unusable_password()
     with transaction.atomic():
@@ -111,8 +113,8 @@ def _made(claims: Claims, address: str) -> "User":
     return user
 
 
-def _taken(claims: Claims) -> str:
-    return TAKEN.format(name=claims.name, subject=claims.subject)
+def _taken(name: str, claims: Claims) -> str:
+    return TAKEN.format(name=name, subject=claims.subject)
 
 
 def _fact(user: "User", actor: log.Actor, changed: list[str], issuer: str) -> log.Fact:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from orders.access import people_by_sign_in, second_factor, sessions
+from orders.access import names, people_by_sign_in, second_factor, sessions
 from orders.access.sign_in_log import actor_of
 from orders.accounts import provisioning
 from orders.admin.accounts import second_person
@@ -62,6 +62,15 @@ WORDS = {  # label and help of each input
 }
 
 
+class NewPersonForm(UserCreationForm):
+    """Somebody new has a name that reads like nobody else's."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        _check_name(self, cleaned)
+        return cleaned
+
+
 class PersonForm(UserChangeForm):
     """An administrator cannot lock themselves out by mistake."""
 
@@ -69,10 +78,18 @@ class PersonForm(UserChangeForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        _check_name(self, cleaned)
         is_self = self.instance.pk == self.acting_user_id
         if is_self and not (cleaned.get("is_active") and cleaned.get("is_superuser")):
             raise ValidationError("You cannot deactivate yourself or stop being an administrator.")
         return cleaned
+
+
+def _check_name(form: "forms.ModelForm[User]", cleaned: dict[str, Any]) -> None:
+    try:
+        names.check(cleaned.get("username") or "", person_id=form.instance.pk)
+    except names.ReadsAlike as alike:
+        form.add_error("username", alike)
 
 
 class MembershipInline(ScopedInline[Membership, User]):
@@ -87,7 +104,7 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     """People are added and deactivated, never deleted: the log names them."""
 
     form = PersonForm
-    add_form = UserCreationForm
+    add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
     event = Event.USER_CHANGED
     inlines = (MembershipInline,)

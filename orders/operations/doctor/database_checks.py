@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from desk import startup_checks
 from desk.startup_checks import CannotStart
+from orders.access import names
 from orders.accounts import key_rotation
 from orders.audit import reader
 from orders.evidence import checkpoint_file, checkpoint_line
@@ -147,6 +148,15 @@ def _without_file(name: str) -> Finding:
         return trouble(name, said, f"{todo}.")
     said = "none was ever signed: a changed log or an older copy would not be noticed."
     return trouble(name, said, "Make a pair with new_checkpoint_key and start a sweep.")
+
+
+def check_people(asked: Asked, limits: Limits) -> Finding:
+    """Whether the log's readers can tell people apart by their names."""
+    pairs = [f"{one} and {other}" for one, other in names.alike()]
+    if not pairs:
+        return ok("people", "no two names read the same.")
+    todo = "Give one of each two another name, on the person's page."
+    return trouble("people", f"names that read the same: {'; '.join(pairs)}.", todo)
 
 
 def check_senders(asked: Asked, limits: Limits) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ EXAMINATIONS = (
     Examination("restored copy", database_checks.check_restored, True),
     Examination("checkpoints", database_checks.check_checkpoints, True),
     Examination("time stamps", evidence_checks.check_time_stamps, True),
+    Examination("people", database_checks.check_people, True),
     Examination("senders", database_checks.check_senders, True),
     Examination("stream", database_checks.check_stream, True),
     Examination("broker", outside_checks.check_broker),
