@@ -81,7 +81,11 @@ SETTINGS = {
             "`preferred_username,email`",
             "The claims that name a new person; the first that is there counts.",
         ),
-        ("SSO_GROUPS_CLAIM", "`groups`", "The claim that lists a person's groups."),
+        (
+            "SSO_GROUPS_CLAIM",
+            "`groups`",
+            "The claim that lists a person's groups. `a.b` is what the claim `a` says of `b`.",
+        ),
         ("SSO_SCOPES", "`openid,profile,email`", "What the provider is asked to tell."),
         (
             "SSO_ROLES_FILE",

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 STEP = "single sign-on"
 GIVE_FACTOR = "You have a second factor here: it alone confirms that it is you."
+NO_GROUPS = (
+    "{name} told no groups of yours ({claim}): no role comes from them. If you should have one, "
+    "tell an administrator; SSO_GROUPS_CLAIM says where groups are read."
+)
 SOMEBODY_ELSE = "The sign-in service says that you are somebody else. Sign in there as yourself."
 
 
@@ -33,6 +37,12 @@ def identity_of(person: "User") -> Identity | None:
 def provider_of(person: "User") -> str:
     """Return what people call the provider that signs this person in; nothing where none does."""
     return provider.name() if identity_of(person) is not None else ""
+
+
+def without_groups() -> str:
+    """Say to whom no groups were told that no role comes from them, and what to do."""
+    there = provider.chosen()
+    return NO_GROUPS.format(name=there.name, claim=there.groups_claim)
 
 
 def has_password(person: "User") -> bool:

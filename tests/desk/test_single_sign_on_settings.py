@@ -39,6 +39,19 @@ def test_the_emergency_administrator_is_named_as_names_are_kept(read):
     assert found.emergency_administrator == "Root"
 
 
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://id.example.com/realms/firm",
+        "https://login.microsoftonline.com/833ced3d-cb2e-41de-92f1-29e2af035ddc/v2.0",
+        "https://firm.okta.com/oauth2/default",
+        "https://accounts.google.com",
+    ],
+)
+def test_an_issuer_is_kept_to_the_letter_whatever_its_path(read, issuer):
+    assert read(**SET | {"SSO_ISSUER": issuer}).issuer == issuer
+
+
 def test_a_provider_on_this_machine_may_go_without_tls(read):
     assert read(**SET | {"SSO_ISSUER": "http://127.0.0.1:9000"})
 

@@ -49,7 +49,7 @@ class Provider:
         self.forms.append(form)
         if path in self.answers:
             return self.answers[path]
-        if path == "/.well-known/openid-configuration":
+        if path == urlsplit(self.issuer).path + "/.well-known/openid-configuration":
             return 200, self._about() | self.metadata
         if path == "/keys":
             return 200, {"keys": [KEY.as_dict(private=False)]}

@@ -23,12 +23,14 @@ class Refused(Exception):
 class Claims:
     """``name``: a name that could be a person's here, or nothing. ``auth_time``: when the person
     proved to the provider who they are, in seconds since 1970; None where it does not say.
+    ``lacks_groups``: groups give roles here, and the provider told of none, not even an empty list.
     """
 
     issuer: str
     subject: str
     name: str
     groups: tuple[str, ...]
+    lacks_groups: bool
     has_second_factor: bool
     auth_time: int | None
 
@@ -43,6 +45,7 @@ def read(told: Mapping[str, Any], provider: SingleSignOn) -> Claims:
         subject=_subject(told.get("sub")),
         name=_name(told, provider),
         groups=_groups(told, provider),
+        lacks_groups=bool(provider.roles) and _claim(told, provider.groups_claim) is None,
         has_second_factor=bool(factors & set(provider.acr) or methods & set(provider.amr)),
         auth_time=_seconds(told.get("auth_time")),
     )
@@ -51,8 +54,18 @@ def read(told: Mapping[str, Any], provider: SingleSignOn) -> Claims:
 def has_all(told: Mapping[str, Any], provider: SingleSignOn) -> bool:
     """Whether a token alone says all that is asked of it, so that nothing more need be fetched."""
     has_name = any(told.get(claim) for claim in provider.name_claims)
-    has_groups = provider.groups_claim in told or not provider.roles
+    has_groups = _claim(told, provider.groups_claim) is not None or not provider.roles
     return has_name and has_groups
+
+
+def _claim(told: Mapping[str, Any], name: str) -> Any:
+    """Return the claim of this name; else *a.b* is what the object *a* says of *b*."""
+    if name in told:
+        return told[name]
+    found: Any = told
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def _seconds(moment: Any) -> int | None:
@@ -94,12 +107,12 @@ def _groups(told: Mapping[str, Any], provider: SingleSignOn) -> tuple[str, ...]:
     if not provider.roles:
         return ()
     claim = provider.groups_claim
-    groups = told.get(claim)
+    groups = _claim(told, claim)
     if groups is None and _is_elsewhere(told, claim):
         raise Refused(
             f"The sign-in service did not list your groups, because they are too many ({claim}). "
             "Nothing is changed. Have an administrator of that service tell this site only the "
-            "groups that are given to it."
+            "groups that are given to it, or app roles in their place (SSO_GROUPS_CLAIM=roles)."
         )
     if isinstance(groups, str):
         groups = [groups]
@@ -113,5 +126,7 @@ def _groups(told: Mapping[str, Any], provider: SingleSignOn) -> tuple[str, ...]:
 
 
 def _is_elsewhere(told: Mapping[str, Any], claim: str) -> bool:
-    names = told.get("_claim_names")
-    return told.get("hasgroups") is True or (isinstance(names, dict) and claim in names)
+    """Whether the token says that there are groups, and not which: Entra ID does, above 200."""
+    names, has = told.get("_claim_names"), told.get("hasgroups")
+    has_groups = claim == "groups" and has in (True, "true")
+    return has_groups or (isinstance(names, dict) and claim in names)

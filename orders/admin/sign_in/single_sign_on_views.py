@@ -63,6 +63,8 @@ def back(request: HttpRequest) -> HttpResponse:
         return _refused(request, refused)
     if walked.purpose is Purpose.LINK:
         messages.success(request, f"Connected: {provider.name()} signs you in from now on.")
+    if walked.purpose is Purpose.ENTER and walked.claims.lacks_groups:
+        messages.warning(request, single_sign_on.without_groups())
     return redirect(walked.next)
 
 
