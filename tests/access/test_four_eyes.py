@@ -1,8 +1,10 @@
 """What raises a risk waits for a second person with the right, bound to its exact content."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -10,7 +12,15 @@ from orders.access import four_eyes, four_eyes_decisions, one_person
 from orders.access.four_eyes import NoLonger
 from orders.access.permissions import NotAllowed
 from orders.audit import descriptions
-from orders.models import Alert, AlertKind, AuditRecord, Event, Membership, Proposal
+from orders.models import (
+    Alert,
+    AlertKind,
+    AuditRecord,
+    Event,
+    Membership,
+    Proposal,
+    ProposalKind,
+)
 from orders.operations.alerts import watch
 from tests.helpers.authenticator import enrolled
 from tests.helpers.proposals import (
@@ -107,6 +117,26 @@ def test_a_deactivated_person_does_not_decide(firm, thing):
     assert not thing.done
 
 
+def test_who_is_deactivated_has_no_part_in_it_whatever_the_act_itself_asks(firm, thing):
+    """Each act of today asks for it too; one of tomorrow may forget."""
+    proposal, other = asked(firm, firm.head), firm.second
+    four_eyes.register(ProposalKind.GUARD, replace(thing.act(), may=lambda user, proposal: True))
+    people = get_user_model().objects
+    for person, refusal in ((other, NotAllowed), (firm.head, NoLonger)):
+        people.filter(pk=person.pk).update(is_active=False)
+        with pytest.raises(refusal):
+            approve(firm, proposal, people.get(pk=other.pk))
+        people.filter(pk=person.pk).update(is_active=True)
+    assert not thing.done
+
+
+def test_the_factor_of_an_administrator_waits_where_any_desk_asks(firm):
+    assert not four_eyes.is_needed_of(firm.administrator)
+    with_second_person(firm.momentum)
+    assert four_eyes.is_needed_of(firm.administrator)
+    assert not four_eyes.is_needed_of(firm.stranger)
+
+
 def test_what_was_declined_is_not_done_afterwards(firm, thing):
     proposal, other = asked(firm, firm.head), firm.second
     decline(firm, proposal, other)
@@ -165,6 +195,30 @@ def test_nothing_is_done_after_its_time(firm, thing, settings):
     with pytest.raises(NoLonger, match="expired"):
         approve(firm, proposal, other, now=later)
     assert status(proposal) == "expired" and not thing.done
+
+
+def test_nothing_is_done_at_its_last_moment(firm, thing):
+    proposal = asked(firm, firm.head)
+    with pytest.raises(NoLonger, match="expired"):
+        approve(firm, proposal, firm.second, now=proposal.expires_at)
+
+
+def test_what_expired_is_asked_anew(firm, thing):
+    """It is not given back as *the same*: nobody could approve it."""
+    older = asked(firm, firm.head)
+    past = timezone.now() - timedelta(seconds=1)
+    Proposal.objects.filter(pk=older.pk).update(expires_at=past)
+    newer = asked(firm, firm.head)
+    assert newer.pk != older.pk and status(older) == "void"
+    assert approve(firm, newer, firm.second) and len(thing.done) == 1
+
+
+@pytest.mark.parametrize("name", ["kind", "desk_id", "about", "content", "words"])
+def test_the_hash_binds_each_part(firm, thing, name):
+    proposal = asked(firm, firm.head)
+    other = {"kind": "role", "desk_id": firm.basis.pk}.get(name, "another")
+    setattr(proposal, name, other)
+    assert four_eyes.content_hash(proposal, None) != proposal.content_sha256
 
 
 def test_the_sweep_ends_what_nobody_decided(firm, thing, settings):
@@ -242,6 +296,16 @@ def test_administrators_alone_do_it_alone(firm, thing, person):
     with pytest.raises(NotAllowed):
         glass_broken(firm, proposal, getattr(firm, person))
     assert not thing.done and not alarms().exists()
+
+
+@pytest.mark.parametrize("said", ["", "  ", "...", "ok"])
+def test_a_review_that_says_nothing_is_none(firm, thing, said):
+    proposal = asked(firm, firm.administrator)
+    glass_broken(firm, proposal, firm.administrator)
+    user = firm.second
+    with pytest.raises(one_person.NoReason):
+        one_person.review(user=user, actor=firm.actor(user), proposal_id=proposal.pk, said=said)
+    assert alarms().exists()
 
 
 def test_another_administrator_reviews_it_and_the_alarm_ends(firm, thing):

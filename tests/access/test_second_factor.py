@@ -1,10 +1,12 @@
 """A stolen password is not enough: second factors, and that no address leads around them."""
 
 import base64
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from orders.access import second_factor
 from orders.audit import log
@@ -12,6 +14,7 @@ from orders.models import AuditRecord, Cancel, RecoveryCode, Role, SecondFactor
 from tests.authz.addresses import addresses, plain
 from tests.helpers.authenticator import Authenticator, enrolled, is_in, secret_on, sign_in
 from tests.helpers.firm import PASSWORD
+from tests.helpers.passkeys import enrolled_passkey
 from tests.helpers.screens import click, known_order, page, url
 
 pytestmark = pytest.mark.django_db
@@ -180,6 +183,41 @@ def test_a_lost_device_is_reset_from_the_terminal_on_the_record(firm, run, requi
     assert client.get(url("enrol_second_factor")).status_code == 302  # its session is over
     enrol_by_page(sign_in(firm.operator))
     assert RecoveryCode.objects.count() == second_factor.RECOVERY_CODES
+
+
+def test_setting_one_up_is_a_record(firm):
+    enrolled(firm.operator)
+    record = AuditRecord.objects.first()
+    assert (record.event, "enrolled" in record.data) == ("user_changed", True)
+
+
+def test_recovery_codes_stand_in_for_nothing_where_there_is_no_factor(firm):
+    _, codes = enrolled(firm.operator)
+    SecondFactor.objects.all().delete()  # behind our back: the codes are left
+    assert not second_factor.is_right(user=firm.operator, code=codes[0])
+
+
+def test_what_is_turned_off_leaves_no_recovery_code(firm):
+    enrolled(firm.operator)
+    second_factor.reset(user=firm.operator, actor=log.Actor())
+    assert not RecoveryCode.objects.exists()
+
+
+def test_a_session_of_before_the_factor_does_not_come_back_once_it_is_off(firm):
+    """What it stood on is as it was before; nobody asked for anything in it meanwhile."""
+    client = sign_in(firm.operator)
+    enrolled(firm.operator)
+    second_factor.reset(user=firm.operator, actor=log.Actor())
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize("enrol", [enrolled, enrolled_passkey])
+def test_a_factor_counts_from_when_it_was_set_up(firm, enrol):
+    before = timezone.now() - timedelta(minutes=1)
+    enrol(firm.operator)
+    assert second_factor.is_enrolled(firm.operator)
+    assert second_factor.is_enrolled(firm.operator, since=timezone.now())
+    assert not second_factor.is_enrolled(firm.operator, since=before)
 
 
 def test_wrong_codes_are_throttled_and_recorded(firm, required):

@@ -147,6 +147,15 @@ def test_the_fresh_proof_is_the_second_factor_where_there_is_one(firm):
     assert client.get(url("orders_agentwallet_add")).status_code == 200
 
 
+@pytest.mark.parametrize(("age_s", "is_fresh"), [(295, True), (305, False), (-3_600, False)])
+def test_a_proof_is_fresh_for_five_minutes_and_not_before_it_was_given(firm, age_s, is_fresh):
+    """One of the future is of before a clock was set back: nobody knows how old it is."""
+    client = sign_in(firm.administrator)
+    age(client, sessions.FRESH, by=age_s)
+    answer = client.get(url("auth_user_add"))
+    assert (answer.status_code == 200) == is_fresh
+
+
 def test_a_cancel_never_asks_for_a_fresh_proof(firm):
     client = sign_in(firm.operator)
     age(client, sessions.FRESH, by=4_000)

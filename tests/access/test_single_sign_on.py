@@ -433,6 +433,14 @@ def test_a_provider_that_remembers_a_person_gives_no_fresh_proof(firm, provider)
     assert enter(provider).session[sessions.FRESH] <= time.time()
 
 
+def test_the_providers_second_factor_makes_no_old_sign_in_fresh(firm, provider, settings):
+    set_to(settings, provider, amr=("mfa",))
+    provider.token = {"amr": ["mfa"], "auth_time": int(time.time()) - 3_600}
+    client = enter(provider)
+    assert sessions.VERIFIED in client.session
+    assert client.session[sessions.FRESH] <= time.time() - 3_600
+
+
 def stale(client):
     session = client.session
     session[sessions.FRESH] = 0

@@ -36,9 +36,11 @@ class Device:
             self.counter += 1
         return AuthenticatorData.create(sha256(host.encode()), flags, self.counter or 0, credential)
 
-    def create(self, challenge=CHALLENGE, site=HERE, flags=FLAG.UP | FLAG.UV, **frame) -> dict:
-        """What a browser sends on of a new passkey."""
-        public = ES256.from_cryptography_key(self.key.public_key())
+    def create(
+        self, challenge=CHALLENGE, site=HERE, flags=FLAG.UP | FLAG.UV, public=None, **frame
+    ) -> dict:
+        """What a browser sends on of a new passkey. ``public``: a key of another kind than ours."""
+        public = public or ES256.from_cryptography_key(self.key.public_key())
         credential = AttestedCredentialData.create(Aaguid.NONE, self.id, public)
         made = AttestationObject.create(
             "none", self._data(site.host, flags | FLAG.AT, credential), {}
