@@ -1,6 +1,7 @@
 """A stolen password is not enough: second factors, and that no address leads around them."""
 
 import base64
+import time
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -218,6 +219,14 @@ def test_a_factor_counts_from_when_it_was_set_up(firm, enrol):
     assert second_factor.is_enrolled(firm.operator)
     assert second_factor.is_enrolled(firm.operator, since=timezone.now())
     assert not second_factor.is_enrolled(firm.operator, since=before)
+
+
+@pytest.mark.parametrize(("ahead", "is_taken"), [(3, False), (10_000, True)])
+def test_a_step_of_a_clock_that_was_far_ahead_keeps_nobody_out(firm, ahead, is_taken):
+    """One a little ahead is a code that was used; one of hours ahead is of another clock."""
+    device, _ = enrolled(firm.operator)
+    SecondFactor.objects.update(last_step=int(time.time()) // 30 + ahead)
+    assert second_factor.is_right(user=firm.operator, code=device.code()) == is_taken
 
 
 def test_wrong_codes_are_throttled_and_recorded(firm, required):
