@@ -264,6 +264,18 @@ def test_the_database_itself_knows_no_approval_by_the_one_who_asked(firm, thing)
         row.update(status="approved", decided_by=firm.administrator)
 
 
+def test_the_same_asked_for_by_another_is_theirs_and_voids_the_first_on_the_record(firm, thing):
+    first = asked(firm, firm.head)
+    assert asked(firm, firm.head) == first
+    second = asked(firm, firm.administrator)
+    assert (second.asked_by, status(first)) == (firm.administrator, "void")
+    assert outcomes() == ["asked", "void", "asked"]
+    with pytest.raises(NotAllowed):
+        approve(firm, second, firm.administrator)
+    approve(firm, second, firm.second)
+    assert thing.done
+
+
 def glass_broken(firm, proposal, user, reason="nobody answers and the desk stands still"):
     about = {"proposal_id": proposal.pk, "seen": proposal.content_sha256, "reason": reason}
     return one_person.break_glass(user=user, actor=firm.actor(user), **about)

@@ -82,6 +82,13 @@ def test_the_page_tells_of_each_open_session_which_one_it_is(here, there):
     assert f'value="{name_of(here)}"' not in text, "this one is ended by signing out"
 
 
+def test_a_session_from_before_something_changed_is_not_listed(here, there):
+    session = there.session
+    session[sessions.STANDING] = "of before"
+    session.save()
+    assert "203.0.113.9" not in page(here, "own_settings").partition("Last sign-ins")[0]
+
+
 def test_the_page_and_the_log_hold_no_key_of_a_session(here, there):
     end(here, name_of(client_in("olivia", "192.0.2.1")))
     text = page(here, "own_settings")

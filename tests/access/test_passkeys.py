@@ -23,6 +23,7 @@ from orders.access import (
     webauthn,
 )
 from orders.access.passkey_requests import CHALLENGE, NoSite
+from orders.access.permissions import NotAllowed
 from orders.audit import log, sentences
 from orders.models import Alert, AlertKind, AuditRecord, Event, Passkey, Proposal, RecoveryCode
 from orders.operations.alerts import watch
@@ -620,6 +621,19 @@ def test_the_last_one_waits_for_a_second_person_where_the_desk_asks_one_of_sever
     assert "waits for a second person" in remove_by_administrator(firm, "laptop")
     assert Passkey.objects.get().name == "laptop"
     assert Proposal.objects.get().kind == "second_factor_off"
+
+
+@pytest.mark.parametrize("person", ["head", "operator", "auditor", "stranger"])
+def test_nobody_but_an_administrator_takes_a_factor_from_another(firm, person):
+    user = getattr(firm, person)
+    about = {"person": firm.viewer, "user": user, "actor": firm.actor(user)}
+    enrolled_passkey(firm.viewer)
+    pk = Passkey.objects.get().pk
+    with pytest.raises(NotAllowed):
+        second_factor_off.turn_off(**about)
+    with pytest.raises(NotAllowed):
+        second_factor_off.remove_passkey(passkey_id=pk, **about)
+    assert Passkey.objects.exists()
 
 
 def test_what_waits_is_void_once_a_passkey_was_added(firm, settings):
