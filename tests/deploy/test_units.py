@@ -129,6 +129,8 @@ def test_keys_go_to_senders_alone(unit):
     assert ("opening-keys" in given) == is_sender(unit)
     assert ("senders.env" in given, "web.env" in given) == (is_sender(unit), not is_sender(unit))
     assert ("checkpoint-key" in given) == unit.stem.endswith(("-sweep", "-archive"))
+    # senders.env names the checkpoint key for all of them: who does not get it must not look for it.
+    assert ("AUDIT_CHECKPOINT_KEY_FILE=" in given) == is_sender(unit)
 
 
 def holds(unit, wanted):
