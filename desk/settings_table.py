@@ -119,7 +119,11 @@ SETTINGS = {
             "Or `postgres://user:password@host:port/name`; behind PgBouncer in transaction mode "
             "add `?prepare_threshold=none`.",
         ),
-        ("CELERY_BROKER_URL", "`embedded://`", "Or `redis://…`, `amqp://…`."),
+        (
+            "CELERY_BROKER_URL",
+            "`embedded://`",
+            "Or `redis://…`, `amqp://…`; with TLS `rediss://…?ssl_cert_reqs=required`.",
+        ),
         (
             "EXPORT_DIR",
             "`DATA_DIR/exports`",
