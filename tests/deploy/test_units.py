@@ -129,7 +129,7 @@ def test_keys_go_to_senders_alone(unit):
     assert ("opening-keys" in given) == is_sender(unit)
     assert ("senders.env" in given, "web.env" in given) == (is_sender(unit), not is_sender(unit))
     assert ("checkpoint-key" in given) == unit.stem.endswith(("-sweep", "-archive"))
-    # senders.env names the checkpoint key for all of them: who does not get it must not look for it.
+    # senders.env names the checkpoint key for all: who does not get it must not look for it
     assert ("AUDIT_CHECKPOINT_KEY_FILE=" in given) == is_sender(unit)
 
 
@@ -191,3 +191,14 @@ def test_systemd_scores_its_exposure_low(here, unit):
 def analyze(*arguments):
     command = ["systemd-analyze", "--no-pager", *arguments]
     return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_commands_run_as_the_units_do():
+    text = (ROOT / "deploy" / "pacifica-desk").read_text()
+    subprocess.run(["sh", "-n", "-c", text], check=True)
+    for word in (f"cd {INSTALLED}", "DATA_DIR=/var/lib/pacifica-desk", "--reuid=pacifica-desk"):
+        assert word in text
+    for kind in ("senders", "web"):
+        settings = f"LoadCredential=settings:/etc/pacifica-desk/{kind}.env"
+        assert f"settings={kind} " in text
+        assert any(settings in unit.read_text() for unit in PROCESSES)
