@@ -13,6 +13,7 @@ POSTGRES = {"postgres", "postgresql"}
 READ = {"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS"}
 CODED = "In a password, / ? # @ : % are written as %2F %3F %23 %40 %3A %25."
 UNREADABLE = f"cannot be read: postgres://user:password@host:port/name. {CODED}"
+MAX_REASON = 200  # characters
 UNKNOWN_OPTION = f"has an option after its ? that PostgreSQL does not know. {CODED}"
 
 
@@ -66,6 +67,15 @@ def _sound_options(options: dict[str, Any]) -> dict[str, Any]:
     except (ProgrammingError, TypeError):
         wrong("DATABASE_URL", UNKNOWN_OPTION)
     return theirs | ours
+
+
+def reason_of(error: Exception) -> str:
+    """Return why the database cannot be used, in one line of its own words; never a password."""
+    said = " ".join(str(error).split("\n")[0].split())[:MAX_REASON]
+    password = str(connections.settings[DEFAULT_DB_ALIAS].get("PASSWORD") or "")
+    if (password and password in said) or "password=" in said or "://" in said:
+        said = ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def prepare_statements() -> None:

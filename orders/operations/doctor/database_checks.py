@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from desk import startup_checks
+from desk.databases import reason_of
 from desk.startup_checks import CannotStart
 from orders.access import names
 from orders.accounts import key_rotation
@@ -34,7 +35,7 @@ def check_database(asked: Asked, limits: Limits) -> Finding:
     except DatabaseError as error:
         return trouble(
             "database",
-            f"DATABASE_URL: it cannot be used ({type(error).__name__}).",
+            f"DATABASE_URL: it cannot be used ({reason_of(error)}).",
             "Start it, and check host, name, user and password in DATABASE_URL.",
         )
     if _is_pooled_and_prepares():
@@ -105,7 +106,7 @@ def check_stored_keys(asked: Asked, limits: Limits) -> Finding:
         said = f"{number} sealed to {', '.join(map(repr, unheld))}, which is not held here."
         todo = "Add that opening key to AGENT_KEY_OPENING_KEYS, after the newest one."
         return trouble(name, said, todo)
-    return ok(name, f"{sum(counts.values())} keys, each sealed to a key that is held here.")
+    return ok(name, f"{sum(counts.values())} sealed, each to a key that is held here.")
 
 
 def check_restored(asked: Asked, limits: Limits) -> Finding:
@@ -189,7 +190,7 @@ def check_stream(asked: Asked, limits: Limits) -> Finding:
     if followed < count:
         return trouble(name, f"no process follows {count - followed} of {count} accounts.", FOLLOW)
     live = sum(stream.is_healthy(asked.now) for stream in streams)
-    return ok(name, f"{count} accounts are followed, {live} of them live.")
+    return ok(name, f"accounts followed: {count}, live: {live}.")
 
 
 FOLLOW = (

@@ -133,7 +133,10 @@ def test_a_database_file_that_is_missing_or_none_is_named_and_not_made(tmp_path)
     assert "there is no such file. -> Stop every process, then" in process("doctor", **about).stdout
     assert not place.exists()
     place.write_bytes(b"no database" * 1000)
-    assert "it cannot be used (DatabaseError)" in process("doctor", **about).stdout
+    assert (
+        "it cannot be used (DatabaseError: file is not a database)"
+        in process("doctor", **about).stdout
+    )
 
 
 # --- Keys -----------------------------------------------------------------------------------------
