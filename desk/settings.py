@@ -97,7 +97,8 @@ CREDIT_SYNC_PERCENT = number("CREDIT_SYNC_PERCENT", 25, 1, 100)
 DEBUG = yes_or_no("DEBUG", False)
 SECRET_KEY = text("SECRET_KEY")
 if not SECRET_KEY:
-    wrong("SECRET_KEY", "is not set. Copy .env.example to .env and fill it in, or run `make demo`.")
+    where = "Name the file of settings in ENV_FILE, or make one: docs/going-live.md"
+    wrong("SECRET_KEY", f"is not set. {where}. To try the desk: make demo.")
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 if not ALLOWED_HOSTS:
     wrong("ALLOWED_HOSTS", "is empty: name the host under which people open the site.")
