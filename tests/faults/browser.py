@@ -28,12 +28,16 @@ class Unanswered(Exception):
 
 
 class Browser:
-    """Signed in as one operator; several windows at once."""
+    """Signed in as one operator; several windows at once.
 
-    def __init__(self, site, user):
-        self._site = site
+    ``sites``: a window that has no answer from one goes on with the next. ``enter``: called in each
+    window's thread first.
+    """
+
+    def __init__(self, sites, user, enter=lambda: None):
+        self._sites = sites
         self._cookies = _signed_in(user)
-        self._windows = ThreadPoolExecutor(max_workers=6)
+        self._windows = ThreadPoolExecutor(max_workers=6, initializer=enter)
         self._own = threading.local()
         self._is_closed = False
 
@@ -78,11 +82,13 @@ class Browser:
         """POST; where it led. Raises `Unanswered`, or `ValueError` for a page that says no."""
         try:
             answer = self._session().post(
-                self._site + path, data=form, timeout=TIMEOUT_S, allow_redirects=False
+                self._site() + path, data=form, timeout=TIMEOUT_S, allow_redirects=False
             )
         except requests.RequestException:
+            self._own.turn += 1
             raise Unanswered from None
         if answer.status_code >= 500:
+            self._own.turn += 1
             raise Unanswered
         if answer.status_code != 302 or "/login/" in answer.headers["Location"]:
             raise ValueError(f"{path}: {answer.status_code} {answer.text[:300]}")
@@ -94,8 +100,11 @@ class Browser:
             session.trust_env = False
             session.cookies.update(self._cookies)
             session.headers["X-CSRFToken"] = self._cookies["csrftoken"]
-            self._own.session = session
+            self._own.session, self._own.turn = session, 0
         return self._own.session
+
+    def _site(self):
+        return self._sites[self._own.turn % len(self._sites)]
 
 
 def _signed_in(user) -> dict:

@@ -3,7 +3,7 @@
 import uuid
 
 from tests.faults.clocks import JUMP_S
-from tests.faults.stage import ROOM, SENDER_POINTS, WEB_POINTS
+from tests.faults.stage import EVERYBODY, ROOM, SENDER_POINTS, SENDERS, WEB_POINTS
 
 REQUEST_FAULTS = [
     {"kind": "drop"},
@@ -69,8 +69,6 @@ KINDS = {  # what an act may be about, and how such an order is placed
     "stop": {"order_type": "stop_limit", "stop_price": "80000"},
     "twap": {"order_type": "twap"},
 }
-SENDERS = ["urgent1", "bulk1", "sweep1", "sweep2"]
-EVERYBODY = [*SENDERS, "stream1", "web"]
 STORM_S = 7.0
 JUMPED_S = 1.5
 MAX_ORDERS = 100  # orders of one act: more would have to be typed

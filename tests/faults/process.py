@@ -2,7 +2,7 @@
 
 It loads the site once. Then each line of JSON on its standard input forks a process of the run,
 which so begins in milliseconds: ``{"kind": "urgent" | "bulk" | "sweep" | "stream" | "web",
-"port": …, "point": …, "nth": …, "room": …}``. Its answer is the process id. With a point the
+"bind": …, "point": …, "nth": …, "room": …}``. Its answer is the process id. With a point the
 process kills itself there, at the nth coming by; with room, its database may grow by so many pages
 and no more. Both are patched in here: the product has no hooks for them.
 """
@@ -105,7 +105,7 @@ def run_web(wanted):
     from gunicorn.app.wsgiapp import run
 
     options = "--threads 4 --log-level error --no-control-socket --graceful-timeout 3"
-    sys.argv = ["gunicorn", "desk.wsgi", "-b", f"127.0.0.1:{wanted['port']}", *options.split()]
+    sys.argv = ["gunicorn", "desk.wsgi", "-b", wanted["bind"], *options.split()]
     run()
 
 

@@ -3,7 +3,7 @@
 import time
 from contextlib import suppress
 
-from tests.faults.plan import EVERYBODY
+from tests.faults.stage import EVERYBODY
 
 LOOKED_S = 3.0  # for what a sender that knew no better would send
 

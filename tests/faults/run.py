@@ -16,14 +16,13 @@ import tempfile
 import time
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from tests.faults import plan as plans
 from tests.faults.browser import Act
 from tests.faults.clocks import JUMPS, nearest
-from tests.faults.plan import EVERYBODY, KINDS, SENDERS, STORM_S
+from tests.faults.plan import KINDS, STORM_S
 from tests.faults.restoring import Copies
-from tests.faults.stage import Stage
+from tests.faults.stage import EVERYBODY, SENDERS, Stage
 
 ACCOUNTS = 8
 CALM_S = 14.0  # at most; it ends when all has come to rest
@@ -157,14 +156,14 @@ class Run:
         """
         self.stage.clock.set(0)
         self.stage.disarm()
-        self.stage.revive(EVERYBODY)
+        self.stage.revive(self.stage.everybody)
         self.calms.append((time.time(), None))
         ends_at = time.monotonic() + seconds
         self._note_queued()
         has_ended = False
         while time.monotonic() < ends_at and not has_ended:
             time.sleep(0.3)
-            self.stage.revive(EVERYBODY)
+            self.stage.revive(self.stage.everybody)
             self.collect()
             has_ended = not self.waiting and not _under_way(spare_lost)
         self.calms[-1] = (self.calms[-1][0], time.time())
@@ -218,6 +217,34 @@ def patiently(read, patience_s=20):
             time.sleep(0.1)
 
 
+def judged(run, *, had_right):
+    """Compare the three logs of a run that is over: (figures, findings)."""
+    from orders.evidence import checkpoints
+    from orders.reconcile import sync
+    from tests.faults import checker, figures  # only now are there settings
+
+    for account in run.accounts:
+        patiently(partial(sync.sync_account, account_id=account.pk))
+    checkpoints.make()  # a copy accepted in the last seconds is not under one yet
+    paper, folder = run.stage.paper, run.stage.folder
+    ledger = paper.ledger()
+    evidence = checker.Evidence(
+        intents=run.intents,
+        requests=ledger["requests"],
+        effects=ledger["effects"],
+        truth=paper.truth(),
+        secrets=[account.agent_keypair for account in run.accounts],
+        folders=[folder / "broker", folder / "processes.log"],
+        had_right=had_right,
+        jumps=JUMPS,
+        forgotten=run.copies.forgotten,
+    )
+    findings = list(checker.everything(evidence))
+    findings += run.copies.findings
+    findings += [f"refused: {said}" for said in run.refused]
+    return figures.of(run, evidence, findings), findings
+
+
 def prove(*, seed, cancels, kills, seconds, folder, shape):
     """Run, check, and return (figures, findings)."""
     stage = Stage(folder, shape=shape)
@@ -227,29 +254,7 @@ def prove(*, seed, cancels, kills, seconds, folder, shape):
         administrator = type(user).objects.get(username="admin")
         run = Run(stage, seed=seed, accounts=accounts, administrator=administrator)
         run.go(cancels=cancels, kills=kills, seconds=seconds)
-        from orders.evidence import checkpoints
-        from orders.reconcile import sync
-        from tests.faults import checker, figures  # only now are there settings
-
-        for account in accounts:
-            patiently(partial(sync.sync_account, account_id=account.pk))
-        checkpoints.make()  # a copy accepted in the last seconds is not under one yet
-        ledger = stage.paper.ledger()
-        evidence = checker.Evidence(
-            intents=run.intents,
-            requests=ledger["requests"],
-            effects=ledger["effects"],
-            truth=stage.paper.truth(),
-            secrets=[account.agent_keypair for account in accounts],
-            folders=[Path(folder) / "broker", Path(folder) / "processes.log"],
-            had_right={(user.pk, desk.pk)},
-            jumps=JUMPS,
-            forgotten=run.copies.forgotten,
-        )
-        findings = list(checker.everything(evidence))
-        findings += run.copies.findings
-        findings += [f"refused: {said}" for said in run.refused]
-        return figures.of(run, evidence, findings), findings
+        return judged(run, had_right={(user.pk, desk.pk)})
     finally:
         stage.stop()
 

@@ -88,9 +88,7 @@ class RedisBroker:
     def _start(self):
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         command = ["redis-server", *options, "--appendonly", "no", "--dir", str(self.folder)]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, preexec_fn=_ends_with_us
-        )
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=ends_with_us)
         _until(self._redis.ping, redis.RedisError)
 
 
@@ -196,7 +194,7 @@ class Postgres:
 
     def _launched(self, command):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(command, cwd="/", preexec_fn=_ends_with_us, **quiet, **self._as)
+        return subprocess.Popen(command, cwd="/", preexec_fn=ends_with_us, **quiet, **self._as)
 
     def _run(self, program, *options):
         command = [_program(program), *options]
@@ -207,7 +205,7 @@ class Postgres:
         return psycopg.connect(**address, autocommit=True, connect_timeout=5)
 
 
-def _ends_with_us():
+def ends_with_us():
     """In a new process: it ends when this one does, however that came."""
     LIBC.prctl(DIE_WITH_PARENT, signal.SIGQUIT)
 

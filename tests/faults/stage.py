@@ -25,21 +25,27 @@ from tests.helpers.paper import PaperHandle
 ROOT = Path(__file__).resolve().parents[2]
 SENDER_POINTS = sorted(set(POINTS) - {"after the intent's commit"})
 WEB_POINTS = ["after the intent's commit"]
+SENDERS = ["urgent1", "bulk1", "sweep1", "sweep2"]
+EVERYBODY = [*SENDERS, "stream1", "web"]
 ROOM = 4  # pages that a database on a full disk may still grow by
 
 
 class Stage:
-    """Processes by name; each is started again when it has died."""
+    """Processes by name; each is started again when it has died.
+
+    ``everybody``: the names of all. ``settings``: the module of their settings.
+    """
+
+    everybody, settings = EVERYBODY, "tests.faults.settings"
 
     def __init__(self, folder, *, shape="embedded"):
         self.folder = Path(folder)
         self.log = (self.folder / "processes.log").open("ab")
         self.counts = Counter()  # what was done to whom, by kind
         self.web_port = free_port()
-        self._paper_process, port = self._start_paper()
-        self.paper = PaperHandle(port)
+        self._paper_process, self.paper = self._start_paper()
         self.database, self.broker = self._services(shape)
-        self._env = self._environment(port)
+        self._env = self._environment()
         self.clock = MovedClock(self._clock_file)
         self._nurseries = {}
         self._pids, self._fds, self.armed, self._lock = {}, {}, {}, threading.RLock()
@@ -55,16 +61,15 @@ class Stage:
         call_command("migrate", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         firm = self._firm(accounts)
-        self.browser = Browser(f"http://127.0.0.1:{self.web_port}", firm[1])
-        for kind in ("senders", "web"):
-            self._nurseries[kind] = self._nursery(kind)
+        self.browser = self._browser(firm[1])
+        self._start_nurseries()
         return firm
 
     def start(self, name, *, point=None, nth=1, room=None):
         """A process of the kind its name begins with; it dies at the point, if one is named."""
         kind = name.rstrip("0123456789")
-        wanted = {"kind": kind, "port": self.web_port, "point": point, "nth": nth, "room": room}
-        nursery = self._nurseries["web" if kind == "web" else "senders"]
+        wanted = {"kind": kind, "bind": self._bind(name), "point": point, "nth": nth, "room": room}
+        nursery = self._nursery_of(name)
         with self._lock:
             nursery.stdin.write((json.dumps(wanted) + "\n").encode())
             nursery.stdin.flush()
@@ -166,12 +171,25 @@ class Stage:
     def _clock_file(self):
         return self.folder / "clock"
 
+    def _browser(self, user):
+        return Browser([f"http://127.0.0.1:{self.web_port}"], user)
+
+    def _bind(self, name):
+        return f"127.0.0.1:{self.web_port}"
+
+    def _start_nurseries(self):
+        for kind in ("senders", "web"):
+            self._nurseries[kind] = self._nursery(self._env_of(kind))
+
+    def _nursery_of(self, name):
+        return self._nurseries["web" if name.startswith("web") else "senders"]
+
     def _services(self, shape):
         if shape == "services":
             return services.Postgres(), services.RedisBroker(self.folder)
         return services.SqliteFile(self.folder), services.FolderBroker(self.folder)
 
-    def _nursery(self, kind):
+    def _env_of(self, kind):
         """The web holds no opening key; the senders do."""
         env = dict(self._env)
         if kind == "senders":
@@ -183,8 +201,11 @@ class Stage:
             raw = base64.b64encode(public.public_bytes_raw()).decode()
             env["AGENT_KEY_SEALING_KEY"] = f"{key_id}:{raw}"
             del env["AGENT_KEY_OPENING_KEYS"]
+        return env
+
+    def _nursery(self, env, command=(sys.executable, "-m", "tests.faults.process")):
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.process"],
+            list(command),
             env=env,
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -192,15 +213,15 @@ class Stage:
             stderr=self.log,
         )
 
-    def _environment(self, paper_port):
+    def _environment(self):
         """The environment of every process of the run; nothing of yours leaks in."""
         return self._bare() | {
-            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+            "DJANGO_SETTINGS_MODULE": self.settings,
             "DATABASE_URL": self.database.url,
             "CELERY_BROKER_URL": self.broker.url,
             "SECRET_KEY": "fault-run-" + "x" * 50,
             "AGENT_KEY_OPENING_KEYS": "faults:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-            "PACIFICA_PAPER_URL": f"http://127.0.0.1:{paper_port}/api/v1",
+            "PACIFICA_PAPER_URL": f"http://127.0.0.1:{self.paper.port}/api/v1",
             "PACIFICA_EXPIRY_WINDOW_MS": "3000",
             "PACIFICA_CONNECT_TIMEOUT_MS": "500",
             "PACIFICA_READ_TIMEOUT_MS": "700",
@@ -227,7 +248,7 @@ class Stage:
         env = self._bare() | {"SECRET_KEY": secrets.token_urlsafe(50)}
         process = subprocess.Popen(argv, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=self.log)
         said = process.stdout.readline().decode()
-        return process, int(said.rsplit(":", 1)[1].split("/")[0])
+        return process, PaperHandle(int(said.rsplit(":", 1)[1].split("/")[0]))
 
     def _firm(self, count):
         from orders.accounts import account_keys, provisioning

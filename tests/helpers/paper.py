@@ -22,12 +22,12 @@ class PaperHandle:
     ``stream_url``: where its WebSocket is.
     """
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, host: str = "127.0.0.1"):
         self.port = port
-        self.url = f"http://127.0.0.1:{port}/api/v1"
-        self.control_url = f"http://127.0.0.1:{port}/_paper"
-        self.stream_url = f"ws://127.0.0.1:{port}/ws"
-        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=4, timeout=TIMEOUT_S)
+        self.url = f"http://{host}:{port}/api/v1"
+        self.control_url = f"http://{host}:{port}/_paper"
+        self.stream_url = f"ws://{host}:{port}/ws"
+        self._pool = urllib3.HTTPConnectionPool(host, port, maxsize=4, timeout=TIMEOUT_S)
 
     def reset(self, accounts=()):
         """Forget every account, order, fault, rule and ledger entry; add (address, agents)."""
