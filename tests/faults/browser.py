@@ -10,7 +10,7 @@ import requests
 
 BY_ID = "/admin/orders/order/cancel-by-id/"
 LIST = "/admin/orders/preview/list/"
-TIMEOUT_S = 4.0
+TIMEOUTS_S = 1.0, 4.0  # to connect, to have an answer
 PAUSE_S = 0.3
 
 
@@ -43,19 +43,22 @@ class Browser:
 
     def ask(self, act):
         """A future of the order ids that the page acknowledged as recorded."""
-        return self._windows.submit(self._insist, act)
+        done = {}  # steps that were answered are not done again
+        return self.insist(lambda: self._perform(act, done))
+
+    def insist(self, step):
+        """A future of what the step returns, once a page has answered it."""
+        return self._windows.submit(self._insist, step)
 
     def close(self):
         """Give up what is still unanswered."""
         self._is_closed = True
         self._windows.shutdown(wait=False, cancel_futures=True)
 
-    def _insist(self, act):
-        done = {}  # steps that were answered are not done again
+    def _insist(self, step):
         while not self._is_closed:
             try:
-                self._perform(act, done)
-                return [order_id for order_id, _ in act.orders]
+                return step()
             except Unanswered:
                 time.sleep(PAUSE_S)
         return []
@@ -66,23 +69,27 @@ class Browser:
             ((order_id, kind),) = act.orders
             about = {"symbol": "BTC", "kind": kind, "order_id": order_id}
             form = about | {"account": act.account_id, "request_key": act.key}
-            return self._recorded(self._post(BY_ID, form))
+            self.recorded(BY_ID, form)
+            return [order_id]
         if "preview" not in done:
             text = "\n".join(f"{order_id},BTC,{kind}" for order_id, kind in act.orders)
             form = {"account": act.account_id, "symbol": "BTC", "text": text}
             done["preview"] = self._post(LIST, form).replace("/change/", "/confirm/")
-        return self._recorded(self._post(done["preview"], {"reason": "fault run"}))
+        self.recorded(done["preview"], {"reason": "fault run"})
+        return [order_id for order_id, _ in act.orders]
 
-    def _recorded(self, location):
-        """A page that recorded an act leads to its job."""
+    def recorded(self, path, form):
+        """POST what records an act; where its job is shown. Raises as `_post` does."""
+        location = self._post(path, form)
         if "/canceljob/" not in location:
             raise ValueError(f"nothing was recorded: {location}")
+        return location
 
     def _post(self, path, form):
         """POST; where it led. Raises `Unanswered`, or `ValueError` for a page that says no."""
         try:
             answer = self._session().post(
-                self._site() + path, data=form, timeout=TIMEOUT_S, allow_redirects=False
+                self._site() + path, data=form, timeout=TIMEOUTS_S, allow_redirects=False
             )
         except requests.RequestException:
             self._own.turn += 1

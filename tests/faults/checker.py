@@ -23,6 +23,7 @@ from orders.models import (
     Membership,
     Order,
     OrderState,
+    PanicLine,
     Right,
     SealedKey,
 )
@@ -172,7 +173,11 @@ def outside_rights(evidence):
         signers = {wallet.public_key for wallet in record.account.agent_wallets.all()}
         if json.loads(record.data)["signer"] not in signers:
             yield f"rights: record {record.pk} was signed by a stranger to {record.account}"
-    addresses = {cancel.account.address for cancel in Cancel.objects.select_related("account")}
+    addresses = {
+        address
+        for model in (Cancel, PanicLine)
+        for address in model.objects.values_list("account__address", flat=True)
+    }
     for request in _signed(evidence):
         if request["account"] not in addresses | {None}:
             yield f"rights: request {request['n']} for an account nobody asked about"

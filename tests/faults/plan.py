@@ -76,7 +76,7 @@ MAX_ORDERS = 100  # orders of one act: more would have to be typed
 
 def planned(rng, accounts):
     """What happens when in a storm, as (second, method, arguments…): all drawn beforehand."""
-    acts = [_act(rng, account) for account in rng.sample(accounts, 6)]
+    acts = [act_of(rng, account) for account in rng.sample(accounts, 6)]
     times = [0, 0, 0, *(rng.uniform(1, STORM_S - 1) for _ in range(2)), STORM_S - 1]
     plan = [(at, "ask", act) for at, act in zip(times, acts, strict=True)]
     for act in acts:
@@ -90,7 +90,7 @@ def planned(rng, accounts):
     return sorted(plan, key=lambda one: one[0])
 
 
-def _act(rng, account):
+def act_of(rng, account):
     """What an operator will ask: how many orders of what kind, and one that nobody has."""
     kind = rng.choices(list(KINDS), [6, 2, 2])[0]
     count = rng.choice([1, 40, 80, MAX_ORDERS])

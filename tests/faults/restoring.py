@@ -3,8 +3,6 @@
 import time
 from contextlib import suppress
 
-from tests.faults.stage import EVERYBODY
-
 LOOKED_S = 3.0  # for what a sender that knew no better would send
 
 
@@ -33,10 +31,9 @@ class Copies:
         if self._taken is None:
             return
         checkpoints.make()
-        self._away()
-        self._stage.database.put_back()
+        since = self._replace()
         first, acknowledged = self._taken
-        self._taken, since = None, self._next()
+        self._taken = None
         self.forgotten.append((first, since - 1))
         del self._run.intents[acknowledged:]
         self._run.picked.clear()
@@ -47,10 +44,16 @@ class Copies:
         self._look(since, "because it was accepted", self._held())
         self._decide(type(user).objects.get(username="hannah"))
 
+    def _replace(self):
+        """Have the copy in the database's place; the ledger's next number from then on."""
+        self._away()
+        self._stage.database.put_back()
+        return self._next()
+
     def _away(self):
         from django.db import connection
 
-        self._stage.replace(EVERYBODY)
+        self._stage.replace(self._stage.everybody)
         connection.close()
 
     def _next(self):
@@ -58,7 +61,7 @@ class Copies:
 
     def _look(self, since, when, order_ids=None):
         """Whether something was sent that may not be: anything, or cancels of these orders."""
-        self._stage.revive(EVERYBODY)
+        self._stage.revive(self._stage.everybody)
         time.sleep(LOOKED_S)
         sent = [r for r in self._stage.paper.ledger(since)["requests"] if r["method"] == "POST"]
         if order_ids is not None:

@@ -33,7 +33,9 @@ SENDING = timedelta(seconds=4)  # more than a living sender needs
 
 
 class Run:
-    """The whole of one run."""
+    """The whole of one run. ``copy_every``: as `COPY_EVERY`."""
+
+    copy_every = COPY_EVERY
 
     def __init__(self, stage, *, seed, accounts, administrator):
         self.stage, self.seed, self.accounts = stage, seed, accounts
@@ -49,7 +51,7 @@ class Run:
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at and (self.asked < cancels or self.kills < kills):
             rng = random.Random(f"{self.seed}/{len(self.calms)}")
-            self._storm(rng, takes_copy=len(self.calms) % COPY_EVERY == 1)
+            self._storm(rng, takes_copy=len(self.calms) % self.copy_every == 1)
             self._calm(CALM_S, spare_lost=True)
             self.copies.put_back(self.administrator)
         self.is_at_rest = self._calm(120)
@@ -165,9 +167,12 @@ class Run:
             time.sleep(0.3)
             self.stage.revive(self.stage.everybody)
             self.collect()
-            has_ended = not self.waiting and not _under_way(spare_lost)
+            has_ended = self._is_at_rest(spare_lost)
         self.calms[-1] = (self.calms[-1][0], time.time())
         return has_ended
+
+    def _is_at_rest(self, spare_lost):
+        return not self.waiting and not under_way(spare_lost)
 
     def _note_queued(self):
         from orders.models import Cancel, CreditPool
@@ -189,7 +194,7 @@ class Run:
                 self.refused.append(str(refused))
 
 
-def _under_way(spare_lost) -> bool:
+def under_way(spare_lost) -> bool:
     """Whether anything is not at rest, but for what has been in sending for too long."""
     from django.utils.timezone import now
 

@@ -89,7 +89,7 @@ class RedisBroker:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         command = ["redis-server", *options, "--appendonly", "no", "--dir", str(self.folder)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=ends_with_us)
-        _until(self._redis.ping, redis.RedisError)
+        until(self._redis.ping, redis.RedisError)
 
 
 class SqliteFile:
@@ -188,16 +188,16 @@ class Postgres:
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self.folder)}
         settings |= {"fsync": "off", "max_connections": "200"}
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
-        command = [_program("postgres"), "-D", self._data, "-p", str(self.port), *options]
+        command = [program("postgres"), "-D", self._data, "-p", str(self.port), *options]
         self.process = self._launched(command)
-        _until(lambda: self._connected("postgres").close(), psycopg.Error)
+        until(lambda: self._connected("postgres").close(), psycopg.Error)
 
     def _launched(self, command):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         return subprocess.Popen(command, cwd="/", preexec_fn=ends_with_us, **quiet, **self._as)
 
-    def _run(self, program, *options):
-        command = [_program(program), *options]
+    def _run(self, name, *options):
+        command = [program(name), *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as)
 
     def _connected(self, name):
@@ -212,16 +212,16 @@ def ends_with_us():
 
 def has_services() -> bool:
     """Whether this machine has the programs that a run on PostgreSQL and Redis starts."""
-    return bool(_program("postgres") and shutil.which("redis-server"))
+    return bool(program("postgres") and shutil.which("redis-server"))
 
 
-def _program(name):
+def program(name):
     """Path of one of PostgreSQL's programs: Debian keeps them out of the PATH."""
     kept = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return str(kept[-1]) if kept else shutil.which(name)
 
 
-def _until(act, trouble):
+def until(act, trouble):
     ends_at = time.monotonic() + PATIENCE_S
     while True:
         try:

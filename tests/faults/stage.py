@@ -251,8 +251,7 @@ class Stage:
         return process, PaperHandle(int(said.rsplit(":", 1)[1].split("/")[0]))
 
     def _firm(self, count):
-        from orders.accounts import account_keys, provisioning
-        from orders.audit import log
+        from orders.accounts import provisioning
         from orders.models import Role
 
         desk, _ = provisioning.add_desk(name="Faults")
@@ -263,20 +262,23 @@ class Stage:
             name="hannah", desk=desk, role=Role.HEAD, password="correct horse battery"
         )
         administrator, _ = provisioning.add_administrator(name="admin", password="staple horse")
-        accounts = []
-        for number in range(count):
-            main, agent = Keypair(), Keypair()
-            account, _ = provisioning.add_account(
-                name=f"A{number}", desk=desk, address=str(main.pubkey())
-            )
-            account_keys.add_agent_wallet(
-                account=account,
-                public_key=str(agent.pubkey()),
-                secret=str(agent),
-                user=administrator,
-                actor=log.Actor(administrator.pk, "admin"),
-            )
-            self.paper.account(account.address, agents=[str(agent.pubkey())])
-            account.agent_keypair = agent
-            accounts.append(account)
-        return desk, user, accounts
+        names = [f"A{number}" for number in range(count)]
+        return desk, user, [self._account(name, desk, administrator) for name in names]
+
+    def _account(self, name, desk, administrator):
+        """An account with its agent wallet, here and at the exchange."""
+        from orders.accounts import account_keys, provisioning
+        from orders.audit import log
+
+        main, agent = Keypair(), Keypair()
+        account, _ = provisioning.add_account(name=name, desk=desk, address=str(main.pubkey()))
+        account_keys.add_agent_wallet(
+            account=account,
+            public_key=str(agent.pubkey()),
+            secret=str(agent),
+            user=administrator,
+            actor=log.Actor(administrator.pk, "admin"),
+        )
+        self.paper.account(account.address, agents=[str(agent.pubkey())])
+        account.agent_keypair = agent
+        return account
