@@ -14,6 +14,21 @@ READ = {"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS"}
 CODED = "In a password, / ? # @ : % are written as %2F %3F %23 %40 %3A %25."
 UNREADABLE = f"cannot be read: postgres://user:password@host:port/name. {CODED}"
 MAX_REASON = 200  # characters
+# How soon each side notices that the other's host is gone, which says nothing: within six seconds.
+# By themselves both wait for 15 minutes where something was sent, and for two hours where not.
+LOOKS_FOR_SERVER = {
+    "connect_timeout": 2,  # seconds, for each host that the address names
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,  # ms
+}
+LOOKS_FOR_CLIENT = {
+    "tcp_keepalives_idle": 3,
+    "tcp_keepalives_interval": 1,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
 UNKNOWN_OPTION = f"has an option after its ? that PostgreSQL does not know. {CODED}"
 
 
@@ -23,7 +38,8 @@ def database(url: str) -> dict[str, Any]:
     found["CONN_MAX_AGE"] = 600
     if found["ENGINE"].endswith("sqlite3"):
         return found | {"ENGINE": "desk.sqlite3"}
-    found |= {"CONN_HEALTH_CHECKS": True, "OPTIONS": _sound_options(found.get("OPTIONS", {}))}
+    options = LOOKS_FOR_SERVER | _sound_options(found.get("OPTIONS", {}))
+    found |= {"ENGINE": "desk.postgresql", "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
     if found["OPTIONS"].get("prepare_threshold", "") is None:  # a pooler's transactions wander
         found["DISABLE_SERVER_SIDE_CURSORS"] = True
     return found

@@ -1,12 +1,15 @@
 """The database's address: read whole or refused by name, and what workers prepare."""
 
+import socket
+import time
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 
 from desk import databases
-from desk.databases import database, prepare_statements
+from desk.databases import LOOKS_FOR_CLIENT, LOOKS_FOR_SERVER, database, prepare_statements
 from orders.models import CancelJob
 from tests.desk.test_settings import refusal
 
@@ -33,13 +36,53 @@ def options_of_a_worker(monkeypatch, url):
 
 
 def test_a_worker_prepares_what_it_asks_often_unless_the_address_forbids_it(monkeypatch):
-    assert database(ADDRESS)["OPTIONS"] == {}
+    assert database(ADDRESS)["OPTIONS"] == LOOKS_FOR_SERVER
     prepared = options_of_a_worker(monkeypatch, ADDRESS)
-    assert prepared == {"server_side_binding": True, "prepare_threshold": 2}
+    assert prepared == LOOKS_FOR_SERVER | {"server_side_binding": True, "prepare_threshold": 2}
     pooled = f"{ADDRESS}?prepare_threshold=none&sslmode=require"
     assert database(pooled)["DISABLE_SERVER_SIDE_CURSORS"]
     forbidden = options_of_a_worker(monkeypatch, pooled)
-    assert forbidden == {"prepare_threshold": None, "sslmode": "require"}
+    assert forbidden == LOOKS_FOR_SERVER | {"prepare_threshold": None, "sslmode": "require"}
+
+
+def test_an_address_may_name_several_hosts_and_wait_otherwise():
+    several = "postgres://desk:x@db1:5432,db2:5433/desk?target_session_attrs=read-write"
+    found = database(f"{several}&connect_timeout=9")
+    assert (found["HOST"], found["PORT"]) == ("db1,db2", "5432,5433")
+    given = {"target_session_attrs": "read-write", "connect_timeout": 9}
+    assert found["OPTIONS"] == LOOKS_FOR_SERVER | given
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no hosts")
+def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up_soon(db):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        given = connection.get_connection_params()
+        given |= {"host": "127.0.0.1", "port": silent.getsockname()[1]}
+        begun = time.monotonic()
+        with pytest.raises(psycopg.OperationalError):
+            connection.Database.connect(**given)
+        assert time.monotonic() - begun < 10
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no hosts")
+def test_the_server_looks_for_a_client_whose_host_may_be_gone(db):
+    if connection.get_connection_params()["host"].startswith("/"):
+        pytest.skip("a socket of this machine has no other host")
+    with connection.cursor() as cursor:
+        for name, value in LOOKS_FOR_CLIENT.items():
+            cursor.execute("SELECT setting::int FROM pg_settings WHERE name = %s", [name])
+            assert cursor.fetchone() == (value,)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no hosts")
+def test_behind_a_pooler_that_shares_connections_nothing_is_set(db, monkeypatch):
+    kept = connection.copy()
+    monkeypatch.setitem(kept.settings_dict["OPTIONS"], "prepare_threshold", None)
+    with kept.cursor() as cursor:
+        cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'tcp_keepalives_count'")
+        (count,) = cursor.fetchone()
+    kept.close()
+    assert count != LOOKS_FOR_CLIENT["tcp_keepalives_count"]
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL prepares statements")

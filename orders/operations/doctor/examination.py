@@ -89,4 +89,5 @@ def _findings(each: Examination, asked: Asked, limits: Limits) -> Iterator[Findi
 
 def _wait_no_longer_than(seconds: int) -> None:
     if connection.vendor == "postgresql":
-        connection.settings_dict["OPTIONS"].setdefault("connect_timeout", seconds)
+        given = connection.settings_dict["OPTIONS"]
+        given["connect_timeout"] = min(seconds, given.get("connect_timeout", seconds))

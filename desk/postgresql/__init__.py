@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, whose server soon notices that a client's host is gone."""
