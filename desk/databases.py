@@ -16,18 +16,21 @@ UNREADABLE = f"cannot be read: postgres://user:password@host:port/name. {CODED}"
 MAX_REASON = 200  # characters
 # How soon each side notices that the other's host is gone, which says nothing: within six seconds.
 # By themselves both wait for 15 minutes where something was sent, and for two hours where not.
+# How soon each side notices that the other's host is gone, which says nothing: in three seconds. By
+# themselves both wait for 15 minutes where something was sent, and for two hours where not. A panic
+# waits for it; a network that rests for three seconds only has connections made anew.
 LOOKS_FOR_SERVER = {
     "connect_timeout": 2,  # seconds, for each host that the address names
-    "keepalives_idle": 3,
+    "keepalives_idle": 1,
     "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 5000,  # ms
+    "keepalives_count": 2,
+    "tcp_user_timeout": 3000,  # ms
 }
 LOOKS_FOR_CLIENT = {
-    "tcp_keepalives_idle": 3,
+    "tcp_keepalives_idle": 1,
     "tcp_keepalives_interval": 1,
-    "tcp_keepalives_count": 3,
-    "tcp_user_timeout": 5000,
+    "tcp_keepalives_count": 2,
+    "tcp_user_timeout": 3000,
 }
 UNKNOWN_OPTION = f"has an option after its ? that PostgreSQL does not know. {CODED}"
 

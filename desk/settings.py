@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from django.urls import reverse_lazy
 
-from desk import alert_routes, logs, single_sign_on
+from desk import alert_routes, brokers, logs, single_sign_on
 from desk.appearance import UNFOLD, content_security_policy  # noqa: F401
 from desk.databases import database, has_wal_bug, sqlite_options
 from desk.env_file import DEFAULT, load
@@ -241,12 +241,9 @@ CELERY_BROKER_URL = address(
 )
 if not CELERY_BROKER_URL:
     wrong("CELERY_BROKER_URL", "is empty: leave it out for the embedded broker.")
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "embedded": {"folder": str(DATA_DIR / "broker")},
-    "redis": {"socket_connect_timeout": 1, "socket_timeout": 5},
-    "rediss": {"socket_connect_timeout": 1, "socket_timeout": 5},
-}.get(urlsplit(CELERY_BROKER_URL).scheme, {})
-CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL, DATA_DIR / "broker")
+CELERY_BROKER_CONNECTION_TIMEOUT = brokers.CONNECT_S
+CELERY_BROKER_HEARTBEAT = brokers.HEARTBEAT_S
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "bulk"

@@ -54,6 +54,10 @@ class Run:
             self._storm(rng, takes_copy=len(self.calms) % self.copy_every == 1)
             self._calm(CALM_S, spare_lost=True)
             self.copies.put_back(self.administrator)
+        self.finish()
+
+    def finish(self):
+        """The last calm."""
         self.is_at_rest = self._calm(120)
         self.stage.browser.close()
         self.collect()

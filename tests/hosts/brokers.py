@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import redis
+
 REDIS_PORT, RABBIT_PORT = 6379, 5672
 PATIENCE_S = 60
 RABBIT_CONF = """
@@ -63,6 +65,12 @@ class Brokers:
     def thaw(self):
         """It goes on."""
         self.network.signal_all(self.host, signal.SIGCONT)
+
+    def listeners(self):
+        """Addresses of those who wait for a message of Redis."""
+        with redis.Redis(self.network.address(self.host), REDIS_PORT, socket_timeout=5) as asked:
+            waiting = [one for one in asked.client_list() if one["cmd"] == "brpop"]
+        return {one["addr"].split(":")[0] for one in waiting}
 
     def kill(self):
         """kill -9; whether there was one."""

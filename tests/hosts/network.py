@@ -15,6 +15,8 @@ from tests.hosts.switch import CUT, address_of
 NAMESPACES = Path("/run/netns")
 PREFIX = "pdhosts"
 CLONE_NEWNET = 0x40000000
+# A host that is lost does not come back and tell what it had open: it was booted since.
+FORGETS = "/proc/sys/net/ipv4/tcp_orphan_retries"
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,6 +31,7 @@ class Network:
         try:
             for space in self._spaces.values():
                 _ip("netns", "add", space)
+                _ip("netns", "exec", space, "sh", "-c", f"echo 1 > {FORGETS}")
             self._switch = self._start_switch()
         except BaseException:
             self.stop()

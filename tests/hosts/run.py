@@ -50,9 +50,9 @@ class HostsRun(Run):
         counts = self.stage.counts
         return counts["deaths"] - counts["replaced"] - counts["processes lost"]
 
-    def go(self, **until):
+    def finish(self):
         """As of every run; what the panics' pages have not answered by then is given up."""
-        super().go(**until)
+        super().finish()
         self.panics.close()
 
     def _storm(self, rng, takes_copy):
@@ -135,20 +135,26 @@ class HostsRun(Run):
         return rest and not patiently(lambda: PanicLine.objects.unfinished().exists())
 
 
+def set_up(stage, *, seed):
+    """A run on this stage, and who has the right to cancel on which desk."""
+    desk, user, accounts = stage.set_up(accounts=ACCOUNTS)
+    panic_desk, paula, panicked = stage.panic_desk()
+    stage.database.synchronous(True)
+    panics = Panics(stage, paula, panic_desk, panicked)
+    administrator = type(user).objects.get(username="admin")
+    about = {"seed": seed, "accounts": accounts, "administrator": administrator}
+    had_right = {(user.pk, desk.pk), (paula.pk, panic_desk.pk)}
+    return HostsRun(stage, panics=panics, **about), had_right
+
+
 def prove(*, seed, cancels, cuts, seconds, folder):
     """Run, check, and return (figures, findings)."""
     stage = Hosts(folder)
     try:
-        desk, user, accounts = stage.set_up(accounts=ACCOUNTS)
-        panic_desk, paula, panicked = stage.panic_desk()
-        stage.database.synchronous(True)
-        panics = Panics(stage, paula, panic_desk, panicked)
-        administrator = type(user).objects.get(username="admin")
-        about = {"seed": seed, "accounts": accounts, "administrator": administrator}
-        run = HostsRun(stage, panics=panics, **about)
+        run, had_right = set_up(stage, seed=seed)
         run.go(cancels=cancels, kills=cuts, seconds=seconds)
-        shown, findings = judged(run, had_right={(user.pk, desk.pk), (paula.pk, panic_desk.pk)})
-        more = list(panics.findings(stage.paper.ledger(), stage.paper.truth()))
+        shown, findings = judged(run, had_right=had_right)
+        more = list(run.panics.findings(stage.paper.ledger(), stage.paper.truth()))
         return _figures(run) | shown | {"panics' findings": more}, findings + more
     finally:
         stage.stop()

@@ -7,6 +7,7 @@ from collections import Counter
 from functools import partial
 
 from tests.faults.browser import Browser
+from tests.faults.services import ends_with_us
 from tests.faults.stage import ROOT, Stage
 from tests.helpers.paper import PaperHandle
 from tests.hosts.brokers import Brokers
@@ -102,6 +103,17 @@ class Hosts(Stage):
             self.network.mend(one, other)
         self.database.catch_up()
         self.database.synchronous(True)
+
+    def run_on(self, host, program):
+        """A Python program on a sender's host; what it prints is to be read from it."""
+        return subprocess.Popen(
+            self.network.within(host, sys.executable, "-c", program),
+            env=self._env_of("senders"),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            preexec_fn=ends_with_us,
+        )
 
     def swap_broker(self, kind):
         """Another broker; one host after the other is restarted with its address."""
