@@ -1,10 +1,7 @@
 """The database's address: read whole or refused by name, and what workers prepare."""
 
-import socket
-import time
 from types import SimpleNamespace
 
-import psycopg
 import pytest
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 
@@ -51,38 +48,6 @@ def test_an_address_may_name_several_hosts_and_wait_otherwise():
     assert (found["HOST"], found["PORT"]) == ("db1,db2", "5432,5433")
     given = {"target_session_attrs": "read-write", "connect_timeout": 9}
     assert found["OPTIONS"] == LOOKS_FOR_SERVER | given
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no hosts")
-def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up_soon(db):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        given = connection.get_connection_params()
-        given |= {"host": "127.0.0.1", "port": silent.getsockname()[1]}
-        begun = time.monotonic()
-        with pytest.raises(psycopg.OperationalError):
-            connection.Database.connect(**given)
-        assert time.monotonic() - begun < 10
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no hosts")
-def test_the_server_looks_for_a_client_whose_host_may_be_gone(db):
-    if connection.get_connection_params()["host"].startswith("/"):
-        pytest.skip("a socket of this machine has no other host")
-    with connection.cursor() as cursor:
-        for name, value in LOOKS_FOR_CLIENT.items():
-            cursor.execute("SELECT setting::int FROM pg_settings WHERE name = %s", [name])
-            assert cursor.fetchone() == (value,)
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no hosts")
-def test_behind_a_pooler_that_shares_connections_nothing_is_set(db, monkeypatch):
-    kept = connection.copy()
-    monkeypatch.setitem(kept.settings_dict["OPTIONS"], "prepare_threshold", None)
-    with kept.cursor() as cursor:
-        cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'tcp_keepalives_count'")
-        (count,) = cursor.fetchone()
-    kept.close()
-    assert count != LOOKS_FOR_CLIENT["tcp_keepalives_count"]
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL prepares statements")
