@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: demo demo-reset test test-all browser-test sso fuzz fuzz-signer matrix guesses bench lint types check lock format icons openapi screenshots clean
+.PHONY: demo demo-reset test test-all browser-test sso fuzz fuzz-signer matrix guesses bench faults hosts lint types check lock format icons openapi screenshots clean
 
 demo: .venv/site.stamp  ## the site with a paper exchange, on http://127.0.0.1:$(PORT); TROUBLE=1: things go wrong
 	@$(BIN)/python -m desk.demo --port $(PORT) $(if $(TROUBLE),--trouble)
@@ -55,6 +55,9 @@ data/bench/venv.stamp: benchmarks/requirements.txt
 
 faults: .venv/tests.stamp  ## real processes killed at random: make faults ARGS="--seed 1 --cancels 16000 --kills 200 --minutes 17 --shape services"
 	@$(BIN)/python -m tests.faults.run $(ARGS)
+
+hosts: .venv/tests.stamp  ## hosts and links cut off, replicas promoted, in network namespaces: make hosts ARGS="--seed 1 --cancels 20000 --cuts 100 --minutes 40"; needs root, iproute2, PostgreSQL, Redis, RabbitMQ
+	@$(BIN)/python -m tests.hosts.run $(ARGS)
 
 lint: .venv/tests.stamp
 	@$(BIN)/ruff check .

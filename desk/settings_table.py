@@ -116,8 +116,9 @@ SETTINGS = {
         (
             "DATABASE_URL",
             "SQLite in `DATA_DIR`",
-            "Or `postgres://user:password@host:port/name`; behind PgBouncer in transaction mode "
-            "add `?prepare_threshold=none`.",
+            "Or `postgres://user:password@host:port/name`; "
+            "[several hosts](operations.md#several-hosts) with commas between; behind PgBouncer in "
+            "transaction mode add `?prepare_threshold=none`.",
         ),
         (
             "CELERY_BROKER_URL",

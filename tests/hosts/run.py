@@ -176,13 +176,16 @@ def _figures(run):
     }
 
 
-def why_not():
-    """Why this machine cannot hold a hosts run, in a sentence; "" where it can."""
+def why_not(*, swaps=False):
+    """Why this machine cannot hold a hosts run, in a sentence; "" where it can.
+
+    ``swaps``: whether the broker is swapped, which takes both kinds.
+    """
     if not program("initdb"):
         return "The programs of PostgreSQL are missing."
     if not program("redis-server"):
         return "The program of Redis (redis-server) is missing."
-    if not rabbit_program():
+    if swaps and not rabbit_program():
         return "The program of RabbitMQ (rabbitmq-server) is missing."
     return network.why_not()
 
@@ -195,7 +198,7 @@ def main():
     parser.add_argument("--cuts", type=int, default=100, help="of links, and hosts lost, at least")
     parser.add_argument("--minutes", type=float, default=40, help="of storms and calms, at most")
     options = parser.parse_args()
-    if said := why_not():
+    if said := why_not(swaps=True):
         print(f"Cannot run. {said}", file=sys.stderr)
         return 2
     print(f"seed {options.seed}", flush=True)

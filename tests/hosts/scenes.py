@@ -63,6 +63,7 @@ class Scenes:
         self.play(self.broker_hangs, 10)
         self.play(self.broker_half_open, 30)
         self.play(self.promoted, 25)
+        self.play(self.lagging, 60)
 
     def sound(self):
         """a click, while all is sound"""
@@ -133,6 +134,15 @@ class Scenes:
         time.sleep(2)
         self.stage.promote()
         self.panicked()
+        return time.monotonic() - begun
+
+    def lagging(self):
+        """until a replica that lagged behind was promoted, held back, accepted, and a click went"""
+        self.run.copies.take()
+        self.click()
+        begun = time.monotonic()
+        self.run.copies.put_back(self.run.administrator)
+        self.click()
         return time.monotonic() - begun
 
     def click(self):

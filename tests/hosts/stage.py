@@ -70,9 +70,7 @@ class Hosts(Stage):
     def lose(self, host):
         """The host is gone: nobody is told, and nothing of what ran there is left."""
         self.counts["host lost"] += 1
-        self.counts["processes lost"] += sum(
-            self.is_alive(name) for name in self.everybody if host_of(name) == host
-        )
+        self.counts["processes lost"] += self._living(host)
         self.lost.add(host)
         self.network.isolate(host, HOSTS)
         if host in DATABASES:
@@ -121,6 +119,7 @@ class Hosts(Stage):
         self.broker.swap(kind)
         self._env["CELERY_BROKER_URL"] = self.broker.url
         for host in APPS:
+            self.counts["replaced"] += self._living(host)
             self.network.kill_all(host)
             self._nurseries[host] = self._host_nursery(host)
             self.revive([name for name in self.everybody if host_of(name) == host])
@@ -139,6 +138,9 @@ class Hosts(Stage):
         return Browser(sites, user, enter=partial(self.network.enter, CLIENT))
 
     _browser = browser_of
+
+    def _living(self, host):
+        return sum(self.is_alive(name) for name in self.everybody if host_of(name) == host)
 
     def _bind(self, name):
         return f"0.0.0.0:{WEB_PORT}"
