@@ -155,6 +155,7 @@ def prove(*, seed, cancels, cuts, seconds, folder):
         run.go(cancels=cancels, kills=cuts, seconds=seconds)
         shown, findings = judged(run, had_right=had_right)
         more = list(run.panics.findings(stage.paper.ledger(), stage.paper.truth()))
+        del shown["kill -9 at random moments"]  # all deaths here are of hosts
         return _figures(run) | shown | {"panics' findings": more}, findings + more
     finally:
         stage.stop()

@@ -140,6 +140,7 @@ class Scenes:
         """until a replica that lagged behind was promoted, held back, accepted, and a click went"""
         self.run.copies.take()
         self.click()
+        self.run.collect()  # it was acknowledged, and is lost with the primary
         begun = time.monotonic()
         self.run.copies.put_back(self.run.administrator)
         self.click()
@@ -151,7 +152,9 @@ class Scenes:
         (order_id,) = self.stage.paper.orders(account.address, 1)
         asked = Act(account.pk, ((order_id, "order"),), str(uuid.uuid4()))
         begun = time.monotonic()
-        self.run.waiting.append((asked, self.stage.browser.ask(asked)))
+        answer = self.stage.browser.ask(asked)
+        self.run.waiting.append((asked, answer))
+        self._until(answer.done)
         self._until(lambda: not self.stage.paper.truth(account.address)[order_id]["is_open"])
         return time.monotonic() - begun
 

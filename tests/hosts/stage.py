@@ -90,6 +90,9 @@ class Hosts(Stage):
 
     def promote(self):
         """A replica takes the place of the primary, which is lost."""
+        from django.db import connection
+
+        connection.close()  # the run's own, to what is lost
         self.database.promote()
         self.counts["promoted"] += 1
 
