@@ -95,7 +95,7 @@ class Cluster:
             return all(self.ask(host, behind)[0] for host in self.replicas)
         return False
 
-    def catch_up(self, patience_s=30):
+    def catch_up(self, patience_s=120):
         """Wait until every replica has all that the primary has. Raises `TimeoutError`."""
         ends_at = time.monotonic() + patience_s
         while not self.have_caught_up():

@@ -3,10 +3,12 @@
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.faults.services import ends_with_us
@@ -136,11 +138,24 @@ def why_not():
 
 
 def remove_leftovers():
-    """Take away what runs left behind that were killed."""
-    for path in NAMESPACES.glob(f"{PREFIX}*"):
-        owner = path.name.removeprefix(PREFIX).partition("-")[0]
-        if not Path(f"/proc/{owner}").exists():
-            _remove(path.name)
+    """Take away what runs left behind that were killed: namespaces, what runs there, folders."""
+    for path in filter(_is_orphaned, NAMESPACES.glob(f"{PREFIX}*")):
+        _remove(path.name)
+    for path in filter(_is_orphaned, Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def own_folder():
+    """A folder for as long as the run lasts; also where it is told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as folder:
+        yield folder
+
+
+def _is_orphaned(path):
+    owner = path.name.removeprefix(PREFIX).partition("-")[0]
+    return not Path(f"/proc/{owner}").exists()
 
 
 def _remove(space):

@@ -30,7 +30,7 @@ def planned(rng, accounts, *, primary, promotes):
 
 
 def _acts(rng, accounts):
-    acts = [plans.act_of(rng, account) for account in rng.sample(accounts, 8)]
+    acts = [plans.act_of(rng, account) for account in [*accounts, *rng.sample(accounts, 4)]]
     for act in acts:
         act["count"] *= 2 if act["count"] == 40 else 1
     return acts

@@ -12,7 +12,6 @@ import argparse
 import json
 import random
 import sys
-import tempfile
 import time
 
 from tests.faults.run import Run, judged, patiently
@@ -203,7 +202,7 @@ def main():
         print(f"Cannot run. {said}", file=sys.stderr)
         return 2
     print(f"seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="hosts-") as folder:
+    with network.own_folder() as folder:
         shown, findings = prove(
             seed=options.seed,
             cancels=options.cancels,

@@ -6,12 +6,12 @@ cannot hold such a run.
 """
 
 import sys
-import tempfile
 import time
 import uuid
 
 from tests.faults.browser import Act
 from tests.faults.run import judged
+from tests.hosts.network import own_folder
 from tests.hosts.run import set_up, why_not
 from tests.hosts.stage import BROKER, EXCHANGE, HOSTS, SWEEPS, WEBS, WORKERS, Hosts
 
@@ -27,6 +27,13 @@ with transaction.atomic():
     advisory_lock.hold(log.CHAIN_LOCK)
     print("held", flush=True)
     time.sleep(600)
+"""
+
+TERMINAL = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("panic", desk="Panics", operator="paula", reason="no web")
 """
 
 
@@ -59,6 +66,7 @@ class Scenes:
         self.play(self.one_way, 15)
         self.play(self.delayed, 10)
         self.play(self.host_lost, 15)
+        self.play(self.no_web, 25)
         self.play(self.holder_vanishes, 20)
         self.play(self.broker_hangs, 10)
         self.play(self.broker_half_open, 30)
@@ -94,6 +102,18 @@ class Scenes:
         self.stage.lose(SWEEPS[0])
         self.stage.lose(WEBS[0])
         return self.panic("sweep1 and web1 are lost")
+
+    def no_web(self):
+        """a panic from the terminal of work1, while both web hosts are lost"""
+        for host in WEBS:
+            self.stage.lose(host)
+        begun, panics = time.monotonic(), self.run.panics
+        panics.count += 1
+        terminal = self.stage.run_on(WORKERS[0], TERMINAL)
+        self.panicked()
+        took_s = time.monotonic() - begun
+        terminal.wait()
+        return took_s
 
     def holder_vanishes(self):
         """a click, after work3 vanished in the midst of a transaction that holds the log"""
@@ -197,7 +217,7 @@ def main():
     if said := why_not():
         print(f"Cannot run. {said}", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="hosts-") as folder:
+    with own_folder() as folder:
         shown, findings = prove(folder)
     print(f"{shown['cancels']} cancels: {shown['outcomes']}, {len(findings)} findings")
     for finding in findings:

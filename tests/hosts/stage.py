@@ -98,6 +98,8 @@ class Hosts(Stage):
 
     def heal(self):
         """Every host is back and every link sound; a lost primary comes back as a replica."""
+        if self.database.primary in self.lost:  # nobody got round to it
+            self.promote()
         for host in sorted(self.lost):
             self.bring_back(host)
         for one, other in itertools.combinations(HOSTS, 2):
@@ -178,6 +180,7 @@ class Hosts(Stage):
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=self.log,
+            preexec_fn=ends_with_us,
         )
         process.stdout.readline()
         return process, PaperHandle(EXCHANGE_PORT, self.network.address(EXCHANGE))
