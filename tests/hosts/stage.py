@@ -42,7 +42,7 @@ class Hosts(Stage):
     ]
 
     def __init__(self, folder):
-        self.lost = set()
+        self.lost, self._browsers = set(), []
         self.network = Network(HOSTS)
         try:
             self.network.enter(WATCH)
@@ -132,6 +132,8 @@ class Hosts(Stage):
 
     def stop(self):
         """End everything, and leave nothing."""
+        for browser in self._browsers:
+            browser.close()
         try:
             super().stop()
         finally:
@@ -140,7 +142,8 @@ class Hosts(Stage):
     def browser_of(self, user):
         """A person at the clients' host, who tries one web host after the other."""
         sites = [f"http://{self.network.address(host)}:{WEB_PORT}" for host in WEBS]
-        return Browser(sites, user, enter=partial(self.network.enter, CLIENT))
+        self._browsers.append(Browser(sites, user, enter=partial(self.network.enter, CLIENT)))
+        return self._browsers[-1]
 
     _browser = browser_of
 
