@@ -191,5 +191,5 @@ class Hosts(Stage):
 
 def cuts_and_deaths(counts: Counter) -> int:
     """How much was done to links and hosts in all."""
-    ours = ("cut", "one-way", "delayed", "host lost", "promoted", "frozen", "lagging")
+    ours = ("cut", "one-way", "delayed", "host lost", "frozen", "lagging")
     return sum(counts[name] for name in ours)
