@@ -22,6 +22,16 @@ LOOKS_FOR_BROKER = {
 }
 
 
+def with_checked_certificate(url: str) -> str:
+    """Return the address; where Redis is asked by TLS, with its certificate checked.
+
+    Celery's transport checks none where the address does not say so.
+    """
+    if not url.startswith("rediss:") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
 def transport_options(url: str, folder: Path) -> dict[str, Any]:
     """Celery's options for the broker of this address. ``folder``: of the embedded one."""
     kind = urlsplit(url).scheme

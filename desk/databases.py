@@ -14,8 +14,6 @@ READ = {"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS"}
 CODED = "In a password, / ? # @ : % are written as %2F %3F %23 %40 %3A %25."
 UNREADABLE = f"cannot be read: postgres://user:password@host:port/name. {CODED}"
 MAX_REASON = 200  # characters
-# How soon each side notices that the other's host is gone, which says nothing: within six seconds.
-# By themselves both wait for 15 minutes where something was sent, and for two hours where not.
 # How soon each side notices that the other's host is gone, which says nothing: in three seconds. By
 # themselves both wait for 15 minutes where something was sent, and for two hours where not. A panic
 # waits for it; a network that rests for three seconds only has connections made anew.

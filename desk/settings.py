@@ -239,6 +239,7 @@ if IS_SQLITE:
 CELERY_BROKER_URL = address(
     "CELERY_BROKER_URL", "embedded://", "embedded", "redis", "rediss", "amqp", "amqps"
 )
+CELERY_BROKER_URL = brokers.with_checked_certificate(CELERY_BROKER_URL)
 if not CELERY_BROKER_URL:
     wrong("CELERY_BROKER_URL", "is empty: leave it out for the embedded broker.")
 CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL, DATA_DIR / "broker")

@@ -123,7 +123,7 @@ SETTINGS = {
         (
             "CELERY_BROKER_URL",
             "`embedded://`",
-            "Or `redis://…`, `amqp://…`; with TLS `rediss://…?ssl_cert_reqs=required`.",
+            "Or `redis://…`, `amqp://…`; with TLS `rediss://…?ssl_ca_certs=FILE`, `amqps://…`.",
         ),
         (
             "EXPORT_DIR",

@@ -1,12 +1,19 @@
 """The broker's connections: one that is gone or hangs keeps nobody for long."""
 
 import socket
+import ssl
 
 import amqp.transport
 import pytest
 import redis
+from kombu import Connection
 
-from desk.brokers import ANSWER_S, LOOKS_FOR_BROKER, transport_options
+from desk.brokers import (
+    ANSWER_S,
+    LOOKS_FOR_BROKER,
+    transport_options,
+    with_checked_certificate,
+)
 
 
 @pytest.fixture
@@ -42,3 +49,22 @@ def test_a_connection_to_rabbitmq_notices_that_its_host_is_gone(silent, tmp_path
 
 def test_the_embedded_broker_is_told_its_folder_alone(tmp_path):
     assert transport_options("embedded://", tmp_path) == {"folder": str(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("given", "checks"),
+    [
+        ("rediss://h:6379/0", ssl.CERT_REQUIRED),
+        ("rediss://h:6379/0?ssl_ca_certs=/x", ssl.CERT_REQUIRED),
+        ("rediss://h:6379/0?ssl_cert_reqs=none", ssl.CERT_NONE),  # a person's own word
+    ],
+)
+def test_a_certificate_is_checked_unless_the_address_says_otherwise(given, checks):
+    made = Connection(with_checked_certificate(given))
+    assert made.ssl["ssl_cert_reqs"] == checks
+    assert made.hostname == "h"
+
+
+@pytest.mark.parametrize("given", ["redis://h:6379/0", "amqps://h//", "embedded://"])
+def test_other_addresses_stay_as_they_are(given):
+    assert with_checked_certificate(given) == given

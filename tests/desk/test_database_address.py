@@ -6,7 +6,7 @@ import pytest
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 
 from desk import databases
-from desk.databases import LOOKS_FOR_CLIENT, LOOKS_FOR_SERVER, database, prepare_statements
+from desk.databases import LOOKS_FOR_SERVER, database, prepare_statements
 from orders.models import CancelJob
 from tests.desk.test_settings import refusal
 
