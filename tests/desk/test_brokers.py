@@ -3,10 +3,10 @@
 import socket
 import ssl
 
-import amqp.transport
 import pytest
 import redis
 from kombu import Connection
+from kombu.transport.pyamqp import amqp
 
 from desk.brokers import (
     ANSWER_S,
