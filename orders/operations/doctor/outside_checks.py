@@ -39,8 +39,7 @@ def check_exchange(asked: Asked, limits: Limits) -> Iterator[Finding]:
     try:
         answer = client.client().get(MARKETS)
     except Unreachable as unreachable:
-        todo = "Check this machine's network, PACIFICA_PROXY_URL and PACIFICA_CA_FILE."
-        yield trouble("exchange", f"{unreachable.reason}.", todo)
+        yield _unreached(unreachable.reason)
         yield not_asked("clock", "the exchange did not answer.")
         return
     try:
@@ -51,6 +50,14 @@ def check_exchange(asked: Asked, limits: Limits) -> Iterator[Finding]:
     else:
         yield ok("exchange", f"answers in {answer.elapsed_ms} ms, {count} markets.")
     yield _clock(answer)
+
+
+def _unreached(reason: str) -> Finding:
+    """Trouble for whoever sends; the web needs no way to the exchange."""
+    if not key_settings.can_open():
+        return not_asked("exchange", f"{reason}; without opening keys nothing is sent from here.")
+    todo = "Check this machine's network, PACIFICA_PROXY_URL and PACIFICA_CA_FILE."
+    return trouble("exchange", f"{reason}.", todo)
 
 
 def _clock(answer: Answer) -> Finding:

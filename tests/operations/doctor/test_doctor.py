@@ -327,6 +327,15 @@ def test_an_exchange_that_cannot_be_reached_is_trouble(well, settings):
     assert "the connection was refused" in troubles()["exchange"]
 
 
+def test_the_web_needs_no_way_to_the_exchange(well, settings):
+    settings.PACIFICA_URL = "http://127.0.0.1:1/api/v1"
+    settings.AGENT_KEY_OPENING_KEYS = ""
+    client.client.cache_clear()
+    (finding,) = [one for one in found() if one.name == "exchange"]
+    assert finding.state == NOT_ASKED
+    assert "the connection was refused" in finding.said
+
+
 @pytest.mark.parametrize(("status", "words"), [(403, "HTTP 403"), (500, "HTTP 500")])
 def test_an_exchange_that_turns_us_away_is_trouble(well, status, words):
     well.paper.fault("/info", "status", status=status, body="no")
