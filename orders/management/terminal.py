@@ -19,6 +19,7 @@ from orders.cancels.requests import CannotAsk
 from orders.evidence.checkpoints import CheckpointKeyWrong
 from orders.keys.sealing import BadAgentKey, KeySettingsWrong
 from orders.lifecycle.restored_copy import Behind
+from orders.management.spoken import Spoken
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,10 +41,12 @@ NAMED = (
     NotAllowed,
 )
 NO_TEXT = "is not text in UTF-8."
+UNSAID = "It was done, but what it says could not be written"
+UNWRITTEN = 74  # as sysexits.h has it
 
 
 class DeskCommand(BaseCommand):
-    """A command that refuses an argument that is no text before it does anything.
+    """A command that refuses an argument that is no text, and acts whether it can speak or not.
 
     Django's checks of the site, which load every page, are for `manage.py check`; what a command
     needs is checked by `desk.startup_checks`.
@@ -61,8 +64,13 @@ class DeskCommand(BaseCommand):
             parts = value if isinstance(value, list) else [value]
             if not all(_is_text(str(part)) for part in parts):
                 raise CommandError(f"{name}: {NO_TEXT}", returncode=WRONG_INPUT)
+        out, told = Spoken(options.get("stdout") or sys.stdout), options.get("stderr") or sys.stderr
+        options |= {"stdout": out, "stderr": Spoken(told)}
         with logs.bound(request_id=logs.new_id()):
-            return super().execute(*args, **options)
+            ended = super().execute(*args, **options)
+        if out.failed is not None:
+            raise CommandError(f"{UNSAID} ({out.failed.strerror}).", returncode=UNWRITTEN)
+        return ended
 
 
 @contextmanager
