@@ -5,12 +5,14 @@ import os
 import sys
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Celery, Task, signals
 from django.core.exceptions import ImproperlyConfigured
 from kombu.transport import TRANSPORT_ALIASES
 
 from desk import logs
+from desk.reasons import reason_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 # Django's checks of a site load every page. What a sender needs is checked below.
@@ -36,15 +38,12 @@ sys.excepthook = say_why
 
 
 def why_unreachable(*, within_s: int) -> str:
-    """Try to reach the broker; "" where it takes a connection, else the kind of what went wrong.
-
-    No error's text is told: it may hold the address, and with it a password.
-    """
+    """Try to reach the broker; "" where it takes a connection, else why not, without secrets."""
     try:
         with app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=within_s)
     except Exception as error:  # whatever a broker's driver raises
-        return type(error).__name__
+        return reason_of(error, urlsplit(str(app.conf.broker_url)).password or "")
     return ""
 
 

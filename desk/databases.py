@@ -7,13 +7,13 @@ from urllib.parse import urlparse
 import environ
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from desk.reasons import reason_of
 from desk.setting_values import wrong
 
 POSTGRES = {"postgres", "postgresql"}
 READ = {"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS"}
 CODED = "In a password, / ? # @ : % are written as %2F %3F %23 %40 %3A %25."
 UNREADABLE = f"cannot be read: postgres://user:password@host:port/name. {CODED}"
-MAX_REASON = 200  # characters
 # How soon each side notices that the other's host is gone, which says nothing: in three seconds. By
 # themselves both wait for 15 minutes where something was sent, and for two hours where not. A panic
 # waits for it; a network that rests for three seconds only has connections made anew.
@@ -86,13 +86,9 @@ def _sound_options(options: dict[str, Any]) -> dict[str, Any]:
     return theirs | ours
 
 
-def reason_of(error: Exception) -> str:
-    """Return why the database cannot be used, in one line of its own words; never a password."""
-    said = " ".join(str(error).split("\n")[0].split())[:MAX_REASON]
-    password = str(connections.settings[DEFAULT_DB_ALIAS].get("PASSWORD") or "")
-    if (password and password in said) or "password=" in said or "://" in said:
-        said = ""
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+def why_unusable(error: Exception) -> str:
+    """Say why the database cannot be used; never its password."""
+    return reason_of(error, str(connections.settings[DEFAULT_DB_ALIAS].get("PASSWORD") or ""))
 
 
 def prepare_statements() -> None:

@@ -115,7 +115,7 @@ try:
     if not make_own_folder(DATA_DIR):
         SETTING_WARNINGS.append("DATA_DIR: others can look into it: give the desk one of its own.")
 except OSError as error:
-    wrong("DATA_DIR", f"cannot be made ({error.strerror}).")
+    wrong("DATA_DIR", f"{DATA_DIR} cannot be made ({error.strerror}).")
 ROOT_URLCONF = "desk.urls"
 WSGI_APPLICATION = "desk.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -240,6 +240,8 @@ CELERY_BROKER_URL = address(
     "CELERY_BROKER_URL", "embedded://", "embedded", "redis", "rediss", "amqp", "amqps"
 )
 CELERY_BROKER_URL = brokers.with_checked_certificate(CELERY_BROKER_URL)
+if "CELERY_BROKER_URL" in os.environ:  # Celery reads it there, before it looks here
+    os.environ["CELERY_BROKER_URL"] = CELERY_BROKER_URL
 if not CELERY_BROKER_URL:
     wrong("CELERY_BROKER_URL", "is empty: leave it out for the embedded broker.")
 CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL, DATA_DIR / "broker")
@@ -323,12 +325,15 @@ AUDIT_NOTE_ORIGIN = text("AUDIT_NOTE_ORIGIN")
 if AUDIT_NOTE_ORIGIN and not is_log_name(AUDIT_NOTE_ORIGIN):
     wrong("AUDIT_NOTE_ORIGIN", "must be a name such as desk.example.com/log, without https://.")
 EXPORT_DIR = path("EXPORT_DIR", DATA_DIR / "exports").resolve()
-if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
-    wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")
-if Path(AUDIT_CHECKPOINT_FILE).is_dir():
-    wrong("AUDIT_CHECKPOINT_FILE", "is a folder: name a file in it.")
-if EXPORT_DIR.exists() and not EXPORT_DIR.is_dir():
-    wrong("EXPORT_DIR", "is no folder.")
+try:
+    if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
+        wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")
+    if Path(AUDIT_CHECKPOINT_FILE).is_dir():
+        wrong("AUDIT_CHECKPOINT_FILE", "is a folder: name a file in it.")
+    if EXPORT_DIR.exists() and not EXPORT_DIR.is_dir():
+        wrong("EXPORT_DIR", "is no folder.")
+except PermissionError as error:
+    wrong("DATA_DIR", f"{error.filename} cannot be looked at: it belongs to somebody else.")
 
 # --- What real money does not start with ---------------------------------------------------------
 

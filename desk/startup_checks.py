@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from desk.databases import reason_of
+from desk.databases import why_unusable
 from orders.audit import log
 from orders.evidence import checkpoints
 from orders.keys import key_settings
@@ -83,7 +83,7 @@ def check_network() -> None:
         network = Installation.objects.values_list("network", flat=True).first()
     except DatabaseError as error:
         raise CannotStart(
-            f"DATABASE_URL: the database cannot be used ({reason_of(error)}). "
+            f"DATABASE_URL: the database cannot be used ({why_unusable(error)}). "
             "Is it running, and did `python manage.py migrate` run?"
         ) from None
     if network != settings.PACIFICA_NETWORK:

@@ -14,6 +14,7 @@ from desk.brokers import (
     transport_options,
     with_checked_certificate,
 )
+from tests.helpers.terminal import process
 
 
 @pytest.fixture
@@ -68,3 +69,9 @@ def test_a_certificate_is_checked_unless_the_address_says_otherwise(given, check
 @pytest.mark.parametrize("given", ["redis://h:6379/0", "amqps://h//", "embedded://"])
 def test_other_addresses_stay_as_they_are(given):
     assert with_checked_certificate(given) == given
+
+
+def test_celery_itself_checks_the_certificate(tmp_path):
+    about = {"CELERY_BROKER_URL": "rediss://127.0.0.1:1/0", "DATA_DIR": str(tmp_path)}
+    asked = "from desk.celery import app; print(app.connection_for_write().ssl)"
+    assert "CERT_REQUIRED" in process("shell", "-c", asked, **about).stdout

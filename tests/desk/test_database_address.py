@@ -3,9 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db import connection
 
-from desk import databases
 from desk.databases import LOOKS_FOR_SERVER, database, prepare_statements
 from orders.models import CancelJob
 from tests.desk.test_settings import refusal
@@ -57,21 +56,3 @@ def test_a_statement_that_a_worker_asks_often_is_prepared(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements")
         assert any("orders_canceljob" in statement for (statement,) in cursor.fetchall())
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("connection refused\n\tIs the server running?", "OperationalError: connection refused"),
-        ("", "OperationalError"),
-        ("no password hush-hush for desk", "OperationalError"),
-        ("bad words: host=db password=other", "OperationalError"),
-        ("cannot read postgres://desk:other@db/desk", "OperationalError"),
-        ("password authentication failed", "OperationalError: password authentication failed"),
-        ("x" * 999, "OperationalError: " + "x" * databases.MAX_REASON),
-    ],
-)
-def test_the_reason_of_a_fault_is_one_line_without_the_password(monkeypatch, said, told):
-    ours = connections.settings[DEFAULT_DB_ALIAS]
-    monkeypatch.setitem(ours, "PASSWORD", "hush-hush")
-    assert databases.reason_of(OperationalError(said)) == told

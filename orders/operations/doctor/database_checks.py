@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from desk import startup_checks
-from desk.databases import reason_of
+from desk.databases import why_unusable
 from desk.startup_checks import CannotStart
 from orders.access import names
 from orders.accounts import key_rotation
@@ -35,7 +35,7 @@ def check_database(asked: Asked, limits: Limits) -> Finding:
     except DatabaseError as error:
         return trouble(
             "database",
-            f"DATABASE_URL: it cannot be used ({reason_of(error)}).",
+            f"DATABASE_URL: it cannot be used ({why_unusable(error)}).",
             "Start it, and check host, name, user and password in DATABASE_URL.",
         )
     if _is_pooled_and_prepares():

@@ -318,6 +318,7 @@ def test_a_broker_that_is_down_is_trouble_without_its_password(tmp_path):
         "doctor", CELERY_BROKER_URL="redis://:hush-hush@127.0.0.1:1", DATA_DIR=str(tmp_path)
     )
     assert "TROUBLE  broker" in ended.stdout
+    assert "Connection refused" in ended.stdout
     assert "hush-hush" not in ended.stdout + ended.stderr
 
 
