@@ -5,7 +5,7 @@ import os
 import sys
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from celery import Celery, Task, signals
 from django.core.exceptions import ImproperlyConfigured
@@ -43,7 +43,8 @@ def why_unreachable(*, within_s: int) -> str:
         with app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=within_s)
     except Exception as error:  # whatever a broker's driver raises
-        return reason_of(error, urlsplit(str(app.conf.broker_url)).password or "")
+        written = urlsplit(str(app.conf.broker_url)).password or ""
+        return reason_of(error, written, unquote(written))
     return ""
 
 

@@ -12,6 +12,7 @@ from desk.reasons import MAX_REASON, reason_of
         ("connection refused\n\tIs the server running?", "OperationalError: connection refused"),
         ("", "OperationalError"),
         ("no password hush-hush for desk", "OperationalError"),
+        ("x" * (MAX_REASON - 4) + "hush-hush", "OperationalError"),  # cut, half of it would stay
         ("bad words: host=db password=other", "OperationalError"),
         ("cannot read postgres://desk:other@db/desk", "OperationalError"),
         ("password authentication failed", "OperationalError: password authentication failed"),
