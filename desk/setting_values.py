@@ -148,3 +148,11 @@ def _slip(name: str) -> str:
     if near:
         return f"is no setting. Is {near[0]} meant?"
     return "is no setting of this version." if name.startswith(OURS) else ""
+
+
+def is_folder(name: str, place: Path) -> bool:
+    """Whether this is a folder; a named error where this process may not even look."""
+    try:
+        return place.is_dir()
+    except PermissionError:
+        wrong(name, f"{place} cannot be looked at: its folder belongs to somebody else.")

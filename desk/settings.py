@@ -19,6 +19,7 @@ from desk.env_file import DEFAULT, load
 from desk.private import make_own_folder
 from desk.setting_values import (
     address,
+    is_folder,
     is_host,
     is_log_name,
     is_loopback,
@@ -325,15 +326,12 @@ AUDIT_NOTE_ORIGIN = text("AUDIT_NOTE_ORIGIN")
 if AUDIT_NOTE_ORIGIN and not is_log_name(AUDIT_NOTE_ORIGIN):
     wrong("AUDIT_NOTE_ORIGIN", "must be a name such as desk.example.com/log, without https://.")
 EXPORT_DIR = path("EXPORT_DIR", DATA_DIR / "exports").resolve()
-try:
-    if not Path(AUDIT_CHECKPOINT_FILE).parent.is_dir():
-        wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")
-    if Path(AUDIT_CHECKPOINT_FILE).is_dir():
-        wrong("AUDIT_CHECKPOINT_FILE", "is a folder: name a file in it.")
-    if EXPORT_DIR.exists() and not EXPORT_DIR.is_dir():
-        wrong("EXPORT_DIR", "is no folder.")
-except PermissionError as error:
-    wrong("DATA_DIR", f"{error.filename} cannot be looked at: it belongs to somebody else.")
+if not is_folder("AUDIT_CHECKPOINT_FILE", Path(AUDIT_CHECKPOINT_FILE).parent):
+    wrong("AUDIT_CHECKPOINT_FILE", "its folder does not exist.")
+if is_folder("AUDIT_CHECKPOINT_FILE", Path(AUDIT_CHECKPOINT_FILE)):
+    wrong("AUDIT_CHECKPOINT_FILE", "is a folder: name a file in it.")
+if not is_folder("EXPORT_DIR", EXPORT_DIR) and EXPORT_DIR.exists():
+    wrong("EXPORT_DIR", "is no folder.")
 
 # --- What real money does not start with ---------------------------------------------------------
 

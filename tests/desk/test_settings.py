@@ -9,6 +9,8 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from desk.setting_values import is_folder
+
 SETTINGS = str(Path(__file__).parent.parent.parent / "desk" / "settings.py")
 GOOD = {"ENV_FILE": os.devnull, "SECRET_KEY": "s" * 60}
 KEY = "A" * 43 + "="
@@ -271,3 +273,11 @@ def test_an_address_that_two_parsers_could_read_differently_is_refused(tmp_path,
 def test_each_name_of_this_machine_will_do_for_the_paper_exchange(tmp_path, host):
     url = f"http://{host}:8900/api/v1"
     assert settings(tmp_path, PACIFICA_PAPER_URL=url)["PACIFICA_URL"] == url
+
+
+def test_a_folder_that_may_not_be_looked_at_is_named(monkeypatch):
+    monkeypatch.setattr(
+        Path, "is_dir", mock.Mock(side_effect=PermissionError(13, "Permission denied"))
+    )
+    with pytest.raises(ImproperlyConfigured, match="EXPORT_DIR: /far cannot be looked at"):
+        is_folder("EXPORT_DIR", Path("/far"))
