@@ -287,6 +287,11 @@ def main():
             folder=folder,
             shape=options.shape,
         )
+    return told(shown, findings)
+
+
+def told(shown, findings):
+    """Print a run's figures and what does not hold; its exit code."""
     print(json.dumps(shown, indent=2, default=str))
     for finding in findings[:50]:
         print(finding)

@@ -9,12 +9,11 @@ and with 2 where this machine cannot hold such a run; prints the figures either 
 """
 
 import argparse
-import json
 import random
 import sys
 import time
 
-from tests.faults.run import Run, judged, patiently
+from tests.faults.run import Run, judged, patiently, told
 from tests.faults.services import program
 from tests.hosts import network, plan
 from tests.hosts.brokers import rabbit_program
@@ -210,10 +209,7 @@ def main():
             seconds=options.minutes * 60,
             folder=folder,
         )
-    print(json.dumps(shown, indent=2, default=str))
-    for finding in findings[:50]:
-        print(finding)
-    return 1 if findings or not shown["came_to_rest"] else 0
+    return told(shown, findings)
 
 
 if __name__ == "__main__":
