@@ -4,6 +4,7 @@ What a line is about, such as request, job and account, is bound once and stands
 that thread until it is let go. Ids alone are bound: no name, no address, no key.
 """
 
+import json
 import os
 import sys
 import uuid
@@ -59,21 +60,17 @@ def json_lines() -> structlog.stdlib.ProcessorFormatter:
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.contextvars.merge_contextvars],
         processors=[
-            _described,
-            _without_nothing,
             structlog.processors.format_exc_info,
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(default=_kind),
+            _described,
+            _rendered,
         ],
     )
 
 
 def _described(logger: Any, method: str, event: EventDict) -> EventDict:
-    """When, how severe, what, and by whom; then what it is about."""
+    """When, how severe, what, and by whom; then what is bound. Keeps the record for the lines."""
     record = event["_record"]
-    about = getattr(record, "about", {})  # it knows better than what is bound
-    if "job" in about and event.get("job", about["job"]) != about["job"]:
-        event = {name: value for name, value in event.items() if name not in OF_JOB}
+    del event["_from_structlog"]
     return {
         "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         "level": record.levelname.lower(),
@@ -81,17 +78,30 @@ def _described(logger: Any, method: str, event: EventDict) -> EventDict:
         "process": PROCESS,
         "pid": os.getpid(),
         **event,
-        **about,
     }
 
 
-def _without_nothing(logger: Any, method: str, event: EventDict) -> EventDict:
-    return {name: value for name, value in event.items() if value is not None}
+def _rendered(logger: Any, method: str, event: EventDict) -> str:
+    """Return one line, or a line for each of ``lines``, by what each is about beside the rest."""
+    record = event.pop("_record")
+    common = {name: value for name, value in event.items() if value is not None}
+    lines = getattr(record, "lines", [{}])
+    return "\n".join(ENCODER.encode(_line(common, about)) for about in lines)
+
+
+def _line(common: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
+    """What it is about knows better than what is bound, which may be of another job."""
+    if "job" in about and common.get("job", about["job"]) != about["job"]:
+        common = {name: value for name, value in common.items() if name not in OF_JOB}
+    return common | about
 
 
 def _kind(value: object) -> str:
     """Stand in for what is neither text nor number; its own text may hold anything."""
     return type(value).__name__
+
+
+ENCODER = json.JSONEncoder(default=_kind)
 
 
 def _process() -> str:

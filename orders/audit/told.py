@@ -7,6 +7,7 @@ import contextvars
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from django.db import transaction
@@ -29,18 +30,21 @@ def after_commit(records: Sequence[Record]) -> None:
 
 
 def _say(records: Sequence[Record]) -> None:
-    for position, values, rows in records:
-        event = Event(values["event"])
-        level = logging.WARNING if event in WARNED_OF else logging.INFO
+    """Say those of one severity together, a line each: a commit of many records is written once."""
+    for level, those in groupby(records, _level):
         if logger.isEnabledFor(level):
-            about = _about(position, values, rows)
-            logger.log(level, "%s", event.label, extra={"about": about})
+            logger.log(level, "Recorded", extra={"lines": [_about(*one) for one in those]})
+
+
+def _level(record: Record) -> int:
+    return logging.WARNING if record[1]["event"] in WARNED_OF else logging.INFO
 
 
 def _about(position: int, values: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
     """Return what stands in the line beside what is bound; what is empty is left out."""
     cancels = [row[1] for row in rows if row[1] is not None]
     said = {
+        "event": Event(values["event"]).label,
         "position": position,
         "outcome": values["outcome"],
         "job": values["job_id"],

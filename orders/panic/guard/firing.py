@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
+from desk import logs
 from orders.access.denials import refuse
 from orders.access.permissions import NotAllowed
 from orders.audit import log
@@ -55,12 +56,9 @@ def fire(*, guard_id: int, number: int, beat_no: int, silence_s: float) -> bool:
         if not armed.update(status=GuardStatus.FIRED):
             return False
         _record(guard, _actor(guard), now, silence_s)
-    logger.warning("A guard fired after %.1f s without a beat.", silence_s, extra=_id(guard))
+    with logs.bound(guard=guard.pk):
+        logger.warning("A guard fired after %.1f s without a beat.", silence_s)
     return True
-
-
-def _id(guard: Guard) -> dict[str, Any]:
-    return {"guard": guard.pk}
 
 
 def fire_now(*, user: "User", actor: log.Actor, guard_id: int) -> str:
