@@ -136,7 +136,10 @@ class _Compiled(_Filling, Generic[Row]):
         query = self._queryset.query
         compiler = query.get_compiler(connection=connection)
         super().__init__(samples, compiler.as_sql(), _sql_of(build(**second).query))
+        columns = [column[0] for column in compiler.select[: compiler.col_count]]
+        converters = compiler.get_converters(columns)
         vars(compiler)["as_sql"] = lambda *args, **kwargs: self.last()
+        vars(compiler)["get_converters"] = lambda expressions: converters
         vars(query)["get_compiler"] = lambda *args, **kwargs: compiler
 
     def rows(self, values: dict[str, Value]) -> list[Row]:
