@@ -116,11 +116,15 @@ class Lookout:
         return now_s - dated_s
 
     def _redate(self, guard: Guard, silence_s: float) -> None:
-        """Date the beat anew where a clock jumped since, for pages and for sweeps that start."""
+        """Date the beat anew where a clock jumped since, for pages and for sweeps that start.
+
+        By the moment that the look read, for this may wait for SQLite's one writer.
+        """
         if abs(_dated_s(guard) - silence_s) <= JUMP_S:
             return
         same = Guard.objects.armed().filter(pk=guard.pk, beat_no=guard.beat_no)
-        same.filter(beat_at=guard.beat_at).update(beat_at=Now() - timedelta(seconds=silence_s))
+        beat_at = guard.read_at - timedelta(seconds=silence_s)
+        same.filter(beat_at=guard.beat_at).update(beat_at=beat_at)
 
     def _jump_s(self, guards: list[Guard], now_s: float) -> float:
         """Return how far the database's clock jumped ahead since a sweep of this host last looked.

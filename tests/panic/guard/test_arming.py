@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from orders.access.permissions import NotAllowed
 from orders.lifecycle.targets import CannotAsk
 from orders.models import AuditRecord, Event, Guard, GuardArming, GuardStatus
-from orders.panic.guard import arming, firing
+from orders.panic.guard import arming, boot_clock, firing
 from tests.helpers.guards import beat, new_guard
 
 
@@ -54,12 +55,32 @@ def test_a_beat_is_one_update_and_leaves_no_record(firm):
 
 
 def test_a_beat_right_after_another_is_heard_and_not_written(firm, monkeypatch):
-    monkeypatch.setattr(arming, "TOO_SOON", timedelta(minutes=1))
+    monkeypatch.setattr(arming, "TOO_SOON_S", 60)
     monkeypatch.setattr(arming._heard_by, "_local", threading.local())  # it is prepared anew
     guard = new_guard(firm)
     assert beat(guard).status == GuardStatus.ARMED
     guard.refresh_from_db()
     assert guard.beat_no == 1
+
+
+def test_a_beat_that_only_its_date_calls_too_soon_is_written(firm):
+    guard = new_guard(firm)
+    own = {"beat_boot": boot_clock.boot(), "beat_boot_s": boot_clock.seconds() - 0.2}
+    Guard.objects.update(**own, beat_at=Now())
+    assert beat(guard).status == GuardStatus.ARMED
+    guard.refresh_from_db()
+    assert guard.beat_no == 2
+
+
+def test_of_another_hosts_beat_the_date_says_what_is_too_soon(firm, monkeypatch):
+    monkeypatch.setattr(arming, "TOO_SOON_S", 60)
+    monkeypatch.setattr(arming._heard_by, "_local", threading.local())  # it is prepared anew
+    guard = new_guard(firm)
+    for seconds, number in (0, 1), (61, 2):
+        Guard.objects.update(beat_boot="another", beat_at=Now() - timedelta(seconds=seconds))
+        beat(guard)
+        guard.refresh_from_db()
+        assert guard.beat_no == number
 
 
 def test_a_beat_dated_in_the_future_by_a_clock_set_back_keeps_no_later_beat_out(firm):

@@ -251,6 +251,15 @@ def test_what_spares_stops_sends_no_cancel_all(firm, clock, sweep, quick_panic):
     assert "spared" in line.explanation
 
 
+def test_a_beat_is_dated_anew_by_what_was_read_however_long_the_writer_keeps_it(firm, sweep):
+    new_guard(firm)
+    jump(10)
+    guard = Guard.objects.armed().with_clock().get()
+    guard.read_at -= timedelta(seconds=5)  # so long ago by the time that it is written
+    sweep._redate(guard, 0.3)
+    assert Guard.objects.get().beat_at == guard.read_at - timedelta(seconds=0.3)
+
+
 def test_the_hosts_clock_goes_on_and_names_its_start():
     assert boot_clock.seconds() <= boot_clock.seconds()
     assert boot_clock.boot() == boot_clock.boot()
