@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # models may be imported only once Django is set up
     from orders.models import Account, Guard
     from tests.helpers.firm import Firm
 
+SETTLED_S = 15  # a desk's sweeps have been up for a while
 NO_BROKER = "redis://127.0.0.1:9/0"  # nothing listens on the discard port
 
 
@@ -52,6 +53,7 @@ def _firings(given: argparse.Namespace) -> None:
         site.run("manage.py", "sweep")
         stage.await_senders(2)
         site.kinds.append("another sweep")
+        time.sleep(SETTLED_S)
         print(
             f"{given.firings} firings, {given.accounts} accounts, {given.count} orders each, "
             f"{given.latency_ms} ms exchange, {site.conditions()}",
