@@ -109,6 +109,14 @@ def make_way(sender: Any, **kwargs: Any) -> None:
 
 
 @signals.worker_ready.connect
+def make_client(**kwargs: Any) -> None:
+    """Read the authorities' certificates, 40 ms of work, before the first click waits for it."""
+    from orders.exchange.client import client
+
+    client()
+
+
+@signals.worker_ready.connect
 def beat(**kwargs: Any) -> None:
     """Tell the pages that something is sending, for as long as this worker lives."""
     from orders.management import sweep
