@@ -2,10 +2,10 @@
 
 Starts gunicorn, the push process, a worker and the sweep beside a paper exchange, and prints: from
 the commit of a record to the order's cell at an open page, over HTTP; the same with 200 people and
-20 changes a second; CPU of the push process with 200 idle pages; its memory and threads by the
-number of pages; from a click to *Cancelled* in another tab of a real browser, and the requests and
-bytes of a running job's page in ten seconds, with the stream and without. The last two need
-chromium.
+20 changes a second; CPU of the push process with 200 idle pages; the list while 50 people reload it
+every 10 s; memory and threads of the push process by the number of pages; from a click to
+*Cancelled* in the page itself and in another tab of a real browser, and the requests and bytes of a
+running job's page in ten seconds, with the stream and without. What asks a browser needs chromium.
 """
 
 import asyncio
@@ -15,8 +15,12 @@ import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import requests
 
 from benchmarks import stage
 from desk.demo.stack import free_port
@@ -27,6 +31,7 @@ if TYPE_CHECKING:  # models may be imported only once Django is set up
 
 CHROMIUM = shutil.which("chromium")
 LISTED = 200  # orders, more than a page shows
+RELOADING = 50  # people
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,6 +48,7 @@ def main() -> None:
         followed = Followed(port, push.pid)
         _tell_events(followed, firm, orders, given.events)
         _tell_idle(followed, firm, given.people, given.seconds)
+        _tell_lists(desk, firm)
         _tell_crowd(followed, firm, orders, given.people, given.seconds)
         _tell_memory(followed, firm, given.most)
         if CHROMIUM:
@@ -168,6 +174,28 @@ def _tell_idle(followed: Followed, firm: "Firm", people: int, seconds: int) -> N
     print(f"{people} idle pages: {100 * asyncio.run(idle()):.1f} % of a core in the push process")
 
 
+def _tell_lists(desk: stage.Stage, firm: "Firm") -> None:
+    keys, every_s = _keys(firm, RELOADING), 10.0
+    began = time.monotonic()
+    with ThreadPoolExecutor(RELOADING) as pool:
+        late = [every_s * number / RELOADING for number in range(RELOADING)]
+        took = list(pool.map(lambda *of: _reloaded(desk.site, began, every_s, *of), keys, late))
+    print(f"the list, reloaded by {RELOADING} people: {stage.told(list(chain(*took)))}")
+
+
+def _reloaded(site: str, began: float, every_s: float, key: str, late_s: float) -> list[float]:
+    """Reload the list three times, so much apart; the milliseconds of each."""
+    took = []
+    with requests.Session() as person:
+        person.cookies["sessionid"] = key
+        for turn in range(3):
+            time.sleep(max(0.0, began + late_s + turn * every_s - time.monotonic()))
+            asked = time.perf_counter()
+            person.get(f"{site}/admin/orders/order/", timeout=30).raise_for_status()
+            took.append((time.perf_counter() - asked) * 1000)
+    return took
+
+
 def _tell_memory(followed: Followed, firm: "Firm", most: int) -> None:
     async def grow() -> None:
         before, readers = followed.status("VmRSS"), []
@@ -223,6 +251,8 @@ def _tell_page(context: Any, firm: "Firm", words: str) -> None:
     firm.orders(LISTED)
     first, second = context.new_page(), context.new_page()
     _sign_in(first)
+    took = [_follow_click(first, first) for _ in range(10)]
+    print(f"browser, {words}: click -> Cancelled in the page itself: {stage.told(took)}")
     took = [_follow_click(first, second) for _ in range(10)]
     print(f"browser, {words}: click -> Cancelled in another tab: {stage.told(took)}")
     for name, count, size in _job_page(first, firm):
