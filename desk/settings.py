@@ -215,6 +215,7 @@ if PASSKEY_SIGN_IN and SINGLE_SIGN_ON is not None and SINGLE_SIGN_ON.is_only:
     wrong("PASSKEY_SIGN_IN", "is on, and SSO_ONLY lets people in by single sign-on alone.")
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60, 1, 1_440)
 SESSION_MAX_HOURS = number("SESSION_MAX_HOURS", 12, 1, 168)
+SESSION_ENGINE = "orders.access.session_store"
 SESSION_COOKIE_AGE = SESSION_MAX_HOURS * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True  # pages carry the CSRF token themselves

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from orders.audit.hashing import COVERED_OF_ROW, Row
 from orders.models import AuditPayload, AuditRecord, AuditRecordOrder
 from orders.models.desks import OfDesksQuerySet
+from orders.models.prepared import Prepared
 
 CHUNK = 1000
 COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fields)
@@ -76,9 +77,14 @@ class Broken:
     what: str
 
 
+_newest = Prepared(
+    lambda: AuditRecord.objects.order_by("-position").values_list("position", flat=True)[:1]
+)
+
+
 def tip() -> int:
     """Return the position of the newest record, 0 where there is none."""
-    return AuditRecord.objects.order_by("-position").values_list("pk", flat=True).first() or 0
+    return next(iter(_newest()), 0)
 
 
 def stands(position: int, hash_: str) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, When
+from django.db.models import Case, QuerySet, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -41,6 +41,7 @@ from orders.models import (
 )
 from orders.models.cancels import MAX_LIFE
 from orders.models.clocks import is_ahead
+from orders.models.prepared import Prepared
 from orders.pacifica.quota import Quota
 from orders.pacifica.signing import Unsignable
 
@@ -225,20 +226,27 @@ def sign(
     return pairs, wallet
 
 
+def _newest_first(**of: object) -> QuerySet[AgentWallet]:
+    active = AgentWallet.objects.filter(is_active=True, **of)
+    return active.select_related("sealed_key").order_by("-created_at")
+
+
+_wallets = Prepared(lambda account_id: _newest_first(account=account_id)[:1], account_id=(1, 2))
+
+
 def signing_wallet(account: Account) -> AgentWallet:
     """The newest active agent wallet. Raises `CannotOpen` where there is none."""
-    wallet = signing_wallets_of([account]).get(account.pk)
+    wallet = next(iter(_wallets(account_id=account.pk)), None)
     if wallet is None:
         raise CannotOpen(f"{account.name} has no active agent wallet: add one, then ask again.")
+    wallet.account = account
     return wallet
 
 
 def signing_wallets_of(accounts: Iterable[Account]) -> dict[int, AgentWallet]:
     """The same of several accounts, by account's id, as far as there is one; one query."""
     by_pk = {account.pk: account for account in accounts}
-    active = AgentWallet.objects.filter(is_active=True, account__in=by_pk)
-    wallets = active.select_related("sealed_key").order_by("created_at")
-    newest = {wallet.account_id: wallet for wallet in wallets}
+    newest = {wallet.account_id: wallet for wallet in reversed(_newest_first(account__in=by_pk))}
     for wallet in newest.values():
         wallet.account = by_pk[wallet.account_id]
     return newest

@@ -19,6 +19,7 @@ from django.db import transaction
 from orders.exchange.spent_credits import WINDOW_S, SpentCredits, second_of
 from orders.models import Account, CreditPool, SealedApiConfigKey
 from orders.models.clocks import is_ahead
+from orders.models.prepared import Prepared
 from orders.pacifica.quota import Quota
 
 URGENT, PROOF, BULK, SYNC, MARKS = "urgent", "proof", "bulk", "sync", "marks"
@@ -122,8 +123,11 @@ def reserve(
     )
 
 
+_pools = Prepared(lambda name: CreditPool.objects.filter(name=name), name=("a", "b"))
+
+
 def _unreserved(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
-    pool = CreditPool.objects.filter(name=name).first()
+    pool = next(iter(_pools(name=name)), None)
     if pool is None:
         return Grant(name, wanted, price, is_reserved=False)
     already = _already(pool, SpentCredits(pool.spent, now), now)

@@ -78,9 +78,13 @@ class DeskQuerySet(models.QuerySet["Desk"]):
 
     def allowing(self, user: "Person", right: Right) -> Self:
         """The desks where this person holds this right through a membership."""
-        if not user.is_active:
+        if not user.is_active or user.pk is None:
             return self.none()
-        held = Membership.objects.filter(user_id=user.pk, role__in=roles_with(right))
+        return self.held_by(user.pk, right)
+
+    def held_by(self, user_id: int, right: Right) -> Self:
+        """The desks where this person would hold this right: whether active is not asked."""
+        held = Membership.objects.filter(user_id=user_id, role__in=roles_with(right))
         if right == Right.PANIC:
             held = held.filter(models.Q(role=Role.HEAD) | models.Q(desk__operators_may_panic=True))
         return self.filter(is_active=True, pk__in=held.values("desk_id"))

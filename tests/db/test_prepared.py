@@ -8,8 +8,18 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from orders.access import api_tokens, backends, bearers, permissions, second_factor, sessions
-from orders.delivery import claims, send_permission
+from orders.access import (
+    api_tokens,
+    backends,
+    bearers,
+    permissions,
+    second_factor,
+    session_store,
+    sessions,
+)
+from orders.audit import log, reader
+from orders.delivery import claims, send_permission, worker
+from orders.exchange import credits
 from orders.models import Account, Cancel, Membership
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate
 from orders.panic.guard import arming
@@ -20,10 +30,15 @@ USERS = (
     backends,
     bearers,
     claims,
+    credits,
+    log,
     permissions,
+    reader,
     second_factor,
     send_permission,
+    session_store,
     sessions,
+    worker,
 )  # what prepares them
 QUERIES = [each for each in ALL if isinstance(each, Prepared)]
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
