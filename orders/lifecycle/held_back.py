@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db.models import F
+
 from orders.audit import log
 from orders.lifecycle import panic_facts, transitions
 from orders.lifecycle.interpret import Conclusion
@@ -47,6 +49,9 @@ def hold_back_cancels(since: datetime, now: datetime) -> tuple[int, list[log.Fac
         restored_at=now,
         signature_ends_at=now + MAX_LIFE,
     )
+    # Sent by a clock that was ahead: it would look as if somebody had had it sent again since.
+    ahead = Cancel.objects.filter(pk__any={cancel.pk for cancel in held}, sent_at__gt=now)
+    ahead.update(restored_at=F("sent_at"))
     facts = [*_facts(Event.SENDER_LOST, lost, now), *_facts(Event.DATABASE_BEHIND, held, now)]
     return len(held), facts
 

@@ -175,6 +175,23 @@ def test_a_cancel_of_the_copy_whose_order_is_open_waits_for_a_person(firm, stage
     assert Cancel.objects.get().status == CancelStatus.CANCELLED
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(seconds=5)])
+def test_one_sent_by_a_clock_that_was_ahead_waits_for_a_person_too(firm, ahead):
+    order = firm.order()
+    firm.paper.fault("/orders/cancel", "drop")
+    copy = sent(firm, order)
+    put_back(copy)
+    Cancel.objects.update(sent_at=timezone.now() + ahead)
+    before = len(posts(firm))
+    everything(firm)
+    restored_copy_acceptance.accept(
+        user=firm.administrator, actor=firm.actor(firm.administrator), reason="drill"
+    )
+    everything(firm)
+    assert Cancel.objects.get().status == CancelStatus.UNKNOWN
+    assert len(posts(firm)) == before
+
+
 def test_what_ended_in_the_copy_stays_as_it_is(firm):
     ask(firm, firm.order())
     worker.deliver_account(account_id=firm.account.pk)
