@@ -11,13 +11,13 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection, connections
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import teardown_databases
 
 from desk.databases import prepare_statements
 from orders.audit import log
 from orders.exchange import client
 from orders.panic import readback
-from tests.helpers import plain_words, unrecorded
+from tests.helpers import migrated, plain_words, unrecorded
 from tests.helpers.firm import Firm, Founded
 from tests.helpers.paper import paper_exchange
 from tests.helpers.terminal import run
@@ -48,14 +48,16 @@ def pytest_collection_finish(session):
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings):
+def django_db_setup(
+    django_test_environment, django_db_blocker, django_db_modify_db_settings, tmp_path_factory
+):
     """The migrated test database, even where every chosen test has a copy of its own.
 
     pytest-django's makes none then, because no test asks for its fixture ``db``.
     """
     prepare_statements()  # as workers do: what PostgreSQL takes so, it takes from pages too
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False)
+        made = migrated.set_up(tmp_path_factory.getbasetemp().parent)
         if connection.vendor == "sqlite":
             unrecorded.install(connection.connection)  # before any test's transaction: it stays
     yield
