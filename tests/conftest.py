@@ -194,8 +194,13 @@ def _copy_of(template, tmp_path):
     copy = f"{template}_{next(_numbers)}"
     _administer(f'DROP DATABASE IF EXISTS "{copy}"')
     _administer(f"SELECT pg_terminate_backend(pid) {_KEPT} WHERE datname = '{template}'")
-    _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"')
+    _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"{_by_files()}')
     return copy
+
+
+def _by_files():
+    """PostgreSQL 15 and newer log each page of a copy otherwise, for two thirds more work."""
+    return " STRATEGY FILE_COPY" if connection.pg_version >= 150000 else ""
 
 
 _KEPT = "FROM pg_stat_activity"  # a pooler keeps connections that nobody has any more
