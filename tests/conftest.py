@@ -199,7 +199,7 @@ def _copy_of(template, tmp_path):
 
 
 def _by_files():
-    """PostgreSQL 15 and newer log each page of a copy otherwise, for two thirds more work."""
+    """PostgreSQL 15 and newer log each page of a copy otherwise, which is more work."""
     return " STRATEGY FILE_COPY" if connection.pg_version >= 150000 else ""
 
 
