@@ -76,9 +76,9 @@ def paper(paper_exchange, settings):
     """The paper exchange, empty, and the site pointed at it."""
     settings.PACIFICA_URL = paper_exchange.url
     settings.PACIFICA_STREAM_URL = paper_exchange.stream_url
-    client.client.cache_clear()
+    client.forget()
     yield paper_exchange
-    client.client.cache_clear()
+    client.forget()
 
 
 @pytest.fixture

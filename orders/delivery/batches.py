@@ -83,7 +83,6 @@ def _pool() -> ThreadPoolExecutor:
     would queue behind bulk's, which may hang.
     """
     if not hasattr(_own, "pool"):
-        client()  # made once, before many threads would make it at the same moment
         _own.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="send")
     return _own.pool
 

@@ -1,6 +1,8 @@
 """The client of the configured exchange: one a process, its address from the settings alone."""
 
 import functools
+import os
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypedDict
@@ -14,9 +16,32 @@ STALE_AFTER = 0.5  # of the expiry window; what has not left by then is not sent
 THREADS = 32  # measured: more gain nothing below 100 ms of latency
 
 
-@functools.cache
 def client() -> Client:
-    """Return the one door to the network this installation is for. It survives forks by itself."""
+    """Return the one door to the network this installation is for. It survives forks by itself.
+
+    It is made once, even for many threads that want it at the same moment: each would read the
+    authorities' certificates, 40 ms of work.
+    """
+    with _making:
+        return _made()
+
+
+def forget() -> None:
+    """Have it made anew, by the settings as they are then: for tests."""
+    _made.cache_clear()
+
+
+def _in_child() -> None:
+    global _making
+    _making = threading.Lock()  # a thread may hold it that the child does not have
+
+
+_making = threading.Lock()
+os.register_at_fork(after_in_child=_in_child)
+
+
+@functools.cache
+def _made() -> Client:
     return Client(
         base_url=settings.PACIFICA_URL,
         connect_timeout_s=settings.PACIFICA_CONNECT_TIMEOUT_MS / 1000,

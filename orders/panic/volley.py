@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orders.delivery import send_permission, worker
-from orders.exchange.client import client
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_signer
 from orders.keys.signer import Signer
 from orders.models import AgentWallet, PanicLine, PanicStatus
@@ -80,7 +79,6 @@ class Volley:
         return found
 
     def _make_ready(self) -> dict[int, Shot]:
-        client()  # made once, before many threads would make it at the same moment
         lines = self._due()
         self._strategies = {line.pk: Strategies(line) for line in lines}
         for each in self._strategies.values():

@@ -34,7 +34,7 @@ def as_bulk(idle_for_s):
 def unreachable(firm, settings):
     """An exchange at whose address nobody listens."""
     settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
-    client.client.cache_clear()
+    client.forget()
     return firm
 
 
@@ -181,7 +181,7 @@ def test_a_bulk_job_expires_in_an_outage_for_it_spends_no_credits(firm, settings
     monkeypatch.setattr(worker, "PRICE", Decimal(40_000))  # a turn would take all there are
     ask(firm, 2)
     settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
-    client.client.cache_clear()
+    client.forget()
     before = credits.balance(account=firm.account, now=timezone.now()).left
     assert is_expired_in_an_outage(firm)
     assert credits.balance(account=firm.account, now=timezone.now()).left == before

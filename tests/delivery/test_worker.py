@@ -179,7 +179,7 @@ def test_an_unreachable_exchange_leaves_it_queued_for_nothing_was_sent(firm, set
 
     ask(firm, firm.order())
     settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
-    client.client.cache_clear()
+    client.forget()
     deliver(firm)
     cancel = Cancel.objects.get()
     assert cancel.status == CancelStatus.QUEUED
@@ -241,7 +241,7 @@ def test_what_arrived_of_a_broken_answer_is_kept(firm, settings):
     from orders.exchange import client
 
     settings.PACIFICA_DEADLINE_MS = 1000
-    client.client.cache_clear()
+    client.forget()
     ask(firm, firm.order())
     firm.paper.fault("/orders/cancel", "drip", interval_ms=50)
     deliver(firm)

@@ -34,7 +34,7 @@ def test_what_could_not_be_sent_is_withdrawn_when_the_command_gives_up(
     firm = committing_firm
     firm.orders(1)
     settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
-    client.client.cache_clear()
+    client.forget()
     code, out, _ = panicked(run, "--wait", "0.5")
     assert code == 1
     assert "Withdrawn by olivia. The orders may be open." in out

@@ -242,7 +242,7 @@ def test_nothing_that_did_not_leave_counts_as_sent(firm, stops, settings, monkey
 
     def cut_off(line, *given):
         settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
-        client.client.cache_clear()
+        client.forget()
         return real(line, *given)
 
     pull(firm)

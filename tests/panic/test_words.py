@@ -50,7 +50,7 @@ def test_what_was_repeated_by_itself_was_not_sent_twice_by_a_person(firm):
 
 def test_what_never_left_was_not_sent(firm, settings):
     settings.PACIFICA_URL = "http://127.0.0.1:9/api/v1"
-    client.client.cache_clear()
+    client.forget()
     pull(firm)
     line = carry()
     assert line.status == PanicStatus.WAITING

@@ -324,14 +324,14 @@ def test_a_broker_that_is_down_is_trouble_without_its_password(tmp_path):
 
 def test_an_exchange_that_cannot_be_reached_is_trouble(well, settings):
     settings.PACIFICA_URL = "http://127.0.0.1:1/api/v1"
-    client.client.cache_clear()
+    client.forget()
     assert "the connection was refused" in troubles()["exchange"]
 
 
 def test_the_web_needs_no_way_to_the_exchange(well, settings):
     settings.PACIFICA_URL = "http://127.0.0.1:1/api/v1"
     settings.AGENT_KEY_OPENING_KEYS = ""
-    client.client.cache_clear()
+    client.forget()
     (finding,) = [one for one in found() if one.name == "exchange"]
     assert finding.state == NOT_ASKED
     assert "the connection was refused" in finding.said
