@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orders.audit import told
+from orders.audit import reader, told
 from orders.audit.hashing import COVERED_OF_ROW, FIRST_HASH, Content, Row, chained, compact, moment
 from orders.models import (
     Account,
@@ -22,7 +22,6 @@ from orders.models import (
     advisory_lock,
 )
 from orders.models.bulk_insert import insert
-from orders.models.prepared import Prepared
 from orders.pacifica.transport import Answer
 
 KEPT_BYTES = 64 * 1024
@@ -212,15 +211,10 @@ def record(*facts: Fact) -> list[int]:
 RECORD_COLUMNS = tuple(field.attname for field in AuditRecord._meta.concrete_fields)
 
 
-_newest = Prepared(
-    lambda: AuditRecord.objects.order_by("-position").values_list("position", "hash")[:1]
-)
-
-
 def _locked_tip() -> tuple[int, str]:
     """Return position and hash of the newest record, under the lock of the next writer."""
     advisory_lock.hold(CHAIN_LOCK)
-    return next(iter(_newest()), (0, FIRST_HASH))
+    return reader.newest() or (0, FIRST_HASH)
 
 
 def _values(fact: Fact) -> dict[str, Any]:

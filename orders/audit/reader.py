@@ -78,13 +78,19 @@ class Broken:
 
 
 _newest = Prepared(
-    lambda: AuditRecord.objects.order_by("-position").values_list("position", flat=True)[:1]
+    lambda: AuditRecord.objects.order_by("-position").values_list("position", "hash")[:1]
 )
+
+
+def newest() -> tuple[int, str] | None:
+    """Return position and hash of the newest record; None where there is none."""
+    return next(iter(_newest()), None)
 
 
 def tip() -> int:
     """Return the position of the newest record, 0 where there is none."""
-    return next(iter(_newest()), 0)
+    position, _ = newest() or (0, "")
+    return position
 
 
 def stands(position: int, hash_: str) -> bool:
