@@ -75,7 +75,7 @@ def _line_us() -> float:
         with logs.bound(request_id=logs.new_id(), job=1, account=2, attempt=1):
             began = time.perf_counter()
             for _ in range(LINES // 10):
-                logger.info("Recorded", extra={"lines": [about] * 10})
+                logger.info("Recorded", extra={logs.LINES: [about] * 10})
             return (time.perf_counter() - began) / LINES * 1e6
 
 

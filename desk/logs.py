@@ -21,6 +21,7 @@ from structlog.typing import EventDict
 FORMATS = ("text", "json")
 RECORDS = "orders.audit.told"  # what is appended to the audit log, a line each; JSON alone
 LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LINES = "desk_lines"  # in ``extra``: what each of several lines, written at once, is about
 CARRIED = {"request_id": str, "job": int}  # from process to process, beside a task
 OF_JOB = {"request_id", "attempt"}  # bound for one job, and wrong in a line about another
 HEADER = "desk"  # of a task's message
@@ -82,10 +83,10 @@ def _described(logger: Any, method: str, event: EventDict) -> EventDict:
 
 
 def _rendered(logger: Any, method: str, event: EventDict) -> str:
-    """Return one line, or a line for each of ``lines``, by what each is about beside the rest."""
+    """Return one line, or one for each of the record's `LINES`: what it is about, and the rest."""
     record = event.pop("_record")
     common = {name: value for name, value in event.items() if value is not None}
-    lines = getattr(record, "lines", [{}])
+    lines = getattr(record, LINES, [{}])
     return "\n".join(ENCODER.encode(_line(common, about)) for about in lines)
 
 

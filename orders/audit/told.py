@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from desk import logs
 from orders.audit.hashing import Row
 from orders.models import Event
 
@@ -33,7 +34,7 @@ def _say(records: Sequence[Record]) -> None:
     """Say those of one severity together, a line each: a commit of many records is written once."""
     for level, those in groupby(records, _level):
         if logger.isEnabledFor(level):
-            logger.log(level, "Recorded", extra={"lines": [_about(*one) for one in those]})
+            logger.log(level, "Recorded", extra={logs.LINES: [_about(*one) for one in those]})
 
 
 def _level(record: Record) -> int:

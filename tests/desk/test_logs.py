@@ -172,6 +172,20 @@ def test_a_line_names_no_more_cancels_than_a_chunk_and_counts_the_orders(lines):
     assert said["cancels"] == list(range(1, MOST_IDS + 1))
 
 
+def test_records_of_one_commit_are_lines_of_their_own_written_together(lines, monkeypatch):
+    written = []
+    monkeypatch.setattr(lines, "write", lambda said: written.append(said) or len(said))
+    values = {"outcome": "", "job_id": 2, "account_id": 3}
+    events = (Event.REQUEST, Event.ANSWER, Event.NO_ANSWER, Event.OUTCOME)
+    told._say([(place, {"event": event} | values, []) for place, event in enumerate(events, 1)])
+    said = [json.loads(line) for line in "".join(written).splitlines()]
+    assert [(one["position"], one["event"]) for one in said] == [
+        (place, event.label) for place, event in enumerate(events, 1)
+    ]
+    assert [one["level"] for one in said] == ["info", "info", "warning", "info"]
+    assert len(written) == 3  # one for each run of one severity
+
+
 def test_text_stays_as_it_was():
     about = logs.configuration("INFO", "text")
     assert about["formatters"]["line"]["format"] == logs.LINE
