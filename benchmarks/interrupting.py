@@ -42,6 +42,8 @@ def main() -> None:
         took_s, since_s = time.monotonic() - began, time.monotonic() - stopped
         print(f"{given.kills} kills in {took_s:.0f} s, seed {given.seed}, {site.conditions()}")
         _tell(site, firm, wrong, since_s)
+        if wrong:
+            raise SystemExit(1)
 
 
 def _trade(site: stage.Stage, firm: "Firm", given: argparse.Namespace) -> None:
