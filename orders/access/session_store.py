@@ -1,16 +1,16 @@
 """Django's sessions in the database, read by a prepared query: each request begins with that."""
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from orders.models.prepared import SAMPLE_DAY, Prepared
 
 
-def _living(session_key: str, now: datetime) -> Any:
+def _living(session_key: str, now: datetime) -> QuerySet[Session]:
     return Session.objects.filter(session_key=session_key, expire_date__gt=now)
 
 

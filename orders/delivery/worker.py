@@ -246,9 +246,10 @@ def signing_wallet(account: Account) -> AgentWallet:
 def signing_wallets_of(accounts: Iterable[Account]) -> dict[int, AgentWallet]:
     """The same of several accounts, by account's id, as far as there is one; one query."""
     by_pk = {account.pk: account for account in accounts}
-    newest = {wallet.account_id: wallet for wallet in reversed(_newest_first(account__in=by_pk))}
-    for wallet in newest.values():
+    newest: dict[int, AgentWallet] = {}
+    for wallet in _newest_first(account__in=by_pk):
         wallet.account = by_pk[wallet.account_id]
+        newest.setdefault(wallet.account_id, wallet)
     return newest
 
 

@@ -1,6 +1,7 @@
 """The client of the exchange: one a process, however many threads want it at the same moment."""
 
 import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -48,5 +49,6 @@ def test_a_child_waits_for_no_thread_of_its_parent(paper):
     with client._making:
         pid = os.fork()
         if pid == 0:
+            signal.alarm(10)
             os._exit(0 if client.client() is not None else 1)
         assert os.waitpid(pid, 0)[1] == 0

@@ -121,9 +121,8 @@ def _hearing(
 ) -> tuple[GuardQuerySet, dict[str, Any]]:
     """Return the guard, if it is armed and due a beat, and the columns of one."""
     stamp = {"beat_boot": beat_boot, "beat_boot_s": beat_boot_s}
-    return _guard(desk_id, guard_id).armed().filter(
-        _is_due(beat_boot, beat_boot_s)
-    ), boot_clock.beat(stamp)
+    due = _guard(desk_id, guard_id).armed().filter(_is_due(beat_boot, beat_boot_s))
+    return due, boot_clock.beat(stamp)
 
 
 def _is_due(beat_boot: str, beat_boot_s: float) -> Q:

@@ -21,6 +21,7 @@ from orders.models import (
 from orders.panic import worker
 from orders.panic.guard import arming, boot_clock, lookout
 from tests.helpers.guards import BootClock, beat, dated_back, new_guard, of_another_host
+from tests.helpers.log_lines import json_lines
 from tests.helpers.panics import QUICK
 from tests.helpers.writers import Writer
 
@@ -258,6 +259,15 @@ def test_a_beat_is_dated_anew_by_what_was_read_however_long_the_writer_keeps_it(
     guard.read_at -= timedelta(seconds=5)  # so long ago by the time that it is written
     sweep._redate(guard, 0.3)
     assert Guard.objects.get().beat_at == guard.read_at - timedelta(seconds=0.3)
+
+
+def test_the_line_of_a_firing_names_its_guard(firm, clock, sweep):
+    guard = new_guard(firm)
+    with json_lines() as lines:
+        wait(clock, guard, 11)
+        assert sweep.look() == 1
+    (said,) = lines.objects(logger="orders.panic.guard.firing")
+    assert said["guard"] == guard.pk and said["level"] == "warning"
 
 
 def test_the_hosts_clock_goes_on_and_names_its_start():
