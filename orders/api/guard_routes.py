@@ -16,7 +16,8 @@ from orders.models.guards import GuardQuerySet
 from orders.panic.guard import arming, lookout
 
 reading = Router(auth=Bearer(TokenRight.GUARD, TokenRight.READ), tags=["guards"])
-beating = Router(auth=Bearer(TokenRight.GUARD, pace=None), tags=["guards"])
+may_beat = Bearer(TokenRight.GUARD, pace=None)
+beating = Router(auth=may_beat, tags=["guards"])
 arm_router = Router(auth=Bearer(TokenRight.GUARD, pace=token_pace.acts), tags=["guards"])
 Status = Literal["disarmed", "armed", "fired", "asking"]
 
@@ -95,7 +96,11 @@ def arm(request: HttpRequest, guard_id: Path[RowId], given: ArmGiven, key: acts.
 @beating.post("/guards/{guard_id}/beat", response=BeatTold)
 def beat(request: HttpRequest, guard_id: Path[RowId]) -> dict[str, Any]:
     """Say that the bot lives. 409 where the guard is not armed, or has fired: stop quoting."""
-    heard = arming.beat(desk_id=caller_of(request).desk.pk, guard_id=guard_id)
+    return told(arming.beat(desk_id=caller_of(request).desk.pk, guard_id=guard_id))
+
+
+def told(heard: arming.Heard | None) -> dict[str, Any]:
+    """Return what a beat is answered. Raises `Refused` where nobody heard it."""
     if heard is None:
         raise not_found()
     if heard.status != GuardStatus.ARMED:

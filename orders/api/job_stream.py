@@ -18,18 +18,10 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from desk.event_streams import (
-    HEADERS,
-    BadRequest,
-    Message,
-    Receive,
-    Send,
-    request_of,
-    until_gone,
-)
+from desk.event_streams import HEADERS, Message, Receive, Send, until_gone
 from orders.access import bearers
 from orders.access.sign_in_log import client_address
-from orders.api import problems
+from orders.api import beside_web
 from orders.api.callers import Bearer, secret_in
 from orders.api.door import PREFIX
 from orders.api.problems import WAIT, Refused
@@ -40,7 +32,6 @@ T = TypeVar("T")
 
 BEAT = b": still here\n\n"
 END = b"event: end\ndata: {}\n\n"
-WHY = {400: "The site does not go by this name.", 403: "A token is sent over HTTPS alone."}
 FULL = "{} follows as many jobs as may be followed at once; ask for the job itself."
 BLIND, LATER_S = "The database cannot be read.", 15
 _JOB = re.compile(r"/api/v1/jobs/([0-9]{1,18})/events")
@@ -92,13 +83,13 @@ class JobStreams:
         """Answer one request: with a problem, or with a stream until the job has ended."""
         awake = asyncio.Event()
         try:
-            job = _Job(*_readable(scope))
+            job = _Job(*beside_web.readable(scope, _JOB, "GET"))
             token_id = await self._in_thread(job.admit)
             self._join(awake, job.pk, token_id)
         except Refused as refused:
-            return await _refuse(send, refused)
+            return await beside_web.refuse(send, refused)
         except DatabaseError:
-            return await _refuse(send, Refused(503, BLIND, what_to_do=WAIT))
+            return await beside_web.refuse(send, Refused(503, BLIND, what_to_do=WAIT))
         gone = asyncio.ensure_future(until_gone(receive))
         gone.add_done_callback(lambda _: awake.set())
         try:
@@ -180,27 +171,3 @@ class _Job:
             self.told, self.is_over = job_as_json(token.desk, self.pk)
         except (bearers.NotAccepted, Refused, DatabaseError):
             self.is_lost = True
-
-
-def _readable(scope: Message) -> tuple[ASGIRequest, int]:
-    """Return the request as Django reads it, and the job it names. Raises `Refused`."""
-    found = _JOB.fullmatch(scope["path"])
-    if found is None:
-        raise Refused(404, "Only a job's events are told here.")
-    if scope["method"] != "GET":
-        raise Refused(405, "Events are read by GET.", headers={"Allow": "GET"})
-    headers = [each for each in scope["headers"] if each[0] != b"cookie"]  # only a token counts
-    try:
-        return request_of({**scope, "headers": headers}), int(found[1])
-    except BadRequest as bad:
-        raise Refused(bad.status, WHY[bad.status]) from None
-
-
-async def _refuse(send: Send, refused: Refused) -> None:
-    made = problems.answer(
-        refused.status, refused.detail, what_to_do=refused.what_to_do, headers=refused.headers
-    )
-    made.headers["Cache-Control"] = "no-store"
-    headers = [(name.lower().encode(), text.encode()) for name, text in made.items()]
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": made.content})

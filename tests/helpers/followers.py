@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import connections
 from django.utils import timezone
 
 from orders.admin.push import asgi
@@ -129,6 +130,18 @@ def scope_of(client=None, *, method="GET", path="/events", query="", host="tests
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
+
+
+async def beside(act):
+    """Do it in a thread, which gives its connection back."""
+
+    def run():
+        try:
+            act()
+        finally:
+            connections.close_all()
+
+    await asyncio.to_thread(run)
 
 
 async def settled():

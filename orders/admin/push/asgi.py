@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -56,22 +56,27 @@ class Refused(Exception):
         self.status, self.headers = status, headers
 
 
-def application(service: Service, beside: Beside | None = None) -> Application:
+def application(service: Service, *beside: Beside) -> Application:
     """Return the ASGI application of a service, which the server starts and stops."""
-    if beside is not None:
-        service.listeners.append(lambda changes: beside.tell(job_ids_of(changes)))
+    if beside:
+        service.listeners.append(lambda changes: _tell(beside, job_ids_of(changes)))
 
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(service, receive, send)
-            if beside is not None:
-                beside.stop()
-        elif beside is not None and beside.takes(scope["path"]):
-            await beside(scope, receive, send)
+            for each in beside:
+                each.stop()
+        elif other := next((each for each in beside if each.takes(scope["path"])), None):
+            await other(scope, receive, send)
         elif scope["type"] == "http":
             await _answer(service, scope, receive, send)
 
     return call
+
+
+def _tell(beside: Iterable[Beside], job_ids: Collection[int]) -> None:
+    for each in beside:
+        each.tell(job_ids)
 
 
 async def _live(service: Service, receive: Receive, send: Send) -> None:

@@ -11,7 +11,8 @@ from orders.admin.push.asgi import Beside, application
 from orders.admin.push.service import Service
 
 LEAVING_S = 2  # after a signal: for streams to end
-FILES_BESIDE = 200
+CALLS = 1_000  # beside the pages' streams: programs that beat or follow a job
+FILES_BESIDE = 100
 
 
 class Server(uvicorn.Server):
@@ -21,11 +22,11 @@ class Server(uvicorn.Server):
     """
 
     def __init__(
-        self, service: Service, when_listening: Callable[[], None], beside: Beside | None = None
+        self, service: Service, when_listening: Callable[[], None], *beside: Beside
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                application(service, beside),
+                application(service, *beside),
                 log_config=None,
                 log_level=logging.WARNING,
                 access_log=False,
@@ -35,7 +36,7 @@ class Server(uvicorn.Server):
                 lifespan="on",
                 proxy_headers=False,  # Django reads them, where the setting trusts them
                 server_header=False,
-                limit_concurrency=service.limits.streams + FILES_BESIDE // 2,
+                limit_concurrency=service.limits.streams + CALLS,
                 timeout_graceful_shutdown=LEAVING_S,
             )
         )
@@ -50,14 +51,14 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End each open stream, then stop as usual."""
         self._service.close()
-        if self._beside is not None:
-            self._beside.close()
+        for each in self._beside:
+            each.close()
         await super().shutdown(sockets)
 
 
 def listening(host: str, port: int, service: Service) -> socket.socket:
     """Return the socket, with room for every stream. Raises `OSError`."""
-    _allow_files(service.limits.streams + FILES_BESIDE)
+    _allow_files(service.limits.streams + CALLS + FILES_BESIDE)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

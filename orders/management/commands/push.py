@@ -12,6 +12,7 @@ from desk import startup_checks
 from orders.admin.push.limits import Limits
 from orders.admin.push.server import Server, listening
 from orders.admin.push.service import Service
+from orders.api.beats import Beats
 from orders.api.job_stream import JobStreams
 from orders.management import terminal
 
@@ -20,8 +21,8 @@ class Command(terminal.DeskCommand):
     """Only opens the socket; the work is in `orders.admin.push`."""
 
     help = (
-        "Serves /events, by which open pages follow what happens instead of asking, and the events "
-        "of the API's jobs. Without it pages ask as before."
+        "Serves /events, by which open pages follow what happens instead of asking, the events of "
+        "the API's jobs, and the beats that a proxy passes to it. Without it pages ask as before."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,7 +44,7 @@ class Command(terminal.DeskCommand):
                 signal.signal(number, lambda *_: None)
             gc.freeze()
             said = partial(self._say, listener.getsockname()[1])
-            server = Server(service, said, JobStreams())
+            server = Server(service, said, Beats(), JobStreams())
             server.run(sockets=[listener])
         if not server.started:
             raise CommandError("The log cannot be read: see the lines above.", returncode=1)

@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from django.db import connections
 from django.utils.timezone import now
 
 from orders.access import api_tokens
@@ -13,7 +12,7 @@ from orders.api.job_stream import JobStreams, Limits
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.models import ApiToken
-from tests.helpers.followers import Desk, Page, scope_of, settled
+from tests.helpers.followers import Desk, Page, beside, scope_of, settled
 from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
@@ -46,18 +45,6 @@ class Streams:
         await page.is_answered.wait()
         await settled()
         return page
-
-
-async def beside(act):
-    """Do it in a thread, which gives its connection back."""
-
-    def run():
-        try:
-            act()
-        finally:
-            connections.close_all()
-
-    await asyncio.to_thread(run)
 
 
 async def until(found):
