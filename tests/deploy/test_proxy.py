@@ -1,5 +1,6 @@
 """The proxies in front: nginx runs before a server of the test, Caddy takes its file."""
 
+import contextlib
 import gzip
 import http.client
 import re
@@ -73,6 +74,13 @@ def behind():
 
 @pytest.fixture
 def front(behind, tmp_path):
+    """nginx, with web and push behind it that are one server of the test."""
+    with nginx_before(tmp_path, web=behind.server_port, push=behind.server_port) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def nginx_before(tmp_path, *, web, push):
     """nginx with our file: other ports, a certificate of its own, static files of the test."""
     (tmp_path / "staticfiles").mkdir()
     (tmp_path / "staticfiles" / "desk.css").write_text("body {}")
@@ -84,7 +92,8 @@ def front(behind, tmp_path):
     text = re.sub(r"(?m)^ +listen \[::\].*\n", "", text)
     text = text.replace("listen 443", f"listen 127.0.0.1:{port}")
     text = text.replace("listen 80", f"listen 127.0.0.1:{free_port()}")
-    text = re.sub(r"127\.0\.0\.1:800[01]", f"127.0.0.1:{behind.server_port}", text)
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{web}")
+    text = text.replace("127.0.0.1:8001", f"127.0.0.1:{push}")
     text = text.replace("/etc/ssl/pacifica-desk", str(tmp_path))
     text = text.replace("/opt/pacifica-desk", str(tmp_path))
     text = text.replace("rate=20r/s", "rate=1r/m")  # so that no machine is too slow to use it up
@@ -94,10 +103,12 @@ def front(behind, tmp_path):
     tested = subprocess.run([*nginx(tmp_path), "-t"], capture_output=True, text=True)
     assert tested.returncode == 0, tested.stderr
     process = subprocess.Popen([*nginx(tmp_path), "-g", "daemon off;"], stderr=subprocess.DEVNULL)
-    wait_for(port)
-    yield port
-    process.terminate()
-    process.wait(PATIENCE_S)
+    try:
+        wait_for(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
 
 
 def nginx(folder):
@@ -141,14 +152,14 @@ def connected(port):
     return http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE_S, context=context)
 
 
-def asked(port, path, headers=()):
-    answer, body = answered(port, path, headers)
+def asked(port, path, headers=(), method="GET"):
+    answer, body = answered(port, path, headers, method)
     return answer.status, body
 
 
-def answered(port, path, headers=()):
+def answered(port, path, headers=(), method="GET"):
     connection = connected(port)
-    connection.request("GET", path, headers={"Host": "desk.example.com"} | dict(headers))
+    connection.request(method, path, headers={"Host": "desk.example.com"} | dict(headers))
     answer = connection.getresponse()
     body = answer.read()
     connection.close()
@@ -183,6 +194,19 @@ def test_a_panic_goes_through_where_the_pages_allowance_is_used_up(front):
     statuses = [asked(front, "/admin/orders/order/")[0] for _ in range(70)]
     assert (statuses[0], statuses[-1]) == (200, 429)
     assert asked(front, "/admin/orders/panicline/pull/")[0] == 200
+
+
+@with_nginx
+def test_a_host_of_many_bots_beats_where_the_pages_allowance_is_used_up(front):
+    assert {asked(front, f"/api/v1/guards/{n}/beat")[0] for n in range(70)} == {200}
+
+
+@with_nginx
+def test_a_beat_is_heard_by_the_web_where_push_is_away(tmp_path, behind):
+    with nginx_before(tmp_path, web=behind.server_port, push=free_port()) as port:
+        assert asked(port, "/api/v1/guards/7/beat", method="POST") == (200, b"ok")
+    ((method, path, _),) = behind.seen
+    assert (method, path) == ("POST", "/api/v1/guards/7/beat")
 
 
 @with_nginx
