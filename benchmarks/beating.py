@@ -1,13 +1,14 @@
 """What 200 bots that beat each second cost the web, and the people who click meanwhile.
 
     python -m benchmarks.beating [--bots 200] [--clicks 50] [--turns 3] [--latency-ms 25]
-                                 [--broker URL] [--database URL]
+                                 [--through push|web] [--broker URL] [--database URL]
 
 Each bot beats its own guard over HTTP with its desk's token, once a second, on a connection that it
-keeps. By turns nobody beats and all do, and in each turn so many clicks are made one after another.
-Told: the click to its first byte at the exchange, idle and while they beat, whose p95 is to be at
-most 1.1 times the idle one; and the CPU of the web for one beat, in a turn without clicks, to be
-at most 1 ms.
+keeps: at the process `push`, to which a proxy passes beats, or at the web, as without a proxy. By
+turns nobody beats and all do, and in each turn so many clicks are made one after another. Told: the
+click to its first byte at the exchange, idle and while they beat, whose p95 is to be at most 1.1
+times the idle one; and the CPU of what takes the beats for one of them, in a turn without clicks,
+to be at most 1 ms.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 
 from benchmarks import stage
 from benchmarks.browser import Browser
+from desk.demo.stack import free_port, wait_for
 
 if TYPE_CHECKING:  # models may be imported only once Django is set up
     from orders.models import Order
@@ -34,6 +36,7 @@ PAIRS = 20  # threads of bots: so many connections
 
 def main() -> None:
     parser = stage.options(__doc__, bots=200, clicks=50, turns=3, latency_ms=25)
+    parser.add_argument("--through", choices=("push", "web"), default="push")
     parser.add_argument("--beat", nargs=3, help="be the bots: the site, the token and the guards")
     given = parser.parse_args()
     if given.beat:
@@ -49,9 +52,10 @@ def _measure(given: argparse.Namespace) -> None:
         guards, secret = _armed(firm, given.bots)
         site.paper.rules(latency_ms=given.latency_ms)
         site.start()
+        door = _door(site, given.through)
         print(
-            f"{given.bots} bots, {given.turns} turns of {given.clicks} clicks each way, "
-            f"{given.latency_ms} ms exchange, {site.conditions()}",
+            f"{given.bots} bots through {given.through}, {given.turns} turns of {given.clicks} "
+            f"clicks each way, {given.latency_ms} ms exchange, {site.conditions()}",
             flush=True,
         )
         operator = Browser(site.site, "olivia")
@@ -59,17 +63,27 @@ def _measure(given: argparse.Namespace) -> None:
         busy: list[float] = []
         for _ in range(given.turns):
             idle += _clicked(site, operator, list(itertools.islice(orders, given.clicks)))
-            bots = site.run("-m", "benchmarks.beating", "--beat", site.site, secret, guards)
+            bots = site.run("-m", "benchmarks.beating", "--beat", door, secret, guards)
             time.sleep(2)
             busy += _clicked(site, operator, list(itertools.islice(orders, given.clicks)))
-            cost_ms, pace = _cost_of_a_beat(site)
+            cost_ms, pace = _cost_of_a_beat(door)
             bots.terminate()
             bots.wait()
-            print(f"{pace:.0f} beats a second, {cost_ms:.2f} ms of the web's CPU each (at most 1)")
+            print(f"{pace:.0f} beats a second, {cost_ms:.2f} ms of CPU each (at most 1)")
     print("click to first byte, nobody beats:", stage.told(idle))
     print("click to first byte, all beat:", stage.told(busy))
     ratio = stage.percentile(busy, 95) / stage.percentile(idle, 95)
     print(f"p95 of the two: {ratio:.2f} times (at most 1.1)")
+
+
+def _door(site: stage.Stage, through: str) -> str:
+    """Return the address at which the bots beat, once somebody listens there."""
+    if through == "web":
+        return site.site
+    port = free_port()
+    site.run("manage.py", "push", "--port", str(port))
+    wait_for(door := f"http://127.0.0.1:{port}")
+    return door
 
 
 def _armed(firm: "Firm", count: int) -> tuple[str, str]:
@@ -93,8 +107,8 @@ def _clicked(site: stage.Stage, operator: Browser, orders: "list[Order]") -> lis
     return stage.to_first_byte(site.paper, clicked)
 
 
-def _cost_of_a_beat(site: stage.Stage) -> tuple[float, float]:
-    """Return ms of the web's CPU for a beat while nobody clicks, and beats a second."""
+def _cost_of_a_beat(door: str) -> tuple[float, float]:
+    """Return ms of CPU of what takes a beat while nobody clicks, and beats a second."""
     from django.db.models import Sum
 
     from orders.models import Guard
@@ -102,23 +116,25 @@ def _cost_of_a_beat(site: stage.Stage) -> tuple[float, float]:
     def heard() -> int:
         return int(Guard.objects.aggregate(all=Sum("beat_no"))["all"])
 
-    before, cpu_s, began = heard(), _web_cpu_s(site), time.monotonic()
+    before, cpu_s, began = heard(), _cpu_s_of(door), time.monotonic()
     time.sleep(QUIET_S)
     beats = heard() - before
-    used_ms = (_web_cpu_s(site) - cpu_s) * 1000
+    used_ms = (_cpu_s_of(door) - cpu_s) * 1000
     return used_ms / max(1, beats), beats / (time.monotonic() - began)
 
 
-def _web_cpu_s(site: stage.Stage) -> float:
-    """Return the seconds of CPU that gunicorn's processes used."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if _is_web(path, site)]
+def _cpu_s_of(door: str) -> float:
+    """Return the seconds of CPU that the processes behind this address used."""
+    ticks, port = os.sysconf("SC_CLK_TCK"), str(urlsplit(door).port)
+    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if _is_at(path, port)]
     return sum(sum(map(int, stat.rpartition(")")[2].split()[11:13])) for stat in stats) / ticks
 
 
-def _is_web(path: Path, site: stage.Stage) -> bool:
-    command = (path.parent / "cmdline").read_bytes() if path.exists() else b""
-    return f"127.0.0.1:{urlsplit(site.site).port}".encode() in command and b"gunicorn" in command
+def _is_at(path: Path, port: str) -> bool:
+    """Whether this process was started to listen there."""
+    command = path.parent / "cmdline"
+    words = command.read_text().split("\0") if path.exists() else []
+    return port in words or f"127.0.0.1:{port}" in words
 
 
 def _beat(site: str, secret: str, guards: str) -> None:
