@@ -182,6 +182,12 @@ def balance(*, account: Account, now: datetime) -> Balance:
     return balances(accounts=[account], now=now)[account.pk]
 
 
+def affordable(*, account: Account, price: Decimal, now: datetime) -> int:
+    """Count the requests of this price, above 0, that leave the reserve alone; none in a pause."""
+    there = balance(account=account, now=now)
+    return 0 if there.paused_until else int(there.for_bulk // price)
+
+
 def balances(*, accounts: Sequence[Account], now: datetime) -> dict[int, Balance]:
     """Tell what is left for many accounts, by account id, in two queries; some may share a pool."""
     keys = SealedApiConfigKey.objects.filter(account__in=accounts)

@@ -18,11 +18,13 @@ from orders.access.denials import refuse
 from orders.audit import log
 from orders.cancels import requests
 from orders.exchange import clock as exchange_clock
+from orders.exchange import credits
 from orders.lifecycle.targets import demanded_reason
 from orders.models import (
     Account,
     Cancel,
     CancelJob,
+    CancelStatus,
     Desk,
     Event,
     Latch,
@@ -38,6 +40,7 @@ from orders.panic.guard import facts
 if TYPE_CHECKING:
     from orders.models.desks import Person
 
+NAME = "latch"  # under which it cancels
 NO_LATCH = "There is no such latch, or it is not yours to release."
 
 
@@ -137,18 +140,32 @@ def _placed_after(halt: Any, now: datetime) -> Q:
 
 
 def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:
-    """Cancel each once: at most an urgent request's worth in a look, and senders keep the purse."""
+    """Cancel each once: at most an urgent request's worth in a look, and what credits pay for."""
     own = Cancel.objects.filter(account=latch.account_id, order_id=OuterRef("order_id"))
     asked = Exists(own.filter(requested_at__gte=latch.set_at))
     due = fresh.filter(~asked).order_by(F("created_at").asc(nulls_last=True), "pk")
     ids = list(due.values_list("pk", flat=True)[: settings.URGENT_UP_TO])
+    ids = ids and ids[: _affordable(latch.account)]
     who = latch.job.operator
     if not ids or not Desk.objects.allowing(who, Right.CANCEL).filter(pk=latch.account.desk_id):
         return
     requests.cancel_orders(
         user=who,
-        actor=log.Actor(who.pk, who.get_username(), guard_name="latch"),
+        actor=log.Actor(who.pk, who.get_username(), guard_name=NAME),
         order_ids=ids,
         reason=f"Appeared after the halt of job {latch.job_id}; the account is latched.",
         is_click=False,
     )
+
+
+def _affordable(account: Account) -> int:
+    """Count the cancels that the credits pay for beside the reserve, which is for people.
+
+    They are sent before bulk, and our count withholds nothing that is urgent; so no more are asked
+    for than that. Those of any latch that have no answer yet are not booked and count too.
+    """
+    price, now = settings.CREDIT_PRICES["cancel"], timezone.now()
+    under_way = Cancel.objects.filter(
+        job__guard_name=NAME, status__in=(CancelStatus.QUEUED, CancelStatus.SENDING)
+    )
+    return max(0, credits.affordable(account=account, price=price, now=now) - under_way.count())

@@ -6,12 +6,14 @@ import pytest
 from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
+from orders.exchange import credits
 from orders.lifecycle.targets import CannotAsk
 from orders.management import sweep
 from orders.models import (
     AuditRecord,
     Cancel,
     CancelJob,
+    CreditPool,
     Event,
     ExchangeClock,
     Latch,
@@ -149,6 +151,34 @@ def test_a_flood_is_cancelled_a_bounded_number_at_a_time(firm, settings):
     look()
     assert Cancel.objects.count() == 12
     assert all(CancelJob.objects.filter(is_panic=False).values_list("is_urgent", flat=True))
+
+
+def test_no_more_is_asked_for_than_the_credits_pay_for_beside_the_reserve(firm, settings):
+    halt(firm)
+    firm.orders(30)
+    CreditPool.objects.update(quota=10, spent="{}")  # 2 of them the reserve
+    for _ in range(3):
+        look()
+    assert Cancel.objects.count() == 16  # none has an answer yet: none is booked
+    now, about = timezone.now(), {"account": firm.account, "purpose": credits.URGENT}
+    price = settings.CREDIT_PRICES["cancel"]
+    grant = credits.reserve(**about, wanted=16, price=price, now=now)
+    credits.book(grant=grant, unused=0, quota=None, now=now)
+    Cancel.objects.update(status="cancelled")
+    look()
+    assert Cancel.objects.count() == 16
+
+
+def test_a_pool_that_the_exchange_paused_is_left_alone(firm):
+    until = timezone.now() + timedelta(seconds=30)
+    halt(firm)
+    firm.order()
+    CreditPool.objects.update(paused_until=until)
+    look()
+    assert not Cancel.objects.exists()
+    CreditPool.objects.update(paused_until=None)
+    look()
+    assert Cancel.objects.count() == 1
 
 
 def test_a_head_releases_it_with_a_reason_and_nobody_else(firm):
