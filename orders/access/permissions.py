@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING
 
 from orders.models import Desk, Membership, Right, Role
-from orders.models.desks import RIGHTS, OfDesksQuerySet, roles_with, sees_everything
+from orders.models.desks import (
+    RIGHTS,
+    OfDesksQuerySet,
+    is_active_person,
+    roles_with,
+    sees_everything,
+)
 from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -48,9 +54,7 @@ def has_permission(user: "Person", right: Right, *, desk: Desk | None = None) ->
     """Whether the person holds the right on this desk, or on any if none is named."""
     if desk is None:
         return Desk.objects.allowing(user, right).exists()
-    if not user.is_active or user.pk is None:
-        return False
-    return bool(_held[right](user_id=user.pk, desk_id=desk.pk))
+    return is_active_person(user) and bool(_held[right](user_id=user.pk, desk_id=desk.pk))
 
 
 def memberships_with(right: Right, *, account_id: int) -> OfDesksQuerySet[Membership]:

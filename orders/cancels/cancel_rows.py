@@ -10,18 +10,33 @@ from orders.cancels.live_cancels import NAMES
 from orders.lifecycle.targets import Target
 from orders.models import Cancel, CancelJob
 from orders.models.bulk_insert import insert
+from orders.models.prepared import Prepared
+
+_added = Prepared(
+    lambda job_id, newest: Cancel.objects.filter(job_id=job_id, pk__gt=newest).values_list(
+        *NAMES, "pk"
+    ),
+    job_id=(1, 2),
+    newest=(3, 4),
+)
+
+
+def newest_of(job: CancelJob) -> int:
+    """Return the newest cancel of a job, by id; 0 where it has none."""
+    return job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def insert_queued(
-    job: CancelJob, targets: list[Target], now: datetime
+    job: CancelJob, targets: list[Target], now: datetime, *, newest: int = 0
 ) -> tuple[log.OrderLine, ...]:
-    """Insert one queued cancel for each target; return the log's order rows of them."""
-    newest = job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
+    """Insert one queued cancel for each target; return the log's order rows of them.
+
+    ``newest``: as `newest_of` tells of a job that has cancels already.
+    """
     rows = [_row(job, target, now) for target in targets]
     insert(Cancel, (*GIVEN, *DEFAULTS), rows)
     # By name: a panic's threads may add to the same job meanwhile, each for its own account.
-    added = job.cancels.filter(pk__gt=newest).values_list(*NAMES, "pk")
-    ids = {tuple(names): pk for *names, pk in added}
+    ids = {tuple(names): pk for *names, pk in _added(job_id=job.pk, newest=newest)}
     return tuple(
         line_of(target, ids[target.account.pk, target.order_id, target.client_order_id])
         for target in targets

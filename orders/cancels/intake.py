@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from desk import logs
 from orders.audit import log
-from orders.cancels.cancel_rows import insert_queued, line_of
+from orders.cancels.cancel_rows import insert_queued, line_of, newest_of
 from orders.cancels.live_cancels import Skipped, without_live
 from orders.lifecycle import wakeups
 from orders.lifecycle.targets import Target
 from orders.models import Cancel, CancelJob, Desk, Event, Preview
+from orders.models.prepared import Prepared
 
 SKIPPED = "skipped"  # an order row of what was asked for and became no cancel
 
@@ -94,12 +95,24 @@ def asked_before(
     if request_key is None:
         return None
     keys = [_key(request_key, desk) for desk in desks]
-    made = CancelJob.objects.filter(request_key__in=keys, operator_id=actor.operator_id)
-    jobs = tuple(made.order_by("pk"))
+    if len(keys) == 1 and actor.operator_id is not None:
+        jobs = tuple(_made(request_key=keys[0], operator_id=actor.operator_id))
+    else:
+        made = CancelJob.objects.filter(request_key__in=keys, operator_id=actor.operator_id)
+        jobs = tuple(made.order_by("pk"))
     if not jobs:
         return None
     recorded = Cancel.objects.filter(job__in=jobs).count()
     return CancelReceipt(jobs, recorded, is_repeated=True)
+
+
+_made = Prepared(
+    lambda request_key, operator_id: CancelJob.objects.filter(
+        request_key=request_key, operator_id=operator_id
+    ),
+    request_key=(uuid.UUID(int=1), uuid.UUID(int=2)),
+    operator_id=(1, 2),
+)
 
 
 def _key(request_key: uuid.UUID, desk: Desk) -> uuid.UUID:
@@ -122,7 +135,7 @@ def _extend(job: CancelJob, targets: Sequence[Target]) -> int:
     with transaction.atomic():
         fresh, _ = without_live(targets)
         if fresh:
-            lines = insert_queued(job, fresh, now)
+            lines = insert_queued(job, fresh, now, newest=newest_of(job))
             log.append(_fact(log.actor_of(job), job, fresh, lines, now))
     return len(fresh)
 

@@ -18,6 +18,8 @@ from orders.lifecycle.targets import (
     unusual,
 )
 from orders.models import Account, CancelKind, Desk, Order, Right
+from orders.models.desks import is_active_person
+from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from orders.models.desks import Person
@@ -52,18 +54,38 @@ def cancel_orders(
     none is left, after recording the refusal. What is no single click needs the reason that a desk
     asks for: raises `CannotAsk` without it.
     """
-    seen = Order.objects.filter(pk__in=order_ids).visible_to(user)
-    orders = list(seen.select_related("account__desk").order_by("created_at", "pk"))
-    allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
-    if not orders or any(order.account.desk_id not in allowed for order in orders):
+    orders = _one(user, order_ids[0]) if len(order_ids) == 1 else _several(user, order_ids)
+    if not orders:
         refuse(actor=actor, what=f"cancel {len(order_ids)} orders", said=NOTHING_HERE)
-    desks = {order.account.desk for order in orders}
-    if before := asked_before(actor, desks, request_key):
-        return before
     if not is_click:
+        desks = {order.account.desk for order in orders}
+        if before := asked_before(actor, desks, request_key):
+            return before
         check_reason(desks, reason)
     targets, skipped = open_targets(orders)
     return record_request(actor, targets, skipped=skipped, reason=reason, request_key=request_key)
+
+
+def _one(user: "Person", pk: int) -> list[Order]:
+    """Return the order if the person may cancel it. Nobody may who does not see it."""
+    return _cancellable(pk=pk, user_id=user.pk) if is_active_person(user) else []
+
+
+_cancellable = Prepared(
+    lambda pk, user_id: (
+        Order.objects.held_by(user_id, Right.CANCEL).filter(pk=pk).select_related("account__desk")
+    ),
+    pk=(1, 2),
+    user_id=(3, 4),
+)
+
+
+def _several(user: "Person", pks: list[int]) -> list[Order]:
+    """Return those that the person sees, the oldest first; none if one of them may not be."""
+    seen = Order.objects.filter(pk__in=pks).visible_to(user).select_related("account__desk")
+    orders = list(seen.order_by("created_at", "pk"))
+    allowed = set(Desk.objects.allowing(user, Right.CANCEL).values_list("pk", flat=True))
+    return orders if all(order.account.desk_id in allowed for order in orders) else []
 
 
 def cancel_by_id(

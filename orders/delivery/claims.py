@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from orders.lifecycle.deliveries import ClaimedCancel
 from orders.lifecycle.wakeups import CHUNK
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
 from orders.models.cancels import LEASE, CancelQuerySet
-from orders.models.prepared import SAMPLE_DAY, Prepared
+from orders.models.prepared import SAMPLE_DAY, Prepared, PreparedUpdate
 
 
 class NextJob(NamedTuple):
@@ -24,6 +24,7 @@ class NextJob(NamedTuple):
 
 
 COLUMNS = tuple(field.name for field in fields(ClaimedCancel) if not field.kw_only)
+Columns = dict[str, Any]  # what an update writes
 OWN_ORDER = OuterRef("known_order")
 
 
@@ -57,29 +58,49 @@ def claim(head: NextJob, *, now: datetime, limit: int = CHUNK) -> list[ClaimedCa
     those who were woken together share a job.
     """
     token = uuid.uuid4()
+    which: dict[str, Any] = {"account_id": head.account.pk, "job_id": head.job_id, "now": now}
     with transaction.atomic():
-        rows = list(_free(head, now).values_list(*COLUMNS)[:limit])
+        rows = _chunk_of_free(**which) if limit == CHUNK else list(_free(**which)[:limit])
         looked_at = {row[0] for row in rows}
-        taken = Cancel.objects.filter(pk__any=looked_at, status=CancelStatus.QUEUED).update(
-            status=CancelStatus.SENDING,
-            claim_token=token,
-            attempt=F("attempt") + 1,
-            lease_until=now + LEASE,
-            sent_at=None,
-            not_before_at=None,
-        )
+        taken = _take(pks=looked_at, token=token, now=now)
         if taken < len(rows):  # somebody was faster
             held = set(Cancel.objects.held(token, looked_at).values_list("pk", flat=True))
             rows = [row for row in rows if row[0] in held]
     return _chunk(head, token, rows) if taken else []
 
 
-def _free(head: NextJob, now: datetime) -> CancelQuerySet:
+def _free(account_id: int, job_id: int, now: datetime) -> QuerySet[Cancel, tuple[Any, ...]]:
     """What may be claimed of a job, locked, without waiting for what others lock."""
     skips = connection.features.has_select_for_update_skip_locked
-    rows = Cancel.objects.ready(now).filter(account=head.account, job=head.job_id)
+    rows = Cancel.objects.ready(now).filter(account_id=account_id, job_id=job_id)
     rows = rows.annotate(is_unnamed=Exists(Order.objects.unnamed().filter(pk=OWN_ORDER)))
-    return rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
+    locked = rows.select_for_update(of=("self",), skip_locked=skips, no_key=True)
+    return locked.values_list(*COLUMNS)
+
+
+def _taking(pks: set[int], token: uuid.UUID, now: datetime) -> tuple[CancelQuerySet, Columns]:
+    """Return those of these cancels that still wait, and what a claim writes."""
+    columns: Columns = {
+        "status": CancelStatus.SENDING,
+        "claim_token": token,
+        "attempt": F("attempt") + 1,
+        "lease_until": now + LEASE,
+        "sent_at": None,
+        "not_before_at": None,
+    }
+    return Cancel.objects.filter(pk__any=pks, status=CancelStatus.QUEUED), columns
+
+
+_moments = (SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1))
+_chunk_of_free = Prepared(
+    lambda account_id, job_id, now: _free(account_id, job_id, now)[:CHUNK],
+    account_id=(1, 2),
+    job_id=(3, 4),
+    now=_moments,
+)
+_take = PreparedUpdate(
+    _taking, pks=({1}, {2}), token=(uuid.UUID(int=1), uuid.UUID(int=2)), now=_moments
+)
 
 
 def _chunk(head: NextJob, token: uuid.UUID, rows: list[tuple[Any, ...]]) -> list[ClaimedCancel]:

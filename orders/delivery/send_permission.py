@@ -1,6 +1,5 @@
 """Whether a job's cancels may be sent: asked before signing, and again before each request."""
 
-import functools
 from collections.abc import Callable
 
 from django.contrib.auth import get_user_model
@@ -63,19 +62,18 @@ def must_halt(job_id: int, wallet: AgentWallet) -> bool:
     """Whether nothing more may leave.
 
     Its job was stopped, its agent wallet disabled, its account or desk deactivated, or whoever
-    asked lost the right or their own account.
+    asked lost the right or their own account. It is asked before each request.
     """
+    sql, params = _may_go_on.statement(
+        job_id=job_id, account_id=wallet.account_id, public_key=wallet.public_key
+    )
     with connection.cursor() as cursor:
-        cursor.execute(*_may_go_on(job_id, wallet.account_id, wallet.public_key))
+        cursor.execute(sql, params)
         return cursor.fetchone() is None
 
 
-@functools.lru_cache(maxsize=64)
-def _may_go_on(job_id: int, account_id: int, public_key: str) -> tuple[str, tuple[int | str, ...]]:
-    """The question of `must_halt` as a statement and its values.
-
-    It is asked before each request, and takes ten times as long to put into SQL as to answer.
-    """
+def _running(job_id: int, account_id: int, public_key: str) -> QuerySet[CancelJob, int]:
+    """Return the job's id if it may go on."""
     lines = PanicLine.objects.filter(job=OuterRef("pk"), account=account_id)
     asker = Coalesce(Subquery(lines.values("operator_id")[:1]), "operator_id")
     running = CancelJob.objects.filter(
@@ -84,10 +82,13 @@ def _may_go_on(job_id: int, account_id: int, public_key: str) -> tuple[str, tupl
     may = memberships_with(Right.CANCEL, account_id=account_id).filter(user_id=OuterRef("asker"))
     signs = signing_wallets(account_id, public_key)
     running = running.annotate(asker=asker).filter(Exists(signs), Exists(may))
-    return running.order_by().values_list("pk").query.sql_with_params()
+    return running.order_by().values_list("pk", flat=True)
 
 
 def signing_wallets(account_id: int, public_key: str) -> QuerySet[AgentWallet]:
     """The account's agent wallet of this key, while it may sign."""
     wallets = AgentWallet.objects.filter(account=account_id, public_key=public_key)
     return wallets.filter(is_active=True).order_by("pk")
+
+
+_may_go_on = Prepared(_running, job_id=(1, 2), account_id=(3, 4), public_key=("a", "b"))

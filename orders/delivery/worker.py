@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -39,9 +41,9 @@ from orders.models import (
     CancelStatus,
     Event,
 )
-from orders.models.cancels import MAX_LIFE
+from orders.models.cancels import MAX_LIFE, CancelQuerySet
 from orders.models.clocks import is_ahead
-from orders.models.prepared import Prepared
+from orders.models.prepared import SAMPLE_DAY, Prepared, PreparedUpdate
 from orders.pacifica.quota import Quota
 from orders.pacifica.signing import Unsignable
 
@@ -259,27 +261,49 @@ def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[Outgoin
     Raises `CannotOpen` where the agent wallet was disabled since it signed.
     """
     cancels = [cancel for pack in packs for cancel in pack.cancels]
-    signing = signing_wallets(cancels[0].account_id, packs[0].requests[0].signer)
-    ends_at = now + MAX_LIFE
+    signer = packs[0].requests[0].signer
     drafts = {pack.body: log.draft(_request_fact(pack, now)) for pack in packs}
     with transaction.atomic():
-        rows = Cancel.objects.held(cancels[0].claim_token, {cancel.pk for cancel in cancels})
-        mine = set(rows.locked())
+        pks = {cancel.pk for cancel in cancels}
+        mine = set(_locked(token=cancels[0].claim_token, pks=pks))
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
         kept = {cancel.pk for pack in packs for cancel in pack.cancels}
-        Cancel.objects.filter(pk__any=kept).update(
-            sent_at=now,
-            clock_offset_ms=Case(
-                When(first_sent_at=None, then=exchange_clock.known(now)), default="clock_offset_ms"
-            ),
-            first_sent_at=Coalesce("first_sent_at", now),
-            signature_ends_at=ends_at,
-        )
+        _leave(pks=kept, now=now)
         # Locked until this is committed: whoever disables it comes before the request, or after.
-        if not signing.update(last_used_at=now):
+        if not _use(account_id=cancels[0].account_id, public_key=signer, now=now):
             raise CannotOpen("The agent wallet was disabled before the request left.")
         log.append(*(drafts[pack.body] for pack in packs))
     return packs
+
+
+def _leaving(pks: set[int], now: datetime) -> tuple[CancelQuerySet, dict[str, Any]]:
+    """Return these cancels, and what is written before they leave."""
+    at_first = When(first_sent_at=None, then=exchange_clock.known(now))
+    columns = {
+        "sent_at": now,
+        "clock_offset_ms": Case(at_first, default="clock_offset_ms"),
+        "first_sent_at": Coalesce("first_sent_at", now),
+        "signature_ends_at": now + MAX_LIFE,
+    }
+    return Cancel.objects.filter(pk__any=pks), columns
+
+
+_moments = (SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1))
+_locked = Prepared(
+    lambda token, pks: Cancel.objects.held(token, pks).locked(),
+    token=(UUID(int=1), UUID(int=2)),
+    pks=({1}, {2}),
+)
+_leave = PreparedUpdate(_leaving, pks=({1}, {2}), now=_moments)
+_use = PreparedUpdate(
+    lambda account_id, public_key, now: (
+        signing_wallets(account_id, public_key),
+        {"last_used_at": now},
+    ),
+    account_id=(1, 2),
+    public_key=("a", "b"),
+    now=_moments,
+)
 
 
 def _request_fact(pack: OutgoingRequest, now: datetime) -> log.Fact:

@@ -1,6 +1,6 @@
 """Desks, who belongs to them, and what each role may do there."""
 
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeGuard, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -73,14 +73,17 @@ def sees_everything(user: "Person") -> bool:
     return user.is_active and user.is_superuser
 
 
+def is_active_person(user: "Person") -> TypeGuard["User"]:
+    """Whether this is somebody with an account of theirs that stands: nobody else has rights."""
+    return user.is_active and user.pk is not None
+
+
 class DeskQuerySet(models.QuerySet["Desk"]):
     """Desks, by who may do what."""
 
     def allowing(self, user: "Person", right: Right) -> Self:
         """The desks where this person holds this right through a membership."""
-        if not user.is_active or user.pk is None:
-            return self.none()
-        return self.held_by(user.pk, right)
+        return self.held_by(user.pk, right) if is_active_person(user) else self.none()
 
     def held_by(self, user_id: int, right: Right) -> Self:
         """The desks where this person would hold this right: whether active is not asked."""
@@ -101,7 +104,11 @@ class OfDesksQuerySet(models.QuerySet[Row]):
 
     def allowing(self, user: "Person", right: Right) -> Self:
         """The rows on desks where this person holds this right."""
-        desks = Desk.objects.allowing(user, right)
+        return self.held_by(user.pk, right) if is_active_person(user) else self.none()
+
+    def held_by(self, user_id: int, right: Right) -> Self:
+        """The rows on desks where this person would hold this right: active or not."""
+        desks = Desk.objects.held_by(user_id, right)
         return self.filter(**{f"{self.desk_path}__in": desks.values("pk")})
 
     def visible_to(self, user: "Person") -> Self:

@@ -1,6 +1,6 @@
 """Row ids: long lists of them as one parameter or a few at a time, and texts that may be one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import IntegerField, Lookup
@@ -30,6 +30,12 @@ def portions(rows: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
+def listed(numbers: Collection[int | None], connection: "BaseDatabaseWrapper") -> str:
+    """Write whole numbers as the one parameter of `AnyOf`."""
+    joined = ",".join([str(int(one)) for one in sorted(one for one in numbers if one is not None)])
+    return f"[{joined}]" if connection.vendor == "sqlite" else f"{{{joined}}}"
+
+
 @IntegerField.register_lookup
 class AnyOf(Lookup):
     """``pk__any={…}``: as ``pk__in``, for hundreds of whole numbers.
@@ -48,14 +54,11 @@ class AnyOf(Lookup):
         """SQLite takes the list as JSON."""
         name, params = self.process_lhs(compiler, connection)
         sql = f"{name} IN (SELECT value FROM json_each(%s))"  # noqa: S608 our own column
-        return sql, [*params, f"[{self._joined()}]"]
+        return sql, [*params, listed(self.rhs, connection)]
 
     def as_postgresql(
         self, compiler: "SQLCompiler", connection: "BaseDatabaseWrapper"
     ) -> tuple[str, list[Any]]:
         """PostgreSQL takes it as an array."""
         name, params = self.process_lhs(compiler, connection)
-        return f"{name} = ANY(%s::bigint[])", [*params, f"{{{self._joined()}}}"]
-
-    def _joined(self) -> str:
-        return ",".join([str(int(value)) for value in sorted(self.rhs - {None})])
+        return f"{name} = ANY(%s::bigint[])", [*params, listed(self.rhs, connection)]

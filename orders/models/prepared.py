@@ -9,13 +9,16 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.sql import Query, UpdateQuery
 
+from orders.models.lookups import listed
+
 Row = TypeVar("Row")
-Value = int | float | str | datetime
+Value = int | float | str | datetime | UUID | set[int]
 Sql = tuple[str, tuple[Any, ...]]  # with its parameters
 SAMPLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # for samples of moments
 
@@ -29,7 +32,8 @@ class Prepared(Generic[Row]):
 
     ``build``: makes the queryset from values, given by name. ``samples``: two different values for
     each name; the parameters that differ between the two queries are those that are filled in, and
-    each must be one value as it was given, or a moment moved by a fixed time.
+    each must be one value as it was given, or a moment moved by a fixed time. A set is filled in
+    where a column is asked for with ``__any``.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]], **samples: tuple[Value, Value]):
@@ -181,6 +185,10 @@ def _moment(param: object) -> datetime:
 
 def _adapted(value: Value, kind: type, later: timedelta) -> object:
     """The value as this engine's driver takes it: as Django's own compiler would give it."""
+    if isinstance(value, set):
+        return listed(value, connection)
+    if isinstance(value, UUID):
+        return value if connection.features.has_native_uuid_field else value.hex
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value + later)
     return kind(value) if isinstance(value, int) and issubclass(kind, int) else value

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -18,6 +19,7 @@ from orders.access import (
     sessions,
 )
 from orders.audit import log, reader
+from orders.cancels import cancel_rows, intake, live_cancels, requests
 from orders.delivery import claims, send_permission, worker
 from orders.exchange import credits
 from orders.models import Account, Cancel, Membership
@@ -29,11 +31,15 @@ USERS = (
     arming,
     backends,
     bearers,
+    cancel_rows,
     claims,
     credits,
+    intake,
+    live_cancels,
     log,
     permissions,
     reader,
+    requests,
     second_factor,
     send_permission,
     session_store,
@@ -46,7 +52,14 @@ MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
 
 def filled(prepared, number):
     """A value for each name of a prepared query."""
-    values = {int: number, float: number / 7, datetime: MOMENT, str: f"{number:064}"}
+    values = {
+        int: number,
+        float: number / 7,
+        datetime: MOMENT,
+        str: f"{number:064}",
+        UUID: UUID(int=number),
+        set: {number, number + 1, 3},
+    }
     return {name: values[type(pair[0])] for name, pair in prepared.samples.items()}
 
 

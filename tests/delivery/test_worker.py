@@ -289,15 +289,15 @@ def test_of_two_claims_at_the_same_moment_one_wins(firm, monkeypatch):
     """Both looked when the cancel was queued; the rival's UPDATE came first."""
     ask(firm, firm.order())
     about = {"account_id": firm.account.pk, "now": timezone.now()}
-    real, rivals = claims.F, []
+    real, rivals = claims._take, []
 
-    def after_the_look(name):
+    def after_the_look(**which):
         if not rivals:
             rivals.append("looks, too")
             rivals[:] = claim(**about)
-        return real(name)
+        return real(**which)
 
-    monkeypatch.setattr(claims, "F", after_the_look)
+    monkeypatch.setattr(claims, "_take", after_the_look)
     assert claim(**about) == []
     assert [cancel.attempt for cancel in rivals] == [1]
 
@@ -305,14 +305,14 @@ def test_of_two_claims_at_the_same_moment_one_wins(firm, monkeypatch):
 def test_a_claim_holds_what_its_update_reached_and_no_more(firm, monkeypatch):
     ask(firm, *firm.orders(3))
     first, *others = Cancel.objects.order_by("pk").values_list("pk", flat=True)
-    real = claims.F
+    real = claims._take
 
-    def after_the_look(name):
+    def after_the_look(**which):
         taken = {"status": CancelStatus.SENDING, "claim_token": uuid.uuid4(), "attempt": 7}
         Cancel.objects.filter(pk=first).update(**taken)
-        return real(name)
+        return real(**which)
 
-    monkeypatch.setattr(claims, "F", after_the_look)
+    monkeypatch.setattr(claims, "_take", after_the_look)
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     assert [(one.pk, one.attempt, one.status) for one in chunk] == [
         (pk, 1, CancelStatus.SENDING) for pk in others
