@@ -48,6 +48,13 @@ def why_unreachable(*, within_s: int) -> str:
     return ""
 
 
+def connect() -> None:
+    """Connect to the broker as whoever wakes a worker does, so that the first click need not."""
+    with app.producer_pool.acquire(block=True) as producer:
+        if producer.connection is not None:
+            producer.connection.ensure_connection(max_retries=1)
+
+
 @signals.worker_init.connect
 def check(**kwargs: Any) -> None:
     """A worker is a sender: it starts with everything that takes, or says what is missing."""
@@ -55,8 +62,10 @@ def check(**kwargs: Any) -> None:
 
     from desk import startup_checks
     from desk.databases import prepare_statements
+    from orders import tasks  # noqa: F401 whatever a task asks the database is prepared below
     from orders.exchange import client
     from orders.lifecycle import restored_copy
+    from orders.models.prepared import prepare_all
 
     prepare_statements()
     try:
@@ -65,6 +74,7 @@ def check(**kwargs: Any) -> None:
     except startup_checks.CannotStart as error:
         sys.exit(f"Cannot start. {error}")
     client.client()  # reads the trusted certificates: not while the first click waits
+    prepare_all()
     connections.close_all()  # a connection does not survive a fork
 
 

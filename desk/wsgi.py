@@ -24,12 +24,16 @@ def checked_application() -> WSGIHandler:
     from django.db import connections
 
     from desk import celery, startup_checks  # noqa: F401 Celery: not while the first click waits
+    from orders.lifecycle import wakeups
+    from orders.models.prepared import prepare_all
 
     import_module(settings.ROOT_URLCONF)  # and every page
     try:
         startup_checks.check_web()
     except startup_checks.CannotStart as error:
         refuse(error)
+    prepare_all()
+    wakeups.make_ready()
     connections.close_all()  # a connection does not survive a fork
     gc.freeze()  # else each full collection walks what start-up made, while somebody's page waits
     return application

@@ -1,17 +1,20 @@
-"""Queries of the hot paths: built and compiled once for each thread, then only filled in.
+"""Queries of the hot paths: built and compiled once for each process, then only filled in.
 
 Django takes 0.3 to 1.2 ms to resolve, clone and compile a query that its database answers in 0.05.
 Nothing is written by hand: the query is the ORM's own, and a test holds that each prepared one says
-what the plain one says.
+what the plain one says. `prepare_all` compiles before the first person waits for it.
 """
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.sql import Query, UpdateQuery
 
@@ -38,26 +41,32 @@ class Prepared(Generic[Row]):
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]], **samples: tuple[Value, Value]):
         self.build, self.samples = build, samples
+        self._compiled: dict[str, _Compiled[Row]] = {}  # by kind of database
         self._local = threading.local()
         ALL.append(self)
 
     def __call__(self, **values: Value) -> list[Row]:
         """Return the rows: what the plain queryset would give, as a list."""
-        return self._compiled().rows(values)
+        own = connections[DEFAULT_DB_ALIAS]
+        here: _Here[Row] | None = getattr(self._local, "here", None)
+        if here is None or here.of is not own:
+            here = self._local.here = _Here(self.prepare(), own)
+        return here.rows(values)
+
+    def prepare(self) -> "_Compiled[Row]":
+        """Return it as it was compiled, once for all threads."""
+        compiled = self._compiled.get(connection.vendor)
+        if compiled is None:
+            compiled = self._compiled[connection.vendor] = _Compiled(self.build, self.samples)
+        return compiled
 
     def statement(self, **values: Value) -> Sql:
         """Return what the database is asked, and with which parameters."""
-        return self._compiled().with_values(values)
+        return self.prepare().filling.with_values(values)
 
     def plain(self, **values: Value) -> Sql:
         """Return what it would be asked without preparing."""
         return _sql_of(self.build(**values).query)
-
-    def _compiled(self) -> "_Compiled[Row]":
-        compiled: _Compiled[Row] | None = getattr(self._local, "compiled", None)
-        if compiled is None or compiled.of is not connection.connection:
-            compiled = self._local.compiled = _Compiled(self.build, self.samples)
-        return compiled
 
 
 class PreparedUpdate:
@@ -72,7 +81,7 @@ class PreparedUpdate:
         **samples: tuple[Value, Value],
     ) -> None:
         self.build, self.samples = build, samples
-        self._local = threading.local()
+        self._fillings: dict[str, _Filling] = {}  # by kind of database
         ALL.append(self)
 
     def __call__(self, **values: Value) -> int:
@@ -84,12 +93,15 @@ class PreparedUpdate:
 
     def statement(self, **values: Value) -> Sql:
         """Return what the database is told, and with which parameters."""
-        connection.ensure_connection()
-        filling: _Filling | None = getattr(self._local, "filling", None)
-        if filling is None or filling.of is not connection.connection:
+        return self.prepare().with_values(values)
+
+    def prepare(self) -> "_Filling":
+        """Return it as it was compiled, once for all threads."""
+        filling = self._fillings.get(connection.vendor)
+        if filling is None:
             plain = [self.plain(**each) for each in _each(self.samples)]
-            filling = self._local.filling = _Filling(self.samples, *plain)
-        return filling.with_values(values)
+            filling = self._fillings[connection.vendor] = _Filling(self.samples, *plain)
+        return filling
 
     def plain(self, **values: Value) -> Sql:
         """Return what it would be told without preparing: as `QuerySet.update` says it."""
@@ -99,19 +111,25 @@ class PreparedUpdate:
         return _sql_of(query)
 
 
+def prepare_all() -> None:
+    """Compile whatever this process has imported, as it starts. Raises `django.db.Error`."""
+    locks = connection.features.has_select_for_update  # what locks compiles in transactions alone
+    with transaction.atomic() if locks else nullcontext():
+        for each in ALL:
+            each.prepare()
+
+
 class _Filling:
-    """A statement of one connection, and which of its parameters are filled in with what."""
+    """A statement, and which of its parameters are filled in with what."""
 
     def __init__(self, samples: dict[str, tuple[Value, Value]], one: Sql, two: Sql) -> None:
-        self.of = connection.connection
-        (self.sql, given), (sql, other) = one, two
-        if sql != self.sql:
+        (self._sql, self._params), (sql, other) = one, two
+        if sql != self._sql:
             raise TypeError("The values change the query itself: it cannot be prepared.")
-        self._params = list(given)
         first, second = _each(samples)
         self._places = [
             (place, *_origin(one, two, first, second))
-            for place, (one, two) in enumerate(zip(given, other, strict=True))
+            for place, (one, two) in enumerate(zip(self._params, other, strict=True))
             if one != two
         ]
         if {name for _, name, *_ in self._places} != set(samples):
@@ -119,35 +137,44 @@ class _Filling:
 
     def with_values(self, values: dict[str, Value]) -> Sql:
         """Return the statement, filled in."""
+        params = list(self._params)
         for place, name, kind, later in self._places:
-            self._params[place] = _adapted(values[name], kind, later)
-        return self.sql, tuple(self._params)
-
-    def last(self) -> Sql:
-        """Return it as it was filled in last."""
-        return self.sql, tuple(self._params)
+            params[place] = _adapted(values[name], kind, later)
+        return self._sql, tuple(params)
 
 
-class _Compiled(_Filling, Generic[Row]):
-    """A query that one thread has compiled, for one connection: another may be of another."""
+class _Compiled(Generic[Row]):
+    """A query as one thread compiled it, for all of them."""
 
     def __init__(
         self, build: Callable[..., QuerySet[Any, Row]], samples: dict[str, tuple[Value, Value]]
     ) -> None:
         connection.ensure_connection()
         first, second = _each(samples)
-        self._queryset = build(**first)
+        self.queryset = build(**first)
+        self.compiler = self.queryset.query.get_compiler(connection=connection)
+        one, two = self.compiler.as_sql(), _sql_of(build(**second).query)
+        self.filling = _Filling(samples, (one[0], tuple(one[1])), two)
+
+
+class _Here(Generic[Row]):
+    """A compiled query as one thread asks it, by a connection of its own."""
+
+    def __init__(self, compiled: _Compiled[Row], own: BaseDatabaseWrapper) -> None:
+        self.of, self._filling = own, compiled.filling
+        self._queryset = compiled.queryset.all()
         query = self._queryset.query
-        compiler = query.get_compiler(connection=connection)
-        super().__init__(samples, compiler.as_sql(), _sql_of(build(**second).query))
+        compiler = copy(compiled.compiler)
+        compiler.connection, compiler.query = own, query
         columns = [column[0] for column in compiler.select[: compiler.col_count]]
         converters = compiler.get_converters(columns)
-        vars(compiler)["as_sql"] = lambda *args, **kwargs: self.last()
+        vars(compiler)["as_sql"] = lambda *args, **kwargs: self._filled
         vars(compiler)["get_converters"] = lambda expressions: converters
         vars(query)["get_compiler"] = lambda *args, **kwargs: compiler
 
     def rows(self, values: dict[str, Value]) -> list[Row]:
-        self.with_values(values)
+        """Ask, and return what was found."""
+        self._filled = self._filling.with_values(values)
         rows: Iterable[Row] = self._queryset._iterable_class(self._queryset)  # type: ignore[arg-type, assignment]
         return list(rows)
 

@@ -8,6 +8,7 @@ from desk import startup_checks
 from orders.lifecycle import restored_copy
 from orders.management import terminal
 from orders.management.sweep import Sweep, duties, streams
+from orders.models.prepared import prepare_all
 
 
 class Command(terminal.DeskCommand):
@@ -26,6 +27,7 @@ class Command(terminal.DeskCommand):
         with terminal.in_words():
             startup_checks.check_sender()
             restored_copy.check()
+        prepare_all()  # not while a panic waits
         startup_checks.warn_of_sqlite()
         sweep = Sweep(duties(), streams())
         sweep.start()

@@ -1,6 +1,5 @@
 """Arming, beats and disarming: one word counts, and a beat costs one row."""
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -56,7 +55,7 @@ def test_a_beat_is_one_update_and_leaves_no_record(firm):
 
 def test_a_beat_right_after_another_is_heard_and_not_written(firm, monkeypatch):
     monkeypatch.setattr(arming, "TOO_SOON_S", 60)
-    monkeypatch.setattr(arming._heard_by, "_local", threading.local())  # it is prepared anew
+    monkeypatch.setattr(arming._heard_by, "_fillings", {})  # it is prepared anew
     guard = new_guard(firm)
     assert beat(guard).status == GuardStatus.ARMED
     guard.refresh_from_db()
@@ -74,7 +73,7 @@ def test_a_beat_that_only_its_date_calls_too_soon_is_written(firm):
 
 def test_of_another_hosts_beat_the_date_says_what_is_too_soon(firm, monkeypatch):
     monkeypatch.setattr(arming, "TOO_SOON_S", 60)
-    monkeypatch.setattr(arming._heard_by, "_local", threading.local())  # it is prepared anew
+    monkeypatch.setattr(arming._heard_by, "_fillings", {})  # it is prepared anew
     guard = new_guard(firm)
     for seconds, number in (0, 1), (61, 2):
         Guard.objects.update(beat_boot="another", beat_at=Now() - timedelta(seconds=seconds))
