@@ -24,6 +24,7 @@ LOOKS_FOR_SERVER = {
     "keepalives_count": 2,
     "tcp_user_timeout": 3000,  # ms
 }
+OFTEN, HOT_ONLY = 2, 2**31  # after how often a statement is prepared
 LOOKS_FOR_CLIENT = {
     "tcp_keepalives_idle": 1,
     "tcp_keepalives_interval": 1,
@@ -91,9 +92,11 @@ def why_unusable(error: Exception) -> str:
     return reason_of(error, str(connections.settings[DEFAULT_DB_ALIAS].get("PASSWORD") or ""))
 
 
-def prepare_statements() -> None:
-    """Have PostgreSQL prepare what this process asks more than once: a fifth to a quarter less work
-    for it. For workers, which ask a few statements again and again; to be called as one starts.
+def prepare_statements(*, after: int = OFTEN) -> None:
+    """Have PostgreSQL prepare what this process asks often: a fifth to a quarter less work for it.
+
+    To be called as one starts. Workers ask a few statements again and again. The web searches too:
+    with `HOT_ONLY` no more is prepared than what `orders.models.prepared` holds.
 
     A prepared statement's plan knows no values, so what searches the log must not be prepared; and
     it may have been made while a table was small, so no connection keeps it for more than a minute.
@@ -102,7 +105,7 @@ def prepare_statements() -> None:
     """
     ours = connections.settings[DEFAULT_DB_ALIAS]
     if ours["ENGINE"].endswith("postgresql") and "prepare_threshold" not in ours["OPTIONS"]:
-        ours["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 2}
+        ours["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": after}
         ours["CONN_MAX_AGE"] = 60
 
 

@@ -24,10 +24,12 @@ def checked_application() -> WSGIHandler:
     from django.db import connections
 
     from desk import celery, startup_checks  # noqa: F401 Celery: not while the first click waits
+    from desk.databases import HOT_ONLY, prepare_statements
     from orders.lifecycle import wakeups
     from orders.models.prepared import prepare_all
 
     import_module(settings.ROOT_URLCONF)  # and every page
+    prepare_statements(after=HOT_ONLY)
     try:
         startup_checks.check_web()
     except startup_checks.CannotStart as error:

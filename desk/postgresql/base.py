@@ -8,11 +8,13 @@ A server's host that is gone costs each new connection two seconds for as long a
 the others in the address. So whoever found the server that takes writes begins with it next time.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.backends.postgresql import base
 
-from desk.databases import LOOKS_FOR_CLIENT
+from desk.databases import LOOKS_FOR_CLIENT, OFTEN
 
 ASK = "SELECT " + ", ".join(
     f"set_config('{name}', '{value}', false)" for name, value in LOOKS_FOR_CLIENT.items()
@@ -30,6 +32,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if wants_writes(conn_params):
             _found = (connection.info.host, str(connection.info.port))
         return connection
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Within, what is asked often is prepared, unless the address forbids it."""
+        self.ensure_connection()
+        usual = self.connection.prepare_threshold
+        if usual is not None:
+            self.connection.prepare_threshold = min(usual, OFTEN)
+        try:
+            yield
+        finally:
+            if self.connection is not None:
+                self.connection.prepare_threshold = usual
 
     def init_connection_state(self) -> None:
         super().init_connection_state()

@@ -7,7 +7,7 @@ what the plain one says. `prepare_all` compiles before the first person waits fo
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
@@ -161,7 +161,7 @@ class _Here(Generic[Row]):
     """A compiled query as one thread asks it, by a connection of its own."""
 
     def __init__(self, compiled: _Compiled[Row], own: BaseDatabaseWrapper) -> None:
-        self.of, self._filling = own, compiled.filling
+        self.of, self._filling, self._preparing = own, compiled.filling, _preparing(own)
         self._queryset = compiled.queryset.all()
         query = self._queryset.query
         compiler = copy(compiled.compiler)
@@ -176,7 +176,13 @@ class _Here(Generic[Row]):
         """Ask, and return what was found."""
         self._filled = self._filling.with_values(values)
         rows: Iterable[Row] = self._queryset._iterable_class(self._queryset)  # type: ignore[arg-type, assignment]
-        return list(rows)
+        with self._preparing():
+            return list(rows)
+
+
+def _preparing(own: BaseDatabaseWrapper) -> Callable[[], AbstractContextManager[None]]:
+    """Within what PostgreSQL is asked to prepare statements; nothing elsewhere."""
+    return getattr(own, "preparing", nullcontext)
 
 
 def _sql_of(query: Query) -> Sql:

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 from django.db import connection
 
-from desk.databases import LOOKS_FOR_SERVER, database, prepare_statements
+from desk.databases import HOT_ONLY, LOOKS_FOR_SERVER, database, prepare_statements
 from orders.models import CancelJob
+from orders.models.prepared import ALL, Prepared
 from tests.desk.test_settings import refusal
 
 ADDRESS = "postgres://desk:x@127.0.0.1/desk"
@@ -47,6 +48,22 @@ def test_an_address_may_name_several_hosts_and_wait_otherwise():
     assert (found["HOST"], found["PORT"]) == ("db1,db2", "5432,5433")
     given = {"target_session_attrs": "read-write", "connect_timeout": 9}
     assert found["OPTIONS"] == LOOKS_FOR_SERVER | given
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL prepares statements")
+def test_the_web_prepares_its_hot_queries_alone(db, monkeypatch):
+    hot = Prepared(lambda pk: CancelJob.objects.filter(pk=pk).values_list("pk"), pk=(1, 2))
+    ALL.pop()
+    connection.ensure_connection()
+    monkeypatch.setattr(connection.connection, "prepare_threshold", HOT_ONLY)
+    for number in range(7):
+        hot(pk=number)
+        list(CancelJob.objects.filter(pk=number).values_list("reason"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        told = "".join(statement for (statement,) in cursor.fetchall())
+    assert 'SELECT "orders_canceljob"."id" AS "pk" FROM "orders_canceljob" WHERE' in told
+    assert 'SELECT "orders_canceljob"."reason" AS "reason" FROM' not in told
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL prepares statements")
