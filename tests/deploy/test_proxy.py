@@ -62,7 +62,13 @@ class Behind(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def behind():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Behind)
+    with serving(0) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(port):
+    server = ThreadingHTTPServer(("127.0.0.1", port), Behind)
     server.daemon_threads = True
     server.seen, server.goes_on = [], threading.Event()
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -207,6 +213,22 @@ def test_a_beat_is_heard_by_the_web_where_push_is_away(tmp_path, behind):
         assert asked(port, "/api/v1/guards/7/beat", method="POST") == (200, b"ok")
     ((method, path, _),) = behind.seen
     assert (method, path) == ("POST", "/api/v1/guards/7/beat")
+
+
+def test_beats_in_flight_use_up_nobody_elses_connections():
+    (beats,) = re.findall(r"location \S+ \^/api/v1/guards/.*?\}", nginx_text(), re.S)
+    (zone,) = re.findall(r"limit_conn (\w+) ", beats)
+    assert nginx_text().count(f"limit_conn {zone} ") == 1
+
+
+@with_nginx
+def test_beats_are_heard_again_as_soon_as_the_web_answers(tmp_path):
+    """Both were away: nginx would ask nobody for ten seconds, in which guards fire."""
+    web = free_port()
+    with nginx_before(tmp_path, web=web, push=free_port()) as port:
+        assert asked(port, "/api/v1/guards/7/beat", method="POST")[0] == 502
+        with serving(web):
+            assert asked(port, "/api/v1/guards/7/beat", method="POST") == (200, b"ok")
 
 
 @with_nginx
