@@ -183,9 +183,14 @@ def balance(*, account: Account, now: datetime) -> Balance:
 
 
 def affordable(*, account: Account, price: Decimal, now: datetime) -> int:
-    """Count the requests of this price, above 0, that leave the reserve alone; none in a pause."""
-    there = balance(account=account, now=now)
-    return 0 if there.paused_until else int(there.for_bulk // price)
+    """Count the urgent requests of this price, above 0, that may be asked for by no person.
+
+    They may take half of the reserve, which bulk cannot use up; the other half stays for people.
+    None in a pause. Within a transaction, until whose end nobody else counts or spends.
+    """
+    pool = _locked(pool_of(account))
+    there = _balance(pool, now)
+    return 0 if there.paused_until else max(0, int((there.left - there.reserve / 2) // price))
 
 
 def balances(*, accounts: Sequence[Account], now: datetime) -> dict[int, Balance]:

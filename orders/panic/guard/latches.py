@@ -80,7 +80,9 @@ def due(now: datetime) -> list[int]:
 
 def look_at(latch_id: int) -> None:
     """Count what appeared on a latched account, and cancel it where the desk wants that."""
-    latch = Latch.objects.select_related("account__desk", "job__operator").get(pk=latch_id)
+    latch = Latch.objects.select_related(
+        "account__desk", "account__api_config_key", "job__operator"
+    ).get(pk=latch_id)
     if latch.is_cancelling:
         _cancel(latch, appeared(latch).open())
     count = appeared(latch).count()
@@ -145,27 +147,31 @@ def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:
     asked = Exists(own.filter(requested_at__gte=latch.set_at))
     due = fresh.filter(~asked).order_by(F("created_at").asc(nulls_last=True), "pk")
     ids = list(due.values_list("pk", flat=True)[: settings.URGENT_UP_TO])
-    ids = ids and ids[: _affordable(latch.account)]
     who = latch.job.operator
     if not ids or not Desk.objects.allowing(who, Right.CANCEL).filter(pk=latch.account.desk_id):
         return
-    requests.cancel_orders(
-        user=who,
-        actor=log.Actor(who.pk, who.get_username(), guard_name=NAME),
-        order_ids=ids,
-        reason=f"Appeared after the halt of job {latch.job_id}; the account is latched.",
-        is_click=False,
-    )
+    with transaction.atomic():
+        if ids := ids[: _affordable(latch.account)]:
+            requests.cancel_orders(
+                user=who,
+                actor=log.Actor(who.pk, who.get_username(), guard_name=NAME),
+                order_ids=ids,
+                reason=f"Appeared after the halt of job {latch.job_id}; the account is latched.",
+                is_click=False,
+            )
 
 
 def _affordable(account: Account) -> int:
-    """Count the cancels that the credits pay for beside the reserve, which is for people.
+    """Count the cancels that the credits of its pool pay for, within a transaction.
 
     They are sent before bulk, and our count withholds nothing that is urgent; so no more are asked
-    for than that. Those of any latch that have no answer yet are not booked and count too.
+    for than that. Those of latches that have no answer yet are not booked and count too.
     """
     price, now = settings.CREDIT_PRICES["cancel"], timezone.now()
-    under_way = Cancel.objects.filter(
+    count = credits.affordable(account=account, price=price, now=now)
+    waiting = Cancel.objects.filter(
         job__guard_name=NAME, status__in=(CancelStatus.QUEUED, CancelStatus.SENDING)
     )
-    return max(0, credits.affordable(account=account, price=price, now=now) - under_way.count())
+    pool = credits.pool_of(account)
+    accounts = [each.account for each in waiting.select_related("account__api_config_key")]
+    return max(0, count - sum(credits.pool_of(each) == pool for each in accounts))

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
+from orders.accounts import account_keys
 from orders.exchange import credits
 from orders.lifecycle.targets import CannotAsk
 from orders.management import sweep
@@ -23,6 +24,8 @@ from orders.models import (
 from orders.operations.alerts import guard_matters
 from orders.panic import decision
 from orders.panic.guard import latches
+
+API_CONFIG_KEY = "testtest_2VfUX9xYzAbC"
 
 
 def halt(firm, mode="cancel", **about):
@@ -153,20 +156,46 @@ def test_a_flood_is_cancelled_a_bounded_number_at_a_time(firm, settings):
     assert all(CancelJob.objects.filter(is_panic=False).values_list("is_urgent", flat=True))
 
 
-def test_no_more_is_asked_for_than_the_credits_pay_for_beside_the_reserve(firm, settings):
+def test_no_more_is_asked_for_than_the_credits_pay_for_beside_half_the_reserve(firm, settings):
     halt(firm)
     firm.orders(30)
-    CreditPool.objects.update(quota=10, spent="{}")  # 2 of them the reserve
+    CreditPool.objects.update(quota=10, spent="{}")  # 2 of them the reserve; a cancel costs a half
     for _ in range(3):
         look()
-    assert Cancel.objects.count() == 16  # none has an answer yet: none is booked
+    assert Cancel.objects.count() == 18  # none has an answer yet: none is booked
     now, about = timezone.now(), {"account": firm.account, "purpose": credits.URGENT}
     price = settings.CREDIT_PRICES["cancel"]
-    grant = credits.reserve(**about, wanted=16, price=price, now=now)
+    grant = credits.reserve(**about, wanted=18, price=price, now=now)
     credits.book(grant=grant, unused=0, quota=None, now=now)
     Cancel.objects.update(status="cancelled")
     look()
-    assert Cancel.objects.count() == 16
+    assert Cancel.objects.count() == 18
+
+
+def test_a_bulk_job_that_takes_every_credit_does_not_starve_it(firm, settings):
+    halt(firm)
+    firm.orders(30)
+    CreditPool.objects.update(quota=100, spent="{}")
+    price, now = settings.CREDIT_PRICES["cancel"], timezone.now()
+    credits.reserve(account=firm.account, wanted=1000, price=price, purpose=credits.BULK, now=now)
+    for _ in range(3):
+        look()
+    assert Cancel.objects.count() == 20  # half of the reserve of 20 credits
+
+
+def test_what_another_pools_latch_waits_for_costs_this_one_nothing(firm):
+    other = firm.new_account("Book", firm.momentum)
+    about = {"user": firm.administrator, "actor": firm.actor(firm.administrator)}
+    account_keys.set_api_config_key(account=other, api_config_key=API_CONFIG_KEY, **about)
+    other.refresh_from_db()
+    halt(firm)
+    firm.orders(4, account=other)
+    look()
+    assert Cancel.objects.count() == 4
+    firm.orders(4)
+    CreditPool.objects.filter(name=credits.KEYLESS).update(quota=2, spent="{}")
+    look()
+    assert Cancel.objects.count() == 4 + 3
 
 
 def test_a_pool_that_the_exchange_paused_is_left_alone(firm):
