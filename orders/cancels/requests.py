@@ -19,6 +19,7 @@ from orders.lifecycle.targets import (
 )
 from orders.models import Account, CancelKind, Desk, Order, Right
 from orders.models.desks import is_active_person
+from orders.models.lookups import MAX_ROW_ID
 from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def cancel_orders(
 
 def _one(user: "Person", pk: int) -> list[Order]:
     """Return the order if the person may cancel it. Nobody may who does not see it."""
-    return _cancellable(pk=pk, user_id=user.pk) if is_active_person(user) else []
+    if not is_active_person(user) or pk > MAX_ROW_ID:
+        return []
+    return _cancellable(pk=pk, user_id=user.pk)
 
 
 _cancellable = Prepared(
