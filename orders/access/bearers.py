@@ -1,6 +1,8 @@
 """Who comes with a token: found by its hash, held against its time, its networks and its maker."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -25,7 +27,14 @@ _by_hash = Prepared(
 
 
 class NotAccepted(Exception):
-    """This token does not count. The text says why, without telling a stranger anything."""
+    """This token does not count. The text says why, without telling a stranger anything.
+
+    ``record``: writes that down; whoever answers calls it, which may wait for the log.
+    """
+
+    def __init__(self, said: str, record: Callable[[], None]) -> None:
+        super().__init__(said)
+        self.record = record
 
 
 @sensitive_variables("secret")
@@ -33,11 +42,10 @@ def bearer(*, secret: str, address: str, now: datetime) -> ApiToken:
     """Return the token whose secret this is, with its desk and its maker. Raises `NotAccepted`."""
     token = next(iter(_by_hash(secret_sha256=hash_of(secret))), None)
     if token is None:
-        _record_unknown(address, now)
-        raise NotAccepted("There is no such token.")
+        raise NotAccepted("There is no such token.", partial(_record_unknown, address, now))
     if why := _why_not(token, address, now):
-        tell_once(token, _refusal(token, address, why), now)
-        raise NotAccepted(f"This token is not accepted: {why}.")
+        record = partial(tell_once, token, _refusal(token, address, why), now)
+        raise NotAccepted(f"This token is not accepted: {why}.", record)
     return token
 
 

@@ -8,9 +8,11 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections, connections, transaction
@@ -25,16 +27,23 @@ from orders.panic.guard import arming
 
 logger = logging.getLogger(__name__)
 
-GATHERED_S = 0.04  # those that come within it share a transaction
-UNHEARD = "The desk cannot write now: this beat was not heard."
-Outcome = bytes | Refused
-Heard = dict[int, dict[int, arming.Heard]]  # by desk and guard
+UNHEARD = "The desk could not write this beat in time. Beat again."
 _BEAT = re.compile(r"/api/v1/guards/([0-9]{1,18})/beat")
 _HEADERS = [
     (b"content-type", b"application/json; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
+Heard = dict[int, dict[int, arming.Heard | None]]  # by desk and guard
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long beats wait for each other, and how much is kept."""
+
+    gathered_s: float = 0.04  # those that come within it share a transaction
+    held_s: float = 1  # for which a beat waits for who holds its guard
+    refusals: int = 1000  # that wait to be recorded
 
 
 class Call:
@@ -42,8 +51,10 @@ class Call:
 
     def __init__(self, request: ASGIRequest, guard_id: int) -> None:
         self.request, self.guard_id = request, guard_id
+        self.came_at = time.monotonic()
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.outcome: Outcome = Refused(503, UNHEARD, what_to_do=WAIT)
+        self.outcome: bytes | Refused = unheard()
+        self.is_held = False  # somebody else holds the guard: it may be heard a moment later
 
     @property
     def who(self) -> tuple[str, str]:
@@ -60,13 +71,20 @@ class Call:
             self.answer.set_result(self.outcome)
 
 
+def unheard() -> Refused:
+    """Return the refusal of a beat of which nothing is known."""
+    return Refused(503, UNHEARD, what_to_do=WAIT, headers={"Retry-After": "1"})
+
+
 class Beats:
     """The application beside the pages' own."""
 
-    def __init__(self, gathered_s: float = GATHERED_S) -> None:
-        self._gathered_s = gathered_s
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._writing = ThreadPoolExecutor(1, "beats")
+        self._recording = ThreadPoolExecutor(1, "refused beats")
         self._waiting: list[Call] = []
+        self._refused: list[Refused] = []
         self._hearing: asyncio.Task[None] | None = None
 
     def takes(self, path: str) -> bool:
@@ -80,9 +98,10 @@ class Beats:
         """Those that came are heard; the server takes no more."""
 
     def stop(self, *, wait: bool = False) -> None:
-        """Give thread and connection back."""
-        self._writing.submit(connections.close_all)
-        self._writing.shutdown(wait=wait)
+        """Give threads and connections back."""
+        for pool in (self._writing, self._recording):
+            pool.submit(connections.close_all)
+            pool.shutdown(wait=wait)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one beat, once it is committed."""
@@ -94,6 +113,9 @@ class Beats:
             body = await call.answer
         except Refused as refused:
             await beside_web.refuse(send, refused)
+        except asyncio.CancelledError:  # the server was told to stop, and waited long enough
+            await beside_web.refuse(send, unheard())
+            raise
         else:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await send({"type": "http.response.body", "body": body})
@@ -102,11 +124,35 @@ class Beats:
         """Hear those that wait, and those that come meanwhile."""
         loop = asyncio.get_running_loop()
         while self._waiting:
-            await asyncio.sleep(self._gathered_s)
+            await asyncio.sleep(self._limits.gathered_s)
             calls, self._waiting = self._waiting, []
-            await loop.run_in_executor(self._writing, hear, calls)
-            for call in calls:
+            try:
+                await loop.run_in_executor(self._writing, hear, calls)
+            finally:
+                self._tell(calls)
+
+    def _tell(self, calls: Sequence[Call]) -> None:
+        """Answer them; those whose guard is held are heard with the next, for a while."""
+        patient_since = time.monotonic() - self._limits.held_s
+        for call in calls:
+            if call.is_held and call.came_at > patient_since:
+                self._waiting.append(call)
+            else:
                 call.tell()
+        told = {call.who: call.outcome for call in calls if isinstance(call.outcome, Refused)}
+        if told and len(self._refused) < self._limits.refusals:
+            self._refused += told.values()
+            self._recording.submit(self._record)
+
+    def _record(self) -> None:
+        """Record refusals beside: that may wait for the log, and no beat waits for it."""
+        refused, self._refused = self._refused, []
+        try:
+            close_old_connections()
+            for each in refused:
+                each.record()
+        except Exception:
+            logger.exception("Refused beats cannot be recorded.")
 
 
 def hear(calls: Sequence[Call]) -> None:
@@ -116,16 +162,15 @@ def hear(calls: Sequence[Call]) -> None:
         callers = {call.who: call.request for call in calls}
         let_in = {who: _let_in(request) for who, request in callers.items()}
         heard = _beat([(call.guard_id, let_in[call.who]) for call in calls])
+        for call in calls:
+            _conclude(call, let_in[call.who], heard)
     except Exception:
         logger.exception("%s beats cannot be heard.", len(calls))
-        return
-    for call in calls:
-        call.outcome = _outcome(let_in[call.who], call.guard_id, heard)
 
 
 def _let_in(request: ASGIRequest) -> Caller | Refused:
     try:
-        return may_beat(request)
+        return may_beat.let_in(request)
     except Refused as refused:
         return refused
 
@@ -136,14 +181,22 @@ def _beat(calls: list[tuple[int, Caller | Refused]]) -> Heard:
     for guard_id, caller in calls:
         if isinstance(caller, Caller):
             guards[caller.desk.pk].add(guard_id)
+    if not guards:
+        return {}
     with transaction.atomic():
-        return {pk: arming.beats(desk_id=pk, guard_ids=ids) for pk, ids in sorted(guards.items())}
+        return {pk: arming.beats(desk_id=pk, guard_ids=ids) for pk, ids in guards.items()}
 
 
-def _outcome(caller: Caller | Refused, guard_id: int, heard: Heard) -> Outcome:
+def _conclude(call: Call, caller: Caller | Refused, heard: Heard) -> None:
+    """Say how this beat came out."""
     if isinstance(caller, Refused):
-        return caller
+        call.outcome = caller
+        return
+    guards = heard[caller.desk.pk]
+    call.is_held = call.guard_id in guards and guards[call.guard_id] is None
+    if call.is_held:
+        return
     try:
-        return json.dumps(told(heard[caller.desk.pk].get(guard_id))).encode()
+        call.outcome = json.dumps(told(guards.get(call.guard_id))).encode()
     except Refused as refused:
-        return refused
+        call.outcome = refused

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
@@ -57,7 +58,15 @@ class Bearer(HttpAuthBase):
         super().__init__()
 
     def __call__(self, request: HttpRequest) -> Caller:
-        """Return who calls. Raises `Refused`."""
+        """Return who calls. Raises `Refused`, once that is recorded."""
+        try:
+            return self.let_in(request)
+        except Refused as refused:
+            refused.record()
+            raise
+
+    def let_in(self, request: HttpRequest) -> Caller:
+        """Return who calls. Raises `Refused`, whose record the caller writes."""
         now, address = timezone.now(), client_address(request)
         token = _token_of(request, address)
         if wait_s := self._wait_s(token, address, now):
@@ -65,9 +74,9 @@ class Bearer(HttpAuthBase):
             raise Refused(429, said, what_to_do=WAIT, headers={"Retry-After": str(wait_s)})
         if not token.may(*self.rights):
             what = f"{request.method} {request.path} by an API token without the right"
-            bearers.refuse(token=token, address=address, what=what, now=now)
+            record = partial(bearers.refuse, token=token, address=address, what=what, now=now)
             needed = " or ".join(right.value for right in self.rights)
-            raise Refused(403, f"This token has not the right {needed}.")
+            raise Refused(403, f"This token has not the right {needed}.", record=record)
         return Caller(token, bearers.actor_of(token, address))
 
     def _wait_s(self, token: ApiToken, address: str, now: datetime) -> int:
@@ -83,7 +92,7 @@ def _token_of(request: HttpRequest, address: str) -> ApiToken:
     try:
         return bearers.bearer(secret=secret_in(request), address=address, now=timezone.now())
     except bearers.NotAccepted as refused:
-        raise Refused(401, str(refused)) from None
+        raise Refused(401, str(refused), record=refused.record) from None
 
 
 @sensitive_variables()

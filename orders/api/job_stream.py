@@ -169,5 +169,8 @@ class _Job:
             token = bearers.bearer(secret=secret, address=address, now=timezone.now())
             self.is_lost = not token.may(TokenRight.READ)
             self.told, self.is_over = job_as_json(token.desk, self.pk)
-        except (bearers.NotAccepted, Refused, DatabaseError):
+        except bearers.NotAccepted as refused:
+            self.is_lost = True
+            refused.record()
+        except (Refused, DatabaseError):
             self.is_lost = True

@@ -1,6 +1,7 @@
 """What a program reads where it is refused: a problem in words, as RFC 9457 has them."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -42,7 +43,10 @@ WAIT, NO_ROW = TITLES[429][1], "There is no such thing on the token's desk."
 
 
 class Refused(Exception):
-    """A request ends in this problem. ``headers``: what its answer has beside it."""
+    """A request ends in this problem. ``headers``: what its answer has beside it.
+
+    ``record``: writes down that it was refused; whoever answers calls it, which may wait.
+    """
 
     def __init__(
         self,
@@ -51,8 +55,10 @@ class Refused(Exception):
         *,
         what_to_do: str = "",
         headers: dict[str, str] | None = None,
+        record: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(detail)
+        self.record = record
         self.status, self.detail, self.what_to_do = status, detail, what_to_do
         self.headers = headers or {}
 

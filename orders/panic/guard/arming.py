@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.db.models.lookups import LessThanOrEqual
@@ -112,19 +112,26 @@ def beat(*, desk_id: int, guard_id: int) -> Heard | None:
     return next((_heard(ttl_s) for ttl_s in _ttl_s(**which)), None)
 
 
-def beats(*, desk_id: int, guard_ids: set[int]) -> dict[int, Heard]:
-    """Let several guards of a desk hear a beat each, as `beat` does; others are left out.
+def beats(*, desk_id: int, guard_ids: set[int]) -> dict[int, Heard | None]:
+    """Let several guards of a desk hear a beat each, as `beat` does; those it has not are left out.
 
-    Within a transaction. Rows are locked in one order, so that no two of these wait for each other.
+    Within a transaction. None: somebody holds this guard, who may be waiting for the log; no other
+    guard's beat waits for that.
     """
     guards = Guard.objects.filter(pk__any=guard_ids, desk=desk_id)
-    rows = list(guards.select_for_update(no_key=True).order_by("pk"))
+    skips = connection.features.has_select_for_update_skip_locked
+    rows = list(guards.select_for_update(no_key=True, skip_locked=skips).order_by("pk"))
+    held = guard_ids - {row.pk for row in rows}
     stamp = boot_clock.stamp()
-    guards.armed().filter(_is_due(**stamp)).update(**boot_clock.beat(stamp))
-    return {
+    free = Guard.objects.filter(pk__any={row.pk for row in rows})
+    free.armed().filter(_is_due(**stamp)).update(**boot_clock.beat(stamp))
+    heard: dict[int, Heard | None] = {
         row.pk: _heard(row.ttl_s) if row.status == GuardStatus.ARMED else _unheard(row)
         for row in rows
     }
+    if held:
+        heard |= dict.fromkeys(guards.filter(pk__any=held).values_list("pk", flat=True))
+    return heard
 
 
 def _guard(desk_id: int, guard_id: int) -> GuardQuerySet:

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from orders.access import api_tokens
 from orders.admin.push import asgi
 from orders.api import beats
 from orders.api.job_stream import JobStreams
+from orders.audit import log
 from orders.models import ApiToken, AuditRecord, Event, Guard
 from orders.panic.guard import arming, firing
 from tests.api.programs import Program
@@ -22,8 +24,9 @@ from tests.helpers.tokens import new_token
 class Lane:
     """The process that pages follow, which takes beats beside."""
 
-    def __init__(self, gathered_s=0.01):
-        self.desk, self.beats, self.streams = Desk(), beats.Beats(gathered_s), JobStreams()
+    def __init__(self, **limits):
+        given = beats.Limits(**{"gathered_s": 0.01} | limits)
+        self.desk, self.beats, self.streams = Desk(), beats.Beats(given), JobStreams()
         self.desk.app = asgi.application(self.desk.service, self.beats, self.streams)
 
     async def __aenter__(self):
@@ -172,6 +175,52 @@ def test_a_beat_that_could_not_be_written_is_told_so_and_the_next_is_heard(firm,
     assert second[0] == 200
     guard.refresh_from_db()
     assert guard.beat_no == 2  # what was told as unheard was not kept either
+
+
+def test_whoever_is_refused_and_cannot_be_recorded_spoils_no_others_beat(firm, run, monkeypatch):
+    guard, (_, secret) = quiet_guard(firm), new_token(firm, "guard")
+
+    def broken(*facts):
+        raise DatabaseError("the log is full")
+
+    monkeypatch.setattr(log, "record", broken)
+
+    async def body():
+        async with Lane() as lane:
+            unknown = "pacifica_desk_" + "0" * 64
+            return await asyncio.gather(*(lane.beat(one, guard.pk) for one in (unknown, secret)))
+
+    assert [status for status, _ in run(body())] == [401, 200]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no rows")
+@pytest.mark.parametrize("is_freed", [True, False])
+def test_who_holds_one_guard_keeps_no_others_beat_waiting(firm, run, is_freed):
+    held, free = quiet_guard(firm, name="held"), quiet_guard(firm, name="free")
+    _, secret = new_token(firm, "guard")
+    holds, goes = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Guard.objects.select_for_update().get(pk=held.pk)
+            holds.set()
+            goes.wait(60)
+
+    async def body():
+        async with Lane(held_s=60 if is_freed else 0) as lane:
+            holding = asyncio.create_task(beside(hold))
+            await asyncio.to_thread(holds.wait, 60)
+            waiting = asyncio.create_task(lane.beat(secret, held.pk))
+            assert (await lane.beat(secret, free.pk))[0] == 200
+            if is_freed:
+                assert not waiting.done()
+                goes.set()
+            told, _ = await waiting
+            goes.set()
+            await holding
+            return told
+
+    assert run(body()) == (200 if is_freed else 503)
 
 
 def test_a_refusal_is_recorded_once_as_the_web_does(firm, run):
