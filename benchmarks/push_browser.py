@@ -86,17 +86,19 @@ def _job_page(page: Any, firm: "Firm") -> Iterator[tuple[str, int, int]]:
     job = stage.confirmed(firm, stage.frozen(firm))
     page.goto(f"/admin/orders/canceljob/{job.pk}/")
     yield ("a running job's page", *_asked(page))
-    stage.until(lambda: _is_done(job.pk), "the job's end", patience_s=600)
+    stage.until(lambda: _is_at_rest(job.pk), "the job's end", patience_s=600)
     firm.paper.rules(latency_ms=0)
     page.goto(f"/admin/orders/canceljob/{job.pk}/")
     page.wait_for_timeout(1500)
     yield ("the same job's page at rest", *_asked(page))
 
 
-def _is_done(job_id: int) -> bool:
-    from orders.models import CancelJob, JobStatus
+def _is_at_rest(job_id: int) -> bool:
+    """Whether it is done, and it is read how much of each order had traded."""
+    from orders.models import Cancel, CancelJob, JobStatus
 
-    return CancelJob.objects.filter(pk=job_id, status=JobStatus.DONE).exists()
+    due = Cancel.objects.filter(job=job_id, amounts_due_at__isnull=False)
+    return CancelJob.objects.filter(pk=job_id, status=JobStatus.DONE).exists() and not due.exists()
 
 
 def _asked(page: Any) -> tuple[int, int]:
