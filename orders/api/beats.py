@@ -43,7 +43,7 @@ class Limits:
 
     gathered_s: float = 0.04  # those that come within it share a transaction
     held_s: float = 1  # for which a beat waits for who holds its guard
-    refusals: int = 1000  # that wait to be recorded
+    recordings: int = 100  # of refusals, those of one transaction each, that wait for the log
 
 
 class Call:
@@ -84,7 +84,7 @@ class Beats:
         self._writing = ThreadPoolExecutor(1, "beats")
         self._recording = ThreadPoolExecutor(1, "refused beats")
         self._waiting: list[Call] = []
-        self._refused: list[Refused] = []
+        self._recordings: set[asyncio.Future[None]] = set()
         self._hearing: asyncio.Task[None] | None = None
 
     def takes(self, path: str) -> bool:
@@ -140,19 +140,25 @@ class Beats:
             else:
                 call.tell()
         told = {call.who: call.outcome for call in calls if isinstance(call.outcome, Refused)}
-        if told and len(self._refused) < self._limits.refusals:
-            self._refused += told.values()
-            self._recording.submit(self._record)
+        if told and len(self._recordings) < self._limits.recordings:
+            self._record(list(told.values()))
 
-    def _record(self) -> None:
+    def _record(self, refused: Sequence[Refused]) -> None:
         """Record refusals beside: that may wait for the log, and no beat waits for it."""
-        refused, self._refused = self._refused, []
-        try:
-            close_old_connections()
-            for each in refused:
-                each.record()
-        except Exception:
-            logger.exception("Refused beats cannot be recorded.")
+        loop = asyncio.get_running_loop()
+        recording = loop.run_in_executor(self._recording, record, refused)
+        self._recordings.add(recording)
+        recording.add_done_callback(self._recordings.discard)
+
+
+def record(refused: Sequence[Refused]) -> None:
+    """Record refusals, as far as the database lets."""
+    try:
+        close_old_connections()
+        for each in refused:
+            each.record()
+    except Exception:
+        logger.exception("Refused beats cannot be recorded.")
 
 
 def hear(calls: Sequence[Call]) -> None:
