@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -48,11 +50,15 @@ def why_unreachable(*, within_s: int) -> str:
     return ""
 
 
-def connect() -> None:
-    """Connect to the broker as whoever wakes a worker does, so that the first click need not."""
-    with app.producer_pool.acquire(block=True) as producer:
-        if producer.connection is not None:
-            producer.connection.ensure_connection(max_retries=1)
+def connect_beside() -> None:
+    """Connect to the broker in a thread, so that the first click need not; it may be away yet."""
+
+    def connect() -> None:
+        with suppress(Exception), app.producer_pool.acquire(block=True) as producer:
+            if producer.connection is not None:
+                producer.connection.ensure_connection(max_retries=1)
+
+    threading.Thread(target=connect, name="connecting", daemon=True).start()
 
 
 @signals.worker_init.connect
@@ -116,14 +122,6 @@ def make_way(sender: Any, **kwargs: Any) -> None:
     if set(sender.app.amqp.queues.consume_from) == {"bulk"}:
         os.nice(NICENESS_OF_BULK)  # of this thread, and so of the pool's that it is about to start
     gc.freeze()  # else each full collection walks it again, 60 ms during which nothing is sent
-
-
-@signals.worker_ready.connect
-def make_client(**kwargs: Any) -> None:
-    """Read the authorities' certificates, 40 ms of work, before the first click waits for it."""
-    from orders.exchange.client import client
-
-    client()
 
 
 @signals.worker_ready.connect

@@ -23,9 +23,8 @@ def checked_application() -> WSGIHandler:
         refuse(error)
     from django.db import connections
 
-    from desk import celery, startup_checks  # noqa: F401 Celery: not while the first click waits
+    from desk import celery, startup_checks  # Celery: not while the first click waits
     from desk.databases import HOT_ONLY, prepare_statements
-    from orders.lifecycle import wakeups
     from orders.models.prepared import prepare_all
 
     import_module(settings.ROOT_URLCONF)  # and every page
@@ -35,7 +34,7 @@ def checked_application() -> WSGIHandler:
     except startup_checks.CannotStart as error:
         refuse(error)
     prepare_all()
-    wakeups.make_ready()
+    celery.connect_beside()
     connections.close_all()  # a connection does not survive a fork
     gc.freeze()  # else each full collection walks what start-up made, while somebody's page waits
     return application

@@ -25,7 +25,6 @@ MAX_SENDERS = 4  # that are woken for one account's bulk
 URGENT, BULK = "urgent", "bulk"
 # The task's name, its arguments, its lane, what its lines are about.
 Message = tuple[str, list[int], str, dict[str, Any]]
-NOTHING: Message = "", [], "", {}  # wakes nobody: the broker is connected to
 
 
 @dataclass(frozen=True)
@@ -64,17 +63,11 @@ class _Publisher:
             (name, args, lane, about), handed_over = self.waiting.get()
             headers = {logs.HEADER: about}
             try:
-                from desk.celery import (  # here: what never wakes a worker loads no Celery
-                    app,
-                    connect,
-                )
+                from desk.celery import app  # here: what never wakes a worker loads no Celery
 
-                if not name:
-                    connect()
-                else:
-                    app.send_task(
-                        name, args=args, queue=lane, exchange="", routing_key=lane, headers=headers
-                    )
+                app.send_task(
+                    name, args=args, queue=lane, exchange="", routing_key=lane, headers=headers
+                )
                 self.keeps_up = True
             except Exception as error:  # whatever a broker's driver raises: the sweep makes it good
                 self.keeps_up = False
@@ -87,11 +80,6 @@ class _Publisher:
 
 _publisher: _Publisher | None = None
 _lock = threading.Lock()
-
-
-def make_ready() -> None:
-    """Connect to the broker as a process starts, beside whatever else it does."""
-    _running_publisher().waiting.put_nowait((NOTHING, threading.Event()))
 
 
 def deliver(*, account_ids: list[int], is_urgent: bool, count: int = 1) -> None:
