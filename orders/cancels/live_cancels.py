@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-
-from django.db.models import QuerySet
 
 from orders.lifecycle.targets import Target
 from orders.models import Cancel
@@ -19,8 +16,7 @@ class Live:
     def __init__(self, account_ids: set[int]) -> None:
         self._order_ids: set[tuple[int, int]] = set()
         self._by_client_id: dict[tuple[int, str | None], int | None] = {}
-        found = _of_one if len(account_ids) == 1 else _of_several
-        for row in found(account_ids):
+        for row in _live(account_ids=account_ids):
             self.add(*row)
 
     def add(self, account_id: int, order_id: int | None, client_order_id: str | None) -> None:
@@ -62,17 +58,10 @@ def without_live(targets: Sequence[Target]) -> tuple[list[Target], list[Skipped]
     return fresh, doubles
 
 
-def _of_one(account_ids: set[int]) -> list[tuple[Any, ...]]:
-    (account_id,) = account_ids
-    return _live(account_id=account_id)
-
-
-def _of_several(account_ids: set[int]) -> QuerySet[Cancel, tuple[Any, ...]]:
-    return Cancel.objects.live().filter(account__in=account_ids).values_list(*NAMES)
-
-
 NAMES = ("account_id", "order_id", "client_order_id")  # of an order; one live cancel has them
 _live = Prepared(
-    lambda account_id: Cancel.objects.live().filter(account_id=account_id).values_list(*NAMES),
-    account_id=(1, 2),
+    lambda account_ids: (
+        Cancel.objects.live().filter(account__pk__any=account_ids).values_list(*NAMES)
+    ),
+    account_ids=({1}, {2}),
 )

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -12,7 +12,7 @@ from orders.lifecycle.deliveries import ClaimedCancel
 from orders.lifecycle.wakeups import CHUNK
 from orders.models import Account, Cancel, CancelJob, CancelStatus, Order
 from orders.models.cancels import LEASE, CancelQuerySet
-from orders.models.prepared import SAMPLE_DAY, Prepared, PreparedUpdate
+from orders.models.prepared import MOMENTS, Prepared, PreparedUpdate
 
 
 class NextJob(NamedTuple):
@@ -35,7 +35,7 @@ _first_ready = Prepared(
         .values_list("job_id", "is_urgent")[:1]
     ),
     account_id=(1, 2),
-    now=(SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1)),
+    now=MOMENTS,
 )
 _account = Prepared(
     lambda pk: Account.objects.select_related("desk", "api_config_key").filter(pk=pk), pk=(1, 2)
@@ -91,15 +91,14 @@ def _taking(pks: set[int], token: uuid.UUID, now: datetime) -> tuple[CancelQuery
     return Cancel.objects.filter(pk__any=pks, status=CancelStatus.QUEUED), columns
 
 
-_moments = (SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1))
 _chunk_of_free = Prepared(
     lambda account_id, job_id, now: _free(account_id, job_id, now)[:CHUNK],
     account_id=(1, 2),
     job_id=(3, 4),
-    now=_moments,
+    now=MOMENTS,
 )
 _take = PreparedUpdate(
-    _taking, pks=({1}, {2}), token=(uuid.UUID(int=1), uuid.UUID(int=2)), now=_moments
+    _taking, pks=({1}, {2}), token=(uuid.UUID(int=1), uuid.UUID(int=2)), now=MOMENTS
 )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -43,7 +42,7 @@ from orders.models import (
 )
 from orders.models.cancels import MAX_LIFE, CancelQuerySet
 from orders.models.clocks import is_ahead
-from orders.models.prepared import SAMPLE_DAY, Prepared, PreparedUpdate
+from orders.models.prepared import MOMENTS, Prepared, PreparedUpdate
 from orders.pacifica.quota import Quota
 from orders.pacifica.signing import Unsignable
 
@@ -264,8 +263,7 @@ def record_requests(packs: list[OutgoingRequest], now: datetime) -> list[Outgoin
     signer = packs[0].requests[0].signer
     drafts = {pack.body: log.draft(_request_fact(pack, now)) for pack in packs}
     with transaction.atomic():
-        pks = {cancel.pk for cancel in cancels}
-        mine = set(_locked(token=cancels[0].claim_token, pks=pks))
+        mine = transitions.still_held(cancels)
         packs = [pack for pack in packs if mine.issuperset(c.pk for c in pack.cancels)]
         kept = {cancel.pk for pack in packs for cancel in pack.cancels}
         _leave(pks=kept, now=now)
@@ -288,13 +286,7 @@ def _leaving(pks: set[int], now: datetime) -> tuple[CancelQuerySet, dict[str, An
     return Cancel.objects.filter(pk__any=pks), columns
 
 
-_moments = (SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1))
-_locked = Prepared(
-    lambda token, pks: Cancel.objects.held(token, pks).locked(),
-    token=(UUID(int=1), UUID(int=2)),
-    pks=({1}, {2}),
-)
-_leave = PreparedUpdate(_leaving, pks=({1}, {2}), now=_moments)
+_leave = PreparedUpdate(_leaving, pks=({1}, {2}), now=MOMENTS)
 _use = PreparedUpdate(
     lambda account_id, public_key, now: (
         signing_wallets(account_id, public_key),
@@ -302,7 +294,7 @@ _use = PreparedUpdate(
     ),
     account_id=(1, 2),
     public_key=("a", "b"),
-    now=_moments,
+    now=MOMENTS,
 )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
@@ -42,6 +43,7 @@ from orders.models import (
     Proof,
 )
 from orders.models.cancels import AT_REST, LIVE, CancelQuerySet
+from orders.models.prepared import Prepared
 from orders.pacifica.quota import Quota, quota
 from orders.pacifica.transport import Answer, has_left
 
@@ -79,7 +81,7 @@ def _conclude(
     whole = {cancel.pk for cancel, _ in pairs}
     drafts = _drafts(packs, ends, whole, now)  # now, while others may write: mostly all are held
     with transaction.atomic():
-        mine = _still_held([cancel for cancel, _ in pairs])
+        mine = still_held([cancel for cancel, _ in pairs])
         written = [(cancel, end) for cancel, end in pairs if cancel.pk in mine]
         write(written, now, answered_at=now)
         _ask_at_once(written, now)
@@ -153,10 +155,16 @@ def quota_of(packs: list[OutgoingRequest]) -> Quota | None:
     return min(stated, key=itemgetter(0))[1] if stated else None
 
 
-def _still_held(chunk: list[ClaimedCancel]) -> set[int]:
-    """Ids of the cancels that this very attempt still holds: a late one writes nothing."""
-    rows = Cancel.objects.held(chunk[0].claim_token, {cancel.pk for cancel in chunk})
-    return set(rows.locked())
+_held = Prepared(
+    lambda token, pks: Cancel.objects.held(token, pks).locked(),
+    token=(UUID(int=1), UUID(int=2)),
+    pks=({1}, {2}),
+)
+
+
+def still_held(chunk: list[ClaimedCancel]) -> set[int]:
+    """Lock the cancels that this very attempt still holds; their ids. A late one writes nothing."""
+    return set(_held(token=chunk[0].claim_token, pks={cancel.pk for cancel in chunk}))
 
 
 def write(
@@ -272,7 +280,7 @@ def refuse_unsent(
 ) -> None:
     """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
     with transaction.atomic():
-        mine = _still_held(chunk)
+        mine = still_held(chunk)
         ends = [(cancel, refusal(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
         pairs = [(cancel, end) for cancel, end in ends if cancel.pk in mine]
         if not pairs:

@@ -23,7 +23,8 @@ from orders.models.lookups import listed
 Row = TypeVar("Row")
 Value = int | float | str | datetime | UUID | set[int]
 Sql = tuple[str, tuple[Any, ...]]  # with its parameters
-SAMPLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # for samples of moments
+SAMPLE_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+MOMENTS = SAMPLE_DAY, SAMPLE_DAY + timedelta(days=1)  # two samples
 
 
 #: For the test that holds them against the plain ones.
@@ -181,7 +182,7 @@ class _Here(Generic[Row]):
 
 
 def _preparing(own: BaseDatabaseWrapper) -> Callable[[], AbstractContextManager[None]]:
-    """Within what PostgreSQL is asked to prepare statements; nothing elsewhere."""
+    """Return the context in which PostgreSQL prepares what it is asked, or an empty one."""
     return getattr(own, "preparing", nullcontext)
 
 

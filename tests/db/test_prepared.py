@@ -22,8 +22,9 @@ from orders.audit import log, reader
 from orders.cancels import cancel_rows, intake, live_cancels, requests
 from orders.delivery import claims, send_permission, worker
 from orders.exchange import credits
+from orders.lifecycle import transitions
 from orders.models import Account, Cancel, Membership
-from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate
+from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, prepare_all
 from orders.panic.guard import arming
 
 USERS = (
@@ -44,6 +45,7 @@ USERS = (
     send_permission,
     session_store,
     sessions,
+    transitions,
     worker,
 )  # what prepares them
 QUERIES = [each for each in ALL if isinstance(each, Prepared)]
@@ -105,6 +107,42 @@ def test_each_thread_and_each_connection_has_its_own(committing_firm):
     assert people(pk=committing_firm.operator.pk)
     connection.close()
     assert people(pk=committing_firm.operator.pk)
+
+
+def test_threads_at_once_share_what_was_compiled_and_nothing_else(committing_firm):
+    built = []
+
+    def build(pk):
+        built.append(pk)
+        return User.objects.filter(pk=pk)
+
+    people, wrong = Prepared(build, pk=(1, 2)), []
+    ALL.pop()
+    people.prepare()
+    everybody = list(User.objects.values_list("pk", flat=True))
+
+    def ask(first):
+        for number in range(100):
+            pk = everybody[(first + number) % len(everybody)]
+            wrong.extend(found for found in people(pk=pk) if found.pk != pk)
+        connections.close_all()
+
+    threads = [threading.Thread(target=ask, args=[first]) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (wrong, built) == ([], [1, 2])
+
+
+def test_a_process_that_starts_compiles_all(db, monkeypatch):
+    for each in ALL:
+        kept = "_compiled" if isinstance(each, Prepared) else "_fillings"
+        monkeypatch.setattr(each, kept, {})
+    prepare_all()
+    for each in ALL:
+        monkeypatch.setattr(each, "build", None)  # nothing is built any more
+        assert each.prepare()
 
 
 def test_a_moment_may_be_moved_by_a_fixed_time(db):
