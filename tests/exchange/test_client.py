@@ -38,7 +38,7 @@ def test_many_threads_at_once_make_one(paper, monkeypatch):
     assert len(made) == len(got) == 1
 
 
-def test_a_worker_makes_it_before_the_first_click(paper, monkeypatch):
+def test_a_worker_makes_it_before_the_first_click(db, paper, monkeypatch):
     made = []
     monkeypatch.setattr(client, "Client", slow(made))
     for place in (
