@@ -56,6 +56,25 @@ def test_nor_does_one_asked_for_by_a_clock_that_was_ahead(line):
     assert naps() == 0
 
 
+def test_meanwhile_this_process_says_so(line):
+    said = []
+
+    def sleep(seconds):
+        said.append(give_way.is_giving_way())
+        if len(said) == 2:
+            PanicLine.objects.update(status=PanicStatus.EMPTY)
+
+    give_way.to_panics(sleep=sleep)
+    assert said == [True, True]
+    assert not give_way.is_giving_way()
+
+
+def test_nor_does_a_wait_that_fails_leave_it_said(line):
+    with pytest.raises(ZeroDivisionError):
+        give_way.to_panics(sleep=lambda seconds: seconds / 0)
+    assert not give_way.is_giving_way()
+
+
 @pytest.mark.parametrize(
     ("module", "name", "act"),
     [

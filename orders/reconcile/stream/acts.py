@@ -1,6 +1,6 @@
 """What the stream has done in threads: write what frames say, read what they may have missed.
 
-All of it gives way to panics.
+All of it gives way to panics, and while it does no frame is read.
 """
 
 from datetime import datetime

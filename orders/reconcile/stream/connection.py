@@ -1,6 +1,7 @@
 """One life of one connection: subscribe, see it acknowledged, ping, read, notice that it is mute.
 
-One loop reads and keeps the deadlines; whatever ends it is a `StreamLost`.
+One loop reads and keeps the deadlines; whatever ends it is a `StreamLost`. While this process gives
+way to a panic nothing is read, and the exchange waits.
 """
 
 import asyncio
@@ -48,7 +49,10 @@ class Listener(Protocol):
 
 
 class Connection:
-    """A connection to be. ``name``: told apart in records. ``clock``: as Django's ``now``."""
+    """A connection to be. ``name``: told apart in records. ``clock``: as Django's ``now``.
+
+    ``is_held``: whether nothing may be read now.
+    """
 
     def __init__(
         self,
@@ -58,9 +62,10 @@ class Connection:
         listener: Listener,
         timings: Timings,
         clock: Callable[[], datetime],
+        is_held: Callable[[], bool],
     ) -> None:
         self.name, self._door, self._listener = name, door, listener
-        self._timings, self._clock = timings, clock
+        self._timings, self._clock, self._is_held = timings, clock, is_held
         self.connected_at: datetime | None = None
         self.heard_at: datetime | None = None
         self.standing: set[str] = set()  # addresses of which every subscription is acknowledged
@@ -90,6 +95,8 @@ class Connection:
             await self.want(addresses)
             while True:
                 await self._step(socket)
+                if self._is_held() and not self._waiting:
+                    await self._hold()
         finally:
             await socket.close()
 
@@ -116,6 +123,13 @@ class Connection:
         finally:
             self._timer = None
         self._heard(raw)
+
+    async def _hold(self) -> None:
+        """Read nothing for as long as that may be; the answer to a ping may come so much later."""
+        began = self._loop.time()
+        while self._is_held():
+            await asyncio.sleep(self._timings.look_again_s)
+        self._mute_at += self._loop.time() - began
 
     def _next_due(self) -> float:
         return min(self._ping_at, self._mute_at, *self._waiting.values(), *self._again.values())

@@ -48,13 +48,24 @@ class _Life:
 
 
 class Group:
-    """``name``: told apart in records and lines of the log. ``pool``: of those who may share it."""
+    """``name``: told apart in records and lines of the log. ``pool``: of those who may share it.
+
+    ``is_held``: whether nothing may be read now.
+    """
 
     def __init__(
-        self, *, name: str, pool: str, door: Door, timings: Timings, clock: Callable[[], datetime]
+        self,
+        *,
+        name: str,
+        pool: str,
+        door: Door,
+        timings: Timings,
+        clock: Callable[[], datetime],
+        is_held: Callable[[], bool],
     ) -> None:
         self.pool = pool
         self.name, self._door, self._timings, self._clock = name, door, timings, clock
+        self._is_held = is_held
         self._followers: dict[str, list[Follower]] = {}
         self._life: _Life | None = None
         self._numbers = itertools.count(1)
@@ -130,6 +141,7 @@ class Group:
             listener=self,
             timings=self._timings,
             clock=self._clock,
+            is_held=self._is_held,
         )
         old, new = self._life, _Life(connection, asyncio.create_task(self._read(connection)))
         new.task.add_done_callback(self._done)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from desk.repeated_warnings import Matters
+from orders.reconcile.give_way import is_giving_way
 from orders.reconcile.received_frames import ReceivedFrame
 from orders.reconcile.stream import leases
 from orders.reconcile.stream.acts import (
@@ -39,6 +40,7 @@ class StreamWorker:
     """Follows accounts. ``run`` is called once; ``stop`` from any thread.
 
     ``clock``: as Django's ``now``. ``apply``, ``read``, ``look_up``: what is done in threads.
+    ``is_held``: whether no frame may be read now.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class StreamWorker:
         apply: ApplyFrames = apply_frames,
         read: ReadOrders = read_orders,
         look_up: LookUpOrders = look_up_orders,
+        is_held: Callable[[], bool] = is_giving_way,
     ) -> None:
+        self._is_held = is_held
         self._timings, self._limits, self._clock = timings, limits, clock
         self._apply, self._read, self._look_up = apply, read, look_up
         self._token = secrets.token_hex(16)
@@ -202,6 +206,7 @@ class StreamWorker:
             door=self._doors.door_of(leased),
             timings=self._timings,
             clock=self._clock,
+            is_held=self._is_held,
         )
 
     async def _end(self) -> None:

@@ -48,7 +48,9 @@ class Following:
     ``looked_up``: (account id, since when) pairs.
     """
 
-    def __init__(self, *, timings=QUICK, limits=SMALL, read=None, apply=None, look_up=None):
+    def __init__(
+        self, *, timings=QUICK, limits=SMALL, read=None, apply=None, look_up=None, is_held=bool
+    ):
         self.applied, self.reads, self.looked_up = [], [], []
         self.worker = StreamWorker(
             timings=timings,
@@ -56,6 +58,7 @@ class Following:
             apply=apply or self.apply,
             read=read or self.read,
             look_up=look_up or self.look_up,
+            is_held=is_held,
         )
         self.thread = threading.Thread(target=self._run, daemon=True)
 

@@ -278,6 +278,52 @@ def test_the_handshake_follows_no_redirect_and_no_proxy_of_the_environment(
     assert "PF-API-KEY" not in server.connections[0].headers
 
 
+class Hold:
+    """Whether nothing may be read; ``looks``: how often somebody asked while it was so."""
+
+    def __init__(self):
+        self.is_on, self.looks = False, 0
+
+    def __call__(self):
+        self.looks += self.is_on
+        return self.is_on
+
+    def begin(self):
+        self.is_on, self.looks = True, 0
+
+    def outlast(self, seconds):
+        """Wait until it was looked at for so long."""
+        until(lambda: self.looks * QUICK.look_again_s > seconds)
+
+
+def test_while_a_panic_is_given_way_to_nothing_is_read_and_nothing_is_lost(server, account):
+    hold, timings = Hold(), replace(QUICK, ping_every_s=0.05, pong_within_s=0.1)
+    frames = [json.dumps(update(account, number)) for number in range(50)]
+    with following(timings=timings, is_held=hold) as process:
+        until_healthy(account)
+        hold.begin()
+        until(lambda: hold.looks)
+        held_at = timezone.now()
+        for frame in frames:
+            server.connections[0].send(frame)
+        hold.outlast(0.3)
+        assert process.applied == []
+        assert row(account).healthy_at <= held_at  # nobody claims to know more
+        hold.is_on = False
+        until(lambda: len(process.applied) == 50)
+    assert process.applied == [(account.pk, frame.encode()) for frame in frames]
+    assert len(server.connections) == 1
+    assert len(process.reads) == 1
+
+
+def test_acknowledgements_are_read_all_the_same(server, account):
+    hold = Hold()
+    hold.begin()
+    with following(is_held=hold):
+        until_row(account, lambda found: found.subscribed_at)
+        until(lambda: hold.looks)
+
+
 def test_an_account_that_is_switched_off_is_left(server, account):
     with following():
         until_healthy(account)
