@@ -124,6 +124,9 @@ def reserve(
 
 
 _pools = Prepared(lambda name: CreditPool.objects.filter(name=name), name=("a", "b"))
+_pools_to_spend = Prepared(
+    lambda name: CreditPool.objects.select_for_update().filter(name=name), name=("a", "b")
+)
 
 
 def _unreserved(name: str, wanted: int, price: Decimal, now: datetime) -> Grant:
@@ -224,12 +227,11 @@ def _first(name: str) -> Decimal:
 
 def _locked(name: str) -> CreditPool:
     """Lock the pool's row until the transaction ends; make it on first use."""
-    locked = CreditPool.objects.select_for_update().filter(name=name)
-    pool = locked.first()
-    if pool is None:
+    pools = _pools_to_spend(name=name)
+    if not pools:
         CreditPool.objects.get_or_create(name=name, defaults={"quota": _first(name)})
-        pool = locked.get()
-    return pool
+        pools = _pools_to_spend(name=name)
+    return pools[0]
 
 
 def _already(pool: CreditPool, spent: SpentCredits, now: datetime) -> Decimal:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -76,6 +77,28 @@ class Reader:
         reading = self._read(path, params, parse)
         self._book(grant, [reading])
         return reading
+
+    def ask_all(
+        self, asked: Sequence[tuple[str, Parse[AnyRows]]], params: Params
+    ) -> list[Reading[AnyRows]]:
+        """Read routes of one price one after another, as `ask` does, paid for together.
+
+        Once the exchange says to slow down, those that come after are not asked.
+        """
+        grant = self._take(asked[0][0], len(asked))
+        left, readings = grant.count, list[Reading[AnyRows]]()
+        for path, parse in asked:
+            if not left:
+                readings.append(_not_asked(path, params, grant))
+                continue
+            readings.append(self._read(path, params, parse))
+            wait_s = _slow_down_s(readings[-1:])
+            left -= 1
+            if wait_s is not None:
+                left, grant = 0, replace(grant, wait_s=wait_s)
+        if grant.count:
+            self._book(grant, readings)
+        return readings
 
     def ask_of_order(self, path: str, order_id: int, parse: ParseOfOrder[RowsT]) -> Reading[RowsT]:
         """Ask, as `ask` does, for what happened to one order."""
@@ -152,10 +175,10 @@ class Reader:
         stated = next((quota for quota in reversed(quotas) if quota is not None), None)
         unused = grant.count - sum(has_left(each.result) for each in readings)
         credits.book(grant=grant, unused=unused, quota=stated, now=self._clock())
-        last = readings[-1].result
-        if isinstance(last, Answer) and last.status == 429:
-            wait = timedelta(seconds=slow_down_s(last.headers))
-            credits.pause(pool=grant.pool, until=self._clock() + wait)
+        wait_s = _slow_down_s(readings)
+        if wait_s is not None:
+            until = self._clock() + timedelta(seconds=wait_s)
+            credits.pause(pool=grant.pool, until=until)
 
     def _read(self, path: str, params: Params, parse: Parse[RowsT]) -> Reading[RowsT]:
         self._before()
@@ -198,6 +221,14 @@ def _not_asked(path: str, params: Params, grant: credits.Grant) -> Reading[Any]:
 
 def _quota(result: Answer | Unreachable | None) -> Quota | None:
     return answers.quota(result.headers) if isinstance(result, Answer) else None
+
+
+def _slow_down_s(readings: Sequence[Reading[Any]]) -> int | None:
+    """How long the last 429 says to wait; None where no answer was one."""
+    for each in reversed(readings):
+        if isinstance(each.result, Answer) and each.result.status == 429:
+            return slow_down_s(each.result.headers)
+    return None
 
 
 def _parsed(reading: Reading[RowsT], answer: Answer, parse: Parse[RowsT]) -> Reading[RowsT]:

@@ -42,8 +42,9 @@ from orders.models import (
     PanicLine,
     Proof,
 )
+from orders.models.cancel_jobs import CancelJobQuerySet
 from orders.models.cancels import AT_REST, LIVE, CancelQuerySet
-from orders.models.prepared import Prepared
+from orders.models.prepared import MOMENTS, Prepared, PreparedUpdate
 from orders.pacifica.quota import Quota, quota
 from orders.pacifica.transport import Answer, has_left
 
@@ -242,22 +243,41 @@ def ending_values(ending: Closure) -> dict[str, Any]:
     return values
 
 
+def _over(pks: set[int]) -> CancelJobQuerySet:
+    """Jobs of these that have nothing live."""
+    live = Cancel.objects.filter(job=OuterRef("pk"), status__in=LIVE)
+    emptying = PanicLine.objects.unfinished().filter(job=OuterRef("pk"))
+    return CancelJob.objects.filter(~Exists(live), ~Exists(emptying), pk__any=pks)
+
+
+_locked = Prepared(
+    lambda pks: (
+        CancelJob.objects.select_for_update(no_key=True)
+        .filter(pk__any=pks)
+        .order_by("pk")
+        .values_list("pk", "status")
+    ),
+    pks=({1}, {2}),
+)
+_finish = PreparedUpdate(
+    lambda pks, now: (_over(pks), {"status": JobStatus.DONE, "done_at": now}),
+    pks=({1}, {2}),
+    now=MOMENTS,
+)
+
+
 def finish_jobs(job_ids: set[int], now: datetime) -> None:
     """Mark jobs done that have nothing live; stop what a stopped job queued again.
 
     Their rows are locked first: of two chunks that end together, the later sees the other's end.
     """
-    locked = CancelJob.objects.select_for_update(no_key=True).filter(pk__in=job_ids).order_by("pk")
-    status_of = dict(locked.values_list("pk", "status"))
-    live = Cancel.objects.filter(job=OuterRef("pk"), status__in=LIVE)
-    emptying = PanicLine.objects.unfinished().filter(job=OuterRef("pk"))
-    over = CancelJob.objects.filter(~Exists(live), ~Exists(emptying))
-    if stopping := [pk for pk, status in status_of.items() if status == JobStatus.STOPPING]:
+    status_of = dict(_locked(pks=job_ids))
+    if stopping := {pk for pk, status in status_of.items() if status == JobStatus.STOPPING}:
         queued = Cancel.objects.filter(job__in=stopping, status=CancelStatus.QUEUED)
         halt(queued, now)
-        over.filter(pk__in=stopping).update(status=JobStatus.STOPPED)
-    if running := [pk for pk, status in status_of.items() if status == JobStatus.RUNNING]:
-        over.filter(pk__in=running).update(status=JobStatus.DONE, done_at=now)
+        _over(stopping).update(status=JobStatus.STOPPED)
+    if running := {pk for pk, status in status_of.items() if status == JobStatus.RUNNING}:
+        _finish(pks=running, now=now)
 
 
 HALTED_UNANSWERED = "Its job was stopped. An earlier request had no answer: it may have acted."

@@ -76,11 +76,12 @@ def record(lines: Sequence[PanicLine], signers: Mapping[int, Signer]) -> list[Re
 
 def exchange(recorded: Recorded, strategies: Strategies, wallet: AgentWallet) -> bool:
     """Send a recorded cancel-all, record how it ended; whether to go on to reading back."""
-    goes_on = recorded.exchange(partial(_conclude, recorded.line))
-    strategies.pay()
-    with writing():
+
+    def settle() -> None:
+        strategies.pay()
         AgentWallet.objects.filter(pk=wallet.pk).update(last_used_at=clock())
-    return goes_on
+
+    return recorded.exchange(partial(_conclude, recorded.line), also=settle)
 
 
 def leave_out(line: PanicLine) -> None:

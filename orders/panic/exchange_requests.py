@@ -70,13 +70,20 @@ class Recorded:
     grant: credits.Grant
     before: dict[str, Any]
 
-    def exchange(self, conclude: Callable[[Answer | Unreachable, dict[str, Any]], bool]) -> bool:
-        """Send it and have ``conclude(result, before)`` write how it ended; what that returns."""
+    def exchange(
+        self,
+        conclude: Callable[[Answer | Unreachable, dict[str, Any]], bool],
+        also: Callable[[], object],
+    ) -> bool:
+        """Send it and have ``conclude(result, before)`` write how it ended; what that returns.
+
+        ``also``: what can be written last, with what the request cost.
+        """
         result = _sent(self.request, self.key)
         try:
             return conclude(result, self.before)
         finally:
-            _pay(self.grant, result)
+            _pay(self.grant, result, also=also)
 
 
 def record(
@@ -195,7 +202,11 @@ def _sent(
         return unreachable
 
 
-def _pay(grant: credits.Grant, *results: Answer | Unreachable | None) -> None:
+def _pay(
+    grant: credits.Grant,
+    *results: Answer | Unreachable | None,
+    also: Callable[[], object] = lambda: None,
+) -> None:
     """Settle with the purse, last: its trouble may not cost an answer that we hold.
 
     A cancel-all is sent even where a 429 holds the pool, and is booked all the same.
@@ -210,5 +221,6 @@ def _pay(grant: credits.Grant, *results: Answer | Unreachable | None) -> None:
             if slow:
                 wait_s = max(slow_down_s(answer.headers) for answer in slow)
                 credits.pause(pool=grant.pool, until=clock() + timedelta(seconds=wait_s))
+            also()
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")

@@ -82,9 +82,8 @@ class OpenOrdersReading:
 def read_everything_open(line: PanicLine, reader: Reader) -> OpenOrdersReading:
     """One look at the line's book. A route that cannot be read does not keep us from the others."""
     found = OpenOrdersReading(timezone.now())
-    for path, parse in ROUTES:
-        answer = reader.ask(path, {"account": line.account.address}, parse)
-        found.readings.append(answer)
+    found.readings = reader.ask_all(ROUTES, {"account": line.account.address})
+    for (path, _), answer in zip(ROUTES, found.readings, strict=True):
         if answer.is_not_offered:
             found.absent = answer.why
             continue

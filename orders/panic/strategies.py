@@ -25,7 +25,7 @@ from orders.pacifica.signing import Unsignable
 from orders.pacifica.transport import Answer, Unreachable
 from orders.pacifica.verdicts import Verdict
 from orders.panic import open_orders
-from orders.panic.claimed_lines import ClaimLost, writing
+from orders.panic.claimed_lines import ClaimLost
 from orders.panic.exchange_requests import exchange_all, signer_of, tell_of_another
 
 logger = logging.getLogger(__name__)
@@ -74,13 +74,12 @@ class Strategies:
             self._cancel_first()
 
     def pay(self) -> None:
-        """Book the read that came before the cancel-all, now that it keeps nothing waiting."""
+        """Book the read that came before the cancel-all, within a transaction of its caller."""
         unpaid, self._unpaid = self._unpaid, None
         if unpaid is None:
             return
         reader, seen = unpaid
-        with _harmless(), writing():
-            reader.book(seen)
+        reader.book(seen)
 
     def cancel(
         self,
