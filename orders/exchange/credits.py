@@ -153,7 +153,7 @@ def book(*, grant: Grant, unused: int, quota: Quota | None, now: datetime) -> No
 
     ``unused``: requests' worth that never left. ``quota``: a `Quota` of one answer, or None.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         pool = _locked(grant.pool)
         spent = SpentCredits(pool.spent, now)
         if grant.is_reserved:
