@@ -10,6 +10,7 @@ DOORS = {
     "requests": {
         "orders.pacifica.client",
         "orders.pacifica.connections",
+        "orders.pacifica.talk",
         "orders.operations.outside_post",
     },
     "websockets": {"orders.pacifica.stream_client"},

@@ -3,8 +3,10 @@
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
 from datetime import datetime
 
 from desk import logs
@@ -12,7 +14,7 @@ from orders.exchange.client import THREADS, client, is_stale
 from orders.keys.signer import SignedRequest
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.models import CancelKind
-from orders.pacifica.client import AnswerLost, Unreachable
+from orders.pacifica.client import Answer, AnswerLost, Unreachable
 from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
 
 logger = logging.getLogger(__name__)
@@ -29,23 +31,91 @@ def packed(pairs: list[tuple[ClaimedCancel, SignedRequest]]) -> list[OutgoingReq
     return packets + [_single(*pair) for pair in alone]
 
 
+def make_ready(count: int) -> list[Future[None]]:
+    """Have connections opened for so many cancels, while they are signed and recorded."""
+    requests = min(THREADS, -(-count // BATCH_SIZE))
+    opening: list[Future[None]] = []
+    if requests > 1:  # a single one opens its own
+        with suppress(RuntimeError):  # no more threads could be had
+            for _ in range(client().missing(requests)):
+                opening.append(_pool().submit(client().open_one))
+    return opening
+
+
 def send(
     packets: list[OutgoingRequest],
     clock: Callable[[], datetime],
     is_stopped: Callable[[], bool],
     api_config_key: str | None = None,
+    opening: Sequence[Future[None]] = (),
 ) -> None:
-    """Send in parallel, touching no database in the threads.
+    """Send side by side, touching no database meanwhile but by ``is_stopped``.
 
     What waited too long for its turn is not sent, nor anything once ``is_stopped`` says so; it is
-    asked before each leaves, and while some wait for a thread. Nothing that befalls one of them,
-    or that question, loses the answers to the others.
+    asked before each leaves. Nothing that befalls one of them, or that question, loses the answers
+    to the others. ``opening``: of `make_ready`.
     """
     if not packets or _must_stop(is_stopped):
         return
     if len(packets) == 1:
         _send(packets[0], clock, api_config_key)
         return
+    left = _send_beside(packets, clock, is_stopped, api_config_key, opening)
+    if left:
+        _send_in_threads(left, clock, is_stopped, api_config_key)
+
+
+def _send_beside(
+    packets: list[OutgoingRequest],
+    clock: Callable[[], datetime],
+    is_stopped: Callable[[], bool],
+    api_config_key: str | None,
+    opening: Sequence[Future[None]],
+) -> list[OutgoingRequest]:
+    """Send in this thread, over connections that stand; return those for which there are none."""
+    door = client().side_by_side(THREADS)
+    if door is None:
+        return packets
+    left, under_way = deque(packets), list[OutgoingRequest]()
+    try:
+        with closing(door):
+            while left or door.is_busy:
+                while left and door.has_room():
+                    if under_way and _must_stop(is_stopped):
+                        left.clear()
+                        break
+                    packet = left.popleft()
+                    if not is_stale(packet.requests[0], clock()):
+                        under_way.append(packet)
+                        door.begin(packet, packet.route, packet.body, api_config_key)
+                opening = [each for each in opening if not each.done()]
+                if left and not door.is_busy and not opening:
+                    break
+                for packet, result in door.wait(LOOK_SOON_S if opening else LOOK_EVERY_S):
+                    packet.result = _told(result, packet, clock())
+    except Exception as error:
+        for packet in under_way:
+            packet.result = packet.result or _told(error, packet, clock())
+        left.clear()
+    return list(left)
+
+
+def _told(
+    result: Answer | Exception, packet: OutgoingRequest, now: datetime
+) -> Answer | Unreachable:
+    """Return how it ended; what nobody foresaw may have left."""
+    if isinstance(result, Answer | Unreachable):
+        return result
+    return _broken_off(type(result).__name__, packet, now)
+
+
+def _send_in_threads(
+    packets: list[OutgoingRequest],
+    clock: Callable[[], datetime],
+    is_stopped: Callable[[], bool],
+    api_config_key: str | None,
+) -> None:
+    """Send each in a thread of its own, which opens its connection: to a proxy, or if need be."""
     turns, pool = _Turns(), _pool()
     waiting: set[Future[None]] = set()
     try:

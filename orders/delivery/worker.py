@@ -1,7 +1,7 @@
 """Deliver cancels: claim, sign, record, send, record, conclude.
 
 A chunk of one job's cancels on one account goes through six steps. No transaction is open while
-the network is awaited, and the threads that send touch no database.
+the network is awaited. Connections are opened while the chunk is signed and recorded.
 """
 
 import functools
@@ -154,6 +154,7 @@ def deliver(
         failing.wrong(account.pk, why_not)
         transitions.refuse_unsent(chunk, why_not, clock())
         return 0, None
+    opening = batches.make_ready(len(chunk))
     try:
         pairs, wallet = sign(chunk, clock())
         if not pairs:
@@ -166,7 +167,7 @@ def deliver(
     key = open_api_config_key(account)
     halted = functools.partial(must_halt, job.pk, wallet)
     with while_sending():
-        batches.send(packs, clock, halted, api_config_key=key)
+        batches.send(packs, clock, halted, api_config_key=key, opening=opening)
     ends = transitions.conclude(packs, clock())
     _after(ends, account, job)
     _warn(ends, account)

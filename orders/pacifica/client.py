@@ -7,26 +7,16 @@ Nothing is retried, redirected, decoded or judged here; answers.py judges.
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from http.client import HTTPException
-from time import monotonic
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 
-from .connections import POOLS, Exchange, begin, tls_context
-from .transport import (
-    Answer,
-    AnswerLost,
-    Interim,
-    NothingSent,
-    Unreachable,
-    kept_headers,
-    plain_reason,
-)
+from .connections import POOLS, Exchange, Standing, begin, tls_context
+from .side_by_side import SideBySide
+from .talk import TROUBLE, Talk
+from .transport import Answer, AnswerLost, NothingSent, Unreachable
 
 __all__ = ["Answer", "AnswerLost", "Client", "NothingSent", "Unreachable"]
 
@@ -34,7 +24,6 @@ VERSION = "0.1.0"
 USER_AGENT = f"pacifica-desk/{VERSION}"
 MAX_SIGNED_ANSWER_BYTES = 1024 * 1024
 MAX_READ_ANSWER_BYTES = 32 * 1024 * 1024
-_CHUNK_BYTES = 65536
 
 
 class Client:
@@ -86,11 +75,8 @@ class Client:
         """
         if not isinstance(body, bytes):
             raise TypeError("the body must be bytes: the very ones that were recorded")
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        url = self.base_url + path
-        return self._exchange(
-            "POST", url, body, headers, api_config_key, MAX_SIGNED_ANSWER_BYTES, within_s
-        )
+        url, cap = self.base_url + path, MAX_SIGNED_ANSWER_BYTES
+        return self._exchange("POST", url, body, _body_headers(body), api_config_key, cap, within_s)
 
     def get(
         self,
@@ -108,9 +94,48 @@ class Client:
         url = self.base_url + path + ("?" + urlencode(query) if query else "")
         return self._exchange("GET", url, None, {}, api_config_key, MAX_READ_ANSWER_BYTES, within_s)
 
+    def side_by_side(self, at_most: int) -> SideBySide[Any] | None:
+        """Make a door for many posts at once, over connections that stand; None through a proxy."""
+        if self._proxies:
+            return None
+        return SideBySide(
+            self._pool(), at_most=at_most, cap=MAX_SIGNED_ANSWER_BYTES, prepare=self._prepared
+        )
+
+    def missing(self, wanted: int) -> int:
+        """How many connections more would have to stand for so many posts at once."""
+        return 0 if self._proxies else max(0, wanted - self._pool().count_standing())
+
+    def open_one(self) -> None:
+        """Open a connection for a post that comes; one that cannot be had is had no more than then.
+
+        The post itself will say why.
+        """
+        try:
+            self._pool().open_one(self._new_exchange())
+        except TROUBLE:
+            return
+
     def close(self) -> None:
         """Close the kept connections."""
         self._adapter.close()
+
+    def _prepared(
+        self, path: str, body: bytes, api_config_key: str | None
+    ) -> tuple[Talk, dict[str, str]]:
+        headers = self._headers | _body_headers(body) | key_header(api_config_key)
+        return Talk(self.base_url + path, self._new_exchange(has_body=bool(body))), headers
+
+    def _new_exchange(self, *, has_body: bool = False, within_s: float | None = None) -> Exchange:
+        return Exchange(
+            connect_timeout_s=self._connect_timeout_s,
+            read_timeout_s=self._read_timeout_s,
+            deadline_s=self._deadline_s if within_s is None else min(within_s, self._deadline_s),
+            has_body=has_body,
+        )
+
+    def _pool(self) -> Standing:
+        return self._process_adapter().pool_of(self.base_url)
 
     def _exchange(
         self,
@@ -128,19 +153,17 @@ class Client:
         every_header = self._headers | headers | key_header(api_config_key)
         request.headers = every_header  # type: ignore[assignment]  # any mapping will do
         adapter = self._process_adapter()
-        exchange = Exchange(
-            connect_timeout_s=self._connect_timeout_s,
-            read_timeout_s=self._read_timeout_s,
-            deadline_s=self._deadline_s if within_s is None else min(within_s, self._deadline_s),
-            has_body=bool(body),
-        )
-        talk = _Talk(url, exchange)
+        exchange = self._new_exchange(has_body=bool(body), within_s=within_s)
+        talk = Talk(url, exchange)
+        begin(exchange)
         try:
-            raw = talk.receive(adapter, request, self._proxies, cap)
-        except _TROUBLE as error:
+            limits = (exchange.connect_left_s(), exchange.read_timeout_s)
+            raw: Any = adapter.send(request, stream=True, timeout=limits, proxies=self._proxies)
+            talk.receive(raw, cap)  # `build_response` leaves it as urllib3 made it
+        except TROUBLE as error:
             exchange.hang_up()
             raise talk.unreachable(error) from error
-        return talk.answer(raw, is_whole=talk.is_whole)
+        return talk.answer()
 
     def _new_adapter(self) -> "_DeadlineAdapter":
         return _DeadlineAdapter(pool_size=self._pool_size, ca_file=self._ca_file)
@@ -155,18 +178,6 @@ class Client:
             self._adapter = self._new_adapter()
             self._made_in = os.getpid()
         return self._adapter
-
-
-# All that a network, a peer or the libraries reading it are known to raise. ValueError (an
-# unreadable length or address) and AttributeError (a connection closed under its reader) too.
-_TROUBLE = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    HTTPException,
-    OSError,
-    ValueError,
-    AttributeError,
-)
 
 
 class _DeadlineAdapter(HTTPAdapter):
@@ -185,6 +196,14 @@ class _DeadlineAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = POOLS
         return manager
 
+    def pool_of(self, url: str) -> Standing:
+        """Return the pool whose connections requests to this address use."""
+        request = requests.PreparedRequest()
+        request.url = url
+        pool: Any = self.get_connection_with_tls_context(request, True)
+        self.cert_verify(pool, url, True, None)
+        return cast(Standing, pool)
+
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Have certificates checked against the shared context.
 
@@ -198,88 +217,8 @@ class _DeadlineAdapter(HTTPAdapter):
         return resp
 
 
-class _Talk:
-    """One exchange while it runs: what was received so far, turned into an Answer or an error."""
-
-    def __init__(self, url: str, exchange: Exchange) -> None:
-        self.url, self.exchange = url, exchange
-        self.started_at = datetime.now(UTC)
-        self.raw: urllib3.HTTPResponse | None = None
-        self.pieces: list[bytes] = []
-        self.is_whole = False
-
-    def receive(
-        self,
-        adapter: _DeadlineAdapter,
-        request: requests.PreparedRequest,
-        proxies: dict[str, str],
-        cap: int,
-    ) -> urllib3.HTTPResponse:
-        """Send the request and read its answer, up to ``cap`` bytes of it."""
-        begin(self.exchange)
-        limits = (self.exchange.connect_left_s(), self.exchange.read_timeout_s)
-        sent: Any = adapter.send(request, stream=True, timeout=limits, proxies=proxies)
-        raw: urllib3.HTTPResponse = sent  # `build_response` leaves it as urllib3 made it
-        self.raw = raw
-        try:
-            if raw.status < 200:
-                raise Interim("an interim answer came where the final one was due")
-            self.is_whole = self._read_body(raw, cap) and self._has_stated_length(raw)
-        finally:
-            if not self.is_whole:
-                raw.close()  # a connection with an unread rest must not be used again
-        return raw
-
-    def _read_body(self, raw: urllib3.HTTPResponse, cap: int) -> bool:
-        """Read up to ``cap`` bytes; True where the body ended within them."""
-        left = cap
-        while piece := raw.read1(min(_CHUNK_BYTES, left + 1), decode_content=False):
-            self.pieces.append(piece[:left])
-            if len(piece) > left:
-                return False
-            left -= len(piece)
-        return True
-
-    def _has_stated_length(self, raw: urllib3.HTTPResponse) -> bool:
-        """Return False where the answer states a length that is not what came."""
-        stated = raw.headers.get("content-length")
-        if stated is None or raw.headers.get("transfer-encoding") is not None:
-            return True
-        return stated == str(sum(map(len, self.pieces)))
-
-    def answer(self, raw: urllib3.HTTPResponse, *, is_whole: bool) -> Answer:
-        """Make the `Answer`. Raises RuntimeError where it would have to guess a time."""
-        now, sent, first_byte = monotonic(), self.exchange.sent, self.exchange.first_byte
-        if sent is None or first_byte is None:
-            raise RuntimeError("an answer was read whose bytes nobody saw come")
-        return Answer(
-            status=raw.status,
-            headers=kept_headers(raw.headers),
-            body=b"".join(self.pieces),
-            is_whole=is_whole,
-            url=self.url,
-            sent_at=self._at(sent),
-            first_byte_at=self._at(first_byte),
-            answered_at=self._at(now),
-            elapsed_ms=round((now - self.exchange.started) * 1000),
-        )
-
-    def unreachable(self, error: BaseException) -> AnswerLost | NothingSent:
-        """Name the error for ``error``: what left decides, never the exception's type."""
-        sent, now = self.exchange.sent, monotonic()
-        kind = NothingSent if sent is None else AnswerLost
-        return kind(
-            plain_reason(error),
-            url=self.url,
-            sent_at=None if sent is None else self._at(sent),
-            failed_at=self._at(now),
-            elapsed_ms=round((now - self.exchange.started) * 1000),
-            partial=self.answer(self.raw, is_whole=False) if self.raw is not None else None,
-        )
-
-    def _at(self, moment: float) -> datetime:
-        """Tell the wall time of a monotonic moment; one clock reading, so no step can reorder."""
-        return self.started_at + timedelta(seconds=moment - self.exchange.started)
+def _body_headers(body: bytes) -> dict[str, str]:
+    return {"Content-Type": "application/json", "Content-Length": str(len(body))}
 
 
 def key_header(api_config_key: str | None) -> dict[str, str]:

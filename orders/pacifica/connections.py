@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Sequence
 from http.client import HTTPResponse
-from typing import Any
+from typing import Any, cast
 
 import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -55,6 +55,7 @@ class Exchange:
         self.waits_for_body = has_body
         self.head = b""
         self.reader: io.BufferedReader | None = None
+        self.early: Early | None = None
 
     def hang_up(self) -> None:
         """Close what still reads from the socket: it would stay open until its garbage is found.
@@ -77,6 +78,29 @@ class Exchange:
         if left <= 0:
             raise DeadlinePassed("the deadline of the whole exchange has passed")
         return min(left, self.read_timeout_s)
+
+
+class Early:
+    """Bytes of an answer that came before anybody read it, and how they end.
+
+    ``end``: what is raised after them; None for the end of the connection. Not `is_over`: more may
+    come from the socket.
+    """
+
+    def __init__(
+        self, data: bytes, *, is_over: bool = False, end: BaseException | None = None
+    ) -> None:
+        self._left, self.is_over, self._end = memoryview(data), is_over, end
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Give some of them; None once the socket must be asked. Raises what ends them."""
+        count = min(len(buffer), len(self._left))
+        if not count and not self.is_over:
+            return None
+        if not count and self._end is not None:
+            raise self._end
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
 
 
 class _Thread(threading.local):
@@ -102,6 +126,9 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        early = self._exchange.early
+        if early is not None and (count := early.readinto(buffer)) is not None:
+            return count
         self._sock.settimeout(self._exchange.wait_left_s())
         try:
             count = self._raw.readinto(buffer)
@@ -134,7 +161,7 @@ class _DeadlineResponse(HTTPResponse):
         self.fp = exchange.reader = io.BufferedReader(_DeadlineReader(sock, exchange))
 
 
-class _Watched(HTTPConnection):
+class Watched(HTTPConnection):
     """A plain connection, and what a TLS one does like it: own connect, marked send, wary reuse."""
 
     response_class = _DeadlineResponse
@@ -150,6 +177,7 @@ class _Watched(HTTPConnection):
             super().connect()
         finally:
             self._is_connecting = False
+        self._last_used = time.monotonic()
 
     def send(self, data: bytes) -> None:  # type: ignore[override]  # our bodies are bytes
         if self.sock is None:
@@ -180,15 +208,56 @@ class _Watched(HTTPConnection):
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
 
-class _TLSConnection(_Watched, HTTPSConnection):
+class _TLSConnection(Watched, HTTPSConnection):
     pass
 
 
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+class Standing(HTTPConnectionPool):
+    """A pool whose connections may also be opened ahead, and taken where they stand already."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        while self.pool is not None and not self.pool.empty():
+            self.pool.get(block=False)  # urllib3 fills it with a place for each that may come
+
+    def open_one(self, exchange: Exchange) -> None:
+        """Open a connection and keep it. Raises what opening one raises."""
+        begin(exchange)
+        connection = self._new_conn()
+        try:
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        self._put_conn(connection)
+
+    def count_standing(self) -> int:
+        """Count kept connections that look fit for use."""
+        kept = list(self.pool.queue) if self.pool is not None else []
+        return sum(not each.is_closed for each in kept)
+
+    def take_standing(self) -> "Watched | None":
+        """Take a kept connection that is fit for another request; None where there is none."""
+        while self.pool is not None:
+            try:
+                connection = self.pool.get(block=False)
+            except queue.Empty:
+                break
+            if connection.is_connected:
+                return cast(Watched, connection)
+            connection.close()
+        return None
+
+    def keep(self, connection: "Watched") -> None:
+        """Take a connection back."""
+        self._put_conn(connection)
 
 
-class _TLSPool(HTTPSConnectionPool):
+class _PlainPool(Standing):
+    ConnectionCls = Watched
+
+
+class _TLSPool(Standing, HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 

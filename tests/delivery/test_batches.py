@@ -11,6 +11,8 @@ from orders.cancels import requests
 from orders.delivery import batches, worker
 from orders.models import AuditRecord, Cancel, CancelStatus, Event
 from orders.pacifica import signing
+from orders.pacifica.side_by_side import SideBySide
+from orders.pacifica.talk import Talk
 from tests.helpers.claims import claim
 
 
@@ -167,18 +169,33 @@ def ready_to_send(firm, count):
     return worker.record_requests(batches.packed(pairs), timezone.now())
 
 
-def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, monkeypatch):
-    """The look at the job while packets wait for a thread."""
+@pytest.fixture
+def in_threads(firm, monkeypatch):
+    """As through a proxy: each request is sent by a thread of its own."""
+    monkeypatch.setattr(batches.client(), "side_by_side", lambda at_most: None)
+
+
+@pytest.fixture(params=["beside", "in threads"])
+def one_at_a_time(request, firm, monkeypatch):
+    """One connection or thread for all requests, so that others wait for it."""
+    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
+    if request.param == "in threads":
+        request.getfixturevalue("in_threads")
+    else:
+        batches.client().open_one()
+
+
+def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, one_at_a_time):
+    """The look at the job while packets wait for a thread, or a connection."""
     packs = ready_to_send(firm, 25)
     firm.paper.rules(latency_ms=400)
-    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
     looks = iter([False])  # before the first one leaves
     batches.send(packs, timezone.now, lambda: next(looks, True))
     firm.paper.rules(latency_ms=0)
     assert [pack.result is not None for pack in packs] == [True, False, False]
 
 
-def test_what_was_handed_to_a_thread_that_is_late_stays_unsent_too(firm, monkeypatch):
+def test_what_was_handed_to_a_thread_that_is_late_stays_unsent_too(firm, monkeypatch, in_threads):
     """The look goes on until the last one has really begun to leave."""
     packs, stopped = ready_to_send(firm, 25), threading.Event()
     monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
@@ -198,31 +215,34 @@ def test_what_was_handed_to_a_thread_that_is_late_stays_unsent_too(firm, monkeyp
     assert [pack.result is not None for pack in packs] == [True, False, False]
 
 
-def test_a_look_that_fails_is_a_halt_and_keeps_the_answers(firm, monkeypatch):
+def test_a_look_that_fails_is_a_halt_and_keeps_the_answers(firm, one_at_a_time):
     """The database may be gone while requests wait."""
     packs = ready_to_send(firm, 25)
     firm.paper.rules(latency_ms=300)
-    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
     looks = iter([False])  # and then it fails
     batches.send(packs, timezone.now, lambda: next(looks))
     assert [pack.result is not None for pack in packs] == [True, False, False]
 
 
 def break_off(monkeypatch, route):
-    """Something nobody thought of befalls requests to a route once their bytes have left."""
-    real = batches.client().post
+    """Something nobody thought of befalls requests to a route once their answers have come."""
+    real = Talk.answer
 
-    def post(path, *args, **options):
-        answer = real(path, *args, **options)
-        if path == route:
+    def answer(talk):
+        if talk.url.endswith(route):
             raise MemoryError("secret")
-        return answer
+        return real(talk)
 
-    monkeypatch.setattr(batches.client(), "post", post)
+    monkeypatch.setattr(Talk, "answer", answer)
 
 
+@pytest.mark.parametrize("way", ["beside", "in threads"])
 @pytest.mark.parametrize("count", [1, 11])
-def test_a_request_that_breaks_off_unexpectedly_may_have_been_sent(firm, monkeypatch, count):
+def test_a_request_that_breaks_off_unexpectedly_may_have_been_sent(
+    firm, monkeypatch, request, count, way
+):
+    if way == "in threads":
+        request.getfixturevalue("in_threads")
     ask(firm, firm.orders(count))
     break_off(monkeypatch, "/orders/batch" if count > 1 else "/orders/cancel")
     deliver(firm)
@@ -233,7 +253,7 @@ def test_a_request_that_breaks_off_unexpectedly_may_have_been_sent(firm, monkeyp
     assert "secret" not in record.data
 
 
-def test_a_thread_that_cannot_be_had_leaves_nothing_to_be_sent_later(firm, monkeypatch):
+def test_a_thread_that_cannot_be_had_leaves_nothing_to_be_sent_later(firm, monkeypatch, in_threads):
     """A machine may refuse more threads; what was handed to those there are is waited for."""
     packs = ready_to_send(firm, 35)
     firm.paper.rules(latency_ms=300)
@@ -250,6 +270,58 @@ def test_a_thread_that_cannot_be_had_leaves_nothing_to_be_sent_later(firm, monke
     batches.send(packs, timezone.now, lambda: False)
     firm.paper.rules(latency_ms=0)
     assert [pack.result is not None for pack in packs] == [True, True, True, False]
+
+
+def test_nor_does_one_that_was_to_open_a_connection_ahead(firm, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    batches.let_go()
+    with monkeypatch.context() as refusing:
+        refusing.setattr(threading.Thread, "start", refuse)
+        assert batches.make_ready(25) == []
+    ask(firm, firm.orders(25))
+    deliver(firm)
+    assert set(statuses()) == {"cancelled"}
+
+
+def test_connections_are_opened_ahead_and_all_requests_leave_at_once(firm):
+    ask(firm, firm.orders(45))
+    firm.paper.rules(latency_ms=200)
+    deliver(firm)
+    firm.paper.rules(latency_ms=0)
+    came = [entry["at_ms"] for entry in firm.paper.requests("/orders/batch")]
+    assert len(came) == 5
+    assert max(came) - min(came) < 200
+    assert set(statuses()) == {"cancelled"}
+
+
+def test_where_no_connection_can_be_had_nothing_was_sent(firm, monkeypatch):
+    ask(firm, firm.orders(25))
+    monkeypatch.setattr(batches.client(), "base_url", "http://127.0.0.1:1/api/v1")
+    deliver(firm)
+    assert set(statuses()) == {"queued"}
+    explained = set(Cancel.objects.values_list("explanation", flat=True))
+    assert all("refused" in each for each in explained), explained
+
+
+def test_what_ends_the_sender_of_many_loses_no_answer_that_came(firm, monkeypatch):
+    packs = ready_to_send(firm, 25)
+    for _ in range(3):
+        batches.client().open_one()
+    real, told = SideBySide.wait, []
+
+    def wait(door, at_most_s):
+        if told:
+            raise MemoryError("secret")
+        first, *others = real(door, 60)
+        door._done = others
+        told.append(first)
+        return told
+
+    monkeypatch.setattr(SideBySide, "wait", wait)
+    batches.send(packs, timezone.now, lambda: False)
+    assert sorted(type(pack.result).__name__ for pack in packs) == ["Answer"] + ["AnswerLost"] * 2
 
 
 def test_two_threads_that_send_share_no_pool():
