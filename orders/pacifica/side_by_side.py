@@ -11,9 +11,8 @@ import selectors
 import ssl
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from .connections import DeadlinePassed, Early, Standing, Watched, begin
@@ -24,20 +23,34 @@ Key = TypeVar("Key")
 Prepare = Callable[[str, bytes, str | None], tuple[Talk, dict[str, str]]]
 _CHUNK_BYTES = 65536
 _LOOK_ASIDE_S = 0.01
-# A head after which nobody can doubt how long the body is; any other is left to http.client.
-_PLAIN_HEAD = re.compile(
-    rb"HTTP/1\.1 [2-5]\d\d(?: [ -~]*)?\r\n(?:[!#-'*+.^-z|~0-9A-Z-]+:[\t -~]*\r\n)*\r\n"
-)
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n")
+_MAX_HEADERS = 50
+# A head that nobody can read in two ways; any other is left to http.client.
+_HEADER = rb"[!#-'*+.^-z|~0-9A-Z-]+:(?: ?[!-~](?:[ -~]*[!-~])?)?\r\n"
+_PLAIN_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [ -~]*)?\r\n((?:" + _HEADER + rb")*)\r\n")
+_BODILESS = {204, 304}
+
+
+class _PlainHead(NamedTuple):
+    """``headers``: by name in lower case. ``length``: of the body that follows."""
+
+    status: int
+    headers: dict[str, str]
+    length: int
 
 
 class _Flight(Generic[Key]):
-    """One post that is under way. ``enough``: bytes of its answer after which it is whole."""
+    """One post that is under way; ``headers`` and ``body`` as they were sent."""
 
-    def __init__(self, key: Key, talk: Talk, connection: Watched, cap: int) -> None:
-        self.key, self.talk, self.connection, self._cap = key, talk, connection, cap
-        self.came, self.enough = bytearray(), 0
+    def __init__(
+        self, key: Key, talk: Talk, connection: Watched, headers: dict[str, str], body: bytes
+    ) -> None:
+        self.key, self.talk, self.connection = key, talk, connection
+        self.headers, self.body = headers, body
+        self.target = urlsplit(talk.url).path
+        self.came, self.head, self._begins_at = bytearray(), None, 0
         self.heard_at = monotonic()
+
+    head: _PlainHead | None
 
     @property
     def ends_at(self) -> float:
@@ -46,9 +59,9 @@ class _Flight(Generic[Key]):
         return min(exchange.deadline, self.heard_at + exchange.read_timeout_s)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether all is there that is to be read."""
-        return 0 < self.enough <= len(self.came)
+    def length(self) -> int:
+        """How many bytes of its body came."""
+        return len(self.came) - self._begins_at
 
     def add(self, piece: bytes) -> bool:
         """Take what came; False where nobody can tell from its head how long the answer is."""
@@ -56,15 +69,28 @@ class _Flight(Generic[Key]):
         if exchange.first_byte is None:
             exchange.first_byte = self.heard_at
         self.came += piece
-        if self.enough:
-            return True
-        end = self.came.find(b"\r\n\r\n")
-        if end < 0:
-            return len(self.came) < _CHUNK_BYTES
-        length = _stated_length(bytes(self.came[: end + 4]))
-        if length is not None:
-            self.enough = end + 4 + min(length, self._cap + 1)
-        return length is not None
+        if self.head is None and (end := self.came.find(b"\r\n\r\n")) >= 0:
+            self._begins_at = end + 4
+            self.head = _plain_head(bytes(self.came[: end + 4]))
+            return self.head is not None
+        return self.head is not None or len(self.came) < _CHUNK_BYTES
+
+    def is_over(self, cap: int) -> bool:
+        """Whether all is there that its head states, or more than anybody reads."""
+        return self.head is not None and self.length >= min(self.head.length, cap + 1)
+
+    def answer(self, cap: int) -> Answer:
+        """Make its answer, once it is over."""
+        assert self.head is not None  # it is over
+        stated = self.came[self._begins_at :][: self.head.length]
+        self.talk.received(self.head, bytes(stated), cap)
+        return self.talk.answer()
+
+    def is_reusable(self) -> bool:
+        """Whether its connection may be used again: it holds nothing more, and nobody closes it."""
+        if self.head is None or not self.talk.is_whole or self.length > self.head.length:
+            return False
+        return "connection" not in self.head.headers
 
 
 class SideBySide(Generic[Key]):
@@ -107,11 +133,11 @@ class SideBySide(Generic[Key]):
 
     def _begin(self, key: Key, path: str, body: bytes, api_config_key: str | None) -> None:
         talk, headers = self._prepare(path, body, api_config_key)
-        flight = _Flight(key, talk, self._free.pop(), self._cap)
+        flight = _Flight(key, talk, self._free.pop(), headers, body)
         self._flights.add(flight)
         begin(talk.exchange)
         try:
-            _send(flight.connection, urlsplit(talk.url).path, body, headers)
+            flight.connection.post(flight.target, headers, body)
             flight.connection.sock.setblocking(False)
             self._selector.register(flight.connection.sock, selectors.EVENT_READ, flight)
         except TROUBLE as error:
@@ -146,8 +172,7 @@ class SideBySide(Generic[Key]):
         now = monotonic()
         for flight in [one for one in self._waiting() if one.ends_at <= now]:
             is_over = flight.talk.exchange.deadline <= now
-            late = DeadlinePassed("the deadline") if is_over else TimeoutError("silence")
-            self._end(flight, Early(bytes(flight.came), is_over=True, end=late))
+            self._break_off(flight, DeadlinePassed() if is_over else TimeoutError())
         for future in [each for each in self._aside if each.done()]:
             flight = self._aside.pop(future)
             flight.connection.close()
@@ -170,21 +195,29 @@ class SideBySide(Generic[Key]):
             is_over = False
         except OSError as error:
             end, is_over = error, True
-        if is_over or flight.is_whole:
-            self._end(flight, Early(bytes(flight.came), is_over=True, end=end))
+        if flight.is_over(self._cap):
+            self._end(flight)
+        elif is_over:
+            self._break_off(flight, end)
         elif not is_told:
             self._read_aside(flight)
 
-    def _end(self, flight: _Flight[Key], early: Early) -> None:
-        """Read the answer from what came, and nothing from the socket."""
+    def _end(self, flight: _Flight[Key]) -> None:
+        """Take an answer of which all came."""
         self._selector.unregister(flight.connection.sock)
-        result = _read(flight, early, self._cap)
-        connection = flight.connection
-        is_spent = flight.talk.is_whole and len(flight.came) == flight.enough
-        if is_spent and connection.sock is not None:
-            self._free.append(connection)
+        result = _result_of(lambda: flight.answer(self._cap))
+        if flight.is_reusable():
+            self._free.append(flight.connection)
         else:
-            connection.close()
+            flight.connection.close()
+        self._tell(flight, result)
+
+    def _break_off(self, flight: _Flight[Key], error: BaseException | None) -> None:
+        """Make of what came what it proves; ``error``: what ended it, None where the peer did."""
+        self._selector.unregister(flight.connection.sock)
+        early = Early(bytes(flight.came), is_over=True, end=error)
+        result = _result_of(lambda: _read(flight, early, self._cap))
+        flight.connection.close()
         self._tell(flight, result)
 
     def _read_aside(self, flight: _Flight[Key]) -> None:
@@ -192,7 +225,8 @@ class SideBySide(Generic[Key]):
         self._selector.unregister(flight.connection.sock)
         self._flights.remove(flight)
         self._readers = self._readers or ThreadPoolExecutor(self._at_most, "odd answer")
-        future = self._readers.submit(_read, flight, Early(bytes(flight.came)), self._cap)
+        early = Early(bytes(flight.came))
+        future = self._readers.submit(_result_of, lambda: _read(flight, early, self._cap))
         self._aside[future] = flight
 
     def _tell(self, flight: _Flight[Key], result: Answer | Exception) -> None:
@@ -200,35 +234,39 @@ class SideBySide(Generic[Key]):
         self._done.append((flight.key, result))
 
 
-def _stated_length(head: bytes) -> int | None:
-    """Return how long the body is that follows a plain head; None where the head is not plain."""
-    names = head.lower()
-    if names.count(b"content-length") != 1 or b"transfer-encoding" in names:
+def _plain_head(head: bytes) -> _PlainHead | None:
+    """Read a head; None where it is not plain, or does not tell how long the body is."""
+    found = _PLAIN_HEAD.fullmatch(head)
+    if found is None:
         return None
-    stated = _LENGTH.search(names)
-    if stated is None or head[9:12] in {b"204", b"304"} or not _PLAIN_HEAD.fullmatch(head):
+    lines = found[2].decode("ascii").split("\r\n")[:-1]
+    pairs = [line.partition(":")[::2] for line in lines]
+    headers = {name.lower(): value.lstrip(" ") for name, value in pairs}
+    stated = headers.get("content-length", "")
+    is_plain = len(headers) == len(lines) <= _MAX_HEADERS and "transfer-encoding" not in headers
+    if not is_plain or not stated.isdigit() or len(stated) > 9 or int(found[1]) in _BODILESS:
         return None
-    return int(stated[1])
+    return _PlainHead(int(found[1]), headers, int(stated))
 
 
-def _send(connection: Watched, target: str, body: bytes, headers: dict[str, str]) -> None:
-    with suppress(BrokenPipeError):  # as urllib3 does: the answer may say why
-        connection.request(
-            "POST", target, body, headers, preload_content=False, decode_content=False
-        )
-
-
-def _read(flight: _Flight[Key], early: Early, cap: int) -> Answer | Exception:
-    """Read an answer of which some came already; whatever goes wrong is returned."""
-    talk = flight.talk
+def _read(flight: _Flight[Key], early: Early, cap: int) -> Answer:
+    """Read an answer of which some came already, by http.client. Raises `Unreachable`."""
+    talk, connection = flight.talk, flight.connection
     talk.exchange.early = early
     begin(talk.exchange)
     try:
-        try:
-            talk.receive(flight.connection.getresponse(), cap)
-        except TROUBLE as error:
-            talk.exchange.hang_up()
-            return talk.unreachable(error)
-        return talk.answer()
-    except Exception as error:  # of ours: it must not cost the other answers
+        connection.repeat(flight.target, flight.headers, flight.body)
+        talk.receive(connection.getresponse(), cap)
+    except TROUBLE as error:
+        connection.close()  # first: it cannot once its reader is closed
+        talk.exchange.hang_up()
+        raise talk.unreachable(error) from error
+    return talk.answer()
+
+
+def _result_of(act: Callable[[], Answer]) -> Answer | Exception:
+    """What it returns or raises: an error of ours must not cost the other answers."""
+    try:
+        return act()
+    except Exception as error:
         return error

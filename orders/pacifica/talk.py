@@ -1,8 +1,10 @@
 """One exchange of bytes while it runs: what was received so far, made an Answer or an error."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from time import monotonic
+from typing import Protocol
 
 import requests
 import urllib3
@@ -24,23 +26,32 @@ TROUBLE = (
 )
 
 
+class Head(Protocol):
+    """Of an answer; names of headers in lower case, or found in any."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
 class Talk:
     """One exchange while it runs: what was received so far, turned into an Answer or an error."""
 
     def __init__(self, url: str, exchange: Exchange) -> None:
         self.url, self.exchange = url, exchange
         self.started_at = datetime.now(UTC)
-        self.raw: urllib3.BaseHTTPResponse | None = None
+        self.head: Head | None = None
         self.pieces: list[bytes] = []
         self.is_whole = False
 
     def receive(self, raw: urllib3.BaseHTTPResponse, cap: int) -> None:
         """Read the answer of which ``raw`` has the head, up to ``cap`` bytes of it."""
-        self.raw = raw
+        self.head = raw
         try:
             if raw.status < 200:
                 raise Interim("an interim answer came where the final one was due")
-            self.is_whole = self._read_body(raw, cap) and self._has_stated_length(raw)
+            self.is_whole = self._read_body(raw, cap) and self._has_stated_length()
         finally:
             if not self.is_whole:
                 raw.close()  # a connection with an unread rest must not be used again
@@ -55,26 +66,32 @@ class Talk:
             left -= len(piece)
         return True
 
-    def _has_stated_length(self, raw: urllib3.BaseHTTPResponse) -> bool:
+    def received(self, head: Head, body: bytes, cap: int) -> None:
+        """Take an answer that was read to the end its head states, or beyond ``cap``."""
+        self.head, self.pieces = head, [body[:cap]]
+        self.is_whole = len(body) <= cap and self._has_stated_length()
+
+    def _has_stated_length(self) -> bool:
         """Return False where the answer states a length that is not what came."""
-        stated = raw.headers.get("content-length")
-        if stated is None or raw.headers.get("transfer-encoding") is not None:
+        headers = self.head.headers if self.head is not None else {}
+        stated = headers.get("content-length")
+        if stated is None or headers.get("transfer-encoding") is not None:
             return True
         return stated == str(sum(map(len, self.pieces)))
 
     def answer(self) -> Answer:
         """Make the `Answer` of what was received."""
-        assert self.raw is not None  # `receive` was called
-        return self._answer(self.raw, is_whole=self.is_whole)
+        assert self.head is not None  # something was received
+        return self._answer(self.head, is_whole=self.is_whole)
 
-    def _answer(self, raw: urllib3.BaseHTTPResponse, *, is_whole: bool) -> Answer:
+    def _answer(self, head: Head, *, is_whole: bool) -> Answer:
         """Make the `Answer`. Raises RuntimeError where it would have to guess a time."""
         now, sent, first_byte = monotonic(), self.exchange.sent, self.exchange.first_byte
         if sent is None or first_byte is None:
             raise RuntimeError("an answer was read whose bytes nobody saw come")
         return Answer(
-            status=raw.status,
-            headers=kept_headers(raw.headers),
+            status=head.status,
+            headers=kept_headers(head.headers),
             body=b"".join(self.pieces),
             is_whole=is_whole,
             url=self.url,
@@ -94,7 +111,7 @@ class Talk:
             sent_at=None if sent is None else self._at(sent),
             failed_at=self._at(now),
             elapsed_ms=round((now - self.exchange.started) * 1000),
-            partial=self._answer(self.raw, is_whole=False) if self.raw is not None else None,
+            partial=self._answer(self.head, is_whole=False) if self.head is not None else None,
         )
 
     def _at(self, moment: float) -> datetime:
