@@ -21,9 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# ruff: noqa: E402
 sys.path.append(str(Path(__file__).resolve().parent))
-sys.dont_write_bytecode = True  # an export holds its own files alone
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True  # an export holds its own files alone
 # The parts beside this file, read from here; an export brings all of it in one file.
 from export_files import Bundle, Table, compact, decoded, is_placed, read, read_line
 from export_findings import Findings, Unknown, say
