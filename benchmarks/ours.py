@@ -67,11 +67,15 @@ class Figures(Times):
 
 
 def _run(options: argparse.Namespace) -> Figures:
+    from desk import celery
+    from orders.models.prepared import prepare_all
     from tests.helpers.firm import Firm
     from tests.helpers.paper import PaperHandle
 
     paper = PaperHandle(options.port)
     firm = Firm(paper)
+    prepare_all()  # this process confirms, and starts as the web does (`desk.wsgi`)
+    celery.connect_beside()
     workers = [subprocess.Popen([sys.executable, *WORKER]) for _ in range(options.workers)]
     try:
         stage.await_senders(options.workers)

@@ -4,7 +4,7 @@ import contextvars
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from datetime import datetime
@@ -31,15 +31,30 @@ def packed(pairs: list[tuple[ClaimedCancel, SignedRequest]]) -> list[OutgoingReq
     return packets + [_single(*pair) for pair in alone]
 
 
-def make_ready(count: int) -> list[Future[None]]:
-    """Have connections opened for so many cancels, while they are signed and recorded."""
+def make_ready(count: int) -> Future[None] | None:
+    """Have connections opened for so many cancels, while they are signed and recorded.
+
+    Returns the future of all of them, or None where enough stand. One of this thread's pool starts
+    the others: to start a thread takes about as long as to sign two cancels.
+    """
     requests = min(THREADS, -(-count // BATCH_SIZE))
-    opening: list[Future[None]] = []
-    if requests > 1:  # a single one opens its own
-        with suppress(RuntimeError):  # no more threads could be had
-            for _ in range(client().missing(requests)):
-                opening.append(_pool().submit(client().open_one))
-    return opening
+    missing = client().missing(requests) if requests > 1 else 0  # a single one opens its own
+    if not missing:
+        return None
+    pool = _pool()
+    with suppress(RuntimeError):  # no more threads could be had
+        return pool.submit(_open, pool, missing)
+    return None
+
+
+def _open(pool: ThreadPoolExecutor, missing: int) -> None:
+    """Open so many connections, one in this thread and each other one in one of its own."""
+    others: list[Future[None]] = []
+    with suppress(RuntimeError):
+        for _ in range(missing - 1):
+            others.append(pool.submit(client().open_one))
+    client().open_one()
+    wait(others)
 
 
 def send(
@@ -47,7 +62,7 @@ def send(
     clock: Callable[[], datetime],
     is_stopped: Callable[[], bool],
     api_config_key: str | None = None,
-    opening: Sequence[Future[None]] = (),
+    opening: Future[None] | None = None,
 ) -> None:
     """Send side by side, touching no database meanwhile but by ``is_stopped``.
 
@@ -70,7 +85,7 @@ def _send_beside(
     clock: Callable[[], datetime],
     is_stopped: Callable[[], bool],
     api_config_key: str | None,
-    opening: Sequence[Future[None]],
+    opening: Future[None] | None,
 ) -> list[OutgoingRequest]:
     """Send in this thread, over connections that stand; return those for which there are none."""
     door = client().side_by_side(THREADS)
@@ -88,10 +103,10 @@ def _send_beside(
                     if not is_stale(packet.requests[0], clock()):
                         under_way.append(packet)
                         door.begin(packet, packet.route, packet.body, api_config_key)
-                opening = [each for each in opening if not each.done()]
-                if left and not door.is_busy and not opening:
+                is_opening = opening is not None and not opening.done()
+                if left and not door.is_busy and not is_opening and not door.has_room():
                     break
-                for packet, result in door.wait(LOOK_SOON_S if opening else LOOK_EVERY_S):
+                for packet, result in door.wait(LOOK_SOON_S if is_opening else LOOK_EVERY_S):
                     packet.result = _told(result, packet, clock())
     except Exception as error:
         for packet in under_way:

@@ -279,7 +279,7 @@ def test_nor_does_one_that_was_to_open_a_connection_ahead(firm, monkeypatch):
     batches.let_go()
     with monkeypatch.context() as refusing:
         refusing.setattr(threading.Thread, "start", refuse)
-        assert batches.make_ready(25) == []
+        assert batches.make_ready(25) is None
     ask(firm, firm.orders(25))
     deliver(firm)
     assert set(statuses()) == {"cancelled"}

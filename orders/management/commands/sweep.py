@@ -1,5 +1,6 @@
 """`manage.py sweep`: do everything that is due, without a broker, until told to stop."""
 
+import gc
 import signal
 import threading
 from typing import Any
@@ -30,6 +31,7 @@ class Command(terminal.DeskCommand):
         prepare_all()  # not while a panic waits
         startup_checks.warn_of_sqlite()
         sweep = Sweep(duties(), streams())
+        gc.freeze()  # else each full collection walks what start-up made, while a panic waits
         sweep.start()
         self.stdout.write("The sweep is running.")
         self.stdout.flush()
