@@ -90,7 +90,7 @@ class _Flight(Generic[Key]):
         """Whether its connection may be used again: it holds nothing more, and nobody closes it."""
         if self.head is None or not self.talk.is_whole or self.length > self.head.length:
             return False
-        return "connection" not in self.head.headers
+        return "close" not in self.head.headers.get("connection", "").lower()
 
 
 class SideBySide(Generic[Key]):

@@ -114,6 +114,22 @@ def test_connections_are_given_back_when_it_ends():
     assert server.connections == 2
 
 
+@pytest.mark.parametrize(
+    ("said", "connections"), [("keep-alive", 1), ("Keep-Alive", 1), ("close", 3), ("Close, x", 3)]
+)
+def test_a_connection_is_used_again_unless_the_peer_closes_it(said, connections):
+    """CloudFront says keep-alive with each answer."""
+
+    def script(connection, server):
+        while server.read_request(connection):
+            connection.sendall(http("200 OK", YES, f"Connection: {said}"))
+
+    with ScriptedServer(script) as server, closing(door(server)) as client:
+        for _ in range(3):
+            posted(client, [b"1"])
+    assert server.connections == connections
+
+
 def test_an_unreadable_key_is_the_fault_of_its_own_post():
     with ScriptedServer(echo) as server, closing(door(server)) as client:
         client.open_one()
