@@ -104,7 +104,7 @@ class Client:
 
     def missing(self, wanted: int) -> int:
         """How many connections more would have to stand for so many posts at once."""
-        return 0 if self._proxies else max(0, wanted - self._pool().count_standing())
+        return 0 if self._proxies else wanted - self._pool().count_standing(wanted)
 
     def open_one(self) -> None:
         """Open a connection for a post that comes; one that cannot be had is had no more than then.

@@ -271,10 +271,14 @@ class Standing(HTTPConnectionPool):
             raise
         self._put_conn(connection)
 
-    def count_standing(self) -> int:
-        """Count kept connections that look fit for use."""
-        kept = list(self.pool.queue) if self.pool is not None else []
-        return sum(not each.is_closed for each in kept)
+    def count_standing(self, at_most: int) -> int:
+        """Count kept connections that are fit for use, up to so many."""
+        taken: list[Watched] = []
+        while len(taken) < at_most and (connection := self.take_standing()) is not None:
+            taken.append(connection)
+        for connection in reversed(taken):
+            self.keep(connection)
+        return len(taken)
 
     def take_standing(self) -> "Watched | None":
         """Take a kept connection that is fit for another request; None where there is none."""
@@ -283,6 +287,8 @@ class Standing(HTTPConnectionPool):
                 connection = self.pool.get(block=False)
             except queue.Empty:
                 break
+            if connection is None:  # urllib3 puts one for each that broke off
+                continue
             if connection.is_connected:
                 return cast(Watched, connection)
             connection.close()

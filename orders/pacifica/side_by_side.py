@@ -11,6 +11,7 @@ import selectors
 import ssl
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from .transport import Answer
 Key = TypeVar("Key")
 Prepare = Callable[[str, bytes, str | None], tuple[Talk, dict[str, str]]]
 _CHUNK_BYTES = 65536
+_RECORD_BYTES = 16384  # of TLS, at most
 _LOOK_ASIDE_S = 0.01
 _MAX_HEADERS = 50
 # A head that nobody can read in two ways; any other is left to http.client.
@@ -45,6 +47,7 @@ class _Flight(Generic[Key]):
         self, key: Key, talk: Talk, connection: Watched, headers: dict[str, str], body: bytes
     ) -> None:
         self.key, self.talk, self.connection = key, talk, connection
+        self.sock = connection.sock
         self.headers, self.body = headers, body
         self.target = urlsplit(talk.url).path
         self.came, self.head, self._begins_at = bytearray(), None, 0
@@ -114,9 +117,14 @@ class SideBySide(Generic[Key]):
         """Whether some post has not been told the end of."""
         return bool(self._flights or self._aside or self._done)
 
+    @property
+    def under_way(self) -> int:
+        """How many have left and not ended."""
+        return len(self._flights) + len(self._aside)
+
     def has_room(self) -> bool:
         """Whether one more may leave: there is a connection for it that stands."""
-        if len(self._flights) + len(self._aside) >= self._at_most:
+        if self.under_way >= self._at_most:
             return False
         while self._free and not self._free[-1].is_connected:
             self._free.pop().close()
@@ -125,29 +133,32 @@ class SideBySide(Generic[Key]):
         return bool(self._free)
 
     def begin(self, key: Key, path: str, body: bytes, api_config_key: str | None) -> None:
-        """Send one, where there is room; `wait` tells how it ended."""
+        """Send one, where `has_room` just said so; `wait` tells how it ended."""
         try:
-            self._begin(key, path, body, api_config_key)
-        except Exception as error:  # of ours: it must not cost the other answers
+            talk, headers = self._prepare(path, body, api_config_key)
+        except Exception as error:
             self._done.append((key, error))
-
-    def _begin(self, key: Key, path: str, body: bytes, api_config_key: str | None) -> None:
-        talk, headers = self._prepare(path, body, api_config_key)
+            return
         flight = _Flight(key, talk, self._free.pop(), headers, body)
         self._flights.add(flight)
         begin(talk.exchange)
         try:
             flight.connection.post(flight.target, headers, body)
-            flight.connection.sock.setblocking(False)
-            self._selector.register(flight.connection.sock, selectors.EVENT_READ, flight)
+            flight.sock.setblocking(False)
+            self._selector.register(flight.sock, selectors.EVENT_READ, flight)
         except TROUBLE as error:
-            flight.connection.close()
-            self._tell(flight, talk.unreachable(error))
+            self._drop(flight, talk.unreachable(error))
+        except Exception as error:  # of ours: it must not cost the other answers
+            self._drop(flight, error)
 
     def wait(self, at_most_s: float) -> list[tuple[Key, Answer | Exception]]:
         """Wait until something ends; return all that did, each an `Answer` or what went wrong."""
         if not self._done:
             self._gather_within(at_most_s)
+        return self.told()
+
+    def told(self) -> list[tuple[Key, Answer | Exception]]:
+        """Return what has ended and was not told yet."""
         told, self._done = self._done, []
         return told
 
@@ -167,10 +178,14 @@ class SideBySide(Generic[Key]):
         wait_s = min([at_most_s, *(flight.ends_at - now for flight in self._waiting())])
         if self._aside:
             wait_s = min(wait_s, _LOOK_ASIDE_S)
+        goes_on = set()  # more of it waits, perhaps from before its deadline
         for ready, _ in self._selector.select(max(0, wait_s)):
-            self._gather(ready.data)
+            if self._gather(ready.data) >= _RECORD_BYTES:
+                goes_on.add(ready.data)
         now = monotonic()
         for flight in [one for one in self._waiting() if one.ends_at <= now]:
+            if flight in goes_on:
+                continue
             is_over = flight.talk.exchange.deadline <= now
             self._break_off(flight, DeadlinePassed() if is_over else TimeoutError())
         for future in [each for each in self._aside if each.done()]:
@@ -181,9 +196,17 @@ class SideBySide(Generic[Key]):
     def _waiting(self) -> list[_Flight[Key]]:
         return [ready.data for ready in self._selector.get_map().values()]
 
-    def _gather(self, flight: _Flight[Key]) -> None:
-        """Take what a socket holds; read the answer where that is all of it."""
-        sock, end, is_told = flight.connection.sock, None, True
+    def _gather(self, flight: _Flight[Key]) -> int:
+        """Take what a socket holds; read the answer where that is all of it. Returns bytes."""
+        before = len(flight.came)
+        try:
+            self._take(flight)
+        except Exception as error:  # of ours, or no thread for it: the other answers go on
+            self._drop(flight, error)
+        return len(flight.came) - before
+
+    def _take(self, flight: _Flight[Key]) -> None:
+        sock, end, is_told = flight.sock, None, True
         try:
             piece = sock.recv(_CHUNK_BYTES)
             is_told = flight.add(piece)
@@ -204,7 +227,7 @@ class SideBySide(Generic[Key]):
 
     def _end(self, flight: _Flight[Key]) -> None:
         """Take an answer of which all came."""
-        self._selector.unregister(flight.connection.sock)
+        self._selector.unregister(flight.sock)
         result = _result_of(lambda: flight.answer(self._cap))
         if flight.is_reusable():
             self._free.append(flight.connection)
@@ -214,7 +237,7 @@ class SideBySide(Generic[Key]):
 
     def _break_off(self, flight: _Flight[Key], error: BaseException | None) -> None:
         """Make of what came what it proves; ``error``: what ended it, None where the peer did."""
-        self._selector.unregister(flight.connection.sock)
+        self._selector.unregister(flight.sock)
         early = Early(bytes(flight.came), is_over=True, end=error)
         result = _result_of(lambda: _read(flight, early, self._cap))
         flight.connection.close()
@@ -222,12 +245,19 @@ class SideBySide(Generic[Key]):
 
     def _read_aside(self, flight: _Flight[Key]) -> None:
         """Read the answer as one that is waited for alone; its connection is not used again."""
-        self._selector.unregister(flight.connection.sock)
-        self._flights.remove(flight)
         self._readers = self._readers or ThreadPoolExecutor(self._at_most, "odd answer")
         early = Early(bytes(flight.came))
+        self._selector.unregister(flight.sock)
         future = self._readers.submit(_result_of, lambda: _read(flight, early, self._cap))
+        self._flights.remove(flight)
         self._aside[future] = flight
+
+    def _drop(self, flight: _Flight[Key], error: Exception) -> None:
+        """End one of which nothing more can be learned."""
+        with suppress(KeyError, ValueError):  # it is not waited for
+            self._selector.unregister(flight.sock)
+        flight.connection.close()
+        self._tell(flight, error)
 
     def _tell(self, flight: _Flight[Key], result: Answer | Exception) -> None:
         self._flights.discard(flight)

@@ -181,6 +181,80 @@ def test_a_connection_whose_certificate_is_not_trusted_is_not_opened_ahead(tmp_p
         assert client.missing(1) == 1
 
 
+def test_places_that_urllib3_keeps_for_broken_connections_are_passed_over():
+    def script(connection, server):
+        if body_of(server.read_request(connection)) != b"break off":
+            echo(connection, server)
+
+    with ScriptedServer(script) as server, closing(door(server)) as client:
+        client.open_one()
+        with pytest.raises(Unreachable):
+            client.post("/orders/batch", b"break off")
+        assert client.missing(1) == 1
+
+
+def test_connections_that_are_idle_for_long_do_not_count_as_standing(monkeypatch):
+    with ScriptedServer(echo) as server, closing(door(server)) as client:
+        for _ in range(3):
+            client.open_one()
+        assert (client.missing(2), client.missing(5)) == (0, 2)
+        monkeypatch.setattr("orders.pacifica.connections.IDLE_LIMIT_S", 0)
+        assert client.missing(5) == 5
+
+
+def test_an_error_of_ours_ends_its_own_post_alone(monkeypatch):
+    real = Watched.post
+
+    def post(connection, target, headers, body):
+        if body == b"1":
+            raise MemoryError
+        real(connection, target, headers, body)
+
+    monkeypatch.setattr(Watched, "post", post)
+    with ScriptedServer(echo) as server, closing(door(server)) as client:
+        told = posted(client, [b"1", b"2", b"3"])
+    assert isinstance(told[b"1"], MemoryError)
+    assert (told[b"2"].body, told[b"3"].body) == (b"2", b"3")
+
+
+def test_an_odd_answer_for_which_no_thread_can_be_had_ends_its_own_post_alone(monkeypatch):
+    def script(connection, server):
+        request = body_of(server.read_request(connection))
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head if request == b"odd" else http("200 OK", request))
+        server.over.wait(30)
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    with ScriptedServer(script) as server, closing(door(server)) as client:
+        for _ in range(3):
+            client.open_one()
+        monkeypatch.setattr("orders.pacifica.side_by_side.ThreadPoolExecutor.submit", refuse)
+        told = posted(client, [b"1", b"odd", b"2"])
+    assert isinstance(told[b"odd"], RuntimeError)
+    assert (told[b"1"].body, told[b"2"].body) == (b"1", b"2")
+
+
+def test_a_long_answer_that_had_come_before_the_deadline_is_read():
+    long = b"x" * 120_000  # as much as the system keeps for a socket
+
+    def script(connection, server):
+        server.read_request(connection)
+        connection.sendall(http("200 OK", long))
+        server.over.wait(30)
+
+    with ScriptedServer(script) as server, closing(door(server, deadline_s=0.3)) as client:
+        client.open_one()
+        with closing(client.side_by_side(1)) as beside:
+            assert beside.has_room()
+            beside.begin(1, "/orders/batch", b"{}", None)
+            time.sleep(0.5)  # as a look into the database that takes long
+            while not (ended := beside.wait(1)):
+                pass
+    assert ended[0][1].body == long
+
+
 def test_through_a_proxy_there_is_none():
     assert Client(base_url="http://127.0.0.1:1", proxy="http://127.0.0.1:2").side_by_side(8) is None
 
