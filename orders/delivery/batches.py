@@ -3,10 +3,11 @@
 import contextvars
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime
 
 from desk import logs
@@ -15,46 +16,86 @@ from orders.keys.signer import SignedRequest
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
 from orders.models import CancelKind
 from orders.pacifica.client import Answer, AnswerLost, Unreachable
+from orders.pacifica.side_by_side import SideBySide
 from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
 
 logger = logging.getLogger(__name__)
 MAX_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
 ACTIONS = {CancelKind.ORDER.value: b"Cancel", CancelKind.STOP.value: b"CancelStopOrder"}
 LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
+OPENING_S = 0.5  # so long what has no connection waits for one that is being opened
 
 
 def packed(pairs: list[tuple[ClaimedCancel, SignedRequest]]) -> list[OutgoingRequest]:
     """Put (cancel, signed request) pairs into HTTP requests, in their order. TWAPs go alone."""
-    alone = [pair for pair in pairs if pair[0].send_alone or pair[0].kind not in ACTIONS]
-    together = [pair for pair in pairs if not pair[0].send_alone and pair[0].kind in ACTIONS]
+    alone = [pair for pair in pairs if _goes_alone(pair[0])]
+    together = [pair for pair in pairs if not _goes_alone(pair[0])]
     packets = [_batch(group) for group in _groups(together)]
     return packets + [_single(*pair) for pair in alone]
 
 
-def make_ready(count: int) -> Future[None] | None:
-    """Have connections opened for so many cancels, while they are signed and recorded.
+class Opening:
+    """Connections that are being opened, each in a thread of its own; none waits for another."""
 
-    Returns the future of all of them, or None where enough stand. One of this thread's pool starts
-    the others: to start a thread takes about as long as to sign two cancels.
+    def __init__(self, count: int) -> None:
+        self._left, self._counting = count, threading.Lock()
+        self._patient_until = time.monotonic() + OPENING_S
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all are opened, or cannot be."""
+        return self._left <= 0
+
+    @property
+    def is_worth_waiting_for(self) -> bool:
+        """Whether what has no connection shall still wait for one of these."""
+        return not self.is_over and time.monotonic() < self._patient_until
+
+    def begin(self, pool: ThreadPoolExecutor) -> None:
+        """Have the others opened, and open one."""
+        for number in range(1, self._left):
+            try:
+                pool.submit(self._open_one)
+            except RuntimeError:  # no more threads could be had
+                self._less(self._left - number)
+                break
+        self._open_one()
+
+    def _open_one(self) -> None:
+        try:
+            client().open_one()
+        finally:
+            self._less(1)
+
+    def _less(self, count: int) -> None:
+        with self._counting:
+            self._left -= count
+
+
+def make_ready(chunk: Sequence[ClaimedCancel]) -> Opening | None:
+    """Have connections opened for these cancels, while they are signed and recorded.
+
+    None where enough stand. One thread starts the others: to start one takes about as long as to
+    sign two cancels.
     """
-    requests = min(THREADS, -(-count // BATCH_SIZE))
-    missing = client().missing(requests) if requests > 1 else 0  # a single one opens its own
-    if not missing:
+    alone = sum(_goes_alone(cancel) for cancel in chunk)
+    requests = min(THREADS, alone + -(-(len(chunk) - alone) // BATCH_SIZE))
+    if requests < 2:  # a single one opens its own
         return None
-    pool = _pool()
-    with suppress(RuntimeError):  # no more threads could be had
-        return pool.submit(_open, pool, missing)
-    return None
+    if _own.opening is not None and not _own.opening.is_over:
+        return _own.opening
+    _own.opening = None
+    with suppress(Exception):  # whatever keeps them from being opened, their requests will say
+        if missing := client().missing(requests):
+            opening = Opening(missing)
+            pool = _pool()
+            pool.submit(opening.begin, pool)
+            _own.opening = opening
+    return _own.opening
 
 
-def _open(pool: ThreadPoolExecutor, missing: int) -> None:
-    """Open so many connections, one in this thread and each other one in one of its own."""
-    others: list[Future[None]] = []
-    with suppress(RuntimeError):
-        for _ in range(missing - 1):
-            others.append(pool.submit(client().open_one))
-    client().open_one()
-    wait(others)
+def _goes_alone(cancel: ClaimedCancel) -> bool:
+    return cancel.send_alone or cancel.kind not in ACTIONS
 
 
 def send(
@@ -62,57 +103,75 @@ def send(
     clock: Callable[[], datetime],
     is_stopped: Callable[[], bool],
     api_config_key: str | None = None,
-    opening: Future[None] | None = None,
+    opening: Opening | None = None,
 ) -> None:
     """Send side by side, touching no database meanwhile but by ``is_stopped``.
 
     What waited too long for its turn is not sent, nor anything once ``is_stopped`` says so; it is
-    asked before each leaves. Nothing that befalls one of them, or that question, loses the answers
-    to the others. ``opening``: of `make_ready`.
+    asked before each leaves, and while some wait for a thread. Nothing that befalls one of them,
+    or that question, loses the answers to the others. ``opening``: of `make_ready`.
+
+    This thread sends over connections that stand; what finds none is sent by a thread of its own.
     """
-    if not packets or _must_stop(is_stopped):
-        return
     if len(packets) == 1:
-        _send(packets[0], clock, api_config_key)
+        if not _must_stop(is_stopped):
+            _send(packets[0], clock, api_config_key)
         return
-    left = _send_beside(packets, clock, is_stopped, api_config_key, opening)
-    if left:
-        _send_in_threads(left, clock, is_stopped, api_config_key)
-
-
-def _send_beside(
-    packets: list[OutgoingRequest],
-    clock: Callable[[], datetime],
-    is_stopped: Callable[[], bool],
-    api_config_key: str | None,
-    opening: Future[None] | None,
-) -> list[OutgoingRequest]:
-    """Send in this thread, over connections that stand; return those for which there are none."""
-    door = client().side_by_side(THREADS)
-    if door is None:
-        return packets
     left, under_way = deque(packets), list[OutgoingRequest]()
+    threads, door = _Threads(clock, api_config_key), _door()
     try:
-        with closing(door):
-            while left or door.is_busy:
-                while left and door.has_room():
-                    if under_way and _must_stop(is_stopped):
-                        left.clear()
-                        break
-                    packet = left.popleft()
-                    if not is_stale(packet.requests[0], clock()):
-                        under_way.append(packet)
-                        door.begin(packet, packet.route, packet.body, api_config_key)
-                is_opening = opening is not None and not opening.done()
-                if left and not door.is_busy and not is_opening and not door.has_room():
-                    break
-                for packet, result in door.wait(LOOK_SOON_S if is_opening else LOOK_EVERY_S):
-                    packet.result = _told(result, packet, clock())
+        while left or threads.is_busy or (door is not None and door.is_busy):
+            if (left or threads.are_late) and _must_stop(is_stopped):
+                left.clear()
+                threads.end()
+            elif left and is_stale(left[0].requests[0], clock()):
+                left.popleft()
+                continue
+            elif left and door is not None and door.has_room():
+                packet = left.popleft()
+                under_way.append(packet)
+                door.begin(packet, packet.route, packet.body, api_config_key)
+                continue
+            elif left and _may_take_thread(opening, threads, door):
+                if not threads.take(left.popleft()):
+                    left.clear()
+                continue
+            if door is None or not (door.is_busy or (left and not threads.is_busy)):
+                threads.wait()
+                continue
+            is_soon = threads.is_busy or (opening is not None and not opening.is_over)
+            for packet, result in door.wait(LOOK_SOON_S if is_soon else LOOK_EVERY_S):
+                packet.result = _told(result, packet, clock())
+            threads.collect()
     except Exception as error:
+        logger.error("Sending side by side broke off: %s.", type(error).__name__)
+        if door is not None:
+            for packet, result in door.told():
+                packet.result = _told(result, packet, clock())
         for packet in under_way:
             packet.result = packet.result or _told(error, packet, clock())
-        left.clear()
-    return list(left)
+    finally:
+        if door is not None:
+            door.close()
+        threads.close()
+
+
+def _door() -> SideBySide[OutgoingRequest] | None:
+    """Make the door for many; None through a proxy, or where the machine has no means for it."""
+    try:
+        return client().side_by_side(THREADS)
+    except Exception as error:
+        logger.error("Requests are sent by a thread each: %s.", type(error).__name__)
+        return None
+
+
+def _may_take_thread(
+    opening: Opening | None, threads: "_Threads", door: SideBySide[OutgoingRequest] | None
+) -> bool:
+    """Whether what has no connection shall be sent by a thread of its own, which opens one."""
+    if opening is not None and opening.is_worth_waiting_for:
+        return False
+    return threads.under_way + (door.under_way if door is not None else 0) < THREADS
 
 
 def _told(
@@ -122,36 +181,6 @@ def _told(
     if isinstance(result, Answer | Unreachable):
         return result
     return _broken_off(type(result).__name__, packet, now)
-
-
-def _send_in_threads(
-    packets: list[OutgoingRequest],
-    clock: Callable[[], datetime],
-    is_stopped: Callable[[], bool],
-    api_config_key: str | None,
-) -> None:
-    """Send each in a thread of its own, which opens its connection: to a proxy, or if need be."""
-    turns, pool = _Turns(), _pool()
-    waiting: set[Future[None]] = set()
-    try:
-        for packet in packets:
-            if len(waiting) == THREADS:
-                _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            if waiting and turns.end_if(_must_stop(is_stopped)):
-                break
-            here = contextvars.copy_context()  # what a line is about is not known to other threads
-            waiting.add(pool.submit(here.run, turns.take, packet, clock, api_config_key))
-            turns.given += 1
-        while waiting:
-            _, waiting = wait(waiting, timeout=LOOK_EVERY_S if turns.are_taken else LOOK_SOON_S)
-            if not turns.are_taken:
-                turns.end_if(_must_stop(is_stopped))
-    except BaseException as error:
-        let_go()
-        pool.shutdown()  # nothing is left to be sent behind the caller's back
-        if not isinstance(error, RuntimeError):
-            raise
-        logger.error("No more threads could be had: the rest is sent later.")
 
 
 def let_go() -> None:
@@ -176,35 +205,80 @@ class _Own(threading.local):
     """What each thread has of its own."""
 
     pool: ThreadPoolExecutor
+    opening: Opening | None = None
 
 
 _own = _Own()
 
 
-class _Turns:
-    """Whose turn has come: a packet whose thread is late is not sent once the turns have ended."""
+class _Threads:
+    """Requests that are sent by a thread each, and whose turn has come.
 
-    def __init__(self) -> None:
-        self.given, self._have_ended = 0, False
+    One whose thread is late is not sent once the turns have ended.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], api_config_key: str | None) -> None:
+        self._clock, self._key = clock, api_config_key
+        self._waiting: set[Future[None]] = set()
+        self._given, self._have_ended, self._are_short = 0, False, False
         self._taken: list[OutgoingRequest] = []
+        self._pool: ThreadPoolExecutor | None = None
 
     @property
-    def are_taken(self) -> bool:
-        """Whether there is nothing left to keep from leaving."""
-        return self._have_ended or len(self._taken) >= self.given
+    def under_way(self) -> int:
+        """How many were handed over and have not ended."""
+        return len(self._waiting)
 
-    def end_if(self, is_over: bool) -> bool:
-        """Let nothing more leave; whether that is so."""
-        self._have_ended = self._have_ended or is_over
-        return self._have_ended
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are any."""
+        return bool(self._waiting)
 
-    def take(
-        self, packet: OutgoingRequest, clock: Callable[[], datetime], api_config_key: str | None
-    ) -> None:
-        """In a thread, send the request, unless the turns have ended."""
+    @property
+    def are_late(self) -> bool:
+        """Whether some has not left yet, and may be kept from it."""
+        return self.is_busy and not self._have_ended and len(self._taken) < self._given
+
+    def take(self, packet: OutgoingRequest) -> bool:
+        """Have a thread send it; False where no more threads can be had."""
+        here = contextvars.copy_context()  # what a line is about is not known to other threads
+        self._pool = self._pool or _pool()
+        self._given += 1
+        try:
+            self._waiting.add(self._pool.submit(here.run, self._send, packet))
+        except RuntimeError:
+            logger.error("No more threads could be had: the rest is sent later.")
+            self._are_short = True
+        return not self._are_short
+
+    def end(self) -> None:
+        """Let nothing more leave."""
+        self._have_ended = True
+
+    def wait(self) -> None:
+        """Wait until one has ended, or it is time to look again."""
+        _, self._waiting = wait(
+            self._waiting,
+            timeout=LOOK_SOON_S if self.are_late else LOOK_EVERY_S,
+            return_when=FIRST_COMPLETED,
+        )
+
+    def collect(self) -> None:
+        """Forget those that have ended."""
+        self._waiting = {each for each in self._waiting if not each.done()}
+
+    def close(self) -> None:
+        """Leave nothing to be sent behind the caller's back."""
+        if self._are_short or self._waiting:
+            self.end()
+            let_go()
+            if self._pool is not None:
+                self._pool.shutdown()
+
+    def _send(self, packet: OutgoingRequest) -> None:
         if not self._have_ended:
             self._taken.append(packet)
-            _send(packet, clock, api_config_key)
+            _send(packet, self._clock, self._key)
 
 
 def _send(

@@ -154,7 +154,7 @@ def deliver(
         failing.wrong(account.pk, why_not)
         transitions.refuse_unsent(chunk, why_not, clock())
         return 0, None
-    opening = batches.make_ready(len(chunk))
+    opening = batches.make_ready(chunk)
     try:
         pairs, wallet = sign(chunk, clock())
         if not pairs:
