@@ -87,17 +87,19 @@ class Reader:
         """
         grant = self._take(asked[0][0], len(asked))
         left, readings = grant.count, list[Reading[AnyRows]]()
-        for path, parse in asked:
-            if not left:
-                readings.append(_not_asked(path, params, grant))
-                continue
-            readings.append(self._read(path, params, parse))
-            wait_s = _slow_down_s(readings[-1:])
-            left -= 1
-            if wait_s is not None:
-                left, grant = 0, replace(grant, wait_s=wait_s)
-        if grant.count:
-            self._book(grant, readings)
+        try:
+            for path, parse in asked:
+                if not left:
+                    readings.append(_not_asked(path, params, grant))
+                    continue
+                readings.append(self._read(path, params, parse))
+                wait_s = _slow_down_s(readings[-1:])
+                left -= 1
+                if wait_s is not None:
+                    left, grant = 0, replace(grant, wait_s=wait_s)
+        finally:
+            if grant.count:
+                self._book(grant, readings)
         return readings
 
     def ask_of_order(self, path: str, order_id: int, parse: ParseOfOrder[RowsT]) -> Reading[RowsT]:

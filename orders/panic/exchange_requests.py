@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.utils.timezone import now as clock
 
 from orders.audit import log
@@ -221,6 +221,15 @@ def _pay(
             if slow:
                 wait_s = max(slow_down_s(answer.headers) for answer in slow)
                 credits.pause(pool=grant.pool, until=clock() + timedelta(seconds=wait_s))
-            also()
+            _harmlessly(also)
     except DatabaseError:
         logger.exception("A request of a panic could not be booked.")
+
+
+def _harmlessly(also: Callable[[], object]) -> None:
+    """Within a transaction, do what may fail without costing what was written before."""
+    try:
+        with transaction.atomic():
+            also()
+    except Exception:
+        logger.exception("What a request of a panic came with could not be booked.")

@@ -10,9 +10,11 @@ from orders.cancels import requests
 from orders.delivery import worker
 from orders.exchange import credits
 from orders.exchange.credits import BULK, PROOF, SYNC, URGENT
+from orders.exchange.reader import Reader
 from orders.keys import sealing
 from orders.models import Cancel, CancelStatus, CreditPool
 from orders.pacifica.answers import Quota
+from orders.panic import open_orders
 from orders.reconcile import sync
 
 HALF = Decimal("0.5")
@@ -210,3 +212,31 @@ def test_the_pool_row_stays_small(firm):
     for second in range(200):
         take(firm, 1, seconds=second)
     assert len(CreditPool.objects.get().spent) < 2_000
+
+
+def test_reads_paid_for_together_are_booked_though_one_raises(firm, monkeypatch):
+    """What the first answers said of the quota is not lost, nor is anything left in flight."""
+    asking, asked = Reader(firm.account), []
+    real = asking._read
+
+    def read(*about):
+        asked.append(about)
+        if len(asked) == 3:
+            raise RuntimeError("the alert could not be raised")
+        return real(*about)
+
+    monkeypatch.setattr(asking, "_read", read)
+    with pytest.raises(RuntimeError):
+        asking.ask_all(open_orders.ROUTES, {"account": firm.account.address})
+    pool = CreditPool.objects.get()
+    assert pool.in_flight == 0
+    assert pool.spent != "{}"
+
+
+def test_once_the_exchange_says_to_slow_down_the_other_reads_are_not_made(firm):
+    firm.paper.fault("/orders/twap", "status", status=429)
+    read = Reader(firm.account).ask_all(open_orders.ROUTES, {"account": firm.account.address})
+    assert [reading.result is not None for reading in read] == [True, True, False]
+    assert read[2].must_wait
+    assert CreditPool.objects.get().paused_until is not None
+    assert all(entry["route"] != "/orders" for entry in firm.paper.ledger()["requests"][-2:])

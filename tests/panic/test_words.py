@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from orders.exchange import client
+from orders.exchange.reader import Reader
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, CreditPool, PanicLine, PanicStatus
 from orders.panic import decision, exchange_requests, worker
@@ -160,3 +162,21 @@ def test_a_panic_never_fails_for_its_words(firm):
     assert (len(job.scope), len(job.reason)) == (200, 300)
     with pytest.raises(CannotAsk, match="at most 64"):
         pull(firm, symbol="S" * 65)
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock detected"), ValueError("odd")])
+def test_trouble_with_what_came_before_costs_neither_booking_nor_pause(firm, monkeypatch, error):
+    """The read of strategies is paid for together with the cancel-all."""
+
+    def book(reader, reading):
+        raise error
+
+    firm.orders(2)
+    firm.paper.fault("/orders/cancel_all", "status", status=429)
+    monkeypatch.setattr(Reader, "book", book)
+    pull(firm)
+    line = carry()
+    pool = CreditPool.objects.get()
+    assert line.status == PanicStatus.WAITING
+    assert pool.paused_until is not None
+    assert pool.spent != "{}"
