@@ -127,7 +127,8 @@ class Connection:
     async def _hold(self) -> None:
         """Read nothing for as long as that may be; the answer to a ping may come so much later."""
         began = self._loop.time()
-        while self._is_held():
+        until = began + self._timings.held_s
+        while self._is_held() and not self._waiting and self._loop.time() < until:
             await asyncio.sleep(self._timings.look_again_s)
         self._mute_at += self._loop.time() - began
 

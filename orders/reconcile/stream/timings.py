@@ -21,6 +21,7 @@ class Timings:
     round_s: float = 3  # between two renewals of the leases
     apply_again_s: float = 1  # after frames could not be written
     apply_tries: int = 5
+    held_s: float = 3  # at most, without reading a frame, while a panic is given way to
     look_again_s: float = 0.02  # whether frames may be read again, while a panic is given way to
     behind_after_s: float = 5  # that a change waits to be written: then the stream does not count
     between_reads_s: float = 5  # of one account, however many gaps there are
