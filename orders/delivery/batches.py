@@ -1,37 +1,25 @@
-"""Put signed cancels into HTTP requests: one alone, or up to ten in a batch."""
+"""Send the requests of a chunk: a single one, or many side by side."""
 
 import contextvars
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime
 
 from desk import logs
+from orders.delivery import packets
 from orders.exchange.client import THREADS, client, is_stale
-from orders.keys.signer import SignedRequest
 from orders.lifecycle.deliveries import ClaimedCancel, OutgoingRequest
-from orders.models import CancelKind
 from orders.pacifica.client import Answer, AnswerLost, Unreachable
 from orders.pacifica.side_by_side import SideBySide
-from orders.pacifica.signing import BATCH_ROUTE, BATCH_SIZE
 
 logger = logging.getLogger(__name__)
-MAX_BYTES = 4000  # bodies are bounded to about 4 KB (Rust SDK's rate-limits page)
-ACTIONS = {CancelKind.ORDER.value: b"Cancel", CancelKind.STOP.value: b"CancelStopOrder"}
 LOOK_EVERY_S, LOOK_SOON_S = 0.2, 0.002
 OPENING_S = 0.5  # so long what has no connection waits for one that is being opened
-
-
-def packed(pairs: list[tuple[ClaimedCancel, SignedRequest]]) -> list[OutgoingRequest]:
-    """Put (cancel, signed request) pairs into HTTP requests, in their order. TWAPs go alone."""
-    alone = [pair for pair in pairs if _goes_alone(pair[0])]
-    together = [pair for pair in pairs if not _goes_alone(pair[0])]
-    packets = [_batch(group) for group in _groups(together)]
-    return packets + [_single(*pair) for pair in alone]
 
 
 class Opening:
@@ -78,8 +66,7 @@ def make_ready(chunk: Sequence[ClaimedCancel]) -> Opening | None:
     None where enough stand. One thread starts the others: to start one takes about as long as to
     sign two cancels.
     """
-    alone = sum(_goes_alone(cancel) for cancel in chunk)
-    requests = min(THREADS, alone + -(-(len(chunk) - alone) // BATCH_SIZE))
+    requests = min(THREADS, packets.count_of(chunk))
     if requests < 2:  # a single one opens its own
         return None
     if _own.opening is not None and not _own.opening.is_over:
@@ -94,12 +81,8 @@ def make_ready(chunk: Sequence[ClaimedCancel]) -> Opening | None:
     return _own.opening
 
 
-def _goes_alone(cancel: ClaimedCancel) -> bool:
-    return cancel.send_alone or cancel.kind not in ACTIONS
-
-
 def send(
-    packets: list[OutgoingRequest],
+    requests: list[OutgoingRequest],
     clock: Callable[[], datetime],
     is_stopped: Callable[[], bool],
     api_config_key: str | None = None,
@@ -113,11 +96,11 @@ def send(
 
     This thread sends over connections that stand; what finds none is sent by a thread of its own.
     """
-    if len(packets) == 1:
+    if len(requests) == 1:
         if not _must_stop(is_stopped):
-            _send(packets[0], clock, api_config_key)
+            _send(requests[0], clock, api_config_key)
         return
-    left, under_way = deque(packets), list[OutgoingRequest]()
+    left, under_way = deque(requests), list[OutgoingRequest]()
     threads, door = _Threads(clock, api_config_key), _door()
     try:
         while left or threads.is_busy or (door is not None and door.is_busy):
@@ -309,36 +292,3 @@ def _must_stop(is_stopped: Callable[[], bool]) -> bool:
     except Exception as error:
         logger.error("Whether to stop could not be asked: %s.", type(error).__name__)
         return True
-
-
-def _single(cancel: ClaimedCancel, request: SignedRequest) -> OutgoingRequest:
-    return OutgoingRequest([cancel], [request], request.route, request.body)
-
-
-def _batch(group: list[tuple[ClaimedCancel, SignedRequest]]) -> OutgoingRequest:
-    if len(group) == 1:
-        return _single(*group[0])
-    cancels, requests = [cancel for cancel, _ in group], [request for _, request in group]
-    actions = b",".join(_action(*pair) for pair in group)
-    return OutgoingRequest(cancels, requests, BATCH_ROUTE, b'{"actions":[' + actions + b"]}")
-
-
-def _action(cancel: ClaimedCancel, request: SignedRequest) -> bytes:
-    return b'{"type":"' + ACTIONS[cancel.kind] + b'","data":' + request.body + b"}"
-
-
-def _groups(
-    pairs: list[tuple[ClaimedCancel, SignedRequest]],
-) -> Iterator[list[tuple[ClaimedCancel, SignedRequest]]]:
-    """Runs of at most ten that fit one body."""
-    group: list[tuple[ClaimedCancel, SignedRequest]] = []
-    size = 0
-    for pair in pairs:
-        length = len(_action(*pair)) + 1
-        if group and (len(group) == BATCH_SIZE or size + length > MAX_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(pair)
-        size += length
-    if group:
-        yield group

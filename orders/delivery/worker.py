@@ -21,7 +21,7 @@ from desk import logs
 from desk.repeated_warnings import Matters
 from orders.audit import log
 from orders.audit.phrases import several
-from orders.delivery import batches, turns
+from orders.delivery import batches, packets, turns
 from orders.delivery.claims import NextJob, claim, next_job
 from orders.delivery.send_permission import asker_of, may_not_send, must_halt, signing_wallets
 from orders.exchange import client, credits
@@ -159,7 +159,7 @@ def deliver(
         pairs, wallet = sign(chunk, clock())
         if not pairs:
             return 0, None
-        packs = record_requests(batches.packed(pairs), clock())
+        packs = record_requests(packets.packed(pairs), clock())
     except (CannotOpen, KeySettingsWrong) as error:
         failing.wrong(account.pk, f"Nothing is sent for {account}: {error}")
         transitions.refuse_unsent(chunk, str(error), clock(), event=Event.KEY_REFUSED)

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from orders.cancels import requests
-from orders.delivery import batches, worker
+from orders.delivery import batches, packets, worker
 from orders.models import AuditRecord, Cancel, CancelKind, CancelStatus, Event
 from orders.pacifica import signing
 from orders.pacifica.side_by_side import SideBySide
@@ -37,7 +37,7 @@ def test_orders_go_ten_to_a_request_that_fits_the_body_bound(firm):
     seen = firm.paper.requests("/orders/batch")
     assert sorted(len(one["order_ids"]) for one in seen) == [5, 10, 10]
     sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
-    assert max(sizes) <= batches.MAX_BYTES
+    assert max(sizes) <= packets.MAX_BYTES
     assert set(statuses()) == {CancelStatus.CANCELLED}
 
 
@@ -56,7 +56,7 @@ def test_long_client_order_ids_still_fit_the_body_bound(firm):
     deliver(firm)
     assert set(statuses()) == {CancelStatus.CANCELLED}
     sizes = AuditRecord.objects.filter(event=Event.REQUEST).values_list("body_length", flat=True)
-    assert max(sizes) <= batches.MAX_BYTES
+    assert max(sizes) <= packets.MAX_BYTES
 
 
 def test_stops_go_in_the_same_batch_and_twaps_alone(firm):
@@ -168,7 +168,7 @@ def ready_to_send(firm, count):
     ask(firm, firm.orders(count))
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = worker.sign(chunk, timezone.now())
-    return worker.record_requests(batches.packed(pairs), timezone.now())
+    return worker.record_requests(packets.packed(pairs), timezone.now())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django.utils import timezone
 from orders.accounts import account_keys
 from orders.audit import log
 from orders.cancels import jobs, requests, unresolved
-from orders.delivery import batches, worker
+from orders.delivery import packets, worker
 from orders.lifecycle import reopen, transitions
 from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
@@ -78,7 +78,7 @@ def settle(firm):
 def conclude(firm):
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = worker.sign(chunk, timezone.now())
-    transitions.conclude(batches.packed(pairs), timezone.now())
+    transitions.conclude(packets.packed(pairs), timezone.now())
 
 
 def end_a_panic(firm, act):

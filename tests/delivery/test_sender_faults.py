@@ -135,7 +135,7 @@ def test_the_checker_sees_a_request_that_left_twice(firm):
     orders = ask(firm, 1)
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = worker.sign(chunk, timezone.now())
-    packs = worker.record_requests(worker.batches.packed(pairs), timezone.now())
+    packs = worker.record_requests(worker.packets.packed(pairs), timezone.now())
     for _ in range(2):
         worker.batches.send(packs, timezone.now, lambda: False)
     assert any(finding.startswith("doubled") for finding in findings(firm, orders))
@@ -178,7 +178,7 @@ def test_a_late_answer_writes_nothing_into_the_attempt_that_followed(firm):
     orders = ask(firm, 1)
     first = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = worker.sign(first, timezone.now())
-    packs = worker.record_requests(worker.batches.packed(pairs), timezone.now())
+    packs = worker.record_requests(worker.packets.packed(pairs), timezone.now())
     worker.batches.send(packs, timezone.now, lambda: False)
     Cancel.objects.update(status=CancelStatus.QUEUED, claim_token=None)
     second = claim(account_id=firm.account.pk, now=timezone.now())

@@ -11,7 +11,7 @@ from django.utils import timezone
 from orders.accounts import account_keys
 from orders.audit import log
 from orders.cancels import requests
-from orders.delivery import batches, claims, send_permission, worker
+from orders.delivery import batches, claims, packets, send_permission, worker
 from orders.evidence import verify
 from orders.lifecycle import transitions
 from orders.models import (
@@ -255,7 +255,7 @@ def recorded(firm):
     """One claimed chunk, signed and recorded, not yet sent."""
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = worker.sign(chunk, timezone.now())
-    return worker.record_requests(batches.packed(pairs), timezone.now())
+    return worker.record_requests(packets.packed(pairs), timezone.now())
 
 
 def test_a_late_result_writes_nothing_and_is_kept_as_evidence(firm):
@@ -325,7 +325,7 @@ def test_a_claim_lost_before_recording_is_not_sent(firm):
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
     pairs, _ = worker.sign(chunk, timezone.now())
     Cancel.objects.update(claim_token=None)
-    assert worker.record_requests(batches.packed(pairs), timezone.now()) == []
+    assert worker.record_requests(packets.packed(pairs), timezone.now()) == []
     assert not AuditRecord.objects.filter(event=Event.REQUEST).exists()
 
 

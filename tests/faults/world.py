@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
 from orders.cancels import requests
-from orders.delivery import batches, send_permission, worker
+from orders.delivery import batches, packets, send_permission, worker
 from orders.exchange import clock
 from orders.lifecycle import transitions
 from orders.lifecycle.targets import CannotAsk
@@ -104,7 +104,7 @@ class World:
         if not chunk or send_permission.may_not_send(chunk[0].job, chunk[0].account):
             return  # it stops with the claim in its hands
         pairs, _ = worker.sign(chunk, self.now())
-        packs = worker.record_requests(batches.packed(pairs), self.now())
+        packs = worker.record_requests(packets.packed(pairs), self.now())
         batches.send(packs, self.now, lambda: False)
         self.frozen.append(packs)
 

@@ -119,7 +119,7 @@ class Maker:
 
     def _exchange(self, job, account, cancels):
         from orders.audit import log
-        from orders.delivery.batches import packed
+        from orders.delivery.packets import packed
 
         timestamp = int(self._tick(ms=True).timestamp() * 1000)
         signed = [(one, self._signed(account, one, timestamp)) for one in cancels]

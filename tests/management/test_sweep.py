@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from orders.accounts import wallet_check
 from orders.cancels import requests
-from orders.delivery import batches, worker
+from orders.delivery import batches, packets, worker
 from orders.management import sweep as orders_sweep
 from orders.models import (
     Account,
@@ -81,7 +81,7 @@ def test_a_claim_whose_sender_died_after_recording_is_unknown_and_then_settled(f
     ask(firm, order)
     chunk = claim(account_id=firm.account.pk, now=now())
     pairs, _ = worker.sign(chunk, now())
-    packs = worker.record_requests(batches.packed(pairs), now())
+    packs = worker.record_requests(packets.packed(pairs), now())
     batches.send(packs, timezone.now, lambda: False)  # sent; the sender dies before concluding
     orders_sweep.recover_abandoned(now(31))
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN

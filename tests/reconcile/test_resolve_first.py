@@ -88,7 +88,7 @@ def test_bulk_waits_for_a_dead_senders_expired_claims_too(firm, monkeypatch):
     ask(firm, 1)
     chunk = claim(account_id=firm.account.pk, now=now(-60))
     pairs, _ = worker.sign(chunk, now())
-    worker.record_requests(worker.batches.packed(pairs), now(-60))
+    worker.record_requests(worker.packets.packed(pairs), now(-60))
     start_a_sender(monkeypatch)
     ask(firm, 2)
     deliver(firm)
