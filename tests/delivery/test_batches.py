@@ -375,6 +375,17 @@ def test_twaps_have_a_connection_each():
     assert asked == [9]
 
 
+def test_what_finds_no_connection_waits_for_an_opening_that_hangs_but_a_moment(firm, monkeypatch):
+    packs, may_open = ready_to_send(firm, 25), threading.Event()
+    batches.client().close()
+    monkeypatch.setattr(batches.client(), "open_one", lambda: may_open.wait(20))
+    opening = batches.make_ready([cancel for pack in packs for cancel in pack.cancels])
+    batches.send(packs, timezone.now, lambda: False, opening=opening)
+    assert not opening.is_over
+    may_open.set()
+    assert all(pack.result is not None for pack in packs)
+
+
 def test_openings_that_hang_leave_the_threads_that_send_free(firm, monkeypatch):
     """However many chunks were made ready and then not sent."""
     may_open = threading.Event()

@@ -316,6 +316,18 @@ def test_while_a_panic_is_given_way_to_nothing_is_read_and_nothing_is_lost(serve
     assert len(process.reads) == 1
 
 
+def test_panics_without_end_do_not_keep_the_stream_from_being_read(server, account):
+    hold = Hold()
+    with following(timings=replace(QUICK, held_s=0.1), is_held=hold) as process:
+        until_healthy(account)
+        hold.begin()
+        until(lambda: hold.looks)
+        for number in range(3):
+            server.connections[0].send(update(account, number))
+        until(lambda: len(process.applied) == 3)
+    assert hold.is_on
+
+
 def test_acknowledgements_are_read_all_the_same(server, account):
     hold = Hold()
     hold.begin()
