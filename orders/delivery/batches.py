@@ -100,43 +100,85 @@ def send(
         if not _must_stop(is_stopped):
             _send(requests[0], clock, api_config_key)
         return
-    left, under_way = deque(requests), list[OutgoingRequest]()
-    threads, door = _Threads(clock, api_config_key), _door()
-    try:
-        while left or threads.is_busy or (door is not None and door.is_busy):
-            if (left or threads.are_late) and _must_stop(is_stopped):
+    _Together(requests, clock, is_stopped, api_config_key, opening).send()
+
+
+class _Together:
+    """Requests that are sent together. Parameters as of `send`."""
+
+    def __init__(
+        self,
+        requests: list[OutgoingRequest],
+        clock: Callable[[], datetime],
+        is_stopped: Callable[[], bool],
+        api_config_key: str | None,
+        opening: Opening | None,
+    ) -> None:
+        self._left, self._began = deque(requests), list[OutgoingRequest]()
+        self._clock, self._is_stopped, self._key = clock, is_stopped, api_config_key
+        self._opening = opening
+        self._threads, self._door = _Threads(clock, api_config_key), _door()
+
+    def send(self) -> None:
+        """Send what may leave, and wait for every answer."""
+        try:
+            while self._left or self._threads.is_busy or self._is_door_busy:
+                if not self._has_one_left():
+                    self._wait()
+        except Exception as error:
+            logger.error("Sending side by side broke off: %s.", type(error).__name__)
+            self._take(self._door.told() if self._door is not None else [])
+            for packet in self._began:
+                packet.result = packet.result or _told(error, packet, self._clock())
+        finally:
+            if self._door is not None:
+                self._door.close()
+            self._threads.close()
+
+    @property
+    def _is_door_busy(self) -> bool:
+        return self._door is not None and self._door.is_busy
+
+    def _has_one_left(self) -> bool:
+        """Let one leave, or drop one that is too old; False where nothing may leave now."""
+        left, threads, door = self._left, self._threads, self._door
+        if (left or threads.are_late) and _must_stop(self._is_stopped):
+            left.clear()
+            threads.end()
+        elif left and is_stale(left[0].requests[0], self._clock()):
+            left.popleft()
+            return True
+        elif left and door is not None and door.has_room():
+            packet = left.popleft()
+            self._began.append(packet)
+            door.begin(packet, packet.route, packet.body, self._key)
+            return True
+        elif left and self._may_take_thread():
+            if not threads.take(left.popleft()):
                 left.clear()
-                threads.end()
-            elif left and is_stale(left[0].requests[0], clock()):
-                left.popleft()
-                continue
-            elif left and door is not None and door.has_room():
-                packet = left.popleft()
-                under_way.append(packet)
-                door.begin(packet, packet.route, packet.body, api_config_key)
-                continue
-            elif left and _may_take_thread(opening, threads, door):
-                if not threads.take(left.popleft()):
-                    left.clear()
-                continue
-            if door is None or not (door.is_busy or (left and not threads.is_busy)):
-                threads.wait()
-                continue
-            is_soon = threads.is_busy or (opening is not None and not opening.is_over)
-            for packet, result in door.wait(LOOK_SOON_S if is_soon else LOOK_EVERY_S):
-                packet.result = _told(result, packet, clock())
-            threads.collect()
-    except Exception as error:
-        logger.error("Sending side by side broke off: %s.", type(error).__name__)
-        if door is not None:
-            for packet, result in door.told():
-                packet.result = _told(result, packet, clock())
-        for packet in under_way:
-            packet.result = packet.result or _told(error, packet, clock())
-    finally:
-        if door is not None:
-            door.close()
-        threads.close()
+            return True
+        return False
+
+    def _may_take_thread(self) -> bool:
+        """Whether what has no connection shall be sent by a thread, which opens one."""
+        if self._opening is not None and self._opening.is_worth_waiting_for:
+            return False
+        beside = self._door.under_way if self._door is not None else 0
+        return self._threads.under_way + beside < THREADS
+
+    def _wait(self) -> None:
+        """Wait until something ends, or it is time to look again."""
+        door, threads = self._door, self._threads
+        if door is None or not (door.is_busy or (self._left and not threads.is_busy)):
+            threads.wait()
+            return
+        is_soon = threads.is_busy or (self._opening is not None and not self._opening.is_over)
+        self._take(door.wait(LOOK_SOON_S if is_soon else LOOK_EVERY_S))
+        threads.collect()
+
+    def _take(self, told: list[tuple[OutgoingRequest, Answer | Exception]]) -> None:
+        for packet, result in told:
+            packet.result = _told(result, packet, self._clock())
 
 
 def _door() -> SideBySide[OutgoingRequest] | None:
@@ -146,15 +188,6 @@ def _door() -> SideBySide[OutgoingRequest] | None:
     except Exception as error:
         logger.error("Requests are sent by a thread each: %s.", type(error).__name__)
         return None
-
-
-def _may_take_thread(
-    opening: Opening | None, threads: "_Threads", door: SideBySide[OutgoingRequest] | None
-) -> bool:
-    """Whether what has no connection shall be sent by a thread of its own, which opens one."""
-    if opening is not None and opening.is_worth_waiting_for:
-        return False
-    return threads.under_way + (door.under_way if door is not None else 0) < THREADS
 
 
 def _told(
