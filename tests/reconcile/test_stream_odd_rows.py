@@ -104,8 +104,9 @@ def test_a_hostile_frame_changes_nothing(firm, unknown, raw):
 @given(st.data())
 def test_no_values_in_any_fields_raise_or_break_the_log(firm, data):
     names = data.draw(st.lists(st.sampled_from(FIELDS), unique=True, max_size=6))
-    open_ids = [*Order.objects.values_list("order_id", flat=True)][:1] or [firm.order().order_id]
-    row = rows_of(firm.paper, open_ids[0])[-1] | {name: data.draw(VALUES) for name in names}
+    # Not any order: what an earlier example told of may stand here, and the exchange not know it.
+    real_id = next(iter(firm.paper.truth()), None) or firm.order().order_id
+    row = rows_of(firm.paper, real_id)[-1] | {name: data.draw(VALUES) for name in names}
     source = data.draw(st.sampled_from(SOURCES))
     apply(firm.account, received(row, source=source))
     assert verify.verify().faults == []
