@@ -11,7 +11,7 @@ from orders.pacifica import signing
 from orders.pacifica.paper import stream_server
 from orders.pacifica.paper.exchange import PaperExchange
 from orders.pacifica.paper.rules import Rules
-from orders.pacifica.paper.stream_connection import Connection, ConnectionRecord
+from orders.pacifica.paper.stream_connection import FRAMES_AT_ONCE, Connection, ConnectionRecord
 from tests.helpers.paper import Signatory
 from tests.helpers.paper_stream import ORDERS, PATIENCE_S, connected
 
@@ -127,6 +127,32 @@ def test_a_stalled_connection_is_not_closed_for_its_silence():
         return is_over, socket.closed_with
 
     assert asyncio.run(outcome()) == (False, None)
+
+
+class PatientSocket:
+    """A client that takes every frame at once."""
+
+    frames = 0
+
+    async def send_frame(self, frame, kind):
+        self.frames += 1
+
+
+def test_who_asks_something_does_not_wait_for_all_that_is_told():
+    async def told_before_our_turn():
+        socket = PatientSocket()
+        connection = Connection(
+            socket=socket, record=ConnectionRecord(1, 0, None, None), transport=None
+        )
+        for _ in range(1_000):
+            connection.send(b"{}")
+        while not socket.frames:
+            await asyncio.sleep(0)
+        told = socket.frames
+        await connection.finished()
+        return told
+
+    assert asyncio.run(told_before_our_turn()) == FRAMES_AT_ONCE
 
 
 def test_a_connection_can_stall_before_an_update_and_a_new_one_works(client, signatory):

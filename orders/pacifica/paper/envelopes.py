@@ -70,4 +70,7 @@ def html(status: int) -> Answer:
 
 def as_json(value: Any) -> bytes:
     """Spell the value as compact JSON."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _encode(value).encode()
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` makes one at each call

@@ -12,6 +12,8 @@ from .ledger import now_ms
 
 # A client that reads so much slower than it is told is cut off.
 MOST_WAITING = 100_000
+# So many frames are sent at once; then whoever asked something meanwhile is answered.
+FRAMES_AT_ONCE = 8
 
 
 @dataclass
@@ -110,6 +112,8 @@ class Connection:
         with contextlib.suppress(ConnectionError):
             while not self.is_leaving:
                 await self._send(await self.outbox.get())
+                if self.record.sent % FRAMES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     async def _send(self, sending: Outgoing) -> None:
         if isinstance(sending, Goodbye):
