@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from .book import TWAP, Event, PaperOrder
 from .faults import UPDATE
 from .ledger import now_ms
 from .strategies import Strategy
-from .stream_connection import Connection, ConnectionRecord, new_record
+from .stream_connection import Connection, ConnectionRecord, Frame, new_record
 
 if TYPE_CHECKING:
     from .exchange import PaperExchange
@@ -113,7 +114,7 @@ class Stream:
         """List who is subscribed now."""
         return [*self.subscribers.get(topic, {}).values()]
 
-    def send(self, topic: Topic, frame: bytes) -> None:
+    def send(self, topic: Topic, frame: Frame) -> None:
         """Send the frame to all who are subscribed now, and after it what was held."""
         for each in (frame, *self.held.pop(topic, ())):
             for connection in self.listening(topic):
@@ -143,7 +144,7 @@ class Stream:
         if topic not in self.subscribers:
             return
         if self.exchange.rules.stream_rows == 1:
-            self._publish(topic, stream_rows.frame(source, [make(order, event)]))
+            self._publish(topic, partial(stream_rows.frame, source, [make(order, event)]))
             return
         if topic not in self.gathered:
             asyncio.get_running_loop().call_soon(self._publish_gathered, topic)
@@ -158,7 +159,7 @@ class Stream:
         for start in range(0, len(rows), size):
             self._publish(topic, stream_rows.frame(topic[0], rows[start : start + size]))
 
-    def _publish(self, topic: Topic, frame: bytes) -> None:
+    def _publish(self, topic: Topic, frame: Frame) -> None:
         """Send the frame as rules and faults want it."""
         delay_ms = self.exchange.rules.stream_delay_ms
         if delay_ms:
@@ -166,14 +167,15 @@ class Stream:
         else:
             self._send_or_spoil(topic, frame)
 
-    def _send_or_spoil(self, topic: Topic, frame: bytes) -> None:
+    def _send_or_spoil(self, topic: Topic, frame: Frame) -> None:
         fault = None
         if self.exchange.faults.armed:
             fault = self.exchange.faults.take_of_stream(UPDATE, topic[1])
         if fault is None:
             self.send(topic, frame)
         else:
-            stream_faults.send_spoiled(self, topic, frame, fault)
+            spelled = frame if isinstance(frame, bytes) else frame()
+            stream_faults.send_spoiled(self, topic, spelled, fault)
 
     def told(self) -> list[dict[str, Any]]:
         """Return the records of all connections, oldest first."""

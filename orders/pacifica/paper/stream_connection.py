@@ -44,8 +44,10 @@ class Goodbye:
     code: int
 
 
+# A frame, or what makes it once its turn has come: nobody who asks something waits for that.
+Frame = bytes | Callable[[], bytes]
 # What the outbox holds: frames, what is to be done between them, and the end.
-Outgoing = bytes | Callable[[], None] | Goodbye
+Outgoing = Frame | Callable[[], None] | Goodbye
 
 
 class Connection:
@@ -70,7 +72,7 @@ class Connection:
         """Whether it is told anything of the account."""
         return any(topic[1] == account for topic in self.record.subscriptions)
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: Frame) -> None:
         """Have the frame sent, unless the connection is stalled by then."""
         if self.outbox.qsize() >= MOST_WAITING:
             self.abort(reason="read too slowly")
@@ -119,11 +121,11 @@ class Connection:
         if isinstance(sending, Goodbye):
             self.is_leaving = True
             await self.socket.close(code=sending.code)
-        elif not isinstance(sending, bytes):
-            sending()
-        elif not self.record.is_stalled:
-            kind = WSMsgType.BINARY if isinstance(sending, Binary) else WSMsgType.TEXT
-            await self.socket.send_frame(sending, kind)
+            return
+        frame = sending if isinstance(sending, bytes) else sending()
+        if frame is not None and not self.record.is_stalled:
+            kind = WSMsgType.BINARY if isinstance(frame, Binary) else WSMsgType.TEXT
+            await self.socket.send_frame(frame, kind)
             self.record.sent += 1
 
 
