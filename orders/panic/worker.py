@@ -15,11 +15,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import (
+    DEFAULT_DB_ALIAS,
     DatabaseError,
     InterfaceError,
     OperationalError,
+    close_old_connections,
     connection,
+    connections,
 )
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
 from django.utils import timezone
 
@@ -55,6 +59,7 @@ class PanicWorker:
         self._threads, self._timings = threads, timings
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="panic")
         self._under_way: set[Future[None]] = set()
+        self._connections: set[BaseDatabaseWrapper] = set()  # of its threads, to the database
         self._halted = threading.Event()
         self._wanted, self._counting, self._taking = 0, threading.Lock(), threading.Lock()
 
@@ -72,16 +77,24 @@ class PanicWorker:
         self._under_way = {future for future in self._under_way if not future.done()}
         lines = claim_lines(now, most=self._threads - len(self._under_way), **only)
         together = volley.Volley(lines, why_not)
-        futures = [
-            self._pool.submit(_in_thread, line, self._must_leave, self._timings, together)
-            for line in lines
-        ]
+        futures = [self._pool.submit(self._carry, line, together) for line in lines]
         self._under_way.update(futures)
         if len(self._under_way) == self._threads:
             waiting = PanicLine.objects.free(now).filter(status=PanicStatus.WAITING, **only)
             with self._counting:
                 self._wanted = waiting.count()
         return futures
+
+    def _carry(self, line: PanicLine, together: volley.Volley) -> None:
+        close_old_connections()
+        self._connections.add(connections[DEFAULT_DB_ALIAS])
+        try:
+            with logs.bound(job=line.job_id, account=line.account_id):
+                empty(line, self._must_leave, self._timings, together)
+        finally:
+            batches.let_go()
+            if connection.vendor != "sqlite":  # a file is no server's burden, and 2 ms to open
+                connection.close()
 
     def _must_leave(self) -> bool:
         """Whether a thread shall put its line back, for another sender or for a later moment."""
@@ -95,6 +108,9 @@ class PanicWorker:
         if is_hurried:
             self._halted.set()
         self._pool.shutdown()
+        for each in self._connections:
+            each.inc_thread_sharing()  # its thread is gone
+            each.close()
 
 
 def claim_lines(now: datetime, most: int = THREADS, **only: int | CancelJob) -> list[PanicLine]:
@@ -211,12 +227,3 @@ def _waited(line: PanicLine, limit: timedelta) -> timedelta:
 def _never(line: PanicLine) -> str:
     was_sent = line.sent_at is not None and line.sent_at >= line.last_asked_at
     return "Sent, and not taken by the exchange (429)," if was_sent else "Never sent"
-
-
-def _in_thread(line: PanicLine, *given: Any) -> None:
-    try:
-        with logs.bound(job=line.job_id, account=line.account_id):
-            empty(line, *given)
-    finally:
-        batches.let_go()
-        connection.close()

@@ -6,10 +6,12 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from orders.models import AuditRecord, Event, PanicLine, PanicStatus
 from orders.panic import decision, exchange_requests, readback, worker
+from tests.helpers.panics import QUICK
 
 
 @pytest.fixture
@@ -106,3 +108,16 @@ def test_a_book_that_is_read_back_makes_way_for_a_cancel_all_that_waits(
         emptier.close(is_hurried=True)
     assert is_empty(second)
     assert is_empty(first)
+
+
+def test_a_thread_keeps_its_connection_to_a_file_for_the_next_panic(committing_firm):
+    """Opened anew for each of twenty accounts it is a tenth of the time to empty books."""
+    firm, is_open = committing_firm, lambda: connection.connection is not None
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    emptier = worker.PanicWorker(threads=1, timings=QUICK)
+    for future in emptier.take_due(timezone.now()):
+        future.result()
+    assert emptier._pool.submit(is_open).result() == (connection.vendor == "sqlite")
+    (kept,) = emptier._connections
+    emptier.close()
+    assert kept.connection is None
