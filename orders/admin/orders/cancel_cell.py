@@ -3,9 +3,9 @@
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders.admin.shared.markup import put
 from orders.audit import sentences
 from orders.models import Cancel, CancelKind, CancelStatus, Desk, Order, OrderState, Right
 from orders.models.cancels import LIVE
@@ -55,13 +55,13 @@ def html(order: Order, *, sentence: str = "") -> SafeString:
     status = _status(cancel, is_alone=not beside) if cancel else ""
     line = ""
     if sentence:
-        line = format_html('<span class="dk-refusal">{}</span>', sentence)
+        line = put('<span class="dk-refusal">{}</span>', sentence)
     elif cancel and cancel.explanation and cancel.status != CancelStatus.CANCELLED:
-        line = format_html('<span class="dk-why">{}</span>', visible(cancel.explanation))
-    return format_html(
+        line = put('<span class="dk-why">{}</span>', visible(cancel.explanation))
+    return put(
         '<div class="dk-cell" id="cell-{}" data-order="{}-{}"{}>{}{}{}</div>',
         *(order.pk, order.account_id, order.order_id),
-        format_html(' data-live="{}"', since) if since else "",
+        put(' data-live="{}"', since) if since else "",
         *(status, beside, line),
     )
 
@@ -76,7 +76,7 @@ def _beside(order: Order, cancel: Cancel | None, *, is_live: bool) -> str:
         return ""
     said = sentences.of_type(order.order_status) if order.state == OrderState.CLOSED else ""
     word = visible(said).capitalize() or order.get_state_display()
-    return format_html('<span class="dk-muted">{}</span>', word)
+    return put('<span class="dk-muted">{}</span>', word)
 
 
 def _status(cancel: Cancel, *, is_alone: bool) -> SafeString:
@@ -84,7 +84,7 @@ def _status(cancel: Cancel, *, is_alone: bool) -> SafeString:
     if cancel.status == CancelStatus.QUEUED and not cancel.explanation:
         word = "Recorded, waiting to be sent"
     took = sentences.took(cancel) if is_alone else ""
-    return format_html(
+    return put(
         '<span class="dk-status dk-{}">{}{}</span>',
         tone(cancel.status),
         word,
@@ -94,7 +94,7 @@ def _status(cancel: Cancel, *, is_alone: bool) -> SafeString:
 
 def _button(order: Order, word: str) -> SafeString:
     """The button; what its request is like stands once around all of them (`_cancelling.html`)."""
-    return format_html(
+    return put(
         '<button type="button" hx-post="{}" aria-label="{} {}">{}</button>',
         reverse("admin:orders_order_cancel", args=[order.pk]),
         "Cancel" if word == "Cancel" else "Cancel again",

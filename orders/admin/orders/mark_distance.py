@@ -11,9 +11,9 @@ from django.db.models import Case, F, FloatField, OuterRef, Q, Subquery, Value, 
 from django.db.models.functions import Abs, Cast, NullIf
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
+from orders.admin.shared.markup import joined, put
 from orders.admin.shared.screens import fragment
 from orders.exchange import markets
 from orders.models import Market, Order, OrderState
@@ -127,8 +127,8 @@ def fresh(request: HttpRequest, orders: list[Order]) -> HttpResponse:
     markets.note_need(now)
     attach(orders)
     cells = (
-        format_html('<td class="{}{}" data-of="{}">{}</td>', CSS, tone(one, now), one.pk, text(one))
+        put('<td class="{}{}" data-of="{}">{}</td>', CSS, tone(one, now), one.pk, text(one))
         for one in orders
     )
-    row = mark_safe("".join(cells))  # noqa: S308 safe each
-    return fragment(format_html("<table><tr><th>{}</th>{}</tr></table>", age(orders), row))
+    row = joined(cells)
+    return fragment(put("<table><tr><th>{}</th>{}</tr></table>", age(orders), row))

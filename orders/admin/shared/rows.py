@@ -13,9 +13,9 @@ from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR
 from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import Expression, OrderBy
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
+from orders.admin.shared.markup import joined, put
 from orders.admin.shared.unfold import ChangeList
 from orders.templatetags.desk import zone
 
@@ -197,13 +197,12 @@ class Rows(ChangeList):
     def drawn(self) -> SafeString:
         """The rows of the page as markup."""
         draw = self.model_admin.row_html
-        rows = ((draw(row, has_box=self.has_boxes),) for row in self.result_list)
-        return format_html_join("", "{}", rows)
+        return joined(draw(row, has_box=self.has_boxes) for row in self.result_list)
 
 
 def box(name: str, pk: int) -> SafeString:
     """The box by which a row is selected, named for those who hear it."""
-    return format_html(
+    return put(
         '<td><input type="checkbox" class="action-select" name="{}" value="{}"'
         ' aria-label="Select {}"></td>',
         ACTION_CHECKBOX_NAME,
@@ -221,15 +220,15 @@ def row_html(screen: "Screen[Any]", row: Model, *, has_box: bool) -> SafeString:
         shown = getattr(screen, column)(row)
         css = screen.column_css.get(column, "")
         if column in links:
-            shown = format_html('<a href="{}">{}</a>', screen.address_of(row), shown)
+            shown = put('<a href="{}">{}</a>', screen.address_of(row), shown)
         cells.append(cell(shown, css, tag="th" if column in links else "td"))
-    return format_html("<tr>{}</tr>", mark_safe("".join(cells)))  # noqa: S308 safe each
+    return put("<tr>{}</tr>", joined(cells))
 
 
 def cell(shown: str | None, css: str = "", *, tag: str = "td") -> SafeString:
     """A cell of a row; with the tag ``th`` the one that names the row."""
-    attributes = mark_safe(' scope="row"' if tag == "th" else "")  # noqa: S308 ours
-    named = format_html(' class="{}"', css) if css else ""
-    return format_html(
-        "<{0}{1}{2}>{3}</{0}>", tag, attributes, named, "–" if shown is None else shown
-    )
+    opening = '<th scope="row"' if tag == "th" else f"<{tag}"
+    shown = "–" if shown is None else shown
+    if not css:
+        return put(f"{opening}>{{}}</{tag}>", shown)
+    return put(f'{opening} class="{{}}">{{}}</{tag}>', css, shown)
