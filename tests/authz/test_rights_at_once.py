@@ -1,0 +1,19 @@
+"""A role that is given or taken counts at the next question."""
+
+from orders.models import Account, Membership, Right, Role, desks
+
+
+def test_what_is_kept_of_a_persons_desks_is_the_question_and_no_answer(firm):
+    person = firm.operator
+    kept = desks._desks(person.pk, Right.VIEW), desks._held(person.pk, Right.VIEW)
+
+    def sees():
+        return list(Account.objects.visible_to(person).values_list("name", flat=True))
+
+    assert sees() == ["Alpha"]
+    Membership.objects.filter(user=person).delete()
+    assert sees() == []
+    Membership.objects.create(user=person, desk=firm.basis, role=Role.VIEWER)
+    assert sees() == ["Canary"]
+    assert (desks._desks(person.pk, Right.VIEW), desks._held(person.pk, Right.VIEW)) == kept
+    assert [each._result_cache for each in kept] == [None, None]
