@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from orders.admin.shared.screens import is_administrator, rights_of
-from orders.admin.site_state import SiteState
+from orders.admin.site_state import SiteState, state_of
 from orders.models import (
     Right,
 )
@@ -15,7 +15,7 @@ from orders.models import (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The way around, in the order in which operators need it."""
-    state = SiteState(request)
+    state = state_of(request)
     held = rights_of(request)
     groups: list[dict[str, Any]] = []
     if Right.VIEW in held:

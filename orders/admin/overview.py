@@ -10,7 +10,7 @@ from orders.admin.pictures import day, present
 from orders.admin.pictures.chart import Chart
 from orders.admin.shared import freshness, stream_state
 from orders.admin.shared.screens import is_administrator, rights_of
-from orders.admin.site_state import SiteState
+from orders.admin.site_state import state_of
 from orders.exchange import credits
 from orders.models import (
     Account,
@@ -74,5 +74,5 @@ def pictures(request: HttpRequest) -> list[Chart]:
         present.credits_left(accounts, balances, now),
         present.ages(accounts, now),
         present.notional(user),
-        present.needs(SiteState(request)),
+        present.needs(state_of(request)),
     ]

@@ -24,7 +24,7 @@ from orders.admin.shared.unfold import UnfoldAdminSite
 from orders.admin.sign_in import views as sign_in_views
 from orders.admin.sign_in.addresses import addresses as sign_in_addresses
 from orders.admin.sign_in.new_password import NewPassword
-from orders.admin.site_state import SiteState
+from orders.admin.site_state import SiteState, state_of
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -58,6 +58,10 @@ class DeskAdminSite(UnfoldAdminSite):
             return view(request, *args, **kwargs)
 
         return super().admin_view(cast(View, begun), cacheable)
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The screens of one app; of all of them no page shows a list, so none is made."""
+        return super().get_app_list(request, app_label) if app_label else []
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The frame of every page, less the colours that the theme would write into a style."""
@@ -95,7 +99,7 @@ class DeskAdminSite(UnfoldAdminSite):
     @method_decorator(require_safe)
     def pictures_view(self, request: HttpRequest) -> HttpResponse:
         """The overview's pictures; where the page has them already, their figures alone."""
-        if not SiteState(request).may_view:
+        if not state_of(request).may_view:
             raise PermissionDenied
         facts = {"pictures": overview.pictures(request), "is_apart": "figures" in request.GET}
         return fragment(render_to_string("desk/pictures/_overview.html", facts, request))
@@ -103,7 +107,7 @@ class DeskAdminSite(UnfoldAdminSite):
     @method_decorator(require_safe)
     def counts_view(self, request: HttpRequest) -> HttpResponse:
         """What the menu and the overview count; open pages ask when something changed."""
-        state = SiteState(request)
+        state = state_of(request)
         if not state.may_view:
             raise PermissionDenied
         if same := versions.unchanged(request):

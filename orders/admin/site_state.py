@@ -37,11 +37,21 @@ from orders.pacifica.client import VERSION
 JOBS_IN_FRAME = 3
 COMMANDS_IN_FRAME = 5
 EVENTS_PATH = "/events"
+SITE_STATE = "desk_site_state"  # where a request keeps its page's frame
 BANNERS = {
     "paper": ("PAPER", "practice orders on the paper exchange, no money"),
     "testnet": ("TESTNET", "orders go to Pacifica's testnet, no real money"),
     "mainnet": ("MAINNET", "orders are real money"),
 }
+
+
+def state_of(request: HttpRequest) -> "SiteState":
+    """Return the frame of the page that is made for the request, one for all that ask for it."""
+    state: SiteState | None = getattr(request, SITE_STATE, None)
+    if state is None:
+        state = SiteState(request)
+        setattr(request, SITE_STATE, state)
+    return state
 
 
 class SiteState:
