@@ -18,6 +18,7 @@ from orders.access import (
     session_store,
     sessions,
 )
+from orders.admin.orders import cancel_cell
 from orders.audit import log, reader
 from orders.cancels import cancel_rows, intake, live_cancels, requests
 from orders.delivery import claims, send_permission, worker
@@ -32,6 +33,7 @@ USERS = (
     arming,
     backends,
     bearers,
+    cancel_cell,
     cancel_rows,
     claims,
     credits,

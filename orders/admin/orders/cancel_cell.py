@@ -1,6 +1,7 @@
 """The cell of an order in which it is cancelled, and in which one sees how that goes."""
 
-from django.db.models import Q
+from collections.abc import Collection
+
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -9,6 +10,8 @@ from orders.admin.shared.markup import put
 from orders.audit import sentences
 from orders.models import Cancel, CancelKind, CancelStatus, Desk, Order, OrderState, Right
 from orders.models.cancels import LIVE
+from orders.models.desks import is_active_person, sees_everything
+from orders.models.prepared import Prepared
 from orders.templatetags.desk import tone, visible
 
 #: Outcomes that say by themselves that the order is no more.
@@ -19,9 +22,43 @@ VIEW_ONLY = SafeString(
 )
 
 
+_visible = Prepared(
+    lambda user_id, pks: (
+        Order.objects.held_by(user_id, Right.VIEW)
+        .filter(pk__any=pks)
+        .select_related("account__desk")
+    ),
+    user_id=(1, 2),
+    pks=({3}, {4}),
+)
+_may_cancel = Prepared(
+    lambda user_id: Desk.objects.held_by(user_id, Right.CANCEL).values_list("pk", flat=True),
+    user_id=(1, 2),
+)
+#: No account is asked for: its index would be read instead, with every cancel it ever had.
+_of_orders = Prepared(
+    lambda order_ids: (
+        Cancel.objects.filter(order_id__any=order_ids).exclude(kind=CancelKind.TWAP).order_by("pk")
+    ),
+    order_ids=({1}, {2}),
+)
+
+
+def visible_orders(request: HttpRequest, pks: Collection[int]) -> list[Order]:
+    """Return those of the orders, by our row ids, that this person may see; one query."""
+    user = request.user
+    if sees_everything(user):
+        return list(Order.objects.filter(pk__in=pks).select_related("account__desk"))
+    return _visible(user_id=user.pk, pks=set(pks)) if is_active_person(user) else []
+
+
 def complete(request: HttpRequest, orders: list[Order]) -> None:
-    """Attach to orders their latest cancel and whether this person may cancel them: two queries."""
-    allowed = set(Desk.objects.allowing(request.user, Right.CANCEL).values_list("pk", flat=True))
+    """Attach to orders their latest cancel and whether this person may cancel them: two queries.
+
+    A third where orders have client order ids.
+    """
+    user = request.user
+    allowed = set(_may_cancel(user_id=user.pk)) if is_active_person(user) else set()
     latest = latest_cancels(orders)
     for order in orders:
         order.may_cancel = order.account.desk_id in allowed
@@ -36,12 +73,17 @@ def latest_cancels(orders: list[Order]) -> dict[tuple[int, int | None], Cancel]:
     by_client_id: dict[tuple[int, str | None], int] = {
         (o.account_id, o.client_order_id.lower()): o.order_id for o in orders if o.client_order_id
     }
-    named = Q(order_id__in=[order.order_id for order in orders]) | Q(
-        order_id=None, client_order_id__in=[name for _, name in by_client_id]
-    )
-    cancels = Cancel.objects.filter(named, account__in={order.account_id for order in orders})
+    cancels = _of_orders(order_ids={order.order_id for order in orders})
+    if by_client_id:
+        nameless = Cancel.objects.filter(
+            order_id=None,
+            client_order_id__in=[name for _, name in by_client_id],
+            account__in={account_id for account_id, _ in by_client_id},
+        )
+        cancels += nameless.exclude(kind=CancelKind.TWAP)
+        cancels.sort(key=lambda cancel: cancel.pk)
     latest: dict[tuple[int, int | None], Cancel] = {}
-    for cancel in cancels.exclude(kind=CancelKind.TWAP).order_by("pk"):
+    for cancel in cancels:
         order_id = cancel.order_id or by_client_id.get((cancel.account_id, cancel.client_order_id))
         latest[cancel.account_id, order_id] = cancel
     return latest

@@ -223,9 +223,9 @@ class OrderAdmin(ReadOnlyPage[Order]):
         self.guard_view(request)
         if same := versions.unchanged(request):
             return same
-        wanted = [pk for pk in request.GET.getlist("order")[:MAX_CELLS] if is_row_id(pk)]
-        orders = self.get_queryset(request).filter(pk__in=wanted).select_related("account__desk")
-        return versions.versioned(fragment(cancel_cell.fresh(request, list(orders))), request)
+        named = request.GET.getlist("order")[:MAX_CELLS]
+        orders = cancel_cell.visible_orders(request, [int(pk) for pk in named if is_row_id(pk)])
+        return versions.versioned(fragment(cancel_cell.fresh(request, orders)), request)
 
     @method_decorator(require_POST)
     def cancel_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -243,8 +243,8 @@ class OrderAdmin(ReadOnlyPage[Order]):
             if self.get_queryset(request).filter(pk=object_id).exists():
                 return refusal("Your role on this desk may not cancel orders.")
             return refusal(str(refused), status=404)
-        order = self.get_queryset(request).select_related("account__desk").get(pk=object_id)
-        return fragment(cancel_cell.fresh(request, [order], sentence=sentence))
+        orders = cancel_cell.visible_orders(request, [object_id])
+        return fragment(cancel_cell.fresh(request, orders, sentence=sentence))
 
     def facts(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         order_row.complete(request, [order])
