@@ -16,6 +16,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from desk import logs, process_figures
@@ -41,6 +42,7 @@ from orders.models import (
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
 from orders.models.database_version import ChangeWatch
+from orders.models.prepared import MOMENTS, Prepared
 from orders.operations.alerts import watch
 from orders.operations.errands import background
 from orders.operations.time_stamps import stamping
@@ -145,20 +147,34 @@ class Sweep:
         connection.close()
 
 
+def _accounts_of(cancels: CancelQuerySet) -> QuerySet[Cancel, int]:
+    return cancels.order_by().values_list("account_id", flat=True).distinct()
+
+
+def _not_taken(now: datetime) -> CancelQuerySet:
+    return Cancel.objects.ready(now).filter(has_come("requested_at", now - GRACE, GRACE))
+
+
+# Asked several times a second, and mostly there are none: accounts, by id.
+_overdue = Prepared(lambda now: _accounts_of(_not_taken(now)), now=MOMENTS)
+_overdue_urgent = Prepared(
+    lambda now: _accounts_of(_not_taken(now).filter(is_urgent=True)), now=MOMENTS
+)
+_questioned = Prepared(lambda now: _accounts_of(Cancel.objects.due(now)), now=MOMENTS)
+
+
 def deliver_urgent(now: datetime) -> None:
     """Deliver the urgent ones alone: bulk may keep `deliver_overdue` busy for minutes."""
-    _deliver(Cancel.objects.ready(now).filter(is_urgent=True), now, is_urgent_only=True)
+    _deliver(_overdue_urgent(now=now), is_urgent_only=True)
 
 
 def deliver_overdue(now: datetime) -> None:
     """Deliver queued cancels that no worker took in time; expire what was never sent."""
     expire_unsent(now)
-    _deliver(Cancel.objects.ready(now), now)
+    _deliver(_overdue(now=now))
 
 
-def _deliver(ready: CancelQuerySet, now: datetime, *, is_urgent_only: bool = False) -> None:
-    overdue = ready.filter(has_come("requested_at", now - GRACE, GRACE))
-    accounts = overdue.order_by().values_list("account_id", flat=True).distinct()
+def _deliver(accounts: list[int], *, is_urgent_only: bool = False) -> None:
     _each(accounts, lambda pk: worker.deliver_account(account_id=pk, is_urgent_only=is_urgent_only))
 
 
@@ -240,8 +256,7 @@ def _lock_jobs_of(cancels: CancelQuerySet) -> None:
 
 def settle_due(now: datetime) -> None:
     """Ask about every open question whose check has come."""
-    accounts = Cancel.objects.due(now).order_by().values_list("account_id", flat=True).distinct()
-    _each(accounts, lambda pk: resolve.settle_account(account_id=pk))
+    _each(_questioned(now=now), lambda pk: resolve.settle_account(account_id=pk))
 
 
 def sync_due(now: datetime) -> None:

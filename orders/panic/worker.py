@@ -35,6 +35,7 @@ from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.lifecycle import restored_copy
 from orders.models import CancelJob, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
+from orders.models.prepared import MOMENTS, Prepared
 from orders.panic import cancel_all, readback, stop_orders, volley
 from orders.panic.claimed_lines import (
     WITH,
@@ -113,21 +114,30 @@ class PanicWorker:
             each.close()
 
 
+#: Asked twenty times a second, and mostly there is none.
+_free = Prepared(
+    lambda now: PanicLine.objects.free(now).order_by("-status", "pk").values_list("pk", flat=True),
+    now=MOMENTS,
+)
+
+
 def claim_lines(now: datetime, most: int = THREADS, **only: int | CancelJob) -> list[PanicLine]:
     """Free lines with a fresh claim; one UPDATE, for the first must not wait for the last.
 
     ``most``: how many at once; those whose cancel-all waits come first. ``only``: which lines to
     look at. Nothing is written where there is nothing to take.
     """
-    free, token = PanicLine.objects.free(now).filter(**only), uuid.uuid4()
+    token = uuid.uuid4()
     claim: dict[str, Any] = {
         "claim_token": token,
         "lease_until": now + LEASE,
         "takes": F("takes") + 1,
     }
-    due = list(free.order_by("-status", "pk").values_list("pk", flat=True)[: max(0, most)])
+    due = _free(now=now) if not only else _free.build(now=now).filter(**only)
+    due = list(due[: max(0, most)])
     if not due:
         return []
+    free = PanicLine.objects.free(now)
     restored_copy.is_behind(now)  # if so, what waited in an older copy is free no more
     if not free.filter(pk__in=due).update(**claim):
         return []

@@ -24,9 +24,11 @@ from orders.cancels import cancel_rows, intake, live_cancels, requests
 from orders.delivery import claims, send_permission, worker
 from orders.exchange import credits
 from orders.lifecycle import transitions
+from orders.management import sweep
 from orders.models import Account, Cancel, Membership
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, prepare_all
-from orders.panic.guard import arming
+from orders.panic import worker as panic_worker
+from orders.panic.guard import arming, latches, lookout
 
 USERS = (
     api_tokens,
@@ -38,8 +40,11 @@ USERS = (
     claims,
     credits,
     intake,
+    latches,
     live_cancels,
     log,
+    lookout,
+    panic_worker,
     permissions,
     reader,
     requests,
@@ -47,6 +52,7 @@ USERS = (
     send_permission,
     session_store,
     sessions,
+    sweep,
     transitions,
     worker,
 )  # what prepares them

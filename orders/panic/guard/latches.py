@@ -35,6 +35,7 @@ from orders.models import (
 )
 from orders.models.desks import LatchMode
 from orders.models.orders import OrderQuerySet
+from orders.models.prepared import Prepared
 from orders.panic.guard import facts
 
 if TYPE_CHECKING:
@@ -66,11 +67,16 @@ def set_on(
     return [facts.of_accounts(Event.LATCHED, desk, actor, now, fresh, job=job, data=told)]
 
 
+_holding = Prepared(lambda: Latch.objects.holding().values_list("pk", flat=True)[:1])
+
+
 def due(now: datetime) -> list[int]:
-    """Return the latches with new open orders, by id; one query, however many hold.
+    """Return the latches with new open orders, by id; two queries, however many hold.
 
     While a panic is at work on an account, that panic takes what is left.
     """
+    if not _holding():
+        return []
     halting = PanicLine.objects.unfinished().filter(account=OuterRef("account"))
     placed = _placed_after(OuterRef("set_at"), now)
     fresh = Order.objects.open().filter(placed, account=OuterRef("account"))

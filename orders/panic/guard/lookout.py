@@ -21,6 +21,7 @@ from desk import process_figures
 from desk.repeated_warnings import Matters
 from orders.models import Guard, GuardPulse, Installation
 from orders.models.one_writer import unless_busy
+from orders.models.prepared import MOMENTS, Prepared, PreparedUpdate
 from orders.panic.guard import boot_clock, firing, new_orders, warnings
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,16 @@ class Silence:
     since_s: float
 
 
+_armed = Prepared(lambda: Guard.objects.armed().with_clock().select_related("desk", "account"))
+_now = Prepared[datetime](lambda: Installation.objects.values_list(Now(), flat=True))
+_note = PreparedUpdate(
+    lambda boot, boot_s, at: (GuardPulse.objects.filter(boot=boot), {"boot_s": boot_s, "at": at}),
+    boot=("a", "b"),
+    boot_s=(1.5, 2.5),
+    at=MOMENTS,
+)
+
+
 class Lookout:
     """One sweep's. Any number may look: a firing is a conditional update."""
 
@@ -53,7 +64,7 @@ class Lookout:
         before_s = self._clock()
         if not self._silences and before_s - (self._looked_s or -IDLE_S) < IDLE_S:
             return 0
-        guards = list(Guard.objects.armed().with_clock().select_related("desk", "account"))
+        guards = _armed()
         guards.sort(key=self._fires_at_s)  # no firing waits for another guard's warning
         now_s = self._clock()
         jump_s = self._jump_s(guards, now_s) if self._looked_s is None else 0.0
@@ -148,7 +159,7 @@ class Lookout:
         read_at = guards[0].read_at if guards else _database_time()
         moment = {"boot_s": now_s, "at": read_at}
         with unless_busy():
-            if not GuardPulse.objects.filter(boot=boot_clock.boot()).update(**moment):
+            if not _note(boot=boot_clock.boot(), **moment):
                 GuardPulse.objects.get_or_create(boot=boot_clock.boot(), defaults=moment)
             self._pulsed_s = now_s
 
@@ -159,8 +170,7 @@ class Lookout:
 
 def _database_time() -> datetime:
     """Return the database's own time."""
-    at: datetime = Installation.objects.values_list(Now(), flat=True)[0]
-    return at
+    return _now()[0]
 
 
 def _dated_s(guard: Guard) -> float:
