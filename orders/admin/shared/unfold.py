@@ -4,9 +4,11 @@ For the type checker each is Django's class of the same name with what the theme
 each is the theme's own. ``ModelAdmin`` and ``TabularInline`` take their rows' model in brackets.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from django.conf import settings
 from django.db.models import Model
 from django.db.models.expressions import Combinable
 from django.http import HttpResponseBase
@@ -65,6 +67,11 @@ if TYPE_CHECKING:
         """Name a method that fills a column of a list or a line of a form."""
         ...
 else:
+    # The theme takes in PostgreSQL's fields where it can, and with them the driver: 10 MB.
+    fields = "django.contrib.postgres.fields"
+    is_kept_out = settings.IS_SQLITE and fields not in sys.modules
+    if is_kept_out:
+        sys.modules[fields] = None  # to import it fails
     from unfold.admin import ModelAdmin as UnfoldModelAdmin
     from unfold.admin import TabularInline as UnfoldTabularInline
     from unfold.decorators import action, display
@@ -82,6 +89,9 @@ else:
         UnfoldAdminSelectWidget,
         UnfoldAdminTextInputWidget,
     )
+
+    if is_kept_out:
+        del sys.modules[fields]
 
     class ModelAdmin(UnfoldModelAdmin, Generic[Row]):
         """The theme's screen of a table."""
