@@ -86,6 +86,11 @@ class Strategies:
         }
         strategy.due.append((at + strategy.replaces_after_ms, fields))
 
+    @property
+    def are_unfinished(self) -> bool:
+        """Whether any may place an order again."""
+        return any(strategy.is_unfinished for strategy in self.by_id.values())
+
     def take_due(self, *, at: int) -> list[tuple[Strategy, dict[str, Any]]]:
         """Take the orders to place now off the plan."""
         taken = []

@@ -15,7 +15,7 @@ PATH = HANDSHAKE
 ORDERLY = 1000
 # How long a close waits for the client's own close frame.
 CLOSING_S = 1.0
-STRATEGIES_EVERY_S = 0.02
+STRATEGIES_EVERY_S, NO_STRATEGY_S = 0.02, 0.2
 
 
 async def served(exchange: PaperExchange, request: web.BaseRequest) -> web.StreamResponse:
@@ -77,4 +77,5 @@ def _keep_strategies_going(exchange: PaperExchange) -> None:
 async def _place_due(exchange: PaperExchange) -> None:
     while exchange.stream.connections:
         exchange.engine.place_due()
-        await asyncio.sleep(STRATEGIES_EVERY_S)
+        may_place = exchange.strategies.are_unfinished
+        await asyncio.sleep(STRATEGIES_EVERY_S if may_place else NO_STRATEGY_S)
