@@ -1,11 +1,16 @@
 """A role that is given or taken counts at the next question."""
 
+from django.urls import reverse
+
 from orders.models import Account, Membership, Right, Role, desks
+from tests.helpers.screens import signed_in
 
 
 def test_what_is_kept_of_a_persons_desks_is_the_question_and_no_answer(firm):
     person = firm.operator
     kept = desks._desks(person.pk, Right.VIEW), desks._held(person.pk, Right.VIEW)
+
+    asked = [str(each.query) for each in kept]
 
     def sees():
         return list(Account.objects.visible_to(person).values_list("name", flat=True))
@@ -16,4 +21,7 @@ def test_what_is_kept_of_a_persons_desks_is_the_question_and_no_answer(firm):
     Membership.objects.create(user=person, desk=firm.basis, role=Role.VIEWER)
     assert sees() == ["Canary"]
     assert (desks._desks(person.pk, Right.VIEW), desks._held(person.pk, Right.VIEW)) == kept
+    for name in ("admin:index", "admin:orders_order_changelist", "admin:pictures"):
+        assert signed_in(person).get(reverse(name)).status_code == 200
     assert [each._result_cache for each in kept] == [None, None]
+    assert [str(each.query) for each in kept] == asked
