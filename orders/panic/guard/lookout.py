@@ -41,7 +41,6 @@ class Silence:
 
 
 _armed = Prepared(lambda: Guard.objects.armed().with_clock().select_related("desk", "account"))
-_now = Prepared[datetime](lambda: Installation.objects.values_list(Now(), flat=True))
 _note = PreparedUpdate(
     lambda boot, boot_s, at: (GuardPulse.objects.filter(boot=boot), {"boot_s": boot_s, "at": at}),
     boot=("a", "b"),
@@ -170,7 +169,8 @@ class Lookout:
 
 def _database_time() -> datetime:
     """Return the database's own time."""
-    return _now()[0]
+    at: datetime = Installation.objects.values_list(Now(), flat=True)[0]
+    return at
 
 
 def _dated_s(guard: Guard) -> float:
