@@ -24,7 +24,7 @@ from django.db import (
     connections,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from desk import logs
@@ -35,6 +35,7 @@ from orders.keys.sealing import CannotOpen, KeySettingsWrong
 from orders.lifecycle import restored_copy
 from orders.models import CancelJob, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
+from orders.models.panics import PanicLineQuerySet
 from orders.models.prepared import MOMENTS, Prepared
 from orders.panic import cancel_all, readback, stop_orders, volley
 from orders.panic.claimed_lines import (
@@ -114,30 +115,31 @@ class PanicWorker:
             each.close()
 
 
+def _in_turn(lines: PanicLineQuerySet) -> QuerySet[PanicLine, int]:
+    return lines.order_by("-status", "pk").values_list("pk", flat=True)
+
+
 #: Asked twenty times a second, and mostly there is none.
-_free = Prepared(
-    lambda now: PanicLine.objects.free(now).order_by("-status", "pk").values_list("pk", flat=True),
-    now=MOMENTS,
-)
+_free = Prepared(lambda now: _in_turn(PanicLine.objects.free(now))[:THREADS], now=MOMENTS)
 
 
 def claim_lines(now: datetime, most: int = THREADS, **only: int | CancelJob) -> list[PanicLine]:
     """Free lines with a fresh claim; one UPDATE, for the first must not wait for the last.
 
-    ``most``: how many at once; those whose cancel-all waits come first. ``only``: which lines to
-    look at. Nothing is written where there is nothing to take.
+    ``most``: how many at once, `THREADS` at most; those whose cancel-all waits come first.
+    ``only``: which lines to look at. Nothing is written where there is nothing to take.
     """
-    token = uuid.uuid4()
+    free, token, most = PanicLine.objects.free(now), uuid.uuid4(), min(most, THREADS)
+    if most <= 0:
+        return []
     claim: dict[str, Any] = {
         "claim_token": token,
         "lease_until": now + LEASE,
         "takes": F("takes") + 1,
     }
-    due = _free(now=now) if not only else _free.build(now=now).filter(**only)
-    due = list(due[: max(0, most)])
+    due = list(_in_turn(free.filter(**only))[:most]) if only else _free(now=now)[:most]
     if not due:
         return []
-    free = PanicLine.objects.free(now)
     restored_copy.is_behind(now)  # if so, what waited in an older copy is free no more
     if not free.filter(pk__in=due).update(**claim):
         return []
