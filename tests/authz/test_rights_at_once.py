@@ -1,8 +1,11 @@
 """A role that is given or taken counts at the next question."""
 
+from django.contrib.auth.models import AnonymousUser, User
+from django.test import RequestFactory
 from django.urls import reverse
 
-from orders.models import Account, Membership, Right, Role, desks
+from orders.admin.orders import cancel_cell
+from orders.models import Account, Membership, Order, Right, Role, desks
 from tests.helpers.screens import signed_in
 
 
@@ -25,3 +28,15 @@ def test_what_is_kept_of_a_persons_desks_is_the_question_and_no_answer(firm):
         assert signed_in(person).get(reverse(name)).status_code == 200
     assert [each._result_cache for each in kept] == [None, None]
     assert [str(each.query) for each in kept] == asked
+
+
+def test_a_click_and_a_cell_show_the_orders_that_every_other_door_shows(firm):
+    """What is prepared for them says what every other door says."""
+    orders = [*firm.orders(2), *firm.orders(1, account=firm.foreign_account)]
+    people = [firm.operator, firm.viewer, firm.stranger, firm.administrator, AnonymousUser()]
+    gone = User(pk=firm.head.pk, is_active=False)
+    for person in [*people, gone]:
+        request = RequestFactory().get("/")
+        request.user = person
+        shown = cancel_cell.visible_orders(request, [order.pk for order in orders])
+        assert {*shown} == {*Order.objects.visible_to(person)}, person
