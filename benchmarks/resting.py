@@ -9,17 +9,12 @@ share counts once. Then how long `manage.py cancel` takes from cold until it ref
 
 import argparse
 import os
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-
-from desk.demo.stack import free_port
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 COLD_RUNS = 7
@@ -34,31 +29,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=40, help="how long it is looked at")
     parser.add_argument("--settle", type=int, default=25, help="how long it may warm up")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        port, command = free_port(), [sys.executable, "-m", "desk.demo", "--folder"]
-        demo = subprocess.Popen(
-            [*command, f"{folder}/demo", "--port", str(port)], stdout=subprocess.DEVNULL
-        )
-        try:
-            _until_it_answers(port)
-            time.sleep(given.settle)
-            _tell(demo.pid, given.seconds)
-        finally:
-            demo.send_signal(signal.SIGINT)
-            demo.wait(30)
+    from tests.helpers.stack import running_demo
+
+    with tempfile.TemporaryDirectory() as folder, running_demo(Path(folder) / "demo") as demo:
+        time.sleep(given.settle)
+        _tell(demo.process.pid, given.seconds)
     print(f"manage.py cancel from cold: median {statistics.median(_cold_ms()):.0f} ms")
-
-
-def _until_it_answers(port: int) -> None:
-    ends_at = time.monotonic() + 120
-    while time.monotonic() < ends_at:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/", timeout=5).close()
-        except urllib.error.URLError:
-            time.sleep(0.5)
-        else:
-            return
-    raise SystemExit("The demo does not answer.")
 
 
 def _tell(pid: int, seconds: int) -> None:
