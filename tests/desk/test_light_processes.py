@@ -22,15 +22,19 @@ WORKER = "from desk.celery import app; app.loader.import_default_modules()"
 PAGES = ["orders.admin.site", "orders.admin.registry", "unfold.admin", "desk.urls", "ninja"]
 
 
-def loaded(load, asked):
-    """Which of these modules a fresh process has once it loaded so much, on SQLite."""
+def run(code):
+    """What a fresh process says, on SQLite."""
     env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     env |= {"DJANGO_SETTINGS_MODULE": "desk.settings", "SECRET_KEY": "only-to-look"}
     env |= {"ENV_FILE": "/dev/null", "PACIFICA_NETWORK": "paper"}
-    code = LOADED.format(load=load, asked=asked)
     command = [sys.executable, "-W", "ignore", "-c", code]
     said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
-    return json.loads(said.stdout.splitlines()[-1])
+    return said.stdout.splitlines()
+
+
+def loaded(load, asked):
+    """Which of these modules a fresh process has once it loaded so much."""
+    return json.loads(run(LOADED.format(load=load, asked=asked))[-1])
 
 
 @pytest.mark.parametrize("name", ["cancel", "panic", "sweep", "stream", "watch"])
@@ -51,6 +55,17 @@ def test_the_web_has_all_before_its_first_request_and_no_driver_of_another_datab
     unchecked = "from desk import startup_checks; startup_checks.check_web = lambda: 0"
     web = f"django.setup(); {unchecked}; import desk.wsgi"
     assert loaded(web, [*PAGES, "celery", "psycopg"]) == [*PAGES, "celery"]
+
+
+def test_a_command_collects_garbage_again_and_walks_nothing_that_was_loaded():
+    say = "lambda *_: print(gc.isenabled(), gc.get_freeze_count())"
+    said = run(
+        "import gc, sys, manage; from django.core.management.base import BaseCommand; "
+        f"BaseCommand.run_from_argv = {say}; sys.argv = ['manage.py', 'unlock']; manage.main()"
+    )
+    is_enabled, frozen = said[0].split()
+    assert is_enabled == "True"
+    assert int(frozen) > 100_000
 
 
 def test_the_sites_checks_look_at_every_screen():
