@@ -9,6 +9,7 @@ purse is changed, and how long the sweep rests: signing, sending and recording s
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,14 +38,15 @@ def hurry(times: float) -> None:
     """Let the purse of this process see a clock that runs so many times as fast."""
     from orders.exchange import credits
     from orders.management import sweep
+    from orders.management.duty_threads import Duty
 
     for name in MOMENTS:
         setattr(credits, name, _hurried(getattr(credits, name), times))
     duties = sweep.duties
 
-    def brisk() -> list[sweep.Duty]:
+    def brisk() -> list[Duty]:
         return [
-            sweep.Duty(duty.name, duty.act, duty.rest_s / times) if duty.name == "deliver" else duty
+            replace(duty, rest_s=duty.resting_s() / times) if duty.name == "deliver" else duty
             for duty in duties()
         ]
 

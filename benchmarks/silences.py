@@ -40,10 +40,11 @@ def look(given: argparse.Namespace) -> None:
     import django
 
     django.setup()
-    from orders.management.sweep import Duty, Sweep
+    from orders.management.duty_threads import Duty, Sweep
     from orders.panic.guard import lookout
 
-    Sweep([Duty("guard", lookout.Lookout().look, 0.05)]).start()
+    guards = lookout.Lookout()
+    Sweep([Duty("guard", guards.look, guards.rest_s)]).start()
     signal.pause()
 
 

@@ -114,10 +114,11 @@ def credits_of(requests: list[dict[str, Any]]) -> float:
 @contextmanager
 def sweeping() -> Iterator[None]:
     """Run the sweep's duties that settle, as long as the block lasts."""
-    from orders.management import sweep
+    from orders.management.duty_threads import Sweep
+    from orders.management.sweep import duties
 
     wanted = {"settle", "read amounts"}
-    running = sweep.Sweep([each for each in sweep.duties() if each.name in wanted])
+    running = Sweep([each for each in duties() if each.name in wanted])
     running.start()
     try:
         yield

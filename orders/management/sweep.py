@@ -7,15 +7,12 @@ up another. Any number of sweeps may run: every duty claims what it takes.
 import logging
 import os
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -30,6 +27,7 @@ from orders.exchange import markets
 from orders.lifecycle import restored_copy, transitions
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.outcome_facts import outcome_facts
+from orders.management.duty_threads import Duty
 from orders.models import (
     Account,
     Cancel,
@@ -41,7 +39,6 @@ from orders.models import (
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
-from orders.models.database_version import ChangeWatch
 from orders.models.prepared import MOMENTS, Prepared
 from orders.operations.alerts import watch
 from orders.operations.errands import background
@@ -55,26 +52,13 @@ logger = logging.getLogger(__name__)
 GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before the sweep steps in
 
 
-@dataclass(frozen=True)
-class Duty:
-    """One thing the sweep does, and how long it rests in between, in seconds.
-
-    ``idle_s``: how long it rests while nobody commits anything, where the engine tells so.
-    """
-
-    name: str
-    act: Callable[[datetime], object]  # takes the moment; what it returns is not looked at
-    rest_s: float
-    idle_s: float = 0
-
-
 def duties() -> list[Duty]:
     """All duties of a sweep."""
-    panics = panic_worker.PanicWorker()
+    panics, guards = panic_worker.PanicWorker(), lookout.Lookout()
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
         Duty("panic", panics.take_due, 0.05, idle_s=0.5),
-        Duty("guard", partial(look_at_guards, lookout.Lookout(), panics), 0.05),
+        Duty("guard", partial(look_at_guards, guards, panics), guards.rest_s),
         Duty("latch", look_at_latches, 0.2, idle_s=0.5),
         Duty("schedule", schedules.run_due, 1),
         Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5),
@@ -102,49 +86,6 @@ def streams() -> list[StreamThread]:
     """
     is_embedded = settings.IS_SQLITE and settings.CELERY_BROKER_URL.startswith("embedded:")
     return [StreamThread()] if settings.STREAM and is_embedded else []
-
-
-class Sweep:
-    """Runs duties until it is stopped. ``beside``: what runs with them, in threads of its own."""
-
-    def __init__(self, duties: list[Duty], beside: Sequence[StreamThread] = ()) -> None:
-        self._stopping, self._beside = threading.Event(), beside
-        self._threads: list[threading.Thread | StreamThread] = [
-            threading.Thread(target=self._run, args=(duty,), name=duty.name, daemon=True)
-            for duty in duties
-        ]
-        self._threads += beside
-
-    def start(self) -> None:
-        """Begin every duty, and what runs beside them."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self, timeout_s: int = 15) -> None:
-        """Let each duty end what it is doing, then stop."""
-        self._stopping.set()
-        for each in self._beside:
-            each.stop()
-        ends_at = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0, ends_at - time.monotonic()))
-
-    def _run(self, duty: Duty) -> None:
-        with logs.bound(duty=duty.name):
-            self._repeat(duty)
-
-    def _repeat(self, duty: Duty) -> None:
-        change = ChangeWatch(duty.idle_s)
-        while not self._stopping.is_set():
-            close_old_connections()
-            try:
-                if change.is_due():
-                    duty.act(timezone.now())
-            except Exception as error:  # a duty must outlive whatever befalls one round of it
-                process_figures.failed(error)
-                logger.exception("The sweep could not %s; it tries again.", duty.name)
-            self._stopping.wait(duty.rest_s)
-        connection.close()
 
 
 def _accounts_of(cancels: CancelQuerySet) -> QuerySet[Cancel, int]:

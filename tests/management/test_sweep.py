@@ -9,6 +9,7 @@ from orders.accounts import wallet_check
 from orders.cancels import requests
 from orders.delivery import batches, packets, worker
 from orders.management import sweep as orders_sweep
+from orders.management.duty_threads import Duty, Sweep
 from orders.models import (
     Account,
     AgentWallet,
@@ -123,10 +124,10 @@ def test_one_failing_duty_stops_no_other(committing_firm):
     def fail(moment):
         raise RuntimeError
 
-    sweep = orders_sweep.Sweep(
+    sweep = Sweep(
         [
-            orders_sweep.Duty("fail", fail, 0.01),
-            orders_sweep.Duty("work", lambda moment: done.set(), 0.01),
+            Duty("fail", fail, 0.01),
+            Duty("work", lambda moment: done.set(), 0.01),
         ]
     )
     sweep.start()
@@ -138,10 +139,7 @@ def test_two_sweeps_send_each_cancel_once(committing_firm):
     firm = committing_firm
     ask(firm, *firm.orders(20))
     Cancel.objects.update(requested_at=now(-5))
-    sweeps = [
-        orders_sweep.Sweep([orders_sweep.Duty("deliver", orders_sweep.deliver_overdue, 0.05)])
-        for _ in "12"
-    ]
+    sweeps = [Sweep([Duty("deliver", orders_sweep.deliver_overdue, 0.05)]) for _ in "12"]
     for sweep in sweeps:
         sweep.start()
     deadline = now(20)

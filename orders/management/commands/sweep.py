@@ -8,7 +8,8 @@ from typing import Any
 from desk import startup_checks
 from orders.lifecycle import restored_copy
 from orders.management import terminal
-from orders.management.sweep import Sweep, duties, streams
+from orders.management.duty_threads import Sweep
+from orders.management.sweep import duties, streams
 from orders.models.prepared import prepare_all
 
 

@@ -26,7 +26,8 @@ from orders.panic.guard import boot_clock, firing, new_orders, warnings
 
 logger = logging.getLogger(__name__)
 matters = Matters(logger)
-IDLE_S = 0.5  # between two looks while no guard is armed
+LOOK_S = 0.05  # between two looks
+IDLE_S = 0.5  # the same while no guard is armed
 STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
 JUMP_S = 0.5  # more than clocks drift apart between looks
 PULSE_S = 1
@@ -58,11 +59,13 @@ class Lookout:
         self._looked_s: float | None = None
         self._pulsed_s = -float(PULSE_S)
 
+    def rest_s(self) -> float:
+        """Return how long it rests now."""
+        return LOOK_S if self._silences else IDLE_S
+
     def look(self, _: datetime | None = None) -> int:
         """Look once; how many fired. The moment that duties are given is not used."""
         before_s = self._clock()
-        if not self._silences and before_s - (self._looked_s or -IDLE_S) < IDLE_S:
-            return 0
         guards = _armed()
         guards.sort(key=self._fires_at_s)  # no firing waits for another guard's warning
         now_s = self._clock()

@@ -107,7 +107,6 @@ def test_a_busy_writer_neither_delays_the_look_nor_lets_it_fire(committing_firm,
     writer.may_end.set()
     writer.join()
     beats = guard.beat_no
-    clock.at += lookout.IDLE_S
     sweep.look()
     guard.refresh_from_db()
     assert guard.beat_no == beats + 1

@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from orders.management import sweep as orders_sweep
+from orders.management.duty_threads import Sweep
 from orders.models import AccountStream, Order
 from orders.reconcile.stream.worker import StreamThread, StreamWorker
 from tests.helpers.stream_server import until
@@ -99,7 +100,7 @@ def worker():
 
 
 def test_the_sweep_follows_the_stream_and_gives_it_back_when_it_stops(committing_firm):
-    sweep = orders_sweep.Sweep([], [StreamThread(worker)])
+    sweep = Sweep([], [StreamThread(worker)])
     sweep.start()
     until_healthy(committing_firm.account)
     sweep.stop()

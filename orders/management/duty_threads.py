@@ -1,0 +1,151 @@
+"""Duties, each in a thread of its own, and the one thread that tells them when it is time.
+
+Between its rounds a duty's thread sleeps: only the one that keeps time wakes, twenty times a second
+where a duty must be that quick. It asks SQLite whether anybody committed, for nothing, and so for
+all; and what is due together runs together, which takes half of what it takes apart.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from desk import logs, process_figures
+from orders.models.database_version import Version, database_version
+
+logger = logging.getLogger(__name__)
+SLACK_S = 0.01  # what is due so soon is done now: one thread wakes once for all
+ROUND_S = 0.05  # after which a round is looked after: what it found may ask for the next one soon
+LONG_AGO = float("-inf")
+
+
+class Beside(Protocol):
+    """What runs beside the duties, in threads of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End soon."""
+
+    def join(self, timeout_s: float, /) -> None:
+        """Wait until it has ended, so long at most."""
+
+
+@dataclass(frozen=True)
+class Duty:
+    """One thing that is done again and again, and how long it rests in between, in seconds.
+
+    ``rest_s``: or what tells how long, where that depends. ``idle_s``: how long it rests while
+    nobody commits anything, where the engine tells so.
+    """
+
+    name: str
+    act: Callable[[datetime], object]  # takes the moment; what it returns is not looked at
+    rest_s: float | Callable[[], float]
+    idle_s: float = 0
+
+    def resting_s(self) -> float:
+        """Return how long it rests now."""
+        return self.rest_s() if callable(self.rest_s) else self.rest_s
+
+
+class Sweep:
+    """Runs duties until it is stopped. ``beside``: what runs with them, in threads of its own."""
+
+    def __init__(self, duties: list[Duty], beside: Sequence[Beside] = ()) -> None:
+        self._stopping, self._beside = threading.Event(), beside
+        self._duties = [DutyThread(duty, self._stopping) for duty in duties]
+        time_keeper = threading.Thread(target=self._keep_time, name="time", daemon=True)
+        self._all: list[threading.Thread | Beside] = [*self._duties, time_keeper, *beside]
+
+    def start(self) -> None:
+        """Begin every duty, and what runs beside them."""
+        for each in self._all:
+            each.start()
+
+    def stop(self, timeout_s: int = 15) -> None:
+        """Let each duty end what it is doing, then stop."""
+        self._stopping.set()
+        for one in (*self._beside, *self._duties):
+            one.stop()
+        ends_at = time.monotonic() + timeout_s
+        for each in self._all:
+            each.join(max(0, ends_at - time.monotonic()))
+
+    def _keep_time(self) -> None:
+        while not self._stopping.is_set():
+            version, now_s = _version(), time.monotonic()
+            due_s = min((each.attend(now_s, version) for each in self._duties), default=now_s + 1)
+            self._stopping.wait(due_s - time.monotonic())
+        connection.close()
+
+
+class DutyThread(threading.Thread):
+    """One duty's. ``attend`` is called by the thread that keeps time, and by no other."""
+
+    def __init__(
+        self,
+        duty: Duty,
+        stopping: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(name=duty.name, daemon=True)
+        self._duty, self._stopping, self._clock = duty, stopping, clock
+        self._round = threading.Event()
+        self._due_s = self._begun_s = LONG_AGO
+        self._seen: Version = None
+
+    def attend(self, now_s: float, version: Version) -> float:
+        """Have a round begin if one is due; return when to attend to it again."""
+        if now_s < self._due_s - SLACK_S:
+            return self._due_s
+        if not self._round.is_set() and self._is_worth_it(now_s, version):
+            self._seen, self._begun_s = version, now_s
+            self._round.set()
+        rest_s = self._duty.resting_s()
+        return now_s + (min(rest_s, ROUND_S) if self._round.is_set() else rest_s)
+
+    def _is_worth_it(self, now_s: float, version: Version) -> bool:
+        """Whether anybody committed since its last round, or that is long ago, or untold."""
+        has_changed = version is None or version != self._seen
+        return has_changed or now_s - self._begun_s >= self._duty.idle_s
+
+    def stop(self) -> None:
+        """Let it see that all are stopping."""
+        self._round.set()
+
+    def run(self) -> None:
+        """Do rounds, until all are stopping."""
+        with logs.bound(duty=self._duty.name):
+            while not self._stopping.is_set():
+                self._round.wait()
+                if self._stopping.is_set():
+                    break
+                self._attempt()
+                self._due_s = self._clock() + self._duty.resting_s()
+                self._round.clear()
+        connection.close()
+
+    def _attempt(self) -> None:
+        close_old_connections()
+        try:
+            self._duty.act(timezone.now())
+        except Exception as error:  # a duty must outlive whatever befalls one round of it
+            process_figures.failed(error)
+            logger.exception("The sweep could not %s; it tries again.", self._duty.name)
+
+
+def _version() -> Version:
+    """Return the database's; none where it cannot be told, which each duty finds out by itself."""
+    try:
+        close_old_connections()
+        return database_version()
+    except Exception:  # time goes on, whatever befalls the database
+        return None
