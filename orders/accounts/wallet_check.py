@@ -24,6 +24,7 @@ from orders.lifecycle.outcome_facts import described_result
 from orders.models import Account, AgentWallet, Event
 from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
+from orders.models.prepared import MOMENTS, Prepared
 from orders.pacifica import answers
 from orders.pacifica.bound import Bound
 from orders.pacifica.transport import Answer, Unreachable
@@ -185,8 +186,12 @@ def alarmed() -> OfAccountsQuerySet[AgentWallet]:
 
 def overdue(now: datetime, grace: timedelta) -> list[int]:
     """Return the ids of the wallets whose test no worker took in time."""
-    wanted = AgentWallet.objects.filter(_is_over(now - grace))
-    return list(wanted.values_list("pk", flat=True))
+    return _not_taken(at=now - grace)
+
+
+_not_taken = Prepared(
+    lambda at: AgentWallet.objects.filter(_is_over(at)).values_list("pk", flat=True), at=MOMENTS
+)
 
 
 SENDER = log.Actor(operator_name="(sender)")

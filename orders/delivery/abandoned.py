@@ -9,11 +9,14 @@ from orders.lifecycle import restored_copy, transitions
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.outcome_facts import outcome_facts
 from orders.models import Cancel, CancelStatus, Event, Proof
+from orders.models.prepared import MOMENTS, Prepared, any_of
+
+_any_abandoned = Prepared(lambda now: any_of(Cancel.objects.abandoned(now)), now=MOMENTS)
 
 
 def recover_abandoned(now: datetime) -> None:
     """Take over from dead senders: what was never sent is queued again, the rest asked about."""
-    if not Cancel.objects.abandoned(now).exists():
+    if not _any_abandoned(now=now):
         return
     restored_copy.is_behind(now)  # if so, nothing that waited in an older copy is queued again
     with transaction.atomic():

@@ -20,6 +20,7 @@ from orders.exchange.client import client
 from orders.models import Cancel, CancelStatus, Market, MarketWatch
 from orders.models.clocks import is_ahead
 from orders.models.one_writer import unless_busy
+from orders.models.prepared import MOMENTS, Prepared
 from orders.pacifica import answers, reads
 from orders.pacifica.market_rows import MarketDecimals, MarketPrice
 from orders.pacifica.reads import Listed
@@ -61,9 +62,20 @@ def _is_long_ago(at: datetime | None, now: datetime) -> bool:
 
 def is_due(now: datetime) -> bool:
     """Whether somebody needs a read whose turn has come. The first sweep makes the row."""
-    first = {"next_prices_at": now, "next_decimals_at": now}
-    MarketWatch.objects.get_or_create(pk=1, defaults=first)
-    return any(MarketWatch.objects.due(route.column, now).exists() for route in ROUTES)
+    if not _kept():
+        first = {"next_prices_at": now, "next_decimals_at": now}
+        MarketWatch.objects.get_or_create(pk=1, defaults=first)
+    return bool(_any_due(now=now))
+
+
+_kept = Prepared(lambda: MarketWatch.objects.filter(pk=1).values_list("pk"))
+_any_due = Prepared(
+    lambda now: (
+        MarketWatch.objects.due("next_prices_at", now)
+        | MarketWatch.objects.due("next_decimals_at", now)
+    ),
+    now=MOMENTS,
+)
 
 
 def read_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> None:

@@ -39,7 +39,7 @@ from orders.models import (
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come
-from orders.models.prepared import MOMENTS, Prepared
+from orders.models.prepared import MOMENTS, Prepared, PreparedUpdate, any_of
 from orders.operations.alerts import watch
 from orders.operations.errands import background
 from orders.operations.time_stamps import stamping
@@ -102,6 +102,12 @@ _overdue_urgent = Prepared(
     lambda now: _accounts_of(_not_taken(now).filter(is_urgent=True)), now=MOMENTS
 )
 _questioned = Prepared(lambda now: _accounts_of(Cancel.objects.due(now)), now=MOMENTS)
+_unread = Prepared(
+    lambda now: Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S).values_list(
+        "pk", flat=True
+    ),
+    now=MOMENTS,
+)
 
 
 def deliver_urgent(now: datetime) -> None:
@@ -153,16 +159,34 @@ def expire_unsent(now: datetime) -> None:
     An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
     though there were credits: waiting for credits does not count, nor does a step of the clock.
     """
+    limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
+    before = now - limit - exchange_clock.set_forward(limit)
+    if _any_urgent_unsent(before=before):  # SQLite's one writer is not kept waiting for nothing
+        _expire(_urgent_unsent(before), limit, now)
+    limit = timedelta(seconds=settings.BULK_EXPIRES_AFTER_S)
+    before = now - limit - exchange_clock.set_forward(limit)
+    if _any_bulk_unsent(before=before):
+        _expire(_bulk_unsent(before), limit, now)
+
+
+def _unsent(before: datetime) -> CancelQuerySet:
     unsent = Cancel.objects.filter(status=CancelStatus.QUEUED, first_sent_at__isnull=True)
     unsent = unsent.filter(restored_at=None)  # what waited in a copy put back may have been sent
     unsent = unsent.filter(job__status=JobStatus.RUNNING)  # others have none, and it has an index
-    limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
-    before = now - limit - exchange_clock.set_forward(limit)
-    _expire(unsent.filter(is_urgent=True, requested_at__lt=before), limit, now)
-    limit = timedelta(seconds=settings.BULK_EXPIRES_AFTER_S)
-    before = now - limit - exchange_clock.set_forward(limit)
+    return unsent.filter(requested_at__lt=before)
+
+
+def _urgent_unsent(before: datetime) -> CancelQuerySet:
+    return _unsent(before).filter(is_urgent=True)
+
+
+def _bulk_unsent(before: datetime) -> CancelQuerySet:
     idle = CancelJob.objects.running().idle_since(before)
-    _expire(unsent.filter(is_urgent=False, requested_at__lt=before, job__in=idle), limit, now)
+    return _unsent(before).filter(is_urgent=False, job__in=idle)
+
+
+_any_urgent_unsent = Prepared(lambda before: any_of(_urgent_unsent(before)), before=MOMENTS)
+_any_bulk_unsent = Prepared(lambda before: any_of(_bulk_unsent(before)), before=MOMENTS)
 
 
 def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
@@ -172,8 +196,6 @@ def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
         "The order may be open."
     )
     end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, explanation)
-    if not stale.exists():  # SQLite's one writer is not kept waiting for nothing
-        return
     restored_copy.is_behind(now)  # if so, what waited in an older copy is no longer queued
     with transaction.atomic():
         _lock_jobs_of(stale)
@@ -202,9 +224,7 @@ def settle_due(now: datetime) -> None:
 
 def sync_due(now: datetime) -> None:
     """Read the books whose period is over, oldest first."""
-    due = Account.objects.due_for_sync(now, settings.SYNC_PERIOD_S)
-    accounts = due.values_list("pk", flat=True)
-    _each(accounts, _sync)
+    _each(_unread(now=now), _sync)
 
 
 def _sync(account_id: int) -> None:
@@ -227,8 +247,26 @@ def read_marks(now: datetime) -> None:
 def beat(kind: str, now: datetime) -> None:
     """Say that this sending process is alive."""
     name = f"{kind} {socket.gethostname()} {os.getpid()}"
-    figures = {"kind": kind, "seen_at": now, **process_figures.figures()}
-    Sender.objects.update_or_create(
-        name=name, defaults=figures, create_defaults={"started_at": now, **figures}
-    )
-    Sender.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+    figures = process_figures.figures()
+    if not _seen_again(name=name, now=now, **figures):
+        Sender.objects.create(name=name, kind=kind, started_at=now, seen_at=now, **figures)
+    if _any_forgotten(now=now):
+        _forgotten(now).delete()
+
+
+def _forgotten(now: datetime) -> QuerySet[Sender]:
+    return Sender.objects.filter(seen_at__lt=now - timedelta(days=1))
+
+
+_any_forgotten = Prepared(lambda now: any_of(_forgotten(now)), now=MOMENTS)
+_seen_again = PreparedUpdate(
+    lambda name, now, **figures: (
+        Sender.objects.filter(name=name),
+        {"seen_at": now, **figures},
+    ),
+    name=("a", "b"),
+    now=MOMENTS,
+    memory_kb=(1, 2),
+    database_errors=(3, 4),
+    broker_errors=(5, 6),
+)

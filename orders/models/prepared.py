@@ -120,6 +120,11 @@ def prepare_all() -> None:
             each.prepare()
 
 
+def any_of(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """Return what tells whether there is a row at all, to be prepared: the id of one."""
+    return queryset.order_by().values_list("pk", flat=True)[:1]
+
+
 class _Filling:
     """A statement, and which of its parameters are filled in with what."""
 

@@ -30,6 +30,7 @@ from orders.models import (
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
+from orders.models.prepared import MOMENTS, Prepared
 from orders.pacifica.strict_json import spelled
 from orders.reconcile import amounts_in_stream, read_evidence, stream_health
 from orders.reconcile.amounts_in_history import HistoryAnswers, ask_by_id, through_pages
@@ -60,8 +61,7 @@ LIMITS = Limits()
 
 def accounts_due(now: datetime) -> list[int]:
     """Ids of the accounts with amounts to be read, those of urgent cancels first."""
-    due = _due(now).order_by("-is_urgent", "pk").values_list("account_id", flat=True)
-    return list(dict.fromkeys(due[:MAX_AT_ONCE]))
+    return list(dict.fromkeys(_accounts_due(now=now)))
 
 
 def read(
@@ -99,6 +99,14 @@ ROUTES = [
 def _due(now: datetime) -> CancelQuerySet:
     has_none_yet = has_come("amounts_due_at", now, max(MAX_PAUSE, LEASE))
     return Cancel.objects.filter(has_none_yet, amounts_due_at__isnull=False)
+
+
+_accounts_due = Prepared(
+    lambda now: (
+        _due(now).order_by("-is_urgent", "pk").values_list("account_id", flat=True)[:MAX_AT_ONCE]
+    ),
+    now=MOMENTS,
+)
 
 
 def _take(due: CancelQuerySet, now: datetime) -> list[Cancel]:

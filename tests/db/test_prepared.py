@@ -18,42 +18,51 @@ from orders.access import (
     session_store,
     sessions,
 )
+from orders.accounts import wallet_check
 from orders.admin.orders import cancel_cell
 from orders.audit import log, reader
 from orders.cancels import cancel_rows, intake, live_cancels, requests
-from orders.delivery import claims, send_permission, worker
-from orders.exchange import credits
+from orders.delivery import abandoned, claims, send_permission, worker
+from orders.exchange import credits, markets
 from orders.lifecycle import transitions
 from orders.management import sweep
 from orders.models import Account, Cancel, Membership
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, prepare_all
+from orders.operations.errands import background
 from orders.panic import worker as panic_worker
-from orders.panic.guard import arming, latches, lookout
+from orders.panic.guard import arming, latches, lookout, schedules
+from orders.reconcile import filled_amounts
 
 USERS = (
+    abandoned,
     api_tokens,
     arming,
     backends,
+    background,
     bearers,
     cancel_cell,
     cancel_rows,
     claims,
     credits,
+    filled_amounts,
     intake,
     latches,
     live_cancels,
     log,
     lookout,
+    markets,
     panic_worker,
     permissions,
     reader,
     requests,
+    schedules,
     second_factor,
     send_permission,
     session_store,
     sessions,
     sweep,
     transitions,
+    wallet_check,
     worker,
 )  # what prepares them
 QUERIES = [each for each in ALL if isinstance(each, Prepared)]

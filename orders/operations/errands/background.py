@@ -25,6 +25,7 @@ from orders.models import (
 )
 from orders.models.clocks import is_ahead
 from orders.models.errands import Errand, ErrandQuerySet
+from orders.models.prepared import MOMENTS, Prepared, any_of
 from orders.operations.errands import exports, verification_requests
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,10 @@ def _run_all(
     return carried
 
 
+_any_export = Prepared(lambda now: any_of(Export.objects.claimable(now)), now=MOMENTS)
+_any_verification = Prepared(lambda now: any_of(Verification.objects.claimable(now)), now=MOMENTS)
+
+
 class Errands:
     """Start a process for what is due, so that long work slows no other duty of the sweep."""
 
@@ -65,7 +70,7 @@ class Errands:
         """Start it, unless it runs already or there is nothing to do."""
         if self._process is not None and self._process.poll() is None:
             return
-        if any(model.objects.claimable(now).exists() for model in (Export, Verification)):
+        if _any_export(now=now) or _any_verification(now=now):
             command = [sys.executable, "-m", "django", "run_errands"]
             self._process = subprocess.Popen(command, cwd=settings.BASE_DIR)  # noqa: S603
 

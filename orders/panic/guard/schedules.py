@@ -21,6 +21,7 @@ from orders.cancels.bulk import previews
 from orders.cancels.bulk.scope import Scope
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Event, Right, Schedule, ScheduleKind
+from orders.models.prepared import Prepared
 from orders.panic import decision, spared
 from orders.panic.guard import changes, facts
 
@@ -88,10 +89,14 @@ def switch(*, user: "User", actor: log.Actor, schedule_id: int, is_active: bool)
     return f"{schedule.name} is {word}."
 
 
+_active = Prepared(
+    lambda: Schedule.objects.filter(is_active=True).select_related("desk", "account", "set_by")
+)
+
+
 def run_due(now: datetime) -> None:
     """Do what is due, each time once."""
-    rows = Schedule.objects.filter(is_active=True).select_related("desk", "account", "set_by")
-    for schedule in rows:
+    for schedule in _active():
         due = time_before(schedule, now)
         if schedule.last_for is None or due > schedule.last_for:
             _run(schedule, due, now)
