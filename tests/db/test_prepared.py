@@ -28,13 +28,16 @@ from orders.lifecycle import transitions
 from orders.management import sweep
 from orders.models import Account, Cancel, Membership
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, prepare_all
+from orders.operations.alerts import guard_matters, telling, watch
 from orders.operations.errands import background
+from orders.operations.time_stamps import alarm
 from orders.panic import worker as panic_worker
 from orders.panic.guard import arming, latches, lookout, schedules
 from orders.reconcile import filled_amounts
 
 USERS = (
     abandoned,
+    alarm,
     api_tokens,
     arming,
     backends,
@@ -45,6 +48,7 @@ USERS = (
     claims,
     credits,
     filled_amounts,
+    guard_matters,
     intake,
     latches,
     live_cancels,
@@ -61,8 +65,10 @@ USERS = (
     session_store,
     sessions,
     sweep,
+    telling,
     transitions,
     wallet_check,
+    watch,
     worker,
 )  # what prepares them
 QUERIES = [each for each in ALL if isinstance(each, Prepared)]

@@ -17,6 +17,7 @@ from orders.models import (
     Schedule,
 )
 from orders.models.guards import PULSE_FRESH_FOR
+from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,6 +26,21 @@ Key = tuple[str, str]  # kind, and what of that kind it is about
 Matter = tuple[str, str]  # desk name, words
 UNWATCHED = "No sweep looks at guards: {} armed, and none would fire. Start a sweep."
 CANNOT = "Guard {}: who armed it and who set it may pull no panic any more; it could do nothing."
+
+
+_warned = Prepared(lambda: Guard.objects.armed().filter(warned__gt=0).select_related("desk"))
+_at_work = Prepared(
+    lambda: Guard.objects.filter(status__in=[GuardStatus.FIRED, GuardStatus.ASKING]).select_related(
+        "desk"
+    )
+)
+_armed = Prepared(lambda: Guard.objects.armed().select_related("desk", "armed_by", "set_by"))
+_with_orders = Prepared(
+    lambda: Latch.objects.holding().filter(appeared__gt=0).select_related("account__desk")
+)
+_late = Prepared(
+    lambda: Schedule.objects.filter(is_missed=True, is_active=True).select_related("desk")
+)
 
 
 def matters() -> dict[Key, Matter]:
@@ -39,13 +55,12 @@ def _low() -> dict[Key, Matter]:
             guard.desk.name,
             f"Guard {guard.name}: no beat for {guard.warned} % of its {guard.ttl_s} s.",
         )
-        for guard in Guard.objects.armed().filter(warned__gt=0).select_related("desk")
+        for guard in _warned()
     }
 
 
 def _fired() -> dict[Key, Matter]:
     """Return the guards that fired or ask, until a person disarms or arms them."""
-    at_work = Guard.objects.filter(status__in=[GuardStatus.FIRED, GuardStatus.ASKING])
     said = {
         GuardStatus.FIRED: "fired: what it cancels is on its page. Arm it again, or disarm it.",
         GuardStatus.ASKING: "ran out while no sweep looked, and asks whether to fire.",
@@ -55,14 +70,14 @@ def _fired() -> dict[Key, Matter]:
             guard.desk.name,
             f"Guard {guard.name} {said[GuardStatus(guard.status)]}",
         )
-        for guard in at_work.select_related("desk")
+        for guard in _at_work()
     }
 
 
 def _unwatched() -> dict[Key, Matter]:
     """Return what keeps armed guards from firing: no sweep that looks, nobody who may."""
     found: dict[Key, Matter] = {}
-    armed = list(Guard.objects.armed().select_related("desk", "armed_by", "set_by"))
+    armed = _armed()
     if armed and not is_watched():
         said = UNWATCHED.format(f"{len(armed)} {'is' if len(armed) == 1 else 'are'}")
         found[AlertKind.GUARD_UNWATCHED.value, ""] = ("", said)
@@ -87,7 +102,6 @@ def is_watched() -> bool:
 
 def _latched() -> dict[Key, Matter]:
     """Return the accounts on which orders appeared after their halt."""
-    held = Latch.objects.holding().filter(appeared__gt=0).select_related("account__desk")
     return {
         (AlertKind.LATCHED.value, f"account {latch.account_id}"): (
             latch.account.desk.name,
@@ -95,17 +109,16 @@ def _latched() -> dict[Key, Matter]:
             f"{'; they are being cancelled' if latch.is_cancelling else ''}. Stop what places "
             "them: the exchange cannot keep new orders out.",
         )
-        for latch in held
+        for latch in _with_orders()
     }
 
 
 def _missed() -> dict[Key, Matter]:
     """Return the schedules whose last time could not be done."""
-    missed = Schedule.objects.filter(is_missed=True, is_active=True).select_related("desk")
     return {
         (AlertKind.SCHEDULE.value, f"schedule {row.pk}"): (
             row.desk.name,
             f"Schedule {row.name}: {row.last_said}"[:400],
         )
-        for row in missed
+        for row in _late()
     }

@@ -4,11 +4,12 @@ Where no way of telling is set matters are still listed.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from desk.repeated_warnings import Matters
 from orders.access import emergency, one_person, passkeys
@@ -26,8 +27,9 @@ from orders.models import (
     Proposal,
     Sender,
 )
+from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
-from orders.models.panics import PanicLineQuerySet
+from orders.models.prepared import MOMENTS, Prepared, any_of
 from orders.operations.alerts import guard_matters, telling
 from orders.operations.time_stamps import alarm
 
@@ -44,13 +46,14 @@ RAISED_ELSEWHERE = {  # where it happened, for it leaves no state behind; and fo
 
 Key = tuple[str, str]  # kind, and what of that kind it is about
 Matter = tuple[str, str]  # desk name, words
+JobCounts = QuerySet[Cancel, tuple[int, str, int]]
 
 
 def watch(now: datetime) -> None:
     """Run one round: raise what is new, end what is over, tell both."""
     wanted = matters(now)
     standing.only({key: said for key, (_, said) in wanted.items()})
-    current = {(alert.kind, alert.about): alert for alert in Alert.objects.current()}
+    current = {(alert.kind, alert.about): alert for alert in _current()}
     for key in wanted.keys() - current.keys():
         _raise(key, wanted[key], now)
     for key in current.keys() - wanted.keys():
@@ -70,33 +73,34 @@ def matters(now: datetime) -> dict[Key, Matter]:
 
 
 def _unresolved(now: datetime) -> dict[Key, Matter]:
-    patience = timedelta(seconds=settings.ALERT_AFTER_S)
-    sent_long_ago = has_come("first_sent_at", now - patience, patience)
-    held_long_ago = has_come("restored_at", now - patience, patience)
-    asked = Cancel.objects.open_questions().filter(sent_long_ago | held_long_ago)
-    jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
-        (AlertKind.UNRESOLVED.value, f"job {job['job_id']}"): (
-            job["job__desk__name"],
-            f"Job {job['job_id']}: the outcome of {_count(job['n'])} is unresolved for more than "
+        (AlertKind.UNRESOLVED.value, f"job {job_id}"): (
+            desk_name,
+            f"Job {job_id}: the outcome of {_count(count)} is unresolved for more than "
             f"{settings.ALERT_AFTER_S} s. The orders may still be open.",
         )
-        for job in jobs
+        for job_id, desk_name, count in _asked_long(now=now)
     }
 
 
+def _by_job(cancels: CancelQuerySet) -> JobCounts:
+    """Return job id, desk and number of these cancels."""
+    return cancels.order_by().values_list("job_id", "job__desk__name").annotate(n=Count("pk"))
+
+
+def _asked_for_long(now: datetime) -> CancelQuerySet:
+    patience = timedelta(seconds=settings.ALERT_AFTER_S)
+    sent_long_ago = has_come("first_sent_at", now - patience, patience)
+    held_long_ago = has_come("restored_at", now - patience, patience)
+    return Cancel.objects.open_questions().filter(sent_long_ago | held_long_ago)
+
+
+_asked_long = Prepared(lambda now: _by_job(_asked_for_long(now)), now=MOMENTS)
+
+
 def _stuck(now: datetime) -> dict[Key, Matter]:
-    long_ago = has_come("requested_at", now - STUCK_AFTER, STUCK_AFTER)
-    waiting = Cancel.objects.filter(long_ago, status__in=WAITING)
-    jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
-    # What waits again got nowhere, however often it was tried.
-    sent = Max("cancels__sent_at", filter=~Q(cancels__status__in=WAITING))
-    moved = jobs.annotate(sent=sent, concluded=Max("cancels__concluded_at"))
     matters_by_key: dict[Key, Matter] = {}
-    columns = moved.order_by("pk").values_list(
-        "pk", "desk__name", "created_at", "sent", "concluded"
-    )
-    for job_id, desk_name, *moments in columns:
+    for job_id, desk_name, *moments in _waiting_jobs(now=now):
         moves: Iterator[datetime] = filter(None, moments)
         by_now = (moment for moment in moves if not is_ahead(moment, now))
         moved_at = max(by_now, default=now - STUCK_AFTER)
@@ -107,46 +111,73 @@ def _stuck(now: datetime) -> dict[Key, Matter]:
     return matters_by_key
 
 
+def _moved(now: datetime) -> QuerySet[CancelJob, tuple[Any, ...]]:
+    long_ago = has_come("requested_at", now - STUCK_AFTER, STUCK_AFTER)
+    waiting = Cancel.objects.filter(long_ago, status__in=WAITING)
+    jobs = CancelJob.objects.running().filter(pk__in=waiting.order_by().values("job_id"))
+    # What waits again got nowhere, however often it was tried.
+    sent = Max("cancels__sent_at", filter=~Q(cancels__status__in=WAITING))
+    moved = jobs.annotate(sent=sent, concluded=Max("cancels__concluded_at"))
+    return moved.order_by("pk").values_list("pk", "desk__name", "created_at", "sent", "concluded")
+
+
+_waiting_jobs = Prepared(_moved, now=MOMENTS)
+
+
 def _expired(now: datetime) -> dict[Key, Matter]:
     """Return what gave up, until it is retried, for a day at the most."""
-    since = now - EXPIRED_FOR
-    jobs = CancelJob.objects.filter(created_at__gte=since, retries=None).order_by()
-    expired = Cancel.objects.filter(status=CancelStatus.EXPIRED, job__in=jobs).order_by()
-    by_job = expired.values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
-        (AlertKind.STUCK_JOB.value, f"job {job['job_id']} expired"): (
-            job["job__desk__name"],
-            f"Job {job['job_id']}: {_count(job['n'])} expired, never sent. The orders may still be "
-            "open.",
+        (AlertKind.STUCK_JOB.value, f"job {job_id} expired"): (
+            desk_name,
+            f"Job {job_id}: {_count(count)} expired, never sent. The orders may still be open.",
         )
-        for job in by_job
+        for job_id, desk_name, count in _expired_lately(now=now)
     }
+
+
+def _gave_up(now: datetime) -> CancelQuerySet:
+    jobs = CancelJob.objects.filter(created_at__gte=now - EXPIRED_FOR, retries=None).order_by()
+    return Cancel.objects.filter(status=CancelStatus.EXPIRED, job__in=jobs)
+
+
+_expired_lately = Prepared(lambda now: _by_job(_gave_up(now)), now=MOMENTS)
 
 
 def _contradicted() -> dict[Key, Matter]:
-    asked = Cancel.objects.open_questions().filter(has_contradiction=True)
-    jobs = asked.order_by().values("job_id", "job__desk__name").annotate(n=Count("pk"))
     return {
-        (AlertKind.CONTRADICTION.value, f"job {job['job_id']}"): (
-            job["job__desk__name"],
-            f"Job {job['job_id']}: {_count(job['n'])} said to be over, and the exchange shows "
+        (AlertKind.CONTRADICTION.value, f"job {job_id}"): (
+            desk_name,
+            f"Job {job_id}: {_count(count)} said to be over, and the exchange shows "
             "otherwise. They are asked about again.",
         )
-        for job in jobs
+        for job_id, desk_name, count in _contradictions()
     }
+
+
+_contradictions = Prepared(
+    lambda: _by_job(Cancel.objects.open_questions().filter(has_contradiction=True))
+)
 
 
 def _panics(now: datetime) -> dict[Key, Matter]:
     waiting, given_up = "waits and is not sent.", "was not seen empty and needs somebody."
-    lines = PanicLine.objects
-    return _panic(AlertKind.PANIC_WAITING, lines.waiting_long(now), waiting) | _panic(
-        AlertKind.PANIC_NEEDS_YOU, lines.needing_somebody(), given_up
+    return _panic(AlertKind.PANIC_WAITING, _lines_waiting(now=now), waiting) | _panic(
+        AlertKind.PANIC_NEEDS_YOU, _lines_given_up(), given_up
     )
 
 
-def _panic(kind: AlertKind, lines: PanicLineQuerySet, said: str) -> dict[Key, Matter]:
+_lines_waiting = Prepared(
+    lambda now: PanicLine.objects.waiting_long(now).select_related("account", "job__desk"),
+    now=MOMENTS,
+)
+_lines_given_up = Prepared(
+    lambda: PanicLine.objects.needing_somebody().select_related("account", "job__desk")
+)
+
+
+def _panic(kind: AlertKind, lines: Iterable[PanicLine], said: str) -> dict[Key, Matter]:
     names_by_job: dict[CancelJob, list[str]] = {}
-    for line in lines.select_related("account", "job__desk"):
+    for line in lines:
         names_by_job.setdefault(line.job, []).append(line.account.name)
     return {
         (kind.value, f"job {job.pk}"): (
@@ -163,11 +194,13 @@ def _restored(now: datetime) -> dict[Key, Matter]:
 
 
 def _no_sender(now: datetime) -> dict[Key, Matter]:
-    waiting = Cancel.objects.live().aggregate(n=Count("pk"), since=Min("requested_at"))
-    if Sender.objects.fresh(now).exists() or not waiting["n"]:
+    if _any_sender(now=now) or not (count := Cancel.objects.live().count()):
         return {}
-    said = f"Nothing is sending: no sender is alive, and {_count(waiting['n'])} are waiting."
+    said = f"Nothing is sending: no sender is alive, and {_count(count)} are waiting."
     return {(AlertKind.NO_SENDER.value, ""): ("", said)}
+
+
+_any_sender = Prepared(lambda now: any_of(Sender.objects.fresh(now)), now=MOMENTS)
 
 
 def _clock(now: datetime) -> dict[Key, Matter]:
@@ -179,39 +212,50 @@ def _clock(now: datetime) -> dict[Key, Matter]:
 
 
 def _not_ours() -> dict[Key, Matter]:
-    alarmed = wallet_check.alarmed().select_related("account__desk").order_by("-pk")
     return {
         (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): (
             wallet.account.desk.name,
             f"{wallet.account}: {wallet_check.UNHELD.format(wallet.unheld)}",
         )
-        for wallet in alarmed
+        for wallet in _alarmed()
     }
+
+
+_alarmed = Prepared(lambda: wallet_check.alarmed().select_related("account__desk").order_by("-pk"))
 
 
 def _one_person() -> dict[Key, Matter]:
     """Return what one person did alone, until another has reviewed it."""
-    broken = Proposal.objects.to_review().select_related("desk", "decided_by")
     return {
         (AlertKind.ONE_PERSON.value, one_person.matter_of(proposal)): (
             proposal.desk.name if proposal.desk else "",
             one_person.words(proposal.words, str(proposal.decided_by), proposal.reason),
         )
-        for proposal in broken
+        for proposal in _to_review()
     }
+
+
+_to_review = Prepared(lambda: Proposal.objects.to_review().select_related("desk", "decided_by"))
 
 
 def _not_followed(now: datetime) -> dict[Key, Matter]:
     """Return the accounts of which neither a read nor a stream that stands told anything lately."""
-    accounts = Account.objects.not_followed(now, timedelta(seconds=not_followed_after_s()))
     return {
         (AlertKind.NOT_FOLLOWED.value, f"account {account.pk}"): (
             account.desk.name,
             f"{account}: its open orders were not read lately and its stream does not stand. What "
             "the pages show of it may be old.",
         )
-        for account in accounts.select_related("desk")
+        for account in _unseen(now=now)
     }
+
+
+_unseen = Prepared(
+    lambda now: Account.objects.not_followed(
+        now, timedelta(seconds=not_followed_after_s())
+    ).select_related("desk"),
+    now=MOMENTS,
+)
 
 
 def not_followed_after_s() -> int:
@@ -221,11 +265,18 @@ def not_followed_after_s() -> int:
 
 def _raised_elsewhere(now: datetime) -> dict[Key, Matter]:
     """Return what was raised where it happened, as long as it stands: no row tells of it."""
+    return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in _lasting(now=now)}
+
+
+def _raised_lately(now: datetime) -> QuerySet[Alert]:
     standing_now = Q()
     for kind, lasts in RAISED_ELSEWHERE.items():
         standing_now |= Q(kind=kind, raised_at__gt=now - lasts)
-    lasting = Alert.objects.current().filter(standing_now)
-    return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in lasting}
+    return Alert.objects.current().filter(standing_now)
+
+
+_current = Prepared(lambda: Alert.objects.current())
+_lasting = Prepared(_raised_lately, now=MOMENTS)
 
 
 def _raise(key: Key, matter: Matter, now: datetime) -> None:

@@ -3,17 +3,23 @@
 from datetime import datetime, timedelta
 
 from orders.models import AlertKind, TimeStampAuthority
+from orders.models.prepared import MOMENTS, Prepared
 
 UNSTAMPED_FOR = timedelta(hours=2)
 
 
 def unstamped(now: datetime) -> dict[tuple[str, str], tuple[str, str]]:
     """Return the authorities that failed for long: kind and name, desk (none) and words."""
-    failing = TimeStampAuthority.objects.filter(failing_since__lte=now - UNSTAMPED_FOR)
     return {
         (AlertKind.TIME_STAMP.value, each.name[:80]): (
             "",
             f"Checkpoints are not time stamped by {each.name}: {each.said}. It is asked on.",
         )
-        for each in failing
+        for each in _failing(now=now)
     }
+
+
+_failing = Prepared(
+    lambda now: TimeStampAuthority.objects.filter(failing_since__lte=now - UNSTAMPED_FOR),
+    now=MOMENTS,
+)
