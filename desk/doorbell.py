@@ -26,13 +26,21 @@ class Doorbell:
             self._socket.close()
             self._socket = None
 
-    def wait(self, seconds: float) -> None:
-        """Return once it rang, or after this long; where it cannot ring, after 10 ms at most."""
+    @property
+    def can_ring(self) -> bool:
+        """Whether it hangs; else whoever waits looks by himself every 10 ms."""
+        return self._socket is not None
+
+    def wait(self, seconds: float) -> bool:
+        """Return once it rang, or after this long; where it cannot ring, after 10 ms at most.
+
+        Whether it rang.
+        """
         if self._socket is None:
-            time.sleep(min(seconds, POLL_S))
-        else:
-            self._socket.settimeout(seconds)
-            self._take_one()
+            time.sleep(max(0, min(seconds, POLL_S)))
+            return False
+        self._socket.settimeout(max(0, seconds))
+        return self._take_one()
 
     def silence(self) -> None:
         """Forget every ring so far."""

@@ -4,8 +4,10 @@ import gc
 import itertools
 import shutil
 import sqlite3
+import tempfile
 import time
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -39,6 +41,13 @@ def pytest_collection_modifyitems(items):
 
 
 _TOUCHES = {"db", "committing_db", "django_db_setup", "transactional_db"}
+
+
+@pytest.fixture
+def short_path():
+    """A folder of one's own in which a socket can be made: pytest's are too deep for that."""
+    with tempfile.TemporaryDirectory(prefix="desk-") as folder:
+        yield Path(folder)
 
 
 def pytest_collection_finish(session):

@@ -17,10 +17,12 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from desk import logs, process_figures
+from desk.doorbell import Doorbell
 from orders.models.database_version import Version, database_version
 
 logger = logging.getLogger(__name__)
 SLACK_S = 0.01  # what is due so soon is done now: one thread wakes once for all
+AWAKE_S = 5  # after a ring, it rests as if no bell hung: what was called for may call for more
 ROUND_S = 0.05  # after which a round is looked after: what it found may ask for the next one soon
 LONG_AGO = float("-inf")
 
@@ -43,24 +45,35 @@ class Duty:
     """One thing that is done again and again, and how long it rests in between, in seconds.
 
     ``rest_s``: or what tells how long, where that depends. ``idle_s``: how long it rests while
-    nobody commits anything, where the engine tells so.
+    nobody commits anything, where the engine tells so. ``is_called``: where a bell hangs that rings
+    for it, it rests for ``idle_s`` till that is heard.
     """
 
     name: str
     act: Callable[[datetime], object]  # takes the moment; what it returns is not looked at
     rest_s: float | Callable[[], float]
     idle_s: float = 0
+    is_called: bool = False
 
-    def resting_s(self) -> float:
-        """Return how long it rests now."""
+    def resting_s(self, called_s: float | None = None) -> float:
+        """Return how long it rests now. ``called_s``: since when, where a bell hangs; 0: now."""
+        if self.is_called and called_s is not None and not 0 < called_s <= AWAKE_S:
+            return self.idle_s if called_s else 0
         return self.rest_s() if callable(self.rest_s) else self.rest_s
 
 
 class Sweep:
-    """Runs duties until it is stopped. ``beside``: what runs with them, in threads of its own."""
+    """Runs duties until it is stopped.
 
-    def __init__(self, duties: list[Duty], beside: Sequence[Beside] = ()) -> None:
-        self._stopping, self._beside = threading.Event(), beside
+    ``beside``: what runs with them, in threads of its own. ``bell``: rings when a called one is
+    due; it is taken away at the end.
+    """
+
+    def __init__(
+        self, duties: list[Duty], beside: Sequence[Beside] = (), bell: Doorbell | None = None
+    ) -> None:
+        self._stopping, self._beside, self._bell = threading.Event(), beside, bell
+        self._has_rung, self._rang_s = False, LONG_AGO
         self._duties = [DutyThread(duty, self._stopping) for duty in duties]
         time_keeper = threading.Thread(target=self._keep_time, name="time", daemon=True)
         self._all: list[threading.Thread | Beside] = [*self._duties, time_keeper, *beside]
@@ -73,6 +86,8 @@ class Sweep:
     def stop(self, timeout_s: int = 15) -> None:
         """Let each duty end what it is doing, then stop."""
         self._stopping.set()
+        if self._bell:
+            self._bell.ring()
         for one in (*self._beside, *self._duties):
             one.stop()
         ends_at = time.monotonic() + timeout_s
@@ -82,9 +97,27 @@ class Sweep:
     def _keep_time(self) -> None:
         while not self._stopping.is_set():
             version, now_s = _version(), time.monotonic()
-            due_s = min((each.attend(now_s, version) for each in self._duties), default=now_s + 1)
-            self._stopping.wait(due_s - time.monotonic())
+            called_s = self._called_s(now_s)
+            due_s = [each.attend(now_s, version, called_s) for each in self._duties]
+            self._wait(min(due_s, default=now_s + 1) - time.monotonic())
         connection.close()
+        if self._bell:
+            self._bell.close()
+
+    def _called_s(self, now_s: float) -> float | None:
+        """Return since when the bell rang; 0 at the first look since, and None without a bell."""
+        if self._bell is None:
+            return None
+        if self._has_rung:
+            self._has_rung, self._rang_s = False, now_s
+        return now_s - self._rang_s
+
+    def _wait(self, seconds: float) -> None:
+        if self._bell is None:
+            self._stopping.wait(seconds)
+        elif self._bell.wait(seconds):
+            self._bell.silence()  # before the look: what rings from here on is heard
+            self._has_rung = True
 
 
 class DutyThread(threading.Thread):
@@ -99,17 +132,17 @@ class DutyThread(threading.Thread):
         super().__init__(name=duty.name, daemon=True)
         self._duty, self._stopping, self._clock = duty, stopping, clock
         self._round = threading.Event()
-        self._due_s = self._begun_s = LONG_AGO
+        self._ended_s = self._begun_s = LONG_AGO
         self._seen: Version = None
 
-    def attend(self, now_s: float, version: Version) -> float:
+    def attend(self, now_s: float, version: Version, called_s: float | None = None) -> float:
         """Have a round begin if one is due; return when to attend to it again."""
-        if now_s < self._due_s - SLACK_S:
-            return self._due_s
+        rest_s = self._duty.resting_s(called_s)
+        if now_s < self._ended_s + rest_s - SLACK_S:
+            return self._ended_s + rest_s
         if not self._round.is_set() and self._is_worth_it(now_s, version):
             self._seen, self._begun_s = version, now_s
             self._round.set()
-        rest_s = self._duty.resting_s()
         return now_s + (min(rest_s, ROUND_S) if self._round.is_set() else rest_s)
 
     def _is_worth_it(self, now_s: float, version: Version) -> bool:
@@ -129,7 +162,7 @@ class DutyThread(threading.Thread):
                 if self._stopping.is_set():
                     break
                 self._attempt()
-                self._due_s = self._clock() + self._duty.resting_s()
+                self._ended_s = self._clock()
                 self._round.clear()
         connection.close()
 

@@ -57,7 +57,7 @@ def duties() -> list[Duty]:
     panics, guards = panic_worker.PanicWorker(), lookout.Lookout()
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
-        Duty("panic", panics.take_due, 0.05, idle_s=0.5),
+        Duty("panic", panics.take_due, 0.05, idle_s=0.5, is_called=True),
         Duty("guard", partial(look_at_guards, guards, panics), guards.rest_s),
         Duty("latch", look_at_latches, 0.2, idle_s=0.5),
         Duty("schedule", schedules.run_due, 1),

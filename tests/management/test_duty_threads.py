@@ -1,13 +1,15 @@
 """Who tells duties that it is time: at once where somebody committed, in time where nobody did."""
 
+import itertools
 import threading
 import time
 
 import pytest
 from django.db import connection
 
+from desk import doorbell
 from orders.management import duty_threads
-from orders.management.duty_threads import ROUND_S, Duty, DutyThread, Sweep
+from orders.management.duty_threads import AWAKE_S, ROUND_S, Duty, DutyThread, Sweep
 from tests.db.test_database_version import commit_elsewhere
 
 PATIENCE_S = 10
@@ -17,12 +19,12 @@ ONE, OTHER = (object(), 1), (object(), 2)  # versions
 class Rounds:
     """A duty's thread that is attended to by hand; each round ends when it is told to."""
 
-    def __init__(self, rest_s=0.05, *, idle_s=0.0):
+    def __init__(self, rest_s=0.05, **about):
         self.began, self.stopping = threading.Semaphore(0), threading.Event()
         self.may_end = threading.Event()
         self.may_end.set()
         self.thread = DutyThread(
-            Duty("work", self.act, rest_s, idle_s), self.stopping, lambda: self.at_s
+            Duty("work", self.act, rest_s, **about), self.stopping, lambda: self.at_s
         )
         self.at_s = 100.0
         self.thread.start()
@@ -31,11 +33,11 @@ class Rounds:
         self.began.release()
         self.may_end.wait(PATIENCE_S)
 
-    def attend(self, after_s=0.0, version=None):
+    def attend(self, after_s=0.0, version=None, called_s=None):
         """Whether a round began, and in how many seconds it wants to be attended to again."""
         self.at_s += after_s
-        due_s = self.thread.attend(self.at_s, version)
-        return self.began.acquire(timeout=0.1), round(due_s - self.at_s, 3)
+        due_s = self.thread.attend(self.at_s, version, called_s)
+        return self.began.acquire(timeout=0.1), round(due_s - self.at_s, 4)
 
     def until_rests(self):
         ends_at = time.monotonic() + PATIENCE_S
@@ -119,6 +121,52 @@ def test_how_long_it_rests_may_depend(rounds):
     assert duty.attend(0.1) == (True, 0.02)
     duty.until_rests()
     assert duty.attend(0.02) == (True, 0.02)
+
+
+def test_what_a_bell_rings_for_looks_seldom_until_it_rings_and_then_often(rounds):
+    duty = rounds(0.125, idle_s=0.5, is_called=True)
+    duty.attend(version=ONE, called_s=float("inf"))
+    duty.until_rests()
+    assert duty.attend(0.125, OTHER, called_s=float("inf")) == (False, 0.375)
+    assert duty.attend(0, OTHER, called_s=0) == (True, 0)
+    duty.until_rests()
+    assert duty.attend(0.0625, ONE, called_s=0.0625) == (False, 0.0625)
+    assert duty.attend(0.0625, ONE, called_s=0.125) == (True, ROUND_S)
+    duty.until_rests()
+    assert duty.attend(0.125, OTHER, called_s=AWAKE_S + 1) == (False, 0.375)
+    assert duty.attend(0.375, OTHER, called_s=AWAKE_S + 1) == (True, ROUND_S)
+
+
+@pytest.fixture
+def bell(short_path):
+    return doorbell.Doorbell(short_path)
+
+
+def test_a_sweep_looks_as_soon_as_its_bell_rings_and_takes_it_away(
+    committing_db, short_path, bell, monkeypatch
+):
+    versions = itertools.count()
+    monkeypatch.setattr(duty_threads, "database_version", lambda: (None, next(versions)))
+    looked = threading.Semaphore(0)
+    sweep = Sweep(
+        [Duty("look", lambda _: looked.release(), 60, idle_s=60, is_called=True)], (), bell
+    )
+    sweep.start()
+    for _ in range(3):
+        assert looked.acquire(timeout=PATIENCE_S)
+        doorbell.ring(short_path)
+    assert looked.acquire(timeout=PATIENCE_S)
+    sweep.stop()
+    assert not any(each.is_alive() for each in sweep._all)
+    assert list(short_path.iterdir()) == []
+
+
+def test_a_sweep_that_waits_for_its_bell_stops_at_once(committing_db, bell):
+    sweep = Sweep([Duty("beat", lambda _: None, 60)], (), bell)
+    sweep.start()
+    began = time.monotonic()
+    sweep.stop()
+    assert time.monotonic() - began < PATIENCE_S / 2
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL tells nothing of the kind")
