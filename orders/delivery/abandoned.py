@@ -14,9 +14,14 @@ from orders.models.prepared import MOMENTS, Prepared, any_of
 _any_abandoned = Prepared(lambda now: any_of(Cancel.objects.abandoned(now)), now=MOMENTS)
 
 
+def is_due(now: datetime) -> bool:
+    """Whether there is any."""
+    return bool(_any_abandoned(now=now))
+
+
 def recover_abandoned(now: datetime) -> None:
     """Take over from dead senders: what was never sent is queued again, the rest asked about."""
-    if not _any_abandoned(now=now):
+    if not is_due(now):
         return
     restored_copy.is_behind(now)  # if so, nothing that waited in an older copy is queued again
     with transaction.atomic():

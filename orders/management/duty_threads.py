@@ -1,8 +1,9 @@
-"""Duties, each in a thread of its own, and the one thread that tells them when it is time.
+"""Duties, each in a thread of its own, and the threads that tell them when it is time.
 
-Between its rounds a duty's thread sleeps: only the one that keeps time wakes, twenty times a second
-where a duty must be that quick. It asks SQLite whether anybody committed, for nothing, and so for
-all; and what is due together runs together, which takes half of what it takes apart.
+Between its rounds a duty's thread sleeps. Who keeps time asks SQLite, for nothing, whether anybody
+committed, and for most duties whether there is anything to do: what is asked together in one thread
+takes a fifth of what it takes in a thread each. The urgent ones have a time keeper of their own,
+whom no locked table of the others can hold up.
 """
 
 import logging
@@ -21,9 +22,10 @@ from desk.doorbell import Doorbell
 from orders.models.database_version import Version, database_version
 
 logger = logging.getLogger(__name__)
-SLACK_S = 0.01  # what is due so soon is done now: one thread wakes once for all
+SLACK = 0.2  # of its rest: a duty that is due so soon is done now, so that all wake together
 AWAKE_S = 5  # after a ring, it rests as if no bell hung: what was called for may call for more
-ROUND_S = 0.05  # after which a round is looked after: what it found may ask for the next one soon
+ROUND_S = 0.05  # after which a round is looked after that may have changed how long it rests
+KEPT_S = 1  # between two looks whether the connection to the database is too old
 LONG_AGO = float("-inf")
 
 
@@ -46,7 +48,8 @@ class Duty:
 
     ``rest_s``: or what tells how long, where that depends. ``idle_s``: how long it rests while
     nobody commits anything, where the engine tells so. ``is_called``: where a bell hangs that rings
-    for it, it rests for ``idle_s`` till that is heard.
+    for it, it rests for ``idle_s`` till that is heard. ``asks``: quickly, whether there is anything
+    to do; else no round begins. ``is_urgent``: a person waits for it.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Duty:
     rest_s: float | Callable[[], float]
     idle_s: float = 0
     is_called: bool = False
+    asks: Callable[[datetime], object] | None = None
+    is_urgent: bool = False
 
     def resting_s(self, called_s: float | None = None) -> float:
         """Return how long it rests now. ``called_s``: since when, where a bell hangs; 0: now."""
@@ -72,11 +77,15 @@ class Sweep:
     def __init__(
         self, duties: list[Duty], beside: Sequence[Beside] = (), bell: Doorbell | None = None
     ) -> None:
-        self._stopping, self._beside, self._bell = threading.Event(), beside, bell
-        self._has_rung, self._rang_s = False, LONG_AGO
+        self._stopping, self._beside = threading.Event(), beside
         self._duties = [DutyThread(duty, self._stopping) for duty in duties]
-        time_keeper = threading.Thread(target=self._keep_time, name="time", daemon=True)
-        self._all: list[threading.Thread | Beside] = [*self._duties, time_keeper, *beside]
+        urgent = [each for each in self._duties if each.duty.is_urgent]
+        others = [each for each in self._duties if not each.duty.is_urgent]
+        self._keepers = [
+            TimeKeeper(urgent, self._stopping, bell),
+            TimeKeeper(others, self._stopping),
+        ]
+        self._all: list[threading.Thread | Beside] = [*self._duties, *self._keepers, *beside]
 
     def start(self) -> None:
         """Begin every duty, and what runs beside them."""
@@ -86,23 +95,52 @@ class Sweep:
     def stop(self, timeout_s: int = 15) -> None:
         """Let each duty end what it is doing, then stop."""
         self._stopping.set()
-        if self._bell:
-            self._bell.ring()
-        for one in (*self._beside, *self._duties):
+        for one in (*self._beside, *self._duties, *self._keepers):
             one.stop()
         ends_at = time.monotonic() + timeout_s
         for each in self._all:
             each.join(max(0, ends_at - time.monotonic()))
 
-    def _keep_time(self) -> None:
-        while not self._stopping.is_set():
-            version, now_s = _version(), time.monotonic()
-            called_s = self._called_s(now_s)
+
+class TimeKeeper(threading.Thread):
+    """Attends to some duties, each when it may be due."""
+
+    def __init__(
+        self,
+        duties: list["DutyThread"],
+        stopping: threading.Event,
+        bell: Doorbell | None = None,
+    ) -> None:
+        super().__init__(name="time", daemon=True)
+        self._duties, self._stopping, self._bell = duties, stopping, bell
+        self._has_rung, self._rang_s = False, LONG_AGO
+        self._kept_s = LONG_AGO
+
+    def stop(self) -> None:
+        """Let it see that all are stopping."""
+        if self._bell:
+            self._bell.ring()
+
+    def run(self) -> None:
+        """Attend, until all are stopping."""
+        while self._duties and not self._stopping.is_set():
+            now_s = time.monotonic()
+            version, called_s = self._version(now_s), self._called_s(now_s)
             due_s = [each.attend(now_s, version, called_s) for each in self._duties]
-            self._wait(min(due_s, default=now_s + 1) - time.monotonic())
+            self._wait(min(due_s) - time.monotonic())
         connection.close()
         if self._bell:
             self._bell.close()
+
+    def _version(self, now_s: float) -> Version:
+        """Return the database's; none where it cannot be told: each duty finds out by itself."""
+        try:
+            if connection.errors_occurred or now_s - self._kept_s > KEPT_S:
+                self._kept_s = now_s
+                close_old_connections()
+            return database_version()
+        except Exception:  # time goes on, whatever befalls the database
+            return None
 
     def _called_s(self, now_s: float) -> float | None:
         """Return since when the bell rang; 0 at the first look since, and None without a bell."""
@@ -130,25 +168,36 @@ class DutyThread(threading.Thread):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name=duty.name, daemon=True)
-        self._duty, self._stopping, self._clock = duty, stopping, clock
+        self.duty, self._stopping, self._clock = duty, stopping, clock
         self._round = threading.Event()
         self._ended_s = self._begun_s = LONG_AGO
         self._seen: Version = None
 
     def attend(self, now_s: float, version: Version, called_s: float | None = None) -> float:
         """Have a round begin if one is due; return when to attend to it again."""
-        rest_s = self._duty.resting_s(called_s)
-        if now_s < self._ended_s + rest_s - SLACK_S:
+        rest_s = self.duty.resting_s(called_s)
+        if now_s < self._ended_s + rest_s * (1 - SLACK):
             return self._ended_s + rest_s
         if not self._round.is_set() and self._is_worth_it(now_s, version):
             self._seen, self._begun_s = version, now_s
-            self._round.set()
-        return now_s + (min(rest_s, ROUND_S) if self._round.is_set() else rest_s)
+            if self._has_something_to_do():
+                self._round.set()
+            else:
+                self._ended_s = now_s
+        may_change = self._round.is_set() and callable(self.duty.rest_s)
+        return now_s + (min(rest_s, ROUND_S) if may_change else rest_s)
 
     def _is_worth_it(self, now_s: float, version: Version) -> bool:
         """Whether anybody committed since its last round, or that is long ago, or untold."""
         has_changed = version is None or version != self._seen
-        return has_changed or now_s - self._begun_s >= self._duty.idle_s
+        return has_changed or now_s - self._begun_s >= self.duty.idle_s
+
+    def _has_something_to_do(self) -> bool:
+        """Whether a round is worth it; one where that cannot be told, to say what is wrong."""
+        try:
+            return self.duty.asks is None or bool(self.duty.asks(timezone.now()))
+        except Exception:
+            return True
 
     def stop(self) -> None:
         """Let it see that all are stopping."""
@@ -156,7 +205,7 @@ class DutyThread(threading.Thread):
 
     def run(self) -> None:
         """Do rounds, until all are stopping."""
-        with logs.bound(duty=self._duty.name):
+        with logs.bound(duty=self.duty.name):
             while not self._stopping.is_set():
                 self._round.wait()
                 if self._stopping.is_set():
@@ -169,16 +218,7 @@ class DutyThread(threading.Thread):
     def _attempt(self) -> None:
         close_old_connections()
         try:
-            self._duty.act(timezone.now())
+            self.duty.act(timezone.now())
         except Exception as error:  # a duty must outlive whatever befalls one round of it
             process_figures.failed(error)
-            logger.exception("The sweep could not %s; it tries again.", self._duty.name)
-
-
-def _version() -> Version:
-    """Return the database's; none where it cannot be told, which each duty finds out by itself."""
-    try:
-        close_old_connections()
-        return database_version()
-    except Exception:  # time goes on, whatever befalls the database
-        return None
+            logger.exception("The sweep could not %s; it tries again.", self.duty.name)

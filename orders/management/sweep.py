@@ -7,7 +7,7 @@ up another. Any number of sweeps may run: every duty claims what it takes.
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,7 +20,7 @@ from desk import logs, process_figures
 from orders.access import four_eyes_decisions, own_sessions
 from orders.accounts import wallet_check
 from orders.audit import log
-from orders.delivery import worker
+from orders.delivery import abandoned, worker
 from orders.delivery.abandoned import recover_abandoned
 from orders.exchange import clock as exchange_clock
 from orders.exchange import markets
@@ -54,21 +54,32 @@ GRACE = timedelta(seconds=1)  # a worker that was woken gets this long before th
 
 def duties() -> list[Duty]:
     """All duties of a sweep."""
+    return [*_urgent_duties(), *_other_duties()]
+
+
+def _urgent_duties() -> list[Duty]:
+    urgent = partial(Duty, is_urgent=True)
     panics, guards = panic_worker.PanicWorker(), lookout.Lookout()
+    panic = partial(urgent, asks=panics.is_due, idle_s=0.5, is_called=True)
+    return [
+        panic("panic", panics.take_due, 0.05),
+        urgent("guard", partial(look_at_guards, guards, panics), guards.rest_s),
+        urgent("latch", look_at_latches, 0.2, idle_s=0.5, asks=latches.due),
+        urgent("deliver urgent", deliver_urgent, 0.2, idle_s=0.5, asks=_urgent_overdue),
+    ]
+
+
+def _other_duties() -> list[Duty]:
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
-        Duty("panic", panics.take_due, 0.05, idle_s=0.5, is_called=True),
-        Duty("guard", partial(look_at_guards, guards, panics), guards.rest_s),
-        Duty("latch", look_at_latches, 0.2, idle_s=0.5),
-        Duty("schedule", schedules.run_due, 1),
-        Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5),
-        Duty("deliver", deliver_overdue, 0.5),
-        Duty("recover", recover_abandoned, 1),
-        Duty("settle", settle_due, 0.5),
-        Duty("sync", sync_due, 1),
-        Duty("read amounts", read_amounts, 1),
-        Duty("read marks", read_marks, 1),
-        Duty("probe", probe_overdue, 1),
+        Duty("schedule", schedules.run_due, 1, asks=schedules.is_due),
+        Duty("deliver", deliver_overdue, 0.5, asks=_is_overdue),
+        Duty("recover", recover_abandoned, 1, asks=abandoned.is_due),
+        Duty("settle", settle_due, 0.5, asks=_accounts_to_ask),
+        Duty("sync", sync_due, 1, asks=_accounts_to_read),
+        Duty("read amounts", read_amounts, 1, asks=filled_amounts.accounts_due),
+        Duty("read marks", read_marks, 1, asks=markets.is_due),
+        Duty("probe", probe_overdue, 1, asks=_wallets_to_test),
         Duty("ask for tests", wallet_check.ask_daily, 60),
         Duty("sign checkpoints", background.checkpoint_due, 5),
         Duty("have checkpoints stamped", stamping.stamp_due, 20),
@@ -110,15 +121,37 @@ _unread = Prepared(
 )
 
 
+def _urgent_overdue(now: datetime) -> list[int]:
+    return _overdue_urgent(now=now)
+
+
+def _accounts_to_ask(now: datetime) -> list[int]:
+    return _questioned(now=now)
+
+
+def _accounts_to_read(now: datetime) -> list[int]:
+    return _unread(now=now)
+
+
+def _wallets_to_test(now: datetime) -> list[int]:
+    return wallet_check.overdue(now, GRACE)
+
+
 def deliver_urgent(now: datetime) -> None:
     """Deliver the urgent ones alone: bulk may keep `deliver_overdue` busy for minutes."""
-    _deliver(_overdue_urgent(now=now), is_urgent_only=True)
+    _deliver(_urgent_overdue(now), is_urgent_only=True)
 
 
 def deliver_overdue(now: datetime) -> None:
     """Deliver queued cancels that no worker took in time; expire what was never sent."""
     expire_unsent(now)
     _deliver(_overdue(now=now))
+
+
+def _is_overdue(now: datetime) -> bool:
+    """Whether `deliver_overdue` would find anything."""
+    expires = (_any_unsent(before, is_urgent) for _, before, is_urgent in _expiries(now))
+    return bool(_overdue(now=now)) or any(expires)
 
 
 def _deliver(accounts: list[int], *, is_urgent_only: bool = False) -> None:
@@ -150,7 +183,7 @@ def look_at_latches(now: datetime) -> None:
 
 def probe_overdue(now: datetime) -> None:
     """Test the agent wallets whose test no worker took in time."""
-    _each(wallet_check.overdue(now, GRACE), lambda pk: wallet_check.probe(wallet_id=pk), "wallet")
+    _each(_wallets_to_test(now), lambda pk: wallet_check.probe(wallet_id=pk), "wallet")
 
 
 def expire_unsent(now: datetime) -> None:
@@ -159,14 +192,23 @@ def expire_unsent(now: datetime) -> None:
     An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
     though there were credits: waiting for credits does not count, nor does a step of the clock.
     """
-    limit = timedelta(seconds=settings.URGENT_EXPIRES_AFTER_S)
-    before = now - limit - exchange_clock.set_forward(limit)
-    if _any_urgent_unsent(before=before):  # SQLite's one writer is not kept waiting for nothing
-        _expire(_urgent_unsent(before), limit, now)
-    limit = timedelta(seconds=settings.BULK_EXPIRES_AFTER_S)
-    before = now - limit - exchange_clock.set_forward(limit)
-    if _any_bulk_unsent(before=before):
-        _expire(_bulk_unsent(before), limit, now)
+    for limit, before, is_urgent in _expiries(now):
+        if _any_unsent(before, is_urgent):  # SQLite's one writer is not kept waiting for nothing
+            _expire(_urgent_unsent(before) if is_urgent else _bulk_unsent(before), limit, now)
+
+
+def _expiries(now: datetime) -> Iterator[tuple[timedelta, datetime, bool]]:
+    """Yield how long a cancel may wait, the moment so long ago, and whether urgent ones may."""
+    for limit_s, is_urgent in (
+        (settings.URGENT_EXPIRES_AFTER_S, True),
+        (settings.BULK_EXPIRES_AFTER_S, False),
+    ):
+        limit = timedelta(seconds=limit_s)
+        yield limit, now - limit - exchange_clock.set_forward(limit), is_urgent
+
+
+def _any_unsent(before: datetime, is_urgent: bool) -> bool:
+    return bool((_any_urgent_unsent if is_urgent else _any_bulk_unsent)(before=before))
 
 
 def _unsent(before: datetime) -> CancelQuerySet:
@@ -219,12 +261,12 @@ def _lock_jobs_of(cancels: CancelQuerySet) -> None:
 
 def settle_due(now: datetime) -> None:
     """Ask about every open question whose check has come."""
-    _each(_questioned(now=now), lambda pk: resolve.settle_account(account_id=pk))
+    _each(_accounts_to_ask(now), lambda pk: resolve.settle_account(account_id=pk))
 
 
 def sync_due(now: datetime) -> None:
     """Read the books whose period is over, oldest first."""
-    _each(_unread(now=now), _sync)
+    _each(_accounts_to_read(now), _sync)
 
 
 def _sync(account_id: int) -> None:

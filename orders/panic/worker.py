@@ -65,6 +65,10 @@ class PanicWorker:
         self._halted = threading.Event()
         self._wanted, self._counting, self._taking = 0, threading.Lock(), threading.Lock()
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether there is a line that no living sender holds, or there was one at the last look."""
+        return self._wanted > 0 or bool(_free(now=now))
+
     def take_due(self, now: datetime, **only: CancelJob) -> list[Future[None]]:
         """Claim lines that no living sender holds, and start on them at once; the futures.
 

@@ -64,43 +64,43 @@ def rounds(committing_db):
 
 def test_a_duty_rests_between_two_rounds(rounds):
     duty = rounds(1)
-    assert duty.attend() == (True, ROUND_S)
+    assert duty.attend() == (True, 1)
     duty.until_rests()
     assert duty.attend(0.5) == (False, 0.5)
-    assert duty.attend(0.5) == (True, ROUND_S)
+    assert duty.attend(0.5) == (True, 1)
 
 
 def test_what_is_due_in_a_moment_is_done_now(rounds):
     duty = rounds(1)
     duty.attend()
     duty.until_rests()
-    assert duty.attend(0.985) == (False, 0.015)
-    assert duty.attend(0.006) == (True, ROUND_S)
+    assert duty.attend(0.75) == (False, 0.25)
+    assert duty.attend(0.0625) == (True, 1)
 
 
 def test_a_round_that_lasts_is_not_begun_twice(rounds):
     duty = rounds(0.5)
     duty.may_end.clear()
-    assert duty.attend() == (True, ROUND_S)
-    assert duty.attend(0.5) == (False, ROUND_S)
+    assert duty.attend() == (True, 0.5)
+    assert duty.attend(0.5) == (False, 0.5)
     duty.may_end.set()
     duty.until_rests()
-    assert duty.attend(0.5) == (True, ROUND_S)
+    assert duty.attend(0.5) == (True, 0.5)
 
 
 def test_while_nobody_commits_a_round_is_due_after_its_time_alone(rounds):
     duty = rounds(0.125, idle_s=0.5)
-    assert duty.attend(version=ONE) == (True, ROUND_S)
+    assert duty.attend(version=ONE) == (True, 0.125)
     duty.until_rests()
     assert [duty.attend(0.125, ONE)[0] for _ in range(4)] == [False, False, False, True]
     duty.until_rests()
-    assert duty.attend(0.125, OTHER) == (True, ROUND_S)
+    assert duty.attend(0.125, OTHER) == (True, 0.125)
 
 
 def test_where_the_engine_tells_nothing_every_round_is_due(rounds):
     duty = rounds(0.05, idle_s=0.5)
     for _ in range(3):
-        assert duty.attend(0.05) == (True, ROUND_S)
+        assert duty.attend(0.05) == (True, 0.05)
         duty.until_rests()
 
 
@@ -116,9 +116,9 @@ def test_how_long_it_rests_may_depend(rounds):
     duty = rounds(lambda: rest["s"])
     assert duty.attend() == (True, ROUND_S)
     duty.until_rests()
-    assert duty.attend(0.4) == (False, 0.1)
+    assert duty.attend(0.25) == (False, 0.25)
     rest["s"] = 0.02
-    assert duty.attend(0.1) == (True, 0.02)
+    assert duty.attend(0.25) == (True, 0.02)
     duty.until_rests()
     assert duty.attend(0.02) == (True, 0.02)
 
@@ -131,10 +131,39 @@ def test_what_a_bell_rings_for_looks_seldom_until_it_rings_and_then_often(rounds
     assert duty.attend(0, OTHER, called_s=0) == (True, 0)
     duty.until_rests()
     assert duty.attend(0.0625, ONE, called_s=0.0625) == (False, 0.0625)
-    assert duty.attend(0.0625, ONE, called_s=0.125) == (True, ROUND_S)
+    assert duty.attend(0.0625, ONE, called_s=0.125) == (True, 0.125)
     duty.until_rests()
     assert duty.attend(0.125, OTHER, called_s=AWAKE_S + 1) == (False, 0.375)
-    assert duty.attend(0.375, OTHER, called_s=AWAKE_S + 1) == (True, ROUND_S)
+    assert duty.attend(0.375, OTHER, called_s=AWAKE_S + 1) == (True, 0.5)
+
+
+def test_a_round_begins_only_if_there_is_something_to_do(rounds):
+    found = []
+    duty = rounds(1, asks=lambda _: found)
+    assert duty.attend() == (False, 1)
+    assert duty.attend(0.5) == (False, 0.5)
+    found.append("work")
+    assert duty.attend(0.5) == (True, 1)
+
+
+def test_where_it_cannot_be_told_a_round_begins_to_say_so(rounds):
+    def fail(moment):
+        raise RuntimeError
+
+    assert rounds(1, asks=fail).attend() == (True, 1)
+
+
+def test_the_urgent_ones_do_not_wait_for_what_the_others_ask(committing_db):
+    looked, may_end = threading.Semaphore(0), threading.Event()
+    slow = Duty("slow", print, 0.01, asks=lambda _: may_end.wait(PATIENCE_S) and False)
+    urgent = Duty("urgent", lambda _: looked.release(), 0.01, is_urgent=True)
+    sweep = Sweep([slow, urgent])
+    sweep.start()
+    try:
+        assert all(looked.acquire(timeout=PATIENCE_S / 2) for _ in range(5))
+    finally:
+        may_end.set()
+        sweep.stop()
 
 
 @pytest.fixture
@@ -149,7 +178,9 @@ def test_a_sweep_looks_as_soon_as_its_bell_rings_and_takes_it_away(
     monkeypatch.setattr(duty_threads, "database_version", lambda: (None, next(versions)))
     looked = threading.Semaphore(0)
     sweep = Sweep(
-        [Duty("look", lambda _: looked.release(), 60, idle_s=60, is_called=True)], (), bell
+        [Duty("look", lambda _: looked.release(), 60, idle_s=60, is_called=True, is_urgent=True)],
+        (),
+        bell,
     )
     sweep.start()
     for _ in range(3):

@@ -31,6 +31,7 @@ IDLE_S = 0.5  # the same while no guard is armed
 STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
 JUMP_S = 0.5  # more than clocks drift apart between looks
 PULSE_S = 1
+IDLE_PULSE_S = 3  # the same while no guard is armed; less than it counts for, `PULSE_FRESH_FOR`
 
 
 @dataclass
@@ -152,11 +153,11 @@ class Lookout:
         return max(0.0, by_date_s - (now_s - last.boot_s))
 
     def _pulse(self, guards: list[Guard], now_s: float) -> None:
-        """Write once a second that this host looked, with the date that the look itself read.
+        """Write now and then that this host looked, with the date that the look itself read.
 
         While SQLite's one writer is busy the next look writes it: guards do not wait for that.
         """
-        if now_s - self._pulsed_s < PULSE_S:
+        if now_s - self._pulsed_s < (PULSE_S if guards else IDLE_PULSE_S):
             return
         read_at = guards[0].read_at if guards else _database_time()
         moment = {"boot_s": now_s, "at": read_at}

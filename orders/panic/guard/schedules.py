@@ -97,9 +97,17 @@ _active = Prepared(
 def run_due(now: datetime) -> None:
     """Do what is due, each time once."""
     for schedule in _active():
-        due = time_before(schedule, now)
-        if schedule.last_for is None or due > schedule.last_for:
-            _run(schedule, due, now)
+        if _is_due(schedule, now):
+            _run(schedule, time_before(schedule, now), now)
+
+
+def is_due(now: datetime) -> bool:
+    """Whether any schedule's time has come."""
+    return any(_is_due(schedule, now) for schedule in _active())
+
+
+def _is_due(schedule: Schedule, now: datetime) -> bool:
+    return schedule.last_for is None or time_before(schedule, now) > schedule.last_for
 
 
 def time_before(schedule: Schedule, now: datetime) -> datetime:
