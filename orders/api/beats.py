@@ -87,6 +87,11 @@ class Beats:
         self._recordings: set[asyncio.Future[None]] = set()
         self._hearing: asyncio.Task[None] | None = None
 
+    @property
+    def is_followed(self) -> bool:
+        """Nobody is told anything here."""
+        return False
+
     def takes(self, path: str) -> bool:
         """Whether this application answers there."""
         return _BEAT.fullmatch(path) is not None

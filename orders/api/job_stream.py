@@ -58,6 +58,11 @@ class JobStreams:
         self._of_token: Counter[int] = Counter()
         self._is_over = False
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether any stream is open."""
+        return bool(self._open)
+
     def takes(self, path: str) -> bool:
         """Whether this application answers there."""
         return path.startswith(PREFIX)

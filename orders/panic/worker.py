@@ -66,7 +66,7 @@ class PanicWorker:
         self._wanted, self._counting, self._taking = 0, threading.Lock(), threading.Lock()
 
     def is_due(self, now: datetime) -> bool:
-        """Whether there is a line that no living sender holds, or there was one at the last look."""
+        """Whether there is a line that no living sender holds, or was when last looked at."""
         return self._wanted > 0 or bool(_free(now=now))
 
     def take_due(self, now: datetime, **only: CancelJob) -> list[Future[None]]:

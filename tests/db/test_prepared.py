@@ -20,6 +20,7 @@ from orders.access import (
 )
 from orders.accounts import wallet_check
 from orders.admin.orders import cancel_cell
+from orders.admin.push import watch as push_watch
 from orders.audit import log, reader
 from orders.cancels import cancel_rows, intake, live_cancels, requests
 from orders.delivery import abandoned, claims, send_permission, worker
@@ -57,6 +58,7 @@ USERS = (
     markets,
     panic_worker,
     permissions,
+    push_watch,
     reader,
     requests,
     schedules,

@@ -32,6 +32,10 @@ PATH = "/events"
 class Beside(Protocol):
     """Another application of the same process, which is told what changed."""
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody waits to hear what changed."""
+
     def takes(self, path: str) -> bool:
         """Whether it answers there."""
 
@@ -60,6 +64,7 @@ def application(service: Service, *beside: Beside) -> Application:
     """Return the ASGI application of a service, which the server starts and stops."""
     if beside:
         service.listeners.append(lambda changes: _tell(beside, job_ids_of(changes)))
+        service.followers.append(lambda: any(each.is_followed for each in beside))
 
     async def call(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

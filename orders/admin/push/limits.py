@@ -8,6 +8,7 @@ class Limits:
     """How often it looks, and how much it keeps and takes."""
 
     look_every_s: float = 0.1  # at the log's position
+    idle_every_s: float = 0.5  # the same while nobody follows
     state_every_s: float = 1  # at what changes by time alone
     check_every_s: float = 10  # whether each session still holds; what a record tells of, at once
     doubt_s: float = 2  # after a sign-out: its session's row goes after its record

@@ -39,6 +39,7 @@ class Service:
         self.limits, self._now, self._clock = limits, now, clock
         self.hub, self._watch = Hub(limits, clock), Watch(limits, clock)
         self.listeners: list[Callable[[list[Change]], None]] = []  # told beside the pages
+        self.followers: list[Callable[[], bool]] = []  # say whether somebody follows beside them
         self._door = people.Door()
         self._looks = ThreadPoolExecutor(1, "looks")
         self._lookups = ThreadPoolExecutor(1, "lookups")
@@ -61,7 +62,11 @@ class Service:
             if self._clock() - beats_at >= 1:
                 beats_at = self._clock()
                 self.hub.beat()
-            await asyncio.sleep(self.limits.look_every_s)
+            await asyncio.sleep(self._rest_s())
+
+    def _rest_s(self) -> float:
+        is_followed = self.hub.streams or any(follows() for follows in self.followers)
+        return self.limits.look_every_s if is_followed else self.limits.idle_every_s
 
     async def attempt(self) -> None:
         """Look once, and outlive whatever befalls that."""

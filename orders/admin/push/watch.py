@@ -10,6 +10,7 @@ from orders.admin.push.limits import Limits
 from orders.audit import reader
 from orders.models import Guard, Latch, PanicLine, Sender
 from orders.models.database_version import database_version
+from orders.models.prepared import MOMENTS, Prepared, any_of
 
 
 class LogWatch:
@@ -48,6 +49,17 @@ class LogWatch:
         return found
 
 
+_sending = Prepared(lambda now: any_of(Sender.objects.fresh(now)), now=MOMENTS)
+_untaken = Prepared(
+    lambda now: PanicLine.objects.untaken(now).order_by("pk").values_list("pk", flat=True),
+    now=MOMENTS,
+)
+_guards = Prepared(
+    lambda: Guard.objects.at_work().order_by("pk").values_list("pk", "status", "warned")
+)
+_latches = Prepared(lambda: Latch.objects.holding().order_by("pk").values_list("pk", "appeared"))
+
+
 class StateWatch:
     """Looks at what no record tells: senders that fall silent, panics that nobody takes, guards
     that run out, orders that appear on latched accounts."""
@@ -57,11 +69,7 @@ class StateWatch:
 
     def look(self, now: datetime) -> list[Change]:
         """Return one change for all where the frame of every page is another now."""
-        lines = PanicLine.objects.untaken(now).order_by("pk").values_list("pk", flat=True)
-        guards = Guard.objects.at_work().order_by("pk").values_list("pk", "status", "warned")
-        latches = Latch.objects.holding().order_by("pk").values_list("pk", "appeared")
-        sending = Sender.objects.fresh(now).exists()
-        state = sending, tuple(lines), tuple(guards), tuple(latches)
+        state = bool(_sending(now=now)), _untaken(now=now), _guards(), _latches()
         before, self._state = self._state, state
         return [] if before in (None, state) else [Change(0, is_frame=True, is_for_all=True)]
 

@@ -66,7 +66,9 @@ def test_a_job_is_told_as_it_goes_on_and_its_end_ends_the_stream(firm, run):
 
     async def body():
         async with Streams(check_every_s=PATIENCE_S) as streams:
+            assert streams.desk.service._rest_s() == 0.5
             page = await streams.open(secret, job.pk)
+            assert streams.desk.service._rest_s() == 0.1
             assert page.status == 200
             assert page.headers["content-type"].startswith("text/event-stream")
             ((name, _, first),) = page.events

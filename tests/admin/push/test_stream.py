@@ -260,5 +260,20 @@ def test_the_loop_looks_by_itself_until_it_is_stopped(firm, run):
     run(body())
 
 
+def test_while_nobody_follows_it_looks_seldom(firm, run):
+    async def body():
+        async with Desk(look_every_s=0.1, idle_every_s=0.5) as desk:
+            assert desk.service._rest_s() == 0.5
+            page = await desk.open(sign_in(firm.operator))
+            assert desk.service._rest_s() == 0.1
+            desk.service.hub.leave(next(iter(desk.service.hub.streams)))
+            assert page.events
+            assert desk.service._rest_s() == 0.5
+            desk.service.followers.append(lambda: True)
+            assert desk.service._rest_s() == 0.1
+
+    run(body())
+
+
 def test_a_notice_of_nothing_is_no_notice():
     assert notices.notice([], notices.Sight(None, frozenset()), Limits()) == b""
