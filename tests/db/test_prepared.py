@@ -35,6 +35,7 @@ from orders.operations.time_stamps import alarm
 from orders.panic import worker as panic_worker
 from orders.panic.guard import arming, latches, lookout, schedules
 from orders.reconcile import filled_amounts
+from orders.reconcile.stream import leases
 
 USERS = (
     abandoned,
@@ -52,6 +53,7 @@ USERS = (
     guard_matters,
     intake,
     latches,
+    leases,
     live_cancels,
     log,
     lookout,

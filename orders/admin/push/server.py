@@ -1,5 +1,6 @@
 """The web server under the stream: uvicorn on one socket, ended by a signal within seconds."""
 
+import asyncio
 import logging
 import resource
 import socket
@@ -10,6 +11,7 @@ import uvicorn
 from orders.admin.push.asgi import Beside, application
 from orders.admin.push.service import Service
 
+TICK_S = 0.5  # between two looks whether it is told to stop; then the date of answers is set too
 LEAVING_S = 2  # after a signal: for streams to end
 CALLS = 1_000  # beside the pages' streams: programs that beat or follow a job
 FILES_BESIDE = 100
@@ -47,6 +49,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._when_listening()
+
+    async def main_loop(self) -> None:
+        """Wait until it is told to stop; uvicorn's own looks ten times a second."""
+        while not await self.on_tick(0):
+            await asyncio.sleep(TICK_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End each open stream, then stop as usual."""

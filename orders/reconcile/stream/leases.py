@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DataError, transaction
+from django.db.models import QuerySet
 
 from orders.exchange import credits
 from orders.keys import sealing
 from orders.models import Account, AccountStream
 from orders.models.account_stream import LEASE
+from orders.models.prepared import MOMENTS, Prepared, PreparedUpdate, any_of
 
 logger = logging.getLogger(__name__)
 UNFIT = (DataError, ValueError, OverflowError)  # values that no column takes
@@ -72,7 +74,17 @@ class Keys:
 
 def renew(*, token: str, now: datetime) -> None:
     """Keep what is ours for another while."""
-    AccountStream.objects.filter(token=token).update(leased_until=now + LEASE)
+    _renew(token=token, leased_until=now + LEASE)
+
+
+_renew = PreparedUpdate(
+    lambda token, leased_until: (
+        AccountStream.objects.filter(token=token),
+        {"leased_until": leased_until},
+    ),
+    token=("a", "b"),
+    leased_until=MOMENTS,
+)
 
 
 def write(*, token: str, standing: Mapping[int, Mapping[str, Any]]) -> None:
@@ -111,8 +123,9 @@ def told(*, token: str, account_ids: Collection[int], at: datetime) -> None:
 
 def take(*, token: str, now: datetime, at_most: int) -> int:
     """Take up to so many streams that nobody reads; return how many."""
-    accounts = Account.objects.active().filter(pk__in=_free(now)).order_by("pk")
-    ids = set(accounts.values_list("pk", flat=True)[: max(0, at_most)])
+    if not _any_free(now=now):
+        return 0
+    ids = set(_free(now).values_list("pk", flat=True)[: max(0, at_most)])
     if not ids:
         return 0
     return (
@@ -124,7 +137,6 @@ def take(*, token: str, now: datetime, at_most: int) -> int:
 
 def held(*, token: str, keys: Keys) -> list[Leased]:
     """Return the accounts whose streams are ours now."""
-    accounts = Account.objects.active().filter(stream__token=token)
     return [
         Leased(
             account_id=account.pk,
@@ -134,8 +146,19 @@ def held(*, token: str, keys: Keys) -> list[Leased]:
             told_until=account.stream.gap_began_at or account.stream.healthy_at,
             api_config_key=keys.of(account),
         )
-        for account in accounts.select_related("stream", "api_config_key").order_by("pk")
+        for account in _held(token=token)
     ]
+
+
+_held = Prepared(
+    lambda token: (
+        Account.objects.active()
+        .filter(stream__token=token)
+        .select_related("stream", "api_config_key")
+        .order_by("pk")
+    ),
+    token=("a", "b"),
+)
 
 
 def give_back(*, token: str, but: Sequence[int] = ()) -> None:
@@ -144,13 +167,19 @@ def give_back(*, token: str, but: Sequence[int] = ()) -> None:
     ours.update(token="", leased_until=None, trouble="", frames_per_minute=0, **NOTHING)
 
 
-def _free(now: datetime) -> Any:
-    return AccountStream.objects.free(now).values("pk")
+def _free(now: datetime) -> QuerySet[Account]:
+    free = AccountStream.objects.free(now).values("pk")
+    return Account.objects.active().filter(pk__in=free).order_by("pk")
+
+
+_any_free = Prepared(lambda now: any_of(_free(now)), now=MOMENTS)
+_without = Prepared(
+    lambda: Account.objects.active().filter(stream=None).values_list("pk", flat=True)
+)
 
 
 def add_missing() -> None:
     """Give every account that is followed its row."""
-    new = Account.objects.active().filter(stream=None).values_list("pk", flat=True)
-    rows = [AccountStream(account_id=pk) for pk in new]
+    rows = [AccountStream(account_id=pk) for pk in _without()]
     if rows:
         AccountStream.objects.bulk_create(rows, ignore_conflicts=True)
