@@ -2,9 +2,10 @@
 
 import json
 import shlex
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -31,8 +32,15 @@ from orders.models import (
     Right,
     Sender,
 )
+from orders.models.cancel_jobs import CancelJobQuerySet
+from orders.models.desks import is_active_person, sees_everything
 from orders.models.drifts import UNEXPLAINED
+from orders.models.for_person import ForPerson
+from orders.models.prepared import MOMENTS, Prepared, Searching, any_of
 from orders.pacifica.client import VERSION
+
+if TYPE_CHECKING:
+    from orders.models.desks import Person
 
 JOBS_IN_FRAME = 3
 COMMANDS_IN_FRAME = 5
@@ -52,6 +60,77 @@ def state_of(request: HttpRequest) -> "SiteState":
         state = SiteState(request)
         setattr(request, SITE_STATE, state)
     return state
+
+
+def _counted(rows: QuerySet[Any], by: str) -> QuerySet[Any, tuple[int, int]]:
+    """Return how many rows there are of each desk or account: an index alone may tell."""
+    of_each = rows.order_by().values_list(by)
+    counted: QuerySet[Any, tuple[int, int]] = of_each.annotate(Count("pk"))
+    return counted
+
+
+def _sum(counts: list[tuple[int, int]]) -> int:
+    return sum(count for _, count in counts)
+
+
+_sending = Prepared(lambda now: any_of(Sender.objects.fresh(now)), now=MOMENTS)
+_desks_to_panic_on = Searching(
+    lambda user_id: (
+        Desk.objects.held_by(user_id, Right.PANIC)
+        .order_by("name")
+        .values_list("name", flat=True)[:COMMANDS_IN_FRAME]
+    ),
+    user_id=(1, 2),
+)
+_running = ForPerson(lambda seen: _counted(seen(CancelJob.objects.running()), "desk"))
+_unresolved = ForPerson(lambda seen: _counted(seen(Cancel.objects.open_questions()), "account"))
+_contradicted = ForPerson(
+    lambda seen: _counted(
+        Order.objects.open().filter(has_contradiction=True).on(seen(Account.objects.all())),
+        "account",
+    )
+)
+_active_accounts = ForPerson(
+    lambda seen: seen(Account.objects.filter(is_active=True)).only("synced_at").order_by()
+)
+_open_orders = ForPerson(
+    lambda seen: _counted(
+        Order.objects.open().on(seen(Account.objects.filter(is_active=True))), "account"
+    )
+)
+_drifts_by_cause = ForPerson(
+    lambda seen: seen(Drift.objects.open()).order_by().values_list("cause").annotate(Count("pk"))
+)
+_untaken = ForPerson(
+    lambda seen, now: _counted(seen(PanicLine.objects.untaken(now)), "account"), now=MOMENTS
+)
+_needing_somebody = ForPerson(
+    lambda seen: _counted(seen(PanicLine.objects.needing_somebody()), "account")
+)
+
+
+def _big_ones(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
+    """Return the bulk jobs and panics that run, and panics that wait for this person."""
+    lines = PanicLine.objects.needing_somebody().held_by(user_id, Right.PANIC)
+    needing = Exists(lines.filter(job=OuterRef("pk")))
+    big = Q(is_urgent=False) | Q(is_panic=True)
+    # Other screens attach the same name by a query of their own.
+    jobs = jobs.annotate(needs_somebody=needing)  # type: ignore[no-redef]
+    shown = jobs.filter(big & Q(status__in=STILL_GOING) | Q(is_panic=True, needs_somebody=True))
+    return shown.order_by("-created_at")
+
+
+_big_of_all = Searching(lambda user_id: _big_ones(CancelJob.objects.all(), user_id), user_id=(1, 2))
+_big_of_some = Searching(
+    lambda user_id: _big_ones(CancelJob.objects.held_by(user_id, Right.VIEW), user_id),
+    user_id=(1, 2),
+)
+
+
+def _big(user: "Person") -> list[CancelJob]:
+    if not is_active_person(user):
+        return []
+    return (_big_of_all if sees_everything(user) else _big_of_some)(user_id=user.pk)
 
 
 class SiteState:
@@ -82,17 +161,17 @@ class SiteState:
     def panic_commands(self) -> list[str]:
         """What empties the person's desks from a terminal, should the site not answer."""
         user = self.request.user
-        desks = Desk.objects.allowing(user, Right.PANIC).order_by("name")[:COMMANDS_IN_FRAME]
+        names = _desks_to_panic_on(user_id=user.pk) if is_active_person(user) else []
         operator = shlex.quote(user.get_username())
         return [
-            f"python manage.py panic --desk {shlex.quote(desk.name)} --operator {operator}"
-            for desk in desks
+            f"python manage.py panic --desk {shlex.quote(name)} --operator {operator}"
+            for name in names
         ]
 
     @cached_property
     def is_sending(self) -> bool:
         """Whether any sender was heard of lately."""
-        return Sender.objects.fresh(timezone.now()).exists()
+        return bool(_sending(now=timezone.now()))
 
     @cached_property
     def _restored(self) -> tuple[Restore | None, bool]:
@@ -122,30 +201,26 @@ class SiteState:
     @cached_property
     def unresolved(self) -> int:
         """How many open questions there are on the person's desks."""
-        cancels = Cancel.objects.open_questions()
-        return cancels.visible_to(self.request.user).count()
+        return _sum(_unresolved(self.request.user))
 
     @cached_property
     def contradicted(self) -> int:
         """How many open orders were said to be closed before."""
-        accounts = Account.objects.visible_to(self.request.user)
-        return Order.objects.open().filter(has_contradiction=True).on(accounts).count()
+        return _sum(_contradicted(self.request.user))
 
     @cached_property
     def _drifts(self) -> dict[str, int]:
-        drifts = Drift.objects.open().visible_to(self.request.user)
-        unexplained = Count("pk", filter=Q(cause__in=UNEXPLAINED))
-        return drifts.aggregate(every=Count("pk"), unexplained=unexplained)
+        return dict(_drifts_by_cause(self.request.user))
 
     @property
     def drifts(self) -> int:
         """How many discrepancies that nothing explains nobody on the person's desks looked at."""
-        return self._drifts["unexplained"]
+        return sum(self._drifts.get(cause, 0) for cause in UNEXPLAINED)
 
     @property
     def explained_drifts(self) -> int:
         """How many that something explains nobody looked at."""
-        return self._drifts["every"] - self._drifts["unexplained"]
+        return sum(self._drifts.values()) - self.drifts
 
     @cached_property
     def clock(self) -> ExchangeClock | None:
@@ -155,7 +230,7 @@ class SiteState:
     @cached_property
     def running(self) -> int:
         """How many jobs run on the person's desks."""
-        return CancelJob.objects.running().visible_to(self.request.user).count()
+        return _sum(_running(self.request.user))
 
     @property
     def running_jobs(self) -> list[CancelJob]:
@@ -173,15 +248,7 @@ class SiteState:
 
         A panic that was given up on stays until somebody who may acts on it.
         """
-        user = self.request.user
-        lines = PanicLine.objects.needing_somebody().allowing(user, Right.PANIC)
-        needing = Exists(lines.filter(job=OuterRef("pk")))
-        big = Q(is_urgent=False) | Q(is_panic=True)
-        jobs = CancelJob.objects.visible_to(user)
-        # Other screens attach the same name by a query of their own.
-        jobs = jobs.annotate(needs_somebody=needing)  # type: ignore[no-redef]
-        shown = jobs.filter(big & Q(status__in=STILL_GOING) | Q(is_panic=True, needs_somebody=True))
-        return [job for job in shown.order_by("-created_at") if job_url(job) != self.here]
+        return [job for job in _big(self.request.user) if job_url(job) != self.here]
 
     @cached_property
     def guards(self) -> strip.Strip:
@@ -191,7 +258,7 @@ class SiteState:
     @cached_property
     def untaken_panics(self) -> int:
         """How many lines of a panic wait, and no sender takes them."""
-        return PanicLine.objects.untaken(timezone.now()).visible_to(self.request.user).count()
+        return _sum(_untaken(self.request.user, now=timezone.now()))
 
     @property
     def counts(self) -> str:
@@ -202,9 +269,8 @@ class SiteState:
     @cached_property
     def open_orders(self) -> str:
         """How many orders are open on the person's active accounts, as far as they were read."""
-        accounts = Account.objects.visible_to(self.request.user).filter(is_active=True)
-        count = Order.objects.open().on(accounts).count()
-        return freshness.in_words(count, accounts.only("synced_at").order_by())
+        user = self.request.user
+        return freshness.in_words(_sum(_open_orders(user)), _active_accounts(user))
 
     @property
     def help(self) -> str:
@@ -215,7 +281,7 @@ class SiteState:
     @cached_property
     def needing_panics(self) -> int:
         """How many accounts of a panic were given up on, and nobody has seen to them."""
-        return PanicLine.objects.needing_somebody().visible_to(self.request.user).count()
+        return _sum(_needing_somebody(self.request.user))
 
     @property
     def may_view(self) -> bool:

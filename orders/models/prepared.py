@@ -40,6 +40,8 @@ class Prepared(Generic[Row]):
     where a column is asked for with ``__any``.
     """
 
+    is_for_server = True  # PostgreSQL prepares it too, and so plans it without its values
+
     def __init__(self, build: Callable[..., QuerySet[Any, Row]], **samples: tuple[Value, Value]):
         self.build, self.samples = build, samples
         self._compiled: dict[str, _Compiled[Row]] = {}  # by kind of database
@@ -51,7 +53,7 @@ class Prepared(Generic[Row]):
         own = connections[DEFAULT_DB_ALIAS]
         here: _Here[Row] | None = getattr(self._local, "here", None)
         if here is None or here.of is not own:
-            here = self._local.here = _Here(self.prepare(), own)
+            here = self._local.here = _Here(self.prepare(), own, self.is_for_server)
         return here.rows(values)
 
     def prepare(self) -> "_Compiled[Row]":
@@ -68,6 +70,12 @@ class Prepared(Generic[Row]):
     def plain(self, **values: Value) -> Sql:
         """Return what it would be asked without preparing."""
         return _sql_of(self.build(**values).query)
+
+
+class Searching(Prepared[Row]):
+    """One that PostgreSQL plans by its values each time, because they decide where it looks."""
+
+    is_for_server = False
 
 
 class PreparedUpdate:
@@ -166,8 +174,11 @@ class _Compiled(Generic[Row]):
 class _Here(Generic[Row]):
     """A compiled query as one thread asks it, by a connection of its own."""
 
-    def __init__(self, compiled: _Compiled[Row], own: BaseDatabaseWrapper) -> None:
-        self.of, self._filling, self._preparing = own, compiled.filling, _preparing(own)
+    def __init__(
+        self, compiled: _Compiled[Row], own: BaseDatabaseWrapper, is_for_server: bool
+    ) -> None:
+        self.of, self._filling = own, compiled.filling
+        self._preparing = _preparing(own) if is_for_server else nullcontext
         self._queryset = compiled.queryset.all()
         query = self._queryset.query
         compiler = copy(compiled.compiler)

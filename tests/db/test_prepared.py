@@ -19,8 +19,11 @@ from orders.access import (
     sessions,
 )
 from orders.accounts import wallet_check
+from orders.admin import site_state
+from orders.admin.guards import strip
 from orders.admin.orders import cancel_cell
 from orders.admin.push import watch as push_watch
+from orders.admin.shared import filters, saved_views
 from orders.audit import log, reader
 from orders.cancels import cancel_rows, intake, live_cancels, requests
 from orders.delivery import abandoned, claims, send_permission, worker
@@ -50,6 +53,7 @@ USERS = (
     claims,
     credits,
     filled_amounts,
+    filters,
     guard_matters,
     intake,
     latches,
@@ -63,11 +67,14 @@ USERS = (
     push_watch,
     reader,
     requests,
+    saved_views,
     schedules,
     second_factor,
     send_permission,
     session_store,
     sessions,
+    site_state,
+    strip,
     sweep,
     telling,
     transitions,

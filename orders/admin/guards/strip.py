@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from orders.models import Guard, GuardStatus, Latch
+from orders.models.for_person import ForPerson
 from orders.panic.guard import lookout
 
 if TYPE_CHECKING:
@@ -46,12 +47,16 @@ class Strip:
     version: str  # another one wherever the strip would be, though the log did not go on
 
 
+_at_work = ForPerson(lambda seen: seen(Guard.objects.at_work()).with_clock().select_related("desk"))
+_holding = ForPerson(lambda seen: seen(Latch.objects.holding()).select_related("account__desk"))
+
+
 def strip_for(user: "Person") -> Strip:
     """Return the strip for a person; two queries."""
-    at_work = Guard.objects.at_work().visible_to(user).with_clock().select_related("desk")
     now_ms = int(timezone.now().timestamp() * 1000)
-    rows = sorted((_on_strip(guard, now_ms) for guard in at_work), key=lambda one: one.left_s)
-    held = list(Latch.objects.holding().visible_to(user).select_related("account__desk"))
+    rows = [_on_strip(guard, now_ms) for guard in _at_work(user)]
+    rows.sort(key=lambda one: one.left_s)
+    held = _holding(user)
     marks = [(one.guard.pk, one.guard.status, one.guard.beat_no, one.tone) for one in rows]
     appeared = [(latch.pk, latch.appeared) for latch in held]
     version = hashlib.sha256(str((marks, appeared)).encode()).hexdigest()[:16]

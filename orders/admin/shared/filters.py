@@ -21,6 +21,7 @@ from orders.models import (
     OrderState,
 )
 from orders.models.cancels import LIVE
+from orders.models.for_person import ForPerson
 from orders.models.lookups import is_row_id
 from orders.models.orders import IS_STOP
 
@@ -75,14 +76,28 @@ class Text(Choice):
         return self.narrowed(queryset, value) if value else queryset
 
 
+_desks = ForPerson(lambda seen: seen(Desk.objects.all()).values_list("pk", "name"))
+_accounts = ForPerson(
+    lambda seen: seen(Account.objects.all()).values_list("pk", "name", "desk__name")
+)
+_symbols = ForPerson(
+    lambda seen: (
+        Order.objects.open()
+        .on(seen(Account.objects.all()))
+        .order_by("symbol")
+        .values_list("symbol", flat=True)
+        .distinct()
+    )
+)
+
+
 class DeskFilter(Choice):
     """By desk."""
 
     title, parameter_name, path = "desk", "desk", "account__desk"
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
-        desks = scoped(Desk.objects.all(), request.user)
-        return [(str(pk), name) for pk, name in desks.values_list("pk", "name")]
+        return [(str(pk), name) for pk, name in _desks(request.user)]
 
 
 class OwnDeskFilter(DeskFilter):
@@ -97,9 +112,7 @@ class AccountFilter(Choice):
     title, parameter_name, path = "account", "account", "account"
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
-        accounts = scoped(Account.objects.all(), request.user)
-        rows = accounts.values_list("pk", "name", "desk__name")
-        return [(str(pk), f"{desk} · {name}") for pk, name, desk in rows]
+        return [(str(pk), f"{desk} · {name}") for pk, name, desk in _accounts(request.user)]
 
 
 class SymbolFilter(Text):
@@ -108,10 +121,7 @@ class SymbolFilter(Text):
     title, parameter_name, path = "symbol", "symbol", "symbol"
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
-        accounts = scoped(Account.objects.all(), request.user)
-        orders = Order.objects.open().on(accounts).order_by("symbol")
-        symbols = orders.values_list("symbol", flat=True).distinct()
-        return [(symbol, symbol) for symbol in symbols if symbol.isprintable()]
+        return [(each, each) for each in _symbols(request.user) if each.isprintable()]
 
 
 class StateFilter(Choice):

@@ -1,0 +1,55 @@
+"""Prepared questions of every page: each person gets what the plain rule lets them see."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+
+import orders.admin.registry  # noqa: F401  every screen has its questions
+from orders.admin import site_state
+from orders.models import Order, PanicLine, PanicStatus, Right
+from orders.models import for_person as asked
+from tests.authz.scenario import World
+
+LATER = timedelta(minutes=1)
+
+
+@pytest.fixture
+def world(db):
+    """Two desks, on both of which there is something for every question to find."""
+    world = World()
+    for side in (world.near, world.far):
+        contradicted = Order.objects.filter(pk=side.extra["free"].pk)
+        contradicted.update(has_contradiction=True)
+    return world
+
+
+def people_of(world):
+    return [person or AnonymousUser() for person in world.people.values()]
+
+
+def test_each_person_sees_what_the_plain_rule_lets_them_see(world):
+    found = set()
+    for number, question in enumerate(asked.ALL):
+        values = dict.fromkeys(question.samples, timezone.now() + LATER)
+        for person in people_of(world):
+            plain = question.build(lambda rows, person=person: rows.visible_to(person), **values)
+            said = question(person, **values)
+            assert sorted(said, key=str) == sorted(plain, key=str), (number, person)
+            found |= {number} if said else set()
+    needs_somebody = site_state._needing_somebody
+    assert found == set(range(len(asked.ALL))) - {asked.ALL.index(needs_somebody)}
+
+
+@pytest.mark.parametrize("status", [PanicStatus.WAITING, PanicStatus.NEEDS_YOU])
+def test_each_person_sees_the_jobs_of_their_desks(world, status):
+    PanicLine.objects.update(status=status)
+    jobs = site_state.CancelJob.objects
+    for person in people_of(world):
+        plain = site_state._big_ones(jobs.visible_to(person), person.pk or 0)
+        said = site_state._big(person)
+        assert said == list(plain), person
+        needing = PanicLine.objects.needing_somebody().allowing(person, Right.PANIC)
+        mine = set(needing.values_list("job_id", flat=True))
+        assert {job.pk for job in said if job.needs_somebody} == mine
