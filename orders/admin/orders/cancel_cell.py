@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from orders.admin.shared.markup import put
+from orders.admin.shared.row_address import row_address
 from orders.audit import sentences
 from orders.models import Cancel, CancelKind, CancelStatus, Desk, Order, OrderState, Right
 from orders.models.cancels import LIVE
@@ -142,7 +142,7 @@ def _button(order: Order, word: str) -> SafeString:
     """The button; what its request is like stands once around all of them (`_cancelling.html`)."""
     return put(
         '<button type="button" hx-post="{}" aria-label="{} {}">{}</button>',
-        reverse("admin:orders_order_cancel", args=[order.pk]),
+        row_address("admin:orders_order_cancel", order.pk),
         "Cancel" if word == "Cancel" else "Cancel again",
         visible(order),
         word,

@@ -25,4 +25,6 @@ def _escaped(value: object) -> str:
     kind = type(value)
     if kind is SafeString:
         return value  # type: ignore[return-value]  # mypy knows no type by `kind`
+    if kind is int:
+        return str(value)
     return escape(value) if kind is str else conditional_escape(value)  # type: ignore[arg-type]
