@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 OTHERS = 0o077
-OURS = ("desk.sqlite3", "broker", "exports", "checkpoints", "opening-keys", "secret-key")
+OURS = ("desk.sqlite3", "broker", "bells", "exports", "checkpoints", "opening-keys", "secret-key")
 
 
 def make_folder(path: str | Path) -> None:

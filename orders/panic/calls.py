@@ -10,13 +10,15 @@ from django.db import connection, transaction
 
 from desk import doorbell, private
 
+FOLDER = "bells"
+
 
 def folder() -> Path | None:
     """Return where the bells hang; None where the database is no file."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor != "sqlite" or name.startswith("file:") or ":memory:" in name:
         return None
-    return Path(f"{name}-bells")
+    return Path(name).parent / FOLDER
 
 
 def bell() -> doorbell.Doorbell | None:

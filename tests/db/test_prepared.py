@@ -32,7 +32,7 @@ from orders.lifecycle import transitions
 from orders.management import sweep
 from orders.models import Account, Cancel, Membership
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, prepare_all
-from orders.operations.alerts import guard_matters, telling, watch
+from orders.operations.alerts import guard_matters, watch
 from orders.operations.errands import background
 from orders.operations.time_stamps import alarm
 from orders.panic import worker as panic_worker
@@ -76,7 +76,6 @@ USERS = (
     site_state,
     strip,
     sweep,
-    telling,
     transitions,
     wallet_check,
     watch,

@@ -52,7 +52,7 @@ def test_a_persons_word_on_a_line_rings(committing_firm, rung):
 def test_the_bell_hangs_beside_the_file_and_only_its_user_can_ring(monkeypatch, short_path):
     monkeypatch.setitem(connection.settings_dict, "NAME", str(short_path / "desk.sqlite3"))
     bell = calls.bell()
-    assert calls.folder() == short_path / "desk.sqlite3-bells"
+    assert calls.folder() == short_path / "bells"
     assert calls.folder().stat().st_mode & 0o077 == 0
     doorbell.ring(calls.folder())
     assert bell.wait(10)

@@ -13,7 +13,6 @@ from django.db.models import F
 from orders.audit import log
 from orders.models import Alert, Event
 from orders.models.alerts import MAX_PAUSE
-from orders.models.prepared import MOMENTS, Prepared
 from orders.operations.alerts import ways
 from orders.operations.alerts.ways import Notice, Way
 from orders.operations.alerts.webhook import CannotTell
@@ -23,12 +22,9 @@ TELL_LEASE = timedelta(seconds=30)  # for each way
 RAISED, OVER = "raised", "over"
 
 
-_to_tell = Prepared(lambda now: Alert.objects.to_tell(now), now=MOMENTS)
-
-
 def tell(now: datetime) -> None:
     """Tell what is due, each claimed first; what fails is tried again, ever more rarely."""
-    for alert in _to_tell(now=now):
+    for alert in Alert.objects.to_tell(now):
         left = _left(alert)
         same = Alert.objects.filter(pk=alert.pk, next_tell_at=alert.next_tell_at)
         if same.update(next_tell_at=now + TELL_LEASE * max(1, len(left))):
