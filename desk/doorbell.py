@@ -4,6 +4,7 @@ A datagram to a Unix socket in that folder. It carries nothing and may be lost; 
 the folder by itself from time to time. Where no socket can be made, waiting is short: a poll.
 """
 
+import contextlib
 import os
 import socket
 import time
@@ -68,17 +69,20 @@ class Doorbell:
 
 
 def ring(folder: Path) -> None:
-    """Ring every bell in this folder; one whose process is gone is taken away."""
-    for path in folder.glob(f"*{ENDING}"):
-        _ring(path)
+    """Ring every bell in this folder; one whose process is gone is taken away.
+
+    Raises nothing: who does not hear it looks by himself.
+    """
+    with contextlib.suppress(OSError):
+        for path in list(folder.glob(f"*{ENDING}")):
+            _ring(path)
 
 
 def _ring(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as caller:
+    # An error is no matter: it rang so often that nothing more fits, or it is gone.
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as caller:
         caller.setblocking(False)
         try:
             caller.sendto(b"!", str(path))
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
-        except OSError:  # it has rung so often that nothing more fits, or is gone: either is well
-            pass

@@ -3,7 +3,8 @@
 Between its rounds a duty's thread sleeps. Who keeps time asks SQLite, for nothing, whether anybody
 committed, and for most duties whether there is anything to do: what is asked together in one thread
 takes a fifth of what it takes in a thread each. The urgent ones have a time keeper of their own,
-whom no locked table of the others can hold up.
+who does not wait for what the others ask. On PostgreSQL a table may be locked: there each duty asks
+in its own thread.
 """
 
 import logging
@@ -48,8 +49,9 @@ class Duty:
 
     ``rest_s``: or what tells how long, where that depends. ``idle_s``: how long it rests while
     nobody commits anything, where the engine tells so. ``is_called``: where a bell hangs that rings
-    for it, it rests for ``idle_s`` till that is heard. ``asks``: quickly, whether there is anything
-    to do; else no round begins. ``is_urgent``: a person waits for it.
+    for it, it rests for ``idle_s`` till that is heard. ``asks``: on SQLite, and within milliseconds
+    however much there is, whether there is anything to do; else no round begins. ``is_urgent``:
+    people's money waits for it, and it for no other.
     """
 
     name: str
@@ -124,13 +126,20 @@ class TimeKeeper(threading.Thread):
     def run(self) -> None:
         """Attend, until all are stopping."""
         while self._duties and not self._stopping.is_set():
-            now_s = time.monotonic()
-            version, called_s = self._version(now_s), self._called_s(now_s)
-            due_s = [each.attend(now_s, version, called_s) for each in self._duties]
-            self._wait(min(due_s) - time.monotonic())
+            try:
+                self._attend()
+            except Exception:  # nothing of the sweep would go on without this thread
+                logger.exception("The sweep lost its time; it goes on.")
+                self._stopping.wait(ROUND_S)
         connection.close()
         if self._bell:
             self._bell.close()
+
+    def _attend(self) -> None:
+        now_s = time.monotonic()
+        version, called_s = self._version(now_s), self._called_s(now_s)
+        due_s = [each.attend(now_s, version, called_s) for each in self._duties]
+        self._wait(min(due_s) - time.monotonic())
 
     def _version(self, now_s: float) -> Version:
         """Return the database's; none where it cannot be told: each duty finds out by itself."""
@@ -175,16 +184,19 @@ class DutyThread(threading.Thread):
 
     def attend(self, now_s: float, version: Version, called_s: float | None = None) -> float:
         """Have a round begin if one is due; return when to attend to it again."""
-        rest_s = self.duty.resting_s(called_s)
-        if now_s < self._ended_s + rest_s * (1 - SLACK):
-            return self._ended_s + rest_s
-        if not self._round.is_set() and self._is_worth_it(now_s, version):
+        ended_s, is_at_it = self._ended_s, self._round.is_set()
+        rest_s = self.duty.resting_s(called_s)  # after it: a round may have changed how long
+        if now_s < ended_s + rest_s * (1 - SLACK):
+            return ended_s + rest_s
+        is_called = self.duty.is_called and called_s == 0
+        if not is_at_it and (is_called or self._is_worth_it(now_s, version)):
             self._seen, self._begun_s = version, now_s
-            if self._has_something_to_do():
+            is_at_it = self._has_something_to_do(version)
+            if is_at_it:
                 self._round.set()
             else:
                 self._ended_s = now_s
-        may_change = self._round.is_set() and callable(self.duty.rest_s)
+        may_change = is_at_it and callable(self.duty.rest_s)
         return now_s + (min(rest_s, ROUND_S) if may_change else rest_s)
 
     def _is_worth_it(self, now_s: float, version: Version) -> bool:
@@ -192,10 +204,12 @@ class DutyThread(threading.Thread):
         has_changed = version is None or version != self._seen
         return has_changed or now_s - self._begun_s >= self.duty.idle_s
 
-    def _has_something_to_do(self) -> bool:
+    def _has_something_to_do(self, version: Version) -> bool:
         """Whether a round is worth it; one where that cannot be told, to say what is wrong."""
+        if self.duty.asks is None or version is None:
+            return True
         try:
-            return self.duty.asks is None or bool(self.duty.asks(timezone.now()))
+            return bool(self.duty.asks(timezone.now()))
         except Exception:
             return True
 
@@ -216,8 +230,8 @@ class DutyThread(threading.Thread):
         connection.close()
 
     def _attempt(self) -> None:
-        close_old_connections()
         try:
+            close_old_connections()
             self.duty.act(timezone.now())
         except Exception as error:  # a duty must outlive whatever befalls one round of it
             process_figures.failed(error)

@@ -64,14 +64,14 @@ def _urgent_duties() -> list[Duty]:
     return [
         panic("panic", panics.take_due, 0.05),
         urgent("guard", partial(look_at_guards, guards, panics), guards.rest_s),
-        urgent("latch", look_at_latches, 0.2, idle_s=0.5, asks=latches.due),
-        urgent("deliver urgent", deliver_urgent, 0.2, idle_s=0.5, asks=_urgent_overdue),
     ]
 
 
 def _other_duties() -> list[Duty]:
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
+        Duty("latch", look_at_latches, 0.2, idle_s=0.5, asks=latches.hold),
+        Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5, asks=_urgent_overdue),
         Duty("schedule", schedules.run_due, 1, asks=schedules.is_due),
         Duty("deliver", deliver_overdue, 0.5, asks=_is_overdue),
         Duty("recover", recover_abandoned, 1, asks=abandoned.is_due),

@@ -36,4 +36,4 @@ def bell() -> doorbell.Doorbell | None:
 def ring() -> None:
     """Once what was written is there to be seen, ring for every sweep on this file."""
     if (place := folder()) is not None:
-        transaction.on_commit(lambda: doorbell.ring(place))
+        transaction.on_commit(lambda: doorbell.ring(place), robust=True)

@@ -85,10 +85,10 @@ class PanicWorker:
         together = volley.Volley(lines, why_not)
         futures = [self._pool.submit(self._carry, line, together) for line in lines]
         self._under_way.update(futures)
-        if len(self._under_way) == self._threads:
-            waiting = PanicLine.objects.free(now).filter(status=PanicStatus.WAITING, **only)
-            with self._counting:
-                self._wanted = waiting.count()
+        is_full = len(self._under_way) == self._threads
+        waiting = PanicLine.objects.free(now).filter(status=PanicStatus.WAITING, **only)
+        with self._counting:
+            self._wanted = waiting.count() if is_full else 0
         return futures
 
     def _carry(self, line: PanicLine, together: volley.Volley) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from kombu import Connection
@@ -52,6 +53,28 @@ def test_the_bell_of_a_process_that_died_is_taken_away(tmp_path, bell):
     bell._socket = None
     doorbell.ring(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ring_raises_nothing(tmp_path, bell, monkeypatch):
+    def none_left(*given):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(doorbell.socket, "socket", none_left)
+    doorbell.ring(tmp_path)
+    monkeypatch.setattr(Path, "glob", none_left)
+    doorbell.ring(tmp_path)
+
+
+def test_a_dead_bell_that_may_not_be_taken_away_stays(tmp_path, bell, monkeypatch):
+    bell._socket.close()
+
+    def denied(*given, **about):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "unlink", denied)
+    doorbell.ring(tmp_path)
+    monkeypatch.undo()
+    bell._socket = None
 
 
 def test_where_no_socket_can_be_made_the_wait_is_short(tmp_path):

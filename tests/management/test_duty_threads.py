@@ -137,20 +137,32 @@ def test_what_a_bell_rings_for_looks_seldom_until_it_rings_and_then_often(rounds
     assert duty.attend(0.375, OTHER, called_s=AWAKE_S + 1) == (True, 0.5)
 
 
+def test_a_ring_begins_a_round_whatever_was_seen_since(rounds):
+    duty = rounds(0.125, idle_s=0.5, is_called=True)
+    duty.attend(version=ONE, called_s=1)
+    duty.until_rests()
+    assert duty.attend(0.125, ONE, called_s=1) == (False, 0.125)
+    assert duty.attend(0.125, ONE, called_s=0) == (True, 0)
+
+
 def test_a_round_begins_only_if_there_is_something_to_do(rounds):
     found = []
     duty = rounds(1, asks=lambda _: found)
-    assert duty.attend() == (False, 1)
-    assert duty.attend(0.5) == (False, 0.5)
+    assert duty.attend(version=ONE) == (False, 1)
+    assert duty.attend(0.5, ONE) == (False, 0.5)
     found.append("work")
-    assert duty.attend(0.5) == (True, 1)
+    assert duty.attend(0.5, ONE) == (True, 1)
+
+
+def test_where_a_table_may_be_locked_each_asks_in_its_own_thread(rounds):
+    assert rounds(1, asks=lambda _: pytest.fail()).attend(version=None) == (True, 1)
 
 
 def test_where_it_cannot_be_told_a_round_begins_to_say_so(rounds):
     def fail(moment):
         raise RuntimeError
 
-    assert rounds(1, asks=fail).attend() == (True, 1)
+    assert rounds(1, asks=fail).attend(version=ONE) == (True, 1)
 
 
 def test_the_urgent_ones_do_not_wait_for_what_the_others_ask(committing_db):
@@ -237,6 +249,23 @@ def test_time_goes_on_where_the_database_cannot_tell(committing_db, monkeypatch)
     finally:
         sweep.stop()
     assert not any(each.is_alive() for each in sweep._all)
+
+
+def test_time_goes_on_whatever_befalls_who_keeps_it(committing_db, caplog):
+    looked, errors = threading.Semaphore(0), [RuntimeError]
+
+    def rest_s():
+        if errors:
+            raise errors.pop()
+        return 0.01
+
+    sweep = Sweep([Duty("look", lambda _: looked.release(), rest_s, is_urgent=True)])
+    sweep.start()
+    try:
+        assert all(looked.acquire(timeout=PATIENCE_S) for _ in range(3))
+    finally:
+        sweep.stop()
+    assert "lost its time" in caplog.text
 
 
 def test_a_sweep_of_slow_duties_sleeps_until_one_is_due(committing_db, monkeypatch):

@@ -31,7 +31,7 @@ IDLE_S = 0.5  # the same while no guard is armed
 STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
 JUMP_S = 0.5  # more than clocks drift apart between looks
 PULSE_S = 1
-IDLE_PULSE_S = 3  # the same while no guard is armed; less than it counts for, `PULSE_FRESH_FOR`
+IDLE_PULSE_S = 2  # the same while no guard is armed; less than it counts for, `PULSE_FRESH_FOR`
 
 
 @dataclass
