@@ -12,7 +12,7 @@ from orders.lifecycle import transitions
 from orders.lifecycle.held_back import PANIC_WAITED
 from orders.models import CancelJob, JobStatus, PanicLine, PanicStatus, Right
 from orders.models.panics import UNFINISHED
-from orders.panic import calls
+from orders.panic import bells
 from orders.panic.claimed_lines import NOT_AGAIN
 from orders.panic.decision import NO_DESK, fact
 
@@ -98,7 +98,7 @@ def _move(
             jobs.update(status=JobStatus.RUNNING, done_at=None)
         transitions.finish_jobs({line.job_id}, now)
         log.append(fact(actor, line.desk, line.job, now, about, [line.account]))
-        calls.ring()
+        bells.ring()
     return True
 
 

@@ -22,7 +22,7 @@ from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Rig
 from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE
 from orders.models.orders import IS_STOP
 from orders.models.panics import MAX_SYMBOL
-from orders.panic import calls, spared
+from orders.panic import bells, spared
 from orders.panic.guard import latches
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _insert(
         about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
         latched = latches.set_on(job, desk, accounts, actor, now)
         log.append(fact(actor, desk, job, now, about, accounts), *latched)
-        calls.ring()
+        bells.ring()
     return job
 
 

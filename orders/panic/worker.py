@@ -37,7 +37,7 @@ from orders.models import CancelJob, PanicLine, PanicStatus
 from orders.models.cancels import LEASE
 from orders.models.panics import PanicLineQuerySet
 from orders.models.prepared import MOMENTS, Prepared
-from orders.panic import calls, cancel_all, readback, stop_orders, volley
+from orders.panic import bells, cancel_all, readback, stop_orders, volley
 from orders.panic.claimed_lines import (
     WITH,
     ClaimLost,
@@ -99,7 +99,7 @@ class PanicWorker:
                 empty(line, self._must_leave, self._timings, together)
         finally:
             batches.let_go()
-            calls.ring()  # there is a thread for the next
+            bells.ring()  # there is a thread for the next
             if connection.vendor != "sqlite":  # a file is no server's burden, and 2 ms to open
                 connection.close()
 

@@ -11,7 +11,7 @@ from orders.management import terminal
 from orders.management.duty_threads import Sweep
 from orders.management.sweep import duties, streams
 from orders.models.prepared import prepare_all
-from orders.panic import calls
+from orders.panic import bells
 
 
 class Command(terminal.DeskCommand):
@@ -32,7 +32,7 @@ class Command(terminal.DeskCommand):
             restored_copy.check()
         prepare_all()  # not while a panic waits
         startup_checks.warn_of_sqlite()
-        sweep = Sweep(duties(), streams(), calls.bell())
+        sweep = Sweep(duties(), streams(), bells.hung())
         gc.freeze()  # else each full collection walks what start-up made, while a panic waits
         sweep.start()
         self.stdout.write("The sweep is running.")

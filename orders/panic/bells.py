@@ -21,16 +21,16 @@ def folder() -> Path | None:
     return Path(name).parent / FOLDER
 
 
-def bell() -> doorbell.Doorbell | None:
+def hung() -> doorbell.Doorbell | None:
     """Return a bell for one sweep; None where none can be hung, and it looks as often as it can."""
     if (place := folder()) is None:
         return None
     try:
         private.make_folder(place)
-        hung = doorbell.Doorbell(place)
+        bell = doorbell.Doorbell(place)
     except OSError:
         return None
-    return hung if hung.can_ring else None
+    return bell if bell.can_ring else None
 
 
 def ring() -> None:

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from desk import doorbell
 from orders.models import PanicLine
-from orders.panic import actions, calls, decision
+from orders.panic import actions, bells, decision
 
 ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="its bell hangs by the file")
 
@@ -20,7 +20,7 @@ def pull(firm):
 def rung(monkeypatch, tmp_path):
     """What rang, each with whether the line was there to be seen by others."""
     heard = []
-    monkeypatch.setattr(calls, "folder", lambda: tmp_path)
+    monkeypatch.setattr(bells, "folder", lambda: tmp_path)
     monkeypatch.setattr(
         doorbell, "ring", lambda place: heard.append((place, connection.in_atomic_block))
     )
@@ -51,10 +51,10 @@ def test_a_persons_word_on_a_line_rings(committing_firm, rung):
 @ON_SQLITE
 def test_the_bell_hangs_beside_the_file_and_only_its_user_can_ring(monkeypatch, short_path):
     monkeypatch.setitem(connection.settings_dict, "NAME", str(short_path / "desk.sqlite3"))
-    bell = calls.bell()
-    assert calls.folder() == short_path / "bells"
-    assert calls.folder().stat().st_mode & 0o077 == 0
-    doorbell.ring(calls.folder())
+    bell = bells.hung()
+    assert bells.folder() == short_path / "bells"
+    assert bells.folder().stat().st_mode & 0o077 == 0
+    doorbell.ring(bells.folder())
     assert bell.wait(10)
     bell.close()
 
@@ -64,8 +64,8 @@ def test_where_no_bell_can_hang_a_sweep_has_none(monkeypatch, tmp_path):
     far = tmp_path / ("far" * 40)
     far.mkdir()
     monkeypatch.setitem(connection.settings_dict, "NAME", str(far / "desk.sqlite3"))
-    assert calls.bell() is None
+    assert bells.hung() is None
     monkeypatch.setitem(connection.settings_dict, "NAME", str(Path("/proc/none/desk.sqlite3")))
-    assert calls.bell() is None
+    assert bells.hung() is None
     monkeypatch.setitem(connection.settings_dict, "NAME", ":memory:")
-    assert (calls.folder(), calls.bell()) == (None, None)
+    assert (bells.folder(), bells.hung()) == (None, None)
