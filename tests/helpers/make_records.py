@@ -1,5 +1,6 @@
 """`-m tests.helpers.make_records --count 1000000`: a believable log, fast, with true signatures.
 
+With ``--orders`` so many orders too, of which the last few of each account are open.
 Facts go through `orders.audit.log` itself and every request is signed; jobs and cancels are
 inserted as plain rows, and indexes are put back at the end, as every bulk load does it.
 """
@@ -97,6 +98,26 @@ class Maker:
     def _new_act(self, count):
         job = self._job(self.chance.choice(self.accounts), count)
         return [self._new_cancel(job) for _ in range(count)]
+
+    def add_orders(self, count, *, are_open):
+        """Insert so many orders, the newest of them open, shared out among the accounts."""
+        from orders.models import Order
+
+        first = count - are_open
+        for start in range(0, count, ORDERS_AT_ONCE):
+            numbers = range(start, min(count, start + ORDERS_AT_ONCE))
+            _insert(Order, [self._order_row(number, number >= first) for number in numbers])
+
+    def _order_row(self, number, is_open):
+        at = START + timedelta(seconds=number)
+        about = {"account_id": self.accounts[number % len(self.accounts)].pk, "order_id": 10**9}
+        about["order_id"] += number
+        about |= {"symbol": SYMBOLS[number // 10 % len(SYMBOLS)], "side": "bid"}
+        about |= {"order_type": "limit", "price": "50000", "price_number": 50000}
+        about |= {"initial_amount": "0.5", "open_amount_number": 0.5 if is_open else 0}
+        about |= {"state": "open"} if is_open else {"state": "closed", "order_status": "cancelled"}
+        about |= {} if is_open else {"closed_at": at}
+        return about | dict.fromkeys(("created_at", "first_seen_at", "last_seen_at"), at)
 
     def _next_id(self):
         self.ids += 1
@@ -285,17 +306,19 @@ def bulk_load():
             cursor.execute("VACUUM ANALYZE")  # what autovacuum does in its own time
 
 
-LOADED = r" ON (public\.)?\"?orders_(audit|cancel)"
+LOADED = r" ON (public\.)?\"?orders_(audit|cancel|order\b)"
 INDEXES = {
     "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql NOT LIKE '%UNIQUE%'",
     "postgresql": "SELECT indexdef FROM pg_indexes WHERE indexdef NOT LIKE '%UNIQUE%'",
 }
+ORDERS_AT_ONCE = 20_000
 ACTS = [1] * 280 + [100] * 4  # in one transaction: about 1,200 records
 
 
-def make(*, count, seed=1):
+def make(*, count, seed=1, orders=0, are_open=0):
     """Write about so many records: nine in ten from single cancels, the others from bulk."""
     maker = Maker(seed=seed, pace_s=30_000_000 / count)
+    maker.add_orders(orders, are_open=are_open)
     while maker.records < count:
         maker.write(ACTS * 8 if count > 100_000 else ACTS if count > 2_000 else [1] * (count // 10))
     return maker
@@ -305,6 +328,8 @@ def main():
     """Fill a scratch database that stays, and say how long it took."""
     parser = argparse.ArgumentParser(prog="python -m tests.helpers.make_records")
     parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--orders", type=int, default=0)
+    parser.add_argument("--open", type=int, default=0, help="how many of the orders")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     from tests.helpers.scratch import scratch_database
@@ -316,7 +341,8 @@ def main():
 
         started = time.perf_counter()
         with bulk_load():
-            maker = make(count=options.count, seed=options.seed)
+            about = {"orders": options.orders, "are_open": options.open}
+            maker = make(count=options.count, seed=options.seed, **about)
         checkpoints.make()
         took = time.perf_counter() - started
         print(f"{connection.vendor}: {maker.records} records in {took:.0f} s, checkpoint made.")

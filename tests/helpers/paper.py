@@ -196,7 +196,8 @@ class Signatory:
 
 
 @cache
-def _shared_paper_exchange() -> PaperHandle:
+def shared_paper_exchange() -> PaperHandle:
+    """Return the one of this process."""
     # One a process, in a daemon thread, for as long as the process lives: starting is cheap, but
     # connections made before a restart would not survive it.
     background = background_server.in_background()
@@ -210,6 +211,6 @@ _kept = []
 @pytest.fixture
 def paper_exchange():
     """A paper exchange shared by the tests of this process, empty at the start of each."""
-    paper = _shared_paper_exchange()
+    paper = shared_paper_exchange()
     paper.reset()
     return paper
