@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -109,28 +110,49 @@ _needing_somebody = ForPerson(
 )
 
 
-def _big_ones(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
-    """Return the bulk jobs and panics that run, and panics that wait for this person."""
-    lines = PanicLine.objects.needing_somebody().held_by(user_id, Right.PANIC)
-    needing = Exists(lines.filter(job=OuterRef("pk")))
+def _going(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
+    """Return the bulk jobs and panics that run."""
     big = Q(is_urgent=False) | Q(is_panic=True)
+    return _marked(jobs.filter(big, status__in=STILL_GOING), user_id)
+
+
+def _given_up(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
+    """Return the panics that wait for this person."""
+    lines = PanicLine.objects.needing_somebody().held_by(user_id, Right.PANIC)
+    return _marked(jobs.filter(is_panic=True, pk__in=lines.order_by().values("job")), user_id)
+
+
+def _marked(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
+    lines = PanicLine.objects.needing_somebody().held_by(user_id, Right.PANIC)
     # Other screens attach the same name by a query of their own.
-    jobs = jobs.annotate(needs_somebody=needing)  # type: ignore[no-redef]
-    shown = jobs.filter(big & Q(status__in=STILL_GOING) | Q(is_panic=True, needs_somebody=True))
-    return shown.order_by("-created_at")
+    return jobs.annotate(  # type: ignore[no-redef]
+        needs_somebody=Exists(lines.filter(job=OuterRef("pk")))
+    ).order_by()
 
 
-_big_of_all = Searching(lambda user_id: _big_ones(CancelJob.objects.all(), user_id), user_id=(1, 2))
-_big_of_some = Searching(
-    lambda user_id: _big_ones(CancelJob.objects.held_by(user_id, Right.VIEW), user_id),
-    user_id=(1, 2),
-)
+def _of_some(build: Callable[..., QuerySet[CancelJob]]) -> Searching[CancelJob]:
+    return Searching(
+        lambda user_id: build(CancelJob.objects.held_by(user_id, Right.VIEW), user_id),
+        user_id=(1, 2),
+    )
+
+
+def _of_all(build: Callable[..., QuerySet[CancelJob]]) -> Searching[CancelJob]:
+    return Searching(lambda user_id: build(CancelJob.objects.all(), user_id), user_id=(1, 2))
+
+
+#: Asked apart: where one OR the other may be, every job that there ever was would be read.
+_big_of_some = _of_some(_going), _of_some(_given_up)
+_big_of_all = _of_all(_going), _of_all(_given_up)
 
 
 def _big(user: "Person") -> list[CancelJob]:
+    """Return the bulk jobs and panics that run, and panics that wait for this person."""
     if not is_active_person(user):
         return []
-    return (_big_of_all if sees_everything(user) else _big_of_some)(user_id=user.pk)
+    questions = _big_of_all if sees_everything(user) else _big_of_some
+    found = {job.pk: job for question in questions for job in question(user_id=user.pk)}
+    return sorted(found.values(), key=lambda job: job.created_at, reverse=True)
 
 
 class SiteState:

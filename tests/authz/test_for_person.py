@@ -47,9 +47,10 @@ def test_each_person_sees_the_jobs_of_their_desks(world, status):
     PanicLine.objects.update(status=status)
     jobs = site_state.CancelJob.objects
     for person in people_of(world):
-        plain = site_state._big_ones(jobs.visible_to(person), person.pk or 0)
+        seen, user_id = jobs.visible_to(person), person.pk or 0
+        plain = {*site_state._going(seen, user_id), *site_state._given_up(seen, user_id)}
         said = site_state._big(person)
-        assert said == list(plain), person
+        assert said == sorted(plain, key=lambda job: job.created_at, reverse=True), person
         needing = PanicLine.objects.needing_somebody().allowing(person, Right.PANIC)
         mine = set(needing.values_list("job_id", flat=True))
         assert {job.pk for job in said if job.needs_somebody} == mine

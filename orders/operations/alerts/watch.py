@@ -4,12 +4,13 @@ Where no way of telling is set matters are still listed.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from desk.repeated_warnings import Matters
 from orders.access import emergency, one_person, passkeys
@@ -46,7 +47,6 @@ RAISED_ELSEWHERE = {  # where it happened, for it leaves no state behind; and fo
 
 Key = tuple[str, str]  # kind, and what of that kind it is about
 Matter = tuple[str, str]  # desk name, words
-JobCounts = QuerySet[Cancel, tuple[int, str, int]]
 
 
 def watch(now: datetime) -> None:
@@ -79,13 +79,16 @@ def _unresolved(now: datetime) -> dict[Key, Matter]:
             f"Job {job_id}: the outcome of {_count(count)} is unresolved for more than "
             f"{settings.ALERT_AFTER_S} s. The orders may still be open.",
         )
-        for job_id, desk_name, count in _asked_long(now=now)
+        for (job_id, desk_name), count in Counter(_asked_long(now=now)).items()
     }
 
 
-def _by_job(cancels: CancelQuerySet) -> JobCounts:
-    """Return job id, desk and number of these cancels."""
-    return cancels.order_by().values_list("job_id", "job__desk__name").annotate(n=Count("pk"))
+def _by_job(cancels: CancelQuerySet) -> QuerySet[Cancel, tuple[int, str]]:
+    """Return job id and desk of each of these cancels, to be counted.
+
+    Where SQLite groups them it reads them in the order of their jobs, and so every one there is.
+    """
+    return cancels.order_by().values_list("job_id", "job__desk__name")
 
 
 def _asked_for_long(now: datetime) -> CancelQuerySet:
@@ -131,7 +134,7 @@ def _expired(now: datetime) -> dict[Key, Matter]:
             desk_name,
             f"Job {job_id}: {_count(count)} expired, never sent. The orders may still be open.",
         )
-        for job_id, desk_name, count in _expired_lately(now=now)
+        for (job_id, desk_name), count in Counter(_expired_lately(now=now)).items()
     }
 
 
@@ -150,7 +153,7 @@ def _contradicted() -> dict[Key, Matter]:
             f"Job {job_id}: {_count(count)} said to be over, and the exchange shows "
             "otherwise. They are asked about again.",
         )
-        for job_id, desk_name, count in _contradictions()
+        for (job_id, desk_name), count in Counter(_contradictions()).items()
     }
 
 
