@@ -34,6 +34,14 @@ def test_a_search_finds_ids_by_their_beginning(firm, term):
     assert "31000000001" not in found
 
 
+def test_many_digits_find_a_client_order_id_too_where_no_order_id_begins_so(firm):
+    odd = "123456789012345678901234567890ab"  # no UUID as the exchange writes it
+    known_order(firm.account, 28_000_000_047, client_order_id=odd)
+    client = signed_in(firm.operator)
+    assert "28000000047" in page(client, "orders_order_changelist", q="1234567890")
+    assert "28000000047" in page(client, "orders_order_changelist", q="2800000004")
+
+
 @pytest.mark.parametrize("term", ["80000", "BTC", "0", "9" * 40, "%", "‮", "'\""])
 def test_a_search_finds_nothing_by_anything_else(firm, order, term):
     assert "28000000042" not in page(signed_in(firm.operator), "orders_order_changelist", q=term)

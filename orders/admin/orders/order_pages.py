@@ -37,6 +37,7 @@ from orders.models.orders import OrderQuerySet
 from orders.templatetags.desk import visible
 
 MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
+MAX_UUID_DIGITS = 8  # that a client order id begins with, before its first dash
 MAX_CELLS = 200
 STALE_PAGE = "This page is too old to act on: reload it and click again."
 
@@ -156,7 +157,10 @@ class OrderAdmin(ReadOnlyPage[Order]):
             return queryset, False
         named = Q(client_order_id__istartswith=term)
         if term.isascii() and term.isdigit() and not term.startswith("0"):
-            named |= order_id_begins(term)
+            by_id = order_id_begins(term)
+            if len(term) > MAX_UUID_DIGITS and queryset.filter(by_id).exists():
+                return queryset.filter(by_id), False  # an index has it; the rest reads every order
+            named |= by_id
         return queryset.filter(named), False
 
     def changelist_view(
