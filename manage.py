@@ -2,7 +2,7 @@
 """Django's command line for Pacifica Desk.
 
 What is loaded stays, so the garbage collector is kept from walking it: a third of the time that a
-terminal takes to cancel, half of it as the process ends.
+terminal takes to cancel, most of it as the process ends.
 """
 
 import gc

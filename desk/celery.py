@@ -127,7 +127,7 @@ def make_way(sender: Any, **kwargs: Any) -> None:
 @signals.worker_ready.connect
 def beat(**kwargs: Any) -> None:
     """Tell the pages that something is sending, for as long as this worker lives."""
+    from orders.management import sweep
     from orders.management.duty_threads import Duty, Sweep
-    from orders.management.sweep import beat
 
-    Sweep([Duty("heartbeat", lambda now: beat("worker", now), HEARTBEAT_S)]).start()
+    Sweep([Duty("heartbeat", lambda now: sweep.beat("worker", now), HEARTBEAT_S)]).start()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.utils import timezone
@@ -70,10 +72,7 @@ def is_due(now: datetime) -> bool:
 
 _kept = Prepared(lambda: MarketWatch.objects.filter(pk=1).values_list("pk"))
 _any_due = Prepared(
-    lambda now: (
-        MarketWatch.objects.due("next_prices_at", now)
-        | MarketWatch.objects.due("next_decimals_at", now)
-    ),
+    lambda now: reduce(or_, (MarketWatch.objects.due(route.column, now) for route in ROUTES)),
     now=MOMENTS,
 )
 
@@ -153,7 +152,7 @@ def _store(found: list[Market], names: list[str]) -> None:
     )
 
 
-ROUTES = (
+ROUTES: tuple[Route, ...] = (
     Route("/info/prices", "next_prices_at", EVERY, reads.market_prices, _keep_marks),
     Route("/info", "next_decimals_at", DECIMALS_EVERY, reads.market_decimals, _keep_decimals),
 )

@@ -70,7 +70,7 @@ def _urgent_duties() -> list[Duty]:
 def _other_duties() -> list[Duty]:
     return [
         Duty("heartbeat", lambda now: beat("sweep", now), 3),
-        Duty("latch", look_at_latches, 0.2, idle_s=0.5, asks=latches.hold),
+        Duty("latch", look_at_latches, 0.2, idle_s=0.5, asks=latches.any_holds),
         Duty("deliver urgent", deliver_urgent, 0.2, idle_s=0.5, asks=_urgent_overdue),
         Duty("schedule", schedules.run_due, 1, asks=schedules.is_due),
         Duty("deliver", deliver_overdue, 0.5, asks=_is_overdue),

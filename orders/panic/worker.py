@@ -124,7 +124,7 @@ def _in_turn(lines: PanicLineQuerySet) -> QuerySet[PanicLine, int]:
     return lines.order_by("-status", "pk").values_list("pk", flat=True)
 
 
-#: Asked twenty times a second, and mostly there is none.
+#: Asked again and again, and mostly there is none.
 _free = Prepared(lambda now: _in_turn(PanicLine.objects.free(now))[:THREADS], now=MOMENTS)
 
 

@@ -70,7 +70,7 @@ def set_on(
 _holding = Prepared(lambda: Latch.objects.holding().values_list("pk", flat=True)[:1])
 
 
-def hold(_: datetime) -> bool:
+def any_holds(_: datetime) -> bool:
     """Whether any latch holds. The moment that duties are given is not used."""
     return bool(_holding())
 
@@ -80,7 +80,7 @@ def due(now: datetime) -> list[int]:
 
     While a panic is at work on an account, that panic takes what is left.
     """
-    if not hold(now):
+    if not any_holds(now):
         return []
     halting = PanicLine.objects.unfinished().filter(account=OuterRef("account"))
     placed = _placed_after(OuterRef("set_at"), now)

@@ -58,7 +58,7 @@ class Lookout:
         self._clock = clock
         self._silences: dict[int, Silence] = {}
         self._looked_s: float | None = None
-        self._pulsed_s = -float(PULSE_S)
+        self._pulsed_s = -float(IDLE_PULSE_S)
 
     def rest_s(self) -> float:
         """Return how long it rests now."""
