@@ -31,13 +31,13 @@ from orders.models import (
     PanicLine,
     Restore,
     Right,
-    Sender,
 )
 from orders.models.cancel_jobs import CancelJobQuerySet
 from orders.models.desks import is_active_person, sees_everything
 from orders.models.drifts import UNEXPLAINED
 from orders.models.for_person import ForPerson
-from orders.models.prepared import MOMENTS, Prepared, Searching, any_of
+from orders.models.prepared import MOMENTS, Searching
+from orders.models.senders import is_any_alive
 from orders.pacifica.client import VERSION
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def _sum(counts: list[tuple[int, int]]) -> int:
     return sum(count for _, count in counts)
 
 
-_sending = Prepared(lambda now: any_of(Sender.objects.fresh(now)), now=MOMENTS)
 _desks_to_panic_on = Searching(
     lambda user_id: (
         Desk.objects.held_by(user_id, Right.PANIC)
@@ -193,7 +192,7 @@ class SiteState:
     @cached_property
     def is_sending(self) -> bool:
         """Whether any sender was heard of lately."""
-        return bool(_sending(now=timezone.now()))
+        return is_any_alive(timezone.now())
 
     @cached_property
     def _restored(self) -> tuple[Restore | None, bool]:

@@ -6,6 +6,7 @@ from typing import Self
 from django.db import models
 
 from orders.models.clocks import MAY_DIFFER
+from orders.models.prepared import MOMENTS, Prepared, any_of
 
 FRESH_FOR = timedelta(seconds=15)
 
@@ -37,3 +38,11 @@ class Sender(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+_fresh = Prepared(lambda now: any_of(Sender.objects.fresh(now)), now=MOMENTS)
+
+
+def is_any_alive(now: datetime) -> bool:
+    """Whether any sender was heard of lately."""
+    return bool(_fresh(now=now))

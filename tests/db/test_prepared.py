@@ -30,7 +30,7 @@ from orders.delivery import abandoned, claims, send_permission, worker
 from orders.exchange import credits, markets
 from orders.lifecycle import transitions
 from orders.management import sweep
-from orders.models import Account, Cancel, Membership
+from orders.models import Account, Cancel, Membership, senders
 from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, prepare_all
 from orders.operations.alerts import guard_matters, watch
 from orders.operations.errands import background
@@ -71,6 +71,7 @@ USERS = (
     schedules,
     second_factor,
     send_permission,
+    senders,
     session_store,
     sessions,
     site_state,

@@ -8,9 +8,10 @@ from orders.admin.push import changes
 from orders.admin.push.changes import Change, RunningJobs
 from orders.admin.push.limits import Limits
 from orders.audit import reader
-from orders.models import Guard, Latch, PanicLine, Sender
+from orders.models import Guard, Latch, PanicLine
 from orders.models.database_version import database_version
-from orders.models.prepared import MOMENTS, Prepared, any_of
+from orders.models.prepared import MOMENTS, Prepared
+from orders.models.senders import is_any_alive
 
 
 class LogWatch:
@@ -49,7 +50,6 @@ class LogWatch:
         return found
 
 
-_sending = Prepared(lambda now: any_of(Sender.objects.fresh(now)), now=MOMENTS)
 _untaken = Prepared(
     lambda now: PanicLine.objects.untaken(now).order_by("pk").values_list("pk", flat=True),
     now=MOMENTS,
@@ -69,7 +69,7 @@ class StateWatch:
 
     def look(self, now: datetime) -> list[Change]:
         """Return one change for all where the frame of every page is another now."""
-        state = bool(_sending(now=now)), _untaken(now=now), _guards(), _latches()
+        state = is_any_alive(now), _untaken(now=now), _guards(), _latches()
         before, self._state = self._state, state
         return [] if before in (None, state) else [Change(0, is_frame=True, is_for_all=True)]
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from desk.repeated_warnings import Matters
 from orders.management import terminal
-from orders.models import Sender
+from orders.models.senders import is_any_alive
 from orders.operations.alerts import watch
 
 EVERY_S = 5
@@ -42,7 +42,7 @@ class Command(terminal.DeskCommand):
         while not stopping.is_set():
             now = timezone.now()
             watch.watch(now)
-            is_anyone_alive = Sender.objects.fresh(now).exists()
+            is_anyone_alive = is_any_alive(now)
             if once and not is_anyone_alive:
                 raise CommandError(NOBODY, returncode=1)
             if once:

@@ -26,11 +26,11 @@ from orders.models import (
     CancelStatus,
     PanicLine,
     Proposal,
-    Sender,
 )
 from orders.models.cancels import CancelQuerySet
 from orders.models.clocks import has_come, is_ahead
-from orders.models.prepared import MOMENTS, Prepared, any_of
+from orders.models.prepared import MOMENTS, Prepared
+from orders.models.senders import is_any_alive
 from orders.operations.alerts import guard_matters, telling
 from orders.operations.time_stamps import alarm
 
@@ -197,13 +197,10 @@ def _restored(now: datetime) -> dict[Key, Matter]:
 
 
 def _no_sender(now: datetime) -> dict[Key, Matter]:
-    if _any_sender(now=now) or not (count := Cancel.objects.live().count()):
+    if is_any_alive(now) or not (count := Cancel.objects.live().count()):
         return {}
     said = f"Nothing is sending: no sender is alive, and {_count(count)} are waiting."
     return {(AlertKind.NO_SENDER.value, ""): ("", said)}
-
-
-_any_sender = Prepared(lambda now: any_of(Sender.objects.fresh(now)), now=MOMENTS)
 
 
 def _clock(now: datetime) -> dict[Key, Matter]:
