@@ -2,11 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -32,8 +31,7 @@ from orders.models import (
     Restore,
     Right,
 )
-from orders.models.cancel_jobs import CancelJobQuerySet
-from orders.models.desks import is_active_person, sees_everything
+from orders.models.desks import is_active_person
 from orders.models.drifts import UNEXPLAINED
 from orders.models.for_person import ForPerson
 from orders.models.prepared import MOMENTS, Searching
@@ -109,48 +107,34 @@ _needing_somebody = ForPerson(
 )
 
 
-def _going(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
-    """Return the bulk jobs and panics that run."""
-    big = Q(is_urgent=False) | Q(is_panic=True)
-    return _marked(jobs.filter(big, status__in=STILL_GOING), user_id)
-
-
-def _given_up(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
-    """Return the panics that wait for this person."""
-    lines = PanicLine.objects.needing_somebody().held_by(user_id, Right.PANIC)
-    return _marked(jobs.filter(is_panic=True, pk__in=lines.order_by().values("job")), user_id)
-
-
-def _marked(jobs: CancelJobQuerySet, user_id: int) -> QuerySet[CancelJob]:
-    lines = PanicLine.objects.needing_somebody().held_by(user_id, Right.PANIC)
-    # Other screens attach the same name by a query of their own.
-    return jobs.annotate(  # type: ignore[no-redef]
-        needs_somebody=Exists(lines.filter(job=OuterRef("pk")))
+_going = ForPerson(
+    lambda seen: seen(
+        CancelJob.objects.filter(Q(is_urgent=False) | Q(is_panic=True), status__in=STILL_GOING)
     ).order_by()
-
-
-def _of_some(build: Callable[..., QuerySet[CancelJob]]) -> Searching[CancelJob]:
-    return Searching(
-        lambda user_id: build(CancelJob.objects.held_by(user_id, Right.VIEW), user_id),
-        user_id=(1, 2),
-    )
-
-
-def _of_all(build: Callable[..., QuerySet[CancelJob]]) -> Searching[CancelJob]:
-    return Searching(lambda user_id: build(CancelJob.objects.all(), user_id), user_id=(1, 2))
-
-
+)
 #: Asked apart: where one OR the other may be, every job that there ever was would be read.
-_big_of_some = _of_some(_going), _of_some(_given_up)
-_big_of_all = _of_all(_going), _of_all(_given_up)
+_panics = ForPerson(
+    lambda seen, pks: seen(CancelJob.objects.filter(is_panic=True, pk__any=pks)).order_by(),
+    pks=({1}, {2}),
+)
+_given_up = Searching(
+    lambda user_id: (
+        PanicLine.objects.needing_somebody()
+        .held_by(user_id, Right.PANIC)
+        .order_by()
+        .values_list("job", flat=True)
+    ),
+    user_id=(1, 2),
+)
 
 
 def _big(user: "Person") -> list[CancelJob]:
     """Return the bulk jobs and panics that run, and panics that wait for this person."""
-    if not is_active_person(user):
-        return []
-    questions = _big_of_all if sees_everything(user) else _big_of_some
-    found = {job.pk: job for question in questions for job in question(user_id=user.pk)}
+    waiting = set(_given_up(user_id=user.pk)) if is_active_person(user) else set()
+    jobs = _going(user) + (_panics(user, pks=waiting) if waiting else [])
+    found = {job.pk: job for job in jobs}
+    for job in found.values():
+        job.needs_somebody = job.pk in waiting
     return sorted(found.values(), key=lambda job: job.created_at, reverse=True)
 
 
