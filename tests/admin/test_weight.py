@@ -1,12 +1,16 @@
 """What a page weighs: before compression and after, and in queries, however much it shows."""
 
 import gzip
+import re
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from orders.management import sweep
 from orders.models import Cancel, CancelJob
+from orders.operations.alerts import watch
 from tests.helpers.screens import click, known_order, signed_in, url
 
 MAX_RAW, MAX_PACKED = 120_000, 20_000
@@ -68,6 +72,24 @@ def test_what_every_page_counts_of_orders_is_read_from_an_index_alone(firm, rows
         has_few = "has_contradiction" in sql
         index = "order_contradicted" if has_few else "COVERING INDEX order_account_state_symbol"
         assert index in plan
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads small tables whole")
+def test_no_page_and_no_alert_reads_the_jobs_that_ended(firm, rows):
+    client = signed_in(firm.head)
+    sweep.beat("sweep", timezone.now())
+    with CaptureQueriesContext(connection) as queries:
+        client.get(url("orders_order_changelist"))
+        watch.matters(timezone.now())
+    plans = []
+    for one in queries:
+        if re.search(r'FROM "orders_(canceljob|cancel)"', one["sql"]):
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN QUERY PLAN {one['sql']}")
+                plans += [row[3] for row in cursor.fetchall()]
+    assert len(plans) > 10
+    whole = r"SCAN orders_cancel|orders_canceljob USING INDEX orders_canceljob_desk"
+    assert [plan for plan in plans if re.search(whole, plan)] == []
 
 
 def is_of_the_frame(sql):

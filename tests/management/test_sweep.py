@@ -116,6 +116,13 @@ def test_a_sender_is_fresh_for_fifteen_seconds(db):
     assert Sender.objects.count() == 1
 
 
+def test_nothing_is_asked_beside_guards_and_panics():
+    """What takes long there would keep a guard from firing."""
+    urgent = [duty for duty in orders_sweep.duties() if duty.is_urgent]
+    assert [duty.name for duty in urgent] == ["panic", "guard"]
+    assert [duty.name for duty in urgent if duty.asks] == ["panic"]
+
+
 def test_one_failing_duty_stops_no_other(committing_firm):
     import threading
 
