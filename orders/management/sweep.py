@@ -7,34 +7,25 @@ up another. Any number of sweeps may run: every duty claims what it takes.
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from desk import logs, process_figures
 from orders.access import four_eyes_decisions, own_sessions
 from orders.accounts import wallet_check
-from orders.audit import log
-from orders.delivery import abandoned, worker
+from orders.delivery import abandoned, expiry, worker
 from orders.delivery.abandoned import recover_abandoned
-from orders.exchange import clock as exchange_clock
 from orders.exchange import markets
-from orders.lifecycle import restored_copy, transitions
-from orders.lifecycle.interpret import Conclusion
-from orders.lifecycle.outcome_facts import outcome_facts
 from orders.management.duty_threads import Duty
 from orders.models import (
     Account,
     Cancel,
-    CancelJob,
-    CancelStatus,
-    JobStatus,
-    Proof,
     Sender,
 )
 from orders.models.cancels import CancelQuerySet
@@ -144,14 +135,13 @@ def deliver_urgent(now: datetime) -> None:
 
 def deliver_overdue(now: datetime) -> None:
     """Deliver queued cancels that no worker took in time; expire what was never sent."""
-    expire_unsent(now)
+    expiry.expire_unsent(now)
     _deliver(_overdue(now=now))
 
 
 def _is_overdue(now: datetime) -> bool:
     """Whether `deliver_overdue` would find anything."""
-    expires = (_any_unsent(before, is_urgent) for _, before, is_urgent in _expiries(now))
-    return bool(_overdue(now=now)) or any(expires)
+    return bool(_overdue(now=now)) or expiry.is_due(now)
 
 
 def _deliver(accounts: list[int], *, is_urgent_only: bool = False) -> None:
@@ -184,79 +174,6 @@ def look_at_latches(now: datetime) -> None:
 def probe_overdue(now: datetime) -> None:
     """Test the agent wallets whose test no worker took in time."""
     _each(_wallets_to_test(now), lambda pk: wallet_check.probe(wallet_id=pk), "wallet")
-
-
-def expire_unsent(now: datetime) -> None:
-    """Expire what could never be sent, loudly, instead of letting it wait for ever.
-
-    An urgent cancel by its own age; a bulk job's once nothing of the job could be sent for long,
-    though there were credits: waiting for credits does not count, nor does a step of the clock.
-    """
-    for limit, before, is_urgent in _expiries(now):
-        if _any_unsent(before, is_urgent):  # SQLite's one writer is not kept waiting for nothing
-            _expire(_urgent_unsent(before) if is_urgent else _bulk_unsent(before), limit, now)
-
-
-def _expiries(now: datetime) -> Iterator[tuple[timedelta, datetime, bool]]:
-    """Yield how long a cancel may wait, the moment so long ago, and whether urgent ones may."""
-    for limit_s, is_urgent in (
-        (settings.URGENT_EXPIRES_AFTER_S, True),
-        (settings.BULK_EXPIRES_AFTER_S, False),
-    ):
-        limit = timedelta(seconds=limit_s)
-        yield limit, now - limit - exchange_clock.set_forward(limit), is_urgent
-
-
-def _any_unsent(before: datetime, is_urgent: bool) -> bool:
-    return bool((_any_urgent_unsent if is_urgent else _any_bulk_unsent)(before=before))
-
-
-def _unsent(before: datetime) -> CancelQuerySet:
-    unsent = Cancel.objects.filter(status=CancelStatus.QUEUED, first_sent_at__isnull=True)
-    unsent = unsent.filter(restored_at=None)  # what waited in a copy put back may have been sent
-    unsent = unsent.filter(job__status=JobStatus.RUNNING)  # others have none, and it has an index
-    return unsent.filter(requested_at__lt=before)
-
-
-def _urgent_unsent(before: datetime) -> CancelQuerySet:
-    return _unsent(before).filter(is_urgent=True)
-
-
-def _bulk_unsent(before: datetime) -> CancelQuerySet:
-    idle = CancelJob.objects.running().idle_since(before)
-    return _unsent(before).filter(is_urgent=False, job__in=idle)
-
-
-_any_urgent_unsent = Prepared(lambda before: any_of(_urgent_unsent(before)), before=MOMENTS)
-_any_bulk_unsent = Prepared(lambda before: any_of(_bulk_unsent(before)), before=MOMENTS)
-
-
-def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
-    minutes = max(1, round(limit.total_seconds() / 60))
-    explanation = (
-        f"Never sent: by this machine's clock it waited for over {minutes} min. "
-        "The order may be open."
-    )
-    end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, explanation)
-    restored_copy.is_behind(now)  # if so, what waited in an older copy is no longer queued
-    with transaction.atomic():
-        _lock_jobs_of(stale)
-        rows = stale.select_for_update(of=("self",), no_key=True).select_related(
-            "account__desk", "job__desk"
-        )
-        pairs = [(cancel, end) for cancel in rows]
-        if pairs:
-            transitions.write(pairs, now)
-            log.append(*outcome_facts(pairs, now))
-
-
-def _lock_jobs_of(cancels: CancelQuerySet) -> None:
-    """Lock the jobs before their queued cancels.
-
-    Somebody who stops a job does so too: in another order both would wait for ever.
-    """
-    jobs = CancelJob.objects.filter(pk__in=cancels.order_by().values("job_id")).order_by("pk")
-    list(jobs.select_for_update(no_key=True).values_list("pk"))
 
 
 def settle_due(now: datetime) -> None:

@@ -26,7 +26,7 @@ from orders.admin.push import watch as push_watch
 from orders.admin.shared import filters, saved_views
 from orders.audit import log, reader
 from orders.cancels import cancel_rows, intake, live_cancels, requests
-from orders.delivery import abandoned, claims, send_permission, worker
+from orders.delivery import abandoned, claims, expiry, send_permission, worker
 from orders.exchange import credits, markets
 from orders.lifecycle import transitions
 from orders.management import sweep
@@ -52,6 +52,7 @@ USERS = (
     cancel_rows,
     claims,
     credits,
+    expiry,
     filled_amounts,
     filters,
     guard_matters,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from orders.accounts import account_keys
 from orders.audit import log
 from orders.cancels import jobs, requests, unresolved
-from orders.delivery import packets, worker
+from orders.delivery import expiry, packets, worker
 from orders.lifecycle import reopen, transitions
 from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
@@ -265,6 +265,6 @@ def test_a_stop_while_cancels_expire_waits_for_them_and_they_do_not_wait_for_it(
     Cancel.objects.update(requested_at=timezone.now() - timedelta(hours=1))
     about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk}
     with before_the_update(lambda: told.append(jobs.stop(**about)), 0.3):
-        sweep.expire_unsent(timezone.now())
+        expiry.expire_unsent(timezone.now())
     assert told[0].startswith("Nothing to stop")
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.EXPIRED}

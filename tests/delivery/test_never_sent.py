@@ -7,10 +7,9 @@ import pytest
 from django.utils import timezone
 
 from orders.cancels import requests
-from orders.delivery import worker
+from orders.delivery import expiry, worker
 from orders.exchange import client, clock, credits
 from orders.exchange import reader as exchange_reader
-from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, JobStatus, Membership
 from orders.pacifica import reads
 from orders.reconcile import resolve
@@ -50,7 +49,7 @@ def test_what_could_never_connect_expires_though_it_was_tried(firm, unreachable)
     worker.deliver_account(account_id=firm.account.pk)
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.first_sent_at) == (CancelStatus.QUEUED, None)
-    sweep.expire_unsent(timezone.now() + timedelta(seconds=601))
+    expiry.expire_unsent(timezone.now() + timedelta(seconds=601))
     assert Cancel.objects.get().status == CancelStatus.EXPIRED
 
 
@@ -59,14 +58,14 @@ def test_what_may_have_left_never_expires_as_never_sent(firm):
     firm.paper.fault("/orders/cancel", "drop")
     worker.deliver_account(account_id=firm.account.pk)
     Cancel.objects.update(status=CancelStatus.QUEUED)
-    sweep.expire_unsent(timezone.now() + timedelta(seconds=601))
+    expiry.expire_unsent(timezone.now() + timedelta(seconds=601))
     assert Cancel.objects.get().status == CancelStatus.QUEUED
 
 
 def test_a_bulk_job_that_could_send_and_did_not_expires(firm):
     ask(firm, 2)
     as_bulk(idle_for_s=601)
-    sweep.expire_unsent(timezone.now())
+    expiry.expire_unsent(timezone.now())
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.EXPIRED}
     assert CancelJob.objects.get().status == JobStatus.DONE
     assert AuditRecord.objects.filter(outcome="expired").exists()
@@ -82,7 +81,7 @@ def test_a_bulk_job_that_waits_for_credits_does_not_expire(firm, monkeypatch):
 
     monkeypatch.setattr(worker.credits, "reserve", nothing)
     worker.deliver_account(account_id=firm.account.pk)
-    sweep.expire_unsent(timezone.now())
+    expiry.expire_unsent(timezone.now())
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.QUEUED}
 
 
@@ -161,7 +160,7 @@ def test_what_expires_on_two_accounts_is_found_under_each(firm):
     second = firm.new_account("Beta", firm.momentum)
     orders = firm.orders(1) + firm.orders(1, account=second)
     requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[o.pk for o in orders])
-    sweep.expire_unsent(timezone.now() + timedelta(seconds=601))
+    expiry.expire_unsent(timezone.now() + timedelta(seconds=601))
     for order in orders:
         record = AuditRecord.objects.get(outcome="expired", account=order.account_id)
         assert [line.order_id for line in record.order_rows.all()] == [order.order_id]
@@ -173,7 +172,7 @@ def is_expired_in_an_outage(firm):
     for _ in range(2):
         worker.deliver_account(account_id=firm.account.pk)
         Cancel.objects.update(not_before_at=None)
-    sweep.expire_unsent(timezone.now())
+    expiry.expire_unsent(timezone.now())
     return set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.EXPIRED}
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
 from orders.cancels import requests
-from orders.delivery import batches, packets, send_permission, worker
+from orders.delivery import batches, expiry, packets, send_permission, worker
 from orders.exchange import clock
 from orders.lifecycle import transitions
 from orders.lifecycle.targets import CannotAsk
@@ -121,7 +121,7 @@ class World:
     def recover(self):
         """The sweep takes over from the dead, and gives up what could never be sent."""
         sweep.recover_abandoned(self.now())
-        sweep.expire_unsent(self.now())
+        expiry.expire_unsent(self.now())
 
     def sync(self):
         """The book is read."""

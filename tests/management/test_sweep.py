@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from orders.accounts import wallet_check
@@ -46,7 +47,7 @@ def test_a_round_with_nothing_to_do_opens_no_transaction(firm, duty, monkeypatch
     def opened(*given):
         raise AssertionError
 
-    monkeypatch.setattr(orders_sweep.transaction, "atomic", opened)
+    monkeypatch.setattr(transaction, "atomic", opened)
     duty(now())
 
 

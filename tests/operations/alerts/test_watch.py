@@ -8,7 +8,7 @@ from django.core import mail
 from django.utils import timezone
 
 from orders.cancels import jobs, requests
-from orders.delivery import worker
+from orders.delivery import expiry, worker
 from orders.management import sweep
 from orders.models import Account, Alert, AuditRecord, Cancel, CancelStatus, Event, ExchangeClock
 from orders.operations.alerts import telling, watch, webhook
@@ -134,7 +134,7 @@ def test_tries_by_which_nothing_gets_through_do_not_hide_that_a_job_is_stuck(fir
 def test_what_expired_is_told_until_it_is_retried(firm):
     order = firm.order()
     requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[order.pk])
-    sweep.expire_unsent(in_(601))
+    expiry.expire_unsent(in_(601))
     job_id = Cancel.objects.get().job_id
     assert stuck(602) == [f"job {job_id} expired"]
     jobs.retry(user=firm.operator, actor=firm.actor(), job_id=job_id)
