@@ -12,7 +12,7 @@ from orders.access.permissions import NotAllowed
 from orders.audit import log
 from orders.cancels import requests, unresolved
 from orders.cancels.bulk import previews
-from orders.delivery import worker
+from orders.delivery import expiry, worker
 from orders.evidence import checkpoints, verify
 from orders.lifecycle import held_back, restored_copy, restored_copy_acceptance
 from orders.lifecycle.targets import CannotAsk
@@ -78,7 +78,7 @@ def everything(firm):
         Cancel.objects.open_questions().update(next_check_at=now)
         resolve.settle_account(account_id=account_id, clock=lambda now=now: now)
     worker.deliver_account(account_id=account_id)
-    sweep.expire_unsent(timezone.now() + timedelta(hours=1))
+    expiry.expire_unsent(timezone.now() + timedelta(hours=1))
     sync.sync_account(account_id=account_id)
 
 
@@ -486,7 +486,7 @@ def test_nothing_is_sent_again_before_somebody_accepts(firm):
 def test_a_click_that_waited_too_long_for_the_acceptance_expires(firm):
     behind(firm)
     ask(firm, firm.account.orders.first())
-    sweep.expire_unsent(timezone.now() + timedelta(seconds=601))
+    expiry.expire_unsent(timezone.now() + timedelta(seconds=601))
     assert Cancel.objects.get().status == CancelStatus.EXPIRED
 
 

@@ -9,10 +9,9 @@ from django.utils import timezone
 from orders.access import second_factor, throttling
 from orders.audit import log
 from orders.cancels import requests, unresolved
-from orders.delivery import worker
+from orders.delivery import expiry, worker
 from orders.evidence import checkpoints
 from orders.exchange import clock
-from orders.management import sweep
 from orders.models import (
     AuditCheckpoint,
     Cancel,
@@ -198,7 +197,7 @@ def set_clock(monkeypatch):
     def set_clock(by=timedelta(0), after=timedelta(0)):
         ran[0] += after
         moved[0] += by
-        sweep.expire_unsent(timezone.now() - timedelta(days=1))  # as twice a second
+        expiry.expire_unsent(timezone.now() - timedelta(days=1))  # as twice a second
         return timezone.now() + moved[0] + ran[0]
 
     wall = lambda: 1e9 + (moved[0] + ran[0]).total_seconds()  # noqa: E731
@@ -212,10 +211,10 @@ def set_clock(monkeypatch):
 def test_a_step_of_the_clock_expires_nothing_that_did_not_wait(firm, set_clock, jump, is_urgent):
     ask(firm, None)
     Cancel.objects.update(is_urgent=is_urgent)
-    sweep.expire_unsent(set_clock(jump))
-    sweep.expire_unsent(set_clock(after=timedelta(minutes=9)))
+    expiry.expire_unsent(set_clock(jump))
+    expiry.expire_unsent(set_clock(after=timedelta(minutes=9)))
     assert Cancel.objects.get().status == CancelStatus.QUEUED
-    sweep.expire_unsent(set_clock(after=timedelta(minutes=2)))
+    expiry.expire_unsent(set_clock(after=timedelta(minutes=2)))
     assert Cancel.objects.get().status == CancelStatus.EXPIRED
 
 
@@ -224,15 +223,15 @@ def test_what_is_asked_after_a_step_expires_when_it_has_waited(firm, set_clock, 
     moment = set_clock(jump)
     ask(firm, None)
     Cancel.objects.update(requested_at=moment)
-    sweep.expire_unsent(set_clock(after=timedelta(minutes=9)))
+    expiry.expire_unsent(set_clock(after=timedelta(minutes=9)))
     assert Cancel.objects.get().status == CancelStatus.QUEUED
-    sweep.expire_unsent(set_clock(after=timedelta(minutes=2)))
+    expiry.expire_unsent(set_clock(after=timedelta(minutes=2)))
     assert Cancel.objects.get().status == CancelStatus.EXPIRED
 
 
 def test_an_expiry_says_by_which_clock_for_who_began_later_cannot_know_of_a_step(firm):
     ask(firm, None)
-    sweep.expire_unsent(timezone.now() + JUMPS[-1])
+    expiry.expire_unsent(timezone.now() + JUMPS[-1])
     said = "Never sent: by this machine's clock it waited for over 10 min. The order may be open."
     assert Cancel.objects.get().explanation == said
 
