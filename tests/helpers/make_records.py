@@ -278,10 +278,15 @@ def _cancel_row(one):
 
 
 def _insert(model, rows):
-    """Past the ORM, as the log itself does it; what a row does not say is the model's default."""
+    """Past the ORM, as the log itself does it; what a row does not say is the model's default.
+
+    Ids that no row says are the database's.
+    """
     from orders.models.bulk_insert import insert
 
     fields = {field.column: field.get_default() for field in model._meta.concrete_fields}
+    if rows and "id" not in rows[0]:
+        del fields["id"]
     insert(model, list(fields), [(fields | row).values() for row in rows])
 
 
