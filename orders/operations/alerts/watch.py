@@ -197,7 +197,10 @@ def _restored(now: datetime) -> dict[Key, Matter]:
 
 
 def _no_sender(now: datetime) -> dict[Key, Matter]:
-    if is_any_alive(now) or not (count := Cancel.objects.live().count()):
+    if is_any_alive(now):
+        return {}
+    by_account = Account.objects.order_by().values("pk")  # as the index is, which has the live ones
+    if not (count := Cancel.objects.live().filter(account__in=by_account).count()):
         return {}
     said = f"Nothing is sending: no sender is alive, and {_count(count)} are waiting."
     return {(AlertKind.NO_SENDER.value, ""): ("", said)}
