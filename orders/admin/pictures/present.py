@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from django.urls import reverse
 
 from orders.admin.pictures.chart import Chart, Series
-from orders.audit import sentences
+from orders.audit import search, sentences
 from orders.exchange import credits
 from orders.models import Account, AuditRecord, Event, Order
 from orders.models.accounts import RARER_WITH_STREAM
@@ -74,6 +74,8 @@ def credits_left(
 def _told(accounts: Sequence[Account], since: datetime) -> Iterable[tuple[datetime, int, str]]:
     """When the log's newest answers came, to which account, and what is kept beside their bytes."""
     told = AuditRecord.objects.filter(account__in=accounts, event__in=TOLD_IN, at__gte=since)
+    span = search.positions_between({"from": since})  # where nothing was told, none is read in vain
+    told = told.filter(**{f"position__{lookup}": position for lookup, position in span.items()})
     newest = told.order_by("-position").values_list("at", "account_id", "data")[:MAX_ANSWERS]
     return [(at, account_id, data) for at, account_id, data in newest if account_id is not None]
 
