@@ -1,6 +1,6 @@
 """What grows with the tables: pages and a sender's steps on a small and on a large database.
 
-    python -m benchmarks.growing [--orders 1000000] [--records 5000000] [--open 10000]
+    python -m benchmarks.growing [--orders 1000000] [--records 5000000] [--open 5000]
                                  [--less 100] [--times 15]
 
 Makes two scratch databases, one with so many orders and records and one with a hundredth of them,
@@ -35,7 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--records", type=int, default=5_000_000)
-    parser.add_argument("--open", type=int, default=10_000)
+    parser.add_argument("--open", type=int, default=5_000)
     parser.add_argument("--less", type=int, default=100, help="times fewer in the small one")
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument("--part", choices=["one"], help=argparse.SUPPRESS)
@@ -101,15 +101,22 @@ def _pages(firm: "Firm") -> Iterator[tuple[str, Callable[[], object]]]:
     orders, records = url("orders_order_changelist"), url("orders_auditrecord_changelist")
     yield "overview", _get(head, url("index"))
     yield "orders", _get(head, orders)
-    yield "orders, page 2", _get(head, orders, p=2)
+    since = int(time.time() * 1000)
+    yield "orders, page 2", _get(head, orders, p=2, since=since)
     yield "orders by symbol", _get(head, orders, symbol="SOL")
     yield "orders of every state", _get(head, orders, state="every")
+    yield "closed orders", _get(head, orders, state="closed")
+    yield "closed orders, page 9", _get(head, orders, state="closed", p=9)
     yield "orders by id", _get(head, orders, q=order.order_id)
     yield "an order", _get(head, url("orders_order_change", order.pk))
     yield "unresolved", _get(head, url("orders_cancel_changelist"))
     yield "jobs", _get(head, url("orders_canceljob_changelist"))
+    yield "jobs of a person", _get(head, url("orders_canceljob_changelist"), operator="oona")
     yield "a job", _get(head, url("orders_canceljob_change", job.pk))
     yield "accounts", _get(head, url("orders_account_changelist"))
+    yield "an account", _get(head, url("orders_account_page", order.account_id))
+    yield "pictures", _get(head, url("pictures"))
+    yield "panic", _get(head, url("orders_panicline_pull"))
     yield "discrepancies", _get(head, url("orders_drift_changelist"))
     yield "records", _get(auditor, records)
     yield "records by symbol", _get(auditor, records, symbol="SOL")

@@ -18,6 +18,9 @@ from orders.models import (
     Desk,
     Right,
 )
+from orders.models.newest import newest
+
+JOBS_SHOWN = 8
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -25,14 +28,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     user = request.user
     accounts = Account.objects.visible_to(user).filter(is_active=True)
     accounts = accounts.select_related("desk", "stream")
-    jobs = CancelJob.objects.visible_to(user).select_related("desk").order_by("-created_at")
+    seen = Desk.objects.visible_to(user)
+    jobs = CancelJob.objects.visible_to(user).select_related("desk")
+    jobs = newest(jobs, owners=seen, link="desk", many=JOBS_SHOWN)
     desks = _by_desk(list(accounts))
     return context | {
         "title": "Overview",
         "desks": desks,
-        "has_desks": Desk.objects.visible_to(user).exists(),
+        "has_desks": seen.exists(),
         "book": freshness.book_of(accounts),
-        "last_jobs": complete(list(jobs[:8])),
+        "last_jobs": complete(list(jobs[:JOBS_SHOWN])),
         "may_cancel": Right.CANCEL in rights_of(request),
         "may_add": is_administrator(request),
     }

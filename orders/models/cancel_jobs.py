@@ -39,9 +39,13 @@ class CancelJobQuerySet(OfDesksQuerySet["CancelJob"]):
 class CancelJob(models.Model):
     """One act of an operator on one desk: its cancels, reason and progress."""
 
-    desk = models.ForeignKey("Desk", on_delete=models.PROTECT, related_name="jobs")
+    # Both are first in an index below.
+    desk = models.ForeignKey("Desk", on_delete=models.PROTECT, related_name="jobs", db_index=False)
     operator = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cancel_jobs"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="cancel_jobs",
+        db_index=False,
     )
     operator_name = models.CharField(max_length=150)  # as it was when they acted
     session_hash = models.CharField(max_length=64, blank=True)
@@ -88,7 +92,16 @@ class CancelJob(models.Model):
                 condition=models.Q(status__in=JobStatus.values), name="job_status"
             )
         ]
-        indexes = [models.Index(fields=["status", "desk"], name="job_under_way")]
+        indexes = [
+            models.Index(fields=["status", "desk"], name="job_under_way"),
+            models.Index(fields=["desk", "-created_at"], name="job_desk_created"),
+            models.Index(fields=["operator", "-created_at"], name="job_operator_created"),
+            models.Index(  # hardly any is one
+                fields=["desk", "-created_at"],
+                condition=models.Q(is_drill=True),
+                name="job_drills",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Job {self.pk}"

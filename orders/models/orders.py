@@ -159,6 +159,12 @@ class Order(models.Model):
                 name="order_client_order_id",
             ),
             models.Index(fields=["state", "-created_at"], name="order_state_created"),
+            models.Index(fields=["account", "-created_at"], name="order_account_created"),
+            models.Index(
+                fields=["closed_at"],
+                condition=models.Q(closed_at__isnull=False),
+                name="order_closed_at",
+            ),
             models.Index(
                 fields=["next_lookup_at"],
                 condition=models.Q(state=OrderState.VANISHED),

@@ -88,7 +88,7 @@ def test_no_page_and_no_alert_reads_the_jobs_that_ended(firm, rows):
                 cursor.execute(f"EXPLAIN QUERY PLAN {one['sql']}")
                 plans += [row[3] for row in cursor.fetchall()]
     assert len(plans) > 10
-    whole = r"SCAN orders_cancel|orders_canceljob USING INDEX orders_canceljob_desk"
+    whole = r"SCAN orders_cancel|orders_canceljob USING INDEX job_desk_created"
     assert [plan for plan in plans if re.search(whole, plan)] == []
 
 

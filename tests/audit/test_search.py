@@ -138,7 +138,7 @@ def test_the_page_says_so_and_shows_nothing_where_a_time_cannot_be_read(firm):
 
 @pytest.mark.parametrize(("most", "said"), [(1000, "40 audit records"), (39, "39 or more audit")])
 def test_a_list_says_where_its_count_stops(firm, monkeypatch, most, said):
-    monkeypatch.setattr("orders.admin.audit.record_pages.MAX_COUNTED", most)
+    monkeypatch.setattr("orders.admin.shared.pages.MAX_COUNTED", most)
     log(firm)
     query = {"from": f"{SINCE:%Y-%m-%dT%H:%M}"}
     viewer = firm.person("ada", firm.basis, "auditor")

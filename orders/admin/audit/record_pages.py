@@ -1,14 +1,11 @@
 """Audit records: what was asked, sent, answered and concluded; read-only."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
-from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
@@ -16,46 +13,13 @@ from django.views.decorators.http import require_safe
 from orders.admin.audit import payloads
 from orders.admin.audit.record_filters import BAR
 from orders.admin.audit.verification_and_export_pages import FILTERS, asked_of
+from orders.admin.shared.pages import CappedPaginator
 from orders.admin.shared.rows import Rows
 from orders.admin.shared.screens import ReadOnlyPage, is_administrator, rights_of
 from orders.admin.shared.unfold import display
 from orders.audit import search, sentences
 from orders.models import AuditRecord, AuditRecordOrder, Desk, Right
 from orders.templatetags.desk import at, tone, visible
-
-MAX_COUNTED = 1_000  # ten pages; older records are reached by a filter or the time
-
-
-if TYPE_CHECKING:
-    RecordPaginator = Paginator[AuditRecord]
-else:
-    RecordPaginator = Paginator
-
-
-class CappedPaginator(RecordPaginator):
-    """Walks no further than anyone pages: a log of millions of records has no total here."""
-
-    object_list: QuerySet[AuditRecord]
-
-    @cached_property
-    def positions(self) -> list[int]:
-        """Where the rows of every page stand; one more than is shown tells that there are more."""
-        return list(self.object_list.values_list("pk", flat=True)[: MAX_COUNTED + 1])
-
-    @cached_property
-    def count(self) -> int:
-        return min(len(self.positions), MAX_COUNTED)
-
-    @property
-    def is_capped(self) -> bool:
-        """Whether there are more than the pages hold."""
-        return len(self.positions) > MAX_COUNTED
-
-    def page(self, number: int | str) -> Page[AuditRecord]:
-        number = self.validate_number(number)
-        shown = self.positions[: self.count][(number - 1) * self.per_page : number * self.per_page]
-        rows = AuditRecord.objects.filter(pk__in=shown).order_by("-position")
-        return Page(rows, number, self)
 
 
 class Records(Rows):
@@ -74,11 +38,6 @@ class Records(Rows):
         except search.BadQuery as error:
             messages.error(request, f"Nothing fits: {error}")
             return AuditRecord.objects.none()
-
-    def shown_rows(self) -> Iterable[AuditRecord]:
-        # Django would ask a list that fits one page anew, without the limit.
-        page: Page[AuditRecord] = self.paginator.page(self.page_num if self.multi_page else 1)
-        return page.object_list
 
 
 @admin.register(AuditRecord)

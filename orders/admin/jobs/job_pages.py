@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
@@ -26,11 +27,13 @@ from orders.admin.panic import panic_pages
 from orders.admin.pictures import burn_down
 from orders.admin.shared import filters, order_history, timings, versions
 from orders.admin.shared.job_links import told
+from orders.admin.shared.pages import Owners
 from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl, display
 from orders.cancels import jobs
 from orders.lifecycle.targets import CannotAsk
-from orders.models import CancelJob, Right
+from orders.models import CancelJob, Desk, Right
+from orders.models.lookups import is_row_id
 from orders.templatetags.desk import ago, by, visible
 
 if TYPE_CHECKING:
@@ -65,6 +68,14 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     list_select_related = ("desk",)
     page_template = "desk/jobs/job.html"
     empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
+
+    def owners(self, request: HttpRequest) -> Owners:
+        """One person, where the list is of one, else the desks."""
+        name, desk = request.GET.get("operator", "").strip(), request.GET.get("desk", "")
+        if name:
+            return Owners(get_user_model().objects.filter(username=name), "operator")
+        desks = Desk.objects.visible_to(request.user)
+        return Owners(desks.filter(pk=desk) if is_row_id(desk) else desks, "desk")
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:

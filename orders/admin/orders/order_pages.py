@@ -19,6 +19,7 @@ from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.pictures import life
 from orders.admin.shared import filters, order_history, saved_views, timings, versions
 from orders.admin.shared.freshness import book_of
+from orders.admin.shared.pages import Owners
 from orders.admin.shared.screens import (
     ReadOnlyPage,
     fragment,
@@ -38,6 +39,8 @@ from orders.templatetags.desk import visible
 
 MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
 MAX_UUID_DIGITS = 8  # that a client order id begins with, before its first dash
+UUID_LENGTH = 36
+MAX_FOUND = 500
 MAX_CELLS = 200
 STALE_PAGE = "This page is too old to act on: reload it and click again."
 
@@ -155,13 +158,19 @@ class OrderAdmin(ReadOnlyPage[Order]):
         term = search_term.strip()
         if not term:
             return queryset, False
+        if found := _found_by_index(term):
+            these = queryset.filter(pk__in=found)
+            if these.exists():
+                return these, False  # the rest reads every order
         named = Q(client_order_id__istartswith=term)
-        if term.isascii() and term.isdigit() and not term.startswith("0"):
-            by_id = order_id_begins(term)
-            if len(term) > MAX_UUID_DIGITS and queryset.filter(by_id).exists():
-                return queryset.filter(by_id), False  # an index has it; the rest reads every order
-            named |= by_id
+        if _is_order_id(term):
+            named |= order_id_begins(term)
         return queryset.filter(named), False
+
+    def owners(self, request: HttpRequest) -> Owners | None:
+        if not filters.StateFilter.is_endless(request.GET):
+            return None
+        return Owners(_accounts_asked(request), "account")
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -275,6 +284,23 @@ class OrderAdmin(ReadOnlyPage[Order]):
             raise Http404 from None
 
 
+def _found_by_index(term: str) -> list[int]:
+    """Orders of anybody that bear this id or begin with it, where an index tells; few, or none."""
+    if _is_order_id(term) and len(term) > MAX_UUID_DIGITS:
+        named = order_id_begins(term)
+    elif len(term) == UUID_LENGTH:
+        named = Q(client_order_id__in={term, term.lower(), term.upper()})
+    else:
+        return []
+    found = Order.objects.filter(named).order_by().values_list("pk", flat=True)[: MAX_FOUND + 1]
+    return list(found) if len(found) <= MAX_FOUND else []
+
+
+def _is_order_id(term: str) -> bool:
+    """Whether an order id may be this or begin with it."""
+    return term.isascii() and term.isdigit() and not term.startswith("0")
+
+
 def order_id_begins(digits: str) -> Q:
     """Order ids that are these digits or begin with them, as ranges an index can serve."""
     found = Q(order_id=int(digits[:19]))
@@ -286,7 +312,12 @@ def order_id_begins(digits: str) -> Q:
 
 def accounts_in_view(request: HttpRequest) -> AccountQuerySet:
     """The accounts whose orders the list can show: its account or desk filter, or all visible."""
-    accounts = Account.objects.visible_to(request.user).filter(is_active=True)
+    return _accounts_asked(request).filter(is_active=True)
+
+
+def _accounts_asked(request: HttpRequest) -> AccountQuerySet:
+    """The same, with those that are not active any more."""
+    accounts = Account.objects.visible_to(request.user)
     for name, column in (("account", "pk"), ("desk", "desk")):
         value = request.GET.get(name, "")
         if is_row_id(value):

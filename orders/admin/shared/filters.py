@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from orders.admin.shared.screens import scoped
@@ -27,6 +27,7 @@ from orders.models.orders import IS_STOP
 
 Choices = list[tuple[str, str]]  # the value in the address line, and its label
 
+NOT_CLOSED = [OrderState.OPEN.value, OrderState.VANISHED.value]
 PAGING = timedelta(minutes=15)  # how long somebody pages through one list
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
@@ -144,7 +145,6 @@ class StateFilter(Choice):
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         self.address = request.GET
-        self.is_search = bool(request.GET.get("q", "").strip())
         return [*OrderState.choices, (self.EVERY, "All")]
 
     @property
@@ -153,17 +153,33 @@ class StateFilter(Choice):
         return bool(super().value())
 
     def value(self) -> str:
-        return super().value() or (self.EVERY if self.is_search else OrderState.OPEN.value)
+        return self.asked(self.address)
+
+    @classmethod
+    def asked(cls, address: QueryDict) -> str:
+        """The state of the orders that an address lists."""
+        is_search = bool(address.get("q", "").strip())
+        return address.get(cls.parameter_name) or (
+            cls.EVERY if is_search else OrderState.OPEN.value
+        )
+
+    @classmethod
+    def is_endless(cls, address: QueryDict) -> bool:
+        """Whether it lists orders that are over, of which there are more every day."""
+        return cls.asked(address) in (OrderState.CLOSED, cls.EVERY)
 
     def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Rows in this state. What was open on the first page stays: else later ones skip rows."""
         if value == self.EVERY:
             return queryset
-        is_so = Q(state=value)
-        if value == OrderState.OPEN and self.since:
-            is_so |= Q(closed_at__gte=self.since)
-            is_so |= Q(state=OrderState.VANISHED, last_seen_at__gte=self.since)
-        return queryset.filter(is_so)
+        if value == OrderState.CLOSED:  # said so, no index by the state is walked: most are closed
+            return queryset.exclude(state__in=NOT_CLOSED)
+        if value != OrderState.OPEN or not self.since:
+            return queryset.filter(state=value)
+        vanished = Order.objects.filter(state=OrderState.VANISHED, last_seen_at__gte=self.since)
+        parts = vanished, Order.objects.filter(closed_at__gte=self.since)  # each has its index
+        kept = Order.objects.open().order_by().values("pk")
+        return queryset.filter(pk__in=kept.union(*(each.order_by().values("pk") for each in parts)))
 
     @property
     def held(self) -> dict[str, str]:  # type: ignore[override]  # of this page's moment

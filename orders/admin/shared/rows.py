@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from orders.admin.shared.markup import joined, put
+from orders.admin.shared.pages import CappedPaginator
 from orders.admin.shared.unfold import ChangeList
 from orders.templatetags.desk import zone
 
@@ -55,7 +56,7 @@ class Rows(ChangeList):
             super().get_results(request)
         except IncorrectLookupParameters:  # of a page that is no more
             self._go_to_last_page(request)
-        self.result_list = list(self.shown_rows())
+        self.result_list = list(self._shown())
         self.full_result_count = self.result_count  # no second count, no second total
         self.model_admin.complete_rows(request, self.result_list)
 
@@ -68,9 +69,12 @@ class Rows(ChangeList):
             super().get_results(request)
         messages.info(request, f"There is no page {wanted} any more. This is the last one.")
 
-    def shown_rows(self) -> Iterable[Any]:
+    def _shown(self) -> Iterable[Any]:
         """The rows of the page, not read yet."""
         rows: Iterable[Any] = self.result_list
+        if isinstance(self.paginator, CappedPaginator):
+            # Django would ask a list that fits one page anew, without the limit.
+            rows = self.paginator.page(self.page_num if self.multi_page else 1).object_list
         return rows
 
     # Sorting: `?o=price.-age`, so that a link sorts the same for whoever opens it

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_safe
 
 from orders.access import permissions
 from orders.admin.shared import rows
+from orders.admin.shared.pages import NewestPaginator, Owners
 from orders.admin.shared.rows import Rows
 from orders.admin.shared.unfold import CustomUrl, ModelAdmin, Parent, Row, TabularInline
 from orders.models import Right
@@ -30,6 +31,7 @@ from orders.models.lookups import MAX_ROW_ID
 from orders.templatetags.desk import visible
 
 if TYPE_CHECKING:
+    from django.core.paginator import Paginator
     from django.db.models.options import Options
 
     from orders.models.desks import Person
@@ -130,6 +132,18 @@ class Screen(ModelAdmin[Row]):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Rows]:
         return Rows
+
+    def owners(self, request: HttpRequest) -> Owners | None:
+        """Whose rows the list holds, where it grows without end and shows the newest first."""
+        return None
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *args: Any
+    ) -> "Paginator[Any]":
+        owners = self.owners(request)
+        if owners is None:
+            return super().get_paginator(request, queryset, per_page, *args)
+        return NewestPaginator(queryset, per_page, owners=owners)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
