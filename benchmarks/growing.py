@@ -118,14 +118,25 @@ def _pages(firm: "Firm") -> Iterator[tuple[str, Callable[[], object]]]:
     yield "pictures", _get(head, url("pictures"))
     yield "panic", _get(head, url("orders_panicline_pull"))
     yield "discrepancies", _get(head, url("orders_drift_changelist"))
+    of_api = {"Authorization": f"Bearer {_secret(firm)}"}
+    yield "open orders by the API", _get(head, "/api/v1/orders", headers=of_api)
     yield "records", _get(auditor, records)
     yield "records by symbol", _get(auditor, records, symbol="SOL")
     yield "records of an event", _get(auditor, records, event="login")
 
 
-def _get(client: "Client", path: str, **query: str | int) -> Callable[[], object]:
+def _secret(firm: "Firm") -> str:
+    from tests.helpers.tokens import new_token
+
+    secret: str = new_token(firm)[1]
+    return secret
+
+
+def _get(
+    client: "Client", path: str, headers: dict[str, str] | None = None, **query: str | int
+) -> Callable[[], object]:
     def get() -> None:
-        answer = client.get(path, query)
+        answer = client.get(path, query, headers=headers)
         assert answer.status_code == 200, (path, answer.status_code)
 
     return get
@@ -139,6 +150,7 @@ def _steps(firm: "Firm") -> Iterator[tuple[str, Callable[[], object]]]:
     from orders.management import sweep
     from orders.models import Cancel, CancelStatus
     from orders.operations.alerts import watch
+    from orders.operations.monitoring import state
     from orders.reconcile import resolve, sync
 
     account_id, waiting = firm.account.pk, firm.orders(100)
@@ -160,6 +172,7 @@ def _steps(firm: "Firm") -> Iterator[tuple[str, Callable[[], object]]]:
     yield "an account synced", lambda: sync.sync_account(account_id=account_id)
     yield "the sweep's looks", lambda: [look(timezone.now()) for look in looks]
     yield "the alerts' looks", lambda: watch.matters(timezone.now())
+    yield "a monitor's figures", lambda: list(state.figures(timezone.now()))
 
 
 def _median_ms(act: Callable[[], object], times: int) -> float:
