@@ -21,7 +21,7 @@ from desk import logs
 from desk.repeated_warnings import Matters
 from orders.audit import log
 from orders.audit.phrases import several
-from orders.delivery import batches, packets, turns
+from orders.delivery import batches, openings, packets, turns
 from orders.delivery.claims import NextJob, claim, next_job
 from orders.delivery.send_permission import asker_of, may_not_send, must_halt, signing_wallets
 from orders.exchange import client, credits
@@ -154,7 +154,7 @@ def deliver(
         failing.wrong(account.pk, why_not)
         transitions.refuse_unsent(chunk, why_not, clock())
         return 0, None
-    opening = batches.make_ready(chunk)
+    opening = openings.make_ready(chunk)
     try:
         pairs, wallet = sign(chunk, clock())
         if not pairs:

@@ -28,7 +28,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from desk import logs
-from orders.delivery import batches, send_permission
+from orders.delivery import send_permission, sending_threads
 from orders.exchange import clock as exchange_clock
 from orders.exchange.client import THREADS
 from orders.keys.sealing import CannotOpen, KeySettingsWrong
@@ -98,7 +98,7 @@ class PanicWorker:
             with logs.bound(job=line.job_id, account=line.account_id):
                 empty(line, self._must_leave, self._timings, together)
         finally:
-            batches.let_go()
+            sending_threads.let_go()
             bells.ring()  # there is a thread for the next
             if connection.vendor != "sqlite":  # a file is no server's burden, and 2 ms to open
                 connection.close()

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from orders.cancels import requests
-from orders.delivery import batches, packets, worker
+from orders.delivery import batches, one_request, openings, packets, sending_threads, worker
 from orders.models import AuditRecord, Cancel, CancelKind, CancelStatus, Event
 from orders.pacifica import signing
 from orders.pacifica.side_by_side import SideBySide
@@ -180,7 +180,7 @@ def in_threads(firm, monkeypatch):
 @pytest.fixture(params=["beside", "in threads"])
 def one_at_a_time(request, firm, monkeypatch):
     """One connection or thread for all requests, so that others wait for it."""
-    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
+    monkeypatch.setattr(sending_threads, "own_pool", lambda: ThreadPoolExecutor(1))
     if request.param == "in threads":
         request.getfixturevalue("in_threads")
     else:
@@ -200,8 +200,8 @@ def test_what_a_stopped_job_had_not_sent_stays_unsent(firm, one_at_a_time):
 def test_what_was_handed_to_a_thread_that_is_late_stays_unsent_too(firm, monkeypatch, in_threads):
     """The look goes on until the last one has really begun to leave."""
     packs, stopped = ready_to_send(firm, 25), threading.Event()
-    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
-    send, looks = batches._send, iter([False, False, False])  # one before each is handed over
+    monkeypatch.setattr(sending_threads, "own_pool", lambda: ThreadPoolExecutor(1))
+    send, looks = one_request.send, iter([False, False, False])  # one before each is handed over
 
     def slow(*about):
         assert stopped.wait(60)
@@ -212,7 +212,7 @@ def test_what_was_handed_to_a_thread_that_is_late_stays_unsent_too(firm, monkeyp
             stopped.set()
         return stopped.is_set()
 
-    monkeypatch.setattr(batches, "_send", slow)
+    monkeypatch.setattr(one_request, "send", slow)
     batches.send(packs, timezone.now, look)
     assert [pack.result is not None for pack in packs] == [True, False, False]
 
@@ -267,7 +267,7 @@ def test_a_thread_that_cannot_be_had_leaves_nothing_to_be_sent_later(firm, monke
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    batches.let_go()
+    sending_threads.let_go()
     monkeypatch.setattr(threading.Thread, "start", few)
     batches.send(packs, timezone.now, lambda: False)
     firm.paper.rules(latency_ms=0)
@@ -281,10 +281,10 @@ def test_nor_does_one_that_was_to_open_a_connection_ahead(firm, monkeypatch):
 
     ask(firm, firm.orders(25))
     chunk = claim(account_id=firm.account.pk, now=timezone.now())
-    batches.let_go()
+    sending_threads.let_go()
     with monkeypatch.context() as refusing:
         refusing.setattr(threading.Thread, "start", refuse)
-        assert batches.make_ready(chunk) is None
+        assert openings.make_ready(chunk) is None
     worker.deliver(chunk)
     assert set(statuses()) == {"cancelled"}
 
@@ -349,7 +349,7 @@ def test_a_stop_while_a_connection_is_opened_keeps_the_first_from_leaving(firm, 
     batches.client().close()
     real = batches.client().open_one
     monkeypatch.setattr(batches.client(), "open_one", lambda: (may_open.wait(20), real()))
-    opening = batches.make_ready([cancel for pack in packs for cancel in pack.cancels])
+    opening = openings.make_ready([cancel for pack in packs for cancel in pack.cancels])
     looks = iter([False, False])
 
     def look():
@@ -370,8 +370,8 @@ def test_twaps_have_a_connection_each():
     asked = []
     chunk = [of(CancelKind.TWAP) for _ in range(7)] + [of(CancelKind.ORDER) for _ in range(11)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(batches, "client", lambda: types.SimpleNamespace(missing=asked.append))
-        batches.make_ready(chunk)
+        patched.setattr(openings, "client", lambda: types.SimpleNamespace(missing=asked.append))
+        openings.make_ready(chunk)
     assert asked == [9]
 
 
@@ -379,7 +379,7 @@ def test_what_finds_no_connection_waits_for_an_opening_that_hangs_but_a_moment(f
     packs, may_open = ready_to_send(firm, 25), threading.Event()
     batches.client().close()
     monkeypatch.setattr(batches.client(), "open_one", lambda: may_open.wait(20))
-    opening = batches.make_ready([cancel for pack in packs for cancel in pack.cancels])
+    opening = openings.make_ready([cancel for pack in packs for cancel in pack.cancels])
     batches.send(packs, timezone.now, lambda: False, opening=opening)
     assert not opening.is_over
     may_open.set()
@@ -393,10 +393,10 @@ def test_openings_that_hang_leave_the_threads_that_send_free(firm, monkeypatch):
     monkeypatch.setattr(batches.client(), "open_one", lambda: may_open.wait(20))
     packs = ready_to_send(firm, 25)
     chunk = [cancel for pack in packs for cancel in pack.cancels] * 4
-    openings = {id(batches.make_ready(chunk)) for _ in range(40)}
+    found = {id(openings.make_ready(chunk)) for _ in range(40)}
     may_open.set()
-    batches.send(packs, timezone.now, lambda: False, opening=batches.make_ready(chunk))
-    assert len(openings) == 1
+    batches.send(packs, timezone.now, lambda: False, opening=openings.make_ready(chunk))
+    assert len(found) == 1
     assert all(pack.result is not None for pack in packs)
 
 
@@ -404,14 +404,16 @@ def test_two_threads_that_send_share_no_pool():
     """An urgent request would queue behind bulk's, which may hang."""
     with ThreadPoolExecutor(2) as threads:
         both = threading.Barrier(2)
-        found = [threads.submit(lambda: (both.wait(5), batches._pool())) for _ in range(2)]
+        found = [
+            threads.submit(lambda: (both.wait(5), sending_threads.own_pool())) for _ in range(2)
+        ]
     assert len({id(one.result()[1]) for one in found}) == 2
-    assert batches._pool() is batches._pool()
+    assert sending_threads.own_pool() is sending_threads.own_pool()
 
 
 def test_connections_of_every_sending_thread_are_kept(firm, settings, caplog):
     """Else two chunks under way together would close each other's and connect anew."""
-    at_once = batches.THREADS * settings.BULK_THREADS
+    at_once = openings.THREADS * settings.BULK_THREADS
     firm.paper.rules(latency_ms=200)
     with ThreadPoolExecutor(at_once) as threads:
         list(threads.map(lambda _: batches.client().post("/orders/cancel", b"{}"), range(at_once)))

@@ -11,7 +11,7 @@ from django.utils import timezone
 from orders.accounts import account_keys
 from orders.audit import log
 from orders.cancels import requests
-from orders.delivery import batches, claims, packets, send_permission, worker
+from orders.delivery import batches, claims, packets, send_permission, sending_threads, worker
 from orders.evidence import verify
 from orders.lifecycle import transitions
 from orders.models import (
@@ -397,7 +397,7 @@ def test_an_agent_wallet_disabled_while_requests_wait_their_turn_sends_no_more(f
         return must_halt(job_id, wallet)
 
     monkeypatch.setattr(worker, "must_halt", disabled_at_the_second_look)
-    monkeypatch.setattr(batches, "_pool", lambda: ThreadPoolExecutor(1))
+    monkeypatch.setattr(sending_threads, "own_pool", lambda: ThreadPoolExecutor(1))
     firm.paper.rules(latency_ms=400)
     deliver(firm)
     firm.paper.rules(latency_ms=0)
