@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 
-from .connections import POOLS, Exchange, Standing, begin, tls_context
+from .connection_pools import POOLS, Standing
+from .connections import tls_context
+from .deadlines import Exchange, begin
 from .side_by_side import SideBySide
 from .talk import TROUBLE, Talk
 from .transport import Answer, AnswerLost, NothingSent, Unreachable
@@ -181,7 +183,7 @@ class Client:
 
 
 class _DeadlineAdapter(HTTPAdapter):
-    """A requests adapter over connections.py: no retry, one TLS context, raw answers."""
+    """A requests adapter over `connections`: no retry, one TLS context, raw answers."""
 
     def __init__(self, *, pool_size: int, ca_file: str | None) -> None:
         self._ca_file = ca_file

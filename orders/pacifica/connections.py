@@ -1,120 +1,22 @@
-"""Connections that keep one exchange's deadline, count what was sent, and verify TLS.
-
-Why not just timeouts: a socket timeout starts anew with every received byte, so a peer that drips
-its header or body one byte at a time would hold a sender for as long as it likes. Here every wait
-of one exchange (name, connect, handshake, send, each receive) gets what is left of one deadline.
-Why a mark at the first byte: exception types do not say whether a request may have left; a
-connection that notes its first ``send`` does.
-"""
+"""Connections that keep one exchange's deadline, mark its first byte, and verify TLS."""
 
 import functools
 import io
-import queue
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPResponse
-from typing import Any, cast
+from typing import Any
 
 import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-# (family, kind, protocol, canonical name, socket address) as socket.getaddrinfo gives them
-_Addresses = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
+from . import sockets
+from .deadlines import Exchange, current
 
 IDLE_LIMIT_S = 20  # unused for longer: the exchange may be closing it just now, so open another
-
-
-class DeadlinePassed(TimeoutError):
-    """The whole exchange took longer than it was given."""
-
-
-class Exchange:
-    """One request and its answer in time: monotonic seconds; ``sent`` is None until a byte left.
-
-    ``has_body``: whether a body follows the head, which then waits for it.
-    """
-
-    def __init__(
-        self,
-        *,
-        connect_timeout_s: float,
-        read_timeout_s: float,
-        deadline_s: float,
-        has_body: bool = False,
-    ) -> None:
-        self.started = time.monotonic()
-        self.deadline = self.started + deadline_s
-        self.connect_deadline = min(self.deadline, self.started + connect_timeout_s)
-        self.read_timeout_s = read_timeout_s
-        self.sent: float | None = None
-        self.first_byte: float | None = None
-        self.waits_for_body = has_body
-        self.head = b""
-        self.reader: io.BufferedReader | None = None
-        self.early: Early | None = None
-        self.is_repeated = False  # the request has left; http.client has yet to hear of it
-
-    def hang_up(self) -> None:
-        """Close what still reads from the socket: it would stay open until its garbage is found.
-
-        urllib3 closes the connection of an answer that is no HTTP and forgets the answer's reader.
-        """
-        if self.reader is not None:
-            self.reader.close()
-
-    def connect_left_s(self) -> float:
-        """Return the seconds left to have a connection, handshake included."""
-        left = self.connect_deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("no connection in time")
-        return left
-
-    def wait_left_s(self) -> float:
-        """Return the seconds one receive or send may wait: never past the deadline."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise DeadlinePassed("the deadline of the whole exchange has passed")
-        return min(left, self.read_timeout_s)
-
-
-class Early:
-    """Bytes of an answer that came before anybody read it, and how they end.
-
-    ``end``: what is raised after them; None for the end of the connection. Not `is_over`: more may
-    come from the socket.
-    """
-
-    def __init__(
-        self, data: bytes, *, is_over: bool = False, end: BaseException | None = None
-    ) -> None:
-        self._left, self.is_over, self._end = memoryview(data), is_over, end
-
-    def readinto(self, buffer: Any) -> int | None:
-        """Give some of them; None once the socket must be asked. Raises what ends them."""
-        count = min(len(buffer), len(self._left))
-        if not count and not self.is_over:
-            return None
-        if not count and self._end is not None:
-            raise self._end
-        buffer[:count], self._left = self._left[:count], self._left[count:]
-        return count
-
-
-class _Thread(threading.local):
-    exchange: Exchange
-
-
-_thread = _Thread()  # the exchange this thread is in: urllib3 passes no context through
-
-
-def begin(exchange: Exchange) -> None:
-    """Make ``exchange`` the one that this thread's connections keep to."""
-    _thread.exchange = exchange
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -159,7 +61,7 @@ class _DeadlineResponse(HTTPResponse):
     ) -> None:
         super().__init__(sock, debuglevel, method, url)
         self.fp.close()  # the reader http.client opened, still empty
-        exchange = _thread.exchange
+        exchange = current()
         self.fp = exchange.reader = io.BufferedReader(_DeadlineReader(sock, exchange))
 
 
@@ -171,7 +73,7 @@ class Watched(HTTPConnection):
     _last_used = 0.0
 
     def _new_conn(self) -> socket.socket:
-        return _connected_socket(self._dns_host, self.port, self.socket_options, _thread.exchange)
+        return sockets.connected(self._dns_host, self.port, self.socket_options, current())
 
     def connect(self) -> None:
         self._is_connecting = True  # what is sent now is a proxy's CONNECT, not our request
@@ -184,7 +86,7 @@ class Watched(HTTPConnection):
     def send(self, data: bytes) -> None:  # type: ignore[override]  # our bodies are bytes
         if self.sock is None:
             self.connect()
-        exchange = _thread.exchange
+        exchange = current()
         if exchange.is_repeated:
             return
         if not self._is_connecting:
@@ -206,7 +108,7 @@ class Watched(HTTPConnection):
         lines = [f"POST {target} HTTP/1.1", f"Host: {self._host_and_port()}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         data = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-        exchange = _thread.exchange
+        exchange = current()
         self.sock.settimeout(exchange.wait_left_s())
         exchange.sent = time.monotonic()
         with suppress(BrokenPipeError):  # as urllib3 does: the answer may say why
@@ -215,7 +117,7 @@ class Watched(HTTPConnection):
 
     def repeat(self, target: str, headers: Mapping[str, str], body: bytes) -> None:
         """Tell http.client of the POST that left, and send nothing."""
-        _thread.exchange.is_repeated = True
+        current().is_repeated = True
         self.request("POST", target, body, headers, preload_content=False, decode_content=False)
 
     def _host_and_port(self) -> str:
@@ -248,66 +150,8 @@ def _says_nothing(sock: ssl.SSLSocket) -> bool:
     return False  # something that was not asked for, or the end
 
 
-class _TLSConnection(Watched, HTTPSConnection):
-    pass
-
-
-class Standing(HTTPConnectionPool):
-    """A pool whose connections may also be opened ahead, and taken where they stand already."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        while self.pool is not None and not self.pool.empty():
-            self.pool.get(block=False)  # urllib3 fills it with a place for each that may come
-
-    def open_one(self, exchange: Exchange) -> None:
-        """Open a connection and keep it. Raises what opening one raises."""
-        begin(exchange)
-        connection = self._new_conn()
-        try:
-            connection.connect()
-        except BaseException:
-            connection.close()
-            raise
-        self._put_conn(connection)
-
-    def count_standing(self, at_most: int) -> int:
-        """Count kept connections that are fit for use, up to so many."""
-        taken: list[Watched] = []
-        while len(taken) < at_most and (connection := self.take_standing()) is not None:
-            taken.append(connection)
-        for connection in reversed(taken):
-            self.keep(connection)
-        return len(taken)
-
-    def take_standing(self) -> "Watched | None":
-        """Take a kept connection that is fit for another request; None where there is none."""
-        while self.pool is not None:
-            try:
-                connection = self.pool.get(block=False)
-            except queue.Empty:
-                break
-            if connection is None:  # urllib3 puts one for each that broke off
-                continue
-            if connection.is_connected:
-                return cast(Watched, connection)
-            connection.close()
-        return None
-
-    def keep(self, connection: "Watched") -> None:
-        """Take a connection back."""
-        self._put_conn(connection)
-
-
-class _PlainPool(Standing):
-    ConnectionCls = Watched
-
-
-class _TLSPool(Standing, HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
-
-
-POOLS = {"http": _PlainPool, "https": _TLSPool}  # by URL scheme
+class WatchedTLS(Watched, HTTPSConnection):
+    """The same over TLS."""
 
 
 @functools.cache
@@ -316,49 +160,3 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file or certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _connected_socket(
-    host: str, port: int, options: Sequence[tuple[int, int, int | bytes]] | None, exchange: Exchange
-) -> socket.socket:
-    """Open a TCP connection to the first address that takes one; each has a fair share of time."""
-    addresses = _resolve(host, port, exchange)
-    for index, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            for option in options or ():
-                sock.setsockopt(*option)
-            sock.settimeout(exchange.connect_left_s() / (len(addresses) - index))
-            sock.connect(address)
-            sock.settimeout(exchange.connect_left_s())  # for the TLS handshake
-        except OSError:
-            sock.close()
-            if index == len(addresses) - 1:
-                raise
-        else:
-            return sock
-    raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-
-
-def _resolve(host: str, port: int, exchange: Exchange) -> _Addresses:
-    """Find addresses of ``host``. A name is looked up aside, for getaddrinfo knows no timeout."""
-    try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        pass  # a name, not an address
-    answers: queue.SimpleQueue[_Addresses | Exception] = queue.SimpleQueue()
-    threading.Thread(target=_look_up, args=(host, port, answers), daemon=True).start()
-    try:
-        answer = answers.get(timeout=exchange.connect_left_s())
-    except queue.Empty:
-        raise TimeoutError("the name was not resolved in time") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _look_up(host: str, port: int, answers: "queue.SimpleQueue[_Addresses | Exception]") -> None:
-    try:
-        answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except (OSError, UnicodeError) as error:
-        answers.put(error)

@@ -16,7 +16,9 @@ from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from .connections import DeadlinePassed, Early, Standing, Watched, begin
+from .connection_pools import Standing
+from .connections import Watched
+from .deadlines import DeadlinePassed, Early, begin
 from .talk import TROUBLE, Talk
 from .transport import Answer
 

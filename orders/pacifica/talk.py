@@ -9,7 +9,7 @@ from typing import Protocol
 import requests
 import urllib3
 
-from .connections import Exchange
+from .deadlines import Exchange
 from .transport import Answer, AnswerLost, Interim, NothingSent, kept_headers, plain_reason
 
 _CHUNK_BYTES = 65536

@@ -13,7 +13,7 @@ from typing import Any
 
 import urllib3
 
-from .connections import DeadlinePassed
+from .deadlines import DeadlinePassed
 
 MAX_HEADER_CHARS = 300
 _NOT_PRINTABLE = re.compile("[^ -~]")

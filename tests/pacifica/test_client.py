@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 
 from orders.pacifica import client as client_module
-from orders.pacifica import connections
+from orders.pacifica import deadlines, sockets
 from orders.pacifica.client import AnswerLost, Client, NothingSent, Unreachable
 
 from .scripted_server import (
@@ -173,7 +173,7 @@ def test_an_answer_carries_status_headers_body_hash_and_times():
 
 
 def test_no_time_of_an_answer_is_guessed(monkeypatch):
-    class Blind(connections.Exchange):
+    class Blind(deadlines.Exchange):
         first_byte = property(lambda self: None, lambda self, moment: None)
 
     monkeypatch.setattr(client_module, "Exchange", Blind)
@@ -386,13 +386,13 @@ def test_broken_chunks_mean_the_answer_is_lost(rest):
     ],
 )
 def test_what_is_not_http_means_the_answer_is_lost_and_leaves_no_socket_open(ugly, monkeypatch):
-    opened, really_connect = [], connections._connected_socket
+    opened, really_connect = [], sockets.connected
 
     def connect(*given):
         opened.append(really_connect(*given))
         return opened[-1]
 
-    monkeypatch.setattr(connections, "_connected_socket", connect)
+    monkeypatch.setattr(sockets, "connected", connect)
     error = lost(answering(ugly))  # held, with all that it refers to
     assert [sock.fileno() for sock in opened] == [-1], error
 

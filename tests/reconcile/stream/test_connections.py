@@ -297,7 +297,7 @@ class Hold:
 
 
 def test_while_a_panic_is_given_way_to_nothing_is_read_and_nothing_is_lost(server, account):
-    hold, timings = Hold(), replace(QUICK, ping_every_s=0.05, pong_within_s=0.1)
+    hold, timings = Hold(), replace(QUICK, ping_every_s=0.05, pong_within_s=0.4)
     frames = [json.dumps(update(account, number)) for number in range(50)]
     with following(timings=timings, is_held=hold) as process:
         until_healthy(account)
@@ -306,7 +306,7 @@ def test_while_a_panic_is_given_way_to_nothing_is_read_and_nothing_is_lost(serve
         held_at = timezone.now()
         for frame in frames:
             server.connections[0].send(frame)
-        hold.outlast(0.3)
+        hold.outlast(0.7)
         assert process.applied == []
         assert row(account).healthy_at <= held_at  # nobody claims to know more
         hold.is_on = False
