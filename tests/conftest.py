@@ -50,10 +50,16 @@ def short_path():
         yield Path(folder)
 
 
-def pytest_collection_finish(session):
-    """What was collected lives until the end: the garbage collector need not look at it again."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected lives until the end: the garbage collector need not look at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
