@@ -89,16 +89,18 @@ class Founded:
             every = {model: _all_of(cursor, model._meta.db_table) for model in models}
         self.rows = {model._meta.db_table: rows for model, rows in every.items() if rows}
         filled = [model for model, rows in every.items() if rows]
-        self.sequences = connection.ops.sequence_reset_sql(no_style(), filled)
+        numbered = connection.ops.sequence_reset_sql(no_style(), filled)
+        self.sequences = " UNION ALL ".join(one.rstrip(";") for one in numbered)
 
     def again(self, paper) -> Firm:
         """The same firm in an empty database and on an empty exchange."""
         with transaction.atomic(), connection.cursor() as cursor:
             for table, rows in self.rows.items():
                 marks = ", ".join(["%s"] * len(rows[0]))
-                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-            for statement in self.sequences:
-                cursor.execute(statement)
+                every = ", ".join([f"({marks})"] * len(rows))
+                cursor.execute(f"INSERT INTO {table} VALUES {every}", list(itertools.chain(*rows)))
+            if self.sequences:
+                cursor.execute(self.sequences)
             Account.objects.update(created_at=timezone.now())  # no test's accounts are old
         firm = Firm.__new__(Firm)
         vars(firm).update(pickle.loads(self.kept), paper=paper)
