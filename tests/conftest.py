@@ -72,7 +72,7 @@ def django_db_setup(
     """
     prepare_statements()  # as workers do: what PostgreSQL takes so, it takes from pages too
     with django_db_blocker.unblock():
-        made = migrated.set_up(tmp_path_factory.getbasetemp().parent)
+        made = migrated.set_up(migrated.common_folder(tmp_path_factory))
         if connection.vendor == "sqlite":
             unrecorded.install(connection.connection)  # before any test's transaction: it stays
     yield
@@ -206,7 +206,7 @@ def connected_to(**about):
 def _copy_of(template, tmp_path):
     if connection.vendor == "sqlite":
         return str(shutil.copy(template, tmp_path / "copy.sqlite3"))
-    copy = f"{template}_{next(_numbers)}"
+    copy = f"{settings.DATABASES['default']['NAME']}_{next(_numbers)}"
     _administer(f'DROP DATABASE IF EXISTS "{copy}"')
     _administer(f"SELECT pg_terminate_backend(pid) {_KEPT} WHERE datname = '{template}'")
     _administer(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"{_by_files()}')

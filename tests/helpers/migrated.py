@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from django.db import connection
 from django.test.utils import setup_databases
@@ -14,9 +14,22 @@ def set_up(folder):
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return _migrated()
     make = _in_memory if connection.vendor == "sqlite" else _on_a_server
+    with alone(folder):
+        return make(folder / "migrated")
+
+
+def common_folder(tmp_path_factory):
+    """What the workers of a run have in common; without workers, the run's own."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def alone(folder):
+    """Within, no other worker of this run is in such a block."""
     with (folder / "migrating").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return make(folder / "migrated")
+        yield
 
 
 def _migrated(**about):

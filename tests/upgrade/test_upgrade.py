@@ -35,7 +35,8 @@ from orders.models import (
 )
 from orders.panic import worker as panic_worker
 from orders.reconcile.order_pasts import SAME_INSTANT
-from tests.conftest import _administer, _drop, connected_to
+from tests.conftest import _administer, _copy_of, _drop, connected_to
+from tests.helpers import migrated
 
 OLD = Path(__file__).parent / "old_state"
 FIRST = 28_000_000_000  # the first order id of that exchange
@@ -52,26 +53,73 @@ def vendor(template):
 
 
 @pytest.fixture
-def old(vendor, django_db_blocker, tmp_path, settings):
-    """The site on the old database, as it stood, with its checkpoint file."""
+def checkpoint_file(vendor, settings):
+    """The old database's own."""
     place = OLD / f"{vendor}.checkpoints.jsonl"
     shutil.copy(place, settings.AUDIT_CHECKPOINT_FILE)
     Path(settings.AUDIT_CHECKPOINT_FILE).chmod(0o600)
-    text = gzip.decompress((OLD / f"{vendor}.sql.gz").read_bytes()).decode()
+
+
+@pytest.fixture
+def old(vendor, checkpoint_file, django_db_blocker, tmp_path):
+    """The site on the old database, as it stood, with its checkpoint file."""
     with django_db_blocker.unblock():
-        name = _loaded(text, tmp_path)
+        name = _loaded(vendor, tmp_path, "old")
         with connected_to(NAME=name):
             yield
         _drop(name)
 
 
-def _loaded(text, tmp_path):
+@pytest.fixture(scope="session")
+def kept(template, django_db_blocker, tmp_path_factory):
+    """Where the old database stands migrated: that takes eight seconds, so once for all workers."""
+    kept = Kept(migrated.common_folder(tmp_path_factory))
+    yield kept
+    with django_db_blocker.unblock():
+        kept.end()
+
+
+class Kept:
+    """Whoever comes first makes it, whoever made it drops it, and who comes later copies it."""
+
+    def __init__(self, folder):
+        self.folder, self.note, self.own = folder, folder / "upgraded", None
+
+    def copy(self, vendor, tmp_path):
+        with migrated.alone(self.folder):
+            if not self.note.exists():
+                self.own = _loaded(vendor, self.folder, "upgraded")
+                with connected_to(NAME=self.own):
+                    upgraded()
+                self.note.write_text(self.own)
+            return _copy_of(self.note.read_text(), tmp_path)
+
+    def end(self):
+        if self.own is not None:
+            with migrated.alone(self.folder):
+                self.note.unlink()
+                _drop(self.own)
+
+
+@pytest.fixture
+def upgrade(kept, vendor, checkpoint_file, django_db_blocker, tmp_path):
+    """The site on an upgraded database of its own, with the old one's checkpoint file."""
+    with django_db_blocker.unblock():
+        copy = kept.copy(vendor, tmp_path)
+        with connected_to(NAME=copy):
+            asked_just_now()
+            yield
+        _drop(copy)
+
+
+def _loaded(vendor, folder, name):
+    text = gzip.decompress((OLD / f"{vendor}.sql.gz").read_bytes()).decode()
     if site.IS_SQLITE:
-        file = tmp_path / "old.sqlite3"
+        file = folder / f"{name}.sqlite3"
         with closing(sqlite3.connect(file)) as database:
             database.executescript(text)
         return str(file)
-    name = f"{connection.settings_dict['NAME']}_old"
+    name = f"{connection.settings_dict['NAME']}_{name}"
     _administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     _administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
     with connected_to(NAME=name), connection.cursor() as cursor:
@@ -93,9 +141,8 @@ def upgraded():
 
 
 @pytest.fixture
-def exchange(old, paper):
+def exchange(upgrade, paper):
     """The exchange as the old code left it: which orders are open, and which is cancelled."""
-    upgraded()
     accounts = Account.objects.prefetch_related("agent_wallets")
     paper.reset([(a.address, [w.public_key for w in a.agent_wallets.all()]) for a in accounts])
     alpha = Account.objects.get(name="Alpha").address
