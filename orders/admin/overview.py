@@ -18,7 +18,7 @@ from orders.models import (
     Desk,
     Right,
 )
-from orders.models.newest import newest
+from orders.models.newest import NEWEST_FIRST, newest
 
 JOBS_SHOWN = 8
 
@@ -28,16 +28,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     user = request.user
     accounts = Account.objects.visible_to(user).filter(is_active=True)
     accounts = accounts.select_related("desk", "stream")
-    seen = Desk.objects.visible_to(user)
+    seen = list(Desk.objects.visible_to(user).order_by("pk").values_list("pk", flat=True))
     jobs = CancelJob.objects.visible_to(user).select_related("desk")
-    jobs = newest(jobs, owners=seen, link="desk", many=JOBS_SHOWN)
+    last = newest(jobs, owners=seen, link="desk", many=JOBS_SHOWN)
     desks = _by_desk(list(accounts))
     return context | {
         "title": "Overview",
         "desks": desks,
-        "has_desks": seen.exists(),
+        "has_desks": bool(seen),
         "book": freshness.book_of(accounts),
-        "last_jobs": complete(list(jobs[:JOBS_SHOWN])),
+        "last_jobs": complete(list(jobs.filter(pk__in=last).order_by(*NEWEST_FIRST))),
         "may_cancel": Right.CANCEL in rights_of(request),
         "may_add": is_administrator(request),
     }

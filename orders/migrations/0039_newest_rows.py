@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='canceljob',
-            index=models.Index(fields=['operator', '-created_at'], name='job_operator_created'),
+            index=models.Index(fields=['desk', 'operator', '-created_at'], name='job_operator_created'),
         ),
         migrations.AddIndex(
             model_name='order',

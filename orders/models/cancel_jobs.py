@@ -39,7 +39,7 @@ class CancelJobQuerySet(OfDesksQuerySet["CancelJob"]):
 class CancelJob(models.Model):
     """One act of an operator on one desk: its cancels, reason and progress."""
 
-    # Both are first in an index below.
+    # In indexes below.
     desk = models.ForeignKey("Desk", on_delete=models.PROTECT, related_name="jobs", db_index=False)
     operator = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -95,7 +95,7 @@ class CancelJob(models.Model):
         indexes = [
             models.Index(fields=["status", "desk"], name="job_under_way"),
             models.Index(fields=["desk", "-created_at"], name="job_desk_created"),
-            models.Index(fields=["operator", "-created_at"], name="job_operator_created"),
+            models.Index(fields=["desk", "operator", "-created_at"], name="job_operator_created"),
             models.Index(  # hardly any is one
                 fields=["desk", "-created_at"],
                 condition=models.Q(is_drill=True),

@@ -6,15 +6,16 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from orders.models import Account, CancelJob, Desk, Order
-from orders.models.newest import NEWEST_FIRST, newest
+from orders.models import Account, Order
+from orders.models.newest import NEWEST_FIRST, count_up_to, newest
 from tests.helpers.screens import known_order
 
 
 @pytest.fixture
 def orders(firm):
-    """Sixty orders on two accounts, dated to few moments, some not at all."""
+    """Sixty orders on two accounts, dated to few moments, some not at all; the third has none."""
     chance, began = random.Random(7), now()
+    firm.new_account("Beta", firm.momentum)
     for number in range(60):
         account = firm.account if number % 7 else firm.foreign_account
         order = known_order(account, 81_000_000_000 + number, symbol=chance.choice("AB"))
@@ -24,31 +25,28 @@ def orders(firm):
     return Order.objects.all()
 
 
-@pytest.mark.parametrize("many", [1, 2, 7, 30, 45])
+def of_all():
+    return {"link": "account", "owners": list(Account.objects.values_list("pk", flat=True))}
+
+
+@pytest.mark.parametrize("many", [1, 2, 7, 30, 45, 60, 1000])
 @pytest.mark.parametrize("symbol", ["", "A"])
-def test_they_are_those_of_the_whole_list(orders, many, symbol):
+def test_they_are_those_of_the_whole_list_in_its_order(orders, many, symbol):
     rows = orders.filter(symbol=symbol) if symbol else orders
-    dated = rows.filter(created_at__isnull=False)
-    found = newest(rows, owners=Account.objects.all(), link="account", many=many)
-    if dated.count() >= many:
-        wanted = [row.pk for row in dated.order_by(*NEWEST_FIRST)[:many]]
-        assert [row.pk for row in found.filter(created_at__isnull=False)[:many]] == wanted
-    else:
-        assert {row.pk for row in found} == {row.pk for row in rows}
+    wanted = list(rows.order_by(*NEWEST_FIRST).values_list("pk", flat=True)[:many])
+    assert newest(rows, many=many, **of_all()) == wanted
+    assert count_up_to(rows, many=many, **of_all()) == len(wanted)
 
 
-def test_less_is_read_than_there_is(orders):
-    found = newest(orders, owners=Account.objects.all(), link="account", many=3)
-    assert 3 <= found.count() < 20
+def test_only_owners_that_are_named_are_asked(orders, firm):
+    theirs = orders.filter(account=firm.foreign_account).values_list("pk", flat=True)
+    found = newest(orders, link="account", owners=[firm.foreign_account.pk], many=1000)
+    assert set(found) == set(theirs)
+    assert newest(orders, link="account", owners=[], many=8) == []
+    assert count_up_to(orders, link="account", owners=[], many=8) == 0
 
 
-def test_where_no_owner_has_so_many_all_are_there(orders):
-    found = newest(orders, owners=Account.objects.all(), link="account", many=1000)
-    assert found.count() == 60
-
-
-def test_it_finds_nothing_where_there_is_nothing(firm):
-    seen = Desk.objects.visible_to(firm.head)
-    assert not newest(CancelJob.objects.all(), owners=seen, link="desk", many=8).exists()
-    nobody = newest(CancelJob.objects.all(), owners=Desk.objects.none(), link="desk", many=8)
-    assert not nobody.exists()
+def test_once_there_are_enough_no_other_is_counted(orders, firm, django_assert_num_queries):
+    owners = [firm.account.pk, firm.foreign_account.pk]
+    with django_assert_num_queries(1):
+        assert count_up_to(orders, link="account", owners=owners, many=20) == 20

@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
@@ -32,7 +31,7 @@ from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl, display
 from orders.cancels import jobs
 from orders.lifecycle.targets import CannotAsk
-from orders.models import CancelJob, Desk, Right
+from orders.models import CancelJob, Desk, JobStatus, Right
 from orders.models.lookups import is_row_id
 from orders.templatetags.desk import ago, by, visible
 
@@ -69,13 +68,13 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     page_template = "desk/jobs/job.html"
     empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
 
-    def owners(self, request: HttpRequest) -> Owners:
-        """One person, where the list is of one, else the desks."""
-        name, desk = request.GET.get("operator", "").strip(), request.GET.get("desk", "")
-        if name:
-            return Owners(get_user_model().objects.filter(username=name), "operator")
-        desks = Desk.objects.visible_to(request.user)
-        return Owners(desks.filter(pk=desk) if is_row_id(desk) else desks, "desk")
+    def owners(self, request: HttpRequest) -> Owners | None:
+        """Desks, unless only those jobs are asked for that are not done: they are few."""
+        if request.GET.get("status") not in (None, "", JobStatus.DONE):
+            return None
+        desks, desk = Desk.objects.visible_to(request.user), request.GET.get("desk", "")
+        seen = desks.filter(pk=desk) if is_row_id(desk) else desks
+        return Owners(list(seen.order_by("pk").values_list("pk", flat=True)), "desk")
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:

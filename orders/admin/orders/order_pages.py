@@ -39,8 +39,8 @@ from orders.templatetags.desk import visible
 
 MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
 MAX_UUID_DIGITS = 8  # that a client order id begins with, before its first dash
-UUID_LENGTH = 36
 MAX_FOUND = 500
+NARROWING = ("symbol", "side", "type", "reduce_only", "live")  # filters
 MAX_CELLS = 200
 STALE_PAGE = "This page is too old to act on: reload it and click again."
 
@@ -168,9 +168,12 @@ class OrderAdmin(ReadOnlyPage[Order]):
         return queryset.filter(named), False
 
     def owners(self, request: HttpRequest) -> Owners | None:
-        if not filters.StateFilter.is_endless(request.GET):
+        """Accounts, unless something is asked of their orders that only reading them tells."""
+        is_narrowed = any(request.GET.get(name) for name in ("q", *NARROWING))
+        if is_narrowed or not filters.StateFilter.is_endless(request.GET):
             return None
-        return Owners(_accounts_asked(request), "account")
+        accounts = _accounts_asked(request).order_by("pk")
+        return Owners(list(accounts.values_list("pk", flat=True)), "account")
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -285,15 +288,11 @@ class OrderAdmin(ReadOnlyPage[Order]):
 
 
 def _found_by_index(term: str) -> list[int]:
-    """Orders of anybody that bear this id or begin with it, where an index tells; few, or none."""
-    if _is_order_id(term) and len(term) > MAX_UUID_DIGITS:
-        named = order_id_begins(term)
-    elif len(term) == UUID_LENGTH:
-        named = Q(client_order_id__in={term, term.lower(), term.upper()})
-    else:
+    """Orders of anybody whose id is this or begins with it, where so few digits are missing."""
+    if not _is_order_id(term) or len(term) <= MAX_UUID_DIGITS:
         return []
-    found = Order.objects.filter(named).order_by().values_list("pk", flat=True)[: MAX_FOUND + 1]
-    return list(found) if len(found) <= MAX_FOUND else []
+    found = Order.objects.filter(order_id_begins(term)).order_by().values_list("pk", flat=True)
+    return list(found[:MAX_FOUND])
 
 
 def _is_order_id(term: str) -> bool:

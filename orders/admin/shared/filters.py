@@ -27,6 +27,7 @@ from orders.models.orders import IS_STOP
 
 Choices = list[tuple[str, str]]  # the value in the address line, and its label
 
+NOT_DONE = [status for status in JobStatus.values if status != JobStatus.DONE]
 NOT_CLOSED = [OrderState.OPEN.value, OrderState.VANISHED.value]
 PAGING = timedelta(minutes=15)  # how long somebody pages through one list
 YES_NO = [("yes", "Yes"), ("no", "No")]
@@ -265,6 +266,11 @@ class JobStatusFilter(Choice):
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         return JobStatus.choices
 
+    def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value == JobStatus.DONE:  # said so, no index by the status is walked: most are done
+            return queryset.exclude(status__in=NOT_DONE)
+        return super().narrowed(queryset, value)
+
 
 class JobFilter(Text):
     """By the number of a job."""
@@ -282,9 +288,11 @@ class OperatorFilter(Text):
 
     def narrowed(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """By the person who bears the name now; by the name where nobody does."""
-        theirs = queryset.filter(operator__username=value)
-        is_borne = get_user_model().objects.filter(username=value).exists()
-        return theirs if is_borne else super().narrowed(queryset, value)
+        people = get_user_model().objects.filter(username=value)
+        person = people.values_list("pk", flat=True).first()
+        if person is None:
+            return super().narrowed(queryset, value)
+        return queryset.filter(operator=person)
 
     def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> Choices:
         members = scoped(Membership.objects.all(), request.user).order_by("user__username")

@@ -1,12 +1,13 @@
 """The pages of a list that grows without end: its first rows, and no total."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-from orders.models.newest import NEWEST_FIRST, newest
+from orders.models.newest import NEWEST_FIRST, count_up_to, newest
 
 MAX_COUNTED = 1_000  # rows; older ones are reached by a filter, a search or the time
 
@@ -17,9 +18,9 @@ else:
 
 
 class Owners(NamedTuple):
-    """Whose rows a list holds, and the column of a row that names its owner."""
+    """Whose rows a list holds: their ids, and the column of a row that names its owner."""
 
-    rows: QuerySet[Any]
+    ids: Sequence[int]
     link: str
 
 
@@ -28,27 +29,35 @@ class CappedPaginator(RowPaginator):
 
     object_list: QuerySet[Any]
 
-    def first(self, many: int) -> QuerySet[Any]:
-        """Return so many rows of the list."""
-        return self.object_list[:many]
+    def counted(self, many: int) -> int:
+        """Return how many rows there are, or ``many`` where there are more."""
+        return min(many, len(self._all))
+
+    def pks(self, first: int, last: int) -> list[int]:
+        """Return the rows between these two places."""
+        return self._all[first:last]
 
     @cached_property
-    def pks(self) -> list[int]:
-        """The rows of every page; one more than is shown tells that there are more."""
-        return list(self.first(MAX_COUNTED + 1).values_list("pk", flat=True))
+    def _all(self) -> list[int]:
+        return list(self.object_list.values_list("pk", flat=True)[: MAX_COUNTED + 1])
+
+    @cached_property
+    def _counted(self) -> int:
+        return self.counted(MAX_COUNTED + 1)
 
     @cached_property
     def count(self) -> int:
-        return min(len(self.pks), MAX_COUNTED)
+        return min(self._counted, MAX_COUNTED)
 
     @property
     def is_capped(self) -> bool:
         """Whether there are more than the pages hold."""
-        return len(self.pks) > MAX_COUNTED
+        return self._counted > MAX_COUNTED
 
     def page(self, number: int | str) -> Page[Any]:
         number = self.validate_number(number)
-        shown = self.pks[: self.count][(number - 1) * self.per_page : number * self.per_page]
+        last = min(number * self.per_page, self.count)
+        shown = self.pks((number - 1) * self.per_page, last)
         found = self.object_list.model._default_manager.filter(pk__in=shown)
         found.query.select_related = self.object_list.query.select_related
         by_pk = {row.pk: row for row in found}
@@ -56,14 +65,20 @@ class CappedPaginator(RowPaginator):
 
 
 class NewestPaginator(CappedPaginator):
-    """Finds the newest rows of several owners by an index, as long as the newest come first."""
+    """The same for the newest rows of several owners, which an index leads to."""
 
     def __init__(self, rows: QuerySet[Any], per_page: int, *, owners: Owners) -> None:
         super().__init__(rows, per_page)
-        self.owners = owners
+        self.owners, self.link = owners
 
-    def first(self, many: int) -> QuerySet[Any]:
-        if tuple(self.object_list.query.order_by) != NEWEST_FIRST:
-            return super().first(many)
-        owners, link = self.owners
-        return newest(self.object_list, owners=owners, link=link, many=many)[:many]
+    def counted(self, many: int) -> int:
+        return count_up_to(self.object_list, link=self.link, owners=self.owners, many=many)
+
+    def pks(self, first: int, last: int) -> list[int]:
+        found = newest(self.object_list, link=self.link, owners=self.owners, many=last)
+        return found[first:]
+
+
+def is_newest_first(rows: QuerySet[Any]) -> bool:
+    """Whether a list is sorted as nobody chose it."""
+    return tuple(rows.query.order_by) == NEWEST_FIRST

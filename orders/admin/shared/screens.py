@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 
 from orders.access import permissions
 from orders.admin.shared import rows
-from orders.admin.shared.pages import NewestPaginator, Owners
+from orders.admin.shared.pages import NewestPaginator, Owners, is_newest_first
 from orders.admin.shared.rows import Rows
 from orders.admin.shared.unfold import CustomUrl, ModelAdmin, Parent, Row, TabularInline
 from orders.models import Right
@@ -134,13 +134,13 @@ class Screen(ModelAdmin[Row]):
         return Rows
 
     def owners(self, request: HttpRequest) -> Owners | None:
-        """Whose rows the list holds, where it grows without end and shows the newest first."""
+        """Whose rows the list holds, where it grows without end and an index has the newest."""
         return None
 
     def get_paginator(
         self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *args: Any
     ) -> "Paginator[Any]":
-        owners = self.owners(request)
+        owners = self.owners(request) if is_newest_first(queryset) else None
         if owners is None:
             return super().get_paginator(request, queryset, per_page, *args)
         return NewestPaginator(queryset, per_page, owners=owners)
