@@ -138,11 +138,18 @@ class Screen(ModelAdmin[Row]):
         return None
 
     def get_paginator(
-        self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *args: Any
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        per_page: int,
+        orphans: int = 0,
+        allow_empty_first_page: bool = True,
     ) -> "Paginator[Any]":
         owners = self.owners(request) if is_newest_first(queryset) else None
         if owners is None:
-            return super().get_paginator(request, queryset, per_page, *args)
+            return super().get_paginator(
+                request, queryset, per_page, orphans, allow_empty_first_page
+            )
         return NewestPaginator(queryset, per_page, owners=owners)
 
     def changelist_view(
