@@ -30,7 +30,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     accounts = accounts.select_related("desk", "stream")
     seen = list(Desk.objects.visible_to(user).order_by("pk").values_list("pk", flat=True))
     jobs = CancelJob.objects.visible_to(user).select_related("desk")
-    last = newest(jobs, owners=seen, link="desk", many=JOBS_SHOWN)
+    last = newest(jobs, parts=[{"desk": pk} for pk in seen], many=JOBS_SHOWN)
     desks = _by_desk(list(accounts))
     return context | {
         "title": "Overview",

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(fields=['account', '-created_at'], name='order_account_created'),
+            index=models.Index(fields=['account', 'state', '-created_at'], name='order_account_created'),
         ),
         migrations.AddIndex(
             model_name='canceljob',
@@ -42,5 +42,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='order',
             index=models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['closed_at'], name='order_closed_at'),
+        ),
+        # Anew, so that it is the youngest: among equals SQLite takes that one.
+        migrations.RemoveIndex(
+            model_name='order',
+            name='order_contradicted',
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('has_contradiction', True)), fields=['account', 'state'], name='order_contradicted'),
         ),
     ]

@@ -2,10 +2,10 @@
 
 An index holds the rows of one owner, an account or a desk, by age. A database that is asked for
 those of several at once reads all their rows and sorts them, or walks those of everybody. So each
-owner is asked about by itself, named by its id, and what they answer is merged.
+part is asked for by itself, its owner named by its id, and what is found is merged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -14,32 +14,33 @@ from django.db import connection
 from django.db.models import QuerySet
 
 NEWEST_FIRST = ("-created_at", "-pk")
+Parts = Sequence[Mapping[str, int | str]]  # columns of an index and their values; after them: age
 
 
-def newest(rows: QuerySet[Any], *, link: str, owners: Sequence[int], many: int) -> list[int]:
+def newest(rows: QuerySet[Any], *, parts: Parts, many: int) -> list[int]:
     """Return the ids of the first ``many`` rows, the newest first, as the database would sort them.
 
-    ``link``: the column that names a row's owner; ``owners``: their ids, each once.
+    ``parts``: what rows are asked for apart. No row may be in two.
     """
     found = (
-        _of(rows, link, owner).values_list("created_at", "pk")[:many]  # as many may be of one
-        for owner in owners
+        _of(rows, part).values_list("created_at", "pk")[:many]  # as many may be of one
+        for part in parts
     )
     return [pk for _, pk in sorted(chain.from_iterable(found), key=_age, reverse=True)[:many]]
 
 
-def count_up_to(rows: QuerySet[Any], *, link: str, owners: Sequence[int], many: int) -> int:
+def count_up_to(rows: QuerySet[Any], *, parts: Parts, many: int) -> int:
     """Return how many rows there are, or ``many`` where there are more."""
     counted = 0
-    for owner in owners:
+    for part in parts:
         if counted < many:
-            counted += _of(rows, link, owner)[: many - counted].count()
+            counted += _of(rows, part)[: many - counted].count()
     return counted
 
 
-def _of(rows: QuerySet[Any], link: str, owner: int) -> QuerySet[Any]:
-    """Rows of one owner; sorted even where they are counted, so that its index is walked."""
-    return rows.filter(**{link: owner}).select_related(None).order_by(*NEWEST_FIRST)
+def _of(rows: QuerySet[Any], part: Mapping[str, int | str]) -> QuerySet[Any]:
+    """Rows of one part; sorted even where they are counted, so that its index is walked."""
+    return rows.filter(**part).select_related(None).order_by(*NEWEST_FIRST)
 
 
 def _age(row: tuple[datetime | None, int]) -> tuple[bool, datetime | bool, int]:

@@ -64,6 +64,10 @@ class OrderQuerySet(OfAccountsQuerySet["Order"]):
         """Orders that were listed when the book was last read."""
         return self.filter(state=OrderState.OPEN)
 
+    def not_closed(self) -> Self:
+        """Orders of which the exchange did not say how they closed: an index leads to them."""
+        return self.filter(state__in=[OrderState.OPEN.value, OrderState.VANISHED.value])
+
     def on(self, accounts: "models.QuerySet[Account]") -> Self:
         """Orders of these accounts; open ones are counted by an index alone, without a join."""
         return self.filter(account__in=accounts.order_by().values("pk"))
@@ -159,7 +163,7 @@ class Order(models.Model):
                 name="order_client_order_id",
             ),
             models.Index(fields=["state", "-created_at"], name="order_state_created"),
-            models.Index(fields=["account", "-created_at"], name="order_account_created"),
+            models.Index(fields=["account", "state", "-created_at"], name="order_account_created"),
             models.Index(
                 fields=["closed_at"],
                 condition=models.Q(closed_at__isnull=False),

@@ -95,7 +95,7 @@ def compare(
     changes, listed = Changes(), {row.order_id: row for row in book.rows}
     half_read = {odd.row.order_id: odd.row for odd in book.odd if isinstance(odd.row, OpenOrder)}
     is_whole = len(half_read) == len(book.odd)
-    known = {o.order_id: o for o in account.orders.exclude(state=OrderState.CLOSED)}
+    known = {o.order_id: o for o in account.orders.not_closed()}
     unknown = (listed.keys() | half_read.keys()) - known.keys()
     known |= {o.order_id: o for o in account.orders.filter(order_id__any=unknown)}
     for order_id, row in half_read.items():

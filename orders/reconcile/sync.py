@@ -140,7 +140,7 @@ def _missing(
 
     Not those of which the stream told what came after the read.
     """
-    orders = account.orders.exclude(state=OrderState.CLOSED).exclude(last_seen_at=started_at)
+    orders = account.orders.not_closed().exclude(last_seen_at=started_at)
     if last_order_id is not None:
         orders = orders.exclude(told_li__gt=last_order_id, last_seen_at__gt=started_at - READ_LAG)
     is_older = has_come("last_seen_at", started_at, timedelta(0))
@@ -248,7 +248,7 @@ def _write(account: Account, changes: Changes, started_at: datetime, now: dateti
     orders += [order for order, _ in changes.closed]
     orders += changes.vanished + changes.unexplained + changes.hidden
     if connection.features.has_select_for_update:  # as the cancels' ends do
-        list(account.orders.exclude(state=OrderState.CLOSED).locked())
+        list(account.orders.not_closed().locked())
     for order in orders:
         order.pk = None  # an upsert names its row by account and order id
     Order.objects.bulk_create(

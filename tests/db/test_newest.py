@@ -26,7 +26,7 @@ def orders(firm):
 
 
 def of_all():
-    return {"link": "account", "owners": list(Account.objects.values_list("pk", flat=True))}
+    return {"parts": [{"account": pk} for pk in Account.objects.values_list("pk", flat=True)]}
 
 
 @pytest.mark.parametrize("many", [1, 2, 7, 30, 45, 60, 1000])
@@ -40,13 +40,13 @@ def test_they_are_those_of_the_whole_list_in_its_order(orders, many, symbol):
 
 def test_only_owners_that_are_named_are_asked(orders, firm):
     theirs = orders.filter(account=firm.foreign_account).values_list("pk", flat=True)
-    found = newest(orders, link="account", owners=[firm.foreign_account.pk], many=1000)
+    found = newest(orders, parts=[{"account": firm.foreign_account.pk}], many=1000)
     assert set(found) == set(theirs)
-    assert newest(orders, link="account", owners=[], many=8) == []
-    assert count_up_to(orders, link="account", owners=[], many=8) == 0
+    assert newest(orders, parts=[], many=8) == []
+    assert count_up_to(orders, parts=[], many=8) == 0
 
 
 def test_once_there_are_enough_no_other_is_counted(orders, firm, django_assert_num_queries):
-    owners = [firm.account.pk, firm.foreign_account.pk]
+    parts = [{"account": firm.account.pk}, {"account": firm.foreign_account.pk}]
     with django_assert_num_queries(1):
-        assert count_up_to(orders, link="account", owners=owners, many=20) == 20
+        assert count_up_to(orders, parts=parts, many=20) == 20

@@ -26,13 +26,13 @@ from orders.admin.panic import panic_pages
 from orders.admin.pictures import burn_down
 from orders.admin.shared import filters, order_history, timings, versions
 from orders.admin.shared.job_links import told
-from orders.admin.shared.pages import Owners
 from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl, display
 from orders.cancels import jobs
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Desk, JobStatus, Right
 from orders.models.lookups import is_row_id
+from orders.models.newest import Parts
 from orders.templatetags.desk import ago, by, visible
 
 if TYPE_CHECKING:
@@ -68,13 +68,13 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     page_template = "desk/jobs/job.html"
     empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
 
-    def owners(self, request: HttpRequest) -> Owners | None:
+    def parts(self, request: HttpRequest) -> Parts | None:
         """Desks, unless only those jobs are asked for that are not done: they are few."""
         if request.GET.get("status") not in (None, "", JobStatus.DONE):
             return None
         desks, desk = Desk.objects.visible_to(request.user), request.GET.get("desk", "")
         seen = desks.filter(pk=desk) if is_row_id(desk) else desks
-        return Owners(list(seen.order_by("pk").values_list("pk", flat=True)), "desk")
+        return [{"desk": pk} for pk in seen.order_by("pk").values_list("pk", flat=True)]
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:

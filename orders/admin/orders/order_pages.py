@@ -19,7 +19,6 @@ from orders.admin.orders import cancel_selected as orders_cancel_selected
 from orders.admin.pictures import life
 from orders.admin.shared import filters, order_history, saved_views, timings, versions
 from orders.admin.shared.freshness import book_of
-from orders.admin.shared.pages import Owners
 from orders.admin.shared.screens import (
     ReadOnlyPage,
     fragment,
@@ -34,7 +33,8 @@ from orders.cancels import requests
 from orders.models import Account, Order, Right
 from orders.models.accounts import AccountQuerySet
 from orders.models.lookups import is_row_id
-from orders.models.orders import OrderQuerySet
+from orders.models.newest import Parts
+from orders.models.orders import OrderQuerySet, OrderState
 from orders.templatetags.desk import visible
 
 MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
@@ -167,13 +167,16 @@ class OrderAdmin(ReadOnlyPage[Order]):
             named |= order_id_begins(term)
         return queryset.filter(named), False
 
-    def owners(self, request: HttpRequest) -> Owners | None:
+    def parts(self, request: HttpRequest) -> Parts | None:
         """Accounts, unless something is asked of their orders that only reading them tells."""
         is_narrowed = any(request.GET.get(name) for name in ("q", *NARROWING))
         if is_narrowed or not filters.StateFilter.is_endless(request.GET):
             return None
         accounts = _accounts_asked(request).order_by("pk")
-        return Owners(list(accounts.values_list("pk", flat=True)), "account")
+        asked = filters.StateFilter.asked(request.GET)
+        states = [asked] if asked in OrderState.values else OrderState.values
+        owners = accounts.values_list("pk", flat=True)
+        return [{"account": pk, "state": state} for pk in owners for state in states]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

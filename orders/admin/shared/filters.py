@@ -28,7 +28,6 @@ from orders.models.orders import IS_STOP
 Choices = list[tuple[str, str]]  # the value in the address line, and its label
 
 NOT_DONE = [status for status in JobStatus.values if status != JobStatus.DONE]
-NOT_CLOSED = [OrderState.OPEN.value, OrderState.VANISHED.value]
 PAGING = timedelta(minutes=15)  # how long somebody pages through one list
 YES_NO = [("yes", "Yes"), ("no", "No")]
 
@@ -173,8 +172,6 @@ class StateFilter(Choice):
         """Rows in this state. What was open on the first page stays: else later ones skip rows."""
         if value == self.EVERY:
             return queryset
-        if value == OrderState.CLOSED:  # said so, no index by the state is walked: most are closed
-            return queryset.exclude(state__in=NOT_CLOSED)
         if value != OrderState.OPEN or not self.since:
             return queryset.filter(state=value)
         vanished = Order.objects.filter(state=OrderState.VANISHED, last_seen_at__gte=self.since)

@@ -1,13 +1,12 @@
 """The pages of a list that grows without end: its first rows, and no total."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
-from orders.models.newest import NEWEST_FIRST, count_up_to, newest
+from orders.models.newest import NEWEST_FIRST, Parts, count_up_to, newest
 
 MAX_COUNTED = 1_000  # rows; older ones are reached by a filter, a search or the time
 
@@ -15,13 +14,6 @@ if TYPE_CHECKING:
     RowPaginator = Paginator[Any]
 else:
     RowPaginator = Paginator
-
-
-class Owners(NamedTuple):
-    """Whose rows a list holds: their ids, and the column of a row that names its owner."""
-
-    ids: Sequence[int]
-    link: str
 
 
 class CappedPaginator(RowPaginator):
@@ -67,16 +59,15 @@ class CappedPaginator(RowPaginator):
 class NewestPaginator(CappedPaginator):
     """The same for the newest rows of several owners, which an index leads to."""
 
-    def __init__(self, rows: QuerySet[Any], per_page: int, *, owners: Owners) -> None:
+    def __init__(self, rows: QuerySet[Any], per_page: int, *, parts: Parts) -> None:
         super().__init__(rows, per_page)
-        self.owners, self.link = owners
+        self.parts = parts
 
     def counted(self, many: int) -> int:
-        return count_up_to(self.object_list, link=self.link, owners=self.owners, many=many)
+        return count_up_to(self.object_list, parts=self.parts, many=many)
 
     def pks(self, first: int, last: int) -> list[int]:
-        found = newest(self.object_list, link=self.link, owners=self.owners, many=last)
-        return found[first:]
+        return newest(self.object_list, parts=self.parts, many=last)[first:]
 
 
 def is_newest_first(rows: QuerySet[Any]) -> bool:

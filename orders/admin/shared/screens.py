@@ -22,12 +22,13 @@ from django.views.decorators.http import require_safe
 
 from orders.access import permissions
 from orders.admin.shared import rows
-from orders.admin.shared.pages import NewestPaginator, Owners, is_newest_first
+from orders.admin.shared.pages import NewestPaginator, is_newest_first
 from orders.admin.shared.rows import Rows
 from orders.admin.shared.unfold import CustomUrl, ModelAdmin, Parent, Row, TabularInline
 from orders.models import Right
 from orders.models.desks import sees_everything
 from orders.models.lookups import MAX_ROW_ID
+from orders.models.newest import Parts
 from orders.templatetags.desk import visible
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ class Screen(ModelAdmin[Row]):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Rows]:
         return Rows
 
-    def owners(self, request: HttpRequest) -> Owners | None:
-        """Whose rows the list holds, where it grows without end and an index has the newest."""
+    def parts(self, request: HttpRequest) -> Parts | None:
+        """What the list is put together from, where it grows without end; else None."""
         return None
 
     def get_paginator(
@@ -145,12 +146,12 @@ class Screen(ModelAdmin[Row]):
         orphans: int = 0,
         allow_empty_first_page: bool = True,
     ) -> "Paginator[Any]":
-        owners = self.owners(request) if is_newest_first(queryset) else None
-        if owners is None:
+        parts = self.parts(request) if is_newest_first(queryset) else None
+        if parts is None:
             return super().get_paginator(
                 request, queryset, per_page, orphans, allow_empty_first_page
             )
-        return NewestPaginator(queryset, per_page, owners=owners)
+        return NewestPaginator(queryset, per_page, parts=parts)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
