@@ -40,7 +40,7 @@ from orders.templatetags.desk import visible
 MAX_ORDER_ID_DIGITS = 16  # digits of 2^53
 MAX_UUID_DIGITS = 8  # that a client order id begins with, before its first dash
 MAX_FOUND = 500
-NARROWING = ("symbol", "side", "type", "reduce_only", "live")  # filters
+LED_TO = {"state", "desk", "account"}  # filters by which an index leads to orders by age
 MAX_CELLS = 200
 STALE_PAGE = "This page is too old to act on: reload it and click again."
 
@@ -169,7 +169,8 @@ class OrderAdmin(ReadOnlyPage[Order]):
 
     def parts(self, request: HttpRequest) -> Parts | None:
         """Accounts, unless something is asked of their orders that only reading them tells."""
-        is_narrowed = any(request.GET.get(name) for name in ("q", *NARROWING))
+        narrowing = {"q", *(one.parameter_name for one in self.list_filter)} - LED_TO
+        is_narrowed = any(request.GET.get(name) for name in narrowing)
         if is_narrowed or not filters.StateFilter.is_endless(request.GET):
             return None
         accounts = _accounts_asked(request).order_by("pk")
