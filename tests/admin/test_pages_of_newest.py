@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from orders.audit import log
 from orders.models import Account, CancelJob, Desk, Event, Membership, Order
 from tests.admin.test_lists import A_PAGE, ids_in, many_orders
+from tests.helpers import counted
 from tests.helpers.screens import known_order, page, signed_in, url
 
 ORDERS, JOBS = "orders_order_changelist", "orders_canceljob_changelist"
@@ -164,7 +165,7 @@ def test_ten_times_as_much_that_is_over_is_no_more_work_for_any_page(firm, monke
         old_answers(firm, count)
         for address in addresses.values():  # what is asked first in a process
             browser.get(address)
-        work.append({name: steps_of(browser, address) for name, address in addresses.items()})
+        work.append({name: work_of(browser, address) for name, address in addresses.items()})
     few, many = work
     more = {name: (few[name], many[name]) for name in few if many[name] > 1.25 * few[name] + 20}
     assert more == {}
@@ -187,6 +188,13 @@ def test_postgresql_reads_no_more_where_there_is_ten_times_as_much(firm, monkeyp
     few, many = work
     more = {name: (few[name], many[name]) for name in few if many[name] > 1.5 * few[name] + 200}
     assert more == {}
+
+
+def work_of(browser, address):
+    """How much SQLite has to do for a page."""
+    with counted.work() as done:
+        assert browser.get(address).status_code == 200
+    return len(done)
 
 
 def few_of(firm, person):
@@ -219,15 +227,6 @@ def blocks_of(browser, address):
                 (plan,) = cursor.fetchone()[0]
                 blocks += plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
     return blocks
-
-
-def steps_of(browser, address):
-    """What a page makes SQLite do, in tens of its instructions."""
-    done = []
-    connection.connection.set_progress_handler(lambda: done.append(1), 10)
-    assert browser.get(address).status_code == 200
-    connection.connection.set_progress_handler(None, 0)
-    return len(done)
 
 
 def test_an_account_that_is_not_active_any_more_keeps_its_orders_in_the_list(firm):

@@ -1,4 +1,4 @@
-"""Count queries, but for the one that depends on how fast the machine is."""
+"""Count queries, but for the one that depends on how fast the machine is; and SQLite's work."""
 
 from contextlib import contextmanager
 
@@ -14,3 +14,14 @@ def queries():
         yield made
     clock = 'UPDATE "orders_exchangeclock"'
     made += [each["sql"] for each in caught if not each["sql"].startswith(clock)]
+
+
+@contextmanager
+def work():
+    """Within, note what SQLite does for this connection: one entry for ten of its instructions."""
+    done = []
+    connection.connection.set_progress_handler(lambda: done.append(1), 10)
+    try:
+        yield done
+    finally:
+        connection.connection.set_progress_handler(None, 0)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 import requests
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from orders.exchange import credits, reader
@@ -413,3 +414,20 @@ def test_an_odd_row_whose_text_changes_with_every_read_makes_one_record(firm):
         sync(firm)
     assert AuditRecord.objects.filter(event=Event.SYNC).count() == before + 1
     assert '{"updated_at": 2}' in account_of(firm).book_trouble
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite tells what it did")
+def test_a_sync_does_no_more_however_many_orders_of_the_account_closed(firm):
+    firm.orders(5)
+    sync(firm)
+    work = []
+    for count in (30, 900):
+        times = dict.fromkeys(("first_seen_at", "last_seen_at", "created_at"), timezone.now())
+        Order.objects.bulk_create(
+            Order(account=firm.account, order_id=count * 10**6 + number, state="closed", **times)
+            for number in range(count)
+        )
+        with counted.work() as done:
+            sync(firm)
+        work.append(len(done))
+    assert work[1] < 1.25 * work[0] + 20, work
