@@ -5,6 +5,7 @@ the three logs must agree. Ends with 1 where something does not hold, with 2 whe
 cannot hold such a run.
 """
 
+import socket
 import sys
 import time
 import uuid
@@ -13,7 +14,7 @@ from tests.faults.browser import Act
 from tests.faults.run import judged
 from tests.hosts.network import own_folder
 from tests.hosts.run import set_up, why_not
-from tests.hosts.stage import BROKER, EXCHANGE, HOSTS, SWEEPS, WEBS, WORKERS, Hosts
+from tests.hosts.stage import BROKER, EXCHANGE, HOSTS, SWEEPS, WEB_PORT, WEBS, WORKERS, Hosts
 
 PATIENCE_S = 60
 FORGOTTEN_S = 2  # until a host that lost its processes knows nothing of their connections
@@ -57,11 +58,17 @@ class Scenes:
             self.slow.append(f"slow: {took_s:.1f} s, {scene.__doc__}")
         self.stage.broker.thaw()
         self.stage.heal()
+        self.settle()
+
+    def settle(self):
+        """All processes are there, and ready: no scene is timed while others start."""
         self.stage.revive(self.stage.everybody)
+        self._until(lambda: self._all_workers_listen() and all(map(self._answers, WEBS)))
 
     def all(self):
         """Every scene, with the seconds that it may take."""
-        self.play(self.sound, 5)
+        self.settle()
+        self.play(self.sound, 3)
         self.play(self.cut, 8)
         self.play(self.one_way, 15)
         self.play(self.delayed, 10)
@@ -142,8 +149,7 @@ class Scenes:
         for host in WORKERS:
             self.links.mend(host, BROKER)
         begun = time.monotonic()
-        wanted = {self.links.address(host) for host in WORKERS}
-        self._until(lambda: wanted <= self.stage.broker.listeners())
+        self._until(self._all_workers_listen)
         return time.monotonic() - begun
 
     def promoted(self):
@@ -190,6 +196,16 @@ class Scenes:
         wanted = self.run.panics.count * len(self.run.panics.accounts)
         self._until(lambda: len(self.stage.paper.requests("/orders/cancel_all")) >= wanted)
 
+    def _all_workers_listen(self):
+        return {self.links.address(host) for host in WORKERS} <= self.stage.broker.listeners()
+
+    def _answers(self, web):
+        try:
+            socket.create_connection((self.links.address(web), WEB_PORT), 1).close()
+        except OSError:
+            return False
+        return True
+
     def _until(self, holds):
         ends_at = time.monotonic() + PATIENCE_S
         while not holds() and time.monotonic() < ends_at:
@@ -201,7 +217,6 @@ def prove(folder):
     stage = Hosts(folder)
     try:
         run, had_right = set_up(stage, seed=0)
-        stage.revive(stage.everybody)
         scenes = Scenes(run)
         scenes.all()
         run.finish()
