@@ -22,6 +22,7 @@ class Reach:
     def __init__(self, rows: Sequence[HistoryRow]) -> None:
         self._falls_by = {name for name in SORTED_BY if _falls(rows, name)}
         self._rises = any(_falls(rows[::-1], name) for name in SORTED_BY)
+        self._began_at = closures.changed_at(rows[0]) if rows else None
         self._made_at = closures.made_at(rows[-1]) if rows else None
         self._changed_at = closures.changed_at(rows[-1]) if rows else None
 
@@ -29,7 +30,8 @@ class Reach:
         """Whether an order made, and ended, then would have come before the last of the rows.
 
         Where they fall by both, the stricter is asked of: an order changes no earlier than it is
-        made.
+        made. Rows that rise began with one that was at rest before this order was made: newest
+        first, each page would begin with a newer row too while orders come in quickly.
         """
         if made_at is None:
             return False
@@ -37,9 +39,9 @@ class Reach:
             is_made = self._falls_by == {"created_at"}
             last_at = self._made_at if is_made else self._changed_at
             return last_at is not None and last_at < made_at
-        if not self._rises or ended_at is None or self._made_at is None:
+        if not self._rises or ended_at is None or self._made_at is None or self._began_at is None:
             return False
-        return self._made_at > ended_at
+        return self._began_at < made_at and self._made_at > ended_at
 
 
 def _falls(rows: Sequence[HistoryRow], name: str) -> bool:

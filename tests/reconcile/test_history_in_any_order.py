@@ -166,6 +166,24 @@ def test_nor_in_many_more_histories(firm, data):
     ask_and_check(firm, data)
 
 
+def test_pages_that_newer_orders_shift_are_not_taken_for_the_oldest_first(firm):
+    """One row a page, and two orders come before each: every page begins with a newer row."""
+    account = firm.account
+    order_id, *newer = firm.paper.orders(account.address, 100)
+    for each in newer:
+        firm.paper.close(each)
+    about = {"user": firm.operator, "actor": firm.actor(), "account_id": account.pk}
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    requests.cancel_by_id(order_id=order_id, symbol="BTC", kind=CancelKind.ORDER, **about)
+    firm.paper.rules(history_cursor="shifting", history_rows=1, history_grows=2)
+    firm.paper.fault("/orders/history_by_id", "status", times=1, status=504)
+    worker.deliver_account(account_id=account.pk)
+    assert run_on(account) is not None
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
+    assert "Whether it is this account's could not be told" in cancel.explanation
+
+
 def test_a_row_from_before_the_end_does_not_keep_the_end_from_being_looked_up(firm):
     """Where rows come oldest first, one order's first row tells how it began."""
     orders = firm.orders(5)
