@@ -27,10 +27,11 @@ from tests.helpers.terminal import run
 __all__ = ["paper_exchange", "run"]
 
 # How long a machine with other work takes to draw an example says nothing of the product.
-hypothesis.settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("busy")
+# The same examples each time: what failed fails again. `--hypothesis-profile=search` draws others.
+_BUSY = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("search", **_BUSY)
+hypothesis.settings.register_profile("repeat", derandomize=True, **_BUSY)
+hypothesis.settings.load_profile("repeat")
 
 
 def pytest_collection_modifyitems(items):
