@@ -68,6 +68,10 @@ class OrderQuerySet(OfAccountsQuerySet["Order"]):
         """Orders of which the exchange did not say how they closed: an index leads to them."""
         return self.filter(state__in=[OrderState.OPEN.value, OrderState.VANISHED.value])
 
+    def of_symbol(self, symbol: str) -> Self:
+        """Orders on a symbol, open or over. Each state is named: so an index leads to them."""
+        return self.filter(state__in=OrderState.values, symbol=symbol)
+
     def on(self, accounts: "models.QuerySet[Account]") -> Self:
         """Orders of these accounts; open ones are counted by an index alone, without a join."""
         return self.filter(account__in=accounts.order_by().values("pk"))

@@ -18,7 +18,7 @@ from orders.access.denials import refuse
 from orders.audit import log
 from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk, check_symbol
-from orders.models import Account, CancelJob, Desk, Event, Order, PanicLine, Right
+from orders.models import Account, CancelJob, Desk, Event, Market, Order, PanicLine, Right
 from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE
 from orders.models.orders import IS_STOP
 from orders.models.panics import MAX_SYMBOL
@@ -66,10 +66,11 @@ def left_out(*, desk: Desk) -> list[Account]:
 def warned(*, accounts: list[Account], symbol: str = "") -> Warned:
     """How many orders the scope holds by our last look, and how many protect a position."""
     orders = Order.objects.open().filter(account__in=accounts)
-    known, is_new = Order.objects.filter(account__in=accounts), False
+    is_new = False
     if symbol:
         orders = orders.filter(symbol=symbol)
-        is_new = not known.filter(symbol=symbol).exists()
+        known = Order.objects.filter(account__in=accounts)
+        is_new = not known.of_symbol(symbol).exists()
     counts = orders.aggregate(
         all=Count("pk"),
         stops=Count("pk", filter=IS_STOP),
@@ -177,11 +178,23 @@ def _check_symbol(symbol: str, desk: Desk) -> None:
     check_symbol(symbol)
     if len(symbol) > MAX_SYMBOL:
         raise CannotAsk(f"A symbol has at most {MAX_SYMBOL} characters.", field="symbol")
-    alike = Order.objects.filter(account__desk=desk, symbol__iexact=symbol).values_list("symbol")
-    met = {name for (name,) in alike.order_by().distinct()}
+    met = _met(symbol, desk)
     if met and symbol not in met:
         said = f"Symbols keep their case: write {min(met)}, not {symbol}."
         raise CannotAsk(said, field="symbol")
+
+
+def _met(symbol: str, desk: Desk) -> set[str]:
+    """Spellings of a symbol that we met: by indexes, however many orders are over."""
+    orders = Order.objects.on(desk.accounts.all())
+    if orders.of_symbol(symbol).exists():
+        return {symbol}
+    usual = {symbol.upper(), "k" + symbol[1:].upper()}  # the exchange's own: BTC, kBONK
+    found = {name for name in usual if orders.of_symbol(name).exists()}
+    for rows in (orders.open(), Market.objects.all()):
+        alike = rows.filter(symbol__iexact=symbol).order_by()
+        found |= set(alike.values_list("symbol", flat=True).distinct())
+    return found
 
 
 def _cut(words: str, limit: int) -> str:

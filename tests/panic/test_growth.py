@@ -1,0 +1,77 @@
+"""What guards and panics ask takes no longer however many orders of their accounts are over."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from orders.models import CancelJob, Guard, Latch, Order
+from orders.panic import decision
+from orders.panic.guard import latches, new_orders
+from tests.helpers import counted
+from tests.helpers.guards import new_guard
+from tests.helpers.screens import known_order
+from tests.panic.test_request import pull
+
+
+def latch(firm):
+    """A latch of a panic of half a minute ago."""
+    job = CancelJob.objects.first() or pull(firm)
+    set_at = timezone.now() - timedelta(seconds=30)
+    return Latch(account=firm.account, job=job, is_cancelling=False, set_at=set_at)
+
+
+ACTS = {
+    "what appeared after a halt": lambda firm: latches.appeared(latch(firm)).count(),
+    "a guard looks": lambda firm: new_orders.hear(Guard.objects.get()),
+    "a guard is armed": lambda firm: new_orders.place(Guard.objects.get()),
+    "a symbol is met": lambda firm: decision._met("BTC", firm.momentum),
+    "in the wrong case": lambda firm: decision._met("btc", firm.momentum),
+    "never met": lambda firm: decision._met("NEW", firm.momentum),
+    "warned of": lambda firm: decision.warned(accounts=[firm.account], symbol="NEW"),
+}
+
+
+def closed_orders(firm, count):
+    """So many of two days ago on the account, and as many on a foreign one."""
+    at = timezone.now() - timedelta(days=2)
+    times = dict.fromkeys(("first_seen_at", "last_seen_at", "created_at"), at)
+    Order.objects.bulk_create(
+        Order(
+            account=account, order_id=count * 10**6 + number, state="closed", symbol="BTC", **times
+        )
+        for account in (firm.account, firm.foreign_account)
+        for number in range(count)
+    )
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite tells what it did")
+@pytest.mark.parametrize("name", ACTS)
+def test_it_takes_no_longer(firm, name, monkeypatch):
+    monkeypatch.setattr(new_orders, "READ_PAST", 10)
+    known_order(firm.account, 1)
+    new_guard(firm, hears_orders=True)
+    work = []
+    for count in (30, 900):
+        closed_orders(firm, count)
+        known_order(firm.account, count)
+        for _ in range(3):
+            ACTS[name](firm)
+        with counted.work() as done:
+            ACTS[name](firm)
+        work.append(len(done))
+    assert work[1] < 1.25 * work[0] + 20, work
+
+
+def test_a_guard_that_read_past_rows_of_others_hears_the_next_one(firm, monkeypatch):
+    monkeypatch.setattr(new_orders, "READ_PAST", 3)
+    guard = new_guard(firm, hears_orders=True)
+    beats, heard = guard.beat_no, guard.heard_order
+    last = [known_order(firm.foreign_account, number) for number in range(10)][-1]
+    assert not new_orders.hear(guard)
+    guard.refresh_from_db()
+    assert (guard.heard_order, guard.beat_no) == (last.pk - 3, beats)
+    assert guard.heard_order > heard
+    known_order(firm.account, 11)
+    assert new_orders.hear(guard)
