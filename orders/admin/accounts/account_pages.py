@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -17,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.access import permissions, sessions
-from orders.admin.accounts import api_config_key_form, prices_page
+from orders.admin.accounts import api_config_key_form, jobs_of_account, prices_page
 from orders.admin.jobs import tally
 from orders.admin.shared import filters, freshness
 from orders.admin.shared.recorded_screen import Named, RecordedScreen, link_to_records
@@ -28,10 +27,7 @@ from orders.keys import sealing
 from orders.models import (
     Account,
     AgentWallet,
-    Cancel,
-    CancelJob,
     Event,
-    PanicLine,
     Right,
     SealedApiConfigKey,
 )
@@ -182,7 +178,7 @@ class AccountAdmin(RecordedScreen[Account]):
     def page_view(self, request: HttpRequest, object_id: int | str) -> TemplateResponse:
         account = self.visible_or_404(request, str(object_id))
         complete([account])
-        jobs = CancelJob.objects.filter(_is_about(account))
+        jobs = jobs_of_account.newest_about(account, 10)
         return self.page(
             request,
             "desk/accounts/account.html",
@@ -197,7 +193,8 @@ class AccountAdmin(RecordedScreen[Account]):
             ),
             book=freshness.book_of(Account.objects.filter(pk=account.pk)),
             wallets=account.agent_wallets.select_related("created_by"),
-            jobs=tally.complete(list(jobs.order_by("-created_at")[:10])),
+            jobs=tally.complete(jobs),
+            no_jobs="" if jobs else jobs_of_account.none_found(account),
             may_manage_agents=is_administrator(request) or Right.AGENTS in rights_of(request),
         )
 
@@ -238,13 +235,6 @@ class AccountAdmin(RecordedScreen[Account]):
 
 def _book_fragment(book: freshness.Book) -> HttpResponse:
     return fragment(render_to_string("desk/shared/_freshness.html", {"book": book}))
-
-
-def _is_about(account: Account) -> Q:
-    """Whether a job cancels on the account, or is a panic that empties it."""
-    cancels = Cancel.objects.filter(account=account, job=OuterRef("pk"))
-    lines = PanicLine.objects.filter(account=account, job=OuterRef("pk"))
-    return Exists(cancels) | Exists(lines)
 
 
 def complete(accounts: list[Account]) -> None:
