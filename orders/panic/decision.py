@@ -99,7 +99,7 @@ def record_panic(
     """
     restored_copy.is_behind(timezone.now())  # before: what waits by then is older than this panic
     desk, accounts = _permitted(user, actor, desk_id, account_ids)
-    _check_symbol(symbol, desk)
+    check_spelling(symbol, desk)
     accounts = _emptied(desk, accounts, is_drill=is_drill)
     about: dict[str, Any] = {"symbol": symbol, "keep_reduce_only": keep_reduce_only}
     if keep_stops:
@@ -168,7 +168,7 @@ def _insert(
     return job
 
 
-def _check_symbol(symbol: str, desk: Desk) -> None:
+def check_spelling(symbol: str, desk: Desk) -> None:
     """Raise `CannotAsk` where the desk's orders, open or over, show that the case is wrong.
 
     A symbol that we never met is no reason to hold up a panic: the exchange refuses a wrong one.
