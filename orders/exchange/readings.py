@@ -15,6 +15,8 @@ HistoryT = TypeVar("HistoryT", bound=HistoryOrder | TwapOrder)
 # Rows of the first page, the second, the others.
 LIMITS: tuple[dict[str, int], ...] = ({}, {"limit": 1000}, {"limit": 4000})
 
+UNREADABLE = "a row of it could not be read"
+
 
 @dataclass
 class Reading(Generic[RowsT]):
@@ -39,7 +41,8 @@ class Pages(Generic[HistoryT]):
 
     ``rows``: in the order they came, one that came again unchanged left out. ``is_complete``: the
     route's end was reached, and each row on the way there named its order: what is in none of them
-    is not there. ``why``: in words, why it is not complete.
+    is not there. ``why``: in words, why it is not complete. ``has_unreadable``: a row that came
+    did not name its order, and may be any.
     """
 
     params: dict[str, str | int]
@@ -48,11 +51,11 @@ class Pages(Generic[HistoryT]):
     is_complete: bool = False
     is_over: bool = False
     why: str = "there are more pages"
+    has_unreadable: bool = False
     is_limited: bool = False  # long pages are refused: the usual ones are asked for
     # order id -> its rows as they came
     _known: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _cursors: set[str] = field(default_factory=set)
-    _has_odd: bool = False
 
     @property
     def must_wait(self) -> bool:
@@ -76,7 +79,8 @@ class Pages(Generic[HistoryT]):
             self._failed(reading)
             return
         is_more = self._take_in(page.rows)
-        self._has_odd |= bool(page.odd) or any("client_order_id" in r.odd_fields for r in page.rows)
+        if page.odd or any("client_order_id" in row.odd_fields for row in page.rows):
+            self.has_unreadable, self.why = True, UNREADABLE
         if not page.has_more:
             self._finish()
         elif page.next_cursor is None:
@@ -113,8 +117,8 @@ class Pages(Generic[HistoryT]):
         return is_more
 
     def _finish(self) -> None:
-        self.is_over, self.is_complete = True, not self._has_odd
-        self.why = "a row of it could not be read" if self._has_odd else ""
+        self.is_over, self.is_complete = True, not self.has_unreadable
+        self.why = UNREADABLE if self.has_unreadable else ""
 
     def _stop(self, why: str) -> None:
         self.is_over, self.why = True, why

@@ -172,19 +172,21 @@ class Findings:
         return bool(is_told) or cancel.order_id in self.seen
 
     def is_passed(self, past: OrderPast) -> bool:
-        """Whether the history was read past where this order would stand, however it is sorted."""
-        ended_at = past.ending.at if past.ending is not None else None
-        return self.is_history_whole or self._reach().is_past(past.created_at, ended_at)
+        """Whether the history was read past where this order would stand."""
+        return self.is_history_whole or self._reach().is_past(past.created_at)
 
     def would_show_edit_of(self, past: OrderPast) -> bool:
         """Whether the pages would show what an edit put in the place of this closed order."""
         if self.is_history_whole:
             return True
         at = past.edited_at
-        return at is not None and self._reach().is_past(at - SAME_MOMENT, at + SAME_MOMENT)
+        return at is not None and self._reach().is_past(at - SAME_MOMENT)
 
     def _reach(self) -> history_pages.Reach:
-        rows: Sequence[HistoryRow] = self.pages.rows if self.pages is not None else ()
+        pages = self.pages
+        rows: Sequence[HistoryRow] = pages.rows if pages is not None else ()
         if self._known_reach is None or self._known_reach[0] is not rows:
-            self._known_reach = rows, history_pages.Reach(rows)
+            has_unreadable = pages is not None and pages.has_unreadable
+            reach = history_pages.Reach(rows, has_unreadable=has_unreadable)
+            self._known_reach = rows, reach
         return self._known_reach[1]

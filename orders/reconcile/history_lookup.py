@@ -180,19 +180,12 @@ class _Edited:
 
     def __init__(self) -> None:
         self._first: datetime | None = None
-        self._last: datetime | None = None
 
     def look_at(self, pasts: Iterable[order_pasts.OrderPast | None]) -> None:
         """Take in what was told of some orders."""
         moments = [past.edited_at for past in pasts if past and past.edited_at]
-        if moments:
-            self._first = min([*moments, *filter(None, [self._first])])
-            self._last = max([*moments, *filter(None, [self._last])])
+        self._first = min([*moments, *filter(None, [self._first])], default=None)
 
     def is_past(self, reach: history_pages.Reach) -> bool:
         """Whether the rows were read past all that was made at those moments."""
-        if self._first is None or self._last is None:
-            return True
-        return reach.is_past(
-            self._first - order_pasts.SAME_MOMENT, self._last + order_pasts.SAME_MOMENT
-        )
+        return self._first is None or reach.is_past(self._first - order_pasts.SAME_MOMENT)

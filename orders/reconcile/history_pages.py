@@ -16,32 +16,22 @@ HistoryRow = HistoryOrder | TwapOrder
 class Reach:
     """How far some rows reach, in the order they came.
 
-    Only where they were seen falling, or rising, all the way, by when they were made or changed.
+    Only where they were seen falling all the way, by when they were made or changed: new orders
+    then come before all that was read. Where rows rise, what is read moves on as orders come or
+    go, and pages of the newest first may look so; to the end of the pages it proves nothing.
     """
 
-    def __init__(self, rows: Sequence[HistoryRow]) -> None:
-        self._falls_by = {name for name in SORTED_BY if _falls(rows, name)}
-        self._rises = any(_falls(rows[::-1], name) for name in SORTED_BY)
-        self._began_at = closures.changed_at(rows[0]) if rows else None
-        self._made_at = closures.made_at(rows[-1]) if rows else None
-        self._changed_at = closures.changed_at(rows[-1]) if rows else None
+    def __init__(self, rows: Sequence[HistoryRow], *, has_unreadable: bool = False) -> None:
+        """``has_unreadable``: some row among them was not read; it may be any order's."""
+        falls_by = set() if has_unreadable else {name for name in SORTED_BY if _falls(rows, name)}
+        self._last_at = None
+        if falls_by:  # by both: the stricter, for an order changes no earlier than it is made
+            is_made = falls_by == {"created_at"}
+            self._last_at = (closures.made_at if is_made else closures.changed_at)(rows[-1])
 
-    def is_past(self, made_at: datetime | None, ended_at: datetime | None = None) -> bool:
-        """Whether an order made, and ended, then would have come before the last of the rows.
-
-        Where they fall by both, the stricter is asked of: an order changes no earlier than it is
-        made. Rows that rise began with one that was at rest before this order was made: newest
-        first, each page would begin with a newer row too while orders come in quickly.
-        """
-        if made_at is None:
-            return False
-        if self._falls_by:
-            is_made = self._falls_by == {"created_at"}
-            last_at = self._made_at if is_made else self._changed_at
-            return last_at is not None and last_at < made_at
-        if not self._rises or ended_at is None or self._made_at is None or self._began_at is None:
-            return False
-        return self._began_at < made_at and self._made_at > ended_at
+    def is_past(self, made_at: datetime | None) -> bool:
+        """Whether an order made then would have come before the last of the rows."""
+        return made_at is not None and self._last_at is not None and self._last_at < made_at
 
 
 def _falls(rows: Sequence[HistoryRow], name: str) -> bool:

@@ -78,7 +78,7 @@ def look_up(
     for some in portions(rows, limits.at_once):
         with transaction.atomic():
             _write(account, some, pages, started_at, clock())
-    is_whole = pages.is_complete or not needed(pages.rows)
+    is_whole = pages.is_complete or not (pages.has_unreadable or needed(pages.rows))
     return _said(account, pages, is_whole, since)
 
 

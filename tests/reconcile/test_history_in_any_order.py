@@ -184,6 +184,29 @@ def test_pages_that_newer_orders_shift_are_not_taken_for_the_oldest_first(firm):
     assert "Whether it is this account's could not be told" in cancel.explanation
 
 
+def test_nothing_is_called_absent_past_a_row_that_could_not_be_read(firm):
+    """The rows fall to long before the order was made; the one that is not readable may be its."""
+    account, made_ms = firm.account, int(timezone.now().timestamp() * 1000)
+    (order_id,) = firm.paper.orders(account.address, 1)
+    rows = [
+        {"order_id": number, "symbol": "BTC", "side": "bid", "order_status": "filled"}
+        | {"amount": "1", "filled_amount": "1", "order_type": "limit", "reduce_only": False}
+        | dict.fromkeys(("created_at", "updated_at"), made_ms + 500_000 - number * 100_000)
+        for number in range(1, 31)
+    ]
+    rows[1] = "unreadable"
+    page = {"success": True, "data": rows, "next_cursor": "more", "has_more": True}
+    firm.paper.fault("/orders/history", "status", times=None, status=200, body=json.dumps(page))
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    about = {"user": firm.operator, "actor": firm.actor(), "account_id": account.pk}
+    requests.cancel_by_id(order_id=order_id, symbol="BTC", kind=CancelKind.ORDER, **about)
+    worker.deliver_account(account_id=account.pk)
+    assert run_on(account) is not None
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
+    assert "could not be told" in cancel.explanation
+
+
 def test_a_row_from_before_the_end_does_not_keep_the_end_from_being_looked_up(firm):
     """Where rows come oldest first, one order's first row tells how it began."""
     orders = firm.orders(5)

@@ -164,6 +164,21 @@ def test_how_far_it_reads_is_bounded_and_what_may_be_missing_is_said(firm, short
     assert "is not wholly known: there are more pages." in caplog.text
 
 
+def test_a_row_that_could_not_be_read_may_be_missing_too(firm, caplog):
+    now_ms = int(timezone.now().timestamp() * 1000)
+    rows = [
+        {"order_id": number, "symbol": "BTC", "side": "bid", "order_status": "filled"}
+        | {"amount": "1", "filled_amount": "1", "order_type": "limit", "reduce_only": False}
+        | dict.fromkeys(("created_at", "updated_at"), now_ms - number * 600_000)
+        for number in range(1, 31)
+    ]
+    rows[1] = "unreadable"
+    page = {"success": True, "data": rows, "next_cursor": "more", "has_more": True}
+    firm.paper.fault("/orders/history", "status", times=None, status=200, body=json.dumps(page))
+    look_up(firm)
+    assert "is not wholly known: a row of it could not be read." in caplog.text
+
+
 def test_a_history_that_cannot_be_read_is_read_again(firm, caplog):
     order_id = come_and_go(firm)
     firm.paper.fault("/orders/history", "status", status=504)
