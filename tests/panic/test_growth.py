@@ -24,13 +24,16 @@ def latch(firm):
 
 ACTS = {
     "what appeared after a halt": lambda firm: latches.appeared(latch(firm)).count(),
-    "a guard looks": lambda firm: new_orders.hear(Guard.objects.get()),
-    "a guard is armed": lambda firm: new_orders.place(Guard.objects.get()),
+    "a guard looks": lambda firm: new_orders.hear(Guard.objects.get(), _newest()),
     "a symbol is met": lambda firm: decision._met("BTC", firm.momentum),
     "in the wrong case": lambda firm: decision._met("btc", firm.momentum),
     "never met": lambda firm: decision._met("NEW", firm.momentum),
     "warned of": lambda firm: decision.warned(accounts=[firm.account], symbol="NEW"),
 }
+
+
+def _newest():
+    return Order.objects.order_by("pk").last().pk
 
 
 def closed_orders(firm, count):
@@ -48,8 +51,7 @@ def closed_orders(firm, count):
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite tells what it did")
 @pytest.mark.parametrize("name", ACTS)
-def test_it_takes_no_longer(firm, name, monkeypatch):
-    monkeypatch.setattr(new_orders, "READ_PAST", 10)
+def test_it_takes_no_longer(firm, name):
     known_order(firm.account, 1)
     new_guard(firm, hears_orders=True)
     work = []
@@ -62,16 +64,3 @@ def test_it_takes_no_longer(firm, name, monkeypatch):
             ACTS[name](firm)
         work.append(len(done))
     assert work[1] < 1.25 * work[0] + 20, work
-
-
-def test_a_guard_that_read_past_rows_of_others_hears_the_next_one(firm, monkeypatch):
-    monkeypatch.setattr(new_orders, "READ_PAST", 3)
-    guard = new_guard(firm, hears_orders=True)
-    beats, heard = guard.beat_no, guard.heard_order
-    last = [known_order(firm.foreign_account, number) for number in range(10)][-1]
-    assert not new_orders.hear(guard)
-    guard.refresh_from_db()
-    assert (guard.heard_order, guard.beat_no) == (last.pk - 3, beats)
-    assert guard.heard_order > heard
-    known_order(firm.account, 11)
-    assert new_orders.hear(guard)

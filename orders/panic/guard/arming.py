@@ -71,7 +71,7 @@ def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
     }
     free = Guard.objects.filter(pk=guard.pk, arming=guard.arming).exclude(status=GuardStatus.ARMED)
     first = {"arming": F("arming") + 1, **boot_clock.beat(boot_clock.stamp())}
-    first["heard_order"] = new_orders.place(guard)
+    first["heard_order"] = new_orders.newest(guard)
     fresh = {"status": GuardStatus.ARMED, "is_drill": is_drill, "armed_at": now}
     if not free.update(**first, **fresh, **who):
         return False

@@ -58,6 +58,7 @@ class Lookout:
         self._clock = clock
         self._silences: dict[int, Silence] = {}
         self._looked_s: float | None = None
+        self._read_past, self._below = new_orders.ReadPast(), 0
         self._pulsed_s = -float(IDLE_PULSE_S)
 
     def rest_s(self) -> float:
@@ -71,9 +72,13 @@ class Lookout:
         guards.sort(key=self._fires_at_s)  # no firing waits for another guard's warning
         now_s = self._clock()
         jump_s = self._jump_s(guards, now_s) if self._looked_s is None else 0.0
+        if hears_orders := any(guard.hears_orders for guard in guards):
+            self._below = self._read_past.begin(now_s)
         fired = sum(self._attempt(guard, before_s, now_s, jump_s) for guard in guards)
         self._forget({guard.pk for guard in guards})
         self._looked_s = now_s
+        if hears_orders:
+            self._read_past.end()
         if now_s - before_s <= STALLED_S:
             self._pulse(guards, now_s)
         return fired
@@ -89,6 +94,7 @@ class Lookout:
                 f"Guard {guard.pk} could not be looked at ({type(error).__name__}); trying again."
             )
             matters.wrong(key, said)
+            self._read_past = new_orders.ReadPast()  # it did not hear
             close_old_connections()  # the next must not fail for this one's
             return False
         matters.over(key)
@@ -96,7 +102,7 @@ class Lookout:
 
     def _look_at(self, guard: Guard, before_s: float, now_s: float, jump_s: float) -> bool:
         """Fire a guard whose time had passed when its row was not even read: never too early."""
-        if guard.hears_orders and new_orders.hear(guard):
+        if guard.hears_orders and new_orders.hear(guard, self._below):
             return False  # it heard one just now: the next look sees that beat
         silence_s = before_s - self._since_s(guard, now_s, jump_s)
         if now_s - before_s <= STALLED_S:

@@ -5,55 +5,73 @@ makes of a stop are nobody's sign of life. A row comes by the stream, or by a re
 stands: what is not followed is silent, and the guard fires.
 """
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 
 from orders.models import Account, Guard, Order
 from orders.models.one_writer import unless_busy
 from orders.models.orders import OrderQuerySet
+from orders.models.prepared import Prepared
 from orders.panic.guard import boot_clock
 
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-READ_PAST = 2_000  # rows of others; also how far behind the newest a row may yet be committed
-
-
-def place(guard: Guard) -> int:
-    """Return the row from which a guard is to hear on: the newest in its scope, or one near it."""
-    before = _newest(Order.objects.all()) - READ_PAST
-    return _newest(_placed(guard).filter(pk__gt=before)) or max(before, 0)
+_newest_row = Prepared(lambda: Order.objects.order_by("-pk").values_list("pk", flat=True)[:1])
+_PLACED = Order.objects.filter(stop_parent_order_id=None)  # by somebody
+SETTLED_S = 300  # longer than any transaction lasts that writes orders
 
 
-def hear(guard: Guard) -> bool:
+class ReadPast:
+    """Rows that a process has looked at for good, so that a look reads the latest alone.
+
+    A row may be committed after one with a greater id, but not minutes after. So a look hears from
+    the row on that was the newest minutes ago, once a later look has heard all that came before.
+    """
+
+    def __init__(self) -> None:
+        self._below = 0
+        self._mark, self._seen = (0, 0.0), (0, 0.0)  # the newest row, and when, by the host's clock
+
+    def begin(self, now_s: float) -> int:
+        """Begin a look; return the row after which it hears, or 0 where that is not known yet."""
+        newest = next(iter(_newest_row()), 0)
+        if newest < self._mark[0]:  # an older copy of the database was put in place
+            self._below, self._mark = 0, (0, 0.0)
+        self._seen = newest, now_s
+        return self._below
+
+    def end(self) -> None:
+        """Every guard was heard in this look."""
+        if not self._mark[0]:
+            self._mark = self._seen
+        elif self._seen[1] - self._mark[1] >= SETTLED_S:
+            self._below, self._mark = self._mark[0], self._seen
+
+
+def newest(guard: Guard) -> int:
+    """Return the newest row of an order in the guard's scope; 0 where there is none."""
+    return _newest(_PLACED.filter(account__in=_accounts(guard)))
+
+
+def hear(guard: Guard, below: int = 0) -> bool:
     """Let a guard hear what was placed since it last heard; whether there was anything.
 
     While SQLite's one writer is busy the beat is written in a later look. The guard does not fire
-    meanwhile: the order is there, whether the beat is written or not.
+    meanwhile: the order is there, whether the beat is written or not. ``below``: no row up to
+    this one was placed since, as `ReadPast` tells; 0 where nobody knows.
     """
-    last = _newest(_placed(guard).filter(pk__gt=guard.heard_order))
+    fresh = _PLACED.filter(pk__gt=max(guard.heard_order, below))
+    if below:  # by row: by account, an index leads through every order that it ever had
+        fresh = fresh.alias(of=F("account_id") + 0).filter(of__in=_accounts(guard))
+    else:
+        fresh = fresh.filter(account__in=_accounts(guard))
+    last = _newest(fresh)
     if not last:
-        _read_past(guard)
         return False
     with unless_busy():
+        same = Guard.objects.armed().filter(pk=guard.pk, arming=guard.arming)
         beat = boot_clock.beat(boot_clock.stamp())
-        _not_yet(guard, last).update(heard_order=last, **beat)
+        same.filter(heard_order__lt=last).update(heard_order=last, **beat)
     return True
-
-
-def _read_past(guard: Guard) -> None:
-    """Leave behind rows of others, so that a look reads a few thousand of them at most."""
-    before = _newest(Order.objects.all()) - READ_PAST
-    if before - guard.heard_order > READ_PAST:
-        with unless_busy():
-            _not_yet(guard, before).update(heard_order=before)
-
-
-def _not_yet(guard: Guard, row: int) -> "QuerySet[Guard]":
-    """The guard, as long as it stands in the same arming and heard nothing of this row."""
-    same = Guard.objects.armed().filter(pk=guard.pk, arming=guard.arming)
-    return same.filter(heard_order__lt=row)
 
 
 def _newest(orders: OrderQuerySet) -> int:
@@ -61,13 +79,6 @@ def _newest(orders: OrderQuerySet) -> int:
     return last or 0
 
 
-def _placed(guard: Guard) -> OrderQuerySet:
-    """The orders in the guard's scope that somebody placed; to be looked for by row.
-
-    By account, an index would lead through every order that the account ever had.
-    """
+def _accounts(guard: Guard) -> QuerySet[Account, Any]:
     own = Account.objects.filter(desk=guard.desk_id)
-    if guard.account_id:
-        own = own.filter(pk=guard.account_id)
-    orders = Order.objects.alias(of=F("account_id") + 0)
-    return orders.filter(of__in=own.values("pk"), stop_parent_order_id=None)
+    return (own.filter(pk=guard.account_id) if guard.account_id else own).values("pk")

@@ -5,6 +5,7 @@ from unittest.mock import Mock
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.db.models import F
 
 from orders.models import Guard, GuardStatus, Order
 from orders.panic.guard import boot_clock, changes, lookout, new_orders
@@ -132,3 +133,51 @@ def test_to_hear_orders_is_to_do_less(firm, guard):
     deaf = new_guard(firm, name="other", armed=False)
     assert changes.is_weaker(deaf, changes.Setting(**setting, hears_orders=True))
     assert "without a beat or a new order" in changes.in_words(guard)
+
+
+def looks(clock, sweep, guard, seconds):
+    """The guard is looked at and kept alive meanwhile; which rows the sweep has read past."""
+    for _ in range(seconds // 5):
+        clock.at += 5
+        boot_beat = {"beat_boot": "another host", "beat_boot_s": clock.at}
+        Guard.objects.filter(pk=guard.pk).update(beat_no=F("beat_no") + 1, **boot_beat)
+        sweep.look()
+    return sweep._below
+
+
+def test_rows_of_others_are_read_past_minutes_later_and_new_ones_still_heard(
+    firm, clock, sweep, guard
+):
+    last = [known_order(firm.foreign_account, number) for number in range(10)][-1]
+    assert looks(clock, sweep, guard, 250) == 0
+    assert looks(clock, sweep, guard, 100) == last.pk
+    guard.refresh_from_db()
+    order = known_order(firm.account, 11)
+    assert new_orders.hear(guard, sweep._below)
+    guard.refresh_from_db()
+    assert guard.heard_order == order.pk
+
+
+def test_a_row_that_is_committed_after_a_greater_one_is_heard(firm, clock, sweep, guard):
+    other = known_order(firm.foreign_account, 2)
+    Order.objects.filter(pk=other.pk).update(id=other.pk + 9_000)
+    looks(clock, sweep, guard, 60)
+    order = known_order(firm.account, 3)
+    Order.objects.filter(pk=order.pk).update(id=other.pk + 1)
+    sweep.look()
+    guard.refresh_from_db()
+    assert guard.heard_order == other.pk + 1
+
+
+def test_after_a_look_that_failed_and_in_an_older_copy_nothing_is_read_past(
+    firm, clock, sweep, guard, monkeypatch
+):
+    known_order(firm.foreign_account, 2)
+    assert looks(clock, sweep, guard, 400)
+    with monkeypatch.context() as patched:
+        patched.setattr(new_orders, "hear", Mock(side_effect=OperationalError("gone")))
+        sweep.look()
+    assert looks(clock, sweep, guard, 5) == 0
+    assert looks(clock, sweep, guard, 400)
+    Order.objects.filter(account=firm.foreign_account).delete()
+    assert looks(clock, sweep, guard, 5) == 0
