@@ -169,9 +169,10 @@ def _insert(
 
 
 def check_spelling(symbol: str, desk: Desk) -> None:
-    """Raise `CannotAsk` where the desk's orders, open or over, show that the case is wrong.
+    """Raise `CannotAsk` where the desk's orders or the markets show that the case is wrong.
 
-    A symbol that we never met is no reason to hold up a panic: the exchange refuses a wrong one.
+    Of orders that are over, those in the exchange's usual spellings: capitals, or as kBONK. A
+    symbol that we never met is no reason to hold up a panic: the exchange refuses a wrong one.
     """
     if not symbol:
         return
@@ -189,9 +190,9 @@ def _met(symbol: str, desk: Desk) -> set[str]:
     orders = Order.objects.on(desk.accounts.all())
     if orders.of_symbol(symbol).exists():
         return {symbol}
-    usual = {symbol.upper(), "k" + symbol[1:].upper()}  # the exchange's own: BTC, kBONK
+    usual = {symbol.upper(), symbol[:1].lower() + symbol[1:].upper()}  # BTC, kBONK
     found = {name for name in usual if orders.of_symbol(name).exists()}
-    for rows in (orders.open(), Market.objects.all()):
+    for rows in (orders.not_closed(), Market.objects.all()):
         alike = rows.filter(symbol__iexact=symbol).order_by()
         found |= set(alike.values_list("symbol", flat=True).distinct())
     return found

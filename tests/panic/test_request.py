@@ -363,6 +363,21 @@ def test_a_symbol_in_the_wrong_case_is_refused_at_the_door(firm):
     assert not PanicLine.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "is_wrong"), [("KBONK", True), ("kbonk", True), ("MBONK", False)]
+)
+def test_a_small_k_belongs_to_the_symbol_and_another_letter_is_another_symbol(
+    firm, typed, is_wrong
+):
+    order = firm.order(symbol="kBONK")
+    firm.paper.close(order.order_id)
+    if is_wrong:
+        with pytest.raises(CannotAsk, match=f"write kBONK, not {typed}"):
+            pull(firm, symbol=typed)
+    else:
+        assert pull(firm, symbol=typed)
+
+
 def test_a_symbol_that_nobody_met_holds_up_no_panic_but_is_told_beforehand(firm):
     firm.order(symbol="BTC")
     accounts = [firm.account]
