@@ -10,16 +10,17 @@ REACHES = (100, 1_000)  # of its desk's newest jobs; a second look is for an acc
 
 
 def newest_about(account: Account, many: int) -> list[CancelJob]:
-    """Return the newest jobs that cancel on the account or empty it, of its desk's newest 1,000."""
+    """Return the newest jobs that cancel on the account or empty it, of its desk's newest 1,000.
+
+    The cancels of those are read: no more however many older ones there are.
+    """
     found: list[int] = []
-    looked_at = 0
     for reach in REACHES:
         ids = newest(CancelJob.objects.all(), parts=_desk(account), many=reach)
-        about = _about(account, ids[looked_at:])
-        found += [pk for pk in ids[looked_at:] if pk in about]
+        about = _about(account, ids)
+        found = [pk for pk in ids if pk in about]
         if len(found) >= many or len(ids) < reach:
             break
-        looked_at = reach
     rows = CancelJob.objects.in_bulk(found[:many])
     return [rows[pk] for pk in found[:many]]
 
