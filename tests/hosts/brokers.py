@@ -67,10 +67,10 @@ class Brokers:
         self.network.signal_all(self.host, signal.SIGCONT)
 
     def listeners(self):
-        """Addresses of those who wait for a message of Redis."""
+        """The address of each that waits for a message of Redis."""
         with redis.Redis(self.network.address(self.host), REDIS_PORT, socket_timeout=5) as asked:
             waiting = [one for one in asked.client_list() if one["cmd"] == "brpop"]
-        return {one["addr"].split(":")[0] for one in waiting}
+        return [one["addr"].split(":")[0] for one in waiting]
 
     def kill(self):
         """kill -9; whether there was one."""

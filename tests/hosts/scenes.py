@@ -5,10 +5,11 @@ the three logs must agree. Ends with 1 where something does not hold, with 2 whe
 cannot hold such a run.
 """
 
-import socket
 import sys
 import time
 import uuid
+from collections import Counter
+from urllib.request import urlopen
 
 from tests.faults.browser import Act
 from tests.faults.run import judged
@@ -17,6 +18,7 @@ from tests.hosts.run import set_up, why_not
 from tests.hosts.stage import BROKER, EXCHANGE, HOSTS, SWEEPS, WEB_PORT, WEBS, WORKERS, Hosts
 
 PATIENCE_S = 60
+QUEUES = ("urgent", "bulk")  # a worker of each on every host of workers
 FORGOTTEN_S = 2  # until a host that lost its processes knows nothing of their connections
 HOLDER = """
 import time, django
@@ -61,9 +63,10 @@ class Scenes:
         self.settle()
 
     def settle(self):
-        """All processes are there, and ready: no scene is timed while others start."""
+        """All webs answer and all workers listen: no scene is timed while they start."""
         self.stage.revive(self.stage.everybody)
-        self._until(lambda: self._all_workers_listen() and all(map(self._answers, WEBS)))
+        if not self._until(lambda: self._all_workers_listen() and all(map(self._answers, WEBS))):
+            self.slow.append(f"not ready within {PATIENCE_S} s")
 
     def all(self):
         """Every scene, with the seconds that it may take."""
@@ -197,19 +200,21 @@ class Scenes:
         self._until(lambda: len(self.stage.paper.requests("/orders/cancel_all")) >= wanted)
 
     def _all_workers_listen(self):
-        return {self.links.address(host) for host in WORKERS} <= self.stage.broker.listeners()
+        hosts = Counter(self.stage.broker.listeners())
+        return all(hosts[self.links.address(host)] >= len(QUEUES) for host in WORKERS)
 
     def _answers(self, web):
         try:
-            socket.create_connection((self.links.address(web), WEB_PORT), 1).close()
+            urlopen(f"http://{self.links.address(web)}:{WEB_PORT}/health/live", timeout=2).close()
         except OSError:
             return False
         return True
 
     def _until(self, holds):
         ends_at = time.monotonic() + PATIENCE_S
-        while not holds() and time.monotonic() < ends_at:
+        while not (held := holds()) and time.monotonic() < ends_at:
             time.sleep(0.02)
+        return held
 
 
 def prove(folder):
