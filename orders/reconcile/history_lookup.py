@@ -1,11 +1,11 @@
 """Look up in the exchange's history what became of orders: page by page, or by their ids."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from orders.exchange import credits
+from orders.exchange import credits, readings
 from orders.exchange.reader import Parse, ParseOfOrder
 from orders.models import Cancel, CancelKind
 from orders.pacifica.reads import HistoryPage, Listed, OpenOrders
@@ -116,10 +116,16 @@ class LookUp:
             evidence.unknown.add(order_id)
         elif answer.value is None:
             evidence.unread_ids[order_id] = answer.why
-        elif evidence.is_ours(cancel) or order_id in evidence.pasts:
-            evidence.add(order_pasts.of_events(answer.value.rows))
         else:
-            evidence.unowned[order_id] = order_pasts.of_events(answer.value.rows)
+            past = order_pasts.of_events(answer.value.rows)
+            if answer.value.odd:  # its first event may be among them, and its last
+                past = replace(past, created_at=None)
+            if answer.value.odd and past.ending is None:
+                evidence.unread_ids[order_id] = readings.UNREADABLE
+            elif evidence.is_ours(cancel) or order_id in evidence.pasts:
+                evidence.add(past)
+            else:
+                evidence.unowned[order_id] = past
 
     def _pages(self, needed: Callable[[list[HistoryRow]], int], most: int, purpose: str) -> None:
         evidence, routes = self._evidence, self._routes
