@@ -55,11 +55,13 @@ def through_pages(
     most = min(MAX_PAGES, 2 + 2 * len(cancels) // PAGE)
     params = {"account": cancels[0].account.address}
     pages = reader.pages(routes.history, params, routes.page, needed, most=most)
+    read_in: dict[int, Reading[Any]] = {}
     for each in pages.readings:
         told.note(each)
-        rows = each.value.rows if each.value is not None else ()
-        for pk, (ending, row) in among(rows, cancels, offset).items():
-            told.rows.setdefault(pk, (ending, row, each))
+        for row in each.value.rows if each.value is not None else ():
+            read_in.setdefault(row.order_id, each)
+    for pk, (ending, row) in among(pages.rows, cancels, offset).items():
+        told.rows.setdefault(pk, (ending, row, read_in[row.order_id]))
 
 
 def among(
@@ -97,7 +99,7 @@ def _end_of(
         for ending, row in by_name.get(name_of(cancel), [])
         if _is_made_by(latest, row) and closures.is_since(ending.at, cancel, offset) is not False
     ]
-    return max(pairs, key=lambda pair: pair[1].order_id, default=None)
+    return min(pairs, key=lambda pair: pair[1].order_id, default=None)
 
 
 def _is_made_by(latest: datetime, row: HistoryRow) -> bool:

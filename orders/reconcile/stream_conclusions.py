@@ -140,7 +140,10 @@ def _is_meant(cancel: Cancel, row: OrderUpdate, offset: timedelta) -> bool:
     """Whether the update is of the order that was meant: of a name used twice it may not be."""
     if cancel.order_id is not None:
         return True
-    at = closures.changed_at(row)
+    at, made_at = closures.changed_at(row), closures.made_at(row)
+    span = closures.left_between(cancel, offset)
+    if span is None or made_at is None or made_at > min(span) - closures.CLOCK_SLACK:
+        return False  # it may have been made after our request, of a name used again
     return at is not None and closures.is_since(at, cancel, offset) is True
 
 
