@@ -16,6 +16,7 @@ HistoryT = TypeVar("HistoryT", bound=HistoryOrder | TwapOrder)
 LIMITS: tuple[dict[str, int], ...] = ({}, {"limit": 1000}, {"limit": 4000})
 
 UNREADABLE = "a row of it could not be read"
+MOVED = "orders changed while it was read"
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Pages(Generic[HistoryT]):
     # order id -> its rows as they came
     _known: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     _cursors: set[str] = field(default_factory=set)
+    _has_moved: bool = False
 
     @property
     def must_wait(self) -> bool:
@@ -107,18 +109,20 @@ class Pages(Generic[HistoryT]):
 
     def _take_in(self, rows: Iterable[HistoryT]) -> bool:
         """Keep the rows; return whether some order among them had not come before."""
-        is_more = False
+        is_more, earlier = False, set(self._known)
         for row in rows:
             before = self._known.setdefault(row.order_id, [])
             is_more |= not before
+            if row.order_id in earlier and row.raw not in before:
+                self._has_moved = True  # others may have moved into pages that were read
             if row.raw not in before:
                 before.append(row.raw)
                 self.rows.append(row)
         return is_more
 
     def _finish(self) -> None:
-        self.is_over, self.is_complete = True, not self.has_unreadable
-        self.why = UNREADABLE if self.has_unreadable else ""
+        self.is_over, self.is_complete = True, not (self.has_unreadable or self._has_moved)
+        self.why = UNREADABLE if self.has_unreadable else MOVED if self._has_moved else ""
 
     def _stop(self, why: str) -> None:
         self.is_over, self.why = True, why

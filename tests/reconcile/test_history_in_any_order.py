@@ -207,6 +207,33 @@ def test_nothing_is_called_absent_past_a_row_that_could_not_be_read(firm):
     assert "could not be told" in cancel.explanation
 
 
+def test_a_history_whose_rows_moved_while_it_was_read_is_not_whole(firm):
+    """By when they changed, the oldest first, counted from the first: one slips past the edge."""
+    account, now_ms = firm.account, int(timezone.now().timestamp() * 1000)
+    (order_id,) = firm.paper.orders(account.address, 1)
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    about = {"user": firm.operator, "actor": firm.actor(), "account_id": account.pk}
+    requests.cancel_by_id(order_id=order_id, symbol="BTC", kind=CancelKind.ORDER, **about)
+    worker.deliver_account(account_id=account.pk)
+
+    def page(*rows, more):
+        rows = [
+            {"order_id": number, "symbol": "BTC", "side": "bid", "order_status": status}
+            | {"amount": "1", "filled_amount": "0", "order_type": "limit", "reduce_only": False}
+            | {"created_at": now_ms - 10_000_000, "updated_at": now_ms + changed}
+            for number, status, changed in rows
+        ]
+        return {"success": True, "data": rows, "next_cursor": more, "has_more": bool(more)}
+
+    first = page((1, "open", -9_000), (2, "filled", -8_000), (3, "filled", -7_000), more="3")
+    second = page((5, "filled", 1), (1, "filled", 2), more=None)
+    for each in (first, second) * 60:
+        firm.paper.fault("/orders/history", "status", times=1, status=200, body=json.dumps(each))
+    assert run_on(account) is not None
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
+
+
 def test_a_row_from_before_the_end_does_not_keep_the_end_from_being_looked_up(firm):
     """Where rows come oldest first, one order's first row tells how it began."""
     orders = firm.orders(5)
