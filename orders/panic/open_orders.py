@@ -14,7 +14,7 @@ from orders.models import CancelKind, PanicLine
 from orders.pacifica import reads
 from orders.pacifica.reads import AnyRows, Listed
 from orders.pacifica.rows import OddRow, OpenOrder, OrderStrategy, TwapOrder
-from orders.panic.timings import TIMINGS
+from orders.panic.timings import TIMINGS, Timings
 
 # What a look reads. Print orders (``/game/deposit``) are in no list (docs.pacifica.fi print pages).
 COVERS = (
@@ -106,16 +106,18 @@ def strategy_ids(line: PanicLine, answer: Reading[Listed[OrderStrategy]]) -> lis
     return [row.strategy_id for _, row in found.rows if isinstance(row, OrderStrategy)]
 
 
-def settled_at(line: PanicLine, margin: timedelta = TIMINGS.margin) -> datetime | None:
+def settled_at(line: PanicLine, timings: Timings = TIMINGS) -> datetime | None:
     """From when on an empty look proves an empty book; None where any does.
 
     A cancel-all without a clear yes may act until its signature ends, and its answer may hide
-    that the exchange is still at it.
+    that the exchange is still at it. Without any, a look may show the book of before the panic.
     """
-    if line.cancelled_count is not None or line.sent_at is None:
+    if line.cancelled_count is not None:
         return None
+    if line.sent_at is None:
+        return line.last_asked_at + timings.reads_lag if line.keep_stops else None
     window = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS)
-    return line.sent_at + window + margin
+    return line.sent_at + window + timings.margin
 
 
 def _sort(line: PanicLine, path: str, row: OpenRow, found: OpenOrdersReading) -> None:

@@ -103,7 +103,7 @@ def _unsettled_s(
 
     ``since_s``: how long after reading back began it was, whatever clocks say.
     """
-    settled_at = open_orders.settled_at(line, timings.margin)
+    settled_at = open_orders.settled_at(line, timings)
     if settled_at is None or look.began_at >= settled_at:
         return 0
     left_s = (settled_at - timezone.now()).total_seconds()
@@ -133,9 +133,11 @@ def _seen(
 ) -> str:
     """What is known of a line whose book was seen empty."""
     said = line.explanation.replace(NOT_AGAIN, "").strip()
-    settled_at = open_orders.settled_at(line, timings.margin)
+    settled_at = open_orders.settled_at(line, timings)
     if _was_set_back(settled_at, timings):
         said += " The account was seen empty; the clock moved after the request was sent."
+    elif line.sent_at is None and settled_at is not None:
+        said += f" The account was seen empty {timings.reads_lag.seconds} s after it was asked for."
     elif settled_at is not None:
         said += " The account was seen empty after the request could act no more."
     if look.spared:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orders.models.cancels import MARGIN, MAX_LIFE
+from orders.models.cancels import MARGIN, MAX_LIFE, READ_LAG
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Timings:
     credit_pause_s: float = 0.5  # between two looks, where credits are short
     max_wait_s: float = 10  # for a signature's end, before the lease is renewed
     lag: timedelta = timedelta(seconds=1.5)  # what cancel-all took may be listed after its yes
+    #: A look shows what was open that long ago, where no cancel-all went out for it to show.
+    reads_lag: timedelta = READ_LAG
     margin: timedelta = MARGIN  # past a signature's end
     max_life: timedelta = MAX_LIFE  # of a request
 

@@ -9,5 +9,6 @@ QUICK = Timings(
     deadline_s=3,
     first_pause_s=0.01,
     lag=timedelta(milliseconds=200),
+    reads_lag=timedelta(milliseconds=400),
     margin=timedelta(milliseconds=-4500),
 )
