@@ -15,6 +15,7 @@ BY_SOMEONE_ELSE = "Cancelled by someone else before our request."
 AFTER_OURS = "Cancelled by someone else, after our request had been refused."
 STRANGERS = {BY_SOMEONE_ELSE, AFTER_OURS}
 BY_WHOM = "Cancelled; whether by our request or another hand cannot be told: {}."
+UNDATED = BY_WHOM.format("the exchange does not say when")
 CLOCK_MOVED = BY_WHOM.format("the clock moved")
 PUT_BACK = BY_WHOM.format("an older copy of the database was put back")
 BEFORE_A_RESTORE = (
@@ -102,7 +103,7 @@ def conclusion(
     elif ending.status == "cancelled" and is_ours(cancel, ending, offset) is not False:
         status, said = CancelStatus.CANCELLED, f"The {teller} shows our cancel."
         if is_ours(cancel, ending, offset) is None:
-            said = PUT_BACK if cancel.restored_at else CLOCK_MOVED
+            said = PUT_BACK if cancel.restored_at else CLOCK_MOVED if ending.at else UNDATED
         elif cancel.has_unanswered:
             said = f"The {teller} shows the cancel; the exchange's answer to us was lost."
     elif ending.status == "cancelled":
@@ -154,7 +155,7 @@ def is_ours(cancel: Cancel, ending: Closure, offset: timedelta = timedelta(0)) -
     may_have_acted = cancel.has_unanswered or cancel.was_taken
     if not may_have_acted or ending.event not in OURS or cancel.first_sent_at is None:
         return False
-    return is_since(ending.at, cancel, offset)
+    return None if ending.at is None else is_since(ending.at, cancel, offset)
 
 
 def _may_be_lost(cancel: Cancel, ending: Closure, offset: timedelta) -> bool | None:

@@ -73,7 +73,9 @@ class _Causes:
         if cancel is not None and not cancel.job.is_panic:
             yield Cause(DriftCause.JOB, cancel.job, cancel.job.created_at)
         for line in self._panics:
-            if _covers(line, order) and since <= (line.last_sent_at or now):
+            if covers(line, order.symbol, order.reduce_only) and since <= (
+                line.last_sent_at or now
+            ):
                 yield Cause(DriftCause.PANIC, line.job, line.sent_at)
         for restore in self._restores:
             if since <= restore.found_at:
@@ -83,11 +85,11 @@ class _Causes:
                 yield Cause(DriftCause.OUTAGE, None, outage.raised_at)
 
 
-def _covers(line: PanicLine, order: Order) -> bool:
-    """Whether a panic's cancel-all meant this order."""
-    if line.keep_reduce_only and order.reduce_only:
+def covers(line: PanicLine, symbol: str, reduce_only: bool | None) -> bool:
+    """Whether a panic's cancel-all meant an order of this symbol."""
+    if line.keep_reduce_only and reduce_only:
         return False
-    return line.symbol in {"", order.symbol}
+    return line.symbol in {"", symbol}
 
 
 def _sent_cancels(account: Account, order_ids: Collection[int]) -> dict[int | None, Cancel]:

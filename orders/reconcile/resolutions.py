@@ -15,10 +15,12 @@ from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.order_closure import Closure
 from orders.lifecycle.outcome_facts import outcome_facts
-from orders.models import Cancel, CancelStatus, Restore
-from orders.reconcile import check_leases, closures
+from orders.models import Cancel, CancelStatus, PanicLine, Restore
+from orders.reconcile import check_leases, closures, drift_causes
 from orders.reconcile.findings import Findings
 from orders.reconcile.read_coverage import ReadCoverage
+
+LATEST_PANICS = 10  # of an account, of which one may have closed the order
 
 
 def record_all(
@@ -84,7 +86,7 @@ def with_known_hands(
 def _with_our_others(
     ends: list[tuple[Cancel, Conclusion]], offset: timedelta
 ) -> list[tuple[Cancel, Conclusion]]:
-    """Where an earlier cancel of our own closed the order, it was not *someone else*."""
+    """Where another cancel of our own closed the order, or a panic, it was not *someone else*."""
     foreign: dict[int | None, tuple[int, Closure]] = {
         cancel.order_id: (cancel.pk, end.ending)
         for cancel, end in ends
@@ -92,15 +94,39 @@ def _with_our_others(
     }
     if not foreign:
         return ends
+    account_id = ends[0][0].account_id
     others = Cancel.objects.filter(
-        account=ends[0][0].account_id, order_id__any=set(foreign), first_sent_at__isnull=False
+        account=account_id, order_id__any=set(foreign), first_sent_at__isnull=False
     ).exclude(pk__any={pk for pk, _ in foreign.values()})
     jobs: dict[int | None, int] = {}
     for other in others.order_by("-pk"):
         _, ending = foreign[other.order_id]
         if closures.is_since(ending.at, other, offset) is not False:
             jobs[other.order_id] = other.job_id
-    return [(cancel, _by_job(end, jobs.get(cancel.order_id))) for cancel, end in ends]
+    panics = PanicLine.objects.filter(account=account_id, cancelled_count__isnull=False)
+    lines = list(panics.order_by("-pk")[:LATEST_PANICS])
+    return [
+        (cancel, _by_job(end, jobs.get(cancel.order_id) or _panic_of(cancel, end, lines, offset)))
+        for cancel, end in ends
+    ]
+
+
+def _panic_of(
+    cancel: Cancel, end: Conclusion, lines: list[PanicLine], offset: timedelta
+) -> int | None:
+    """The panic whose cancel-all, which was accepted, closed this order; the latest that fits."""
+    at = end.ending.at if end.ending is not None else None
+    if at is None or not _is_somebodys(end):
+        return None
+    reduce_only = cancel.known_order.reduce_only if cancel.known_order else None
+    for line in lines:
+        if not line.sent_at or not line.answered_at:
+            continue
+        began_at, over_at = (moment + offset for moment in (line.sent_at, line.answered_at))
+        is_then = began_at - closures.CLOCK_SLACK <= at <= over_at + closures.CLOCK_SLACK
+        if is_then and drift_causes.covers(line, cancel.symbol, reduce_only):
+            return line.job_id
+    return None
 
 
 def _without_strangers(
