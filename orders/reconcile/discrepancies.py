@@ -17,7 +17,6 @@ from orders.exchange import clock as exchange_clock
 from orders.lifecycle.order_closure import Closure
 from orders.models import (
     Account,
-    AuditRecord,
     Cancel,
     Drift,
     DriftCause,
@@ -28,7 +27,7 @@ from orders.models import (
     Right,
 )
 from orders.models.clocks import is_ahead
-from orders.reconcile import drift_causes
+from orders.reconcile import drift_causes, whole_book_requests
 from orders.reconcile.closures import FILLS, OURS
 from orders.reconcile.diff import Changes
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 Group = tuple[Account, str, int | None]  # with what explains it and the job that did
 SPAN = timedelta(minutes=1)  # in which a request of ours for a whole book can have ended an order
 NO_DRIFT = "There is no such discrepancy to acknowledge on your desks."
-WHOLE_BOOK = ("cancel_all_orders", "cancel_order_strategy")  # these name no single order
 
 
 def note(*, account: Account, changes: Changes, now: datetime) -> None:
@@ -119,6 +117,9 @@ def _acknowledge(
 
 def _closings(account: Account, changes: Changes, now: datetime) -> Iterator[Drift]:
     edited = {order.replaces_order_id for order, _ in changes.new}
+    if changes.closed:  # told of later than what stands in their place
+        standing = account.orders.not_closed().exclude(replaces_order_id=None)
+        edited |= set(standing.values_list("replaces_order_id", flat=True))
     ended = [
         (order, ending)
         for order, ending in changes.closed
@@ -126,8 +127,9 @@ def _closings(account: Account, changes: Changes, now: datetime) -> Iterator[Dri
     ]
     ours = _ours(account, ended) | _lost(ended)
     for order, ending in ended:
-        if ending.event not in OURS:
-            yield _drift(DriftKind.GONE, order, now, f"{ending.status}, {ending.event}")
+        if ending.event not in OURS or ending.status != "cancelled":
+            detail = ", ".join(filter(None, [ending.status, ending.event]))
+            yield _drift(DriftKind.GONE, order, now, detail)
         elif order.order_id not in ours:
             yield _drift(DriftKind.FOREIGN_CANCEL, order, now)
 
@@ -152,12 +154,14 @@ def _ours(account: Account, ended: list[tuple[Order, Closure]]) -> set[int]:
     sent = Cancel.objects.filter(account=account, order_id__in=ids, first_sent_at__isnull=False)
     ours = {pk for pk in sent.values_list("order_id", flat=True) if pk is not None}
     offsets = {timedelta(0), exchange_clock.offset(timezone.now())}
-    asked = _whole_book_requests(account, ended, offsets)
+    times = [ending.at for _, ending in ended if ending.at is not None]
+    since = (min(times) if times else timezone.now()) - max(offsets) - SPAN
+    asked = list(whole_book_requests.sent_since(account, since))
     return ours | {
         order.order_id
         for order, ending in ended
-        for asked_at in asked
-        if _may_have_ended(ending, asked_at, offsets)
+        for each in asked
+        if each.covers(order) and _may_have_ended(ending, each.at, offsets)
     }
 
 
@@ -166,19 +170,6 @@ def _may_have_ended(ending: Closure, asked_at: datetime, offsets: set[timedelta]
     if ending.at is None or is_ahead(asked_at, timezone.now()):  # ours was set back since
         return True
     return any(abs(ending.at - by - asked_at) <= SPAN for by in offsets)
-
-
-def _whole_book_requests(
-    account: Account, ended: list[tuple[Order, Closure]], offsets: set[timedelta]
-) -> list[datetime]:
-    times = [ending.at for _, ending in ended if ending.at is not None]
-    since = (min(times) if times else timezone.now()) - max(offsets) - SPAN
-    requests = AuditRecord.objects.filter(account=account, event=Event.REQUEST, at__gte=since)
-    return [
-        at
-        for at, data in requests.values_list("at", "data")
-        if any(kind in data for kind in WHOLE_BOOK)
-    ]
 
 
 SAID = {

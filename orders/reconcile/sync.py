@@ -6,6 +6,7 @@ orders there are.
 """
 
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -161,7 +162,8 @@ def _endings_of_missing(
     history = History()
     if wanted:
         _through_history(reader, account, wanted, history, limits)
-        for order_id in sorted(wanted - set(history.endings))[: limits.by_id]:
+        left = sorted(wanted - set(history.endings))
+        for order_id in random.sample(left, min(limits.by_id, len(left))):
             history.readings.append(_by_id(reader, order_id, history, wanted))
     return history
 

@@ -9,7 +9,10 @@ from orders.access.permissions import NotAllowed
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.models import AuditRecord, Drift, DriftKind, Event, Order, OrderState
+from orders.panic import decision
+from orders.panic import worker as panic_worker
 from orders.reconcile import discrepancies
+from tests.helpers.panics import QUICK
 from tests.lifecycle.test_reopen import sync
 
 CLIENT_ORDER_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -92,6 +95,68 @@ def test_a_client_order_id_used_again_later_is_no_edit(firm):
     sync(firm)
     assert not Order.objects.filter(replaces_order_id__isnull=False).exists()
     assert kinds() == [DriftKind.FOREIGN_CANCEL]
+
+
+def test_what_the_exchange_rejected_nobody_cancelled(firm):
+    order = firm.order()
+    firm.paper.close(order.order_id, event="self_trade_prevented")
+    unsaid = {"which": "every", "change": {"reason": None}}
+    firm.paper.fault("/orders/history", "altered", times=None, **unsaid)
+    sync(firm)
+    assert kinds() == [DriftKind.GONE]
+
+
+def test_an_edit_whose_first_order_is_told_of_later_is_no_drift(firm):
+    order = firm.order(client_order_id="f47ac10b-58cc-4372-a567-0e02b2c3d479")
+    firm.paper.edit(order.order_id, price="51000")
+    for route in ("/orders/history", "/orders/history_by_id"):
+        firm.paper.fault(route, "status", status=504)
+    sync(firm)
+    sync(firm, after_s=40)
+    order.refresh_from_db()
+    assert (order.state, kinds()) == (OrderState.CLOSED, [])
+
+
+def panic(firm, **scope):
+    about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
+    decision.record_panic(**about | scope)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line, timings=QUICK)
+
+
+def test_a_panic_on_another_symbol_explains_nothing(firm):
+    order = firm.order(symbol="ETH", price="3000")
+    own = firm.order()
+    panic(firm, symbol="BTC")
+    firm.paper.close(order.order_id)
+    sync(firm)
+    own.refresh_from_db()
+    assert own.state == OrderState.CLOSED
+    assert list(Drift.objects.values_list("order", "kind")) == [(order.pk, "foreign_cancel")]
+
+
+def test_a_cancel_all_that_was_refused_explains_nothing(firm):
+    order = firm.order()
+    no = '{"success":false,"data":null,"error":"Invalid parameters","code":400}'
+    firm.paper.fault("/orders/cancel_all", "status", times=None, status=400, body=no)
+    panic(firm)
+    firm.paper.close(order.order_id)
+    sync(firm)
+    assert kinds() == [DriftKind.FOREIGN_CANCEL]
+
+
+def test_of_orders_that_the_exchange_forgot_none_is_left_unasked(firm):
+    """Five at a time are looked up by their ids: the sixth has its turn too."""
+    *_, last = firm.orders(6)
+    firm.paper.reset(accounts=firm.bound)
+    row = {"symbol": "BTC", "side": "bid", "price": "50000", "initial_amount": "0.5"}
+    firm.paper.orders(firm.account.address, [row | {"order_id": last.order_id}])
+    firm.paper.close(last.order_id)
+    firm.paper.fault("/orders/history", "status", times=None, status=504)
+    for after_s in (2**number for number in range(30)):
+        sync(firm, after_s=after_s)
+    last.refresh_from_db()
+    assert last.state == OrderState.CLOSED
 
 
 def test_acknowledging_is_a_recorded_act(firm):

@@ -1,0 +1,55 @@
+"""Requests of ours for a whole book, as the log has them: they name no single order."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orders.models import Account, AuditRecord, CancelStatus, Event, Order
+
+KINDS = ("cancel_all_orders", "cancel_order_strategy")
+
+
+@dataclass(frozen=True)
+class WholeBookRequest:
+    """One that left. ``symbol``: empty for every one."""
+
+    at: datetime
+    symbol: str
+    spares_reduce_only: bool
+
+    def covers(self, order: Order) -> bool:
+        """Whether it meant this order."""
+        if self.spares_reduce_only and order.reduce_only:
+            return False
+        return self.symbol in {"", order.symbol}
+
+
+def sent_since(account: Account, since: datetime) -> Iterable[WholeBookRequest]:
+    """Those of panics, but for what the exchange refused: that ended nothing."""
+    kinds = [Event.REQUEST, Event.ANSWER]
+    records = AuditRecord.objects.filter(account=account, event__in=kinds, at__gte=since)
+    of_panics = records.filter(job__is_panic=True).order_by("pk")
+    sent: dict[int, WholeBookRequest] = {}
+    last: dict[tuple[int | None, str], int] = {}  # the request of a line, or of a strategy of it
+    rows = of_panics.values_list("pk", "job", "event", "outcome", "at", "data")
+    for pk, job, event, outcome, at, text in rows:
+        data = json.loads(text)
+        place = job, data.get("strategy_id", "")
+        if event == Event.REQUEST:
+            if (asked := _asked(data)) is not None:
+                last[place], sent[pk] = pk, _request(at, asked)
+        elif outcome == CancelStatus.REFUSED and place in last:
+            sent.pop(last.pop(place), None)
+    return sent.values()
+
+
+def _asked(data: dict[str, Any]) -> dict[str, Any] | None:
+    """What was signed, where it was for a whole book."""
+    signed = json.loads(data.get("signed_text", "{}"))
+    return signed.get("data", {}) if signed.get("type") in KINDS else None
+
+
+def _request(at: datetime, asked: dict[str, Any]) -> WholeBookRequest:
+    return WholeBookRequest(at, asked.get("symbol", ""), bool(asked.get("exclude_reduce_only")))
