@@ -15,6 +15,7 @@ from orders.models import (
     Account,
     Cancel,
     CancelJob,
+    CancelKind,
     CancelStatus,
     Event,
     JobStatus,
@@ -49,7 +50,8 @@ def seen_open(*, account: Account, started_at: datetime, now: datetime) -> list[
     if not pks:
         return []
     before = has_come("concluded_at", started_at - READ_LAG, READ_LAG)
-    against = _resting(account).filter(before, pk__any=pks, status__in=SAID_NOT_OPEN)
+    of_orders = _resting(account).exclude(kind=CancelKind.TWAP)  # they are in another book
+    against = of_orders.filter(before, pk__any=pks, status__in=SAID_NOT_OPEN)
     said = "Said to be {}, and yet listed among the open orders: asked again."
     facts = _reopen(list(against), said, Proof.BOOK, now)
     if facts:

@@ -12,6 +12,7 @@ from orders.models import (
     AuditRecord,
     Cancel,
     CancelJob,
+    CancelKind,
     CancelStatus,
     Event,
     JobStatus,
@@ -196,3 +197,19 @@ def test_a_late_yes_by_client_order_id_reopens_too(firm):
     transitions.conclude(packs, timezone.now())
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
     assert settle(firm).status == CancelStatus.CANCELLED
+
+
+def test_an_order_that_is_open_contradicts_no_cancel_of_a_twap_of_the_same_id(firm):
+    twap = {"symbol": "BTC", "side": "bid", "initial_amount": "0.5", "order_type": "twap"}
+    (twap_id,) = firm.paper.orders(firm.account.address, [twap])
+    about = {"user": firm.operator, "actor": firm.actor(), "account_id": firm.account.pk}
+    requests.cancel_by_id(order_id=twap_id, symbol="BTC", kind=CancelKind.TWAP, **about)
+    worker.deliver_account(account_id=firm.account.pk)
+    settle(firm)
+    assert Cancel.objects.get().status == CancelStatus.CANCELLED
+    firm.paper.reset(accounts=firm.bound)
+    row = {"symbol": "BTC", "side": "bid", "price": "50000", "initial_amount": "0.5"}
+    firm.paper.orders(firm.account.address, [row | {"order_id": twap_id}])
+    sync(firm, after_s=40)
+    cancel = Cancel.objects.get()
+    assert (cancel.status, cancel.has_contradiction) == (CancelStatus.CANCELLED, False)
