@@ -10,7 +10,7 @@ from orders.exchange import odd_rows
 from orders.exchange.reader import Parse, Reader
 from orders.exchange.readings import Reading
 from orders.lifecycle.routes import kind_of
-from orders.models import CancelKind, PanicLine
+from orders.models import CancelKind, Order, PanicLine
 from orders.pacifica import reads
 from orders.pacifica.reads import AnyRows, Listed
 from orders.pacifica.rows import OddRow, OpenOrder, OrderStrategy, TwapOrder
@@ -23,6 +23,7 @@ COVERS = (
 )
 STRATEGIES, TWAPS, ORDERS = "/order_strategies", "/orders/twap", "/orders"
 STOP = CancelKind.STOP
+UNTOLD = frozenset({"order_type", "stop_price", "reduce_only"})  # what tells whether it is spared
 # Orders come last: what a strategy or a TWAP placed while the others were read is among them.
 ROUTES: list[tuple[str, Parse[AnyRows]]] = [
     (STRATEGIES, reads.order_strategies),
@@ -115,7 +116,7 @@ def settled_at(line: PanicLine, timings: Timings = TIMINGS) -> datetime | None:
     if line.cancelled_count is not None:
         return None
     if line.sent_at is None:
-        return line.last_asked_at + timings.reads_lag if line.keep_stops else None
+        return line.last_asked_at + timings.reads_lag
     window = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS)
     return line.sent_at + window + timings.margin
 
@@ -124,12 +125,21 @@ def _sort(line: PanicLine, path: str, row: OpenRow, found: OpenOrdersReading) ->
     """Keep a row that is in the line's scope; count one that is spared."""
     if line.symbol and row.symbol and row.symbol != line.symbol:
         return
-    reduce_only = getattr(row, "reduce_only", row.raw.get("reduce_only"))
-    is_kept_stop = line.keep_stops and isinstance(row, OpenOrder) and kind_of(row) == STOP
-    if is_kept_stop or (line.keep_reduce_only and reduce_only is True):
+    if _is_spared(line, row):
         found.spared += 1
         return
     found.rows.append((path, row))
+
+
+def _is_spared(line: PanicLine, row: OpenRow) -> bool:
+    """Whether the line spares it; what its row does not tell readably is told by our order."""
+    reduce_only, is_stop = row.raw.get("reduce_only"), False
+    if isinstance(row, OpenOrder):
+        told: OpenOrder | Order = row
+        if UNTOLD.intersection(row.odd_fields):
+            told = line.account.orders.filter(order_id=row.order_id).first() or row
+        reduce_only, is_stop = told.reduce_only, kind_of(told) == STOP
+    return (line.keep_stops and is_stop) or (line.keep_reduce_only and reduce_only is True)
 
 
 def _sort_odd(line: PanicLine, path: str, odd: OddRow, found: OpenOrdersReading) -> None:

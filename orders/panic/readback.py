@@ -23,6 +23,8 @@ from orders.panic.leftovers import Leftovers
 from orders.panic.strategies import Strategies
 from orders.panic.timings import TIMINGS, Timings
 
+LOOK_EVERY_S = 0.1  # whether to leave a line, while it waits
+
 
 def finish(
     line: PanicLine,
@@ -61,8 +63,21 @@ def finish(
             time.sleep(timings.credit_pause_s)
             deadline.put_off(time.monotonic() - began)
             continue
-        time.sleep(wait_s if look.is_empty else pause_s)
+        if _is_halted_within(wait_s if look.is_empty else pause_s, is_halted):
+            return update_line(line, lease_until=None, takes=0)
+        if look.is_empty:  # what a later look shows has all the time to be cancelled
+            deadline = _Deadline(timings)
         pause_s = min(timings.max_pause_s, pause_s * 1.6)
+
+
+def _is_halted_within(seconds: float, is_halted: Callable[[], bool]) -> bool:
+    """Pause so long, or until the line shall be left to another sender; whether it shall."""
+    ends_at = time.monotonic() + seconds
+    while (left_s := ends_at - time.monotonic()) > 0:
+        time.sleep(min(left_s, LOOK_EVERY_S))
+        if is_halted():
+            return True
+    return False
 
 
 class _Deadline:
@@ -108,10 +123,13 @@ def _unsettled_s(
         return 0
     left_s = (settled_at - timezone.now()).total_seconds()
     if _was_set_back(settled_at, timings):
-        left_s = timings.max_life.total_seconds() - since_s
+        longest = timings.max_life if line.sent_at else max(timings.max_life, timings.reads_lag)
+        left_s = longest.total_seconds() - since_s
         if left_s <= 0:
             return 0
-    return min(timings.max_wait_s, max(0.01, left_s))
+    # No cancel-all is at work: what appears meanwhile is the panic's to cancel, and no latch's.
+    longest_s = timings.max_wait_s if line.sent_at else timings.max_pause_s
+    return min(longest_s, max(0.01, left_s))
 
 
 def _kept(line: PanicLine) -> str:

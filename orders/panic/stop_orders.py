@@ -67,7 +67,9 @@ def in_words(line: PanicLine, before: list[Stop], look: OpenOrdersReading) -> st
     gone = [stop for stop in before if stop.order_id not in listed]
     left = [_stop(row) for row in book.value.rows if _is_stop_in_scope(line, row)]
     said = [_named(gone, "went"), _named(left, "stayed")]
-    if line.keep_reduce_only and (lost := [stop for stop in gone if stop.is_reduce_only]):
+    if line.keep_stops and gone:
+        said.insert(1, "Those were to be spared.")
+    elif line.keep_reduce_only and (lost := [stop for stop in gone if stop.is_reduce_only]):
         said.insert(1, f"{len(lost)} of them reduce-only, though those were to be spared.")
     return " ".join(filter(None, said))
 
