@@ -103,7 +103,7 @@ def _with_our_others(
         _, ending = foreign[other.order_id]
         if closures.is_since(ending.at, other, offset) is not False:
             jobs[other.order_id] = other.job_id
-    panics = PanicLine.objects.filter(account=account_id, cancelled_count__isnull=False)
+    panics = PanicLine.objects.filter(account=account_id, cancelled_count__gt=0)
     lines = list(panics.order_by("-pk")[:LATEST_PANICS])
     return [
         (cancel, _by_job(end, jobs.get(cancel.order_id) or _panic_of(cancel, end, lines, offset)))

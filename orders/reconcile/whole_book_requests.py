@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orders.models import Account, AuditRecord, CancelStatus, Event, Order
+from orders.models import Account, AuditRecord, CancelStatus, Event, Order, PanicStatus
 
 KINDS = ("cancel_all_orders", "cancel_order_strategy")
+# Outcomes of an answer after which nothing was cancelled; a cancel-all after a 429 waits.
+DID_NOTHING = {CancelStatus.REFUSED.value, "not_found", "throttled", PanicStatus.WAITING.value}
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class WholeBookRequest:
 
 
 def sent_since(account: Account, since: datetime) -> Iterable[WholeBookRequest]:
-    """Those of panics, but for what the exchange refused: that ended nothing."""
-    kinds = [Event.REQUEST, Event.ANSWER]
+    """Those of panics, but for what never left, or was refused or throttled: that ended nothing."""
+    kinds = [Event.REQUEST, Event.ANSWER, Event.NOT_SENT, Event.NO_ANSWER]
     records = AuditRecord.objects.filter(account=account, event__in=kinds, at__gte=since)
     of_panics = records.filter(job__is_panic=True).order_by("pk")
     sent: dict[int, WholeBookRequest] = {}
@@ -40,9 +42,15 @@ def sent_since(account: Account, since: datetime) -> Iterable[WholeBookRequest]:
         if event == Event.REQUEST:
             if (asked := _asked(data)) is not None:
                 last[place], sent[pk] = pk, _request(at, asked)
-        elif outcome == CancelStatus.REFUSED and place in last:
+        elif _did_nothing(event, outcome, data) and place in last:
             sent.pop(last.pop(place), None)
     return sent.values()
+
+
+def _did_nothing(event: str, outcome: str, data: dict[str, Any]) -> bool:
+    """Whether a request never left, or its answer says that it was not carried out."""
+    never_left = event == Event.NOT_SENT or data.get("may_have_been_sent") is False
+    return never_left or (event == Event.ANSWER and outcome in DID_NOTHING)
 
 
 def _asked(data: dict[str, Any]) -> dict[str, Any] | None:

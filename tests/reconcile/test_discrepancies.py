@@ -9,7 +9,7 @@ from orders.access.permissions import NotAllowed
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.models import AuditRecord, Drift, DriftKind, Event, Order, OrderState
-from orders.panic import decision
+from orders.panic import decision, exchange_requests
 from orders.panic import worker as panic_worker
 from orders.reconcile import discrepancies
 from tests.helpers.panics import QUICK
@@ -142,6 +142,20 @@ def test_a_cancel_all_that_was_refused_explains_nothing(firm):
     panic(firm)
     firm.paper.close(order.order_id)
     sync(firm)
+    assert kinds() == [DriftKind.FOREIGN_CANCEL]
+
+
+@pytest.mark.parametrize("why", ["throttled", "it never left"])
+def test_nor_does_one_that_was_not_carried_out(firm, monkeypatch, why):
+    order = firm.order()
+    if why == "throttled":
+        firm.paper.fault("/orders/cancel_all", "status", times=None, status=429)
+    else:
+        monkeypatch.setattr(exchange_requests, "is_stale", lambda *_: True)
+    panic(firm)
+    firm.paper.close(order.order_id)
+    sync(firm)
+    sync(firm, after_s=100)
     assert kinds() == [DriftKind.FOREIGN_CANCEL]
 
 

@@ -43,6 +43,18 @@ def test_nor_does_a_panic_on_another_symbol_answer_for_it(firm, quick_panic):
     assert settled(firm).explanation == "Cancelled by someone else before our request."
 
 
+def test_nor_one_that_cancelled_none(firm, quick_panic):
+    order = firm.order()
+    about = {"user": firm.operator, "actor": firm.actor()}
+    requests.cancel_orders(order_ids=[order.pk], **about)
+    firm.paper.close(order.order_id)
+    decision.record_panic(desk_id=firm.momentum.pk, **about)
+    for line in panic_worker.claim_lines(timezone.now()):
+        panic_worker.empty(line, timings=QUICK)
+    assert PanicLine.objects.get().cancelled_count == 0
+    assert settled(firm).explanation == "Cancelled by someone else before our request."
+
+
 def test_where_the_exchange_does_not_say_when_no_hand_is_named(firm):
     order = firm.order()
     firm.paper.close(order.order_id)
