@@ -161,7 +161,8 @@ def _ours(account: Account, ended: list[tuple[Order, Closure]]) -> set[int]:
         order.order_id
         for order, ending in ended
         for each in asked
-        if each.covers(order) and _may_have_ended(ending, each.at, offsets)
+        if each.scope.covers(order.symbol, order.reduce_only)
+        and _may_have_ended(ending, each.at, offsets)
     }
 
 

@@ -21,6 +21,7 @@ from orders.models import (
     PanicLine,
     Restore,
 )
+from orders.reconcile import whole_book_requests
 
 SPAN = timedelta(minutes=1)  # by which the times of a read and of a request may miss each other
 
@@ -73,9 +74,9 @@ class _Causes:
         if cancel is not None and not cancel.job.is_panic:
             yield Cause(DriftCause.JOB, cancel.job, cancel.job.created_at)
         for line in self._panics:
-            if covers(line, order.symbol, order.reduce_only) and since <= (
-                line.last_sent_at or now
-            ):
+            scope = whole_book_requests.of_line(line)
+            is_meant = scope.covers(order.symbol, order.reduce_only)
+            if is_meant and since <= (line.last_sent_at or now):
                 yield Cause(DriftCause.PANIC, line.job, line.sent_at)
         for restore in self._restores:
             if since <= restore.found_at:
@@ -83,13 +84,6 @@ class _Causes:
         for outage in self._outages:
             if since <= (outage.over_at or now):
                 yield Cause(DriftCause.OUTAGE, None, outage.raised_at)
-
-
-def covers(line: PanicLine, symbol: str, reduce_only: bool | None) -> bool:
-    """Whether a panic's cancel-all meant an order of this symbol."""
-    if line.keep_reduce_only and reduce_only:
-        return False
-    return line.symbol in {"", symbol}
 
 
 def _sent_cancels(account: Account, order_ids: Collection[int]) -> dict[int | None, Cancel]:

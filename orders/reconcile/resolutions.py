@@ -16,7 +16,7 @@ from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.order_closure import Closure
 from orders.lifecycle.outcome_facts import outcome_facts
 from orders.models import Cancel, CancelStatus, PanicLine, Restore
-from orders.reconcile import check_leases, closures, drift_causes
+from orders.reconcile import check_leases, closures, whole_book_requests
 from orders.reconcile.findings import Findings
 from orders.reconcile.read_coverage import ReadCoverage
 
@@ -124,7 +124,8 @@ def _panic_of(
             continue
         began_at, over_at = (moment + offset for moment in (line.sent_at, line.answered_at))
         is_then = began_at - closures.CLOCK_SLACK <= at <= over_at + closures.CLOCK_SLACK
-        if is_then and drift_causes.covers(line, cancel.symbol, reduce_only):
+        scope = whole_book_requests.of_line(line)
+        if is_then and scope.covers(cancel.symbol, reduce_only):
             return line.job_id
     return None
 

@@ -163,6 +163,7 @@ def _endings_of_missing(
     if wanted:
         _through_history(reader, account, wanted, history, limits)
         left = sorted(wanted - set(history.endings))
+        # Any of them: of many that the history never tells, the same would be asked for each time.
         for order_id in random.sample(left, min(limits.by_id, len(left))):
             history.readings.append(_by_id(reader, order_id, history, wanted))
     return history

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orders.models import Account, AuditRecord, CancelStatus, Event, Order, PanicStatus
+from orders.models import Account, AuditRecord, CancelStatus, Event, PanicLine, PanicStatus
 
 KINDS = ("cancel_all_orders", "cancel_order_strategy")
 # Outcomes of an answer after which nothing was cancelled; a cancel-all after a 429 waits.
@@ -14,18 +14,28 @@ DID_NOTHING = {CancelStatus.REFUSED.value, "not_found", "throttled", PanicStatus
 
 
 @dataclass(frozen=True)
-class WholeBookRequest:
-    """One that left. ``symbol``: empty for every one."""
+class Scope:
+    """Which orders of its account a request means. ``symbol``: empty for every one."""
 
-    at: datetime
     symbol: str
     spares_reduce_only: bool
 
-    def covers(self, order: Order) -> bool:
-        """Whether it meant this order."""
-        if self.spares_reduce_only and order.reduce_only:
-            return False
-        return self.symbol in {"", order.symbol}
+    def covers(self, symbol: str, reduce_only: bool | None) -> bool:
+        """Whether it meant an order of this symbol. ``reduce_only``: None where nobody knows."""
+        return self.symbol in {"", symbol} and not (self.spares_reduce_only and reduce_only)
+
+
+def of_line(line: PanicLine) -> Scope:
+    """What a panic's line asks for."""
+    return Scope(line.symbol, line.keep_reduce_only)
+
+
+@dataclass(frozen=True)
+class WholeBookRequest:
+    """One that left."""
+
+    at: datetime
+    scope: Scope
 
 
 def sent_since(account: Account, since: datetime) -> Iterable[WholeBookRequest]:
@@ -60,4 +70,5 @@ def _asked(data: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _request(at: datetime, asked: dict[str, Any]) -> WholeBookRequest:
-    return WholeBookRequest(at, asked.get("symbol", ""), bool(asked.get("exclude_reduce_only")))
+    scope = Scope(asked.get("symbol", ""), bool(asked.get("exclude_reduce_only")))
+    return WholeBookRequest(at, scope)
