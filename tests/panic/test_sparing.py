@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from orders.models import AgentWallet, Cancel, PanicLine, PanicStatus
 from orders.panic import actions, decision, worker
+from orders.reconcile import sync
 from tests.helpers.panics import QUICK
 
 
@@ -76,3 +77,14 @@ def test_what_we_know_to_be_spared_is_spared_where_its_row_does_not_say(firm, or
     emptied(firm, **scope)
     assert open_ids(firm) == [order.order_id]
     assert not Cancel.objects.exists()
+
+
+def test_of_stops_that_went_though_they_were_to_be_spared_the_line_says_so(firm):
+    """A strategy is cancelled with its stop."""
+    stop = {"symbol": "BTC", "side": "ask", "price": "40000", "initial_amount": "1"}
+    stop |= {"order_type": "stop_limit", "stop_price": "40000"}
+    firm.paper.strategy(firm.account.address, orders=[stop])
+    sync.sync_account(account_id=firm.account.pk)
+    line = emptied(firm, keep_stops=True)
+    assert (line.status, open_ids(firm)) == (PanicStatus.EMPTY, [])
+    assert "Those were to be spared." in line.explanation
