@@ -107,7 +107,7 @@ def test_what_the_exchange_rejected_nobody_cancelled(firm):
 
 
 def test_an_edit_whose_first_order_is_told_of_later_is_no_drift(firm):
-    order = firm.order(client_order_id="f47ac10b-58cc-4372-a567-0e02b2c3d479")
+    order = firm.order(client_order_id=CLIENT_ORDER_ID)
     firm.paper.edit(order.order_id, price="51000")
     for route in ("/orders/history", "/orders/history_by_id"):
         firm.paper.fault(route, "status", status=504)

@@ -166,20 +166,25 @@ def test_nor_in_many_more_histories(firm, data):
     ask_and_check(firm, data)
 
 
+def taken_unanswered(firm, order_id):
+    """Ask for a cancel that the exchange takes, without an answer; what became of it."""
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    about = {"user": firm.operator, "actor": firm.actor(), "account_id": firm.account.pk}
+    requests.cancel_by_id(order_id=order_id, symbol="BTC", kind=CancelKind.ORDER, **about)
+    worker.deliver_account(account_id=firm.account.pk)
+    assert run_on(firm.account) is not None
+    return Cancel.objects.get()
+
+
 def test_pages_that_newer_orders_shift_are_not_taken_for_the_oldest_first(firm):
     """One row a page, and two orders come before each: every page begins with a newer row."""
     account = firm.account
     order_id, *newer = firm.paper.orders(account.address, 100)
     for each in newer:
         firm.paper.close(each)
-    about = {"user": firm.operator, "actor": firm.actor(), "account_id": account.pk}
-    firm.paper.fault("/orders/cancel", "apply_then_drop")
-    requests.cancel_by_id(order_id=order_id, symbol="BTC", kind=CancelKind.ORDER, **about)
     firm.paper.rules(history_cursor="shifting", history_rows=1, history_grows=2)
     firm.paper.fault("/orders/history_by_id", "status", times=1, status=504)
-    worker.deliver_account(account_id=account.pk)
-    assert run_on(account) is not None
-    cancel = Cancel.objects.get()
+    cancel = taken_unanswered(firm, order_id)
     assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
     assert "Whether it is this account's could not be told" in cancel.explanation
 
@@ -197,12 +202,7 @@ def test_nothing_is_called_absent_past_a_row_that_could_not_be_read(firm):
     rows[1] = "unreadable"
     page = {"success": True, "data": rows, "next_cursor": "more", "has_more": True}
     firm.paper.fault("/orders/history", "status", times=None, status=200, body=json.dumps(page))
-    firm.paper.fault("/orders/cancel", "apply_then_drop")
-    about = {"user": firm.operator, "actor": firm.actor(), "account_id": account.pk}
-    requests.cancel_by_id(order_id=order_id, symbol="BTC", kind=CancelKind.ORDER, **about)
-    worker.deliver_account(account_id=account.pk)
-    assert run_on(account) is not None
-    cancel = Cancel.objects.get()
+    cancel = taken_unanswered(firm, order_id)
     assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
     assert "could not be told" in cancel.explanation
 
@@ -211,10 +211,6 @@ def test_a_history_whose_rows_moved_while_it_was_read_is_not_whole(firm):
     """By when they changed, the oldest first, counted from the first: one slips past the edge."""
     account, now_ms = firm.account, int(timezone.now().timestamp() * 1000)
     (order_id,) = firm.paper.orders(account.address, 1)
-    firm.paper.fault("/orders/cancel", "apply_then_drop")
-    about = {"user": firm.operator, "actor": firm.actor(), "account_id": account.pk}
-    requests.cancel_by_id(order_id=order_id, symbol="BTC", kind=CancelKind.ORDER, **about)
-    worker.deliver_account(account_id=account.pk)
 
     def page(*rows, more):
         rows = [
@@ -229,8 +225,7 @@ def test_a_history_whose_rows_moved_while_it_was_read_is_not_whole(firm):
     second = page((5, "filled", 1), (1, "filled", 2), more=None)
     for each in (first, second) * 60:
         firm.paper.fault("/orders/history", "status", times=1, status=200, body=json.dumps(each))
-    assert run_on(account) is not None
-    cancel = Cancel.objects.get()
+    cancel = taken_unanswered(firm, order_id)
     assert (cancel.status, cancel.proof) == (CancelStatus.GONE, Proof.BOOK)
 
 
