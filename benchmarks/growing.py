@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # models may be imported only once Django is set up
     from django.test import Client
 
-    from orders.models import Latch
     from tests.helpers.firm import Firm
 
 WARM = 3  # rounds that are not counted
@@ -154,10 +153,7 @@ def _steps(firm: "Firm") -> Iterator[tuple[str, Callable[[], object]]]:
     from orders.models import Cancel, CancelStatus
     from orders.operations.alerts import watch
     from orders.operations.monitoring import state
-    from orders.panic import decision
-    from orders.panic.guard import latches, new_orders
     from orders.reconcile import resolve, sync
-    from tests.helpers.guards import new_guard
 
     account_id, waiting = firm.account.pk, firm.orders(100)
     looks = [duty.asks for duty in sweep.duties() if duty.asks]
@@ -176,24 +172,27 @@ def _steps(firm: "Firm") -> Iterator[tuple[str, Callable[[], object]]]:
     yield "click, claim, sent, proven", cancel
     yield "an unknown one settled", settle
     yield "an account synced", lambda: sync.sync_account(account_id=account_id)
-    guard, latch = new_guard(firm, hears_orders=True), _latch(firm)
-    accounts = list(firm.momentum.accounts.all())
-    newest = new_orders.newest(guard)
-    yield "a guard's look at orders", lambda: new_orders.hear(guard, newest)
-    yield "a latch's look", lambda: latches.appeared(latch).count()
-    yield "a panic's symbol", lambda: decision.warned(accounts=accounts, symbol="NEW")
-    yield "its spelling", lambda: decision.check_spelling("NEW", firm.momentum)
+    yield from _panics(firm)
     yield "the sweep's looks", lambda: [look(timezone.now()) for look in looks]
     yield "the alerts' looks", lambda: watch.matters(timezone.now())
     yield "a monitor's figures", lambda: list(state.figures(timezone.now()))
 
 
-def _latch(firm: "Firm") -> "Latch":
+def _panics(firm: "Firm") -> Iterator[tuple[str, Callable[[], object]]]:
     from django.utils import timezone
 
     from orders.models import Latch
+    from orders.panic import decision
+    from orders.panic.guard import latches, new_orders
+    from tests.helpers.guards import new_guard
 
-    return Latch(account=firm.account, set_at=timezone.now())
+    guard = new_guard(firm, hears_orders=True)
+    latch = Latch(account=firm.account, set_at=timezone.now())
+    accounts, newest = list(firm.momentum.accounts.all()), new_orders.newest(guard)
+    yield "a guard's look at orders", lambda: new_orders.hear(guard, newest)
+    yield "a latch's look", lambda: latches.appeared(latch).count()
+    yield "a panic's symbol", lambda: decision.warned(accounts=accounts, symbol="NEW")
+    yield "its spelling", lambda: decision.check_spelling("NEW", firm.momentum)
 
 
 def _median_ms(act: Callable[[], object], times: int) -> float:
