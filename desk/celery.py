@@ -25,6 +25,7 @@ app = Celery("desk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 HEARTBEAT_S = 3
+QUEUES = "urgent", "bulk"  # as `orders.lifecycle.wakeups` names them
 NICENESS_OF_BULK = 5  # clicks, pages and urgent senders on the same machine get the processor first
 
 
@@ -50,15 +51,20 @@ def why_unreachable(*, within_s: int) -> str:
     return ""
 
 
-def connect_beside() -> None:
-    """Connect to the broker in a thread, so that the first click need not; it may be away yet."""
+def connect_beside() -> threading.Thread:
+    """Do in a thread what else the first click would wait for; the broker may be away yet."""
 
     def connect() -> None:
         with suppress(Exception), app.producer_pool.acquire(block=True) as producer:
             if producer.connection is not None:
                 producer.connection.ensure_connection(max_retries=1)
+            for queue in QUEUES:  # on Redis that takes a connection of its own
+                producer.maybe_declare(app.amqp.queues[queue])
+            app.backend, app.amqp.send_task_message  # noqa: B018 made when they are asked for
 
-    threading.Thread(target=connect, name="connecting", daemon=True).start()
+    thread = threading.Thread(target=connect, name="connecting", daemon=True)
+    thread.start()
+    return thread
 
 
 @signals.worker_init.connect
@@ -122,6 +128,14 @@ def make_way(sender: Any, **kwargs: Any) -> None:
     if set(sender.app.amqp.queues.consume_from) == {"bulk"}:
         os.nice(NICENESS_OF_BULK)  # of this thread, and so of the pool's that it is about to start
     gc.freeze()  # else each full collection walks it again, 60 ms during which nothing is sent
+
+
+@signals.worker_ready.connect
+def open_first_thread(sender: Any, **kwargs: Any) -> None:
+    """Have the pool's first thread connect to the database, while no click waits for it."""
+    from orders.models.prepared import plan_all
+
+    sender.pool.apply_async(plan_all, callback=lambda planned: None)
 
 
 @signals.worker_ready.connect

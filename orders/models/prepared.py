@@ -128,6 +128,21 @@ def prepare_all() -> None:
             each.prepare()
 
 
+def plan_all() -> None:
+    """Have PostgreSQL plan on this thread's connection what it is to prepare; nothing is done.
+
+    A connection's first plan of each table reads what the server knows of it. SQLite has no such
+    thing to read.
+    """
+    if connection.vendor == "sqlite":
+        return
+    with connection.cursor() as cursor:
+        for each in ALL:
+            if isinstance(each, PreparedUpdate) or each.is_for_server:
+                sql, params = each.statement(**_each(each.samples)[0])
+                cursor.execute(f"EXPLAIN {sql}", params)
+
+
 def any_of(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     """Return what tells whether there is a row at all, to be prepared: the id of one."""
     return queryset.order_by().values_list("pk", flat=True)[:1]

@@ -31,7 +31,7 @@ from orders.exchange import credits, markets
 from orders.lifecycle import transitions
 from orders.management import sweep
 from orders.models import Account, Cancel, Membership, senders
-from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, prepare_all
+from orders.models.prepared import ALL, SAMPLE_DAY, Prepared, PreparedUpdate, plan_all, prepare_all
 from orders.operations.alerts import guard_matters, watch
 from orders.operations.errands import background
 from orders.operations.time_stamps import alarm
@@ -178,6 +178,15 @@ def test_a_process_that_starts_compiles_all(db, monkeypatch):
     for each in ALL:
         monkeypatch.setattr(each, "build", None)  # nothing is built any more
         assert each.prepare()
+
+
+def test_a_thread_that_is_opened_early_only_plans(db):
+    by_server = [each for each in ALL if getattr(each, "is_for_server", True)]
+    with CaptureQueriesContext(connection) as queries:
+        plan_all()
+    verbs = [query["sql"].split()[0] for query in queries]
+    planned = 0 if connection.vendor == "sqlite" else len(by_server)
+    assert verbs == ["EXPLAIN"] * planned
 
 
 def test_a_moment_may_be_moved_by_a_fixed_time(db):

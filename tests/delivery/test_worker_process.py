@@ -2,14 +2,26 @@
 
 import gc
 import os
+import threading
 from types import SimpleNamespace
 
 import pytest
 from celery import signals
+from celery.concurrency.thread import TaskPool
 from celery.fixups.django import DjangoWorkerFixup
 from django.db import connection
+from kombu import Producer
 
 from desk import celery
+from orders.lifecycle import wakeups
+from orders.models import prepared
+
+
+def test_a_process_that_starts_makes_its_queues_before_a_click_comes(monkeypatch):
+    made = []
+    monkeypatch.setattr(Producer, "maybe_declare", lambda _, queue: made.append(queue.name))
+    celery.connect_beside().join(timeout=30)
+    assert made == [wakeups.URGENT, wakeups.BULK]
 
 
 @pytest.mark.parametrize(
@@ -23,6 +35,16 @@ def test_a_worker_for_bulk_alone_lets_the_others_go_first(monkeypatch, queues, n
     app = SimpleNamespace(amqp=SimpleNamespace(queues=served))
     celery.make_way(SimpleNamespace(app=app))
     assert said == [*niceness, "frozen"]
+
+
+def test_the_first_thread_connects_before_a_click_comes(monkeypatch):
+    pool, opened = TaskPool(1), []
+    note = lambda: opened.append(threading.current_thread())  # noqa: E731
+    monkeypatch.setattr(prepared, "plan_all", note)
+    celery.open_first_thread(SimpleNamespace(pool=pool))
+    pool.executor.submit(note).result()
+    pool.executor.shutdown()
+    assert opened[0] is opened[1] is not threading.main_thread()
 
 
 def a_task_runs():
