@@ -46,9 +46,8 @@ def by_its_end(
         None if is_certain or end.status != CancelStatus.CANCELLED else edits.maybe_edit_of(past)
     )
     if maybe is not None:
-        return replace(
-            end, status=CancelStatus.GONE, explanation=partial_history.one_of_several(maybe)
-        )
+        said = partial_history.replaced_or_cancelled(past, maybe)
+        return replace(end, status=CancelStatus.GONE, explanation=said)
     return end
 
 

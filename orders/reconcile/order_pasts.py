@@ -128,20 +128,22 @@ class Edits:
     def last_of(self, past: OrderPast | None) -> OrderPast | None:
         """The order that stands, or ended, in the place of this one; None where there is none."""
         last = None
-        while past is not None and past.edited_at is not None:
-            if self._is_one_of_several(past, past.edited_at):
+        while past is not None and (at := past.edited_at) is not None:
+            past = None if self._is_one_of_several(past, at) else self._next_of(past, at)
+            if past is not None and not _is_at(past, at):
                 break
-            past = self._next_of(past, past.edited_at)
             last = past or last
         return last
 
     def maybe_of(self, past: OrderPast) -> OrderPast | None:
-        """An order made as this one closed, where others closed too: it came in the place of one
-        of them."""
+        """An order that an edit may have put in this one's place: others closed too as it was
+        made, or it bears the same client order id and was made within a second."""
         at = past.edited_at
-        if at is None or not self._is_one_of_several(past, at):
+        made = None if at is None else self._next_of(past, at)
+        if at is None or made is None:
             return None
-        return self._next_of(past, at)
+        is_sure = _is_at(made, at) and not self._is_one_of_several(past, at)
+        return None if is_sure else made
 
     def _is_one_of_several(self, past: OrderPast, at: datetime) -> bool:
         """Whether others of its kin closed so near that times cannot tell which was edited.
@@ -167,6 +169,11 @@ class Edits:
             if other.order_id > past.order_id and _may_be_kin(past, other):
                 return other
         return None
+
+
+def _is_at(made: OrderPast, at: datetime) -> bool:
+    """Whether an order was made so exactly then that no bot placed it anew, having seen the end."""
+    return made.created_at is not None and abs(made.created_at - at) <= SAME_INSTANT
 
 
 def _kin(past: OrderPast) -> Kin:

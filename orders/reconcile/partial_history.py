@@ -20,11 +20,17 @@ def edited(last: OrderPast) -> str:
     return f"Edited before our cancel could act: it lives on as order {last.order_id}."
 
 
-def one_of_several(made: OrderPast) -> str:
-    """Say that it was cancelled as others were at that moment, one of which an edit replaced.
+def replaced_or_cancelled(past: OrderPast, made: OrderPast) -> str:
+    """Say that it was cancelled, and that an edit may have put another order in its place.
 
-    ``made``: what the edit made.
+    ``made``: what that edit made, of this order, or of another that closed at the same moment.
     """
+    if past.name and past.name == made.name:
+        is_open = "is open" if made.ending is None and not made.is_in_doubt else "is not open now"
+        return (
+            f"Cancelled, by our request or by an edit: order {made.order_id} of the same client "
+            f"order id was made within a second, by that edit or anew. It {is_open}."
+        )
     return (
         "Cancelled, by our request or by an edit: other orders closed at the same moment, and "
         f"order {made.order_id} came in the place of this one or of one of those."

@@ -1,5 +1,6 @@
 """A bot gives its next order the client order id of the last: a cancel by that name means one."""
 
+import time
 from datetime import timedelta
 
 from django.utils import timezone
@@ -70,3 +71,20 @@ def test_the_fill_of_the_next_order_contradicts_no_yes_to_the_one_meant(firm):
     filled_amounts.read(account_id=firm.account.pk, clock=lambda: later)
     cancel = Cancel.objects.get()
     assert (cancel.status, cancel.has_contradiction) == (CancelStatus.CANCELLED, False)
+
+
+def test_an_order_placed_anew_at_once_is_not_called_an_edit(firm):
+    first = placed(firm)
+    firm.paper.fault("/orders/cancel", "apply_then_drop")
+    about = {"user": firm.operator, "actor": firm.actor(), "account_id": firm.account.pk}
+    requests.cancel_by_id(order_id=first, symbol="BTC", **about)
+    worker.deliver_account(account_id=firm.account.pk)
+    time.sleep(0.01)  # a bot that sees its order gone places the next, by the exchange's clock
+    second = placed(firm)
+    assert run_on(firm.account) is not None
+    cancel = Cancel.objects.get()
+    assert cancel.status == CancelStatus.GONE
+    assert cancel.explanation == (
+        f"Cancelled, by our request or by an edit: order {second} of the same client order id was "
+        "made within a second, by that edit or anew. It is open."
+    )

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orders.reconcile import partial_history
 from orders.reconcile.closures import Closure
 from orders.reconcile.order_pasts import Edits, OrderPast
 
@@ -21,13 +22,28 @@ def past(order_id, *, made_ms, name=None, ended_ms=None, **about):
 
 @pytest.mark.parametrize(
     ("name", "later_ms", "is_edit"),
-    [(None, 0, True), (None, 1, True), (None, 5, False), (NAME, 900, True), (NAME, 1100, False)],
+    [(None, 0, True), (None, 1, True), (None, 5, False), (NAME, 0, True), (NAME, 1100, False)],
 )
 def test_an_order_placed_right_after_a_cancel_is_no_edit_of_it(name, later_ms, is_edit):
     """A bot cancels and places anew within a few milliseconds, without a client order id."""
     old = past(1, made_ms=-60_000, ended_ms=0, name=name)
     new = past(2, made_ms=later_ms, name=name)
-    assert Edits([old, new]).last_of(old) == (new if is_edit else None)
+    edits = Edits([old, new])
+    assert (edits.last_of(old), edits.maybe_of(old)) == (new if is_edit else None, None)
+
+
+@pytest.mark.parametrize("made_ms", [5, 900, None])
+def test_an_order_of_the_same_name_a_moment_later_may_be_an_edit_or_placed_anew(made_ms):
+    """A client order id may be used again as soon as its order is closed."""
+    old = past(1, made_ms=-60_000, ended_ms=0, name=NAME)
+    new = past(2, made_ms=made_ms, name=NAME)
+    edits = Edits([old, new])
+    assert (edits.last_of(old), edits.maybe_of(old)) == (None, new)
+    said = partial_history.replaced_or_cancelled(old, new)
+    assert said == (
+        "Cancelled, by our request or by an edit: order 2 of the same client order id was made "
+        "within a second, by that edit or anew. It is open."
+    )
 
 
 def test_of_several_that_closed_as_one_was_made_none_is_called_edited():
@@ -61,7 +77,6 @@ def test_a_chain_of_edits_ends_before_a_link_that_is_in_doubt():
         (None, {"side": None, "odd_fields": ("side",)}),
         (None, {"symbol": None, "odd_fields": ("symbol",)}),
         (NAME, {"name": None, "odd_fields": ("client_order_id",)}),
-        (NAME, {"name": NAME, "made_ms": None, "odd_fields": ("created_at",)}),
     ],
 )
 def test_what_an_edit_made_is_found_though_some_of_it_cannot_be_read(name, about):
