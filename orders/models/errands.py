@@ -1,5 +1,6 @@
 """What is done with the whole log in the background: exports and verifications."""
 
+import json
 import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -116,8 +117,8 @@ class Errand(models.Model):
 class Export(Errand):
     """Records of the log, for somebody who does not trust the app: a zip file and its manifest.
 
-    ``query``: the filter as JSON, ``words``: the same for people. ``file_name`` is relative to
-    the export folder.
+    ``query``: the filter as JSON, with the ids of the desks that it holds once it is being written;
+    ``words``: the same for people. ``file_name`` is relative to the export folder.
     """
 
     query = models.TextField(default="{}")
@@ -134,6 +135,14 @@ class Export(Errand):
         assert self.operator is not None  # an export is asked for by somebody
         desks = Desk.objects.allowing(self.operator, Right.VERIFY)
         return sorted(desks.values_list("pk", flat=True))
+
+    def holds_others(self) -> bool:
+        """Whether it holds records of desks whose records its asker may no longer export.
+
+        One of an earlier release does not say of which desks it is, and counts as one that does.
+        """
+        desks = json.loads(self.query).get("desks")
+        return desks is None or not set(desks) <= set(self.exportable_desks())
 
 
 class Verification(Errand):

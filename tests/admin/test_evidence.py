@@ -5,12 +5,13 @@ from io import BytesIO
 
 import pytest
 
+from orders.admin.audit.verification_and_export_pages import OF_OTHERS
 from orders.admin.shared import timings
 from orders.audit import log
 from orders.cancels import requests
 from orders.delivery import worker
 from orders.evidence import checkpoints
-from orders.models import AuditRecord, ErrandStatus, Event, Export, Verification
+from orders.models import AuditRecord, ErrandStatus, Event, Export, Membership, Role, Verification
 from orders.operations.errands import background
 from tests.helpers.screens import click, folded, page, signed_in, url
 
@@ -91,6 +92,23 @@ def test_an_export_belongs_to_who_asked_for_it(firm):
         assert browser.get(url("orders_export_download", done.pk)).status_code == 403
         assert browser.post(url("orders_export_ask"), {}).status_code == 403
     assert not AuditRecord.objects.filter(event=Event.EXPORT_DOWNLOADED).exists()
+
+
+def test_who_is_auditor_of_one_of_its_desks_no_more_takes_an_export_away_no_more(firm):
+    Membership.objects.create(user=firm.auditor, desk=firm.basis, role=Role.AUDITOR)
+    browser = signed_in(firm.auditor)
+    browser.post(url("orders_export_ask"), {"desk": firm.momentum.pk})
+    background.run_due()
+    done = Export.objects.get()
+    answer = browser.get(url("orders_export_download", done.pk))
+    assert b"".join(answer.streaming_content)
+    Membership.objects.get(user=firm.auditor, desk=firm.momentum).delete()
+    browser = signed_in(firm.auditor)
+    answer = browser.get(url("orders_export_download", done.pk), follow=True)
+    assert [str(message) for message in answer.context["messages"]] == [OF_OTHERS]
+    assert AuditRecord.objects.filter(event=Event.EXPORT_DOWNLOADED).count() == 1
+    Export.objects.update(query="{}")  # an earlier release did not keep the desks
+    assert browser.get(url("orders_export_download", done.pk)).status_code == 302
 
 
 def test_administrators_see_who_exported_what_and_auditors_their_own(firm):

@@ -41,6 +41,10 @@ SHOWN = 20
 GOING = {ErrandStatus.WAITING, ErrandStatus.RUNNING}
 WHOLE = "admin:orders_verification_changelist"
 EXPORTS = "admin:orders_export_changelist"
+NOT_HERE = "Its file is not on this host: see EXPORT_DIR."
+OF_OTHERS = (
+    "It may hold records of a desk where you are no auditor any more: export what you need again."
+)
 
 
 @admin.register(Verification)
@@ -163,9 +167,10 @@ class ExportAdmin(ScreenWithoutRowPages[Export]):
         export = Export.objects.filter(operator_id=request.user.pk, pk=object_id).first()
         if export is None or export.status != ErrandStatus.DONE:
             raise Http404
-        file = exports.opened(export)
+        refused = OF_OTHERS if export.holds_others() else ""
+        file = None if refused else exports.opened(export)
         if file is None:
-            messages.error(request, "Its file is not on this host: see EXPORT_DIR.")
+            messages.error(request, refused or NOT_HERE)
             return redirect(EXPORTS)
         exports.record_download(export=export, actor=actor_of(request))
         name = exports.path_of(export).name

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 NOT_YOURS = "Only auditors of a desk export its records."
-NO_LONGER = "Its asker may no longer export any desk's records."
+NO_LONGER = "Its asker may no longer export the records of each of its desks."
 
 
 def ask(
@@ -57,11 +57,12 @@ def ask(
 
 def run(export: Export, *, clock: Callable[[], datetime] = timezone.now) -> None:
     """Write one claimed export to its end, or go on where another process left it."""
-    desks = export.exportable_desks()
-    if not desks:
+    query = json.loads(export.query)
+    query.setdefault("desks", export.exportable_desks())
+    export.renew(clock(), query=json.dumps(query))
+    if not query["desks"] or export.holds_others():
         export.finish(clock(), ErrandStatus.FAILED, explanation=NO_LONGER)
         return
-    query = json.loads(export.query) | {"desks": desks}
     try:
         _write(export, query, clock)
     except (bundle.LogBroken, OSError, checkpoints.CheckpointKeyWrong) as error:
@@ -146,7 +147,9 @@ def _complete(
 def _said(manifest: dict[str, Any]) -> str:
     if manifest["signature"] is None:
         return "Not signed: AUDIT_CHECKPOINT_KEY is not set for the sweep."
-    if not manifest["is_covered"] and manifest["count"]:
+    if not manifest["count"]:
+        return "Signed. No record fits."
+    if not manifest["is_covered"]:
         return "Signed, but no checkpoint covers all of it."
     return "Signed, and covered by a checkpoint."
 

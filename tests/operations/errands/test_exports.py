@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
@@ -18,7 +19,7 @@ from orders.delivery import worker
 from orders.evidence import archive as log_archive
 from orders.evidence import bundle, filed, request_checks
 from orders.evidence.standalone import verify_export
-from orders.models import AuditRecord, ErrandStatus, Event, Export
+from orders.models import AuditRecord, ErrandStatus, Event, Export, Membership, Role
 from orders.operations.errands import background, exports
 
 
@@ -199,6 +200,24 @@ def test_an_export_that_broke_off_goes_on_where_it_was(busy, tmp_path, monkeypat
     asked.refresh_from_db()
     assert written[0] == asked.record_count - 4
     assert verify(exports.path_of(asked)).returncode == 0
+
+
+def test_an_export_that_broke_off_ends_where_a_desk_is_its_askers_no_more(busy, monkeypatch):
+    Membership.objects.create(user=busy.auditor, desk=busy.basis, role=Role.AUDITOR)
+    asked = exports.ask(user=busy.auditor, actor=busy.actor(busy.auditor), query={})
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(bundle, "write_records", Mock(side_effect=KeyboardInterrupt))
+        background.run_due()
+    Membership.objects.get(user=busy.auditor, desk=busy.momentum).delete()
+    later = timezone.now() + timedelta(minutes=2)
+    background.run_due(clock=lambda: later)
+    asked.refresh_from_db()
+    assert (asked.status, asked.explanation) == (ErrandStatus.FAILED, exports.NO_LONGER)
+
+
+def test_an_export_of_nothing_is_not_called_covered(busy):
+    done = export(busy, symbol="NONE")
+    assert (done.record_count, done.explanation) == (0, "Signed. No record fits.")
 
 
 def test_a_query_in_other_words_than_ours_is_refused(firm):
