@@ -195,6 +195,15 @@ def test_only_a_desk_head_cancels_by_scope(firm, who):
     assert not Preview.objects.exists()
 
 
+def test_a_head_who_is_an_operator_by_now_confirms_no_scope(firm):
+    firm.orders(1)
+    preview = freeze(firm)
+    firm.head.memberships.update(role=Role.OPERATOR)
+    with pytest.raises(NotAllowed):
+        confirm(firm, preview)
+    assert not Cancel.objects.exists()
+
+
 def test_nobody_confirms_another_ones_preview(firm):
     firm.orders(1)
     preview = freeze(firm)

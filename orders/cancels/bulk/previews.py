@@ -170,9 +170,9 @@ def confirm(
     ``urgent_up_to``: as in `intake.record_request`.
     Raises `NotAllowed`, or `CannotAsk` naming the field that is missing.
     """
-    mine = Preview.objects.allowing(user, Right.CANCEL).filter(made_by_id=user.pk)
-    preview = mine.filter(pk=preview_id).select_related("desk").first()
-    if preview is None:
+    mine = Preview.objects.filter(pk=preview_id, made_by_id=user.pk)
+    preview = mine.allowing(user, Right.CANCEL).select_related("desk").first()
+    if preview is None or not mine.allowing(user, _right_to_run(preview)).exists():
         refuse(actor=actor, what=f"confirm preview {preview_id}", said=GONE)
     if before := intake.asked_before(actor, [preview.desk], preview.pk):
         return before
@@ -192,6 +192,10 @@ def confirm(
         preview_sha256=preview.targets_sha256,
         urgent_up_to=urgent_up_to,
     )
+
+
+def _right_to_run(preview: Preview) -> Right:
+    return Right.CANCEL_SCOPE if is_scope(preview) else Right.CANCEL
 
 
 def _check_age(preview: Preview, now: datetime) -> None:
