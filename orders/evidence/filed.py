@@ -1,6 +1,7 @@
 """Hold an archive against the log that stands: each record, payloads too, in its place."""
 
 import base64
+import hashlib
 import json
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ from typing import Any
 from orders.audit import hashing, reader
 from orders.audit.reader import Broken, Entry
 from orders.evidence import bundle
+from orders.models import AuditRecord, Event
 
 SHOWN = 10  # positions that are named; more are counted
 UNREADABLE = (OSError, ValueError, zipfile.BadZipFile, EOFError, zlib.error)
@@ -25,8 +27,12 @@ class CannotCompare(Exception):
 
 @dataclass
 class Comparison:
-    """How many records an archive has, how many are otherwise in the log, and the first ones."""
+    """How many records an archive has, how many are otherwise in the log, and the first ones.
 
+    ``is_filed``: whether the log tells of an archive of exactly these bytes.
+    """
+
+    is_filed: bool = False
     count: int = 0
     differing: int = 0
     first: list[int] = field(default_factory=list)
@@ -44,7 +50,7 @@ def compare(path: Path) -> Comparison:
 
     An archive holds the log from its first record on; what the log has beyond it is not looked at.
     """
-    found = Comparison()
+    found = Comparison(_is_filed(path))
     with _lines(path) as lines:
         count = sum(1 for _ in lines)
     if not count:
@@ -53,6 +59,16 @@ def compare(path: Path) -> Comparison:
         for place, (line, entry) in enumerate(zip_longest(lines, _entries(count)), start=1):
             found.add(place, is_same=line == entry)
     return found
+
+
+def _is_filed(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CannotCompare(f"{path} is no archive ({type(error).__name__}).") from None
+    told = AuditRecord.objects.filter(event=Event.ARCHIVED).values_list("data", flat=True)
+    return any(json.loads(data).get("file_sha256") == sha256 for data in told)
 
 
 def _entries(count: int) -> Iterator[dict[str, Any] | None]:

@@ -61,6 +61,12 @@ class Command(terminal.DeskCommand):
                 f"or not at all. First: {first}."
             )
             sys.exit(1)
+        if not found.is_filed:
+            self.stderr.write(
+                f"{path}: its {found.count} records stand in the log, but it tells of no archive of "
+                "these bytes: the file was changed since it was filed, or is of another log."
+            )
+            sys.exit(1)
         self.stdout.write(f"{path}: its {found.count} records stand in the log as they were filed.")
 
     def _write(self, before: datetime, to: Path) -> None:

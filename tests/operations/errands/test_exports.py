@@ -244,6 +244,17 @@ def test_an_archive_stands_in_the_log_as_it_was_filed(busy, tmp_path, run):
     assert (code, f"its {count} records stand" in out) == (0, True), said
 
 
+def test_an_archive_that_was_cut_is_not_called_as_it_was_filed(busy, tmp_path, run):
+    made = log_archive.archive(before=timezone.now() + timedelta(days=1), folder=tmp_path)
+    cut = tmp_path / "cut.zip"
+    with zipfile.ZipFile(made.path) as whole, zipfile.ZipFile(cut, "w") as target:
+        for name in whole.namelist():
+            lines = whole.read(name).splitlines(keepends=True)
+            target.writestr(name, b"".join(lines[:-2] if name.endswith("records.jsonl") else lines))
+    code, _, err = run("audit_archive", "--compare", str(cut))
+    assert (code, "it tells of no archive of these bytes" in err) == (1, True)
+
+
 def test_a_record_that_stands_otherwise_or_not_at_all_is_found(busy, tmp_path, run, monkeypatch):
     made = log_archive.archive(before=timezone.now() + timedelta(days=1), folder=tmp_path)
     usual = filed._of_log
