@@ -228,9 +228,20 @@ def fact(
     about: dict[str, Any],
     accounts: list[Account],
 ) -> log.Fact:
-    """The record of what a person said of a panic, on these accounts of it."""
+    """The record of what a person said of a panic, on these accounts of it.
+
+    Who asks the log about an account, or a symbol, finds the panics that were about it alone.
+    """
     data = about | {"accounts": [account.address for account in accounts]}
-    lines = tuple(log.OrderLine(account_id=account.pk) for account in accounts)
+    symbol = str(about.get("symbol") or "")
+    lines = tuple(log.OrderLine(account.pk, symbol) for account in accounts)
     return log.Fact(
-        event=Event.PANIC, actor=actor, at=now, desk=desk, job=job, data=data, lines=lines
+        event=Event.PANIC,
+        actor=actor,
+        at=now,
+        desk=desk,
+        account=accounts[0] if len(accounts) == 1 else None,
+        job=job,
+        data=data,
+        lines=lines,
     )

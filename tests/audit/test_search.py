@@ -11,6 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from orders.audit import log as audit_log
 from orders.audit import search
 from orders.models import AuditRecord, AuditRecordOrder, Event, Membership
+from orders.panic import decision
+from orders.panic.guard import arming
+from tests.helpers.guards import new_guard
 from tests.helpers.screens import page, signed_in, url
 
 START = datetime(2199, 3, 1, tzinfo=UTC)  # newer than the firm's own founding
@@ -190,3 +193,19 @@ def test_the_link_on_a_persons_page_finds_what_they_did_under_every_name(firm):
     (query,) = re.findall(r'auditrecord/\?(operator=[^"]+)"', shown)
     listed = page(admin, "orders_auditrecord_changelist", **dict([query.split("=")]))
     assert "olivia signed in from" in listed and "signed out" not in listed
+
+
+def test_a_panic_is_found_by_its_one_account_and_its_symbol(firm):
+    firm.order()
+    about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
+    decision.record_panic(**about, symbol="BTC")
+    for query in ({"account": firm.account.pk}, {"symbol": "BTC"}):
+        assert Event.PANIC in set(search.matching(query).values_list("event", flat=True))
+
+
+def test_what_befell_a_guard_is_found_by_its_account(firm):
+    guard = new_guard(firm, account=firm.account)
+    about = {"user": firm.head, "actor": firm.actor(firm.head), "reason": "bot retired"}
+    arming.disarm(**about, guard_id=guard.pk)
+    found = search.matching({"account": firm.account.pk}).values_list("event", flat=True)
+    assert Event.GUARD_DISARMED in set(found)

@@ -63,8 +63,8 @@ class Command(terminal.DeskCommand):
             sys.exit(1)
         if not found.is_filed:
             self.stderr.write(
-                f"{path}: its {found.count} records stand in the log, but it tells of no archive of "
-                "these bytes: the file was changed since it was filed, or is of another log."
+                f"{path}: its {found.count} records stand in the log, but it tells of no archive "
+                "of these bytes: the file was changed since it was filed, or is of another log."
             )
             sys.exit(1)
         self.stdout.write(f"{path}: its {found.count} records stand in the log as they were filed.")

@@ -22,7 +22,9 @@ def fact(
     """Return the record of what befell a guard or a schedule, under its name."""
     lines = (log.OrderLine(account_id=row.account_id),) if row.account_id else ()
     about = {"name": row.name, "where": row.where} | data
-    return log.Fact(event, actor, now, desk=row.desk, job=job, data=about, lines=lines)
+    return log.Fact(
+        event, actor, now, desk=row.desk, account=row.account, job=job, data=about, lines=lines
+    )
 
 
 def of_accounts(
