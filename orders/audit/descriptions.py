@@ -104,6 +104,8 @@ def _no_answer(record: AuditRecord, data: dict[str, Any], who: str, orders: str)
 
 
 def _not_sent(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
+    if reason := told(data, "reason"):  # it could not leave
+        return f"Not sent: {phrases.subject(record, data, orders)}: {stopped(reason)}"
     why = stopped(told(data, "why"))
     if why.startswith("Not sent: "):  # it goes on as the sentence does: a name may stand there
         return f"Not sent: cancel of {orders}: {why.removeprefix('Not sent: ')}"

@@ -72,6 +72,8 @@ def described_result(
         "failed_at": moment(result.failed_at),
         "elapsed_ms": result.elapsed_ms,
     }
+    if not result.may_have_been_sent:
+        return Event.NOT_SENT, data, None
     if result.partial is None:
         return Event.NO_ANSWER, data, None
     data["partial"] = log.described(result.partial)

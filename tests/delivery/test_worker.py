@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from orders.accounts import account_keys
-from orders.audit import log
+from orders.audit import log, sentences
 from orders.cancels import requests
 from orders.delivery import batches, claims, packets, send_permission, sending_threads, worker
 from orders.evidence import verify
@@ -185,7 +185,9 @@ def test_an_unreachable_exchange_leaves_it_queued_for_nothing_was_sent(firm, set
     assert cancel.status == CancelStatus.QUEUED
     assert cancel.not_before_at > timezone.now()
     assert "Nothing was sent" in cancel.explanation
-    assert events()[-1] == Event.NO_ANSWER
+    record = AuditRecord.objects.get(event=Event.NOT_SENT)
+    said = sentences.of_record(record, row=record.order_rows.get(), count=1)
+    assert said == f"Not sent: cancel of BTC {cancel.order_id}: the connection was refused."
 
 
 def test_what_waited_too_long_for_its_turn_is_not_sent(firm):
