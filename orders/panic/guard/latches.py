@@ -83,8 +83,10 @@ def due(now: datetime) -> list[int]:
     if not any_holds(now):
         return []
     halting = PanicLine.objects.unfinished().filter(account=OuterRef("account"))
-    placed = _placed_after(OuterRef("set_at"), *exchange_clock.offset_and_error(now))
-    fresh = Order.objects.open().filter(placed, account=OuterRef("account"))
+    clock = exchange_clock.offset_and_error(now)
+    placed = _placed_after(OuterRef("set_at"), *clock)
+    spared = _made_of_a_spared_stop(OuterRef(OuterRef("job")), OuterRef(OuterRef("set_at")), *clock)
+    fresh = Order.objects.open().filter(placed, ~spared, account=OuterRef("account"))
     found = Latch.objects.holding().filter(Exists(fresh), ~Exists(halting))
     return list(found.order_by("pk").values_list("pk", flat=True))
 
@@ -144,7 +146,8 @@ def appeared(latch: Latch) -> OrderQuerySet:
     dated = own.filter(created_at__gt=latch.set_at + offset - error).values("pk")
     undated = own.filter(created_at=None).values("pk")
     by_age = Order.objects.filter(pk__in=dated.union(undated))
-    return by_age.filter(_placed_after(latch.set_at, offset, error))
+    spared = _made_of_a_spared_stop(latch.job_id, latch.set_at, offset, error)
+    return by_age.filter(_placed_after(latch.set_at, offset, error), ~spared)
 
 
 def _placed_after(halt: Any, offset: timedelta, error: timedelta) -> Q:
@@ -157,6 +160,19 @@ def _placed_after(halt: Any, offset: timedelta, error: timedelta) -> Q:
     surely = Q(created_at__gt=halt + offset + error)
     perhaps = Q(created_at=None) | Q(created_at__gt=halt + offset - error)
     return surely | (perhaps & Q(first_seen_at__gt=halt))
+
+
+def _made_of_a_spared_stop(job: Any, halt: Any, offset: timedelta, error: timedelta) -> Q:
+    """Where the exchange made an order of a stop that the panic ``job`` spared: it spares both.
+
+    A stop that was placed after the halt was not spared, nor is what is made of it.
+    """
+    spares = PanicLine.objects.filter(job=job, account=OuterRef("account"), keep_stops=True)
+    stop = Order.objects.filter(
+        account=OuterRef("account"), order_id=OuterRef("stop_parent_order_id")
+    )
+    younger = stop.filter(_placed_after(halt, offset, error))
+    return Q(Exists(spares), ~Exists(younger), stop_parent_order_id__isnull=False)
 
 
 def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:

@@ -129,6 +129,39 @@ def test_an_order_that_was_there_before_the_halt_does_not(firm, placed_s, seen_s
     assert not Cancel.objects.exists()
 
 
+def made_of_a_stop(firm, stop=1):
+    """An order that the exchange made of a stop, of which the id is given."""
+    return firm.order(reduce_only=True, stop_parent_order_id=stop)
+
+
+def test_what_the_exchange_makes_of_a_spared_stop_is_spared_too(firm):
+    halt(firm, keep_stops=True)
+    made_of_a_stop(firm)
+    look()
+    assert told(firm) is None
+    assert not Cancel.objects.exists()
+    order = firm.order()
+    look()
+    assert Latch.objects.get().appeared == 1
+    assert Cancel.objects.get().order_id == order.order_id
+
+
+def test_what_it_makes_of_a_stop_that_nobody_spared_is_not(firm):
+    halt(firm)
+    made = made_of_a_stop(firm)
+    look()
+    assert Cancel.objects.get().order_id == made.order_id
+
+
+def test_what_it_makes_of_a_stop_that_was_placed_after_the_halt_is_not(firm):
+    halt(firm, keep_stops=True)
+    stop = firm.order()
+    firm.paper.close(stop.order_id, "expired")
+    made = made_of_a_stop(firm, stop.order_id)
+    look()
+    assert Cancel.objects.get().order_id == made.order_id
+
+
 @pytest.mark.parametrize("about", [{"is_drill": True}, {}])
 def test_without_the_setting_and_by_a_drill_nothing_is_latched(firm, about):
     firm.account.is_drill = True
