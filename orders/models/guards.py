@@ -1,5 +1,6 @@
 """Guards: whose silence empties open orders; what is due at a time; what a halt leaves latched."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -8,10 +9,15 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orders.models.api_tokens import MAX_NAME, acting_token
-from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
+from orders.models.desks import Desk, OfAccountsQuerySet, OfDesksQuerySet, Right
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 MIN_TTL_S, MAX_TTL_S = 1, 600
 MAX_REASON, MAX_BOOT = 300, 120  # characters
+NOBODY = "nobody who may cancel stands behind it"
+DEACTIVATED = "its account is deactivated"
 PULSE_FRESH_FOR = timedelta(seconds=5)  # a sweep writes one each second
 
 
@@ -282,3 +288,20 @@ class Latch(models.Model):
 
     def __str__(self) -> str:
         return f"Latch on {self.account}"
+
+
+def idle(latches: Collection[Latch]) -> dict[int, str]:
+    """Say of those, by id, that are to cancel and can cancel nothing, why."""
+    people = {latch.job.operator for latch in latches if latch.is_cancelling}
+    desks = {who: set(_desks_to_cancel_on(who)) for who in people}
+    found: dict[int, str] = {}
+    for latch in latches:
+        if latch.is_cancelling and not latch.account.is_active:
+            found[latch.pk] = DEACTIVATED
+        elif latch.is_cancelling and latch.account.desk_id not in desks[latch.job.operator]:
+            found[latch.pk] = NOBODY
+    return found
+
+
+def _desks_to_cancel_on(person: "User") -> "models.QuerySet[Desk, int]":
+    return Desk.objects.allowing(person, Right.CANCEL).values_list("pk", flat=True)

@@ -133,6 +133,17 @@ def test_a_latch_is_told_on_every_page_and_released_by_a_head_with_a_reason(firm
     assert "is latched" not in page(head, "index")
 
 
+def test_the_page_of_a_latch_says_so_where_nobody_who_may_cancel_stands_behind_it(firm):
+    firm.momentum.latch_mode = "cancel"
+    firm.momentum.save()
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    latch, head = Latch.objects.get(), signed_in(firm.head)
+    assert "alarmed and cancelled, each once." in page(head, "orders_latch_change", latch.pk)
+    firm.operator.memberships.all().delete()
+    text = page(head, "orders_latch_change", latch.pk)
+    assert "alarmed and not cancelled: nobody who may cancel stands behind it." in text
+
+
 def test_a_beat_and_a_silence_are_news_to_a_page_though_no_record_tells_of_them(firm):
     guard, viewer = new_guard(firm, ttl_s=100), signed_in(firm.viewer)
 

@@ -16,6 +16,7 @@ from orders.admin.guards.guarded_page import GuardedPage
 from orders.admin.shared import fields
 from orders.admin.shared.unfold import CustomUrl, display
 from orders.models import Latch, Right
+from orders.models.guards import idle
 from orders.panic.guard import latches
 from orders.templatetags.desk import ago, visible
 
@@ -28,7 +29,7 @@ class LatchAdmin(GuardedPage[Latch]):
 
     list_display = ("account_column", "state_column", "appeared_column", "set_column")
     list_filter = ()
-    list_select_related = ("account__desk", "job")
+    list_select_related = ("account__desk", "job__operator")
     page_template = "desk/guards/latch.html"
     empty_sentence = (
         "No account was latched. A desk's setting says what happens to orders after a panic."
@@ -46,6 +47,7 @@ class LatchAdmin(GuardedPage[Latch]):
         return {
             "title": f"Latch on {visible(row.account)}",
             "latch": row,
+            "why_idle": idle([row]).get(row.pk, ""),
             "orders": list(latches.appeared(row).order_by("-first_seen_at")[:SHOWN]),
             "may_release": here.allowing(request.user, Right.SET_GUARDS).exists(),
         }

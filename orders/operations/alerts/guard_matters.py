@@ -16,7 +16,7 @@ from orders.models import (
     Right,
     Schedule,
 )
-from orders.models.guards import PULSE_FRESH_FOR
+from orders.models.guards import NOBODY, PULSE_FRESH_FOR, idle
 from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -26,6 +26,13 @@ Key = tuple[str, str]  # kind, and what of that kind it is about
 Matter = tuple[str, str]  # desk name, words
 UNWATCHED = "No sweep looks at guards: {} armed, and none would fire. Start a sweep."
 CANNOT = "Guard {}: who armed it and who set it may pull no panic any more; it could do nothing."
+APPEARED = (
+    "{} is latched, and orders appeared after its halt{}. Stop what places them: the exchange "
+    "cannot keep new orders out."
+)
+POWERLESS = (
+    f"{{}} is latched, and {NOBODY}: what appears there is not cancelled. Cancel it by hand."
+)
 
 
 _warned = Prepared(lambda: Guard.objects.armed().filter(warned__gt=0).select_related("desk"))
@@ -35,8 +42,8 @@ _at_work = Prepared(
     )
 )
 _armed = Prepared(lambda: Guard.objects.armed().select_related("desk", "armed_by", "set_by"))
-_with_orders = Prepared(
-    lambda: Latch.objects.holding().filter(appeared__gt=0).select_related("account__desk")
+_holding = Prepared(
+    lambda: Latch.objects.holding().select_related("account__desk", "job__operator")
 )
 _late = Prepared(
     lambda: Schedule.objects.filter(is_missed=True, is_active=True).select_related("desk")
@@ -101,16 +108,27 @@ def is_watched() -> bool:
 
 
 def _latched() -> dict[Key, Matter]:
-    """Return the accounts on which orders appeared after their halt."""
-    return {
-        (AlertKind.LATCHED.value, f"account {latch.account_id}"): (
-            latch.account.desk.name,
-            f"{latch.account} is latched, and orders appeared after its halt"
-            f"{'; they are being cancelled' if latch.is_cancelling else ''}. Stop what places "
-            "them: the exchange cannot keep new orders out.",
-        )
-        for latch in _with_orders()
-    }
+    """Return the accounts on which orders appeared after their halt, and latches that are to
+    cancel and have nobody behind them who may."""
+    holding = _holding()
+    why = idle(holding)
+    found: dict[Key, Matter] = {}
+    for latch in holding:
+        desk_name = latch.account.desk.name
+        if latch.appeared:
+            said = APPEARED.format(latch.account, _what_befalls(latch, why.get(latch.pk, "")))
+            found[AlertKind.LATCHED.value, f"account {latch.account_id}"] = desk_name, said
+        if why.get(latch.pk) == NOBODY:
+            about = (AlertKind.LATCHED.value, f"nobody behind latch {latch.pk}")
+            found[about] = desk_name, POWERLESS.format(latch.account)
+    return found
+
+
+def _what_befalls(latch: Latch, why_not: str) -> str:
+    """Say what befalls the orders that appeared."""
+    if why_not:
+        return f"; they are not cancelled: {why_not}"
+    return "; they are being cancelled" if latch.is_cancelling else ""
 
 
 def _missed() -> dict[Key, Matter]:

@@ -34,6 +34,7 @@ from orders.models import (
     Right,
 )
 from orders.models.desks import LatchMode
+from orders.models.guards import idle
 from orders.models.orders import OrderQuerySet, OrderState
 from orders.models.prepared import Prepared
 from orders.panic.guard import facts
@@ -182,7 +183,7 @@ def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:
     due = fresh.filter(~asked).order_by(F("created_at").asc(nulls_last=True), "pk")
     ids = list(due.values_list("pk", flat=True)[: settings.URGENT_UP_TO])
     who = latch.job.operator
-    if not ids or not Desk.objects.allowing(who, Right.CANCEL).filter(pk=latch.account.desk_id):
+    if not ids or idle([latch]):
         return
     with transaction.atomic():
         if ids := ids[: _affordable(latch.account)]:

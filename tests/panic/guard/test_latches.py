@@ -18,6 +18,7 @@ from orders.models import (
     Event,
     ExchangeClock,
     Latch,
+    Membership,
     Order,
     PanicLine,
 )
@@ -175,6 +176,41 @@ def test_a_second_halt_leaves_one_latch(firm):
     halt(firm)
     assert Latch.objects.count() == 1
     assert AuditRecord.objects.filter(event=Event.LATCHED).count() == 1
+
+
+def nobody_may(firm):
+    Membership.objects.filter(user=firm.operator).delete()
+
+
+def is_inactive(firm):
+    firm.operator.is_active = False
+    firm.operator.save()
+
+
+@pytest.mark.parametrize("lost", [nobody_may, is_inactive])
+def test_where_nobody_who_may_cancel_stands_behind_it_people_are_told_so(firm, lost):
+    halt(firm)
+    latch = Latch.objects.get()
+    assert not guard_matters.matters()
+    lost(firm)
+    about = ("latched", f"nobody behind latch {latch.pk}")
+    assert "nobody who may cancel stands behind it" in guard_matters.matters()[about][1]
+    firm.order()
+    for _ in range(3):
+        look()
+    assert not Cancel.objects.exists()
+    assert "they are not cancelled: nobody who may cancel stands behind" in told(firm)[1]
+
+
+def test_on_a_deactivated_account_nothing_is_asked_and_nobody_is_told_that_it_is(firm):
+    halt(firm)
+    firm.order()
+    firm.account.is_active = False
+    firm.account.save()
+    before = AuditRecord.objects.count()
+    look()
+    assert "they are not cancelled: its account is deactivated" in told(firm)[1]
+    assert AuditRecord.objects.count() == before
 
 
 def test_a_flood_is_cancelled_a_bounded_number_at_a_time(firm, settings):
