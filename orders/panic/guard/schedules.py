@@ -21,6 +21,7 @@ from orders.cancels.bulk import previews
 from orders.cancels.bulk.scope import Scope
 from orders.lifecycle.targets import CannotAsk
 from orders.models import CancelJob, Event, Right, Schedule, ScheduleKind
+from orders.models.clocks import is_ahead
 from orders.models.prepared import Prepared
 from orders.panic import decision, spared
 from orders.panic.guard import changes, facts
@@ -32,6 +33,10 @@ logger = logging.getLogger(__name__)
 LATE = timedelta(minutes=10)
 MAX_HOURS = 24 * 30
 HOUR = 3600
+CLOCK_WAS_AHEAD = (
+    "a sweep's clock was ahead, so that it was counted up to {} UTC. Times since may have been "
+    "left out: look at the account. It goes on with its next time."
+)
 NO_SCHEDULE = "There is no such schedule, or it is not yours to set."
 
 
@@ -97,17 +102,25 @@ _active = Prepared(
 def run_due(now: datetime) -> None:
     """Do what is due, each time once."""
     for schedule in _active():
-        if _is_due(schedule, now):
+        if _is_ahead(schedule, now):
+            _set_back(schedule, now)
+        elif _is_due(schedule, now):
             _run(schedule, time_before(schedule, now), now)
 
 
 def is_due(now: datetime) -> bool:
     """Whether any schedule's time has come."""
-    return any(_is_due(schedule, now) for schedule in _active())
+    return any(_is_ahead(each, now) or _is_due(each, now) for each in _active())
 
 
 def _is_due(schedule: Schedule, now: datetime) -> bool:
     return schedule.last_for is None or time_before(schedule, now) > schedule.last_for
+
+
+def _is_ahead(schedule: Schedule, now: datetime) -> bool:
+    """Whether it was last done for a time that is further off than its next one."""
+    period = HOUR if schedule.kind == ScheduleKind.STALE else 24 * HOUR
+    return is_ahead(schedule.last_for, now, timedelta(seconds=period))
 
 
 def time_before(schedule: Schedule, now: datetime) -> datetime:
@@ -146,6 +159,16 @@ def _claim(schedule: Schedule, due: datetime) -> bool:
     earlier = Q(last_for=None) | Q(last_for__lt=due)
     same = Schedule.objects.filter(earlier, pk=schedule.pk, is_active=True)
     return bool(same.update(last_for=due))
+
+
+def _set_back(schedule: Schedule, now: datetime) -> None:
+    """Let it go on with its next time after a clock was set back, and tell people."""
+    due, was = time_before(schedule, now), schedule.last_for
+    same = Schedule.objects.filter(pk=schedule.pk, is_active=True, last_for=was)
+    with transaction.atomic():
+        if was is not None and same.update(last_for=due):
+            said = CLOCK_WAS_AHEAD.format(f"{was:%Y-%m-%d %H:%M}")
+            _tell(schedule, due, now, None, said, is_missed=True)
 
 
 def _do(schedule: Schedule, due: datetime, now: datetime) -> None:

@@ -96,6 +96,45 @@ def test_one_switched_off_does_nothing_and_on_again_begins_with_its_next_time(fi
     assert schedules.switch(is_active=True, **about) == "evening is on."
 
 
+def said_of(schedule):
+    (_, said) = guard_matters.matters()["schedule", f"schedule {schedule.pk}"]
+    return said
+
+
+def ran(schedule, **about):
+    """An hourly schedule as it was after an hour began."""
+    now = timezone.now().replace(minute=0, second=5)
+    dated(schedule, now - timedelta(hours=1))
+    schedules.run_due(now)
+    schedule.refresh_from_db()
+    return schedule
+
+
+def test_a_clock_that_was_ahead_once_keeps_it_from_nothing_and_is_told_of(firm):
+    schedule = make(firm)
+    dated(schedule, EVENING - timedelta(days=1))
+    schedules.run_due(EVENING + timedelta(days=30))  # a sweep whose clock was wrong
+    assert CancelJob.objects.count() == 1
+    right = EVENING + timedelta(hours=12)
+    assert schedules.is_due(right)
+    for _ in range(2):
+        schedules.run_due(right)
+    assert CancelJob.objects.count() == 1
+    assert "counted up to 2031-06-03 21:55 UTC" in said_of(schedule)
+    assert not schedules.is_due(right)
+    assert AuditRecord.objects.filter(event=Event.SCHEDULE_RUN).count() == 2
+    schedules.run_due(EVENING + timedelta(days=1))
+    assert CancelJob.objects.count() == 2
+    assert not guard_matters.matters()
+
+
+def test_an_hourly_one_is_set_back_by_the_hour(firm):
+    schedule = make(firm, at_minute=None, older_than_h=24)
+    dated(schedule, EVENING)
+    assert not schedules.is_due(EVENING - timedelta(minutes=50))
+    assert schedules.is_due(EVENING - timedelta(hours=3))
+
+
 def test_operators_set_no_schedule(firm):
     with pytest.raises(NotAllowed):
         schedules.make(
