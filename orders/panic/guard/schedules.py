@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 LATE = timedelta(minutes=10)
 MAX_HOURS = 24 * 30
 HOUR = 3600
+UNDER_WAY = "all that were that old are being cancelled already."
 CLOCK_WAS_AHEAD = (
     "a sweep's clock was ahead, so that it was counted up to {} UTC. Times since may have been "
     "left out: look at the account. It goes on with its next time."
@@ -175,6 +176,8 @@ def _do(schedule: Schedule, due: datetime, now: datetime) -> None:
     if now - due > LATE:
         said = "missed: no sweep ran within ten minutes. Look at the account, and cancel by hand."
         return _tell(schedule, due, now, None, said, is_missed=True)
+    if why := _why_not(schedule):
+        return _tell(schedule, due, now, None, f"not done: {why}.", is_missed=True)
     who = schedule.set_by
     actor = log.Actor(who.pk, who.get_username(), guard_name=schedule.name)
     try:
@@ -187,10 +190,23 @@ def _do(schedule: Schedule, due: datetime, now: datetime) -> None:
         is_idle = schedule.kind == ScheduleKind.STALE and "Nothing matches" in str(error)
         said = "nothing was that old." if is_idle else str(error)
         return _tell(schedule, due, now, None, said, is_missed=not is_idle)
-    return _tell(schedule, due, now, job, f"Recorded: {job.scope}.")
+    return _tell(schedule, due, now, job, f"Recorded: {job.scope}." if job else UNDER_WAY)
 
 
-def _act(schedule: Schedule, actor: log.Actor, due: datetime) -> CancelJob:
+def _why_not(schedule: Schedule) -> str:
+    """Say why nothing can be done there, whoever set it; empty where it can."""
+    desk, account = schedule.desk, schedule.account
+    if not desk.is_active:
+        return f"{desk} is deactivated"
+    if account and account.desk_id != desk.pk:
+        return f"{account} went to another desk"
+    if account and not account.is_active:
+        return f"{account} is deactivated"
+    return "" if desk.accounts.filter(is_active=True).exists() else f"{desk} has no active account"
+
+
+def _act(schedule: Schedule, actor: log.Actor, due: datetime) -> CancelJob | None:
+    """Do it; None where all that it is about is being cancelled already."""
     named = [schedule.account_id] if schedule.account_id else []
     reason = f"Schedule {schedule.name}: {in_words(schedule)}."
     if schedule.kind == ScheduleKind.EMPTY:
@@ -207,7 +223,9 @@ def _act(schedule: Schedule, actor: log.Actor, due: datetime) -> CancelJob:
     return _cancel_old(schedule, actor, named, reason)
 
 
-def _cancel_old(schedule: Schedule, actor: log.Actor, named: list[int], reason: str) -> CancelJob:
+def _cancel_old(
+    schedule: Schedule, actor: log.Actor, named: list[int], reason: str
+) -> CancelJob | None:
     scope = Scope(
         desk_id=schedule.desk_id,
         account_ids=tuple(named),
@@ -223,9 +241,7 @@ def _cancel_old(schedule: Schedule, actor: log.Actor, named: list[int], reason: 
         reason=reason[:300],
         typed=previews.must_type(frozen),
     )
-    if not receipt.jobs:
-        raise CannotAsk("Nothing matches: all are being cancelled already.")
-    return receipt.jobs[0]
+    return receipt.jobs[0] if receipt.jobs else None
 
 
 def _tell(

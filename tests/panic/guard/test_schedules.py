@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
+from orders.cancels import requests
 from orders.lifecycle.targets import CannotAsk
 from orders.models import AuditRecord, CancelJob, Event, Order, Schedule
 from orders.operations.alerts import guard_matters
@@ -133,6 +134,51 @@ def test_an_hourly_one_is_set_back_by_the_hour(firm):
     dated(schedule, EVENING)
     assert not schedules.is_due(EVENING - timedelta(minutes=50))
     assert schedules.is_due(EVENING - timedelta(hours=3))
+
+
+def account_is_off(firm):
+    firm.account.is_active = False
+    firm.account.save()
+    return "not done: Alpha is deactivated."
+
+
+def desk_is_off(firm):
+    firm.momentum.is_active = False
+    firm.momentum.save()
+    return "not done: Momentum is deactivated."
+
+
+def account_went_away(firm):
+    firm.account.desk = firm.basis
+    firm.account.save()
+    return "not done: Alpha went to another desk."
+
+
+@pytest.mark.parametrize("about", [{}, {"at_minute": None, "older_than_h": 24}])
+@pytest.mark.parametrize("end", [account_is_off, desk_is_off, account_went_away])
+def test_what_cannot_be_cancelled_any_more_is_said_and_nobody_blamed_for_it(firm, end, about):
+    schedule = make(firm, **about)
+    why = end(firm)
+    dated(schedule, EVENING - timedelta(days=1))
+    schedules.run_due(EVENING.replace(minute=1) if about else EVENING)
+    assert said_of(schedule) == f"Schedule evening: {why}"
+    assert not AuditRecord.objects.filter(event=Event.ACT_REFUSED).exists()
+
+
+def test_a_desk_without_an_active_account_is_not_called_one_without_old_orders(firm):
+    schedule = make(firm, account_id=None, at_minute=None, older_than_h=24)
+    firm.momentum.accounts.update(is_active=False)
+    assert ran(schedule).last_said == "not done: Momentum has no active account."
+    assert schedule.is_missed
+
+
+def test_an_hour_whose_old_orders_are_being_cancelled_says_so_without_an_alarm(firm):
+    schedule = make(firm, at_minute=None, older_than_h=24)
+    old = firm.order()
+    Order.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=30))
+    requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=[old.pk])
+    assert ran(schedule).last_said == "all that were that old are being cancelled already."
+    assert not guard_matters.matters()
 
 
 def test_operators_set_no_schedule(firm):
