@@ -84,7 +84,7 @@ def who(record: AuditRecord) -> str:
     if name == SENDER:
         return "A sender"
     if guard := told(data_of(record), "guard"):
-        return f"{name or 'Somebody'} (by guard {guard})"
+        return f"{name or 'Somebody'} (automatically, by {guard})"
     if token := told(data_of(record), "token"):
         return f"{name or 'Somebody'} (by API token {token})"
     return f"{name} ({BY_COMMAND})" if is_command else name or "Somebody"
@@ -98,14 +98,17 @@ def by(row: Acted) -> str:
     if name == SENDER:
         return "a sender"
     if guard := _named(row, "guard"):
-        return f"{name}, by guard {guard}"
+        return f"{name}, automatically by {guard}"
     if token := _named(row, "token"):
         return f"{name}, by API token {token}"
     return f"{name}, {BY_COMMAND}" if is_command else name
 
 
 def _named(row: Acted, what: str) -> str:
-    """Return the API token or guard by which it was done; a record has it among its facts."""
+    """Return the API token, or what acted by itself; a record has it among its facts.
+
+    A record's ``guard`` is a guard, a schedule or a latch, and does not tell which.
+    """
     if isinstance(row, AuditRecord):
         return told(data_of(row), what)
     return str(getattr(row, f"{what}_name", ""))

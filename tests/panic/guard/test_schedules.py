@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
+from orders.audit import sentences
 from orders.cancels import requests
 from orders.lifecycle.targets import CannotAsk
 from orders.models import AuditRecord, CancelJob, Event, Order, Schedule
@@ -39,6 +40,16 @@ def test_a_daily_schedule_panics_once_at_its_time(firm):
     job = CancelJob.objects.get()
     assert (job.is_panic, job.operator, job.guard_name) == (True, firm.head, "evening")
     assert AuditRecord.objects.filter(event=Event.SCHEDULE_RUN, job=job).count() == 1
+
+
+def test_what_it_did_is_not_put_down_to_a_guard(firm):
+    schedule = make(firm)
+    dated(schedule, EVENING - timedelta(days=1))
+    schedules.run_due(EVENING)
+    record = AuditRecord.objects.get(event=Event.PANIC)
+    assert sentences.of_record(record).startswith("hannah (automatically, by evening) ")
+    assert sentences.by(record) == "hannah, automatically by evening"
+    assert sentences.by(CancelJob.objects.get()) == "hannah, automatically by evening"
 
 
 def test_a_new_schedule_begins_with_its_next_time(firm):
