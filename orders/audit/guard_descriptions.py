@@ -71,7 +71,10 @@ def _accounts(data: dict[str, Any]) -> str:
 
 def _latched(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     then = " and cancelled" if data.get("is_cancelling") else ""
-    return f"{begun(_accounts(data))} latched by a halt: orders that appear are told of{then}."
+    anew = " anew" if data.get("is_anew") else ""
+    return (
+        f"{begun(_accounts(data))} latched{anew} by a halt: orders that appear are told of{then}."
+    )
 
 
 def _latch_released(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:

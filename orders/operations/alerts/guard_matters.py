@@ -31,7 +31,8 @@ APPEARED = (
     "cannot keep new orders out."
 )
 POWERLESS = (
-    f"{{}} is latched, and {NOBODY}: what appears there is not cancelled. Cancel it by hand."
+    f"{{}} is latched, and {NOBODY}: what appears there is not cancelled. Cancel it by hand, or "
+    "have somebody pull a panic anew."
 )
 
 

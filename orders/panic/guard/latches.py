@@ -6,6 +6,7 @@ halt is alarmed and, where the desk wants it so, cancelled at once, once, at a b
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -51,21 +52,38 @@ def set_on(
 ) -> list[log.Fact]:
     """Latch the accounts of a panic where the desk wants it; return the record of it.
 
-    Call it in the panic's own transaction. A drill leaves no mark; one that stands stays.
+    Call it in the panic's own transaction. A drill leaves no mark. A latch that stands stays, but
+    this panic takes it over, dated anew, where it only alarms and the desk wants cancels by now, or
+    where it cancels and who is behind it may not. No latch is made to alarm alone.
     """
     if job.is_drill or desk.latch_mode == LatchMode.OFF:
         return []
-    held = Latch.objects.holding().filter(account__in=accounts)
-    before = set(held.values_list("account_id", flat=True))
-    fresh = [account for account in accounts if account.pk not in before]
     is_cancelling = desk.latch_mode == LatchMode.CANCEL
+    held = Latch.objects.holding().filter(account__in=accounts)
+    standing = list(held.select_related("account", "job__operator"))
+    weak = idle(standing)
+    taken = [one for one in standing if one.pk in weak or is_cancelling > one.is_cancelling]
+    _take_over(taken, job, now)
+    before = {latch.account_id for latch in standing}
+    fresh = [account for account in accounts if account.pk not in before]
     about = {"job": job, "is_cancelling": is_cancelling, "set_at": now}
     rows = [Latch(account=account, **about) for account in fresh]
     Latch.objects.bulk_create(rows, ignore_conflicts=True)
-    if not fresh:
-        return []
-    told = {"is_cancelling": is_cancelling}
-    return [facts.of_accounts(Event.LATCHED, desk, actor, now, fresh, job=job, data=told)]
+    told = partial(facts.of_accounts, Event.LATCHED, desk, actor, now, job=job)
+    found = [told(fresh, data={"is_cancelling": is_cancelling})] if fresh else []
+    if taken:
+        anew = {"is_cancelling": True, "is_anew": True}
+        found.append(told([latch.account for latch in taken], data=anew))
+    return found
+
+
+def _take_over(latches: Sequence[Latch], job: CancelJob, now: datetime) -> None:
+    """Let a new panic stand behind latches; what appeared before it is that panic's own."""
+    if not latches:
+        return
+    same = Latch.objects.holding().filter(pk__in=[latch.pk for latch in latches])
+    list(same.locked())
+    same.update(job=job, is_cancelling=True, set_at=now, appeared=0)
 
 
 _holding = Prepared(lambda: Latch.objects.holding().values_list("pk", flat=True)[:1])

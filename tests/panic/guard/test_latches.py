@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
 from orders.accounts import account_keys
+from orders.audit import sentences
 from orders.exchange import credits
 from orders.lifecycle.targets import CannotAsk
 from orders.management import sweep
@@ -32,8 +33,9 @@ API_CONFIG_KEY = "testtest_2VfUX9xYzAbC"
 def halt(firm, mode="cancel", **about):
     firm.momentum.latch_mode = mode
     firm.momentum.save()
+    user = about.pop("user", firm.operator)
     job = decision.record_panic(
-        user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk, **about
+        user=user, actor=firm.actor(user), desk_id=firm.momentum.pk, **about
     )
     PanicLine.objects.update(status="empty")
     Latch.objects.update(set_at=timezone.now() - timedelta(minutes=1))
@@ -211,6 +213,53 @@ def test_on_a_deactivated_account_nothing_is_asked_and_nobody_is_told_that_it_is
     look()
     assert "they are not cancelled: its account is deactivated" in told(firm)[1]
     assert AuditRecord.objects.count() == before
+
+
+def test_a_halt_after_the_desk_chose_to_cancel_makes_a_latch_cancel(firm):
+    halt(firm, mode="alarm")
+    firm.order()
+    look()
+    job = halt(firm, mode="cancel")
+    latch = Latch.objects.get()
+    assert (latch.is_cancelling, latch.job, latch.appeared) == (True, job, 0)
+    said = sentences.of_record(AuditRecord.objects.get(event=Event.LATCHED, job=job))
+    assert said == "Alpha latched anew by a halt: orders that appear are told of and cancelled."
+    order = firm.order()
+    look()
+    assert order.order_id in Cancel.objects.values_list("order_id", flat=True)
+
+
+def test_what_was_there_before_a_halt_that_makes_a_latch_cancel_is_that_panics_own(firm):
+    halt(firm, mode="alarm")
+    order = firm.order(reduce_only=True)
+    earlier = timezone.now() - timedelta(minutes=5)
+    Order.objects.filter(pk=order.pk).update(created_at=earlier, first_seen_at=earlier)
+    Latch.objects.update(set_at=earlier - timedelta(minutes=5))
+    halt(firm, mode="cancel", keep_reduce_only=True)
+    look()
+    assert not Cancel.objects.exists()
+
+
+def test_a_latch_that_cancels_is_made_to_alarm_alone_by_no_halt(firm):
+    job = halt(firm, mode="cancel")
+    halt(firm, mode="alarm")
+    halt(firm, mode="off")
+    latch = Latch.objects.get()
+    assert (latch.is_cancelling, latch.job) == (True, job)
+
+
+@pytest.mark.parametrize("mode", ["alarm", "cancel"])
+def test_a_new_halt_takes_over_a_latch_whose_person_may_no_longer_cancel(firm, mode):
+    halt(firm)
+    nobody_may(firm)
+    job = halt(firm, mode=mode, user=firm.head)
+    latch = Latch.objects.get()
+    assert (latch.is_cancelling, latch.job) == (True, job)
+    assert AuditRecord.objects.filter(event=Event.LATCHED).count() == 2
+    assert not guard_matters.matters()
+    firm.order()
+    look()
+    assert Cancel.objects.get().job.operator == firm.head
 
 
 def test_a_flood_is_cancelled_a_bounded_number_at_a_time(firm, settings):
