@@ -62,23 +62,25 @@ def _schedule_run(record: AuditRecord, data: dict[str, Any], who: str, orders: s
     return f"{begun(_schedule(record, data))}{due}: {stopped(told(data, 'said') or 'done')}"
 
 
-def _accounts(data: dict[str, Any]) -> str:
+def _latched_on(data: dict[str, Any]) -> str:
     names = data.get("accounts")
     if not isinstance(names, list) or not names:
         return "an account"
-    return str(names[0]) if len(names) == 1 else several(len(names), "account")
+    where = str(names[0]) if len(names) == 1 else several(len(names), "account")
+    return f"{told(data, 'symbol')} on {where}" if told(data, "symbol") else where
 
 
 def _latched(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     then = " and cancelled" if data.get("is_cancelling") else ""
-    anew = " anew" if data.get("is_anew") else ""
-    return (
-        f"{begun(_accounts(data))} latched{anew} by a halt: orders that appear are told of{then}."
-    )
+    how = "latched anew" if data.get("is_anew") else "latched"
+    on = _latched_on(data)
+    if not told(data, "symbol"):  # which keeps its case
+        on = begun(on)
+    return f"{on} {how} by a halt: orders that appear are told of{then}."
 
 
 def _latch_released(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
-    return f"{who} released the latch on {_accounts(data)}{quoted(told(data, 'reason'))}"
+    return f"{who} released the latch on {_latched_on(data)}{quoted(told(data, 'reason'))}"
 
 
 GUARDS: dict[str, Say] = {

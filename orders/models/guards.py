@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MIN_TTL_S, MAX_TTL_S = 1, 600
-MAX_REASON, MAX_BOOT = 300, 120  # characters
+MAX_REASON, MAX_BOOT, MAX_SYMBOL = 300, 120, 64  # characters
 NOBODY = "nobody who may cancel stands behind it"
 DEACTIVATED = "its account is deactivated"
 PULSE_FRESH_FOR = timedelta(seconds=5)  # a sweep writes one each second
@@ -261,10 +261,12 @@ class LatchQuerySet(OfAccountsQuerySet["Latch"]):
 
 
 class Latch(models.Model):
-    """The mark that a halt left on an account, until a desk head releases it with a reason."""
+    """The mark that a halt left on an account, or on a symbol of it, until a desk head releases it
+    with a reason."""
 
     account = models.ForeignKey("Account", on_delete=models.PROTECT, related_name="latches")
     job = models.ForeignKey("CancelJob", on_delete=models.PROTECT, related_name="latches")
+    symbol = models.CharField(max_length=MAX_SYMBOL, blank=True, default="")  # empty: every symbol
     is_cancelling = models.BooleanField(default=False)  # what appears is cancelled at once
     set_at = models.DateTimeField()
     appeared = models.PositiveIntegerField(default=0)  # orders placed since, as far as seen
@@ -280,14 +282,19 @@ class Latch(models.Model):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(
-                fields=["account"],
+                fields=["account", "symbol"],
                 condition=models.Q(released_at__isnull=True),
-                name="latch_one_per_account",
+                name="latch_one_per_symbol",
             )
         ]
 
     def __str__(self) -> str:
-        return f"Latch on {self.account}"
+        return f"Latch on {self.where}"
+
+    @property
+    def where(self) -> str:
+        """What it is on, in words: *Alpha*, *BTC on Alpha*."""
+        return f"{self.symbol} on {self.account}" if self.symbol else str(self.account)
 
 
 def idle(latches: Collection[Latch]) -> dict[int, str]:

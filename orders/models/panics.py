@@ -10,7 +10,7 @@ from orders.models.api_tokens import acting_token
 from orders.models.cancels import LEASE
 from orders.models.clocks import has_come
 from orders.models.desks import OfAccountsQuerySet
-from orders.models.guards import acting_guard
+from orders.models.guards import MAX_SYMBOL, acting_guard
 
 if TYPE_CHECKING:
     from orders.models.desks import Desk
@@ -40,7 +40,6 @@ UNFINISHED = [
     PanicStatus.SENDING.value,
     PanicStatus.FINISHING.value,
 ]
-MAX_SYMBOL = 64  # characters
 UNTAKEN_AFTER = timedelta(seconds=5)  # a sweep looks for panics twenty times a second
 
 

@@ -20,8 +20,8 @@ from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk, check_symbol
 from orders.models import Account, CancelJob, Desk, Event, Market, Order, PanicLine, Right
 from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE
+from orders.models.guards import MAX_SYMBOL
 from orders.models.orders import IS_STOP
-from orders.models.panics import MAX_SYMBOL
 from orders.panic import bells, spared
 from orders.panic.guard import latches
 
@@ -162,7 +162,7 @@ def _insert(
         lines = [PanicLine(job=job, account=account, **about_line) for account in accounts]
         PanicLine.objects.bulk_create(lines)
         about = about | {"reason": reason, "is_drill": is_drill, "scope": job.scope}
-        latched = latches.set_on(job, desk, accounts, actor, now)
+        latched = latches.set_on(job, desk, accounts, about["symbol"], actor, now)
         log.append(fact(actor, desk, job, now, about, accounts), *latched)
         bells.ring()
     return job

@@ -144,6 +144,17 @@ def test_the_page_of_a_latch_says_so_where_nobody_who_may_cancel_stands_behind_i
     assert "alarmed and not cancelled: nobody who may cancel stands behind it." in text
 
 
+def test_a_symbols_latch_is_told_with_its_symbol(firm):
+    firm.momentum.latch_mode = "alarm"
+    firm.momentum.save()
+    about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
+    decision.record_panic(**about, symbol="BTC")
+    head = signed_in(firm.head)
+    for name in ("index", "orders_latch_changelist"):
+        assert "BTC on Alpha" in page(head, name)
+    assert "Latch on BTC on Alpha" in page(head, "orders_latch_change", Latch.objects.get().pk)
+
+
 def test_a_beat_and_a_silence_are_news_to_a_page_though_no_record_tells_of_them(firm):
     guard, viewer = new_guard(firm, ttl_s=100), signed_in(firm.viewer)
 

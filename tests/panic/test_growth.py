@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from orders.models import CancelJob, Guard, Latch, Order
+from orders.models import CancelJob, Guard, Latch, Order, PanicLine
 from orders.panic import decision
 from orders.panic.guard import latches, new_orders
 from tests.helpers import counted
@@ -15,15 +15,25 @@ from tests.helpers.screens import known_order
 from tests.panic.test_request import pull
 
 
-def latch(firm):
-    """A latch of a panic of half a minute ago."""
-    job = CancelJob.objects.first() or pull(firm)
+def latch(firm, symbol=""):
+    """A latch of a panic of half a minute ago, that spared stops."""
+    job = CancelJob.objects.first() or pull(firm, keep_stops=True)
     set_at = timezone.now() - timedelta(seconds=30)
-    return Latch(account=firm.account, job=job, is_cancelling=False, set_at=set_at)
+    return Latch(account=firm.account, job=job, symbol=symbol, set_at=set_at)
+
+
+def look(firm):
+    """A sweep looks at latches, of which one holds on the account and one on a symbol of it."""
+    if not Latch.objects.exists():
+        Latch.objects.bulk_create(latch(firm, symbol) for symbol in ("", "BTC"))
+        PanicLine.objects.update(status="empty")
+    assert len(latches.due(timezone.now())) == 2
 
 
 ACTS = {
     "what appeared after a halt": lambda firm: latches.appeared(latch(firm)).count(),
+    "on a symbol": lambda firm: latches.appeared(latch(firm, "BTC")).count(),
+    "a sweep looks at latches": look,
     "a guard looks": lambda firm: new_orders.hear(Guard.objects.get(), _newest()),
     "a symbol is met": lambda firm: decision._met("BTC", firm.momentum),
     "in the wrong case": lambda firm: decision._met("btc", firm.momentum),

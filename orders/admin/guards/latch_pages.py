@@ -45,7 +45,7 @@ class LatchAdmin(GuardedPage[Latch]):
     def facts(self, request: HttpRequest, row: Latch) -> dict[str, Any]:
         here = Latch.objects.filter(pk=row.pk)
         return {
-            "title": f"Latch on {visible(row.account)}",
+            "title": f"Latch on {visible(row.where)}",
             "latch": row,
             "why_idle": idle([row]).get(row.pk, ""),
             "orders": list(latches.appeared(row).order_by("-first_seen_at")[:SHOWN]),
@@ -62,7 +62,7 @@ class LatchAdmin(GuardedPage[Latch]):
 
     @display(description="Account")
     def account_column(self, row: Latch) -> SafeString:
-        desk, account = visible(row.account.desk), visible(row.account)
+        desk, account = visible(row.account.desk), visible(row.where)
         return format_html('<span class="dk-muted">{}</span> {}', desk, account)
 
     @display(description="State")

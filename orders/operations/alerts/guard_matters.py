@@ -109,19 +109,20 @@ def is_watched() -> bool:
 
 
 def _latched() -> dict[Key, Matter]:
-    """Return the accounts on which orders appeared after their halt, and latches that are to
-    cancel and have nobody behind them who may."""
+    """Return the latches after whose halt orders appeared, and those that are to cancel and have
+    nobody behind them who may."""
     holding = _holding()
     why = idle(holding)
     found: dict[Key, Matter] = {}
     for latch in holding:
         desk_name = latch.account.desk.name
         if latch.appeared:
-            said = APPEARED.format(latch.account, _what_befalls(latch, why.get(latch.pk, "")))
-            found[AlertKind.LATCHED.value, f"account {latch.account_id}"] = desk_name, said
+            said = APPEARED.format(latch.where, _what_befalls(latch, why.get(latch.pk, "")))
+            about = f"latch {latch.pk}" if latch.symbol else f"account {latch.account_id}"
+            found[AlertKind.LATCHED.value, about] = desk_name, said
         if why.get(latch.pk) == NOBODY:
-            about = (AlertKind.LATCHED.value, f"nobody behind latch {latch.pk}")
-            found[about] = desk_name, POWERLESS.format(latch.account)
+            about = f"nobody behind latch {latch.pk}"
+            found[AlertKind.LATCHED.value, about] = desk_name, POWERLESS.format(latch.where)
     return found
 
 

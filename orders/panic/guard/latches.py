@@ -48,31 +48,38 @@ NO_LATCH = "There is no such latch, or it is not yours to release."
 
 
 def set_on(
-    job: CancelJob, desk: Desk, accounts: Sequence[Account], actor: log.Actor, now: datetime
+    job: CancelJob,
+    desk: Desk,
+    accounts: Sequence[Account],
+    symbol: str,
+    actor: log.Actor,
+    now: datetime,
 ) -> list[log.Fact]:
     """Latch the accounts of a panic where the desk wants it; return the record of it.
 
-    Call it in the panic's own transaction. A drill leaves no mark. A latch that stands stays, but
-    this panic takes it over, dated anew, where it only alarms and the desk wants cancels by now, or
-    where it cancels and who is behind it may not. No latch is made to alarm alone.
+    Call it in the panic's own transaction. ``symbol``: which alone is latched; empty for every one.
+    A drill leaves no mark. A latch that stands on the same stays, but this panic takes it over,
+    dated anew, where it only alarms and the desk wants cancels by now, or where it cancels and who
+    is behind it may not. No latch is made to alarm alone.
     """
     if job.is_drill or desk.latch_mode == LatchMode.OFF:
         return []
     is_cancelling = desk.latch_mode == LatchMode.CANCEL
-    held = Latch.objects.holding().filter(account__in=accounts)
+    held = Latch.objects.holding().filter(account__in=accounts, symbol=symbol)
     standing = list(held.select_related("account", "job__operator"))
     weak = idle(standing)
     taken = [one for one in standing if one.pk in weak or is_cancelling > one.is_cancelling]
     _take_over(taken, job, now)
     before = {latch.account_id for latch in standing}
     fresh = [account for account in accounts if account.pk not in before]
-    about = {"job": job, "is_cancelling": is_cancelling, "set_at": now}
+    about = {"job": job, "symbol": symbol, "is_cancelling": is_cancelling, "set_at": now}
     rows = [Latch(account=account, **about) for account in fresh]
     Latch.objects.bulk_create(rows, ignore_conflicts=True)
     told = partial(facts.of_accounts, Event.LATCHED, desk, actor, now, job=job)
-    found = [told(fresh, data={"is_cancelling": is_cancelling})] if fresh else []
+    named = {"symbol": symbol} if symbol else {}
+    found = [told(fresh, data=named | {"is_cancelling": is_cancelling})] if fresh else []
     if taken:
-        anew = {"is_cancelling": True, "is_anew": True}
+        anew = named | {"is_cancelling": True, "is_anew": True}
         found.append(told([latch.account for latch in taken], data=anew))
     return found
 
@@ -97,16 +104,16 @@ def any_holds(_: datetime) -> bool:
 def due(now: datetime) -> list[int]:
     """Return the latches with new open orders, by id; two queries, however many hold.
 
-    While a panic is at work on an account, that panic takes what is left.
+    What a panic at work is about, that panic takes.
     """
     if not any_holds(now):
         return []
-    halting = PanicLine.objects.unfinished().filter(account=OuterRef("account"))
     clock = exchange_clock.offset_and_error(now)
     placed = _placed_after(OuterRef("set_at"), *clock)
     spared = _made_of_a_spared_stop(OuterRef(OuterRef("job")), OuterRef(OuterRef("set_at")), *clock)
-    fresh = Order.objects.open().filter(placed, ~spared, account=OuterRef("account"))
-    found = Latch.objects.holding().filter(Exists(fresh), ~Exists(halting))
+    fresh = _left(Order.objects.open()).filter(placed, ~spared, account=OuterRef("account"))
+    meant = Q(Exists(fresh), symbol="") | Q(Exists(fresh.filter(symbol=OuterRef("symbol"))))
+    found = Latch.objects.holding().filter(meant)
     return list(found.order_by("pk").values_list("pk", flat=True))
 
 
@@ -116,7 +123,7 @@ def look_at(latch_id: int) -> None:
         "account__desk", "account__api_config_key", "job__operator"
     ).get(pk=latch_id)
     if latch.is_cancelling:
-        _cancel(latch, appeared(latch).open())
+        _cancel(latch, _left(appeared(latch).open()))
     count = appeared(latch).count()
     Latch.objects.filter(pk=latch.pk).exclude(appeared=count).update(appeared=count)
 
@@ -133,7 +140,7 @@ def release(*, user: "Person", actor: log.Actor, latch_id: int, reason: str) -> 
         desk=latch.account.desk,
         about=f"latch {latch.pk}",
         content={"latch": latch.pk, "reason": reason},
-        words=f"Release the latch on {latch.account} of {latch.account.desk}: {reason}",
+        words=f"Release the latch on {latch.where} of {latch.account.desk}: {reason}",
         user=user,
         actor=actor,
     )
@@ -147,16 +154,17 @@ def write_release(latch_id: int, actor: log.Actor, reason: str) -> str:
         values = {"released_at": now, "released_by_name": actor.operator_name}
         holding = Latch.objects.holding().filter(pk=latch.pk)
         if not holding.update(**values, release_reason=reason):
-            return f"{latch.account} was released before."
-        desk, told = latch.account.desk, {"reason": reason}
+            return f"{latch.where} was released before."
+        desk, named = latch.account.desk, {"symbol": latch.symbol} if latch.symbol else {}
+        told = named | {"reason": reason}
         log.append(
             facts.of_accounts(Event.LATCH_RELEASED, desk, actor, now, [latch.account], data=told)
         )
-    return f"{latch.account} is released: what appears there is nobody's alarm any more."
+    return f"{latch.where} is released: what appears there is nobody's alarm any more."
 
 
 def appeared(latch: Latch) -> OrderQuerySet:
-    """Return the orders that were placed on the account after its halt, as the exchange dates.
+    """Return the orders that were placed on what is latched after its halt, as the exchange dates.
 
     Dated and undated ones are asked for apart, in each state: so an index by age leads to them.
     """
@@ -166,7 +174,15 @@ def appeared(latch: Latch) -> OrderQuerySet:
     undated = own.filter(created_at=None).values("pk")
     by_age = Order.objects.filter(pk__in=dated.union(undated))
     spared = _made_of_a_spared_stop(latch.job_id, latch.set_at, offset, error)
-    return by_age.filter(_placed_after(latch.set_at, offset, error), ~spared)
+    found = by_age.filter(_placed_after(latch.set_at, offset, error), ~spared)
+    return found.filter(symbol=latch.symbol) if latch.symbol else found
+
+
+def _left(orders: OrderQuerySet) -> OrderQuerySet:
+    """Return those of the orders that no panic at work takes."""
+    meant = Q(symbol="") | Q(symbol=OuterRef("symbol"))
+    taking = PanicLine.objects.unfinished().filter(meant, account=OuterRef("account"))
+    return orders.filter(~Exists(taking))
 
 
 def _placed_after(halt: Any, offset: timedelta, error: timedelta) -> Q:

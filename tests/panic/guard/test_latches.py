@@ -26,6 +26,7 @@ from orders.models import (
 from orders.operations.alerts import guard_matters
 from orders.panic import decision
 from orders.panic.guard import latches
+from tests.helpers.screens import known_order
 
 API_CONFIG_KEY = "testtest_2VfUX9xYzAbC"
 
@@ -260,6 +261,69 @@ def test_a_new_halt_takes_over_a_latch_whose_person_may_no_longer_cancel(firm, m
     firm.order()
     look()
     assert Cancel.objects.get().job.operator == firm.head
+
+
+def test_a_panic_on_one_symbol_latches_that_symbol_alone(firm):
+    halt(firm, symbol="BTC")
+    firm.order(symbol="ETH", price="3000")
+    look()
+    assert not Cancel.objects.exists()
+    assert not guard_matters.matters()
+    order = firm.order()
+    look()
+    assert Cancel.objects.get().order_id == order.order_id
+    latch = Latch.objects.get()
+    assert latch.appeared == 1
+    said = guard_matters.matters()["latched", f"latch {latch.pk}"][1]
+    assert said.startswith("BTC on Alpha is latched, and orders appeared after its halt")
+
+
+def test_symbols_keep_their_case(firm):
+    halt(firm, symbol="kBONK")
+    known_order(firm.account, 7, symbol="KBONK")
+    look()
+    assert not Cancel.objects.exists()
+    known_order(firm.account, 8, symbol="kBONK")
+    look()
+    assert Cancel.objects.get().order_id == 8
+
+
+def test_a_symbols_latch_and_the_whole_accounts_ask_for_an_order_once(firm):
+    halt(firm, symbol="BTC")
+    halt(firm)
+    halt(firm, symbol="BTC")
+    assert sorted(Latch.objects.values_list("symbol", flat=True)) == ["", "BTC"]
+    orders = firm.order(), firm.order(symbol="ETH", price="3000")
+    for _ in range(3):
+        look()
+    asked = Cancel.objects.order_by("pk").values_list("order_id", flat=True)
+    assert sorted(asked) == [order.order_id for order in orders]
+    Cancel.objects.update(status="refused")
+    look()
+    assert Cancel.objects.count() == 2
+    assert sorted(Latch.objects.values_list("appeared", flat=True)) == [1, 2]
+
+
+def test_what_a_panic_at_work_takes_is_no_latchs_and_the_rest_is(firm):
+    halt(firm)
+    firm.momentum.latch_mode = "off"
+    firm.momentum.save()
+    about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
+    decision.record_panic(**about, symbol="BTC")
+    order, _ = firm.order(symbol="ETH", price="3000"), firm.order()
+    look()
+    assert Cancel.objects.get().order_id == order.order_id
+
+
+def test_the_record_of_a_symbols_latch_and_of_its_release_name_the_symbol(firm):
+    job = halt(firm, mode="alarm", symbol="kBONK")
+    said = sentences.of_record(AuditRecord.objects.get(event=Event.LATCHED, job=job))
+    assert said == "kBONK on Alpha latched by a halt: orders that appear are told of."
+    about = {"user": firm.head, "actor": firm.actor(firm.head), "latch_id": Latch.objects.get().pk}
+    said = latches.release(**about, reason="bot is fixed")
+    assert said == "kBONK on Alpha is released: what appears there is nobody's alarm any more."
+    said = sentences.of_record(AuditRecord.objects.get(event=Event.LATCH_RELEASED))
+    assert said == "hannah released the latch on kBONK on Alpha: “bot is fixed”"
 
 
 def test_a_flood_is_cancelled_a_bounded_number_at_a_time(firm, settings):
