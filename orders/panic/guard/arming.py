@@ -1,4 +1,4 @@
-"""Arm a guard, let it hear a beat, disarm it: each a conditional update, so that one word counts.
+"""Arm a guard, let it hear a beat, disarm it: by its row, so that one word at a time counts.
 
 A beat is one row's update and leaves no record: the record of an arming's end has their number.
 """
@@ -50,8 +50,10 @@ def arm(*, user: "User", actor: log.Actor, guard_id: int, is_drill: bool = False
     guard, now = permitted(user, actor, guard_id, "arm"), timezone.now()
     check_scope(user, guard, is_drill=is_drill)
     with transaction.atomic():
-        if not _arm(guard, actor, is_drill, now):
+        guard.refresh_from_db(from_queryset=Guard.objects.select_for_update(no_key=True))
+        if guard.status == GuardStatus.ARMED:
             return _armed_before(guard)
+        _arm(guard, actor, is_drill, now)
         told: dict[str, Any] = {"ttl_s": guard.ttl_s, "is_drill": is_drill}
         log.append(facts.fact(Event.GUARD_ARMED, guard, actor, now, **told))
     what = "Its drill" if is_drill else "It"
@@ -60,8 +62,8 @@ def arm(*, user: "User", actor: log.Actor, guard_id: int, is_drill: bool = False
     )
 
 
-def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
-    """Write the arming, unless another one stands; whether it was written."""
+def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> None:
+    """Write the arming of a guard that is locked; one that stands ends before its first beat."""
     who: dict[str, Any] = {
         "armed_by_id": actor.operator_id,
         "armed_by_name": actor.operator_name,
@@ -69,13 +71,11 @@ def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
         "address": actor.address,
         "token_name": actor.token_name,
     }
-    free = Guard.objects.filter(pk=guard.pk, arming=guard.arming).exclude(status=GuardStatus.ARMED)
+    end_arming(guard, ArmingEnd.DISARMED, actor, now, reason="It was armed again.")
     first = {"arming": F("arming") + 1, **boot_clock.beat(boot_clock.stamp())}
     first["heard_order"] = new_orders.newest(guard)
     fresh = {"status": GuardStatus.ARMED, "is_drill": is_drill, "armed_at": now}
-    if not free.update(**first, **fresh, **who):
-        return False
-    end_arming(guard, ArmingEnd.DISARMED, actor, now, reason="It was armed again.")
+    Guard.objects.filter(pk=guard.pk).update(**first, **fresh, **who)
     guard.refresh_from_db()
     GuardArming.objects.create(
         guard=guard,
@@ -87,7 +87,6 @@ def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> bool:
         token_name=actor.token_name,
         first_beat_no=guard.beat_no,
     )
-    return True
 
 
 def _armed_before(guard: Guard) -> str:

@@ -122,6 +122,17 @@ def test_disarming_needs_a_reason_and_keeps_how_many_beats_there_were(firm):
     assert not fire(guard)
 
 
+def test_the_beats_of_an_arming_end_with_it(firm):
+    guard = new_guard(firm, asks_first=True)
+    assert not fire(guard, silence_s=60)
+    guard.refresh_from_db()
+    silent_since = guard.beat_at
+    arming.arm(user=firm.operator, actor=firm.actor(), guard_id=guard.pk)
+    first = GuardArming.objects.get(number=1)
+    assert (first.beats, first.last_beat_at) == (0, silent_since)
+    assert first.end == "disarmed"
+
+
 def test_arming_an_armed_guard_is_a_beat_and_no_second_arming(firm):
     guard = new_guard(firm)
     Guard.objects.update(beat_at=guard.armed_at.replace(year=2020))
