@@ -32,6 +32,7 @@ class GuardTold(Schema):
     keep_reduce_only: bool
     keep_stops: bool
     status: Status
+    is_drill: bool = Field(description="Armed for a drill: it fires on drill accounts alone.")
     left_s: float | None = Field(description="Until it fires; null unless it is armed.")
     armed_by: str
     last_beat_at: datetime | None
@@ -150,6 +151,7 @@ def _told(row: Guard) -> dict[str, Any]:
     fired = row.armings.filter(job__isnull=False).order_by("-number").first()
     names = ("id", "name", "account_id", "ttl_s", "keep_reduce_only", "keep_stops", "status")
     return {name: getattr(row, name) for name in names} | {
+        "is_drill": row.is_drill and row.status != GuardStatus.DISARMED,
         "left_s": round(lookout.left_s(row), 3) if is_armed else None,
         "armed_by": row.armed_by_name,
         "last_beat_at": row.beat_at,

@@ -1,5 +1,6 @@
 """Guards, schedules and latches on the pages: made, armed, disarmed, released; the strip above."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -87,6 +88,23 @@ def test_a_guard_that_asks_is_fired_by_a_click(firm):
     assert "Fire it: cancel now" in page(operator, "orders_guard_change", guard.pk)
     operator.post(url("orders_guard_fire", guard.pk))
     assert state(guard) == GuardStatus.FIRED
+
+
+def test_a_beat_by_hand_leaves_a_drill_a_drill_and_another_button_arms_it_for_real(firm):
+    firm.account.is_drill = True
+    firm.account.save()
+    guard, operator = new_guard(firm, armed=False), signed_in(firm.operator)
+    operator.post(url("orders_guard_arm", guard.pk), {"is_drill": "1"})
+    text = page(operator, "orders_guard_change", guard.pk)
+    assert re.search(r'name="is_drill" value="1"> ?Beat: it counts from now', text)
+    assert "Arm it for real" in text
+    operator.post(url("orders_guard_arm", guard.pk), {"is_drill": "1"})
+    assert (state(guard), guard.is_drill, guard.arming) == (GuardStatus.ARMED, True, 1)
+    operator.post(url("orders_guard_arm", guard.pk))
+    assert (state(guard), guard.is_drill, guard.arming) == (GuardStatus.ARMED, False, 2)
+    text = page(operator, "orders_guard_change", guard.pk)
+    assert "Beat: it counts from now" in text
+    assert "Arm it for real" not in text
 
 
 def test_a_strangers_guard_is_not_there(firm):

@@ -34,6 +34,20 @@ def test_a_bot_arms_beats_and_disarms_its_guard_under_its_own_name(firm, guard, 
     assert (record.operator, '"token":"quoter-1"' in record.data) == (firm.head, True)
 
 
+def test_a_bot_is_told_whether_its_guard_is_armed_for_a_drill_and_arms_it_for_real(
+    firm, guard, bot
+):
+    firm.account.is_drill = True
+    firm.account.save()
+    place = f"/guards/{guard.pk}"
+    bot.post(f"{place}/arm", {"is_drill": True})
+    assert bot.get(place).json()["is_drill"] is True
+    assert "is armed. It fires" in bot.post(f"{place}/arm", {}).json()["said"]
+    assert bot.get("/guards").json()["guards"][0]["is_drill"] is False
+    refused = problem(bot.post(f"{place}/arm", {"is_drill": True}), 422)
+    assert "Disarm it before a drill" in refused["detail"]
+
+
 def test_an_act_on_a_guard_with_the_same_key_is_done_once(guard, bot):
     for _ in range(2):
         bot.post(f"/guards/{guard.pk}/arm", {}, key="arm-1")

@@ -3,7 +3,7 @@
 import pytest
 
 from orders.models import Guard, GuardStatus
-from orders.panic.guard import firing
+from orders.panic.guard import arming, firing
 from tests.helpers.guards import new_guard
 
 ABOUT = {"desk": "Momentum", "guard": "quoter", "operator": "olivia"}
@@ -20,6 +20,16 @@ def test_it_arms_and_beats(firm, beat):
     assert beat("--arm")[0] == 0
     guard = Guard.objects.get()
     assert guard.status == GuardStatus.ARMED
+
+
+def test_it_arms_for_real_what_stands_armed_for_a_drill(firm, beat):
+    firm.account.is_drill = True
+    firm.account.save()
+    guard = new_guard(firm, armed=False)
+    arming.arm(user=firm.head, actor=firm.actor(firm.head), guard_id=guard.pk, is_drill=True)
+    assert beat("--arm")[0] == 0
+    guard.refresh_from_db()
+    assert (guard.status, guard.is_drill) == (GuardStatus.ARMED, False)
 
 
 def test_it_ends_with_1_where_the_guard_fired_or_is_not_armed(firm, beat):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 TOO_SOON_S = 0.05  # after the last beat: it counts with that one
+FOR_REAL = "{} is armed for real, and stays so. Disarm it before a drill."
 CANNOT_FIRE = "{} has no {} that this guard could empty."
 
 
@@ -45,14 +46,17 @@ class Heard:
 def arm(*, user: "User", actor: log.Actor, guard_id: int, is_drill: bool = False) -> str:
     """Arm a guard: its silence counts from now on. A guard that is armed only hears a beat.
 
-    ``is_drill``: it fires on drill accounts alone. Raises `NotAllowed` or `CannotAsk`.
+    ``is_drill``: it fires on drill accounts alone. One that is armed so is armed anew without it:
+    no bot is left with a drill. Raises `NotAllowed` or `CannotAsk`.
     """
     guard, now = permitted(user, actor, guard_id, "arm"), timezone.now()
     check_scope(user, guard, is_drill=is_drill)
     with transaction.atomic():
         guard.refresh_from_db(from_queryset=Guard.objects.select_for_update(no_key=True))
-        if guard.status == GuardStatus.ARMED:
+        if guard.status == GuardStatus.ARMED and guard.is_drill == is_drill:
             return _armed_before(guard)
+        if guard.status == GuardStatus.ARMED and is_drill:
+            raise CannotAsk(FOR_REAL.format(guard.name))
         _arm(guard, actor, is_drill, now)
         told: dict[str, Any] = {"ttl_s": guard.ttl_s, "is_drill": is_drill}
         log.append(facts.fact(Event.GUARD_ARMED, guard, actor, now, **told))

@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from orders.access.permissions import NotAllowed
 from orders.lifecycle.targets import CannotAsk
-from orders.models import AuditRecord, Event, Guard, GuardArming, GuardStatus
+from orders.models import AuditRecord, CancelJob, Event, Guard, GuardArming, GuardStatus
 from orders.panic.guard import arming, boot_clock, firing
-from tests.helpers.guards import beat, new_guard
+from tests.helpers.guards import beat, new_guard, of_another_host
 
 
 def events():
@@ -140,6 +140,59 @@ def test_arming_an_armed_guard_is_a_beat_and_no_second_arming(firm):
     assert "armed before" in said
     guard.refresh_from_db()
     assert (guard.arming, guard.beat_no, guard.armed_by) == (1, 2, firm.operator)
+
+
+@pytest.fixture
+def drill(firm):
+    """A guard of the whole desk, armed by its head for a drill."""
+    account = firm.new_account("Drill", firm.momentum)
+    account.is_drill = True
+    account.save()
+    guard = new_guard(firm, armed=False)
+    Guard.objects.filter(pk=guard.pk).update(account=None)
+    arming.arm(user=firm.head, actor=firm.actor(firm.head), guard_id=guard.pk, is_drill=True)
+    guard.refresh_from_db()
+    return guard
+
+
+def test_a_bot_that_arms_a_guard_is_not_left_with_a_drill(firm, drill):
+    said = arming.arm(user=firm.operator, actor=firm.actor(), guard_id=drill.pk)
+    assert "is armed. It fires after 10 s" in said
+    assert events() == [Event.GUARD_ARMED, Event.GUARD_ARMED]
+    rehearsed = GuardArming.objects.get(number=1)
+    assert (rehearsed.end, rehearsed.ended_by_name, rehearsed.beats) == ("disarmed", "olivia", 0)
+    assert fire(drill)
+    job = CancelJob.objects.get()
+    assert (job.is_drill, job.operator) == (False, firm.operator)
+    assert "Alpha" in {line.account.name for line in job.panic_lines.all()}
+
+
+def test_a_drill_that_is_armed_for_a_drill_hears_a_beat(firm, drill):
+    of_another_host(drill)
+    Guard.objects.update(beat_at=drill.armed_at.replace(year=2020))
+    about = {"user": firm.operator, "actor": firm.actor(), "guard_id": drill.pk}
+    assert "armed before" in arming.arm(**about, is_drill=True)
+    drill.refresh_from_db()
+    assert (drill.arming, drill.is_drill, drill.beat_no) == (1, True, 2)
+
+
+def test_who_may_not_pull_a_panic_leaves_a_drill_as_it_is_and_hears_why(firm, drill):
+    firm.momentum.operators_may_panic = False
+    firm.momentum.save()
+    with pytest.raises(CannotAsk, match="You may not pull a panic"):
+        arming.arm(user=firm.operator, actor=firm.actor(), guard_id=drill.pk)
+    drill.refresh_from_db()
+    assert (drill.arming, drill.is_drill) == (1, True)
+
+
+def test_a_guard_that_is_armed_for_real_is_not_armed_for_a_drill(firm):
+    firm.account.is_drill = True
+    firm.account.save()
+    guard = new_guard(firm)
+    with pytest.raises(CannotAsk, match="armed for real"):
+        arming.arm(user=firm.head, actor=firm.actor(firm.head), guard_id=guard.pk, is_drill=True)
+    guard.refresh_from_db()
+    assert (guard.arming, guard.beat_no, guard.is_drill) == (1, 1, False)
 
 
 @pytest.mark.parametrize("who", ["viewer", "auditor", "stranger", "administrator"])
