@@ -5,6 +5,7 @@ none any more. Senders ask for that right again, as for any panic.
 """
 
 import logging
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +34,18 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 logger = logging.getLogger(__name__)
-OVERDUE_S = 2  # later than this no sweep can have looked in time
+OVERDUE_S = 2  # later than this, and not looked at for as long: no sweep looked in time
 NOBODY = "nobody who armed or set it may pull a panic on its desk any more"
 
 
-def fire(*, guard_id: int, number: int, beat_no: int, silence_s: float) -> bool:
+def fire(
+    *, guard_id: int, number: int, beat_no: int, silence_s: float, unlooked_s: float = math.inf
+) -> bool:
     """Fire an armed guard, if this silence of this arming still lasts; whether it fired.
 
-    One that was told to ask first, and ran out while no sweep looked, asks. So does one of a
-    database that is older than its checkpoints: what it knows of beats is old.
+    One that was told to ask first, and ran out while no sweep looked, asks; ``unlooked_s``: for how
+    long none did, before its time was seen to be over. So does one of a database that is older than
+    its checkpoints: what it knows of beats is old.
     """
     now = timezone.now()
     is_behind = restored_copy.is_behind(now)
@@ -50,7 +54,7 @@ def fire(*, guard_id: int, number: int, beat_no: int, silence_s: float) -> bool:
         guard = armed.select_related("desk", "account__desk", "armed_by", "set_by").first()
         if guard is None:
             return False
-        is_late = guard.asks_first and silence_s - guard.ttl_s > OVERDUE_S
+        is_late = guard.asks_first and min(silence_s - guard.ttl_s, unlooked_s) > OVERDUE_S
         if is_behind or is_late:
             return _ask(guard, now, silence_s)
         if not armed.update(status=GuardStatus.FIRED):

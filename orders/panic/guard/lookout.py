@@ -9,6 +9,7 @@ before: then what the clocks of the last pulse tell of a jump ahead is taken off
 """
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,16 +31,21 @@ LOOK_S = 0.05  # between two looks
 IDLE_S = 0.5  # the same while no guard is armed
 STALLED_S = 0.25  # that reading the rows took: dates are not held against the clock then
 JUMP_S = 0.5  # more than clocks drift apart between looks
+HELD_UP_S = 20  # for which a look may wait, as SQLite's writer lets it; beyond, it stood still
 PULSE_S = 1
 IDLE_PULSE_S = 2  # the same while no guard is armed; less than it counts for, `PULSE_FRESH_FOR`
 
 
 @dataclass
 class Silence:
-    """One guard's silence. ``since_s``: by the host's clock; ``of``: after which beat."""
+    """One guard's silence. ``since_s``: by the host's clock; ``of``: after which beat.
+
+    ``unlooked_s``: for how long nobody looked, right before a look that found its time over.
+    """
 
     of: tuple[int, int]  # arming, number of the beat
     since_s: float
+    unlooked_s: float = 0.0
 
 
 _armed = Prepared(lambda: Guard.objects.armed().with_clock().select_related("desk", "account"))
@@ -58,6 +64,7 @@ class Lookout:
         self._clock = clock
         self._silences: dict[int, Silence] = {}
         self._looked_s: float | None = None
+        self._ended_s, self._unlooked_s = 0.0, math.inf
         self._read_past, self._below = new_orders.ReadPast(), 0
         self._pulsed_s = -float(IDLE_PULSE_S)
 
@@ -72,11 +79,14 @@ class Lookout:
         guards.sort(key=self._fires_at_s)  # no firing waits for another guard's warning
         now_s = self._clock()
         jump_s = self._jump_s(guards, now_s) if self._looked_s is None else 0.0
+        self._unlooked_s = self._since_last_s(before_s)
         if hears_orders := any(guard.hears_orders for guard in guards):
             self._below = self._read_past.begin(now_s)
         fired = sum(self._attempt(guard, before_s, now_s, jump_s) for guard in guards)
         self._forget({guard.pk for guard in guards})
-        self._looked_s = now_s
+        self._looked_s = self._ended_s = now_s
+        if any(guard.asks_first for guard in guards):
+            self._ended_s = self._clock()
         if hears_orders:
             self._read_past.end()
         if now_s - before_s <= STALLED_S:
@@ -104,22 +114,35 @@ class Lookout:
         """Fire a guard whose time had passed when its row was not even read: never too early."""
         if guard.hears_orders and new_orders.hear(guard, self._below):
             return False  # it heard one just now: the next look sees that beat
-        silence_s = before_s - self._since_s(guard, now_s, jump_s)
+        silence = self._silence(guard, now_s, jump_s)
+        silence_s = before_s - silence.since_s
         if now_s - before_s <= STALLED_S:
             self._redate(guard, silence_s)
         if silence_s < guard.ttl_s:
             warnings.warn(guard, silence_s)
             return False
+        silence.unlooked_s = max(silence.unlooked_s, self._unlooked_s)
         place: dict[str, Any] = {"number": guard.arming, "beat_no": guard.beat_no}
-        return firing.fire(guard_id=guard.pk, silence_s=silence_s, **place)
+        about: dict[str, Any] = {"silence_s": silence_s, "unlooked_s": silence.unlooked_s}
+        return firing.fire(guard_id=guard.pk, **about, **place)
 
-    def _since_s(self, guard: Guard, now_s: float, jump_s: float) -> float:
+    def _since_last_s(self, before_s: float) -> float:
+        """Return for how long this process did not look. While it waits to write, it does.
+
+        A process that was stopped in the midst of a look did not: none waits that long.
+        """
+        if self._looked_s is None:
+            return math.inf
+        stood_still = self._ended_s - self._looked_s > HELD_UP_S
+        return before_s - (self._looked_s if stood_still else self._ended_s)
+
+    def _silence(self, guard: Guard, now_s: float, jump_s: float) -> Silence:
         """Return since when, by the host's clock, the guard heard nothing; rather too late."""
         of, known = (guard.arming, guard.beat_no), self._silences.get(guard.pk)
         if known is None or known.of != of:
             since_s = self._begun_s(guard, now_s, jump_s)
             known = self._silences[guard.pk] = Silence(of, since_s)
-        return known.since_s
+        return known
 
     def _fires_at_s(self, guard: Guard) -> float:
         """Return when it fires, as far as its silence is known; else it is looked at first."""

@@ -1,11 +1,14 @@
 """A guard fires once its time passed without a beat, whatever clocks do, and once for a silence."""
 
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
+from orders.audit import log
 from orders.evidence import verify
 from orders.models import (
     Alert,
@@ -176,6 +179,58 @@ def test_a_guard_that_asks_first_fires_by_itself_where_a_sweep_looked(firm, cloc
     sweep.look()
     wait(clock, guard, 10.1)
     assert sweep.look() == 1
+
+
+def warned_slowly(clock, sweep, monkeypatch, seconds):
+    """A look in which the record of a warning takes so long, because others hold the log."""
+    real = log.append
+
+    def slow(*facts):
+        clock.at += seconds
+        return real(*facts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(log, "append", slow)
+        sweep.look()
+    clock.at += 0.05
+
+
+@pytest.mark.parametrize(("seconds", "end"), [(4, GuardStatus.FIRED), (60, GuardStatus.ASKING)])
+def test_a_look_that_waits_for_the_log_is_a_look_and_one_that_stands_still_is_none(
+    firm, clock, sweep, monkeypatch, seconds, end
+):
+    guard = new_guard(firm, asks_first=True)
+    sweep.look()
+    wait(clock, guard, 8.5)
+    warned_slowly(clock, sweep, monkeypatch, seconds)
+    sweep.look()
+    guard.refresh_from_db()
+    assert guard.status == end
+
+
+def test_a_guard_that_asks_first_asks_where_the_sweep_stood_still_between_two_looks(
+    firm, clock, sweep
+):
+    guard = new_guard(firm, asks_first=True)
+    sweep.look()
+    wait(clock, guard, 13)
+    assert sweep.look() == 0
+    guard.refresh_from_db()
+    assert guard.status == GuardStatus.ASKING
+
+
+def test_it_still_asks_where_it_could_not_ask_at_once(firm, clock, sweep, monkeypatch):
+    guard = new_guard(firm, asks_first=True)
+    sweep.look()
+    wait(clock, guard, 60)
+    with monkeypatch.context() as patched:
+        patched.setattr(lookout.firing, "_ask", Mock(side_effect=OperationalError("locked")))
+        patched.setattr(lookout, "close_old_connections", Mock())  # the test has one alone
+        sweep.look()
+    clock.at += 0.05
+    assert sweep.look() == 0
+    guard.refresh_from_db()
+    assert guard.status == GuardStatus.ASKING
 
 
 def test_who_armed_it_lost_the_right_so_it_fires_for_who_set_it(firm, clock, sweep):
