@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import close_old_connections
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from desk import process_figures
 from desk.repeated_warnings import Matters
@@ -112,9 +113,9 @@ class Lookout:
 
     def _look_at(self, guard: Guard, before_s: float, now_s: float, jump_s: float) -> bool:
         """Fire a guard whose time had passed when its row was not even read: never too early."""
-        if guard.hears_orders and new_orders.hear(guard, self._below):
-            return False  # it heard one just now: the next look sees that beat
         silence = self._silence(guard, now_s, jump_s)
+        if guard.hears_orders and new_orders.hear(guard, self._below, self._begun_at(silence)):
+            return False  # it heard one just now: the next look sees that beat
         silence_s = before_s - silence.since_s
         if now_s - before_s <= STALLED_S:
             self._redate(guard, silence_s)
@@ -143,6 +144,11 @@ class Lookout:
             since_s = self._begun_s(guard, now_s, jump_s)
             known = self._silences[guard.pk] = Silence(of, since_s)
         return known
+
+    def _begun_at(self, silence: Silence) -> datetime:
+        """Return when a silence began by this host's date, rather too early: that is read first."""
+        now = timezone.now()
+        return now - timedelta(seconds=self._clock() - silence.since_s)
 
     def _fires_at_s(self, guard: Guard) -> float:
         """Return when it fires, as far as its silence is known; else it is looked at first."""

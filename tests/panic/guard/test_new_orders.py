@@ -1,18 +1,22 @@
 """A guard may hear new orders: whoever goes on placing them lives, and whoever stops is silent."""
 
+from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
 from django.db import OperationalError
 from django.db.models import F
+from django.utils import timezone
 
-from orders.models import Guard, GuardStatus, Order
+from orders.exchange import clock as exchange_clock
+from orders.models import ExchangeClock, Guard, GuardStatus, Order
 from orders.panic.guard import boot_clock, changes, lookout, new_orders
+from orders.reconcile import missed_orders
 from tests.helpers.guards import BootClock, new_guard, of_another_host
 from tests.helpers.screens import known_order
 from tests.helpers.writers import Writer
-from tests.panic.guard.test_lookout import wait
+from tests.panic.guard.test_lookout import jump, wait
 
 
 @pytest.fixture
@@ -89,6 +93,81 @@ def test_an_order_that_the_exchange_made_of_a_stop_is_nobodys_sign_of_life(firm,
     made = known_order(firm.account, 2)
     Order.objects.filter(pk=made.pk).update(stop_parent_order_id=1)
     assert not new_orders.hear(guard)
+
+
+def test_an_order_of_before_the_arming_that_is_seen_afterwards_is_no_sign_of_life(firm, guard):
+    yesterday = timezone.now() - timedelta(days=1)
+    known_order(firm.account, 2, created_at=yesterday)
+    known_order(firm.account, 3, created_at=yesterday, state="closed", closed_at=yesterday)
+    assert not new_orders.hear(guard)
+
+
+def test_what_ended_in_a_gap_before_the_arming_is_no_sign_of_life_when_history_tells_it(firm):
+    firm.paper.rules(clock_offset_ms=-120_000)  # two minutes ago, while the stream was down
+    for _ in range(3):
+        row = {"price": "50000", "initial_amount": "0.5"}
+        (order_id,) = firm.paper.orders(firm.account.address, [row])
+        firm.paper.close(order_id, "cancel")
+    firm.paper.rules(clock_offset_ms=0)
+    guard = new_guard(firm, hears_orders=True)  # armed only now; nothing is placed any more
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    missed_orders.look_up(account_id=firm.account.pk, since=an_hour_ago)
+    assert Order.objects.filter(created_at__lt=guard.armed_at).count() == 3
+    assert not new_orders.hear(guard)
+
+
+def test_an_order_of_before_the_last_beat_tells_of_no_life_after_it(firm, clock, sweep, guard):
+    sweep.look()
+    wait(clock, guard, 8)
+    known_order(firm.account, 2, created_at=timezone.now() - timedelta(seconds=100))
+    wait(clock, guard, 2.1)
+    assert (sweep.look(), status(guard)) == (1, GuardStatus.FIRED)
+
+
+@pytest.mark.parametrize(
+    ("placed_s", "offset_s", "is_heard"),
+    [
+        (1, 0, True),
+        (-0.9, 0, True),  # too near to be told apart
+        (-1.1, 0, False),
+        (-59, 60, False),  # by an exchange whose clock is ahead, a minute before
+        (-59, -60, True),
+        (-59, None, True),  # nobody knows how far ahead it is
+        (-61, None, False),
+    ],
+)
+def test_when_it_was_placed_is_told_by_the_exchanges_clock(
+    firm, guard, placed_s, offset_s, is_heard
+):
+    if offset_s is not None:
+        now = timezone.now()
+        ExchangeClock.objects.create(pk=1, offset_ms=offset_s * 1000, measured_at=now)
+    placed_at = guard.beat_at + timedelta(seconds=placed_s)
+    known_order(firm.account, 2, created_at=placed_at)
+    assert new_orders.hear(guard) == is_heard
+
+
+def test_an_order_that_nobody_can_date_may_be_new(firm, guard):
+    known_order(firm.account, 2, created_at=None)
+    assert new_orders.hear(guard)
+
+
+def test_a_clock_set_forward_lets_no_new_order_pass_for_an_old_one(firm, guard, monkeypatch):
+    an_hour = timedelta(hours=1)
+    known_order(firm.account, 2, created_at=guard.beat_at - an_hour)  # by its clock it is new
+    monkeypatch.setattr(exchange_clock, "set_forward", lambda within: an_hour)
+    assert new_orders.hear(guard)
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_database_clock_that_jumps_keeps_no_order_from_being_heard(
+    firm, clock, sweep, guard, seconds
+):
+    sweep.look()
+    known_order(firm.account, 2)
+    wait(clock, guard, 11)
+    jump(seconds)
+    assert (sweep.look(), status(guard)) == (0, GuardStatus.ARMED)
 
 
 def test_an_order_that_was_there_in_time_keeps_it_from_firing_late(firm, clock, sweep, guard):
