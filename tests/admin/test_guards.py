@@ -45,6 +45,11 @@ def test_a_form_that_makes_no_sense_comes_back_with_what_is_wrong(firm, wrong):
     assert not Guard.objects.exists()
 
 
+def test_the_form_says_what_outlives_a_bot_and_is_heard_all_the_same(firm):
+    text = page(signed_in(firm.head), "orders_guard_add")
+    assert "a strategy of the exchange&#x27;s, a chase or a swarm, that outlives its bot" in text
+
+
 def test_an_armed_guard_is_not_changed_under_its_bot(firm):
     guard, head = new_guard(firm), signed_in(firm.head)
     answer = head.post(url("orders_guard_set", guard.pk), {"ttl_s": 600, "account": ""})

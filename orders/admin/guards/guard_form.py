@@ -70,7 +70,8 @@ class GuardForm(forms.Form):
         required=False,
         widget=fields.box(),
         label="A new order on its accounts is a beat too",
-        help_text="For a bot that cannot beat and never stops placing orders, whoever places them.",
+        help_text="For a bot that cannot beat and never stops placing orders. Whoever places them "
+        "counts: also a strategy of the exchange's, a chase or a swarm, that outlives its bot.",
     )
     keep_reduce_only = forms.BooleanField(
         required=False, widget=fields.box(), label="Spare reduce-only orders"
