@@ -28,7 +28,9 @@ class GuardTold(Schema):
     id: int
     name: str
     account_id: int | None = Field(description="Null: every active account of the desk.")
-    ttl_s: int = Field(description="It fires after so many seconds without a beat.")
+    ttl_s: int = Field(
+        description="It fires after so many seconds without a beat, or what counts as one."
+    )
     keep_reduce_only: bool
     keep_stops: bool
     status: Status

@@ -12,7 +12,8 @@ def _guard(record: AuditRecord, data: dict[str, Any]) -> str:
 
 def _armed(record: AuditRecord, data: dict[str, Any], who: str, orders: str) -> str:
     drill = " for a drill" if data.get("is_drill") else ""
-    ttl = f": it fires after {data['ttl_s']} s without a beat" if data.get("ttl_s") else ""
+    sign = "a beat or a new order" if data.get("hears_orders") else "a beat"
+    ttl = f": it fires after {data['ttl_s']} s without {sign}" if data.get("ttl_s") else ""
     return f"{who} armed {_guard(record, data)}{drill}{ttl}."
 
 

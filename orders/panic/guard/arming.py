@@ -59,11 +59,10 @@ def arm(*, user: "User", actor: log.Actor, guard_id: int, is_drill: bool = False
             raise CannotAsk(FOR_REAL.format(guard.name))
         _arm(guard, actor, is_drill, now)
         told: dict[str, Any] = {"ttl_s": guard.ttl_s, "is_drill": is_drill}
+        if guard.hears_orders:
+            told["hears_orders"] = True
         log.append(facts.fact(Event.GUARD_ARMED, guard, actor, now, **told))
-    what = "Its drill" if is_drill else "It"
-    return (
-        f"{guard.name} is armed. {what} fires after {guard.ttl_s} s without {guard.sign_of_life}."
-    )
+    return f"{guard.name} is armed. {_fires(guard)}"
 
 
 def _arm(guard: Guard, actor: log.Actor, is_drill: bool, now: datetime) -> None:
@@ -112,7 +111,7 @@ def beat(*, desk_id: int, guard_id: int) -> Heard | None:
             return None
         if guard.status != GuardStatus.ARMED:
             return _unheard(guard)
-    return next((_heard(ttl_s) for ttl_s in _ttl_s(**which)), None)
+    return next((_heard(guard) for guard in _beaten(**which)), None)
 
 
 def beats(*, desk_id: int, guard_ids: set[int]) -> dict[int, Heard | None]:
@@ -129,8 +128,7 @@ def beats(*, desk_id: int, guard_ids: set[int]) -> dict[int, Heard | None]:
     free = Guard.objects.filter(pk__any={row.pk for row in rows})
     free.armed().filter(_is_due(**stamp)).update(**boot_clock.beat(stamp))
     heard: dict[int, Heard | None] = {
-        row.pk: _heard(row.ttl_s) if row.status == GuardStatus.ARMED else _unheard(row)
-        for row in rows
+        row.pk: _heard(row) if row.status == GuardStatus.ARMED else _unheard(row) for row in rows
     }
     if held:
         heard |= dict.fromkeys(guards.filter(pk__any=held).values_list("pk", flat=True))
@@ -165,15 +163,21 @@ def _is_due(beat_boot: str, beat_boot_s: float) -> Q:
 _heard_by = PreparedUpdate(
     _hearing, desk_id=(1, 2), guard_id=(3, 4), beat_boot=("a", "b"), beat_boot_s=(1.5, 2.5)
 )
-_ttl_s = Prepared(
-    lambda desk_id, guard_id: _guard(desk_id, guard_id).values_list("ttl_s", flat=True),
+_beaten = Prepared(
+    lambda desk_id, guard_id: _guard(desk_id, guard_id).only("ttl_s", "is_drill", "hears_orders"),
     desk_id=(1, 2),
     guard_id=(3, 4),
 )
 
 
-def _heard(ttl_s: int) -> Heard:
-    return Heard(GuardStatus.ARMED, f"Heard. It fires after {ttl_s} s without a beat.", ttl_s)
+def _heard(guard: Guard) -> Heard:
+    return Heard(GuardStatus.ARMED, f"Heard. {_fires(guard)}", guard.ttl_s)
+
+
+def _fires(guard: Guard) -> str:
+    """*It fires after 10 s without a beat.*"""
+    what = "Its drill" if guard.is_drill else "It"
+    return f"{what} fires after {guard.ttl_s} s without {guard.sign_of_life}."
 
 
 def _unheard(guard: Guard) -> Heard:

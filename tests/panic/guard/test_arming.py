@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from orders.access.permissions import NotAllowed
+from orders.audit import sentences
 from orders.lifecycle.targets import CannotAsk
 from orders.models import AuditRecord, CancelJob, Event, Guard, GuardArming, GuardStatus
 from orders.panic.guard import arming, boot_clock, firing
@@ -140,6 +141,26 @@ def test_arming_an_armed_guard_is_a_beat_and_no_second_arming(firm):
     assert "armed before" in said
     guard.refresh_from_db()
     assert (guard.arming, guard.beat_no, guard.armed_by) == (1, 2, firm.operator)
+
+
+def test_what_a_guard_hears_stands_in_the_record_of_its_arming_and_in_its_answers(firm):
+    guard = new_guard(firm, hears_orders=True)
+    deaf = new_guard(firm, name="deaf")
+    armed = AuditRecord.objects.filter(event=Event.GUARD_ARMED).order_by("position")
+    said = [sentences.of_record(record).partition(": ")[2] for record in armed]
+    assert said[0] == "it fires after 10 s without a beat or a new order."
+    assert said[1] == "it fires after 10 s without a beat."
+    assert "hears_orders" not in armed[1].data  # as records were before
+    assert beat(guard).said == "Heard. It fires after 10 s without a beat or a new order."
+    assert beat(deaf).said == "Heard. It fires after 10 s without a beat."
+
+
+def test_a_beat_to_a_drill_is_told_that_it_is_one(firm, drill):
+    heard = beat(drill)
+    assert (heard.said, heard.left_s) == ("Heard. Its drill fires after 10 s without a beat.", 10)
+    with transaction.atomic():
+        several = arming.beats(desk_id=drill.desk_id, guard_ids={drill.pk})
+    assert several[drill.pk] == heard
 
 
 @pytest.fixture
