@@ -120,10 +120,19 @@ def record_panic(
 def _permitted(
     user: "Person", actor: log.Actor, desk_id: int, account_ids: Collection[int]
 ) -> tuple[Desk, list[Account]]:
-    """The desk and its accounts in this scope; else it is recorded. Raises `NotAllowed`."""
+    """The desk and its accounts in this scope; else it is recorded. Raises `NotAllowed`.
+
+    Where an account is the desk's own and deactivated, it raises `CannotAsk`.
+    """
     desk, accounts = scope(user=user, desk_id=desk_id, account_ids=account_ids)
-    if desk is None or len(accounts) < len(set(account_ids)):
+    missing = set(account_ids) - {account.pk for account in accounts}
+    off = [row.name for row in left_out(desk=desk) if row.pk in missing] if desk and missing else []
+    if desk is None or len(off) < len(missing):
         refuse(actor=actor, what=f"panic on desk {desk_id}", said=NO_DESK)
+    if off:
+        verb, them = ("is", "it") if len(off) == 1 else ("are", "them")
+        said = f"{', '.join(off)} {verb} deactivated: no panic empties {them}."
+        raise CannotAsk(said, field="accounts")
     return desk, accounts
 
 

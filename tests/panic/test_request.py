@@ -257,6 +257,20 @@ def test_a_foreign_account_is_never_in_scope(firm):
         pull(firm, account_ids=[firm.account.pk, firm.foreign_account.pk])
 
 
+def test_a_deactivated_account_is_said_to_be_so_to_who_may_panic_there_and_to_nobody_else(firm):
+    other = firm.new_account("Beta", firm.momentum)
+    firm.momentum.accounts.update(is_active=False)
+    with pytest.raises(CannotAsk, match="Alpha is deactivated: no panic empties it"):
+        pull(firm, account_ids=[firm.account.pk])
+    with pytest.raises(CannotAsk, match="Alpha, Beta are deactivated: no panic empties them"):
+        pull(firm, account_ids=[firm.account.pk, other.pk])
+    assert not AuditRecord.objects.filter(event=Event.ACT_REFUSED).exists()
+    with pytest.raises(NotAllowed):
+        pull(firm, account_ids=[firm.account.pk, firm.foreign_account.pk])
+    with pytest.raises(NotAllowed):
+        pull(firm, user=firm.viewer, account_ids=[firm.account.pk])
+
+
 def test_a_drill_takes_drill_accounts_only(firm):
     with pytest.raises(CannotAsk, match="no drill account"):
         pull(firm, is_drill=True)
