@@ -1,5 +1,6 @@
 """What there is to tell of guards, schedules and latches, from beside the senders."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from orders.models import (
+    Account,
     AlertKind,
     Desk,
     Guard,
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 Key = tuple[str, str]  # kind, and what of that kind it is about
 Matter = tuple[str, str]  # desk name, words
 UNWATCHED = "No sweep looks at guards: {} armed, and none would fire. Start a sweep."
-CANNOT = "Guard {}: who armed it and who set it may pull no panic any more; it could do nothing."
+CANNOT = "Guard {}: {}; it could do nothing."
+NOBODY_MAY = "who armed it and who set it may pull no panic any more"
 APPEARED = (
     "{} is latched, and orders appeared after its halt{}. Stop what places them: the exchange "
     "cannot keep new orders out."
@@ -42,7 +45,14 @@ _at_work = Prepared(
         "desk"
     )
 )
-_armed = Prepared(lambda: Guard.objects.armed().select_related("desk", "armed_by", "set_by"))
+_armed = Prepared(
+    lambda: Guard.objects.armed().select_related("desk", "account", "armed_by", "set_by")
+)
+_active = Prepared(
+    lambda: Account.objects.filter(
+        is_active=True, desk__in=Guard.objects.armed().order_by().values("desk")
+    ).only("desk", "is_drill")
+)
 _holding = Prepared(
     lambda: Latch.objects.holding().select_related("account__desk", "job__operator")
 )
@@ -83,19 +93,40 @@ def _fired() -> dict[Key, Matter]:
 
 
 def _unwatched() -> dict[Key, Matter]:
-    """Return what keeps armed guards from firing: no sweep that looks, nobody who may."""
+    """Return what keeps armed guards from firing: no sweep, nobody who may, nothing to empty."""
     found: dict[Key, Matter] = {}
     armed = _armed()
     if armed and not is_watched():
         said = UNWATCHED.format(f"{len(armed)} {'is' if len(armed) == 1 else 'are'}")
         found[AlertKind.GUARD_UNWATCHED.value, ""] = ("", said)
-    people = {each for guard in armed for each in (guard.armed_by, guard.set_by) if each}
-    desks: dict[User | None, set[int]] = {each: set(_desks_to_panic_on(each)) for each in people}
+    people = {each for guard in armed for each in _behind(guard)}
+    desks = {each: set(_desks_to_panic_on(each)) for each in people}
+    active = _active() if armed else []
     for guard in armed:
-        if not any(guard.desk_id in desks.get(each, ()) for each in (guard.armed_by, guard.set_by)):
+        is_anybodys = any(guard.desk_id in desks[each] for each in _behind(guard))
+        why_not = _without_scope(guard, active) or ("" if is_anybodys else NOBODY_MAY)
+        if why_not:
             about = (AlertKind.GUARD_UNWATCHED.value, f"guard {guard.pk}")
-            found[about] = (guard.desk.name, CANNOT.format(guard.name))
+            found[about] = (guard.desk.name, CANNOT.format(guard.name, why_not))
     return found
+
+
+def _behind(guard: Guard) -> "list[User]":
+    """Return who armed it and who set it: in their names it fires."""
+    return [each for each in (guard.armed_by, guard.set_by) if each]
+
+
+def _without_scope(guard: Guard, active: Collection[Account]) -> str:
+    """Say why none of the active accounts is one that it could empty; empty where one is."""
+    for row in (guard.desk, guard.account):
+        if row is not None and not row.is_active:
+            return f"{row} is deactivated"
+    own = [each for each in active if each.desk_id == guard.desk_id]
+    named = [each for each in own if guard.account_id in (None, each.pk)]
+    if any(each.is_drill or not guard.is_drill for each in named):
+        return ""
+    what = "drill account" if guard.is_drill else "active account"
+    return f"{guard.desk} has no {what} in this scope"
 
 
 def _desks_to_panic_on(person: "User") -> QuerySet[Desk, int]:
