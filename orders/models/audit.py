@@ -193,7 +193,9 @@ class AuditRecord(models.Model):
             models.Index(fields=["desk", "-position"], name="audit_desk"),
             models.Index(fields=["account", "-position"], name="audit_account"),
             models.Index(fields=["job", "-position"], name="audit_job"),
-            models.Index(fields=["event", "-position"], name="audit_event_position"),
+            models.Index(  # an auditor's desks are told from it, too: many events name none
+                fields=["event", "-position", "desk"], name="audit_event_desk"
+            ),
             models.Index(fields=["outcome", "-position"], name="audit_outcome"),
             models.Index(fields=["event", "outcome", "-position"], name="audit_event_outcome"),
             models.Index(fields=["address", "-position"], name="audit_address"),
