@@ -232,12 +232,17 @@ def test_a_halt_after_the_desk_chose_to_cancel_makes_a_latch_cancel(firm):
 
 def test_what_was_there_before_a_halt_that_makes_a_latch_cancel_is_that_panics_own(firm):
     halt(firm, mode="alarm")
+    Latch.objects.update(set_at=timezone.now() - timedelta(minutes=10))
     order = firm.order(reduce_only=True)
     earlier = timezone.now() - timedelta(minutes=5)
     Order.objects.filter(pk=order.pk).update(created_at=earlier, first_seen_at=earlier)
-    Latch.objects.update(set_at=earlier - timedelta(minutes=5))
-    halt(firm, mode="cancel", keep_reduce_only=True)
+    firm.momentum.latch_mode = "cancel"
+    firm.momentum.save()
+    about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
+    decision.record_panic(**about, keep_reduce_only=True)
+    PanicLine.objects.update(status="empty")
     look()
+    assert Latch.objects.get().is_cancelling
     assert not Cancel.objects.exists()
 
 
