@@ -170,6 +170,7 @@ def test_a_list_takes_no_account_of_another_desk(firm):
         ('"28,000,000,042",BTC', "a spreadsheet changed this id"),
         ("28000000042,28000000043", "names 28000000043 as its symbol"),
         ("28000000042,28000000043;28000000044", "names 28000000043;28000000044 as its symbol"),
+        (f"28000000042,{CLIENT_ORDER_ID}", f"names {CLIENT_ORDER_ID} as its symbol: give one id"),
         ("28000000042,#1", "names #1 as its symbol"),
         ("28000000042,BTC,order,12.5", "has 4 columns"),
         ("28000000042", "does not know that order on Alpha: add its symbol"),
@@ -180,7 +181,7 @@ def test_a_list_takes_no_account_of_another_desk(firm):
         ("hello", "neither an order id nor a client order id"),
         ("x" * 200_000, "neither an order id nor a client order id"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_a_bad_line_has_its_number_and_a_reason_of_its_own(firm, line, why):
     """Its neighbours are read all the same, so that every bad line is told at once."""
@@ -212,3 +213,32 @@ def test_a_client_order_id_names_its_order_in_whatever_case_either_is_written(fi
     preview, bad = read_list(firm, f"28000000043\n{CLIENT_ORDER_ID}\n{CLIENT_ORDER_ID.upper()}")
     assert preview is None
     assert [one.why for one in bad] == ["is the same order as line 1"] * 2
+
+
+def test_a_line_without_an_address_has_its_account_by_name(firm):
+    other = firm.new_account("Beta", firm.momentum)
+    text = f"account,account_address,order_id\nBeta,,28000000042\nBeta,{firm.account.address},43"
+    preview, bad = read_list(firm, text)
+    assert bad == []
+    assert [one.account for one in frozen_orders.targets(preview)] == [other, firm.account]
+
+
+def test_a_line_whose_two_ids_name_two_orders_is_bad(firm):
+    known_order(firm.account, 28_000_000_041, client_order_id=CLIENT_ORDER_ID)
+    known_order(firm.account, 28_000_000_042)
+    head = "order_id,client_order_id\n"
+    preview, (bad,) = read_list(firm, f"{head}28000000042,{CLIENT_ORDER_ID.upper()}")
+    assert preview is None
+    assert bad.number == 2
+    assert bad.why == "names two orders: 28000000042, and 28000000041 by its client order id"
+    same = frozen_of(firm, f"{head}28000000041,{CLIENT_ORDER_ID}\n,{CLIENT_ORDER_ID[:-1]}0")
+    assert [name for name, *_ in same] == [28_000_000_041, f"{CLIENT_ORDER_ID[:-1]}0"]
+
+
+def test_a_twap_has_no_symbol_from_an_order_of_the_same_number(firm):
+    known_order(firm.account, 5005, symbol="ETH")
+    assert frozen_of(firm, "5005,,twap", symbol="BTC") == [(5005, "BTC", "twap")]
+    assert frozen_of(firm, "5005,SOL,TWAP") == [(5005, "SOL", "twap")]
+    preview, (bad,) = read_list(firm, "5005,,twap", symbol="")
+    assert preview is None
+    assert "add its symbol" in bad.why

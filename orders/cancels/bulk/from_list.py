@@ -11,7 +11,7 @@ from orders.cancels.bulk import list_parser
 from orders.cancels.bulk.previews import GONE, LIMITS, Limits, freeze
 from orders.lifecycle.routes import kind_of
 from orders.lifecycle.targets import CannotAsk, Target, named_target
-from orders.models import Account, Order, Preview, Right
+from orders.models import Account, CancelKind, Order, Preview, Right
 from orders.models.lookups import portions
 from orders.models.orders import OrderQuerySet
 from orders.pacifica.signing import FULL_UUID
@@ -115,7 +115,7 @@ def _known(account: Account, lines: list[list_parser.Line]) -> dict[int | str, O
 
     A query for each 500 of them. Of a client order id's orders only the open one is meant.
     """
-    names = [line.name for line in lines]
+    names = [name for line in lines for name in (line.name, line.other)]
     ids = [number for number in map(_order_id, names) if number is not None and number < 2**63]
     client_ids = {name.lower() for name in names if FULL_UUID.fullmatch(name)}
     known: dict[int | str, Order] = {}
@@ -148,8 +148,10 @@ def _target_of(
     if line.why:
         raise CannotAsk(line.why)
     order_id = _checked_id(line)
-    order = known.get(line.name.lower() if order_id is None else order_id)
+    is_twap = line.kind.lower() == CancelKind.TWAP  # no order of that number is meant
+    order = None if is_twap else known.get(line.name.lower() if order_id is None else order_id)
     if order is not None:
+        _check_same_order(order, known.get(line.other.lower()))
         order.account = account
     symbol = line.symbol or (order.symbol if order else symbol)
     if not symbol:
@@ -164,6 +166,14 @@ def _target_of(
     )
 
 
+def _check_same_order(order: Order, other: Order | None) -> None:
+    """Raise `CannotAsk` where the client order id of a line names another order than its id."""
+    if other is not None and other.pk != order.pk:
+        raise CannotAsk(
+            f"names two orders: {order.order_id}, and {other.order_id} by its client order id"
+        )
+
+
 def _checked_id(line: list_parser.Line) -> int | None:
     """Read the order id of a line; None for a client order id. Raises `CannotAsk`."""
     for text in (line.name, line.symbol, line.kind):
@@ -174,6 +184,8 @@ def _checked_id(line: list_parser.Line) -> int | None:
     order_id = _order_id(line.name)
     if order_id is None and "-" not in line.name:
         raise CannotAsk("is neither an order id nor a client order id")
+    if FULL_UUID.fullmatch(line.symbol):
+        raise CannotAsk(f"names {line.symbol} as its symbol: {TWO_IDS}")
     if line.symbol and not _may_be_symbol(line.symbol):
         raise CannotAsk(f"names {line.symbol[:64]} as its symbol: write one order a line")
     return order_id
@@ -189,5 +201,6 @@ def _is_plain(character: str) -> bool:
     return character.isprintable() and character not in HIDDEN
 
 
+TWO_IDS = "give one id a line, or name the columns in the first line"
 HIDDEN = {"\ufffd": "holds a byte that is no UTF-8 text: type it again"}
 CHANGED = re.compile(r"[\d.,]+[eE][+-]?\d+|\d+[.,]0*|\d{1,3}([.,' ]\d{3})+")

@@ -14,7 +14,8 @@ COLUMNS = {  # what a head may call them; of two that mean the same, the earlier
     "client_order_id": ("client order id", "clientorderid", "client id"),
     "symbol": ("symbol", "market"),
     "kind": ("kind",),
-    "account": ("account address", "account"),
+    "account": ("account address",),
+    "account_name": ("account",),
 }
 PLAIN = {"order_id": 0, "symbol": 1, "kind": 2}  # the columns of a list without a head
 REMARK = re.compile(r"\s+#.*$")
@@ -24,7 +25,10 @@ UNCLOSED = "opens a quotation mark that it does not close"
 
 
 class Line(NamedTuple):
-    """One line of a list. ``name``: an order id or a client order id; ``why``: what is wrong."""
+    """One line of a list. ``why``: what is wrong with it.
+
+    ``name``: the order id, or the client order id, which stands in ``other`` too.
+    """
 
     number: int
     text: str
@@ -32,6 +36,7 @@ class Line(NamedTuple):
     symbol: str = ""
     kind: str = ""
     account: str = ""
+    other: str = ""
     why: str = ""
 
 
@@ -112,4 +117,6 @@ def _line(
         return Line(number, raw, why=TOO_WIDE.format(len(fields), width))
     given = {name: fields[at] for name, at in head.items() if at < len(fields)}
     name, other = given.pop("order_id", ""), given.pop("client_order_id", "")
-    return Line(number, raw, name or other, **given)
+    named = given.pop("account_name", "")
+    account = given.pop("account", "") or named
+    return Line(number, raw, name or other, account=account, other=other, **given)
