@@ -8,6 +8,7 @@ from typing import Protocol
 from orders.audit import reasons
 from orders.lifecycle.routes import kind_of
 from orders.models import Account, CancelKind, Desk, Order, OrderState
+from orders.models.panics import MAX_SYMBOL
 from orders.pacifica import signing
 
 
@@ -130,6 +131,8 @@ def check_symbol(symbol: str) -> None:
         raise CannotAsk(
             "Write the symbol as on Pacifica, case kept: BTC, kBONK, SOL-USDC.", field="symbol"
         )
+    if len(symbol) > MAX_SYMBOL:  # no column holds it
+        raise CannotAsk(f"A symbol has at most {MAX_SYMBOL} characters.", field="symbol")
 
 
 def check_same_symbol(known: Order, symbol: str) -> None:

@@ -172,6 +172,7 @@ def test_a_list_takes_no_account_of_another_desk(firm):
         ("28000000042,28000000043;28000000044", "names 28000000043;28000000044 as its symbol"),
         (f"28000000042,{CLIENT_ORDER_ID}", f"names {CLIENT_ORDER_ID} as its symbol: give one id"),
         ("28000000042,#1", "names #1 as its symbol"),
+        (f"28000000042,{'A' * 65}", "A symbol has at most 64 characters"),
         ("28000000042,BTC,order,12.5", "has 4 columns"),
         ("28000000042", "does not know that order on Alpha: add its symbol"),
         ("28000000042\u00a0,BTC", "holds U+00A0, which is not seen"),
@@ -181,7 +182,7 @@ def test_a_list_takes_no_account_of_another_desk(firm):
         ("hello", "neither an order id nor a client order id"),
         ("x" * 200_000, "neither an order id nor a client order id"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_a_bad_line_has_its_number_and_a_reason_of_its_own(firm, line, why):
     """Its neighbours are read all the same, so that every bad line is told at once."""

@@ -186,6 +186,7 @@ def test_one_order_under_two_names_is_one_live_cancel(firm):
     ("fields", "field", "words"),
     [
         ({"order_id": 1, "symbol": ""}, "symbol", "as on Pacifica"),
+        ({"order_id": 1, "symbol": "A" * 65}, "symbol", "at most 64 characters"),
         ({"order_id": 1, "symbol": "BTC USD"}, "symbol", "as on Pacifica"),
         ({"order_id": 1, "symbol": "ВТС"}, "symbol", "as on Pacifica"),
         ({}, "order_id", "one of them"),
