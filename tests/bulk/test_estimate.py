@@ -8,6 +8,7 @@ from django.utils import timezone
 from orders.admin.jobs.progress import Pace
 from orders.cancels.bulk import estimate
 from orders.models import CreditPool, Order
+from tests.bulk.test_from_list import read_list
 from tests.bulk.test_previews import a_book, confirm, freeze
 from tests.helpers.screens import known_order
 
@@ -21,6 +22,21 @@ def test_the_plan_tells_what_will_happen(firm):
     assert dict(plan.by_account) == {"Alpha": 6}
     assert plan.credits == 3
     assert plan.notional == Decimal("0.5") * (10 + 20 + 30 + 40 + 50) + 9 * 60
+
+
+def listed(firm, text):
+    """The plan of a list of orders."""
+    preview, bad = read_list(firm, text)
+    assert bad == []
+    return estimate.plan(preview)
+
+
+def test_a_known_stop_is_counted_by_its_own_type_however_a_list_names_it(firm):
+    known_order(firm.account, 28_000_000_042, order_type="stop_limit", stop_price="48000")
+    known_order(firm.account, 28_000_000_043)
+    assert listed(firm, "28000000042,BTC,order\n28000000044,BTC,order").stops == 1
+    assert listed(firm, "28000000043,BTC,stop").stops == 0
+    assert listed(firm, "28000000044,BTC,stop\n28000000042").stops == 2
 
 
 def bulk(firm, count, **fields):

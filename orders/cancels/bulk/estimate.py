@@ -13,7 +13,17 @@ from django.utils import timezone
 
 from orders.cancels.bulk.frozen_orders import Frozen, frozen
 from orders.exchange import credits
-from orders.models import Account, Cancel, CancelJob, CancelStatus, Order, OrderState, Preview
+from orders.models import (
+    Account,
+    Cancel,
+    CancelJob,
+    CancelKind,
+    CancelStatus,
+    Order,
+    OrderState,
+    Preview,
+)
+from orders.models.order_kinds import is_stop
 from orders.pacifica.signing import BATCH_SIZE
 
 PRICE = settings.CREDIT_PRICES["cancel"]
@@ -94,7 +104,7 @@ def plan(preview: Preview) -> Plan:
         unknown=unknown,
         oldest_at=min((order.created_at for order in known if order.created_at), default=None),
         reduce_only=sum(bool(order.reduce_only) for order in known),
-        stops=sum(row.kind == "stop" for row in rows),
+        stops=_stops(rows, known),
         oldest_sync_at=oldest_sync(accounts.values()),
         requests=requests,
         credits=sum((share.cost for share in shares), Decimal(0)),
@@ -156,6 +166,8 @@ class Known(NamedTuple):
     """What a plan looks at in an order."""
 
     side: str
+    order_type: str
+    stop_price: str | None
     reduce_only: bool | None
     created_at: datetime | None
     price_number: Decimal | None
@@ -172,6 +184,12 @@ def _shares(rows: list[Frozen], accounts: dict[int, Account], now: datetime) -> 
 def _requests(rows: list[Frozen]) -> int:
     by_account = Counter(row.account_pk for row in rows)
     return sum(-(-count // BATCH_SIZE) for count in by_account.values())
+
+
+def _stops(rows: list[Frozen], known: list[Known]) -> int:
+    """Count the stop orders: what we know by its own type, the rest by the kind it was named."""
+    others = sum(row.kind == CancelKind.STOP for row in rows if not row.order_pk)
+    return others + sum(is_stop(order.order_type, order.stop_price) for order in known)
 
 
 def _worth(order: Known) -> Decimal | None:
