@@ -39,6 +39,13 @@ def test_a_known_stop_is_counted_by_its_own_type_however_a_list_names_it(firm):
     assert listed(firm, "28000000044,BTC,stop\n28000000042").stops == 2
 
 
+def test_each_twap_is_a_request_of_its_own(firm):
+    twaps = "".join(f"{5005 + n},BTC,twap\n" for n in range(3))
+    orders = "".join(f"{28_000_000_042 + n}\n" for n in range(11))
+    assert listed(firm, twaps).requests == 3
+    assert listed(firm, twaps + orders).requests == 5
+
+
 def bulk(firm, count, **fields):
     """Orders of the app alone, frozen as a bulk job."""
     first = 71_000_000_000 + Order.objects.count() * 1000

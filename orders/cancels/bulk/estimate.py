@@ -182,8 +182,10 @@ def _shares(rows: list[Frozen], accounts: dict[int, Account], now: datetime) -> 
 
 
 def _requests(rows: list[Frozen]) -> int:
-    by_account = Counter(row.account_pk for row in rows)
-    return sum(-(-count // BATCH_SIZE) for count in by_account.values())
+    """Count the requests at full batches. TWAPs go alone."""
+    batched = [row.account_pk for row in rows if row.kind != CancelKind.TWAP]
+    batches = sum(-(-count // BATCH_SIZE) for count in Counter(batched).values())
+    return batches + len(rows) - len(batched)
 
 
 def _stops(rows: list[Frozen], known: list[Known]) -> int:
