@@ -5,9 +5,23 @@ import re
 import pytest
 from django.utils.timezone import now
 
-from orders.admin.jobs.tally import Tally, complete
-from orders.models import CancelJob, CancelStatus, JobStatus, PanicLine, PanicStatus
+from orders.admin.jobs.progress import Pace
+from orders.admin.jobs.tally import Tally, complete, tallies
+from orders.cancels import jobs
+from orders.delivery import worker
+from orders.models import (
+    AgentWallet,
+    Cancel,
+    CancelJob,
+    CancelStatus,
+    JobStatus,
+    PanicLine,
+    PanicStatus,
+)
 from orders.panic import decision
+from tests.cancels.test_jobs import ask, press
+from tests.helpers.bulk import a_book
+from tests.helpers.claims import claim
 from tests.helpers.screens import known_order, page, signed_in, url
 
 RUNNING = {"queued": 127, "sending": 40, "unknown": 3, "cancelled": 130, "refused": 2}
@@ -40,6 +54,23 @@ def test_a_stopped_job_never_says_that_all_is_done():
     assert tally.words == "156 of 311 sent; 155 not sent"
     assert tally.percentage == 50
     assert badge("stopped", cancelled=156, stopped=155) == ("Stopped: 155 not sent", "warn")
+
+
+def test_what_never_left_is_not_called_sent(firm, django_assert_num_queries):
+    """Two are refused here, for want of an agent wallet; the other two are stopped."""
+    job = ask(firm, a_book(firm, 4))
+    AgentWallet.objects.update(is_active=False)
+    worker.deliver(claim(account_id=firm.account.pk, now=now(), limit=2))
+    with django_assert_num_queries(1):
+        assert tallies([job])[job.pk].words == "50 % · 2 / 4"
+    press(firm, jobs.stop, job)
+    with django_assert_num_queries(2):
+        assert tallies([job])[job.pk].words == "0 of 4 sent; 4 not sent"
+    assert Pace(CancelJob.objects.get(), now()).tally.words == "0 of 4 sent; 4 not sent"
+    Cancel.objects.filter(status=CancelStatus.REFUSED).update(first_sent_at=now())
+    assert tallies([job])[job.pk].words == "2 of 4 sent; 2 not sent"
+    assert Pace(CancelJob.objects.get(), now()).tally.words == "2 of 4 sent; 2 not sent"
+    assert told(job).badge.words == "Stopped: 2 refused, 2 not sent"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from orders.admin.jobs.cancel_groups import Group, groups_of
-from orders.admin.jobs.tally import NOT_WORKED_OFF, Badge, Tally
+from orders.admin.jobs.tally import MAY_BE_UNSENT, NOT_WORKED_OFF, Badge, Tally
 from orders.admin.panic.line_counts import counts_by_job
 from orders.audit import sentences
 from orders.cancels import jobs
@@ -44,7 +44,8 @@ class Pace:
         for group in self.groups:
             by_status[group.status] += group.size
         lines = counts_by_job(list(job.panic_lines.all())) if job.is_panic else {}
-        self.tally = job.tally = Tally(by_status, lines.get(job.pk))
+        unsent = sum(group.unsent for group in self.groups if group.status in MAY_BE_UNSENT)
+        self.tally = job.tally = Tally(by_status, lines.get(job.pk), unsent)
 
     def count(self, chosen: dict[str, str]) -> int:
         """How many of its cancels fit the chosen status, account and symbol."""

@@ -21,6 +21,12 @@ ENDED = [  # in the order of the bar: what was sent has ended
     CancelStatus.REFUSED.value,
 ]
 NOT_SENT = [CancelStatus.STOPPED.value, CancelStatus.EXPIRED.value]
+MAY_BE_UNSENT = [  # ended by an answer, or before anything left: refused here, filled, and so on
+    CancelStatus.REFUSED.value,
+    CancelStatus.FILLED.value,
+    CancelStatus.GONE.value,
+    CancelStatus.CLOSED_BY_OPERATOR.value,
+]
 UNDER_WAY = [
     CancelStatus.SETTLING.value,
     CancelStatus.UNKNOWN.value,
@@ -57,9 +63,12 @@ class Tally:
     """How many cancels of a job stand in each status, as parts of a bar.
 
     ``lines``: of a panic, whose cancel-all took orders that no cancel of the job stands for.
+    ``unsent``: how many of those in `MAY_BE_UNSENT` ended although nothing ever left for them.
     """
 
-    def __init__(self, counts: Mapping[str, int], lines: LineCounts | None = None) -> None:
+    def __init__(
+        self, counts: Mapping[str, int], lines: LineCounts | None = None, unsent: int = 0
+    ) -> None:
         self.counts, self.lines = counts, lines
         self.by_cancel_all = lines.cancelled if lines else 0
         self.count = sum(counts.values())  # of its own cancels
@@ -67,6 +76,7 @@ class Tally:
         self.left = max(0, lines.left - self.live) if lines else 0  # and nothing sent for it yet
         self.total = self.count + self.by_cancel_all + self.left
         self.not_sent = sum(counts.get(status, 0) for status in NOT_SENT)
+        self.never_left = self.not_sent + unsent
         self.done = self.by_cancel_all + self.count - self.live - self.not_sent
         resting = self.count - self.live
         self.worked_off = resting - sum(counts.get(status, 0) for status in NOT_WORKED_OFF)
@@ -103,7 +113,7 @@ class Tally:
     @property
     def sent(self) -> int:
         """How many left, or were left to cancel-all."""
-        return self.total - self.not_sent - self.waiting - self.left
+        return self.total - self.never_left - self.waiting - self.left
 
     @property
     def words(self) -> str:
@@ -111,7 +121,7 @@ class Tally:
         total = thousands(self.total)
         if self.not_sent:
             waiting = f", {thousands(self.waiting)} waiting" if self.waiting else ""
-            left = f"; {thousands(self.not_sent)} not sent{waiting}"
+            left = f"; {thousands(self.never_left)} not sent{waiting}"
             return f"{thousands(self.sent)} of {total} sent{left}"
         return f"{self.percentage} % · {thousands(self.done)} / {total}"
 
@@ -157,13 +167,30 @@ OVER = {JobStatus.DONE, JobStatus.STOPPED}
 
 
 def tallies(rows: list[CancelJob]) -> dict[int, Tally]:
-    """The tally of each job, by job id; two queries."""
+    """The tally of each job, by job id; two queries, and one for what was stopped or expired."""
     cancels = Cancel.objects.filter(job__in=[job.pk for job in rows]).order_by()
     counts: dict[int, dict[str, int]] = {job.pk: {} for job in rows}
     for job_id, status, count in cancels.values_list("job", "status").annotate(Count("pk")):
         counts[job_id][status] = count
     lines = counts_of([job for job in rows if job.is_panic])
-    return {job_id: Tally(by_status, lines.get(job_id)) for job_id, by_status in counts.items()}
+    unsent = _unsent([job_id for job_id, by_status in counts.items() if _may_differ(by_status)])
+    return {
+        job_id: Tally(by_status, lines.get(job_id), unsent.get(job_id, 0))
+        for job_id, by_status in counts.items()
+    }
+
+
+def _may_differ(by_status: Mapping[str, int]) -> bool:
+    """Whether the words tell what was sent, and more may have stayed here than the statuses say."""
+    return not (by_status.keys().isdisjoint(NOT_SENT) or by_status.keys().isdisjoint(MAY_BE_UNSENT))
+
+
+def _unsent(job_ids: list[int]) -> dict[int, int]:
+    """Count by job what ended although nothing ever left for it; a query of a few statuses."""
+    if not job_ids:
+        return {}
+    unsent = Cancel.objects.filter(job__in=job_ids, status__in=MAY_BE_UNSENT, first_sent_at=None)
+    return dict(unsent.order_by().values_list("job").annotate(Count("pk")))
 
 
 def complete(rows: list[CancelJob]) -> list[CancelJob]:
