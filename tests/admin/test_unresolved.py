@@ -52,10 +52,17 @@ def test_a_desk_head_closes_a_question_after_saying_why(firm, question):
     assert Cancel.objects.get().status == CancelStatus.CLOSED_BY_OPERATOR
 
 
-def test_closing_without_a_reason_says_so_and_closes_nothing(firm, question):
-    form = {"ids": str(question.pk), "reason": " "}
-    text = signed_in(firm.head).post(url("orders_cancel_close"), form, follow=True)
-    assert "Say why" in folded(text)
+@pytest.mark.parametrize("reason", [" ", "ok"])
+def test_closing_without_a_reason_says_so_and_loses_nothing(firm, question, reason):
+    form = {"ids": str(question.pk), "list": "job=7", "reason": reason}
+    answer = signed_in(firm.head).post(url("orders_cancel_close"), form)
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Say why: the reason is kept with your name." in text
+    assert f'name="ids" value="{question.pk}"' in text
+    assert f'value="{reason.strip()}" placeholder="How you know' in text
+    assert f'href="{url("orders_cancel_changelist")}?job=7"' in text
+    assert 'minlength="3"' in text
     assert Cancel.objects.get().status == CancelStatus.UNKNOWN
 
 

@@ -23,7 +23,7 @@ from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import name_page, rights_of
 from orders.admin.shared.unfold import CustomUrl, action, display
 from orders.cancels import unresolved
-from orders.lifecycle.targets import CannotAsk
+from orders.lifecycle.targets import CannotAsk, demanded_reason
 from orders.models import Cancel, Right
 from orders.models.cancels import CancelQuerySet
 from orders.templatetags.desk import age, at_time, exact, tone, visible
@@ -113,19 +113,34 @@ class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def close_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask for the reason; on POST close with it."""
+        """Ask for the reason; on POST close with it, or ask again where it says nothing."""
+        data = request.POST if request.method == "POST" else request.GET
+        ids, listed = fields.ids_of(data), data.get("list", "")
+        cancels = self.get_queryset(request).filter(pk__in=ids)
+        allowed = cancels.allowing(request.user, Right.CLOSE)
         if request.method != "POST":
-            cancels = self.get_queryset(request).filter(pk__in=fields.ids_of(request.GET))
-            allowed = cancels.allowing(request.user, Right.CLOSE)
-            return self._close_page(request, allowed, request.GET.get("list", ""))
-        ids = fields.ids_of(request.POST)
-        self.act(request, partial(unresolved.close, reason=fields.reason_of(request)), ids)
-        return _to_list(request.POST.get("list", ""))
+            return self._close_page(request, allowed, listed)
+        reason = fields.reason_of(request)
+        try:
+            demanded_reason(reason)
+        except CannotAsk as wrong:
+            return self._close_page(request, allowed, listed, reason=reason, error=str(wrong))
+        self.act(request, partial(unresolved.close, reason=reason), ids)
+        return _to_list(listed)
 
     def _close_page(
-        self, request: HttpRequest, cancels: CancelQuerySet, listed: str
+        self,
+        request: HttpRequest,
+        cancels: CancelQuerySet,
+        listed: str,
+        *,
+        reason: str = "",
+        error: str = "",
     ) -> HttpResponse:
-        """Nothing is closed before a reason is given. ``listed``: the list's query, to go back."""
+        """Nothing is closed before a reason is given. ``listed``: the list's query, to go back.
+
+        ``error``: what is wrong with the reason that was given.
+        """
         self.guard_view(request)
         if not self.has_close_permission(request):
             raise PermissionDenied
@@ -140,6 +155,9 @@ class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
             cancels=rows,
             ids=",".join(str(cancel.pk) for cancel in rows),
             list=listed,
+            reason=reason,
+            error=error,
+            status=422 if error else 200,
         )
 
     def act(self, request: HttpRequest, act: Act, cancel_ids: list[int]) -> None:
