@@ -178,6 +178,13 @@ def test_everything_is_confirmed_by_the_desks_name_and_many_by_their_count(firm)
             confirm(firm, everything, typed=wrong)
 
 
+def test_what_was_typed_as_asked_is_taken_where_nothing_must_be_typed_by_now(firm):
+    firm.orders(3)
+    bids = freeze(firm, side="bid")
+    assert previews.must_type(bids) == ""
+    assert confirm(firm, bids, typed="3").recorded == 3
+
+
 def test_a_desk_can_ask_for_a_reason(firm):
     Desk.objects.update(needs_reason=True)
     firm.orders(1)

@@ -178,8 +178,9 @@ def confirm(
         return before
     _check_age(preview, timezone.now())
     check_reason([preview.desk], reason)
-    if typed.strip() != must_type(preview):
-        raise CannotAsk(f"Type {must_type(preview)} to confirm.", field="typed")
+    demanded = must_type(preview)
+    if demanded and typed.strip() != demanded:
+        raise CannotAsk(f"Type {demanded} to confirm.", field="typed")
     targets = frozen_orders.targets(preview)
     _check_accounts(preview, targets)
     return intake.record_request(
