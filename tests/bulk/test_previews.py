@@ -178,6 +178,18 @@ def test_everything_is_confirmed_by_the_desks_name_and_many_by_their_count(firm)
             confirm(firm, everything, typed=wrong)
 
 
+@pytest.mark.parametrize("name", ["min_price", "max_price"])
+def test_a_price_of_zero_leaves_out_what_has_none_and_is_not_everything(firm, name):
+    a_book(firm)
+    known_order(firm.account, 71_000_000_000, order_type="stop_market", price_number=None)
+    everything, priced = freeze(firm), scope(firm, **{name: Decimal(0)})
+    found = bulk_scope.matching(user=firm.head, scope=priced, now=timezone.now())
+    assert (everything.count, found.count()) == (7, 6 if name == "min_price" else 0)
+    assert everything.is_everything
+    assert not priced.is_everything
+    assert scope(firm, min_age_s=0).is_everything
+
+
 def test_what_was_typed_as_asked_is_taken_where_nothing_must_be_typed_by_now(firm):
     firm.orders(3)
     bids = freeze(firm, side="bid")

@@ -54,12 +54,11 @@ class Scope:
             self.side,
             self.order_types,
             self.min_age_s,
-            self.min_price,
-            self.max_price,
             self.spare_reduce_only,
             self.spare_stops,
         )
-        return not any(value not in ((), "", None, False) for value in narrowing)
+        has_price = self.min_price is not None or self.max_price is not None  # 0 is a price too
+        return not (any(narrowing) or has_price)
 
 
 def as_text(scope: Scope) -> str:
