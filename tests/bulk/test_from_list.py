@@ -1,5 +1,7 @@
 """A list of order ids is frozen line by line, or each bad line is told with its reason."""
 
+import time
+
 import pytest
 
 from orders.access.permissions import NotAllowed
@@ -111,6 +113,33 @@ ONE, TWO = (28_000_000_042, "ETH", "order"), (28_000_000_043, "kBONK", "stop")
 )
 def test_a_list_is_read_as_people_keep_it(firm, text):
     assert frozen_of(firm, text, symbol="") == [ONE, TWO]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order_id\n28000000042 # far out\n28000000043,kBONK,stop # mine, too",
+        'order_id,symbol,kind\n28000000042,ETH # far out, "maybe\n28000000043,kBONK,stop, # x',
+        "id;market;note;kind\n28000000042;ETH;is # 1\n28000000043;kBONK;'# 2';stop # x;y",
+        "order_id\tsymbol\tkind\n28000000042\tETH\t\t# a\tb\n28000000043\tkBONK\tstop\t# c",
+        'account,"order_id",kind,symbol\nAlpha #2,28000000042,,ETH # a\n,28000000043,stop,kBONK',
+    ],
+    ids=range(5),
+)
+def test_what_stands_behind_a_hash_is_skipped_with_a_head_too(firm, text):
+    """But not in a column of free text, such as an account's name."""
+    firm.account.name = "Alpha #2"
+    firm.account.save()
+    known_order(firm.account, 28_000_000_042, symbol="ETH")
+    assert frozen_of(firm, text, symbol="kBONK") == [ONE, TWO]
+
+
+@pytest.mark.parametrize("blank", [" ", " # "])
+def test_a_line_of_blanks_and_hashes_is_read_at_once(firm, blank):
+    began = time.monotonic()
+    for head in ("", "note,order_id\n"):
+        read_list(firm, f"{head}1{blank * 500_000}x")
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("name", ["28000000042", CLIENT_ORDER_ID])

@@ -18,7 +18,10 @@ COLUMNS = {  # what a head may call them; of two that mean the same, the earlier
     "account_name": ("account",),
 }
 PLAIN = {"order_id": 0, "symbol": 1, "kind": 2}  # the columns of a list without a head
-REMARK = re.compile(r"\s+#.*$")
+WORDS = ("order_id", "client_order_id", "symbol", "kind")  # columns that hold no free text
+QUOTED = re.compile(r'"[^"]*"')
+REMARK = re.compile(r"(?<!\s)\s+#.*$")  # tried once for a run of blanks, however long
+MARK = re.compile(rf'"[^"]*"|(?<!\s)\s+#|[{DELIMITERS}]')
 NO_IDS = "The first line names no column with order ids: call it order_id."
 TOO_WIDE = "has {} columns, and {} are known: name each in the first line, as order_id, symbol"
 UNCLOSED = "opens a quotation mark that it does not close"
@@ -49,20 +52,18 @@ def read(text: str) -> list[Line]:
     lines = text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     numbered = [(number, line) for number, line in enumerate(lines, 1) if _is_content(line)]
     delimiter = _delimiter([line for _, line in numbered])
-    records = [(number, line.strip(), _fields(line, delimiter)) for number, line in numbered]
-    first = (records[0][2] or []) if records else []
-    head = _head(first)
-    if not head:  # each line by itself: people paste together what differs
-        alone = [(number, line, _alone(line)) for number, line in numbered]
-        return [
-            _line(number, line.strip(), some, PLAIN, len(PLAIN)) for number, line, some in alone
-        ]
-    if not head.keys() & {"order_id", "client_order_id"}:
-        return [Line(*records[0][:2], why=NO_IDS)]
-    width = len(first)
-    if width == 1:  # it names the ids alone; the lines may hold more
-        head, width = PLAIN, len(PLAIN)
-    return [_line(*record, head, width) for record in records[1:]]
+    first = (_fields(numbered[0][1], delimiter) or []) if numbered else []
+    head, width = _head(first), len(first)
+    if head and not head.keys() & {"order_id", "client_order_id"}:
+        return [Line(numbered[0][0], numbered[0][1].strip(), why=NO_IDS)]
+    if not head or width == 1:  # each line by itself: people paste together what differs
+        rest = numbered[1:] if head else numbered
+        return [_line(number, line.strip(), _alone(line), PLAIN) for number, line in rest]
+    texts = set(range(width)) - {at for column, at in head.items() if column in WORDS}
+    return [
+        _line(number, line.strip(), _fields(_bare(line, delimiter, texts), delimiter), head, width)
+        for number, line in numbered[1:]
+    ]
 
 
 def _fields(line: str, delimiter: str) -> list[str] | None:
@@ -79,6 +80,19 @@ def _alone(line: str) -> list[str] | None:
     return _fields(bare, _delimiter([bare]))
 
 
+def _bare(line: str, delimiter: str, texts: set[int]) -> str:
+    """Cut a note behind a # off; not where it is in quotes, or in a column of free text.
+
+    ``texts``: the places of such columns: an account may be called *Alpha #2*.
+    """
+    at = 0  # the column
+    for mark in MARK.finditer(line):
+        at += 0 if mark[0].startswith('"') else mark[0].count(delimiter)
+        if mark[0].endswith("#") and at not in texts:
+            return line[: mark.start()]
+    return line
+
+
 def _is_content(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
@@ -86,7 +100,7 @@ def _is_content(line: str) -> bool:
 def _delimiter(lines: list[str]) -> str:
     """Find what stands between the fields of the first line that has any."""
     for line in lines:
-        bare = re.sub(r'"[^"]*"', "", line)
+        bare = QUOTED.sub("", line)
         counts = {delimiter: bare.count(delimiter) for delimiter in DELIMITERS}
         if any(counts.values()):
             return max(counts, key=counts.__getitem__)
@@ -107,7 +121,11 @@ def _head(fields: list[str]) -> dict[str, int]:
 
 
 def _line(
-    number: int, raw: str, fields: list[str] | None, head: dict[str, int], width: int
+    number: int,
+    raw: str,
+    fields: list[str] | None,
+    head: dict[str, int],
+    width: int = len(PLAIN),
 ) -> Line:
     if fields is None:
         return Line(number, raw, why=UNCLOSED)
