@@ -24,11 +24,11 @@ class Live:
         if order_id:
             self._order_ids.add((account_id, order_id))
         if client_order_id:
-            self._by_client_id[account_id, client_order_id] = order_id
+            self._by_client_id[account_id, client_order_id.lower()] = order_id
 
     def has_name(self, account_id: int, client_order_id: str | None) -> bool:
         """Whether a live cancel has this client order id. There may be no client order id."""
-        return (account_id, client_order_id) in self._by_client_id
+        return (account_id, _lower(client_order_id)) in self._by_client_id
 
     def has(self, account_id: int, order_id: int | None, client_order_id: str | None) -> bool:
         """Whether a live cancel is, or may be, of this order.
@@ -37,8 +37,14 @@ class Live:
         """
         if order_id is None:
             return self.has_name(account_id, client_order_id)
-        is_nameless = self._by_client_id.get((account_id, client_order_id), order_id) is None
+        name = (account_id, _lower(client_order_id))
+        is_nameless = self._by_client_id.get(name, order_id) is None
         return is_nameless or (account_id, order_id) in self._order_ids
+
+
+def _lower(client_order_id: str | None) -> str | None:
+    """A client order id as it is compared: it names the same order in whatever case."""
+    return client_order_id and client_order_id.lower()
 
 
 def without_live(targets: Sequence[Target]) -> tuple[list[Target], list[Skipped]]:

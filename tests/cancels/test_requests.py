@@ -74,9 +74,10 @@ def test_an_edited_order_is_cancelled_while_the_one_it_was_edited_from_is(firm):
     assert by_id(firm, client_order_id=CLIENT_ORDER_ID).recorded == 0
 
 
-def test_an_order_that_may_be_the_one_of_a_live_client_order_id_is_skipped(firm):
+@pytest.mark.parametrize("name", [CLIENT_ORDER_ID, CLIENT_ORDER_ID.upper()])
+def test_an_order_that_may_be_the_one_of_a_live_client_order_id_is_skipped(firm, name):
     by_id(firm, client_order_id=CLIENT_ORDER_ID)
-    order = known_order(firm.account, 71_000_000_000, client_order_id=CLIENT_ORDER_ID)
+    order = known_order(firm.account, 71_000_000_000, client_order_id=name)
     assert ask(firm, order).recorded == 0
 
 
