@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from orders.models import AuditRecord, Cancel, CancelJob, Event
+from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
 from tests.helpers.screens import folded, known_order, nothing_asked, page, signed_in, url
 
 SOME_UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -175,6 +175,30 @@ def test_sending_the_form_twice_is_one_job(firm):
     first, second = (ask(operator, firm.account, request_key=key) for _ in range(2))
     assert first.url == second.url
     assert CancelJob.objects.count() == 1
+
+
+def test_another_order_typed_into_the_same_form_is_another_job(firm):
+    operator, sent = signed_in(firm.operator), {"request_key": str(uuid.uuid4())}
+    other = firm.new_account("Beta", firm.momentum)
+    ask(operator, firm.account, **sent)
+    for account, changed in (
+        (firm.account, {"order_id": "28000000043"}),
+        (firm.account, {"order_id": "", "client_order_id": SOME_UUID}),
+        (firm.account, {"kind": "twap"}),
+        (firm.account, {"symbol": "ETH"}),
+        (other, {}),
+    ):
+        Cancel.objects.update(status=CancelStatus.REFUSED)
+        answer = ask(operator, account, **sent, **changed)
+        assert "1 cancel recorded." in folded(operator.get(answer.url)), changed
+    assert CancelJob.objects.count() == 6
+
+
+def test_the_same_client_order_id_in_capitals_is_the_same_order(firm):
+    sent = {"request_key": str(uuid.uuid4()), "order_id": ""}
+    for name in (SOME_UUID, SOME_UUID.upper()):
+        ask(signed_in(firm.operator), firm.account, client_order_id=name, **sent)
+    assert AuditRecord.objects.filter(event=Event.CANCEL_ASKED).count() == 1
 
 
 def test_an_order_already_being_cancelled_is_skipped_and_said_so(firm):

@@ -81,6 +81,15 @@ def test_confirming_twice_is_one_job(firm):
     assert CancelJob.objects.count() == 1
 
 
+def test_the_same_key_with_other_orders_is_another_job(firm):
+    operator = signed_in(firm.operator)
+    first, second = (tick(operator, [known_order(firm.account, n)]) for n in (41, 42))
+    key = first.context["request_key"]
+    answers = [confirm(operator, page, request_key=str(key)) for page in (first, second)]
+    assert answers[0].url != answers[1].url
+    assert CancelJob.objects.count() == 2
+
+
 def test_closed_and_foreign_rows_are_left_out_and_said_so(firm):
     orders = [
         known_order(firm.account, 71_000_000_001),

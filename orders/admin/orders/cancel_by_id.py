@@ -13,7 +13,7 @@ from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields
 from orders.admin.shared.job_links import told
-from orders.admin.shared.screens import request_key_of
+from orders.admin.shared.screens import key_of_act, request_key_of
 from orders.admin.shared.unfold import UnfoldAdminSelectWidget
 from orders.cancels import order_place, requests
 from orders.cancels.intake import CancelReceipt
@@ -90,7 +90,7 @@ class CancelByIdForm(forms.Form):
         return int(text)
 
     def clean_client_order_id(self) -> str | None:
-        return self.cleaned_data["client_order_id"].strip() or None
+        return self.cleaned_data["client_order_id"].strip().lower() or None
 
     def clean(self) -> None:
         """Find what was left out by the id, and mark all that is wrong, each at its input."""
@@ -166,11 +166,12 @@ def _ask(request: HttpRequest, form: CancelByIdForm) -> CancelReceipt | None:
             return None
         named = dict(form.cleaned_data)
         account = named.pop("account")
+        order = [named[name] for name in ("symbol", "kind", "order_id", "client_order_id")]
         return requests.cancel_by_id(
             user=request.user,
             actor=actor,
             account_id=account.pk,
-            request_key=request_key_of(request),
+            request_key=key_of_act(request, account.pk, *order),
             **named,
         )
     except requests.CannotAsk as wrong:

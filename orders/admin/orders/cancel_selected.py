@@ -23,7 +23,7 @@ from orders.admin.orders import few_orders
 from orders.admin.shared import fields, filter_text
 from orders.admin.shared.freshness import book_of
 from orders.admin.shared.job_links import ORDERS, told
-from orders.admin.shared.screens import request_key_of
+from orders.admin.shared.screens import key_of_act, request_key_of
 from orders.cancels import requests
 from orders.cancels.bulk import previews
 from orders.models import Account, Desk, Order, Right
@@ -169,7 +169,7 @@ def confirmed(screen: "OrderAdmin", request: HttpRequest) -> HttpResponse:
             actor=actor_of(request),
             order_ids=ids,
             reason=fields.reason_of(request),
-            request_key=key,
+            request_key=key_of_act(request, *sorted(set(ids))),
             is_click=False,
         )
     except requests.CannotAsk as wrong:

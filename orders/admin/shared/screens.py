@@ -89,6 +89,15 @@ def request_key_of(request: HttpRequest) -> uuid.UUID | None:
         return None
 
 
+def key_of_act(request: HttpRequest, *asked: object) -> uuid.UUID | None:
+    """The click's key for exactly this: the same key with something else asked is another act.
+
+    A browser that comes back to a form fills in its old key, and the person may type anew.
+    """
+    key = request_key_of(request)
+    return key and uuid.uuid5(key, " ".join(map(str, asked)))
+
+
 def list_context(response: HttpResponse) -> dict[str, Any] | None:
     """What the template of a list is given; None where the answer is no list."""
     context: dict[str, Any] = getattr(response, "context_data", None) or {}
