@@ -12,6 +12,7 @@ from tests.helpers.stack import ROOT
 
 pytestmark = pytest.mark.browser
 AGAIN = "Nothing was done yet. What you typed or chose stands here again."
+UNKNOWN = "It is not known whether this was done: look before you send it again."
 CHANGE = """
 import sys, django
 django.setup()
@@ -101,6 +102,47 @@ def test_a_session_that_ended_in_between_comes_back_to_the_act(page, demo):
     give_password(page, demo, "hannah")
     page.wait_for_url(address)
     filled_again(page, address, word)
+
+
+def lose_the_answer(page, demo, order_id):
+    """Ask to cancel an order; it is recorded, and a proxy answers in the desk's place."""
+    cancel_by_id(page, demo)
+    page.route("**/cancel-by-id/", gateway_timeout)
+    ask_by_id(page, order_id)
+    expect(page.get_by_text("Gateway timeout")).to_be_visible()
+    page.unroute("**/cancel-by-id/")
+
+
+def gateway_timeout(route):
+    route.fetch(max_redirects=0)
+    route.fulfill(status=504, body="Gateway timeout", content_type="text/html")
+
+
+def ask_by_id(page, order_id):
+    page.select_option("[name=account]", index=1)
+    page.fill("[name=symbol]", "BTC")
+    page.fill("[name=order_id]", order_id)
+    page.get_by_role("button", name="Cancel this order").click()
+
+
+def test_after_a_lost_answer_it_is_not_known_and_another_order_is_another_act(page, demo):
+    lose_the_answer(page, demo, "28900000041")
+    page.go_back()
+    expect(page.get_by_text(UNKNOWN)).to_be_visible()
+    expect(page.locator("[name=order_id]")).to_have_value("28900000041")
+    ask_by_id(page, "28900000042")
+    expect(page.get_by_text("1 cancel recorded.").first).to_be_visible()
+
+
+def test_a_sign_in_after_a_lost_answer_does_not_say_that_nothing_was_done(page, demo):
+    lose_the_answer(page, demo, "28900000043")
+    change_session(page, demo, OVER)
+    page.wait_for_function("() => performance.now() > 1500")
+    page.goto("/admin/orders/order/cancel-by-id/")
+    page.fill("#id_username", "olivia")
+    give_password(page, demo, "olivia")
+    expect(page.get_by_text(UNKNOWN)).to_be_visible()
+    expect(page.get_by_text(AGAIN)).to_have_count(0)
 
 
 def test_what_one_person_typed_is_not_shown_to_the_next(page, demo):

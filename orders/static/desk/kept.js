@@ -8,6 +8,9 @@
   const FORMS = "form[data-kept], #desk_form, #account_form, #user_form, #changelist-form";
   const BUTTONS = ["submit", "button", "image", "reset"];
   const NEVER = ["password", "file", ...BUTTONS];
+  const AT_ONCE_MS = 1000; // from a submit to the start of the load of its answer
+  const UNDONE = "Nothing was done yet.";
+  const UNKNOWN = "It is not known whether this was done: look before you send it again.";
 
   const path = (address) => new URL(address, window.location.href).pathname;
   const person = () => document.querySelector("[data-person]")?.dataset.person;
@@ -57,8 +60,16 @@
     else if (values.length) field.value = values[0];
   }
 
+  // isUndone: never sent, or answered by a page that says so. Else nobody knows.
   function keep(form, isInterrupted) {
-    write({ action: path(form.action), person: person(), fields: fieldsOf(form), isInterrupted });
+    const at = performance.timeOrigin + performance.now();
+    const said = { fields: fieldsOf(form), isInterrupted, isUndone: isInterrupted, at };
+    write({ action: path(form.action), person: person(), ...said });
+  }
+
+  function interrupted(kept, says) {
+    const isAnswer = Math.abs(performance.timeOrigin - kept.at) < AT_ONCE_MS; // and no later page
+    write({ ...kept, isInterrupted: true, isUndone: kept.isUndone || (isAnswer && says === "undone") });
   }
 
   function isHalfFilled(form) {
@@ -90,7 +101,7 @@
     const said = document.createElement("p");
     said.className = "dk-notice";
     said.setAttribute("role", "status");
-    said.textContent = "Nothing was done yet. What you typed or chose stands here again.";
+    said.textContent = `${kept.isUndone ? UNDONE : UNKNOWN} What you typed or chose stands here again.`;
     form.prepend(said);
   }
 
@@ -132,7 +143,8 @@
     rememberList();
     const kept = read();
     if (!kept) return;
-    if (document.querySelector("meta[name=between]")) return write({ ...kept, isInterrupted: true });
+    const between = document.querySelector("meta[name=between]");
+    if (between) return interrupted(kept, between.content);
     write(null);
     return kept.isInterrupted || isBack() ? giveBack(kept) : undefined;
   });
