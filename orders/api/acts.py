@@ -1,7 +1,8 @@
 """One act under one key: asked again it is answered again, and done once.
 
-The key is written before anything is asked for, and the act itself is found again by a key made
-from it. So two who come at once, and one who comes back after a crash, have the same job.
+The key is written before anything is asked for, and a job is found again by a key made from it. An
+act that leaves nothing to find is done in the transaction that keeps its answer. So two who come
+at once, and one who comes back after a crash, have the same act.
 """
 
 import hashlib
@@ -10,11 +11,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Field, Header, Query, Schema
 from ninja.responses import Status
 
+from orders.access.permissions import NotAllowed
 from orders.api import shapes, waiting
 from orders.api.callers import Caller, caller_of
 from orders.api.problems import Refused
@@ -101,6 +104,20 @@ def once(act: ApiAct, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         is_repeated = not is_first
     recorded: dict[str, Any] = json.loads(act.answer)
     return recorded | {"is_repeated": is_repeated}
+
+
+def once_together(act: ApiAct, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do as `once`, where nothing else tells of the act: it and its answer are committed together.
+
+    Who comes at once waits. The record of a refusal is committed too.
+    """
+    with transaction.atomic():
+        locked = ApiAct.objects.select_for_update(no_key=True).get(pk=act.pk)
+        try:
+            return once(locked, do)
+        except NotAllowed as error:
+            refused = error
+    raise refused
 
 
 def told(request: HttpRequest, recorded: dict[str, Any], wait_s: int) -> Told:

@@ -14,6 +14,7 @@ from orders.api.problems import not_found
 from orders.api.read_routes import job_of
 from orders.api.shapes import RowId
 from orders.cancels import jobs, requests
+from orders.cancels.intake import CancelReceipt, asked_before
 from orders.lifecycle.targets import CannotAsk, check_reason
 from orders.models import Account, ApiAct, TokenRight
 from orders.pacifica.signing import MAX_ORDER_ID
@@ -51,7 +52,10 @@ def cancel(
     return acts.told(request, recorded, wait)
 
 
-def _cancel(caller: Caller, given: CancelGiven, act: ApiAct) -> requests.CancelReceipt:
+def _cancel(caller: Caller, given: CancelGiven, act: ApiAct) -> CancelReceipt:
+    """Ask for the cancels. What this act asked for before stands, whatever changed since."""
+    if before := asked_before(caller.actor, [caller.desk], acts.request_key(act)):
+        return before
     ids: list[tuple[int | None, str | None]] = [(number, None) for number in given.order_ids]
     ids += [(None, name) for name in given.client_order_ids]
     if not 0 < len(ids) <= MOST:
@@ -83,7 +87,7 @@ def stop(
         said = jobs.stop(user=caller.user, actor=caller.actor, job_id=job.pk)
         return acts.of_job(said, job)
 
-    recorded = acts.once(act, do)
+    recorded = acts.once_together(act, do)
     return acts.told(request, recorded, wait)
 
 

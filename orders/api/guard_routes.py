@@ -93,7 +93,7 @@ def arm(request: HttpRequest, guard_id: Path[RowId], given: ArmGiven, key: acts.
     def do() -> dict[str, Any]:
         return acts.of_job(_arm(caller, guard_id, given), None)
 
-    return acts.told(request, acts.once(act, do), 0)
+    return acts.told(request, acts.once_together(act, do), 0)
 
 
 @beating.post("/guards/{guard_id}/beat", response=BeatTold)
@@ -123,7 +123,7 @@ def disarm(
     def do() -> dict[str, Any]:
         return acts.of_job(_disarm(caller, guard_id, given), None)
 
-    return acts.told(request, acts.once(act, do), 0)
+    return acts.told(request, acts.once_together(act, do), 0)
 
 
 def _arm(caller: Caller, guard_id: int, given: ArmGiven) -> str:

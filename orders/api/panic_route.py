@@ -41,6 +41,10 @@ def panic(request: HttpRequest, given: PanicGiven, key: acts.Key, wait: acts.Wai
 
 
 def _panic(caller: Caller, given: PanicGiven, act: ApiAct) -> CancelJob:
+    """Pull the panic. What this act pulled before stands, whatever accounts there are since."""
+    key = acts.request_key(act)
+    if before := decision.asked_before(caller.actor, caller.desk, key):
+        return before
     return decision.record_panic(
         user=caller.user,
         actor=caller.actor,
@@ -50,5 +54,6 @@ def _panic(caller: Caller, given: PanicGiven, act: ApiAct) -> CancelJob:
         keep_reduce_only=given.keep_reduce_only,
         reason=plain(given.reason),
         is_drill=given.is_drill,
-        request_key=acts.request_key(act),
+        request_key=key,
+        key_says_all=True,
     )

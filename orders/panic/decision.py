@@ -91,11 +91,14 @@ def record_panic(
     reason: str = "",
     is_drill: bool = False,
     request_key: uuid.UUID | None = None,
+    key_says_all: bool = False,
 ) -> CancelJob:
     """Record a panic: a job with one line an account. The same ``request_key`` is the same panic.
 
     Raises `NotAllowed`, or `CannotAsk` with a sentence. A drill takes only drill accounts.
     ``keep_stops``: cancel one by one, for the exchange's cancel-all takes stop orders too.
+    ``key_says_all``: the key belongs to one request for ever, whatever accounts it means by now;
+    else the same key for other accounts is another panic.
     """
     restored_copy.is_behind(timezone.now())  # before: what waits by then is older than this panic
     desk, accounts = _permitted(user, actor, desk_id, account_ids)
@@ -105,16 +108,28 @@ def record_panic(
     if keep_stops:
         about["keep_stops"] = True
     which = sorted(account.pk for account in accounts)
-    key = uuid.uuid5(request_key or uuid.uuid4(), f"panic {desk.pk} {which} {about} {is_drill}")
+    asked = request_key or uuid.uuid4()
+    key = uuid.uuid5(asked, f"panic {desk.pk} {which} {about} {is_drill}")
     earlier = CancelJob.objects.filter(request_key=key, operator_id=actor.operator_id).first()
     if earlier is not None:
         return earlier
+    key = _key_alone(asked, desk) if key_says_all else key
     try:
         return _insert(
             actor, desk, accounts, about, _cut(reason.strip(), MAX_REASON), is_drill, key
         )
     except IntegrityError:  # the same click was recorded between our look and our insert
         return CancelJob.objects.get(request_key=key, operator_id=actor.operator_id)
+
+
+def asked_before(actor: log.Actor, desk: Desk, request_key: uuid.UUID) -> CancelJob | None:
+    """Find what this person pulled with a key that says all, whatever became of it since."""
+    mine = CancelJob.objects.filter(operator_id=actor.operator_id)
+    return mine.filter(request_key=_key_alone(request_key, desk)).first()
+
+
+def _key_alone(request_key: uuid.UUID, desk: Desk) -> uuid.UUID:
+    return uuid.uuid5(request_key, f"panic {desk.pk}")
 
 
 def _permitted(

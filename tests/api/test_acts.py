@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from orders.api import acts
 from orders.audit import sentences
+from orders.cancels import jobs
 from orders.delivery import worker
 from orders.models import (
     Account,
@@ -15,7 +17,9 @@ from orders.models import (
     AuditRecord,
     Cancel,
     CancelJob,
+    Desk,
     Event,
+    JobStatus,
     Order,
     PanicLine,
     Preview,
@@ -214,6 +218,68 @@ def test_an_act_that_died_before_its_answer_was_kept_is_done_once(firm, bot, mon
     ApiAct.objects.update(answer="", job=None)  # as a crash after the job was recorded leaves it
     again = done(bot.post("/cancels", of(order), key="k1"))
     assert again["job"]["id"] == CancelJob.objects.get().pk
+
+
+@pytest.mark.parametrize("since", ["account is deactivated", "desk asks for a reason"])
+def test_a_cancel_that_died_is_the_same_job_whatever_changed_since(firm, bot, since):
+    order = known_order(firm.account, 71_000_000_001)
+    first = done(bot.post("/cancels", of(order), key="k1"))
+    ApiAct.objects.update(answer="", job=None)
+    if since == "desk asks for a reason":
+        Desk.objects.update(needs_reason=True)
+    else:
+        Account.objects.filter(pk=firm.account.pk).update(is_active=False)
+    again = done(bot.post("/cancels", of(order), key="k1"))
+    assert again["job"]["id"] == first["job"]["id"]
+    assert CancelJob.objects.count() == 1
+
+
+@pytest.mark.parametrize("since", ["one came", "one was deactivated", "the one is"])
+def test_a_panic_that_died_is_the_same_panic_whatever_accounts_there_are_since(firm, bot, since):
+    firm.new_account("Beta", firm.momentum)
+    body = {"account_ids": [firm.account.pk]} if since == "the one is" else {}
+    first = done(bot.post("/panics", body, key="p1"))
+    ApiAct.objects.update(answer="", job=None)
+    if since == "one came":
+        firm.new_account("Gamma", firm.momentum)
+    else:
+        Account.objects.filter(pk=firm.account.pk).update(is_active=False)
+    again = done(bot.post("/panics", body, key="p1"))
+    assert again["job"]["id"] == first["job"]["id"]
+    assert CancelJob.objects.count() == 1
+
+
+def test_a_panic_that_died_under_an_older_version_is_found_by_its_old_key(firm, bot):
+    first = done(bot.post("/panics", {}, key="p1"))
+    act, job = ApiAct.objects.get(), CancelJob.objects.get()
+    about = {"symbol": "", "keep_reduce_only": False}
+    words = f"panic {firm.momentum.pk} {[firm.account.pk]} {about} False"
+    CancelJob.objects.update(request_key=uuid.uuid5(acts.request_key(act), words))
+    ApiAct.objects.update(answer="", job=None)
+    assert done(bot.post("/panics", {}, key="p1"))["job"]["id"] == first["job"]["id"] == job.pk
+
+
+def test_a_stop_whose_answer_could_not_be_kept_was_not_done(firm, bot, book, monkeypatch):
+    job = done(bot.post("/cancels/scope", {"expect_at_most": 9}))["job"]
+    with monkeypatch.context() as broken:
+        broken.setattr(acts, "of_job", fails)
+        problem(bot.post(f"/jobs/{job['id']}/stop", key="x1"), 500)
+    assert CancelJob.objects.get().status == JobStatus.RUNNING
+    told = done(bot.post(f"/jobs/{job['id']}/stop", key="x1"))
+    assert (told["said"][:19], told["is_repeated"]) == ("Stopped: 4 not sent", False)
+    assert AuditRecord.objects.filter(event=Event.JOB_STOPPED).count() == 1
+
+
+def fails(*_, **__):
+    """As a process does that ends here."""
+    raise RuntimeError
+
+
+def test_a_stop_that_is_refused_is_on_record(firm, bot, monkeypatch):
+    job = done(bot.post("/panics", {}))["job"]
+    monkeypatch.setattr(jobs, "has_permission", lambda *_, **__: False)
+    problem(bot.post(f"/jobs/{job['id']}/stop"), 404)
+    assert AuditRecord.objects.filter(event=Event.ACT_REFUSED).count() == 1
 
 
 def test_a_panic_is_pulled_once_a_key_whatever_accounts_came_since(firm, bot):

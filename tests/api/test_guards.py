@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from orders.api import acts
 from orders.models import ApiToken, AuditRecord, Event, Guard, GuardStatus
 from orders.panic.guard import firing
 from tests.api.programs import problem, program
@@ -52,6 +53,27 @@ def test_an_act_on_a_guard_with_the_same_key_is_done_once(guard, bot):
     for _ in range(2):
         bot.post(f"/guards/{guard.pk}/arm", {}, key="arm-1")
     assert AuditRecord.objects.filter(event=Event.GUARD_ARMED).count() == 1
+
+
+@pytest.mark.parametrize("act", ["arm", "disarm"])
+def test_an_act_on_a_guard_whose_answer_could_not_be_kept_was_not_done(
+    guard, bot, act, monkeypatch
+):
+    place, body = f"/guards/{guard.pk}/{act}", {"reason": "over"} if act == "disarm" else {}
+    if act == "disarm":
+        bot.post(f"/guards/{guard.pk}/arm", {})
+    before = Guard.objects.values("status", "arming").get()
+    with monkeypatch.context() as broken:
+        broken.setattr(acts, "of_job", fails)
+        problem(bot.post(place, body, key="x1"), 500)
+    assert Guard.objects.values("status", "arming").get() == before
+    told = bot.post(place, body, key="x1").json()
+    assert (f"is {act}ed" in told["said"], told["is_repeated"]) == (True, False)
+
+
+def fails(*_, **__):
+    """As a process does that ends here."""
+    raise RuntimeError
 
 
 def test_a_beat_that_comes_too_late_is_refused_with_what_was_done(firm, guard, bot):
