@@ -18,8 +18,8 @@ from orders.api.shapes import RowId
 from orders.cancels.bulk import previews
 from orders.cancels.bulk.scope import Scope
 from orders.cancels.intake import CancelReceipt
-from orders.lifecycle.targets import CannotAsk
-from orders.models import ApiAct, Preview, TokenRight
+from orders.lifecycle.targets import CannotAsk, check_case
+from orders.models import ApiAct, Order, Preview, TokenRight
 
 Price = Annotated[str, Field(pattern=r"^[0-9]{1,14}(\.[0-9]{1,12})?$")]
 Symbol = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
@@ -144,6 +144,10 @@ def _frozen(caller: Caller, act: ApiAct, given: OneStepGiven) -> Preview:
 
 
 def _preview(caller: Caller, given: ScopeGiven) -> Preview:
+    if given.symbols:
+        of_desk = Order.objects.open().filter(account__desk=caller.desk, account__is_active=True)
+        known = of_desk.order_by().values_list("symbol", flat=True).distinct()
+        check_case(given.symbols, set(known))
     scope = given.scope(caller.desk.pk)
     return previews.of_scope(user=caller.user, actor=caller.actor, scope=scope)
 

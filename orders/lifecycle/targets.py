@@ -1,6 +1,6 @@
 """What a cancel is aimed at: one order of one account, known to us or only by name."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
@@ -10,6 +10,8 @@ from orders.lifecycle.routes import kind_of
 from orders.models import Account, CancelKind, Desk, Order, OrderState
 from orders.models.panics import MAX_SYMBOL
 from orders.pacifica import signing
+
+OTHER_CASE = "{} matches nothing. Symbols keep their case: {}."
 
 
 class CannotAsk(ValueError):
@@ -133,6 +135,15 @@ def check_symbol(symbol: str) -> None:
         )
     if len(symbol) > MAX_SYMBOL:  # no column holds it
         raise CannotAsk(f"A symbol has at most {MAX_SYMBOL} characters.", field="symbol")
+
+
+def check_case(symbols: Iterable[str], known: Collection[str]) -> None:
+    """Raise `CannotAsk` where open orders are known of a symbol in another case alone."""
+    for symbol in symbols:
+        alike = [name for name in known if name.lower() == symbol.lower()]
+        if alike and symbol not in alike:
+            said = OTHER_CASE.format(symbol, ", ".join(sorted(alike)))
+            raise CannotAsk(said, field="symbols")
 
 
 def check_same_symbol(known: Order, symbol: str) -> None:

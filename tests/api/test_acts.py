@@ -373,6 +373,22 @@ def test_a_scope_in_one_step_that_died_halfway_keeps_to_its_frozen_set(firm, bot
     assert Preview.objects.count() == 1
 
 
+@pytest.mark.parametrize("place", ["/previews", "/cancels/scope"])
+def test_a_symbol_in_the_wrong_case_is_refused_and_not_passed_over(bot, book, place):
+    body = {} if place == "/previews" else {"expect_at_most": 9}
+    told = problem(bot.post(place, body | {"symbols": ["BTC", "eth"]}), 422)
+    assert told["detail"] == "symbols: eth matches nothing. Symbols keep their case: ETH."
+    assert nothing_asked()
+    answer = bot.post(place, body | {"symbols": ["BTC", "ETH", "SOL"]})
+    assert answer.json().get("count", answer.json().get("recorded")) == 4
+
+
+def test_a_symbol_of_another_desk_is_not_given_away(firm, bot, book):
+    known_order(firm.foreign_account, 72_000_000_001, symbol="kBONK")
+    told = problem(bot.post("/previews", {"symbols": ["KBONK"]}), 422)
+    assert "kBONK" not in told["detail"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

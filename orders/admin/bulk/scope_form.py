@@ -7,12 +7,11 @@ from django import forms
 from orders.admin.shared import fields
 from orders.admin.shared.of_desk_form import OfDeskForm
 from orders.cancels.bulk.scope import OLDEST, ORDER_OF_WORK, Scope
-from orders.lifecycle.targets import CannotAsk, check_symbol
+from orders.lifecycle.targets import CannotAsk, check_case, check_symbol
 from orders.models import Order, Right
 
 UNITS = [("1", "seconds"), ("60", "minutes"), ("3600", "hours")]
 SIDES = [("", "both sides"), ("bid", "bids"), ("ask", "asks")]
-OTHER_CASE = "{} matches nothing. Symbols keep their case: {}."
 
 
 class ScopeForm(OfDeskForm):
@@ -94,17 +93,10 @@ class ScopeForm(OfDeskForm):
         try:
             for name in names:
                 check_symbol(name)
+            check_case(names, self.open_symbols)
         except CannotAsk as wrong:
             raise forms.ValidationError(str(wrong)) from None
-        for name in names:
-            self._check_case(name)
         return names
-
-    def _check_case(self, symbol: str) -> None:
-        """Refuse a symbol of which open orders are known in another case alone."""
-        alike = [known for known in self.open_symbols if known.lower() == symbol.lower()]
-        if alike and symbol not in alike:
-            raise forms.ValidationError(OTHER_CASE.format(symbol, ", ".join(alike)))
 
     def clean(self) -> None:
         super().clean()
