@@ -107,7 +107,7 @@ def end(*, user: "Person", actor: log.Actor, token_id: int, reason: str) -> str:
     token = managed(user).filter(pk=token_id).select_related("desk", "made_by").first()
     if token is None:
         refuse(actor=actor, what=f"end API token {token_id}", said=NO_TOKEN)
-    if len(reason := reasons.one_line(reason)) < reasons.MIN_REASON:
+    if len(reasons.seen(reason := reasons.one_line(reason))) < reasons.MIN_REASON:
         raise CannotMake(reasons.SAY_WHY, field="reason")
     if not _end(token, actor, reason):
         return f"{token.name} was ended before."

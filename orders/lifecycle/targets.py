@@ -115,14 +115,14 @@ def open_targets(orders: Iterable[Order]) -> tuple[list[Target], list[tuple[Targ
 def check_reason(desks: Iterable[Desk], reason: str) -> None:
     """Raise `CannotAsk` where one of the desks asks for a reason and none is given."""
     for desk in desks:
-        if desk.needs_reason and not reason.strip():
+        if desk.needs_reason and not reasons.seen(reason):
             raise CannotAsk(f"{desk} asks for a reason.", field="reason")
 
 
 def demanded_reason(text: str) -> str:
     """Return a reason as it is kept. Raises `CannotAsk` where there is none."""
     reason = reasons.one_line(text)
-    if len(reason) < reasons.MIN_REASON:
+    if len(reasons.seen(reason)) < reasons.MIN_REASON:
         raise CannotAsk(reasons.SAY_WHY, field="reason")
     return reason
 

@@ -95,8 +95,9 @@ def test_a_name_is_given_once_even_after_its_token_ended(firm):
 
 def test_a_token_is_ended_with_a_reason_once(firm):
     token, _ = new_token(firm)
-    with pytest.raises(api_tokens.CannotMake):
-        end(firm, token, reason=" ")
+    for blank in (" ", "\u200b" * 3):
+        with pytest.raises(api_tokens.CannotMake):
+            end(firm, token, reason=blank)
     assert end(firm, token) == "quoter-1 is ended: no program comes in by it any more."
     assert "before" in end(firm, token, reason="again")
     assert ApiToken.objects.get().end_reason == "leaked"

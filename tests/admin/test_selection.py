@@ -60,8 +60,9 @@ def test_a_desk_that_asks_for_a_reason_gets_one_for_a_few_orders_too(firm):
     operator, order = signed_in(firm.operator), known_order(firm.account, 71_000_000_001)
     shown = tick(operator, [order])
     assert "required" in re.search(r"<input[^>]*name=.reason.[^>]*>", folded(shown))[0]
-    refused = confirm(operator, shown, reason="  ")
-    assert refused.status_code == 422
+    for blank in ("  ", "\u200b", "\u00ad\u2060", "\u3164"):
+        refused = confirm(operator, shown, reason=blank)
+        assert refused.status_code == 422, blank
     assert "Momentum asks for a reason." in folded(refused)
     assert nothing_asked()
     confirm(operator, refused, reason="fed day")

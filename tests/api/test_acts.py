@@ -148,6 +148,18 @@ def test_a_reason_is_asked_for_where_the_desk_wants_one(firm, bot):
     assert told["job"]["reason"] == "a b c"
 
 
+@pytest.mark.parametrize("reason", ["\u200b", "\x07", "\u2060\u200b", "\u00ad", "\u2800"])
+@pytest.mark.parametrize("place", ["/cancels", "/cancels/scope"])
+def test_a_reason_that_nobody_can_see_is_none(firm, bot, place, reason):
+    Desk.objects.update(needs_reason=True)
+    order = known_order(firm.account, 71_000_000_001)
+    body = of(order) if place == "/cancels" else {"expect_at_most": 1}
+    told = problem(bot.post(place, body | {"reason": reason}), 422)
+    assert told["detail"] == "reason: Momentum asks for a reason."
+    assert nothing_asked()
+    assert done(bot.post(place, body | {"reason": f"{reason} ok"}))["recorded"] == 1
+
+
 def test_acts_on_what_is_another_desks_are_as_missing(firm, bot):
     foreign = known_order(firm.foreign_account, 71_000_000_001)
     missing = of(foreign, account_id=987654)

@@ -123,6 +123,7 @@ CANNOT = {
     "foreign account": ({"account": "Canary"}, "no such account"),
     "account that is not there": ({"account": "Nowhere"}, "no such account"),
     "no reason": ({"reason": " "}, "Give a reason"),
+    "a reason that nobody sees": ({"reason": "\u200b"}, "Give a reason"),
     "wrong case": ({"symbol": "btc"}, "on BTC, not btc"),
     "impossible symbol": ({"symbol": "B TC"}, "Write the symbol"),
 }

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from desk import startup_checks
 from orders.access.denials import refuse
+from orders.audit import reasons
 from orders.audit.log import Actor
 from orders.cancels import requests
 from orders.cancels.intake import CancelReceipt
@@ -91,7 +92,7 @@ def _ask(
 
     That is ours, or one that was live already. ``ids``: (order id, client order id) pairs.
     """
-    if not reason.strip():
+    if not reasons.seen(reason):
         raise CannotAsk("Give a reason: it is kept with the cancel.", field="reason")
     user = terminal.operator_named(operator)
     actor = terminal.actor_of(user)
