@@ -5,9 +5,11 @@ from django.utils.timezone import now
 
 from orders.cancels import requests
 from orders.delivery import worker
-from orders.models import Account, Cancel, Order, Sender
+from orders.models import Account, Cancel, CancelStatus, Order, Sender
+from orders.models.cancels import CancelQuerySet
 from orders.panic import decision
 from tests.api.programs import problem, program
+from tests.helpers.bulk import a_book
 from tests.helpers.screens import known_order
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,19 @@ def test_open_questions_are_told(firm, reader):
     Cancel.objects.update(status="unknown", next_check_at=now())
     (told,) = reader.get("/unresolved").json()["cancels"]
     assert (told["order_id"], told["is_at_rest"]) == (71_000_000_001, False)
+
+
+def test_what_a_job_tells_of_its_cancels_is_from_one_look(firm, reader, monkeypatch):
+    job = asked(firm, firm.operator, *a_book(firm, 3))
+    count = CancelQuerySet.count
+
+    def slower_than_a_sender(rows):
+        Cancel.objects.update(status=CancelStatus.CANCELLED)
+        return count(rows)
+
+    monkeypatch.setattr(CancelQuerySet, "count", slower_than_a_sender)
+    told = reader.get(f"/jobs/{job.pk}").json()
+    assert (told["count"], told["at_rest"], told["counts"]) == (3, 0, {"queued": 3})
 
 
 def test_a_job_tells_how_many_of_its_cancels_stand_where(firm, reader):
