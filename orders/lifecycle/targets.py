@@ -8,7 +8,7 @@ from typing import Protocol
 from orders.audit import reasons
 from orders.lifecycle.routes import kind_of
 from orders.models import Account, CancelKind, Desk, Order, OrderState
-from orders.models.panics import MAX_SYMBOL
+from orders.models.guards import MAX_SYMBOL
 from orders.pacifica import signing
 
 OTHER_CASE = "{} matches nothing. Symbols keep their case: {}."
