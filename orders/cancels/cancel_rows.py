@@ -1,12 +1,13 @@
 """The rows of new cancels, inserted many at once, and the log's rows of their orders."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from orders.audit import log
-from orders.cancels.live_cancels import NAMES
+from orders.cancels.live_cancels import NAMES, TAKEN, Skipped, without_live
 from orders.lifecycle.targets import Target
 from orders.models import Cancel, CancelJob
 from orders.models.bulk_insert import insert
@@ -21,6 +22,18 @@ _added = Prepared(
 )
 
 
+LOOKS = 3  # in one transaction, beside others who take the same orders
+Names = tuple[int, int | None, str | None]  # the values of `NAMES`
+
+
+class Inserted(NamedTuple):
+    """The targets that have a cancel now, the log's rows of them, and what others took first."""
+
+    targets: list[Target]
+    lines: tuple[log.OrderLine, ...]
+    taken: list[Skipped]
+
+
 def newest_of(job: CancelJob) -> int:
     """Return the newest cancel of a job, by id; 0 where it has none."""
     return job.cancels.aggregate(newest=Max("pk"))["newest"] or 0
@@ -28,19 +41,62 @@ def newest_of(job: CancelJob) -> int:
 
 def insert_queued(
     job: CancelJob, targets: list[Target], now: datetime, *, newest: int = 0
-) -> tuple[log.OrderLine, ...]:
-    """Insert one queued cancel for each target; return the log's order rows of them.
+) -> Inserted:
+    """Insert one queued cancel for each target that nobody else took since it was looked at.
 
-    ``newest``: as `newest_of` tells of a job that has cancels already.
+    ``newest``: as `newest_of` tells of a job that has cancels already. Raises `IntegrityError`
+    where the only target was taken, or every one: nothing is asked for then.
     """
+    taken: list[Skipped] = []
+    try:
+        with transaction.atomic(savepoint=len(targets) > 1):
+            _insert(job, targets, now)
+    except IntegrityError:
+        if len(targets) == 1:
+            raise
+        targets, taken = _insert_beside_others(job, targets, now, newest)
+    ids = _ids(job, newest)
+    lines = tuple(line_of(target, ids[_names(target)]) for target in targets)
+    return Inserted(targets, lines, taken)
+
+
+def _insert_beside_others(
+    job: CancelJob, targets: list[Target], now: datetime, newest: int
+) -> tuple[list[Target], list[Skipped]]:
+    """Insert what is free, waiting for whoever is taking one of the orders just now.
+
+    What was taken meanwhile is looked at again: of an edited order only its client order id is.
+    """
+    inserted: list[Target] = []
+    skipped: list[Skipped] = []
+    for _ in range(LOOKS):
+        free, taken = without_live(targets)
+        skipped += taken
+        _insert(job, free, now, skips_taken=True)
+        ids = _ids(job, newest)
+        inserted += [target for target in free if _names(target) in ids]
+        targets = [target for target in free if _names(target) not in ids]
+        if not targets:
+            break
+    if not inserted:
+        raise IntegrityError("Others took each of these orders meanwhile.")
+    return inserted, [*skipped, *((target, TAKEN) for target in targets)]
+
+
+def _insert(
+    job: CancelJob, targets: list[Target], now: datetime, *, skips_taken: bool = False
+) -> None:
     rows = [_row(job, target, now) for target in targets]
-    insert(Cancel, (*GIVEN, *DEFAULTS), rows)
-    # By name: a panic's threads may add to the same job meanwhile, each for its own account.
-    ids = {tuple(names): pk for *names, pk in _added(job_id=job.pk, newest=newest)}
-    return tuple(
-        line_of(target, ids[target.account.pk, target.order_id, target.client_order_id])
-        for target in targets
-    )
+    insert(Cancel, (*GIVEN, *DEFAULTS), rows, skips_taken=skips_taken)
+
+
+def _ids(job: CancelJob, newest: int) -> dict[Names, int]:
+    """Ids of its new cancels, by name: a panic's threads add to one job, each for its account."""
+    return {(account, *names): pk for account, *names, pk in _added(job_id=job.pk, newest=newest)}
+
+
+def _names(target: Target) -> Names:
+    return target.account.pk, target.order_id, target.client_order_id
 
 
 def _plain(value: Any) -> Any:

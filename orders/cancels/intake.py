@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from desk import logs
 from orders.audit import log
 from orders.cancels.cancel_rows import insert_queued, line_of, newest_of
 from orders.cancels.live_cancels import Skipped, without_live
+from orders.cancels.lost_races import again_if_lost
 from orders.lifecycle import wakeups
 from orders.lifecycle.targets import Target
 from orders.models import Cancel, CancelJob, Desk, Event, Preview
@@ -82,10 +83,7 @@ def record_request(
     """
     key = request_key or uuid.uuid4()
     request = _Request(reason.strip(), key, scope, retry_of, preview, preview_sha256, urgent_up_to)
-    try:
-        return _record(actor, targets, skipped, request)
-    except IntegrityError:  # another click was recorded between our look and our insert
-        return _record(actor, targets, skipped, request)
+    return again_if_lost(lambda: _record(actor, targets, skipped, request))
 
 
 def asked_before(
@@ -124,20 +122,18 @@ def extend(job: CancelJob, targets: Sequence[Target]) -> int:
 
     A panic does this with what its cancel-all left over. Returns how many were added.
     """
-    try:
-        return _extend(job, targets)
-    except IntegrityError:  # a click took one of the orders between our look and our insert
-        return _extend(job, targets)
+    return again_if_lost(lambda: _extend(job, targets))
 
 
 def _extend(job: CancelJob, targets: Sequence[Target]) -> int:
     now = timezone.now()
     with transaction.atomic():
         fresh, _ = without_live(targets)
-        if fresh:
-            lines = insert_queued(job, fresh, now, newest=newest_of(job))
-            log.append(_fact(log.actor_of(job), job, fresh, lines, now))
-    return len(fresh)
+        if not fresh:
+            return 0
+        made = insert_queued(job, fresh, now, newest=newest_of(job))
+        log.append(_fact(log.actor_of(job), job, made.targets, made.lines, now))
+    return len(made.lines)
 
 
 @transaction.atomic
@@ -158,17 +154,19 @@ def _record(
     for desk, (wanted, left_out) in by_desk.items():
         fresh, doubles = without_live(wanted)
         left_out += doubles
-        told += [(target.order_id or target.client_order_id, why) for target, why in left_out]
         if fresh:
             job = _new_job(actor, desk, fresh, request, now)
             jobs.append(job)
-            facts.append(_fact(actor, job, fresh, insert_queued(job, fresh, now), now, left_out))
-            _wake(job, fresh)
+            made = insert_queued(job, fresh, now)
+            left_out += made.taken
+            facts.append(_fact(actor, job, made.targets, made.lines, now, left_out))
+            _wake(job, made.targets)
         elif left_out:
             scope = request.scope or in_words([target for target, _ in left_out])
             # No job is made for nothing.
             idle = CancelJob(desk=desk, scope=scope, reason=request.reason)
             facts.append(_fact(actor, idle, (), (), now, left_out))
+        told += [(target.order_id or target.client_order_id, why) for target, why in left_out]
     log.append(*facts)
     recorded = sum(fact.data["count"] for fact in facts)
     return CancelReceipt(tuple(jobs), recorded, tuple(told))

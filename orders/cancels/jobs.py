@@ -13,7 +13,7 @@ from orders.access.denials import refuse
 from orders.access.permissions import has_permission
 from orders.audit import log
 from orders.cancels.intake import CancelReceipt, asked_before, record_request
-from orders.cancels.live_cancels import NAMES, Live
+from orders.cancels.live_cancels import NAMES, TAKEN, Live
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.targets import Target
 from orders.models import (
@@ -88,7 +88,7 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
         rows = _rows(job.cancels.filter(status=CancelStatus.STOPPED))
         ended = _all_ended(rows)
         free, taken = _free_and_taken([row for row in rows if row.pk not in ended])
-        skipped = {ENDED: len(ended), "already being cancelled": len(taken)}
+        skipped = {ENDED: len(ended), TAKEN: len(taken)}
         queued = _queue(free, now)
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         transitions.finish_jobs({job.pk}, now)

@@ -8,6 +8,7 @@ from orders.models import Cancel
 from orders.models.prepared import Prepared
 
 Skipped = tuple[Target, str]  # what was left out, and why
+TAKEN = "already being cancelled"
 
 
 class Live:
@@ -55,7 +56,7 @@ def without_live(targets: Sequence[Target]) -> tuple[list[Target], list[Skipped]
     for target in targets:
         account_id, names = target.account.pk, (target.order_id, target.client_order_id)
         if live.has(account_id, *names):
-            doubles.append((target, "already being cancelled"))
+            doubles.append((target, TAKEN))
             continue
         if target.order_id and live.has_name(account_id, target.client_order_id):
             target = replace(target, client_order_id=None)  # its order id says enough

@@ -28,8 +28,11 @@ def insert(
     rows: Sequence[Row],
     *,
     limits: Limits = LIMITS,
+    skips_taken: bool = False,
 ) -> None:
     """Insert rows of plain values, ten times faster than through model instances.
+
+    ``skips_taken``: leave out, for good, a row whose unique values another one has.
 
     PostgreSQL takes many at once by COPY. SQLite keeps, for each statement, a copy of every page
     that it changes, so there a statement takes many rows; past Django's cursor, which would search
@@ -38,7 +41,8 @@ def insert(
     if not rows:
         return
     into = f"{model._meta.db_table} ({', '.join(columns)})"
-    if connection.vendor == "postgresql" and len(rows) > limits.copy_threshold:
+    is_many = len(rows) > limits.copy_threshold
+    if connection.vendor == "postgresql" and is_many and not skips_taken:  # COPY skips nothing
         with connection.cursor() as cursor, connection.wrap_database_errors:
             _copy(cursor, into, rows)
         return
@@ -46,13 +50,14 @@ def insert(
     rows = _adapted(rows, times) if times else rows
     for some in _portions(rows, len(columns), limits.at_once):
         values = list(itertools.chain.from_iterable(some))
+        ending = " ON CONFLICT DO NOTHING" if skips_taken else ""
         if connection.vendor == "sqlite":
             connection.ensure_connection()
             with connection.wrap_database_errors:
-                connection.connection.execute(_statement(into, "?", columns, some), values)
+                connection.connection.execute(_statement(into, "?", columns, some) + ending, values)
         else:
             with connection.cursor() as cursor:
-                cursor.execute(_statement(into, "%s", columns, some), values)
+                cursor.execute(_statement(into, "%s", columns, some) + ending, values)
 
 
 def _copy(cursor: Any, into: str, rows: Sequence[Row]) -> None:

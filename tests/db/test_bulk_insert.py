@@ -44,3 +44,11 @@ def test_the_rows_of_a_record_go_in_as_one_statement(firm, monkeypatch):
     lines = tuple(log.OrderLine(order_id=n, **account) for n in range(1, 51))
     log.record(log.Fact(Event.SYNC, lines=lines))
     assert made == [("orders_auditrecord", 1), ("orders_auditrecordorder", 50)]
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_a_row_whose_unique_values_are_taken_is_left_out_on_request(db, count):
+    CreditPool.objects.create(name="pool 1", quota=1, spent="{}", in_flight=0)
+    bulk_insert.insert(CreditPool, COLUMNS, pools(count, None), skips_taken=True)
+    assert CreditPool.objects.count() == count
+    assert CreditPool.objects.get(name="pool 1").quota == 1

@@ -1,0 +1,105 @@
+"""Two take the same orders at once: each has an answer, and each order one live cancel."""
+
+import threading
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from orders.cancels import cancel_rows, intake, requests
+from orders.lifecycle.targets import target_of
+from orders.models import AuditRecord, Cancel, CancelJob, Event
+from orders.panic import decision
+from tests.helpers.bulk import a_book
+
+pytestmark = pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time")
+
+
+def click(firm, *orders):
+    ids = [order.pk for order in orders]
+    return requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
+
+
+def elsewhere(act):
+    """Do it on another connection, and see it end."""
+
+    def run():
+        try:
+            act()
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=run, daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive()
+
+
+def before_each_insert(monkeypatch, acts):
+    """Do the next of these elsewhere between each look of this thread and its insert."""
+    real, here = cancel_rows.insert, threading.current_thread()
+
+    def insert(*args, **options):
+        if threading.current_thread() is here and acts:
+            elsewhere(acts.pop(0))
+        return real(*args, **options)
+
+    monkeypatch.setattr(cancel_rows, "insert", insert)
+
+
+def clicks_on(firm, orders):
+    return [lambda order=order: click(firm, order) for order in orders]
+
+
+def test_many_are_recorded_though_their_orders_are_clicked_at_each_look(
+    committing_firm, monkeypatch
+):
+    firm = committing_firm
+    book = a_book(firm, 6)
+    before_each_insert(monkeypatch, clicks_on(firm, book[:2]))
+    asked = click(firm, *book)
+    assert asked.sentence() == "4 cancels recorded, 2 skipped: already being cancelled."
+    job = asked.jobs[0]
+    record = AuditRecord.objects.get(event=Event.CANCEL_ASKED, job_id=job.pk)
+    told = [(row.order_id, row.outcome) for row in record.order_rows.order_by("pk")]
+    worked = [(order.order_id, "") for order in book[2:]]
+    assert told == worked + [(order.order_id, "skipped") for order in book[:2]]
+    of_job = job.cancels.order_by("pk").values_list("order_id", flat=True)
+    assert list(of_job) == [order.order_id for order in book[2:]]
+
+
+def test_a_panic_goes_on_though_its_leftovers_are_clicked_at_each_look(
+    committing_firm, monkeypatch
+):
+    firm = committing_firm
+    book = a_book(firm, 6)
+    job = decision.record_panic(
+        user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk, reason="limit"
+    )
+    before_each_insert(monkeypatch, clicks_on(firm, book[:2]))
+    assert intake.extend(job, [target_of(order) for order in book]) == 4
+    assert job.cancels.count() == 4
+    assert Cancel.objects.count() == 6
+
+
+def test_no_job_is_made_where_others_took_every_order_meanwhile(committing_firm, monkeypatch):
+    firm = committing_firm
+    book = a_book(firm, 6)
+    before_each_insert(monkeypatch, [lambda: click(firm, *book)])
+    asked = click(firm, *book)
+    assert asked.sentence() == "0 cancels recorded, 6 skipped: already being cancelled."
+    assert CancelJob.objects.count() == 1
+
+
+def test_an_order_of_which_another_ones_click_takes_the_name_is_cancelled_by_its_id(
+    committing_firm, monkeypatch
+):
+    """An edited order keeps its client order id, and the one before it may still be cancelled."""
+    firm = committing_firm
+    book = a_book(firm, 3)
+    named = a_book(firm, 2, first=72_000_000_000, client_order_id="of both")
+    before_each_insert(monkeypatch, clicks_on(firm, [book[0], named[0]]))
+    asked = click(firm, *book, named[1])
+    assert asked.sentence() == "3 cancels recorded, 1 skipped: already being cancelled."
+    last = asked.jobs[0].cancels.order_by("pk").last()
+    assert (last.order_id, last.client_order_id) == (named[1].order_id, None)
