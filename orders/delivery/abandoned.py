@@ -25,7 +25,9 @@ def recover_abandoned(now: datetime) -> None:
         return
     restored_copy.is_behind(now)  # if so, nothing that waited in an older copy is queued again
     with transaction.atomic():
-        rows = Cancel.objects.abandoned(now).order_by("pk")
+        abandoned = Cancel.objects.abandoned(now)
+        jobs = transitions.lock_jobs_of(abandoned)
+        rows = abandoned.filter(job__in=jobs).order_by("pk")
         rows = rows.select_for_update(of=("self",), no_key=True)
         cancels = list(rows.select_related("account__desk", "job__desk"))
         if not cancels:

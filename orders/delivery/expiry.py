@@ -75,7 +75,7 @@ def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
     end = Conclusion(CancelStatus.EXPIRED, Proof.NONE, explanation)
     restored_copy.is_behind(now)  # if so, what waited in an older copy is no longer queued
     with transaction.atomic():
-        _lock_jobs_of(stale)
+        transitions.lock_jobs_of(stale)
         rows = stale.select_for_update(of=("self",), no_key=True).select_related(
             "account__desk", "job__desk"
         )
@@ -83,12 +83,3 @@ def _expire(stale: CancelQuerySet, limit: timedelta, now: datetime) -> None:
         if pairs:
             transitions.write(pairs, now)
             log.append(*outcome_facts(pairs, now))
-
-
-def _lock_jobs_of(cancels: CancelQuerySet) -> None:
-    """Lock the jobs before their queued cancels.
-
-    Somebody who stops a job does so too: in another order both would wait for ever.
-    """
-    jobs = CancelJob.objects.filter(pk__in=cancels.order_by().values("job_id")).order_by("pk")
-    list(jobs.select_for_update(no_key=True).values_list("pk"))

@@ -33,8 +33,7 @@ def _is_fresh(asked_at: datetime | None, since: datetime, now: datetime) -> bool
 def hold_back_cancels(since: datetime, now: datetime) -> tuple[int, list[log.Fact]]:
     """Make each live cancel of the copy a question to a person; return how many, the records."""
     live = Cancel.objects.filter(status__in=LIVE)
-    jobs = CancelJob.objects.filter(pk__in=live.order_by().values("job_id")).order_by("pk")
-    list(jobs.select_for_update(no_key=True).values_list("pk"))  # first, as who stops a job does
+    transitions.lock_jobs_of(live)
     rows = live.order_by("pk").select_for_update(of=("self",), no_key=True)
     rows = rows.select_related("account__desk", "job__desk")
     held = [cancel for cancel in rows if not _is_fresh(cancel.requested_at, since, now)]

@@ -266,6 +266,15 @@ _finish = PreparedUpdate(
 )
 
 
+def lock_jobs_of(cancels: CancelQuerySet) -> list[int]:
+    """Lock the jobs of these unsent cancels before the cancels; return the ids.
+
+    Somebody who stops a job does so too: in another order both would wait for ever.
+    """
+    jobs = CancelJob.objects.filter(pk__in=cancels.order_by().values("job_id")).order_by("pk")
+    return list(jobs.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
 def finish_jobs(job_ids: set[int], now: datetime) -> None:
     """Mark jobs done that have nothing live; stop what a stopped job queued again.
 
@@ -300,6 +309,7 @@ def refuse_unsent(
 ) -> None:
     """Conclude cancels that may not be sent at all; the reason is recorded and shown."""
     with transaction.atomic():
+        _locked(pks={cancel.job_id for cancel in chunk})  # first, as who stops a job does
         mine = still_held(chunk)
         ends = [(cancel, refusal(cancel, Proof.NONE, why[:400], now)) for cancel in chunk]
         pairs = [(cancel, end) for cancel, end in ends if cancel.pk in mine]

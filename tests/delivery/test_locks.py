@@ -15,7 +15,7 @@ from django.utils import timezone
 from orders.accounts import account_keys
 from orders.audit import log
 from orders.cancels import jobs, requests, unresolved
-from orders.delivery import expiry, packets, worker
+from orders.delivery import abandoned, expiry, packets, worker
 from orders.lifecycle import reopen, transitions
 from orders.management import sweep
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
@@ -268,3 +268,29 @@ def test_a_stop_while_cancels_expire_waits_for_them_and_they_do_not_wait_for_it(
         expiry.expire_unsent(timezone.now())
     assert told[0].startswith("Nothing to stop")
     assert set(Cancel.objects.values_list("status", flat=True)) == {CancelStatus.EXPIRED}
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+def test_a_stop_while_cancels_are_refused_unsent_waits_for_them(committing_firm):
+    firm = committing_firm
+    ask(firm)
+    job, told = CancelJob.objects.get(), []
+    chunk = claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
+    about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk}
+    with before_the_update(lambda: told.append(jobs.stop(**about)), 0.3):
+        transitions.refuse_unsent(chunk, "It has no agent wallet.", timezone.now())
+    assert told == ["Stopped: 1 not sent, 0 still being followed to their end."]
+    assert set(Cancel.objects.values_list("status", flat=True)) == {"refused", "stopped"}
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time, and no row locks")
+def test_a_stop_while_a_dead_senders_cancels_are_taken_over_waits_for_that(committing_firm):
+    firm = committing_firm
+    ask(firm)
+    job, told = CancelJob.objects.get(), []
+    claim(account_id=firm.account.pk, now=timezone.now(), limit=1)
+    about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk}
+    with before_the_update(lambda: told.append(jobs.stop(**about)), 0.3):
+        abandoned.recover_abandoned(timezone.now() + LEASE * 2)
+    assert told == ["Stopped: 2 not sent, 0 still being followed to their end."]
+    assert set(Cancel.objects.values_list("status", flat=True)) == {"stopped"}
