@@ -1,6 +1,7 @@
 """The rows of new cancels, inserted many at once, and the log's rows of their orders."""
 
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
@@ -10,7 +11,7 @@ from orders.audit import log
 from orders.cancels.live_cancels import NAMES, TAKEN, Skipped, without_live
 from orders.lifecycle.targets import Target
 from orders.models import Cancel, CancelJob
-from orders.models.bulk_insert import insert
+from orders.models.bulk_insert import insert, new_ids
 from orders.models.prepared import Prepared
 
 _added = Prepared(
@@ -50,14 +51,16 @@ def insert_queued(
     taken: list[Skipped] = []
     try:
         with transaction.atomic(savepoint=len(targets) > 1):
-            _insert(job, targets, now)
+            ids = _insert(job, targets, now)
     except IntegrityError:
         if len(targets) == 1:
             raise
         targets, taken = _insert_beside_others(job, targets, now, newest)
-    ids = _ids(job, newest)
-    lines = tuple(line_of(target, ids[_names(target)]) for target in targets)
-    return Inserted(targets, lines, taken)
+        ids = []
+    if not ids:
+        id_of = _ids(job, newest)
+        ids = [id_of[_names(target)] for target in targets]
+    return Inserted(targets, tuple(map(line_of, targets, ids)), taken)
 
 
 def _insert_beside_others(
@@ -85,9 +88,25 @@ def _insert_beside_others(
 
 def _insert(
     job: CancelJob, targets: list[Target], now: datetime, *, skips_taken: bool = False
-) -> None:
+) -> list[int]:
+    """Insert them, on PostgreSQL by name: two bulks of the same orders never wait for each other.
+
+    Senders take them by id, which is in the order given. Returns the ids where they are known.
+    """
+    columns = (*GIVEN, *DEFAULTS)
     rows = [_row(job, target, now) for target in targets]
-    insert(Cancel, (*GIVEN, *DEFAULTS), rows, skips_taken=skips_taken)
+    ids = new_ids(Cancel, len(rows)) if len(rows) > 1 else []
+    if ids:
+        columns = (*columns, "id")
+        rows = [(*row, pk) for row, pk in zip(rows, ids, strict=True)]
+        rows.sort(key=_by_name)
+    insert(Cancel, columns, rows, skips_taken=skips_taken)
+    return ids
+
+
+def _by_name(row: tuple[Any, ...]) -> tuple[int, int, str]:
+    account_id, order_id, client_order_id = _names_in(row)
+    return account_id, order_id or 0, client_order_id or ""
 
 
 def _ids(job: CancelJob, newest: int) -> dict[Names, int]:
@@ -115,6 +134,7 @@ GIVEN = (
     "client_order_id",
     "requested_at",
 )
+_names_in = itemgetter(*(GIVEN.index(name) for name in NAMES))
 DEFAULTS = {  # of the columns that may not be null
     field.attname: _plain(field.get_default())
     for field in Cancel._meta.concrete_fields

@@ -1,12 +1,13 @@
 """Two take the same orders at once: each has an answer, and each order one live cancel."""
 
+import contextlib
 import threading
 
 import pytest
 from django.conf import settings
 from django.db import connections
 
-from orders.cancels import cancel_rows, intake, requests
+from orders.cancels import cancel_rows, intake, lost_races, requests
 from orders.lifecycle.targets import target_of
 from orders.models import AuditRecord, Cancel, CancelJob, Event
 from orders.panic import decision
@@ -103,3 +104,36 @@ def test_an_order_of_which_another_ones_click_takes_the_name_is_cancelled_by_its
     assert asked.sentence() == "3 cancels recorded, 1 skipped: already being cancelled."
     last = asked.jobs[0].cancels.order_by("pk").last()
     assert (last.order_id, last.client_order_id) == (named[1].order_id, None)
+
+
+def test_two_bulks_of_the_same_orders_in_different_orders_of_work_do_not_deadlock(
+    committing_firm, monkeypatch
+):
+    """Each holds what it inserted, and would wait for what the other one did."""
+    firm = committing_firm
+    *book, mine, yours = a_book(firm, 602)
+    both, told = threading.Barrier(2), []
+    real = cancel_rows.insert
+
+    def insert(model, columns, rows, **options):
+        if len(rows) == 601 and not options.get("skips_taken"):
+            real(model, columns, rows[:300], **options)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.5)  # where the other one inserts the same rows first, it waits
+            return real(model, columns, rows[300:], **options)
+        return real(model, columns, rows, **options)
+
+    def cancel(orders):
+        targets = [target_of(order) for order in orders]
+        told.append(intake.record_request(firm.actor(), targets).sentence())
+
+    monkeypatch.setattr(cancel_rows, "insert", insert)
+    monkeypatch.setattr(lost_races, "TRIES", 1)
+    other = threading.Thread(target=elsewhere, args=(lambda: cancel([*book[::-1], yours]),))
+    other.start()
+    cancel([*book, mine])
+    other.join(10)
+    assert sorted(told) == [
+        "1 cancel recorded, 600 skipped: already being cancelled.",
+        "601 cancels recorded.",
+    ]
