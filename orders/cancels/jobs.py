@@ -14,6 +14,7 @@ from orders.access.permissions import has_permission
 from orders.audit import log
 from orders.cancels.intake import CancelReceipt, asked_before, record_request
 from orders.cancels.live_cancels import NAMES, TAKEN, Live
+from orders.cancels.lost_races import again_if_lost
 from orders.lifecycle import transitions, wakeups
 from orders.lifecycle.targets import Target
 from orders.models import (
@@ -71,10 +72,7 @@ def resume(*, user: "Person", actor: log.Actor, job_id: int) -> str:
     sentence for the operator. Raises `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "resume")
-    try:
-        return _resume(actor, job)
-    except IntegrityError:  # a click took one of its orders between our look and our UPDATE
-        return _resume(actor, job)
+    return again_if_lost(lambda: _resume(actor, job))
 
 
 def _resume(actor: log.Actor, job: CancelJob) -> str:
@@ -87,9 +85,8 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
             return f"Nothing to resume: the job is {job.get_status_display().lower()}."
         rows = _rows(job.cancels.filter(status=CancelStatus.STOPPED))
         ended = _all_ended(rows)
-        free, taken = _free_and_taken([row for row in rows if row.pk not in ended])
-        skipped = {ENDED: len(ended), TAKEN: len(taken)}
-        queued = _queue(free, now)
+        queued, taken = _queue_free([row for row in rows if row.pk not in ended], now)
+        skipped = {ENDED: len(ended), TAKEN: taken}
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         transitions.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
@@ -201,7 +198,24 @@ def _ended(rows: Sequence[CancelRow]) -> set[int]:
     }
 
 
-def _free_and_taken(rows: list[CancelRow]) -> tuple[list[int], list[int]]:
+def _queue_free(rows: Sequence[CancelRow], now: datetime) -> tuple[int, int]:
+    """Put those back in the queue whose order is free; return how many, and how many not.
+
+    Where somebody takes an order between our look and our UPDATE, each half is looked at again.
+    """
+    free, taken = _free_and_taken(rows)
+    try:
+        with transaction.atomic():
+            return _queue(free, now), len(taken)
+    except IntegrityError:
+        if len(rows) == 1:
+            return 0, 1
+    halves = portions(rows, (len(rows) + 1) // 2)
+    queued, others = zip(*(_queue_free(half, now) for half in halves), strict=True)
+    return sum(queued), sum(others)
+
+
+def _free_and_taken(rows: Sequence[CancelRow]) -> tuple[list[int], list[int]]:
     """Return the ids of those whose order no live cancel names, and of the others.
 
     Compared here: in the database each would be held against every live cancel of its account.

@@ -7,9 +7,9 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from orders.cancels import cancel_rows, intake, lost_races, requests
+from orders.cancels import cancel_rows, intake, jobs, lost_races, requests
 from orders.lifecycle.targets import target_of
-from orders.models import AuditRecord, Cancel, CancelJob, Event
+from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
 from orders.panic import decision
 from tests.helpers.bulk import a_book
 
@@ -104,6 +104,26 @@ def test_an_order_of_which_another_ones_click_takes_the_name_is_cancelled_by_its
     assert asked.sentence() == "3 cancels recorded, 1 skipped: already being cancelled."
     last = asked.jobs[0].cancels.order_by("pk").last()
     assert (last.order_id, last.client_order_id) == (named[1].order_id, None)
+
+
+def test_a_resume_goes_on_though_its_orders_are_clicked_at_each_look(committing_firm, monkeypatch):
+    firm = committing_firm
+    book = a_book(firm, 6)
+    (job,) = click(firm, *book).jobs
+    about = {"user": firm.operator, "actor": firm.actor(), "job_id": job.pk}
+    jobs.stop(**about)
+    acts, real = clicks_on(firm, [book[5], book[0]]), jobs._queue
+
+    def queue(*args):
+        if acts:
+            elsewhere(acts.pop(0))
+        return real(*args)
+
+    monkeypatch.setattr(jobs, "_queue", queue)
+    said = jobs.resume(**about)
+    assert said == "Resumed: 4 waiting to be sent, 2 skipped: already being cancelled."
+    queued = job.cancels.filter(status=CancelStatus.QUEUED).order_by("pk")
+    assert list(queued.values_list("order_id", flat=True)) == [o.order_id for o in book[1:5]]
 
 
 def test_two_bulks_of_the_same_orders_in_different_orders_of_work_do_not_deadlock(
