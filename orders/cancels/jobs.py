@@ -53,7 +53,7 @@ def stop(*, user: "Person", actor: log.Actor, job_id: int) -> str:
     with transaction.atomic():
         running = CancelJob.objects.filter(pk=job.pk, status=JobStatus.RUNNING)
         if not running.update(status=JobStatus.STOPPING):
-            return f"Nothing to stop: the job is {job.get_status_display().lower()}."
+            return f"Nothing to stop: the job is {_status_now(job)}."
         claimed = Q(status=CancelStatus.SENDING, sent_at=None)  # and its request is not recorded
         unsent = job.cancels.filter(Q(status=CancelStatus.QUEUED) | claimed)
         stopped = transitions.halt(unsent, now)
@@ -82,7 +82,7 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
             pk=job.pk, status__in=[JobStatus.STOPPED, JobStatus.STOPPING]
         )
         if not halted.update(status=JobStatus.RUNNING, done_at=None):
-            return f"Nothing to resume: the job is {job.get_status_display().lower()}."
+            return f"Nothing to resume: the job is {_status_now(job)}."
         rows = _rows(job.cancels.filter(status=CancelStatus.STOPPED))
         ended = _all_ended(rows)
         queued, taken = _queue_free([row for row in rows if row.pk not in ended], now)
@@ -96,6 +96,12 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
         log.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
     told = (f", {count} skipped: {why}" for why, count in skipped.items() if count)
     return f"Resumed: {queued} waiting to be sent{''.join(told)}."
+
+
+def _status_now(job: CancelJob) -> str:
+    """Say what it is by now: somebody else may have been faster."""
+    job.refresh_from_db(fields=["status"])
+    return job.get_status_display().lower()
 
 
 def retry(

@@ -288,6 +288,24 @@ def test_stopping_twice_and_resuming_a_done_job_say_so(firm):
     assert press(firm, jobs.resume, job).startswith("Nothing to resume")
 
 
+@pytest.mark.parametrize("act", ["stop", "resume"])
+def test_who_was_too_late_reads_what_the_job_is_by_now(firm, monkeypatch, act):
+    job = ask(firm, firm.orders(1))
+    if act == "resume":
+        press(firm, jobs.stop, job)
+    real = jobs._permitted
+
+    def permitted(*args):
+        found = real(*args)
+        monkeypatch.setattr(jobs, "_permitted", real)
+        press(firm, getattr(jobs, act), job)  # somebody is faster
+        return found
+
+    monkeypatch.setattr(jobs, "_permitted", permitted)
+    by_now = {"stop": "stopped", "resume": "running"}[act]
+    assert press(firm, getattr(jobs, act), job) == f"Nothing to {act}: the job is {by_now}."
+
+
 def test_a_retry_is_a_new_job_for_what_was_refused_or_stopped(firm):
     orders = firm.orders(3)
     job = ask(firm, orders)
