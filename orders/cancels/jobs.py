@@ -1,5 +1,6 @@
 """Stop, resume and retry a job. Each is a recorded act of a person who may do it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +17,9 @@ from orders.cancels.intake import CancelReceipt, asked_before, record_request
 from orders.cancels.live_cancels import NAMES, TAKEN, Live
 from orders.cancels.lost_races import again_if_lost
 from orders.lifecycle import transitions, wakeups
-from orders.lifecycle.targets import Target
+from orders.lifecycle.targets import DEACTIVATED, Target
 from orders.models import (
+    Account,
     Cancel,
     CancelJob,
     CancelStatus,
@@ -68,8 +70,8 @@ def stop(*, user: "Person", actor: log.Actor, job_id: int) -> str:
 def resume(*, user: "Person", actor: log.Actor, job_id: int) -> str:
     """Put the stopped cancels back in the queue, but skip some orders.
 
-    Skipped are orders that have ended since, and those that another cancel names by now. Returns a
-    sentence for the operator. Raises `NotAllowed`.
+    Skipped are orders that have ended since, those that another cancel names by now, and those of a
+    deactivated account. Returns a sentence for the operator. Raises `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "resume")
     return again_if_lost(lambda: _resume(actor, job))
@@ -84,9 +86,9 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
         if not halted.update(status=JobStatus.RUNNING, done_at=None):
             return f"Nothing to resume: the job is {_status_now(job)}."
         rows = _rows(job.cancels.filter(status=CancelStatus.STOPPED))
-        ended = _all_ended(rows)
-        queued, taken = _queue_free([row for row in rows if row.pk not in ended], now)
-        skipped = {ENDED: len(ended), TAKEN: taken}
+        left_out = _left_out(rows)
+        queued, taken = _queue_free([row for row in rows if row.pk not in left_out], now)
+        skipped = Counter(left_out.values()) + Counter({TAKEN: taken})
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
         transitions.finish_jobs({job.pk}, now)
         accounts = set(job.cancels.values_list("account_id", flat=True))
@@ -94,7 +96,7 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
         wakeups.deliver(account_ids=sorted(accounts), is_urgent=job.is_urgent, count=each)
         facts = {"queued": queued, "skipped": sum(skipped.values())}
         log.append(_fact(Event.JOB_RESUMED, actor, job, now, facts, lines))
-    told = (f", {count} skipped: {why}" for why, count in skipped.items() if count)
+    told = (f", {count} skipped: {why}" for why, count in skipped.items())
     return f"Resumed: {queued} waiting to be sent{''.join(told)}."
 
 
@@ -109,16 +111,16 @@ def retry(
 ) -> CancelReceipt:
     """Make a new job, linked to this one, for what was refused, expired or stopped.
 
-    Orders that have ended since are skipped. Raises `NotAllowed`.
+    Orders that have ended since, or whose account is deactivated, are skipped. Raises `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "retry")
     if before := asked_before(actor, [job.desk], request_key):
         return before
     failed = job.cancels.filter(status__in=RETRIED)
-    ended = _all_ended(_rows(failed))
+    why = _left_out(_rows(failed))
     again = failed.select_related("account__desk", "known_order").order_by("pk")
-    targets = [_target(cancel) for cancel in again if cancel.pk not in ended]
-    skipped = [(_target(cancel), ENDED) for cancel in again if cancel.pk in ended]
+    targets = [_target(cancel) for cancel in again if cancel.pk not in why]
+    skipped = [(_target(cancel), why[cancel.pk]) for cancel in again if cancel.pk in why]
     return record_request(
         actor,
         targets,
@@ -180,8 +182,14 @@ def _rows(cancels: CancelQuerySet, most: int | None = None) -> list[CancelRow]:
     return [CancelRow._make(row) for row in rows[:most]]
 
 
-def _all_ended(rows: list[CancelRow]) -> set[int]:
-    return set().union(*map(_ended, portions(rows)))
+def _left_out(rows: list[CancelRow]) -> dict[int, str]:
+    """Return the ids of those that cannot be sent for again, and why."""
+    accounts = Account.objects.filter(pk__in={row.account_id for row in rows}, is_active=False)
+    shut = set(accounts.values_list("pk", flat=True))
+    why = {row.pk: DEACTIVATED for row in rows if row.account_id in shut}
+    for some in portions(rows):
+        why |= dict.fromkeys(_ended(some), ENDED)
+    return why
 
 
 def _ended(rows: Sequence[CancelRow]) -> set[int]:

@@ -12,6 +12,7 @@ from orders.models.guards import MAX_SYMBOL
 from orders.pacifica import signing
 
 OTHER_CASE = "{} matches nothing. Symbols keep their case: {}."
+DEACTIVATED = "its account is deactivated"  # why an order is skipped
 
 
 class CannotAsk(ValueError):
@@ -106,7 +107,7 @@ def open_targets(orders: Iterable[Order]) -> tuple[list[Target], list[tuple[Targ
         if order.state != OrderState.OPEN:
             skipped.append((target_of(order), "no longer open"))
         elif not order.account.is_active:
-            skipped.append((target_of(order), "its account is deactivated"))
+            skipped.append((target_of(order), DEACTIVATED))
         else:
             targets.append(target_of(order))
     return targets, skipped

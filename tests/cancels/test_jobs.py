@@ -251,6 +251,17 @@ def test_a_retry_leaves_out_what_has_ended_since(firm):
     assert press(firm, jobs.retry, job).sentence() == "0 cancels recorded, 5 skipped: ended since."
 
 
+def test_nothing_is_promised_for_a_deactivated_account(firm):
+    job = ask(firm, firm.orders(2))
+    press(firm, jobs.stop, job)
+    firm.account.is_active = False
+    firm.account.save(update_fields=["is_active"])
+    left_out = "2 skipped: its account is deactivated."
+    assert press(firm, jobs.retry, job).sentence() == f"0 cancels recorded, {left_out}"
+    assert press(firm, jobs.resume, job) == f"Resumed: 0 waiting to be sent, {left_out}"
+    assert set(statuses()) == {CancelStatus.STOPPED}
+
+
 def test_resuming_twice_as_many_is_twice_the_work(firm, settings):
     """Each held against every live cancel of its account, it would be four times as much."""
     if not settings.IS_SQLITE:
