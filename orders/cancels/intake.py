@@ -165,6 +165,7 @@ def _record(
             scope = request.scope or in_words([target for target, _ in left_out])
             # No job is made for nothing.
             idle = CancelJob(desk=desk, scope=scope, reason=request.reason)
+            idle.preview_sha256 = request.preview_sha256
             facts.append(_fact(actor, idle, (), (), now, left_out))
         told += [(target.order_id or target.client_order_id, why) for target, why in left_out]
     log.append(*facts)

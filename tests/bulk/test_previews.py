@@ -165,6 +165,17 @@ def test_a_confirmation_replayed_much_later_is_still_the_job_it_made(firm):
     assert confirm(firm, preview, typed="").jobs == (job,)
 
 
+def test_a_confirmation_that_skipped_everything_is_not_run_later(firm):
+    firm.orders(2)
+    first, later = freeze(firm), freeze(firm)
+    confirm(firm, first)
+    assert confirm(firm, later).recorded == 0
+    Cancel.objects.update(status=CancelStatus.STOPPED)
+    with pytest.raises(CannotAsk, match="every order was skipped then"):
+        confirm(firm, later)
+    assert confirm(firm, freeze(firm)).recorded == 2
+
+
 def test_everything_is_confirmed_by_the_desks_name_and_many_by_their_count(firm):
     firm.orders(3)
     everything, bids = freeze(firm), freeze(firm, side="bid")

@@ -25,7 +25,17 @@ from orders.cancels.bulk.scope import (
 )
 from orders.lifecycle.routes import kind_of
 from orders.lifecycle.targets import CannotAsk, Target, check_reason
-from orders.models import Account, Desk, Order, OrderState, Preview, Restore, Right
+from orders.models import (
+    Account,
+    AuditRecord,
+    Desk,
+    Event,
+    Order,
+    OrderState,
+    Preview,
+    Restore,
+    Right,
+)
 from orders.models.clocks import is_ahead
 from orders.models.orders import OrderQuerySet
 
@@ -167,6 +177,7 @@ def confirm(
 ) -> intake.CancelReceipt:
     """Run exactly the frozen set, once: a replayed confirmation gives the same job.
 
+    Where every order was skipped, no job was made, and the set is not run later either.
     ``urgent_up_to``: as in `intake.record_request`.
     Raises `NotAllowed`, or `CannotAsk` naming the field that is missing.
     """
@@ -177,6 +188,7 @@ def confirm(
     if before := intake.asked_before(actor, [preview.desk], preview.pk):
         return before
     _check_age(preview, timezone.now())
+    _check_unused(preview, actor)
     check_reason([preview.desk], reason)
     demanded = must_type(preview)
     if demanded and typed.strip() != demanded:
@@ -207,6 +219,17 @@ def _check_age(preview: Preview, now: datetime) -> None:
         )
     if Restore.objects.filter(found_at__gte=preview.made_at).exists():
         raise CannotAsk("An older copy of the database was put back since: make the preview anew.")
+
+
+def _check_unused(preview: Preview, actor: Actor) -> None:
+    """Raise `CannotAsk` where this person confirmed this set since, and all of it was skipped.
+
+    The log says so: without a job nothing else names the set.
+    """
+    asked = AuditRecord.objects.filter(event=Event.CANCEL_ASKED, outcome=intake.SKIPPED)
+    asked = asked.filter(operator_id=actor.operator_id, at__gte=preview.made_at)
+    if asked.filter(data__contains=preview.targets_sha256).exists():
+        raise CannotAsk("This was confirmed already: every order was skipped then. Make it anew.")
 
 
 def _check_accounts(preview: Preview, targets: list[Target]) -> None:
