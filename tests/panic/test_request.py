@@ -124,8 +124,8 @@ def test_two_accounts_of_one_panic_may_leave_something_at_the_same_moment(firm, 
     ours, theirs = firm.orders(2), firm.orders(1, account=other)
     job, real, rivals = pull(firm), cancel_rows.insert, [theirs]
 
-    def insert(*given):
-        real(*given)
+    def insert(*given, **options):
+        real(*given, **options)
         for orders in iter(lambda: rivals.pop() if rivals else None, None):
             intake.extend(job, [target_of(order) for order in orders])
 

@@ -110,10 +110,10 @@ def test_a_line_that_fails_its_senders_for_ever_is_left_to_a_person(firm, line, 
 def test_an_order_that_a_click_takes_meanwhile_stops_nothing(firm, line, monkeypatch):
     real, failures = cancel_rows.insert, [IntegrityError("unique")]
 
-    def insert(*given):
+    def insert(*given, **options):
         if failures:
             raise failures.pop()
-        return real(*given)
+        return real(*given, **options)
 
     firm.paper.rules(cancel_all_takes_stops=False)
     firm.orders(1, order_type="stop_limit", stop_price="40000")
