@@ -25,7 +25,6 @@ app = Celery("desk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 HEARTBEAT_S = 3
-QUEUES = "urgent", "bulk"  # as `orders.lifecycle.wakeups` names them
 NICENESS_OF_BULK = 5  # clicks, pages and urgent senders on the same machine get the processor first
 
 
@@ -53,12 +52,13 @@ def why_unreachable(*, within_s: int) -> str:
 
 def connect_beside() -> threading.Thread:
     """Do in a thread what else the first click would wait for; the broker may be away yet."""
+    from orders.lifecycle.wakeups import BULK, URGENT
 
     def connect() -> None:
         with suppress(Exception), app.producer_pool.acquire(block=True) as producer:
             if producer.connection is not None:
                 producer.connection.ensure_connection(max_retries=1)
-            for queue in QUEUES:  # on Redis that takes a connection of its own
+            for queue in (URGENT, BULK):  # on Redis that takes a connection of its own
                 producer.maybe_declare(app.amqp.queues[queue])
             app.backend, app.amqp.send_task_message  # noqa: B018 made when they are asked for
 
