@@ -20,7 +20,6 @@ from orders.lifecycle import restored_copy
 from orders.lifecycle.targets import CannotAsk, check_symbol
 from orders.models import Account, CancelJob, Desk, Event, Market, Order, PanicLine, Right
 from orders.models.cancel_jobs import MAX_REASON, MAX_SCOPE
-from orders.models.guards import MAX_SYMBOL
 from orders.models.orders import IS_STOP
 from orders.panic import bells, spared
 from orders.panic.guard import latches
@@ -201,8 +200,6 @@ def check_spelling(symbol: str, desk: Desk) -> None:
     if not symbol:
         return
     check_symbol(symbol)
-    if len(symbol) > MAX_SYMBOL:
-        raise CannotAsk(f"A symbol has at most {MAX_SYMBOL} characters.", field="symbol")
     met = _met(symbol, desk)
     if met and symbol not in met:
         said = f"Symbols keep their case: write {min(met)}, not {symbol}."
