@@ -5,13 +5,13 @@ import threading
 
 import pytest
 from django.conf import settings
-from django.db import connections
 
 from orders.cancels import cancel_rows, intake, jobs, lost_races, requests
 from orders.lifecycle.targets import target_of
 from orders.models import AuditRecord, Cancel, CancelJob, CancelStatus, Event
 from orders.panic import decision
 from tests.helpers.bulk import a_book
+from tests.helpers.elsewhere import elsewhere
 
 pytestmark = pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time")
 
@@ -21,19 +21,9 @@ def click(firm, *orders):
     return requests.cancel_orders(user=firm.operator, actor=firm.actor(), order_ids=ids)
 
 
-def elsewhere(act):
+def at_once(act):
     """Do it on another connection, and see it end."""
-
-    def run():
-        try:
-            act()
-        finally:
-            connections.close_all()
-
-    other = threading.Thread(target=run, daemon=True)
-    other.start()
-    other.join(10)
-    assert not other.is_alive()
+    assert not elsewhere(act).is_alive()
 
 
 def before_each_insert(monkeypatch, acts):
@@ -42,7 +32,7 @@ def before_each_insert(monkeypatch, acts):
 
     def insert(*args, **options):
         if threading.current_thread() is here and acts:
-            elsewhere(acts.pop(0))
+            at_once(acts.pop(0))
         return real(*args, **options)
 
     monkeypatch.setattr(cancel_rows, "insert", insert)
@@ -116,7 +106,7 @@ def test_a_resume_goes_on_though_its_orders_are_clicked_at_each_look(committing_
 
     def queue(*args):
         if acts:
-            elsewhere(acts.pop(0))
+            at_once(acts.pop(0))
         return real(*args)
 
     monkeypatch.setattr(jobs, "_queue", queue)
@@ -149,7 +139,7 @@ def test_two_bulks_of_the_same_orders_in_different_orders_of_work_do_not_deadloc
 
     monkeypatch.setattr(cancel_rows, "insert", insert)
     monkeypatch.setattr(lost_races, "TRIES", 1)
-    other = threading.Thread(target=elsewhere, args=(lambda: cancel([*book[::-1], yours]),))
+    other = threading.Thread(target=at_once, args=(lambda: cancel([*book[::-1], yours]),))
     other.start()
     cancel([*book, mine])
     other.join(10)

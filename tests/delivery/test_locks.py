@@ -25,9 +25,9 @@ from orders.panic import worker as panic_worker
 from orders.reconcile import resolve
 from orders.reconcile import sync as account_sync
 from tests.helpers.claims import claim, tells
+from tests.helpers.elsewhere import PATIENCE_S, elsewhere
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 10
 UNNAMED_BY_THE_LOG = {"orders/exchange/credits.py"}  # no record points at a pool
 
 
@@ -169,21 +169,6 @@ def test_no_request_of_a_disabled_agent_wallet_follows_its_disabling(committing_
     events = [Event.REQUEST, Event.AGENT_WALLET_DISABLED]
     told = AuditRecord.objects.filter(event__in=events).order_by("position")
     assert list(told.values_list("event", flat=True)) == events
-
-
-def elsewhere(act, wait_s=PATIENCE_S) -> threading.Thread:
-    """Do it on another connection, and wait so long for its end."""
-
-    def run():
-        try:
-            act()
-        finally:
-            connection.close()
-
-    other = threading.Thread(target=run, daemon=True)
-    other.start()
-    other.join(wait_s)
-    return other
 
 
 @contextmanager
