@@ -28,6 +28,15 @@ def disarm(page):
     page.get_by_role("button", name="Arm it", exact=True).wait_for(timeout=SOON_MS)
 
 
+def test_the_button_that_was_pressed_is_told(page, demo):
+    """A button that is disabled as its form leaves would not say which it was."""
+    sign_in(page, demo, "hannah")
+    made_guard(page)
+    page.get_by_role("button", name="Arm it for a drill").click()
+    expect(page.get_by_text("has no drill account")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("button", name="Arm it", exact=True)).to_be_visible()
+
+
 def test_a_strip_that_comes_and_goes_by_itself_moves_no_row(page, browser, demo):
     head = browser.new_context(base_url=demo.address).new_page()
     sign_in(head, demo, "hannah")

@@ -187,7 +187,9 @@
       form.querySelectorAll("input, select").forEach((one) => (one.disabled = one.value === ""));
     }
     if (form.matches("form[data-once]")) {
-      form.querySelectorAll("button").forEach((one) => (one.disabled = true));
+      const buttons = [...form.querySelectorAll("button")];
+      buttons.filter((one) => one !== event.submitter).forEach((one) => (one.disabled = true));
+      setTimeout(() => buttons.forEach((one) => (one.disabled = true))); // once its name is in the form
     }
   });
 
