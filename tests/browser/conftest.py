@@ -26,14 +26,35 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def page(demo, browser):
-    """A page of a browser in which nobody has signed in; it fails on errors of its own."""
+@pytest.fixture(scope="module")
+def room(demo, browser):
+    """What pages of a module share: scripts and styles that were read once, and nothing else."""
     context = browser.new_context(base_url=demo.address, viewport={"width": 1440, "height": 900})
-    page, errors = context.new_page(), []
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(demo, room):
+    """A page of a browser in which nobody has signed in; it fails on errors of its own."""
+    page, errors = room.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_default_timeout(SOON_MS)
     page.set_default_navigation_timeout(PAGE_MS)
     yield page
-    context.close()
+    _as_new(room, demo)
     assert errors == []
+
+
+def _as_new(room, demo):
+    """Close all pages and forget who they were and what they kept, but no script and no style."""
+    for page in room.pages:
+        page.close()
+    last = room.new_page()
+    kept = {"origin": demo.address, "storageTypes": "cookies,local_storage,indexeddb"}
+    room.new_cdp_session(last).send("Storage.clearDataForOrigin", kept)
+    last.close()
+    room.clear_cookies()
+    room.clear_permissions()
+    room.set_offline(False)
+    room.unroute_all()

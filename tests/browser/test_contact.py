@@ -72,7 +72,7 @@ def test_ages_stand_still_while_nothing_is_heard(page, demo):
 
 def test_ages_go_by_the_sites_clock_not_by_the_browsers(page, demo):
     three_hours = "Date.now = ((now) => () => now.call(Date) + 10_800_000)(Date.now)"
-    page.context.add_init_script(three_hours)
+    page.add_init_script(three_hours)
     opened(page, demo, "/admin/")
     page.wait_for_timeout(1500)
     assert " h " not in page.locator("#book time[data-ago]").first.text_content()

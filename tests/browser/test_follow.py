@@ -123,7 +123,7 @@ def test_where_the_line_is_cut_polls_take_over(page, demo, wire):
 
 
 def test_a_browser_without_shared_workers_has_a_line_of_each_shown_page(page, demo):
-    page.context.add_init_script("delete window.SharedWorker")
+    page.add_init_script("delete window.SharedWorker")
     sign_in(page, demo, "olivia")
     orders_of(page)
     assert page.evaluate("() => window.SharedWorker") is None
@@ -134,7 +134,7 @@ def test_a_browser_without_shared_workers_has_a_line_of_each_shown_page(page, de
 
 
 def test_a_browser_without_any_line_polls(page, demo):
-    page.context.add_init_script("delete window.SharedWorker; delete window.EventSource")
+    page.add_init_script("delete window.SharedWorker; delete window.EventSource")
     sign_in(page, demo, "olivia")
     orders_of(page, state="")
     with page.expect_request("**/order/rows/**"):

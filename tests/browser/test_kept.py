@@ -158,7 +158,7 @@ def test_what_one_person_typed_is_not_shown_to_the_next(page, demo):
 @pytest.fixture
 def no_line(page):
     """The page asks by itself, as where no stream of changes stands."""
-    page.context.add_init_script("delete window.SharedWorker; delete window.EventSource")
+    page.add_init_script("delete window.SharedWorker; delete window.EventSource")
 
 
 def test_a_poll_never_turns_a_half_filled_form_into_the_sign_in_page(page, demo, no_line):

@@ -49,7 +49,7 @@ def test_an_order_cancelled_elsewhere_ends_in_its_row_and_nothing_moves(
     page, demo, exchange, follows
 ):
     if not follows:
-        page.context.add_init_script(NO_LINE)
+        page.add_init_script(NO_LINE)
     sign_in(page, demo, "olivia")
     orders_of(page, follows=follows)
     row, order_id = order_at(page, 3)
@@ -79,7 +79,7 @@ def test_a_fill_is_seen_in_the_row_of_a_second_tab_too(page, demo, exchange):
 @pytest.mark.parametrize("follows", [True, False])
 def test_new_orders_are_a_line_that_leads_to_the_same_list(page, demo, exchange, follows):
     if not follows:
-        page.context.add_init_script(NO_LINE)
+        page.add_init_script(NO_LINE)
     sign_in(page, demo, "olivia")
     query = "?symbol=BTC&o=-price"
     orders_of(page, follows=follows, query=query)
