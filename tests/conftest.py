@@ -109,7 +109,7 @@ class _Pauses:
     Long pauses are counted whole and waited in part: nothing happens meanwhile that needs them.
     """
 
-    LONGEST_S = 0.1
+    LONGEST_S = 0.02
 
     def __init__(self):
         self._waited_s = 0

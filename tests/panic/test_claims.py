@@ -52,10 +52,10 @@ def test_a_sender_that_stood_still_between_signing_and_recording_sends_nothing(
     assert PanicLine.objects.get().status == PanicStatus.WAITING
 
 
-def test_a_claimed_line_is_carried_as_it_stands_not_as_it_was_read(firm, line):
+def test_a_claimed_line_is_carried_as_it_stands_not_as_it_was_read(firm, line, quick_panic):
     """Its own sender had gone on already, as far as the answer."""
     PanicLine.objects.update(status=PanicStatus.FINISHING)
-    worker.empty(line)
+    worker.empty(line, timings=QUICK)
     assert cancel_alls(firm) == 0
 
 

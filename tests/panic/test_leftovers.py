@@ -19,7 +19,7 @@ from orders.models import (
     PanicLine,
     PanicStatus,
 )
-from orders.panic import decision, leftovers, readback, worker
+from orders.panic import decision, exchange_requests, leftovers, readback, worker
 from tests.helpers.panics import QUICK
 
 
@@ -142,7 +142,8 @@ def asked(firm):
     ("kind", "about"),
     [("drop", {}), ("status", {"status": 500}), ("status", {"status": 429})],
 )
-def test_a_strategys_cancel_is_repeated_until_the_exchange_took_it(firm, kind, about):
+def test_a_strategys_cancel_is_repeated_until_the_exchange_took_it(firm, kind, about, monkeypatch):
+    monkeypatch.setattr(exchange_requests, "slow_down_s", lambda headers: 0.2)  # after a 429
     strategy(firm)
     firm.paper.fault("/order_strategies/cancel", kind, times=2, **about)
     line = emptied(firm, replace(QUICK, deadline_s=20))  # three rounds, however slow the machine

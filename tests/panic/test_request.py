@@ -29,7 +29,7 @@ from orders.models import (
     PanicLine,
     PanicStatus,
 )
-from orders.panic import actions, cancel_all, decision, worker
+from orders.panic import actions, cancel_all, decision, exchange_requests, worker
 from tests.helpers.panics import QUICK
 
 
@@ -195,7 +195,8 @@ def test_a_sender_that_died_while_sending_does_not_make_it_sent_twice(firm, monk
     assert len(firm.paper.requests("/orders/cancel_all")) == 1
 
 
-def test_a_throttled_cancel_all_did_nothing_and_is_sent_again(firm):
+def test_a_throttled_cancel_all_did_nothing_and_is_sent_again(firm, monkeypatch):
+    monkeypatch.setattr(exchange_requests, "slow_down_s", lambda headers: 0.2)  # after a 429
     firm.orders(2)
     firm.paper.fault("/orders/cancel_all", "status", status=429)
     pull(firm)
