@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -24,9 +25,19 @@ from tests.operations.errands.test_exports import _folders, busy, export, unpack
 VERSION_1 = Path(__file__).parent / "exports" / "version-1.zip"
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Where an export is kept that the first test here makes, and no other needs a database for."""
+    return tmp_path_factory.mktemp("whole")
+
+
 @pytest.fixture
-def folder(busy, tmp_path):  # noqa: F811
-    return unpacked(export(busy), tmp_path)
+def folder(request, whole, tmp_path):
+    """A whole export, for this test alone to spoil."""
+    if not any(whole.iterdir()):
+        unpacked(export(request.getfixturevalue("busy")), whole)
+    (made,) = whole.iterdir()
+    return shutil.copytree(made, tmp_path / made.name)
 
 
 def sign_anew(folder, **changed):
