@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FRESH_FOR_S = 300
 SEEN_EVERY_S = 60  # an idle clock needs no write at every request
 BEGAN, SEEN, FRESH = "desk_began_at", "desk_seen_at", "desk_fresh_at"
+UNTIMED = "desk_untimed_at"  # when a provider named the person anew that tells no times
 STANDING, VERIFIED = "desk_standing", "desk_verified_at"
 # What its person is shown of it: the address it began from, the last one, the browser in words.
 FROM, SEEN_FROM, BROWSER = "desk_from", "desk_seen_from", "desk_browser"
@@ -63,6 +64,14 @@ def verified_elsewhere(request: HttpRequest) -> None:
 def prove(request: HttpRequest, *, at: int | None = None) -> None:
     """Note that the person has just shown again who they are; or when they did, since 1970."""
     request.session[FRESH] = _now() if at is None else at
+
+
+def prove_untimed(request: HttpRequest) -> None:
+    """Note that the provider was asked to sign the person in anew, and names no time.
+
+    That is no fresh proof: it counts for a first second factor alone.
+    """
+    request.session[UNTIMED] = _now()
 
 
 def keep_after_password(request: HttpRequest) -> None:
@@ -115,8 +124,12 @@ def demand_fresh(request: HttpRequest) -> None:
 
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the person proved within the last five minutes who they are."""
-    shown_at: int = request.session.get(FRESH, 0)
-    return 0 <= _now() - shown_at <= FRESH_FOR_S
+    return _is_young(request.session.get(FRESH, 0))
+
+
+def is_proven_untimed(request: HttpRequest) -> bool:
+    """Whether a provider that tells no times named the person within the last five minutes."""
+    return _is_young(request.session.get(UNTIMED, 0))
 
 
 EPOCH_COLUMNS = (
@@ -165,6 +178,10 @@ def _is_by_hand(request: HttpRequest) -> bool:
     headers = request.headers
     looks = "HX-Request" in headers or headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
     return request.method == "POST" or not looks
+
+
+def _is_young(at: int) -> bool:
+    return 0 <= _now() - at <= FRESH_FOR_S
 
 
 def _now() -> int:

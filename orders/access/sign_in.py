@@ -100,7 +100,7 @@ def enrol(*, request: HttpRequest, code: str) -> list[str]:
                 begun=begun,
                 code=code,
                 actor=actor_of(request),
-                is_first_only=not sessions.is_verified(request),
+                is_first_only=_is_first_only(request),
             )
         )
         return True
@@ -125,17 +125,33 @@ def enrol_passkey(*, request: HttpRequest, name: str, answer: str) -> list[str]:
         name=name,
         answer=answer,
         actor=actor_of(request),
-        is_first_only=not sessions.is_verified(request),
+        is_first_only=_is_first_only(request),
     )
     _keep_enrolled(request)
     return recovery_codes
 
 
-def _enrolling(request: HttpRequest) -> "User":
+def demand_proof_to_enrol(request: HttpRequest) -> None:
+    """Raise where this session adds no second factor now. Raises `sessions.NotFresh` too.
+
+    Who has none, and a provider that tells no times, could never give a fresh proof: for the first
+    factor it is enough that the provider named them anew.
+    """
     if not may_enrol(request):
         raise PermissionDenied("The second factor is missing.")
-    sessions.demand_fresh(request)
+    is_first = not second_factor.is_enrolled(sessions.person_of(request))
+    if not (is_first and sessions.is_proven_untimed(request)):
+        sessions.demand_fresh(request)
+
+
+def _enrolling(request: HttpRequest) -> "User":
+    demand_proof_to_enrol(request)
     return sessions.person_of(request)
+
+
+def _is_first_only(request: HttpRequest) -> bool:
+    """Whether what this session proved is enough for a first factor alone."""
+    return not (sessions.is_verified(request) and sessions.is_fresh(request))
 
 
 def _keep_enrolled(request: HttpRequest) -> None:

@@ -83,6 +83,7 @@ def _done(request: HttpRequest, walked: Walked) -> "User":
         return _enter(request, walked.claims)
     person, claims = sessions.person_of(request), walked.claims
     if walked.purpose is Purpose.LINK:
+        walk.check_anew(walked)
         check_may_link(request)
         actor = log.Actor(person.pk, person.get_username(), address=client_address(request))
         identities.link(user=person, issuer=claims.issuer, subject=claims.subject, actor=actor)
@@ -92,8 +93,20 @@ def _done(request: HttpRequest, walked: Walked) -> "User":
     known = identities.of(person, claims.issuer)
     if known is None or known.subject != claims.subject:
         raise Refused(SOMEBODY_ELSE)
-    sessions.prove(request)
+    _prove(request, person, walked)
     return person
+
+
+def _prove(request: HttpRequest, person: "User", walked: Walked) -> None:
+    """Take it as a fresh proof; of a provider that tells no times, for a first factor alone.
+
+    Who has a password gives that. Raises `Refused`.
+    """
+    if walked.claims.auth_time is None and not has_password(person):
+        sessions.prove_untimed(request)
+    else:
+        walk.check_anew(walked)
+        sessions.prove(request)
 
 
 def _enter(request: HttpRequest, claims: Claims) -> "User":

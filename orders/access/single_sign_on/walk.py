@@ -34,11 +34,15 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Walked:
-    """A browser that is back. ``next``: the page where its person was going."""
+    """A browser that is back. ``next``: the page where its person was going.
+
+    ``is_anew``: the provider said that the person signed in there after the walk had begun.
+    """
 
     purpose: Purpose
     claims: Claims
     next: str
+    is_anew: bool
 
 
 def begin(request: HttpRequest, purpose: Purpose, *, back_to: str, next_page: str) -> str:
@@ -61,9 +65,7 @@ def end(request: HttpRequest) -> Walked:
     if not (is_its_own and is_young and user_id == (request.user.pk or 0)):
         raise Refused(LOST)
     claims = provider.answered(request)
-    if Purpose(purpose) is not Purpose.ENTER:
-        _check_anew(claims, began_at)
-    return Walked(Purpose(purpose), claims, next_page)
+    return Walked(Purpose(purpose), claims, next_page, _is_anew(claims, began_at))
 
 
 def proven_at(claims: Claims) -> int:
@@ -74,10 +76,20 @@ def proven_at(claims: Claims) -> int:
     return min(claims.auth_time or 0, _now())
 
 
-def _check_anew(claims: Claims, began_at: int) -> None:
+def check_anew(walked: Walked) -> None:
+    """Raise `Refused` where the provider did not say that the person signed in there just now."""
+    if not walked.is_anew:
+        raise Refused(not_anew())
+
+
+def not_anew() -> str:
+    """Say that the provider did not say so, and what confirms in its place who one is."""
+    return NOT_ANEW.format(provider.name())
+
+
+def _is_anew(claims: Claims, began_at: int) -> bool:
     slack = int(MAY_DIFFER.total_seconds())
-    if claims.auth_time is None or claims.auth_time < began_at - slack:
-        raise Refused(NOT_ANEW.format(provider.name()))
+    return claims.auth_time is not None and claims.auth_time >= began_at - slack
 
 
 def _now() -> int:

@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
@@ -76,9 +75,7 @@ def passkey_options(request: HttpRequest) -> HttpResponse:
 @password_required
 def enrol_passkey_options(request: HttpRequest) -> HttpResponse:
     """Tell the browser how to make a passkey."""
-    if not sign_in.may_enrol(request):
-        raise PermissionDenied("The second factor is missing.")
-    sessions.demand_fresh(request)
+    sign_in.demand_proof_to_enrol(request)
     user = sessions.person_of(request)
     return _answered(lambda: _to_enrol(request, user))
 
@@ -88,7 +85,7 @@ def enrol_passkey(request: HttpRequest) -> HttpResponse:
     """Take a name and a new passkey; show the recovery codes where it is the first factor."""
     if not sign_in.may_enrol(request):
         return redirect("admin:second_factor")
-    sessions.demand_fresh(request)
+    sign_in.demand_proof_to_enrol(request)
     form = PasskeyForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         name, answer = form.cleaned_data["name"], form.cleaned_data["passkey"]

@@ -1,5 +1,7 @@
 """The way to the sign-in service and back. Each step that changes something is a POST."""
 
+from urllib.parse import urlsplit
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
@@ -13,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from orders.access import second_factor, sessions, sign_in
 from orders.access.single_sign_on import provider, walk
 from orders.access.single_sign_on.claims import Refused
-from orders.access.single_sign_on.walk import Purpose
+from orders.access.single_sign_on.walk import Purpose, Walked
 from orders.accounts import single_sign_on
 from orders.admin.sign_in import views
 
@@ -65,7 +67,18 @@ def back(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"Connected: {provider.name()} signs you in from now on.")
     if walked.purpose is Purpose.ENTER and walked.claims.lacks_groups:
         messages.warning(request, single_sign_on.without_groups())
-    return redirect(walked.next)
+    return redirect(_next(request, walked))
+
+
+def _next(request: HttpRequest, walked: Walked) -> str:
+    """Where the person goes now: to a first second factor, where that alone confirms who it is."""
+    if walked.purpose is not Purpose.PROVE or walked.is_anew:
+        return walked.next
+    enrolment = [reverse("admin:enrol_second_factor"), reverse("admin:enrol_passkey")]
+    if urlsplit(walked.next).path in enrolment:
+        return walked.next
+    messages.info(request, walk.not_anew())
+    return enrolment[0]
 
 
 def _refused(request: HttpRequest, refused: Exception) -> HttpResponse:

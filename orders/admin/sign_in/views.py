@@ -192,7 +192,7 @@ def _give_password(request: HttpRequest, form: PasswordForm) -> None:
 
 def _enrolment(request: HttpRequest, form: CodeForm, *, status: int = 200) -> TemplateResponse:
     if request.method != "POST":
-        sessions.demand_fresh(request)  # the page shows the secret
+        sign_in.demand_proof_to_enrol(request)  # the page shows the secret
     user, begun = sessions.person_of(request), request.session.get(sign_in.BEGUN, "")
     secret, request.session[sign_in.BEGUN] = access_second_factor.begin(user=user, begun=begun)
     is_second = access_second_factor.is_enrolled(user)
