@@ -1,14 +1,15 @@
-"""A password that is set anew from the terminal: the rules, the record, the end of sessions."""
+"""A password that is set anew: the rules, the record, the end of sessions, and nothing else."""
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
+from orders.access import sessions
 from orders.audit import sentences
 from orders.models import AuditRecord, Event
 from tests.helpers.authenticator import enrolled, is_in, sign_in
 from tests.helpers.firm import PASSWORD
-from tests.helpers.screens import url
+from tests.helpers.screens import signed_in, url
 from tests.helpers.terminal import DJANGO_ADMIN, MANAGE, process
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +84,64 @@ def test_whoever_starts_the_frameworks_own_command_gets_ours(committing_firm, tm
     kept = get_user_model().objects.get(username="olivia").password
     assert kept.startswith("pbkdf2_")  # as that process hashes, and the tests do not
     assert len(changed()) == 1
+
+
+# --- On the pages, while the person is changed --------------------------------------------------
+
+OWN = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+PEOPLE = get_user_model()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Let something happen while the new password is hashed, which takes a second."""
+    real = PEOPLE.set_password
+
+    def let(happen):
+        def set_password(self, raw):
+            real(self, raw)
+            happen()
+
+        monkeypatch.setattr(PEOPLE, "set_password", set_password)
+
+    return let
+
+
+def deactivate(person):
+    PEOPLE.objects.filter(pk=person.pk).update(is_active=False)
+    sessions.end_all(user=person)
+
+
+def test_ones_own_does_not_undo_that_one_was_deactivated(firm, meanwhile):
+    client = signed_in(firm.operator)
+    meanwhile(lambda: deactivate(firm.operator))
+    client.post(url("password_change"), OWN)
+    assert password_of(firm.operator) == PASSWORD
+    assert not firm.operator.is_active
+    assert changed() == []
+
+
+def test_ones_own_makes_nobody_an_administrator_again(firm, meanwhile):
+    client, same = signed_in(firm.administrator), PEOPLE.objects.filter(pk=firm.administrator.pk)
+    meanwhile(lambda: same.update(is_superuser=False))
+    client.post(url("password_change"), OWN)
+    assert password_of(firm.administrator) == NEW
+    assert not firm.administrator.is_superuser
+
+
+def test_ones_own_does_not_take_the_place_of_one_that_an_administrator_set(firm, meanwhile):
+    client, same = signed_in(firm.operator), PEOPLE.objects.filter(pk=firm.operator.pk)
+    meanwhile(lambda: same.update(password="set-by-an-administrator"))
+    answer = client.post(url("password_change"), OWN)
+    assert "meanwhile: nothing is changed" in answer.content.decode()
+    assert same.get().password == "set-by-an-administrator"
+    assert changed() == []
+
+
+def test_an_administrators_does_not_undo_that_the_person_was_deactivated(firm, meanwhile):
+    client = signed_in(firm.administrator)
+    meanwhile(lambda: deactivate(firm.operator))
+    form = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    client.post(url("auth_user_password_change", firm.operator.pk), form)
+    assert password_of(firm.operator) == NEW
+    assert not firm.operator.is_active

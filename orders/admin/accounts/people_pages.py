@@ -92,6 +92,16 @@ def _check_name(form: "forms.ModelForm[User]", cleaned: dict[str, Any]) -> None:
         form.add_error("username", alike)
 
 
+class PasswordForm(AdminPasswordChangeForm):
+    """A new password for somebody; whatever else of them is changed at this moment stays so."""
+
+    def save(self, commit: bool = True) -> User:
+        person: User = super().save(commit=False)
+        if commit:
+            person.save(update_fields=["password"])
+        return person
+
+
 class MembershipInline(ScopedInline[Membership, User]):
     """The desks a person belongs to, one role on each."""
 
@@ -105,7 +115,7 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
 
     form = PersonForm
     add_form = NewPersonForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = PasswordForm
     event = Event.USER_CHANGED
     inlines = (MembershipInline,)
     list_display = (

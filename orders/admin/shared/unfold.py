@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from django import forms
     from django.contrib import admin
     from django.contrib.admin.views.main import ChangeList
-    from django.contrib.auth.forms import AdminPasswordChangeForm, AuthenticationForm
+    from django.contrib.auth.forms import AdminPasswordChangeForm as DjangoPasswordForm
+    from django.contrib.auth.forms import AuthenticationForm
     from django.contrib.auth.forms import PasswordChangeForm as AdminOwnPasswordChangeForm
     from django.contrib.auth.forms import UserChangeForm as DjangoUserChangeForm
     from django.contrib.auth.forms import UserCreationForm as DjangoUserCreationForm
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
             """Pages that belong to no screen."""
             ...
 
+    AdminPasswordChangeForm = DjangoPasswordForm[User]
     UserChangeForm = DjangoUserChangeForm[User]
     UserCreationForm = DjangoUserCreationForm[User]
     UnfoldAdminPasswordWidget = forms.PasswordInput

@@ -9,8 +9,7 @@ from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.http import HttpRequest, QueryDict
-from django.http.response import HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils.datastructures import MultiValueDict
@@ -20,6 +19,8 @@ from orders.access.sign_in_log import actor_of
 from orders.admin.shared.unfold import AdminOwnPasswordChangeForm
 from orders.audit import log
 from orders.models import Event
+
+MEANWHILE = "Your password was set anew, or you were deactivated, meanwhile: nothing is changed."
 
 
 class NewPasswordForm(AdminOwnPasswordChangeForm):
@@ -57,14 +58,20 @@ class NewPassword(PasswordChangeView):
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
 
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponseRedirect:
-        """Hashing takes long: it is done before anything is locked that senders wait for."""
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        """Hashing takes long: it is done before anything is locked that senders wait for.
+
+        The password alone is saved, and only in the place of the one that was given.
+        """
         changed = {"password": ["(not shown)", "(not shown)"]}
         data = {"user": self.request.user.get_username(), "changed": changed}
         fact = log.Fact(Event.USER_CHANGED, actor_of(self.request), data=data)
+        same = User.objects.filter(pk=form.user.pk, is_active=True, password=form.user.password)
         form.save(commit=False)
         with transaction.atomic():
-            form.user.save()
+            if not same.update(password=form.user.password):
+                form.add_error("old_password", MEANWHILE)
+                return self.form_invalid(form)
             update_session_auth_hash(self.request, form.user)
             log.append(fact)
         return redirect(self.get_success_url())
