@@ -198,21 +198,29 @@ def is_own_password(*, request: HttpRequest, password: str) -> bool:
 
 
 def attempt(
-    request: HttpRequest, step: str, check: Callable[[], "User"], *, refusals: type[Exception]
+    request: HttpRequest,
+    step: str,
+    check: Callable[[], "User"],
+    *,
+    refusals: type[Exception],
+    faults: tuple[type[Exception], ...] = (),
 ) -> "User":
     """Have somebody try who gives no name; return who it is. Failures count against the address.
 
     ``step``: how the person tries, as the record says; ``refusals``: what ``check`` raises where it
-    fails. Raises that, and `Throttled`; each is recorded.
+    fails; ``faults``: those of them that are no fault of who tried, and do not count. Raises them,
+    and `Throttled`; each is recorded.
     """
     address = client_address(request)
-    verdict = throttling.begin(name=f"{step} from {address}", address=address)
+    verdict = throttling.begin_unnamed(step=step, address=address)
     keep_verdict(request, verdict)
     try:
         if not verdict.is_free:
             raise Throttled(wait_words(verdict.wait_s))
         user = check()
     except (Throttled, refusals) as refused:
+        if verdict.is_free and not isinstance(refused, faults):
+            throttling.fail_unnamed(step=step, address=address)
         at_step = getattr(refused, "step", step)
         record_failure(request, "", step=at_step, why=str(refused))
         raise

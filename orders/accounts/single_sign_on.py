@@ -63,8 +63,8 @@ def check_may_link(request: HttpRequest) -> None:
 def come_back(request: HttpRequest) -> Walked:
     """Take a browser that is back from the provider, for what it went there.
 
-    What the provider said is taken once. Failures count as guesses of this address. Raises
-    `Refused`, `sign_in.Throttled`, and what `check_may_link` raises.
+    What the provider said is taken once. Failures count against this address, but for those of a
+    provider that is down. Raises `Refused`, `sign_in.Throttled`, and what `check_may_link` raises.
     """
     if walk.WALK not in request.session:
         raise Refused(walk.LOST)
@@ -74,7 +74,8 @@ def come_back(request: HttpRequest) -> Walked:
         ended.append(walk.end(request))
         return _done(request, ended[0])
 
-    sign_in.attempt(request, STEP, check, refusals=Refused)
+    faults = (provider.Unreachable,)
+    sign_in.attempt(request, STEP, check, refusals=Refused, faults=faults)
     return ended[0]
 
 

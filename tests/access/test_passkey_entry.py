@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from orders.access import passkey_requests, passkeys, sessions
+from orders.access import passkey_requests, passkeys, sessions, throttling
 from orders.audit import sentences
 from orders.models import AuditRecord, Event, Passkey
 from tests.helpers.authenticator import is_in, sign_in
@@ -166,7 +166,7 @@ def test_what_is_no_answer_is_refused(firm, answer):
 
 
 def test_failures_slow_the_next_ones_from_the_same_address(firm, device):
-    for _ in range(7):
+    for _ in range(throttling.PER_STEP + 1):
         client = enter(firm.operator, device, flags=FLAG.UP)
     assert "Too many failed attempts" in said(client)
     assert not is_in(enter(firm.operator, device))

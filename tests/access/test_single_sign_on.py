@@ -14,11 +14,20 @@ from django.utils import timezone
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from orders.access import sessions
+from orders.access import sessions, throttling
 from orders.access.single_sign_on import walk
+from orders.accounts import single_sign_on
 from orders.audit import sentences
 from orders.management.commands import panic
-from orders.models import Alert, AlertKind, AuditRecord, Event, Identity, Membership
+from orders.models import (
+    Alert,
+    AlertKind,
+    AuditRecord,
+    Event,
+    Identity,
+    Membership,
+    SignInAttempt,
+)
 from orders.operations.alerts import watch
 from tests.helpers.authenticator import enrolled, is_in, sign_in
 from tests.helpers.firm import PASSWORD
@@ -344,12 +353,50 @@ def test_one_goes_on_to_the_page_one_wanted_if_it_is_ours(firm, provider):
 
 def test_failures_slow_the_next_ones_from_the_same_address(firm, provider):
     provider.token = {"aud": "somebody-else"}
-    for _ in range(7):
+    for _ in range(throttling.PER_STEP):
         client = enter(provider)
+    assert "Too many failed attempts" not in said(client)
+    client = enter(provider)
     assert "Too many failed attempts" in said(client)
     asked = len(provider.asked)
     enter(provider)
     assert ("POST", "/token") not in provider.asked[asked:]
+    assert is_in(sign_in(firm.administrator))
+
+
+def test_an_office_behind_one_address_comes_in_at_once(firm, provider, monkeypatch):
+    """Each comes back while the one before is looked up."""
+    monkeypatch.setattr(throttling, "PER_STEP", 3)
+    real, waiting = single_sign_on._done, []
+    for n in range(7):
+        provider.person = {"sub": f"s{n}", "preferred_username": f"jane{n}", "groups": []}
+        client = Client(REMOTE_ADDR="198.51.100.7")
+        waiting.append((client, provider.signs_in(go(client)), provider.person))
+    clients = [client for client, _, _ in waiting]
+
+    def next_one():
+        client, brought, provider.person = waiting.pop()
+        come_back(client, brought)
+
+    def done(request, walked):
+        if waiting:
+            next_one()
+        return real(request, walked)
+
+    monkeypatch.setattr(single_sign_on, "_done", done)
+    next_one()
+    assert all(is_in(client) for client in clients)
+    assert records(Event.LOGIN_FAILED) == []
+
+
+def test_a_provider_that_was_down_keeps_nobody_waiting(firm, provider):
+    provider.answers["/token"] = (503, {"error": "server_error"})
+    for _ in range(3):
+        assert not is_in(enter(provider))
+    assert not SignInAttempt.objects.exists()
+    assert len(records(Event.LOGIN_FAILED)) == 3
+    provider.answers.clear()
+    assert is_in(enter(provider))
 
 
 @pytest.mark.parametrize("elsewhere", [{"_claim_names": {"groups": "a"}}, {"hasgroups": True}])

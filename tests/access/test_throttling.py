@@ -122,6 +122,19 @@ def test_unlock_lets_a_person_in_at_once_on_the_record(firm, run):
     ).exists()
 
 
+def test_unlock_takes_an_address_in_place_of_a_name(firm, run):
+    guesses("olivia", 6, HOME)
+    guesses("hannah", 6, "192.0.2.1")
+    assert run("unlock", HOME)[1] == f"{HOME}: 6 attempts forgotten.\n"
+    assert is_in(sign_in("olivia", address=HOME))
+    assert not is_in(sign_in("hannah", address="192.0.2.1"))
+    record = AuditRecord.objects.filter(event="user_changed").first()
+    said = (
+        "The command line changed user (everybody at 203.0.113.9): failed attempts from “6” to “0”."
+    )
+    assert sentences.of_record(record) == said
+
+
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_proxys_header_counts_only_where_the_setting_says_so(firm, settings, trusted):
     settings.TRUST_PROXY_HEADERS = trusted

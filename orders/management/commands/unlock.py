@@ -1,4 +1,4 @@
-"""Let a person sign in again who was throttled after too many wrong guesses."""
+"""Let people sign in again who were throttled after too many wrong guesses."""
 
 from typing import Any
 
@@ -16,12 +16,14 @@ class Command(terminal.DeskCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="the name as it is typed to sign in")
+        parser.add_argument("name", help="the name as it is typed, or an address")
 
     @transaction.atomic
     def handle(self, *, name: str, **options: Any) -> None:
         count = throttling.unlock(name=name)
         user = name[:150] if throttling.is_known(name) else "a name nobody has"
+        if throttling.is_address(name):
+            user = f"(everybody at {name})"
         data = {"user": user, "changed": {"failed attempts": [str(count), "0"]}}
         log.append(log.Fact(Event.USER_CHANGED, COMMAND_LINE, data=data))
         self.stdout.write(f"{name}: {count} attempts forgotten.")
