@@ -10,6 +10,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.message import sanitize_address
 
 from desk import key_files
 
@@ -130,6 +131,22 @@ def is_loopback(url: str) -> bool:
 def is_host(name: str) -> bool:
     """True for what Django compares a request's host with: no scheme, port or path."""
     return HOST.fullmatch(name) is not None
+
+
+def is_mail_address(value: str) -> bool:
+    """True for what the mail library takes: it refuses the others only when something is told."""
+    try:
+        return value.count("@") == 1 and bool(sanitize_address(value, "utf-8"))
+    except ValueError:
+        return False
+
+
+def can_be_looked_up(host: str | None) -> bool:
+    """True for a name that may be looked up at all; no look-up is made."""
+    try:
+        return bool(host and host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def is_log_name(name: str) -> bool:

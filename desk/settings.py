@@ -19,10 +19,12 @@ from desk.env_file import DEFAULT, load
 from desk.private import make_own_folder
 from desk.setting_values import (
     address,
+    can_be_looked_up,
     is_folder,
     is_host,
     is_log_name,
     is_loopback,
+    is_mail_address,
     listed,
     number,
     path,
@@ -268,7 +270,7 @@ if ALERT_WEBHOOK_URL and not (
 ):
     wrong("ALERT_WEBHOOK_URL", "must start with https://.")
 ALERT_EMAILS = listed("ALERT_EMAILS")
-if not all(address.count("@") == 1 for address in ALERT_EMAILS):
+if not all(map(is_mail_address, ALERT_EMAILS)):
     wrong("ALERT_EMAILS", "must be e-mail addresses with commas between.")
 try:
     ALERT_ROUTES = alert_routes.parse(secret("ALERT_ROUTES"))
@@ -279,6 +281,8 @@ if ALERT_EMAILS and not EMAIL_URL:
     wrong("EMAIL_URL", "is not set: e-mails to ALERT_EMAILS need a mail server.")
 if EMAIL_URL:
     _mail = environ.Env.email_url_config(EMAIL_URL)
+    if not can_be_looked_up(_mail["EMAIL_HOST"]):
+        wrong("EMAIL_URL", "its host is none, or one that no name can be: look at its dots.")
     EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
     EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
@@ -287,6 +291,8 @@ if EMAIL_URL:
     del _mail
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "pacifica-desk@localhost")
+if not is_mail_address(DEFAULT_FROM_EMAIL):
+    wrong("EMAIL_FROM", "must be one e-mail address.")
 del EMAIL_URL  # it may hold a password under a name that Django would show
 
 # --- The API --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from desk.alert_routes import parse
 from orders.models import Alert, AlertKind, AuditRecord, Event
+from orders.operations.alerts import ways
 from tests.helpers.hook import running_hook
 
 PAGE, TEST = "/admin/orders/alert/", "/admin/orders/alert/test/"
@@ -61,6 +62,16 @@ def test_a_test_goes_out_by_every_way_and_what_became_of_each_is_said(page, firm
     record = AuditRecord.objects.get(event=Event.ALERT)
     assert record.operator_name == firm.administrator.username
     assert '"route 1 (json)":"it was not taken"' in record.data
+
+
+def test_a_way_that_fails_oddly_is_named(page, settings, monkeypatch):
+    def refuse(*_):
+        raise ValueError("Invalid address: hush")
+
+    monkeypatch.setattr(ways, "send_mail", refuse)
+    settings.ALERT_EMAILS = ["ops@example.com;"]
+    answer = page.post(TEST, follow=True)
+    assert said(answer) == ["mail: not sent, it failed (ValueError)."]
 
 
 def test_nobody_else_sees_it_or_sends_one(firm, client, settings):

@@ -54,6 +54,7 @@ WRONG = {
     "ALERT_WEBHOOK_URL": "http://hooks.example.com/1",
     "ALERT_EMAILS": "somebody",
     "EMAIL_URL": "mail.example.com",
+    "EMAIL_FROM": "desk@",
     "AGENT_KEY_OPENING_KEYS_FILE": "/no/such/file",
     "LOG_LEVEL": "chatty",
     "LOG_FORMAT": "JSON",
@@ -109,6 +110,33 @@ def test_what_is_no_host_is_refused(tmp_path, host):
 def test_hosts_in_every_form_are_taken(tmp_path):
     hosts = ["desk.example.com", ".example.com", "127.0.0.1", "[::1]", "desk"]
     assert settings(tmp_path, ALLOWED_HOSTS=",".join(hosts))["ALLOWED_HOSTS"] == hosts
+
+
+MAIL_SERVER = {"EMAIL_URL": "smtp://127.0.0.1:25"}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["ops@example.com;", "ops@example.com;me", "ops@", "ops@exa..mple.com", "@example.com"]
+)
+def test_an_address_that_the_mail_library_refuses_is_refused(tmp_path, wrong):
+    for name in ("ALERT_EMAILS", "EMAIL_FROM"):
+        said = refusal(tmp_path, **MAIL_SERVER | {name: wrong})
+        assert said.startswith(f"{name}: ") and wrong not in said
+
+
+@pytest.mark.parametrize("host", ["mail..example.com", "m" * 64 + ".example.com", "user:hush@"])
+def test_a_mail_server_that_cannot_be_looked_up_is_refused(tmp_path, host):
+    said = refusal(tmp_path, EMAIL_URL=f"smtp://{host}")
+    assert said.startswith("EMAIL_URL: ") and "hush" not in said
+
+
+def test_mail_in_every_form_is_taken(tmp_path):
+    addresses = ["ops@example.com", "ops+desk@münchen.example", "ops@localhost"]
+    for host in ("mail.example.com", "user:p%40ss@mail.example.com:587", "[::1]:25", "localhost"):
+        read = settings(tmp_path, EMAIL_URL=f"smtp://{host}", ALERT_EMAILS=",".join(addresses))
+        assert read["ALERT_EMAILS"] == addresses
+    read = settings(tmp_path, EMAIL_FROM="Pacifica Desk <desk@example.com>")
+    assert read["DEFAULT_FROM_EMAIL"] == "Pacifica Desk <desk@example.com>"
 
 
 def test_a_name_that_looks_like_a_setting_is_told_of(tmp_path):

@@ -41,7 +41,16 @@ class Way:
 
     key: str
     name: str  # for the log and for people
-    send: Callable[[Notice], None] = field(repr=False)  # raises `CannotTell`
+    take: Callable[[Notice], None] = field(repr=False)
+
+    def send(self, notice: Notice) -> None:
+        """Tell by it. Raises `CannotTell`, whatever failed: no way keeps the others silent."""
+        try:
+            self.take(notice)
+        except CannotTell:
+            raise
+        except Exception as error:  # its own words may hold an address
+            raise CannotTell(f"it failed ({type(error).__name__})") from None
 
 
 def every_way() -> list[Way]:
@@ -111,15 +120,7 @@ def _by_apprise(route: AlertRoute, notice: Notice) -> None:
         storage_mode=PersistentStoreMode.MEMORY,
     )
     teller = Apprise(asset=asset)
-    try:
-        if not teller.add(route.address):
-            raise CannotTell("it is no address that Apprise knows")
-        was_taken = teller.notify(
-            body=notice.text, title=notice.subject, body_format=NotifyFormat.TEXT
-        )
-    except CannotTell:
-        raise
-    except Exception as error:  # its own words may hold the address
-        raise CannotTell(f"Apprise failed ({type(error).__name__})") from None
-    if not was_taken:
+    if not teller.add(route.address):
+        raise CannotTell("it is no address that Apprise knows")
+    if not teller.notify(body=notice.text, title=notice.subject, body_format=NotifyFormat.TEXT):
         raise CannotTell("it was not taken")

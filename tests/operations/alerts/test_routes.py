@@ -107,6 +107,19 @@ def test_a_way_that_fails_makes_no_other_repeat_itself(hook, route_to, settings,
 
 
 @pytest.mark.django_db
+def test_a_way_that_fails_oddly_keeps_no_other_silent(hook, route_to, settings, caplog):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.ALERT_EMAILS, settings.EMAIL_HOST = ["ops@example.com"], "mail..example.com"
+    route_to(hook)
+    one = raised()
+    telling.tell(NOW)
+    one.refresh_from_db()
+    assert (len(hook.taken), one.told_at, one.failures) == (1, None, 1)
+    assert "by mail (it failed (UnicodeError))" in caplog.text
+    assert "example" not in caplog.text
+
+
+@pytest.mark.django_db
 def test_who_heard_of_it_hears_of_its_end_and_nobody_else(hook, route_to, settings):
     with running_hook() as other:
         settings.ALERT_WEBHOOK_URL = f"http://127.0.0.1:{hook.server_port}/hook"
