@@ -4,6 +4,7 @@ A person asks for a test. The app also tests each wallet once a day: somebody ma
 wallet to the account.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,6 +56,7 @@ UNHELD = (
     "know whose they are, revoke them on Pacifica's API key page."
 )
 ODD = "an entry that cannot be read:"
+_BETWEEN = re.compile(rf", (?={ODD} |[1-9A-HJ-NP-Za-km-z]{{32,44}}(?:, |$))")  # of `unheld`
 MAYBE_ODD = (
     "It is not listed, but for entries that cannot be read. Look at Pacifica's API key page."
 )
@@ -182,6 +184,11 @@ def _is_over(now: datetime) -> Q:
 def alarmed() -> OfAccountsQuerySet[AgentWallet]:
     """Find active agent wallets whose last readable list names one that this app does not hold."""
     return AgentWallet.objects.filter(is_active=True).exclude(unheld="")
+
+
+def entries_of(unheld: str) -> tuple[str, ...]:
+    """Return one by one what a wallet's ``unheld`` names."""
+    return tuple(_BETWEEN.split(unheld)) if unheld else ()
 
 
 def overdue(now: datetime, grace: timedelta) -> list[int]:

@@ -2,7 +2,7 @@
 
 from orders.models.account_stream import AccountStream
 from orders.models.accounts import Account, AgentWallet, SealedApiConfigKey, SealedKey
-from orders.models.alerts import Alert, AlertKind
+from orders.models.alerts import Alert, AlertKind, Matter
 from orders.models.api_acts import ApiAct
 from orders.models.api_tokens import ApiToken, TokenRight
 from orders.models.audit import AuditPayload, AuditRecord, AuditRecordOrder, Event
@@ -84,6 +84,7 @@ __all__ = [
     "Latch",
     "Market",
     "MarketWatch",
+    "Matter",
     "Membership",
     "Order",
     "OrderState",

@@ -1,13 +1,32 @@
 """Matters that people are told of outside the pages, each once, and once more when it is over."""
 
+import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 from django.db import models
 
 from orders.models.clocks import has_come
 
 MAX_PAUSE = timedelta(minutes=15)  # between tries to tell
+RAISED, OVER, HEARD = "raised", "over", "heard"  # what a way told; heard: when it was less
+
+
+class Matter(NamedTuple):
+    """What there is to tell of. ``parts``: what it may become more of while it stands, each named.
+
+    A matter of which more comes to stand is told again.
+    """
+
+    desk_name: str  # or empty
+    said: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def covers(self) -> str:
+        """Its parts as they are kept; empty where it has none."""
+        return json.dumps(sorted(set(self.parts))) if self.parts else ""
 
 
 class AlertKind(models.TextChoices):
@@ -39,12 +58,25 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     """Alerts, by what is still to be done about them."""
 
     def raise_once(
-        self, *, kind: str, about: str, desk_name: str, said: str, now: datetime
+        self,
+        *,
+        kind: str,
+        about: str,
+        desk_name: str,
+        said: str,
+        now: datetime,
+        parts: Iterable[str] = (),
     ) -> None:
-        """Raise a matter that does not stand yet; another sender may be first."""
-        alert = Alert(kind=kind, about=about, desk_name=desk_name, said=said[:400])
+        """Raise a matter that does not stand yet, or that has become more since it was told.
+
+        Another sender may be first.
+        """
+        covers = Matter(desk_name, said, tuple(parts)).covers
+        alert = Alert(kind=kind, about=about, desk_name=desk_name, said=said[:400], covers=covers)
         alert.raised_at = alert.next_tell_at = now
         self.bulk_create([alert], ignore_conflicts=True)
+        for standing in self.current().filter(kind=kind, about=about).exclude(covers=covers):
+            standing.become(alert)
 
     def current(self) -> Self:
         """Those whose matter is not over."""
@@ -71,10 +103,11 @@ class Alert(models.Model):
     about = models.CharField(max_length=80, blank=True)
     desk_name = models.CharField(max_length=80, blank=True)
     said = models.CharField(max_length=400)  # in words, without any secret
+    covers = models.TextField(blank=True, default="")  # the parts of its matter, as JSON
     raised_at = models.DateTimeField()
     next_tell_at = models.DateTimeField()
     told_at = models.DateTimeField(null=True)
-    told_ways = models.JSONField(default=list)  # "raised KEY" or "over KEY" of each way so far
+    told_ways = models.JSONField(default=list)  # "raised KEY", "over KEY" of each way so far
     over_at = models.DateTimeField(null=True)
     told_over_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)  # to tell; the next try comes later
@@ -97,3 +130,20 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.about}".strip()
+
+    def become(self, newer: "Alert") -> None:
+        """Cover what the newer one covers, and be told again by every way where that is more."""
+        again: dict[str, Any] = {}
+        if not self._has_told(newer):
+            ways = [way.partition(" ")[2] for way in self.told_ways]
+            again = {"told_at": None, "told_ways": [f"{HEARD} {way}" for way in ways]}
+            again |= {"next_tell_at": newer.next_tell_at, "failures": 0}
+        same = Alert.objects.current().filter(pk=self.pk, covers=self.covers)
+        same.update(covers=newer.covers, said=newer.said, **again)
+
+    def _has_told(self, newer: "Alert") -> bool:
+        """Whether it told of all that the newer one covers; one of an older release has words."""
+        parts = set(json.loads(newer.covers or "[]"))
+        if not self.covers:
+            return self.said == newer.said or all(part in self.said for part in parts)
+        return parts <= set(json.loads(self.covers))

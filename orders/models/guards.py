@@ -18,12 +18,18 @@ MIN_TTL_S, MAX_TTL_S = 1, 600
 MAX_REASON, MAX_BOOT, MAX_SYMBOL = 300, 120, 64  # characters
 NOBODY = "nobody who may cancel stands behind it"
 DEACTIVATED = "its account is deactivated"
+LEVELS = (80, 50)  # percent of its time at which a guard warns
 PULSE_FRESH_FOR = timedelta(seconds=5)  # a sweep writes one each second
 
 
 def acting_guard() -> "models.CharField[str, str]":
     """The name of the guard or schedule that acted; empty where a person or program did."""
     return models.CharField(max_length=MAX_NAME, blank=True, default="")
+
+
+def levels_up_to(percent: int) -> tuple[str, ...]:
+    """Return the levels that a silence reached, as its alert keeps what it told of."""
+    return tuple(f"{level} %" for level in LEVELS if level <= percent)
 
 
 class GuardStatus(models.TextChoices):

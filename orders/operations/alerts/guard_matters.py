@@ -15,17 +15,17 @@ from orders.models import (
     GuardPulse,
     GuardStatus,
     Latch,
+    Matter,
     Right,
     Schedule,
 )
-from orders.models.guards import NOBODY, PULSE_FRESH_FOR, idle
+from orders.models.guards import NOBODY, PULSE_FRESH_FOR, idle, levels_up_to
 from orders.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 Key = tuple[str, str]  # kind, and what of that kind it is about
-Matter = tuple[str, str]  # desk name, words
 UNWATCHED = "No sweep looks at guards: {} armed, and none would fire. Start a sweep."
 CANNOT = "Guard {}: {}; it could do nothing."
 NOBODY_MAY = "who armed it and who set it may pull no panic any more"
@@ -69,9 +69,10 @@ def matters() -> dict[Key, Matter]:
 def _low() -> dict[Key, Matter]:
     """Return the guards of whose time half is over; the sweep raises it at once."""
     return {
-        (AlertKind.GUARD_LOW.value, f"guard {guard.pk}"): (
+        (AlertKind.GUARD_LOW.value, f"guard {guard.pk}"): Matter(
             guard.desk.name,
             f"Guard {guard.name}: no beat for {guard.warned} % of its {guard.ttl_s} s.",
+            levels_up_to(guard.warned),
         )
         for guard in _warned()
     }
@@ -84,7 +85,7 @@ def _fired() -> dict[Key, Matter]:
         GuardStatus.ASKING: "ran out while no sweep looked, and asks whether to fire.",
     }
     return {
-        (AlertKind.GUARD_FIRED.value, f"guard {guard.pk}"): (
+        (AlertKind.GUARD_FIRED.value, f"guard {guard.pk}"): Matter(
             guard.desk.name,
             f"Guard {guard.name} {said[GuardStatus(guard.status)]}",
         )
@@ -98,7 +99,7 @@ def _unwatched() -> dict[Key, Matter]:
     armed = _armed()
     if armed and not is_watched():
         said = UNWATCHED.format(f"{len(armed)} {'is' if len(armed) == 1 else 'are'}")
-        found[AlertKind.GUARD_UNWATCHED.value, ""] = ("", said)
+        found[AlertKind.GUARD_UNWATCHED.value, ""] = Matter("", said)
     people = {each for guard in armed for each in _behind(guard)}
     desks = {each: set(_desks_to_panic_on(each)) for each in people}
     active = _active() if armed else []
@@ -107,7 +108,7 @@ def _unwatched() -> dict[Key, Matter]:
         why_not = _without_scope(guard, active) or ("" if is_anybodys else NOBODY_MAY)
         if why_not:
             about = (AlertKind.GUARD_UNWATCHED.value, f"guard {guard.pk}")
-            found[about] = (guard.desk.name, CANNOT.format(guard.name, why_not))
+            found[about] = Matter(guard.desk.name, CANNOT.format(guard.name, why_not))
     return found
 
 
@@ -150,10 +151,10 @@ def _latched() -> dict[Key, Matter]:
         if latch.appeared:
             said = APPEARED.format(latch.where, _what_befalls(latch, why.get(latch.pk, "")))
             about = f"latch {latch.pk}" if latch.symbol else f"account {latch.account_id}"
-            found[AlertKind.LATCHED.value, about] = desk_name, said
+            found[AlertKind.LATCHED.value, about] = Matter(desk_name, said)
         if why.get(latch.pk) == NOBODY:
             about = f"nobody behind latch {latch.pk}"
-            found[AlertKind.LATCHED.value, about] = desk_name, POWERLESS.format(latch.where)
+            found[AlertKind.LATCHED.value, about] = Matter(desk_name, POWERLESS.format(latch.where))
     return found
 
 
@@ -167,7 +168,7 @@ def _what_befalls(latch: Latch, why_not: str) -> str:
 def _missed() -> dict[Key, Matter]:
     """Return the schedules whose last time could not be done."""
     return {
-        (AlertKind.SCHEDULE.value, f"schedule {row.pk}"): (
+        (AlertKind.SCHEDULE.value, f"schedule {row.pk}"): Matter(
             row.desk.name,
             f"Schedule {row.name}: {row.last_said}"[:400],
         )

@@ -8,18 +8,17 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from orders.audit import log
 from orders.models import Alert, Event
-from orders.models.alerts import MAX_PAUSE
+from orders.models.alerts import HEARD, MAX_PAUSE, OVER, RAISED
 from orders.operations.alerts import ways
 from orders.operations.alerts.ways import Notice, Way
 from orders.operations.alerts.webhook import CannotTell
 
 logger = logging.getLogger(__name__)
 TELL_LEASE = timedelta(seconds=30)  # for each way
-RAISED, OVER = "raised", "over"
 
 
 def tell(now: datetime) -> None:
@@ -33,7 +32,8 @@ def tell(now: datetime) -> None:
 
 def _tell(alert: Alert, left: Iterable[Way], now: datetime) -> None:
     """Tell by these ways; it is told where none is left."""
-    notice, mine = _notice(alert), Alert.objects.filter(pk=alert.pk)
+    notice = _notice(alert)
+    mine = Alert.objects.filter(pk=alert.pk, covers=alert.covers)  # else it has become more
     failed = False
     for way in left:
         try:
@@ -46,7 +46,7 @@ def _tell(alert: Alert, left: Iterable[Way], now: datetime) -> None:
             alert.told_ways = [*alert.told_ways, f"{notice.state} {way.key}"]
             mine.update(told_ways=alert.told_ways)
     if failed:
-        _try_later(alert, now)
+        _try_later(mine, alert.failures, now)
     else:
         mine.update(**{"told_over_at" if alert.over_at else "told_at": now})
         log.record(_fact(alert))
@@ -61,7 +61,7 @@ def _left(alert: Alert) -> list[Way]:
     if alert.over_at is None:
         return [way for way in chosen if f"{RAISED} {way.key}" not in told]
     if alert.told_at is None:
-        chosen = [way for way in chosen if f"{RAISED} {way.key}" in told]
+        chosen = [way for way in chosen if told & {f"{RAISED} {way.key}", f"{HEARD} {way.key}"}]
     return [way for way in chosen if f"{OVER} {way.key}" not in told]
 
 
@@ -77,11 +77,9 @@ def _notice(alert: Alert) -> Notice:
     )
 
 
-def _try_later(alert: Alert, now: datetime) -> None:
-    pause_s = min(MAX_PAUSE.total_seconds(), 15 * 2 ** min(alert.failures, 6))
-    Alert.objects.filter(pk=alert.pk).update(
-        failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s)
-    )
+def _try_later(mine: QuerySet[Alert], failures: int, now: datetime) -> None:
+    pause_s = min(MAX_PAUSE.total_seconds(), 15 * 2 ** min(failures, 6))
+    mine.update(failures=F("failures") + 1, next_tell_at=now + timedelta(seconds=pause_s))
 
 
 def _fact(alert: Alert) -> log.Fact:

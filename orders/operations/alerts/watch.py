@@ -24,6 +24,7 @@ from orders.models import (
     Cancel,
     CancelJob,
     CancelStatus,
+    Matter,
     PanicLine,
     Proposal,
 )
@@ -46,16 +47,16 @@ RAISED_ELSEWHERE = {  # where it happened, for it leaves no state behind; and fo
 }
 
 Key = tuple[str, str]  # kind, and what of that kind it is about
-Matter = tuple[str, str]  # desk name, words
 
 
 def watch(now: datetime) -> None:
-    """Run one round: raise what is new, end what is over, tell both."""
+    """Run one round: raise what is new or has become more, end what is over, tell both."""
     wanted = matters(now)
-    standing.only({key: said for key, (_, said) in wanted.items()})
+    standing.only({key: matter.said for key, matter in wanted.items()})
     current = {(alert.kind, alert.about): alert for alert in _current()}
-    for key in wanted.keys() - current.keys():
-        _raise(key, wanted[key], now)
+    for key, matter in wanted.items():
+        if key not in current or current[key].covers != matter.covers:
+            _raise(key, matter, now)
     for key in current.keys() - wanted.keys():
         Alert.objects.filter(pk=current[key].pk, over_at__isnull=True).update(
             over_at=now, next_tell_at=now
@@ -74,7 +75,7 @@ def matters(now: datetime) -> dict[Key, Matter]:
 
 def _unresolved(now: datetime) -> dict[Key, Matter]:
     return {
-        (AlertKind.UNRESOLVED.value, f"job {job_id}"): (
+        (AlertKind.UNRESOLVED.value, f"job {job_id}"): Matter(
             desk_name,
             f"Job {job_id}: the outcome of {_count(count)} is unresolved for more than "
             f"{settings.ALERT_AFTER_S} s. The orders may still be open.",
@@ -110,7 +111,7 @@ def _stuck(now: datetime) -> dict[Key, Matter]:
         if moved_at <= now - STUCK_AFTER:
             minutes = (now - moved_at).total_seconds() / 60
             said = f"Job {job_id}: nothing got through for {minutes:.0f} min; cancels are waiting."
-            matters_by_key[AlertKind.STUCK_JOB.value, f"job {job_id}"] = (desk_name, said)
+            matters_by_key[AlertKind.STUCK_JOB.value, f"job {job_id}"] = Matter(desk_name, said)
     return matters_by_key
 
 
@@ -130,7 +131,7 @@ _waiting_jobs = Prepared(_moved, now=MOMENTS)
 def _expired(now: datetime) -> dict[Key, Matter]:
     """Return what gave up, until it is retried, for a day at the most."""
     return {
-        (AlertKind.STUCK_JOB.value, f"job {job_id} expired"): (
+        (AlertKind.STUCK_JOB.value, f"job {job_id} expired"): Matter(
             desk_name,
             f"Job {job_id}: {_count(count)} expired, never sent. The orders may still be open.",
         )
@@ -148,7 +149,7 @@ _expired_lately = Prepared(lambda now: _by_job(_gave_up(now)), now=MOMENTS)
 
 def _contradicted() -> dict[Key, Matter]:
     return {
-        (AlertKind.CONTRADICTION.value, f"job {job_id}"): (
+        (AlertKind.CONTRADICTION.value, f"job {job_id}"): Matter(
             desk_name,
             f"Job {job_id}: {_count(count)} said to be over, and the exchange shows "
             "otherwise. They are asked about again.",
@@ -179,21 +180,22 @@ _lines_given_up = Prepared(
 
 
 def _panic(kind: AlertKind, lines: Iterable[PanicLine], said: str) -> dict[Key, Matter]:
-    names_by_job: dict[CancelJob, list[str]] = {}
+    lines_by_job: dict[CancelJob, list[PanicLine]] = {}
     for line in lines:
-        names_by_job.setdefault(line.job, []).append(line.account.name)
+        lines_by_job.setdefault(line.job, []).append(line)
     return {
-        (kind.value, f"job {job.pk}"): (
+        (kind.value, f"job {job.pk}"): Matter(
             job.desk.name,
-            f"Job {job.pk}: the panic on {', '.join(names)} {said}",
+            f"Job {job.pk}: the panic on {', '.join(each.account.name for each in lines)} {said}",
+            tuple(f"line {each.pk}" for each in lines),
         )
-        for job, names in names_by_job.items()
+        for job, lines in lines_by_job.items()
     }
 
 
 def _restored(now: datetime) -> dict[Key, Matter]:
     said = restored_copy.warning(now)
-    return {(AlertKind.RESTORED.value, ""): ("", said)} if said else {}
+    return {(AlertKind.RESTORED.value, ""): Matter("", said)} if said else {}
 
 
 def _no_sender(now: datetime) -> dict[Key, Matter]:
@@ -203,7 +205,7 @@ def _no_sender(now: datetime) -> dict[Key, Matter]:
     if not (count := Cancel.objects.live().filter(account__in=by_account).count()):
         return {}
     said = f"Nothing is sending: no sender is alive, and {_count(count)} are waiting."
-    return {(AlertKind.NO_SENDER.value, ""): ("", said)}
+    return {(AlertKind.NO_SENDER.value, ""): Matter("", said)}
 
 
 def _clock(now: datetime) -> dict[Key, Matter]:
@@ -211,14 +213,15 @@ def _clock(now: datetime) -> dict[Key, Matter]:
     if known is None or not known.is_off:
         return {}
     said = f"{known.in_words()} Requests may be refused as expired: set it right."
-    return {(AlertKind.CLOCK.value, ""): ("", said)}
+    return {(AlertKind.CLOCK.value, ""): Matter("", said)}
 
 
 def _not_ours() -> dict[Key, Matter]:
     return {
-        (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): (
+        (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): Matter(
             wallet.account.desk.name,
             f"{wallet.account}: {wallet_check.UNHELD.format(wallet.unheld)}",
+            wallet_check.entries_of(wallet.unheld),
         )
         for wallet in _alarmed()
     }
@@ -230,7 +233,7 @@ _alarmed = Prepared(lambda: wallet_check.alarmed().select_related("account__desk
 def _one_person() -> dict[Key, Matter]:
     """Return what one person did alone, until another has reviewed it."""
     return {
-        (AlertKind.ONE_PERSON.value, one_person.matter_of(proposal)): (
+        (AlertKind.ONE_PERSON.value, one_person.matter_of(proposal)): Matter(
             proposal.desk.name if proposal.desk else "",
             one_person.words(proposal.words, str(proposal.decided_by), proposal.reason),
         )
@@ -244,7 +247,7 @@ _to_review = Prepared(lambda: Proposal.objects.to_review().select_related("desk"
 def _not_followed(now: datetime) -> dict[Key, Matter]:
     """Return the accounts of which neither a read nor a stream that stands told anything lately."""
     return {
-        (AlertKind.NOT_FOLLOWED.value, f"account {account.pk}"): (
+        (AlertKind.NOT_FOLLOWED.value, f"account {account.pk}"): Matter(
             account.desk.name,
             f"{account}: its open orders were not read lately and its stream does not stand. What "
             "the pages show of it may be old.",
@@ -268,7 +271,10 @@ def not_followed_after_s() -> int:
 
 def _raised_elsewhere(now: datetime) -> dict[Key, Matter]:
     """Return what was raised where it happened, as long as it stands: no row tells of it."""
-    return {(alert.kind, alert.about): (alert.desk_name, alert.said) for alert in _lasting(now=now)}
+    return {
+        (alert.kind, alert.about): Matter(alert.desk_name, alert.said)
+        for alert in _lasting(now=now)
+    }
 
 
 def _raised_lately(now: datetime) -> QuerySet[Alert]:
@@ -284,8 +290,7 @@ _lasting = Prepared(_raised_lately, now=MOMENTS)
 
 def _raise(key: Key, matter: Matter, now: datetime) -> None:
     kind, about = key
-    desk_name, said = matter
-    Alert.objects.raise_once(kind=kind, about=about, desk_name=desk_name, said=said, now=now)
+    Alert.objects.raise_once(kind=kind, about=about, now=now, **matter._asdict())
 
 
 def _count(number: int) -> str:

@@ -10,9 +10,9 @@ from django.utils import timezone
 from orders.audit import log
 from orders.models import Alert, AlertKind, Event, Guard
 from orders.models.clocks import MAY_DIFFER
+from orders.models.guards import LEVELS, levels_up_to
 from orders.panic.guard import facts
 
-LEVELS = (80, 50)  # percent of the time
 TOLD_EVERY = timedelta(minutes=1)  # a bot that beats late each time leaves few records
 
 
@@ -31,6 +31,7 @@ def warn(guard: Guard, silence_s: float) -> None:
         desk_name=guard.desk.name,
         said=in_words(guard, guard.ttl_s - silence_s),
         now=now,
+        parts=levels_up_to(level),
     )
     long_ago = Q(warning_told_at=None) | Q(warning_told_at__lte=now - TOLD_EVERY)
     long_ago |= Q(warning_told_at__gt=now + MAY_DIFFER)

@@ -19,7 +19,7 @@ def guard(firm):
 def told():
     """What is told of guards that cannot fire."""
     found = guard_matters.matters().items()
-    return [said for (kind, _), (_, said) in found if kind == "guard_unwatched"]
+    return [said for (kind, _), (_, said, _) in found if kind == "guard_unwatched"]
 
 
 def of_whole_desk(guard):

@@ -63,7 +63,7 @@ def test_one_that_no_sweep_did_in_time_is_missed_and_told_of(firm):
     dated(schedule, EVENING - timedelta(days=2))
     schedules.run_due(EVENING + timedelta(hours=1))
     assert not CancelJob.objects.exists()
-    (_, said) = guard_matters.matters()["schedule", f"schedule {schedule.pk}"]
+    said = guard_matters.matters()["schedule", f"schedule {schedule.pk}"].said
     assert "missed" in said
 
 
@@ -109,8 +109,7 @@ def test_one_switched_off_does_nothing_and_on_again_begins_with_its_next_time(fi
 
 
 def said_of(schedule):
-    (_, said) = guard_matters.matters()["schedule", f"schedule {schedule.pk}"]
-    return said
+    return guard_matters.matters()["schedule", f"schedule {schedule.pk}"].said
 
 
 def ran(schedule, **about):
