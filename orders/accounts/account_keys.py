@@ -67,7 +67,7 @@ def _take_in(
         )
         sealing.seal(wallet, raw).save()
     else:
-        AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True)
+        AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True, tested_at=None)
         sealing.seal(wallet, raw).save()
     log.append(_wallet_fact(Event.AGENT_WALLET_ADDED, wallet, actor))
     return wallet, True
@@ -93,7 +93,8 @@ def enable_agent_wallet(*, wallet: AgentWallet, user: "Person", actor: log.Actor
 @transaction.atomic
 def _switch(wallet: AgentWallet, actor: log.Actor, event: Event, *, is_active: bool) -> bool:
     same = AgentWallet.objects.filter(pk=wallet.pk, is_active=not is_active)
-    if not same.update(is_active=is_active):
+    untested = {"tested_at": None} if is_active else {}  # the sweep has it tested then
+    if not same.update(is_active=is_active, **untested):
         return False
     log.append(_wallet_fact(event, wallet, actor))
     return True

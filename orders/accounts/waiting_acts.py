@@ -119,7 +119,7 @@ def _do_wallet(proposal: Proposal, actor: log.Actor) -> str:
         public_key=content["public_key"],
         defaults={"created_by_id": proposal.asked_by_id},
     )
-    AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True)
+    AgentWallet.objects.filter(pk=wallet.pk).update(is_active=True, tested_at=None)
     event = Event.AGENT_WALLET_ADDED if content["is_new"] else Event.AGENT_WALLET_ENABLED
     if content["is_new"]:
         key_id, secret = _secret(proposal)

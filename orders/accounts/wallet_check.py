@@ -1,10 +1,9 @@
 """Test an agent wallet: a sender makes one harmless signed read, and says what it shows.
 
-A person asks for a test. The app also tests each wallet once a day: somebody may have bound another
-wallet to the account.
+A person asks for a test. The app also tests each wallet when it is new or enabled again, and once a
+day: somebody may have bound another wallet to the account.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from orders.access.denials import refuse
+from orders.accounts import unheld_wallets
+from orders.accounts.unheld_wallets import UNHELD
 from orders.audit import log
 from orders.exchange import client, foreign_answers
 from orders.keys.sealing import CannotOpen, KeySettingsWrong, open_signer
 from orders.lifecycle import restored_copy, wakeups
 from orders.lifecycle.outcome_facts import described_result
-from orders.models import Account, AgentWallet, Event
+from orders.models import AgentWallet, Event
+from orders.models.accounts import BOUND
 from orders.models.clocks import has_come
-from orders.models.desks import OfAccountsQuerySet
 from orders.models.prepared import MOMENTS, Prepared
 from orders.pacifica import answers
 from orders.pacifica.bound import Bound
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from orders.models.desks import Person
 
 
-BOUND, NOT_BOUND, REFUSED = "bound", "not_bound", "signature_refused"
+NOT_BOUND, REFUSED = "not_bound", "signature_refused"
 BETA, UNREACHABLE, CANNOT_TELL = "beta_access", "unreachable", "cannot_tell"
 CANNOT_SIGN = "cannot_sign"
 TESTING, LOST = "testing", "sender_lost"
@@ -51,12 +51,6 @@ WORDS = {
     LOST: "Its sender stopped before it could tell; it is tested again.",
 }
 EVERY = timedelta(days=1)
-UNHELD = (
-    "ALARM: the exchange also accepts agent wallets that this app does not hold: {}. Unless you "
-    "know whose they are, revoke them on Pacifica's API key page."
-)
-ODD = "an entry that cannot be read:"
-_BETWEEN = re.compile(rf", (?={ODD} |[1-9A-HJ-NP-Za-km-z]{{32,44}}(?:, |$))")  # of `unheld`
 MAYBE_ODD = (
     "It is not listed, but for entries that cannot be read. Look at Pacifica's API key page."
 )
@@ -69,13 +63,14 @@ class Finding:
     """What a test showed. ``outcome``: a key of `WORDS`; ``said``: all that it showed, in words.
 
     ``result``: None where nothing was sent. ``unheld``: public keys that the exchange accepts for
-    the account and this app does not hold, and entries of its list that cannot be read.
+    the account and this app does not hold, and entries of its list that cannot be read; None
+    where no list was read.
     """
 
     outcome: str
     said: str
     result: Answer | Unreachable | None = None
-    unheld: tuple[str, ...] = ()
+    unheld: tuple[str, ...] | None = None
 
 
 def ask_for_test(*, wallet: AgentWallet, user: "Person", actor: log.Actor) -> datetime:
@@ -110,16 +105,18 @@ def test_now(
 
 
 def ask_daily(now: datetime) -> None:
-    """Have each active agent wallet tested whose last test, or whose arrival, is a day ago."""
+    """Have each active agent wallet tested that is new or enabled anew, or a day after its last.
+
+    So a foreign agent wallet is looked for as soon as one of ours can look.
+    """
     due = AgentWallet.objects.filter(test_asked_at=None, is_active=True)
     due = due.filter(account__is_active=True, account__desk__is_active=True)
-    due = due.annotate(last_at=Coalesce("tested_at", "created_at"))
-    due = due.filter(has_come("last_at", now - EVERY, EVERY))
+    due = due.filter(Q(tested_at=None) | has_come("tested_at", now - EVERY, EVERY))
     if not due.exists() or restored_copy.is_behind(now):
         return
     with transaction.atomic():
         rows = due.select_for_update(of=("self",), no_key=True).select_related("account__desk")
-        wallets = list(rows)
+        wallets = list(rows.order_by("pk"))
         ids = [wallet.pk for wallet in wallets]
         AgentWallet.objects.filter(pk__in=ids).update(test_asked_at=now)
         log.append(
@@ -135,16 +132,17 @@ def probe(*, wallet_id: int, clock: Callable[[], datetime] = timezone.now) -> No
     if wallet is None:  # another sender took it
         return
     finding = _find_out(wallet, clock)
-    is_list_read = finding.outcome in {BOUND, NOT_BOUND} or finding.unheld  # else it stands
-    unheld = ", ".join(finding.unheld) if is_list_read else wallet.unheld
+    is_list_read = finding.unheld is not None  # else what was shown last stands
+    unheld = ", ".join(finding.unheld or ()) if is_list_read else wallet.unheld
     said = f"{finding.said} {UNHELD.format(unheld)}" if unheld else finding.said
-    data: dict[str, Any] = {"said": said, "unheld": list(finding.unheld)}
+    data: dict[str, Any] = {"said": said, "unheld": list(finding.unheld or ())}
     body = None
     with transaction.atomic():
+        if is_list_read:
+            unheld_wallets.keep(wallet.account, unheld)
         AgentWallet.objects.filter(pk=wallet_id).update(
             test_outcome=finding.outcome,
             test_said=said[:400],
-            unheld=unheld,
             test_asked_at=None,
             tested_at=clock(),
         )
@@ -179,16 +177,6 @@ def _take_over_test(wallet_id: int, now: datetime) -> AgentWallet | None:
 
 def _is_over(now: datetime) -> Q:
     return has_come("test_asked_at", now, TAKEN_FOR)
-
-
-def alarmed() -> OfAccountsQuerySet[AgentWallet]:
-    """Find active agent wallets whose last readable list names one that this app does not hold."""
-    return AgentWallet.objects.filter(is_active=True).exclude(unheld="")
-
-
-def entries_of(unheld: str) -> tuple[str, ...]:
-    """Return one by one what a wallet's ``unheld`` names."""
-    return tuple(_BETWEEN.split(unheld)) if unheld else ()
 
 
 def overdue(now: datetime, grace: timedelta) -> list[int]:
@@ -240,7 +228,7 @@ def _read(wallet: AgentWallet, answer: Answer) -> Finding:
 
 def _found(wallet: AgentWallet, answer: Answer, bound: Bound) -> Finding:
     """Say what the list shows. An entry that cannot be read may be this agent wallet or another."""
-    unheld = (*_unheld(wallet.account, bound.keys), *(f"{ODD} {entry}" for entry in bound.odd))
+    unheld = unheld_wallets.listed(wallet.account, bound)
     if wallet.public_key in bound.keys:
         return Finding(BOUND, WORDS[BOUND], answer, unheld)
     if not bound.odd:
@@ -256,12 +244,6 @@ def _foreign(wallet: AgentWallet, answer: Answer, another: str) -> Finding:
     )
     said = f"{WORDS[CANNOT_TELL]} The answer speaks of another {another}: it proves nothing."
     return Finding(CANNOT_TELL, said, answer)
-
-
-def _unheld(account: Account, bound: tuple[str, ...]) -> list[str]:
-    """List the agent wallets that the exchange accepts for this account and we do not hold."""
-    ours = AgentWallet.objects.filter(account__address=account.address)
-    return sorted(set(bound) - set(ours.values_list("public_key", flat=True)))
 
 
 def _fact(

@@ -12,6 +12,7 @@ from orders.models.clocks import MAY_DIFFER, has_come
 from orders.models.desks import OfAccountsQuerySet, OfDesksQuerySet
 
 RARER_WITH_STREAM = 10  # so much rarer are routine reads while the stream is healthy
+BOUND = "bound"  # outcome of a test: the exchange listed this very agent wallet
 RAREST = timedelta(minutes=5)  # between two of them, for they measure the exchange's clock too
 
 
@@ -106,6 +107,24 @@ class Account(models.Model):
         return self.main_address or self.address
 
 
+class AgentWalletQuerySet(OfAccountsQuerySet["AgentWallet"]):
+    """Agent wallets, by desk and by what the exchange showed beside them."""
+
+    def showing_others(self) -> Self:
+        """Those beside which the exchange last showed some that we do not hold.
+
+        Active or not: such a one is bound all the same. Older releases wrote what was shown to the
+        wallet that had asked, so a later list without any counts.
+        """
+        later = AgentWallet.objects.filter(
+            account__address=models.OuterRef("account__address"),
+            tested_at__gt=models.OuterRef("tested_at"),
+            test_outcome=BOUND,
+            unheld="",
+        )
+        return self.exclude(unheld="").filter(~models.Exists(later))
+
+
 class AgentWallet(models.Model):
     """A delegated key that signs for one account; only its public half is kept here."""
 
@@ -122,10 +141,11 @@ class AgentWallet(models.Model):
     tested_at = models.DateTimeField(null=True, editable=False)
     test_outcome = models.CharField(max_length=20, blank=True, editable=False)
     test_said = models.CharField(max_length=400, blank=True, editable=False)
-    # Other agent wallets, not held by the app, that the exchange last showed; ", " between.
+    # Other agent wallets, not held by the app, that the exchange last showed for the account's
+    # address, whichever of its agent wallets asked; ", " between.
     unheld = models.TextField(blank=True, editable=False)
 
-    objects = OfAccountsQuerySet.as_manager()
+    objects = AgentWalletQuerySet.as_manager()
 
     class Meta:
         ordering = ["account__name", "-created_at"]

@@ -95,7 +95,7 @@ def _sent_cancels(account: Account, order_ids: Collection[int]) -> dict[int | No
 
 def _foreign_wallet(account: Account) -> Cause:
     """Suspect an agent wallet that is not ours, where the exchange showed one last."""
-    shown = AgentWallet.objects.filter(account=account, is_active=True).exclude(unheld="")
+    shown = AgentWallet.objects.filter(account=account).showing_others()
     return Cause(DriftCause.FOREIGN_WALLET if shown.exists() else DriftCause.NONE)
 
 

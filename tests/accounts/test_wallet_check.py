@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders.accounts import wallet_check
+from orders.accounts import account_keys, unheld_wallets, wallet_check
 from orders.evidence import verify
 from orders.management import sweep
-from orders.models import AgentWallet, Alert, AuditRecord, Event
+from orders.models import Account, AgentWallet, Alert, AuditRecord, Event
 from orders.operations.alerts import watch
 
 
@@ -109,20 +109,20 @@ def round_of_the_sweep(now):
     sweep.probe_overdue(now + sweep.GRACE)
 
 
-def test_each_active_wallet_is_tested_once_a_day_on_the_record(firm):
+def test_each_active_wallet_is_tested_at_once_and_then_once_a_day_on_the_record(firm):
     AgentWallet.objects.exclude(account=firm.account).update(is_active=False)
-    AgentWallet.objects.update(created_at=timezone.now())  # the firm is a copy of an older one
+    round_of_the_sweep(timezone.now())
     round_of_the_sweep(a_day_later(minutes=-1))
-    assert firm.paper.requests("/agent/list") == []
+    assert len(firm.paper.requests("/agent/list")) == 1
     round_of_the_sweep(a_day_later())
     round_of_the_sweep(a_day_later(minutes=-1))
-    assert len(firm.paper.requests("/agent/list")) == 1
+    assert len(firm.paper.requests("/agent/list")) == 2
     assert firm.account.agent_wallets.get().test_outcome == wallet_check.BOUND
     asked = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED, outcome="asked")
-    assert [record.operator_name for record in asked] == ["(sender)"]
+    assert [record.operator_name for record in asked] == ["(sender)"] * 2
     AgentWallet.objects.update(is_active=False)
     round_of_the_sweep(a_day_later(hours=48))
-    assert len(firm.paper.requests("/agent/list")) == 1
+    assert len(firm.paper.requests("/agent/list")) == 2
 
 
 def test_an_alarm_is_told_and_stands_until_the_exchange_shows_otherwise(firm, strange):
@@ -140,6 +140,69 @@ def test_an_alarm_is_told_and_stands_until_the_exchange_shows_otherwise(firm, st
     after_test(firm)
     watch.watch(timezone.now())
     assert Alert.objects.get().over_at is not None
+
+
+def alarm_after_a_look():
+    watch.watch(timezone.now())
+    return Alert.objects.current().filter(kind="not_ours").first()
+
+
+def test_the_alarm_stands_though_a_new_wallet_takes_the_place_of_ours(firm, strange):
+    """The natural answer to the alarm: a new wallet in, the old one out."""
+    after_test(firm)
+    assert strange in alarm_after_a_look().said
+    old, key = firm.account.agent_wallets.get(), firm.keypair()
+    by = {"user": firm.head, "actor": firm.actor(firm.head)}
+    new, _ = account_keys.add_agent_wallet(
+        account=firm.account, public_key=str(key.pubkey()), secret=str(key), **by
+    )
+    account_keys.disable_agent_wallet(wallet=old, **by)
+    assert strange in alarm_after_a_look().said
+    wallet_check.probe(wallet_id=new.pk)  # it is not bound yet: no list is read
+    assert strange in alarm_after_a_look().said
+    firm.paper.account(firm.account.address, agents=[new.public_key])
+    wallet_check.ask_for_test(wallet=new, **by)
+    wallet_check.probe(wallet_id=new.pk)
+    assert alarm_after_a_look() is None
+
+
+def test_a_wallet_that_is_enabled_again_is_tested_at_once(firm, strange):
+    AgentWallet.objects.exclude(account=firm.account).update(is_active=False)
+    AgentWallet.objects.update(tested_at=timezone.now())
+    wallet, by = firm.account.agent_wallets.get(), {"user": firm.head, "actor": firm.actor()}
+    account_keys.disable_agent_wallet(wallet=wallet, **by)
+    round_of_the_sweep(timezone.now())
+    assert firm.paper.requests("/agent/list") == []
+    account_keys.enable_agent_wallet(wallet=wallet, **by)
+    round_of_the_sweep(timezone.now())
+    assert strange in alarm_after_a_look().said
+
+
+def test_a_list_counts_for_every_account_of_its_address(firm, strange):
+    desk, address = firm.foreign_account.desk, firm.account.address
+    twin = Account.objects.create(desk=desk, name="Twin", address=address)
+    twin.agent_wallets.create(public_key="twin's", created_by=firm.head)
+    wallet = after_test(firm, firm.account)
+    watch.watch(timezone.now())
+    told = Alert.objects.current().filter(kind="not_ours").values_list("desk_name", flat=True)
+    assert set(told) == {firm.momentum.name, desk.name}
+    firm.paper.account(address, agents=[wallet.public_key])
+    after_test(firm, firm.account)
+    assert alarm_after_a_look() is None
+
+
+def test_what_an_older_release_left_with_a_wallet_is_no_alarm_once_another_read_a_clean_list(firm):
+    now, old = timezone.now(), firm.account.agent_wallets.get()
+    columns = {"unheld": "stranger", "is_active": False, "tested_at": now - timedelta(days=9)}
+    AgentWallet.objects.filter(pk=old.pk).update(**columns)
+    assert alarm_after_a_look() is not None
+    new = AgentWallet.objects.create(
+        account=firm.account, public_key="new", created_by=firm.head, tested_at=now
+    )
+    AgentWallet.objects.filter(pk=new.pk).update(test_outcome=wallet_check.NOT_BOUND)
+    assert alarm_after_a_look() is not None
+    AgentWallet.objects.filter(pk=new.pk).update(test_outcome=wallet_check.BOUND)
+    assert alarm_after_a_look() is None
 
 
 def test_words_of_the_exchange_raise_no_alarm(firm):
@@ -195,7 +258,7 @@ def test_an_entry_that_cannot_be_read_hides_no_wallet_of_ours_and_raises_an_alar
     wallet = after_test(firm)
     assert wallet.test_outcome == wallet_check.BOUND
     assert "ALARM" in wallet.test_said
-    assert f'{wallet_check.ODD} {{"key": "{ours[:9]}' in wallet.test_said
+    assert f'{unheld_wallets.ODD} {{"key": "{ours[:9]}' in wallet.test_said
 
 
 def test_an_entry_that_cannot_be_read_hides_no_wallet_of_a_stranger(firm, strange):
@@ -208,4 +271,4 @@ def test_a_wallet_that_may_be_an_entry_that_cannot_be_read_is_not_called_unbound
     wallet = after_test(firm)
     assert wallet.test_outcome == wallet_check.CANNOT_TELL
     assert wallet_check.MAYBE_ODD in wallet.test_said
-    assert f"{wallet_check.ODD} 5" in wallet.unheld
+    assert f"{unheld_wallets.ODD} 5" in wallet.unheld

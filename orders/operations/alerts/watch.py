@@ -14,7 +14,8 @@ from django.db.models import Max, Q, QuerySet
 
 from desk.repeated_warnings import Matters
 from orders.access import emergency, one_person, passkeys
-from orders.accounts import wallet_check
+from orders.accounts import unheld_wallets
+from orders.accounts.unheld_wallets import UNHELD
 from orders.exchange import clock
 from orders.lifecycle import restored_copy
 from orders.models import (
@@ -217,17 +218,22 @@ def _clock(now: datetime) -> dict[Key, Matter]:
 
 
 def _not_ours() -> dict[Key, Matter]:
+    """Return the foreign agent wallets of each account, until a later list shows none."""
+    unheld: dict[Account, dict[str, None]] = {}
+    for wallet in _alarmed():
+        named = unheld_wallets.entries_of(wallet.unheld)
+        unheld.setdefault(wallet.account, {}).update(dict.fromkeys(named))
     return {
-        (AlertKind.NOT_OURS.value, f"account {wallet.account_id}"): Matter(
-            wallet.account.desk.name,
-            f"{wallet.account}: {wallet_check.UNHELD.format(wallet.unheld)}",
-            wallet_check.entries_of(wallet.unheld),
+        (AlertKind.NOT_OURS.value, f"account {account.pk}"): Matter(
+            account.desk.name,
+            f"{account}: {UNHELD.format(', '.join(named))} {unheld_wallets.ENDS}",
+            tuple(named),
         )
-        for wallet in _alarmed()
+        for account, named in unheld.items()
     }
 
 
-_alarmed = Prepared(lambda: wallet_check.alarmed().select_related("account__desk").order_by("-pk"))
+_alarmed = Prepared(lambda: unheld_wallets.alarmed().select_related("account__desk").order_by("pk"))
 
 
 def _one_person() -> dict[Key, Matter]:

@@ -14,6 +14,7 @@ from orders.audit import log
 from orders.exchange import client
 from orders.keys import key_settings
 from orders.models import AgentWallet
+from orders.models.accounts import BOUND
 from orders.models.clocks import WARN_ABOVE_MS
 from orders.operations.alerts import ways
 from orders.operations.alerts.trial import try_way
@@ -118,7 +119,7 @@ def _tested(wallet: AgentWallet) -> Finding:
     name = f"account {wallet.account.name}"
     wallet_check.test_now(wallet=wallet, actor=BY)
     wallet.refresh_from_db()
-    if wallet.test_outcome == wallet_check.BOUND and not wallet.unheld:
+    if wallet.test_outcome == BOUND and not wallet.unheld:
         return ok(name, wallet.test_said)
     if wallet.tested_at is None:
         return not_asked(name, "nothing is signed while a restored copy waits to be accepted.")

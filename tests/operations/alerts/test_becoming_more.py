@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders.accounts import wallet_check
+from orders.accounts import unheld_wallets, wallet_check
 from orders.management import sweep
 from orders.models import Alert, PanicLine, PanicStatus
 from orders.operations.alerts import telling, watch, ways
@@ -126,6 +126,6 @@ def test_what_becomes_more_while_it_is_told_is_told_again(hook):
 
 
 def test_an_entry_with_commas_is_one(keys):
-    odd = f'{wallet_check.ODD} {{"key": 1, "of": "{keys[0][:9]}"}}'
-    unheld = [*keys, odd, f"{wallet_check.ODD} 5"]
-    assert wallet_check.entries_of(", ".join(unheld)) == tuple(unheld)
+    odd = f'{unheld_wallets.ODD} {{"key": 1, "of": "{keys[0][:9]}"}}'
+    unheld = [*keys, odd, f"{unheld_wallets.ODD} 5"]
+    assert unheld_wallets.entries_of(", ".join(unheld)) == tuple(unheld)
