@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 NOT_BOUND, REFUSED = "not_bound", "signature_refused"
 BETA, UNREACHABLE, CANNOT_TELL = "beta_access", "unreachable", "cannot_tell"
 CANNOT_SIGN = "cannot_sign"
-TESTING, LOST = "testing", "sender_lost"
+TESTING, LOST, SILENT = "testing", "sender_lost", "not_signing"
 TAKEN_FOR = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=20)
 
 WORDS = {
@@ -54,6 +54,7 @@ EVERY = timedelta(days=1)
 MAYBE_ODD = (
     "It is not listed, but for entries that cannot be read. Look at Pacifica's API key page."
 )
+NOT_TESTED = "Not tested: {}, so nothing is signed with it."
 NO_WALLET = "There is no such agent wallet that you may test."
 BY_CAUSE = {"agent": NOT_BOUND, "signature": REFUSED, "public_key": REFUSED, "beta": BETA}
 
@@ -157,7 +158,8 @@ def probe(*, wallet_id: int, clock: Callable[[], datetime] = timezone.now) -> No
 def _take_over_test(wallet_id: int, now: datetime) -> AgentWallet | None:
     """Take the wallet for a while, where its test is asked for and no other sender has it.
 
-    Returns None otherwise. Where another sender had it for too long, its test is recorded as lost.
+    Returns None otherwise, and where nothing may be signed with it any more. Where another sender
+    had it for too long, its test is recorded as lost.
     """
     asked = AgentWallet.objects.filter(pk=wallet_id, test_asked_at__isnull=False)
     with transaction.atomic():
@@ -168,11 +170,21 @@ def _take_over_test(wallet_id: int, now: datetime) -> AgentWallet | None:
         is_taken = wallet.test_outcome == TESTING
         if is_taken and not asked.filter(_is_over(now)).exists():
             return None
-        asked.update(test_asked_at=now + TAKEN_FOR, test_outcome=TESTING)
-        if is_taken:
-            data = {"said": WORDS[LOST]}
-            log.append(_fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, LOST, now, data))
-    return wallet
+        ends = [_end(wallet, LOST, WORDS[LOST], now)] if is_taken else []
+        if wallet.why_silent:
+            said = NOT_TESTED.format(wallet.why_silent)
+            asked.update(test_asked_at=None, test_outcome=SILENT, test_said=said)
+            ends.append(_end(wallet, SILENT, said, now))
+        else:
+            asked.update(test_asked_at=now + TAKEN_FOR, test_outcome=TESTING)
+        if ends:
+            log.append(*ends)
+    return None if wallet.why_silent else wallet
+
+
+def _end(wallet: AgentWallet, outcome: str, said: str, now: datetime) -> log.Fact:
+    """Return the record of a test that ends without an answer."""
+    return _fact(wallet, SENDER, Event.AGENT_WALLET_TESTED, outcome, now, {"said": said})
 
 
 def _is_over(now: datetime) -> Q:

@@ -35,6 +35,8 @@ def _agent_wallet_tested(record: AuditRecord, data: dict[str, Any], who: str, or
         return f"{who} asked for a test of {_wallet(record, data)}."
     result = told(data, "found") or told(data, "said") or told(data, "explanation")
     result = result or ending(record.outcome) or "nothing is told"
+    if record.outcome == "not_signing":
+        return f"{begun(_wallet(record, data))}: {stopped(result)}"
     return f"{begun(_wallet(record, data))} was tested: {stopped(result)}"
 
 

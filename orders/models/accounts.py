@@ -158,6 +158,15 @@ class AgentWallet(models.Model):
     def __str__(self) -> str:
         return self.public_key
 
+    @property
+    def why_silent(self) -> str:
+        """Why nothing is signed with it, in words; empty where it may sign."""
+        if not self.is_active:
+            return "this agent wallet is disabled"
+        if not self.account.is_active:
+            return "its account is deactivated"
+        return "" if self.account.desk.is_active else "its desk is deactivated"
+
 
 class SealedKey(models.Model):
     """An agent wallet's secret, sealed. No admin registers this table."""

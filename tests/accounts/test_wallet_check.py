@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from orders.accounts import account_keys, unheld_wallets, wallet_check
+from orders.audit import sentences
 from orders.evidence import verify
 from orders.management import sweep
 from orders.models import Account, AgentWallet, Alert, AuditRecord, Event
@@ -272,3 +273,48 @@ def test_a_wallet_that_may_be_an_entry_that_cannot_be_read_is_not_called_unbound
     assert wallet.test_outcome == wallet_check.CANNOT_TELL
     assert wallet_check.MAYBE_ODD in wallet.test_said
     assert f"{unheld_wallets.ODD} 5" in wallet.unheld
+
+
+@pytest.mark.parametrize(
+    ("silent", "why"),
+    [
+        ("wallet", "this agent wallet is disabled"),
+        ("account", "its account is deactivated"),
+        ("desk", "its desk is deactivated"),
+    ],
+)
+def test_nothing_is_signed_for_a_test_once_its_wallet_may_not_sign(firm, silent, why):
+    wallet = firm.account.agent_wallets.get()
+    by = {"user": firm.administrator, "actor": firm.actor(firm.administrator)}
+    wallet_check.ask_for_test(wallet=wallet, **by)
+    row = {"wallet": wallet, "account": firm.account, "desk": firm.momentum}[silent]
+    type(row).objects.filter(pk=row.pk).update(is_active=False)
+    wallet_check.probe(wallet_id=wallet.pk)
+    assert firm.paper.requests("/agent/list") == []
+    assert not AuditRecord.objects.filter(event=Event.REQUEST).exists()
+    wallet.refresh_from_db()
+    assert (wallet.test_asked_at, wallet.test_outcome) == (None, wallet_check.SILENT)
+    assert wallet.test_said == f"Not tested: {why}, so nothing is signed with it."
+    record = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).first()
+    assert sentences.of_record(record) == f"Agent wallet {wallet} of Alpha: {wallet.test_said}"
+    wallet_check.probe(wallet_id=wallet.pk)
+    assert AuditRecord.objects.filter(outcome=wallet_check.SILENT).count() == 1
+    assert verify.verify().faults == []
+
+
+def test_a_test_that_was_lost_is_not_made_again_once_its_wallet_is_disabled(firm, monkeypatch):
+    died_at, wallet = dies_in_a_test(firm, monkeypatch)
+    AgentWallet.objects.filter(pk=wallet.pk).update(is_active=False)
+    later = died_at + wallet_check.TAKEN_FOR
+    wallet_check.probe(wallet_id=wallet.pk, clock=lambda: later)
+    assert len(firm.paper.requests("/agent/list")) == 1
+    told = AuditRecord.objects.filter(event=Event.AGENT_WALLET_TESTED).order_by("position")
+    outcomes = list(told.values_list("outcome", flat=True))
+    assert outcomes == ["asked", wallet_check.LOST, wallet_check.SILENT]
+
+
+def test_a_test_of_what_may_not_sign_leaves_the_alarm_as_it_is(firm, strange):
+    wallet = after_test(firm)
+    AgentWallet.objects.filter(pk=wallet.pk).update(is_active=False)
+    assert strange in after_test(firm).unheld
+    assert alarm_after_a_look().said.endswith(unheld_wallets.ENDS)

@@ -112,3 +112,18 @@ def test_a_test_is_asked_for_by_post_recorded_and_followed(firm):
     assert "hx-trigger" not in text
     viewer = signed_in(firm.viewer)
     assert viewer.post(url("orders_agentwallet_test", wallet.pk)).status_code == 403
+
+
+def test_a_disabled_wallet_offers_no_test_and_one_asked_for_ends_in_words(firm):
+    head, wallet = signed_in(firm.head), firm.account.agent_wallets.get()
+    assert "Test this agent wallet" in page(head, "orders_agentwallet_change", wallet.pk)
+    AgentWallet.objects.filter(pk=wallet.pk).update(is_active=False)
+    text = page(head, "orders_agentwallet_change", wallet.pk)
+    assert "Test this agent wallet" not in text
+    assert "It cannot be tested: this agent wallet is disabled" in text
+    head.post(url("orders_agentwallet_test", wallet.pk))  # from a page that was open
+    wallet_check.probe(wallet_id=wallet.pk)
+    assert firm.paper.requests("/agent/list") == []
+    text = page(head, "orders_agentwallet_finding", wallet.pk)
+    assert "Not tested: this agent wallet is disabled" in text
+    assert "hx-trigger" not in text

@@ -121,6 +121,8 @@ def _tested(wallet: AgentWallet) -> Finding:
     wallet.refresh_from_db()
     if wallet.test_outcome == BOUND and not wallet.unheld:
         return ok(name, wallet.test_said)
+    if wallet.test_outcome == wallet_check.SILENT:  # since the list of wallets was read
+        return not_asked(name, wallet.test_said)
     if wallet.tested_at is None:
         return not_asked(name, "nothing is signed while a restored copy waits to be accepted.")
     return trouble(name, wallet.test_said, "Test it again on the agent wallet's page when mended.")
