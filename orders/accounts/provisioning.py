@@ -18,6 +18,7 @@ from orders.accounts import waiting_acts
 from orders.audit import log
 from orders.keys import sealing
 from orders.models import Account, Desk, Event, Membership, Role
+from orders.models.accounts import AccountQuerySet
 from orders.models.desks import sees_everything
 
 if TYPE_CHECKING:
@@ -46,14 +47,36 @@ def desk_named(name: str) -> Desk:
     return desk
 
 
-def account_named(name: str) -> Account:
-    """Find the account of this name or address. Raises `CannotEnrol`."""
-    named = Account.objects.filter(name=name) | Account.objects.filter(address=name)
-    accounts = list(named.select_related("desk").distinct()[:2])
+def accounts_named(
+    name: str, *, desk: str | None = None, among: AccountQuerySet | None = None
+) -> list[Account]:
+    """Return the accounts of this address, else of this name: of one desk, or of all.
+
+    The same address, or name, may stand on several desks. ``among``: which accounts are looked at.
+    """
+    accounts = Account.objects.all() if among is None else among
+    if desk is not None:
+        accounts = accounts.filter(desk__name=desk)
+    accounts = accounts.select_related("desk").order_by("desk__name")
+    return list(accounts.filter(address=name)) or list(accounts.filter(name=name))
+
+
+def known_accounts(name: str, *, desk: str | None = None) -> list[Account]:
+    """Return them as `accounts_named` does. Raises `CannotEnrol` where there is none."""
+    on_desk = f" on {desk_named(desk)}" if desk is not None else ""
+    accounts = accounts_named(name, desk=desk)
     if not accounts:
-        raise CannotEnrol(f"No account {name!r}: add it with add_account.", field="account")
+        said = f"No account {name!r}{on_desk}: add it with add_account."
+        raise CannotEnrol(said, field="account")
+    return accounts
+
+
+def only_one(accounts: list[Account], name: str) -> Account:
+    """Return the one account of this name. Raises `CannotEnrol` where several desks have one."""
     if len(accounts) > 1:
-        raise CannotEnrol(f"{name!r} is on more than one desk: give the address.", field="account")
+        desks = ", ".join(str(account.desk) for account in accounts)
+        said = f"{name!r} is on more than one desk ({desks}): say which one with --desk."
+        raise CannotEnrol(said, field="account")
     return accounts[0]
 
 

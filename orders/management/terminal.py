@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from desk import logs, startup_checks
 from desk.startup_checks import CannotStart
@@ -83,6 +83,14 @@ def in_words() -> Iterator[None]:
         raise CommandError(str(proposed), returncode=WAITS) from None
     except NAMED as error:
         raise CommandError(str(error), returncode=WRONG_INPUT) from None
+
+
+def add_account_arguments(parser: CommandParser, *, is_required: bool = True) -> None:
+    """Add the options that say which account; an address may stand on several desks."""
+    said = "name or address" if is_required else "name or address; without it all active accounts"
+    parser.add_argument("--account", required=is_required, help=said)
+    said = "the account's desk, where several have an account of this name or address"
+    parser.add_argument("--desk", help=said if is_required else "only accounts of this desk")
 
 
 def operator_named(name: str) -> "User":

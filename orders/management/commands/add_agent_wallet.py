@@ -23,16 +23,22 @@ class Command(terminal.DeskCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which account, which agent wallet, on whose behalf."""
-        parser.add_argument("--account", required=True, help="name or address")
+        terminal.add_account_arguments(parser)
         parser.add_argument("--public-key", required=True, help="the agent wallet's public key")
         parser.add_argument("--operator", help="who adds it; without it the first administrator")
 
     def handle(
-        self, *args: str, account: str, public_key: str, operator: str | None, **options: Any
+        self,
+        *args: str,
+        account: str,
+        desk: str | None,
+        public_key: str,
+        operator: str | None,
+        **options: Any,
     ) -> None:
         """Add it, and say whether it is new."""
         with terminal.in_words():
-            holder = provisioning.account_named(account)
+            holder = provisioning.only_one(provisioning.known_accounts(account, desk=desk), account)
             user, actor = _on_behalf_of(operator)
             wallet, is_new = account_keys.add_agent_wallet(
                 account=holder,

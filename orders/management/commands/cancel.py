@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from desk import startup_checks
 from orders.access.denials import refuse
+from orders.accounts import provisioning
 from orders.audit import reasons
 from orders.audit.log import Actor
 from orders.cancels import requests
@@ -38,7 +39,7 @@ class Command(terminal.DeskCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Who asks, for which orders, why, and how long to wait."""
         parser.add_argument("--operator", required=True, help="on whose behalf; their rights apply")
-        parser.add_argument("--account", required=True, help="name or address")
+        terminal.add_account_arguments(parser)
         parser.add_argument("--kind", default="order", choices=CancelKind.values)
         ids = parser.add_mutually_exclusive_group(required=True)
         ids.add_argument("--order-id", type=int, nargs="+", default=[], metavar="N")
@@ -53,6 +54,7 @@ class Command(terminal.DeskCommand):
         *args: str,
         operator: str,
         account: str,
+        desk: str | None,
         kind: str,
         order_id: list[int],
         client_order_id: list[str],
@@ -68,7 +70,7 @@ class Command(terminal.DeskCommand):
             restored_copy.refuse_behind()
             ids: list[tuple[int | None, str | None]] = [(number, None) for number in order_id]
             ids += [(None, name) for name in client_order_id]
-            receipt, named = _ask(operator, account, symbol, kind, ids, reason)
+            receipt, named = _ask(operator, account, desk, symbol, kind, ids, reason)
         for note in receipt.notes:
             self.stderr.write(note)
         fresh = cancel_runner.run(named, wait_s=wait)
@@ -83,6 +85,7 @@ class Command(terminal.DeskCommand):
 def _ask(
     operator: str,
     account_name: str,
+    desk: str | None,
     symbol: str,
     kind: str,
     ids: list[tuple[int | None, str | None]],
@@ -96,7 +99,7 @@ def _ask(
         raise CannotAsk("Give a reason: it is kept with the cancel.", field="reason")
     user = terminal.operator_named(operator)
     actor = terminal.actor_of(user)
-    account = _account(user, actor, account_name)
+    account = _account(user, actor, account_name, desk)
     receipt = requests.cancel_by_ids(
         user=user,
         actor=actor,
@@ -114,19 +117,17 @@ def _newest(account: Account, order_id: int | None, client_order_id: str | None)
     return account.cancels.filter(named).latest("pk")
 
 
-def _account(user: "User", actor: Actor, name: str) -> Account:
+def _account(user: "User", actor: Actor, name: str, desk: str | None) -> Account:
     """Find the account of this name or address on this person's desks; a stranger learns nothing.
 
-    Raises `NotAllowed`, or `CannotAsk` where several have the name.
+    Raises `NotAllowed`, or `CannotEnrol` where several of these desks have it.
     """
-    named = Account.objects.filter(Q(name=name) | Q(address=name)).allowing(user, Right.CANCEL)
-    accounts = list(named.select_related("desk")[:2])
+    among = Account.objects.allowing(user, Right.CANCEL)
+    accounts = provisioning.accounts_named(name, desk=desk, among=among)
     if not accounts:
         what = f"cancel an order of account {name}"
         refuse(actor=actor, what=what, said=requests.NO_ACCOUNT)
-    if len(accounts) > 1:
-        raise CannotAsk(f"{name} is on more than one desk: give the address.", field="account")
-    return accounts[0]
+    return provisioning.only_one(accounts, name)
 
 
 def _exit_code(fresh: list[Cancel]) -> int:

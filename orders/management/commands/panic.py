@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from desk import startup_checks
 from orders.access.permissions import NotAllowed
+from orders.accounts import provisioning
 from orders.audit import log
 from orders.audit.hashing import spelled
 from orders.lifecycle import restored_copy
@@ -124,11 +125,10 @@ def _operator_and_desk(operator: str, desk_name: str) -> "tuple[User, Desk]":
 
 
 def _account_id(desk: Desk, name: str) -> int:
-    named = desk.accounts.filter(name=name) | desk.accounts.filter(address=name)
-    account = named.first()
-    if account is None:
+    named = provisioning.accounts_named(name, among=desk.accounts.all())
+    if not named:
         raise CannotAsk(f"{desk} has no account {name!r}.")
-    return account.pk
+    return named[0].pk
 
 
 def _carry(job: CancelJob, wait_s: float, timings: Timings) -> None:
