@@ -98,12 +98,12 @@ def add_operator(
     password: str | None = None,
     actor: log.Actor = COMMAND_LINE,
     asker: "User | None" = None,
-) -> "tuple[User, bool]":
-    """Give a person a role on a desk; return them, and whether they are new.
+) -> "tuple[User, str | None]":
+    """Give a person a role on a desk; return them, and the role that they had there before.
 
-    An existing password stays. ``asker``: the administrator who asks for it, where that is told.
-    Raises `CannotEnrol`, and `Waits` where a second person has to approve the role: the person is
-    there then, without it.
+    That is empty where they had none, and None where the person is new. An existing password stays.
+    ``asker``: the administrator who asks for it, where that is told. Raises `CannotEnrol`, and
+    `Waits` where a second person has to approve the role: the person is there then, without it.
     """
     if role not in Role.values:
         raise CannotEnrol(f"The role must be one of {', '.join(Role.values)}.", field="role")
@@ -135,19 +135,20 @@ def _person(name: str, password: str | None, actor: log.Actor) -> "tuple[User, b
 @transaction.atomic
 def _given(
     name: str, desk: Desk, role: str, password: str | None, actor: log.Actor
-) -> "tuple[User, bool]":
+) -> "tuple[User, str | None]":
     user, is_new = _user(name, password)
     facts = [_user_fact(user, actor)] if is_new else []
     membership, joined = Membership.objects.get_or_create(
         user=user, desk=desk, defaults={"role": role}
     )
-    if not joined and membership.role != role:
-        membership.role, joined = role, True
+    before = "" if joined else membership.role
+    if before not in ("", role):
+        membership.role = role
         membership.save(update_fields=["role"])
-    if joined:
+    if before != role:
         facts.append(membership_fact(membership, actor))
     log.append(*facts)
-    return user, is_new
+    return user, None if is_new else before
 
 
 def add_administrator(

@@ -24,6 +24,8 @@ from orders.management.spoken import Spoken
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from orders.models import Account, Desk
+
 
 WRONG_INPUT = 2  # as argparse exits
 ASKER = "the administrator who asks for it; needed where a second person has to approve it"
@@ -151,3 +153,8 @@ def _is_text(text: str) -> bool:
 def added(what: str, is_new: bool) -> str:
     """Say *Desk Momentum added.* or *Desk Momentum was there already.*"""
     return f"{what} added." if is_new else f"{what} was there already."
+
+
+def deactivated(thing: "User | Desk | Account") -> str:
+    """Return what is to be said besides of a person, a desk or an account that is deactivated."""
+    return "" if thing.is_active else f" {thing} is deactivated."

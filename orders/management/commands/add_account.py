@@ -24,4 +24,5 @@ class Command(terminal.DeskCommand):
         with terminal.in_words():
             place = provisioning.desk_named(desk)
             account, is_new = provisioning.add_account(name=name, desk=place, address=address)
-        self.stdout.write(terminal.added(f"Account {account} of {place}", is_new))
+        said = terminal.added(f"Account {account} of {place}", is_new)
+        self.stdout.write(said + terminal.deactivated(account))

@@ -32,4 +32,5 @@ class Command(terminal.DeskCommand):
             )
             if not user.is_superuser:
                 raise provisioning.CannotEnrol(f"{user} exists and is no administrator.")
-        self.stdout.write(terminal.added(f"Administrator {user}", is_new))
+        said = terminal.added(f"Administrator {user}", is_new)
+        self.stdout.write(said + terminal.deactivated(user))

@@ -21,4 +21,5 @@ class Command(terminal.DeskCommand):
         """Add it, and say whether it is new."""
         with terminal.in_words():
             desk, is_new = provisioning.add_desk(name=name)
-        self.stdout.write(terminal.added(f"Desk {desk}", is_new))
+        said = terminal.added(f"Desk {desk}", is_new)
+        self.stdout.write(said + terminal.deactivated(desk))

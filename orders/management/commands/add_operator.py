@@ -1,13 +1,16 @@
 """`manage.py add_operator NAME --desk D --role R`: add a person with a role on a desk."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
 
 from orders.accounts import provisioning
 from orders.management import terminal
-from orders.models import Role
+from orders.models import Desk, Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class Command(terminal.DeskCommand):
@@ -34,16 +37,25 @@ class Command(terminal.DeskCommand):
         operator: str | None = None,
         **options: Any,
     ) -> None:
-        """Add them, and say whether they are new."""
+        """Add them, and say what they were there before."""
         with terminal.in_words():
             place = provisioning.desk_named(desk)
             is_known = get_user_model().objects.filter(username=name).exists()
             password = None if is_known else terminal.read_password(f"Password for {name}")
-            user, is_new = provisioning.add_operator(
+            user, before = provisioning.add_operator(
                 name=name,
                 desk=place,
                 role=role,
                 password=password,
                 **terminal.asker(operator),
             )
-        self.stdout.write(terminal.added(f"{user}, {Role(role).label.lower()} of {place},", is_new))
+        self.stdout.write(_said(user, place, role, before) + terminal.deactivated(user))
+
+
+def _said(user: "User", desk: Desk, role: str, before: str | None) -> str:
+    """Say what was done. ``before``: as `provisioning.add_operator` returns it."""
+    given = Role(role).label.lower()
+    if before in (None, role):
+        return terminal.added(f"{user}, {given} of {desk},", before is None)
+    was = f"was {Role(before).label.lower()}" if before else "had no role there"
+    return f"{user} is {given} of {desk} now, and {was} before."
