@@ -620,6 +620,17 @@ def test_the_command_connects_and_disconnects(firm, provider, run):
     assert not Identity.objects.exists()
 
 
+def test_who_is_deactivated_is_disconnected_so_that_another_may_be_connected(firm, provider, run):
+    """The provider's one person had become two here: the one in use gets the connection."""
+    run("link_sign_on", "victor", "248289761001")
+    get_user_model().objects.filter(pk=firm.viewer.pk).update(is_active=False)
+    code, _, said = run("link_sign_on", "olivia", "248289761001")
+    assert (code, "link_sign_on --remove" in said) == (1, True)
+    assert run("link_sign_on", "victor", "--remove")[0] == 0
+    assert run("link_sign_on", "olivia", "248289761001")[0] == 0
+    assert Identity.objects.get().user == firm.operator
+
+
 # --- Passwords off -------------------------------------------------------------------------------
 
 

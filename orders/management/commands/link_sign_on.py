@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from orders.access.single_sign_on import identities, provider
 from orders.access.single_sign_on.claims import Refused
+from orders.accounts import provisioning
 from orders.accounts.provisioning import COMMAND_LINE
 from orders.management import terminal
 
@@ -26,8 +27,8 @@ class Command(terminal.DeskCommand):
 
 
 def _changed(name: str, subject: str | None) -> str:
-    """Do it; return what was done."""
-    user = terminal.operator_named(name)
+    """Do it; return what was done. Who is deactivated is only disconnected."""
+    user = terminal.operator_named(name) if subject else provisioning.person_named(name)
     try:
         issuer = provider.chosen().issuer
         if subject:
