@@ -82,15 +82,20 @@ def check_network() -> None:
     try:
         network = Installation.objects.values_list("network", flat=True).first()
     except DatabaseError as error:
-        raise CannotStart(
-            f"DATABASE_URL: the database cannot be used ({why_unusable(error)}). "
-            "Is it running, and did `python manage.py migrate` run?"
-        ) from None
+        raise CannotStart(unusable(error)) from None
     if network != settings.PACIFICA_NETWORK:
         raise CannotStart(
             f"PACIFICA_NETWORK: is {settings.PACIFICA_NETWORK}, but this database was made for "
             f"{network}. Use a database of its own for each network."
         )
+
+
+def unusable(error: Exception) -> str:
+    """Return the sentence about a database that cannot be used; never its password."""
+    return (
+        f"DATABASE_URL: the database cannot be used ({why_unusable(error)}). "
+        "Is it running, and did `python manage.py migrate` run?"
+    )
 
 
 def check_append_only() -> None:

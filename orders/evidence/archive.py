@@ -20,6 +20,10 @@ class CannotArchive(Exception):
     """No archive was written; the text says why."""
 
 
+class CannotWrite(Exception):
+    """No archive was written, because the folder does not take it; the text says why."""
+
+
 @dataclass(frozen=True)
 class Archive:
     """A written archive: its file, how many records, bytes, SHA-256 as hex."""
@@ -36,13 +40,26 @@ def archive(
     """Write every record before a moment into one zip file in ``folder``, and record that.
 
     All positions up to the last one before that moment: a chain without gaps. Raises
-    `CannotArchive` where there are none, or where the log is not whole.
+    `CannotArchive` where there are none, or where the log is not whole, and `CannotWrite`.
     """
     last = _last_before(before)
     _refuse_broken(last)
     _cover()
+    try:
+        made = _written(before, folder, last, clock)
+    except OSError as error:
+        said = f"{error.filename or folder}: {error.strerror or type(error).__name__}."
+        raise CannotWrite(said) from None
+    data = {"before": before.isoformat(), "count": made.count, "last": last}
+    data |= {"file_sha256": made.sha256}
+    log.record(log.Fact(Event.ARCHIVED, log.Actor(operator_name=BY), data=data))
+    return made
+
+
+def _written(before: datetime, folder: Path, last: int, clock: Callable[[], datetime]) -> Archive:
+    """Write the records up to ``last`` into the file. Raises `OSError`; then none is there."""
     name = f"pacifica-desk-archive-until-{before:%Y-%m-%d}"
-    work = folder / f"{name}.work"
+    work, path = folder / f"{name}.work", folder / f"{name}.zip"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700)
     try:
@@ -50,12 +67,9 @@ def archive(
         words = f"every record before {before:%Y-%m-%d %H:%M} UTC"
         query = {"to": before.isoformat()}
         bundle.finish(work, query=query, words=words, by=BY, count=count, now=clock())
-        path = folder / f"{name}.zip"
         length, sha256 = bundle.pack(work, path)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    data = {"before": before.isoformat(), "count": count, "last": last, "file_sha256": sha256}
-    log.record(log.Fact(Event.ARCHIVED, log.Actor(operator_name=BY), data=data))
     return Archive(path, count, length, sha256)
 
 

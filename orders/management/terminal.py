@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError, ProgrammingError
 
 from desk import logs, startup_checks
+from desk.reasons import reason_of
 from desk.startup_checks import CannotStart
 from orders.access.four_eyes import NoLonger, Waits
 from orders.access.permissions import NotAllowed
@@ -44,7 +46,12 @@ NAMED = (
 )
 NO_TEXT = "is not text in UTF-8."
 UNSAID = "It was done, but what it says could not be written"
-UNWRITTEN = 74  # as sysexits.h has it
+# As sysexits.h has them.
+UNAVAILABLE = 69  # the database
+REFUSED_BY_SYSTEM = 71  # a folder, a disk
+UNWRITTEN = 74
+DATABASE_FAILS = (InterfaceError, OperationalError, ProgrammingError)  # other errors are our own
+STANDS = "What was done before stays done."
 
 
 class DeskCommand(BaseCommand):
@@ -55,6 +62,7 @@ class DeskCommand(BaseCommand):
     """
 
     requires_system_checks = ()
+    fails_with: int | None = None  # where the documents give a failure in the midst another code
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Check the options, then run the command.
@@ -68,11 +76,31 @@ class DeskCommand(BaseCommand):
                 raise CommandError(f"{name}: {NO_TEXT}", returncode=WRONG_INPUT)
         out, told = Spoken(options.get("stdout") or sys.stdout), options.get("stderr") or sys.stderr
         options |= {"stdout": out, "stderr": Spoken(told)}
-        with logs.bound(request_id=logs.new_id()):
+        with logs.bound(request_id=logs.new_id()), _failures_in_words(self.fails_with):
             ended = super().execute(*args, **options)
         if out.failed is not None:
             raise CommandError(f"{UNSAID} ({out.failed.strerror}).", returncode=UNWRITTEN)
         return ended
+
+
+@contextmanager
+def _failures_in_words(code: int | None) -> Iterator[None]:
+    """End with a sentence where the database or the system fails in the midst of a command."""
+    more = "" if code == WRONG_INPUT else f" {STANDS}"  # then nothing is done
+    try:
+        yield
+    except DATABASE_FAILS as error:
+        said = startup_checks.unusable(error)
+        raise CommandError(said + more, returncode=code or UNAVAILABLE) from error
+    except OSError as error:
+        raise CommandError(_said(error) + more, returncode=code or REFUSED_BY_SYSTEM) from error
+
+
+def _said(error: OSError) -> str:
+    """Return the system's own words and what they are about."""
+    if not error.strerror:
+        return f"{reason_of(error)}."
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
 
 
 @contextmanager
@@ -85,6 +113,16 @@ def in_words() -> Iterator[None]:
         raise CommandError(str(proposed), returncode=WAITS) from None
     except NAMED as error:
         raise CommandError(str(error), returncode=WRONG_INPUT) from None
+
+
+@contextmanager
+def checkpoints_readable() -> Iterator[None]:
+    """Name the file of checkpoints where it cannot be read; nothing else within reads a file."""
+    try:
+        yield
+    except OSError as error:
+        said = f"AUDIT_CHECKPOINT_FILE: cannot be read ({error.strerror})."
+        raise CommandError(said, returncode=WRONG_INPUT) from None
 
 
 def add_account_arguments(parser: CommandParser, *, is_required: bool = True) -> None:

@@ -1,6 +1,7 @@
 """`manage.py heartbeat`: arm, beat, and end where nobody hears it."""
 
 import pytest
+from django.db import OperationalError
 
 from orders.models import Guard, GuardStatus
 from orders.panic.guard import arming, firing
@@ -39,6 +40,16 @@ def test_it_ends_with_1_where_the_guard_fired_or_is_not_armed(firm, beat):
         code, _, said = beat(*options)
         assert code == 1
         assert "does not stop what was recorded" in said
+
+
+def test_a_beat_that_the_database_did_not_take_was_heard_by_nobody(firm, beat, monkeypatch):
+    def lost(**options):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    new_guard(firm)
+    monkeypatch.setattr("orders.panic.guard.arming.beat", lost)
+    code, _, said = beat()
+    assert (code, said.startswith("Not heard (OperationalError: ")) == (1, True)
 
 
 def test_somebody_elses_guard_is_not_there(firm, run):

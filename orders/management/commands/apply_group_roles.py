@@ -36,9 +36,9 @@ class Command(terminal.DeskCommand):
             there = provider.chosen()
         except Refused as refused:
             raise CommandError(str(refused)) from None
-        if missing := group_roles.unknown_desks(there):
-            self.stderr.write(f"SSO_ROLES_FILE names desks that are not there: {missing}")
         with terminal.in_words():
+            if missing := group_roles.unknown_desks(there):
+                self.stderr.write(f"SSO_ROLES_FILE names desks that are not there: {missing}")
             if told is not None and not dry_run:
                 _of(there, person).update(groups=told)
             said = list(self._said(there, person, told, is_only_said=dry_run))

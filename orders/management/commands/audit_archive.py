@@ -72,9 +72,11 @@ class Command(terminal.DeskCommand):
     def _write(self, before: datetime, to: Path) -> None:
         if not to.is_dir():
             raise CommandError(f"--to: {to} is no folder.", returncode=2)
-        with terminal.in_words():
+        with terminal.in_words(), terminal.checkpoints_readable():
             try:
                 archive = log_archive.archive(before=before, folder=to)
+            except log_archive.CannotWrite as error:
+                raise CommandError(f"--to: {error}", returncode=2) from None
             except log_archive.CannotArchive as error:
                 self.stderr.write(str(error))
                 sys.exit(1)

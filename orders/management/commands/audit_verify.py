@@ -1,12 +1,10 @@
 """`manage.py audit_verify [--json] [--until N]`: is the log whole, and true to its bytes?"""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from json import dumps
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
 from orders.audit import log
@@ -20,6 +18,7 @@ MAX_WHOLE_NUMBER = 2**63 - 1  # what a database takes for a whole number
 class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.evidence.verify`."""
 
+    fails_with = terminal.WRONG_INPUT  # not checked
     help = (
         "Walks the whole audit log: chain, checkpoints, signatures, proofs. Names everything that "
         "is wrong, and records that it did. Exit code 0: whole; 1: something is wrong; 2: it could "
@@ -33,7 +32,7 @@ class Command(terminal.DeskCommand):
 
     def handle(self, *args: str, json: bool, until: int | None, **options: Any) -> None:
         """Name each fault as it is found; exit code 1 where there is one."""
-        with terminal.in_words(), _readable():
+        with terminal.in_words(), terminal.checkpoints_readable():
             report = verify.verify(
                 until=until,
                 on_fault=None if json else lambda fault: self.stderr.write(str(fault)),
@@ -79,15 +78,6 @@ def position(text: str) -> int:
     if not 1 <= int(text) <= MAX_WHOLE_NUMBER:
         raise ValueError(text)
     return int(text)
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        said = f"AUDIT_CHECKPOINT_FILE: cannot be read ({error.strerror})."
-        raise CommandError(said, returncode=terminal.WRONG_INPUT) from None
 
 
 def _count(number: int, noun: str) -> str:

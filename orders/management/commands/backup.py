@@ -17,6 +17,7 @@ NICENESS = 10  # pages, clicks and senders on the same machine get the processor
 class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.operations.backups.backup`."""
 
+    fails_with = terminal.WRONG_INPUT  # no backup was made
     help = (
         "Copies database, checkpoint file and archives into a new private folder, with a manifest "
         "of sizes and hashes. The site may run. No key is copied. Exit code 2: no backup was made."

@@ -33,12 +33,11 @@ class Command(terminal.DeskCommand):
         **options: Any,
     ) -> None:
         """List what waits, or do one of it."""
-        if proposal is None:
-            for each in Proposal.objects.waiting().select_related("asked_by"):
-                self.stdout.write(f"{each.pk}: {each.words} (asked by {each.asked_by})")
-            return
-        seen = Proposal.objects.filter(pk=proposal).values_list("content_sha256", flat=True)
         with terminal.in_words():
+            if proposal is None:
+                self._list()
+                return
+            seen = Proposal.objects.filter(pk=proposal).values_list("content_sha256", flat=True)
             user = terminal.operator_named(operator or "")
             try:
                 said = one_person.break_glass(
@@ -51,3 +50,7 @@ class Command(terminal.DeskCommand):
             except one_person.NoReason as wrong:
                 raise CommandError(str(wrong), returncode=terminal.WRONG_INPUT) from None
         self.stdout.write(said)
+
+    def _list(self) -> None:
+        for each in Proposal.objects.waiting().select_related("asked_by"):
+            self.stdout.write(f"{each.pk}: {each.words} (asked by {each.asked_by})")

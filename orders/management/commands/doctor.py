@@ -19,6 +19,7 @@ MARKS = {OK: "ok     ", TROUBLE: "TROUBLE"}
 class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.operations.doctor`."""
 
+    fails_with = terminal.WRONG_INPUT  # could not run
     help = (
         "Checks settings, keys, files, database, log, broker, exchange, senders, stream and "
         "alerts, and says what is wrong and what to do. Exit code 0: all well; 1: trouble; 2: "

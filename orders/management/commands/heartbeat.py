@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error, close_old_connections
 
+from desk.databases import why_unusable
 from orders.access.permissions import NotAllowed
 from orders.audit import log
 from orders.lifecycle.targets import CannotAsk
@@ -20,6 +21,7 @@ NO_GUARD = "{} has no guard {!r} on a desk named {!r} to arm."
 class Command(terminal.DeskCommand):
     """Exit code 0 once it was told to stop; 1 where the guard fired; 2 for wrong input."""
 
+    fails_with = 1  # then nobody heard it
     help = (
         "Arms a guard with --arm, and beats once, or with --loop until told to stop. Let the bot's "
         "own supervisor run it only where it ends with the bot: what goes on beating for a dead "
@@ -70,7 +72,7 @@ class Command(terminal.DeskCommand):
             heard = arming.beat(desk_id=guard.desk_id, guard_id=guard.pk)
         except (Error, NotAllowed) as error:
             if not is_loop:
-                raise
+                raise CommandError(f"Not heard ({why_unusable(error)}).", returncode=1) from None
             self.stderr.write(f"Not heard ({type(error).__name__}); trying again.")
             return
         if heard is None or heard.status != GuardStatus.ARMED:

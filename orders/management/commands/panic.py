@@ -35,6 +35,7 @@ class Command(terminal.DeskCommand):
     """Exit code 0 only if every book in scope was seen empty; 1 if not; 2 for wrong input."""
 
     help = __doc__
+    fails_with = 1  # not every book was seen empty
 
     def __init__(self, *args: Any, timings: Timings = TIMINGS, **options: Any) -> None:
         super().__init__(*args, **options)

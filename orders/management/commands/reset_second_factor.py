@@ -18,10 +18,10 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--operator", help=terminal.ASKER)
 
     def handle(self, *, name: str, operator: str | None = None, **options: Any) -> None:
-        user = get_user_model().objects.filter(username=name).first()
-        if user is None:
-            raise CommandError(f"There is nobody named {name!r}.")
         with terminal.in_words():
+            user = get_user_model().objects.filter(username=name).first()
+            if user is None:
+                raise CommandError(f"There is nobody named {name!r}.")
             by = terminal.asker(operator)
             actor = by.get("actor", COMMAND_LINE)
             had = second_factor_off.turn_off(person=user, user=by.get("asker"), actor=actor)

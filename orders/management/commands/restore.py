@@ -13,6 +13,7 @@ from orders.operations.backups.refusals import CannotCopy
 class Command(terminal.DeskCommand):
     """Only prints; the work is in `orders.operations.backups.restore`."""
 
+    fails_with = terminal.WRONG_INPUT  # nothing was changed
     help = (
         "Verifies a backup, then makes it this site's database. Stop every process first. The old "
         "database is kept under another name. Exit code 2: nothing was changed."

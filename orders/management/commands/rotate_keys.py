@@ -19,10 +19,8 @@ class Command(terminal.DeskCommand):
     )
 
     def handle(self, *args: str, **options: Any) -> None:
-        try:
-            results = [self.told(result) for result in key_rotation.rotate(actor=COMMAND_LINE)]
-        except key_settings.KeySettingsWrong as wrong:
-            raise CommandError(str(wrong)) from None
+        with terminal.in_words():
+            results = self._rotated()
         refused = sum(result.is_refused for result in results)
         if results:
             sealed = sum(result.is_sealed for result in results)
@@ -32,6 +30,12 @@ class Command(terminal.DeskCommand):
             raise CommandError("Keep the old opening keys until the refused ones are added again.")
         if set(key_rotation.stored()) - {key_settings.newest_key()}:  # the web sealed one meanwhile
             raise CommandError("Some are sealed with an older key still: run this again.")
+
+    def _rotated(self) -> list[key_rotation.RotationResult]:
+        try:
+            return [self.told(result) for result in key_rotation.rotate(actor=COMMAND_LINE)]
+        except key_settings.KeySettingsWrong as wrong:
+            raise CommandError(str(wrong)) from None
 
     def found(self) -> str:
         """Say which keys are stored: *Stored keys: 3 sealed with 'new'.* and so on."""

@@ -26,7 +26,7 @@ class Command(terminal.DeskCommand):
         "Alerts about unresolved cancels, stuck jobs and a wrong clock, as the sweep does, and "
         "about the one thing no sender can tell: that none is alive. Needs no key. Run it on "
         "another host than the sweep, or with --once from a timer: it then exits with 0 where a "
-        "sender is alive and with 1 where none is."
+        "sender is alive, with 1 where none is, and with 69 where the database cannot be used."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
