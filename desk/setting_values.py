@@ -17,6 +17,10 @@ from desk import key_files
 # The whole address must fit: parsers disagree about names before an @ and behind a backslash.
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?(/[\w/.-]*)?", re.ASCII)
 HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]")
+ORIGIN = re.compile(
+    r"https?://((\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?", re.ASCII
+)
+UNSAID_PORT = re.compile(r"https:.*:443|http:.*:80")  # no browser names them
 LOG_NAME = re.compile(r"[\w-]+(\.[\w-]+)*(/[\w.-]+)*", re.ASCII)
 OURS = ("PACIFICA_", "AGENT_KEY_", "AGENT_WALLET_", "AUDIT_CHECKPOINT_")  # nobody else's names
 ALIKE = 0.86  # from here on a name is taken for a slip of the pen
@@ -147,6 +151,11 @@ def can_be_looked_up(host: str | None) -> bool:
         return bool(host and host.encode("idna"))
     except UnicodeError:
         return False
+
+
+def is_origin(text: str) -> bool:
+    """True only for an origin as browsers say it, or for one with *. before its host."""
+    return ORIGIN.fullmatch(text) is not None and UNSAID_PORT.fullmatch(text) is None
 
 
 def is_log_name(name: str) -> bool:

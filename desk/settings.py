@@ -25,6 +25,7 @@ from desk.setting_values import (
     is_log_name,
     is_loopback,
     is_mail_address,
+    is_origin,
     listed,
     number,
     path,
@@ -113,6 +114,9 @@ CONTENT_SECURITY_POLICY = content_security_policy(ALLOWED_HOSTS, EVENTS_PORT)
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
     wrong("CSRF_TRUSTED_ORIGINS", "each must start with http:// or https://.")
+if not all(is_origin(origin) for origin in CSRF_TRUSTED_ORIGINS):  # compared to the letter
+    said = "no path, no slash at the end, no capital letter, no :443 or :80"
+    wrong("CSRF_TRUSTED_ORIGINS", f"write each as browsers do, https://desk.example.com: {said}.")
 DATA_DIR = path("DATA_DIR", BASE_DIR / "data").resolve()
 try:
     if not make_own_folder(DATA_DIR):

@@ -33,7 +33,8 @@ SETTINGS = {
         (
             "CSRF_TRUSTED_ORIGINS",
             "none",
-            "`https://…` origins, where a proxy changes the host; passkeys go by them too.",
+            "`https://…` origins, where a proxy changes the host, without path or slash; passkeys "
+            "go by them too.",
         ),
         ("HTTPS_ONLY", "true outside paper", "Redirects to HTTPS and makes cookies secure."),
         ("TRUST_PROXY_HEADERS", "false", "Believes `X-Forwarded-*` of the proxy in front."),

@@ -139,6 +139,32 @@ def test_mail_in_every_form_is_taken(tmp_path):
     assert read["DEFAULT_FROM_EMAIL"] == "Pacifica Desk <desk@example.com>"
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://desk.example.com/",
+        "https://desk.example.com/desk",
+        "https://desk.example.com?",
+        "https://Desk.example.com",
+        "https://desk.example.com:443",
+        "http://desk.example.com:80",
+        "https://jane@desk.example.com",
+        "https://dësk.example.com",
+        "https://",
+    ],
+)
+def test_an_origin_that_no_browser_says_is_refused(tmp_path, origin):
+    said = refusal(tmp_path, CSRF_TRUSTED_ORIGINS=f"https://a.example.com,{origin}")
+    assert said.startswith("CSRF_TRUSTED_ORIGINS: write each as browsers do")
+
+
+def test_origins_in_every_form_are_taken(tmp_path):
+    origins = ["https://desk.example.com", "https://*.example.com", "http://127.0.0.1:8000"]
+    origins += ["https://[::1]:8443", "https://desk", "http://desk:443"]
+    assert settings(tmp_path, CSRF_TRUSTED_ORIGINS=",".join(origins))
+    assert settings(tmp_path)["CSRF_TRUSTED_ORIGINS"] == []
+
+
 def test_a_name_that_looks_like_a_setting_is_told_of(tmp_path):
     given = {"AGENT_KEY_OPENING_KEY": "hush", "PACIFICA_URL": "hush", "GOOD_THING": "1"}
     said = settings(tmp_path, **given)["SETTING_WARNINGS"]
