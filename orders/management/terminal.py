@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -131,6 +132,17 @@ def add_account_arguments(parser: CommandParser, *, is_required: bool = True) ->
     parser.add_argument("--account", required=is_required, help=said)
     said = "the account's desk, where several have an account of this name or address"
     parser.add_argument("--desk", help=said if is_required else "only accounts of this desk")
+
+
+def not_negative(text: str) -> float:
+    """Read a number, 0 or more, as argparse wants it: *nan* would end a wait at once, or never."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not number >= 0:
+        raise ArgumentTypeError("give a number, 0 or more.")
+    return number
 
 
 def operator_named(name: str) -> "User":

@@ -112,6 +112,9 @@ def test_the_command_accepts_it_and_signs_that(behind):
     call_command("accept_restored", operator=name, reason="disk failed", stdout=told)
     assert "Left to decide, one by one: 1 cancel" in told.getvalue()
     assert "Checkpoint 3 tells of it" in told.getvalue()
+    log.record(log.Fact(Event.LOGIN))
+    call_command("accept_restored", operator=name, reason="disk failed", stdout=told)
+    assert told.getvalue().endswith("as far as is known.\nCheckpoint 4 is signed.\n")
     with pytest.raises(CommandError, match="Only administrators"):
         call_command("accept_restored", operator="olivia", reason="disk failed")
 

@@ -28,12 +28,12 @@ class Command(terminal.DeskCommand):
         with terminal.in_words():
             user = terminal.operator_named(operator)
             actor = terminal.actor_of(user)
-            self.stdout.write(
-                restored_copy_acceptance.accept(user=user, actor=actor, reason=reason)
-            )
+            said = restored_copy_acceptance.accept(user=user, actor=actor, reason=reason)
+        self.stdout.write(said)
+        does = "is signed" if said == restored_copy_acceptance.NOTHING else "tells of it"
         try:
             made = checkpoints.make()
         except (CannotCheckpoint, checkpoints.CheckpointKeyWrong) as error:
             self.stderr.write(f"Not under a checkpoint yet; the sweep signs one. ({error})")
         else:
-            self.stdout.write(f"Checkpoint {made.number} tells of it." if made else "")
+            self.stdout.write(f"Checkpoint {made.number} {does}." if made else "")

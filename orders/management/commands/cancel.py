@@ -46,7 +46,9 @@ class Command(terminal.DeskCommand):
         ids.add_argument("--client-order-id", nargs="+", default=[], metavar="U")
         parser.add_argument("--symbol", required=True, help="case kept: BTC, kBONK")
         parser.add_argument("--reason", required=True)
-        parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds; 30")
+        parser.add_argument(
+            "--wait", type=terminal.not_negative, default=30, metavar="S", help="seconds; 30"
+        )
         parser.add_argument("--json", action="store_true")
 
     def handle(

@@ -8,6 +8,8 @@ from orders.access import one_person
 from orders.management import terminal
 from orders.models import Proposal
 
+WHO = "Say with --operator which administrator does it, and with --reason why it cannot wait."
+
 
 class Command(terminal.DeskCommand):
     """Only reads the options; the work is in `orders.access.one_person`."""
@@ -38,7 +40,9 @@ class Command(terminal.DeskCommand):
                 self._list()
                 return
             seen = Proposal.objects.filter(pk=proposal).values_list("content_sha256", flat=True)
-            user = terminal.operator_named(operator or "")
+            if operator is None:
+                raise CommandError(WHO, returncode=terminal.WRONG_INPUT)
+            user = terminal.operator_named(operator)
             try:
                 said = one_person.break_glass(
                     user=user,

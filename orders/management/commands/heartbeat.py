@@ -36,7 +36,7 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--arm", action="store_true", help="arm it first")
         parser.add_argument("--loop", action="store_true", help="beat until told to stop")
         every = "seconds between beats; a third of the time to live"
-        parser.add_argument("--every", type=float, metavar="S", help=every)
+        parser.add_argument("--every", type=terminal.not_negative, metavar="S", help=every)
 
     def handle(self, *args: str, loop: bool, every: float | None, **options: Any) -> None:
         """Beat, and stop where nobody hears it."""
@@ -46,7 +46,7 @@ class Command(terminal.DeskCommand):
                 signal.signal(number, lambda *_: stopping.set())
         with terminal.in_words():
             guard = self._guard(**options)
-        pause_s = every or guard.ttl_s / 3
+        pause_s = min(every or guard.ttl_s / 3, threading.TIMEOUT_MAX)
         while not stopping.is_set():
             self._beat(guard, is_loop=loop)
             if not loop:

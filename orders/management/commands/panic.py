@@ -50,7 +50,9 @@ class Command(terminal.DeskCommand):
         parser.add_argument("--operator", required=True)
         parser.add_argument("--reason", required=True)
         wait = "seconds; what still waits to be sent then is withdrawn; 180"
-        parser.add_argument("--wait", type=float, default=WAIT_S, metavar="S", help=wait)
+        parser.add_argument(
+            "--wait", type=terminal.not_negative, default=WAIT_S, metavar="S", help=wait
+        )
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: str, wait: float, json: bool, **options: Any) -> None:

@@ -22,7 +22,9 @@ class Command(terminal.DeskCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Port, latency, and where to keep state."""
         parser.add_argument("--port", type=int, default=8900, help="0 takes any free port")
-        parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer")
+        parser.add_argument(
+            "--latency-ms", type=terminal.not_negative, default=0, help="added to every answer"
+        )
         parser.add_argument("--state", type=Path, help="JSON file that keeps orders over restarts")
 
     def handle(
@@ -33,7 +35,7 @@ class Command(terminal.DeskCommand):
         gc.set_threshold(*RARELY)
         try:
             background_server.run(port=port, latency_ms=latency_ms, state_file=state, say=self._say)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise CommandError(f"Cannot run: {error}") from error
         except UnreadableState as error:
             raise CommandError(str(error)) from error

@@ -24,7 +24,11 @@ class Command(terminal.DeskCommand):
     def handle(self, *args: str, account: str | None, desk: str | None, **options: Any) -> None:
         """Sync each and say how many orders are open; exit code 1 where one could not be read."""
         with terminal.in_words():
-            accounts = provisioning.known_accounts(account, desk=desk) if account else _active(desk)
+            accounts = (
+                provisioning.known_accounts(account, desk=desk)
+                if account is not None
+                else _active(desk)
+            )
         names = Counter(one.name for one in accounts)
         read = [self._sync(one, _label(one, names)) for one in accounts]
         if not all(read):
