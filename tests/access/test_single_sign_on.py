@@ -620,6 +620,13 @@ def test_the_command_connects_and_disconnects(firm, provider, run):
     assert not Identity.objects.exists()
 
 
+@pytest.mark.parametrize("subject", ["  ", " 7", "7 ", "x" * 256, "7\t8"])
+def test_the_command_connects_nobody_to_what_no_provider_tells(firm, provider, run, subject):
+    code, out, said = run("link_sign_on", "olivia", subject)
+    assert (code, out, said.startswith("Give the claim sub")) == (2, "", True)
+    assert not Identity.objects.exists()
+
+
 def test_who_is_deactivated_is_disconnected_so_that_another_may_be_connected(firm, provider, run):
     """The provider's one person had become two here: the one in use gets the connection."""
     run("link_sign_on", "victor", "248289761001")

@@ -73,9 +73,14 @@ def _seconds(moment: Any) -> int | None:
     return int(moment) if is_time and abs(moment) < 1e12 else None
 
 
-def _subject(subject: Any) -> str:
+def is_subject(subject: Any) -> bool:
+    """Whether this may be who somebody is at a provider: a printable text of a certain length."""
     is_sound = isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT
-    if not is_sound or not subject.isprintable():
+    return is_sound and subject.isprintable()
+
+
+def _subject(subject: Any) -> str:
+    if not is_subject(subject):
         raise Refused(
             "The sign-in service did not say who you are (sub). Tell an administrator: its "
             "settings for this site are incomplete."

@@ -5,10 +5,14 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from orders.access.single_sign_on import identities, provider
-from orders.access.single_sign_on.claims import Refused
+from orders.access.single_sign_on.claims import Refused, is_subject
 from orders.accounts import provisioning
 from orders.accounts.provisioning import COMMAND_LINE
 from orders.management import terminal
+
+NO_SUBJECT = (
+    "Give the claim sub as the sign-in service tells it: 1 to 255 characters, no blank around."
+)
 
 
 class Command(terminal.DeskCommand):
@@ -22,6 +26,8 @@ class Command(terminal.DeskCommand):
     def handle(self, *, name: str, subject: str | None, remove: bool, **options: Any) -> None:
         if remove == bool(subject):
             raise CommandError("Say who the person is at the sign-in service, or --remove.")
+        if subject and not (is_subject(subject) and subject == subject.strip()):
+            raise CommandError(NO_SUBJECT, returncode=terminal.WRONG_INPUT)
         with terminal.in_words():
             self.stdout.write(_changed(name, subject))
 
