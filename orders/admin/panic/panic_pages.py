@@ -207,8 +207,8 @@ def _took(job: CancelJob, moment: datetime | None) -> str:
 
 def _warned(user: "Person", form: PanicForm) -> dict[str, Any] | None:
     """What the form's scope holds by our last look; None where it names no desk of theirs."""
-    given = getattr(form, "cleaned_data", None) or {}
-    desk = given.get("desk") or _first_desk(form)
+    given = _given(form)
+    desk = given.get("desk")
     if desk is None:
         return None
     chosen = [account.pk for account in given.get("accounts") or ()]
@@ -219,6 +219,16 @@ def _warned(user: "Person", form: PanicForm) -> dict[str, Any] | None:
     left_out = decision.left_out(desk=desk)
     shown = {"found": found, "desk": desk, "accounts": accounts, "given": given}
     return shown | {"left_out": [] if chosen else left_out}
+
+
+def _given(form: PanicForm) -> dict[str, Any]:
+    """What is chosen: as a sound form says, or as the page is filled in before anything is."""
+    if form.is_bound:
+        given = getattr(form, "cleaned_data", None) or {}
+        return given | {"desk": given.get("desk") or _first_desk(form)}
+    desk = _first_desk(form)
+    named = form.offered.filter(desk=desk, pk__in=form.initial.get("accounts", ()))
+    return {"desk": desk, "accounts": list(named), "symbol": form.initial.get("symbol", "")}
 
 
 def _first_desk(form: PanicForm) -> Desk | None:

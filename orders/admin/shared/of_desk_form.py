@@ -28,7 +28,8 @@ class OfDeskForm(forms.Form):
         self.desks = Desk.objects.allowing(user, self.right)
         fields.field_of(self, "desk", fields.DeskField).queryset = self.desks
         accounts = Account.objects.filter(desk__in=self.desks, is_active=True)
-        fields.field_of(self, "accounts", fields.ByDesk).queryset = accounts.select_related("desk")
+        self.offered = accounts.select_related("desk")
+        fields.field_of(self, "accounts", fields.ByDesk).queryset = self.offered
 
     def clean(self) -> None:
         """Refuse accounts of another desk: the page hides these, but only the page."""
