@@ -18,6 +18,22 @@ def state(guard):
     return guard.status
 
 
+def press(client, act, guard, text=None, **given):
+    """Press a button of the guard's page: of that page as it was read before, if one is given."""
+    text = text or page(client, "orders_guard_change", guard.pk)
+    state = re.search(r'name="state" value="([^"]*)"', text)
+    return client.post(
+        url(f"orders_guard_{act}", guard.pk), {"state": state and state[1]} | given, follow=True
+    )
+
+
+def fire(guard):
+    guard.refresh_from_db()
+    at = {"number": guard.arming, "beat_no": guard.beat_no}
+    firing.fire(guard_id=guard.pk, silence_s=10.2, **at)
+    assert state(guard) == GuardStatus.FIRED
+
+
 def test_a_head_makes_a_guard_and_an_operator_arms_and_disarms_it(firm):
     head, operator = signed_in(firm.head), signed_in(firm.operator)
     given = {"desk": firm.momentum.pk, "name": "quoter", "account": firm.account.pk, "ttl_s": 15}
@@ -25,11 +41,11 @@ def test_a_head_makes_a_guard_and_an_operator_arms_and_disarms_it(firm):
     guard = Guard.objects.get()
     assert (guard.account, guard.ttl_s, guard.status) == (firm.account, 15, "disarmed")
     assert operator.get(url("orders_guard_add")).status_code == 403
-    operator.post(url("orders_guard_arm", guard.pk))
+    press(operator, "arm", guard)
     assert state(guard) == GuardStatus.ARMED
-    operator.post(url("orders_guard_disarm", guard.pk), {"reason": ""})
+    press(operator, "disarm", guard, reason="")
     assert state(guard) == GuardStatus.ARMED
-    operator.post(url("orders_guard_disarm", guard.pk), {"reason": "bot is off"})
+    press(operator, "disarm", guard, reason="bot is off")
     assert state(guard) == GuardStatus.DISARMED
     text = page(operator, "orders_guard_change", guard.pk)
     assert "disarmed by olivia" in text
@@ -54,7 +70,7 @@ def test_an_armed_guard_is_not_changed_under_its_bot(firm):
     guard, head = new_guard(firm), signed_in(firm.head)
     answer = head.post(url("orders_guard_set", guard.pk), {"ttl_s": 600, "account": ""})
     assert "Disarm it first" in answer.content.decode()
-    head.post(url("orders_guard_disarm", guard.pk), {"reason": "a change"})
+    press(head, "disarm", guard, reason="a change")
     assert head.post(url("orders_guard_set", guard.pk), {"ttl_s": 60}).status_code == 302
     guard.refresh_from_db()
     assert (guard.ttl_s, guard.account) == (60, None)
@@ -82,7 +98,7 @@ def test_a_firing_is_told_on_every_page_until_somebody_sees_to_it(firm):
     text = page(operator, "orders_guard_change", guard.pk)
     assert "Seen to: disarm it" in text
     assert "10200 ms" in text
-    operator.post(url("orders_guard_disarm", guard.pk), {"reason": "seen to"})
+    press(operator, "disarm", guard, reason="seen to")
     assert "fired: see what came of it" not in page(operator, "index")
 
 
@@ -99,17 +115,59 @@ def test_a_beat_by_hand_leaves_a_drill_a_drill_and_another_button_arms_it_for_re
     firm.account.is_drill = True
     firm.account.save()
     guard, operator = new_guard(firm, armed=False), signed_in(firm.operator)
-    operator.post(url("orders_guard_arm", guard.pk), {"is_drill": "1"})
+    press(operator, "arm", guard, is_drill="1")
     text = page(operator, "orders_guard_change", guard.pk)
-    assert re.search(r'name="is_drill" value="1"> ?Beat: it counts from now', text)
     assert "Arm it for real" in text
-    operator.post(url("orders_guard_arm", guard.pk), {"is_drill": "1"})
+    press(operator, "beat", guard)
     assert (state(guard), guard.is_drill, guard.arming) == (GuardStatus.ARMED, True, 1)
-    operator.post(url("orders_guard_arm", guard.pk))
+    press(operator, "arm", guard)
     assert (state(guard), guard.is_drill, guard.arming) == (GuardStatus.ARMED, False, 2)
     text = page(operator, "orders_guard_change", guard.pk)
     assert "Beat: it counts from now" in text
     assert "Arm it for real" not in text
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [("fired", "fired before this beat came"), ("disarmed", "is not armed: a beat counts only")],
+)
+def test_a_beat_arms_no_guard_that_fired_or_was_disarmed_meanwhile(firm, meanwhile, said):
+    guard, operator = new_guard(firm), signed_in(firm.operator)
+    text = page(operator, "orders_guard_change", guard.pk)
+    if meanwhile == "fired":
+        fire(guard)
+    else:
+        press(signed_in(firm.head), "disarm", guard, reason="bot is off")
+    answer = press(operator, "beat", guard, text)
+    assert said in answer.content.decode()
+    assert (state(guard), guard.arming) == (meanwhile, 1)
+
+
+def test_a_firing_is_not_put_away_from_a_page_of_before(firm):
+    guard, operator = new_guard(firm), signed_in(firm.operator)
+    text = page(operator, "orders_guard_change", guard.pk)
+    fire(guard)
+    answer = press(operator, "disarm", guard, text, reason="end of the day")
+    assert "quoter fired since this page was opened. Nothing is changed" in answer.content.decode()
+    assert state(guard) == GuardStatus.FIRED
+    press(operator, "disarm", guard, reason="seen to")
+    assert state(guard) == GuardStatus.DISARMED
+
+
+def test_a_guard_is_not_armed_from_a_page_of_before_another_arming(firm):
+    guard, operator = new_guard(firm, armed=False), signed_in(firm.operator)
+    text = page(operator, "orders_guard_change", guard.pk)
+    press(signed_in(firm.head), "arm", guard)
+    press(signed_in(firm.head), "disarm", guard, reason="bot is off")
+    answer = press(operator, "arm", guard, text)
+    assert "quoter was disarmed since this page was opened" in answer.content.decode()
+    assert (state(guard), guard.arming) == (GuardStatus.DISARMED, 1)
+
+
+def test_a_button_without_a_page_changes_nothing(firm):
+    guard, operator = new_guard(firm), signed_in(firm.operator)
+    operator.post(url("orders_guard_disarm", guard.pk), {"reason": "bot is off"})
+    assert state(guard) == GuardStatus.ARMED
 
 
 def test_a_strangers_guard_is_not_there(firm):
@@ -117,8 +175,9 @@ def test_a_strangers_guard_is_not_there(firm):
     stranger = signed_in(firm.stranger)
     for name in ("orders_guard_change", "orders_guard_set"):
         assert stranger.get(url(name, guard.pk)).status_code == 404
-    for name in ("orders_guard_arm", "orders_guard_disarm", "orders_guard_fire"):
-        assert stranger.post(url(name, guard.pk), {"reason": "mine"}).status_code == 404
+    for act in ("arm", "beat", "disarm", "fire"):
+        there = url(f"orders_guard_{act}", guard.pk)
+        assert stranger.post(there, {"reason": "mine"}).status_code == 404
 
 
 def test_a_schedule_is_made_and_switched_off_and_on(firm):

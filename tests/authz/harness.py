@@ -37,6 +37,7 @@ ACTS = {
     "orders_guard_add": "set_guards",
     "orders_guard_set": "set_guards",
     "orders_guard_arm": "guard",
+    "orders_guard_beat": "guard",
     "orders_guard_disarm": "guard",
     "orders_guard_fire": "panic",
     "orders_schedule_add": "set_guards",

@@ -29,6 +29,7 @@ from orders.models import (
 )
 from orders.operations.errands import exports, verification_requests
 from orders.panic import decision
+from orders.panic.guard.seen import state_of
 from tests.helpers.firm import PASSWORD, Firm
 from tests.helpers.guards import new_guard
 from tests.helpers.screens import known_order
@@ -228,6 +229,7 @@ class World:
             "rights": ["read", "cancel"],
             "ttl_s": "30",
             "at": "21:55",
+            "state": state_of(rows["guard"]),
             "days": "30",
             "post": "yes",
             "next": "/admin/",

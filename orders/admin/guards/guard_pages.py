@@ -24,7 +24,7 @@ from orders.admin.guards.guarded_page import GuardedPage
 from orders.admin.shared import fields, filters
 from orders.admin.shared.unfold import CustomUrl, display
 from orders.models import Guard, GuardArming, GuardStatus, PanicLine, Right
-from orders.panic.guard import arming, changes, firing, lookout
+from orders.panic.guard import arming, changes, firing, lookout, seen
 from orders.templatetags.desk import after, ago, visible
 
 ARMINGS = 20  # in the history
@@ -50,6 +50,7 @@ class GuardAdmin(GuardedPage[Guard]):
     def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
             ("<int:object_id>/arm/", "orders_guard_arm", self.arm_view),
+            ("<int:object_id>/beat/", "orders_guard_beat", self.beat_view),
             ("<int:object_id>/disarm/", "orders_guard_disarm", self.disarm_view),
             ("<int:object_id>/fire/", "orders_guard_fire", self.fire_view),
             ("<int:object_id>/set/", "orders_guard_set", self.set_view),
@@ -63,6 +64,7 @@ class GuardAdmin(GuardedPage[Guard]):
         return {
             "title": f"Guard {visible(row.name)}",
             "guard": row,
+            "state": seen.state_of(row),
             "tone": TONES[GuardStatus(row.status)],
             "left_s": round(lookout.left_s(row)) if row.status == GuardStatus.ARMED else None,
             "does": changes.in_words(row),
@@ -130,20 +132,27 @@ class GuardAdmin(GuardedPage[Guard]):
 
     @method_decorator(require_POST)
     def arm_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
-        """Arm a guard, or let it hear a beat; with *drill*, for drill accounts alone."""
+        """Arm a guard that stands as the page showed it; with *drill*, for drill accounts alone."""
         guard = self.visible_or_404(request, str(object_id))
         user, actor = sessions.person_of(request), actor_of(request)
-        is_drill = bool(request.POST.get("is_drill"))
-        act = partial(arming.arm, user=user, actor=actor, guard_id=guard.pk, is_drill=is_drill)
+        act = partial(arming.arm, user=user, actor=actor, guard_id=guard.pk, state=_seen(request))
+        return self.acted(request, guard, partial(act, is_drill=bool(request.POST.get("is_drill"))))
+
+    @method_decorator(require_POST)
+    def beat_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
+        """Let an armed guard hear a beat; one that is not armed stays so."""
+        guard = self.visible_or_404(request, str(object_id))
+        user, actor = request.user, actor_of(request)
+        act = partial(arming.beat_by_hand, user=user, actor=actor, guard_id=guard.pk)
         return self.acted(request, guard, act)
 
     @method_decorator(require_POST)
     def disarm_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
-        """Disarm a guard, or say that its firing was seen to; with a reason."""
+        """Disarm a guard that stands as the page showed it, or say that its firing was seen to."""
         guard = self.visible_or_404(request, str(object_id))
-        actor, reason = actor_of(request), fields.reason_of(request)
+        actor, reason, state = actor_of(request), fields.reason_of(request), _seen(request)
         act = partial(arming.disarm, user=request.user, actor=actor, guard_id=guard.pk)
-        return self.acted(request, guard, partial(act, reason=reason))
+        return self.acted(request, guard, partial(act, reason=reason, state=state))
 
     @method_decorator(require_POST)
     def fire_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
@@ -176,6 +185,11 @@ class GuardAdmin(GuardedPage[Guard]):
     @display(description="Last beat")
     def beat_column(self, guard: Guard) -> str:
         return ago(guard.beat_at)
+
+
+def _seen(request: HttpRequest) -> str:
+    """How the guard stood on the page where the button was pressed."""
+    return request.POST.get("state", "")
 
 
 def history(guard: Guard) -> list[dict[str, Any]]:

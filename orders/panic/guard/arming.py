@@ -21,7 +21,7 @@ from orders.models import ArmingEnd, Event, Guard, GuardArming, GuardStatus, Rig
 from orders.models.guards import GuardQuerySet
 from orders.models.prepared import Prepared, PreparedUpdate
 from orders.panic import decision
-from orders.panic.guard import boot_clock, facts, new_orders
+from orders.panic.guard import boot_clock, facts, new_orders, seen
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -43,16 +43,25 @@ class Heard:
     job_id: int | None = None
 
 
-def arm(*, user: "User", actor: log.Actor, guard_id: int, is_drill: bool = False) -> str:
+def arm(
+    *,
+    user: "User",
+    actor: log.Actor,
+    guard_id: int,
+    is_drill: bool = False,
+    state: str | None = None,
+) -> str:
     """Arm a guard: its silence counts from now on. A guard that is armed only hears a beat.
 
     ``is_drill``: it fires on drill accounts alone. One that is armed so is armed anew without it:
-    no bot is left with a drill. Raises `NotAllowed` or `CannotAsk`.
+    no bot is left with a drill. ``state``: how the person saw it (`seen`), where they looked at a
+    page. Raises `NotAllowed` or `CannotAsk`.
     """
     guard, now = permitted(user, actor, guard_id, "arm"), timezone.now()
     check_scope(user, guard, is_drill=is_drill)
     with transaction.atomic():
         guard.refresh_from_db(from_queryset=Guard.objects.select_for_update(no_key=True))
+        seen.check(guard, state)
         if guard.status == GuardStatus.ARMED and guard.is_drill == is_drill:
             return _armed_before(guard)
         if guard.status == GuardStatus.ARMED and is_drill:
@@ -96,6 +105,18 @@ def _armed_before(guard: Guard) -> str:
     """Let an armed guard hear that somebody is there."""
     heard = beat(desk_id=guard.desk_id, guard_id=guard.pk)
     return f"{guard.name} was armed before. {heard.said if heard else ''}".strip()
+
+
+def beat_by_hand(*, user: "Person", actor: log.Actor, guard_id: int) -> str:
+    """Let a guard hear a beat by a person's word. Raises `NotAllowed`.
+
+    Raises `CannotAsk` where the guard is not armed: a beat arms none, and the text says what is so.
+    """
+    guard = permitted(user, actor, guard_id, "beat")
+    heard = beat(desk_id=guard.desk_id, guard_id=guard.pk) or _unheard(guard)
+    if heard.status != GuardStatus.ARMED:
+        raise CannotAsk(heard.said)
+    return f"{guard.name}: {heard.said}"
 
 
 def beat(*, desk_id: int, guard_id: int) -> Heard | None:
@@ -194,9 +215,15 @@ def _unheard(guard: Guard) -> Heard:
     return Heard(status, said, job_id=arming.job_id if arming else None)
 
 
-def disarm(*, user: "Person", actor: log.Actor, guard_id: int, reason: str) -> str:
-    """Disarm a guard, or say that a firing was seen to. Raises `NotAllowed` or `CannotAsk`."""
+def disarm(
+    *, user: "Person", actor: log.Actor, guard_id: int, reason: str, state: str | None = None
+) -> str:
+    """Disarm a guard, or say that a firing was seen to; ``state`` as for `arm`.
+
+    Raises `NotAllowed` or `CannotAsk`.
+    """
     guard, now = permitted(user, actor, guard_id, "disarm"), timezone.now()
+    seen.check(guard, state)
     reason = demanded_reason(reason)
     with transaction.atomic():
         same = Guard.objects.filter(pk=guard.pk, arming=guard.arming, status=guard.status)
