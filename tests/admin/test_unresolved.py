@@ -113,3 +113,16 @@ def test_the_order_its_list_and_its_job_say_that_they_were_contradicted(firm, qu
     Order.objects.update(has_contradiction=True)
     for name in pages:
         assert says_contradicted(page(client, *name))
+
+
+def test_a_filter_that_fits_nothing_does_not_say_that_all_is_well(firm, question):
+    other, head = firm.new_account("Beta", firm.momentum), signed_in(firm.head)
+    well = {
+        "orders_cancel_changelist": "every cancel that was sent has a proven outcome",
+        "orders_drift_changelist": "open orders and ours agree",
+    }
+    for name, sentence in well.items():
+        text = page(head, name, account=other.pk)
+        assert "None fits the filter or the search in use." in text
+        assert sentence not in text
+    assert well["orders_drift_changelist"] in page(head, "orders_drift_changelist")

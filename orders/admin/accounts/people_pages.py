@@ -144,6 +144,7 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     add_form_template = "desk/accounts/add_person.html"
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2")}),)
     empty_sentence = "Nobody fits."
+    none_fits_sentence = empty_sentence
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return is_administrator(request)

@@ -59,6 +59,7 @@ class AuditRecordAdmin(ReadOnlyPage[AuditRecord]):
     page_template = "desk/audit/record.html"
     change_list_template = "desk/audit/record_list.html"
     empty_sentence = "No record fits. Take a filter away, or widen the time."
+    none_fits_sentence = empty_sentence
 
     @method_decorator(require_safe)
     def changelist_view(

@@ -67,6 +67,7 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     list_select_related = ("desk",)
     page_template = "desk/jobs/job.html"
     empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
+    none_fits_sentence = empty_sentence
 
     def parts(self, request: HttpRequest) -> Parts | None:
         """Desks, unless only those jobs are asked for that are not done: they are few."""

@@ -111,6 +111,7 @@ class OrderAdmin(ReadOnlyPage[Order]):
     empty_sentence = (
         "No order fits. Take a filter away, choose All, or read the open orders anew with Sync now."
     )
+    none_fits_sentence = empty_sentence
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:

@@ -117,6 +117,7 @@ class Screen(ModelAdmin[Row]):
     show_facets = ShowFacets.NEVER
     change_list_template = "desk/shared/change_list.html"
     empty_sentence = "There is nothing here yet."
+    none_fits_sentence = "None fits the filter or the search in use."
     row_names: tuple[str, str] | None = None  # one and many, where the model's names do not fit
     sortable_by: ClassVar[tuple[str, ...]] = ()
     largest_first: ClassVar[tuple[str, ...]] = ()  # those that a first click sorts downwards
