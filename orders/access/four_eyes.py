@@ -78,12 +78,13 @@ class Act:
     ``may``: whether this person may ask for it, and approve what another asked. ``state``: the
     thing that it changes as it stands now, as plain JSON values, with the names that the words give
     it but for the desk's; called within a transaction, so that it may lock its rows. ``do``: do it,
-    for the actor who approved; see above.
+    for the actor who approved; see above. ``is_for_heads``: desk heads may, administrators may not.
     """
 
     may: Callable[["Person", Proposal], bool]
     state: Callable[[Proposal], Any]
     do: Callable[[Proposal, log.Actor], str]
+    is_for_heads: bool = False
 
 
 _ACTS: dict[str, Act] = {}

@@ -3,7 +3,8 @@
 import pytest
 
 from orders.access import sessions
-from orders.models import Membership, Proposal, Role
+from orders.models import Latch, Membership, Proposal, Role
+from orders.panic import decision
 from tests.access.test_waiting_acts import person_form, save
 from tests.helpers.proposals import second_person, with_second_person
 from tests.helpers.screens import page, signed_in, url
@@ -84,3 +85,32 @@ def test_done_alone_stands_on_the_page_until_another_reviewed_it(firm, proposal)
     assert "Done by one person alone" in page(client, LIST)
     other.post(url("orders_proposal_review", proposal.pk), {"reason": "was right"})
     assert "Done by one person alone:" not in page(other, LIST)
+
+
+@pytest.fixture
+def release(firm):
+    """That a latch is released, asked for by the only head of its desk."""
+    firm.momentum.latch_mode = "alarm"
+    firm.momentum.save()
+    with_second_person(firm.momentum)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    there = url("orders_latch_release", Latch.objects.get().pk)
+    signed_in(firm.head).post(there, {"reason": "the bot is stopped"})
+    return Proposal.objects.get()
+
+
+@pytest.mark.parametrize("person", ["administrator", "head"])
+def test_what_desk_heads_decide_alone_is_said_to_be_theirs(firm, release, person):
+    text = page(signed_in(getattr(firm, person)), LIST)
+    assert "Momentum has no other desk head: an administrator makes one, who has to decide" in text
+    firm.momentum.memberships.filter(user=firm.operator).update(role=Role.HEAD)
+    text = page(signed_in(getattr(firm, person)), LIST)
+    assert "Another desk head of Momentum has to decide" in text
+    assert "An administrator has to decide" not in text
+
+
+def test_an_administrator_is_offered_no_act_that_is_not_theirs(firm, release):
+    text = page(signed_in(firm.administrator), LIST)
+    assert "Release the latch" in text
+    for act in ("approve", "decline", "alone"):
+        assert url(f"orders_proposal_{act}", release.pk) not in text

@@ -20,8 +20,9 @@ from orders.admin.shared import fields
 from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import is_administrator, rights_of
 from orders.admin.shared.unfold import CustomUrl
-from orders.models import Proposal, ProposalStatus, Right
+from orders.models import Proposal, ProposalStatus, Right, Role
 from orders.models.proposals import ProposalQuerySet
+from orders.templatetags.desk import visible
 
 LIST = "admin:orders_proposal_changelist"
 SHOWN = 50
@@ -35,6 +36,7 @@ class Card(NamedTuple):
     facts: list[tuple[str, str]]
     is_own: bool
     may_decide: bool
+    who: str  # decides it, if this person does not
 
 
 @admin.register(Proposal)
@@ -148,7 +150,18 @@ def card_of(request: HttpRequest, proposal: Proposal) -> Card:
     user = request.user
     is_own = user.pk in (proposal.asked_by_id, proposal.decided_by_id)
     may = four_eyes.act_of(proposal).may(user, proposal)
-    return Card(proposal, facts_of(proposal), is_own, may)
+    return Card(proposal, facts_of(proposal), is_own, may, who_decides(proposal, is_own=is_own))
+
+
+def who_decides(proposal: Proposal, *, is_own: bool) -> str:
+    """Say who has to decide what this person may not."""
+    if not four_eyes.act_of(proposal).is_for_heads or proposal.desk is None:
+        return "Somebody else with the right" if is_own else "An administrator"
+    desk = visible(proposal.desk)
+    heads = proposal.desk.memberships.filter(role=Role.HEAD, user__is_active=True)
+    if heads.exclude(user=proposal.asked_by_id).exists():
+        return f"Another desk head of {desk}"
+    return f"{desk} has no other desk head: an administrator makes one, who"
 
 
 def facts_of(proposal: Proposal) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def connect() -> None:
     """Say how such proposals are checked and done."""
-    act = four_eyes.Act(may=_may, state=_state, do=_do)
+    act = four_eyes.Act(may=_may, state=_state, do=_do, is_for_heads=True)
     four_eyes.register(ProposalKind.GUARD, act)
 
 
