@@ -10,7 +10,7 @@ from orders.models import Guard, GuardStatus, Latch, Schedule
 from orders.panic import decision
 from orders.panic.guard import firing
 from tests.helpers.guards import dated_back, new_guard
-from tests.helpers.screens import page, signed_in, url
+from tests.helpers.screens import folded, page, signed_in, url
 
 
 def state(guard):
@@ -235,6 +235,23 @@ def test_a_symbols_latch_is_told_with_its_symbol(firm):
     for name in ("index", "orders_latch_changelist"):
         assert "BTC on Alpha" in page(head, name)
     assert "Latch on BTC on Alpha" in page(head, "orders_latch_change", Latch.objects.get().pk)
+
+
+def test_latches_beyond_those_shown_are_counted_and_those_with_new_orders_come_first(firm):
+    firm.momentum.latch_mode = "alarm"
+    firm.momentum.save()
+    for name in ("Beta", "Delta", "Gamma", "Zeta", "Omega"):
+        firm.new_account(name, firm.momentum)
+    decision.record_panic(user=firm.operator, actor=firm.actor(), desk_id=firm.momentum.pk)
+    head = signed_in(firm.head)
+    for latch in Latch.objects.holding():
+        Latch.objects.update(appeared=0)
+        Latch.objects.filter(pk=latch.pk).update(appeared=7)
+        text = folded(head.get(url("index")))
+        first = text.partition("is latched since its halt")
+        assert f"/latch/{latch.pk}/" in first[0]
+        assert first[2].startswith(" <b>7 orders appeared</b><span>Momentum</span>")
+        assert "and 2 more latches" in text
 
 
 def test_a_beat_and_a_silence_are_news_to_a_page_though_no_record_tells_of_them(firm):

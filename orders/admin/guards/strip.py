@@ -13,7 +13,7 @@ from orders.panic.guard import lookout
 if TYPE_CHECKING:
     from orders.models.desks import Person
 
-SHOWN = 4  # guards, those with least left first
+SHOWN = 4  # guards, those with least left first; latches, those with new orders first
 LOW, WARN = 0.2, 0.5  # parts of the time to live
 
 
@@ -39,11 +39,12 @@ class GuardOnStrip:
 
 @dataclass(frozen=True)
 class Strip:
-    """The guards shown, how many more there are, and the accounts that are latched."""
+    """The guards and the latches shown, and of each how many more there are."""
 
     guards: list[GuardOnStrip]
     further: int
     latched: list[Latch]
+    further_latched: int
     version: str  # another one wherever the strip would be, though the log did not go on
 
 
@@ -56,11 +57,12 @@ def strip_for(user: "Person") -> Strip:
     now_ms = int(timezone.now().timestamp() * 1000)
     rows = [_on_strip(guard, now_ms) for guard in _at_work(user)]
     rows.sort(key=lambda one: one.left_s)
-    held = _holding(user)
+    held = sorted(_holding(user), key=lambda latch: (-latch.appeared, latch.pk))
     marks = [(one.guard.pk, one.guard.status, one.guard.beat_no, one.tone) for one in rows]
     appeared = [(latch.pk, latch.appeared) for latch in held]
     version = hashlib.sha256(str((marks, appeared)).encode()).hexdigest()[:16]
-    return Strip(rows[:SHOWN], len(rows[SHOWN:]), held[:SHOWN], version)
+    further = len(rows[SHOWN:]), len(held[SHOWN:])
+    return Strip(rows[:SHOWN], further[0], held[:SHOWN], further[1], version)
 
 
 def _on_strip(guard: Guard, now_ms: int) -> GuardOnStrip:
