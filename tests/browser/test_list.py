@@ -26,6 +26,16 @@ IS_CUT = """(word) => {
 }"""
 CUT_AMOUNTS = """() => [...document.querySelectorAll('#result_list td.c-open')]
     .filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"""
+OUT_OF_PLACE = """() => [...document.querySelectorAll(
+        '#result_list :is(td.c-price, td.c-id, td.c-account)')].filter(cell => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    const [is, column] = [text.getBoundingClientRect(), cell.getBoundingClientRect()];
+    const row = cell.closest('tr').getBoundingClientRect();
+    const isCut = cell.scrollWidth > cell.clientWidth || is.right > column.right + .5
+        || is.left < column.left - .5;
+    return cell.offsetParent && (isCut || is.top < row.top - 1 || is.bottom > row.bottom + 1);
+}).map(cell => cell.innerText)"""
 WIDTH = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -50,13 +60,21 @@ def test_head_filters_and_panic_stay_where_they_are(orders):
     assert orders.evaluate(VISIBLE) >= ROWS
 
 
-@pytest.mark.parametrize("width", [1440, 1280, 768, 720, 400])
+@pytest.mark.parametrize("width", [1440, 1280, 768, 720, 400, 360])
 def test_nothing_scrolls_sideways_and_no_status_or_amount_is_cut(orders, width):
     orders.set_viewport_size({"width": width, "height": 900})
     assert orders.evaluate(CUT_AMOUNTS) == []
     for word in ("Unknown", "Recorded, waiting to be sent", "Closed by operator · 12 min"):
         assert not orders.evaluate(IS_CUT, word), (width, word)
     assert orders.evaluate(WIDTH) == 0
+
+
+@pytest.mark.parametrize("width", [1440, 1000, 720, 660, 620, 580, 400, 360])
+def test_ids_prices_and_accounts_are_whole_and_in_their_own_row(orders, width):
+    orders.set_viewport_size({"width": width, "height": 900})
+    for symbol in ("kBONK", "BTC"):
+        orders.goto(f"/admin/orders/order/?symbol={symbol}")
+        assert orders.evaluate(OUT_OF_PLACE) == []
 
 
 @pytest.mark.parametrize("width", [1440, 768, 400])
