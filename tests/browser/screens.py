@@ -130,6 +130,7 @@ def sent_empty(place: str) -> Callable[[Page], None]:
 def made_token(page: Page) -> None:
     """Make a token of the API under a name that none had; its secret is shown this once."""
     page.goto(f"{ORDERS}apitoken/add/")
+    page.select_option("[name=desk]", label="Momentum")
     page.fill("[name=name]", f"quoter-{uuid.uuid4().hex[:6]}")
     page.locator("[name=rights]").first.check()
     page.get_by_role("button", name="Make the token").click()
@@ -139,6 +140,7 @@ def made_token(page: Page) -> None:
 def made_guard(page: Page) -> None:
     """Make a guard under a name that none had; its page."""
     page.goto(f"{ORDERS}guard/add/")
+    page.select_option("[name=desk]", label="Momentum")
     page.fill("[name=name]", f"quoter-{uuid.uuid4().hex[:6]}")
     page.get_by_role("button", name="Make the guard").click()
     page.get_by_role("button", name="Arm it for a drill").wait_for(timeout=SOON_MS)

@@ -26,12 +26,14 @@ def new_guard(page):
 
 def new_schedule(page):
     page.goto("/admin/orders/schedule/add/")
+    page.select_option("[name=desk]", label="Momentum")
     page.fill("[name=name]", "evening")
     page.locator("form[data-kept] input[type=text]").last.fill("21:55")
 
 
 def new_token(page):
     page.goto("/admin/orders/apitoken/add/")
+    page.select_option("[name=desk]", label="Momentum")
     page.fill("[name=name]", "quoter-7")
     page.locator("form[data-kept] input[type=checkbox]").first.check()
 

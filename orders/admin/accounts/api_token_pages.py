@@ -81,8 +81,7 @@ class ApiTokenForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, *, user: "Person") -> None:
         super().__init__(data)
-        desks = Desk.objects.allowing(user, Right.TOKENS)
-        fields.field_of(self, "desk", fields.DeskField).queryset = desks
+        fields.offer_desks(self, Desk.objects.allowing(user, Right.TOKENS))
 
 
 def may_end(user: "Person", token: ApiToken) -> bool:

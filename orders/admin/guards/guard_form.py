@@ -42,7 +42,7 @@ def offer(form: forms.Form, user: "Person", desk: Desk | None = None) -> None:
     if desk is not None:
         desks = desks.filter(pk=desk.pk)
     if "desk" in form.fields:
-        fields.field_of(form, "desk", fields.DeskField).queryset = desks
+        fields.offer_desks(form, desks)
     account = fields.field_of(form, "account", fields.OneAccount)
     account.offer(Account.objects.filter(desk__in=desks))
     account.empty_label = WHOLE

@@ -49,10 +49,7 @@ class PanicForm(OfDeskForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # Which desk it is, is the operator's to say, never the page's to guess.
         self.has_one_desk = self.desks.count() <= 1
-        if not self.has_one_desk:
-            fields.field_of(self, "desk", fields.DeskField).empty_label = "Choose the desk"
 
     def asked(self) -> dict[str, Any]:
         """What a sound form asks of `decision.record_panic`."""

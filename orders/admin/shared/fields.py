@@ -9,6 +9,7 @@ from orders.admin.shared.unfold import UnfoldAdminTextInputWidget
 from orders.audit import reasons
 from orders.models import Account, Desk
 from orders.models.accounts import AccountQuerySet
+from orders.models.desks import DeskQuerySet
 from orders.models.lookups import is_row_id
 
 if TYPE_CHECKING:
@@ -128,6 +129,14 @@ def field_of(form: forms.Form, name: str, kind: type[Kind]) -> Kind:
     if not isinstance(field, kind):
         raise TypeError(f"{name} is declared as another kind of field")
     return field
+
+
+def offer_desks(form: forms.Form, desks: DeskQuerySet) -> None:
+    """Let the person choose among these desks; of several none is chosen by the page."""
+    field = field_of(form, "desk", DeskField)
+    field.queryset = desks
+    if desks.count() > 1:
+        field.empty_label = "Choose the desk"
 
 
 def reason_of(request: HttpRequest) -> str:

@@ -26,7 +26,7 @@ class OfDeskForm(forms.Form):
     ) -> None:
         super().__init__(data, initial=initial)
         self.desks = Desk.objects.allowing(user, self.right)
-        fields.field_of(self, "desk", fields.DeskField).queryset = self.desks
+        fields.offer_desks(self, self.desks)
         accounts = Account.objects.filter(desk__in=self.desks, is_active=True)
         self.offered = accounts.select_related("desk")
         fields.field_of(self, "accounts", fields.ByDesk).queryset = self.offered
