@@ -207,3 +207,12 @@ def test_an_order_already_being_cancelled_is_skipped_and_said_so(firm):
     ask(operator, firm.account)
     assert "1 skipped: already being cancelled" in page(operator, "orders_order_changelist")
     assert Cancel.objects.count() == 1
+
+
+def test_the_head_of_a_desk_without_accounts_reads_what_is_missing(firm):
+    firm.momentum.accounts.update(is_active=False)
+    text = folded(signed_in(firm.head).get(url("orders_order_cancel_by_id")))
+    assert "Momentum: no active account." in text
+    assert "can make you operator" not in text
+    text = folded(signed_in(firm.viewer).get(url("orders_order_cancel_by_id")))
+    assert "no active account" not in text

@@ -201,6 +201,14 @@ def test_cancel_all_is_sent_again_only_where_a_person_is_needed(firm):
     assert address not in text
 
 
+def test_no_cancel_all_is_offered_where_stops_are_spared(firm):
+    line = a_line_that_needs_somebody(firm)
+    PanicLine.objects.update(keep_stops=True)
+    text = page(signed_in(firm.operator), "orders_canceljob_change", line.job_id)
+    assert "Look again" in text
+    assert "Send cancel-all again" not in text
+
+
 @pytest.mark.parametrize(("who", "status"), [("viewer", 403), ("stranger", 404)])
 def test_who_may_not_panic_sends_nothing_again(firm, who, status):
     line = a_line_that_needs_somebody(firm)

@@ -18,7 +18,7 @@ from orders.admin.shared.unfold import UnfoldAdminSelectWidget
 from orders.cancels import order_place, requests
 from orders.cancels.intake import CancelReceipt
 from orders.lifecycle.targets import CannotAsk, check_ids, check_same_symbol, check_symbol
-from orders.models import Account, CancelKind, Order, Right
+from orders.models import Account, CancelKind, Desk, Order, Right
 
 if TYPE_CHECKING:
     from orders.admin.orders.order_pages import OrderAdmin
@@ -192,5 +192,6 @@ def _page(
         status=status,
         form=form,
         accounts=form.accounts.is_offered,
+        desks=list(Desk.objects.allowing(request.user, Right.CANCEL)),
         request_key=request_key_of(request) or uuid.uuid4(),
     )
