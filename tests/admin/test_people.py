@@ -1,9 +1,11 @@
 """Administrators' forms: every change is recorded with who, what, from and to."""
 
 import re
+from datetime import UTC, datetime
 
 from django.contrib.auth import get_user_model
 
+from orders.access import preferences
 from orders.audit import sentences
 from orders.models import Account, AuditRecord, Desk, Event, Membership
 from tests.helpers.firm import PASSWORD
@@ -141,3 +143,13 @@ def test_an_address_must_be_a_public_key(firm):
     form = {"desk": firm.momentum.pk, "name": "Gamma", "address": "nonsense", "is_active": "on"}
     answer = signed_in(firm.administrator).post(url("orders_account_add"), form)
     assert "must be a base58 public key" in folded(answer)
+
+
+def test_times_of_a_person_name_the_zone_that_they_are_told_in(firm):
+    firm.viewer.last_login = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
+    firm.viewer.save()
+    client = signed_in(firm.administrator)
+    assert "2026-03-01 22:00:00.000 (UTC)" in page(client, "auth_user_change", firm.viewer.pk)
+    preferences.choose_time_zone(user=firm.administrator, name="Asia/Tokyo")
+    text = folded(client.get(url("auth_user_change", firm.viewer.pk)))
+    assert "2026-03-02 07:00:00.000</time> (Tokyo)" in text

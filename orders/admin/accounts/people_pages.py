@@ -1,5 +1,6 @@
 """People and what they are on which desk, for administrators."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -30,7 +31,7 @@ from orders.admin.shared.unfold import (
 )
 from orders.audit import log
 from orders.models import Event, Membership
-from orders.templatetags.desk import ago, at, visible
+from orders.templatetags.desk import ago, at, visible, zone
 
 if TYPE_CHECKING:
     DjangoUserAdmin = UserAdmin[User]
@@ -233,13 +234,13 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
         has = "Show it" if second_factor.is_enrolled(person) else "None yet"
         return format_html('<a class="dk-link" href="{}">{}</a>', there, has)
 
-    @display(description="Last signed in (UTC)")
+    @display(description="Last signed in")
     def seen_at(self, person: User) -> str:
-        return at(person.last_login)
+        return _in_zone(person.last_login)
 
-    @display(description="Added (UTC)")
+    @display(description="Added")
     def added_at(self, person: User) -> str:
-        return at(person.date_joined)
+        return _in_zone(person.date_joined)
 
     @display(description="Log")
     def log_link(self, person: User) -> SafeString:
@@ -271,3 +272,8 @@ class PersonAdmin(RecordedScreen[User], DjangoUserAdmin):
     @display(description="Last sign-in")
     def seen_column(self, person: User) -> str:
         return ago(person.last_login)
+
+
+def _in_zone(moment: datetime | None) -> SafeString | str:
+    """A time of the person who looks, with the name of their time zone."""
+    return format_html("{} ({})", at(moment), zone()) if moment else "never"
