@@ -47,7 +47,8 @@ def first_of(place: str) -> Callable[[Page], None]:
 
     def open_first(page: Page) -> None:
         page.goto(place)
-        page.goto(str(page.locator("#result_list tbody a").first.get_attribute("href")))
+        link = page.locator("#result_list tbody a").first
+        page.goto(link.evaluate("link => link.href"))  # whole: links of a list are relative
 
     return open_first
 
