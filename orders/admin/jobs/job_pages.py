@@ -25,6 +25,7 @@ from orders.admin.jobs.tally import complete
 from orders.admin.panic import panic_pages
 from orders.admin.pictures import burn_down
 from orders.admin.shared import filters, order_history, timings, versions
+from orders.admin.shared.following_list import FollowingList
 from orders.admin.shared.job_links import told
 from orders.admin.shared.screens import ReadOnlyPage, fragment, request_key_of
 from orders.admin.shared.unfold import CustomUrl, display
@@ -51,7 +52,7 @@ class Act(Protocol):
 
 
 @admin.register(CancelJob)
-class JobAdmin(ReadOnlyPage[CancelJob]):
+class JobAdmin(FollowingList[CancelJob], ReadOnlyPage[CancelJob]):
     """Jobs of the person's desks, newest first."""
 
     list_display = (
@@ -65,6 +66,7 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     )
     list_filter = (filters.JobStatusFilter, filters.OwnDeskFilter, filters.OperatorFilter)
     list_select_related = ("desk",)
+    follows = "jobs"
     page_template = "desk/jobs/job.html"
     empty_sentence = "No job fits. A job appears here as soon as somebody cancels something."
     none_fits_sentence = empty_sentence
@@ -80,6 +82,7 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:
         return (
+            ("rows/", "orders_canceljob_rows", self.rows_view),
             ("<int:object_id>/progress/", "orders_canceljob_progress", self.progress_view),
             ("<int:object_id>/burn-down/", "orders_canceljob_burn_down", self.burn_down_view),
             ("<int:object_id>/appeared/", "orders_canceljob_appeared", self.appeared_view),
@@ -140,6 +143,11 @@ class JobAdmin(ReadOnlyPage[CancelJob]):
 
     def complete_rows(self, request: HttpRequest, rows: list[CancelJob]) -> None:
         complete(rows)
+
+    def goes_on(self, row: CancelJob) -> bool:
+        lines = row.tally.lines
+        is_asked = bool(row.tally.unresolved or (lines and lines.needs_you))
+        return is_asked or row.status in STILL_GOING
 
     def facts(self, request: HttpRequest, job: CancelJob) -> dict[str, Any]:
         title = f"{job}: {visible(job.scope)}"

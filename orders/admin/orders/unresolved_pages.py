@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from orders.access.permissions import NotAllowed
 from orders.access.sign_in_log import actor_of
 from orders.admin.shared import fields, filters
+from orders.admin.shared.following_list import FollowingList
 from orders.admin.shared.job_links import job_url
 from orders.admin.shared.partial_screens import ScreenWithoutRowPages
 from orders.admin.shared.screens import name_page, rights_of
@@ -25,7 +26,7 @@ from orders.admin.shared.unfold import CustomUrl, action, display
 from orders.cancels import unresolved
 from orders.lifecycle.targets import CannotAsk, demanded_reason
 from orders.models import Cancel, Right
-from orders.models.cancels import CancelQuerySet
+from orders.models.cancels import LIVE, CancelQuerySet
 from orders.templatetags.desk import age, at_time, exact, tone, visible
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Act(Protocol):
 
 
 @admin.register(Cancel)
-class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
+class UnresolvedAdmin(FollowingList[Cancel], ScreenWithoutRowPages[Cancel]):
     """Open questions, the oldest first."""
 
     list_display = (
@@ -81,7 +82,17 @@ class UnresolvedAdmin(ScreenWithoutRowPages[Cancel]):
 
     @property
     def own_urls(self) -> tuple[CustomUrl, ...]:
-        return (("close/", "orders_cancel_close", self.close_view),)
+        return (
+            ("rows/", "orders_cancel_rows", self.rows_view),
+            ("close/", "orders_cancel_close", self.close_view),
+        )
+
+    def told(self, request: HttpRequest) -> CancelQuerySet:
+        cancels: CancelQuerySet = super().get_queryset(request)
+        return cancels
+
+    def goes_on(self, row: Cancel) -> bool:
+        return row.status in LIVE
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return Right.CANCEL in rights_of(request)

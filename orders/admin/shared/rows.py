@@ -226,7 +226,7 @@ def row_html(screen: "Screen[Any]", row: Model, *, has_box: bool) -> SafeString:
         if column in links:
             shown = put('<a href="{}">{}</a>', screen.address_of(row), shown)
         cells.append(cell(shown, css, tag="th" if column in links else "td"))
-    return put("<tr>{}</tr>", joined(cells))
+    return put("{}{}</tr>", screen.opening_of(row), joined(cells))
 
 
 def cell(shown: str | None, css: str = "", *, tag: str = "td") -> SafeString:

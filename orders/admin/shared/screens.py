@@ -178,6 +178,10 @@ class Screen(ModelAdmin[Row]):
         """A row of the list as markup."""
         return rows.row_html(self, row, has_box=has_box)
 
+    def opening_of(self, row: Row) -> SafeString:
+        """The tag with which a row of the list begins."""
+        return SafeString("<tr>")
+
     def name_of(self, row: Row) -> str:
         """What a row is called where it is selected."""
         return visible(row)

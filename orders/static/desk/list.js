@@ -1,4 +1,4 @@
-// What lists do by themselves: select rows.
+// What lists do by themselves: select rows, and ask for those that still go on.
 (function () {
   "use strict";
 
@@ -50,6 +50,27 @@
   });
 
   document.addEventListener("change", (event) => event.target.matches("#result_list .action-select") && count(false));
+
+  // --- Rows that still go on are asked for, as long as there are any ---------------------------------
+
+  const going = () => Array.from(document.querySelectorAll("#result_list tr[data-goes]"), (row) => row.dataset.row);
+  const isOfRows = (event) => event.detail.elt.id === "list-rows";
+
+  document.addEventListener("htmx:configRequest", function (event) {
+    if (isOfRows(event)) event.detail.path += `?${going().map((pk) => `row=${pk}`).join("&")}`;
+  });
+
+  document.addEventListener("htmx:afterOnLoad", function (event) {
+    const { elt: part, xhr: answer } = event.detail;
+    if (!isOfRows(event) || answer.status !== 200 || !answer.getResponseHeader("Desk-Fragment")) return;
+    if (!window.deskReplace.isBusy(part)) window.deskReplace.putRows(answer.responseText);
+    if (narrow.matches) label();
+    if (!going().length) part.remove();
+  });
+
+  document.addEventListener("DOMContentLoaded", function () {
+    if (!going().length) document.getElementById("list-rows")?.remove();
+  });
 
   // --- On a narrow window a row is a card, and each cell says what it is -----------------------------
 

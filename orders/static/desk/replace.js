@@ -111,7 +111,28 @@
     { passive: true },
   );
 
-  window.deskReplace = { isBusy, put };
+  // --- Rows of a list that tells each of them whole ---------------------------------------------------
+
+  function putRow(fresh) {
+    const row = document.querySelector(`#result_list tr[data-row="${fresh.dataset.row}"]`);
+    if (!row) return;
+    const shown = Array.from(row.cells).slice(row.cells.length - fresh.cells.length); // without the box
+    const changed = shown.map((was, at) => [was, fresh.cells[at]]).filter(([was, is]) => plain(was) !== plain(is));
+    changed.forEach(([was, is]) => replace(was, is));
+    row.toggleAttribute("data-goes", fresh.hasAttribute("data-goes"));
+  }
+
+  // Where one became higher, all below it moved: then no click is taken for a moment.
+  function putRows(text) {
+    const page = new DOMParser().parseFromString(`<table>${text}</table>`, "text/html");
+    const list = document.getElementById("result_list");
+    const before = heightOf(list);
+    page.querySelectorAll("tr[data-row]").forEach(putRow);
+    if (heightOf(list) === before) return;
+    list.querySelectorAll("tbody tr").forEach((row) => changedAt.set(row, performance.now()));
+  }
+
+  window.deskReplace = { isBusy, put, putRows };
 
   // --- What is drawn anew becomes no lower than it was: what stands below it does not move up ---------
 
