@@ -1,5 +1,7 @@
 """The session ends in the middle of each act: nothing is done, what was typed comes back."""
 
+import sqlite3
+import uuid
 from contextlib import suppress
 
 import pytest
@@ -169,6 +171,16 @@ def test_the_reason_of_a_disarming_comes_back_to_an_armed_guard(page, demo):
     disarm(page)
 
 
+def schedule_of(page):
+    """Make a schedule, and stay on its page."""
+    page.goto("/admin/orders/schedule/add/")
+    page.select_option("[name=desk]", label="Basis")
+    page.fill("[name=name]", f"night-{uuid.uuid4().hex[:6]}")
+    page.fill("[name=at]", "03:00")
+    page.get_by_role("button", name="Make the schedule").click()
+    page.get_by_role("button", name="Switch it off").wait_for()
+
+
 @pytest.mark.parametrize("button", ["Arm it", "Sync now"])
 def test_a_button_alone_leads_back_to_its_page_and_does_nothing(page, demo, button):
     sign_in(page, demo, "hannah")
@@ -183,6 +195,31 @@ def test_a_button_alone_leads_back_to_its_page_and_does_nothing(page, demo, butt
     sign_in_again(page, demo, "hannah")
     page.wait_for_url(address)
     expect(page.get_by_role("button", name=button, exact=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["Arm it", "Switch it off"])
+def test_of_a_button_alone_it_is_said_once_that_it_was_not_done(page, demo, name):
+    sign_in(page, demo, "hannah")
+    made_guard(page) if name == "Arm it" else schedule_of(page)
+    address, button = page.url, page.get_by_role("button", name=name, exact=True)
+    with sqlite3.connect(next(demo.folder.rglob("*.sqlite3")), timeout=10) as database:
+        database.execute("DELETE FROM django_session")  # at once, before the page looks
+    button.click()
+    sign_in_again(page, demo, "hannah")
+    page.wait_for_url(address)
+    said = page.get_by_text(f"“{name}” was not done.")
+    expect(said).to_be_visible()
+    page.reload()
+    expect(button).to_be_visible()
+    expect(said).to_have_count(0)
+
+
+def test_signing_out_is_done_and_the_next_sign_in_says_nothing_else(page, demo):
+    sign_in(page, demo, "olivia")
+    page.locator("form[action$='/logout/']").first.evaluate("form => form.requestSubmit()")
+    page.wait_for_url("**/log*/**")
+    sign_in(page, demo, "olivia")
+    expect(page.get_by_text("was not done.").filter(visible=True)).to_have_count(0)
 
 
 def test_a_click_on_cancel_cancels_nothing_and_comes_back_to_the_list_as_chosen(page, demo):

@@ -1,5 +1,5 @@
 // What was typed or chosen is kept: over a sign-in in between, an error page, the way back to a list.
-// It stays in this tab's own storage. Passwords, keys and files are never kept.
+// Of a button alone it is said that it was not done. It stays in this tab's own storage. Passwords, keys and files are never kept.
 (function () {
   "use strict";
 
@@ -60,6 +60,17 @@
     else if (values.length) field.value = values[0];
   }
 
+  // What a button says, where it is all there is to press: nothing of its form is kept.
+  function wordsOf(form, button) {
+    const words = (button || form.querySelector("button"))?.textContent || "That";
+    return words.trim().replace(/\s+/g, " ");
+  }
+
+  function keepPress(form, button) {
+    const at = performance.timeOrigin + performance.now();
+    write({ pressed: wordsOf(form, button), fields: {}, person: person(), isInterrupted: false, isUndone: false, at });
+  }
+
   // isUndone: never sent, or answered by a page that says so. Else nobody knows.
   function keep(form, isInterrupted) {
     const at = performance.timeOrigin + performance.now();
@@ -84,36 +95,60 @@
 
   // --- Keeping it, and giving it back -----------------------------------------------------------------
 
-  document.addEventListener("submit", (event) => event.target.matches(FORMS) && keep(event.target, false), true);
+  function isAct(form) {
+    const isOnTheWayIn = document.querySelector("meta[name=between]") !== null || !person();
+    return form.method === "post" && !isOnTheWayIn && !path(form.action).endsWith("/logout/");
+  }
+
+  document.addEventListener("submit", function (event) {
+    if (event.target.matches(FORMS)) keep(event.target, false);
+    else if (isAct(event.target)) keepPress(event.target, event.submitter);
+  }, true);
 
   function isBack() {
     const [way] = performance.getEntriesByType("navigation");
     return way !== undefined && way.type === "back_forward";
   }
 
+  function notice(words) {
+    const said = document.createElement("p");
+    said.className = "dk-notice";
+    said.setAttribute("role", "status");
+    said.textContent = words;
+    return said;
+  }
+
+  // Above the page, of which parts are drawn anew; the button itself may be gone meanwhile.
+  function sayPressed(kept) {
+    const page = document.querySelector(".dk-page:not([data-poll])") || document.querySelector("main");
+    const unknown = `It is not known whether “${kept.pressed}” was done: look before you press it again.`;
+    page.prepend(notice(kept.isUndone ? `“${kept.pressed}” was not done.` : unknown));
+  }
+
   function giveBack(kept) {
+    if (kept.person !== person()) return;
+    if (kept.pressed) {
+      sayPressed(kept);
+      return;
+    }
     const form = Array.from(document.querySelectorAll(FORMS)).find((one) => path(one.action) === kept.action);
-    if (!form || kept.person !== person()) return;
+    if (!form) return;
     for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     const fields = Array.from(form.elements).filter((one) => isKept(one) && one.name in kept.fields);
     fields.forEach((field) => fill(field, kept.fields[field.name]));
     fields.forEach((field) => field.dispatchEvent(new Event("change", { bubbles: true })));
-    const said = document.createElement("p");
-    said.className = "dk-notice";
-    said.setAttribute("role", "status");
-    said.textContent = `${kept.isUndone ? UNDONE : UNKNOWN} What you typed or chose stands here again.`;
-    form.prepend(said);
+    form.prepend(notice(`${kept.isUndone ? UNDONE : UNKNOWN} What you typed or chose stands here again.`));
   }
 
   // --- A session that ended meanwhile ------------------------------------------------------------------
 
   document.addEventListener("desk:signed-out", function (event) {
-    const isAct = event.detail?.isAct === true; // something was clicked, and was not done
+    const isPressed = event.detail?.isAct === true; // something was clicked, and was not done
     const forms = Array.from(document.forms).filter((one) => one.method === "post" && isHalfFilled(one));
     const strip = document.getElementById("signed-out");
-    if ((!forms.length && !isAct) || !strip) return window.location.reload();
+    if ((!forms.length && !isPressed) || !strip) return window.location.reload();
     strip.hidden = false;
-    if (isAct) strip.querySelector("[data-undone]").hidden = false;
+    if (isPressed) strip.querySelector("[data-undone]").hidden = false;
     return undefined;
   });
 
