@@ -70,3 +70,16 @@ def test_a_page_looks_for_beats_once_half_of_the_time_is_over(page, browser, dem
     expect(left).to_have_text(re.compile(r"600|59\d"), timeout=SOON_MS)
     disarm(head)
     head.context.close()
+
+
+def test_the_focus_stays_on_a_guard_of_the_strip_when_the_strip_is_drawn_anew(page, demo):
+    sign_in(page, demo, "hannah")
+    name = made_guard(page)
+    page.get_by_role("button", name="Arm it", exact=True).click()
+    link = page.locator("#site-state a", has_text=name)
+    link.focus()
+    with page.expect_response("**/canceljob/running/**"):
+        page.evaluate("window.htmx.trigger('#site-state', 'desk:changed')")
+    page.wait_for_timeout(500)
+    expect(link).to_be_focused()
+    disarm(page)
