@@ -74,6 +74,13 @@ def test_a_way_that_fails_oddly_is_named(page, settings, monkeypatch):
     assert said(answer) == ["mail: not sent, it failed (ValueError)."]
 
 
+def test_it_names_a_desk_that_is_not_there(page, settings):
+    settings.ALERT_ROUTES = parse("desk=Momentums slack://hush")
+    text = page.get(PAGE).text
+    assert "no desk is named Momentums." in text
+    assert "Nobody is told of alerts about" in text and "hush" not in text
+
+
 def test_nobody_else_sees_it_or_sends_one(firm, client, settings):
     settings.ALERT_EMAILS = ["desk@example.com"]
     for user in (firm.head, firm.operator):

@@ -46,6 +46,7 @@ class AlertAdmin(ScreenWithoutRowPages[Alert]):
             "desk/alerts/alerts.html",
             title="Alerts",
             ways=[way.name for way in ways.every_way()],
+            astray=ways.astray(),
             standing=list(alerts.filter(over_at=None)[:SHOWN]),
             over=list(alerts.exclude(over_at=None)[:SHOWN]),
         )

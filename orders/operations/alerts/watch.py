@@ -40,8 +40,8 @@ logger = logging.getLogger(__name__)
 standing = Matters(logger)
 STUCK_AFTER = timedelta(minutes=2)  # without any cancel of a running job getting through
 WAITING = [CancelStatus.QUEUED, CancelStatus.SENDING]
-EXPIRED_FOR = timedelta(days=1)
-RAISED_ELSEWHERE = {  # where it happened, for it leaves no state behind; and for how long it stands
+EXPIRED_FOR = TRIED_FOR = timedelta(days=1)
+RAISED_ELSEWHERE = {  # for it leaves no state behind; and for how long it stands once it is told
     AlertKind.FOREIGN_ANSWER: timedelta(hours=1),
     AlertKind.EMERGENCY: emergency.ALARMED_FOR,
     AlertKind.COPIED_PASSKEY: passkeys.ALARMED_FOR,
@@ -284,10 +284,16 @@ def _raised_elsewhere(now: datetime) -> dict[Key, Matter]:
 
 
 def _raised_lately(now: datetime) -> QuerySet[Alert]:
+    """Return those of them that nobody heard of yet, or that were told lately.
+
+    A way that never takes it keeps nobody's next alarm back: then a day more ends it.
+    """
     standing_now = Q()
     for kind, lasts in RAISED_ELSEWHERE.items():
-        standing_now |= Q(kind=kind, raised_at__gt=now - lasts)
-    return Alert.objects.current().filter(standing_now)
+        in_part = Q(told_at=None, raised_at__gt=now - lasts - TRIED_FOR)
+        standing_now |= Q(kind=kind) & (Q(told_at__gt=now - lasts) | in_part)
+    unheard = Q(kind__in=RAISED_ELSEWHERE, told_at=None, told_ways=[])
+    return Alert.objects.current().filter(standing_now | unheard)
 
 
 _current = Prepared(lambda: Alert.objects.current())

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import send_mail
 
 from desk.alert_routes import AlertRoute
-from orders.models import AlertKind
+from orders.models import AlertKind, Desk
 from orders.operations.alerts import webhook
 from orders.operations.alerts.webhook import CannotTell
 
@@ -42,6 +42,7 @@ class Way:
     key: str
     name: str  # for the log and for people
     take: Callable[[Notice], None] = field(repr=False)
+    takes_every_desk: bool = True
 
     def send(self, notice: Notice) -> None:
         """Tell by it. Raises `CannotTell`, whatever failed: no way keeps the others silent."""
@@ -55,7 +56,9 @@ class Way:
 
 def every_way() -> list[Way]:
     """Return all that are set."""
-    routes = [Way(_key(each), str(each), partial(_by_apprise, each)) for each in _routes()]
+    routes = [
+        Way(_key(each), str(each), partial(_by_apprise, each), not each.desks) for each in _routes()
+    ]
     webhooks = [Way("webhook", "webhook", _by_webhook)] if settings.ALERT_WEBHOOK_URL else []
     mail = [Way("mail", "mail", _by_mail)] if settings.ALERT_EMAILS else []
     return [*webhooks, *mail, *routes]
@@ -74,6 +77,31 @@ def check_routes() -> None:
             kinds = ", ".join(AlertKind.values)
             said = f"ALERT_ROUTES: line {route.line}: no kind is called {unknown[0]}. {kinds}."
             raise ImproperlyConfigured(said)
+
+
+def unknown_desks() -> list[str]:
+    """Return the desks that routes wait for and that are not there; one may have been renamed."""
+    named = {desk for route in _routes() for desk in route.desks}
+    return sorted(named - set(Desk.objects.filter(name__in=named).values_list("name", flat=True)))
+
+
+def unreached_desks() -> list[str]:
+    """Return the active desks about which nobody is told anything, though ways are set."""
+    named = {desk for route in _routes() for desk in route.desks}
+    if not named or any(way.takes_every_desk for way in every_way()):
+        return []
+    others = Desk.objects.filter(is_active=True).exclude(name__in=named)
+    return sorted(others.values_list("name", flat=True))
+
+
+def astray() -> list[str]:
+    """Say in sentences what names of desks in routes keep from people; or nothing."""
+    said = []
+    if unknown := unknown_desks():
+        said.append(f"ALERT_ROUTES: no desk is named {', '.join(unknown)}.")
+    if unreached := unreached_desks():
+        said.append(f"Nobody is told of alerts about {', '.join(unreached)}.")
+    return said
 
 
 def _routes() -> list[AlertRoute]:

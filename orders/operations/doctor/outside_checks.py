@@ -156,6 +156,8 @@ def check_routes(asked: Asked, limits: Limits) -> Finding:
     routes = [way for way in ways.every_way() if way.name not in ("webhook", "mail")]
     if not routes:
         return not_asked("routes", "ALERT_ROUTES is not set.")
+    if astray := ways.astray():
+        return trouble("routes", " ".join(astray), "Correct ALERT_ROUTES_FILE: desk=NAME.")
     if not asked.send_test:
         return not_asked("routes", f"{len(routes)} are set; --send-test tries each.")
     ends = {way.name: try_way(way, TEST, asked.now) for way in routes}

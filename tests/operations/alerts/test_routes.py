@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from desk import logs
 from desk.alert_routes import LIMIT, BadRoute, parse
-from orders.models import Alert, AlertKind, AuditRecord, Event
+from orders.models import Alert, AlertKind, AuditRecord, Desk, Event
 from orders.operations.alerts import telling, ways
 from orders.operations.doctor import outside_checks
 from orders.operations.doctor.findings import NOT_ASKED, OK, TROUBLE, Asked, Limits
@@ -177,6 +177,33 @@ def test_doctor_tries_each_route(hook, route_to):
     hook.status = 500
     found = outside_checks.check_routes(asked, Limits())
     assert (found.state, "route 1 (json): it was not taken" in found.said) == (TROUBLE, True)
+
+
+def renamed(firm):
+    type(firm.momentum).objects.filter(pk=firm.momentum.pk).update(name="Momentum EU")
+
+
+def test_doctor_names_a_desk_that_is_not_there_and_one_that_no_way_reaches(firm, settings):
+    """A desk was renamed on its page; its route waits for a name that nobody bears."""
+    asked = Asked(NOW, accounts=False, send_test=False)
+    everybody = [desk.name for desk in Desk.objects.all()]
+    settings.ALERT_ROUTES = parse(f'desk="{",".join(everybody)}" slack://hush')
+    assert outside_checks.check_routes(asked, Limits()).state == NOT_ASKED
+    renamed(firm)
+    found = outside_checks.check_routes(asked, Limits())
+    assert found.state == TROUBLE
+    assert "no desk is named Momentum." in found.said
+    assert "Nobody is told of alerts about Momentum EU." in found.said
+
+
+@pytest.mark.parametrize("more", ["kind=clock slack://hush", ""])
+def test_a_way_for_all_desks_reaches_every_one(firm, settings, more):
+    settings.ALERT_ROUTES = parse(f"desk=Momentum slack://hush\n{more}")
+    settings.ALERT_EMAILS = [] if more else ["ops@example.com"]
+    assert ways.astray() == []
+    Desk.objects.filter(pk=firm.foreign_account.desk_id).update(is_active=False)
+    settings.ALERT_ROUTES, settings.ALERT_EMAILS = parse("desk=Momentum slack://hush"), []
+    assert ways.astray() == []
 
 
 def test_an_address_that_apprise_does_not_know_is_said(settings):

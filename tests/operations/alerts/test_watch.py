@@ -7,8 +7,10 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from desk.alert_routes import parse
 from orders.cancels import jobs, requests
 from orders.delivery import expiry, worker
+from orders.exchange import foreign_answers
 from orders.management import sweep
 from orders.models import Account, Alert, AuditRecord, Cancel, CancelStatus, Event, ExchangeClock
 from orders.operations.alerts import telling, watch, webhook
@@ -85,6 +87,42 @@ def test_of_two_tellers_one_tells(question, hook):
     Alert.objects.update(told_at=None, told_ways=[], next_tell_at=now + telling.TELL_LEASE)
     telling.tell(now)
     assert len(hook.taken) == 1
+
+
+def foreign_answer(firm):
+    foreign_answers.raise_alert(
+        about="account 1", account=firm.account, another="account", now=timezone.now()
+    )
+
+
+def rounds(minutes):
+    for minute in minutes:
+        sweep.beat("sweep", in_(60 * minute))
+        watch.watch(in_(60 * minute))
+
+
+def told_of_it(hook):
+    return [one["state"] for one in hook.taken if one["kind"] == "foreign_answer"]
+
+
+def test_what_left_no_state_is_told_though_the_way_was_shut_for_longer_than_it_stands(firm, hook):
+    foreign_answer(firm)
+    hook.status = 503
+    rounds(range(0, 75, 5))
+    hook.status, hook.taken[:] = 200, []
+    rounds(range(75, 100, 5))
+    assert told_of_it(hook) == ["raised"]
+    rounds([200])
+    assert told_of_it(hook) == ["raised", "over"]
+
+
+def test_a_way_that_never_takes_it_does_not_hold_it_for_ever(firm, hook, settings):
+    settings.ALERT_ROUTES = parse("nosuchservice://hush")
+    foreign_answer(firm)
+    rounds([0, 61, 24 * 60])
+    assert told_of_it(hook) == ["raised"]
+    rounds([25 * 60 + 1])
+    assert told_of_it(hook) == ["raised", "over"]
 
 
 def test_a_redirect_is_not_followed(question, hook):
