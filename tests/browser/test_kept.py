@@ -23,6 +23,10 @@ session = SessionStore(sys.argv[1])
 STALE = "session['desk_fresh_at'] -= 400; session.save()"
 OVER = "session.delete()"
 LATE_MS = 30_000
+COLLEAGUE = """
+from orders.models import Desk
+Desk.objects.filter(name='Basis').update(needs_reason={})
+"""
 
 
 def change_session(page, demo, change):
@@ -215,6 +219,26 @@ def test_the_way_back_to_a_panic_shows_no_wider_one_half_chosen(page, demo):
     page.locator("#pull").click()
     expect(page.get_by_text("Choose a desk").first).to_be_visible()
     assert page.url.endswith("/panicline/pull/")
+
+
+def test_what_stands_there_again_overwrites_no_change_that_came_in_between(page, demo):
+    sign_in(page, demo, "ada")
+    page.goto("/admin/orders/desk/")
+    page.get_by_role("link", name="Basis").click()
+    page.fill("[name=confirm_above]", "100")
+    change_session(page, demo, COLLEAGUE.format(True) + OVER)
+    send_desk(page)
+    page.fill("#id_username", "ada")
+    give_password(page, demo, "ada")
+    expect(page.locator("[name=confirm_above]")).to_have_value("100")
+    send_desk(page)
+    expect(page.get_by_text("A bulk cancel must say why: yes")).to_be_visible()
+    expect(page.locator("[name=confirm_above]")).to_have_value("100")
+    change_session(page, demo, COLLEAGUE.format(False))
+
+
+def send_desk(page):
+    page.locator("#desk_form").evaluate("form => form.requestSubmit()")
 
 
 def test_leaving_a_form_leads_back_to_the_list_as_it_was_chosen(page, demo):

@@ -34,10 +34,11 @@
 
   // --- The fields of a form -------------------------------------------------------------------------
 
-  // The key of an act is kept too, so that the act sent once more stays one act.
+  // The key of an act is kept too, so that the act sent once more stays one act. So is what the form showed:
+  // what somebody changed since is told.
   function isKept(field) {
     if (!field.name || NEVER.includes(field.type)) return false;
-    return field.type !== "hidden" || field.name === "request_key";
+    return field.type !== "hidden" || field.name === "request_key" || field.name === "shown";
   }
 
   function valuesOf(field) {
