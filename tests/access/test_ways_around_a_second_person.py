@@ -313,8 +313,8 @@ def test_a_place_on_another_desk_is_not_moved_to_the_desk_that_asks(strict):
     form = person_form(strict, strict.stranger, "head")
     form["memberships-0-desk"] = strict.momentum.pk
     save(signed_in(strict.administrator), strict.stranger, form)
-    assert not Membership.objects.filter(user=strict.stranger, desk=strict.momentum).exists()
-    assert Proposal.objects.get().kind == "role"
+    assert Membership.objects.get(user=strict.stranger).desk == strict.basis
+    assert not Proposal.objects.exists()
 
 
 def test_taking_a_role_and_giving_a_higher_one_in_one_form_waits(strict):

@@ -86,6 +86,20 @@ def test_giving_changing_and_taking_a_role_is_recorded(firm):
     assert not Membership.objects.filter(user=victor).exists()
 
 
+def test_a_role_stays_on_its_desk_whatever_the_form_says(firm):
+    """Moved in one row it would be recorded as given there, and never as taken from the first."""
+    client, victor = signed_in(firm.administrator), firm.viewer
+    held, before = victor.memberships.get(), AuditRecord.objects.count()
+    shown = page(client, "auth_user_change", victor.pk)
+    assert "disabled" in re.search(r'<select[^>]*name="memberships-0-desk"[^>]*>', shown)[0]
+    row = {"id": held.pk, "user": victor.pk, "desk": firm.basis.pk, "role": held.role}
+    form = {"username": "victor", "is_active": "on"} | memberships(row, initial=1)
+    assert client.post(url("auth_user_change", victor.pk), form).status_code == 302
+    held.refresh_from_db()
+    assert held.desk == firm.momentum
+    assert AuditRecord.objects.count() == before
+
+
 def test_deactivating_a_person_is_recorded_with_old_and_new(firm):
     form = {"username": "victor"} | memberships()
     signed_in(firm.administrator).post(url("auth_user_change", firm.viewer.pk), form)

@@ -35,6 +35,7 @@ from orders.templatetags.desk import ago, at, visible, zone
 
 if TYPE_CHECKING:
     DjangoUserAdmin = UserAdmin[User]
+    MembershipModelForm = forms.ModelForm[Membership]
 
     class Listed(User):
         """A person as the list reads them."""
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         lacks_factor: bool
 else:
     DjangoUserAdmin = UserAdmin
+    MembershipModelForm = forms.ModelForm
 
 admin.site.unregister([User, Group])
 # What the pages call them; Django's own tables keep their names.
@@ -103,10 +105,19 @@ class PasswordForm(AdminPasswordChangeForm):
         return person
 
 
+class MembershipForm(MembershipModelForm):
+    """A role on a desk, which stays on it: to move it is to take it there and give one here."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["desk"].disabled = self.instance.pk is not None
+
+
 class MembershipInline(ScopedInline[Membership, User]):
     """The desks a person belongs to, one role on each."""
 
     model = Membership
+    form = MembershipForm
     fields = ("desk", "role")
 
 
