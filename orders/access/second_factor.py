@@ -81,7 +81,7 @@ def has_authenticator(user: "User") -> bool:
 
 
 def lock(user: "User") -> None:
-    """Have whoever else changes this person's second factors wait. Call it within a transaction."""
+    """Have whoever else changes this person's second factors or roles wait, in a transaction."""
     people = get_user_model().objects.select_for_update(no_key=True)
     people.filter(pk=user.pk).values_list("pk").get()
 

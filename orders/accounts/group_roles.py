@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from desk.single_sign_on import ROLES, SingleSignOn
-from orders.access import four_eyes
+from orders.access import four_eyes, second_factor
 from orders.accounts import provisioning, waiting_acts
 from orders.audit import log
 from orders.models import Desk, Membership, Role
@@ -46,6 +46,7 @@ def apply(
     roles, said = wanted(groups, provider), []
     waiting: list[tuple[Desk, str]] = []
     with transaction.atomic():
+        second_factor.lock(person)  # else two browsers of theirs would give the same role twice
         held = _held(person, provider)
         for desk in Desk.objects.filter(name__in=provider.desks):
             membership, role = held.get(desk.pk), roles.get(desk.name, "")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
@@ -10,6 +11,7 @@ from orders.access import four_eyes, four_eyes_decisions, sessions
 from orders.accounts import group_roles
 from orders.audit import log, sentences
 from orders.models import AuditRecord, Desk, Event, Identity, Membership, Proposal
+from tests.helpers.elsewhere import PATIENCE_S, elsewhere
 from tests.helpers.oidc_provider import Provider, as_set
 
 pytestmark = pytest.mark.django_db
@@ -213,3 +215,22 @@ def test_the_command_says_what_is_wrong(jane, provider, run, options, words):
 
 def test_groups_are_kept_as_they_are_told(provider):
     assert json.loads(json.dumps(group_roles.wanted(["/heads"], provider))) == {"Momentum": "head"}
+
+
+@pytest.mark.skipif(settings.IS_SQLITE, reason="SQLite has one writer at a time")
+def test_who_signs_in_by_two_browsers_at_once_is_given_a_role_once(committing_firm, monkeypatch):
+    there = as_set(Provider("http://127.0.0.1:1"), roles={"traders": {"Momentum": "operator"}})
+    jane = get_user_model().objects.create(username="jane", is_staff=True)
+    real, others, said = log.append, [], []
+
+    def append(*facts):
+        if not others:
+            others.append(None)
+            others[0] = elsewhere(lambda: said.append(apply(jane, there, "traders")), 0.5)
+        return real(*facts)
+
+    monkeypatch.setattr(log, "append", append)
+    apply(jane, there, "traders")
+    others[0].join(PATIENCE_S)
+    assert said == [[]]
+    assert roles(jane) == {"Momentum": "operator"}
