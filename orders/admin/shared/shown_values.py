@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.utils import flatten_fieldsets
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.text import capfirst
@@ -108,4 +109,6 @@ def _rows(inline: Any, request: HttpRequest, row: Model) -> Any:
 
 
 def _hash(part: Any) -> str:
-    return hashlib.sha256(json.dumps(part, default=str, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(
+        json.dumps(part, cls=DjangoJSONEncoder, sort_keys=True).encode()
+    ).hexdigest()[:32]

@@ -1,5 +1,6 @@
 // What was typed or chosen is kept: over a sign-in in between, an error page, the way back to a list.
-// Of a button alone it is said that it was not done. It stays in this tab's own storage. Passwords, keys and files are never kept.
+// Of a button alone it is said that it was not done. It stays in this tab's own storage. Passwords, keys
+// and files are never kept.
 (function () {
   "use strict";
 
