@@ -279,25 +279,24 @@ def _raised_elsewhere(now: datetime) -> dict[Key, Matter]:
     """Return what was raised where it happened, as long as it stands: no row tells of it."""
     return {
         (alert.kind, alert.about): Matter(alert.desk_name, alert.said)
-        for alert in _lasting(now=now)
+        for alert in _without_state()
+        if _still_stands(alert, now)
     }
 
 
-def _raised_lately(now: datetime) -> QuerySet[Alert]:
-    """Return those of them that nobody heard of yet, or that were told lately.
+def _still_stands(alert: Alert, now: datetime) -> bool:
+    """Whether nobody heard of it yet, or it was told lately.
 
-    A way that never takes it keeps nobody's next alarm back: then a day more ends it.
+    Where one way took it and another does not, a day more ends it: it keeps the next one back.
     """
-    standing_now = Q()
-    for kind, lasts in RAISED_ELSEWHERE.items():
-        in_part = Q(told_at=None, raised_at__gt=now - lasts - TRIED_FOR)
-        standing_now |= Q(kind=kind) & (Q(told_at__gt=now - lasts) | in_part)
-    unheard = Q(kind__in=RAISED_ELSEWHERE, told_at=None, told_ways=[])
-    return Alert.objects.current().filter(standing_now | unheard)
+    since = now - RAISED_ELSEWHERE[AlertKind(alert.kind)]
+    if alert.told_at is not None:
+        return alert.told_at > since
+    return not alert.told_ways or alert.raised_at > since - TRIED_FOR
 
 
 _current = Prepared(lambda: Alert.objects.current())
-_lasting = Prepared(_raised_lately, now=MOMENTS)
+_without_state = Prepared(lambda: Alert.objects.current().filter(kind__in=[*RAISED_ELSEWHERE]))
 
 
 def _raise(key: Key, matter: Matter, now: datetime) -> None:
