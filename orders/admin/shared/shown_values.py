@@ -25,7 +25,7 @@ CHANGED = (
     "was saved."
 )
 NOW = "Now it is: {}."
-AGAIN = "What you typed stands here: save once more to have it so."
+AGAIN = "The form holds what your page had, also where you changed nothing: check it, then save."
 ROWS = "{} stand here as they are now: change them once more."
 KEPT = "desk_shown"  # where a request keeps what follows
 
