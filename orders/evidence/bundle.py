@@ -36,6 +36,7 @@ from orders.audit.reader import Broken, Entry
 from orders.evidence import checkpoint_line, checkpoints
 from orders.evidence.checkpoint_line import Checkpoint
 from orders.models import AuditCheckpoint, AuditRecord
+from orders.models.in_pages import in_pages
 
 FORMAT = "pacifica-desk-export"
 VERSION = 2  # 1 had no sentence in its lines, so that of the table stood alone
@@ -260,9 +261,9 @@ def _restores(start: Checkpoint | None, end: Checkpoint | None) -> list[Checkpoi
 
 def _write_chain(path: Path, after: int, until: int) -> None:
     records = AuditRecord.objects.filter(position__gt=after, position__lte=until)
-    hashes = records.order_by("position").values_list("content_hash", flat=True)
+    hashes = in_pages(records.values_list("position", "content_hash", named=True), "position")
     with path.open("w", encoding="ascii") as file:
-        file.writelines(f"{each}\n" for each in hashes.iterator(chunk_size=10_000))
+        file.writelines(f"{each.content_hash}\n" for each in hashes)
 
 
 def _sums(path: Path) -> dict[str, Any]:

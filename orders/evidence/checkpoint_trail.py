@@ -15,6 +15,7 @@ from orders.evidence import checkpoint_file
 from orders.evidence.checkpoint_line import OF_A_RESTORE, Checkpoint, read
 from orders.evidence.checkpoints import accepted_at, is_ours, trusted_keys
 from orders.models import AuditCheckpoint, Restore
+from orders.models.in_pages import in_pages
 
 
 class Trail:
@@ -44,8 +45,7 @@ class Trail:
             self.notes += self._final_notes()
 
     def _all(self) -> Iterator[Fault | Checkpoint]:
-        copies = AuditCheckpoint.objects.order_by("number").values_list("line", flat=True)
-        pairs = itertools.zip_longest(checkpoint_file.lines(), copies.iterator(chunk_size=500))
+        pairs = itertools.zip_longest(checkpoint_file.lines(), _copies())
         for number, (line, copy) in enumerate(pairs, 1):
             if line is None:
                 self._only_copies += 1
@@ -110,6 +110,15 @@ class Trail:
                 f"The file of checkpoints on this host lacks the newest {self._only_copies}, so "
                 "the database's copies were used: the sweep here has not run, or it was cut."
             )
+
+
+def _copies() -> Iterator[str]:
+    """Yield the database's copies of the lines that stand there now."""
+    copies = AuditCheckpoint.objects.values_list("number", "line", named=True)
+    last = copies.order_by("-number").first()
+    if last is not None:
+        until = copies.filter(number__lte=last.number)
+        yield from (copy.line for copy in in_pages(until, "number"))
 
 
 def _count(step: Fault | Checkpoint) -> int:

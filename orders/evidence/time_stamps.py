@@ -32,6 +32,7 @@ from orders.audit.hashing import compact
 from orders.audit.reader import Fault
 from orders.evidence import beside, checkpoint_file
 from orders.models import AuditCheckpoint, TimeStamp
+from orders.models.in_pages import in_pages
 
 FORMAT, KIND = "pacifica-desk-time-stamp", "stamps"
 NAMES = {"at", "authority", "certificates", "format", "number", "sha256", "token", "version"}
@@ -161,8 +162,8 @@ class Stamps:
 
 def _hashes() -> dict[int, str]:
     """Return the hash of each checkpoint's line by its number, of this host's file first."""
-    copies = AuditCheckpoint.objects.values_list("number", "line")
-    found = {number: _sha256(line) for number, line in copies.iterator(chunk_size=500)}
+    copies = AuditCheckpoint.objects.values_list("number", "line", named=True)
+    found = {number: _sha256(line) for number, line in in_pages(copies, "number")}
     found |= {number: _sha256(line) for number, line in enumerate(checkpoint_file.lines(), 1)}
     return found
 

@@ -13,6 +13,7 @@ from orders.cancels.bulk.list_parser import BYTE_ORDER_MARK
 from orders.evidence.bundle import safe
 from orders.lifecycle.targets import CannotAsk
 from orders.models import Account, Cancel, CancelJob, Event
+from orders.models.in_pages import in_pages
 
 COLUMNS = (
     "account",
@@ -48,7 +49,7 @@ def of_job(job: CancelJob, *, actor: log.Actor) -> HttpResponse:
     writer.writerow(COLUMNS)
     names: set[tuple[int, int | str | None]] = set()
     accounts = Account.objects.in_bulk(set(job.cancels.values_list("account_id", flat=True)))
-    for cancel in job.cancels.order_by("pk").iterator(1000):
+    for cancel in in_pages(job.cancels.all(), "pk"):
         cancel.account = accounts[cancel.account_id]
         names |= {(cancel.account_id, cancel.order_id), (cancel.account_id, cancel.client_order_id)}
         writer.writerow(map(safe, _row(cancel)))
