@@ -19,7 +19,7 @@ for name in ("AGENT_KEY_OPENING_KEYS_FILE", "AGENT_KEY_SEALING_KEY", "PACIFICA_P
 
 from desk.settings import *  # noqa: E402, F403
 
-# Not the checkout's: every client would look at each file that a demo gathered, or is gathering now.
+# Not the checkout's: every client would look at each file that a demo gathered there.
 STATIC_ROOT = DATA_DIR / "staticfiles"  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
