@@ -18,6 +18,15 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def quiet_demo(tmp_path_factory):
+    """Another one, under a name, as passkeys need it, for whoever counts all that was done."""
+    folder = tmp_path_factory.mktemp("quiet") / "data"
+    with running_demo(folder, settings={"PASSKEY_SIGN_IN": "true"}) as demo:
+        demo.address = demo.address.replace("127.0.0.1", "localhost")
+        yield demo
+
+
+@pytest.fixture(scope="session")
 def browser():
     """A headless browser."""
     with sync_playwright() as playwright:
@@ -38,22 +47,20 @@ def room(demo, browser):
 def page(demo, room):
     """A page of a browser in which nobody has signed in; it fails on errors of its own."""
     page, errors = room.new_page(), []
+    kept = {"origin": demo.address, "storageTypes": "local_storage,indexeddb"}
+    room.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_default_timeout(SOON_MS)
     page.set_default_navigation_timeout(PAGE_MS)
     yield page
-    _as_new(room, demo)
+    _as_new(room)
     assert errors == []
 
 
-def _as_new(room, demo):
-    """Close all pages and forget who they were and what they kept, but no script and no style."""
+def _as_new(room):
+    """Close all pages and forget who they were, but no script and no style."""
     for page in room.pages:
         page.close()
-    last = room.new_page()
-    kept = {"origin": demo.address, "storageTypes": "cookies,local_storage,indexeddb"}
-    room.new_cdp_session(last).send("Storage.clearDataForOrigin", kept)
-    last.close()
     room.clear_cookies()
     room.clear_permissions()
     room.set_offline(False)

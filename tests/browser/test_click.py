@@ -3,16 +3,14 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import screens
+
 pytestmark = pytest.mark.browser
 SOON_MS = 10_000
 
 
 def sign_in(page, demo, name):
-    page.goto("/admin/login/")
-    page.fill("#id_username", name)
-    page.fill("#id_password", demo.logins[name])
-    page.click("#login-form button[type=submit]")
-    page.wait_for_url("**/admin/")
+    screens.sign_in(page, name, demo.logins[name])
 
 
 def first_cell(page):

@@ -1,41 +1,16 @@
 """Nothing that was typed is lost, whatever comes between a form and its act."""
 
-import subprocess
-import sys
-
 import pytest
 from playwright.sync_api import expect
 
-from desk.demo import environment
+from tests.browser.sessions import age_session, end_session, end_session_unseen
 from tests.browser.test_click import SOON_MS, sign_in
-from tests.helpers.stack import ROOT
 
 pytestmark = pytest.mark.browser
 AGAIN = "Nothing was done yet. What you typed or chose stands here again."
 UNKNOWN = "It is not known whether this was done: look before you send it again."
-CHANGE = """
-import sys, django
-django.setup()
-from django.contrib.sessions.backends.db import SessionStore
-session = SessionStore(sys.argv[1])
-{change}
-"""
-STALE = "session['desk_fresh_at'] -= 400; session.save()"
-OVER = "session.delete()"
 LATE_MS = 30_000
-COLLEAGUE = """
-from orders.models import Desk
-Desk.objects.filter(name='Basis').update(needs_reason={})
-"""
-
-
-def change_session(page, demo, change):
-    """Change the session behind the browser's cookie, as time or somebody else would."""
-    cookies = {one["name"]: one["value"] for one in page.context.cookies()}
-    env = environment.prepare(folder=demo.folder, paper_port=0).web
-    env |= {"DJANGO_SETTINGS_MODULE": "desk.settings", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", CHANGE.format(change=change), cookies["sessionid"]]
-    subprocess.run(command, env=env, cwd=ROOT, check=True)
+NEEDS_REASON = "UPDATE orders_desk SET needs_reason = ? WHERE name = 'Basis'"
 
 
 def preview_of(page, demo):
@@ -75,7 +50,7 @@ def cancel_by_id(page, demo, reason="the feed is wrong"):
 
 def test_a_proof_of_who_one_is_comes_back_to_both_fields_filled(page, demo):
     address, word = preview_of(page, demo)
-    change_session(page, demo, STALE)
+    age_session(page, demo)
     send(page)
     page.wait_for_url("**/confirm-yourself/**")
     assert "day" not in page.url  # no id of hexadecimal digits can say it
@@ -90,7 +65,7 @@ def test_after_a_wrong_word_too_it_comes_back_to_the_page_and_not_to_an_address_
     send(page)
     page.wait_for_url("**/confirm/")
     page.fill("#typed", word)
-    change_session(page, demo, STALE)
+    age_session(page, demo)
     send(page)
     give_password(page, demo, "hannah")
     page.wait_for_url(address)
@@ -99,7 +74,7 @@ def test_after_a_wrong_word_too_it_comes_back_to_the_page_and_not_to_an_address_
 
 def test_a_session_that_ended_in_between_comes_back_to_the_act(page, demo):
     address, word = preview_of(page, demo)
-    change_session(page, demo, OVER)
+    end_session(page, demo)
     send(page)
     page.wait_for_url("**/login/**")
     page.fill("#id_username", "hannah")
@@ -140,7 +115,7 @@ def test_after_a_lost_answer_it_is_not_known_and_another_order_is_another_act(pa
 
 def test_a_sign_in_after_a_lost_answer_does_not_say_that_nothing_was_done(page, demo):
     lose_the_answer(page, demo, "28900000043")
-    change_session(page, demo, OVER)
+    end_session(page, demo)
     page.wait_for_function("() => performance.now() > 1500")
     page.goto("/admin/orders/order/cancel-by-id/")
     page.fill("#id_username", "olivia")
@@ -151,7 +126,7 @@ def test_a_sign_in_after_a_lost_answer_does_not_say_that_nothing_was_done(page, 
 
 def test_what_one_person_typed_is_not_shown_to_the_next(page, demo):
     cancel_by_id(page, demo)
-    change_session(page, demo, OVER)
+    end_session(page, demo)
     send(page)
     page.fill("#id_username", "hannah")
     give_password(page, demo, "hannah")
@@ -167,7 +142,7 @@ def no_line(page):
 
 def test_a_poll_never_turns_a_half_filled_form_into_the_sign_in_page(page, demo, no_line):
     cancel_by_id(page, demo)
-    change_session(page, demo, OVER)
+    end_session_unseen(page, demo)
     expect(page.locator("#signed-out")).to_be_visible(timeout=LATE_MS)
     expect(page.locator("[name=reason]")).to_have_value("the feed is wrong")
     page.get_by_role("link", name="sign in again").click()
@@ -180,13 +155,13 @@ def test_a_poll_never_turns_a_half_filled_form_into_the_sign_in_page(page, demo,
 def test_a_page_with_nothing_typed_goes_to_the_sign_in_page(page, demo, no_line):
     sign_in(page, demo, "olivia")
     page.goto("/admin/orders/canceljob/")
-    change_session(page, demo, OVER)
+    end_session_unseen(page, demo)
     page.wait_for_url("**/login/**", timeout=LATE_MS)
 
 
 def test_a_page_from_before_the_sign_in_is_refused_and_gives_back_what_was_typed(page, demo):
     cancel_by_id(page, demo)
-    change_session(page, demo, OVER)
+    end_session(page, demo)
     page.context.clear_cookies()
     other = page.context.new_page()
     other.set_default_timeout(SOON_MS)
@@ -226,7 +201,8 @@ def test_what_stands_there_again_overwrites_no_change_that_came_in_between(page,
     page.goto("/admin/orders/desk/")
     page.get_by_role("link", name="Basis").click()
     page.fill("[name=confirm_above]", "100")
-    change_session(page, demo, COLLEAGUE.format(True) + OVER)
+    demo.sql(NEEDS_REASON, True)
+    end_session(page, demo)
     send_desk(page)
     page.fill("#id_username", "ada")
     give_password(page, demo, "ada")
@@ -234,7 +210,7 @@ def test_what_stands_there_again_overwrites_no_change_that_came_in_between(page,
     send_desk(page)
     expect(page.get_by_text("A bulk cancel must say why: yes")).to_be_visible()
     expect(page.locator("[name=confirm_above]")).to_have_value("100")
-    change_session(page, demo, COLLEAGUE.format(False))
+    demo.sql(NEEDS_REASON, False)
 
 
 def send_desk(page):

@@ -6,7 +6,6 @@ from playwright.sync_api import expect
 from tests.browser.screens import sign_in
 from tests.browser.test_accessibility import faults_of
 from tests.browser.test_click import SOON_MS
-from tests.helpers.stack import running_demo
 
 pytestmark = pytest.mark.browser
 LATE_MS = 3 * SOON_MS
@@ -16,12 +15,9 @@ DEVICE |= {"hasResidentKey": True, "isUserVerified": True, "automaticPresenceSim
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """A demo whose people have no second factor yet; passkeys need it by its name."""
-    folder = tmp_path_factory.mktemp("passkeys") / "data"
-    with running_demo(folder, settings={"PASSKEY_SIGN_IN": "true"}) as demo:
-        demo.address = demo.address.replace("127.0.0.1", "localhost")
-        yield demo
+def demo(quiet_demo):
+    """A demo whose people have no second factor yet."""
+    return quiet_demo
 
 
 class Devices:

@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 
 from tests.browser.screens import ORDERS, cancel_one, cancelled_order, running_job, sign_in
 from tests.browser.test_click import SOON_MS
-from tests.helpers.stack import running_demo
 
 pytestmark = pytest.mark.browser
 LATE_MS = 3 * SOON_MS
@@ -30,14 +29,14 @@ MIDDLE_OF_A_BAR = """(name) => {
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(quiet_demo):
     """A demo in which nobody has cancelled anything before."""
-    with running_demo(tmp_path_factory.mktemp("pictures") / "data") as demo:
-        yield demo
+    return quiet_demo
 
 
 def overview(page, demo):
     sign_in(page, "hannah", demo.logins["hannah"])
+    page.goto("/admin/")
     page.wait_for_selector("#picture-notional canvas", timeout=LATE_MS)
 
 

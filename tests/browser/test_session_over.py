@@ -1,15 +1,15 @@
 """The session ends in the middle of each act: nothing is done, what was typed comes back."""
 
-import sqlite3
 import uuid
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Error, TimeoutError, expect
+from playwright.sync_api import Error, expect
 
+from tests.browser.sessions import end_session
 from tests.browser.test_click import first_cell, sign_in
 from tests.browser.test_guards import disarm, made_guard
-from tests.browser.test_kept import AGAIN, OVER, change_session, give_password
+from tests.browser.test_kept import AGAIN, give_password
 
 pytestmark = pytest.mark.browser
 SOON_MS = 2_000
@@ -146,7 +146,7 @@ def test_what_was_typed_comes_back(page, demo, name, fill):
     sign_in(page, demo, name)
     fill(page)
     before, address = typed(page), page.url
-    change_session(page, demo, OVER)
+    end_session(page, demo)
     chosen_form(page).evaluate("form => form.requestSubmit()")
     sign_in_again(page, demo, name)
     page.wait_for_url(lambda url: url.partition("?")[0] == address.partition("?")[0])
@@ -163,7 +163,7 @@ def test_the_reason_of_a_disarming_comes_back_to_an_armed_guard(page, demo):
     page.get_by_role("button", name="Arm it", exact=True).click()
     page.fill("[name=reason]", "the bot moves house")
     address = page.url
-    change_session(page, demo, OVER)
+    end_session(page, demo)
     page.get_by_role("button", name="Disarm it").click()
     sign_in_again(page, demo, "hannah")
     page.wait_for_url(address)
@@ -189,9 +189,8 @@ def test_a_button_alone_leads_back_to_its_page_and_does_nothing(page, demo, butt
     else:
         page.goto("/admin/orders/order/?symbol=BTC")
     address = page.url
-    change_session(page, demo, OVER)
-    with suppress(TimeoutError):  # the page may have noticed by itself and led to the sign-in
-        page.get_by_role("button", name=button, exact=True).first.click(timeout=5000)
+    end_session(page, demo)
+    page.get_by_role("button", name=button, exact=True).first.click()
     sign_in_again(page, demo, "hannah")
     page.wait_for_url(address)
     expect(page.get_by_role("button", name=button, exact=True).first).to_be_visible()
@@ -202,8 +201,7 @@ def test_of_a_button_alone_it_is_said_once_that_it_was_not_done(page, demo, name
     sign_in(page, demo, "hannah")
     made_guard(page) if name == "Arm it" else schedule_of(page)
     address, button = page.url, page.get_by_role("button", name=name, exact=True)
-    with sqlite3.connect(next(demo.folder.rglob("*.sqlite3")), timeout=10) as database:
-        database.execute("DELETE FROM django_session")  # at once, before the page looks
+    end_session(page, demo)
     button.click()
     sign_in_again(page, demo, "hannah")
     page.wait_for_url(address)
@@ -216,9 +214,13 @@ def test_of_a_button_alone_it_is_said_once_that_it_was_not_done(page, demo, name
 
 def test_signing_out_is_done_and_the_next_sign_in_says_nothing_else(page, demo):
     sign_in(page, demo, "olivia")
+    page.goto("/admin/")
     page.locator("form[action$='/logout/']").first.evaluate("form => form.requestSubmit()")
     page.wait_for_url("**/log*/**")
-    sign_in(page, demo, "olivia")
+    page.goto("/admin/")
+    page.fill("#id_username", "olivia")
+    give_password(page, demo, "olivia")
+    page.wait_for_url("**/admin/")
     expect(page.get_by_text("was not done.").filter(visible=True)).to_have_count(0)
 
 
@@ -226,9 +228,7 @@ def test_a_click_on_cancel_cancels_nothing_and_comes_back_to_the_list_as_chosen(
     sign_in(page, demo, "olivia")
     page.goto("/admin/orders/order/?symbol=BTC&o=-3")
     cell = first_cell(page)
-    page.context.set_offline(True)  # the list must not ask by itself before the click
-    change_session(page, demo, OVER)
-    page.context.set_offline(False)
+    end_session(page, demo)
     cell.get_by_role("button").click()
     expect(page.get_by_text("What you just pressed was not done.")).to_be_visible()
     sign_in_again(page, demo, "olivia")

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -37,6 +38,13 @@ class RunningDemo:
     def said(self) -> str:
         """Everything it has printed so far."""
         return self.log.read_text()
+
+    def sql(self, statement, *values) -> list[tuple]:
+        """Run a statement on its database, past all that asks who does it; the rows."""
+        with sqlite3.connect(self.folder / "desk.sqlite3", timeout=10) as database:
+            rows = database.execute(statement, values).fetchall()
+        database.close()
+        return rows
 
     def processes(self) -> list[int]:
         """Ids of all processes that belong to this demo, by the folder in their environment."""
