@@ -16,8 +16,10 @@ DEVICE |= {"hasResidentKey": True, "isUserVerified": True, "automaticPresenceSim
 
 @pytest.fixture(scope="module")
 def demo(quiet_demo):
-    """A demo whose people have no second factor yet."""
-    return quiet_demo
+    """A demo whose people have no second factor yet, and none afterwards."""
+    yield quiet_demo
+    for table in ("orders_passkey", "orders_recoverycode", "orders_secondfactor"):
+        quiet_demo.sql(f"DELETE FROM {table}")
 
 
 class Devices:
