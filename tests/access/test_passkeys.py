@@ -28,6 +28,7 @@ from orders.audit import log, sentences
 from orders.models import Alert, AlertKind, AuditRecord, Event, Passkey, Proposal, RecoveryCode
 from orders.operations.alerts import watch
 from tests.helpers.authenticator import enrolled, is_in, sign_in
+from tests.helpers.engines import examples
 from tests.helpers.passkeys import (
     CHALLENGE as ASKED,
 )
@@ -724,7 +725,7 @@ def test_a_field_that_is_no_text_is_refused_before_the_library_reads_it(field, v
         webauthn._read(json.dumps(answer))
 
 
-@how(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@how(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     field=st.sampled_from(["rawId", "type", "response", *FIELDS]),
     value=JSONS | st.binary(max_size=400).map(lambda raw: websafe_encode(raw)),
@@ -745,7 +746,7 @@ def test_any_field_may_be_anything(field, value, of):
         return
 
 
-@how(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@how(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(at=st.integers(0, 400), byte=st.integers(0, 255))
 def test_a_changed_byte_of_a_new_passkey_is_refused_or_makes_a_key(at, byte):
     answer = Device().create()

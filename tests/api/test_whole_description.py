@@ -23,12 +23,13 @@ from orders.cancels.bulk.scope import Scope
 from orders.models import TokenRight
 from tests.api import openapi_file
 from tests.api.test_matrix import LET_IN, RIGHTS
+from tests.helpers.engines import examples
 from tests.helpers.guards import new_guard
 from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
 pytestmark = [pytest.mark.thorough, pytest.mark.django_db]
-EXAMPLES = 60  # of each operation, of what it allows and again of what it does not
+EXAMPLES = examples(60)  # of each operation, of what it allows and again of what it does not
 HELD = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

@@ -221,6 +221,7 @@ def poisoned(db):
 
 
 @pytest.mark.thorough
+@pytest.mark.once
 @pytest.mark.parametrize("who", ["head", "auditor", "administrator"])
 def test_hostile_texts_are_only_shown_never_run_and_never_turn_the_line(poisoned, who):
     client, shown, found = Client(), 0, []

@@ -8,7 +8,7 @@ from tests.authz.harness import IDLE, OWN_BUSINESS, QUICK_GETS, QUICK_POSTS, Mat
 from tests.authz.probes import try_tricks
 from tests.helpers.screens import url
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.once]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from tests.authz.addresses import addresses, fillings
 from tests.authz.harness import new_world
 from tests.helpers.screens import signed_in
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.once]
 LOGIN = "/admin/login/?next="
 
 

@@ -29,6 +29,7 @@ from orders.models import (
     Role,
 )
 from orders.reconcile import sync
+from tests.helpers.engines import examples
 from tests.helpers.screens import known_order
 
 
@@ -256,7 +257,7 @@ CHANGES = st.lists(st.sampled_from(["new", "fill", "cancel"]), max_size=3)
 
 
 @pytest.mark.thorough
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(fields=SCOPES, changes=CHANGES)
 def test_whatever_the_filter_and_the_book_the_set_cancelled_is_the_set_confirmed(
     firm, fields, changes

@@ -59,6 +59,7 @@ def ask_everybody(client, firm, run):
     return {command[0]: run(*command)[2] for command in COMMANDS}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "place", ["alone", *(pytest.param(one, marks=pytest.mark.thorough) for one in AROUND)]
 )

@@ -14,6 +14,7 @@ from orders.delivery import worker
 from orders.models import Cancel, CancelKind, CancelStatus, CreditPool, Order, Proof
 from orders.models.cancels import LIVE
 from orders.reconcile import resolve, sync
+from tests.helpers.engines import examples
 
 NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 MAX_HEAVY_READS = 100  # for one question
@@ -153,7 +154,7 @@ OPTIONS = {
 }
 
 
-@settings(max_examples=15, **OPTIONS)
+@settings(max_examples=examples(15), **OPTIONS)
 @given(data=st.data())
 def test_nothing_false_is_concluded_and_the_reads_are_bounded(firm, data):
     ask_and_check(firm, data)

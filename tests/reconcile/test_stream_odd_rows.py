@@ -1,6 +1,7 @@
 """Every field of an update, odd in every way: nothing raises, nothing sound is lost, and nothing is
 closed or concluded that the exchange did not end."""
 
+import itertools
 import json
 
 import pytest
@@ -14,6 +15,7 @@ from orders.models import Cancel, CancelStatus, Order, OrderState
 from orders.pacifica.stream_frames import SOURCES
 from orders.reconcile import stream_updates
 from orders.reconcile.received_frames import ReceivedFrame
+from tests.helpers.engines import examples, part_of
 from tests.helpers.frames import apply, received, rows_of
 from tests.helpers.odd_cells import ODDITIES
 from tests.pacifica.fuzz_answers import BOMBS
@@ -57,17 +59,16 @@ def cells(firm, unknown, word):
     came_at = timezone.now()  # however long the table takes
     at = round(came_at.timestamp() * 1000)
     row |= {"os": word, "oe": "cancel", "ut": at, "li": sound["li"] + 1}
-    for name in FIELDS:
-        for oddity in ODDITIES:
-            try:
-                with transaction.atomic():
-                    apply(firm.account, received(spoiled(row, name, oddity), sound, at=came_at))
-                    order.refresh_from_db()
-                    other.refresh_from_db()
-                    yield name, oddity, order, Cancel.objects.get(), other
-                    raise Undone
-            except Undone:
-                pass
+    for name, oddity in part_of(itertools.product(FIELDS, ODDITIES)):
+        try:
+            with transaction.atomic():
+                apply(firm.account, received(spoiled(row, name, oddity), sound, at=came_at))
+                order.refresh_from_db()
+                other.refresh_from_db()
+                yield name, oddity, order, Cancel.objects.get(), other
+                raise Undone
+        except Undone:
+            pass
 
 
 @pytest.mark.parametrize("word", ["open", "partially_filled", "sleeping"])
@@ -100,7 +101,7 @@ def test_a_hostile_frame_changes_nothing(firm, unknown, raw):
     assert Order.objects.filter(state=OrderState.OPEN).count() == 2
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_no_values_in_any_fields_raise_or_break_the_log(firm, data):
     names = data.draw(st.lists(st.sampled_from(FIELDS), unique=True, max_size=6))

@@ -19,6 +19,7 @@ from orders.models import (
 )
 from orders.reconcile import sync as account_sync
 from tests.helpers import counted
+from tests.helpers.engines import part_of
 from tests.helpers.frames import apply, received, rows_of, stream
 
 NAME = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -157,7 +158,7 @@ def test_every_order_of_frames_comes_to_the_same_end(firm):
     firm.paper.close(order_id)
     rows = rows_of(firm.paper, order_id)
     assert len(rows) == 4
-    for some in itertools.permutations([*range(4), 3]):
+    for some in part_of(itertools.permutations([*range(4), 3])):
         forget()
         for each in some:
             apply(firm.account, rows[each])
@@ -170,7 +171,7 @@ def test_every_order_of_frames_in_one_burst_comes_to_the_same_end(firm):
     firm.paper.fill(order_id, "0.1")
     firm.paper.close(order_id)
     rows = rows_of(firm.paper, order_id)
-    for some in itertools.permutations([0, 1, 2, 1, 2]):
+    for some in part_of(itertools.permutations([0, 1, 2, 1, 2])):
         forget()
         apply(firm.account, *[rows[each] for each in some])
         assert stands(order_id)[:4] == (OrderState.CLOSED, "cancelled", "0.1", "0.4"), some
@@ -187,7 +188,7 @@ def test_lost_and_doubled_frames_and_then_a_sync_end_as_reads_alone(firm, counts
     flat = [row for some in rows for row in some[1:]]
     sync(firm)
     alone = [stands(order_id) for order_id in order_ids]
-    for kept in itertools.product([0, 1, 2], repeat=len(flat)):
+    for kept in part_of(itertools.product([0, 1, 2], repeat=len(flat))):
         forget()
         for some in rows:
             apply(firm.account, some[0] | {"li": 2**40})
