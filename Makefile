@@ -19,7 +19,7 @@ test: .venv/tests.stamp  ## needs no PostgreSQL, no Redis, no browser
 test-all:  ## everything that must hold: what the pipeline runs; prints coverage by package
 	@COVERAGE=yes .ci/run
 
-browser-test: .venv/tests.stamp  ## needs chromium
+browser-test: .venv/tests.stamp  ## needs chromium, or chromium-headless-shell, which is taken first
 	@$(BIN)/python -m pytest -m browser $(ARGS)
 
 screenshots: .venv/tests.stamp  ## every screen, light and dark, wide and narrow, into data/screenshots; needs chromium
