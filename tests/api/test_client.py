@@ -14,8 +14,10 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 
+from orders.api import waiting
 from orders.delivery import worker
 from orders.models import Cancel, CancelJob
+from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "api.md"
@@ -98,6 +100,18 @@ def test_it_cancels_each_order_and_tells_what_was_proven(committing_firm, settin
     assert ended.stdout.splitlines() == said
     assert {job.token_name for job in CancelJob.objects.all()} == {"quoter-1"}
     assert Cancel.objects.count() == 2
+
+
+def test_it_cancels_the_orders_of_every_page(committing_firm, settings, monkeypatch, tmp_path):
+    settings.API_REQUESTS_PER_S = settings.API_ACTS_PER_S = 10_000
+    monkeypatch.setattr(waiting, "is_over", lambda *_: False)
+    for number in range(101):  # a page has a hundred
+        known_order(committing_firm.account, 71_000_000_000 + number)
+    secret = new_token(committing_firm, "read", "cancel")[1]
+    with site() as address:
+        ended = run(address, secret, tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert Cancel.objects.values("order_id").distinct().count() == 101
 
 
 def test_it_says_why_it_was_refused(committing_firm, tmp_path):
