@@ -10,7 +10,7 @@ from ninja import Field, Path, Router
 from orders.access import bearers, token_pace
 from orders.api import acts
 from orders.api.callers import Bearer, Caller, caller_of
-from orders.api.problems import not_found
+from orders.api.problems import Refused, not_found
 from orders.api.read_routes import job_of
 from orders.api.shapes import RowId
 from orders.cancels import jobs, requests
@@ -78,13 +78,15 @@ def _cancel(caller: Caller, given: CancelGiven, act: ApiAct) -> CancelReceipt:
 def stop(
     request: HttpRequest, job_id: Path[RowId], key: acts.Key, wait: acts.Wait = 0
 ) -> acts.Told:
-    """Send nothing new of a job; what is under way is followed to its end."""
+    """Send nothing new of a job; what is under way is followed to its end. 409 for a panic."""
     caller = caller_of(request)
     job = job_of(caller, job_id)
     act = acts.begin(caller, key, f"stop {job_id}")
 
     def do() -> dict[str, Any]:
         said = jobs.stop(user=caller.user, actor=caller.actor, job_id=job.pk)
+        if job.is_panic:
+            raise Refused(409, said)
         return acts.of_job(said, job)
 
     recorded = acts.once_together(act, do)

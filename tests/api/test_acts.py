@@ -445,6 +445,14 @@ def test_a_job_is_stopped(firm, bot, book):
     assert "by API token quoter-1" in sentences.of_record(stopped)
 
 
+def test_a_panic_is_not_stopped_and_not_said_to_be(firm, bot):
+    job = done(bot.post("/panics", {}))["job"]
+    told = problem(bot.post(f"/jobs/{job['id']}/stop"), 409)
+    assert told["detail"] == "A panic is not stopped: withdraw its lines that wait."
+    assert CancelJob.objects.get().status == JobStatus.RUNNING
+    assert not AuditRecord.objects.filter(event=Event.JOB_STOPPED).exists()
+
+
 def test_a_foreign_job_is_not_stopped(firm, bot):
     order = known_order(firm.foreign_account, 71_000_000_001)
     farida = firm.person("farida", firm.basis, "head")
