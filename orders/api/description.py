@@ -10,7 +10,7 @@ from orders.api.callers import Bearer
 from orders.api.problems import MEDIA_TYPE, Problem, Refused, answer
 from orders.models import TokenRight
 
-PROBLEMS = (400, 401, 403, 404, 405, 409, 413, 422, 429, 500)  # any route may answer so
+PROBLEMS = (400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503)  # any route may answer so
 REF = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -29,7 +29,8 @@ def _told(responses: dict[Any, Any]) -> dict[str, Any]:
     told = {str(status): about for status, about in responses.items()}
     problem = {"description": "A problem.", "content": {MEDIA_TYPE: {"schema": REF}}}
     told |= {str(status): problem for status in PROBLEMS}
-    told["429"] = problem | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}}
+    later = {"headers": {"Retry-After": {"schema": {"type": "integer"}}}}
+    told |= dict.fromkeys(("429", "503"), problem | later)
     return told
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
@@ -26,6 +27,7 @@ class Problem(Schema):
     what_to_do: str
 
 
+AGAIN = "Ask again, an act with the same Idempotency-Key: it is done once."
 TITLES = {  # of a status, and what to do where nothing better is known
     400: ("Not understood", "Send JSON as the description at /api/v1/openapi.json has it."),
     401: ("No token that counts", "Ask a desk head for a token, and send it as a bearer token."),
@@ -37,7 +39,8 @@ TITLES = {  # of a status, and what to do where nothing better is known
     421: ("Not here", "Let the proxy pass this path to manage.py push."),
     422: ("Not possible as asked", "Change what the detail names, with a new Idempotency-Key."),
     429: ("Too many requests", "Wait as many seconds as Retry-After says."),
-    500: ("Broken", "Ask for the job before you try again: it may have been recorded."),
+    500: ("Broken", AGAIN),
+    503: ("Not now", AGAIN),
 }
 WAIT, NO_ROW = TITLES[429][1], "There is no such thing on the token's desk."
 
@@ -91,6 +94,8 @@ def connect(api: NinjaAPI) -> None:
     api.add_exception_handler(Http404, lambda request, error: answer(404, NO_ROW))
     api.add_exception_handler(HttpError, _http_error)
     api.add_exception_handler(ValidationError, _invalid)
+    for error in (OperationalError, InterfaceError):
+        api.add_exception_handler(error, _no_database)
     api.add_exception_handler(Exception, _broken)
 
 
@@ -117,6 +122,12 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
 def _place(loc: tuple[str | int, ...]) -> str:
     """Name an input as a program knows it: *body.order_ids.3*."""
     return ".".join(str(part) for part in loc if part != "given")
+
+
+def _no_database(request: HttpRequest, error: Any) -> HttpResponse:
+    logger.error("The database failed %s %s.", request.method, request.path, exc_info=error)
+    detail = "The database cannot be read or written now."
+    return answer(503, detail, headers={"Retry-After": "1"})
 
 
 def _broken(request: HttpRequest, error: Any) -> HttpResponse:

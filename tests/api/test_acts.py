@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from orders.api import acts
@@ -451,6 +452,17 @@ def test_a_panic_is_not_stopped_and_not_said_to_be(firm, bot):
     assert told["detail"] == "A panic is not stopped: withdraw its lines that wait."
     assert CancelJob.objects.get().status == JobStatus.RUNNING
     assert not AuditRecord.objects.filter(event=Event.JOB_STOPPED).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own way to refuse writes")
+def test_an_act_that_cannot_be_written_may_be_sent_again(committing_firm):
+    bot, order = program(committing_firm), known_order(committing_firm.account, 71_000_000_000)
+    connection.connection.execute("PRAGMA query_only = ON")
+    try:
+        problem(bot.post("/cancels", of(order), key="x1"), 503)
+    finally:
+        connection.connection.execute("PRAGMA query_only = OFF")
+    assert done(bot.post("/cancels", of(order), key="x1"))["recorded"] == 1
 
 
 def test_a_foreign_job_is_not_stopped(firm, bot):

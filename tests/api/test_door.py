@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.utils.timezone import now
 
@@ -143,6 +144,19 @@ def test_a_fault_of_ours_is_told_in_words_and_logged_without_the_token(firm, mon
     assert "division" not in str(told)
     assert "ZeroDivisionError" in caplog.text
     assert secret[14:] not in caplog.text
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_fails_is_told_as_that(firm, monkeypatch, caplog, error):
+    def fails(row):
+        raise error("server closed the connection: secret detail")
+
+    monkeypatch.setattr("orders.api.shapes.account", fails)
+    answer = program(firm).get(PLACE)
+    told = problem(answer, 503)
+    assert answer["Retry-After"] == "1"
+    assert "secret detail" not in str(told)
+    assert "secret detail" in caplog.text
 
 
 def test_no_answer_is_kept_by_anybody(firm):
