@@ -86,6 +86,7 @@ class Service:
             self.hub.tell(found, await self._rows_of(found))
             for tell in self.listeners:
                 tell(found)
+            self._watch.told()
         self._seen_at, self._is_failing = self._clock(), False
 
     async def check(self) -> None:

@@ -98,15 +98,23 @@ class Watch:
         self._limits, self._clock = limits, clock
         self._log, self._state, self._ticks = LogWatch(limits), StateWatch(), Ticks(limits, clock)
         self._state_due_at = 0.0
+        self._untold: list[Change] = []  # found, and told to nobody yet
 
     def start(self) -> tuple[list[Change], int]:
         """Return the newest changes and the log's position."""
         return self._log.start(), self._log.position
 
     def look(self, now: datetime) -> list[Change]:
-        """Return all that changed since the last look."""
+        """Return all that changed since what was told last: again, until it is `told`."""
         found = self._log.look()
-        if self._clock() < self._state_due_at:
-            return found
-        self._state_due_at = self._clock() + self._limits.state_every_s
-        return [*found, *self._state.look(now), *self._ticks.due(self._log.jobs.desks, found)]
+        self._untold += found
+        if self._clock() >= self._state_due_at:
+            self._untold += self._state.look(now)
+            self._untold += self._ticks.due(self._log.jobs.desks, found)
+            self._state_due_at = self._clock() + self._limits.state_every_s
+        del self._untold[: -self._limits.kept]  # who meets a gap in it reads all
+        return list(self._untold)
+
+    def told(self) -> None:
+        """Forget what was found: whoever is open was told."""
+        self._untold.clear()
