@@ -97,9 +97,10 @@
       this.pauses = 0;
     }
 
-    // What a page that shows the state at `after` has missed of a line that stands.
+    // What a page that shows the state at `after` has missed of this line, which may be down now: it
+    // goes on where it heard last, not where the page stands.
     missed(after) {
-      if (!this.stands || after >= this.position) return [];
+      if (after >= this.position) return [];
       if (after < this.from) return [{ kind: "reload", position: this.position }];
       return this.kept.filter((one) => one.position > after);
     }
