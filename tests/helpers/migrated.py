@@ -1,4 +1,4 @@
-"""The test database, migrated once for all workers of a run: it takes eight seconds."""
+"""The test database, migrated once for all workers of a run: it takes two seconds."""
 
 import fcntl
 import os
