@@ -95,6 +95,9 @@ def write_records(
             table.write(_row(cells(entry)))
             count += 1
             if on_chunk is not None and count % reader.CHUNK == 0:
+                for file in (lines, table):  # what is told as written outlives this process
+                    file.flush()
+                    os.fsync(file.fileno())
                 on_chunk(entry.position, {RECORDS: lines.tell(), TABLE: table.tell()}, count)
     return count
 

@@ -94,7 +94,10 @@ def _write(export: Export, query: dict[str, Any], clock: Callable[[], datetime])
     folder = settings.EXPORT_DIR / f"{export.key}.work"
     private.make_folder(folder)
     begun = json.loads(export.lengths)
-    if begun.get("version") != bundle.VERSION:  # of an earlier release: its lines are others
+    is_here = all(_length(folder / n) >= begun.get(n, 0) for n in (bundle.RECORDS, bundle.TABLE))
+    if (
+        begun.get("version") != bundle.VERSION or not is_here
+    ):  # an earlier release's, another host's
         begun, export.done, export.record_count = {}, 0, 0
     before = export.record_count or 0
 
@@ -121,6 +124,11 @@ def _write(export: Export, query: dict[str, Any], clock: Callable[[], datetime])
         now=clock(),
     )
     _complete(export, folder, manifest, clock)
+
+
+def _length(path: Path) -> int:
+    """Return a file's bytes, 0 where it is not on this host."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def _complete(
