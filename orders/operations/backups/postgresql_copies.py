@@ -88,7 +88,7 @@ def refuse_used() -> None:
 OTHERS = """
     SELECT COALESCE(NULLIF(application_name, ''), usename, '?') FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
-        AND backend_type = 'client backend'
+        AND (backend_type = 'client backend' OR backend_type IS NULL AND usesysid IS NOT NULL)
 """
 
 
