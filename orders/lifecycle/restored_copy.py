@@ -73,7 +73,7 @@ def state(now: datetime) -> tuple[Restore | None, bool]:
 
     Without a checkpoint no restored copy could be noticed.
     """
-    signed = _newest_signed()
+    signed = newest_signed()
     with connection.cursor() as cursor:
         cursor.execute(QUESTION, [signed.number, signed.count] if signed else [0, 0])
         head, is_waiting, accepted, is_guarded = cursor.fetchone()
@@ -114,8 +114,8 @@ _kept: tuple[checkpoint_file.Mark | None, Checkpoint | None] = (None, None)
 _told: set[str] = set()  # what this process has logged
 
 
-def _newest_signed() -> Checkpoint | None:
-    """Return the newest sound checkpoint in this host's file; None where there is none."""
+def newest_signed() -> Checkpoint | None:
+    """Return the newest sound checkpoint in this host's file; None where none counts."""
     global _kept
     try:
         mark = checkpoint_file.mark()
@@ -258,7 +258,7 @@ def check(clock: Callable[[], datetime] = timezone.now) -> None:
     behind, is_guarded = state(clock())
     if said := warning(clock()):
         _tell(said)
-    elif is_guarded and behind is None and _newest_signed() is None:
+    elif is_guarded and behind is None and newest_signed() is None:
         logger.warning(
             "AUDIT_CHECKPOINT_FILE: no checkpoint of this database on this host; an older copy, "
             "put back, is noticed only by a sender that has the file."

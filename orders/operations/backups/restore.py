@@ -64,9 +64,10 @@ def put_back(
         _refuse_archives(found, archives)
         _refuse_rows(is_told)
         engines.engine().refuse_used()
-        note, aside = _swap(found, folder, kept)
+        has_own = Path(settings.AUDIT_CHECKPOINT_FILE).exists()
+        note, aside = _swap(found, folder, kept, has_own)
     notes = [note, *_put_archives(found, folder, archives)]
-    behind, more = _compared(found, clock())
+    behind, more = _compared(found, clock(), has_own)
     return Restored(found, aside, (*filter(None, notes), *more), behind)
 
 
@@ -82,20 +83,27 @@ def _in_words() -> Iterator[None]:
         raise CannotCopy(said) from None
 
 
-def _swap(found: Manifest, folder: Path, kept: str) -> tuple[str, str]:
-    """Put file and database in place, both or none; a note on the file, and what is kept where."""
+def _swap(found: Manifest, folder: Path, kept: str, has_own: bool) -> tuple[str, str]:
+    """Put file and database in place, both or none; a note on the file, and what is kept where.
+
+    ``has_own``: a checkpoint file is in place. The backup's comes there last, where there is none:
+    if it were there after a restore that was killed, the next would take it for this site's own.
+    """
     engine = engines.engine()
     database = found.part(engine.FILE)
     if database is None:
         raise CannotCopy("No database is in the backup.")
-    note, placed = _put_checkpoint_file(found, folder, kept)
+    note, beside = _put_checkpoint_file(found, folder, kept, has_own)
     try:
         wanted = set(found.triggers)
-        return note, engine.put_back(folder / database.name, database.sha256, wanted, kept)
+        aside = engine.put_back(folder / database.name, database.sha256, wanted, kept)
     except BaseException:
-        if placed:
-            placed.unlink(missing_ok=True)
+        if beside:
+            beside.unlink(missing_ok=True)
         raise
+    if beside and not has_own:
+        beside.replace(settings.AUDIT_CHECKPOINT_FILE)
+    return note, aside
 
 
 def _refuse_foreign(found: Manifest) -> None:
@@ -126,27 +134,32 @@ def _refuse_rows(is_told: bool) -> None:
         )
 
 
-def _put_checkpoint_file(found: Manifest, folder: Path, kept: str) -> tuple[str, Path | None]:
-    """Put the backup's file where there is none, else beside; the one in place is never changed.
+def _put_checkpoint_file(
+    found: Manifest, folder: Path, kept: str, has_own: bool
+) -> tuple[str, Path | None]:
+    """Put the backup's file beside where this site has its own; that one is never changed.
 
     Returns a note, and the file that was made.
     """
     part, place = found.part(backup.CHECKPOINTS), Path(settings.AUDIT_CHECKPOINT_FILE)
-    has_own = place.exists()
     if part is None:
         return ("" if has_own else UNKNOWN), None
-    target = place.with_name(f"{place.name}.{kept}-of-backup") if has_own else place
-    files.copied(folder / part.name, target)
-    files.give_to_owner(target, place.parent)
+    beside = place.with_name(f"{place.name}.{kept}-of-backup")
+    files.copied(folder / part.name, beside)
+    files.give_to_owner(beside, place.parent)
     if has_own:
-        note = f"The backup's checkpoint file is kept as {target}; the one in place stays."
-        return note, target
-    return f"No checkpoint file was in place: the backup's is there now. {UNKNOWN}", target
+        note = f"The backup's checkpoint file is kept as {beside}; the one in place stays."
+        return note, beside
+    return f"No checkpoint file was in place: the backup's is there now. {UNKNOWN}", beside
 
 
 UNKNOWN = (
     "Nothing tells what was recorded after the backup, so sending is not locked. If a newer "
     "checkpoint file exists anywhere, put it in place before you start a sender."
+)
+UNBELIEVED = (
+    "Nothing in the checkpoint file in place counts here: it cannot be read, or another key signed "
+    f"it. {UNKNOWN}"
 )
 
 
@@ -180,17 +193,17 @@ def _archived(found: Manifest) -> list[tuple[str, str]]:
     return [(p.name[len(inside) :], p.sha256) for p in found.parts if p.name.startswith(inside)]
 
 
-def _compared(found: Manifest, now: datetime) -> tuple[bool, list[str]]:
+def _compared(found: Manifest, now: datetime, has_own: bool) -> tuple[bool, list[str]]:
     """Do what comes after the swap; it is done, whatever fails here."""
     connection.close()
     try:
         engines.engine().tidy()
-        return _look(found, now)
+        return _look(found, now, has_own)
     except DatabaseError as error:
         return False, [f"It is in place, but could not be looked at ({type(error).__name__})."]
 
 
-def _look(found: Manifest, now: datetime) -> tuple[bool, list[str]]:
+def _look(found: Manifest, now: datetime, has_own: bool) -> tuple[bool, list[str]]:
     """Compare what was put back with the checkpoint file in place; hold back what waited."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -198,12 +211,18 @@ def _look(found: Manifest, now: datetime) -> tuple[bool, list[str]]:
     if missing := append_only.missing_triggers(connection):
         return False, [f"The audit log is not protected: missing {', '.join(missing)}."]
     if not restored_copy.is_behind(now):
-        return False, [f"The checkpoint file in place tells of nothing after {found.records}."]
+        return False, _nothing_newer(found) if has_own else []  # else it is said already
     behind = restored_copy.look(now)
     if behind is None:  # accepted in between
         return False, []
     lost = "" if behind.is_other else _lost(found.records, behind.count)
     return True, [f"{restored_copy.words(behind)}{lost} {restored_copy.HOW}"]
+
+
+def _nothing_newer(found: Manifest) -> list[str]:
+    if restored_copy.newest_signed() is None:
+        return [UNBELIEVED]
+    return [f"The checkpoint file in place tells of nothing after {found.records}."]
 
 
 def _lost(records: int, signed: int) -> str:

@@ -114,6 +114,9 @@ def check_restored(asked: Asked, limits: Limits) -> Finding:
     behind = restored_copy.look(asked.now)
     if behind is not None:
         return trouble("restored copy", restored_copy.words(behind), restored_copy.HOW)
+    if restored_copy.newest_signed() is None:
+        said = "no checkpoint that counts is on this host; an older copy is not noticed here."
+        return not_asked("restored copy", said)
     return ok("restored copy", "the database has all that this host's checkpoint file tells of.")
 
 
@@ -134,6 +137,10 @@ def check_checkpoints(asked: Asked, limits: Limits) -> Finding:
     except ValueError as error:
         said = f"AUDIT_CHECKPOINT_FILE: its last line is no checkpoint: {error}."
         return trouble(name, said, "Run audit_verify, and keep the file as evidence.")
+    if restored_copy.newest_signed() is None:
+        said = "AUDIT_CHECKPOINT_FILE: another key signed it, or it is of another network."
+        todo = "If the key was yours, list its public half in AUDIT_CHECKPOINT_PUBLIC_KEYS."
+        return trouble(name, said, todo)
     age = asked.now - datetime.fromisoformat(last.at)
     new = reader.tip() - last.count
     if new > 0 and age > limits.checkpoint_age:

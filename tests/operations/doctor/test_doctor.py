@@ -208,6 +208,7 @@ def test_the_web_is_not_asked_for_what_only_senders_hold(well, settings):
     assert troubles(findings) == {}
     not_asked = {one.name for one in findings if one.state == NOT_ASKED}
     assert not_asked >= {"opening keys", "checkpoint key", "stored keys", "checkpoints", "accounts"}
+    assert "restored copy" in not_asked  # without a checkpoint nobody here would notice one
 
 
 # --- This host ------------------------------------------------------------------------------------
@@ -293,6 +294,12 @@ def test_only_the_active_accounts_need_be_followed(well):
     AccountStream.objects.all().delete()
     Account.objects.update(is_active=False)
     assert "stream" not in troubles()
+
+
+def test_a_checkpoint_file_of_another_key_is_trouble(well, settings, monkeypatch):
+    monkeypatch.setattr(restored_copy, "_kept", (None, None))  # as a new process
+    settings.AUDIT_CHECKPOINT_KEY, settings.AUDIT_CHECKPOINT_PUBLIC_KEYS = checkpoints.new_key()
+    assert "another key signed it" in troubles()["checkpoints"]
 
 
 def test_a_checkpoint_file_that_is_gone_spoiled_or_late_is_trouble(well, settings):
