@@ -108,7 +108,7 @@ def verify(
         report.tell(fault, limits.named, on_fault)
     report.signatures, report.checkpoints, report.notes = signed.count, trail.number, trail.notes
     report.notes += [note for each in outside for note in each.notes]
-    report.covered = trail.newest.count if trail.newest else 0
+    report.covered = min(trail.newest.count, until) if trail.newest else 0
     return report
 
 

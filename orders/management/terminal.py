@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
 from desk import logs, startup_checks
 from desk.reasons import reason_of
@@ -90,11 +90,18 @@ def _failures_in_words(code: int | None) -> Iterator[None]:
     more = "" if code == WRONG_INPUT else f" {STANDS}"  # then nothing is done
     try:
         yield
-    except DATABASE_FAILS as error:
+    except (DatabaseError, InterfaceError) as error:
+        if not _is_of_the_database(error):
+            raise
         said = startup_checks.unusable(error)
         raise CommandError(said + more, returncode=code or UNAVAILABLE) from error
     except OSError as error:
         raise CommandError(_said(error) + more, returncode=code or REFUSED_BY_SYSTEM) from error
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Whether the database failed, not our own statement; SQLite tells of a damaged file so."""
+    return isinstance(error, DATABASE_FAILS) or type(error) is DatabaseError
 
 
 def _said(error: OSError) -> str:

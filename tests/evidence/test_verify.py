@@ -276,3 +276,10 @@ def test_a_report_keeps_the_first_faults_and_counts_them_all(firm):
     heard = []
     report = verify.verify(on_fault=heard.append, limits=verify.Limits(named=2))
     assert (report.faults, report.fault_count, len(heard)) == (heard[:2], 3, 3)
+
+
+def test_what_is_covered_is_among_what_was_looked_at(firm, run):
+    log.record(*(log.Fact(Event.LOGIN) for _ in range(20)))
+    checkpoints.make()
+    assert run("audit_verify", "--until", "5")[1].startswith("5 records, whole. 5 of them under")
+    assert verify.verify().covered == AuditRecord.objects.count() - 1
