@@ -111,14 +111,16 @@ def settled_at(line: PanicLine, timings: Timings = TIMINGS) -> datetime | None:
     """From when on an empty look proves an empty book; None where any does.
 
     A cancel-all without a clear yes may act until its signature ends, and its answer may hide
-    that the exchange is still at it. Without any, a look may show the book of before the panic.
+    that the exchange is still at it. As long as reads may lag, a look may show the book of before
+    the panic.
     """
     if line.cancelled_count is not None:
         return None
+    caught_up_at = line.last_asked_at + timings.reads_lag
     if line.sent_at is None:
-        return line.last_asked_at + timings.reads_lag
+        return caught_up_at
     window = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS)
-    return line.sent_at + window + timings.margin
+    return max(line.sent_at + window + timings.margin, caught_up_at)
 
 
 def _sort(line: PanicLine, path: str, row: OpenRow, found: OpenOrdersReading) -> None:

@@ -123,7 +123,7 @@ def _unsettled_s(
         return 0
     left_s = (settled_at - timezone.now()).total_seconds()
     if _was_set_back(settled_at, timings):
-        longest = timings.max_life if line.sent_at else max(timings.max_life, timings.reads_lag)
+        longest = max(timings.max_life, timings.reads_lag)
         left_s = longest.total_seconds() - since_s
         if left_s <= 0:
             return 0

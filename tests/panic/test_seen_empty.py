@@ -1,5 +1,8 @@
 """*Seen empty* is said of a book only where a look shows it, whatever else happens meanwhile."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -13,11 +16,11 @@ def _quick(quick_panic):
     """Nothing here waits as long as it would on the desk."""
 
 
-def emptied(firm, **scope):
+def emptied(firm, timings=QUICK, **scope):
     about = {"user": firm.operator, "actor": firm.actor(), "desk_id": firm.momentum.pk}
     decision.record_panic(**about | scope)
     for line in worker.claim_lines(timezone.now()):
-        worker.empty(line, timings=QUICK)
+        worker.empty(line, timings=timings)
     return PanicLine.objects.get()
 
 
@@ -56,7 +59,7 @@ def test_one_look_is_enough_where_the_exchange_said_yes(book):
 
 @pytest.fixture
 def looked_early(book, monkeypatch):
-    """The first look is from before the signature's end; reads are stale no longer than that."""
+    """The first look is from before the signature's end; reads are stale no longer than it."""
     real, looks = open_orders.read_everything_open, []
 
     def look(line, reader):
@@ -91,6 +94,28 @@ def test_an_order_that_a_late_cancel_all_could_still_hide_is_found(book):
     book.paper.orders(book.account.address, 1)
     assert emptied(book).status == PanicStatus.EMPTY
     assert is_open(book) == []
+
+
+UNCLEAR = {
+    "no answer": ("drop", {}),
+    "500": ("status", {"status": 500}),
+    "unknown words": (
+        "status",
+        {"status": 422, "body": {"success": False, "error": "x", "code": 9}},
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", UNCLEAR)
+def test_without_a_clear_yes_a_look_of_before_the_panic_proves_nothing(firm, answer):
+    """A signature ends within seconds, and a read may still show the book of before."""
+    kind, about = UNCLEAR[answer]
+    firm.paper.fault("/orders/cancel_all", kind, **about)
+    firm.paper.fault("*", "stale_reads", for_ms=1500)  # QUICK's signature is over after 0.5 s
+    firm.paper.orders(firm.account.address, 1)
+    line = emptied(firm, timings=replace(QUICK, reads_lag=timedelta(seconds=2)))
+    assert line.status == PanicStatus.EMPTY
+    assert is_open(firm) == []
 
 
 @pytest.mark.parametrize("route", ["/orders/twap", "/order_strategies"])
