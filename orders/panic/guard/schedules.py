@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -151,6 +151,8 @@ def _run(schedule: Schedule, due: datetime, now: datetime) -> None:
                 _do(schedule, due, now)
     except Exception as error:  # its time must not be tried for ever, nor be lost unsaid
         logger.exception("A schedule could not be run.")
+        if isinstance(error, OperationalError | InterfaceError) and now - due <= LATE:
+            return  # the database may be back in a moment: its time is still to be done
         with transaction.atomic():
             if _claim(schedule, due):
                 _tell(schedule, due, now, None, f"failed ({type(error).__name__})", is_missed=True)

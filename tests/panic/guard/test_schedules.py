@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from orders.access.permissions import NotAllowed
-from orders.audit import sentences
+from orders.audit import log, sentences
 from orders.cancels import requests
 from orders.lifecycle.targets import CannotAsk
 from orders.models import AuditRecord, CancelJob, Event, Order, Schedule
@@ -208,3 +209,40 @@ def test_operators_set_no_schedule(firm):
 def test_a_schedule_that_makes_no_sense_is_refused(firm, wrong):
     with pytest.raises(CannotAsk):
         make(firm, **({"older_than_h": None} | wrong))
+
+
+@pytest.fixture
+def busy_log(monkeypatch):
+    """The log cannot be written so many times."""
+
+    def fail(times):
+        real, left = log.append, [times]
+
+        def append(*facts):
+            if left[0]:
+                left[0] -= 1
+                raise OperationalError("deadlock detected")
+            return real(*facts)
+
+        monkeypatch.setattr(log, "append", append)
+
+    return fail
+
+
+def test_a_database_that_fails_for_a_moment_does_not_cost_the_day(firm, busy_log):
+    dated(make(firm), EVENING - timedelta(days=1))
+    busy_log(1)
+    for second in range(5):
+        schedules.run_due(EVENING + timedelta(seconds=second))
+    assert CancelJob.objects.filter(is_panic=True).count() == 1
+
+
+def test_one_that_fails_until_it_is_too_late_is_said_to_be_missed(firm, busy_log):
+    schedule = make(firm)
+    dated(schedule, EVENING - timedelta(days=1))
+    busy_log(3)
+    for minute in (0, 5, 9, 11, 12):
+        schedules.run_due(EVENING + timedelta(minutes=minute))
+    schedule.refresh_from_db()
+    assert not CancelJob.objects.exists()
+    assert "missed" in schedule.last_said
