@@ -211,10 +211,15 @@ def _made_of_a_spared_stop(job: Any, halt: Any, offset: timedelta, error: timede
 
 
 def _cancel(latch: Latch, fresh: OrderQuerySet) -> None:
-    """Cancel each once: at most an urgent request's worth in a look, and what credits pay for."""
+    """Cancel each once: at most an urgent request's worth in a look, and what credits pay for.
+
+    What is being cancelled already, by its id or by its client order id alone, holds up no other.
+    """
     own = Cancel.objects.filter(account=latch.account_id, order_id=OuterRef("order_id"))
-    asked = Exists(own.filter(requested_at__gte=latch.set_at))
-    due = fresh.filter(~asked).order_by(F("created_at").asc(nulls_last=True), "pk")
+    asked = Exists(own.filter(requested_at__gte=latch.set_at)) | Exists(own.live())
+    unnumbered = Cancel.objects.live().filter(account=latch.account_id, order_id=None)
+    by_name = Exists(unnumbered.filter(client_order_id__iexact=OuterRef("client_order_id")))
+    due = fresh.filter(~asked, ~by_name).order_by(F("created_at").asc(nulls_last=True), "pk")
     ids = list(due.values_list("pk", flat=True)[: settings.URGENT_UP_TO])
     who = latch.job.operator
     if not ids or idle([latch]):

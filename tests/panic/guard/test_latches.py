@@ -8,6 +8,8 @@ from django.utils import timezone
 from orders.access.permissions import NotAllowed
 from orders.accounts import account_keys
 from orders.audit import sentences
+from orders.cancels import requests
+from orders.delivery import worker
 from orders.exchange import credits
 from orders.lifecycle.targets import CannotAsk
 from orders.management import sweep
@@ -26,6 +28,7 @@ from orders.models import (
 from orders.operations.alerts import guard_matters
 from orders.panic import decision
 from orders.panic.guard import latches
+from orders.reconcile import sync
 from tests.helpers.screens import known_order
 
 API_CONFIG_KEY = "testtest_2VfUX9xYzAbC"
@@ -441,3 +444,40 @@ def test_an_account_that_cannot_be_looked_at_keeps_no_other_from_being_emptied(f
     monkeypatch.setattr(sweep, "close_old_connections", lambda: None)  # the test's own
     look()
     assert Cancel.objects.get().order_id == order.order_id
+
+
+def asked_by_name(firm, count=1):
+    """A program names its own orders, before this app has seen them; no answer comes."""
+    firm.paper.fault("/orders/cancel", "drop", times=None)
+    names = [f"f47ac10b-58cc-4372-a567-0e02b2c3d4{number:02}" for number in range(count)]
+    firm.paper.orders(firm.account.address, [{"client_order_id": name} for name in names])
+    for name in names:
+        requests.cancel_by_id(
+            user=firm.operator,
+            actor=firm.actor(),
+            account_id=firm.account.pk,
+            symbol="BTC",
+            client_order_id=name,
+        )
+    worker.deliver_account(account_id=firm.account.pk)
+    sync.sync_account(account_id=firm.account.pk)  # now the orders are seen
+    assert set(Cancel.objects.values_list("status", "order_id")) == {("unknown", None)}
+
+
+def test_what_is_being_cancelled_by_name_is_not_asked_for_at_every_look(firm):
+    halt(firm)
+    asked_by_name(firm)
+    for _ in range(20):  # four seconds of a sweep
+        look()
+    skipped = AuditRecord.objects.filter(event=Event.CANCEL_ASKED, outcome="skipped")
+    assert skipped.count() <= 1
+
+
+def test_what_is_being_cancelled_by_name_keeps_no_later_order_from_its_cancel(firm, settings):
+    settings.URGENT_UP_TO = 3  # 20 on the desk; fewer where credits are short
+    halt(firm)
+    asked_by_name(firm, 3)
+    later = firm.order()
+    for _ in range(20):
+        look()
+    assert Cancel.objects.filter(order_id=later.order_id).exists()
