@@ -18,7 +18,8 @@ READ_LAG = timedelta(seconds=30)  # what a read may be behind what is known; see
 MARGIN = timedelta(seconds=2)  # past a signature's end: the Date header has whole seconds
 MAX_LIFE = timedelta(milliseconds=settings.PACIFICA_EXPIRY_WINDOW_MS) + MARGIN  # a request's
 MAX_WAIT = timedelta(seconds=60)  # before a cancel is sent again
-MAX_CHECK_PAUSE = timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS, seconds=30)  # of a check
+SLOWEST_PACE = timedelta(minutes=5)  # of checks
+MAX_CHECK_PAUSE = SLOWEST_PACE + timedelta(milliseconds=settings.PACIFICA_DEADLINE_MS)
 
 
 class CancelKind(models.TextChoices):

@@ -8,7 +8,7 @@ from orders.lifecycle import held_back, routes
 from orders.lifecycle.interpret import Conclusion
 from orders.lifecycle.order_closure import Closure
 from orders.models import Cancel, CancelKind, CancelStatus, Proof
-from orders.models.cancels import LIVE, READ_LAG
+from orders.models.cancels import LIVE, READ_LAG, SLOWEST_PACE
 from orders.pacifica.rows import OpenOrder, TwapOrder
 from orders.reconcile import (
     closures,
@@ -32,7 +32,7 @@ SLOWEST = 12  # checks after which the pace no longer slows
 UNREADABLE_S = 5  # the slowest pace while the exchange cannot be read
 
 
-IN_DOUBT_S = 300  # the slowest pace of what the exchange says and we cannot read
+IN_DOUBT_S = SLOWEST_PACE.seconds  # between looks at what the exchange says and we cannot read
 
 
 NEEDS_YOU = "needs an operator"
