@@ -111,7 +111,8 @@ def compare(
         if order_id in listed:
             continue
         is_told = order_id in found.endings
-        if not is_told and is_newer(order, book.last_order_id, None, started_at, offset):
+        is_later = is_newer(order, book.last_order_id, None, started_at, offset)
+        if not is_told and (is_later or _is_after(order, book.last_order_id, started_at)):
             changes.newer.add(order_id)
         elif _is_older(order.last_seen_at, started_at):
             _compare_missing(changes, order, found, started_at, is_whole)
@@ -134,6 +135,13 @@ def _compare_listed(
         changes.reopened.append((refresh(order, values), row.raw))
     elif order.state != OrderState.OPEN or any(getattr(order, n) != values[n] for n in COMPARED):
         changes.changed.append((refresh(order, values), row.raw))
+
+
+def _is_after(order: Order, last_order_id: int | None, started_at: datetime) -> bool:
+    """Whether a read is, by its own newest order id, from before this young order was made."""
+    is_young = order.first_seen_at > started_at - READ_LAG
+    is_open = order.state == OrderState.OPEN
+    return is_open and is_young and last_order_id is not None and order.order_id > last_order_id
 
 
 def _is_older(moment: datetime, started_at: datetime) -> bool:

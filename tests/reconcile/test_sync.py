@@ -431,3 +431,20 @@ def test_a_sync_does_no_more_however_many_orders_of_the_account_closed(firm):
             sync(firm)
         work.append(len(done))
     assert work[1] < 1.25 * work[0] + 20, work
+
+
+def test_a_read_from_before_an_order_was_made_does_not_end_it(firm):
+    """By its own newest order id; an older copy of the exchange's data may have answered."""
+    order = firm.order()
+    before = json.dumps({"success": True, "data": [], "last_order_id": order.order_id - 1})
+    firm.paper.fault("/orders", "status", status=200, body=before)
+    sync(firm)
+    assert Order.objects.get().state == OrderState.OPEN
+
+
+def test_the_same_said_for_longer_than_reads_lag_is_believed(firm):
+    order = firm.order()
+    before = json.dumps({"success": True, "data": [], "last_order_id": order.order_id - 1})
+    firm.paper.fault("/orders", "status", times=None, status=200, body=before)
+    sync(firm, clock=later(60))
+    assert Order.objects.get().state != OrderState.OPEN
