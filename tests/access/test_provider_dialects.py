@@ -17,7 +17,7 @@ from tests.helpers.authenticator import is_in
 from tests.helpers.oidc_provider import CLIENT, as_set, running_provider
 from tests.helpers.screens import folded, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 TENANT = "833ced3d-cb2e-41de-92f1-29e2af035ddc"
 TRADERS, HEADS = "0760b6cf-170e-4a14-91b3-4b78e0739963", "3b2b0c93-acd8-4208-8eba-7a48db1cd4c0"

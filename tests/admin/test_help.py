@@ -8,6 +8,8 @@ from django.test import Client
 from orders.admin import help_pages
 from tests.helpers.screens import page, signed_in, url
 
+pytestmark = pytest.mark.once
+
 NAMES = [name for name, _ in help_pages._documents()]
 
 

@@ -27,6 +27,8 @@ from tests.helpers.guards import new_guard
 from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
+pytestmark = pytest.mark.once
+
 RIGHTS = {  # of every operation; a new one is entered here
     "accounts": {"read"},
     "open_orders": {"read"},

@@ -29,7 +29,7 @@ from tests.helpers.screens import known_order
 from tests.helpers.tokens import new_token
 
 pytestmark = [pytest.mark.thorough, pytest.mark.django_db]
-EXAMPLES = examples(60)  # of each operation, of what it allows and again of what it does not
+EXAMPLES = examples(40)  # of each operation, of what it allows and again of what it does not
 HELD = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

@@ -22,6 +22,7 @@ from tests.evidence.test_verify_export import sign_anew
 from tests.helpers.witness import Witness
 from tests.operations.errands.test_exports import _folders, busy, export, unpacked, verify  # noqa: F401
 
+pytestmark = pytest.mark.once
 export_notes = sys.modules[verify_export.check_note.__module__]
 ORIGIN, AT = "desk.example.com/log", 1_800_000_000
 

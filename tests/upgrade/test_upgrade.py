@@ -116,6 +116,7 @@ def _loaded(vendor, folder, name):
     text = gzip.decompress((OLD / f"{vendor}.sql.gz").read_bytes()).decode()
     if site.IS_SQLITE:
         file = folder / f"{name}.sqlite3"
+        file.unlink(missing_ok=True)  # of a worker that has ended
         with closing(sqlite3.connect(file)) as database:
             database.executescript(text)
         return str(file)

@@ -15,6 +15,8 @@ from orders.reconcile.stream import leases
 from tests.helpers.stream_server import until
 from tests.reconcile.stream.conftest import QUICK, following, row, until_healthy, until_row, update
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def account(committing_firm):
