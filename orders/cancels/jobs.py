@@ -40,6 +40,7 @@ NO_JOB = "There is no such job among your desks' jobs."
 RETRIED = [CancelStatus.REFUSED.value, CancelStatus.EXPIRED.value, CancelStatus.STOPPED.value]
 OVER = [CancelStatus.CANCELLED.value, CancelStatus.FILLED.value, CancelStatus.GONE.value]
 ENDED = "ended since"
+MOVED = "its account is another desk's by now"
 
 
 def stop(*, user: "Person", actor: log.Actor, job_id: int) -> str:
@@ -70,8 +71,9 @@ def stop(*, user: "Person", actor: log.Actor, job_id: int) -> str:
 def resume(*, user: "Person", actor: log.Actor, job_id: int) -> str:
     """Put the stopped cancels back in the queue, but skip some orders.
 
-    Skipped are orders that have ended since, those that another cancel names by now, and those of a
-    deactivated account. Returns a sentence for the operator. Raises `NotAllowed`.
+    Skipped are orders that have ended since, those that another cancel names by now, and those of
+    an account that is deactivated or another desk's. Returns a sentence for the operator. Raises
+    `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "resume")
     return again_if_lost(lambda: _resume(actor, job))
@@ -86,7 +88,7 @@ def _resume(actor: log.Actor, job: CancelJob) -> str:
         if not halted.update(status=JobStatus.RUNNING, done_at=None):
             return f"Nothing to resume: the job is {_status_now(job)}."
         rows = _rows(job.cancels.filter(status=CancelStatus.STOPPED))
-        left_out = _left_out(rows)
+        left_out = _left_out(job, rows)
         queued, taken = _queue_free([row for row in rows if row.pk not in left_out], now)
         skipped = Counter(left_out.values()) + Counter({TAKEN: taken})
         lines = _lines(job.cancels.filter(status=CancelStatus.QUEUED, requested_at=now))
@@ -111,13 +113,14 @@ def retry(
 ) -> CancelReceipt:
     """Make a new job, linked to this one, for what was refused, expired or stopped.
 
-    Orders that have ended since, or whose account is deactivated, are skipped. Raises `NotAllowed`.
+    Orders that have ended since are skipped, and those of an account that is deactivated or another
+    desk's by now. Raises `NotAllowed`.
     """
     job = _permitted(user, actor, job_id, "retry")
     if before := asked_before(actor, [job.desk], request_key):
         return before
     failed = job.cancels.filter(status__in=RETRIED)
-    why = _left_out(_rows(failed))
+    why = _left_out(job, _rows(failed))
     again = failed.select_related("account__desk", "known_order").order_by("pk")
     targets = [_target(cancel) for cancel in again if cancel.pk not in why]
     skipped = [(_target(cancel), why[cancel.pk]) for cancel in again if cancel.pk in why]
@@ -182,11 +185,15 @@ def _rows(cancels: CancelQuerySet, most: int | None = None) -> list[CancelRow]:
     return [CancelRow._make(row) for row in rows[:most]]
 
 
-def _left_out(rows: list[CancelRow]) -> dict[int, str]:
+def _left_out(job: CancelJob, rows: list[CancelRow]) -> dict[int, str]:
     """Return the ids of those that cannot be sent for again, and why."""
-    accounts = Account.objects.filter(pk__in={row.account_id for row in rows}, is_active=False)
-    shut = set(accounts.values_list("pk", flat=True))
-    why = {row.pk: DEACTIVATED for row in rows if row.account_id in shut}
+    accounts = Account.objects.filter(pk__in={row.account_id for row in rows})
+    barred = {
+        pk: MOVED if is_active else DEACTIVATED
+        for pk, is_active, desk_id in accounts.values_list("pk", "is_active", "desk_id")
+        if not is_active or desk_id != job.desk_id
+    }
+    why = {row.pk: barred[row.account_id] for row in rows if row.account_id in barred}
     for some in portions(rows):
         why |= dict.fromkeys(_ended(some), ENDED)
     return why

@@ -15,6 +15,7 @@ from orders.cancels import jobs, requests
 from orders.delivery import batches, turns, worker
 from orders.management import sweep
 from orders.models import (
+    Account,
     AuditRecord,
     Cancel,
     CancelJob,
@@ -251,15 +252,22 @@ def test_a_retry_leaves_out_what_has_ended_since(firm):
     assert press(firm, jobs.retry, job).sentence() == "0 cancels recorded, 5 skipped: ended since."
 
 
-def test_nothing_is_promised_for_a_deactivated_account(firm):
+BARRED = {
+    "its account is deactivated": lambda firm: {"is_active": False},
+    "its account is another desk's by now": lambda firm: {"desk": firm.basis},
+}
+
+
+@pytest.mark.parametrize("why", BARRED)
+def test_nothing_is_promised_for_an_account_that_is_out_of_reach(firm, why):
     job = ask(firm, firm.orders(2))
     press(firm, jobs.stop, job)
-    firm.account.is_active = False
-    firm.account.save(update_fields=["is_active"])
-    left_out = "2 skipped: its account is deactivated."
+    Account.objects.filter(pk=firm.account.pk).update(**BARRED[why](firm))
+    left_out = f"2 skipped: {why}."
     assert press(firm, jobs.retry, job).sentence() == f"0 cancels recorded, {left_out}"
     assert press(firm, jobs.resume, job) == f"Resumed: 0 waiting to be sent, {left_out}"
     assert set(statuses()) == {CancelStatus.STOPPED}
+    assert not CancelJob.objects.filter(desk=firm.basis).exists()
 
 
 def test_resuming_twice_as_many_is_twice_the_work(firm, settings):
