@@ -43,7 +43,7 @@ from tests.helpers.passkeys import (
 )
 from tests.helpers.screens import page, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 ELSEWHERE = webauthn.Site("evil.example", "https://evil.example")
 
 

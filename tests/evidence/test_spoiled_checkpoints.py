@@ -14,6 +14,8 @@ from orders.models import AuditCheckpoint, Event, Restore
 from orders.operations.errands import background
 from tests.helpers.copies import Copy
 
+pytestmark = pytest.mark.once
+
 ORDER = ("--operator", "olivia", "--account", "Alpha", "--symbol", "BTC", "--order-id", "1")
 COMMANDS = (
     ("audit_verify",),
@@ -59,7 +61,6 @@ def ask_everybody(client, firm, run):
     return {command[0]: run(*command)[2] for command in COMMANDS}
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     "place", ["alone", *(pytest.param(one, marks=pytest.mark.thorough) for one in AROUND)]
 )

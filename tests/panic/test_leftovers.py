@@ -22,6 +22,8 @@ from orders.models import (
 from orders.panic import decision, exchange_requests, leftovers, readback, worker
 from tests.helpers.panics import QUICK
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def _quick(quick_panic):

@@ -10,6 +10,8 @@ from orders.panic import decision, readback, worker
 from tests.helpers.odd_cells import FewLooks
 from tests.helpers.panics import QUICK
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def _quick(quick_panic, monkeypatch):

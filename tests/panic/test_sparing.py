@@ -11,6 +11,8 @@ from orders.panic import actions, decision, worker
 from orders.reconcile import sync
 from tests.helpers.panics import QUICK
 
+pytestmark = pytest.mark.once
+
 
 def emptied(firm, timings=QUICK, is_halted=lambda: False, **scope):
     """Pull it, and carry it; its line."""

@@ -12,6 +12,8 @@ from orders.reconcile import sync
 from tests.helpers.panics import QUICK
 from tests.helpers.screens import page, signed_in
 
+pytestmark = pytest.mark.once
+
 STOP = {"order_type": "stop_limit", "stop_price": "40000"}
 
 

@@ -10,6 +10,8 @@ from orders.panic import decision, exchange_requests, strategies, worker
 from tests.helpers.panics import QUICK
 from tests.panic.test_trouble import is_whole
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(autouse=True)
 def _quick(quick_panic):

@@ -32,6 +32,8 @@ from tests.helpers import frames
 from tests.helpers.frames import apply, rows_of, stream
 from tests.reconcile.test_resolve import CLIENT_ORDER_ID, by_id, settle
 
+pytestmark = pytest.mark.once
+
 STATUSES = ("none", "queued", "sending", "unknown", "settling")
 READS = ("/orders", "/orders/history", "/orders/history_by_id")
 
